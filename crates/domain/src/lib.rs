@@ -1,1 +1,41 @@
+#![doc = include_str!("../README.md")]
 
+mod claim;
+mod email;
+mod fields;
+mod hash;
+pub mod id;
+pub mod json;
+mod judge;
+pub mod key;
+mod lead;
+pub mod message;
+mod outcome;
+mod phone;
+mod raw;
+mod reason;
+pub mod secret;
+mod source;
+mod submission;
+mod suppression;
+mod time;
+mod trace;
+pub mod validate;
+
+pub use claim::{Claim, ClaimKey, ClaimKind};
+pub use email::{Email, EmailKind, EmailProblem};
+pub use fields::{Consent, Fields, Said, TextField};
+pub use hash::{BodyHash, KeyHash};
+pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
+pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};
+pub use key::{ApiKey, KeyId, Rate, Scope};
+pub use lead::{Clock, Clocks, Eligibility, EmailView, Lead, PhoneView, Temperature};
+pub use outcome::{Outcome, QuarantineReason};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
+pub use raw::Raw;
+pub use reason::Reason;
+pub use source::{Consents, Dialect, IdentityKey, IdentityRule, Organization, Policy, Source};
+pub use submission::{Client, Submission};
+pub use suppression::{Suppression, SuppressionKey, SuppressionKind, Suppressions};
+pub use time::Timestamp;
+pub use trace::Trace;

@@ -1,0 +1,86 @@
+//! Who holds an identity key.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::MatchKey;
+use crate::{BodyHash, KeyHash, LeadId, OrganizationId, SourceId, SubmissionId, Timestamp};
+
+/// What kind of value a claim stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    ExternalId,
+    LineId,
+    Phone,
+    Email,
+    Idempotency,
+}
+
+impl ClaimKind {
+    pub const ALL: [Self; 5] = [Self::ExternalId, Self::LineId, Self::Phone, Self::Email, Self::Idempotency];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExternalId => "external_id",
+            Self::LineId => "line_id",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Idempotency => "idempotency",
+        }
+    }
+
+    /// Two CRMs both have a "123": such values mean nothing outside of their source.
+    fn is_scoped_to_source(self) -> bool {
+        matches!(self, Self::ExternalId | Self::LineId | Self::Idempotency)
+    }
+}
+
+impl FromStr for ClaimKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no kind of claim"))
+    }
+}
+
+/// The key of a claim. Its order is the order in which every writer locks claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClaimKey {
+    pub organization: OrganizationId,
+    pub kind: ClaimKind,
+    pub key: KeyHash,
+}
+
+impl ClaimKey {
+    /// `value` in the form in which it is compared. An empty one never matches anything, so it is no key.
+    pub fn new(
+        matching: &MatchKey,
+        organization: OrganizationId,
+        source: SourceId,
+        kind: ClaimKind,
+        value: &str,
+    ) -> Option<Self> {
+        let scope = kind.is_scoped_to_source().then_some(source);
+        let value = value.trim();
+        (!value.is_empty()).then(|| Self { organization, kind, key: matching.claim(kind, scope, value) })
+    }
+}
+
+/// An identity key and the lead that holds it; or an idempotency key and the submission that used it first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    #[serde(flatten)]
+    pub key: ClaimKey,
+    /// The lead that holds the key; for an idempotency key, the lead its first submission made or met.
+    pub lead: LeadId,
+    /// The submission that took the claim.
+    pub submission: SubmissionId,
+    /// For idempotency keys: what the first submission's body was.
+    #[serde(default)]
+    pub body_hash: Option<BodyHash>,
+    /// Windows run from here; a duplicate extends them.
+    pub last_seen: Timestamp,
+}

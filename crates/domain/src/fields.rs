@@ -1,0 +1,183 @@
+//! What a submission says about a person, in our words, before anything is derived from it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{Region, Timestamp};
+
+/// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
+/// `update` it erases; what is absent changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Said<T> {
+    #[default]
+    Absent,
+    Null,
+    Value(T),
+}
+
+impl<T> Said<T> {
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Said<T> {
+    /// For what was mentioned: `None` is null, not absent.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::Value)
+    }
+}
+
+impl<T: Serialize> Serialize for Said<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// The fields of a lead that are plain text, each merged for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextField {
+    FullName,
+    FirstName,
+    LastName,
+    Company,
+    ExternalId,
+    LineId,
+    Source,
+    State,
+    Timezone,
+    Locale,
+    Currency,
+    PageUrl,
+}
+
+impl TextField {
+    pub const ALL: [Self; 12] = [
+        Self::FullName,
+        Self::FirstName,
+        Self::LastName,
+        Self::Company,
+        Self::ExternalId,
+        Self::LineId,
+        Self::Source,
+        Self::State,
+        Self::Timezone,
+        Self::Locale,
+        Self::Currency,
+        Self::PageUrl,
+    ];
+
+    /// The field's name in the native dialect, the database and every trace.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullName => "full_name",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::Company => "company",
+            Self::ExternalId => "external_id",
+            Self::LineId => "line_id",
+            Self::Source => "source",
+            Self::State => "state",
+            Self::Timezone => "timezone",
+            Self::Locale => "locale",
+            Self::Currency => "currency",
+            Self::PageUrl => "page_url",
+        }
+    }
+
+    /// The longest value taken, in characters.
+    pub fn longest(self) -> usize {
+        match self {
+            Self::PageUrl => 2_048,
+            Self::FullName | Self::FirstName | Self::LastName | Self::Company => 500,
+            Self::ExternalId | Self::LineId | Self::Source => 255,
+            Self::State | Self::Timezone | Self::Locale | Self::Currency => 100,
+        }
+    }
+}
+
+/// What somebody agreed to, when, and where the words were shown (47 CFR 64.1200(f)(9) asks for a written
+/// agreement; these three say which one).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Consent {
+    /// As sent; [`Consent::given_at`] reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_timestamp: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_text_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_url: Option<String>,
+    /// Whatever else was sent with it, kept as evidence.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl Consent {
+    pub fn given_at(&self) -> Option<Timestamp> {
+        self.consent_timestamp.as_deref().and_then(|text| Timestamp::parse(text.trim()))
+    }
+
+    /// Whether time, text and place are all there.
+    pub fn is_complete(&self) -> bool {
+        let said = |part: &Option<String>| part.as_deref().is_some_and(|text| !text.trim().is_empty());
+        self.given_at().is_some() && said(&self.consent_text_version) && said(&self.source_url)
+    }
+}
+
+/// A submission's content after its dialect was understood.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Fields {
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub phone: Said<String>,
+    /// Reads a phone without a country code, before the source's default region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_country: Option<Region>,
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub email: Said<String>,
+    /// `None` is an explicit null.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<TextField, Option<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub consent: Said<Consent>,
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub attribution: Said<Map<String, Value>>,
+    /// Merged per top-level key.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub custom_fields: Map<String, Value>,
+    /// Stored as sent.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub automations: Said<Value>,
+    /// Stored as sent.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub user_assignments: Said<Value>,
+    /// The person asked not to be contacted. Once true it stays true, whatever later submissions say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opt_out: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
+}
+
+impl Fields {
+    /// A text that was said and is more than white space.
+    pub fn text(&self, field: TextField) -> Option<&str> {
+        self.texts.get(&field)?.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading JSON from strangers: what passes here, every store can keep.
+//!
+//! A parser's own rules are not enough. `\u0000` is legal JSON and breaks PostgreSQL's `text`; a repeated key
+//! loses one of two phones in silence; an integer above 64 bits loses digits in an `f64`; a thousand brackets
+//! cost a stack. So depth, number of keys, repeated keys, NUL and number range are checked while reading.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// How deeply arrays and objects may nest.
+pub const MAX_DEPTH: usize = 32;
+
+/// How many object keys a document may hold in all.
+pub const MAX_KEYS: usize = 200;
+
+/// Magnitudes from here on are no 64-bit integers any more; a client should send such ids as strings.
+const NUMBER_BOUND: f64 = 18_446_744_073_709_551_616.0;
+
+/// What is wrong with a document. The codes are part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultCode {
+    Empty,
+    NotJson,
+    InvalidUnicode,
+    NumberOutOfRange,
+    TooDeep,
+    TooManyKeys,
+    DuplicateKey,
+    NulCharacter,
+}
+
+impl FaultCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty_body",
+            Self::NotJson => "not_json",
+            Self::InvalidUnicode => "invalid_unicode",
+            Self::NumberOutOfRange => "number_out_of_range",
+            Self::TooDeep => "too_deep",
+            Self::TooManyKeys => "too_many_keys",
+            Self::DuplicateKey => "duplicate_key",
+            Self::NulCharacter => "nul_character",
+        }
+    }
+
+    /// A sentence for the client.
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::Empty => "The body is empty.",
+            Self::NotJson => "The body is not valid JSON.",
+            Self::InvalidUnicode => {
+                "The body contains text that is not valid Unicode, such as a lone surrogate."
+            }
+            Self::NumberOutOfRange => {
+                "A number is larger than 64 bits hold; send long identifiers as strings."
+            }
+            Self::TooDeep => "Arrays and objects are nested more than 32 deep.",
+            Self::TooManyKeys => "The body has more than 200 keys.",
+            Self::DuplicateKey => "A key appears twice in one object.",
+            Self::NulCharacter => "A text contains the NUL character (\\u0000), which cannot be stored.",
+        }
+    }
+}
+
+/// Where and why a document was refused. Holds positions and key names, never values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub code: FaultCode,
+    /// RFC 6901, where it is known.
+    pub pointer: Option<String>,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// Parses one JSON document.
+pub fn parse(body: &[u8]) -> Result<Value, Fault> {
+    let at_start = |code| Fault { code, pointer: None, line: 0, column: 0 };
+    if body.trim_ascii().is_empty() {
+        return Err(at_start(FaultCode::Empty));
+    }
+    let text = std::str::from_utf8(body).map_err(|_| at_start(FaultCode::InvalidUnicode))?;
+    // A byte order mark is tolerated (RFC 8259, section 8.1).
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reading = Reading::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = Node(&mut reading).deserialize(&mut deserializer);
+    read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| Fault {
+        code: reading.code.unwrap_or_else(|| classify(&error)),
+        pointer: reading.code.map(|_| pointer(&reading.path)),
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+/// serde_json has no public error codes, only texts; the tests below notice when they change.
+fn classify(error: &serde_json::Error) -> FaultCode {
+    let text = error.to_string();
+    if text.starts_with("number out of range") {
+        FaultCode::NumberOutOfRange
+    } else if text.contains("surrogate") || text.contains("hex escape") || text.contains("unicode code point")
+    {
+        FaultCode::InvalidUnicode
+    } else {
+        FaultCode::NotJson
+    }
+}
+
+/// Whether a value that came by another way (the queue) keeps the limits of [`parse`].
+pub fn check(value: &Value) -> Result<(), FaultCode> {
+    check_node(value, 0, &mut 0)
+}
+
+/// [`check`] for an object that is not wrapped in a value.
+pub fn check_object(map: &Map<String, Value>) -> Result<(), FaultCode> {
+    check_entries(map, 0, &mut 0)
+}
+
+fn check_node(value: &Value, depth: usize, keys: &mut usize) -> Result<(), FaultCode> {
+    if depth > MAX_DEPTH {
+        return Err(FaultCode::TooDeep);
+    }
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Number(number) => number_in_range(number),
+        Value::String(text) => no_nul(text),
+        Value::Array(items) => items.iter().try_for_each(|item| check_node(item, depth + 1, keys)),
+        Value::Object(map) => check_entries(map, depth, keys),
+    }
+}
+
+fn check_entries(map: &Map<String, Value>, depth: usize, keys: &mut usize) -> Result<(), FaultCode> {
+    map.iter().try_for_each(|(key, item)| {
+        *keys += 1;
+        if *keys > MAX_KEYS {
+            return Err(FaultCode::TooManyKeys);
+        }
+        no_nul(key)?;
+        check_node(item, depth + 1, keys)
+    })
+}
+
+fn no_nul(text: &str) -> Result<(), FaultCode> {
+    if text.contains('\0') { Err(FaultCode::NulCharacter) } else { Ok(()) }
+}
+
+fn number_in_range(number: &Number) -> Result<(), FaultCode> {
+    let integer = number.is_i64() || number.is_u64();
+    let small = number.as_f64().is_some_and(|float| float.abs() < NUMBER_BOUND);
+    if integer || small { Ok(()) } else { Err(FaultCode::NumberOutOfRange) }
+}
+
+#[derive(Default)]
+struct Reading {
+    path: Vec<String>,
+    keys: usize,
+    code: Option<FaultCode>,
+}
+
+impl Reading {
+    fn refuse<E: serde::de::Error>(&mut self, code: FaultCode) -> E {
+        self.code = Some(code);
+        E::custom(code.as_str())
+    }
+
+    fn guard<E: serde::de::Error>(&mut self, verdict: Result<(), FaultCode>) -> Result<(), E> {
+        verdict.map_err(|code| self.refuse(code))
+    }
+}
+
+/// One value of the document. The path is left as it is on an error, so that it points there.
+struct Node<'r>(&'r mut Reading);
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).filter(|number| number_in_range(number).is_ok());
+        number.map(Value::Number).ok_or_else(|| self.0.refuse(FaultCode::NumberOutOfRange))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.visit_string(value.to_owned())
+    }
+
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        self.0.guard(no_nul(&value))?;
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let reading = self.0;
+        descend(reading, "0".to_owned())?;
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element_seed(Node(reading))? {
+            values.push(value);
+            if let Some(last) = reading.path.last_mut() {
+                *last = values.len().to_string();
+            }
+        }
+        reading.path.pop();
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let reading = self.0;
+        descend(reading, String::new())?;
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            reading.keys += 1;
+            if let Some(last) = reading.path.last_mut() {
+                last.clone_from(&key);
+            }
+            reading.guard(no_nul(&key))?;
+            if reading.keys > MAX_KEYS {
+                return Err(reading.refuse(FaultCode::TooManyKeys));
+            }
+            if map.contains_key(&key) {
+                return Err(reading.refuse(FaultCode::DuplicateKey));
+            }
+            let value = entries.next_value_seed(Node(reading))?;
+            map.insert(key, value);
+        }
+        reading.path.pop();
+        Ok(Value::Object(map))
+    }
+}
+
+fn descend<E: serde::de::Error>(reading: &mut Reading, segment: String) -> Result<(), E> {
+    if reading.path.len() >= MAX_DEPTH {
+        return Err(reading.refuse(FaultCode::TooDeep));
+    }
+    reading.path.push(segment);
+    Ok(())
+}
+
+/// RFC 6901.
+fn pointer(path: &[String]) -> String {
+    path.iter().map(|segment| format!("/{}", segment.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn code(body: &str) -> FaultCode {
+        parse(body.as_bytes()).unwrap_err().code
+    }
+
+    #[test]
+    fn every_trap_has_its_own_name() {
+        assert_eq!(code("  "), FaultCode::Empty);
+        for body in ["{", "{'a':1}", "{\"a\":1,}", "// x\n1", "nul", "{} {}", "[1]]"] {
+            assert_eq!(code(body), FaultCode::NotJson, "{body}");
+        }
+        for body in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\uD800x""#] {
+            assert_eq!(code(body), FaultCode::InvalidUnicode, "{body}");
+        }
+        assert_eq!(parse(b"\"\xc0\xaf\"").unwrap_err().code, FaultCode::InvalidUnicode);
+        for body in ["1e400000", "[1e400]", "1e131071", "36893488147419103232", "-1e30"] {
+            assert_eq!(code(body), FaultCode::NumberOutOfRange, "{body}");
+        }
+        assert_eq!(code(r#"{"a":1,"a":2}"#), FaultCode::DuplicateKey);
+        assert_eq!(code(r#"{"a\u0000":1}"#), FaultCode::NulCharacter);
+        assert_eq!(code(&"[".repeat(1_000_000)), FaultCode::TooDeep);
+    }
+
+    #[test]
+    fn a_fault_points_to_its_place() {
+        let fault = parse(br#"{"a":[1,{"b/c":"x\u0000"}]}"#).unwrap_err();
+        assert_eq!((fault.code, fault.pointer.as_deref()), (FaultCode::NulCharacter, Some("/a/1/b~1c")));
+    }
+
+    #[test]
+    fn the_limits_are_the_limits() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(code(&nested(MAX_DEPTH + 1)), FaultCode::TooDeep);
+        let wide = |keys: usize| {
+            let entries: Vec<_> = (0..keys).map(|key| format!("\"k{key}\":0")).collect();
+            format!("{{{}}}", entries.join(","))
+        };
+        assert!(parse(wide(MAX_KEYS).as_bytes()).is_ok());
+        assert_eq!(code(&wide(MAX_KEYS + 1)), FaultCode::TooManyKeys);
+    }
+
+    #[test]
+    fn sixty_four_bit_integers_keep_every_digit() {
+        let value = parse(b"[18446744073709551615,-9223372036854775808]").unwrap();
+        assert_eq!(value.to_string(), "[18446744073709551615,-9223372036854775808]");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_crashes_and_what_passes_is_checked_alike(body: String) {
+            if let Ok(value) = parse(body.as_bytes()) {
+                prop_assert_eq!(check(&value), Ok(()));
+            }
+        }
+
+        #[test]
+        fn truncation_is_never_accepted(cut in 1usize..40) {
+            let whole = br#"{"phone":"+14155550123","tags":["a","b"]}"#;
+            prop_assert!(parse(&whole[..cut]).is_err());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a store hands to the pipeline inside its transaction, and what it gets back.
+//!
+//! The store knows in which order rows are locked; the pipeline knows what they mean. Neither knows the other:
+//! the store calls a [`Judge`], between its statements, with everything that it read under lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::{
+    Claim, ClaimKey, ClaimKind, EmailView, Lead, LeadId, Outcome, PhoneView, QuarantineReason, Said, Source,
+    Submission, SuppressionKey, Suppressions, Trace,
+};
+
+/// What normalization made of a submission's values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    pub phone: Said<PhoneView>,
+    pub email: Said<EmailView>,
+    /// The supplied identity keys, in the order in which the source lets them decide.
+    pub keys: Vec<ClaimKey>,
+    pub idempotency: Option<ClaimKey>,
+}
+
+/// A submission that is ready for the commit.
+#[derive(Debug, Clone)]
+pub struct Normalized {
+    pub submission: Submission,
+    pub disposition: Disposition,
+    pub trace: Trace,
+}
+
+/// What the commit is to do with a submission.
+#[derive(Debug, Clone)]
+pub enum Disposition {
+    Judge { source: Arc<Source>, reading: Box<Reading> },
+    Quarantine(QuarantineReason),
+}
+
+impl Normalized {
+    /// All keys that the commit has to lock for this submission.
+    pub fn claim_keys(&self) -> impl Iterator<Item = &ClaimKey> {
+        let reading = match &self.disposition {
+            Disposition::Judge { reading, .. } => Some(reading),
+            Disposition::Quarantine(_) => None,
+        };
+        reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
+    }
+
+    /// The claim that this submission takes if nobody holds the key yet.
+    pub fn provisional(&self, key: ClaimKey) -> Claim {
+        Claim {
+            key,
+            lead: self.submission.id.into(),
+            submission: self.submission.id,
+            body_hash: (key.kind == ClaimKind::Idempotency).then_some(self.submission.body_hash),
+            last_seen: self.submission.received_at,
+        }
+    }
+}
+
+/// How one submission resolves: to which lead, and by which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    pub outcome: Outcome,
+    /// `None` for what is quarantined.
+    pub lead: Option<LeadId>,
+    pub quarantine: Option<QuarantineReason>,
+}
+
+/// A submission with its ruling.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub normalized: Normalized,
+    pub ruling: Ruling,
+}
+
+/// A whole batch resolved over the claims read under lock.
+#[derive(Debug, Default)]
+pub struct Resolution {
+    /// In the order of (received_at, id).
+    pub cases: Vec<Case>,
+    /// Claims that differ from what the store holds.
+    pub claims: Vec<Claim>,
+    /// Claims that were taken provisionally and belong to nobody after all.
+    pub released: Vec<ClaimKey>,
+    /// The stored leads that the batch changes, sorted: the order in which they are locked.
+    pub leads: BTreeSet<LeadId>,
+}
+
+/// What the store writes.
+#[derive(Debug, Default)]
+pub struct Effects {
+    pub created: Vec<Lead>,
+    pub updated: Vec<Lead>,
+    pub claims: Vec<Claim>,
+    pub released: Vec<ClaimKey>,
+    pub cases: Vec<Case>,
+}
+
+/// The pure half of a commit.
+pub trait Judge: Send + Sync {
+    /// Decides for each fresh submission which lead it makes or meets, walking them in order over the claims.
+    /// `claims` holds every key of the batch as stored; one taken by a submission of this very batch is free.
+    fn resolve(&self, fresh: Vec<Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution;
+
+    /// The values whose suppression has to be looked up: those submitted and those the locked leads hold.
+    fn watched(&self, resolution: &Resolution, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
+
+    /// Merges, enriches, scores and decides.
+    fn judge(&self, resolution: Resolution, leads: Vec<Lead>, suppressions: &Suppressions) -> Effects;
+
+    /// Decides stored leads anew, after the suppression list changed.
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<Lead>;
+
+    /// The values of these leads whose suppression has to be looked up.
+    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
+}

@@ -1,0 +1,238 @@
+//! API keys: `lg_live_<key id>_<secret>_<checksum>`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Pepper;
+use crate::{OrganizationId, SourceId, Timestamp};
+
+/// The public part of an API key: ten base62 digits, the look-up key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(String);
+
+impl KeyId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes a well-formed id, for looking a key up by what an operator typed.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Write,
+    Read,
+}
+
+impl Scope {
+    pub const ALL: [Self; 2] = [Self::Write, Self::Read];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no scope (write, read)"))
+    }
+}
+
+/// How many permits a window holds: `1200/min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    pub permits: u32,
+    pub window: Duration,
+}
+
+impl Rate {
+    pub const fn per_minute(permits: u32) -> Self {
+        Self { permits, window: Duration::from_secs(60) }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.window.as_secs() {
+            1 => write!(formatter, "{}/s", self.permits),
+            60 => write!(formatter, "{}/min", self.permits),
+            3_600 => write!(formatter, "{}/h", self.permits),
+            seconds => write!(formatter, "{}/{seconds}s", self.permits),
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no rate (such as 1200/min, 50/s, 10000/h)");
+        let (permits, window) = text.split_once('/').ok_or_else(wrong)?;
+        let permits = permits.trim().parse().ok().filter(|permits| *permits > 0).ok_or_else(wrong)?;
+        let seconds = match window.trim() {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3_600,
+            other => {
+                let seconds = other.strip_suffix('s').and_then(|digits| digits.parse().ok());
+                seconds.filter(|seconds| (1..=86_400).contains(seconds)).ok_or_else(wrong)?
+            }
+        };
+        Ok(Self { permits, window: Duration::from_secs(seconds) })
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A key as the store knows it. The secret itself was shown once and is kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub organization: OrganizationId,
+    pub source: SourceId,
+    pub scopes: Vec<Scope>,
+    /// The key's own limit; without one the source's dialect decides.
+    pub rate: Option<Rate>,
+    /// Leads posted with it are test leads: no claims, never eligible.
+    pub test: bool,
+    /// HMAC of the secret, see [`Pepper`].
+    pub hash: String,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// A key as a client presents it: well-formed and with the right checksum, not yet known to exist.
+#[derive(Debug)]
+pub struct PresentedKey {
+    pub id: KeyId,
+    secret: SecretString,
+}
+
+const PREFIX: &str = "lg_live_";
+const ID_DIGITS: usize = 10;
+const SECRET_DIGITS: usize = 44;
+const CHECKSUM_DIGITS: usize = 6;
+
+impl PresentedKey {
+    /// Parses a key. Anything with a wrong checksum is refused here, without a look-up.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (body, checksum) = text.rsplit_once('_')?;
+        let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
+        let well_formed = secret.len() == SECRET_DIGITS
+            && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && checksum == checksum_of(body);
+        let id = KeyId::parse(id).filter(|_| well_formed)?;
+        Some(Self { id, secret: secret.into() })
+    }
+
+    /// Makes a key and the one text that holds its secret.
+    pub fn generate() -> (Self, SecretString) {
+        let id = KeyId(digits(rand::random(), ID_DIGITS));
+        let secret = digits(rand::random(), SECRET_DIGITS / 2) + &digits(rand::random(), SECRET_DIGITS / 2);
+        let body = format!("{PREFIX}{id}_{secret}");
+        let text = format!("{body}_{}", checksum_of(&body));
+        (Self { id, secret: secret.into() }, text.into())
+    }
+
+    /// What the store keeps of the secret.
+    pub fn hash(&self, pepper: &Pepper) -> String {
+        pepper.hash(self.secret.expose_secret())
+    }
+
+    pub fn matches(&self, key: &ApiKey, pepper: &Pepper) -> bool {
+        pepper.verifies(self.secret.expose_secret(), &key.hash)
+    }
+}
+
+/// The low base62 digits of a random number, always `width` of them.
+fn digits(random: u128, width: usize) -> String {
+    let text = format!("{:0>22}", base62::encode(random));
+    text.chars().rev().take(width).collect()
+}
+
+fn checksum_of(body: &str) -> String {
+    format!("{:0>CHECKSUM_DIGITS$}", base62::encode(crc32fast::hash(body.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_generated_key_is_read_back() {
+        let (key, text) = PresentedKey::generate();
+        let text = text.expose_secret();
+        assert_eq!(PresentedKey::parse(text).unwrap().id, key.id);
+        assert_eq!(text.len(), 8 + 10 + 1 + 44 + 1 + 6);
+    }
+
+    #[test]
+    fn every_single_slip_of_the_pen_is_noticed() {
+        let (_, text) = PresentedKey::generate();
+        let text = text.expose_secret();
+        for position in 0..text.len() {
+            let mut slipped = text.to_owned().into_bytes();
+            slipped[position] = if slipped[position] == b'x' { b'y' } else { b'x' };
+            assert!(PresentedKey::parse(std::str::from_utf8(&slipped).unwrap()).is_none(), "at {position}");
+        }
+        assert!(PresentedKey::parse(&format!("{text} ")).is_none());
+        assert!(PresentedKey::parse("").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_crashes_the_parser(text: String) {
+            prop_assert!(PresentedKey::parse(&text).is_none());
+        }
+    }
+
+    #[test]
+    fn rates_read_as_they_are_written() {
+        for text in ["1200/min", "50/s", "10000/h", "7/90s"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for text in ["", "5", "0/min", "-1/min", "5/fortnight", "5/0s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+}

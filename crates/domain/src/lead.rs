@@ -1,0 +1,149 @@
+//! The current state about one person for one organization.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    Consent, EmailKind, EmailProblem, LeadId, OrganizationId, PhoneKind, PhoneProblem, Reason, Region,
+    SourceId, SubmissionId, TextField, Timestamp,
+};
+
+/// Whether a lead may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Eligibility {
+    Eligible,
+    Held,
+}
+
+impl Eligibility {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eligible => "eligible",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// How promising a lead is, by its score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Temperature {
+    Hot,
+    Warm,
+    Cold,
+}
+
+impl Temperature {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+/// A phone as it came and as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneView {
+    pub raw: String,
+    pub e164: Option<String>,
+    pub valid: bool,
+    pub region: Option<Region>,
+    pub kind: Option<PhoneKind>,
+    pub reason: Option<PhoneProblem>,
+}
+
+/// An email as it came and as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailView {
+    pub raw: String,
+    pub address: Option<String>,
+    pub valid: bool,
+    pub kind: Option<EmailKind>,
+    pub reason: Option<EmailProblem>,
+}
+
+/// The place of a submission in the order in which values win.
+pub type Clock = (Timestamp, SubmissionId);
+
+/// When each field of a lead was last said, so that the later submission wins whatever the order of work.
+///
+/// Fields that the creating submission set share `base`; only those said again, or said to be nothing, have a
+/// clock of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clocks {
+    pub base: Clock,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<String, Clock>,
+}
+
+/// A lead. What was said is kept apart from what was derived from it, which is derived anew at every change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lead {
+    pub id: LeadId,
+    pub organization: OrganizationId,
+    /// The source that it first came in by.
+    pub source: SourceId,
+    /// When the earliest of its submissions was received.
+    pub received_at: Timestamp,
+    /// When the latest submission that it is made of was received.
+    pub updated_at: Timestamp,
+
+    #[serde(default)]
+    pub texts: BTreeMap<TextField, String>,
+    pub phone: Option<PhoneView>,
+    pub email: Option<EmailView>,
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    pub consent: Option<Consent>,
+    pub attribution: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub custom_fields: Map<String, Value>,
+    pub automations: Option<Value>,
+    pub user_assignments: Option<Value>,
+    #[serde(default)]
+    pub opt_out: bool,
+    #[serde(default)]
+    pub is_test: bool,
+    /// Whether any source that it came in by requires consent.
+    pub consent_required: bool,
+    pub clocks: Clocks,
+
+    /// Texts that follow from what was said, such as a first name out of a full one.
+    #[serde(default)]
+    pub derived: BTreeMap<TextField, String>,
+    /// Tags that follow from what was said, such as `phone_review`.
+    #[serde(default)]
+    pub derived_tags: BTreeSet<String>,
+    pub score: u8,
+    pub temperature: Temperature,
+    pub eligibility: Eligibility,
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// The earliest expiry over the evidence that was needed; `None` if none of it expires.
+    pub eligible_until: Option<Timestamp>,
+}
+
+impl Lead {
+    /// A text as it was said, else as it was derived.
+    pub fn text(&self, field: TextField) -> Option<&str> {
+        self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str)
+    }
+
+    pub fn e164(&self) -> Option<&str> {
+        self.phone.as_ref()?.e164.as_deref()
+    }
+
+    pub fn email_address(&self) -> Option<&str> {
+        self.email.as_ref()?.address.as_deref()
+    }
+
+    /// Every tag, said or derived, in order.
+    pub fn all_tags(&self) -> BTreeSet<&str> {
+        self.tags.iter().chain(&self.derived_tags).map(String::as_str).collect()
+    }
+}

@@ -1,0 +1,194 @@
+//! Phone numbers in E.164.
+
+use std::fmt;
+use std::str::FromStr;
+
+use phonenumber::country;
+use phonenumber::metadata::DATABASE;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Region(country::Id);
+
+impl FromStr for Region {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let region = text.trim().to_ascii_uppercase().parse().map(Self);
+        region.map_err(|_| "not a region (two letters of ISO 3166-1, such as US)".to_owned())
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.as_ref())
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for Region {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_ref())
+    }
+}
+
+impl<'de> Deserialize<'de> for Region {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a number is for, by its numbering plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneKind {
+    FixedLine,
+    Mobile,
+    FixedLineOrMobile,
+    TollFree,
+    PremiumRate,
+    SharedCost,
+    Voip,
+    PersonalNumber,
+    Pager,
+    Other,
+}
+
+/// Why a text is no phone number that could be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneProblem {
+    #[error("the phone is empty")]
+    Empty,
+    #[error("the phone is longer than any phone number")]
+    TooLong,
+    #[error("the phone has no country code, and no region was given")]
+    NoRegion,
+    #[error("the phone is not a number")]
+    NotANumber,
+    #[error("no numbering plan has this number")]
+    NotAssigned,
+}
+
+/// A number that its region's numbering plan has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Phone {
+    e164: String,
+    region: Option<Region>,
+    kind: PhoneKind,
+}
+
+/// Nothing longer can be a number with its decoration and extension.
+const LONGEST: usize = 64;
+
+impl Phone {
+    /// Parses a number as people write it; `default_region` tells how to read one without a country code.
+    pub fn parse(raw: &str, default_region: Option<Region>) -> Result<Self, PhoneProblem> {
+        let raw = raw.trim();
+        if raw.is_empty() {
+            return Err(PhoneProblem::Empty);
+        }
+        if raw.len() > LONGEST {
+            return Err(PhoneProblem::TooLong);
+        }
+        let number =
+            phonenumber::parse(default_region.map(|region| region.0), raw).map_err(|error| {
+                match (default_region, error) {
+                    (None, phonenumber::ParseError::InvalidCountryCode) => PhoneProblem::NoRegion,
+                    _ => PhoneProblem::NotANumber,
+                }
+            })?;
+        if !number.is_valid() {
+            return Err(PhoneProblem::NotAssigned);
+        }
+        Ok(Self {
+            // Not by the crate's formatter: its `Display` fails, and `to_string` then panics, where a country
+            // code has no metadata.
+            e164: format!("+{}{}", number.country().code(), number.national()),
+            region: number.country().id().map(Region),
+            kind: kind_of(&number),
+        })
+    }
+
+    /// `+` and at most 15 digits.
+    pub fn e164(&self) -> &str {
+        &self.e164
+    }
+
+    /// `None` for numbers of no country, such as `+800`.
+    pub fn region(&self) -> Option<Region> {
+        self.region
+    }
+
+    pub fn kind(&self) -> PhoneKind {
+        self.kind
+    }
+}
+
+fn kind_of(number: &phonenumber::PhoneNumber) -> PhoneKind {
+    use phonenumber::Type;
+    match number.number_type(&DATABASE) {
+        Type::FixedLine => PhoneKind::FixedLine,
+        Type::Mobile => PhoneKind::Mobile,
+        Type::FixedLineOrMobile => PhoneKind::FixedLineOrMobile,
+        Type::TollFree => PhoneKind::TollFree,
+        Type::PremiumRate => PhoneKind::PremiumRate,
+        Type::SharedCost => PhoneKind::SharedCost,
+        Type::Voip => PhoneKind::Voip,
+        Type::PersonalNumber => PhoneKind::PersonalNumber,
+        Type::Pager => PhoneKind::Pager,
+        _ => PhoneKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn e164(raw: &str, region: &str) -> Result<String, PhoneProblem> {
+        Phone::parse(raw, region.parse().ok()).map(|phone| phone.e164().to_owned())
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for raw in ["+1 415-555-0132", "(415) 555-0132", "1.415.555.0132", "tel:+1-415-555-0132"] {
+            assert_eq!(e164(raw, "US").as_deref(), Ok("+14155550132"), "{raw}");
+        }
+        assert_eq!(e164("020 7946 0958", "gb").as_deref(), Ok("+442079460958"));
+        assert_eq!(e164("+81 3-3224-9999", "").as_deref(), Ok("+81332249999"));
+    }
+
+    #[test]
+    fn each_problem_has_its_own_name() {
+        assert_eq!(e164("  ", "US"), Err(PhoneProblem::Empty));
+        assert_eq!(e164(&"5".repeat(10_000), "US"), Err(PhoneProblem::TooLong));
+        assert_eq!(e164("415 555 0132", ""), Err(PhoneProblem::NoRegion));
+        assert_eq!(e164("call me", "US"), Err(PhoneProblem::NotANumber));
+        for raw in ["0000000000", "+999999999999999", "+1", "112"] {
+            assert!(e164(raw, "US").is_err(), "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_is_e164(raw in "[+0-9 ()./a-z٠-٩-]{0,40}", region in "[A-Z]{2}") {
+            if let Ok(phone) = Phone::parse(&raw, region.parse().ok()) {
+                let digits = phone.e164().strip_prefix('+').unwrap();
+                prop_assert!(digits.len() <= 15 && digits.bytes().all(|digit| digit.is_ascii_digit()), "{phone:?}");
+            }
+        }
+
+        #[test]
+        fn no_text_crashes_the_parser(raw: String) {
+            let _ = Phone::parse(&raw, "US".parse().ok());
+        }
+    }
+}

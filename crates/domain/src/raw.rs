@@ -1,0 +1,48 @@
+//! A body as it came, in a form that JSON and every store can carry.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// The received bytes: as text where they are text, else as base64.
+///
+/// A NUL is valid UTF-8, but PostgreSQL's `text` refuses it, so such a body travels as base64 too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raw {
+    Text(String),
+    Base64(String),
+}
+
+impl Raw {
+    pub fn new(body: &[u8]) -> Self {
+        match std::str::from_utf8(body) {
+            Ok(text) if !text.contains('\0') => Self::Text(text.to_owned()),
+            _ => Self::Base64(STANDARD.encode(body)),
+        }
+    }
+
+    /// The bytes as received; `None` if somebody tampered with the base64.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_body_comes_back(body: Vec<u8>) {
+            let json = serde_json::to_string(&Raw::new(&body)).unwrap();
+            prop_assert!(!json.contains("\\u0000"));
+            let back: Raw = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(back.bytes().unwrap(), body);
+        }
+    }
+}

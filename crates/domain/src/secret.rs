@@ -1,0 +1,167 @@
+//! The installation's root secret and the keys derived from it, one per purpose.
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretBox};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::{ClaimKind, KeyHash, OrganizationId, SourceId, SuppressionKind};
+
+/// The shortest root secret that is accepted, in bytes.
+pub const SHORTEST: usize = 32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is shorter than {SHORTEST} bytes")]
+pub struct TooShort;
+
+type Key = SecretBox<[u8; 32]>;
+
+/// `LEADGATE_SECRET`, and during a rotation its predecessor, which still verifies.
+pub struct Secret {
+    roots: Vec<SecretBox<Vec<u8>>>,
+}
+
+impl Secret {
+    pub fn new(current: &str, previous: Option<&str>) -> Result<Self, TooShort> {
+        let all = std::iter::once(current).chain(previous);
+        let roots = all
+            .map(|root| match root.len() >= SHORTEST {
+                true => Ok(SecretBox::new(Box::new(root.as_bytes().to_vec()))),
+                false => Err(TooShort),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { roots })
+    }
+
+    pub fn api_keys(&self) -> Pepper {
+        Pepper(self.derive("leadgate api keys v1"))
+    }
+
+    pub fn ids(&self) -> IdKey {
+        IdKey(self.derive("leadgate submission ids v1"))
+    }
+
+    fn derive(&self, purpose: &str) -> Vec<Key> {
+        let derive = |root: &SecretBox<Vec<u8>>| {
+            let mut key = [0; 32];
+            // 32 bytes are far below HKDF's limit of 8,160, the only way for this to fail.
+            let _ = Hkdf::<Sha256>::new(None, root.expose_secret()).expand(purpose.as_bytes(), &mut key);
+            SecretBox::new(Box::new(key))
+        };
+        self.roots.iter().map(derive).collect()
+    }
+}
+
+/// Hashes API secrets. The first key signs; all verify.
+pub struct Pepper(Vec<Key>);
+
+impl Pepper {
+    /// HMAC-SHA-256 of an API secret, as lower-case hex: what the store keeps.
+    pub fn hash(&self, secret: &str) -> String {
+        self.0
+            .first()
+            .map(|key| hex::encode(hmac(key.expose_secret(), &[secret.as_bytes()])))
+            .unwrap_or_default()
+    }
+
+    /// Compares in constant time.
+    pub fn verifies(&self, secret: &str, hash: &str) -> bool {
+        let Ok(hash) = hex::decode(hash) else { return false };
+        self.0.iter().any(|key| hmac(key.expose_secret(), &[secret.as_bytes()]).ct_eq(&hash).into())
+    }
+}
+
+/// Signs submission ids.
+pub struct IdKey(Vec<Key>);
+
+impl IdKey {
+    pub(crate) fn mac(&self, organization: OrganizationId, head: u128) -> u16 {
+        self.0.first().map_or(0, |key| Self::mac_with(key, organization, head))
+    }
+
+    pub(crate) fn verifies(&self, organization: OrganizationId, head: u128, mac: u16) -> bool {
+        self.0.iter().any(|key| Self::mac_with(key, organization, head) == mac)
+    }
+
+    fn mac_with(key: &Key, organization: OrganizationId, head: u128) -> u16 {
+        let mac = hmac(key.expose_secret(), &[organization.as_uuid().as_bytes(), &head.to_be_bytes()]);
+        let [first, second, ..] = mac;
+        u16::from_be_bytes([first, second])
+    }
+}
+
+/// Hashes what must match for ever: claims and suppressions. It is kept in the store, not derived from
+/// the root secret, so that rotating the root loses no identity and no opt-out.
+pub struct MatchKey(Key);
+
+impl MatchKey {
+    /// Parses 64 hexadecimal digits, the form in which the store keeps the key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        hex::decode_to_slice(text, &mut key).ok()?;
+        Some(Self(SecretBox::new(Box::new(key))))
+    }
+
+    /// A fresh key in the form that [`MatchKey::parse`] reads.
+    pub fn generate() -> String {
+        hex::encode(rand::random::<[u8; 32]>())
+    }
+
+    /// The hash of an identity key. `scope` is the source for kinds that mean nothing outside of it.
+    pub(crate) fn claim(&self, kind: ClaimKind, scope: Option<SourceId>, value: &str) -> KeyHash {
+        let scope = scope.map(|source| source.to_string()).unwrap_or_default();
+        self.hash(&[b"claim", kind.as_str().as_bytes(), scope.as_bytes(), value.as_bytes()])
+    }
+
+    pub(crate) fn suppression(&self, kind: SuppressionKind, value: &str) -> KeyHash {
+        self.hash(&[b"suppression", kind.as_str().as_bytes(), value.as_bytes()])
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> KeyHash {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(hmac(self.0.expose_secret(), parts).split_at(16).0);
+        KeyHash::new(hash)
+    }
+}
+
+/// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts read alike.
+fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    // RFC 2104 pads a short key with zeros to SHA-256's block of 64 bytes; doing so here leaves no error to handle.
+    let mut block = [0; 64];
+    block.split_at_mut(key.len()).0.copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    for part in parts {
+        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "the old secret, long enough to be one";
+    const NEW: &str = "the new secret, long enough to be one";
+
+    #[test]
+    fn the_previous_secret_still_verifies() {
+        let hash = Secret::new(OLD, None).unwrap().api_keys().hash("key");
+        assert!(Secret::new(NEW, Some(OLD)).unwrap().api_keys().verifies("key", &hash));
+        assert!(!Secret::new(NEW, None).unwrap().api_keys().verifies("key", &hash));
+        assert!(!Secret::new(OLD, None).unwrap().api_keys().verifies("other", &hash));
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        let key = [7; 32];
+        assert_ne!(hmac(&key, &[b"ab", b"c"]), hmac(&key, &[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(Secret::new("short", None).is_err());
+        assert!(Secret::new(NEW, Some("short")).is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! The one validator that gateway and worker share: what passes here, every store can keep.
+
+use serde_json::Value;
+
+use crate::json::{self, FaultCode};
+use crate::{Consent, Fields, Said, Submission, TextField};
+
+pub const LONGEST_PHONE: usize = 100;
+pub const LONGEST_EMAIL: usize = 320;
+pub const LONGEST_TAG: usize = 100;
+pub const MOST_TAGS: usize = 100;
+
+/// Something about a field that cannot be accepted. Names the field, never its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// RFC 6901 pointer in native terms, such as `/phone` or `/tags/3`.
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+impl FieldFault {
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+
+    fn too_long(pointer: impl Into<String>, longest: usize) -> Self {
+        Self::new(pointer, "too_long", format!("at most {longest} characters are taken"))
+    }
+}
+
+/// Checks lengths, counts and characters of what a dialect understood.
+pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut text = |pointer: String, value: &str, longest: usize| {
+        if value.chars().nth(longest).is_some() {
+            faults.push(FieldFault::too_long(pointer.clone(), longest));
+        }
+        if value.contains('\0') {
+            faults.push(FieldFault::new(
+                pointer,
+                FaultCode::NulCharacter.as_str(),
+                FaultCode::NulCharacter.detail(),
+            ));
+        }
+    };
+    if let Said::Value(phone) = &fields.phone {
+        text("/phone".to_owned(), phone, LONGEST_PHONE);
+    }
+    if let Said::Value(email) = &fields.email {
+        text("/email".to_owned(), email, LONGEST_EMAIL);
+    }
+    for (field, value) in &fields.texts {
+        text(format!("/{}", field.as_str()), value.as_deref().unwrap_or_default(), field.longest());
+    }
+    for (position, tag) in fields.tags.iter().enumerate() {
+        text(format!("/tags/{position}"), tag, LONGEST_TAG);
+    }
+    if let Said::Value(consent) = &fields.consent {
+        for (name, part) in consent_parts(consent) {
+            text(format!("/consent/{name}"), part, TextField::PageUrl.longest());
+        }
+    }
+    if fields.tags.len() > MOST_TAGS {
+        faults.push(FieldFault::new("/tags", "too_many_tags", format!("at most {MOST_TAGS} tags are taken")));
+    }
+    for (pointer, verdict) in documents(fields) {
+        if let Err(code) = verdict {
+            faults.push(FieldFault::new(pointer, code.as_str(), code.detail()));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// Whether a submission that came by the queue keeps the limits that the gateway enforces.
+pub fn submission(submission: &Submission) -> bool {
+    fields(&submission.fields).is_ok()
+        && json::check_object(&submission.unknown).is_ok()
+        && submission.client.user_agent.as_deref().is_none_or(|agent| !agent.contains('\0'))
+        && submission.client.address.as_deref().is_none_or(|address| !address.contains('\0'))
+        && submission.traceparent.as_deref().is_none_or(|parent| !parent.contains('\0'))
+        && submission.raw.bytes().is_some()
+}
+
+fn consent_parts(consent: &Consent) -> impl Iterator<Item = (&'static str, &str)> {
+    let parts = [
+        ("consent_timestamp", &consent.consent_timestamp),
+        ("consent_text_version", &consent.consent_text_version),
+        ("source_url", &consent.source_url),
+    ];
+    parts.into_iter().filter_map(|(name, part)| part.as_deref().map(|part| (name, part)))
+}
+
+/// The verdicts on the parts that are JSON of any shape.
+fn documents(fields: &Fields) -> [(&'static str, Result<(), FaultCode>); 5] {
+    let value = |said: &Said<Value>| said.value().map_or(Ok(()), json::check);
+    [
+        ("/custom_fields", json::check_object(&fields.custom_fields)),
+        ("/attribution", fields.attribution.value().map_or(Ok(()), json::check_object)),
+        ("/consent", fields.consent.value().map_or(Ok(()), |consent| json::check_object(&consent.more))),
+        ("/automations", value(&fields.automations)),
+        ("/user_assignments", value(&fields.user_assignments)),
+    ]
+}
