@@ -1,1 +1,52 @@
+#![doc = include_str!("../README.md")]
 
+mod config;
+mod decision;
+mod memory;
+mod redis;
+mod request;
+
+pub use config::{LimiterConfig, LimiterError, Status};
+pub use decision::{Decision, Verdict};
+pub use memory::Memory;
+pub use redis::Redis;
+pub use request::{Counter, Request};
+
+/// Counts permits, in the place its URL names. Clones share their counts.
+#[derive(Clone)]
+pub enum Limiter {
+    Memory(Memory),
+    Redis(Redis),
+}
+
+impl Limiter {
+    /// Opens `memory:` or `redis://…` (`rediss://…` with TLS), within a runtime of tokio.
+    ///
+    /// A Redis that is down is no error: the limiter then starts degraded, having waited half a second at most.
+    pub async fn open(config: LimiterConfig) -> Result<Self, LimiterError> {
+        match config.url.split_once(':') {
+            Some(("memory", _)) => Ok(Self::Memory(Memory::new(config.windows_per_owner))),
+            Some(("redis" | "rediss", _)) => Ok(Self::Redis(Redis::open(&config).await?)),
+            _ => Err(LimiterError::Scheme),
+        }
+    }
+
+    /// Takes the request's permits from all its counters, or from none. It always answers, and in bounded time.
+    pub async fn acquire(&self, request: Request) -> Decision {
+        let decision = match self {
+            Self::Memory(memory) => memory.acquire(&request),
+            Self::Redis(redis) => redis.acquire(&request).await,
+        };
+        metrics::counter!("leadgate_limiter_decisions_total", "verdict" => decision.verdict.as_str())
+            .increment(1);
+        decision
+    }
+
+    /// Whether limits hold over all gateways together at this moment.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Memory(_) => Status::Ready,
+            Self::Redis(redis) => redis.status(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a limiter answers.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use leadgate_domain::Rate;
+
+use crate::{Counter, Request};
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every counter gave its permits.
+    Allowed,
+    /// No counter gave any; try again after [`Decision::retry_after`].
+    Limited,
+    /// No counter gave any, and trying again is useless: send smaller batches.
+    LargerThanLimit,
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Limited => "limited",
+            Self::LargerThanLimit => "larger_than_limit",
+        }
+    }
+}
+
+/// A verdict, and how the counter that binds most stands after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub verdict: Verdict,
+    /// The counter the rest speaks of: the one to wait for longest, or else the one with the fewest permits left.
+    pub counter: Counter,
+    /// Permits left in its window.
+    pub remaining: u32,
+    /// Until its window ends; zero if none is open.
+    pub reset: Duration,
+    /// Until every counter that refused has a fresh window; only with [`Verdict::Limited`].
+    pub retry_after: Option<Duration>,
+}
+
+impl Decision {
+    pub fn allowed(&self) -> bool {
+        self.verdict == Verdict::Allowed
+    }
+
+    /// The limit and window of the counter spoken of.
+    pub fn rate(&self) -> Rate {
+        self.counter.rate
+    }
+
+    /// [`Decision::reset`] in whole seconds, rounded up: after them the window has ended.
+    pub fn reset_seconds(&self) -> u64 {
+        seconds_up(self.reset)
+    }
+
+    /// [`Decision::retry_after`] in whole seconds, rounded up, one at least.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| seconds_up(wait).max(1))
+    }
+
+    /// `standing` is asked once for each counter, in the order in which the request names them.
+    pub(crate) fn of(
+        request: &Request,
+        admitted: bool,
+        mut standing: impl FnMut(&Counter) -> Standing,
+    ) -> Self {
+        let verdict = match (request.larger_than_limit(), admitted) {
+            (true, _) => Verdict::LargerThanLimit,
+            (false, true) => Verdict::Allowed,
+            (false, false) => Verdict::Limited,
+        };
+        let looseness = |(counter, standing): &(&Counter, Standing)| match verdict {
+            Verdict::LargerThanLimit => (counter.rate.permits, Reverse(Duration::ZERO)),
+            Verdict::Allowed => (standing.remaining, Reverse(standing.reset)),
+            Verdict::Limited => (u32::from(standing.room), Reverse(standing.reset)),
+        };
+        let first = (&request.first, standing(&request.first));
+        let others = request.others.iter().map(|counter| (counter, standing(counter)));
+        let (counter, standing) =
+            others.fold(first, |a, b| if looseness(&b) < looseness(&a) { b } else { a });
+        Self {
+            verdict,
+            counter: counter.clone(),
+            remaining: standing.remaining,
+            reset: standing.reset,
+            retry_after: (verdict == Verdict::Limited).then_some(standing.reset),
+        }
+    }
+}
+
+/// How one counter stands after a request was judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// Whether this counter could have given the permits.
+    pub(crate) room: bool,
+    pub(crate) remaining: u32,
+    /// Until the window ends; zero if none is open.
+    pub(crate) reset: Duration,
+}
+
+fn seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,147 @@
+//! The rule itself: a window starts at its first permit, and all counters of a request give or none does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_domain::Rate;
+use tokio::time::Instant;
+
+use crate::decision::Standing;
+use crate::request::Owner;
+use crate::{Counter, Decision, Request};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// What the counters of an owner with too many windows have in common. No scope is empty.
+const OVERFLOW: &str = "";
+
+/// The part of every limit that this process may give away: one gateway's, of so many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    gateways: u32,
+}
+
+impl Share {
+    pub(crate) const WHOLE: Self = Self { gateways: 1 };
+
+    pub(crate) fn one_of(gateways: u32) -> Self {
+        Self { gateways: gateways.max(1) }
+    }
+
+    fn limit(self, rate: Rate) -> u32 {
+        (rate.permits / self.gateways).max(1)
+    }
+}
+
+/// The windows of some owners.
+pub(super) struct Shard {
+    owners: HashMap<Owner, Windows>,
+    windows_per_owner: usize,
+    sweep_at: Option<Instant>,
+}
+
+impl Shard {
+    pub(super) fn new(windows_per_owner: usize) -> Self {
+        Self { owners: HashMap::new(), windows_per_owner, sweep_at: None }
+    }
+
+    pub(super) fn judge(&mut self, request: &Request, share: Share, now: Instant) -> Decision {
+        let permits = request.permits();
+        let windows = self.windows_of(request.owner, now);
+        let admitted = request
+            .counters()
+            .all(|counter| windows.get(counter, now).has_room(permits, share.limit(counter.rate)));
+        if admitted && permits > 0 {
+            for counter in request.counters() {
+                let window = windows.get(counter, now);
+                windows.set(counter, window.take(permits, counter.rate, share, now));
+            }
+        }
+        Decision::of(request, admitted, |counter| {
+            let (window, limit) = (windows.get(counter, now), share.limit(counter.rate));
+            Standing {
+                room: window.has_room(permits, limit),
+                remaining: limit.saturating_sub(window.used),
+                reset: window.ends.saturating_duration_since(now),
+            }
+        })
+    }
+
+    pub(super) fn note(&mut self, request: &Request, mut ends_in: impl FnMut() -> Duration, now: Instant) {
+        let windows = self.windows_of(request.owner, now);
+        for counter in request.counters() {
+            let known = windows.get(counter, now);
+            let ends = now.checked_add(ends_in()).unwrap_or(now);
+            // Ends known from two answers differ by the answers' delays, ends of two windows by a whole window.
+            let same = ends.saturating_duration_since(known.ends) < counter.rate.window / 2;
+            let used = if same { known.used } else { 0 };
+            windows.set(counter, Window { ends, used: used.saturating_add(request.permits()) });
+        }
+    }
+
+    fn windows_of(&mut self, owner: Owner, now: Instant) -> &mut Windows {
+        if self.sweep_at.is_none_or(|at| at <= now) {
+            self.owners.retain(|_, windows| windows.sweep(now));
+            self.sweep_at = now.checked_add(SWEEP_EVERY);
+        }
+        let room = self.windows_per_owner;
+        self.owners.entry(owner).or_insert_with(|| Windows { open: HashMap::new(), room })
+    }
+}
+
+/// The open windows of one owner, and some that have ended since the last sweep.
+struct Windows {
+    open: HashMap<Arc<str>, Window>,
+    room: usize,
+}
+
+impl Windows {
+    fn get(&self, counter: &Counter, now: Instant) -> Window {
+        let known = self.open.get(self.place(&counter.scope)).filter(|window| window.ends > now);
+        known.copied().unwrap_or(Window { ends: now, used: 0 })
+    }
+
+    fn set(&mut self, counter: &Counter, window: Window) {
+        let place = self.place(&counter.scope);
+        match self.open.get_mut(place) {
+            Some(known) => *known = window,
+            None if place == OVERFLOW => _ = self.open.insert(OVERFLOW.into(), window),
+            None => _ = self.open.insert(Arc::clone(&counter.scope), window),
+        }
+    }
+
+    fn place<'scope>(&self, scope: &'scope str) -> &'scope str {
+        if self.open.len() < self.room || self.open.contains_key(scope) { scope } else { OVERFLOW }
+    }
+
+    /// Forgets what has ended; whether anything is left.
+    fn sweep(&mut self, now: Instant) -> bool {
+        self.open.retain(|_, window| window.ends > now);
+        self.open.shrink_to(2 * self.open.len());
+        !self.open.is_empty()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Window {
+    ends: Instant,
+    used: u32,
+}
+
+impl Window {
+    /// What is larger than a share, though not than the limit, has room in a window of its own: see `take`.
+    fn has_room(self, permits: u32, limit: u32) -> bool {
+        let fits = self.used.checked_add(permits).is_some_and(|used| used <= limit);
+        permits == 0 || fits || self.used == 0
+    }
+
+    /// A batch larger than a share opens a window as many times longer, so that the rate is kept all the same.
+    fn take(self, permits: u32, rate: Rate, share: Share, now: Instant) -> Self {
+        if self.used > 0 {
+            return Self { used: self.used.saturating_add(permits), ..self };
+        }
+        let windows = permits.div_ceil(share.limit(rate));
+        Self { ends: now.checked_add(rate.window.saturating_mul(windows)).unwrap_or(now), used: permits }
+    }
+}

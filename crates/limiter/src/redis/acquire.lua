@@ -1,0 +1,62 @@
+-- Judges requests in order, each all or nothing over its counters. Every counter is read once and written once,
+-- however many requests name it. The clock is the server's own: it stands still while a script runs.
+--
+-- KEYS  the counters, each once
+-- ARGV  for each request: its permits, the number of its counters, and for each of these
+--       its place in KEYS, its limit, its window in ms
+-- Answers for each request 1 (admitted) or 0, and for each of its counters
+-- the permits used and the ms until the window ends (0 and 0: no window is open).
+
+local used, left, taken, opened = {}, {}, {}, {}
+
+local function read(k, window)
+  used[k] = tonumber(redis.call('GET', KEYS[k])) or 0
+  left[k] = used[k] > 0 and redis.call('PTTL', KEYS[k]) or 0
+  -- Without an end, or with one that a step of the clock moved out of reach, it would never open again.
+  if left[k] < 0 or left[k] > window then
+    used[k], left[k] = 0, 0
+  end
+end
+
+local function take(k, permits, window)
+  if used[k] == 0 then
+    opened[k], left[k] = window, window
+  end
+  used[k] = used[k] + permits
+  taken[k] = (taken[k] or 0) + permits
+end
+
+local answer, at = {}, 1
+while at <= #ARGV do
+  local permits, counters = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local first, last = at + 2, at + 1 + 3 * counters
+  local admitted = 1
+  for c = first, last, 3 do
+    local k = tonumber(ARGV[c])
+    if not used[k] then
+      read(k, tonumber(ARGV[c + 2]))
+    end
+    if permits > 0 and used[k] + permits > tonumber(ARGV[c + 1]) then
+      admitted = 0
+    end
+  end
+  answer[#answer + 1] = admitted
+  for c = first, last, 3 do
+    local k = tonumber(ARGV[c])
+    if admitted == 1 and permits > 0 then
+      take(k, permits, tonumber(ARGV[c + 2]))
+    end
+    answer[#answer + 1] = used[k]
+    answer[#answer + 1] = left[k]
+  end
+  at = last + 1
+end
+
+for k, permits in pairs(taken) do
+  if opened[k] then
+    redis.call('SET', KEYS[k], permits, 'PX', opened[k])
+  else
+    redis.call('INCRBY', KEYS[k], permits)
+  end
+end
+return answer

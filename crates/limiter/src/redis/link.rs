@@ -1,0 +1,65 @@
+//! The connection to Redis. It is lost whenever Redis is late: there is no waiting for an old answer.
+
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, Client, RedisError};
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const HANDSHAKE: Duration = Duration::from_secs(1);
+
+/// Why Redis cannot be asked. Never names an address.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkError {
+    #[error("redis did not answer within {} ms", .0.as_millis())]
+    Late(Duration),
+    #[error("redis: {0}")]
+    Redis(String),
+}
+
+impl From<RedisError> for LinkError {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error.code().unwrap_or_else(|| error.category()).to_owned())
+    }
+}
+
+pub(super) struct Link {
+    client: Client,
+    /// For one call.
+    pub(super) timeout: Duration,
+}
+
+impl Link {
+    pub(super) fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Tries for as long as it takes, until Redis answers in time again.
+    pub(super) async fn establish(&self, mut note: impl FnMut(LinkError)) -> MultiplexedConnection {
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.try_once().await {
+                Ok(connection) => return connection,
+                Err(error) => note(error),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (2 * wait).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn try_once(&self) -> Result<MultiplexedConnection, LinkError> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(HANDSHAKE));
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        self.in_time(async { ::redis::cmd("PING").exec_async(&mut connection).await }).await?;
+        Ok(connection)
+    }
+
+    pub(super) async fn in_time<T, E: Into<LinkError>>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, LinkError> {
+        let late = |_| LinkError::Late(self.timeout);
+        tokio::time::timeout(self.timeout, answer).await.map_err(late)?.map_err(Into::into)
+    }
+}
