@@ -1,1 +1,12 @@
+#![doc = include_str!("../README.md")]
 
+mod decide;
+mod deduplicate;
+mod enrich;
+mod judge;
+mod merge;
+mod normalize;
+mod score;
+mod screen;
+
+pub use judge::Pipeline;

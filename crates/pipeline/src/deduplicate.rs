@@ -1,0 +1,186 @@
+//! Which lead a submission makes or meets, decided over the claims that the store read under lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use leadgate_domain::{
+    Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, Outcome, Policy,
+    QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp,
+};
+use serde::Serialize;
+
+/// For how long an `Idempotency-Key` is remembered.
+const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the trace says about how a submission was recognized.
+#[derive(Default, Serialize)]
+struct Part {
+    rule: Option<IdentityRule>,
+    policy: Option<Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<Match>,
+    /// Keys that point at other leads than the one that decided.
+    #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
+    conflicts: Vec<Match>,
+    /// Keys that were held once, but not seen within their window.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expired: Vec<ClaimKind>,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize)]
+struct Match {
+    by: ClaimKind,
+    lead: LeadId,
+    last_seen: Timestamp,
+}
+
+/// Walks a batch in the order of receipt over the claims, writing to them as it goes.
+pub(crate) fn resolve(mut fresh: Vec<Normalized>, stored: BTreeMap<ClaimKey, Claim>) -> Resolution {
+    fresh.sort_by_key(|normalized| normalized.submission.order());
+    let batch: BTreeSet<SubmissionId> = fresh.iter().map(|normalized| normalized.submission.id).collect();
+    let mut claims = Claims::new(&stored, &batch);
+    let cases: Vec<Case> = fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
+    let changed = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
+    let leads = cases
+        .iter()
+        .filter(|case| case.ruling.outcome == Outcome::Updated)
+        .filter_map(|case| case.ruling.lead)
+        .filter(changed)
+        .collect();
+    let (claims, released) = claims.settle(&stored);
+    Resolution { cases, claims, released, leads }
+}
+
+/// Who holds each key of the batch at this point of the walk; `None` is free.
+struct Claims(BTreeMap<ClaimKey, Option<Claim>>);
+
+impl Claims {
+    /// A claim taken by a submission of this very batch is one that the store inserted provisionally.
+    fn new(stored: &BTreeMap<ClaimKey, Claim>, batch: &BTreeSet<SubmissionId>) -> Self {
+        let held = |claim: &Claim| (!batch.contains(&claim.submission)).then(|| claim.clone());
+        Self(stored.iter().map(|(key, claim)| (*key, held(claim))).collect())
+    }
+
+    fn holder(&self, key: &ClaimKey) -> Option<&Claim> {
+        self.0.get(key)?.as_ref()
+    }
+
+    fn rule(&mut self, mut normalized: Normalized) -> Case {
+        let (ruling, part) = match &normalized.disposition {
+            Disposition::Quarantine(reason) => (quarantined(*reason), None),
+            Disposition::Judge { source, reading } => {
+                let (ruling, part) = self.resolve_one(&normalized, source, reading);
+                (ruling, Some(part))
+            }
+        };
+        if let Some(part) = part {
+            normalized.trace.record("deduplicate", part);
+        }
+        Case { normalized, ruling }
+    }
+
+    fn resolve_one(&mut self, normalized: &Normalized, source: &Source, reading: &Reading) -> (Ruling, Part) {
+        let submission = &normalized.submission;
+        if let Some(repeated) = self.repeated(submission, source, reading) {
+            return repeated;
+        }
+        let met = self.meet(submission, source, reading);
+        let ruling = match (met.matched, source.policy) {
+            (None, _) | (Some(_), Policy::Create) => ruling(Outcome::Created, submission.id.into()),
+            (Some(existing), Policy::ReturnExisting) => ruling(Outcome::Duplicate, existing.lead),
+            (Some(existing), Policy::Update) => ruling(Outcome::Updated, existing.lead),
+            (Some(existing), Policy::Link) => ruling(Outcome::Linked, existing.lead),
+        };
+        if let Some(lead) = ruling.lead {
+            for key in reading.keys.iter().chain(&reading.idempotency) {
+                self.take(normalized, source, *key, lead);
+            }
+        }
+        (ruling, met)
+    }
+
+    /// An idempotency key that was used before: with the same body a duplicate, else somebody's mistake.
+    fn repeated(
+        &self,
+        submission: &Submission,
+        source: &Source,
+        reading: &Reading,
+    ) -> Option<(Ruling, Part)> {
+        let first = self.holder(&reading.idempotency?)?;
+        if is_expired(first, source, submission.received_at) {
+            return None;
+        }
+        if first.body_hash != Some(submission.body_hash) {
+            return Some((quarantined(QuarantineReason::IdempotencyMismatch), Part::default()));
+        }
+        let matched = Match { by: ClaimKind::Idempotency, lead: first.lead, last_seen: first.last_seen };
+        let part = Part { matched: Some(matched), ..Part::default() };
+        Some((ruling(Outcome::Duplicate, first.lead), part))
+    }
+
+    /// Which held keys the submission supplies, and which of them decides.
+    fn meet(&self, submission: &Submission, source: &Source, reading: &Reading) -> Part {
+        let mut part =
+            Part { rule: Some(source.identity_rule), policy: Some(source.policy), ..Part::default() };
+        let mut matches = Vec::new();
+        for (position, key) in reading.keys.iter().enumerate() {
+            let Some(claim) = self.holder(key) else { continue };
+            if is_expired(claim, source, submission.received_at) {
+                part.expired.push(key.kind);
+                continue;
+            }
+            matches.push((position, Match { by: key.kind, lead: claim.lead, last_seen: claim.last_seen }));
+        }
+        let decides = |position: usize| source.identity_rule == IdentityRule::AnyOf || position == 0;
+        part.matched = matches.iter().find(|(position, _)| decides(*position)).map(|(_, met)| *met);
+        let deciding = part.matched.map(|met| met.lead);
+        part.conflicts =
+            matches.into_iter().map(|(_, met)| met).filter(|met| Some(met.lead) != deciding).collect();
+        part
+    }
+
+    /// Gives a free or expired key to the lead, and remembers when the lead's own keys were last seen. A key that
+    /// another lead holds never moves.
+    fn take(&mut self, normalized: &Normalized, source: &Source, key: ClaimKey, lead: LeadId) {
+        let received_at = normalized.submission.received_at;
+        let Some(slot) = self.0.get_mut(&key) else { return };
+        match slot {
+            Some(claim) if is_expired(claim, source, received_at) => {
+                *slot = Some(Claim { lead, ..normalized.provisional(key) });
+            }
+            Some(claim) if claim.lead == lead => claim.last_seen = claim.last_seen.max(received_at),
+            Some(_) => {}
+            None => *slot = Some(Claim { lead, ..normalized.provisional(key) }),
+        }
+    }
+
+    /// What differs from the store, and what was taken provisionally but belongs to nobody after all.
+    fn settle(self, stored: &BTreeMap<ClaimKey, Claim>) -> (Vec<Claim>, Vec<ClaimKey>) {
+        let (mut changed, mut released) = (Vec::new(), Vec::new());
+        for (key, claim) in self.0 {
+            match claim {
+                Some(claim) if stored.get(&key) != Some(&claim) => changed.push(claim),
+                Some(_) => {}
+                None => released.push(key),
+            }
+        }
+        (changed, released)
+    }
+}
+
+fn is_expired(claim: &Claim, source: &Source, at: Timestamp) -> bool {
+    let identity = source.identity.iter().find(|identity| identity.kind == claim.key.kind);
+    let window = match claim.key.kind {
+        ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
+        _ => identity.and_then(|identity| identity.window),
+    };
+    window.is_some_and(|window| at > claim.last_seen.plus(window))
+}
+
+fn ruling(outcome: Outcome, lead: LeadId) -> Ruling {
+    Ruling { outcome, lead: Some(lead), quarantine: None }
+}
+
+fn quarantined(reason: QuarantineReason) -> Ruling {
+    Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) }
+}

@@ -1,0 +1,210 @@
+//! A submission into a lead: the later one wins per field, in whatever order workers process them.
+
+use std::collections::BTreeMap;
+
+use leadgate_domain::{
+    Clock, Clocks, Consents, Eligibility, Lead, LeadId, Reading, Said, Source, Submission, Temperature,
+};
+use serde_json::{Map, Value};
+
+/// A new lead out of one submission. It is held and cold until the later stages say otherwise.
+pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, reading: &Reading) -> Lead {
+    let mut lead = Lead {
+        id,
+        organization: submission.organization,
+        source: submission.source,
+        received_at: submission.received_at,
+        updated_at: submission.received_at,
+        texts: BTreeMap::new(),
+        phone: None,
+        email: None,
+        tags: source.tags.iter().cloned().collect(),
+        consent: None,
+        attribution: None,
+        custom_fields: Map::new(),
+        automations: None,
+        user_assignments: None,
+        opt_out: false,
+        is_test: submission.fields.is_test,
+        consent_required: source.consent == Consents::Required,
+        clocks: Clocks { base: submission.order(), own: BTreeMap::new() },
+        derived: BTreeMap::new(),
+        derived_tags: Default::default(),
+        score: 0,
+        temperature: Temperature::Cold,
+        eligibility: Eligibility::Held,
+        reasons: Vec::new(),
+        eligible_until: None,
+    };
+    fold(&mut lead, submission, source, reading);
+    lead
+}
+
+/// Merges what a submission says into a lead: a clock per field, an explicit null is a value, an absent field is
+/// nothing, tags are a union, custom fields merge per top-level key, and an opt-out survives everything.
+pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) {
+    let fields = &submission.fields;
+    let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.order() };
+
+    clocks.say("phone", &mut lead.phone, &reading.phone);
+    clocks.say("email", &mut lead.email, &reading.email);
+    clocks.say("consent", &mut lead.consent, &fields.consent);
+    clocks.say("attribution", &mut lead.attribution, &fields.attribution);
+    clocks.say("automations", &mut lead.automations, &fields.automations);
+    clocks.say("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
+    for (field, value) in &fields.texts {
+        let value = value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        let mut held = lead.texts.remove(field);
+        clocks.say(field.as_str(), &mut held, &Said::from(value));
+        lead.texts.extend(held.map(|held| (*field, held)));
+    }
+    for (key, value) in &fields.custom_fields {
+        let value = (!value.is_null()).then(|| value.clone());
+        let mut held = lead.custom_fields.remove(key);
+        clocks.say(&format!("custom_fields/{key}"), &mut held, &Said::<Value>::from(value));
+        lead.custom_fields.extend(held.map(|held| (key.clone(), held)));
+    }
+    lead.tags.extend(fields.tags.iter().chain(&source.tags).cloned());
+    lead.opt_out |= fields.opt_out;
+    lead.consent_required |= source.consent == Consents::Required;
+    lead.received_at = lead.received_at.min(submission.received_at);
+    lead.updated_at = lead.updated_at.max(submission.received_at);
+}
+
+struct Fold<'c> {
+    clocks: &'c mut Clocks,
+    now: Clock,
+}
+
+impl Fold<'_> {
+    /// Takes what was said unless something later was said already.
+    fn say<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Said<T>) {
+        if said.is_absent() || self.last(name, held.is_some()).is_some_and(|last| last > self.now) {
+            return;
+        }
+        *held = said.value().cloned();
+        if held.is_some() && self.now == self.clocks.base {
+            self.clocks.own.remove(name);
+        } else {
+            self.clocks.own.insert(name.to_owned(), self.now);
+        }
+    }
+
+    /// When the field was last said. One that is there without a clock of its own was said by the creator.
+    fn last(&self, name: &str, is_held: bool) -> Option<Clock> {
+        self.clocks.own.get(name).copied().or_else(|| is_held.then_some(self.clocks.base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leadgate_domain::{
+        BodyHash, Dialect, Fields, OrganizationId, Raw, SourceId, SubmissionId, TextField, Timestamp,
+    };
+    use proptest::prelude::*;
+
+    fn source(organization: OrganizationId) -> Source {
+        Source::new(organization, Dialect::Native, None, Timestamp::from_microseconds(0))
+    }
+
+    fn submission(organization: OrganizationId, source: SourceId, at: i64, fields: Fields) -> Submission {
+        Submission {
+            id: SubmissionId::from_uuid(uuid_of(at)),
+            organization,
+            source,
+            source_revision: 1,
+            dialect: Dialect::Native,
+            received_at: Timestamp::from_microseconds(at),
+            client: Default::default(),
+            fields,
+            raw: Raw::new(b"{}"),
+            body_hash: BodyHash::of(b"{}"),
+            idempotency_key_hash: None,
+            traceparent: None,
+            unknown: Map::new(),
+        }
+    }
+
+    fn uuid_of(number: i64) -> uuid::Uuid {
+        uuid::Uuid::from_u128(u128::from(number.unsigned_abs()))
+    }
+
+    /// Some fields said, some said to be nothing, some not mentioned.
+    fn some_fields() -> impl Strategy<Value = Fields> {
+        let text = proptest::option::of(proptest::option::of("[a-c]"));
+        let custom = proptest::collection::btree_map("[x-z]", proptest::option::of(0..3), 0..3);
+        let tags = proptest::collection::vec("[t-v]", 0..2);
+        (text.clone(), text, custom, tags, any::<bool>()).prop_map(
+            |(name, company, custom, tags, opt_out)| {
+                let texts = [(TextField::FullName, name), (TextField::Company, company)];
+                Fields {
+                    texts: texts.into_iter().filter_map(|(field, value)| Some((field, value?))).collect(),
+                    custom_fields: custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
+                    tags,
+                    opt_out,
+                    ..Fields::default()
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_work_changes_nothing(
+            all in proptest::collection::vec(some_fields(), 2..6),
+            seed in any::<proptest::sample::Index>(),
+        ) {
+            let organization = OrganizationId::generate();
+            let source = source(organization);
+            let said: Vec<_> = all.into_iter().enumerate()
+                .map(|(at, fields)| submission(organization, source.id, i64::try_from(at).unwrap(), fields))
+                .collect();
+            let merged = |order: &[usize]| {
+                let reading = Reading::default();
+                let mut lead = create(said[order[0]].id.into(), &said[order[0]], &source, &reading);
+                for position in &order[1..] {
+                    fold(&mut lead, &said[*position], &source, &reading);
+                }
+                // Who created the lead is not the order's to keep; everything else is.
+                lead.id = said[0].id.into();
+                lead.clocks = Clocks { base: said[0].order(), own: BTreeMap::new() };
+                lead
+            };
+            let forward: Vec<_> = (0..said.len()).collect();
+            let mut shuffled = forward.clone();
+            shuffled.rotate_left(seed.index(said.len()));
+            let backward: Vec<_> = forward.iter().rev().copied().collect();
+            prop_assert_eq!(merged(&forward), merged(&shuffled));
+            prop_assert_eq!(merged(&forward), merged(&backward));
+        }
+    }
+
+    #[test]
+    fn a_null_erases_and_an_absence_does_not() {
+        let organization = OrganizationId::generate();
+        let source = source(organization);
+        let named = |name: Option<&str>| Fields {
+            texts: [(TextField::FullName, name.map(str::to_owned))].into(),
+            ..Fields::default()
+        };
+        let first = submission(organization, source.id, 1, named(Some("Ann Lee")));
+        let mut lead = create(first.id.into(), &first, &source, &Reading::default());
+        fold(
+            &mut lead,
+            &submission(organization, source.id, 2, Fields::default()),
+            &source,
+            &Reading::default(),
+        );
+        assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
+        fold(&mut lead, &submission(organization, source.id, 4, named(None)), &source, &Reading::default());
+        assert_eq!(lead.text(TextField::FullName), None);
+        fold(
+            &mut lead,
+            &submission(organization, source.id, 3, named(Some("late"))),
+            &source,
+            &Reading::default(),
+        );
+        assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
+    }
+}

@@ -1,0 +1,158 @@
+//! Values into the one form in which they are stored and compared.
+
+use std::sync::Arc;
+
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::{
+    ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone, PhoneView,
+    QuarantineReason, Reading, Region, Said, Source, Submission, TextField, Trace, validate,
+};
+use serde::Serialize;
+
+/// What the trace says about a submission's values.
+#[derive(Serialize)]
+struct Part<'a> {
+    phone: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_read_in: Option<Region>,
+    email: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+}
+
+/// Reads a submission's phone and email and derives the keys by which it is recognized.
+///
+/// `source` is the submission's, if it still exists. What cannot be judged is told apart here: it goes through
+/// the same commit, into quarantine.
+pub(crate) fn normalize(
+    submission: Submission,
+    source: Option<Arc<Source>>,
+    matching: &MatchKey,
+) -> Normalized {
+    let source = source.filter(|source| source.organization == submission.organization);
+    let Some(source) = source else {
+        return quarantine(submission, QuarantineReason::SourceGone);
+    };
+    if !validate::submission(&submission) {
+        return quarantine(submission, QuarantineReason::Invalid);
+    }
+    let region = submission.fields.phone_country.or(source.default_region);
+    let phone = map(&submission.fields.phone, |raw| phone(raw, region));
+    let email = map(&submission.fields.email, email);
+    let keys = identity_keys(&submission, &source, &phone, &email, matching);
+    let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
+        organization: submission.organization,
+        kind: ClaimKind::Idempotency,
+        key,
+    });
+    let mut trace = Trace::default();
+    trace.record("normalize", part(&phone, &email, region, &source));
+    let reading = Box::new(Reading { phone, email, keys, idempotency });
+    Normalized { submission, disposition: Disposition::Judge { source, reading }, trace }
+}
+
+fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
+    let mut trace = Trace::default();
+    trace.record("normalize", serde_json::json!({ "quarantined": reason }));
+    Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
+}
+
+fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {
+    match said {
+        Said::Absent => Said::Absent,
+        Said::Null => Said::Null,
+        Said::Value(raw) if raw.trim().is_empty() => Said::Null,
+        Said::Value(raw) => Said::Value(read(raw)),
+    }
+}
+
+/// A bad phone is kept as it came: it never rejects a lead.
+fn phone(raw: &str, region: Option<Region>) -> PhoneView {
+    let raw = raw.to_owned();
+    match Phone::parse(&raw, region) {
+        Ok(phone) => PhoneView {
+            raw,
+            e164: Some(phone.e164().to_owned()),
+            valid: true,
+            region: phone.region(),
+            kind: Some(phone.kind()),
+            reason: None,
+        },
+        Err(problem) => {
+            PhoneView { raw, e164: None, valid: false, region: None, kind: None, reason: Some(problem) }
+        }
+    }
+}
+
+fn email(raw: &str) -> EmailView {
+    let raw = raw.to_owned();
+    match Email::parse(&raw) {
+        Ok(email) => EmailView {
+            address: Some(email.address().to_owned()),
+            valid: true,
+            kind: None,
+            reason: None,
+            raw,
+        },
+        Err(problem) => EmailView { raw, address: None, valid: false, kind: None, reason: Some(problem) },
+    }
+}
+
+/// The supplied identity keys in the source's order. Test leads claim nothing; a phone claims only as E.164.
+fn identity_keys(
+    submission: &Submission,
+    source: &Source,
+    phone: &Said<PhoneView>,
+    email: &Said<EmailView>,
+    matching: &MatchKey,
+) -> Vec<ClaimKey> {
+    if submission.fields.is_test {
+        return Vec::new();
+    }
+    let value = |kind| key_value(kind, &submission.fields, phone, email);
+    let key = |kind| ClaimKey::new(matching, submission.organization, submission.source, kind, &value(kind)?);
+    source.identity.iter().filter_map(|identity| key(identity.kind)).collect()
+}
+
+fn key_value(
+    kind: ClaimKind,
+    fields: &Fields,
+    phone: &Said<PhoneView>,
+    email: &Said<EmailView>,
+) -> Option<String> {
+    match kind {
+        ClaimKind::ExternalId => fields.text(TextField::ExternalId).map(str::to_owned),
+        ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
+        ClaimKind::Phone => phone.value()?.e164.clone(),
+        ClaimKind::Email => {
+            Email::parse(email.value()?.address.as_deref()?).ok().map(|email| email.identity())
+        }
+        // Not an identity: it names a request, not a person.
+        ClaimKind::Idempotency => None,
+    }
+}
+
+fn part<'a>(
+    phone: &Said<PhoneView>,
+    email: &Said<EmailView>,
+    region: Option<Region>,
+    source: &'a Source,
+) -> Part<'a> {
+    let verdict = |valid: Option<bool>| match valid {
+        None => "absent",
+        Some(true) => "valid",
+        Some(false) => "invalid",
+    };
+    Part {
+        phone: verdict(phone.value().map(|phone| phone.valid)),
+        phone_reason: phone.value().and_then(|phone| phone.reason).map(|problem| problem.to_string()),
+        phone_read_in: phone.value().and(region),
+        email: verdict(email.value().map(|email| email.valid)),
+        email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
+        source: source.name.as_deref(),
+    }
+}

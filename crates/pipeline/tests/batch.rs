@@ -1,0 +1,225 @@
+//! A whole batch through the pipeline, with the store played by two maps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::{
+    BodyHash, Claim, ClaimKey, ClaimKind, Dialect, Disposition, Effects, Fields, IdentityKey, IdentityRule,
+    Judge, KeyHash, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Raw, Reason, Said, Source,
+    Submission, SubmissionId, Suppressions, TextField, Timestamp,
+};
+use leadgate_pipeline::Pipeline;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+struct World {
+    pipeline: Pipeline,
+    source: Source,
+    claims: BTreeMap<ClaimKey, Claim>,
+    leads: Vec<leadgate_domain::Lead>,
+    suppressions: Suppressions,
+    made: u128,
+}
+
+impl World {
+    fn new(policy: Policy) -> Self {
+        let source =
+            Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+        Self {
+            pipeline: Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap()),
+            source: Source { policy, default_region: "US".parse().ok(), ..source },
+            claims: BTreeMap::new(),
+            leads: Vec::new(),
+            suppressions: Suppressions::new(),
+            made: 0,
+        }
+    }
+
+    fn submission(&mut self, at: i64, phone: &str, external_id: &str) -> Submission {
+        self.made += 1;
+        let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
+        let body = format!("{phone}|{external_id}");
+        Submission {
+            id: SubmissionId::from_uuid(uuid::Uuid::from_u128(self.made)),
+            organization: self.source.organization,
+            source: self.source.id,
+            source_revision: 1,
+            dialect: Dialect::Native,
+            received_at: Timestamp::from_microseconds(at),
+            client: Default::default(),
+            fields: Fields { phone: Said::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() },
+            raw: Raw::new(body.as_bytes()),
+            body_hash: BodyHash::of(body.as_bytes()),
+            idempotency_key_hash: None,
+            traceparent: None,
+            unknown: Default::default(),
+        }
+    }
+
+    fn normalize(&self, submission: Submission) -> Normalized {
+        self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())))
+    }
+
+    /// Plays the store: provisional claims first, then the two pure halves, then what they changed.
+    fn commit(&mut self, batch: Vec<Submission>) -> Effects {
+        let batch: Vec<_> = batch.into_iter().map(|submission| self.normalize(submission)).collect();
+        for normalized in &batch {
+            for key in normalized.claim_keys() {
+                self.claims.entry(*key).or_insert_with(|| normalized.provisional(*key));
+            }
+        }
+        let keys: Vec<_> = batch.iter().flat_map(Normalized::claim_keys).copied().collect();
+        let read = self.claims.iter().filter(|(key, _)| keys.contains(key));
+        let resolution =
+            self.pipeline.resolve(batch, read.map(|(key, claim)| (*key, claim.clone())).collect());
+        let locked: Vec<_> =
+            self.leads.iter().filter(|lead| resolution.leads.contains(&lead.id)).cloned().collect();
+        let effects = self.pipeline.judge(resolution, locked, &self.suppressions);
+        self.claims.extend(effects.claims.iter().map(|claim| (claim.key, claim.clone())));
+        self.claims.retain(|key, _| !effects.released.contains(key));
+        self.leads.retain(|lead| effects.updated.iter().all(|updated| updated.id != lead.id));
+        self.leads.extend(effects.created.iter().chain(&effects.updated).cloned());
+        effects
+    }
+
+    fn post(&mut self, at: i64, phone: &str, external_id: &str) -> (Outcome, Option<u128>) {
+        let submission = self.submission(at, phone, external_id);
+        outcome(&self.commit(vec![submission]), 0)
+    }
+}
+
+fn outcome(effects: &Effects, case: usize) -> (Outcome, Option<u128>) {
+    let ruling = &effects.cases[case].ruling;
+    (ruling.outcome, ruling.lead.map(|lead| lead.as_uuid().as_u128()))
+}
+
+const ANN: &str = "+14155550132";
+const BEN: &str = "+14155550133";
+
+#[test]
+fn either_key_finds_the_lead_and_a_duplicate_brings_its_free_keys_along() {
+    let mut world = World::new(Policy::ReturnExisting);
+    assert_eq!(world.post(1, ANN, ""), (Outcome::Created, Some(1)));
+    assert_eq!(world.post(2, "(415) 555-0132", "x1"), (Outcome::Duplicate, Some(1)));
+    assert_eq!(world.post(3, "not a phone", "x1"), (Outcome::Duplicate, Some(1)));
+    assert_eq!(world.post(4, BEN, "x2"), (Outcome::Created, Some(4)));
+    assert_eq!(world.leads.len(), 2);
+}
+
+#[test]
+fn a_bad_phone_or_an_empty_key_matches_nobody() {
+    let mut world = World::new(Policy::ReturnExisting);
+    assert_eq!(world.post(1, "12", " ").0, Outcome::Created);
+    assert_eq!(world.post(2, "12", " ").0, Outcome::Created);
+    assert!(world.claims.is_empty());
+    assert_eq!(world.leads[0].reasons, [Reason::PhoneInvalid, Reason::ConsentMissing]);
+    assert!(world.leads[0].all_tags().contains("phone_review"));
+}
+
+#[test]
+fn a_window_runs_from_the_last_time_seen() {
+    let mut world = World::new(Policy::ReturnExisting);
+    world.post(0, ANN, "");
+    assert_eq!(world.post(29 * DAY, ANN, "").0, Outcome::Duplicate);
+    assert_eq!(
+        world.post(58 * DAY, ANN, "").0,
+        Outcome::Duplicate,
+        "the first duplicate extended the window"
+    );
+    assert_eq!(world.post(89 * DAY, ANN, ""), (Outcome::Created, Some(4)));
+    assert_eq!(
+        world.post(90 * DAY, ANN, ""),
+        (Outcome::Duplicate, Some(4)),
+        "the new lead holds the claim now"
+    );
+}
+
+#[test]
+fn keys_that_disagree_are_a_conflict_and_the_first_in_order_decides() {
+    let mut world = World::new(Policy::ReturnExisting);
+    world.post(1, ANN, "x1");
+    world.post(2, BEN, "x2");
+    let submission = world.submission(3, BEN, "x1");
+    let effects = world.commit(vec![submission]);
+    assert_eq!(outcome(&effects, 0), (Outcome::Duplicate, Some(1)));
+    let part = effects.cases[0].normalized.trace.stage("deduplicate").unwrap();
+    assert_eq!(part["identity_conflict"][0]["by"], "phone");
+    assert_eq!(world.post(4, BEN, ""), (Outcome::Duplicate, Some(2)), "a held claim never moves");
+}
+
+#[test]
+fn first_of_looks_at_the_first_key_only() {
+    let mut world = World::new(Policy::Update);
+    world.source.identity_rule = IdentityRule::FirstOf;
+    world.source.identity =
+        [ClaimKind::ExternalId, ClaimKind::Phone].map(|kind| IdentityKey { kind, window: None }).into();
+    assert_eq!(world.post(1, ANN, "x1"), (Outcome::Created, Some(1)));
+    assert_eq!(world.post(2, ANN, "x2"), (Outcome::Created, Some(2)));
+    assert_eq!(world.post(3, ANN, ""), (Outcome::Updated, Some(1)));
+}
+
+#[test]
+fn every_policy_does_what_its_name_says() {
+    let expected = [
+        (Policy::ReturnExisting, Outcome::Duplicate, Some(1), 1),
+        (Policy::Update, Outcome::Updated, Some(1), 1),
+        (Policy::Link, Outcome::Linked, Some(1), 1),
+        (Policy::Create, Outcome::Created, Some(2), 2),
+    ];
+    for (policy, second, lead, leads) in expected {
+        for one_batch in [false, true] {
+            let mut world = World::new(policy);
+            let (first, again) = (world.submission(1, ANN, ""), world.submission(2, ANN, ""));
+            let last = if one_batch {
+                outcome(&world.commit(vec![again, first]), 1)
+            } else {
+                world.commit(vec![first]);
+                outcome(&world.commit(vec![again]), 0)
+            };
+            assert_eq!((last, world.leads.len()), ((second, lead), leads), "{policy} {one_batch}");
+        }
+    }
+}
+
+#[test]
+fn an_idempotency_key_repeats_or_contradicts_itself() {
+    let mut world = World::new(Policy::Create);
+    let key = KeyHash::parse(&"a".repeat(32));
+    let mut post = |at, phone| {
+        let submission = world.submission(at, phone, "");
+        outcome(&world.commit(vec![Submission { idempotency_key_hash: key, ..submission }]), 0)
+    };
+    assert_eq!(post(0, ANN), (Outcome::Created, Some(1)));
+    assert_eq!(post(1, ANN), (Outcome::Duplicate, Some(1)));
+    assert_eq!(post(2, BEN), (Outcome::Quarantined, None));
+    assert_eq!(post(DAY + 1, BEN), (Outcome::Created, Some(4)), "after a day the key is free again");
+    assert!(world.claims.values().all(|claim| [1, 4].contains(&claim.lead.as_uuid().as_u128())));
+}
+
+#[test]
+fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
+    let mut world = World::new(Policy::ReturnExisting);
+    let orphan = world.submission(1, ANN, "");
+    let normalized = world.pipeline.normalize(orphan, None);
+    assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::SourceGone)));
+    assert_eq!(normalized.claim_keys().count(), 0);
+}
+
+#[test]
+fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
+    let mut world = World::new(Policy::ReturnExisting);
+    let submission = world.submission(1, ANN, "");
+    let normalized = world.normalize(submission.clone());
+    let resolution = world.pipeline.resolve(vec![normalized], BTreeMap::new());
+    let watched = world.pipeline.watched(&resolution, &[]);
+    let added = Timestamp::from_microseconds(7);
+    world.suppressions = watched.into_iter().map(|key| (key, added)).collect();
+    let effects = world.commit(vec![submission]);
+    assert_eq!(effects.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);
+    let part = effects.cases[0].normalized.trace.stage("screen").unwrap();
+    assert_eq!(part[0]["added_at"], added.to_string());
+
+    let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
+    assert_eq!(cleared[0].reasons, [Reason::ConsentMissing]);
+}
