@@ -1,0 +1,229 @@
+//! What the native dialect answers with. The order of members is the order of the documentation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leadgate_domain::{
+    BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Lead, LeadId, Outcome, PhoneView,
+    QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature, TextField,
+    Timestamp, Trace,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A submission that is durable and waits for a worker: the answer to a post, and to a look before its time.
+#[derive(Debug, Serialize)]
+pub struct Queued {
+    id: SubmissionId,
+    status: &'static str,
+}
+
+pub fn queued(id: SubmissionId) -> Queued {
+    Queued { id, status: "queued" }
+}
+
+/// The submission by which something was asked for, within the answer about what it became.
+#[derive(Debug, Serialize)]
+pub struct SubmissionNote {
+    id: SubmissionId,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+}
+
+/// A submission that is kept aside; no lead came of it.
+#[derive(Debug, Serialize)]
+pub struct Quarantined {
+    id: SubmissionId,
+    status: &'static str,
+    submission: SubmissionNote,
+}
+
+pub fn quarantined(id: SubmissionId, reason: Option<QuarantineReason>) -> Quarantined {
+    let submission = SubmissionNote { id, outcome: Outcome::Quarantined, reason };
+    Quarantined { id, status: "quarantined", submission }
+}
+
+/// A lead as clients see it.
+#[derive(Debug, Serialize)]
+pub struct LeadAnswer<'l> {
+    id: LeadId,
+    status: &'static str,
+    eligibility: Eligibility,
+    reasons: &'l [Reason],
+    eligible_until: Option<Timestamp>,
+    score: u8,
+    temperature: Temperature,
+    full_name: Option<&'l str>,
+    first_name: Option<&'l str>,
+    last_name: Option<&'l str>,
+    company: Option<&'l str>,
+    external_id: Option<&'l str>,
+    line_id: Option<&'l str>,
+    source: Option<&'l str>,
+    tags: BTreeSet<&'l str>,
+    state: Option<&'l str>,
+    timezone: Option<&'l str>,
+    locale: Option<&'l str>,
+    currency: Option<&'l str>,
+    page_url: Option<&'l str>,
+    automations: Option<&'l Value>,
+    user_assignments: Option<&'l Value>,
+    phone: Option<&'l PhoneView>,
+    email: Option<&'l EmailView>,
+    consent: Option<&'l Consent>,
+    attribution: Option<&'l Map<String, Value>>,
+    custom_fields: &'l Map<String, Value>,
+    received_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<SubmissionNote>,
+}
+
+/// A lead as the answer to a question by an id: the lead's own, or that of a submission that met it.
+pub fn lead(lead: &Lead, submission: SubmissionId, outcome: Outcome) -> LeadAnswer<'_> {
+    let submission = Some(SubmissionNote { id: submission, outcome, reason: None });
+    LeadAnswer { submission, ..listed(lead) }
+}
+
+fn listed(lead: &Lead) -> LeadAnswer<'_> {
+    LeadAnswer {
+        id: lead.id,
+        status: "new",
+        eligibility: lead.eligibility,
+        reasons: &lead.reasons,
+        eligible_until: lead.eligible_until,
+        score: lead.score,
+        temperature: lead.temperature,
+        full_name: lead.text(TextField::FullName),
+        first_name: lead.text(TextField::FirstName),
+        last_name: lead.text(TextField::LastName),
+        company: lead.text(TextField::Company),
+        external_id: lead.text(TextField::ExternalId),
+        line_id: lead.text(TextField::LineId),
+        source: lead.text(TextField::Source),
+        tags: lead.all_tags(),
+        state: lead.text(TextField::State),
+        timezone: lead.text(TextField::Timezone),
+        locale: lead.text(TextField::Locale),
+        currency: lead.text(TextField::Currency),
+        page_url: lead.text(TextField::PageUrl),
+        automations: lead.automations.as_ref(),
+        user_assignments: lead.user_assignments.as_ref(),
+        phone: lead.phone.as_ref(),
+        email: lead.email.as_ref(),
+        consent: lead.consent.as_ref(),
+        attribution: lead.attribution.as_ref(),
+        custom_fields: &lead.custom_fields,
+        received_at: lead.received_at,
+        updated_at: lead.updated_at,
+        submission: None,
+    }
+}
+
+/// Part of a list, and where the rest begins.
+#[derive(Debug, Serialize)]
+pub struct Page<'l> {
+    data: Vec<LeadAnswer<'l>>,
+    next: Option<&'l str>,
+}
+
+/// `next` is given back as `after` to get the following page.
+pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>) -> Page<'l> {
+    Page { data: leads.iter().map(listed).collect(), next }
+}
+
+/// How a submission ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'s> {
+    pub outcome: Outcome,
+    pub lead: Option<LeadId>,
+    pub quarantine: Option<QuarantineReason>,
+    pub trace: &'s Trace,
+}
+
+/// A submission itself, with the trace of its decision.
+#[derive(Debug, Serialize)]
+pub struct Record<'s> {
+    id: SubmissionId,
+    status: &'static str,
+    outcome: Outcome,
+    lead_id: Option<LeadId>,
+    reason: Option<QuarantineReason>,
+    dialect: Dialect,
+    source_id: SourceId,
+    received_at: Timestamp,
+    client: &'s Client,
+    fields: Understood<'s>,
+    raw: &'s Raw,
+    body_hash: BodyHash,
+    trace: &'s Trace,
+}
+
+pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
+    Record {
+        id: submission.id,
+        status: if ended.outcome == Outcome::Quarantined { "quarantined" } else { "processed" },
+        outcome: ended.outcome,
+        lead_id: ended.lead,
+        reason: ended.quarantine,
+        dialect: submission.dialect,
+        source_id: submission.source,
+        received_at: submission.received_at,
+        client: &submission.client,
+        fields: Understood::of(&submission.fields),
+        raw: &submission.raw,
+        body_hash: submission.body_hash,
+        trace: ended.trace,
+    }
+}
+
+/// What was understood, under the names by which it is sent; what was not said is not there.
+#[derive(Debug, Serialize)]
+struct Understood<'s> {
+    #[serde(skip_serializing_if = "said_nothing")]
+    phone: &'s Said<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_country: Option<Region>,
+    #[serde(skip_serializing_if = "said_nothing")]
+    email: &'s Said<String>,
+    #[serde(flatten)]
+    texts: BTreeMap<&'static str, Option<&'s str>>,
+    tags: &'s [String],
+    #[serde(skip_serializing_if = "said_nothing")]
+    consent: &'s Said<Consent>,
+    #[serde(skip_serializing_if = "said_nothing")]
+    attribution: &'s Said<Map<String, Value>>,
+    custom_fields: &'s Map<String, Value>,
+    #[serde(skip_serializing_if = "said_nothing")]
+    automations: &'s Said<Value>,
+    #[serde(skip_serializing_if = "said_nothing")]
+    user_assignments: &'s Said<Value>,
+    opt_out: bool,
+    is_test: bool,
+}
+
+impl<'s> Understood<'s> {
+    fn of(fields: &'s Fields) -> Self {
+        Self {
+            phone: &fields.phone,
+            phone_country: fields.phone_country,
+            email: &fields.email,
+            texts: fields.texts.iter().map(|(field, text)| (field.as_str(), text.as_deref())).collect(),
+            tags: &fields.tags,
+            consent: &fields.consent,
+            attribution: &fields.attribution,
+            custom_fields: &fields.custom_fields,
+            automations: &fields.automations,
+            user_assignments: &fields.user_assignments,
+            opt_out: fields.opt_out,
+            is_test: fields.is_test,
+        }
+    }
+}
+
+fn said_nothing<T>(said: &&Said<T>) -> bool {
+    said.is_absent()
+}
+
+#[cfg(test)]
+mod tests;

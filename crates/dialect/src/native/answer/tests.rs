@@ -1,0 +1,245 @@
+use insta::assert_json_snapshot;
+use leadgate_domain::{Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem};
+use serde_json::json;
+
+use super::*;
+
+const ID: &str = "018f4e2a-7b1c-7000-8000-0000000000aa";
+const OTHER: &str = "018f4e2a-7b1c-7000-8000-0000000000bb";
+
+fn at() -> Timestamp {
+    Timestamp::parse("2025-06-01T12:00:00.000001Z").unwrap()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn sample() -> Lead {
+    Lead {
+        id: ID.parse().unwrap(),
+        organization: OrganizationId::generate(),
+        source: SourceId::generate(),
+        received_at: at(),
+        updated_at: at(),
+        texts: [(TextField::FullName, "Ann Lee".to_owned()), (TextField::Source, "spring".to_owned())].into(),
+        phone: Some(PhoneView {
+            raw: "(415) 555-0132".to_owned(),
+            e164: Some("+14155550132".to_owned()),
+            valid: true,
+            region: "US".parse().ok(),
+            kind: Some(PhoneKind::FixedLineOrMobile),
+            reason: None,
+        }),
+        email: Some(EmailView {
+            raw: "ann@example.com".to_owned(),
+            address: Some("ann@example.com".to_owned()),
+            valid: true,
+            kind: Some(EmailKind::Business),
+            reason: None,
+        }),
+        tags: ["web".to_owned()].into(),
+        consent: Some(Consent { consent_text_version: Some("v3".to_owned()), ..Consent::default() }),
+        attribution: Some(object(json!({"utm_source": "x"}))),
+        custom_fields: object(json!({"budget": 5})),
+        automations: None,
+        user_assignments: None,
+        opt_out: false,
+        is_test: false,
+        consent_required: true,
+        clocks: Clocks { base: (at(), ID.parse().unwrap()), own: BTreeMap::new() },
+        derived: [(TextField::FirstName, "Ann".to_owned())].into(),
+        derived_tags: ["phone_review".to_owned()].into(),
+        score: 61,
+        temperature: Temperature::Warm,
+        eligibility: Eligibility::Held,
+        reasons: vec![Reason::ConsentIncomplete],
+        eligible_until: None,
+    }
+}
+
+#[test]
+fn an_accepted_submission_is_queued() {
+    assert_json_snapshot!(queued(ID.parse().unwrap()), @r#"
+    {
+      "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+      "status": "queued"
+    }
+    "#);
+}
+
+#[test]
+fn a_lead_names_the_submission_it_was_asked_for_by() {
+    let sample = sample();
+    let answer = serde_json::to_string_pretty(&lead(&sample, OTHER.parse().unwrap(), Outcome::Duplicate));
+    insta::assert_snapshot!(answer.unwrap(), @r#"
+    {
+      "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+      "status": "new",
+      "eligibility": "held",
+      "reasons": [
+        "consent_incomplete"
+      ],
+      "eligible_until": null,
+      "score": 61,
+      "temperature": "warm",
+      "full_name": "Ann Lee",
+      "first_name": "Ann",
+      "last_name": null,
+      "company": null,
+      "external_id": null,
+      "line_id": null,
+      "source": "spring",
+      "tags": [
+        "phone_review",
+        "web"
+      ],
+      "state": null,
+      "timezone": null,
+      "locale": null,
+      "currency": null,
+      "page_url": null,
+      "automations": null,
+      "user_assignments": null,
+      "phone": {
+        "raw": "(415) 555-0132",
+        "e164": "+14155550132",
+        "valid": true,
+        "region": "US",
+        "kind": "fixed_line_or_mobile",
+        "reason": null
+      },
+      "email": {
+        "raw": "ann@example.com",
+        "address": "ann@example.com",
+        "valid": true,
+        "kind": "business",
+        "reason": null
+      },
+      "consent": {
+        "consent_text_version": "v3"
+      },
+      "attribution": {
+        "utm_source": "x"
+      },
+      "custom_fields": {
+        "budget": 5
+      },
+      "received_at": "2025-06-01T12:00:00.000001Z",
+      "updated_at": "2025-06-01T12:00:00.000001Z",
+      "submission": {
+        "id": "018f4e2a-7b1c-7000-8000-0000000000bb",
+        "outcome": "duplicate"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_bad_phone_is_kept_as_it_came() {
+    let phone = PhoneView {
+        raw: "call me".to_owned(),
+        e164: None,
+        valid: false,
+        region: None,
+        kind: None,
+        reason: Some(PhoneProblem::NotANumber),
+    };
+    let lead = Lead { phone: Some(phone), ..sample() };
+    assert_json_snapshot!(listed(&lead).phone, @r#"
+    {
+      "raw": "call me",
+      "e164": null,
+      "valid": false,
+      "region": null,
+      "kind": null,
+      "reason": "not_a_number"
+    }
+    "#);
+}
+
+#[test]
+fn what_is_quarantined_says_why() {
+    let reason = Some(QuarantineReason::IdempotencyMismatch);
+    assert_json_snapshot!(quarantined(ID.parse().unwrap(), reason), @r#"
+    {
+      "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+      "status": "quarantined",
+      "submission": {
+        "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+        "outcome": "quarantined",
+        "reason": "idempotency_mismatch"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_page_says_where_the_next_begins() {
+    assert_json_snapshot!(page(&[], None), @r#"
+    {
+      "data": [],
+      "next": null
+    }
+    "#);
+    let page = serde_json::to_value(page(&[sample()], Some("after-this"))).unwrap();
+    assert_eq!(page["next"], "after-this");
+    assert_eq!(page["data"][0]["id"], ID);
+    assert_eq!(page["data"][0].get("submission"), None);
+}
+
+#[test]
+fn a_submission_shows_what_was_said_and_what_came_of_it() {
+    let body = br#"{"phone":"+14155550132","company":null}"#;
+    let submission = Submission {
+        id: OTHER.parse().unwrap(),
+        organization: OrganizationId::generate(),
+        source: ID.parse().unwrap(),
+        source_revision: 1,
+        dialect: Dialect::Native,
+        received_at: at(),
+        client: Client { address: Some("192.0.2.1".to_owned()), ..Client::default() },
+        fields: super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap(),
+        raw: Raw::new(body),
+        body_hash: BodyHash::of(body),
+        idempotency_key_hash: None,
+        traceparent: None,
+        unknown: Map::new(),
+    };
+    let mut trace = Trace::default();
+    trace.record("normalize", json!({"phone": "valid"}));
+    let ended = Ended { outcome: Outcome::Duplicate, lead: ID.parse().ok(), quarantine: None, trace: &trace };
+    let answer = serde_json::to_string_pretty(&record(&submission, ended)).unwrap();
+    insta::assert_snapshot!(answer, @r#"
+    {
+      "id": "018f4e2a-7b1c-7000-8000-0000000000bb",
+      "status": "processed",
+      "outcome": "duplicate",
+      "lead_id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+      "reason": null,
+      "dialect": "native",
+      "source_id": "018f4e2a-7b1c-7000-8000-0000000000aa",
+      "received_at": "2025-06-01T12:00:00.000001Z",
+      "client": {
+        "address": "192.0.2.1"
+      },
+      "fields": {
+        "phone": "+14155550132",
+        "company": null,
+        "tags": [],
+        "custom_fields": {},
+        "opt_out": false,
+        "is_test": false
+      },
+      "raw": {
+        "text": "{\"phone\":\"+14155550132\",\"company\":null}"
+      },
+      "body_hash": "e9a8fd9207f5af557225a152c48eacaf7e040acd6ac8600efae9d86a7facacc1",
+      "trace": {
+        "normalize": {
+          "phone": "valid"
+        }
+      }
+    }
+    "#);
+}

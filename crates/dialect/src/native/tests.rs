@@ -1,0 +1,236 @@
+use insta::assert_json_snapshot;
+use leadgate_domain::json;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn codes(document: Value) -> Vec<(String, &'static str)> {
+    let faults = decode(&document).unwrap_err();
+    faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+}
+
+fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
+    vec![(pointer.to_owned(), code)]
+}
+
+#[test]
+fn everything_that_can_be_said_is_understood() {
+    let fields = decode(&json!({
+        "phone": 14155550132_u64, "phone_country": "us", "email": "ann@example.com",
+        "full_name": "Ann Lee", "external_id": 9007199254740993_u64, "line_id": "U1", "source": "spring",
+        "tags": ["a", "b"], "timezone": null,
+        "consent": {"consent_timestamp": "2025-01-01T00:00:00Z", "source_url": null, "ip": "192.0.2.1"},
+        "attribution": {"utm_source": "x"}, "custom_fields": {"budget": 1.5},
+        "automations": [1], "user_assignments": null, "opt_out": true, "is_test": true,
+    }));
+    assert_json_snapshot!(fields.unwrap(), @r#"
+    {
+      "phone": "14155550132",
+      "phone_country": "US",
+      "email": "ann@example.com",
+      "texts": {
+        "full_name": "Ann Lee",
+        "external_id": "9007199254740993",
+        "line_id": "U1",
+        "source": "spring",
+        "timezone": null
+      },
+      "tags": [
+        "a",
+        "b"
+      ],
+      "consent": {
+        "consent_timestamp": "2025-01-01T00:00:00Z",
+        "ip": "192.0.2.1"
+      },
+      "attribution": {
+        "utm_source": "x"
+      },
+      "custom_fields": {
+        "budget": 1.5
+      },
+      "automations": [
+        1
+      ],
+      "user_assignments": null,
+      "opt_out": true,
+      "is_test": true
+    }
+    "#);
+}
+
+#[test]
+fn what_is_absent_is_not_what_is_null() {
+    let fields = decode(&json!({"phone": null, "email": "ann@example.com", "company": null})).unwrap();
+    assert_eq!((&fields.phone, &fields.consent), (&Said::Null, &Said::Absent));
+    assert_eq!(fields.texts.get(&TextField::Company), Some(&None));
+    assert_eq!(fields.texts.get(&TextField::FullName), None);
+}
+
+#[test]
+fn unknown_and_server_owned_names_are_kept_and_not_obeyed() {
+    let fields = decode(&json!({
+        "phone": "1", "id": "x", "status": "dialled", "organization": "theirs", "received_at": 1,
+        "budget": "unknown", "zip": "unknown", "__proto__": {}, "": 0,
+        "custom_fields": {"budget": "explicit", "zip": "explicit"},
+    }));
+    assert_json_snapshot!(fields.unwrap().custom_fields, @r#"
+    {
+      "": 0,
+      "__proto__": {},
+      "budget": "explicit",
+      "id": "x",
+      "organization": "theirs",
+      "received_at": 1,
+      "status": "dialled",
+      "zip": "explicit"
+    }
+    "#);
+}
+
+#[test]
+fn somebody_has_to_be_reachable() {
+    for document in
+        [json!({}), json!({"full_name": "Ann"}), json!({"phone": null}), json!({"phone": " ", "email": ""})]
+    {
+        assert_eq!(codes(document), one("", "contact_missing"));
+    }
+    assert!(decode(&json!({"phone": "not a phone: kept raw, for a human to look at"})).is_ok());
+}
+
+#[test]
+fn every_wrong_type_is_named_where_it_is() {
+    for document in [json!(null), json!([]), json!("x"), json!(42), json!([{"phone": "1"}])] {
+        assert_eq!(codes(document), one("", "wrong_type"));
+    }
+    for (name, wrong) in [
+        ("phone", json!(1.5)),
+        ("phone", json!(["1"])),
+        ("email", json!(1)),
+        ("phone_country", json!(1)),
+        ("full_name", json!(true)),
+        ("external_id", json!(1e10)),
+        ("line_id", json!({})),
+        ("state", json!(1)),
+        ("tags", json!("a,b")),
+        ("consent", json!(true)),
+        ("attribution", json!([])),
+        ("custom_fields", json!([])),
+        ("opt_out", json!("true")),
+        ("is_test", json!(1)),
+    ] {
+        let mut document = json!({"phone": "1", "email": "e"});
+        document[name] = wrong;
+        assert_eq!(codes(document), one(&format!("/{name}"), "wrong_type"));
+    }
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let faults = decode(&json!({
+        "email": 5, "phone_country": "Atlantis", "company": "c".repeat(501), "tags": ["ok", 7],
+        "consent": {"consent_timestamp": 1735689600},
+    }));
+    let faults: Vec<_> = faults.unwrap_err().into_iter().map(|f| (f.pointer, f.code, f.detail)).collect();
+    assert_json_snapshot!(faults, @r#"
+    [
+      [
+        "/consent/consent_timestamp",
+        "wrong_type",
+        "a string is expected"
+      ],
+      [
+        "/email",
+        "wrong_type",
+        "a string is expected"
+      ],
+      [
+        "/phone_country",
+        "unknown_region",
+        "not a region (two letters of ISO 3166-1, such as US)"
+      ],
+      [
+        "/tags/1",
+        "wrong_type",
+        "a string is expected"
+      ],
+      [
+        "/company",
+        "too_long",
+        "at most 500 characters are taken"
+      ]
+    ]
+    "#);
+}
+
+#[test]
+fn the_list_of_faults_is_bounded() {
+    assert_eq!(codes(json!({"phone": "1", "tags": vec![0; 30_000]})).len(), MOST_FAULTS);
+    assert_eq!(codes(json!({"phone": "1", "tags": vec!["t"; 30_000]})), one("/tags", "too_many_tags"));
+}
+
+#[test]
+fn no_region_chosen_is_no_region() {
+    assert_eq!(decode(&json!({"phone": "1", "phone_country": " "})).unwrap().phone_country, None);
+}
+
+/// JSON of any shape under names that the dialect knows, and some that it does not.
+fn documents() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,120}".prop_map(Value::from),
+    ];
+    let value = leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((".{0,6}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    });
+    const KNOWN: [&str; 15] = [
+        "phone",
+        "phone_country",
+        "email",
+        "full_name",
+        "external_id",
+        "tags",
+        "consent",
+        "attribution",
+        "custom_fields",
+        "automations",
+        "user_assignments",
+        "opt_out",
+        "is_test",
+        "id",
+        "state",
+    ];
+    let name = prop_oneof![prop::sample::select(&KNOWN[..]).prop_map(str::to_owned), ".{0,8}"];
+    prop::collection::vec((name, value), 0..12)
+        .prop_map(|members| Value::Object(members.into_iter().collect()))
+}
+
+proptest! {
+    #[test]
+    fn what_is_accepted_travels_unchanged_and_passes_the_shared_validator(document in documents()) {
+        let Ok(parsed) = json::parse(document.to_string().as_bytes()) else { return Ok(()) };
+        let Ok(fields) = decode(&parsed) else { return Ok(()) };
+        prop_assert_eq!(validate::fields(&fields), Ok(()));
+        let there = serde_json::to_string(&fields).unwrap();
+        let back: Fields = serde_json::from_str(&there).unwrap();
+        prop_assert_eq!(serde_json::to_string(&back).unwrap(), there);
+    }
+
+    #[test]
+    fn a_fault_never_repeats_a_value(secret in "[A-Z]{12}") {
+        let document = json!({
+            "phone": [&secret], "email": {"x": &secret}, "phone_country": &secret, "tags": &secret,
+            "company": secret.repeat(50), "opt_out": &secret, "consent": &secret,
+        });
+        let faults = format!("{:?}", decode(&document).unwrap_err());
+        prop_assert!(!faults.contains(&secret), "{}", faults);
+    }
+}
