@@ -67,18 +67,20 @@ pub struct Ruling {
     pub quarantine: Option<QuarantineReason>,
 }
 
-/// A submission with its ruling.
-#[derive(Debug, Clone)]
-pub struct Case {
-    pub normalized: Normalized,
+/// A submission with its ruling. It borrows the batch, so that a retried transaction costs no copy of it.
+#[derive(Debug)]
+pub struct Case<'b> {
+    pub normalized: &'b Normalized,
+    /// The submission's trace so far, taken on by the later stages.
+    pub trace: Trace,
     pub ruling: Ruling,
 }
 
 /// A whole batch resolved over the claims read under lock.
 #[derive(Debug, Default)]
-pub struct Resolution {
+pub struct Resolution<'b> {
     /// In the order of (received_at, id).
-    pub cases: Vec<Case>,
+    pub cases: Vec<Case<'b>>,
     /// Claims that differ from what the store holds.
     pub claims: Vec<Claim>,
     /// Claims that were taken provisionally and belong to nobody after all.
@@ -89,25 +91,30 @@ pub struct Resolution {
 
 /// What the store writes.
 #[derive(Debug, Default)]
-pub struct Effects {
+pub struct Effects<'b> {
     pub created: Vec<Lead>,
     pub updated: Vec<Lead>,
     pub claims: Vec<Claim>,
     pub released: Vec<ClaimKey>,
-    pub cases: Vec<Case>,
+    pub cases: Vec<Case<'b>>,
 }
 
 /// The pure half of a commit.
 pub trait Judge: Send + Sync {
     /// Decides for each fresh submission which lead it makes or meets, walking them in order over the claims.
     /// `claims` holds every key of the batch as stored; one taken by a submission of this very batch is free.
-    fn resolve(&self, fresh: Vec<Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution;
+    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b>;
 
     /// The values whose suppression has to be looked up: those submitted and those the locked leads hold.
-    fn watched(&self, resolution: &Resolution, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
+    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
 
     /// Merges, enriches, scores and decides.
-    fn judge(&self, resolution: Resolution, leads: Vec<Lead>, suppressions: &Suppressions) -> Effects;
+    fn judge<'b>(
+        &self,
+        resolution: Resolution<'b>,
+        leads: Vec<Lead>,
+        suppressions: &Suppressions,
+    ) -> Effects<'b>;
 
     /// Decides stored leads anew, after the suppression list changed.
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<Lead>;

@@ -35,11 +35,14 @@ struct Match {
 }
 
 /// Walks a batch in the order of receipt over the claims, writing to them as it goes.
-pub(crate) fn resolve(mut fresh: Vec<Normalized>, stored: BTreeMap<ClaimKey, Claim>) -> Resolution {
+pub(crate) fn resolve<'b>(
+    mut fresh: Vec<&'b Normalized>,
+    stored: BTreeMap<ClaimKey, Claim>,
+) -> Resolution<'b> {
     fresh.sort_by_key(|normalized| normalized.submission.order());
     let batch: BTreeSet<SubmissionId> = fresh.iter().map(|normalized| normalized.submission.id).collect();
     let mut claims = Claims::new(&stored, &batch);
-    let cases: Vec<Case> = fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
+    let cases: Vec<Case<'b>> = fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
     let changed = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
     let leads = cases
         .iter()
@@ -65,18 +68,17 @@ impl Claims {
         self.0.get(key)?.as_ref()
     }
 
-    fn rule(&mut self, mut normalized: Normalized) -> Case {
-        let (ruling, part) = match &normalized.disposition {
-            Disposition::Quarantine(reason) => (quarantined(*reason), None),
+    fn rule<'b>(&mut self, normalized: &'b Normalized) -> Case<'b> {
+        let mut trace = normalized.trace.clone();
+        let ruling = match &normalized.disposition {
+            Disposition::Quarantine(reason) => quarantined(*reason),
             Disposition::Judge { source, reading } => {
-                let (ruling, part) = self.resolve_one(&normalized, source, reading);
-                (ruling, Some(part))
+                let (ruling, part) = self.resolve_one(normalized, source, reading);
+                trace.record("deduplicate", part);
+                ruling
             }
         };
-        if let Some(part) = part {
-            normalized.trace.record("deduplicate", part);
-        }
-        Case { normalized, ruling }
+        Case { normalized, trace, ruling }
     }
 
     fn resolve_one(&mut self, normalized: &Normalized, source: &Source, reading: &Reading) -> (Ruling, Part) {

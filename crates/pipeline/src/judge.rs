@@ -32,11 +32,11 @@ impl Pipeline {
     }
 
     /// What was submitted, and then the lead that it made or changed.
-    fn judge_case(&self, case: &mut Case, book: &mut Book, suppressions: &Suppressions) {
+    fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
         let submitted = screen::submitted(&self.matching, submission.organization, reading);
-        case.normalized.trace.record("screen", screen::suppression(&submitted, suppressions));
+        case.trace.record("screen", screen::suppression(&submitted, suppressions));
 
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => merge::fold(lead, submission, source, reading),
@@ -49,7 +49,7 @@ impl Pipeline {
         let score = score::lead(lead);
         decide::lead(lead, &hits);
 
-        let trace = &mut case.normalized.trace;
+        let trace = &mut case.trace;
         trace.record("enrich", enrich::part(lead));
         trace.record("score", score);
         trace.record("decide", decide::part(lead));
@@ -57,11 +57,11 @@ impl Pipeline {
 }
 
 impl Judge for Pipeline {
-    fn resolve(&self, fresh: Vec<Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution {
+    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
         deduplicate::resolve(fresh, claims)
     }
 
-    fn watched(&self, resolution: &Resolution, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         let submitted = resolution.cases.iter().filter_map(|case| match &case.normalized.disposition {
             Disposition::Judge { reading, .. } => {
                 Some(screen::submitted(&self.matching, case.normalized.submission.organization, reading))
@@ -71,7 +71,12 @@ impl Judge for Pipeline {
         submitted.flatten().chain(self.watched_by(leads)).collect()
     }
 
-    fn judge(&self, mut resolution: Resolution, leads: Vec<Lead>, suppressions: &Suppressions) -> Effects {
+    fn judge<'b>(
+        &self,
+        mut resolution: Resolution<'b>,
+        leads: Vec<Lead>,
+        suppressions: &Suppressions,
+    ) -> Effects<'b> {
         let mut book = Book::new(leads);
         for case in &mut resolution.cases {
             self.judge_case(case, &mut book, suppressions);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    BodyHash, Claim, ClaimKey, ClaimKind, Dialect, Disposition, Effects, Fields, IdentityKey, IdentityRule,
-    Judge, KeyHash, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Raw, Reason, Said, Source,
-    Submission, SubmissionId, Suppressions, TextField, Timestamp,
+    BodyHash, Claim, ClaimKey, ClaimKind, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge,
+    KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Raw, Reason, Ruling, Said,
+    Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -17,7 +17,7 @@ struct World {
     pipeline: Pipeline,
     source: Source,
     claims: BTreeMap<ClaimKey, Claim>,
-    leads: Vec<leadgate_domain::Lead>,
+    leads: Vec<Lead>,
     suppressions: Suppressions,
     made: u128,
 }
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Plays the store: provisional claims first, then the two pure halves, then what they changed.
-    fn commit(&mut self, batch: Vec<Submission>) -> Effects {
+    fn commit(&mut self, batch: Vec<Submission>) -> Settled {
         let batch: Vec<_> = batch.into_iter().map(|submission| self.normalize(submission)).collect();
         for normalized in &batch {
             for key in normalized.claim_keys() {
@@ -71,8 +71,9 @@ impl World {
         }
         let keys: Vec<_> = batch.iter().flat_map(Normalized::claim_keys).copied().collect();
         let read = self.claims.iter().filter(|(key, _)| keys.contains(key));
-        let resolution =
-            self.pipeline.resolve(batch, read.map(|(key, claim)| (*key, claim.clone())).collect());
+        let resolution = self
+            .pipeline
+            .resolve(batch.iter().collect(), read.map(|(key, claim)| (*key, claim.clone())).collect());
         let locked: Vec<_> =
             self.leads.iter().filter(|lead| resolution.leads.contains(&lead.id)).cloned().collect();
         let effects = self.pipeline.judge(resolution, locked, &self.suppressions);
@@ -80,7 +81,8 @@ impl World {
         self.claims.retain(|key, _| !effects.released.contains(key));
         self.leads.retain(|lead| effects.updated.iter().all(|updated| updated.id != lead.id));
         self.leads.extend(effects.created.iter().chain(&effects.updated).cloned());
-        effects
+        let cases = effects.cases.into_iter().map(|case| (case.ruling, case.trace)).collect();
+        Settled { cases, created: effects.created }
     }
 
     fn post(&mut self, at: i64, phone: &str, external_id: &str) -> (Outcome, Option<u128>) {
@@ -89,8 +91,13 @@ impl World {
     }
 }
 
-fn outcome(effects: &Effects, case: usize) -> (Outcome, Option<u128>) {
-    let ruling = &effects.cases[case].ruling;
+struct Settled {
+    cases: Vec<(Ruling, Trace)>,
+    created: Vec<Lead>,
+}
+
+fn outcome(settled: &Settled, case: usize) -> (Outcome, Option<u128>) {
+    let ruling = &settled.cases[case].0;
     (ruling.outcome, ruling.lead.map(|lead| lead.as_uuid().as_u128()))
 }
 
@@ -143,7 +150,7 @@ fn keys_that_disagree_are_a_conflict_and_the_first_in_order_decides() {
     let submission = world.submission(3, BEN, "x1");
     let effects = world.commit(vec![submission]);
     assert_eq!(outcome(&effects, 0), (Outcome::Duplicate, Some(1)));
-    let part = effects.cases[0].normalized.trace.stage("deduplicate").unwrap();
+    let part = effects.cases[0].1.stage("deduplicate").unwrap();
     assert_eq!(part["identity_conflict"][0]["by"], "phone");
     assert_eq!(world.post(4, BEN, ""), (Outcome::Duplicate, Some(2)), "a held claim never moves");
 }
@@ -211,13 +218,13 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
     let mut world = World::new(Policy::ReturnExisting);
     let submission = world.submission(1, ANN, "");
     let normalized = world.normalize(submission.clone());
-    let resolution = world.pipeline.resolve(vec![normalized], BTreeMap::new());
+    let resolution = world.pipeline.resolve(vec![&normalized], BTreeMap::new());
     let watched = world.pipeline.watched(&resolution, &[]);
     let added = Timestamp::from_microseconds(7);
     world.suppressions = watched.into_iter().map(|key| (key, added)).collect();
     let effects = world.commit(vec![submission]);
     assert_eq!(effects.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);
-    let part = effects.cases[0].normalized.trace.stage("screen").unwrap();
+    let part = effects.cases[0].1.stage("screen").unwrap();
     assert_eq!(part[0]["added_at"], added.to_string());
 
     let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
