@@ -145,3 +145,6 @@ impl Window {
         Self { ends: now.checked_add(rate.window.saturating_mul(windows)).unwrap_or(now), used: permits }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,9 +50,10 @@ impl Gatherer {
 
     /// Meanwhile what still waits is let go unanswered. None: no limiter is left.
     async fn reconnect(&mut self) -> Option<MultiplexedConnection> {
+        let status = &self.status;
         let note = |error: LinkError| {
             tracing::debug!(%error, "redis cannot be asked yet");
-            self.status.send_replace(Status::Degraded(error.to_string()));
+            status.send_replace(Status::Degraded(error.to_string()));
         };
         let mut establishing = std::pin::pin!(self.link.establish(note));
         let mut unanswered = Vec::with_capacity(GATHERED);
@@ -78,6 +79,7 @@ impl Gatherer {
             let answers = self.link.in_time(call::judge(&mut connection, &asks)).await;
             count_call(asks.len(), started.elapsed(), answers.is_ok());
             call::answer(asks.drain(..), answers?);
+            self.link.proved();
         }
         Ok(())
     }

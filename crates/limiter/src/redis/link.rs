@@ -5,6 +5,8 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError};
 
+use super::call;
+
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(1);
@@ -28,30 +30,36 @@ pub(super) struct Link {
     client: Client,
     /// For one call.
     pub(super) timeout: Duration,
+    /// Before the next attempt. It grows until a call succeeds, not only the connecting.
+    wait: Duration,
 }
 
 impl Link {
     pub(super) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout }
+        Self { client, timeout, wait: Duration::ZERO }
     }
 
-    /// Tries for as long as it takes, until Redis answers in time again.
-    pub(super) async fn establish(&self, mut note: impl FnMut(LinkError)) -> MultiplexedConnection {
-        let mut wait = FIRST_WAIT;
+    /// Tries for as long as it takes, until Redis answers in time.
+    pub(super) async fn establish(&mut self, mut note: impl FnMut(LinkError)) -> MultiplexedConnection {
         loop {
+            tokio::time::sleep(self.wait).await;
+            self.wait = (2 * self.wait).clamp(FIRST_WAIT, LONGEST_WAIT);
             match self.try_once().await {
                 Ok(connection) => return connection,
                 Err(error) => note(error),
             }
-            tokio::time::sleep(wait).await;
-            wait = (2 * wait).min(LONGEST_WAIT);
         }
+    }
+
+    /// A call succeeded: the next loss is a new one.
+    pub(super) fn proved(&mut self) {
+        self.wait = Duration::ZERO;
     }
 
     async fn try_once(&self) -> Result<MultiplexedConnection, LinkError> {
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(HANDSHAKE));
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        self.in_time(async { ::redis::cmd("PING").exec_async(&mut connection).await }).await?;
+        self.in_time(call::judge(&mut connection, &[])).await?;
         Ok(connection)
     }
 

@@ -1,0 +1,57 @@
+//! What only Redis can show: what lies in it, and how often it was asked.
+
+use std::time::Duration;
+
+use leadgate_domain::OrganizationId;
+use leadgate_limiter::{Limiter, LimiterConfig, Request};
+use leadgate_testkit::servers::{self, Redis};
+use tokio::task::JoinSet;
+
+use crate::world::{MINUTE, World, about, counter};
+
+#[tokio::test]
+async fn a_key_names_its_owner_as_hash_tag_and_ends_with_its_window() {
+    let world = World::redis().await;
+    world.limiter.acquire(world.request("key:7", 9).cost(4)).await;
+    world.limiter.acquire(world.request("key:7", 9).cost(3)).await;
+    let server = servers::shared().redis().await.unwrap();
+    let key = format!("{}:limit:{{{}}}:key:7", world.prefix(), world.organization);
+    assert_eq!(server.command(&format!("GET {key}")).await.unwrap(), "$1\r\n7\r\n");
+    let left = server.command(&format!("PTTL {key}")).await.unwrap();
+    let left = left.trim().trim_start_matches(':').parse().unwrap();
+    assert!(about(Duration::from_millis(left), MINUTE), "{left}");
+}
+
+#[tokio::test]
+async fn a_window_that_would_never_end_begins_anew() {
+    let world = World::redis().await;
+    let server = servers::shared().redis().await.unwrap();
+    let key = format!("{}:limit:{{{}}}:key", world.prefix(), world.organization);
+    for accident in [format!("PERSIST {key}"), format!("PEXPIRE {key} 90000"), format!("SET {key} nonsense")]
+    {
+        world.limiter.acquire(world.request("key", 5).cost(5)).await;
+        server.command(&accident).await.unwrap();
+        let decision = world.limiter.acquire(world.request("key", 5)).await;
+        assert_eq!((decision.remaining, decision.reset), (4, MINUTE), "{accident}");
+        server.command(&format!("DEL {key}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn requests_gather_while_a_call_is_under_way() {
+    let redis = Redis::start().await.unwrap();
+    let timeout = Duration::from_secs(60);
+    let config = LimiterConfig { url: redis.url().to_owned(), timeout, ..LimiterConfig::default() };
+    let limiter = Limiter::open(config).await.unwrap();
+    redis.command("CONFIG RESETSTAT").await.unwrap();
+    let request = Request::of(OrganizationId::generate(), counter("key", 5_000));
+    let mut asking = JoinSet::new();
+    for _ in 0..2_560 {
+        let (limiter, request) = (limiter.clone(), request.clone());
+        asking.spawn(async move { limiter.acquire(request).await });
+    }
+    asking.join_all().await;
+    let statistics = redis.command("INFO commandstats").await.unwrap();
+    let calls = statistics.split("cmdstat_evalsha:calls=").nth(1).unwrap().split(',').next().unwrap();
+    assert!((20..=25).contains(&calls.parse::<u32>().unwrap()), "128 in a call: {statistics}");
+}

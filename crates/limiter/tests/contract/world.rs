@@ -1,0 +1,79 @@
+//! The adapter under test, with counts of its own and a clock that can be stepped.
+
+use std::time::Duration;
+
+use leadgate_domain::{OrganizationId, Rate};
+use leadgate_limiter::{Counter, Limiter, LimiterConfig, Request, Status};
+use leadgate_testkit::servers::{self, Redis};
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) limiter: Limiter,
+    pub(crate) organization: OrganizationId,
+    redis: Option<(Redis, LimiterConfig)>,
+}
+
+impl World {
+    pub(crate) async fn memory() -> Self {
+        let limiter = Limiter::open(LimiterConfig::default()).await.unwrap();
+        Self { limiter, organization: OrganizationId::generate(), redis: None }
+    }
+
+    pub(crate) async fn redis() -> Self {
+        let server = servers::shared().redis().await.unwrap().clone();
+        let (url, prefix) = server.url_with_prefix();
+        // A test machine under load may be late; what a late Redis does to a limiter is told in tests/faults.
+        let config =
+            LimiterConfig { url, prefix, timeout: Duration::from_secs(10), ..LimiterConfig::default() };
+        let limiter = Limiter::open(config.clone()).await.unwrap();
+        assert_eq!(limiter.status(), Status::Ready);
+        Self { limiter, organization: OrganizationId::generate(), redis: Some((server, config)) }
+    }
+
+    /// From now on memory's time passes in steps only.
+    pub(crate) fn stepped(self) -> Self {
+        if self.redis.is_none() {
+            tokio::time::pause();
+        }
+        self
+    }
+
+    /// Another limiter over the same counts, as another gateway has it.
+    pub(crate) async fn another(&self) -> Limiter {
+        match &self.redis {
+            None => self.limiter.clone(),
+            Some((_, config)) => Limiter::open(config.clone()).await.unwrap(),
+        }
+    }
+
+    /// What every key of this test starts with.
+    pub(crate) fn prefix(&self) -> &str {
+        self.redis.as_ref().map_or("", |(_, config)| &config.prefix)
+    }
+
+    /// Steps the clock. In Redis the ends of all windows of this test move instead.
+    pub(crate) async fn pass(&self, time: Duration) {
+        let Some((server, config)) = &self.redis else { return tokio::time::advance(time).await };
+        let script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
+                      local left = redis.call('PTTL', key) - ARGV[2] \
+                      if left > 0 then redis.call('PEXPIRE', key, left) else redis.call('DEL', key) end end";
+        let line = format!("EVAL \"{script}\" 0 {}* {}", config.prefix, time.as_millis());
+        let answer = server.command(&line).await.unwrap();
+        assert!(answer.starts_with("$-1"), "{answer}");
+    }
+
+    pub(crate) fn request(&self, scope: &str, permits: u32) -> Request {
+        Request::of(self.organization, counter(scope, permits))
+    }
+}
+
+/// So many permits a minute.
+pub(crate) fn counter(scope: &str, permits: u32) -> Counter {
+    Counter::new(scope, Rate::per_minute(permits))
+}
+
+/// Redis' time runs on between two looks at it; a window is this much shorter at most.
+pub(crate) fn about(actual: Duration, expected: Duration) -> bool {
+    actual <= expected && expected - actual < Duration::from_secs(5)
+}
