@@ -1,1 +1,8 @@
+#![doc = include_str!("../README.md")]
 
+pub mod proxy;
+pub mod servers;
+
+mod ports;
+
+pub use ports::free_port;

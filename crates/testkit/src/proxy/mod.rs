@@ -1,0 +1,176 @@
+//! A TCP proxy that breaks connections on request.
+
+mod relay;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::free_port;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// From the client to the server.
+    ToServer,
+    /// From the server to the client.
+    ToClient,
+}
+
+/// What the proxy does to its connections, those that are open and those that come.
+///
+/// Held back bytes are not lost, as they are not in a network that heals: they go on once the mode allows it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Passes everything.
+    Pass,
+    /// Closes all connections in order and refuses new ones.
+    Cut,
+    /// Resets all connections (RST), new ones as soon as they are accepted.
+    Reset,
+    /// Passes what clients say and holds back what the server answers.
+    HalfOpen,
+    /// Holds back everything; new connections are accepted and go nowhere.
+    Blackhole,
+    /// Delivers everything this much later, both ways, without limiting the rate.
+    Delay(Duration),
+    /// Closes a connection once this many bytes have gone that way, counted from now or from its start.
+    CutAfter(Direction, u64),
+    /// Passes this many bytes per second, each way of each connection.
+    Throttle(u32),
+}
+
+/// A proxy on a free loopback port. Dropping it closes its connections.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    upstream: SocketAddr,
+    mode: watch::Sender<Mode>,
+    counters: Arc<Counters>,
+    acceptor: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    connections: AtomicU64,
+    open: AtomicU64,
+    to_server: AtomicU64,
+    to_client: AtomicU64,
+}
+
+impl Proxy {
+    /// Starts a proxy towards a port of this machine, in [`Mode::Pass`].
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn start(upstream_port: u16) -> anyhow::Result<Self> {
+        let proxy = Self {
+            port: free_port()?,
+            upstream: SocketAddr::from((Ipv4Addr::LOCALHOST, upstream_port)),
+            mode: watch::Sender::new(Mode::Pass),
+            counters: Arc::default(),
+            acceptor: Mutex::new(None),
+        };
+        let acceptor = proxy.accept().await?;
+        *proxy.acceptor.lock().await = Some(acceptor);
+        Ok(proxy)
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Changes the mode. When this returns, new connections meet it and open ones have been told.
+    ///
+    /// # Errors
+    /// When another process took the port while it was cut.
+    pub async fn set(&self, mode: Mode) -> anyhow::Result<()> {
+        let mut acceptor = self.acceptor.lock().await;
+        self.mode.send_replace(mode);
+        if mode == Mode::Cut {
+            if let Some(task) = acceptor.take() {
+                task.abort();
+                // It ends as cancelled; what counts is that its listener is closed.
+                task.await.ok();
+            }
+        } else if acceptor.is_none() {
+            *acceptor = Some(self.accept().await?);
+        }
+        Ok(())
+    }
+
+    /// How many connections have been accepted.
+    pub fn connections(&self) -> u64 {
+        self.counters.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open.
+    pub fn open_connections(&self) -> u64 {
+        self.counters.open.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went that way, over all connections.
+    pub fn bytes(&self, direction: Direction) -> u64 {
+        self.counters.bytes(direction).load(Ordering::SeqCst)
+    }
+
+    async fn accept(&self) -> anyhow::Result<JoinHandle<()>> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let (upstream, counters) = (self.upstream, Arc::clone(&self.counters));
+        let mode = self.mode.subscribe();
+        Ok(tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let open = Open::count(&counters);
+                tokio::spawn(relay::serve(client, upstream, mode.clone(), open));
+            }
+        }))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(task) = self.acceptor.get_mut().take() {
+            task.abort();
+        }
+    }
+}
+
+impl Counters {
+    fn bytes(&self, direction: Direction) -> &AtomicU64 {
+        match direction {
+            Direction::ToServer => &self.to_server,
+            Direction::ToClient => &self.to_client,
+        }
+    }
+}
+
+/// A connection that is counted as open until this is dropped.
+struct Open(Arc<Counters>);
+
+impl Open {
+    fn count(counters: &Arc<Counters>) -> Self {
+        counters.connections.fetch_add(1, Ordering::SeqCst);
+        counters.open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counters))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Has the sockets closed with RST instead of FIN.
+fn reset(streams: [Option<TcpStream>; 2]) {
+    for stream in streams.into_iter().flatten() {
+        // A socket that is gone already cannot be reset any more.
+        stream.set_zero_linger().ok();
+    }
+}

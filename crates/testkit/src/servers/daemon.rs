@@ -1,0 +1,100 @@
+//! One server process: started, killed, frozen, stopped.
+
+use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::Signal;
+
+use super::home::Home;
+use super::tree::{send, signal_tree};
+use super::wait;
+
+/// A server process under its [`Home`], together with everything it forks.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    name: &'static str,
+    child: Mutex<Option<Child>>,
+}
+
+impl Daemon {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, child: Mutex::new(None) }
+    }
+
+    /// Starts `command`, which must come from [`Home::command`] under the same name.
+    pub(crate) fn start(&self, mut command: Command) -> anyhow::Result<()> {
+        let mut child = self.lock();
+        if child.is_some() {
+            bail!("{} is running already", self.name);
+        }
+        *child = Some(command.spawn().with_context(|| format!("starting {}", self.name))?);
+        Ok(())
+    }
+
+    /// Waits until `probe` succeeds, and gives up at once when the process has ended.
+    pub(crate) async fn ready<F>(&self, home: &Home, probe: impl Fn() -> F) -> anyhow::Result<()>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let started = wait::until(self.name, Duration::from_secs(60), || async {
+            if let Some(status) = self.ended()? {
+                return Ok(Some(status));
+            }
+            probe().await.map(|()| None)
+        });
+        match started.await.with_context(|| format!("its last words: {}", home.last_words(self.name)))? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended with {status}: {}", self.name, home.last_words(self.name)),
+        }
+    }
+
+    /// Kills the process and all it forked, at once.
+    pub(crate) fn kill(&self, home: &Home) -> anyhow::Result<()> {
+        let mut child = self.lock();
+        let mut process = child.take().with_context(|| format!("{} is not running", self.name))?;
+        signal_tree(process.id(), Signal::KILL)?;
+        process.wait()?;
+        std::fs::remove_file(home.pid_file(self.name)).ok();
+        Ok(())
+    }
+
+    /// Asks the process to end, with `signal`, and waits for it.
+    pub(crate) async fn stop(&self, home: &Home, signal: Signal) -> anyhow::Result<()> {
+        send(self.pid()?, signal)?;
+        wait::until(&format!("{} to end", self.name), Duration::from_secs(30), || async {
+            self.ended()?.context("it still runs")
+        })
+        .await?;
+        self.lock().take();
+        std::fs::remove_file(home.pid_file(self.name)).ok();
+        Ok(())
+    }
+
+    /// Stops the process and all it forked from running, or lets them run on.
+    pub(crate) fn signal_all(&self, signal: Signal) -> anyhow::Result<()> {
+        signal_tree(self.pid()?, signal)
+    }
+
+    fn pid(&self) -> anyhow::Result<u32> {
+        self.lock().as_ref().map(Child::id).with_context(|| format!("{} is not running", self.name))
+    }
+
+    fn ended(&self) -> anyhow::Result<Option<std::process::ExitStatus>> {
+        self.lock().as_mut().map_or(Ok(None), |child| Ok(child.try_wait()?))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Daemon {
+    /// The watchdog ends the process; somebody must take its exit status, or it stays as a zombie.
+    fn drop(&mut self) {
+        if let Some(mut child) = self.lock().take() {
+            std::thread::spawn(move || child.wait());
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! RabbitMQ's management interface: what a test asks of the broker, or does to it, behind everyone's back.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use serde_json::{Value, json};
+
+/// The management interface of one node, as the administrator that every new node has.
+#[derive(Clone, Debug)]
+pub(crate) struct Management {
+    host: String,
+    amqp: u16,
+    port: u16,
+}
+
+impl Management {
+    pub(crate) fn new(host: &str, amqp: u16, port: u16) -> Self {
+        Self { host: host.to_owned(), amqp, port }
+    }
+
+    pub(crate) fn amqp_port(&self) -> u16 {
+        self.amqp
+    }
+
+    pub(crate) fn management_port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) async fn await_listener(&self) -> anyhow::Result<()> {
+        let port = self.amqp.to_string();
+        self.get(&["health", "checks", "port-listener", &port], &[]).await.map(drop)
+    }
+
+    pub(crate) async fn alarmed(&self) -> anyhow::Result<bool> {
+        let response = self.send(Method::GET, &["health", "checks", "local-alarms"], &[], None).await?;
+        Ok(response.status() == StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Value> {
+        let response = self.send(Method::GET, path, query, None).await?;
+        Ok(checked(response, path).await?.json().await?)
+    }
+
+    async fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<()> {
+        let response = self.send(Method::PUT, path, &[], Some(body)).await?;
+        checked(response, path).await.map(drop)
+    }
+
+    async fn post(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
+        let response = self.send(Method::POST, path, &[], Some(body)).await?;
+        let text = checked(response, path).await?.text().await?;
+        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
+    }
+
+    async fn delete(&self, path: &[&str]) -> anyhow::Result<()> {
+        let response = self.send(Method::DELETE, path, &[], None).await?;
+        checked(response, path).await.map(drop)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response> {
+        let mut url = Url::parse(&format!("http://{}:{}/api", self.host, self.port))?;
+        url.path_segments_mut().ok().context("an address without a path")?.extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        // A client for each request: a pooled connection belongs to the runtime of the test that opened it.
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let request = client.request(method, url).basic_auth("guest", Some("guest"));
+        Ok(if let Some(body) = body { request.json(body) } else { request }.send().await?)
+    }
+}
+
+async fn checked(response: Response, path: &[&str]) -> anyhow::Result<Response> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await.unwrap_or_default();
+    anyhow::bail!("RabbitMQ answered {status} for /api/{}: {text}", path.join("/"))
+}
+
+/// A virtual host of one test, with a user of its own who may do anything in it.
+#[derive(Clone, Debug)]
+pub struct Vhost {
+    /// What a client connects to.
+    pub amqp_url: String,
+    /// The name of the virtual host, and of its user, and the user's password.
+    pub name: String,
+    management: Management,
+}
+
+impl Vhost {
+    pub(crate) async fn create(management: Management) -> anyhow::Result<Self> {
+        let name = format!("test-{}", uuid::Uuid::now_v7().simple());
+        let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+        management.put(&["vhosts", &name], &json!({})).await?;
+        management.put(&["users", &name], &json!({ "password": name, "tags": "" })).await?;
+        management.put(&["permissions", &name, &name], &everything).await?;
+        management.put(&["permissions", &name, "guest"], &everything).await?;
+        let amqp_url = format!("amqp://{name}:{name}@{}:{}/{name}", management.host, management.amqp);
+        Ok(Self { amqp_url, name, management })
+    }
+
+    /// The same virtual host by way of another port, where a [`crate::proxy::Proxy`] listens.
+    ///
+    /// # Errors
+    /// Never in practice: the address is one that this type made.
+    pub fn amqp_url_via(&self, port: u16) -> anyhow::Result<String> {
+        let mut url = Url::parse(&self.amqp_url)?;
+        url.set_port(Some(port)).ok().context("an address without a port")?;
+        Ok(url.into())
+    }
+
+    /// How many messages the queue holds, unacknowledged ones included. The broker knows this 200 ms late for a
+    /// quorum queue and 500 ms late for a classic one: wait for a number, do not conclude from one look.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn queue_depth(&self, queue: &str) -> anyhow::Result<u64> {
+        let queues = self.queues().await?;
+        let found = queues.into_iter().find(|(name, _)| name == queue);
+        found.map(|(_, depth)| depth).with_context(|| format!("no queue {queue} in {}", self.name))
+    }
+
+    /// All queues with their depths, as [`Vhost::queue_depth`] gives them.
+    ///
+    /// # Errors
+    /// When the management interface does not answer.
+    pub async fn queues(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        let query = [("disable_stats", "true"), ("enable_queue_totals", "true")];
+        let queues = self.management.get(&["queues", &self.name], &query).await?;
+        let described = queues.as_array().context("queues are a list")?.iter();
+        described
+            .map(|queue| {
+                let name = queue.get("name").and_then(Value::as_str).context("a queue without a name")?;
+                // A queue that was declared a moment ago has said nothing of itself yet.
+                Ok((name.to_owned(), queue.get("messages").and_then(Value::as_u64).unwrap_or(0)))
+            })
+            .collect()
+    }
+
+    /// Waits, at most for `limit`, until the queue holds `depth` messages.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub async fn await_depth(&self, queue: &str, depth: u64, limit: Duration) -> anyhow::Result<()> {
+        super::wait::until(&format!("{queue} to hold {depth} messages"), limit, || async {
+            let now = self.queue_depth(queue).await?;
+            ensure!(now == depth, "it holds {now}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Declares a durable queue, for example with `{"x-queue-type": "quorum"}`.
+    ///
+    /// # Errors
+    /// When the broker refuses: it exists with other arguments.
+    pub async fn declare_queue(&self, queue: &str, arguments: Value) -> anyhow::Result<()> {
+        let body = json!({ "durable": true, "arguments": arguments });
+        self.management.put(&["queues", &self.name, queue], &body).await
+    }
+
+    /// Deletes a queue with all that is in it.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
+        self.management.delete(&["queues", &self.name, queue]).await
+    }
+
+    /// Removes all messages that are not being delivered.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
+        self.management.delete(&["queues", &self.name, queue, "contents"]).await
+    }
+
+    /// Declares a durable exchange of the given kind (`direct`, `fanout`, `topic`).
+    ///
+    /// # Errors
+    /// When the broker refuses: it exists and is another one.
+    pub async fn declare_exchange(&self, exchange: &str, kind: &str, arguments: Value) -> anyhow::Result<()> {
+        let body = json!({ "type": kind, "durable": true, "arguments": arguments });
+        self.management.put(&["exchanges", &self.name, exchange], &body).await
+    }
+
+    /// Deletes an exchange with its bindings.
+    ///
+    /// # Errors
+    /// When there is no such exchange.
+    pub async fn delete_exchange(&self, exchange: &str) -> anyhow::Result<()> {
+        self.management.delete(&["exchanges", &self.name, exchange]).await
+    }
+
+    /// Binds a queue to an exchange.
+    ///
+    /// # Errors
+    /// When one of the two does not exist.
+    pub async fn bind(&self, exchange: &str, queue: &str, routing_key: &str) -> anyhow::Result<()> {
+        let path = ["bindings", &self.name, "e", exchange, "q", queue];
+        self.management.post(&path, &json!({ "routing_key": routing_key })).await.map(drop)
+    }
+
+    /// Removes all bindings between an exchange and a queue; returns how many there were.
+    ///
+    /// # Errors
+    /// When one of the two does not exist.
+    pub async fn unbind(&self, exchange: &str, queue: &str) -> anyhow::Result<usize> {
+        let path = ["bindings", &self.name, "e", exchange, "q", queue];
+        let bindings = self.management.get(&path, &[]).await?;
+        let keys: Vec<&str> = bindings
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|binding| binding.get("properties_key").and_then(Value::as_str))
+            .collect();
+        for key in &keys {
+            self.management.delete(&["bindings", &self.name, "e", exchange, "q", queue, key]).await?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Sets a policy on the queues whose names match `pattern`, for example
+    /// `{"max-length": 100, "overflow": "reject-publish"}`.
+    ///
+    /// # Errors
+    /// When the broker does not know what the definition says.
+    pub async fn set_policy(&self, policy: &str, pattern: &str, definition: Value) -> anyhow::Result<()> {
+        let body = json!({ "pattern": pattern, "definition": definition, "apply-to": "queues" });
+        self.management.put(&["policies", &self.name, policy], &body).await
+    }
+
+    /// Removes a policy.
+    ///
+    /// # Errors
+    /// When there is no such policy.
+    pub async fn delete_policy(&self, policy: &str) -> anyhow::Result<()> {
+        self.management.delete(&["policies", &self.name, policy]).await
+    }
+
+    /// Publishes one persistent text message; tells whether it was routed to a queue.
+    ///
+    /// # Errors
+    /// When there is no such exchange.
+    pub async fn publish(&self, exchange: &str, routing_key: &str, payload: &str) -> anyhow::Result<bool> {
+        let exchange = if exchange.is_empty() { "amq.default" } else { exchange };
+        let body = json!({
+            "properties": { "delivery_mode": 2 }, "routing_key": routing_key,
+            "payload": payload, "payload_encoding": "string",
+        });
+        let answer = self.management.post(&["exchanges", &self.name, exchange, "publish"], &body).await?;
+        answer.get("routed").and_then(Value::as_bool).context("no word on routing")
+    }
+
+    /// Takes up to `count` messages out of a queue; text as it is, anything else in base64.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn take(&self, queue: &str, count: u32) -> anyhow::Result<Vec<String>> {
+        let body = json!({ "count": count, "ackmode": "ack_requeue_false", "encoding": "auto" });
+        let messages = self.management.post(&["queues", &self.name, queue, "get"], &body).await?;
+        let payloads = messages.as_array().into_iter().flatten();
+        Ok(payloads.filter_map(|message| message.get("payload")?.as_str().map(str::to_owned)).collect())
+    }
+
+    /// How many connections are open.
+    ///
+    /// # Errors
+    /// When the management interface does not answer.
+    pub async fn connections(&self) -> anyhow::Result<usize> {
+        let open = self.management.get(&["connections", "username", &self.name], &[]).await?;
+        Ok(open.as_array().map_or(0, Vec::len))
+    }
+
+    /// Has the broker close all connections (`320 CONNECTION_FORCED`).
+    ///
+    /// # Errors
+    /// When the management interface does not answer.
+    pub async fn close_connections(&self) -> anyhow::Result<()> {
+        self.management.delete(&["connections", "username", &self.name]).await
+    }
+
+    /// Deletes the virtual host and its user; every connection is closed.
+    ///
+    /// # Errors
+    /// When the management interface does not answer.
+    pub async fn remove(self) -> anyhow::Result<()> {
+        self.management.delete(&["vhosts", &self.name]).await?;
+        self.management.delete(&["users", &self.name]).await
+    }
+}

@@ -1,0 +1,22 @@
+//! Private PostgreSQL, RabbitMQ and Redis servers, on free loopback ports, each with a data folder of its own.
+//!
+//! [`shared`] hands out the servers of the whole test run, on which each test takes a database, a virtual host or
+//! a key prefix. A test that breaks a server starts its own: `Postgres::start()`, `RabbitMq::start()`,
+//! `Redis::start()`.
+
+mod daemon;
+mod find;
+mod home;
+mod management;
+mod postgres;
+mod rabbitmq;
+mod redis;
+mod shared;
+mod tree;
+mod wait;
+
+pub use management::Vhost;
+pub use postgres::Postgres;
+pub use rabbitmq::RabbitMq;
+pub use redis::Redis;
+pub use shared::{Addresses, ENVIRONMENT, Shared, shared};

@@ -1,0 +1,164 @@
+//! A private Redis.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::daemon::Daemon;
+use super::find;
+use super::home::Home;
+use crate::free_port;
+
+const NAME: &str = "redis";
+
+/// A Redis server without persistence: what it held is gone once it ends.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    url: String,
+    private: Option<Arc<Private>>,
+}
+
+#[derive(Debug)]
+struct Private {
+    daemon: Daemon,
+    home: Home,
+    program: PathBuf,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts a private server.
+    ///
+    /// # Errors
+    /// When Redis is not installed or does not come up; the message has its last log lines.
+    pub async fn start() -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let home = Home::create(NAME, None)?;
+        let private = Private { daemon: Daemon::new(NAME), home, program: find::redis()?, port };
+        private.launch().await?;
+        Ok(Self { url: format!("redis://127.0.0.1:{port}/"), private: Some(Arc::new(private)) })
+    }
+
+    /// A server that somebody else started, and that is not to be broken.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, private: None }
+    }
+
+    /// The server's address, `redis://127.0.0.1:<port>/`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The server's port.
+    ///
+    /// # Errors
+    /// When the address has none.
+    pub fn port(&self) -> anyhow::Result<u16> {
+        reqwest::Url::parse(&self.url)?.port().context("the address has no port")
+    }
+
+    /// The address, and a key prefix nobody else has.
+    pub fn url_with_prefix(&self) -> (String, String) {
+        (self.url.clone(), format!("test-{}:", uuid::Uuid::now_v7().simple()))
+    }
+
+    /// Sends one inline command (`FLUSHALL`, `SCRIPT FLUSH`, `KEYS *`) and returns the start of the raw answer.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn command(&self, line: &str) -> anyhow::Result<String> {
+        ask(self.port()?, line).await
+    }
+
+    /// Kills the server with `SIGKILL`.
+    ///
+    /// # Errors
+    /// When it is not running, or not private.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        let private = self.private()?;
+        private.daemon.kill(&private.home)
+    }
+
+    /// Stops the process from running (`SIGSTOP`): connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// When it is not running, or not private.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.private()?.daemon.signal_all(Signal::STOP)
+    }
+
+    /// Lets a frozen server run on.
+    ///
+    /// # Errors
+    /// When it is not running, or not private.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.private()?.daemon.signal_all(Signal::CONT)
+    }
+
+    /// Ends the server in order, and waits for that.
+    ///
+    /// # Errors
+    /// When it is not running, not private, or does not end within 30 s.
+    pub async fn stop(&self) -> anyhow::Result<()> {
+        let private = self.private()?;
+        private.daemon.stop(&private.home, Signal::TERM).await
+    }
+
+    /// Starts a killed or stopped server on the same port, empty.
+    ///
+    /// # Errors
+    /// When it runs, is not private, or does not come up.
+    pub async fn start_again(&self) -> anyhow::Result<()> {
+        self.private()?.launch().await
+    }
+
+    /// Stops the server in order and starts it on the same port, empty.
+    ///
+    /// # Errors
+    /// As [`Redis::stop`] and [`Redis::start_again`].
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        self.stop().await?;
+        self.start_again().await
+    }
+
+    fn private(&self) -> anyhow::Result<&Private> {
+        self.private.as_deref().context("this Redis is shared by all tests: break one of your own")
+    }
+}
+
+impl Private {
+    async fn launch(&self) -> anyhow::Result<()> {
+        let mut command = self.home.command(NAME, &self.program)?;
+        command.args([
+            "--port",
+            &self.port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]);
+        self.daemon.start(command)?;
+        self.daemon
+            .ready(&self.home, || async {
+                let answer = ask(self.port, "PING").await?;
+                ensure!(answer.starts_with("+PONG"), "PING was answered by {answer:?}");
+                Ok(())
+            })
+            .await
+    }
+}
+
+async fn ask(port: u16, line: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+    let mut answer = vec![0; 64 * 1024];
+    let length = stream.read(&mut answer).await?;
+    answer.truncate(length);
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

@@ -1,0 +1,106 @@
+//! The servers of the whole test run.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use super::management::Management;
+use super::{Postgres, RabbitMq, Redis};
+
+/// The variable in which `leadgate-with-servers` passes on the [`Addresses`] of the servers it started.
+pub const ENVIRONMENT: &str = "LEADGATE_TESTKIT";
+
+/// Where the servers of a test run are, as JSON in [`ENVIRONMENT`].
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Addresses {
+    /// The database `postgres` on a server where a superuser needs no password.
+    pub postgres_url: String,
+    /// Host, AMQP port and management port of a node that knows the user `guest`.
+    pub rabbitmq: (String, u16, u16),
+    /// `redis://…`.
+    pub redis_url: String,
+}
+
+impl Addresses {
+    /// The addresses of the given servers.
+    pub fn of(postgres: &Postgres, rabbitmq: &RabbitMq, redis: &Redis) -> Self {
+        let management = rabbitmq.management();
+        Self {
+            postgres_url: postgres.url().to_owned(),
+            rabbitmq: ("127.0.0.1".to_owned(), management.amqp_port(), management.management_port()),
+            redis_url: redis.url().to_owned(),
+        }
+    }
+
+    /// What [`ENVIRONMENT`] says; nothing when it is not set.
+    fn given() -> anyhow::Result<Option<Self>> {
+        match std::env::var(ENVIRONMENT) {
+            Ok(text) => {
+                serde_json::from_str(&text).map(Some).with_context(|| format!("reading {ENVIRONMENT}"))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Servers that all tests share, each started when first asked for; they end with the process.
+#[derive(Debug, Default)]
+pub struct Shared {
+    postgres: OnceCell<Postgres>,
+    rabbitmq: OnceCell<RabbitMq>,
+    redis: OnceCell<Redis>,
+}
+
+static SHARED: Shared =
+    Shared { postgres: OnceCell::const_new(), rabbitmq: OnceCell::const_new(), redis: OnceCell::const_new() };
+
+/// The servers of this test run: those of `leadgate-with-servers` around it, otherwise this process's own.
+pub fn shared() -> &'static Shared {
+    &SHARED
+}
+
+impl Shared {
+    /// The PostgreSQL on which a test creates a database.
+    ///
+    /// # Errors
+    /// When it has to be started and does not come up.
+    pub async fn postgres(&self) -> anyhow::Result<&Postgres> {
+        let start = || async {
+            match Addresses::given()? {
+                Some(given) => Postgres::at(given.postgres_url),
+                None => Postgres::start().await,
+            }
+        };
+        self.postgres.get_or_try_init(start).await
+    }
+
+    /// The RabbitMQ on which a test creates a virtual host.
+    ///
+    /// # Errors
+    /// When it has to be started and does not come up.
+    pub async fn rabbitmq(&self) -> anyhow::Result<&RabbitMq> {
+        let start = || async {
+            match Addresses::given()? {
+                Some(Addresses { rabbitmq: (host, amqp, management), .. }) => {
+                    Ok(RabbitMq::at(Management::new(&host, amqp, management)))
+                }
+                None => RabbitMq::start().await,
+            }
+        };
+        self.rabbitmq.get_or_try_init(start).await
+    }
+
+    /// The Redis on which a test takes a prefix.
+    ///
+    /// # Errors
+    /// When it has to be started and does not come up.
+    pub async fn redis(&self) -> anyhow::Result<&Redis> {
+        let start = || async {
+            match Addresses::given()? {
+                Some(given) => Ok(Redis::at(given.redis_url)),
+                None => Redis::start().await,
+            }
+        };
+        self.redis.get_or_try_init(start).await
+    }
+}

@@ -1,0 +1,177 @@
+//! The proxy's modes, over real sockets, in front of a server that echoes.
+
+use std::time::{Duration, Instant};
+
+use leadgate_testkit::proxy::{Direction, Mode, Proxy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(5);
+const NEVER: Duration = Duration::from_millis(150);
+
+async fn echo() -> std::io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut reader, mut writer) = stream.split();
+                tokio::io::copy(&mut reader, &mut writer).await
+            });
+        }
+    });
+    Ok(port)
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    async fn connect(proxy: &Proxy) -> std::io::Result<Self> {
+        TcpStream::connect(("127.0.0.1", proxy.port())).await.map(Self)
+    }
+
+    async fn say(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.write_all(text.as_bytes()).await
+    }
+
+    async fn hear(&mut self, length: usize) -> std::io::Result<String> {
+        let mut buffer = vec![0; length];
+        self.0.read_exact(&mut buffer).await?;
+        Ok(String::from_utf8_lossy(&buffer).into_owned())
+    }
+
+    async fn hear_soon(&mut self, length: usize) -> anyhow::Result<String> {
+        Ok(timeout(SOON, self.hear(length)).await??)
+    }
+
+    /// What comes before the connection is closed.
+    async fn rest(&mut self) -> anyhow::Result<std::io::Result<String>> {
+        let mut text = String::new();
+        Ok(timeout(SOON, self.0.read_to_string(&mut text)).await?.map(|_| text))
+    }
+}
+
+async fn proxied_client() -> anyhow::Result<(Proxy, Client)> {
+    let proxy = Proxy::start(echo().await?).await?;
+    let mut client = Client::connect(&proxy).await?;
+    client.say("hello").await?;
+    assert_eq!(client.hear_soon(5).await?, "hello");
+    Ok((proxy, client))
+}
+
+#[tokio::test]
+async fn passes_and_counts() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    assert_eq!((proxy.connections(), proxy.open_connections()), (1, 1));
+    client.0.shutdown().await?;
+    assert_eq!(client.rest().await??, "");
+    assert_eq!((proxy.bytes(Direction::ToServer), proxy.bytes(Direction::ToClient)), (5, 5));
+    Client::connect(&proxy).await?.say("x").await?;
+    let mut third = Client::connect(&proxy).await?;
+    third.say("y").await?;
+    third.hear_soon(1).await?;
+    assert_eq!(proxy.connections(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cut_closes_and_refuses_until_it_passes_again() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::Cut).await?;
+    assert_eq!(client.rest().await??, "");
+    let refused = Client::connect(&proxy).await.map(drop).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    proxy.set(Mode::Pass).await?;
+    let mut client = Client::connect(&proxy).await?;
+    client.say("again").await?;
+    assert_eq!(client.hear_soon(5).await?, "again");
+    Ok(())
+}
+
+#[tokio::test]
+async fn reset_is_seen_as_a_reset() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::Reset).await?;
+    assert_eq!(client.rest().await?.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    let mut another = Client::connect(&proxy).await?;
+    assert_eq!(another.rest().await?.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    Ok(())
+}
+
+#[tokio::test]
+async fn half_open_lets_questions_through_and_no_answers() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::HalfOpen).await?;
+    client.say("world").await?;
+    assert!(timeout(NEVER, client.hear(5)).await.is_err());
+    assert_eq!((proxy.bytes(Direction::ToServer), proxy.bytes(Direction::ToClient)), (10, 5));
+    proxy.set(Mode::Pass).await?;
+    assert_eq!(client.hear_soon(5).await?, "world");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_blackhole_holds_everything_back() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::Blackhole).await?;
+    let mut newcomer = Client::connect(&proxy).await?;
+    client.say("world").await?;
+    newcomer.say("first").await?;
+    assert!(timeout(NEVER, client.hear(1)).await.is_err());
+    assert!(timeout(NEVER, newcomer.hear(1)).await.is_err());
+    assert_eq!(proxy.bytes(Direction::ToServer), 5);
+    proxy.set(Mode::Pass).await?;
+    assert_eq!(client.hear_soon(5).await?, "world");
+    assert_eq!(newcomer.hear_soon(5).await?, "first");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_delay_does_not_limit_the_rate() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::Delay(Duration::from_millis(100))).await?;
+    let started = Instant::now();
+    for _ in 0..10 {
+        client.say("0123456789").await?;
+        tokio::task::yield_now().await;
+    }
+    client.hear_soon(100).await?;
+    let (least, most) = (Duration::from_millis(200), Duration::from_millis(900));
+    assert!((least..most).contains(&started.elapsed()), "took {:?}", started.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn cut_after_counts_bytes_of_one_direction() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::CutAfter(Direction::ToClient, 3)).await?;
+    client.say("world").await?;
+    assert_eq!(client.rest().await?.unwrap_or_else(|_| "wor".to_owned()), "wor");
+    assert_eq!((proxy.bytes(Direction::ToServer), proxy.bytes(Direction::ToClient)), (10, 8));
+    let mut another = Client::connect(&proxy).await?;
+    another.say("ab").await?;
+    assert_eq!(another.hear_soon(2).await?, "ab");
+    another.say("cd").await?;
+    assert_eq!(another.hear_soon(1).await?, "c");
+    Ok(())
+}
+
+#[tokio::test]
+async fn throttle_takes_its_time() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    proxy.set(Mode::Throttle(1_000)).await?;
+    let started = Instant::now();
+    client.say(&"x".repeat(300)).await?;
+    client.hear_soon(300).await?;
+    assert!(started.elapsed() >= Duration::from_millis(250), "took {:?}", started.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn dropping_the_proxy_closes_its_connections() -> anyhow::Result<()> {
+    let (proxy, mut client) = proxied_client().await?;
+    drop(proxy);
+    assert_eq!(client.rest().await??, "");
+    Ok(())
+}
