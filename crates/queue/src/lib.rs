@@ -1,1 +1,24 @@
+#![doc = include_str!("../README.md")]
 
+mod admin;
+mod amqp;
+mod config;
+mod consumer;
+mod delivery;
+mod embedded;
+mod error;
+mod group;
+mod publisher;
+mod queue;
+mod status;
+
+pub use admin::{Depth, Parked, Selection};
+pub use amqp::{Amqp, declare_topology};
+pub use config::{QueueConfig, Role};
+pub use consumer::{Consumer, Received};
+pub use delivery::{Delivery, ParkReason, Settled};
+pub use embedded::Embedded;
+pub use error::{Cause, QueueError, Refused};
+pub use publisher::Publisher;
+pub use queue::Queue;
+pub use status::Status;

@@ -1,0 +1,354 @@
+//! The queue's file: its schema, and every statement that touches it.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Integer, Text};
+use leadgate_domain::Timestamp;
+
+use crate::{Parked, QueueError, Selection};
+
+diesel::table! {
+    message (id) {
+        id -> BigInt,
+        payload -> Binary,
+        published_at -> BigInt,
+        deliveries -> Integer,
+    }
+}
+
+diesel::table! {
+    parked (id) {
+        id -> BigInt,
+        payload -> Binary,
+        published_at -> BigInt,
+        reason -> Text,
+        parked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    delivered (one) {
+        one -> Integer,
+        high_water -> BigInt,
+    }
+}
+
+/// `AUTOINCREMENT`, because a reader remembers the highest id it has seen: none may come twice.
+const SCHEMA: &str = "
+    CREATE TABLE message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        payload BLOB NOT NULL,
+        published_at INTEGER NOT NULL,
+        deliveries INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE parked (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        payload BLOB NOT NULL,
+        published_at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        parked_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE delivered (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        high_water INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO delivered (one, high_water) VALUES (1, 0);
+    PRAGMA user_version = 1;";
+
+/// How long a statement waits for somebody else's lock. Well below a publish's three seconds.
+const BUSY_TIMEOUT_MS: u32 = 1_000;
+
+pub(crate) struct File {
+    connection: SqliteConnection,
+}
+
+/// A message as the file has it.
+pub(crate) struct Row {
+    pub(crate) id: i64,
+    pub(crate) payload: Bytes,
+    pub(crate) published_at: Timestamp,
+    pub(crate) deliveries: u32,
+}
+
+/// How much the file holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Why a statement did not work.
+pub(crate) enum Fault {
+    /// Somebody else holds the lock. The connection is fine.
+    Locked,
+    /// The connection is not to be trusted any more: after a failed sync its pages may differ from the disk's.
+    Broken(String),
+}
+
+impl From<diesel::result::Error> for Fault {
+    fn from(error: diesel::result::Error) -> Self {
+        match &error {
+            // SQLITE_BUSY has no kind of its own in diesel.
+            diesel::result::Error::DatabaseError(_, details) if details.message().contains("locked") => {
+                Self::Locked
+            }
+            diesel::result::Error::DatabaseError(_, details) => Self::Broken(details.message().to_owned()),
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+impl Fault {
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Locked => "another process holds its lock".to_owned(),
+            Self::Broken(text) => text,
+        }
+    }
+}
+
+impl File {
+    /// Opens the file, making it and its folder where they are missing.
+    pub(crate) fn open(path: &Path) -> Result<Self, QueueError> {
+        let refuse = |problem: String| QueueError::File { path: path.display().to_string(), problem };
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        std::fs::create_dir_all(&folder).map_err(|error| refuse(error.to_string()))?;
+        if let Some(kind) = super::filesystem::networked(&folder) {
+            return Err(refuse(format!("lies on a network filesystem ({kind}), where locks do not hold")));
+        }
+        make_private(path).map_err(|error| refuse(error.to_string()))?;
+        let name = path.to_str().ok_or_else(|| refuse("its path is not UTF-8".to_owned()))?;
+        let connection = SqliteConnection::establish(name).map_err(|error| refuse(error.to_string()))?;
+        let mut file = Self { connection };
+        file.prepare().map_err(|fault| refuse(fault.text()))?;
+        Ok(file)
+    }
+
+    fn prepare(&mut self) -> Result<(), Fault> {
+        // First of all, so that setting the journal mode waits for others too.
+        self.connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
+        let mode: JournalMode = sql_query("PRAGMA journal_mode = WAL").get_result(&mut self.connection)?;
+        if mode.journal_mode != "wal" {
+            return Err(Fault::Broken("its filesystem does not support SQLite's WAL".to_owned()));
+        }
+        self.connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")?;
+        self.connection.immediate_transaction(|connection| {
+            let version: Version = sql_query("PRAGMA user_version").get_result(connection)?;
+            match version.user_version {
+                0 => Ok(connection.batch_execute(SCHEMA)?),
+                1 => Ok(()),
+                newer => Err(Fault::Broken(format!("its version {newer} is newer than this build"))),
+            }
+        })
+    }
+
+    /// Notes that everything handed out before this start is handed out once more.
+    pub(crate) fn count_start(&mut self) -> Result<(), Fault> {
+        self.transaction(|file| {
+            sql_query("UPDATE message SET deliveries = deliveries + 1 WHERE id <= (SELECT high_water FROM delivered)")
+                .execute(&mut file.connection)?;
+            Ok(())
+        })
+    }
+
+    /// Runs `work` in one transaction, synced to the disk when this returns.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.connection.batch_execute("BEGIN IMMEDIATE")?;
+        match work(self) {
+            Ok(value) => self.connection.batch_execute("COMMIT").map(|()| value).map_err(|error| {
+                // A commit that failed leaves its transaction open.
+                self.connection.batch_execute("ROLLBACK").ok();
+                error.into()
+            }),
+            Err(fault) => {
+                self.connection.batch_execute("ROLLBACK").ok();
+                Err(fault)
+            }
+        }
+    }
+
+    pub(crate) fn insert(&mut self, body: &[u8], at: Timestamp) -> Result<(), Fault> {
+        diesel::insert_into(message::table)
+            .values((message::payload.eq(body), message::published_at.eq(at.as_microseconds())))
+            .execute(&mut self.connection)?;
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, id: i64) -> Result<(), Fault> {
+        diesel::delete(message::table.find(id)).execute(&mut self.connection)?;
+        Ok(())
+    }
+
+    /// The messages after `cursor`, oldest first.
+    pub(crate) fn after(&mut self, cursor: i64, limit: usize) -> Result<Vec<Row>, Fault> {
+        let rows: Vec<Columns> = message::table
+            .filter(message::id.gt(cursor))
+            .order(message::id)
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .load(&mut self.connection)?;
+        Ok(rows.into_iter().map(Row::from).collect())
+    }
+
+    pub(crate) fn one(&mut self, id: i64) -> Result<Option<Row>, Fault> {
+        let row: Option<Columns> = message::table.find(id).first(&mut self.connection).optional()?;
+        Ok(row.map(Row::from))
+    }
+
+    pub(crate) fn set_high_water(&mut self, id: i64) -> Result<(), Fault> {
+        diesel::update(delivered::table.find(1))
+            .set(delivered::high_water.eq(id))
+            .execute(&mut self.connection)?;
+        Ok(())
+    }
+
+    /// How much there is. Reads every row's head, so not for every message.
+    pub(crate) fn held(&mut self) -> Result<Held, Fault> {
+        let sums: Sums =
+            sql_query("SELECT count(*) AS messages, coalesce(sum(length(payload)), 0) AS bytes FROM message")
+                .get_result(&mut self.connection)?;
+        Ok(Held { messages: unsigned(sums.messages), bytes: unsigned(sums.bytes) })
+    }
+
+    pub(crate) fn oldest(&mut self) -> Result<Option<Timestamp>, Fault> {
+        let at: Option<i64> = message::table
+            .order(message::id)
+            .select(message::published_at)
+            .first(&mut self.connection)
+            .optional()?;
+        Ok(at.map(Timestamp::from_microseconds))
+    }
+
+    /// Changes whenever another connection has written.
+    pub(crate) fn data_version(&mut self) -> Result<i64, Fault> {
+        let version: DataVersion = sql_query("PRAGMA data_version").get_result(&mut self.connection)?;
+        Ok(version.data_version)
+    }
+
+    pub(crate) fn park(&mut self, id: i64, reason: &str, at: Timestamp) -> Result<(), Fault> {
+        sql_query(
+            "INSERT INTO parked (payload, published_at, reason, parked_at)
+             SELECT payload, published_at, ?, ? FROM message WHERE id = ?",
+        )
+        .bind::<Text, _>(reason)
+        .bind::<BigInt, _>(at.as_microseconds())
+        .bind::<BigInt, _>(id)
+        .execute(&mut self.connection)?;
+        self.delete(id)
+    }
+
+    pub(crate) fn parked_count(&mut self) -> Result<u64, Fault> {
+        let count: i64 = parked::table.count().get_result(&mut self.connection)?;
+        Ok(unsigned(count))
+    }
+
+    pub(crate) fn parked_list(&mut self, limit: usize) -> Result<Vec<Parked>, Fault> {
+        let rows: Vec<ParkedRow> = sql_query(
+            "SELECT id, reason, parked_at, length(payload) AS bytes FROM parked ORDER BY id LIMIT ?",
+        )
+        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(&mut self.connection)?;
+        Ok(rows.into_iter().map(Parked::from).collect())
+    }
+
+    /// Moves what is selected back, as one transaction.
+    pub(crate) fn parked_replay(&mut self, selection: &Selection) -> Result<usize, Fault> {
+        self.transaction(|file| {
+            let ids: Vec<i64> =
+                parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
+            let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.has(&id.to_string())).collect();
+            for id in &chosen {
+                sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
+                    .bind::<BigInt, _>(id)
+                    .execute(&mut file.connection)?;
+                diesel::delete(parked::table.find(id)).execute(&mut file.connection)?;
+            }
+            Ok(chosen.len())
+        })
+    }
+}
+
+/// Makes the file readable for its owner only, before SQLite makes it readable for all.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+type Columns = (i64, Vec<u8>, i64, i32);
+
+impl From<Columns> for Row {
+    fn from((id, payload, published_at, deliveries): Columns) -> Self {
+        Self {
+            id,
+            payload: payload.into(),
+            published_at: Timestamp::from_microseconds(published_at),
+            deliveries: u32::try_from(deliveries).unwrap_or(0),
+        }
+    }
+}
+
+impl From<ParkedRow> for Parked {
+    fn from(row: ParkedRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            reason: row.reason,
+            parked_at: Some(Timestamp::from_microseconds(row.parked_at)),
+            bytes: usize::try_from(row.bytes).unwrap_or(0),
+        }
+    }
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+#[derive(QueryableByName)]
+struct JournalMode {
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Integer)]
+    user_version: i32,
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+#[derive(QueryableByName)]
+struct Sums {
+    #[diesel(sql_type = BigInt)]
+    messages: i64,
+    #[diesel(sql_type = BigInt)]
+    bytes: i64,
+}
+
+#[derive(QueryableByName)]
+struct ParkedRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    reason: String,
+    #[diesel(sql_type = BigInt)]
+    parked_at: i64,
+    #[diesel(sql_type = BigInt)]
+    bytes: i64,
+}

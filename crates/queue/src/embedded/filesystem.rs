@@ -1,0 +1,62 @@
+//! Refuses folders where SQLite's locks and its shared memory do not hold.
+
+use std::path::Path;
+
+/// Filesystems, as Linux names them, that other machines write to as well.
+const NETWORKED: &[&str] = &[
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "lustre",
+    "gfs2",
+    "ocfs2",
+    "ncpfs",
+];
+
+/// Returns the kind of network filesystem that holds `path`, if one does. `path` must exist.
+pub(crate) fn networked(path: &Path) -> Option<String> {
+    // Elsewhere than on Linux there is no such list, and the administrator's word is taken.
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let path = path.canonicalize().ok()?;
+    let kind = kind_of_mount(&mounts, &path)?;
+    let networked =
+        NETWORKED.contains(&kind) || kind.starts_with("fuse.sshfs") || kind.starts_with("fuse.gluster");
+    networked.then(|| kind.to_owned())
+}
+
+/// `proc(5)`: field 5 is the mount point, the kind follows the single hyphen.
+fn kind_of_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
+    let mounts = mounts.lines().filter_map(|line| {
+        let (mount, source) = line.split_once(" - ")?;
+        let point = mount.split(' ').nth(4)?.replace("\\040", " ");
+        let depth = Path::new(&point).components().count();
+        path.starts_with(&point).then_some((depth, source.split(' ').next()?))
+    });
+    // Of two mounts on one point the later one covers the earlier one, and `max_by_key` returns the last.
+    mounts.max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:25 / /srv rw,relatime shared:9 - nfs4 host:/srv rw
+31 30 0:26 / /srv/local\\040disk rw,relatime - xfs /dev/vdb rw";
+
+    #[test]
+    fn the_deepest_mount_decides() {
+        let kind = |path: &str| kind_of_mount(MOUNTS, Path::new(path));
+        assert_eq!(kind("/home/data"), Some("ext4"));
+        assert_eq!(kind("/srv/data"), Some("nfs4"));
+        assert_eq!(kind("/srv/local disk/data"), Some("xfs"));
+        assert_eq!(kind("/srvx"), Some("ext4"), "a mount point is a whole folder");
+    }
+}

@@ -1,0 +1,247 @@
+//! The one thread that touches the file: everything that waits becomes durable in one transaction.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use leadgate_domain::Timestamp;
+use tokio::sync::oneshot;
+
+use super::command::{Command, Request};
+use super::file::{Fault, File, Held};
+use super::reading::Reading;
+use super::turn::{Growth, Turn, hand_out};
+use crate::group::Limits;
+use crate::status::Gate;
+use crate::{Cause, Depth, QueueError, Settled};
+
+/// How often a thread with nothing to do looks for what other processes did, and whether a file that
+/// failed works again.
+const TICK: Duration = Duration::from_millis(500);
+/// Beyond this many commands, what waits is left for the next transaction.
+const COMMANDS_MAX: usize = 4_096;
+/// The most messages that one transaction reads.
+const ROWS_MAX: usize = 512;
+
+pub(crate) struct Writer {
+    path: PathBuf,
+    /// Gone after a fault, until it could be opened again.
+    file: Option<File>,
+    inbox: Receiver<Command>,
+    gate: Gate,
+    limits: Limits,
+    bytes_max: u64,
+    reading: Reading,
+    requests: Vec<Request>,
+    held: Held,
+    data_version: i64,
+    healthy: bool,
+}
+
+/// Whether the thread goes on.
+enum Next {
+    Turn,
+    Close(Option<oneshot::Sender<()>>),
+}
+
+impl Writer {
+    pub(crate) fn new(
+        path: PathBuf,
+        mut file: File,
+        inbox: Receiver<Command>,
+        gate: Gate,
+        limits: Limits,
+        bytes_max: u64,
+    ) -> Result<Self, Fault> {
+        let (held, data_version) = (file.held()?, file.data_version()?);
+        let (reading, requests) = (Reading::new(), Vec::new());
+        let file = Some(file);
+        Ok(Self {
+            path,
+            file,
+            inbox,
+            gate,
+            limits,
+            bytes_max,
+            reading,
+            requests,
+            held,
+            data_version,
+            healthy: true,
+        })
+    }
+
+    pub(crate) fn run(mut self) {
+        loop {
+            let mut turn = Turn::default();
+            let next = self.gather(&mut turn);
+            self.take_turn(turn);
+            if let Next::Close(answer) = next {
+                // Closed before the answer: whoever waits for it may open the file anew.
+                self.file = None;
+                answer.map(|answer| answer.send(()));
+                return;
+            }
+        }
+    }
+
+    /// Waits for a command, then takes all that wait with it.
+    fn gather(&mut self, turn: &mut Turn) -> Next {
+        let mut command = match self.inbox.recv_timeout(TICK) {
+            Ok(command) => command,
+            Err(RecvTimeoutError::Timeout) => {
+                self.look_around();
+                return Next::Turn;
+            }
+            Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
+        };
+        for _ in 0..COMMANDS_MAX {
+            if let Command::Close(answer) = command {
+                return Next::Close(Some(answer));
+            }
+            self.take(command, turn);
+            match self.inbox.try_recv() {
+                Ok(next) => command = next,
+                Err(_) => return Next::Turn,
+            }
+        }
+        self.take(command, turn);
+        Next::Turn
+    }
+
+    fn take(&mut self, command: Command, turn: &mut Turn) {
+        match command {
+            Command::Publish(waiting) => turn.publish(waiting, &self.limits),
+            Command::Receive(request) => self.requests.push(request),
+            Command::Ack(place) => _ = self.reading.ack(place),
+            Command::GiveBack(place) => self.reading.give_back(place),
+            Command::Park(place, why, answer) if self.reading.holds(place) => turn.park(place, why, answer),
+            Command::Park(_, _, answer) => _ = answer.send(Settled::Lost),
+            Command::Release(lane) => self.reading.release(lane),
+            Command::Depth(answer) => _ = answer.send(self.depth()),
+            Command::ParkedList(limit, answer) => {
+                answer.send(self.administer(|file| file.parked_list(limit))).ok();
+            }
+            Command::ParkedReplay(selection, answer) => {
+                let replayed = self.administer(|file| file.parked_replay(&selection));
+                self.recount();
+                answer.send(replayed).ok();
+            }
+            Command::Close(answer) => _ = answer.send(()),
+        }
+    }
+
+    fn take_turn(&mut self, mut turn: Turn) {
+        self.requests.retain(|request| !request.answer.is_closed());
+        turn.encode(self.bytes_max.saturating_sub(self.held.bytes));
+        let wanted = if self.reading.has_work() { self.wanted() } else { 0 };
+        if self.healthy && !turn.writes() && self.reading.settled().is_empty() && wanted == 0 {
+            return;
+        }
+        if self.file.is_none() {
+            self.reopen();
+        }
+        let Some(file) = self.file.as_mut() else {
+            turn.fail(&mut self.reading, Cause::Storage);
+            return;
+        };
+        match turn.commit(file, &self.reading, wanted) {
+            Ok(committed) => {
+                self.recovered();
+                let growth = turn.succeed(&mut self.reading, &committed);
+                self.count(&growth);
+                let requests = std::mem::take(&mut self.requests);
+                self.requests = hand_out(committed.rows, requests, &mut self.reading);
+            }
+            Err(fault) => {
+                let cause = self.failed(fault);
+                turn.fail(&mut self.reading, cause);
+            }
+        }
+    }
+
+    fn wanted(&self) -> usize {
+        self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(ROWS_MAX)
+    }
+
+    /// With nothing to do: has another process put something into the file?
+    fn look_around(&mut self) {
+        let Some(file) = self.file.as_mut() else { return };
+        if let Ok(version) = file.data_version()
+            && version != self.data_version
+        {
+            self.data_version = version;
+            self.reading.more = true;
+            self.recount();
+        }
+    }
+
+    fn recount(&mut self) {
+        self.reading.more = true;
+        if let Some(Ok(held)) = self.file.as_mut().map(File::held) {
+            self.held = held;
+        }
+    }
+
+    fn count(&mut self, growth: &Growth) {
+        self.held.messages = (self.held.messages + growth.count_in).saturating_sub(growth.count_out);
+        self.held.bytes = (self.held.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
+    }
+
+    fn failed(&mut self, fault: Fault) -> Cause {
+        let cause = match fault {
+            Fault::Locked => Cause::Locked,
+            Fault::Broken(_) => {
+                self.file = None;
+                Cause::Storage
+            }
+        };
+        let reason = format!("the queue's file cannot be written: {}", fault.text());
+        if self.healthy {
+            tracing::warn!(queue.reason = reason, "the embedded queue refuses leads");
+        }
+        self.healthy = false;
+        self.gate.close(cause, &reason);
+        cause
+    }
+
+    fn reopen(&mut self) {
+        match File::open(&self.path) {
+            Ok(file) => {
+                metrics::counter!("leadgate_queue_reconnects_total", "link" => "file").increment(1);
+                self.file = Some(file);
+                // A commit whose sync failed may have arrived after all.
+                self.recount();
+            }
+            Err(error) => self.gate.close(Cause::Storage, &error.to_string()),
+        }
+    }
+
+    fn recovered(&mut self) {
+        if !self.healthy {
+            tracing::warn!("the embedded queue accepts leads again");
+            self.healthy = true;
+            self.gate.open();
+        }
+    }
+
+    fn depth(&mut self) -> Result<Depth, QueueError> {
+        let (in_flight, settled) = (self.reading.in_flight(), self.reading.settled().len());
+        let done = u64::try_from(settled).unwrap_or(u64::MAX);
+        let ready = self.held.messages.saturating_sub(in_flight).saturating_sub(done);
+        self.administer(|file| {
+            let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
+            Ok(Depth { ready, in_flight, parked: file.parked_count()?, oldest_age })
+        })
+    }
+
+    fn administer<T>(&mut self, work: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, QueueError> {
+        if self.file.is_none() {
+            self.reopen();
+        }
+        let Some(file) = self.file.as_mut() else {
+            return Err(QueueError::Interrupted("the queue's file cannot be opened".to_owned()));
+        };
+        work(file).map_err(|fault| QueueError::Interrupted(format!("the queue's file: {}", fault.text())))
+    }
+}

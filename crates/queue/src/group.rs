@@ -1,0 +1,149 @@
+//! How publishes gather: what waits, how much may wait, and the message a group becomes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::{QueueConfig, Refused};
+
+/// Counts what waits in this process, and refuses what would be too much.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    waiting: Arc<Counts>,
+    items_max: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    items: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Admission {
+    pub(crate) fn new(config: &QueueConfig) -> Self {
+        Self { waiting: Arc::default(), items_max: config.waiting_max, bytes_max: config.waiting_bytes }
+    }
+
+    /// Takes room for one submission, until the answer about it is given.
+    pub(crate) fn admit(&self, bytes: usize) -> Result<Room, Refused> {
+        // The guard exists before the check, so that what was counted is always given back.
+        let items = self.waiting.items.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let room = Room { waiting: Arc::clone(&self.waiting), bytes };
+        // Whatever its size, a submission is taken when nothing else waits.
+        if items >= self.items_max || (items > 0 && waiting.saturating_add(bytes) > self.bytes_max) {
+            return Err(Refused::Busy);
+        }
+        Ok(room)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.items.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Room {
+    waiting: Arc<Counts>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.waiting.items.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// One submission on its way into a message, and who waits for the answer.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    submission: Bytes,
+    answer: oneshot::Sender<Result<(), Refused>>,
+    _room: Room,
+}
+
+impl Waiting {
+    pub(crate) fn new(submission: Bytes, room: Room) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { submission, answer, _room: room }, answered)
+    }
+
+    pub(crate) fn refuse(self, refused: Refused) {
+        // Whoever went away has told the client already.
+        self.answer.send(Err(refused)).ok();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.submission.len()
+    }
+}
+
+impl AsRef<[u8]> for Waiting {
+    fn as_ref(&self) -> &[u8] {
+        &self.submission
+    }
+}
+
+/// Submissions that travel in one message and share its fate.
+#[derive(Debug)]
+pub(crate) struct Group {
+    members: Vec<Waiting>,
+    bytes: usize,
+}
+
+impl Group {
+    pub(crate) fn of(first: Waiting) -> Self {
+        Self { bytes: first.bytes(), members: vec![first] }
+    }
+
+    /// Takes one more, or hands it back when it belongs into the next group.
+    pub(crate) fn add(&mut self, next: Waiting, limits: &Limits) -> Result<(), Waiting> {
+        if self.is_full(limits) || self.bytes + next.bytes() > limits.bytes {
+            return Err(next);
+        }
+        self.bytes += next.bytes();
+        self.members.push(next);
+        Ok(())
+    }
+
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        self.members.len() >= limits.items || self.bytes >= limits.bytes
+    }
+
+    /// Leaves out those who wait no longer; what they sent was refused. False if nobody is left.
+    pub(crate) fn prune(&mut self) -> bool {
+        self.members.retain(|member| !member.answer.is_closed());
+        !self.members.is_empty()
+    }
+
+    pub(crate) fn message(&self) -> Vec<u8> {
+        leadgate_domain::message::encode_group(&self.members)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(crate) fn settle(self, outcome: Result<(), Refused>) {
+        for member in self.members {
+            member.answer.send(outcome).ok();
+        }
+    }
+}
+
+/// How large a group may become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    items: usize,
+    bytes: usize,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &QueueConfig) -> Self {
+        Self { items: config.group_max.max(1), bytes: config.group_bytes.max(1) }
+    }
+}

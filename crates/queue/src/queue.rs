@@ -1,0 +1,111 @@
+//! The port: which adapter, and what it offers.
+
+use crate::amqp::Amqp;
+use crate::config::Address;
+use crate::embedded::Embedded;
+use crate::{Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Role, Selection, Status};
+
+/// A queue, opened. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Queue {
+    Amqp(Amqp),
+    Embedded(Embedded),
+}
+
+impl Queue {
+    /// Opens the queue that `config.url` names. Must be called within a tokio runtime.
+    ///
+    /// A broker that is away is no error: connecting goes on in the background, see [`Queue::status`].
+    ///
+    /// # Errors
+    /// When the URL names no queue, or the embedded queue's file cannot be used.
+    pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
+        match Address::parse(&config.url)? {
+            Address::Amqp(uri) => Ok(Self::Amqp(Amqp::open(*uri, config, role))),
+            Address::Embedded(path) => Ok(Self::Embedded(Embedded::open(path, config, role).await?)),
+        }
+    }
+
+    /// A handle to publish with; all handles of a queue share their groups.
+    pub fn publisher(&self) -> Publisher {
+        match self {
+            Self::Amqp(amqp) => amqp.publisher(),
+            Self::Embedded(embedded) => embedded.publisher(),
+        }
+    }
+
+    /// Makes a consumer, which begins to take messages with its first `receive`.
+    pub fn consumer(&self) -> Consumer {
+        match self {
+            Self::Amqp(amqp) => amqp.consumer(),
+            Self::Embedded(embedded) => embedded.consumer(),
+        }
+    }
+
+    /// Whether the queue can do what its role asks of it; cheap enough for every request.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Amqp(amqp) => amqp.status(),
+            Self::Embedded(embedded) => embedded.status(),
+        }
+    }
+
+    /// Waits until [`Queue::status`] is ready.
+    pub async fn ready(&self) {
+        match self {
+            Self::Amqp(amqp) => amqp.ready().await,
+            Self::Embedded(embedded) => embedded.ready().await,
+        }
+    }
+
+    /// How much the queue holds.
+    ///
+    /// # Errors
+    /// When the broker or the file does not answer.
+    pub async fn depth(&self) -> Result<Depth, QueueError> {
+        match self {
+            Self::Amqp(amqp) => amqp.depth().await,
+            Self::Embedded(embedded) => embedded.depth().await,
+        }
+    }
+
+    /// The messages that were put aside, `limit` at most, oldest first.
+    ///
+    /// # Errors
+    /// When the broker or the file does not answer.
+    pub async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
+        match self {
+            Self::Amqp(amqp) => amqp.parked_list(limit).await,
+            Self::Embedded(embedded) => embedded.parked_list(limit).await,
+        }
+    }
+
+    /// Puts parked messages back into the queue, each removed only once it is durable there. Returns how many.
+    ///
+    /// # Errors
+    /// When the broker or the file does not answer; those replayed before stay replayed.
+    pub async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
+        match self {
+            Self::Amqp(amqp) => amqp.parked_replay(selection).await,
+            Self::Embedded(embedded) => embedded.parked_replay(selection).await,
+        }
+    }
+
+    /// Consumers hand out nothing more ([`Received::Stopped`](crate::Received::Stopped)); what was handed
+    /// out can still be settled.
+    pub fn stop_receiving(&self) {
+        match self {
+            Self::Amqp(amqp) => amqp.stop_receiving(),
+            Self::Embedded(embedded) => embedded.stop_receiving(),
+        }
+    }
+
+    /// Refuses new publishes, answers those in flight, notes what was settled, closes. Bounded by the
+    /// confirm time-out.
+    pub async fn shutdown(&self) {
+        match self {
+            Self::Amqp(amqp) => amqp.shutdown().await,
+            Self::Embedded(embedded) => embedded.shutdown().await,
+        }
+    }
+}

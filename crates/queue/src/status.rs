@@ -1,0 +1,82 @@
+//! Whether a queue can do its work, cheap enough to ask on every request.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{Cause, Refused};
+
+/// Whether a queue can do what its role asks of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    Ready,
+    /// What is wrong, and where it helps, what to do about it.
+    NotReady {
+        reason: Arc<str>,
+    },
+}
+
+impl Status {
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
+
+/// The state of one half of a queue, written by its task and read by everybody.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Arc<watch::Sender<State>>);
+
+#[derive(Debug, Clone)]
+struct State {
+    cause: Option<Cause>,
+    reason: Arc<str>,
+}
+
+impl Gate {
+    pub(crate) fn shut(cause: Cause, reason: &str) -> Self {
+        Self(Arc::new(watch::Sender::new(State { cause: Some(cause), reason: reason.into() })))
+    }
+
+    /// Opens the gate. A closed queue stays closed.
+    pub(crate) fn open(&self) {
+        self.change(None, "");
+    }
+
+    pub(crate) fn close(&self, cause: Cause, reason: &str) {
+        self.change(Some(cause), reason);
+    }
+
+    /// Returns whether anything changed, so that a state that lasts is logged once.
+    fn change(&self, cause: Option<Cause>, reason: &str) {
+        self.0.send_if_modified(|state| {
+            if state.cause == Some(Cause::Closed) || (state.cause == cause && &*state.reason == reason) {
+                return false;
+            }
+            *state = State { cause, reason: reason.into() };
+            true
+        });
+    }
+
+    /// The refusal that a publish would get.
+    pub(crate) fn check(&self) -> Result<(), Refused> {
+        match self.0.borrow().cause {
+            None => Ok(()),
+            Some(cause) => Err(Refused::Unavailable(cause)),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let state = self.0.borrow();
+        match state.cause {
+            None => Status::Ready,
+            Some(_) => Status::NotReady { reason: Arc::clone(&state.reason) },
+        }
+    }
+
+    /// Waits until the gate is open; never returns if it was closed for good.
+    pub(crate) async fn opened(&self) {
+        let mut watcher = self.0.subscribe();
+        // The sender lives as long as this gate does.
+        watcher.wait_for(|state| state.cause.is_none()).await.ok();
+    }
+}
