@@ -1,0 +1,37 @@
+//! Counting how often a submission was begun alone.
+
+use std::time::Duration;
+
+use leadgate_domain::{SubmissionId, Timestamp};
+
+use crate::error::StoreError;
+use crate::rows::{AttemptRow, Until, Wanted};
+use crate::store::Store;
+
+/// For how long an attempt is remembered of a submission that nobody settled.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Store {
+    /// Notes that a submission is about to be tried, before it is: whoever crashes over it leaves a trace.
+    /// Returns how often it was begun, this time included.
+    pub async fn begin_attempt(&self, submission: SubmissionId) -> Result<u32, StoreError> {
+        let last_at = Timestamp::now();
+        let attempts: Option<u32> = self
+            .write(move |session| {
+                session
+                    .execute(session.sql.attempts.purge, &[Until { last_at: last_at.minus(REMEMBERED) }])?;
+                session.find(session.sql.attempts.begin, AttemptRow { submission, last_at })
+            })
+            .await?;
+        attempts.ok_or_else(|| StoreError::Bug("an attempt was not counted".to_owned()))
+    }
+
+    /// Forgets the attempts of submissions that are settled.
+    pub async fn forget_attempts(&self, submissions: Vec<SubmissionId>) -> Result<(), StoreError> {
+        if submissions.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = submissions.into_iter().map(|id| Wanted { id }).collect();
+        self.write(move |session| session.execute(session.sql.attempts.forget, &rows).map(drop)).await
+    }
+}

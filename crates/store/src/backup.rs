@@ -1,0 +1,48 @@
+//! Copies of an embedded store.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+impl Store {
+    /// Writes a consistent copy of a SQLite store to a file that must not be there yet, beside whatever else is
+    /// going on. It is on the disk when this returns.
+    pub async fn backup_to(&self, file: &Path) -> Result<(), StoreError> {
+        self.embedded()?;
+        let unusable =
+            |error: std::io::Error| StoreError::Config(format!("the copy cannot be written: {error}"));
+        let name = file.to_str().filter(|name| !name.contains('\0')).map(|name| name.replace('\'', "''"));
+        let name = name.ok_or_else(|| StoreError::Config("the copy's name is not text".to_owned()))?;
+        // SQLite writes into an empty file, but would make it readable for others.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unusable)?;
+        self.read(move |session| Ok(session.batch(&format!("VACUUM INTO '{name}'"))?)).await?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for path in [file, folder] {
+            File::open(path).and_then(|file| file.sync_all()).map_err(unusable)?;
+        }
+        Ok(())
+    }
+
+    /// What SQLite finds wrong with the file; nothing if it is whole.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
+        self.embedded()?;
+        let found: Vec<String> = self
+            .read(|session| {
+                session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check")
+            })
+            .await?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn embedded(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => {
+                Err(StoreError::Unsupported("PostgreSQL has its own tools for this: pg_dump"))
+            }
+        }
+    }
+}

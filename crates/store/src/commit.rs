@@ -1,0 +1,137 @@
+//! How a batch of submissions becomes leads: one transaction, in one order, for both databases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use leadgate_domain::{
+    BodyHash, Claim, ClaimKey, Judge, LeadId, Normalized, OrganizationId, Outcome, Resolution, Submission,
+    SubmissionId,
+};
+
+use crate::error::{Fault, StoreError};
+use crate::rows::One;
+use crate::statements::Statements;
+use crate::store::Store;
+
+/// What a commit made of a batch.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Those settled by this commit, in the order in which they were received.
+    pub settled: Vec<Settled>,
+    /// How many had been settled before: redeliveries, of which nothing was done.
+    pub repeated: usize,
+    /// How many bore the id of another submission; they are in quarantine.
+    pub reused: usize,
+}
+
+/// How one submission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub submission: SubmissionId,
+    pub organization: OrganizationId,
+    pub outcome: Outcome,
+    /// The lead it made or met; `None` for what is quarantined.
+    pub lead: Option<LeadId>,
+}
+
+impl Store {
+    /// Settles a batch, all of it or nothing.
+    ///
+    /// Of [`StoreError::RowRefused`] and [`StoreError::Panicked`] one submission of the batch is the likely cause:
+    /// commit its halves, down to the one, and give that to [`Store::quarantine_alone`].
+    pub async fn commit(
+        &self,
+        batch: impl Into<Arc<[Normalized]>>,
+        judge: Arc<dyn Judge>,
+    ) -> Result<Committed, StoreError> {
+        let batch = batch.into();
+        if batch.is_empty() {
+            return Ok(Committed::default());
+        }
+        self.write(move |session| commit(&mut Statements::new(session), &batch, judge.as_ref())).await
+    }
+}
+
+/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, claims, leads,
+/// each sorted. One statement per step whatever the size of the batch; a step without rows is none.
+fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
+    let (distinct, clashing) = collapse(batch);
+
+    // A new suppression waits for us or we see it: an opt-out never slips between look-up and commit.
+    tx.share_organizations(batch.iter().map(|normalized| normalized.submission.organization))?;
+
+    let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
+    let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        distinct.into_iter().partition(|(id, _)| inserted.contains(id));
+    let known = stale.into_values().chain(clashing).map(|normalized| &normalized.submission);
+    let met = known.collect::<Vec<_>>();
+    let reused = tx.quarantine_reused(&met)?;
+
+    let fresh: Vec<&Normalized> = fresh.into_values().collect();
+    let provisional = provisional(&fresh);
+    tx.lock_claims(&provisional)?;
+    let claims = tx.read_claims(&provisional)?;
+    let resolution = judge.resolve(fresh, claims);
+
+    let leads = tx.lock_leads(&locked(&resolution))?;
+    let watched = judge.watched(&resolution, &leads);
+    let suppressions = tx.read_suppressions(&watched)?;
+    let effects = judge.judge(resolution, leads, &suppressions);
+
+    tx.insert_leads(&effects.created)?;
+    tx.update_leads(&effects.updated)?;
+    tx.write_claims(&effects.claims)?;
+    tx.release_claims(&effects.released)?;
+    tx.record_outcomes(&effects.cases)?;
+    tx.quarantine(&effects.cases)?;
+
+    let settled = effects.cases.iter().map(|case| Settled {
+        submission: case.normalized.submission.id,
+        organization: case.normalized.submission.organization,
+        outcome: case.ruling.outcome,
+        lead: case.ruling.lead,
+    });
+    Ok(Committed { settled: settled.collect(), repeated: batch.len() - inserted.len() - reused, reused })
+}
+
+pub(crate) type SubmissionKey = One<SubmissionId>;
+
+pub(crate) fn key_of(submission: &Submission) -> SubmissionKey {
+    One { organization: submission.organization, id: submission.id }
+}
+
+/// One submission per id, and those that bear the id of another of the batch. A copy of one is neither.
+fn collapse(batch: &[Normalized]) -> (BTreeMap<SubmissionKey, &Normalized>, Vec<&Normalized>) {
+    let mut distinct = BTreeMap::new();
+    let mut clashing: BTreeMap<(SubmissionKey, BodyHash), &Normalized> = BTreeMap::new();
+    for normalized in batch {
+        let submission = &normalized.submission;
+        let first = *distinct.entry(key_of(submission)).or_insert(normalized);
+        if first.submission.body_hash != submission.body_hash {
+            clashing.insert((key_of(submission), submission.body_hash), normalized);
+        }
+    }
+    (distinct, clashing.into_values().collect())
+}
+
+/// A claim for every key of the batch, by the first submission that holds it; in the order of keys.
+fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
+    let mut in_order = fresh.to_vec();
+    in_order.sort_by_key(|normalized| normalized.submission.order());
+    let mut claims: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
+    for normalized in in_order {
+        for key in normalized.claim_keys() {
+            claims.entry(*key).or_insert_with(|| normalized.provisional(*key));
+        }
+    }
+    claims.into_values().collect()
+}
+
+/// The leads to lock, each under the organization whose submission changes it.
+fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
+    let met = resolution.cases.iter().filter_map(|case| {
+        let id = case.ruling.lead.filter(|lead| resolution.leads.contains(lead))?;
+        Some(One { organization: case.normalized.submission.organization, id })
+    });
+    met.collect()
+}

@@ -1,0 +1,68 @@
+//! How to reach a store and how long to wait for it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Everything that opening a store needs. `Default` has no address; [`StoreConfig::api`] and
+/// [`StoreConfig::worker`] are the two ways in which a store is used.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// `sqlite:PATH`, or `postgres://…` as libpq reads it (`sslmode` and all).
+    pub url: String,
+    /// Connections that may be open at once; for SQLite, connections that read.
+    pub pool_size: u32,
+    /// How long a call waits for its turn and a connection.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock; for SQLite, for the one writer of another process.
+    pub lock_timeout: Duration,
+    /// How long a whole call may take, once it has a connection, before its caller is told that the store is
+    /// unavailable. What it was doing may still be done.
+    pub call_timeout: Duration,
+}
+
+impl StoreConfig {
+    /// For somebody who has a client waiting.
+    pub fn api(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    /// For somebody who would only come back with the same batch.
+    pub fn worker(url: impl Into<String>) -> Self {
+        Self {
+            acquire_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(60),
+            ..Self::api(url)
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            pool_size: 8,
+            acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(2),
+            call_timeout: Duration::from_secs(6),
+        }
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    /// The address may hold a password and is left out.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoreConfig")
+            .field("pool_size", &self.pool_size)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("call_timeout", &self.call_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! What went wrong, told by what the caller should do about it.
+
+use std::fmt;
+
+/// No variant carries a value of a row: codes, names of constraints and positions only.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nobody's fault and bound to pass: keep the batch, back off, come again; answer 503. Nothing was stored, or
+    /// it cannot be known: come again with the same ids.
+    #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
+    Unavailable { trouble: Trouble, detail: Option<String> },
+    /// One row's fault: nothing of the batch was stored. Run its halves, down to the row, and quarantine that.
+    #[error("the database refused a row (code {code}{})", Constraint(.constraint))]
+    RowRefused {
+        /// SQLSTATE, or SQLite's name for the error.
+        code: String,
+        constraint: Option<String>,
+    },
+    /// An operator's turn.
+    #[error("the store has no schema that this build can use: run `leadgate migrate`")]
+    NotMigrated,
+    /// Something panicked in the middle, most likely over one submission. Nothing was stored.
+    #[error("a panic ended the call; nothing of it was stored")]
+    Panicked,
+    /// The address cannot be used.
+    #[error("the store's address is not usable: {0}")]
+    Config(String),
+    /// This store cannot do that.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// A defect of this build, or a store that somebody else wrote to. Coming again will not help.
+    #[error("defect in the store: {0}")]
+    Bug(String),
+}
+
+impl StoreError {
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    pub(crate) fn unavailable(trouble: Trouble) -> Self {
+        Self::Unavailable { trouble, detail: None }
+    }
+}
+
+/// Why a store is unavailable. The codes are labels of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// No connection, or it broke. A commit whose reply was lost counts as not committed.
+    Connection,
+    /// Every connection was in use for as long as the caller was willing to wait.
+    Busy,
+    /// It did not answer in time.
+    Timeout,
+    /// Deadlocked or conflicted with others several times in a row.
+    Conflict,
+    /// Somebody else held a lock for too long.
+    Locked,
+    /// Disk, memory or connections ran out, or the disk failed.
+    Resources,
+    /// It takes no writes at the moment.
+    ReadOnly,
+    /// The database says that it is in trouble of its own.
+    Internal,
+}
+
+impl Trouble {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Conflict => "conflict",
+            Self::Locked => "locked",
+            Self::Resources => "resources",
+            Self::ReadOnly => "read_only",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+struct Detail<'a>(&'a Option<String>);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |detail| write!(formatter, " ({detail})"))
+    }
+}
+
+struct Constraint<'a>(&'a Option<String>);
+
+impl fmt::Display for Constraint<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |name| write!(formatter, ", constraint {name}"))
+    }
+}
+
+/// An error on its way out of a session, before it is known what it means.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Database(diesel::result::Error),
+    Store(StoreError),
+}
+
+impl From<diesel::result::Error> for Fault {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a database error asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Run the whole transaction again.
+    Again,
+    Is(StoreError),
+}

@@ -1,0 +1,111 @@
+//! What belongs to the installation as a whole: its schema, its matching key, its generation.
+
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::{ApiKey, Organization, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Fault, StoreError};
+use crate::keys::KeyRow;
+use crate::organizations::OrganizationRow;
+use crate::rows::Since;
+use crate::session::Session;
+use crate::sources::SourceRow;
+use crate::store::Store;
+
+/// What changed after a generation.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// Ask with this one the next time.
+    pub generation: i64,
+    pub organizations: Vec<Organization>,
+    pub sources: Vec<Source>,
+    /// Revoked ones too.
+    pub keys: Vec<ApiKey>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Row {
+    match_key: String,
+    generation: i64,
+}
+
+#[derive(Serialize)]
+struct MatchKeyRow {
+    match_key: String,
+}
+
+impl Store {
+    /// Brings the schema up to this build, and founds the installation if it is new. Does nothing where nothing
+    /// is to be done; may be run by several at once, beside workers of the build before.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        let migrate = move || match store {
+            Self::Postgres(store) => store.address.migrate(found),
+            Self::Sqlite(store) => store.address.migrate(found),
+        };
+        tokio::task::spawn_blocking(migrate).await.map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Whether the store can be reached and has every migration that this build needs.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let needed = match self {
+            Self::Postgres(_) => crate::postgres::Address::versions(),
+            Self::Sqlite(_) => crate::sqlite::Address::versions(),
+        };
+        let run: Vec<String> =
+            self.read(|session| session.load_all(session.sql.installation.migrations)).await?;
+        if needed.iter().all(|version| run.contains(version)) { Ok(()) } else { Err(StoreError::NotMigrated) }
+    }
+
+    /// The key that hashes what must match for ever.
+    pub async fn match_key(&self) -> Result<MatchKey, StoreError> {
+        let row = self.read(installation).await?;
+        MatchKey::parse(&row.match_key)
+            .ok_or_else(|| StoreError::Bug("the installation's matching key cannot be read".to_owned()))
+    }
+
+    /// Grows with every change of an organization, a source or a key.
+    pub async fn generation(&self) -> Result<i64, StoreError> {
+        Ok(self.read(installation).await?.generation)
+    }
+
+    /// What changed after `generation`; with -1, everything.
+    pub async fn changes_since(&self, generation: i64) -> Result<Changes, StoreError> {
+        self.read(move |session| {
+            // Before the rows: a change between the two is then reported twice, not never.
+            let current = installation(session)?.generation;
+            let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+            if current > generation {
+                let since = [Since { generation }];
+                organizations =
+                    session.load::<_, OrganizationRow>(session.sql.organizations.since, &since)?;
+                sources = session.load::<_, SourceRow>(session.sql.sources.since, &since)?;
+                keys = session.load::<_, KeyRow>(session.sql.keys.since, &since)?;
+            }
+            Ok(Changes {
+                generation: current,
+                organizations: organizations.into_iter().map(Organization::from).collect(),
+                sources: sources.into_iter().filter_map(SourceRow::read).collect(),
+                keys: keys.into_iter().filter_map(KeyRow::read).collect(),
+            })
+        })
+        .await
+    }
+}
+
+fn found(session: &mut Session) -> Result<(), Fault> {
+    let row = MatchKeyRow { match_key: MatchKey::generate() };
+    session.execute(session.sql.installation.found, &[row]).map(drop)
+}
+
+fn installation(session: &mut Session) -> Result<Row, Fault> {
+    let row = session.load_all(session.sql.installation.read)?.into_iter().next();
+    row.ok_or_else(|| StoreError::NotMigrated.into())
+}
+
+/// The next generation. Its row stays locked until the transaction ends, so that generations become visible in
+/// their order.
+pub(crate) fn advance(session: &mut Session) -> Result<i64, Fault> {
+    let next = session.load_all(session.sql.installation.advance)?.into_iter().next();
+    next.ok_or_else(|| StoreError::NotMigrated.into())
+}

@@ -1,0 +1,54 @@
+//! Reading leads.
+
+use leadgate_domain::{Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::page::{Cursor, Page};
+use crate::rows::{Before, One};
+use crate::store::Store;
+
+/// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Found {
+    pub submission: SubmissionId,
+    /// The current one.
+    pub outcome: Option<Outcome>,
+    /// The lead that the submission made or met.
+    pub lead: Option<Lead>,
+    /// Why it is kept aside, if it is.
+    pub quarantine: Option<QuarantineReason>,
+}
+
+impl Store {
+    pub async fn lead(&self, organization: OrganizationId, id: LeadId) -> Result<Option<Lead>, StoreError> {
+        self.read(move |session| session.find(session.sql.leads.read, One { organization, id })).await
+    }
+
+    /// At most `limit` leads from the newest to the oldest, beginning after the cursor.
+    pub async fn leads(
+        &self,
+        organization: OrganizationId,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<Lead, Cursor>, StoreError> {
+        let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
+        let before = Before { organization, at, id, most: limit.saturating_add(1) };
+        let leads = self.read(move |session| session.load(session.sql.leads.page, &[before])).await?;
+        Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
+    }
+
+    /// Resolves a lead's id or a submission's. `None` also for what belongs to somebody else.
+    pub async fn find(&self, organization: OrganizationId, id: Uuid) -> Result<Option<Found>, StoreError> {
+        let found = self
+            .read(move |session| {
+                session.find::<_, Found>(session.sql.submissions.find, One { organization, id })
+            })
+            .await?;
+        Ok(found.map(|found| Found {
+            quarantine: found.quarantine.filter(|_| found.outcome == Some(Outcome::Quarantined)),
+            ..found
+        }))
+    }
+}

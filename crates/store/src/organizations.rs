@@ -1,0 +1,60 @@
+//! Tenants.
+
+use leadgate_domain::{Organization, OrganizationId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::installation::advance;
+use crate::rows::{Name, Since, Stamped};
+use crate::store::Store;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OrganizationRow {
+    id: OrganizationId,
+    name: String,
+    created_at: Timestamp,
+}
+
+impl From<OrganizationRow> for Organization {
+    fn from(row: OrganizationRow) -> Self {
+        Self { id: row.id, name: row.name, created_at: row.created_at }
+    }
+}
+
+impl Store {
+    /// The organization of that name, made if it is not there.
+    pub async fn ensure_organization(&self, name: &str) -> Result<Organization, StoreError> {
+        if let Some(organization) = self.organization_named(name).await? {
+            return Ok(organization);
+        }
+        let row = OrganizationRow {
+            id: OrganizationId::generate(),
+            name: name.to_owned(),
+            created_at: Timestamp::now(),
+        };
+        let made: Option<OrganizationRow> = self
+            .write(move |session| {
+                let generation = advance(session)?;
+                session.execute(session.sql.organizations.insert, &[Stamped { row: &row, generation }])?;
+                session.find(session.sql.organizations.named, Name { name: &row.name })
+            })
+            .await?;
+        made.map(Organization::from).ok_or_else(|| StoreError::Bug("an organization was not made".to_owned()))
+    }
+
+    pub async fn organization_named(&self, name: &str) -> Result<Option<Organization>, StoreError> {
+        let name = name.to_owned();
+        let found: Option<OrganizationRow> = self
+            .read(move |session| session.find(session.sql.organizations.named, Name { name: &name }))
+            .await?;
+        Ok(found.map(Organization::from))
+    }
+
+    /// All of them, by name.
+    pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
+        let rows: Vec<OrganizationRow> = self
+            .read(|session| session.load(session.sql.organizations.since, &[Since { generation: -1 }]))
+            .await?;
+        Ok(rows.into_iter().map(Organization::from).collect())
+    }
+}

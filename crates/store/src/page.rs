@@ -1,0 +1,77 @@
+//! Pages of lists.
+
+use std::fmt;
+use std::str::FromStr;
+
+use leadgate_domain::{LeadId, Timestamp};
+
+/// One page, and where the next begins; `None` if this was the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    pub data: Vec<T>,
+    pub next: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// Out of one row more than was asked for.
+    pub(crate) fn cut(mut data: Vec<T>, most: u32, cursor: impl Fn(&T) -> C) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let more = data.len() > most;
+        data.truncate(most);
+        let next = data.last().filter(|_| more).map(cursor);
+        Self { data, next }
+    }
+}
+
+/// A place in a list of leads from the newest to the oldest. As text it is opaque to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    pub(crate) at: Timestamp,
+    pub(crate) id: LeadId,
+}
+
+impl Cursor {
+    /// Before the newest.
+    pub(crate) fn start() -> Self {
+        Self { at: Timestamp::from_microseconds(i64::MAX), id: LeadId::from_uuid(uuid::Uuid::max()) }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.at.as_microseconds(), self.id.as_uuid().simple())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (at, id) = text.split_once('.').ok_or("not a cursor")?;
+        let at = at.parse().map(Timestamp::from_microseconds).map_err(|_| "not a cursor")?;
+        let id = uuid::Uuid::try_parse(id).map(LeadId::from_uuid).map_err(|_| "not a cursor")?;
+        Ok(Self { at, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_as_it_is_written() {
+        let cursor = Cursor { at: Timestamp::now(), id: LeadId::from_uuid(uuid::Uuid::now_v7()) };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", ".", "1", "1.x", "x.00000000000000000000000000000000"] {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_says_so() {
+        let page = |rows: &[u8], most| Page::cut(rows.to_vec(), most, |row| *row);
+        assert_eq!(page(&[1, 2, 3], 2), Page { data: vec![1, 2], next: Some(2) });
+        assert_eq!(page(&[1, 2], 2), Page { data: vec![1, 2], next: None });
+        assert_eq!(page(&[], 2), Page { data: vec![], next: None });
+    }
+}

@@ -1,0 +1,156 @@
+//! The one place where blocking database work meets the async world.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::{HandleError, ManageConnection, PooledConnection};
+use metrics::{Gauge, gauge, histogram};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::config::StoreConfig;
+use crate::error::{Fault, StoreError, Trouble};
+use crate::session::Session;
+use crate::{postgres, sqlite};
+
+/// The longest pause between two tries to connect; r2d2 backs off to half of it.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// How connections of a pool are made.
+#[derive(Debug)]
+pub(crate) enum Manager {
+    Postgres(postgres::Address),
+    Sqlite(sqlite::Address),
+}
+
+impl ManageConnection for Manager {
+    type Connection = Session;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Session, StoreError> {
+        match self {
+            Self::Postgres(address) => address.connect(),
+            Self::Sqlite(address) => address.connect(),
+        }
+    }
+
+    fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
+        session.ping().map_err(|_| StoreError::unavailable(Trouble::Connection))
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        std::thread::panicking() || session.is_broken()
+    }
+}
+
+/// Connections, and a semaphore of as many permits: who has a permit finds a connection or makes one.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    connections: diesel::r2d2::Pool<Manager>,
+    permits: Arc<Semaphore>,
+    /// The database's file, if it is one.
+    file: Option<Arc<Path>>,
+    acquire_timeout: Duration,
+    call_timeout: Duration,
+    name: &'static str,
+}
+
+impl Pool {
+    /// Connects to nothing yet, so that a gateway can start before its database.
+    pub(crate) fn new(name: &'static str, manager: Manager, size: u32, config: &StoreConfig) -> Self {
+        let size = size.max(1);
+        let file = match &manager {
+            Manager::Postgres(_) => None,
+            Manager::Sqlite(address) => Some(address.file().into()),
+        };
+        let connections = diesel::r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .connection_timeout(RECONNECT)
+            .error_handler(Box::new(Quiet))
+            .build_unchecked(manager);
+        Self {
+            connections,
+            permits: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))),
+            file,
+            acquire_timeout: config.acquire_timeout,
+            call_timeout: config.call_timeout,
+            name,
+        }
+    }
+
+    /// Runs `work` on a connection, on a thread that may block.
+    ///
+    /// A caller who goes away, or is sent away after the call time-out, leaves the work running; its connection
+    /// stays counted until it is back.
+    pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+    {
+        if self.file.as_deref().is_some_and(|file| !file.exists()) {
+            return Err(StoreError::NotMigrated);
+        }
+        let begun = Instant::now();
+        let waiting = Counted::new(gauge!("leadgate_store_waiting", "pool" => self.name));
+        let permit = match timeout(self.acquire_timeout, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) | Err(_) => return Err(StoreError::unavailable(Trouble::Busy)),
+        };
+        drop(waiting);
+        let waited = begun.elapsed();
+        histogram!("leadgate_store_wait_seconds", "pool" => self.name).record(waited.as_secs_f64());
+        let in_use = Counted::new(gauge!("leadgate_store_in_use", "pool" => self.name));
+        let connections = self.connections.clone();
+        let patience = self.acquire_timeout.saturating_sub(waited).max(Duration::from_millis(1));
+        let task = tokio::task::spawn_blocking(move || {
+            // Dropped last, when the connection is back in the pool.
+            let _held = (permit, in_use);
+            let mut session = connect(&connections, patience)?;
+            work(&mut session).map_err(|fault| session.conclude(fault))
+        });
+        match timeout(patience + self.call_timeout, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(join)) if join.is_panic() => Err(StoreError::Panicked),
+            Ok(Err(_)) => Err(StoreError::unavailable(Trouble::Busy)),
+            Err(_) => Err(StoreError::unavailable(Trouble::Timeout)),
+        }
+    }
+}
+
+fn connect(
+    connections: &diesel::r2d2::Pool<Manager>,
+    patience: Duration,
+) -> Result<PooledConnection<Manager>, StoreError> {
+    connections.get_timeout(patience).map_err(|error| StoreError::Unavailable {
+        trouble: Trouble::Connection,
+        detail: Some(error.to_string()),
+    })
+}
+
+/// A gauge that counts this value as long as it lives.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Whoever waits for the connection is told; the pool's own retries are nobody's news.
+#[derive(Debug)]
+struct Quiet;
+
+impl HandleError<StoreError> for Quiet {
+    fn handle_error(&self, error: StoreError) {
+        tracing::debug!(%error, "no connection to the store");
+    }
+}

@@ -1,0 +1,111 @@
+//! Opening a connection.
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::{Connection as _, PgConnection};
+
+use crate::config::StoreConfig;
+use crate::error::{StoreError, Trouble};
+use crate::session::{Connection, Session};
+
+/// What libpq does not do by itself: give up on a host that is silent, and notice one that has gone.
+const TCP: &[(&str, &str)] = &[
+    ("connect_timeout", "3"),
+    ("keepalives_idle", "15"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+    ("application_name", "leadgate"),
+];
+
+/// A database and how long to wait for it.
+#[derive(Clone)]
+pub(crate) struct Address {
+    url: String,
+    statement_timeout: Duration,
+    lock_timeout: Duration,
+}
+
+impl Address {
+    pub(crate) fn new(config: &StoreConfig) -> Self {
+        Self {
+            url: with_defaults(&config.url),
+            statement_timeout: config.statement_timeout,
+            lock_timeout: config.lock_timeout,
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Result<Session, StoreError> {
+        self.connect_with(&format!(
+            "SET statement_timeout = {};
+             SET lock_timeout = {};
+             SET idle_in_transaction_session_timeout = {};",
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis(),
+            // Nothing of ours idles in a transaction for longer than a judge takes.
+            (self.statement_timeout * 2).as_millis(),
+        ))
+    }
+
+    /// A connection for work that may take as long as it takes.
+    pub(crate) fn connect_patiently(&self) -> Result<Session, StoreError> {
+        self.connect_with("SET statement_timeout = 0; SET lock_timeout = 0;")
+    }
+
+    fn connect_with(&self, timeouts: &str) -> Result<Session, StoreError> {
+        // libpq's message names host, port, user and database, and no password.
+        let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
+            trouble: Trouble::Connection,
+            detail: Some(error.to_string()),
+        };
+        let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
+        let mut session = Session::new(Connection::Postgres(connection), &super::SQL);
+        session.batch(&format!("{timeouts}{PLANS}")).map_err(|error| session.conclude(error.into()))?;
+        Ok(session)
+    }
+}
+
+/// A statement's plan is kept with the statement, and may have been made while a table was empty: then it reads
+/// the whole table for ever after. All our look-ups have an index, and batches are small; so the plans that are
+/// better only for small tables are not on offer. (Their cost would otherwise call for compilation.)
+const PLANS: &str = "
+    SET default_transaction_isolation = 'read committed';
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET jit = off;";
+
+/// Adds what the address does not say itself.
+fn with_defaults(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in TCP {
+        if !url.contains(&format!("{name}=")) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(value);
+        }
+    }
+    url
+}
+
+impl fmt::Debug for Address {
+    /// The address may hold a password and is left out.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Address").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_has_the_last_word() {
+        let url = with_defaults("postgres://u@h/d?sslmode=require&connect_timeout=9");
+        assert!(url.starts_with("postgres://u@h/d?sslmode=require&connect_timeout=9&keepalives_idle="));
+        assert_eq!(url.matches("connect_timeout").count(), 1);
+        assert!(with_defaults("postgres://u@h/d").starts_with("postgres://u@h/d?connect_timeout=3&"));
+    }
+}

@@ -1,0 +1,70 @@
+use crate::sql::Leads;
+
+macro_rules! rows {
+    () => {
+        "json_to_recordset($1::json) AS r (
+             organization uuid, id uuid, source uuid, external_id text, phone_e164 text, email_address text,
+             status text, eligibility text, reasons text[], eligible_until timestamptz, score integer,
+             temperature text, tags text[], is_test boolean, received_at timestamptz, updated_at timestamptz,
+             document jsonb)"
+    };
+}
+
+pub(super) const LEADS: Leads = Leads {
+    share: Some(
+        "SELECT pg_advisory_xact_lock_shared(key) FROM json_to_recordset($1::json) AS r (key bigint)",
+    ),
+    exclude: Some("SELECT pg_advisory_xact_lock(key) FROM json_to_recordset($1::json) AS r (key bigint)"),
+    lock: "
+        SELECT l.document::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        JOIN leads AS l ON l.organization = r.organization AND l.id = r.id
+        ORDER BY l.organization, l.id
+        FOR UPDATE OF l",
+    lock_listed: "
+        WITH r AS (SELECT * FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)),
+        met AS (
+            SELECT l.organization, l.id FROM r
+            JOIN leads AS l ON l.organization = r.organization AND l.phone_e164 = r.value
+            WHERE r.kind = 'phone'
+            UNION
+            SELECT l.organization, l.id FROM r
+            JOIN leads AS l ON l.organization = r.organization AND l.email_address = r.value
+            WHERE r.kind = 'email')
+        SELECT l.document::text FROM met JOIN leads AS l ON l.organization = met.organization AND l.id = met.id
+        ORDER BY l.organization, l.id
+        FOR UPDATE OF l",
+    insert: concat!(
+        "INSERT INTO leads (organization, id, source, external_id, phone_e164, email_address, status,
+                            eligibility, reasons, eligible_until, score, temperature, tags, is_test,
+                            received_at, updated_at, document)
+         SELECT organization, id, source, external_id, phone_e164, email_address, status,
+                eligibility, reasons, eligible_until, score, temperature, tags, is_test,
+                received_at, updated_at, document
+         FROM ",
+        rows!()
+    ),
+    update: concat!(
+        "UPDATE leads AS l
+         SET source = r.source, external_id = r.external_id, phone_e164 = r.phone_e164,
+             email_address = r.email_address, status = r.status, eligibility = r.eligibility,
+             reasons = r.reasons, eligible_until = r.eligible_until, score = r.score,
+             temperature = r.temperature, tags = r.tags, is_test = r.is_test, received_at = r.received_at,
+             updated_at = r.updated_at, document = r.document
+         FROM ",
+        rows!(),
+        " WHERE l.organization = r.organization AND l.id = r.id"
+    ),
+    read: "
+        SELECT l.document::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        JOIN leads AS l ON l.organization = r.organization AND l.id = r.id",
+    page: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, at timestamptz, id uuid, most int))
+        SELECT l.document::text FROM leads AS l
+        WHERE l.organization = (SELECT organization FROM p)
+          AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
+        ORDER BY l.received_at DESC, l.id DESC
+        LIMIT (SELECT most FROM p)",
+};

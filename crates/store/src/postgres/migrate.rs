@@ -1,0 +1,37 @@
+//! Bringing the schema up to this build.
+
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::Address;
+use crate::error::{Fault, StoreError};
+use crate::session::{Connection, Session};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+impl Address {
+    /// Runs what was not run yet, and `then`; who migrates at the same time waits.
+    ///
+    /// Each migration is a transaction of its own; the lock is the session's, and goes when the connection does.
+    pub(crate) fn migrate(
+        &self,
+        mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
+    ) -> Result<(), StoreError> {
+        let mut session = self.connect_patiently()?;
+        // "leadgate" in ASCII. Organizations' locks are halves of random ids.
+        let locked = session.batch("SELECT pg_advisory_lock(x'6c65616467617465'::bigint)");
+        locked.map_err(|error| session.conclude(error.into()))?;
+        if let Connection::Postgres(connection) = session.connection() {
+            connection
+                .run_pending_migrations(MIGRATIONS)
+                .map_err(|_| StoreError::Bug("a migration failed".to_owned()))?;
+        }
+        then(&mut session).map_err(|fault| session.conclude(fault))
+    }
+
+    /// The versions of the migrations that this build knows.
+    pub(crate) fn versions() -> Vec<String> {
+        use diesel::migration::{Migration, MigrationSource};
+        let known = MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS).unwrap_or_default();
+        known.iter().map(|migration| migration.name().version().to_string()).collect()
+    }
+}

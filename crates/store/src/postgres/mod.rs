@@ -1,0 +1,29 @@
+//! PostgreSQL: the store of many workers.
+
+mod claims;
+mod connect;
+mod directory;
+mod leads;
+mod migrate;
+mod quarantine;
+mod submissions;
+mod suppressions;
+mod verdict;
+
+pub(crate) use connect::Address;
+pub(crate) use verdict::judge;
+
+use crate::sql::Sql;
+
+pub(crate) static SQL: Sql = Sql {
+    installation: directory::INSTALLATION,
+    organizations: directory::ORGANIZATIONS,
+    sources: directory::SOURCES,
+    keys: directory::KEYS,
+    submissions: submissions::SUBMISSIONS,
+    claims: claims::CLAIMS,
+    leads: leads::LEADS,
+    quarantine: quarantine::QUARANTINE,
+    suppressions: suppressions::SUPPRESSIONS,
+    attempts: quarantine::ATTEMPTS,
+};

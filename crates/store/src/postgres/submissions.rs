@@ -1,0 +1,68 @@
+use crate::sql::Submissions;
+
+pub(super) const SUBMISSIONS: Submissions = Submissions {
+    insert: "
+        INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
+                                 client_user_agent, client_key, fields, raw, raw_encoding, body_hash,
+                                 idempotency_key_hash, traceparent, extra)
+        SELECT organization, id, source, source_revision, dialect, received_at, client_address,
+               client_user_agent, client_key, fields, raw, raw_encoding, decode(body_hash, 'hex'),
+               decode(idempotency_key_hash, 'hex'), traceparent, extra
+        FROM json_to_recordset($1::json) AS r (
+            organization uuid, id uuid, source uuid, source_revision integer, dialect text,
+            received_at timestamptz, client_address text, client_user_agent text, client_key text, fields jsonb,
+            raw text, raw_encoding text, body_hash text, idempotency_key_hash text, traceparent text,
+            extra jsonb)
+        ON CONFLICT (organization, id) DO NOTHING
+        RETURNING json_build_array(organization, id)::text",
+    decide: "
+        INSERT INTO outcomes (organization, submission, revision, outcome, lead, decided_at, trace)
+        SELECT organization, submission, revision, outcome, lead, decided_at, trace
+        FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer,
+                                               outcome text, lead uuid, decided_at timestamptz, trace jsonb)",
+    read: "
+        SELECT json_build_object(
+            'organization', s.organization, 'id', s.id, 'source', s.source,
+            'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
+            'client_address', s.client_address, 'client_user_agent', s.client_user_agent,
+            'client_key', s.client_key, 'fields', s.fields, 'raw', s.raw, 'raw_encoding', s.raw_encoding,
+            'body_hash', encode(s.body_hash, 'hex'),
+            'idempotency_key_hash', encode(s.idempotency_key_hash, 'hex'),
+            'traceparent', s.traceparent, 'extra', s.extra,
+            'outcomes', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'revision', o.revision, 'outcome', o.outcome, 'lead', o.lead,
+                    'decided_at', o.decided_at, 'trace', o.trace) ORDER BY o.revision), '[]')
+                FROM outcomes AS o WHERE o.organization = s.organization AND o.submission = s.id),
+            'quarantine', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'id', q.id, 'reason', q.reason, 'body_hash', encode(q.body_hash, 'hex'),
+                    'quarantined_at', q.quarantined_at) ORDER BY q.quarantined_at, q.id), '[]')
+                FROM quarantine AS q WHERE q.organization = s.organization AND q.submission = s.id))::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        JOIN submissions AS s ON s.organization = r.organization AND s.id = r.id",
+    page: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, most int))
+        SELECT json_build_object('id', s.id, 'body_hash', encode(s.body_hash, 'hex'),
+                                 'received_at', s.received_at, 'outcome', o.outcome, 'lead', o.lead)::text
+        FROM submissions AS s
+        LEFT JOIN LATERAL (
+            SELECT h.outcome, h.lead FROM outcomes AS h
+            WHERE h.organization = s.organization AND h.submission = s.id
+            ORDER BY h.revision DESC LIMIT 1) AS o ON true
+        WHERE s.organization = (SELECT organization FROM p) AND s.id > (SELECT id FROM p)
+        ORDER BY s.organization, s.id
+        LIMIT (SELECT most FROM p)",
+    find: "
+        SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,
+                                 'quarantine', q.reason)::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        JOIN submissions AS s ON s.organization = r.organization AND s.id = r.id
+        LEFT JOIN LATERAL (
+            SELECT h.outcome, h.lead FROM outcomes AS h
+            WHERE h.organization = s.organization AND h.submission = s.id
+            ORDER BY h.revision DESC LIMIT 1) AS o ON true
+        LEFT JOIN leads AS l ON l.organization = s.organization AND l.id = o.lead
+        LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id",
+};

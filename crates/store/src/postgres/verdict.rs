@@ -1,0 +1,116 @@
+//! What PostgreSQL's errors mean.
+//!
+//! An SQLSTATE says it, but diesel keeps that to itself, except for a handful of kinds, and the message is in
+//! whatever language the server speaks. So a statement that failed for another reason is run once more, alone,
+//! inside a block that catches the error and tells its SQLSTATE, and is rolled back. What a value did once it
+//! does again; what does not happen again (a deadlock, above all) asks for another try anyway.
+
+use diesel::PgConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error};
+use diesel::sql_types::Text;
+
+use crate::error::{StoreError, Trouble, Verdict};
+use crate::session::Failed;
+
+/// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are found.
+const LONG: std::time::Duration = std::time::Duration::from_millis(1_800);
+
+/// The verdict, and whether the connection is spoiled.
+pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error: Error) -> (Verdict, bool) {
+    let (kind, information) = match error {
+        Error::RollbackErrorOnCommit { commit_error, .. } => {
+            return (judge(connection, None, *commit_error).0, true);
+        }
+        Error::DatabaseError(kind, information) => (kind, information),
+        Error::BrokenTransactionManager | Error::AlreadyInTransaction | Error::NotInTransaction => {
+            return (unavailable(Trouble::Connection), true);
+        }
+        _ => return (bug("diesel refused a statement"), true),
+    };
+    let refused = |code: &str| refused(code, information.as_ref());
+    let verdict = match kind {
+        Kind::UniqueViolation => refused("23505"),
+        Kind::ForeignKeyViolation => refused("23503"),
+        Kind::NotNullViolation => refused("23502"),
+        Kind::CheckViolation => refused("23514"),
+        Kind::RestrictViolation => refused("23001"),
+        Kind::ExclusionViolation => refused("23P01"),
+        Kind::SerializationFailure => Verdict::Again,
+        Kind::ReadOnlyTransaction => unavailable(Trouble::ReadOnly),
+        Kind::ClosedConnection | Kind::UnableToSendCommand => {
+            return (unavailable(Trouble::Connection), true);
+        }
+        _ => match failed {
+            None => unavailable(Trouble::Internal),
+            Some(failed) if failed.took >= LONG => unavailable(Trouble::Timeout),
+            Some(failed) => match sqlstate(connection, &failed) {
+                Ok(Some(code)) => read(&code, information.as_ref()),
+                Ok(None) => Verdict::Again,
+                Err(_) => return (unavailable(Trouble::Internal), true),
+            },
+        },
+    };
+    (verdict, false)
+}
+
+/// What an SQLSTATE asks for, by its class.
+fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
+    match code {
+        "40001" | "40P01" => return Verdict::Again,
+        "42P01" | "42703" | "3F000" => return Verdict::Is(StoreError::NotMigrated),
+        "55P03" => return unavailable(Trouble::Locked),
+        "57014" => return unavailable(Trouble::Timeout),
+        "25006" => return unavailable(Trouble::ReadOnly),
+        _ => {}
+    }
+    match code.get(..2) {
+        // 54: a value that is too long for an index, or a document too deep.
+        Some("21" | "22" | "23" | "54") => refused(code, information),
+        Some("08" | "57") => unavailable(Trouble::Connection),
+        Some("53" | "58") => unavailable(Trouble::Resources),
+        Some("40" | "55") => unavailable(Trouble::Conflict),
+        Some("XX" | "F0") => unavailable(Trouble::Internal),
+        _ => bug(&format!("PostgreSQL refused a statement (SQLSTATE {code})")),
+    }
+}
+
+fn refused(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
+    let constraint = information.constraint_name().map(str::to_owned);
+    Verdict::Is(StoreError::RowRefused { code: code.to_owned(), constraint })
+}
+
+fn unavailable(trouble: Trouble) -> Verdict {
+    Verdict::Is(StoreError::unavailable(trouble))
+}
+
+fn bug(what: &str) -> Verdict {
+    Verdict::Is(StoreError::Bug(what.to_owned()))
+}
+
+/// Runs a statement once more, for its SQLSTATE; `None` if it does not fail this time.
+fn sqlstate(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Option<String>> {
+    AnsiTransactionManager::begin_transaction(connection)?;
+    let code = probe(connection, failed);
+    AnsiTransactionManager::rollback_transaction(connection)?;
+    code.map(|code| Some(code).filter(|code| code != "00000"))
+}
+
+fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<String> {
+    connection.batch_execute("SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '900ms'")?;
+    // Settings that end with the transaction: a block of PL/pgSQL takes no parameters.
+    diesel::sql_query("SELECT set_config('leadgate.text', $1, true), set_config('leadgate.rows', $2, true)")
+        .bind::<Text, _>(failed.text)
+        .bind::<Text, _>(&failed.rows)
+        .execute(connection)?;
+    connection.batch_execute(
+        "DO $probe$ BEGIN
+             EXECUTE current_setting('leadgate.text') USING current_setting('leadgate.rows');
+             PERFORM set_config('leadgate.code', '00000', true);
+         EXCEPTION WHEN OTHERS THEN
+             PERFORM set_config('leadgate.code', SQLSTATE, true);
+         END $probe$",
+    )?;
+    diesel::select(diesel::dsl::sql::<Text>("current_setting('leadgate.code')")).get_result(connection)
+}

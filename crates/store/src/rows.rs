@@ -1,0 +1,276 @@
+//! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
+
+use leadgate_domain::{
+    BodyHash, Dialect, KeyHash, KeyId, Lead, LeadId, OrganizationId, Raw, SourceId, Submission, SubmissionId,
+    SuppressionKey, SuppressionKind, Timestamp, Trace,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One thing of an organization, by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct One<Id> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: Id,
+}
+
+/// Things looked up by id alone.
+#[derive(Serialize)]
+pub(crate) struct Wanted<Id> {
+    pub(crate) id: Id,
+}
+
+/// Everything of an organization.
+#[derive(Serialize)]
+pub(crate) struct Of {
+    pub(crate) organization: OrganizationId,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Name<'a> {
+    pub(crate) name: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct DefaultOf {
+    pub(crate) organization: OrganizationId,
+    pub(crate) dialect: Dialect,
+}
+
+/// A row that says in which generation it changed.
+#[derive(Serialize)]
+pub(crate) struct Stamped<'a, Row> {
+    #[serde(flatten)]
+    pub(crate) row: &'a Row,
+    pub(crate) generation: i64,
+}
+
+/// Rows changed after a generation.
+#[derive(Serialize)]
+pub(crate) struct Since {
+    pub(crate) generation: i64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Revoked<'a> {
+    pub(crate) id: &'a KeyId,
+    /// `None` for an operator, who may revoke anybody's.
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) revoked_at: Timestamp,
+    pub(crate) generation: i64,
+}
+
+/// A page in the order of ids.
+#[derive(Serialize)]
+pub(crate) struct After<Id> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: Id,
+    pub(crate) most: u32,
+}
+
+/// A page from the newest to the oldest.
+#[derive(Serialize)]
+pub(crate) struct Before {
+    pub(crate) organization: OrganizationId,
+    pub(crate) at: Timestamp,
+    pub(crate) id: LeadId,
+    pub(crate) most: u32,
+}
+
+/// A page of suppressions.
+#[derive(Serialize)]
+pub(crate) struct AfterKey {
+    pub(crate) organization: OrganizationId,
+    pub(crate) kind: &'static str,
+    pub(crate) key: String,
+    pub(crate) most: u32,
+}
+
+/// An advisory lock.
+#[derive(Serialize)]
+pub(crate) struct Lock {
+    pub(crate) key: i64,
+}
+
+impl Lock {
+    /// One lock per organization, in the order in which everybody takes them.
+    pub(crate) fn of(organizations: impl IntoIterator<Item = OrganizationId>) -> Vec<Self> {
+        let key = |organization: OrganizationId| {
+            let (_, low) = organization.as_uuid().as_u64_pair();
+            i64::from_ne_bytes(low.to_ne_bytes())
+        };
+        let keys: std::collections::BTreeSet<i64> = organizations.into_iter().map(key).collect();
+        keys.into_iter().map(|key| Self { key }).collect()
+    }
+}
+
+/// A value on a suppression list, as leads hold it.
+#[derive(Serialize)]
+pub(crate) struct Listed<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) kind: SuppressionKind,
+    pub(crate) value: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Suppressed {
+    #[serde(flatten)]
+    pub(crate) key: SuppressionKey,
+    pub(crate) added_at: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(crate) struct SubmissionRow<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: SubmissionId,
+    source: SourceId,
+    source_revision: i32,
+    dialect: Dialect,
+    received_at: Timestamp,
+    client_address: Option<&'a str>,
+    client_user_agent: Option<&'a str>,
+    client_key: Option<&'a KeyId>,
+    fields: &'a leadgate_domain::Fields,
+    raw: &'a str,
+    raw_encoding: &'static str,
+    body_hash: BodyHash,
+    idempotency_key_hash: Option<KeyHash>,
+    traceparent: Option<&'a str>,
+    extra: &'a Map<String, Value>,
+}
+
+impl<'a> SubmissionRow<'a> {
+    pub(crate) fn of(submission: &'a Submission) -> Self {
+        let (raw, raw_encoding) = match &submission.raw {
+            Raw::Text(text) => (text, "text"),
+            Raw::Base64(text) => (text, "base64"),
+        };
+        Self {
+            organization: submission.organization,
+            id: submission.id,
+            source: submission.source,
+            source_revision: submission.source_revision,
+            dialect: submission.dialect,
+            received_at: submission.received_at,
+            client_address: submission.client.address.as_deref(),
+            client_user_agent: submission.client.user_agent.as_deref(),
+            client_key: submission.client.key.as_ref(),
+            fields: &submission.fields,
+            raw,
+            raw_encoding,
+            body_hash: submission.body_hash,
+            idempotency_key_hash: submission.idempotency_key_hash,
+            traceparent: submission.traceparent.as_deref(),
+            extra: &submission.unknown,
+        }
+    }
+
+    /// The form that no database can refuse: nothing that a stranger wrote stands outside of the base64.
+    pub(crate) fn wrapped(
+        submission: &'a Submission,
+        whole: &'a str,
+        now: Timestamp,
+        none: &'a NoFields,
+    ) -> Self {
+        Self {
+            received_at: now,
+            client_address: None,
+            client_user_agent: None,
+            client_key: None,
+            fields: &none.fields,
+            raw: whole,
+            raw_encoding: "submission",
+            traceparent: None,
+            extra: &none.extra,
+            ..Self::of(submission)
+        }
+    }
+}
+
+/// What a wrapped submission has in place of its fields.
+#[derive(Default)]
+pub(crate) struct NoFields {
+    fields: leadgate_domain::Fields,
+    extra: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct OutcomeRow<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) submission: SubmissionId,
+    pub(crate) revision: i32,
+    pub(crate) outcome: leadgate_domain::Outcome,
+    pub(crate) lead: Option<LeadId>,
+    pub(crate) decided_at: Timestamp,
+    pub(crate) trace: &'a Trace,
+}
+
+#[derive(Serialize)]
+pub(crate) struct QuarantineRow {
+    pub(crate) organization: OrganizationId,
+    /// The submission's, if that is stored; else the row's own.
+    pub(crate) id: uuid::Uuid,
+    pub(crate) submission: SubmissionId,
+    pub(crate) reason: leadgate_domain::QuarantineReason,
+    pub(crate) body_hash: BodyHash,
+    /// Base64 of the serialized submission, if `submissions` does not hold it.
+    pub(crate) document: Option<String>,
+    pub(crate) quarantined_at: Timestamp,
+}
+
+/// A lead with what queries filter and sort by. Only [`LeadRow::of`] makes one: columns and document agree.
+#[derive(Serialize)]
+pub(crate) struct LeadRow<'a> {
+    organization: OrganizationId,
+    id: LeadId,
+    source: SourceId,
+    external_id: Option<&'a str>,
+    phone_e164: Option<&'a str>,
+    email_address: Option<String>,
+    status: &'static str,
+    eligibility: &'static str,
+    reasons: Vec<&'static str>,
+    eligible_until: Option<Timestamp>,
+    score: u8,
+    temperature: &'static str,
+    tags: std::collections::BTreeSet<&'a str>,
+    is_test: bool,
+    received_at: Timestamp,
+    updated_at: Timestamp,
+    document: &'a Lead,
+}
+
+impl<'a> LeadRow<'a> {
+    pub(crate) fn of(lead: &'a Lead) -> Self {
+        Self {
+            organization: lead.organization,
+            id: lead.id,
+            source: lead.source,
+            external_id: lead.text(leadgate_domain::TextField::ExternalId),
+            phone_e164: lead.e164(),
+            email_address: lead.email_address().map(str::to_lowercase),
+            status: "new",
+            eligibility: lead.eligibility.as_str(),
+            reasons: lead.reasons.iter().map(|reason| reason.as_str()).collect(),
+            eligible_until: lead.eligible_until,
+            score: lead.score,
+            temperature: lead.temperature.as_str(),
+            tags: lead.all_tags(),
+            is_test: lead.is_test,
+            received_at: lead.received_at,
+            updated_at: lead.updated_at,
+            document: lead,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct AttemptRow {
+    pub(crate) submission: SubmissionId,
+    pub(crate) last_at: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Until {
+    pub(crate) last_at: Timestamp,
+}

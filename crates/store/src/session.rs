@@ -1,0 +1,252 @@
+//! One connection in use: statements and transactions.
+
+use std::time::{Duration, Instant};
+
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::r2d2::R2D2Connection;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Text};
+use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Fault, StoreError, Trouble, Verdict};
+use crate::sql::Sql;
+use crate::{postgres, sqlite};
+
+/// How often a transaction is run that deadlocks or conflicts with others.
+const ATTEMPTS: u32 = 5;
+
+pub(crate) enum Connection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+pub(crate) struct Session {
+    pub(crate) sql: &'static Sql,
+    connection: Connection,
+    /// The statement that failed last, for finding out why.
+    failed: Option<Failed>,
+    /// Whether the connection is not to be used again.
+    spoiled: bool,
+}
+
+/// A statement that failed.
+pub(crate) struct Failed {
+    pub(crate) text: &'static str,
+    pub(crate) rows: String,
+    pub(crate) took: Duration,
+}
+
+impl Session {
+    pub(crate) fn new(connection: Connection, sql: &'static Sql) -> Self {
+        Self { sql, connection, failed: None, spoiled: false }
+    }
+
+    /// Runs a statement for its effect; the number of rows it changed.
+    pub(crate) fn execute<R: Serialize>(&mut self, text: &'static str, rows: &[R]) -> Result<usize, Fault> {
+        self.run(text, rows, |connection, statement| match connection {
+            Connection::Postgres(connection) => statement.execute(connection),
+            Connection::Sqlite(connection) => statement.execute(connection),
+        })
+    }
+
+    /// Runs a statement that gives rows.
+    pub(crate) fn load<R: Serialize, T: DeserializeOwned>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+    ) -> Result<Vec<T>, Fault> {
+        let found: Vec<String> = self.run(text, rows, |connection, statement| match connection {
+            Connection::Postgres(connection) => statement.load(connection),
+            Connection::Sqlite(connection) => statement.load(connection),
+        })?;
+        found.iter().map(|json| serde_json::from_str(json).map_err(unreadable)).collect()
+    }
+
+    /// [`Session::load`] for a statement that takes nothing.
+    pub(crate) fn load_all<T: DeserializeOwned>(&mut self, text: &'static str) -> Result<Vec<T>, Fault> {
+        self.load::<(), T>(text, &[])
+    }
+
+    /// [`Session::load`] where at most one row can come.
+    pub(crate) fn find<R: Serialize, T: DeserializeOwned>(
+        &mut self,
+        text: &'static str,
+        row: R,
+    ) -> Result<Option<T>, Fault> {
+        self.load(text, &[row]).map(|rows| rows.into_iter().next())
+    }
+
+    fn run<R: Serialize, T>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+        run: impl FnOnce(&mut Connection, Statement<'_>) -> QueryResult<T>,
+    ) -> Result<T, Fault> {
+        let rows = serde_json::to_string(rows)
+            .map_err(|error| StoreError::Bug(format!("a row cannot be written as JSON: {error}")))?;
+        let begun = Instant::now();
+        let result = run(&mut self.connection, Statement::new(text, &rows));
+        self.failed = result.is_err().then(|| Failed { text, rows, took: begun.elapsed() });
+        Ok(result?)
+    }
+
+    /// Runs a transaction, and again if it deadlocks or conflicts with others. A failed one has no effect.
+    ///
+    /// For SQLite it is the writer's from its first statement on (`BEGIN IMMEDIATE`): a transaction that begins
+    /// by reading and then finds another writer could only be rolled back.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        for attempt in 1..=ATTEMPTS {
+            match self.attempt(&mut work) {
+                Err(Fault::Database(error)) => match self.judge(error) {
+                    Verdict::Again => {
+                        tracing::debug!(attempt, "a transaction conflicted with others and is run again");
+                        std::thread::sleep(Duration::from_millis(rand::random_range(
+                            1..10 * u64::from(attempt),
+                        )));
+                    }
+                    Verdict::Is(error) => return Err(error.into()),
+                },
+                settled => return settled,
+            }
+        }
+        Err(StoreError::unavailable(Trouble::Conflict).into())
+    }
+
+    fn attempt<T>(&mut self, work: &mut impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.failed = None;
+        match &mut self.connection {
+            Connection::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
+            Connection::Sqlite(connection) => {
+                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
+            }
+        }
+        let worked = work(self);
+        let ended = match (&worked, &mut self.connection) {
+            (Ok(_), Connection::Postgres(connection)) => {
+                AnsiTransactionManager::commit_transaction(connection)
+            }
+            (Ok(_), Connection::Sqlite(connection)) => AnsiTransactionManager::commit_transaction(connection),
+            (Err(_), Connection::Postgres(connection)) => {
+                AnsiTransactionManager::rollback_transaction(connection)
+            }
+            (Err(_), Connection::Sqlite(connection)) => {
+                AnsiTransactionManager::rollback_transaction(connection)
+            }
+        };
+        match (worked, ended) {
+            (Ok(value), Ok(())) => Ok(value),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(fault), Ok(())) => Err(fault),
+            (Err(fault), Err(_)) => {
+                // The first error is the one that tells something; whatever state this leaves is not worth keeping.
+                self.spoiled = true;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Says what is to be done about a fault that is not going to be tried again.
+    pub(crate) fn conclude(&mut self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Store(error) => error,
+            Fault::Database(error) => match self.judge(error) {
+                Verdict::Again => StoreError::unavailable(Trouble::Conflict),
+                Verdict::Is(error) => error,
+            },
+        }
+    }
+
+    fn judge(&mut self, error: diesel::result::Error) -> Verdict {
+        let failed = self.failed.take();
+        let (verdict, spoiled) = match &mut self.connection {
+            Connection::Postgres(connection) => postgres::judge(connection, failed, error),
+            Connection::Sqlite(_) => sqlite::judge(error),
+        };
+        self.spoiled |= spoiled;
+        verdict
+    }
+
+    /// Runs SQL that is no statement of ours, such as a setting.
+    pub(crate) fn batch(&mut self, sql: &str) -> QueryResult<()> {
+        match &mut self.connection {
+            Connection::Postgres(connection) => connection.batch_execute(sql),
+            Connection::Sqlite(connection) => connection.batch_execute(sql),
+        }
+    }
+
+    pub(crate) fn ping(&mut self) -> QueryResult<()> {
+        match &mut self.connection {
+            Connection::Postgres(connection) => connection.ping(),
+            Connection::Sqlite(connection) => connection.ping(),
+        }
+    }
+
+    pub(crate) fn is_broken(&mut self) -> bool {
+        self.spoiled
+            || match &mut self.connection {
+                Connection::Postgres(connection) => connection.is_broken(),
+                Connection::Sqlite(connection) => connection.is_broken(),
+            }
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+/// Positions only: serde's own message may repeat a value.
+fn unreadable(error: serde_json::Error) -> Fault {
+    let (line, column) = (error.line(), error.column());
+    StoreError::Bug(format!("this build cannot read a stored row: line {line}, column {column}")).into()
+}
+
+/// A constant text with at most one bind.
+///
+/// `sql_query` would be prepared anew at each use, because diesel cannot know that its text is constant. This one
+/// is kept under its text.
+struct Statement<'a> {
+    head: &'static str,
+    tail: Option<&'static str>,
+    rows: &'a str,
+}
+
+impl<'a> Statement<'a> {
+    fn new(text: &'static str, rows: &'a str) -> Self {
+        match text.split_once("$1") {
+            Some((head, tail)) => Self { head, tail: Some(tail), rows },
+            None => Self { head: text, tail: None, rows },
+        }
+    }
+}
+
+impl<DB: Backend + HasSqlType<Text>> QueryFragment<DB> for Statement<'_>
+where
+    str: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        pass.push_sql(self.head);
+        if let Some(tail) = self.tail {
+            pass.push_bind_param::<Text, str>(self.rows)?;
+            pass.push_sql(tail);
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = Text;
+}
+
+impl<C> RunQueryDsl<C> for Statement<'_> {}

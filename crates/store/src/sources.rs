@@ -1,0 +1,142 @@
+//! Configured ways in.
+
+use leadgate_domain::{Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::installation::advance;
+use crate::rows::{DefaultOf, Of, Stamped, Wanted};
+use crate::store::Store;
+
+/// A source as its columns hold it. What only a newer build can read is text here.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SourceRow {
+    id: SourceId,
+    organization: OrganizationId,
+    dialect: String,
+    name: Option<String>,
+    revision: i32,
+    default_region: Option<String>,
+    tags: Vec<String>,
+    identity_rule: String,
+    identity: serde_json::Value,
+    policy: String,
+    consent: String,
+    rate: Option<String>,
+    created_at: Timestamp,
+}
+
+impl SourceRow {
+    fn of(source: &Source) -> Self {
+        Self {
+            id: source.id,
+            organization: source.organization,
+            dialect: source.dialect.to_string(),
+            name: source.name.clone(),
+            revision: source.revision,
+            default_region: source.default_region.map(|region| region.to_string()),
+            tags: source.tags.clone(),
+            identity_rule: source.identity_rule.to_string(),
+            identity: serde_json::to_value(&source.identity).unwrap_or_default(),
+            policy: source.policy.to_string(),
+            consent: source.consent.to_string(),
+            rate: source.rate.map(|rate| rate.to_string()),
+            created_at: source.created_at,
+        }
+    }
+
+    /// `None`, and a warning, for what only a newer build can read: the others are still good.
+    pub(crate) fn read(self) -> Option<Source> {
+        let id = self.id;
+        let source = self.parse();
+        if source.is_none() {
+            tracing::warn!(source.id = %id, "this build cannot read a source, and goes on without it");
+        }
+        source
+    }
+
+    fn parse(self) -> Option<Source> {
+        let identity: Vec<IdentityKey> = serde_json::from_value(self.identity).ok()?;
+        Some(Source {
+            id: self.id,
+            organization: self.organization,
+            dialect: self.dialect.parse().ok()?,
+            name: self.name,
+            revision: self.revision,
+            default_region: self.default_region.map(|region| region.parse()).transpose().ok()?,
+            tags: self.tags,
+            identity_rule: self.identity_rule.parse().ok()?,
+            identity,
+            policy: self.policy.parse().ok()?,
+            consent: self.consent.parse().ok()?,
+            rate: self.rate.map(|rate| rate.parse()).transpose().ok()?,
+            created_at: self.created_at,
+        })
+    }
+}
+
+impl Store {
+    /// The organization's source without a name for a dialect, made if it is not there.
+    pub async fn ensure_default_source(
+        &self,
+        organization: OrganizationId,
+        dialect: Dialect,
+    ) -> Result<Source, StoreError> {
+        let wanted = move || DefaultOf { organization, dialect };
+        let found: Option<SourceRow> =
+            self.read(move |session| session.find(session.sql.sources.default_of, wanted())).await?;
+        let row = match found {
+            Some(row) => Some(row),
+            None => {
+                let made = SourceRow::of(&Source::new(organization, dialect, None, Timestamp::now()));
+                self.write(move |session| {
+                    let generation = advance(session)?;
+                    session
+                        .execute(session.sql.sources.insert_default, &[Stamped { row: &made, generation }])?;
+                    session.find(session.sql.sources.default_of, wanted())
+                })
+                .await?
+            }
+        };
+        row.and_then(SourceRow::read)
+            .ok_or_else(|| StoreError::Bug("a default source was not made".to_owned()))
+    }
+
+    /// Its organization must be there, and a second default source is refused ([`StoreError::RowRefused`]).
+    pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
+        let row = SourceRow::of(source);
+        self.write(move |session| {
+            let generation = advance(session)?;
+            session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }]).map(drop)
+        })
+        .await
+    }
+
+    /// An organization's sources in the order in which they were made.
+    pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
+        let rows: Vec<SourceRow> =
+            self.read(move |session| session.load(session.sql.sources.of, &[Of { organization }])).await?;
+        Ok(rows.into_iter().filter_map(SourceRow::read).collect())
+    }
+
+    pub async fn source(
+        &self,
+        organization: OrganizationId,
+        id: SourceId,
+    ) -> Result<Option<Source>, StoreError> {
+        let found = self.sources_by_id(&[id]).await?;
+        Ok(found.into_iter().find(|source| source.organization == organization))
+    }
+
+    /// Those of the given sources that are there, of whatever organization: the worker has read their ids from
+    /// submissions, and compares.
+    pub async fn sources_by_id(&self, ids: &[SourceId]) -> Result<Vec<Source>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<_> = ids.iter().map(|id| Wanted { id: *id }).collect();
+        let rows: Vec<SourceRow> =
+            self.read(move |session| session.load(session.sql.sources.by_id, &wanted)).await?;
+        Ok(rows.into_iter().filter_map(SourceRow::read).collect())
+    }
+}

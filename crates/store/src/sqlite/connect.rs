@@ -1,0 +1,77 @@
+//! Opening the file.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::{Connection as _, SqliteConnection};
+
+use crate::config::StoreConfig;
+use crate::error::{StoreError, Trouble};
+use crate::session::{Connection, Session};
+
+/// A database file and how to open it.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    file: PathBuf,
+    busy_timeout: Duration,
+    writes: bool,
+}
+
+impl Address {
+    /// `path` as it stands behind `sqlite:`, with or without two slashes.
+    pub(crate) fn parse(path: &str, config: &StoreConfig) -> Result<Self, StoreError> {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() || path.starts_with(':') || path.contains(['?', '\0']) {
+            return Err(StoreError::Config("`sqlite:` wants the path of a file".to_owned()));
+        }
+        Ok(Self { file: path.into(), busy_timeout: config.lock_timeout, writes: true })
+    }
+
+    pub(crate) fn reading(self) -> Self {
+        Self { writes: false, ..self }
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Makes the file if it is not there. It holds personal data: nobody but its owner reads it, and SQLite gives
+    /// the write-ahead log the same mode.
+    pub(crate) fn create(&self) -> Result<(), StoreError> {
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.file);
+        made.map(|_: File| ())
+            .map_err(|error| StoreError::Config(format!("the file cannot be made: {error}")))
+    }
+
+    /// Never makes the file: an empty one beside the real one would look like lost leads.
+    pub(crate) fn connect(&self) -> Result<Session, StoreError> {
+        if !self.file.exists() {
+            return Err(StoreError::NotMigrated);
+        }
+        let unreachable = |_| StoreError::unavailable(Trouble::Connection);
+        let connection = SqliteConnection::establish(&self.uri()).map_err(unreachable)?;
+        let mut session = Session::new(Connection::Sqlite(connection), &super::SQL);
+        // First of all: each of the others may find the file locked.
+        let busy = format!("PRAGMA busy_timeout = {}", self.busy_timeout.as_millis());
+        let settings = [
+            busy.as_str(),
+            "PRAGMA journal_mode = WAL",
+            // NORMAL would lose committed work at a power cut.
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+            if self.writes { "PRAGMA query_only = OFF" } else { "PRAGMA query_only = ON" },
+        ];
+        for setting in settings {
+            session.batch(setting).map_err(|error| session.conclude(error.into()))?;
+        }
+        Ok(session)
+    }
+
+    fn uri(&self) -> String {
+        let path = self.file.to_string_lossy();
+        let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        format!("file:{path}?mode=rw")
+    }
+}

@@ -1,0 +1,55 @@
+use crate::sql::Leads;
+
+pub(super) const LEADS: Leads = Leads {
+    share: None,
+    exclude: None,
+    lock: "
+        SELECT l.document
+        FROM json_each($1) AS r CROSS JOIN leads AS l
+        WHERE l.organization = r.value->>'organization' AND l.id = r.value->>'id'
+        ORDER BY l.organization, l.id",
+    lock_listed: "
+        WITH listed AS MATERIALIZED (
+            SELECT value->>'organization' AS organization, value->>'kind' AS kind, value->>'value' AS value
+            FROM json_each($1)),
+        met AS (
+            SELECT l.organization, l.id FROM listed AS r CROSS JOIN leads AS l
+            WHERE r.kind = 'phone' AND l.organization = r.organization AND l.phone_e164 = r.value
+            UNION
+            SELECT l.organization, l.id FROM listed AS r CROSS JOIN leads AS l
+            WHERE r.kind = 'email' AND l.organization = r.organization AND l.email_address = r.value)
+        SELECT l.document FROM met CROSS JOIN leads AS l
+        WHERE l.organization = met.organization AND l.id = met.id
+        ORDER BY l.organization, l.id",
+    insert: "
+        INSERT INTO leads (organization, id, source, external_id, phone_e164, email_address, status, eligibility,
+                           reasons, eligible_until, score, temperature, tags, is_test, received_at, updated_at,
+                           document)
+        SELECT value->>'organization', value->>'id', value->>'source', value->>'external_id',
+               value->>'phone_e164', value->>'email_address', value->>'status', value->>'eligibility',
+               value->'reasons', value->>'eligible_until', value->>'score', value->>'temperature',
+               value->'tags', value->>'is_test', value->>'received_at', value->>'updated_at', value->'document'
+        FROM json_each($1)",
+    update: "
+        UPDATE leads
+        SET source = r.value->>'source', external_id = r.value->>'external_id',
+            phone_e164 = r.value->>'phone_e164', email_address = r.value->>'email_address',
+            status = r.value->>'status', eligibility = r.value->>'eligibility', reasons = r.value->'reasons',
+            eligible_until = r.value->>'eligible_until', score = r.value->>'score',
+            temperature = r.value->>'temperature', tags = r.value->'tags', is_test = r.value->>'is_test',
+            received_at = r.value->>'received_at', updated_at = r.value->>'updated_at',
+            document = r.value->'document'
+        FROM json_each($1) AS r
+        WHERE leads.organization = r.value->>'organization' AND leads.id = r.value->>'id'",
+    read: "
+        SELECT l.document
+        FROM json_each($1) AS r CROSS JOIN leads AS l
+        WHERE l.organization = r.value->>'organization' AND l.id = r.value->>'id'",
+    page: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        SELECT l.document FROM leads AS l
+        WHERE l.organization = (SELECT value->>'organization' FROM p)
+          AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
+        ORDER BY l.received_at DESC, l.id DESC
+        LIMIT (SELECT value->>'most' FROM p)",
+};

@@ -1,0 +1,68 @@
+//! What SQLite's errors mean. diesel passes on the message only, but SQLite's messages are constant English.
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
+
+use crate::error::{StoreError, Trouble, Verdict};
+
+/// Beginnings of the messages that ask for patience (`sqlite3_errstr`), and whether the connection is still good.
+/// After a failed fsync nobody knows what is on the disk: the connection's cache may be ahead of it.
+const TRANSIENT: &[(&str, Trouble, bool)] = &[
+    ("database is locked", Trouble::Locked, true),
+    ("database table is locked", Trouble::Locked, true),
+    ("database schema is locked", Trouble::Locked, true),
+    ("locking protocol", Trouble::Locked, true),
+    ("interrupted", Trouble::Timeout, true),
+    ("database schema has changed", Trouble::Conflict, true),
+    ("disk I/O error", Trouble::Resources, false),
+    ("database or disk is full", Trouble::Resources, false),
+    ("unable to open database", Trouble::Resources, false),
+    ("out of memory", Trouble::Resources, false),
+    ("attempt to write a readonly database", Trouble::ReadOnly, false),
+    ("database disk image is malformed", Trouble::Internal, false),
+    ("file is not a database", Trouble::Internal, false),
+];
+
+/// The same for messages about values.
+const REFUSED: &[(&str, &str)] = &[
+    ("string or blob too big", "SQLITE_TOOBIG"),
+    ("datatype mismatch", "SQLITE_MISMATCH"),
+    ("cannot store", "SQLITE_CONSTRAINT_DATATYPE"),
+    ("malformed JSON", "SQLITE_ERROR_JSON"),
+    ("JSON", "SQLITE_ERROR_JSON"),
+    ("constraint failed", "SQLITE_CONSTRAINT"),
+];
+
+/// The verdict, and whether the connection is spoiled.
+pub(crate) fn judge(error: Error) -> (Verdict, bool) {
+    let (error, spoiled) = match error {
+        Error::RollbackErrorOnCommit { commit_error, .. } => return (judge(*commit_error).0, true),
+        Error::DatabaseError(kind, information) => read(&kind, information.as_ref()),
+        Error::NotFound => (StoreError::Bug("a row is missing".to_owned()), false),
+        _ => (StoreError::Bug("diesel refused a statement".to_owned()), true),
+    };
+    (Verdict::Is(error), spoiled)
+}
+
+fn read(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) -> (StoreError, bool) {
+    let code = match kind {
+        DatabaseErrorKind::UniqueViolation => Some("SQLITE_CONSTRAINT_UNIQUE"),
+        DatabaseErrorKind::ForeignKeyViolation => Some("SQLITE_CONSTRAINT_FOREIGNKEY"),
+        DatabaseErrorKind::NotNullViolation => Some("SQLITE_CONSTRAINT_NOTNULL"),
+        DatabaseErrorKind::CheckViolation => Some("SQLITE_CONSTRAINT_CHECK"),
+        _ => None,
+    };
+    let message = information.message();
+    let refused = REFUSED.iter().find(|(begin, _)| message.starts_with(begin)).map(|(_, code)| *code);
+    if let Some(code) = code.or(refused) {
+        // The message names columns, in the form `… failed: leads.id`, and never a value.
+        let constraint = message.split_once("failed: ").map(|(_, names)| names.to_owned());
+        return (StoreError::RowRefused { code: code.to_owned(), constraint }, false);
+    }
+    if message.starts_with("no such table") || message.starts_with("no such column") {
+        return (StoreError::NotMigrated, false);
+    }
+    match TRANSIENT.iter().find(|(begin, ..)| message.starts_with(begin)) {
+        Some((_, trouble, good)) => (StoreError::unavailable(*trouble), !good),
+        None => (StoreError::Bug("SQLite refused a statement".to_owned()), true),
+    }
+}

@@ -1,0 +1,181 @@
+//! The steps of a commit, each one statement: rows out of what the domain says, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use leadgate_domain::{
+    Case, Claim, ClaimKey, Lead, LeadId, OrganizationId, QuarantineReason, Submission, SubmissionId,
+    SuppressionKey, Suppressions, Timestamp,
+};
+
+use crate::commit::SubmissionKey;
+use crate::error::{Fault, StoreError};
+use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, SubmissionRow, Suppressed};
+use crate::session::Session;
+use crate::sql::Sql;
+
+/// The statements of one transaction. A step without rows is skipped.
+pub(crate) struct Statements<'s> {
+    session: &'s mut Session,
+    sql: &'static Sql,
+    now: Timestamp,
+}
+
+impl<'s> Statements<'s> {
+    pub(crate) fn new(session: &'s mut Session) -> Self {
+        let sql = session.sql;
+        Self { session, sql, now: Timestamp::now() }
+    }
+
+    fn execute<R: serde::Serialize>(&mut self, text: &'static str, rows: &[R]) -> Result<usize, Fault> {
+        if rows.is_empty() { Ok(0) } else { self.session.execute(text, rows) }
+    }
+
+    fn load<R: serde::Serialize, T: serde::de::DeserializeOwned>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+    ) -> Result<Vec<T>, Fault> {
+        if rows.is_empty() { Ok(Vec::new()) } else { self.session.load(text, rows) }
+    }
+
+    /// Holds suppressions of these organizations off until the transaction ends.
+    pub(crate) fn share_organizations(
+        &mut self,
+        organizations: impl Iterator<Item = OrganizationId>,
+    ) -> Result<(), Fault> {
+        let Some(share) = self.sql.leads.share else { return Ok(()) };
+        self.execute(share, &Lock::of(organizations)).map(drop)
+    }
+
+    /// Holds everybody else off who writes leads of this organization, until the transaction ends.
+    pub(crate) fn exclude_organization(&mut self, organization: OrganizationId) -> Result<(), Fault> {
+        let Some(exclude) = self.sql.leads.exclude else { return Ok(()) };
+        self.execute(exclude, &Lock::of([organization])).map(drop)
+    }
+
+    /// The keys of those that were not there. `submissions` in the order of their keys.
+    pub(crate) fn insert_submissions<'a>(
+        &mut self,
+        submissions: impl Iterator<Item = &'a Submission>,
+    ) -> Result<BTreeSet<SubmissionKey>, Fault> {
+        let rows: Vec<SubmissionRow<'_>> = submissions.map(SubmissionRow::of).collect();
+        self.insert_submission_rows(&rows)
+    }
+
+    pub(crate) fn insert_submission_rows(
+        &mut self,
+        rows: &[SubmissionRow<'_>],
+    ) -> Result<BTreeSet<SubmissionKey>, Fault> {
+        let fresh: Vec<(OrganizationId, SubmissionId)> = self.load(self.sql.submissions.insert, rows)?;
+        Ok(fresh.into_iter().map(|(organization, id)| One { organization, id }).collect())
+    }
+
+    /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored; how many.
+    pub(crate) fn quarantine_reused(&mut self, taken: &[&Submission]) -> Result<usize, Fault> {
+        let rows = taken.iter().map(|submission| {
+            Ok(QuarantineRow {
+                organization: submission.organization,
+                id: uuid::Uuid::now_v7(),
+                submission: submission.id,
+                reason: QuarantineReason::IdReused,
+                body_hash: submission.body_hash,
+                document: Some(whole(submission)?),
+                quarantined_at: self.now,
+            })
+        });
+        let rows = rows.collect::<Result<Vec<_>, Fault>>()?;
+        self.execute(self.sql.quarantine.insert_reused, &rows)
+    }
+
+    /// Takes the free keys and locks the others. `claims` in the order of their keys: nobody deadlocks.
+    pub(crate) fn lock_claims(&mut self, claims: &[Claim]) -> Result<(), Fault> {
+        self.execute(self.sql.claims.lock, claims).map(drop)
+    }
+
+    pub(crate) fn read_claims(&mut self, claims: &[Claim]) -> Result<BTreeMap<ClaimKey, Claim>, Fault> {
+        let keys: Vec<ClaimKey> = claims.iter().map(|claim| claim.key).collect();
+        let held: Vec<Claim> = self.load(self.sql.claims.read, &keys)?;
+        Ok(held.into_iter().map(|claim| (claim.key, claim)).collect())
+    }
+
+    pub(crate) fn lock_leads(&mut self, leads: &BTreeSet<One<LeadId>>) -> Result<Vec<Lead>, Fault> {
+        let rows: Vec<_> = leads.iter().copied().collect();
+        self.load(self.sql.leads.lock, &rows)
+    }
+
+    pub(crate) fn read_suppressions(
+        &mut self,
+        watched: &BTreeSet<SuppressionKey>,
+    ) -> Result<Suppressions, Fault> {
+        let keys: Vec<_> = watched.iter().copied().collect();
+        let found: Vec<Suppressed> = self.load(self.sql.suppressions.among, &keys)?;
+        Ok(found.into_iter().map(|entry| (entry.key, entry.added_at)).collect())
+    }
+
+    pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), Fault> {
+        let rows: Vec<_> = leads.iter().map(LeadRow::of).collect();
+        self.execute(self.sql.leads.insert, &rows).map(drop)
+    }
+
+    /// All of them are there: whoever calls this has read them under lock.
+    pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), Fault> {
+        let rows: Vec<_> = leads.iter().map(LeadRow::of).collect();
+        match self.execute(self.sql.leads.update, &rows)? == rows.len() {
+            true => Ok(()),
+            false => Err(StoreError::Bug("a lead read under lock was not there to update".to_owned()).into()),
+        }
+    }
+
+    pub(crate) fn write_claims(&mut self, claims: &[Claim]) -> Result<(), Fault> {
+        self.execute(self.sql.claims.write, claims).map(drop)
+    }
+
+    pub(crate) fn release_claims(&mut self, keys: &[ClaimKey]) -> Result<(), Fault> {
+        self.execute(self.sql.claims.release, keys).map(drop)
+    }
+
+    pub(crate) fn record_outcomes(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
+        let rows = cases.iter().map(|case| OutcomeRow {
+            organization: case.normalized.submission.organization,
+            submission: case.normalized.submission.id,
+            revision: 1,
+            outcome: case.ruling.outcome,
+            lead: case.ruling.lead,
+            decided_at: self.now,
+            trace: &case.trace,
+        });
+        let rows: Vec<_> = rows.collect();
+        self.execute(self.sql.submissions.decide, &rows).map(drop)
+    }
+
+    pub(crate) fn quarantine(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
+        let rows = cases.iter().filter_map(|case| {
+            let submission = &case.normalized.submission;
+            case.ruling.quarantine.map(|reason| self.quarantined(submission, reason))
+        });
+        let rows: Vec<_> = rows.collect();
+        self.execute(self.sql.quarantine.insert, &rows).map(drop)
+    }
+
+    /// The row of a submission that is stored itself.
+    fn quarantined(&self, submission: &Submission, reason: QuarantineReason) -> QuarantineRow {
+        QuarantineRow {
+            organization: submission.organization,
+            id: submission.id.as_uuid(),
+            submission: submission.id,
+            reason,
+            body_hash: submission.body_hash,
+            document: None,
+            quarantined_at: self.now,
+        }
+    }
+}
+
+/// A whole submission in a form that no database refuses.
+pub(crate) fn whole(submission: &Submission) -> Result<String, StoreError> {
+    let json = serde_json::to_vec(submission);
+    json.map(|json| STANDARD.encode(json))
+        .map_err(|error| StoreError::Bug(format!("a submission cannot be written as JSON: {error}")))
+}

@@ -1,0 +1,76 @@
+//! The port: one enum over two databases, chosen once by the address.
+
+use crate::config::StoreConfig;
+use crate::error::{Fault, StoreError};
+use crate::pool::{Manager, Pool};
+use crate::session::Session;
+use crate::{postgres, sqlite};
+
+/// Where leads are kept. A clone is another handle to the same connections.
+#[derive(Clone)]
+pub enum Store {
+    Postgres(PostgresStore),
+    Sqlite(SqliteStore),
+}
+
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(crate) address: postgres::Address,
+    pool: Pool,
+}
+
+/// One connection writes, several read beside it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(crate) address: sqlite::Address,
+    writer: Pool,
+    readers: Pool,
+}
+
+impl Store {
+    /// Reads the address and connects to nothing yet: the first call does.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        if let Some(path) = config.url.strip_prefix("sqlite:") {
+            let address = sqlite::Address::parse(path, config)?;
+            let pool = |name, address, size| Pool::new(name, Manager::Sqlite(address), size, config);
+            return Ok(Self::Sqlite(SqliteStore {
+                writer: pool("writer", address.clone(), 1),
+                readers: pool("readers", address.clone().reading(), config.pool_size),
+                address,
+            }));
+        }
+        if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
+            let address = postgres::Address::new(config);
+            let manager = Manager::Postgres(address.clone());
+            let pool = Pool::new("postgres", manager, config.pool_size, config);
+            return Ok(Self::Postgres(PostgresStore { address, pool }));
+        }
+        Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
+    }
+
+    /// Runs statements that change nothing.
+    pub(crate) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+    {
+        let pool = match self {
+            Self::Postgres(store) => &store.pool,
+            Self::Sqlite(store) => &store.readers,
+        };
+        pool.run(work).await
+    }
+
+    /// Runs a transaction, more than once if it conflicts with others.
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut Session) -> Result<T, Fault> + Send + 'static,
+    {
+        let pool = match self {
+            Self::Postgres(store) => &store.pool,
+            Self::Sqlite(store) => &store.writer,
+        };
+        pool.run(move |session| session.transaction(work)).await
+    }
+}
