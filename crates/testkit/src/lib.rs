@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod leads;
 pub mod proxy;
 pub mod servers;
 

@@ -1,0 +1,88 @@
+//! The generator's promises, checked with the library that the product reads phones with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leadgate_testkit::leads::{Generator, Lead, Phone, personal_data_of};
+use phonenumber::Mode;
+use serde_json::json;
+
+fn text<'a>(lead: &'a Lead, field: &str) -> Option<&'a str> {
+    lead.body.get(field)?.as_str()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_leads() {
+    let bodies = |seed| Generator::new(seed).take(200).map(|lead| lead.bytes()).collect::<Vec<_>>();
+    assert_eq!(bodies(7), bodies(7));
+    assert_ne!(bodies(7), bodies(8));
+}
+
+#[test]
+fn every_lead_can_be_accepted() {
+    for lead in Generator::new(1).take(2_000) {
+        assert!(text(&lead, "phone").or(text(&lead, "email")).is_some_and(|contact| !contact.is_empty()));
+        assert_eq!(lead.phone == Phone::Absent, text(&lead, "phone").is_none());
+    }
+}
+
+#[test]
+fn usual_numbers_are_valid_and_what_they_are_said_to_be() {
+    let leads: Vec<Lead> = Generator::new(2).repeats(0).take(600).collect();
+    let mut regions = BTreeSet::new();
+    for lead in &leads {
+        let (Some(phone), Phone::Usual(e164)) = (text(lead, "phone"), &lead.phone) else { continue };
+        let region = text(lead, "phone_country").map(|region| region.parse().unwrap());
+        regions.extend(text(lead, "phone_country"));
+        let number =
+            phonenumber::parse(region, phone).unwrap_or_else(|error| panic!("{phone} {region:?}: {error}"));
+        assert!(number.is_valid(), "{phone} {region:?}");
+        let formatted = number.format().mode(Mode::E164).to_string();
+        assert_eq!(formatted.split(';').next(), Some(e164.as_str()), "{phone} {region:?}");
+    }
+    assert!(regions.len() > 35, "only {} regions", regions.len());
+}
+
+#[test]
+fn leads_vary_in_every_way() {
+    let leads: Vec<Lead> = Generator::new(3).take(2_000).collect();
+    let share = |property: &dyn Fn(&Lead) -> bool| leads.iter().filter(|lead| property(lead)).count();
+    assert!(share(&|lead| lead.phone == Phone::Invalid) > 20);
+    assert!(share(&|lead| matches!(lead.phone, Phone::Unusual(_))) > 20);
+    assert!(share(&|lead| lead.phone == Phone::Absent) > 100);
+    assert!(share(&|lead| text(lead, "email").is_none()) > 100);
+    for field in
+        ["external_id", "tags", "custom_fields", "attribution", "consent", "line_id", "phone_country"]
+    {
+        let with = share(&|lead| lead.body.get(field).is_some());
+        assert!((20..1_900).contains(&with), "{with} have {field}");
+    }
+    let partial = |lead: &Lead| lead.body["consent"].as_object().is_some_and(|consent| consent.len() < 3);
+    assert!(share(&partial) > 50);
+    assert!(share(&|lead| text(lead, "full_name").is_some_and(|name| !name.is_ascii())) > 300);
+}
+
+#[test]
+fn repeats_are_about_the_same_person() {
+    let leads: Vec<Lead> = Generator::new(4).repeats(30).take(1_000).collect();
+    let people: BTreeSet<usize> = leads.iter().map(|lead| lead.person).collect();
+    assert!((620..780).contains(&people.len()), "{} people", people.len());
+    let mut numbers = BTreeMap::new();
+    for lead in leads {
+        if let Phone::Usual(e164) | Phone::Unusual(e164) = lead.phone {
+            assert_eq!(*numbers.entry(lead.person).or_insert(e164.clone()), e164);
+        }
+    }
+}
+
+#[test]
+fn personal_data_is_what_a_log_must_not_show() {
+    let body = json!({
+        "phone": "+44 (740) 0123456 ext. 412", "email": "A.B@Example.com", "full_name": "太郎 山田",
+        "first_name": "Al", "company": "Acme", "state": "Bayern"
+    });
+    assert_eq!(
+        personal_data_of(&body),
+        ["+44 (740) 0123456 ext. 412", "447400123456", "A.B@Example.com", "a.b@example.com", "太郎 山田"]
+    );
+    assert_eq!(personal_data_of(&json!({ "phone": "0000000000", "full_name": "Bob" })), [""; 0]);
+}
