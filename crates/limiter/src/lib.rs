@@ -33,6 +33,8 @@ impl Limiter {
 
     /// Takes the request's permits from all its counters, or from none. It always answers, and in bounded time.
     pub async fn acquire(&self, request: Request) -> Decision {
+        // Most answers need no waiting: without this a caller in a loop would never let anybody else run.
+        tokio::task::consume_budget().await;
         let decision = match self {
             Self::Memory(memory) => memory.acquire(&request),
             Self::Redis(redis) => redis.acquire(&request).await,

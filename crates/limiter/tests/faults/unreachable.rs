@@ -65,6 +65,11 @@ async fn slow_by_200_ms() {
     let gateways = three(&format!("redis://127.0.0.1:{}/", proxy.port())).await;
     proxy.set(Mode::Delay(Duration::from_millis(200))).await.unwrap();
     limited_at_its_share(&gateways).await;
+    let (tries, mut look) = (proxy.connections() + 6, tokio::time::interval(Duration::from_millis(5)));
+    while proxy.connections() < tries {
+        look.tick().await;
+        assert!(gateways.degraded(), "that it can be connected to makes it no faster");
+    }
     proxy.set(Mode::Pass).await.unwrap();
     back_in_redis(&gateways).await;
 }
