@@ -1,1 +1,10 @@
+#![doc = include_str!("../README.md")]
 
+mod batch;
+mod commit;
+mod isolate;
+mod lane;
+mod worker;
+
+pub use lane::{Lane, Progress};
+pub use worker::{Worker, WorkerConfig};

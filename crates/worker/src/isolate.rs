@@ -1,0 +1,41 @@
+//! A submission that may be what crashes the worker, run alone and counted.
+
+use leadgate_domain::{QuarantineReason, Submission};
+
+use crate::commit::{Committer, Unsettled};
+
+/// How often a submission may crash a worker before it is quarantined.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// Settles one submission by itself.
+///
+/// Each attempt is counted in the store before it is made, so that one which takes the whole process down is
+/// counted too. The broker's own counter is no help: it counts requeues that were nobody's fault.
+pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
+    let settled = attempt(committer, submission).await;
+    // Settled, or held because the database is in trouble, which is nobody's fault: the count starts anew. If the
+    // database does not answer now either, one attempt of three is lost; nothing is consumed until it does.
+    if let Err(error) = committer.store.forget_attempts(vec![submission.id]).await {
+        tracing::debug!(submission.id = %submission.id, "attempts not forgotten: {error}");
+    }
+    settled
+}
+
+async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
+    loop {
+        let attempts = committer.hold(|| committer.store.begin_attempt(submission.id)).await?;
+        let attempts = attempts.map_err(|error| {
+            tracing::error!(submission.id = %submission.id, "attempt cannot be counted: {error}");
+            Unsettled::Held
+        })?;
+        if attempts > MOST_ATTEMPTS {
+            return committer.quarantine(submission, QuarantineReason::Crashed).await;
+        }
+        match committer.commit(vec![submission.clone()]).await {
+            Err(Unsettled::Crashed) => {
+                tracing::error!(submission.id = %submission.id, attempts, "submission crashed its worker");
+            }
+            settled => return settled,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A worker: its lanes, and the snapshot of sources that they share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_pipeline::Pipeline;
+use leadgate_queue::Queue;
+use leadgate_store::{Directory, Store};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::commit::Committer;
+use crate::lane::Lane;
+
+/// How often the worker looks whether sources changed.
+const DIRECTORY_POLL: Duration = Duration::from_secs(2);
+
+/// How a worker works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// Batches in flight at once.
+    pub lanes: usize,
+    /// How many messages a lane holds at once.
+    pub prefetch: usize,
+    /// The most submissions that one transaction takes.
+    pub batch: usize,
+    /// For how long deliveries are held while the database is away.
+    pub hold_max: Duration,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self { lanes: 4, prefetch: 32, batch: 512, hold_max: Duration::from_secs(300) }
+    }
+}
+
+/// Consumes the queue until it is told to stop.
+pub struct Worker {
+    queue: Queue,
+    committer: Committer,
+    config: WorkerConfig,
+}
+
+impl Worker {
+    pub fn new(
+        queue: Queue,
+        store: Store,
+        directory: Arc<Directory>,
+        pipeline: Arc<Pipeline>,
+        config: WorkerConfig,
+        stop: CancellationToken,
+    ) -> Self {
+        let committer = Committer { store, directory, pipeline, hold_max: config.hold_max, stop };
+        Self { queue, committer, config }
+    }
+
+    /// One lane, to be run or to be stepped by hand.
+    pub fn lane(&self) -> Lane {
+        Lane {
+            consumer: self.queue.consumer(),
+            committer: self.committer.clone(),
+            prefetch: self.config.prefetch,
+            batch: self.config.batch,
+        }
+    }
+
+    /// Runs all lanes. Returns when each has finished the batch it was at.
+    pub async fn run(self) {
+        let mut lanes = JoinSet::new();
+        for _ in 0..self.config.lanes.max(1) {
+            lanes.spawn(self.lane().run());
+        }
+        let refresh = tokio::spawn(keep_fresh(Arc::clone(&self.committer.directory), self.committer.stop.clone()));
+        while let Some(ended) = lanes.join_next().await {
+            if ended.is_err() && !self.committer.stop.is_cancelled() {
+                // Its deliveries went back to the broker with its consumer; the work goes on in a new lane.
+                tracing::error!("a lane crashed, starting another");
+                lanes.spawn(self.lane().run());
+            }
+        }
+        refresh.abort();
+    }
+}
+
+async fn keep_fresh(directory: Arc<Directory>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(DIRECTORY_POLL);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = directory.refresh().await {
+            tracing::debug!("sources not refreshed: {error}");
+        }
+    }
+}
