@@ -17,7 +17,9 @@ impl Timestamp {
     }
 
     pub fn from_microseconds(microseconds: i64) -> Self {
-        Self(microseconds.clamp(jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond()))
+        // The last second is only half there for jiff: what it parses in it, it cannot print.
+        let latest = jiff::Timestamp::MAX.as_second() * 1_000_000;
+        Self(microseconds.clamp(jiff::Timestamp::MIN.as_microsecond(), latest))
     }
 
     pub fn as_microseconds(self) -> i64 {
@@ -30,7 +32,7 @@ impl Timestamp {
 
     /// Parses RFC 3339; digits beyond the microsecond are cut.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_microsecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self::from_microseconds(at.as_microsecond()))
     }
 
     /// How long before `self` the other point lies; zero if it lies after.
@@ -86,6 +88,16 @@ mod tests {
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("2023-11-14T23:13:20.12+01:00"), Some(at));
         assert_eq!(Timestamp::parse("2023-11-14T22:13:20"), None, "a time without a zone is no instant");
+    }
+
+    #[test]
+    fn the_ends_of_time_print_as_they_are() {
+        for micros in [i64::MIN, i64::MAX] {
+            let end = Timestamp::from_microseconds(micros);
+            assert_eq!(Timestamp::parse(&end.to_string()), Some(end));
+        }
+        let last = Timestamp::parse("9999-12-30T22:00:00.9Z").unwrap();
+        assert_eq!(last.to_string(), "9999-12-30T22:00:00.000000Z");
     }
 
     #[test]
