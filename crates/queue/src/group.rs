@@ -39,10 +39,6 @@ impl Admission {
         }
         Ok(room)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.items.load(Ordering::Relaxed) == 0
-    }
 }
 
 #[derive(Debug)]

@@ -37,32 +37,34 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(State { cause: Some(cause), reason: reason.into() })))
     }
 
-    /// Opens the gate. A closed queue stays closed.
-    pub(crate) fn open(&self) {
-        self.change(None, "");
+    /// Opens the gate, unless it was closed for good. Returns whether that changed anything, so that what
+    /// lasts is logged once.
+    pub(crate) fn open(&self) -> bool {
+        self.change(None, "")
     }
 
-    pub(crate) fn close(&self, cause: Cause, reason: &str) {
-        self.change(Some(cause), reason);
+    /// Closes the gate; returns whether that, or the reason, is new.
+    pub(crate) fn close(&self, cause: Cause, reason: &str) -> bool {
+        self.change(Some(cause), reason)
     }
 
-    /// Returns whether anything changed, so that a state that lasts is logged once.
-    fn change(&self, cause: Option<Cause>, reason: &str) {
+    fn change(&self, cause: Option<Cause>, reason: &str) -> bool {
         self.0.send_if_modified(|state| {
             if state.cause == Some(Cause::Closed) || (state.cause == cause && &*state.reason == reason) {
                 return false;
             }
             *state = State { cause, reason: reason.into() };
             true
-        });
+        })
+    }
+
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.0.borrow().cause
     }
 
     /// The refusal that a publish would get.
     pub(crate) fn check(&self) -> Result<(), Refused> {
-        match self.0.borrow().cause {
-            None => Ok(()),
-            Some(cause) => Err(Refused::Unavailable(cause)),
-        }
+        self.cause().map_or(Ok(()), |cause| Err(Refused::Unavailable(cause)))
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -1,82 +1,131 @@
-//! The RabbitMQ adapter.
+//! The RabbitMQ adapter: a publishing connection, a connection for each consumer, one for administration.
 
-use bytes::Bytes;
+mod admin;
+mod backoff;
+mod flying;
+mod held;
+mod lane;
+mod lanes;
+mod line;
+mod message;
+mod names;
+mod ticket;
+mod topology;
+mod wire;
 
-use crate::group::Waiting;
-use crate::publisher::{Line, Stopped};
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use admin::Desk;
+use held::Held;
+pub(crate) use lane::LaneHandle;
+use lane::{Common, Lane};
+use lanes::Lanes;
+use line::Line;
+pub(crate) use line::LineHandle;
+pub(crate) use ticket::Ticket;
+pub use topology::declare_topology;
+use wire::Endpoint;
+
+use crate::consumer::Lane as AnyLane;
+use crate::publisher::Line as AnyLine;
 use crate::status::Gate;
-use crate::{
-    Cause, Consumer, Depth, ParkReason, Parked, Publisher, QueueConfig, QueueError, Received, Role,
-    Selection, Settled, Status,
-};
+use crate::{Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Role, Selection, Status};
 
+/// What closing connections in order may take on top of what is still on its way.
+const GOODBYE: Duration = Duration::from_millis(1_500);
+
+/// A queue on RabbitMQ. See the crate's README.
 #[derive(Debug, Clone)]
 pub struct Amqp {
+    role: Role,
     publisher: Publisher,
     gate: Gate,
-}
-
-/// Declares what a queue of `shards` shards consists of. The only place that does.
-///
-/// # Errors
-/// When the broker does not answer, or holds something of that name that is of another kind.
-pub async fn declare_topology(_url: &str, _shards: u16) -> Result<(), QueueError> {
-    Err(QueueError::Closed)
+    common: Common,
+    desk: Desk,
+    tasks: TaskTracker,
 }
 
 impl Amqp {
-    pub(crate) fn open(_uri: lapin::uri::AMQPUri, config: QueueConfig, _role: Role) -> Self {
-        let gate = Gate::shut(Cause::Disconnected, "not connected yet");
-        Self { publisher: Publisher::new(Line::Amqp(LineHandle), gate.clone(), &config), gate }
+    pub(crate) fn open(uri: AMQPUri, config: QueueConfig, role: Role) -> Self {
+        let endpoint = Endpoint::new(uri, config.heartbeat);
+        let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
+        let gate = Gate::shut(Cause::Disconnected, "not connected to the broker yet");
+        let tasks = TaskTracker::new();
+        let (handle, line) = Line::new(endpoint.clone(), &config, gate.clone(), closing.clone());
+        if role.publishes() {
+            tasks.spawn(line.run());
+        }
+        let held = Held::default();
+        let shards = config.shards.max(1);
+        let common = Common {
+            endpoint: endpoint.clone(),
+            shards,
+            prefetch: config.prefetch,
+            patience: config.confirm_timeout,
+            line: handle.clone(),
+            held: held.clone(),
+            lanes: Lanes::new(),
+            stop,
+            closing,
+        };
+        let publisher = Publisher::new(AnyLine::Amqp(handle), gate.clone(), &config);
+        Self { role, publisher, gate, common, desk: Desk::new(endpoint, shards, held), tasks }
     }
+
     pub(crate) fn publisher(&self) -> Publisher {
         self.publisher.clone()
     }
-    pub(crate) fn consumer(&self) -> Consumer {
-        Consumer::new(crate::consumer::Lane::Amqp(LaneHandle))
-    }
-    pub(crate) fn status(&self) -> Status {
-        self.gate.status()
-    }
-    pub(crate) async fn ready(&self) {
-        self.gate.opened().await;
-    }
-    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
-        Err(QueueError::Closed)
-    }
-    pub(crate) async fn parked_list(&self, _limit: usize) -> Result<Vec<Parked>, QueueError> {
-        Err(QueueError::Closed)
-    }
-    pub(crate) async fn parked_replay(&self, _selection: Selection) -> Result<usize, QueueError> {
-        Err(QueueError::Closed)
-    }
-    pub(crate) fn stop_receiving(&self) {}
-    pub(crate) async fn shutdown(&self) {}
-}
 
-#[derive(Debug, Clone)]
-pub(crate) struct LineHandle;
-impl LineHandle {
-    pub(crate) fn publish(&self, _waiting: Waiting) -> Result<(), Stopped> {
-        Err(Stopped)
+    pub(crate) fn consumer(&self) -> Consumer {
+        let (handle, lane) = Lane::new(self.common.clone());
+        self.tasks.spawn(lane.run());
+        Consumer::new(AnyLane::Amqp(handle))
     }
-}
-#[derive(Debug)]
-pub(crate) struct LaneHandle;
-impl LaneHandle {
-    pub(crate) async fn receive(&mut self, _max: usize) -> Received {
-        Received::Stopped
+
+    /// The halves that the role needs.
+    fn gates(&self) -> impl Iterator<Item = &Gate> {
+        let publishing = matches!(self.role, Role::Gateway | Role::AllInOne).then_some(&self.gate);
+        publishing.into_iter().chain(self.role.consumes().then(|| self.common.lanes.gate()))
     }
-    pub(crate) async fn release(&mut self) {}
-}
-#[derive(Debug)]
-pub(crate) struct Ticket;
-impl Ticket {
-    pub(crate) async fn ack(self) -> Settled {
-        Settled::Lost
+
+    pub(crate) fn status(&self) -> Status {
+        self.gates().map(Gate::status).find(|status| !status.is_ready()).unwrap_or(Status::Ready)
     }
-    pub(crate) async fn park(self, _payload: Bytes, _why: ParkReason) -> Settled {
-        Settled::Lost
+
+    pub(crate) async fn ready(&self) {
+        for gate in self.gates() {
+            gate.opened().await;
+        }
     }
-    pub(crate) fn give_back(self) {}
+
+    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
+        self.desk.depth().await
+    }
+
+    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
+        self.desk.parked_list(limit).await
+    }
+
+    pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
+        self.desk.parked_replay(&selection).await
+    }
+
+    pub(crate) fn stop_receiving(&self) {
+        self.common.stop.cancel();
+    }
+
+    pub(crate) async fn shutdown(&self) {
+        self.stop_receiving();
+        self.gate.close(Cause::Closed, "shutting down");
+        self.common.closing.cancel();
+        self.tasks.close();
+        // Each task gives up by itself in that time; one that does not is left to the end of the process.
+        timeout(self.common.patience + GOODBYE, self.tasks.wait()).await.ok();
+        self.desk.close().await;
+    }
 }

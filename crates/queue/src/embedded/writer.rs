@@ -213,7 +213,7 @@ impl Writer {
                 // A commit whose sync failed may have arrived after all.
                 self.recount();
             }
-            Err(error) => self.gate.close(Cause::Storage, &error.to_string()),
+            Err(error) => _ = self.gate.close(Cause::Storage, &error.to_string()),
         }
     }
 

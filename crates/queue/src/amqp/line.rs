@@ -1,0 +1,340 @@
+//! The publishing side: one task that owns one connection and one channel, and rebuilds both.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use lapin::Event;
+use lapin::options::ConfirmSelectOptions;
+use lapin::types::FieldTable;
+use metrics::{counter, histogram};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::flying::{Cargo, Flying, Letter, Spoilt};
+use super::wire::{Endpoint, Wire, call};
+use super::{message, names, topology};
+use crate::group::{Group, Limits, Waiting};
+use crate::publisher::Stopped;
+use crate::status::Gate;
+use crate::{Cause, ParkReason, QueueConfig, QueueError, Refused};
+
+/// A connection that lasted this long was a good one: the next attempt is made at once.
+const GOOD: Duration = Duration::from_secs(5);
+
+pub(crate) enum Job {
+    Publish(Waiting),
+    Park { payload: Bytes, why: ParkReason, answer: oneshot::Sender<Result<(), Refused>> },
+}
+
+impl Job {
+    fn refuse(self, cause: Cause) {
+        match self {
+            Self::Publish(waiting) => waiting.refuse(Refused::Unavailable(cause)),
+            Self::Park { answer, .. } => _ = answer.send(Err(Refused::Unavailable(cause))),
+        }
+    }
+}
+
+/// Gives jobs to the line, which ends when all handles are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct LineHandle(mpsc::UnboundedSender<Job>);
+
+impl LineHandle {
+    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), Stopped> {
+        self.send(Job::Publish(waiting))
+    }
+
+    pub(crate) fn send(&self, job: Job) -> Result<(), Stopped> {
+        self.0.send(job).map_err(|_| Stopped)
+    }
+}
+
+pub(crate) struct Line {
+    endpoint: Endpoint,
+    shards: u16,
+    next_shard: u16,
+    limits: Limits,
+    in_flight_max: usize,
+    patience: Duration,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    /// Taken from `jobs` but of the next message.
+    carried: Option<Job>,
+    gate: Gate,
+    closing: CancellationToken,
+}
+
+/// Why a channel is given up.
+enum End {
+    /// The broker said that it is short of memory or disk: the connection stays, to hear the end of it.
+    Alarm,
+    Spoilt(Spoilt),
+    /// Told to end, or nobody is left who could publish.
+    Closed,
+}
+
+fn lost(reason: impl Into<String>) -> End {
+    End::Spoilt(Spoilt { cause: Cause::Disconnected, reason: reason.into() })
+}
+
+impl Line {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        config: &QueueConfig,
+        gate: Gate,
+        closing: CancellationToken,
+    ) -> (LineHandle, Self) {
+        let (handle, jobs) = mpsc::unbounded_channel();
+        let shards = config.shards.max(1);
+        let line = Self {
+            endpoint,
+            shards,
+            // Gateways that start together do not all begin with the same queue.
+            next_shard: rand::random_range(0..shards),
+            limits: Limits::new(config),
+            in_flight_max: config.groups_in_flight.max(1),
+            patience: config.confirm_timeout,
+            jobs,
+            carried: None,
+            gate,
+            closing,
+        };
+        (LineHandle(handle), line)
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let delay = backoff.next();
+            let connecting = async {
+                sleep(delay).await;
+                connect(&self.endpoint, self.shards).await
+            };
+            let connected = tokio::select! {
+                connected = connecting => connected,
+                () = refuse_jobs(&mut self.jobs, &self.gate) => return,
+                () = self.closing.cancelled() => return,
+            };
+            let started = Instant::now();
+            match connected {
+                Ok(wire) => match self.serve(wire).await {
+                    End::Closed => return,
+                    End::Alarm => {}
+                    End::Spoilt(Spoilt { cause, reason }) => self.report(cause, &reason),
+                },
+                Err(error) => {
+                    self.report(cause_of(&error), &error.to_string());
+                    if matches!(error, QueueError::Topology(_)) {
+                        backoff.exhaust();
+                    }
+                }
+            }
+            if started.elapsed() > GOOD {
+                backoff.reset();
+            }
+            counter!("leadgate_queue_reconnects_total", "link" => "publishing").increment(1);
+        }
+    }
+
+    fn report(&self, cause: Cause, reason: &str) {
+        if self.gate.close(cause, reason) {
+            tracing::warn!(queue.link = "publishing", queue.reason = reason, "publishing is interrupted");
+        }
+    }
+
+    /// Serves over one connection until that is lost.
+    async fn serve(&mut self, wire: Wire) -> End {
+        let mut events = wire.events();
+        loop {
+            match self.serve_channel(&wire, &mut events).await {
+                End::Alarm => {
+                    self.report(
+                        Cause::Alarm,
+                        "the broker blocks publishers: it is short of memory or disk space",
+                    );
+                    if let Some(end) = self.sit_out_alarm(&wire, &mut events).await {
+                        return end;
+                    }
+                }
+                End::Closed => {
+                    wire.close().await;
+                    return End::Closed;
+                }
+                // What was on its way must not be heard of again: not this channel, not this connection.
+                End::Spoilt(spoilt) => return End::Spoilt(spoilt),
+            }
+        }
+    }
+
+    async fn serve_channel(&mut self, wire: &Wire, events: &mut (impl Stream<Item = Event> + Unpin)) -> End {
+        let channel = match wire.channel().await {
+            Ok(channel) => channel,
+            Err(error) => return lost(error.to_string()),
+        };
+        if let Err(error) = call(channel.confirm_select(ConfirmSelectOptions::default())).await {
+            return lost(error.to_string());
+        }
+        let mut flying = Flying::over(channel, self.patience);
+        if self.gate.open() {
+            tracing::info!(queue.link = "publishing", "publishing");
+        }
+        let end = self.fly(&mut flying, wire, events).await;
+        // Closed first: a refused caller that asks again must not be let in.
+        let cause = match &end {
+            End::Alarm => Cause::Alarm,
+            End::Spoilt(spoilt) => spoilt.cause,
+            End::Closed => Cause::Closed,
+        };
+        self.gate.close(cause, &cause.to_string());
+        flying.refuse(cause);
+        end
+    }
+
+    async fn fly(
+        &mut self,
+        flying: &mut Flying,
+        wire: &Wire,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+    ) -> End {
+        let mut open = true;
+        loop {
+            let has_room = flying.len() < self.in_flight_max;
+            tokio::select! {
+                biased;
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(_)) => return End::Alarm,
+                    Some(Event::Error(error)) => return lost(error.to_string()),
+                    Some(_) => {}
+                    None => return lost("the connection ended"),
+                },
+                landed = flying.landed(), if flying.len() > 0 => if let Err(spoilt) = landed {
+                    return End::Spoilt(spoilt);
+                },
+                job = next_job(&mut self.carried, &mut self.jobs), if has_room && open => {
+                    // In an alarm lapin's calls would wait for ever.
+                    if wire.blocked() {
+                        self.carried = job;
+                        return End::Alarm;
+                    }
+                    match job {
+                        Some(job) => self.launch(job, flying),
+                        None => open = false,
+                    }
+                }
+                () = self.closing.cancelled(), if open && flying.len() == 0 && self.jobs.is_empty() => open = false,
+            }
+            if !open && flying.len() == 0 {
+                return End::Closed;
+            }
+        }
+    }
+
+    fn launch(&mut self, job: Job, flying: &mut Flying) {
+        match job {
+            Job::Publish(first) => {
+                let mut group = self.gather(first);
+                if group.prune() {
+                    histogram!("leadgate_queue_group_submissions")
+                        .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+                    let letter = self.lead_letter(group.message());
+                    flying.launch(letter, Cargo::Group(group));
+                }
+            }
+            Job::Park { payload, why, answer } => {
+                let properties = message::parked(why);
+                let letter =
+                    Letter { exchange: "", key: names::PARKED.to_owned(), body: payload, properties };
+                flying.launch(letter, Cargo::Parked(answer));
+            }
+        }
+    }
+
+    /// Takes into a group what waits already; nobody is waited for.
+    fn gather(&mut self, first: Waiting) -> Group {
+        let mut group = Group::of(first);
+        while !group.is_full(&self.limits) {
+            match self.jobs.try_recv() {
+                Ok(Job::Publish(waiting)) => {
+                    if let Err(waiting) = group.add(waiting, &self.limits) {
+                        self.carried = Some(Job::Publish(waiting));
+                        break;
+                    }
+                }
+                Ok(job) => {
+                    self.carried = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        group
+    }
+
+    fn lead_letter(&mut self, body: Vec<u8>) -> Letter {
+        let key = names::shard(self.next_shard);
+        self.next_shard = (self.next_shard + 1) % self.shards;
+        Letter {
+            exchange: names::EXCHANGE,
+            key,
+            body: body.into(),
+            properties: message::properties(FieldTable::default()),
+        }
+    }
+
+    /// Refuses until the broker takes messages again; returns how the connection ended if it did.
+    async fn sit_out_alarm(
+        &mut self,
+        wire: &Wire,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+    ) -> Option<End> {
+        if let Some(job) = self.carried.take() {
+            job.refuse(Cause::Alarm);
+        }
+        while wire.blocked() {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::Error(error)) => return Some(lost(error.to_string())),
+                    Some(_) => {}
+                    None => return Some(lost("the connection ended")),
+                },
+                () = refuse_jobs(&mut self.jobs, &self.gate) => return Some(End::Closed),
+                () = self.closing.cancelled() => return Some(End::Closed),
+            }
+        }
+        None
+    }
+}
+
+async fn connect(endpoint: &Endpoint, shards: u16) -> Result<Wire, QueueError> {
+    let wire = Wire::connect(endpoint, "leadgate publishing").await?;
+    match topology::verify(&wire, shards).await {
+        Ok(()) => Ok(wire),
+        Err(error) => {
+            wire.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn next_job(carried: &mut Option<Job>, jobs: &mut mpsc::UnboundedReceiver<Job>) -> Option<Job> {
+    match carried.take() {
+        Some(job) => Some(job),
+        None => jobs.recv().await,
+    }
+}
+
+/// Refuses whatever comes, for as long as it is polled. Returns when nobody is left who could publish.
+async fn refuse_jobs(jobs: &mut mpsc::UnboundedReceiver<Job>, gate: &Gate) {
+    while let Some(job) = jobs.recv().await {
+        job.refuse(gate.cause().unwrap_or(Cause::Disconnected));
+    }
+}
+
+fn cause_of(error: &QueueError) -> Cause {
+    match error {
+        QueueError::Topology(_) => Cause::Topology,
+        _ => Cause::Disconnected,
+    }
+}

@@ -1,0 +1,29 @@
+//! What things are called on the broker. Other programs and the broker's policies rely on these names.
+
+/// Where publishers send to.
+pub(crate) const EXCHANGE: &str = "leadgate.leads";
+/// Where messages go that no queue of [`EXCHANGE`] takes.
+pub(crate) const ALTERNATE: &str = "leadgate.unrouted";
+/// The queue behind [`ALTERNATE`]. Workers consume it too.
+pub(crate) const UNROUTED: &str = "unrouted";
+/// Messages nobody can attribute, and what the broker dead-letters.
+pub(crate) const PARKED: &str = "parked";
+
+/// Why a message was parked, and when (microseconds since 1970).
+pub(crate) const REASON_HEADER: &str = "leadgate-reason";
+pub(crate) const PARKED_AT_HEADER: &str = "leadgate-parked-at";
+
+/// The queue and routing key of a shard.
+pub(crate) fn shard(number: u16) -> String {
+    format!("leads.{number}")
+}
+
+/// What a worker consumes.
+pub(crate) fn consumed(shards: u16) -> impl Iterator<Item = String> {
+    (0..shards).map(shard).chain([UNROUTED.to_owned()])
+}
+
+/// Every queue there must be.
+pub(crate) fn queues(shards: u16) -> impl Iterator<Item = String> {
+    consumed(shards).chain([PARKED.to_owned()])
+}

@@ -1,0 +1,160 @@
+//! Queues and exchanges: declared in one place, verified in all others.
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, ErrorKind, ExchangeKind};
+use tokio::time::timeout;
+
+use super::names;
+use super::wire::{CALL_TIMEOUT, Endpoint, Wire};
+use crate::config::Address;
+use crate::{QueueConfig, QueueError};
+
+/// Declares the exchanges and queues that a queue of `shards` shards consists of. `leadgate migrate` is
+/// the only place that does; everybody else verifies. Declaring what exists changes nothing.
+///
+/// # Errors
+/// When the broker does not answer, or holds something of that name that is of another kind.
+pub async fn declare_topology(url: &str, shards: u16) -> Result<(), QueueError> {
+    let Address::Amqp(uri) = Address::parse(url)? else {
+        return Err(QueueError::Url("only a broker has a topology to declare"));
+    };
+    let endpoint = Endpoint::new(*uri, QueueConfig::new("").heartbeat);
+    let wire = Wire::connect(&endpoint, "leadgate migrate").await?;
+    let channel = wire.channel().await?;
+    for exchange in [Thing::Alternate, Thing::Exchange] {
+        exchange.declare(&channel, false).await.map_err(|fault| fault.describe(&exchange))?;
+    }
+    for queue in names::queues(shards) {
+        let thing = Thing::Queue(queue.clone());
+        thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
+    }
+    for shard in (0..shards).map(names::shard) {
+        bind(&channel, &shard, names::EXCHANGE, &shard).await?;
+    }
+    bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
+    wire.close().await;
+    Ok(())
+}
+
+async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), QueueError> {
+    let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    super::wire::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
+}
+
+/// Verifies that everything is there and of the right kind.
+///
+/// AMQP compares kinds only when declaring, so what exists is declared once more with the same
+/// arguments. That needs the `configure` permission; without it only existence is verified. Bindings
+/// cannot be asked for at all: a message that finds none lands in `unrouted`, which is consumed too.
+pub(crate) async fn verify(wire: &Wire, shards: u16) -> Result<(), QueueError> {
+    let mut channel = wire.channel().await?;
+    let mut compare = true;
+    let queues = names::queues(shards).map(Thing::Queue);
+    for thing in [Thing::Exchange, Thing::Alternate].into_iter().chain(queues) {
+        thing.declare(&channel, true).await.map_err(|fault| fault.describe(&thing))?;
+        if !compare {
+            continue;
+        }
+        match thing.declare(&channel, false).await {
+            Ok(()) => {}
+            Err(Fault::Forbidden) => {
+                compare = false;
+                channel = wire.channel().await?;
+            }
+            Err(fault) => return Err(fault.describe(&thing)),
+        }
+    }
+    Ok(())
+}
+
+enum Thing {
+    Exchange,
+    Alternate,
+    Queue(String),
+}
+
+enum Fault {
+    Missing(String),
+    Different(String),
+    Forbidden,
+    Other(QueueError),
+}
+
+impl Thing {
+    fn name(&self) -> String {
+        match self {
+            Self::Exchange => format!("exchange `{}`", names::EXCHANGE),
+            Self::Alternate => format!("exchange `{}`", names::ALTERNATE),
+            Self::Queue(name) => format!("queue `{name}`"),
+        }
+    }
+
+    async fn declare(&self, channel: &Channel, passive: bool) -> Result<(), Fault> {
+        let exchange = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
+        let declared = async {
+            match self {
+                Self::Exchange => {
+                    let mut arguments = FieldTable::default();
+                    arguments.insert("alternate-exchange".into(), text(names::ALTERNATE));
+                    let (name, kind) = (names::EXCHANGE.into(), ExchangeKind::Direct);
+                    channel.exchange_declare(name, kind, exchange, arguments).await
+                }
+                Self::Alternate => {
+                    let (name, kind) = (names::ALTERNATE.into(), ExchangeKind::Fanout);
+                    channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
+                }
+                Self::Queue(name) => {
+                    // No other argument, ever: one that changes later closes channels. Limits are policies.
+                    let mut arguments = FieldTable::default();
+                    arguments.insert("x-queue-type".into(), text("quorum"));
+                    let options = QueueDeclareOptions { durable: true, passive, ..Default::default() };
+                    channel.queue_declare(name.as_str().into(), options, arguments).await.map(drop)
+                }
+            }
+        };
+        match timeout(CALL_TIMEOUT, declared).await {
+            Ok(declared) => declared.map_err(Fault::from),
+            Err(_) => Err(Fault::Other(QueueError::Unreachable("no answer in time".to_owned()))),
+        }
+    }
+}
+
+impl From<lapin::Error> for Fault {
+    fn from(error: lapin::Error) -> Self {
+        let ErrorKind::ProtocolError(protocol) = error.kind() else {
+            return Self::Other(super::wire::unreachable(error));
+        };
+        match protocol.kind() {
+            AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::Missing(protocol.get_message().to_string()),
+            AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
+                Self::Different(protocol.get_message().to_string())
+            }
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Forbidden,
+            _ => Self::Other(super::wire::unreachable(error)),
+        }
+    }
+}
+
+impl Fault {
+    fn describe(self, thing: &Thing) -> QueueError {
+        let name = thing.name();
+        QueueError::Topology(match self {
+            Self::Missing(said) => {
+                format!("{name} is missing on the broker: run `leadgate migrate` ({said})")
+            }
+            Self::Different(said) => {
+                format!(
+                    "{name} exists but is of another kind: empty and delete it, then run `leadgate migrate` ({said})"
+                )
+            }
+            Self::Forbidden => format!("the broker's user may not configure {name}"),
+            Self::Other(error) => return error,
+        })
+    }
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
