@@ -5,20 +5,25 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{SqliteStore, Store};
 
 impl Store {
     /// Writes a consistent copy of a SQLite store to a file that must not be there yet, beside whatever else is
     /// going on. It is on the disk when this returns.
     pub async fn backup_to(&self, file: &Path) -> Result<(), StoreError> {
-        self.embedded()?;
+        let address = self.embedded()?.address.clone();
         let unusable =
             |error: std::io::Error| StoreError::Config(format!("the copy cannot be written: {error}"));
         let name = file.to_str().filter(|name| !name.contains('\0')).map(|name| name.replace('\'', "''"));
         let name = name.ok_or_else(|| StoreError::Config("the copy's name is not text".to_owned()))?;
         // SQLite writes into an empty file, but would make it readable for others.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unusable)?;
-        self.read(move |session| Ok(session.batch(&format!("VACUUM INTO '{name}'"))?)).await?;
+        // On a connection of its own: it takes as long as it takes, readers may not run it, and the writer writes on.
+        let copy = move || {
+            let mut session = address.connect()?;
+            session.batch(&format!("VACUUM INTO '{name}'")).map_err(|error| session.conclude(error.into()))
+        };
+        tokio::task::spawn_blocking(copy).await.map_err(|_| StoreError::Panicked)??;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         for path in [file, folder] {
             File::open(path).and_then(|file| file.sync_all()).map_err(unusable)?;
@@ -37,9 +42,9 @@ impl Store {
         Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 
-    fn embedded(&self) -> Result<(), StoreError> {
+    fn embedded(&self) -> Result<&SqliteStore, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(()),
+            Self::Sqlite(store) => Ok(store),
             Self::Postgres(_) => {
                 Err(StoreError::Unsupported("PostgreSQL has its own tools for this: pg_dump"))
             }

@@ -31,5 +31,5 @@ pub use error::{StoreError, Trouble};
 pub use installation::Changes;
 pub use leads::Found;
 pub use page::{Cursor, Page};
-pub use store::Store;
+pub use store::{PostgresStore, SqliteStore, Store};
 pub use submissions::{OutcomeRecord, QuarantineRecord, SubmissionRecord, SubmissionSummary};

@@ -1,0 +1,345 @@
+//! Databases that stop, freeze, lock, deadlock and refuse. Each time the store says so in time, and works again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use leadgate_domain::{
+    Claim, ClaimKey, Disposition, Effects, Judge, Lead, Normalized, Outcome, QuarantineReason, Resolution,
+    Said, SuppressionKey, Suppressions, Trace,
+};
+use leadgate_store::{Store, StoreConfig, StoreError, Trouble};
+use leadgate_testkit::proxy::{Direction, Mode, Proxy};
+use leadgate_testkit::servers::Postgres;
+
+use crate::world::{World, postgres};
+
+fn trouble<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Trouble {
+    match result {
+        Err(StoreError::Unavailable { trouble, .. }) => trouble,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn impatient(url: &str) -> StoreConfig {
+    StoreConfig {
+        acquire_timeout: Duration::from_millis(700),
+        statement_timeout: Duration::from_secs(2),
+        lock_timeout: Duration::from_millis(300),
+        call_timeout: Duration::from_secs(2),
+        pool_size: 3,
+        ..StoreConfig::api(url)
+    }
+}
+
+async fn world_at(url: &str) -> World {
+    World::at(impatient(url), tempfile::tempdir().unwrap()).await
+}
+
+/// Asks until the store answers: it may take a moment until the pool has a connection again.
+async fn recovers(world: &World) {
+    let begun = Instant::now();
+    while world.store.generation().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the store does not come back");
+    }
+    let committed = world.commit(&[world.phone("+14155550132")]).await;
+    assert_eq!(committed.settled.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_is_missed_in_time_and_found_again() {
+    let server = Postgres::start().await.unwrap();
+    let url = server.database().await.unwrap();
+    let world = world_at(&url).await;
+    let unavailable = async |expected: &[Trouble]| {
+        let begun = Instant::now();
+        let trouble = trouble(world.store.generation().await);
+        assert!(expected.contains(&trouble), "{trouble:?}");
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        let batch = vec![world.normalize(world.phone("+14155550132"))];
+        assert!(world.store.commit(batch, world.judge()).await.unwrap_err().is_transient());
+    };
+
+    server.stop().await.unwrap();
+    unavailable(&[Trouble::Connection]).await;
+    server.start_again().await.unwrap();
+    recovers(&world).await;
+
+    server.kill().unwrap();
+    unavailable(&[Trouble::Connection]).await;
+    server.start_again().await.unwrap();
+    recovers(&world).await;
+
+    server.freeze().unwrap();
+    unavailable(&[Trouble::Timeout, Trouble::Connection, Trouble::Busy]).await;
+    server.thaw().unwrap();
+    recovers(&world).await;
+
+    assert!(server.terminate_backends(&url).await.unwrap() > 0);
+    recovers(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_opens_a_store_before_it_is_there() {
+    let server = Postgres::start().await.unwrap();
+    let url = server.database().await.unwrap();
+    server.stop().await.unwrap();
+    let store = Store::open(&impatient(&url)).unwrap();
+    assert_eq!(trouble(store.check().await), Trouble::Connection);
+    assert_eq!(trouble(store.migrate().await), Trouble::Connection);
+    server.start_again().await.unwrap();
+    store.migrate().await.unwrap();
+    store.check().await.unwrap();
+}
+
+/// A second session, to stand in the way with.
+async fn beside(url: &str, sql: &'static str) -> PgConnection {
+    let url = url.to_owned();
+    let open = move || {
+        let mut connection = PgConnection::establish(&url).unwrap();
+        connection.batch_execute(sql).unwrap();
+        connection
+    };
+    tokio::task::spawn_blocking(open).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_table_is_not_waited_for_longer_than_said() {
+    let url = postgres().await.database().await.unwrap();
+    let world = world_at(&url).await;
+    let other = beside(&url, "BEGIN; LOCK TABLE leads").await;
+    let begun = Instant::now();
+    let batch = vec![world.normalize(world.phone("+14155550132"))];
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::Locked);
+    assert_eq!(trouble(world.store.leads(world.organization.id, None, 10).await), Trouble::Locked);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(world.stored().await, []);
+    drop(other);
+    recovers(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_writes_is_waited_for() {
+    let server = Postgres::start().await.unwrap();
+    let url = server.database().await.unwrap();
+    let world = world_at(&url).await;
+    let database = url.rsplit('/').next().unwrap();
+    let set = async |value: &str| {
+        let sql = format!("alter database {database} set default_transaction_read_only = {value}");
+        server.sql(server.url(), &sql).await.unwrap();
+        server.terminate_backends(&url).await.unwrap();
+    };
+    set("on").await;
+    while world.store.generation().await.is_err() {}
+    let batch = vec![world.normalize(world.phone("+14155550132"))];
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::ReadOnly);
+    set("off").await;
+    recovers(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_with_a_stranger_is_nobodys_news() {
+    let url = postgres().await.database().await.unwrap();
+    let mut config = impatient(&url);
+    config.lock_timeout = Duration::from_secs(10);
+    config.call_timeout = Duration::from_secs(20);
+    config.statement_timeout = Duration::from_secs(10);
+    let world = Arc::new(World::at(config, tempfile::tempdir().unwrap()).await);
+    let first: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
+    world.commit(&first).await;
+
+    // The stranger takes the claims in the other order than we do.
+    let claims = "SELECT count(*) FROM (SELECT FROM claims WHERE encode(key, 'hex') = (SELECT";
+    let mut other = beside(&url, "BEGIN").await;
+    other
+        .batch_execute(&format!("{claims} max(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one"))
+        .unwrap();
+    let commit = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move {
+            let batch: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
+            world.commit(&batch).await
+        }
+    });
+    let waiting = "select count(*) from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    while postgres().await.sql(&url, waiting).await.unwrap().trim() != "1" {}
+    let blocked = tokio::task::spawn_blocking(move || {
+        other
+            .batch_execute(&format!("{claims} min(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one"))
+            .unwrap();
+        other.batch_execute("COMMIT").unwrap();
+    });
+    let committed = commit.await.unwrap();
+    blocked.await.unwrap();
+    assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Duplicate));
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    while postgres().await.sql(&url, deadlocks).await.unwrap().trim() != "1" {}
+}
+
+/// A trigger that raises whatever SQLSTATE it is told to, in a language that nobody matches texts in.
+const TRIP: &str = "
+    create table trip (code text not null);
+    create function trip() returns trigger language plpgsql as $$
+    declare code text;
+    begin
+        select t.code into code from trip t;
+        if found then raise exception 'etwas ist schiefgegangen' using errcode = code; end if;
+        return new;
+    end $$;
+    create trigger trip before insert on leads for each row execute function trip();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_class_of_errors_asks_for_what_it_should() {
+    let url = postgres().await.database().await.unwrap();
+    let world = world_at(&url).await;
+    let sql = async |sql: &str| postgres().await.sql(&url, sql).await.unwrap();
+    sql(TRIP).await;
+    let commit = async || {
+        let batch = vec![world.normalize(world.phone("+14155550132"))];
+        world.store.commit(batch, world.judge()).await
+    };
+    for (code, expected) in [
+        ("40001", Trouble::Conflict),
+        ("40P01", Trouble::Conflict),
+        ("53100", Trouble::Resources),
+        ("53200", Trouble::Resources),
+        ("55P03", Trouble::Locked),
+        ("57P03", Trouble::Connection),
+        ("58030", Trouble::Resources),
+        ("25006", Trouble::ReadOnly),
+        ("XX001", Trouble::Internal),
+    ] {
+        sql(&format!("truncate trip; insert into trip values ('{code}')")).await;
+        assert_eq!(trouble(commit().await), expected, "{code}");
+    }
+    for code in ["21000", "22001", "22P05", "23502", "23505", "23514", "54000"] {
+        sql(&format!("truncate trip; insert into trip values ('{code}')")).await;
+        let Err(StoreError::RowRefused { code: told, .. }) = commit().await else { panic!("{code}") };
+        assert_eq!(told, code);
+    }
+    sql("truncate trip; insert into trip values ('42883')").await;
+    let Err(StoreError::Bug(told)) = commit().await else { panic!() };
+    assert!(told.contains("42883") && !told.contains("schief"), "{told}");
+    sql("truncate trip").await;
+    assert_eq!(world.stored().await, []);
+    assert_eq!(commit().await.unwrap().settled[0].outcome, Outcome::Created);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_postgres_cannot_hold_are_refused_by_it() {
+    let url = postgres().await.database().await.unwrap();
+    let world = world_at(&url).await;
+    // Past the validator: text with a NUL.
+    let mut submission = world.phone("+14155550132");
+    submission.fields.phone = Said::Value("+1\0415".into());
+    let disposition = Disposition::Quarantine(QuarantineReason::Invalid);
+    let batch = vec![Normalized { submission, disposition, trace: Trace::default() }];
+    let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, world.judge()).await else {
+        panic!()
+    };
+    assert_eq!(code, "22P05");
+
+    // A value too long for its index.
+    let batch = vec![world.normalize(world.consenting("+14155550132", "ann@example.com"))];
+    let judge = Hooked {
+        judge: world.judge(),
+        created: |lead: &mut Lead| {
+            let long: String =
+                (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
+            lead.email.as_mut().unwrap().address = Some(long);
+        },
+    };
+    let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, Arc::new(judge)).await else {
+        panic!()
+    };
+    assert_eq!(code, "54000");
+    assert_eq!(world.stored().await, []);
+}
+
+/// The pipeline's judge, with a hand in what it makes.
+struct Hooked<F> {
+    judge: Arc<dyn Judge>,
+    created: F,
+}
+
+impl<F: Fn(&mut Lead) + Send + Sync> Judge for Hooked<F> {
+    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+        self.judge.resolve(fresh, claims)
+    }
+
+    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.judge.watched(resolution, leads)
+    }
+
+    fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {
+        let mut effects = self.judge.judge(resolution, leads, list);
+        effects.created.iter_mut().for_each(&self.created);
+        effects
+    }
+
+    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<Lead> {
+        self.judge.reassess(leads, list)
+    }
+
+    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.judge.watched_by(leads)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() {
+    let server = postgres().await;
+    let direct = server.database().await.unwrap();
+    let proxy = Arc::new(Proxy::start(server.port().unwrap()).await.unwrap());
+    let url = direct.replace(&format!(":{}/", server.port().unwrap()), &format!(":{}/", proxy.port()));
+    let config = StoreConfig { pool_size: 1, ..impatient(&url) };
+    let world = World::at(config, tempfile::tempdir().unwrap()).await;
+
+    // What the database says after the judge, measured on a batch of the same shape.
+    let said = Arc::new(std::sync::Mutex::new(0));
+    let commit = async |phone: &str, created: Box<dyn Fn(&mut Lead) + Send + Sync>| {
+        let submission = world.phone(phone);
+        let judge = Arc::new(Hooked { judge: world.judge(), created });
+        (world.store.commit(vec![world.normalize(submission.clone())], judge).await, submission)
+    };
+    for phone in ["+14155550132", "+14155550133"] {
+        let (said, proxy) = (Arc::clone(&said), Arc::clone(&proxy));
+        let note = move |_: &mut Lead| *said.lock().unwrap() = proxy.bytes(Direction::ToClient);
+        commit(phone, Box::new(note)).await.0.unwrap();
+    }
+    let rest = proxy.bytes(Direction::ToClient) - *said.lock().unwrap();
+
+    // The reply to COMMIT is 18 bytes ("COMMIT" and "ready"): its first goes through.
+    let runtime = tokio::runtime::Handle::current();
+    let cutter = Arc::clone(&proxy);
+    let cut = move |_: &mut Lead| {
+        runtime.block_on(cutter.set(Mode::CutAfter(Direction::ToClient, rest - 17))).unwrap();
+    };
+    let (lost, submission) = commit("+14155550134", Box::new(cut)).await;
+    assert_eq!(trouble(lost), Trouble::Connection);
+    proxy.set(Mode::Pass).await.unwrap();
+    let there = Store::open(&impatient(&direct)).unwrap();
+    let found = there.find(world.organization.id, submission.id.as_uuid()).await.unwrap();
+    assert_eq!(found.unwrap().outcome, Some(Outcome::Created), "it was committed all the same");
+    let again = world.commit(&[submission]).await;
+    assert_eq!((again.settled.len(), again.repeated), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_writes_to_is_not_waited_for_longer_than_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let world = World::at(impatient(&format!("sqlite:{}", file.display())), folder).await;
+    let mut other = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let batch = vec![world.normalize(world.phone("+14155550132"))];
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::Locked);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    world.store.generation().await.expect("readers do not mind");
+    other.batch_execute("ROLLBACK").unwrap();
+    recovers(&world).await;
+}

@@ -1,0 +1,12 @@
+//! What every store keeps to, over both adapters.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod commit;
+mod directory;
+mod faults;
+mod opening;
+mod races;
+mod reads;
+mod refusals;
+mod suppressions;
+mod world;

@@ -1,0 +1,110 @@
+//! Migrations, checks, and stores that are not there.
+
+use leadgate_store::{Store, StoreConfig, StoreError};
+use tokio::task::JoinSet;
+
+use crate::world::{World, over_both, postgres};
+
+over_both!(
+    migrations_run_once_however_many_run_them,
+    a_migrated_store_checks_out,
+    readers_see_what_writers_wrote
+);
+
+async fn migrations_run_once_however_many_run_them(world: World) {
+    let key_of = async |store: &Store| {
+        let matching = store.match_key().await.unwrap();
+        leadgate_domain::SuppressionKey::of(
+            &matching,
+            world.organization.id,
+            leadgate_domain::SuppressionKind::Phone,
+            "+14155550132",
+        )
+    };
+    let before = key_of(&world.store).await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let store = Store::open(&world.config).unwrap();
+        tasks.spawn(async move { store.migrate().await.unwrap() });
+    }
+    tasks.join_all().await;
+    assert_eq!(key_of(&world.store).await, before, "the matching key is made once");
+    assert_eq!(world.store.organizations().await.unwrap(), [world.organization.clone()]);
+}
+
+async fn a_migrated_store_checks_out(world: World) {
+    world.store.check().await.unwrap();
+}
+
+async fn readers_see_what_writers_wrote(world: World) {
+    for n in 0..20 {
+        world.commit(&[world.phone(&format!("+141555501{n:02}"))]).await;
+        assert_eq!(world.store.leads(world.organization.id, None, 100).await.unwrap().data.len(), n + 1);
+    }
+}
+
+/// Several at once on a store that has no schema yet.
+async fn founded_once(config: StoreConfig) {
+    let store = Store::open(&config).unwrap();
+    assert_eq!(store.check().await, Err(StoreError::NotMigrated));
+    let error = store.organizations().await.unwrap_err();
+    assert!(error.to_string().contains("leadgate migrate"), "{error}");
+    let mut tasks = JoinSet::new();
+    for _ in 0..6 {
+        let store = Store::open(&config).unwrap();
+        tasks.spawn(async move { store.migrate().await });
+    }
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    store.check().await.unwrap();
+    assert_eq!(store.generation().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_postgres_is_founded_once() {
+    founded_once(StoreConfig::worker(postgres().await.database().await.unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_sqlite_is_founded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a store?#%20.db");
+    founded_once(StoreConfig::worker(format!("sqlite:{}", file.display()).replace('?', ""))).await;
+}
+
+#[test]
+fn an_address_is_read_before_anything_is_opened() {
+    for url in ["", "mysql://x", "sqlite:", "sqlite::memory:", "sqlite:x?mode=memory", "/tmp/store.db"] {
+        let opened = Store::open(&StoreConfig::api(url));
+        assert!(matches!(opened, Err(StoreError::Config(_))), "{url}");
+    }
+    let config = StoreConfig::api("postgres://user:hunter2@localhost/leads");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn nobody_else_reads_the_file_or_its_copy() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::sqlite().await;
+    let submission = world.consenting("+14155550132", "ann@example.com");
+    world.commit(std::slice::from_ref(&submission)).await;
+    let copy = world.folder.path().join("it's a copy.db");
+    world.store.backup_to(&copy).await.unwrap();
+    for file in std::fs::read_dir(world.folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+    }
+    assert!(world.store.backup_to(&copy).await.is_err(), "nothing is overwritten");
+
+    let restored = Store::open(&StoreConfig::api(format!("sqlite:{}", copy.display()))).unwrap();
+    restored.check().await.unwrap();
+    assert_eq!(restored.integrity_check().await.unwrap(), [""; 0]);
+    let lead = restored.lead(world.organization.id, submission.id.into()).await.unwrap().unwrap();
+    assert_eq!(lead.email_address(), Some("ann@example.com"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_has_its_own_backups() {
+    let world = World::postgres().await;
+    let copied = world.store.backup_to(&world.folder.path().join("copy.db")).await;
+    assert!(matches!(copied, Err(StoreError::Unsupported(_))));
+}

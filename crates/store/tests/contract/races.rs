@@ -1,0 +1,164 @@
+//! Several at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use leadgate_domain::{
+    Eligibility, LeadId, Outcome, Reason, Submission, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+};
+use tokio::task::JoinSet;
+
+use crate::world::{World, over_both};
+
+over_both!(
+    overlapping_keys_make_one_lead_each,
+    the_same_batch_eight_times_at_once_is_settled_once,
+    updates_of_the_same_leads_lose_nothing,
+    no_lead_is_eligible_beside_its_suppression,
+);
+
+const PHONES: usize = 20;
+
+fn phone(n: usize) -> String {
+    format!("+1415555{:04}", 100 + n)
+}
+
+/// Batches that hold the same keys in ever other orders.
+fn batches(world: &World, batches: usize, size: usize) -> Vec<Vec<Submission>> {
+    let phones = |batch: usize| (0..size).map(move |n| phone((batch * 7 + n * (batch % 2 * 2 + 1)) % PHONES));
+    (0..batches).map(|batch| phones(batch).map(|phone| world.phone(&phone)).collect()).collect()
+}
+
+async fn overlapping_keys_make_one_lead_each(world: World) {
+    let world = Arc::new(world);
+    let mut tasks = JoinSet::new();
+    for batch in batches(&world, 40, 15).chunks(5).map(<[_]>::to_vec).collect::<Vec<_>>() {
+        let world = Arc::clone(&world);
+        tasks.spawn(async move {
+            for submissions in batch {
+                world.commit(&submissions).await;
+            }
+        });
+    }
+    assert_eq!(tasks.len(), 8);
+    tasks.join_all().await;
+
+    let stored = world.stored().await;
+    assert_eq!(stored.len(), 40 * 15);
+    let leads: BTreeSet<LeadId> = all_leads(&world).await.into_iter().map(|lead| lead.id).collect();
+    assert_eq!(leads.len(), PHONES, "one lead per phone");
+    let created = stored.iter().filter(|one| one.outcome == Some(Outcome::Created)).count();
+    assert_eq!(created, PHONES);
+    let orphans = stored.iter().filter(|one| one.lead.is_none_or(|lead| !leads.contains(&lead))).count();
+    assert_eq!(orphans, 0, "every claim led to a lead");
+}
+
+async fn the_same_batch_eight_times_at_once_is_settled_once(world: World) {
+    let world = Arc::new(world);
+    let submissions = Arc::new((0..50).map(|n| world.phone(&phone(n % PHONES))).collect::<Vec<_>>());
+    let mut tasks = JoinSet::new();
+    for shift in 0..8 {
+        let (world, submissions) = (Arc::clone(&world), Arc::clone(&submissions));
+        tasks.spawn(async move {
+            let mut submissions = submissions.to_vec();
+            submissions.rotate_left(shift * 6);
+            world.commit(&submissions).await.settled.len()
+        });
+    }
+    assert_eq!(tasks.join_all().await.into_iter().sum::<usize>(), 50);
+    assert_eq!(all_leads(&world).await.len(), PHONES);
+}
+
+async fn updates_of_the_same_leads_lose_nothing(world: World) {
+    let source = world.updating_source().await;
+    let world = Arc::new(world);
+    world.commit(&(0..PHONES).map(|n| world.phone(&phone(n))).collect::<Vec<_>>()).await;
+    let mut tasks = JoinSet::new();
+    for task in 0..8 {
+        let (world, source) = (Arc::clone(&world), Arc::clone(&source));
+        tasks.spawn(async move {
+            for round in 0..5 {
+                let batch = (0..PHONES).map(|n| {
+                    let mut submission = world.phone(&phone((n + task * 3) % PHONES));
+                    submission.fields.tags = vec![format!("t{task}-{round}")];
+                    submission.source = source.id;
+                    world.pipeline.normalize(submission, Some(Arc::clone(&source)))
+                });
+                world.store.commit(batch.collect::<Vec<_>>(), world.judge()).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    for lead in all_leads(&world).await {
+        assert_eq!(lead.tags.len(), 8 * 5, "tags are a union: each update is there");
+    }
+}
+
+async fn no_lead_is_eligible_beside_its_suppression(world: World) {
+    let source = world.updating_source().await;
+    let world = Arc::new(world);
+    let done = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    for task in 0..4 {
+        let (world, source, done) = (Arc::clone(&world), Arc::clone(&source), Arc::clone(&done));
+        tasks.spawn(async move {
+            let mut round = 0;
+            while !done.load(Ordering::Relaxed) || round == 0 {
+                let batch = (0..PHONES * 2).map(|n| {
+                    let mut submission = world.consenting(&phone(n), &format!("p{n}@example.com"));
+                    submission.source = if task % 2 == 0 { world.source.id } else { source.id };
+                    let source = if task % 2 == 0 { &world.source } else { &source };
+                    world.pipeline.normalize(submission, Some(Arc::clone(source)))
+                });
+                world.store.commit(batch.collect::<Vec<_>>(), world.judge()).await.unwrap();
+                round += 1;
+            }
+        });
+    }
+    let mut expected = BTreeMap::new();
+    for n in 0..PHONES {
+        let (kind, value, reason) = match n % 2 {
+            0 => (SuppressionKind::Phone, phone(n), Reason::SuppressedPhone),
+            _ => (SuppressionKind::Email, format!("p{n}@example.com"), Reason::SuppressedEmail),
+        };
+        let entry = suppression(&world, kind, &value).await;
+        world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
+        expected.insert(phone(n), reason);
+    }
+    done.store(true, Ordering::Relaxed);
+    tasks.join_all().await;
+
+    let leads = all_leads(&world).await;
+    assert_eq!(leads.len(), PHONES * 2);
+    for lead in leads {
+        match expected.get(lead.e164().unwrap()) {
+            Some(reason) => {
+                assert_eq!((lead.eligibility, &lead.reasons[..]), (Eligibility::Held, &[*reason][..]));
+            }
+            None => assert_eq!(lead.eligibility, Eligibility::Eligible, "{:?}", lead.reasons),
+        }
+    }
+}
+
+pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &str) -> Suppression {
+    let matching = world.store.match_key().await.unwrap();
+    Suppression {
+        key: SuppressionKey::of(&matching, world.organization.id, kind, value),
+        value: value.to_owned(),
+        reason: Some("asked us".into()),
+        added_at: Timestamp::now(),
+    }
+}
+
+pub(crate) async fn all_leads(world: &World) -> Vec<leadgate_domain::Lead> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.store.leads(world.organization.id, after, 7).await.unwrap();
+        all.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}

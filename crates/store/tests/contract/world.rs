@@ -1,0 +1,159 @@
+//! A store of its own for each test, and the means to fill it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use leadgate_domain::id::SubmissionIds;
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{
+    BodyHash, Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Raw, Said, Source,
+    Submission, SubmissionId, Timestamp,
+};
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
+use leadgate_testkit::servers::{Postgres, shared};
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) config: StoreConfig,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) organization: Organization,
+    pub(crate) source: Arc<Source>,
+    ids: SubmissionIds,
+    clock: AtomicU64,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+pub(crate) async fn postgres() -> &'static Postgres {
+    shared().postgres().await.unwrap()
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        Self::at(StoreConfig::worker(url), folder).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let url = postgres().await.database().await.unwrap();
+        Self::at(StoreConfig::worker(url), tempfile::tempdir().unwrap()).await
+    }
+
+    pub(crate) async fn at(config: StoreConfig, folder: tempfile::TempDir) -> Self {
+        let store = Store::open(&config).unwrap();
+        store.migrate().await.unwrap();
+        let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
+        let organization = store.ensure_organization("acme").await.unwrap();
+        let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
+        let secret = Secret::new("a secret that is long enough to be one", None).unwrap();
+        Self {
+            store,
+            config,
+            pipeline,
+            organization,
+            source: Arc::new(source),
+            ids: SubmissionIds::new(secret.ids()),
+            clock: AtomicU64::new(0),
+            folder,
+        }
+    }
+
+    pub(crate) fn judge(&self) -> Arc<dyn Judge> {
+        self.pipeline.clone()
+    }
+
+    /// A source of the same organization that updates the leads it meets.
+    pub(crate) async fn updating_source(&self) -> Arc<Source> {
+        let now = Timestamp::now();
+        let mut source = Source::new(self.organization.id, Dialect::Native, Some("crm".into()), now);
+        source.policy = Policy::Update;
+        self.store.create_source(&source).await.unwrap();
+        Arc::new(source)
+    }
+
+    /// A submission with a phone, later than all before.
+    pub(crate) fn phone(&self, phone: &str) -> Submission {
+        self.submission(Fields { phone: Said::Value(phone.to_owned()), ..Fields::default() })
+    }
+
+    /// A submission of an eligible lead.
+    pub(crate) fn consenting(&self, phone: &str, email: &str) -> Submission {
+        let consent = Consent {
+            consent_timestamp: Some("2026-01-01T00:00:00Z".into()),
+            consent_text_version: Some("v1".into()),
+            source_url: Some("https://example.com/form".into()),
+            ..Consent::default()
+        };
+        self.submission(Fields {
+            phone: Said::Value(phone.to_owned()),
+            email: Said::Value(email.to_owned()),
+            consent: Said::Value(consent),
+            ..Fields::default()
+        })
+    }
+
+    pub(crate) fn submission(&self, fields: Fields) -> Submission {
+        let tick = Duration::from_micros(self.clock.fetch_add(1, Ordering::Relaxed));
+        let received_at = Timestamp::from_microseconds(1_790_000_000_000_000).plus(tick);
+        let body = serde_json::to_vec(&fields).unwrap();
+        Submission {
+            id: self.ids.make(self.organization.id, received_at),
+            organization: self.organization.id,
+            source: self.source.id,
+            source_revision: self.source.revision,
+            dialect: Dialect::Native,
+            received_at,
+            client: Client { address: Some("192.0.2.1".into()), ..Client::default() },
+            fields,
+            raw: Raw::new(&body),
+            body_hash: BodyHash::of(&body),
+            idempotency_key_hash: None,
+            traceparent: None,
+            unknown: serde_json::Map::new(),
+        }
+    }
+
+    pub(crate) fn normalize(&self, submission: Submission) -> Normalized {
+        self.pipeline.normalize(submission, Some(Arc::clone(&self.source)))
+    }
+
+    pub(crate) async fn commit(&self, submissions: &[Submission]) -> Committed {
+        let batch: Vec<_> = submissions.iter().map(|one| self.normalize(one.clone())).collect();
+        self.store.commit(batch, self.judge()).await.unwrap()
+    }
+
+    /// Every submission that is stored.
+    pub(crate) async fn stored(&self) -> Vec<SubmissionSummary> {
+        let (mut all, mut after): (Vec<SubmissionSummary>, Option<SubmissionId>) = (Vec::new(), None);
+        loop {
+            let page = self.store.submissions(self.organization.id, after, 100).await.unwrap();
+            all.extend(page.data);
+            after = page.next;
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
+}
+
+/// Runs each test of a file over both adapters.
+
+macro_rules! over_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::world::World::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::world::World::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use over_both;

@@ -1,0 +1,85 @@
+//! How many statements a batch costs, and that each is prepared once per connection.
+//!
+//! A binary of its own: diesel's instrumentation watches the whole process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(dead_code, unused_macros, unused_imports, reason = "the world is the contract suite's")]
+
+#[path = "contract/world.rs"]
+mod world;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
+use leadgate_domain::Outcome;
+use leadgate_store::StoreConfig;
+use world::World;
+
+#[derive(Default)]
+struct Seen {
+    run: Vec<String>,
+    prepared: Vec<String>,
+}
+
+static SEEN: Mutex<Seen> = Mutex::new(Seen { run: Vec::new(), prepared: Vec::new() });
+
+fn see(event: InstrumentationEvent<'_>) {
+    let mut seen = SEEN.lock().unwrap();
+    match event {
+        InstrumentationEvent::StartQuery { query, .. } => {
+            let text = query.to_string();
+            seen.run.push(text.split(" -- binds").next().unwrap_or_default().trim().to_owned());
+        }
+        InstrumentationEvent::CacheQuery { sql, .. } => seen.prepared.push(sql.trim().to_owned()),
+        _ => {}
+    }
+}
+
+fn seen() -> Seen {
+    std::mem::take(&mut *SEEN.lock().unwrap())
+}
+
+/// Commits `size` new leads, then `size` that meet them.
+async fn commit(world: &World, size: usize, from: usize) -> Vec<Seen> {
+    let phone = |n: usize| format!("+1415555{:04}", from + n);
+    let mut all = Vec::new();
+    for outcome in [Outcome::Created, Outcome::Duplicate] {
+        let batch: Vec<_> = (0..size).map(|n| world.phone(&phone(n))).collect();
+        seen();
+        let committed = world.commit(&batch).await;
+        all.push(seen());
+        assert!(committed.settled.iter().all(|settled| settled.outcome == outcome));
+    }
+    all
+}
+
+async fn a_batch_costs_the_same_whatever_its_size(world: World) {
+    let small = commit(&world, 1, 0).await;
+    let large = commit(&world, 500, 1_000).await;
+    for (small, large) in small.iter().zip(&large) {
+        assert_eq!(small.run, large.run);
+        assert!(small.run.len() <= 13, "BEGIN, COMMIT, a ping and ten steps: {:#?}", small.run);
+        assert_eq!(large.prepared, [""; 0], "everything was prepared before");
+    }
+    let prepared: BTreeSet<_> = small.iter().flat_map(|seen| &seen.prepared).collect();
+    let not_prepared = small
+        .iter()
+        .flat_map(|seen| &seen.run)
+        .filter(|text| !prepared.contains(text))
+        .collect::<BTreeSet<_>>();
+    let plain = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"];
+    assert!(not_prepared.iter().all(|text| plain.contains(&text.as_str())), "{not_prepared:#?}");
+    eprintln!("new leads: {} statements, met leads: {}", small[0].run.len(), small[1].run.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_costs_the_same_over_both() {
+    set_default_instrumentation(|| Some(Box::new(see))).unwrap();
+    let one = |url: String| StoreConfig { pool_size: 1, ..StoreConfig::worker(url) };
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    a_batch_costs_the_same_whatever_its_size(World::at(one(url), folder).await).await;
+    let url = world::postgres().await.database().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    a_batch_costs_the_same_whatever_its_size(World::at(one(url), folder).await).await;
+}
