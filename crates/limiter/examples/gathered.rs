@@ -28,8 +28,9 @@ async fn main() {
     for number in [1, 50, 1, 50] {
         let organizations: Arc<[_]> = (0..number).map(|_| OrganizationId::generate()).collect();
         let one_each = one_call_each(connection.clone(), Arc::clone(&organizations)).await;
+        println!("one call each: {one_each}, {}", redis_time(&server).await);
         let gathered = gathered(limiter.clone(), Arc::clone(&organizations)).await;
-        println!("one call each: {one_each}\ngathered:      {gathered}");
+        println!("gathered:      {gathered}, {}", redis_time(&server).await);
         println!("               {:.1} times, with {number} organizations", gathered.rate / one_each.rate);
     }
     println!("before freezing {:?}", limiter.status());
@@ -55,6 +56,16 @@ async fn one_call_each(connection: MultiplexedConnection, organizations: Arc<[Or
         async move { one_call(connection, &script, organization).await }
     };
     run(ask).await
+}
+
+/// What Redis, shared by all gateways, spent in the script.
+async fn redis_time(server: &Redis) -> String {
+    let statistics = server.command("INFO commandstats").await.unwrap();
+    server.command("CONFIG RESETSTAT").await.unwrap();
+    let script = statistics.split("cmdstat_evalsha:").nth(1).unwrap();
+    let mut numbers = script.split(['=', ',']).filter_map(|part| part.parse::<f64>().ok());
+    let (calls, micros) = (numbers.next().unwrap(), numbers.next().unwrap());
+    format!("{calls} calls, {:.1} µs of redis for a request", micros / f64::from(REQUESTS))
 }
 
 fn nth(organizations: &[OrganizationId], n: u32) -> OrganizationId {

@@ -1,0 +1,22 @@
+# The daily recipes. Each is a thin call of what works without just.
+
+# Everything in one process, with nothing installed
+run *arguments:
+    cargo run --release -- {{ arguments }}
+
+# Every test, on servers of its own
+test *arguments:
+    deploy/test {{ arguments }}
+
+# Format and lints, as deploy/test and the CI check them
+lint:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The production shape from servers installed here: gateway, workers, broker, database
+up *arguments:
+    deploy/up {{ arguments }}
+
+# Known vulnerabilities, licences and sources of all dependencies
+audit:
+    deploy/audit
