@@ -63,22 +63,11 @@ pub struct StoreSection {
     pub url: String,
     /// Connections per process.
     pub pool_size: u32,
-    /// How long a read of the API waits for a connection.
-    #[serde(with = "humantime_serde")]
-    pub acquire_timeout: Duration,
-    /// How long PostgreSQL works on one statement.
-    #[serde(with = "humantime_serde")]
-    pub statement_timeout: Duration,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self {
-            url: String::new(),
-            pool_size: 8,
-            acquire_timeout: Duration::from_millis(2_500),
-            statement_timeout: Duration::from_secs(30),
-        }
+        Self { url: String::new(), pool_size: 8 }
     }
 }
 
@@ -228,14 +217,20 @@ pub struct Flags {
     pub data: Option<PathBuf>,
 }
 
+/// Read if it is there.
+const FILE: &str = "leadgate.toml";
+
 impl Config {
     /// Reads file, environment and flags. An error names the key and the place it came from.
     pub fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
         let figment = Figment::from(Serialized::defaults(Self::default()));
         let figment = match &flags.config {
-            Some(file) if !file.exists() => anyhow::bail!("there is no configuration file {}", file.display()),
+            Some(file) if !file.exists() => {
+                anyhow::bail!("there is no configuration file {}", file.display())
+            }
             Some(file) => figment.merge(Toml::file_exact(file)),
-            None => figment.merge(Toml::file_exact("leadgate.toml")),
+            None if Path::new(FILE).exists() => figment.merge(Toml::file_exact(FILE)),
+            None => figment,
         };
         let figment = figment.merge(Environment(std::env::vars().collect()));
         let figment = match &flags.data {
@@ -298,7 +293,11 @@ fn describe(error: &figment::Error) -> String {
             Some(source) => format!(" (from {source})"),
             None => format!(" (from {})", place.name),
         });
-        if key.is_empty() { format!("{}{place}", error.kind) } else { format!("{key}: {}{place}", error.kind) }
+        if key.is_empty() {
+            format!("{}{place}", error.kind)
+        } else {
+            format!("{key}: {}{place}", error.kind)
+        }
     });
     all.collect::<Vec<_>>().join("; ")
 }
@@ -424,10 +423,13 @@ mod tests {
         let page = include_str!("../../../docs/configuration.md");
         let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let shown: toml::Table = file.parse().unwrap();
-        let mut shown_keys: Vec<_> = shown.iter().flat_map(|(name, value)| match value.as_table() {
-            Some(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
-            None => vec![name.clone()],
-        }).collect();
+        let mut shown_keys: Vec<_> = shown
+            .iter()
+            .flat_map(|(name, value)| match value.as_table() {
+                Some(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
+                None => vec![name.clone()],
+            })
+            .collect();
         // Without a default there is nothing to show but a comment.
         for key in ["secret", "secret_file", "secret_previous"] {
             assert!(file.contains(&format!("# {key} = ")), "{key} is not on the page");

@@ -1,1 +1,96 @@
-fn main() {}
+//! `leadgate`: everything in one process, and the command line beside it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use leadgate::commands::{self, Output};
+use leadgate::config::{Config, Flags};
+use leadgate::run;
+
+/// Takes sales leads in, answers when they are durable, and says which of them may be called.
+#[derive(Parser)]
+#[command(name = "leadgate", version, about)]
+struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run gateway and worker in this process (the default)
+    Serve {
+        /// Address to listen on [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Bring database and broker to what this build needs
+    Migrate,
+    /// API keys
+    #[command(subcommand)]
+    Key(commands::key::Command),
+    /// Configured ways in
+    #[command(subcommand)]
+    Source(commands::source::Command),
+    /// Phones and emails that must not be contacted
+    #[command(subcommand)]
+    Suppression(commands::suppression::Command),
+    /// Leads and why they are what they are
+    #[command(subcommand)]
+    Lead(commands::lead::Command),
+    /// Messages that nobody could attribute
+    #[command(subcommand)]
+    Parked(commands::parked::Command),
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(commands::config::Command),
+    /// Copy queue, store and secret of the embedded shape into one file, while it runs
+    Backup {
+        /// File to write; it must not exist
+        file: PathBuf,
+    },
+    /// Put a backup in place of an empty data folder
+    Restore {
+        /// File that `backup` wrote
+        file: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    match dispatch(arguments, &output).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
+    let listen = match &arguments.command {
+        Some(Command::Serve { listen }) => *listen,
+        _ => None,
+    };
+    let config = Config::load(&arguments.flags, listen)?;
+    match arguments.command.unwrap_or(Command::Serve { listen: None }) {
+        Command::Serve { .. } => run::all_in_one(config).await,
+        Command::Migrate => commands::migrate(&config, output).await,
+        Command::Key(command) => commands::key::run(command, &config, output).await,
+        Command::Source(command) => commands::source::run(command, &config, output).await,
+        Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        Command::Lead(command) => commands::lead::run(command, &config, output).await,
+        Command::Parked(command) => commands::parked::run(command, &config, output).await,
+        Command::Config(command) => commands::config::run(&command, &config, output),
+        Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
+        Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
+    }
+}

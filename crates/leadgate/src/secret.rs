@@ -10,10 +10,10 @@ use leadgate_domain::secret::Secret;
 use crate::config::Config;
 
 /// The file in which the embedded shape keeps its secret.
-pub const FILE: &str = "secret";
+pub(crate) const FILE: &str = "secret";
 
 /// Reads the secret that the configuration names; the embedded shape makes one on its first start.
-pub fn load(config: &Config) -> anyhow::Result<Secret> {
+pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
     let current = match (&config.secret, &config.secret_file) {
         (Some(_), Some(_)) => bail!("`secret` and `secret_file` are both set"),
         (Some(secret), None) => secret.clone(),
@@ -54,7 +54,7 @@ fn own(file: &Path) -> anyhow::Result<String> {
 }
 
 /// A file is durable under its name only when its folder is.
-pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 

@@ -1,15 +1,14 @@
 //! Logs to standard error, metrics in Prometheus' text format.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use leadgate_gateway::RenderMetrics;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSection};
-
-/// Renders `/metrics`.
-pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Bounds of the histograms of durations, in seconds: from a local confirm to the longest wait there is.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -18,7 +17,7 @@ const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// Starts logging. Once per process.
-pub fn start_logs(log: &LogSection) -> anyhow::Result<()> {
+pub(crate) fn start_logs(log: &LogSection) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
@@ -28,17 +27,22 @@ pub fn start_logs(log: &LogSection) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))
 }
 
-/// Starts counting. Once per process.
-pub fn start_metrics() -> anyhow::Result<RenderMetrics> {
+/// Starts counting, within a runtime of tokio. Once per process.
+pub(crate) fn start_metrics() -> anyhow::Result<RenderMetrics> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| anyhow::anyhow!("metrics: {error}"))?;
-    Ok(Arc::new(move || {
-        // Histograms are folded when they are read; nobody has to read them for memory to stay flat.
-        handle.run_upkeep();
-        handle.render()
-    }))
+    let folding = handle.clone();
+    tokio::spawn(async move {
+        // Histograms grow until they are folded, and nobody has to read `/metrics`.
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            folding.run_upkeep();
+        }
+    });
+    Ok(Arc::new(move || handle.render()))
 }

@@ -1,5 +1,7 @@
 //! The port: which adapter, and what it offers.
 
+use std::path::Path;
+
 use crate::amqp::Amqp;
 use crate::config::Address;
 use crate::embedded::Embedded;
@@ -88,6 +90,17 @@ impl Queue {
         match self {
             Self::Amqp(amqp) => amqp.parked_replay(selection).await,
             Self::Embedded(embedded) => embedded.parked_replay(selection).await,
+        }
+    }
+
+    /// Writes a copy of an embedded queue to a file that must not be there yet, beside a process that uses it.
+    ///
+    /// # Errors
+    /// When the copy cannot be written, or the queue is a broker's.
+    pub async fn backup_to(&self, target: &Path) -> Result<(), QueueError> {
+        match self {
+            Self::Amqp(_) => Err(QueueError::Interrupted("RabbitMQ has its own tools for backups".to_owned())),
+            Self::Embedded(embedded) => embedded.backup_to(target).await,
         }
     }
 

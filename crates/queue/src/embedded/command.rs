@@ -1,5 +1,6 @@
 //! What the writer's thread can be asked for.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
     ParkedList(usize, oneshot::Sender<Result<Vec<Parked>, QueueError>>),
     ParkedReplay(Selection, oneshot::Sender<Result<usize, QueueError>>),
+    Backup(PathBuf, oneshot::Sender<Result<(), QueueError>>),
     Close(oneshot::Sender<()>),
 }
 

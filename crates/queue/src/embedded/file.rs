@@ -276,6 +276,16 @@ impl File {
             Ok(chosen.len())
         })
     }
+
+    /// Writes a consistent copy to a file that must not be there yet, beside whatever else is going on.
+    pub(crate) fn backup_to(&mut self, target: &Path) -> Result<(), Fault> {
+        let io = |error: std::io::Error| Fault::Broken(error.to_string());
+        let name = target.to_str().ok_or_else(|| Fault::Broken("the copy's path is not UTF-8".to_owned()))?;
+        // SQLite writes into an empty file, but would make it readable for others.
+        make_private(target).map_err(io)?;
+        sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut self.connection)?;
+        std::fs::File::open(target).and_then(|copy| copy.sync_all()).map_err(io)
+    }
 }
 
 /// Makes the file readable for its owner only, before SQLite makes it readable for all.

@@ -117,6 +117,10 @@ impl Embedded {
         self.writer.ask(|answer| Command::ParkedReplay(selection, answer)).await
     }
 
+    pub(crate) async fn backup_to(&self, target: &std::path::Path) -> Result<(), QueueError> {
+        self.writer.ask(|answer| Command::Backup(target.to_path_buf(), answer)).await
+    }
+
     pub(crate) fn stop_receiving(&self) {
         self.stop.cancel();
     }

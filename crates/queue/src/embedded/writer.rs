@@ -127,6 +127,9 @@ impl Writer {
                 self.recount();
                 answer.send(replayed).ok();
             }
+            Command::Backup(target, answer) => {
+                answer.send(self.administer(|file| file.backup_to(&target))).ok();
+            }
             Command::Close(answer) => _ = answer.send(()),
         }
     }
@@ -134,7 +137,8 @@ impl Writer {
     fn take_turn(&mut self, mut turn: Turn) {
         self.requests.retain(|request| !request.answer.is_closed());
         turn.encode(self.bytes_max.saturating_sub(self.held.bytes));
-        let wanted = if self.reading.has_work() { self.wanted() } else { 0 };
+        // What is published now is handed out by the same commit: whoever waits need not wait for a second one.
+        let wanted = if self.reading.has_work() || turn.writes() { self.wanted() } else { 0 };
         if self.healthy && !turn.writes() && self.reading.settled().is_empty() && wanted == 0 {
             return;
         }

@@ -1,0 +1,96 @@
+//! `leadgate backup` and `leadgate restore`: the embedded shape in one file.
+//!
+//! The queue is copied first, then the store: what is in both is absorbed by the inbox. The other way round, a lead
+//! that was committed and acknowledged between the two copies would be in neither.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::json;
+
+use super::Output;
+use crate::config::Config;
+use crate::{lock, ports, secret};
+
+const QUEUE: &str = "queue.db";
+const STORE: &str = "store.db";
+
+/// Writes queue, store and secret into one tar file, beside a running server.
+pub async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
+    ensure!(
+        config.is_embedded(),
+        "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+    );
+    ensure!(config.data.join(secret::FILE).exists(), "there is nothing in {}", config.data.display());
+    ensure!(!file.exists(), "{} exists", file.display());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let copies = tempfile::tempdir_in(folder)?;
+    ports::queue_backup(config, &copies.path().join(QUEUE)).await.context("copying the queue")?;
+    ports::store(config)?.backup_to(&copies.path().join(STORE)).await.context("copying the store")?;
+    fs::copy(config.data.join(secret::FILE), copies.path().join(secret::FILE))?;
+
+    let whole = tempfile::NamedTempFile::new_in(folder)?;
+    let mut archive = tar::Builder::new(whole.as_file());
+    for name in [QUEUE, STORE, secret::FILE] {
+        archive.append_path_with_name(copies.path().join(name), name)?;
+    }
+    archive.finish()?;
+    drop(archive);
+    whole.as_file().sync_all()?;
+    let bytes = whole.as_file().metadata()?.len();
+    whole.persist_noclobber(file)?;
+    secret::sync_folder(folder)?;
+    output.print(&json!({ "file": file, "bytes": bytes }), |line| {
+        line(&format!("{bytes} bytes in {}; keep it as safe as the secret it contains", file.display()));
+    });
+    Ok(())
+}
+
+/// Puts a backup in place of an empty data folder.
+pub async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
+    ensure!(config.is_embedded(), "restore is for the embedded shape");
+    fs::create_dir_all(&config.data)?;
+    let _lock = lock::take(config)?;
+    for name in [QUEUE, STORE, secret::FILE] {
+        let place = config.data.join(name);
+        ensure!(!place.exists(), "{} exists: restore into an empty folder (--data)", place.display());
+    }
+    let staged = tempfile::tempdir_in(&config.data)?;
+    unpack(file, staged.path()).with_context(|| format!("reading {}", file.display()))?;
+    // The secret last: without it the folder does not pass for an installation.
+    for name in [QUEUE, STORE, secret::FILE] {
+        fs::rename(staged.path().join(name), config.data.join(name))
+            .with_context(|| format!("{} has no {name}", file.display()))?;
+    }
+    secret::sync_folder(&config.data)?;
+    let report = ports::store(config)?.check().await;
+    if let Err(error) = report {
+        bail!("the restored store does not open: {error}");
+    }
+    output.print(&json!({ "restored": config.data }), |line| {
+        line(&format!("restored into {}", config.data.display()));
+    });
+    Ok(())
+}
+
+/// Takes the three files out of the archive, and nothing else that may be in it.
+fn unpack(file: &Path, folder: &Path) -> anyhow::Result<()> {
+    let mut archive = tar::Archive::new(File::open(file)?);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        ensure!([QUEUE, STORE, secret::FILE].contains(&name.as_str()), "it is no backup of leadgate");
+        let mut place = private(&folder.join(name))?;
+        io::copy(&mut entry, &mut place)?;
+        place.sync_all()?;
+    }
+    Ok(())
+}
+
+/// A file that only its owner reads.
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}

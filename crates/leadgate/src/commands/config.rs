@@ -1,0 +1,20 @@
+//! `leadgate config`.
+
+use clap::Subcommand;
+
+use super::Output;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print the configuration in force, without secrets
+    Show,
+}
+
+pub fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let Command::Show = command;
+    let shown = config.redacted();
+    let text = toml::to_string(&shown)?;
+    output.print(&shown, |line| line(text.trim_end()));
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! One file per subcommand.
+
+pub mod backup;
+pub mod config;
+pub mod key;
+pub mod lead;
+mod output;
+pub mod parked;
+pub mod source;
+pub mod suppression;
+
+pub use output::Output;
+
+use anyhow::Context as _;
+use leadgate_domain::Organization;
+use leadgate_store::Store;
+use serde_json::json;
+
+use crate::config::Config;
+use crate::ports;
+
+/// Brings the database's schema, and RabbitMQ's exchanges and queues, to what this build needs.
+pub async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
+    ports::prepare(config)?;
+    ports::migrate(config).await?;
+    output.print(&json!({ "migrated": true }), |line| line("store and queue are ready"));
+    Ok(())
+}
+
+/// The store, for a command that works beside a running server. The embedded one is made if it is not there.
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    ports::prepare(config)?;
+    if config.is_embedded() {
+        ports::migrate(config).await?;
+    }
+    ports::store(config)
+}
+
+/// The organization of that name.
+pub(crate) async fn organization(store: &Store, name: &str) -> anyhow::Result<Organization> {
+    let found = store.organization_named(name).await?;
+    found.with_context(|| format!("there is no organization `{name}`"))
+}

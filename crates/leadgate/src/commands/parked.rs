@@ -1,0 +1,62 @@
+//! `leadgate parked`.
+
+use clap::{Args, Subcommand};
+use leadgate_queue::{Parked, Role, Selection};
+use serde_json::{Value, json};
+
+use super::Output;
+use crate::config::Config;
+use crate::ports;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List what is parked
+    List {
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Give parked messages back to the queue
+    Replay(Replay),
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct Replay {
+    /// Ids as `parked list` prints them
+    ids: Vec<String>,
+    /// Everything that is parked
+    #[arg(long)]
+    all: bool,
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    ports::prepare(config)?;
+    let queue = ports::queue(config, Role::Admin).await?;
+    match command {
+        Command::List { limit } => {
+            let parked = queue.parked_list(limit).await?;
+            let all: Vec<_> = parked.iter().map(describe).collect();
+            output.print(&all, |line| {
+                for message in &parked {
+                    let at = message.parked_at.map(|at| at.to_string()).unwrap_or_default();
+                    line(&format!("{}  {at}  {} bytes  {}", message.id, message.bytes, message.reason));
+                }
+            });
+        }
+        Command::Replay(replay) => {
+            let selection = if replay.all { Selection::All } else { Selection::Ids(replay.ids) };
+            let count = queue.parked_replay(selection).await?;
+            output.print(&json!({ "replayed": count }), |line| line(&format!("{count} given back")));
+        }
+    }
+    Ok(())
+}
+
+fn describe(message: &Parked) -> Value {
+    json!({
+        "id": message.id,
+        "reason": message.reason,
+        "parked_at": message.parked_at,
+        "bytes": message.bytes,
+    })
+}

@@ -1,0 +1,49 @@
+//! What a newcomer sees: an organization to play with, its key, and a request that works.
+
+use std::io::Write as _;
+
+use leadgate_domain::{Dialect, Scope};
+use leadgate_store::Store;
+use secrecy::ExposeSecret as _;
+
+use crate::commands::key;
+use crate::config::Config;
+use crate::secret;
+
+const DEMO: &str = "demo";
+
+/// Makes the `demo` organization with a key, if the store has no organization yet, and prints the key once.
+pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> {
+    if !store.organizations().await?.is_empty() {
+        return Ok(());
+    }
+    let owner = store.ensure_organization(DEMO).await?;
+    let source = store.ensure_default_source(owner.id, Dialect::Native).await?;
+    let pepper = secret::load(config)?.api_keys();
+    let (key, text) = key::make(owner.id, source.id, Scope::ALL.to_vec(), None, false, &pepper);
+    store.create_key(&key).await?;
+    let text = text.expose_secret();
+    let listen = config.listen;
+    // To standard output, not the log: logs are kept and shipped, and this is a secret.
+    let _ = write!(
+        std::io::stdout(),
+        r#"
+A first organization `{DEMO}` was made. Its API key, shown this once:
+
+  {text}
+
+Post a lead:
+
+  curl -i http://{listen}/v1/leads \
+    -H 'Authorization: Bearer {text}' \
+    -H 'Content-Type: application/json' \
+    -d '{{"full_name":"Ann Lee","phone":"+1 415 555 0132","email":"ann@acme.example","consent":{{"consent_timestamp":"2026-01-31T12:00:00Z","consent_text_version":"v1","source_url":"https://acme.example/quote"}}}}'
+
+and look at it under the `Location` that comes back:
+
+  curl http://{listen}/v1/leads/ID -H 'Authorization: Bearer {text}'
+
+"#
+    );
+    Ok(())
+}

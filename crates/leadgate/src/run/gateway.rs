@@ -1,0 +1,22 @@
+//! `leadgate-gateway`: one of many front doors.
+
+use leadgate_queue::Role;
+
+use super::parts;
+use crate::config::Config;
+use crate::{ports, telemetry};
+
+/// Runs until it is told to stop; what is in flight is answered first.
+pub async fn gateway(config: Config) -> anyhow::Result<()> {
+    telemetry::start_logs(&config.log)?;
+    let render = telemetry::start_metrics()?;
+    let stop = parts::stop_on_signal()?;
+    let queue = ports::queue(&config, Role::Gateway).await?;
+    let store = ports::store(&config)?;
+    let gateway = parts::gateway(&config, &queue, &store, render, stop).await?;
+    tracing::info!(listen = %config.listen, "gateway started");
+    gateway.run().await?;
+    queue.shutdown().await;
+    tracing::info!("gateway stopped");
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! The three programs, each out of the same parts.
+
+mod all_in_one;
+mod first_start;
+mod gateway;
+mod health;
+mod parts;
+mod worker;
+
+pub use all_in_one::all_in_one;
+pub use gateway::gateway;
+pub use worker::worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Runs a program to its end and says on standard error why it failed, if it did.
+pub async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    match program.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the programs have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use leadgate_domain::secret::MatchKey;
+use leadgate_gateway::{Gateway, GatewayConfig, Network, Ports, RenderMetrics};
+use leadgate_pipeline::Pipeline;
+use leadgate_queue::Queue;
+use leadgate_store::{Directory, Store};
+use leadgate_worker::{Worker, WorkerConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::{ports, secret};
+
+/// How often a store that is away is asked again while a process starts.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
+pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        for told_before in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if told_before {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: finishing what is in flight");
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// The store's key for claims and suppressions. Waits for a store that is away; `None` if told to stop meanwhile.
+pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow::Result<Option<MatchKey>> {
+    loop {
+        match store.match_key().await {
+            Ok(key) => return Ok(Some(key)),
+            Err(error) if error.is_transient() => tracing::warn!("waiting for the store: {error}"),
+            Err(error) => return Err(error.into()),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// A gateway over these ports, with its address bound.
+pub(super) async fn gateway(
+    config: &Config,
+    queue: &Queue,
+    store: &Store,
+    metrics: RenderMetrics,
+    stop: CancellationToken,
+) -> anyhow::Result<Gateway> {
+    let secret = secret::load(config)?;
+    let networks = config.gateway.trusted_proxies.iter().map(|network| {
+        network
+            .parse::<Network>()
+            .map_err(|error| anyhow::anyhow!("gateway.trusted_proxies: {network}: {error}"))
+    });
+    let settings = GatewayConfig {
+        threads: config.gateway.threads,
+        body_limit: usize::try_from(config.gateway.body_limit.as_u64())?,
+        body_timeout: config.gateway.body_timeout,
+        shutdown_timeout: config.gateway.shutdown_timeout,
+        stale_max: config.auth.stale_max,
+        trusted_proxies: networks.collect::<Result<_, _>>()?,
+        ..GatewayConfig::default()
+    };
+    let parts = Ports {
+        store: store.clone(),
+        directory: Arc::new(Directory::new(store.clone())),
+        queue: queue.clone(),
+        limiter: ports::limiter(config).await?,
+        pepper: secret.api_keys(),
+        ids: secret.ids(),
+        metrics,
+    };
+    Gateway::bind(config.listen, parts, settings, stop)
+        .with_context(|| format!("listening on {}", config.listen))
+}
+
+/// A worker over these ports; `None` if told to stop before the store answered.
+pub(super) async fn worker(
+    config: &Config,
+    queue: &Queue,
+    store: &Store,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Worker>> {
+    let Some(matching) = match_key(store, stop).await? else { return Ok(None) };
+    let settings = WorkerConfig {
+        lanes: config.worker.lanes,
+        prefetch: usize::from(config.queue.prefetch),
+        batch: config.worker.batch,
+        hold_max: config.worker.hold_max,
+    };
+    let directory = Arc::new(Directory::new(store.clone()));
+    let pipeline = Arc::new(Pipeline::new(matching));
+    Ok(Some(Worker::new(queue.clone(), store.clone(), directory, pipeline, settings, stop.clone())))
+}

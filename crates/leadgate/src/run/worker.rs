@@ -1,0 +1,25 @@
+//! `leadgate-worker`: one of many consumers.
+
+use leadgate_queue::Role;
+
+use super::{health, parts};
+use crate::config::Config;
+use crate::{ports, telemetry};
+
+/// Runs until it is told to stop; the batch at hand is finished first.
+pub async fn worker(config: Config) -> anyhow::Result<()> {
+    telemetry::start_logs(&config.log)?;
+    let render = telemetry::start_metrics()?;
+    let stop = parts::stop_on_signal()?;
+    let queue = ports::queue(&config, Role::Worker).await?;
+    let store = ports::worker_store(&config)?;
+    let health = health::serve(&config.worker.listen, queue.clone(), store.clone(), render, stop.clone())?;
+    if let Some(worker) = parts::worker(&config, &queue, &store, &stop).await? {
+        tracing::info!(worker.lanes = config.worker.lanes, "worker started");
+        worker.run().await;
+    }
+    queue.shutdown().await;
+    health.await??;
+    tracing::info!("worker stopped");
+    Ok(())
+}
