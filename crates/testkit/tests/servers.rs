@@ -1,4 +1,5 @@
 //! Every server is started for real, broken and brought back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::time::Duration;
 

@@ -1,0 +1,168 @@
+//! A client that posts leads and tells the oracle what came of it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{Oracle, State};
+
+/// One answer, for tests that look closer than the oracle does.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the oracle was told.
+    pub state: State,
+    /// `Retry-After` in seconds, where the answer named one.
+    pub retry_after: Option<u64>,
+    /// From sending to the end of the answer.
+    pub took: Duration,
+}
+
+/// Posts native leads with one key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    url: String,
+    key: String,
+    connections: usize,
+    timeout: Duration,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: Uuid,
+}
+
+impl Client {
+    /// A client of the gateway at `base` (`http://127.0.0.1:8080`) with an API key; one connection, 10 s of patience.
+    pub fn new(base: &str, key: &str) -> Self {
+        let url = format!("{}/v1/leads", base.trim_end_matches('/'));
+        Self { url, key: key.to_owned(), connections: 1, timeout: Duration::from_secs(10) }
+    }
+
+    /// How many connections [`Client::closed_loop`] and [`Client::open_loop`] use.
+    #[must_use]
+    pub fn connections(self, connections: usize) -> Self {
+        Self { connections: connections.max(1), ..self }
+    }
+
+    /// How long to wait for an answer before its request counts as unknown.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Posts one body over a connection of its own, with an `Idempotency-Key` if one is given.
+    ///
+    /// # Errors
+    /// When no client can be built; what happens to the request is an [`Answer`], never an error.
+    pub async fn post(&self, oracle: &Oracle, key: Option<&str>, body: Vec<u8>) -> anyhow::Result<Answer> {
+        let http = self.http()?;
+        Ok(self.send(&http, oracle, Instant::now(), key, body).await)
+    }
+
+    /// Posts all bodies, each with a key of its own; every connection sends as soon as its last answer is in.
+    ///
+    /// # Errors
+    /// When no client can be built.
+    pub async fn closed_loop<B>(&self, oracle: &std::sync::Arc<Oracle>, bodies: B) -> anyhow::Result<()>
+    where
+        B: IntoIterator<Item = Vec<u8>>,
+        B::IntoIter: Send + 'static,
+    {
+        self.run(oracle, bodies.into_iter().map(|body| (None, body))).await
+    }
+
+    /// Posts all bodies, each with a key of its own, at `rate` per second whatever the answers do. When all
+    /// connections wait for one, requests are sent late, and their delay counts as latency.
+    ///
+    /// # Errors
+    /// When no client can be built.
+    pub async fn open_loop<B>(
+        &self,
+        oracle: &std::sync::Arc<Oracle>,
+        rate: u32,
+        bodies: B,
+    ) -> anyhow::Result<()>
+    where
+        B: IntoIterator<Item = Vec<u8>>,
+        B::IntoIter: Send + 'static,
+    {
+        let start = Instant::now();
+        let due = move |index: u32| start + Duration::from_secs(u64::from(index)) / rate.max(1);
+        self.run(oracle, (0..).zip(bodies).map(move |(index, body)| (Some(due(index)), body))).await
+    }
+
+    async fn run<I>(&self, oracle: &std::sync::Arc<Oracle>, requests: I) -> anyhow::Result<()>
+    where
+        I: Iterator<Item = (Option<Instant>, Vec<u8>)> + Send + 'static,
+    {
+        let requests = std::sync::Arc::new(Mutex::new(requests));
+        let mut workers = JoinSet::new();
+        for _ in 0..self.connections {
+            let (client, http) = (self.clone(), self.http()?);
+            let (oracle, requests) = (std::sync::Arc::clone(oracle), std::sync::Arc::clone(&requests));
+            workers.spawn(async move {
+                loop {
+                    let next = requests.lock().await.next();
+                    let Some((due, body)) = next else { return };
+                    if let Some(due) = due {
+                        tokio::time::sleep_until(due.into()).await;
+                    }
+                    let key = Uuid::now_v7().to_string();
+                    client.send(&http, &oracle, due.unwrap_or_else(Instant::now), Some(&key), body).await;
+                }
+            });
+        }
+        while let Some(worker) = workers.join_next().await {
+            worker.context("a worker of the client panicked")?;
+        }
+        Ok(())
+    }
+
+    /// A client with one connection, kept alive.
+    fn http(&self) -> anyhow::Result<reqwest::Client> {
+        let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1);
+        Ok(builder.timeout(self.timeout).tcp_nodelay(true).build()?)
+    }
+
+    async fn send(
+        &self,
+        http: &reqwest::Client,
+        oracle: &Oracle,
+        due: Instant,
+        key: Option<&str>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let ticket = oracle.issue_at(due, key, &body);
+        let mut request = http.post(&self.url).bearer_auth(&self.key);
+        request = request.header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let (state, retry_after) = match request.body(body).send().await {
+            Ok(response) => judge(response).await,
+            Err(_) => (State::Unknown, None),
+        };
+        oracle.answer(ticket, state);
+        Answer { state, retry_after, took: due.elapsed() }
+    }
+}
+
+async fn judge(response: reqwest::Response) -> (State, Option<u64>) {
+    let status = response.status();
+    let header = response.headers().get("retry-after");
+    let retry_after = header.and_then(|value| value.to_str().ok()?.parse().ok());
+    // The answer counts once it is whole: half a 202 is no promise anyone could keep.
+    let body = response.bytes().await;
+    let state = match (status.as_u16(), body) {
+        (202, Ok(body)) => {
+            serde_json::from_slice(&body).map_or(State::Unknown, |Accepted { id }| State::Acked(id))
+        }
+        (code @ (400..=499 | 503), Ok(_)) => State::Refused(code),
+        _ => State::Unknown,
+    };
+    (state, retry_after)
+}
