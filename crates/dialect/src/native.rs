@@ -10,8 +10,7 @@ use leadgate_domain::{Consent, Fields, Region, Said, TextField};
 use serde_json::{Map, Value};
 
 pub use answer::{
-    Ended, LeadAnswer, Page, Quarantined, Queued, Record, SubmissionNote, lead, page, quarantined, queued,
-    record,
+    Ended, LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, lead, leadless, page, queued, record,
 };
 
 /// As many faults are named at once; a hostile body has thousands.

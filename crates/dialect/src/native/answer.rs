@@ -30,17 +30,24 @@ pub struct SubmissionNote {
     reason: Option<QuarantineReason>,
 }
 
-/// A submission that is kept aside; no lead came of it.
+/// A submission that no lead came of: most often one that is kept aside.
 #[derive(Debug, Serialize)]
-pub struct Quarantined {
+pub struct Leadless {
     id: SubmissionId,
     status: &'static str,
     submission: SubmissionNote,
 }
 
-pub fn quarantined(id: SubmissionId, reason: Option<QuarantineReason>) -> Quarantined {
-    let submission = SubmissionNote { id, outcome: Outcome::Quarantined, reason };
-    Quarantined { id, status: "quarantined", submission }
+pub fn leadless(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> Leadless {
+    Leadless { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
+}
+
+fn status(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Quarantined => "quarantined",
+        // Such as the repetition of an idempotency key whose first submission was quarantined.
+        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate => "processed",
+    }
 }
 
 /// A lead as clients see it.
@@ -138,6 +145,7 @@ pub struct Ended<'s> {
     pub outcome: Outcome,
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
+    pub decided_at: Timestamp,
     pub trace: &'s Trace,
 }
 
@@ -152,6 +160,7 @@ pub struct Record<'s> {
     dialect: Dialect,
     source_id: SourceId,
     received_at: Timestamp,
+    decided_at: Timestamp,
     client: &'s Client,
     fields: Understood<'s>,
     raw: &'s Raw,
@@ -162,13 +171,14 @@ pub struct Record<'s> {
 pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
     Record {
         id: submission.id,
-        status: if ended.outcome == Outcome::Quarantined { "quarantined" } else { "processed" },
+        status: status(ended.outcome),
         outcome: ended.outcome,
         lead_id: ended.lead,
         reason: ended.quarantine,
         dialect: submission.dialect,
         source_id: submission.source,
         received_at: submission.received_at,
+        decided_at: ended.decided_at,
         client: &submission.client,
         fields: Understood::of(&submission.fields),
         raw: &submission.raw,

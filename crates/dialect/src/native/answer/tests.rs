@@ -161,7 +161,7 @@ fn a_bad_phone_is_kept_as_it_came() {
 #[test]
 fn what_is_quarantined_says_why() {
     let reason = Some(QuarantineReason::IdempotencyMismatch);
-    assert_json_snapshot!(quarantined(ID.parse().unwrap(), reason), @r#"
+    assert_json_snapshot!(leadless(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "status": "quarantined",
@@ -208,7 +208,13 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
     };
     let mut trace = Trace::default();
     trace.record("normalize", json!({"phone": "valid"}));
-    let ended = Ended { outcome: Outcome::Duplicate, lead: ID.parse().ok(), quarantine: None, trace: &trace };
+    let ended = Ended {
+        outcome: Outcome::Duplicate,
+        lead: ID.parse().ok(),
+        quarantine: None,
+        decided_at: at(),
+        trace: &trace,
+    };
     let answer = serde_json::to_string_pretty(&record(&submission, ended)).unwrap();
     insta::assert_snapshot!(answer, @r#"
     {
@@ -220,6 +226,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
       "dialect": "native",
       "source_id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "received_at": "2025-06-01T12:00:00.000001Z",
+      "decided_at": "2025-06-01T12:00:00.000001Z",
       "client": {
         "address": "192.0.2.1"
       },

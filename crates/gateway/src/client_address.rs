@@ -1,0 +1,151 @@
+//! Who is at the other end of the connection.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::X_FORWARDED_FOR;
+use ipnet::{IpNet, Ipv6Net};
+
+/// An address (`10.0.0.1`) or a network (`10.0.0.0/8`) that is trusted to say for whom it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let address = || text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+        let network = text.parse::<IpNet>().or_else(|_| address());
+        network.map(Self).map_err(|_| format!("`{text}` is no address or network (such as 10.0.0.0/8)"))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// The client's address: the peer, unless the peer is a trusted proxy; then the rightmost address in
+/// `X-Forwarded-For` that no trusted proxy wrote about another. Everything left of it is hearsay.
+pub(crate) fn client_address(request: &HttpRequest, trusted: &[Network]) -> Option<IpAddr> {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical())?;
+    let lines: Vec<_> = request.headers().get_all(X_FORWARDED_FOR).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    Some(behind(peer, hops, trusted))
+}
+
+fn behind<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h [u8]>, trusted: &[Network]) -> IpAddr {
+    let mut nearest = peer;
+    for hop in hops {
+        if !trusted.iter().any(|network| network.contains(nearest)) {
+            break;
+        }
+        match address(hop) {
+            Some(address) => nearest = address,
+            None => break,
+        }
+    }
+    nearest
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim().trim_matches('"');
+    let plain = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let address = plain.parse().ok().or_else(|| hop.parse().ok().map(|socket: SocketAddr| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+/// What requests from an address are counted under: IPv6 hands out whole /64 networks to one household.
+pub(crate) fn counted(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            Ipv6Net::new(address, 64).map_or_else(|_| address.to_string(), |net| net.trunc().to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let mut request = TestRequest::default().peer_addr(SocketAddr::new(peer.parse().unwrap(), 9));
+        for line in forwarded {
+            request = request.append_header((X_FORWARDED_FOR, *line));
+        }
+        let trusted = ["10.0.0.0/8", "2001:db8:1::/48"].map(|network| network.parse().unwrap());
+        client_address(&request.to_http_request(), &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_choose_its_address() {
+        assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.66, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["10.9.9.9, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_proxy_is_believed_as_far_as_it_can_be_read() {
+        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["unknown"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7, unknown, 10.0.0.2"]), "10.0.0.2");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7", "10.0.0.2"]), "198.51.100.7", "several lines");
+        assert_eq!(seen("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+        assert_eq!(seen("10.0.0.1", &[&["192.0.2.9"; 1_000].join(",")]), "192.0.2.9");
+    }
+
+    #[test]
+    fn every_way_to_write_an_address_is_one_address() {
+        for hop in
+            ["198.51.100.7:443", "::ffff:198.51.100.7", "[::ffff:198.51.100.7]:80", " \"198.51.100.7\" "]
+        {
+            assert_eq!(seen("::ffff:10.0.0.1", &[hop]), "198.51.100.7", "{hop}");
+        }
+        for hop in ["2001:db8::7", "[2001:db8::7]", "\"[2001:db8::7]:80\""] {
+            assert_eq!(seen("2001:db8:1::1", &[hop]), "2001:db8::7", "{hop}");
+        }
+    }
+
+    #[test]
+    fn version_6_is_counted_by_household() {
+        let counted = |text: &str| counted(text.parse().unwrap());
+        assert_eq!(counted("2001:db8:0:1:aaaa::1"), counted("2001:db8:0:1:bbbb::2"));
+        assert_ne!(counted("2001:db8:0:1::1"), counted("2001:db8:0:2::1"));
+        assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn networks_read_as_they_are_written() {
+        for text in ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"] {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
+        }
+        assert!("192.0.2.1".parse::<Network>().unwrap().contains([192, 0, 2, 1].into()));
+        for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_crashes_the_walk(hops: Vec<u8>) {
+            let trusted = ["0.0.0.0/0".parse().unwrap()];
+            behind([10, 0, 0, 1].into(), hops.rsplit(|byte| *byte == b','), &trusted);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a gateway can be told.
+
+use std::time::Duration;
+
+use leadgate_domain::Rate;
+
+use crate::client_address::Network;
+
+/// Sizes in bytes, times as durations. Every value has a default that suits a small machine.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// The largest body of a single lead.
+    pub body_limit: usize,
+    /// How long a body may take to arrive once its head is there.
+    pub body_timeout: Duration,
+    /// How long a request's head may take to arrive.
+    pub head_timeout: Duration,
+    /// How long an idle connection is kept for the next request.
+    pub keep_alive: Duration,
+    /// Threads that answer requests; 0 is one per core.
+    pub threads: usize,
+    /// Connections that one thread serves at once; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long what is in flight may take once the gateway was told to stop.
+    pub shutdown_timeout: Duration,
+    /// For how long the last snapshot of keys serves while the store is away.
+    pub stale_max: Duration,
+    /// How often the store is asked whether keys or sources changed. A revoked key dies within this and
+    /// [`GatewayConfig::store_timeout`].
+    pub directory_poll: Duration,
+    /// How long a read waits for the store before it is refused.
+    pub store_timeout: Duration,
+    /// Requests per client address that nobody could be named for.
+    pub stranger_rate: Rate,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            body_limit: 64 * 1024,
+            body_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+            threads: 0,
+            max_connections: 10_000,
+            shutdown_timeout: Duration::from_secs(10),
+            stale_max: Duration::from_secs(60 * 60),
+            directory_poll: Duration::from_secs(2),
+            store_timeout: Duration::from_secs(3),
+            stranger_rate: Rate::per_minute(120),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a submission keeps of a request's head, and which of it is refused.
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+
+use crate::problem::Refusal;
+
+const LONGEST_USER_AGENT: usize = 512;
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The `Idempotency-Key`, if there is one, without the quotes of the draft's structured string
+/// (draft-ietf-httpapi-idempotency-key-header-07).
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY);
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Refusal::InvalidIdempotencyKey)?;
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let length = 1..=LONGEST_IDEMPOTENCY_KEY;
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if values.next().is_some() || !length.contains(&key.len()) || !visible {
+        return Err(Refusal::InvalidIdempotencyKey);
+    }
+    Ok(Some(key))
+}
+
+/// The `traceparent`, if it is well-formed; anything else starts no trace (W3C Trace Context, section 3.2).
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(TRACEPARENT);
+    let text = values.next()?.to_str().ok()?;
+    let hex = |part: &str, digits: usize| {
+        part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let mut parts = text.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
+    let alone = values.next().is_none() && parts.next().is_none();
+    (well_formed && alone && version != "ff" && nonzero(trace) && nonzero(parent)).then(|| text.to_owned())
+}
+
+/// The `User-Agent`, cut to 512 characters and without control characters.
+pub(crate) fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::USER_AGENT)?;
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let kept: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
+    (!kept.is_empty()).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&[u8]]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for value in values {
+            map.append(name.clone(), HeaderValue::from_bytes(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn an_idempotency_key_is_one_word() {
+        let read = |values: &[&str]| {
+            let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+            idempotency_key(&headers(IDEMPOTENCY_KEY, &values)).map(|key| key.map(str::to_owned))
+        };
+        assert_eq!(read(&[]).unwrap(), None);
+        for key in ["k", "\"k\""] {
+            assert_eq!(read(&[key]).unwrap().as_deref(), Some("k"));
+        }
+        let longest = "k".repeat(255);
+        assert_eq!(read(&[&longest]).unwrap(), Some(longest));
+        for bad in [vec![""], vec!["\"\""], vec!["a b"], vec!["a", "a"], vec!["ключ"], vec!["a\tb"]] {
+            assert!(read(&bad).is_err(), "{bad:?}");
+        }
+        assert!(read(&[&"k".repeat(256)]).is_err());
+    }
+
+    #[test]
+    fn a_trace_goes_on_only_if_it_is_one() {
+        let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value.as_bytes()]));
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(read(good).as_deref(), Some(good));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(traceparent(&headers(TRACEPARENT, &[good.as_bytes(), good.as_bytes()])), None);
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_and_cleaned() {
+        let read = |value: &[u8]| user_agent(&headers(header::USER_AGENT, &[value]));
+        assert_eq!(read(b"curl/8\xc2\x9b\t1").as_deref(), Some("curl/81"));
+        assert_eq!(read(&b"x".repeat(60_000)).unwrap().len(), 512);
+        assert_eq!(read(b"\xff").as_deref(), Some("\u{fffd}"));
+        assert_eq!(read(b""), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The keys that this gateway knows: a snapshot that follows the store, and single look-ups for what it lacks.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use leadgate_domain::secret::{MatchKey, Pepper};
+use leadgate_domain::{ApiKey, KeyId, Source};
+use leadgate_store::{Directory, Store, StoreError};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::GatewayConfig;
+use crate::authenticate::Caller;
+use crate::lookups::Lookups;
+use crate::problem::Refusal;
+
+pub(crate) struct Keys {
+    pub(crate) pepper: Pepper,
+    directory: Arc<Directory>,
+    store: Store,
+    lookups: Lookups,
+    /// Kept in the store; it never changes.
+    matching: OnceLock<MatchKey>,
+    stale_max: Duration,
+    poll: Duration,
+    store_timeout: Duration,
+}
+
+/// How good the snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    Fresh,
+    /// The store missed several polls; what it told last still serves.
+    Aging,
+    /// Nobody may be let in on knowledge this old.
+    Stale,
+    /// The store never told.
+    Missing,
+}
+
+impl Keys {
+    pub(crate) fn new(
+        store: Store,
+        directory: Arc<Directory>,
+        pepper: Pepper,
+        config: &GatewayConfig,
+    ) -> Self {
+        Self {
+            pepper,
+            directory,
+            store,
+            lookups: Lookups::new(),
+            matching: OnceLock::new(),
+            stale_max: config.stale_max,
+            poll: config.directory_poll,
+            store_timeout: config.store_timeout,
+        }
+    }
+
+    pub(crate) fn freshness(&self) -> Freshness {
+        match self.directory.age() {
+            Some(_) if self.matching.get().is_none() => Freshness::Missing,
+            Some(age) if age > self.stale_max => Freshness::Stale,
+            // A poll may take as long as the store is waited for.
+            Some(age) if age > self.poll * 2 + self.store_timeout => Freshness::Aging,
+            Some(_) => Freshness::Fresh,
+            None => Freshness::Missing,
+        }
+    }
+
+    /// What hashes idempotency keys.
+    pub(crate) fn matching(&self) -> Result<&MatchKey, Refusal> {
+        self.matching.get().ok_or(Refusal::KeysUnavailable)
+    }
+
+    /// The caller whom a key id stands for, if the snapshot has it and is good enough to say.
+    pub(crate) fn get(&self, id: &KeyId) -> Result<Option<Caller>, Refusal> {
+        match self.freshness() {
+            Freshness::Fresh | Freshness::Aging => {}
+            Freshness::Stale | Freshness::Missing => return Err(Refusal::KeysUnavailable),
+        }
+        let Some(key) = self.directory.key(id) else { return Ok(None) };
+        match self.directory.source(key.source) {
+            Some(source) if source.organization == key.organization => Ok(Some(Caller { key, source })),
+            // A source that only a newer build can read: another gateway may know better.
+            _ => Err(Refusal::KeysUnavailable),
+        }
+    }
+
+    /// Asks the store for a key that the snapshot lacks. `None` is remembered for a moment.
+    pub(crate) async fn look_up(
+        &self,
+        id: &KeyId,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Caller>, Refusal> {
+        let found = self.lookups.run(id, address, self.fetch(id)).await?;
+        Ok(found.map(|(key, source)| Caller { key, source }))
+    }
+
+    async fn fetch(&self, id: &KeyId) -> Result<Option<(Arc<ApiKey>, Arc<Source>)>, Refusal> {
+        let fetching = async {
+            let Some(key) = self.store.find_key(id).await? else { return Ok(None) };
+            let source = self.store.source(key.organization, key.source).await?;
+            Ok::<_, StoreError>(source.map(|source| (key, source)))
+        };
+        let found = timeout(self.store_timeout, fetching).await;
+        let Some((key, source)) = found.map_err(|_| Refusal::KeysUnavailable)?.map_err(|error| {
+            tracing::debug!(%error, "key not looked up");
+            Refusal::KeysUnavailable
+        })?
+        else {
+            return Ok(None);
+        };
+        self.directory.insert_source(source.clone());
+        self.directory.insert_key(key.clone());
+        Ok(Some((Arc::new(key), Arc::new(source))))
+    }
+
+    /// Asks the store what changed.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        self.directory.refresh().await?;
+        if self.matching.get().is_none() {
+            let key = self.store.match_key().await?;
+            self.matching.get_or_init(|| key);
+        }
+        Ok(())
+    }
+
+    /// Follows the store until told to stop. A change of its mood is logged once.
+    pub(crate) async fn follow(&self, stop: &CancellationToken) {
+        let mut ticks = interval(self.poll);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut well = true;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            match self.refresh().await {
+                Ok(()) if !well => tracing::info!("keys and sources are followed again"),
+                Ok(()) => {}
+                Err(error) if well => tracing::warn!(%error, "keys and sources are not followed"),
+                Err(_) => {}
+            }
+            well = self.freshness() == Freshness::Fresh;
+        }
+    }
+}

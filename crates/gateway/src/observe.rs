@@ -1,0 +1,108 @@
+//! What every answer goes through on its way out: the headers all of them carry, one log line, the metrics.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use leadgate_limiter::Decision;
+
+use crate::limit;
+use crate::problem::Refusal;
+
+pub(crate) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let _in_flight = InFlight::enter();
+    let mut response = next.call(request).await?;
+    let decision = response.request().extensions_mut().remove::<Decision>();
+    let headers = response.headers_mut();
+    if let Some(decision) = decision {
+        limit::headers(&decision, headers);
+    }
+    // Answers hold personal data, or what is true for a moment only.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    record(&response, started);
+    Ok(response)
+}
+
+/// The route's template stands for the URL, which may hold a token one day.
+fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
+    let status = response.status();
+    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let method = method(response);
+    let code = response.response().error().and_then(|error| error.as_error::<Refusal>());
+    let code = code.map_or("none", Refusal::code);
+    let took = started.elapsed();
+    if status.is_server_error() {
+        tracing::error!(
+            http.method = method,
+            http.route = route,
+            http.status = status.as_u16(),
+            problem.code = code,
+            took_ms = millis(took),
+            "request refused"
+        );
+    } else if status.is_client_error() {
+        tracing::debug!(
+            http.method = method,
+            http.route = route,
+            http.status = status.as_u16(),
+            problem.code = code,
+            took_ms = millis(took),
+            "request refused"
+        );
+    }
+    let labels = [("method", method.to_owned()), ("route", route), ("status", class(status).to_owned())];
+    metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
+    metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(took.as_secs_f64());
+    if code != "none" {
+        metrics::counter!("leadgate_gateway_refusals_total", "code" => code).increment(1);
+    }
+}
+
+fn millis(took: std::time::Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A method's name can be anything a client thinks of, a label cannot.
+fn method(response: &ServiceResponse<impl MessageBody>) -> &'static str {
+    match response.request().method().as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// Counts a request while it is answered, also when its client goes away in the middle.
+struct InFlight;
+
+impl InFlight {
+    fn enter() -> Self {
+        metrics::gauge!("leadgate_gateway_in_flight").increment(1);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!("leadgate_gateway_in_flight").decrement(1);
+    }
+}

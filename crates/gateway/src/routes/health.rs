@@ -1,0 +1,29 @@
+//! `GET /healthz`: the process answers. `GET /readyz`: it can take leads.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+
+use crate::problem::Refusal;
+use crate::respond;
+use crate::state::{State, Trouble};
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    degraded: Vec<Trouble>,
+}
+
+pub(crate) async fn alive() -> HttpResponse {
+    respond::json(&Health { status: "ok" })
+}
+
+pub(crate) async fn ready(state: Data<State>) -> Result<HttpResponse, Refusal> {
+    let degraded = state.readiness()?;
+    Ok(respond::json(&Readiness { status: "ready", degraded }))
+}

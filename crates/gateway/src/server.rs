@@ -1,0 +1,126 @@
+//! Starts and stops the gateway.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use leadgate_domain::id::SubmissionIds;
+use leadgate_domain::secret::{IdKey, Pepper};
+use leadgate_limiter::Limiter;
+use leadgate_queue::Queue;
+use leadgate_store::{Directory, Store};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::GatewayConfig;
+use crate::keys::Keys;
+use crate::observe::observe;
+use crate::routes;
+use crate::state::{RenderMetrics, State};
+
+/// How long a client that was refused may go on sending what nobody reads, so that it sees the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+const BACKLOG: u32 = 2_048;
+
+/// What a gateway works with.
+pub struct Ports {
+    pub store: Store,
+    /// Refreshed by the gateway; may be shared with a worker in the same process.
+    pub directory: Arc<Directory>,
+    pub queue: Queue,
+    pub limiter: Limiter,
+    pub pepper: Pepper,
+    pub ids: IdKey,
+    pub metrics: RenderMetrics,
+}
+
+/// A gateway whose address is bound, so that clients can connect and wait.
+pub struct Gateway {
+    server: Server,
+    addresses: Vec<SocketAddr>,
+    state: Data<State>,
+}
+
+impl Gateway {
+    /// Binds the address; port 0 takes a free one. Within a runtime of tokio.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(
+        address: impl ToSocketAddrs,
+        ports: Ports,
+        config: GatewayConfig,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
+        let state = Data::new(State {
+            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, &config),
+            store: ports.store,
+            publisher: ports.queue.publisher(),
+            queue: ports.queue,
+            limiter: ports.limiter,
+            ids: SubmissionIds::new(ports.ids),
+            render_metrics: ports.metrics,
+            stop,
+            config,
+        });
+        let shared = state.clone();
+        let app = move || App::new().app_data(shared.clone()).wrap(from_fn(observe)).configure(routes::serve);
+        let GatewayConfig { threads, max_connections, keep_alive, head_timeout, shutdown_timeout, .. } =
+            state.config;
+        let http = HttpServer::new(app)
+            .disable_signals()
+            .shutdown_signal(state.stop.clone().cancelled_owned())
+            .shutdown_timeout(shutdown_timeout.as_secs().max(1))
+            .workers(if threads == 0 { cores() } else { threads })
+            .max_connections(max_connections)
+            .keep_alive(keep_alive)
+            .client_request_timeout(head_timeout)
+            .client_disconnect_timeout(LINGER)
+            .backlog(BACKLOG)
+            .bind(address)?;
+        let addresses = http.addrs();
+        Ok(Self { server: http.run(), addresses, state })
+    }
+
+    /// The bound addresses.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until told to stop. Then readiness ends, nothing new is accepted, and what is in flight is
+    /// answered; whatever a dependency does, this returns soon after [`GatewayConfig::shutdown_timeout`].
+    ///
+    /// # Errors
+    /// When the server's threads cannot be started.
+    pub async fn run(self) -> io::Result<()> {
+        let Self { server, state, .. } = self;
+        let config = &state.config;
+        // A store that is away only delays the start; `follow` goes on asking.
+        let _ = timeout(config.store_timeout, state.keys.refresh()).await;
+        let following = tokio::spawn({
+            let state = state.clone();
+            async move { state.keys.follow(&state.stop).await }
+        });
+        let overdue = async {
+            state.stop.cancelled().await;
+            sleep(config.shutdown_timeout + Duration::from_secs(2)).await;
+        };
+        let ended = tokio::select! {
+            ended = server => ended,
+            // Dropping the server closes what is left.
+            () = overdue => Ok(()),
+        };
+        following.abort();
+        ended
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

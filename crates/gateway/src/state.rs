@@ -1,0 +1,66 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use leadgate_domain::id::SubmissionIds;
+use leadgate_limiter::{self as limiter, Limiter};
+use leadgate_queue::{self as queue, Publisher, Queue};
+use leadgate_store::Store;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::GatewayConfig;
+use crate::keys::{Freshness, Keys};
+use crate::problem::Refusal;
+
+/// Renders the process's metrics as text.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+pub(crate) struct State {
+    pub(crate) config: GatewayConfig,
+    pub(crate) keys: Keys,
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) publisher: Publisher,
+    pub(crate) limiter: Limiter,
+    pub(crate) ids: SubmissionIds,
+    pub(crate) render_metrics: RenderMetrics,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Something that does not work as it should, for operators. Carries no address and no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Trouble {
+    pub(crate) part: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Trouble {
+    fn new(part: &'static str, reason: &str) -> Self {
+        Self { part, reason: reason.to_owned() }
+    }
+}
+
+impl State {
+    /// Ready to take leads, though perhaps with less comfort; or the reasons why not.
+    pub(crate) fn readiness(&self) -> Result<Vec<Trouble>, Refusal> {
+        let mut missing = Vec::new();
+        let mut degraded = Vec::new();
+        if self.stop.is_cancelled() {
+            missing.push(Trouble::new("gateway", "shutting down"));
+        }
+        if let queue::Status::NotReady { reason } = self.queue.status() {
+            missing.push(Trouble::new("queue", &reason));
+        }
+        match self.keys.freshness() {
+            Freshness::Fresh => {}
+            Freshness::Aging => degraded.push(Trouble::new("store", "not reachable; known keys still serve")),
+            Freshness::Stale => missing.push(Trouble::new("keys", "the last known ones are too old")),
+            Freshness::Missing => missing.push(Trouble::new("keys", "not loaded yet")),
+        }
+        if let limiter::Status::Degraded(reason) = self.limiter.status() {
+            degraded.push(Trouble::new("limiter", &reason));
+        }
+        if missing.is_empty() { Ok(degraded) } else { Err(Refusal::NotReady(missing)) }
+    }
+}
