@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod leads;
+pub mod logs;
 pub mod oracle;
 pub mod proxy;
 pub mod servers;

@@ -1,6 +1,6 @@
 //! One server process: started, killed, frozen, stopped.
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,14 +62,22 @@ impl Daemon {
 
     /// Asks the process to end, with `signal`, and waits for it.
     pub(crate) async fn stop(&self, home: &Home, signal: Signal) -> anyhow::Result<()> {
-        send(self.pid()?, signal)?;
-        wait::until(&format!("{} to end", self.name), Duration::from_secs(30), || async {
-            self.ended()?.context("it still runs")
-        })
-        .await?;
+        self.signal(signal)?;
+        self.wait(home, Duration::from_secs(30)).await.map(drop)
+    }
+
+    /// Waits until the process has ended, at most for `limit`.
+    pub(crate) async fn wait(&self, home: &Home, limit: Duration) -> anyhow::Result<ExitStatus> {
+        let ended = || async { self.ended()?.context("it still runs") };
+        let status = wait::until(&format!("{} to end", self.name), limit, ended).await?;
         self.lock().take();
         std::fs::remove_file(home.pid_file(self.name)).ok();
-        Ok(())
+        Ok(status)
+    }
+
+    /// Sends a signal to the process alone.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        send(self.pid()?, signal)
     }
 
     /// Stops the process and all it forked from running, or lets them run on.
@@ -77,11 +85,12 @@ impl Daemon {
         signal_tree(self.pid()?, signal)
     }
 
-    fn pid(&self) -> anyhow::Result<u32> {
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.lock().as_ref().map(Child::id).with_context(|| format!("{} is not running", self.name))
     }
 
-    fn ended(&self) -> anyhow::Result<Option<std::process::ExitStatus>> {
+    /// How the process ended; nothing while it runs, or when nobody asks any more.
+    pub(crate) fn ended(&self) -> anyhow::Result<Option<ExitStatus>> {
         self.lock().as_mut().map_or(Ok(None), |child| Ok(child.try_wait()?))
     }
 

@@ -4,16 +4,16 @@
 //! a key prefix. A test that breaks a server starts its own: `Postgres::start()`, `RabbitMq::start()`,
 //! `Redis::start()`.
 
-mod daemon;
+pub(crate) mod daemon;
 mod find;
-mod home;
+pub(crate) mod home;
 mod management;
 mod postgres;
 mod rabbitmq;
 mod redis;
 mod shared;
 mod tree;
-mod wait;
+pub(crate) mod wait;
 
 pub use management::Vhost;
 pub use postgres::Postgres;
