@@ -1,0 +1,34 @@
+//! A backup taken from a running server, restored elsewhere.
+
+use std::sync::Arc;
+
+use leadgate_testkit::leads::Generator;
+use leadgate_testkit::oracle::Oracle;
+
+use crate::world::{World, run, try_run};
+
+#[tokio::test]
+async fn a_backup_holds_everything_that_was_acked_before_it() {
+    let world = World::embedded("backup").await;
+    let oracle = Arc::new(Oracle::new());
+    let mut generator = Generator::new(21);
+    let bodies: Vec<_> = (0..200).map(|_| generator.lead().bytes()).collect();
+    world.client().connections(8).closed_loop(&oracle, bodies).await.unwrap();
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("leadgate.tar");
+    let file = file.to_str().unwrap();
+    world.cli(&["backup", file]).await;
+    let (ok, again) = try_run(world.environment(), &["backup", file]).await;
+    assert!(!ok && again["error"].as_str().unwrap().contains("exists"), "{again}");
+
+    let data = elsewhere.path().join("data");
+    let environment = vec![("LEADGATE_DATA".to_owned(), data.display().to_string())];
+    run(&environment, &["restore", file]).await;
+    let (ok, over) = try_run(&environment, &["restore", file]).await;
+    assert!(!ok && over["error"].as_str().unwrap().contains("exists"), "{over}");
+
+    let restored = World::on(elsewhere, environment, world.key.clone()).await;
+    let held = restored.drained(&oracle).await;
+    oracle.check(&held).assert_conserved();
+}

@@ -1,0 +1,88 @@
+//! Varied leads through the whole house, counted by the oracle; workers that come, go and are killed.
+
+use std::sync::Arc;
+
+use leadgate_testkit::leads::Generator;
+use leadgate_testkit::logs;
+use leadgate_testkit::oracle::{Oracle, Outcome};
+
+use crate::world::{PATIENCE, Servers, Shape, World};
+
+/// How many leads the long tests post: CI runs the short form, `just soak` the long one.
+fn leads() -> usize {
+    std::env::var("LEADGATE_TEST_LEADS").ok().map_or(4_000, |text| text.parse().unwrap())
+}
+
+/// `count` varied leads, a fifth of them about somebody who came before.
+fn bodies(seed: u64, count: usize) -> Vec<Vec<u8>> {
+    let mut generator = Generator::new(seed).repeats(20);
+    let leads: Vec<_> = (0..count).map(|_| generator.lead()).collect();
+    let personal =
+        leads.iter().take(500).flat_map(|lead| leadgate_testkit::leads::personal_data_of(&lead.body));
+    logs::expect_absent(&personal.collect::<Vec<_>>()).unwrap();
+    leads.iter().map(|lead| lead.bytes()).collect()
+}
+
+async fn varied_leads_are_all_accounted_for(shape: Shape) {
+    let world = World::start(shape, "varied").await;
+    logs::expect_absent(std::slice::from_ref(&world.key)).unwrap();
+    let oracle = Arc::new(Oracle::new());
+    world.client().connections(16).closed_loop(&oracle, bodies(11, 1_200)).await.unwrap();
+    let held = world.drained(&oracle).await;
+    let report = oracle.check(&held);
+    println!("{shape:?}: {report:?}");
+    report.assert_conserved();
+    assert_eq!((report.acked, report.quarantined, report.recovered), (1_200, 0, 0));
+    assert!(report.duplicate > 100, "a fifth of them repeat somebody");
+}
+
+#[tokio::test]
+async fn varied_leads_are_all_accounted_for_embedded() {
+    varied_leads_are_all_accounted_for(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn varied_leads_are_all_accounted_for_in_production() {
+    varied_leads_are_all_accounted_for(Shape::Production).await;
+}
+
+/// A worker is killed in the middle, another leaves in order, others join: nothing lost, nothing doubled, and
+/// those who joined had their share.
+#[tokio::test]
+async fn workers_come_and_go_under_load() {
+    let mut world = World::production("come-and-go", &Servers::shared().await, 2).await;
+    let oracle = Arc::new(Oracle::new());
+    let total = leads();
+    let posting = {
+        let (client, oracle) = (world.client().connections(32), Arc::clone(&oracle));
+        let bodies = bodies(12, total);
+        tokio::spawn(async move { client.closed_loop(&oracle, bodies).await })
+    };
+    let reached = async |share: usize| {
+        while oracle.acked() < total * share / 100 {
+            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    reached(25).await;
+    world.workers[0].kill9().unwrap();
+    reached(40).await;
+    world.start_worker().await;
+    reached(55).await;
+    let status = world.workers[1].terminate(PATIENCE).await.unwrap();
+    assert!(status.success(), "a worker that is told to stop stops in order: {status}");
+    world.start_worker().await;
+    posting.await.unwrap().unwrap();
+
+    let held = world.drained(&oracle).await;
+    let report = oracle.check(&held);
+    println!("{report:?}");
+    report.assert_conserved();
+    assert_eq!((report.acked, report.quarantined), (total, 0));
+    let creators = held.iter().filter(|one| one.outcome == Outcome::Created).count();
+    assert!(creators > total / 2);
+    for (position, worker) in world.workers.iter().enumerate().skip(2) {
+        let status = worker.terminate(PATIENCE).await.unwrap();
+        assert!(status.success(), "worker {position} was at work until it was told to stop: {status}");
+    }
+}

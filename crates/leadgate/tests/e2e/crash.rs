@@ -1,0 +1,25 @@
+//! `kill -9` right after a 202.
+
+use leadgate_testkit::oracle::{Oracle, State};
+use serde_json::json;
+
+use crate::world::World;
+
+/// Fifty times: a lead is acked, the process is killed at once, and after the restart the lead is there.
+#[tokio::test]
+async fn a_lead_survives_the_death_of_the_process() {
+    let mut world = World::embedded("kill-9").await;
+    let oracle = Oracle::new();
+    for round in 0..50 {
+        let body = json!({ "phone": format!("+1415555{:04}", 1_000 + round), "full_name": "Survivor" });
+        let answer = world.client().post(&oracle, None, body.to_string().into_bytes()).await.unwrap();
+        world.front.kill9().unwrap();
+        assert!(matches!(answer.state, State::Acked(_)), "round {round}: {answer:?}");
+        world.start_front().await;
+    }
+    let held = world.drained(&oracle).await;
+    let report = oracle.check(&held);
+    println!("{report:?}");
+    report.assert_conserved();
+    assert_eq!((report.acked, report.stored, report.quarantined), (50, 50, 0));
+}

@@ -1,0 +1,19 @@
+//! The real programs over real sockets, in both shapes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod backup;
+mod cli;
+mod conservation;
+mod crash;
+mod duplicates;
+mod faults;
+mod first_lead;
+mod world;

@@ -1,0 +1,285 @@
+//! An installation of its own for every test: real programs, a database, a virtual host and a prefix.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use leadgate_domain::OrganizationId;
+use leadgate_store::{Store, StoreConfig};
+use leadgate_testkit::free_port;
+use leadgate_testkit::logs::Process;
+use leadgate_testkit::oracle::{Client, Observed, Oracle};
+use leadgate_testkit::servers::{Postgres, RabbitMq, Redis, Vhost, shared};
+use serde_json::Value;
+
+const LEADGATE: &str = env!("CARGO_BIN_EXE_leadgate");
+const GATEWAY: &str = env!("CARGO_BIN_EXE_leadgate-gateway");
+const WORKER: &str = env!("CARGO_BIN_EXE_leadgate-worker");
+
+/// How long a test waits for something that should take a moment.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Embedded,
+    Production,
+}
+
+/// The servers behind the production shape: shared by the run, or this test's own, to be broken.
+pub struct Servers<'s> {
+    pub postgres: &'s Postgres,
+    pub rabbitmq: &'s RabbitMq,
+    pub redis: &'s Redis,
+}
+
+impl Servers<'static> {
+    pub async fn shared() -> Self {
+        Self {
+            postgres: shared().postgres().await.unwrap(),
+            rabbitmq: shared().rabbitmq().await.unwrap(),
+            redis: shared().redis().await.unwrap(),
+        }
+    }
+}
+
+pub struct World {
+    pub shape: Shape,
+    pub base: String,
+    pub key: String,
+    pub organization: OrganizationId,
+    pub store: Store,
+    pub vhost: Option<Vhost>,
+    /// The gateway, or the one process of the embedded shape.
+    pub front: Process,
+    pub workers: Vec<Process>,
+    name: String,
+    environment: Vec<(String, String)>,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn start(shape: Shape, name: &str) -> Self {
+        match shape {
+            Shape::Embedded => Self::embedded(name).await,
+            Shape::Production => Self::production(name, &Servers::shared().await, 2).await,
+        }
+    }
+
+    pub async fn embedded(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", folder.path().join("store.db").display());
+        let environment = vec![variable("LEADGATE_DATA", folder.path().display())];
+        Self::build(Shape::Embedded, name, folder, environment, &store, None).await
+    }
+
+    /// The production shape over the given servers.
+    pub async fn production(name: &str, servers: &Servers<'_>, workers: usize) -> Self {
+        let vhost = servers.rabbitmq.vhost().await.unwrap();
+        let queue = vhost.amqp_url.clone();
+        let mut world = Self::production_through(name, servers, vhost, &queue).await;
+        for _ in 0..workers {
+            world.start_worker().await;
+        }
+        world
+    }
+
+    /// The same, with another address for the broker, and no worker yet.
+    async fn production_through(name: &str, servers: &Servers<'_>, vhost: Vhost, queue: &str) -> Self {
+        let database = servers.postgres.database().await.unwrap();
+        let (redis, prefix) = servers.redis.url_with_prefix();
+        let environment = vec![
+            variable("LEADGATE_STORE_URL", &database),
+            variable("LEADGATE_QUEUE_URL", queue),
+            variable("LEADGATE_LIMITER_URL", redis),
+            variable("LEADGATE_LIMITER_PREFIX", prefix),
+            variable("LEADGATE_SECRET", "only a test's secret, but long enough for one"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        Self::build(Shape::Production, name, folder, environment, &database, Some(vhost)).await
+    }
+
+    async fn build(
+        shape: Shape,
+        name: &str,
+        folder: tempfile::TempDir,
+        environment: Vec<(String, String)>,
+        store: &str,
+        vhost: Option<Vhost>,
+    ) -> Self {
+        let port = free_port().unwrap();
+        run(&environment, &["migrate"]).await;
+        let made =
+            run(&environment, &["key", "create", "--organization", "acme", "--rate", "10000000/min"]).await;
+        let store = Store::open(&StoreConfig::api(store)).unwrap();
+        let organization = store.organization_named("acme").await.unwrap().unwrap().id;
+        let front = front(shape, name, &environment, port).await;
+        Self {
+            shape,
+            base: format!("http://127.0.0.1:{port}"),
+            key: made["key"].as_str().unwrap().to_owned(),
+            organization,
+            store,
+            vhost,
+            front,
+            workers: Vec::new(),
+            name: name.to_owned(),
+            environment,
+            port,
+            _folder: folder,
+        }
+    }
+
+    /// The embedded shape over a data folder that is there already, with a key that it knows.
+    pub async fn on(folder: tempfile::TempDir, environment: Vec<(String, String)>, key: String) -> Self {
+        let data = &environment.iter().find(|(name, _)| name == "LEADGATE_DATA").unwrap().1;
+        let store = Store::open(&StoreConfig::api(format!("sqlite:{data}/store.db"))).unwrap();
+        let organization = store.organization_named("acme").await.unwrap().unwrap().id;
+        let port = free_port().unwrap();
+        let name = "restored".to_owned();
+        Self {
+            shape: Shape::Embedded,
+            base: format!("http://127.0.0.1:{port}"),
+            key,
+            organization,
+            store,
+            vhost: None,
+            front: front(Shape::Embedded, &name, &environment, port).await,
+            workers: Vec::new(),
+            name,
+            environment,
+            port,
+            _folder: folder,
+        }
+    }
+
+    pub async fn start_worker(&mut self) {
+        let name = format!("{}-worker", self.name);
+        self.workers.push(spawn(&name, WORKER, &[], &self.environment));
+    }
+
+    /// Starts the front process again, on the same address and data.
+    pub async fn start_front(&mut self) {
+        self.front = front(self.shape, &self.name, &self.environment, self.port).await;
+    }
+
+    /// Runs `leadgate --json …` beside the running programs.
+    pub async fn cli(&self, arguments: &[&str]) -> Value {
+        run(&self.environment, arguments).await
+    }
+
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.base, &self.key)
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let request = http().get(format!("{}{path}", self.base)).bearer_auth(&self.key);
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let request = http().post(format!("{}/v1/leads", self.base)).bearer_auth(&self.key);
+        request.header("content-type", "application/json").body(body).send().await.unwrap()
+    }
+
+    /// Everything that the store holds of the organization.
+    pub async fn observed(&self) -> Vec<Observed> {
+        let mut observed = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.submissions(self.organization, after, 5_000).await.unwrap();
+            observed.extend(page.data.iter().filter_map(|summary| {
+                let outcome =
+                    serde_json::from_value(serde_json::to_value(summary.outcome?).unwrap()).unwrap();
+                Some(Observed {
+                    submission: summary.id.as_uuid(),
+                    body_hash: summary.body_hash.to_string(),
+                    outcome,
+                    lead: summary.lead.map(|lead| lead.as_uuid()),
+                })
+            }));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return observed,
+            }
+        }
+    }
+
+    /// Waits until everything acked has an outcome, and returns what is held.
+    pub async fn drained(&self, oracle: &Oracle) -> Vec<Observed> {
+        let deadline = Instant::now() + PATIENCE * 3;
+        loop {
+            let observed = self.observed().await;
+            if observed.len() >= oracle.acked() {
+                return observed;
+            }
+            let held = observed.len();
+            assert!(Instant::now() < deadline, "{held} of {} have an outcome", oracle.acked());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn variable(name: &str, value: impl ToString) -> (String, String) {
+    (name.to_owned(), value.to_string())
+}
+
+pub fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+async fn front(shape: Shape, name: &str, environment: &[(String, String)], port: u16) -> Process {
+    let listen = format!("127.0.0.1:{port}");
+    let (program, arguments) = match shape {
+        Shape::Embedded => (LEADGATE, vec!["serve", "--listen", &listen]),
+        Shape::Production => (GATEWAY, vec!["--listen", &listen]),
+    };
+    let process = spawn(name, program, &arguments, environment);
+    process.await_ready(&format!("http://{listen}"), PATIENCE).await.unwrap();
+    process
+}
+
+fn spawn(name: &str, program: &str, arguments: &[&str], environment: &[(String, String)]) -> Process {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().cloned());
+    Process::spawn(name, &command).unwrap()
+}
+
+/// Runs `leadgate --json` to its end; its answer.
+pub async fn run(environment: &[(String, String)], arguments: &[&str]) -> Value {
+    let (ok, answer) = try_run(environment, arguments).await;
+    assert!(ok, "leadgate {arguments:?}: {answer}");
+    answer
+}
+
+/// The same for a command that may fail: whether it succeeded, and its answer.
+pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (bool, Value) {
+    let mut command = tokio::process::Command::new(LEADGATE);
+    command.arg("--json").args(arguments).envs(environment.iter().cloned());
+    let output = command.output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answer = serde_json::from_str(text.trim()).unwrap_or_else(|_| {
+        panic!("no JSON from {arguments:?}: {text} {}", String::from_utf8_lossy(&output.stderr))
+    });
+    (output.status.success(), answer)
+}
+
+/// Asks again until the answer is what is waited for.
+pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
