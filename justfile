@@ -10,8 +10,8 @@ test *arguments:
 
 # Format and lints, as deploy/test and the CI check them
 lint:
-    cargo fmt --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # The production shape from servers installed here: gateway, workers, broker, database
 up *arguments:
