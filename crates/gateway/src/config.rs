@@ -48,7 +48,7 @@ impl Default for GatewayConfig {
             shutdown_timeout: Duration::from_secs(10),
             stale_max: Duration::from_secs(60 * 60),
             directory_poll: Duration::from_secs(2),
-            store_timeout: Duration::from_secs(3),
+            store_timeout: Duration::from_millis(2_500),
             stranger_rate: Rate::per_minute(120),
             trusted_proxies: Vec::new(),
         }

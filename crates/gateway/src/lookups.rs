@@ -83,3 +83,74 @@ impl Drop for Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    fn id(number: usize) -> KeyId {
+        KeyId::parse(&format!("{number:010}")).unwrap()
+    }
+
+    fn from(number: u8) -> Option<IpAddr> {
+        Some([192, 0, 2, number].into())
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_for_the_same_key_ask_once_and_a_miss_is_remembered() {
+        let (lookups, fetches) = (Lookups::new(), AtomicUsize::new(0));
+        let fetch = || async {
+            fetches.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ok(None)
+        };
+        let wanted = id(1);
+        let asking = (0..50).map(|_| lookups.run(&wanted, from(1), fetch()));
+        assert!(join_all(asking).await.into_iter().all(|found| found.unwrap().is_none()));
+        assert!(lookups.run(&id(1), from(1), fetch()).await.unwrap().is_none());
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        assert!(lookups.addresses.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_remembered() {
+        let lookups = Lookups::new();
+        assert!(lookups.run(&id(1), from(1), async { Err(Refusal::KeysUnavailable) }).await.is_err());
+        assert!(lookups.run(&id(1), from(1), async { Ok(None) }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_address_and_all_addresses_together_have_their_bounds() {
+        let (lookups, gate) = (Lookups::new(), Notify::new());
+        let held = |number: usize, address| {
+            let (lookups, gate) = (&lookups, &gate);
+            Box::pin(async move {
+                let fetch = async {
+                    gate.notified().await;
+                    Ok(None)
+                };
+                lookups.run(&id(number), address, fetch).await
+            })
+        };
+        let ask = async |number, address| lookups.run(&id(number), address, async { Ok(None) }).await;
+        let mut running: Vec<_> = (0..2).map(|number| held(number, from(1))).collect();
+        for running in &mut running {
+            assert!(futures_util::poll!(running.as_mut()).is_pending());
+        }
+        assert!(ask(90, from(1)).await.is_err(), "two at once from one address");
+        assert!(ask(91, from(2)).await.is_ok());
+        for number in 2..MOST_AT_ONCE {
+            let address = from(u8::try_from(number).unwrap() + 10);
+            running.push(held(number, address));
+            assert!(futures_util::poll!(running.last_mut().unwrap().as_mut()).is_pending());
+        }
+        assert!(ask(92, from(3)).await.is_err(), "eight at once from everywhere");
+        drop(running);
+        assert!(ask(93, from(1)).await.is_ok(), "whoever went away makes room");
+    }
+}

@@ -1,0 +1,159 @@
+//! What is taken in, and how it leaves for the worker.
+
+use insta::{assert_json_snapshot, assert_snapshot};
+use serde_json::json;
+
+use crate::raw::exchange;
+use crate::world::{World, send};
+
+#[tokio::test]
+async fn a_lead_is_accepted_once_it_is_durable() {
+    let world = World::start().await;
+    let answer = send(world.post().body(r#"{"phone":"+14155550132"}"#)).await;
+    assert_eq!(answer.status, 202);
+    let id = answer.body["id"].as_str().unwrap();
+    assert_eq!(answer.body, json!({"id": id, "status": "queued"}));
+    assert_eq!(answer.header("location"), format!("/v1/leads/{id}"));
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(world.published().await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_submission_says_everything_a_worker_needs() {
+    let world = World::start().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = world.post().header("user-agent", "test\t/1").header("traceparent", trace);
+    let request = request.header("idempotency-key", "\"once\"");
+    let body = r#"{"phone": 14155550132, "budget": 5}"#;
+    let answer = send(request.body(body)).await;
+    let submission = world.only_submission().await;
+    assert_eq!(answer.body["id"], submission.id.to_string());
+    assert_eq!((submission.organization, submission.source), (world.organization, world.source));
+    assert_json_snapshot!(submission, {
+        ".id" => "[id]", ".organization" => "[id]", ".source" => "[id]", ".received_at" => "[time]",
+        ".client.key" => "[key]", ".idempotency_key_hash" => "[hash]",
+    }, @r#"
+    {
+      "id": "[id]",
+      "organization": "[id]",
+      "source": "[id]",
+      "source_revision": 1,
+      "dialect": "native",
+      "received_at": "[time]",
+      "client": {
+        "address": "127.0.0.1",
+        "user_agent": "test/1",
+        "key": "[key]"
+      },
+      "fields": {
+        "phone": "14155550132",
+        "custom_fields": {
+          "budget": 5
+        }
+      },
+      "raw": {
+        "text": "{\"phone\": 14155550132, \"budget\": 5}"
+      },
+      "body_hash": "99154d71c115813ab6eae69bacccf6b5191b3f96bcbfeaa21c1d148557bccdfb",
+      "idempotency_key_hash": "[hash]",
+      "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    }
+    "#);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_is_the_same_with_and_without_quotes() {
+    let world = World::start().await;
+    let mut hashes = Vec::new();
+    for key in ["once", "\"once\"", "twice"] {
+        send(world.post().header("idempotency-key", key).body(r#"{"phone":"1"}"#)).await;
+        let mut consumer = world.queue.consumer();
+        let leadgate_queue::Received::Deliveries(mut deliveries) = consumer.receive(1).await else {
+            panic!()
+        };
+        let delivery = deliveries.remove(0);
+        let submissions = leadgate_domain::message::decode(delivery.payload()).unwrap();
+        hashes.push(submissions[0].idempotency_key_hash.unwrap());
+        let _ = delivery.ack().await;
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    assert_ne!(hashes[0], hashes[2]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_test_key_makes_test_leads() {
+    let world = World::start().await;
+    let key = world.key_with(|key| key.test = true).await;
+    let request = world.client.post(world.url("/v1/leads")).bearer_auth(key);
+    let request = request.header("content-type", "application/json").body(r#"{"phone":"1","is_test":false}"#);
+    assert_eq!(send(request).await.status, 202);
+    assert!(world.only_submission().await.fields.is_test);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_json_is_taken_under_all_its_names() {
+    let world = World::start().await;
+    for kind in ["application/json", "application/json; charset=UTF-8", "application/vnd.crm.lead+json"] {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&world.key);
+        let request = request.header("content-type", kind).header("content-encoding", "identity");
+        assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 202, "{kind}");
+    }
+    assert_eq!(send(world.post().body("\u{feff}{\"phone\":\"1\"}")).await.status, 202, "a byte order mark");
+    let largest = format!(r#"{{"phone":"1","note":"{}"}}"#, "x".repeat(64 * 1024 - 23));
+    assert_eq!(largest.len(), 64 * 1024);
+    assert_eq!(send(world.post().body(largest)).await.status, 202);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_route_is_a_problem_too() {
+    let world = World::start().await;
+    for path in
+        ["/", "/v1", "/v1/lead", "/v1/leads/", "//v1/leads", "/v1/%2e%2e/v1/leads", "/%00", "/%ff", "/%"]
+    {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = exchange(world.address, request.as_bytes()).await.unwrap();
+        assert_eq!(answer.problem(), (404, "not_found"), "{path}");
+    }
+    let answer = send(world.client.delete(world.url("/v1/leads"))).await;
+    assert_eq!(answer.header("allow"), "GET, HEAD, POST");
+    assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
+    {
+      "code": "method_not_allowed",
+      "detail": "This method is not served here; see Allow.",
+      "status": 405,
+      "title": "Method Not Allowed",
+      "type": "about:blank"
+    }
+    "#);
+    for path in ["/v1/leads", "/v1/leads/x", "/v1/submissions/x", "/healthz", "/readyz", "/metrics"] {
+        for method in ["OPTIONS", "PROPFIND", "PUT", "post"] {
+            let request = world.client.request(method.parse().unwrap(), world.url(path));
+            let request = request.header("origin", "https://example.com");
+            let request = request.header("access-control-request-method", "POST");
+            let answer = send(request).await;
+            assert_eq!(answer.problem(), (405, "method_not_allowed"), "{method} {path}");
+            let cors = answer.headers.keys().any(|name| name.as_str().starts_with("access-control"));
+            assert!(!cors, "{method} {path}");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn operators_are_answered_without_a_key() {
+    let world = World::start().await;
+    let answer = send(world.client.get(world.url("/healthz"))).await;
+    assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"})));
+    let answer = send(world.client.get(world.url("/metrics"))).await;
+    assert_eq!((answer.status, answer.body), (200, json!("leadgate_up 1\n")));
+    let answer = world.until_ready_is(200).await;
+    assert_eq!(answer.body, json!({"status": "ready", "degraded": []}));
+    let head = world.client.head(world.url("/healthz")).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.bytes().await.unwrap().len()), (200, 0));
+    world.end().await;
+}

@@ -1,0 +1,73 @@
+//! Heads that are refused.
+
+use crate::raw::exchange;
+use crate::world::{World, send};
+
+const LEAD: &str = r#"{"phone":"1"}"#;
+
+#[tokio::test]
+async fn a_body_of_another_kind_is_not_read() {
+    let world = World::start().await;
+    let bare = || world.client.post(world.url("/v1/leads")).bearer_auth(&world.key).body(LEAD);
+    for kind in [
+        "text/plain",
+        "application/json; charset=utf-16",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/octet-stream",
+        "",
+    ] {
+        let answer = send(bare().header("content-type", kind)).await;
+        assert_eq!(answer.problem(), (415, "unsupported_media_type"), "{kind}");
+    }
+    assert_eq!(send(bare()).await.problem(), (415, "unsupported_media_type"), "none at all");
+    for coding in ["gzip", "br", "deflate", "gzip, gzip", "x"] {
+        let answer = send(world.post().body(LEAD).header("content-encoding", coding)).await;
+        assert_eq!(answer.problem(), (415, "unsupported_encoding"), "{coding}");
+        assert_eq!(answer.header("accept-encoding"), "identity");
+    }
+    assert_eq!(world.published().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_one_or_none() {
+    let world = World::start().await;
+    for key in ["", "\"\"", "a b", &"k".repeat(256), "\u{fc}"] {
+        let answer = send(world.post().body(LEAD).header("idempotency-key", key)).await;
+        assert_eq!(answer.problem(), (400, "invalid_idempotency_key"), "{key}");
+    }
+    let twice = world.post().body(LEAD).header("idempotency-key", "a").header("idempotency-key", "a");
+    assert_eq!(send(twice).await.problem(), (400, "invalid_idempotency_key"));
+    assert_eq!(world.published().await, 0);
+    world.end().await;
+}
+
+/// These are refused before there is a request that could be answered with a document.
+#[tokio::test]
+async fn what_is_hardly_http_is_refused_below() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    let many: String = (0..97).map(|number| format!("X-{number}: 1\r\n")).collect();
+    for (request, expected) in [
+        ("POST /v1/leads HTTP/1.1\r\nContent-Length: 0\r\n\r\n".to_owned(), 400),
+        ("POST /v1/leads HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n".to_owned(), 400),
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431),
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(140_000)), 431),
+        ("GET /\u{1} HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
+        ("garbage\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = exchange(world.address, request.as_bytes()).await.unwrap();
+        assert_eq!(answer.status, expected, "{}", &request[..60.min(request.len())]);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_user_agent_is_no_way_in() {
+    let world = World::start().await;
+    let long = "x".repeat(60_000);
+    assert_eq!(send(world.post().body(LEAD).header("user-agent", &long)).await.status, 202);
+    assert_eq!(world.only_submission().await.client.user_agent.unwrap().len(), 512);
+    world.end().await;
+}

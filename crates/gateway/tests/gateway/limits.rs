@@ -1,0 +1,96 @@
+//! Who may send how much, and what everybody is told about it.
+
+use leadgate_gateway::GatewayConfig;
+
+use crate::world::{Answer, World, config, send};
+
+const LEAD: &str = r#"{"phone":"1"}"#;
+
+fn standing(answer: &Answer) -> (u64, u64) {
+    let number = |name: &str| answer.header(name).parse::<u64>().unwrap();
+    let (limit, remaining) = (number("x-ratelimit-limit"), number("x-ratelimit-remaining"));
+    assert!(answer.header("ratelimit").starts_with(&format!("\"default\";r={remaining};t=")));
+    assert_eq!(answer.header("ratelimit-policy"), format!("\"default\";q={limit};w=60"));
+    let now = u64::try_from(leadgate_domain::Timestamp::now().as_milliseconds()).unwrap() / 1_000;
+    assert!((now..now + 62).contains(&number("x-ratelimit-reset")), "a Unix time within the window");
+    (limit, remaining)
+}
+
+#[tokio::test]
+async fn a_key_has_its_own_limit_and_every_answer_tells_it() {
+    let world = World::start().await;
+    let key = world.key_with(|key| key.rate = "5/min".parse().ok()).await;
+    let post = |body: &'static str| {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+        send(request.header("content-type", "application/json").body(body))
+    };
+    let get = |path: &str| send(world.client.get(world.url(path)).bearer_auth(&key));
+    let mut answers = vec![post(LEAD).await, post("{").await, post("{}").await];
+    answers.extend([get("/v1/leads").await, get("/v1/leads/nobodys").await]);
+    let told: Vec<_> = answers.iter().map(|answer| (answer.status, standing(answer))).collect();
+    assert_eq!(told, [(202, (5, 4)), (400, (5, 3)), (422, (5, 2)), (200, (5, 1)), (404, (5, 0))]);
+    for refused in [post(LEAD).await, get("/v1/leads").await] {
+        assert_eq!(refused.problem(), (429, "rate_limited"));
+        assert_eq!(standing(&refused), (5, 0));
+        assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    }
+    assert_eq!(world.published().await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_without_a_limit_has_its_dialects() {
+    let world = World::start().await;
+    let key = world.key_with(|key| key.rate = None).await;
+    let answer = send(world.client.get(world.url("/v1/leads")).bearer_auth(key)).await;
+    assert_eq!(standing(&answer), (1_200, 1_199));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_source_limits_the_leads_of_all_its_keys_together() {
+    let world = World::start().await;
+    let source = leadgate_domain::Source {
+        rate: "2/min".parse().ok(),
+        ..leadgate_domain::Source::new(
+            world.organization,
+            leadgate_domain::Dialect::Native,
+            Some("form".to_owned()),
+            leadgate_domain::Timestamp::now(),
+        )
+    };
+    world.store.create_source(&source).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let key = world.key_with(|key| key.source = source.id).await;
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+        let answer = send(request.header("content-type", "application/json").body(LEAD)).await;
+        told.push((answer.status, standing(&answer).1));
+        let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(&key)).await;
+        assert_eq!(read.status, 200, "reads do not count on the source");
+    }
+    assert_eq!(told, [(202, 1), (202, 0), (429, 0)]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn guessing_keys_is_counted_by_address_and_hurts_nobody_else() {
+    let world = World::with(GatewayConfig {
+        stranger_rate: "3/min".parse().unwrap(),
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..config()
+    })
+    .await;
+    let from = |address: &str, key: &str| {
+        let request = world.client.get(world.url("/v1/leads")).bearer_auth(key);
+        send(request.header("x-forwarded-for", address.to_owned()))
+    };
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(from("192.0.2.1", "guess").await.status);
+    }
+    assert_eq!(told, [401, 401, 401, 429]);
+    assert_eq!(from("192.0.2.1", &world.key).await.status, 200, "a known key is not slowed down");
+    assert_eq!(from("192.0.2.2", "guess").await.status, 401);
+    world.end().await;
+}

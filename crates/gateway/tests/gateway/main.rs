@@ -1,0 +1,14 @@
+//! The gateway over real HTTP and the real embedded adapters, each test in a world of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod accepting;
+mod authentication;
+mod bodies;
+mod heads;
+mod limits;
+mod nasty;
+mod outage;
+mod raw;
+mod reading;
+mod shutdown;
+mod world;

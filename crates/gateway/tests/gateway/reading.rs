@@ -1,0 +1,142 @@
+//! Reading what became of leads.
+
+use serde_json::{Value, json};
+
+use crate::world::{Answer, World, send};
+
+async fn get(world: &World, path: &str) -> Answer {
+    send(world.get(path)).await
+}
+
+#[tokio::test]
+async fn a_submission_is_queued_until_it_is_a_lead() {
+    let world = World::start().await;
+    let body = json!({"phone": "+14155550132", "full_name": "Ann Lee", "email": "ann@acme.example"});
+    let id = world.accepted(&body).await;
+    for path in [format!("/v1/leads/{id}"), format!("/v1/submissions/{id}")] {
+        let answer = get(&world, &path).await;
+        assert_eq!((answer.status, answer.body), (200, json!({"id": id, "status": "queued"})));
+    }
+    world.work().await;
+
+    let lead = get(&world, &format!("/v1/leads/{id}")).await.body;
+    assert_eq!((&lead["id"], &lead["status"]), (&json!(id), &json!("new")));
+    assert_eq!(lead["phone"]["e164"], "+14155550132");
+    assert_eq!((&lead["eligibility"], &lead["reasons"]), (&json!("held"), &json!(["consent_missing"])));
+    assert_eq!(lead["submission"], json!({"id": id, "outcome": "created"}));
+
+    let record = get(&world, &format!("/v1/submissions/{id}")).await.body;
+    assert_eq!((&record["status"], &record["outcome"]), (&json!("processed"), &json!("created")));
+    assert_eq!((&record["lead_id"], &record["fields"]["full_name"]), (&json!(id), &json!("Ann Lee")));
+    assert_eq!(serde_json::from_str::<Value>(record["raw"]["text"].as_str().unwrap()).unwrap(), body);
+    assert!(record["trace"].as_object().is_some_and(|trace| !trace.is_empty()), "{record}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_duplicate_leads_to_the_lead_it_met() {
+    let world = World::start().await;
+    let first = world.accepted(&json!({"phone": "+14155550132"})).await;
+    world.work().await;
+    let second = world.accepted(&json!({"phone": "+1 415 555 0132"})).await;
+    world.work().await;
+    let met = get(&world, &format!("/v1/leads/{second}")).await.body;
+    assert_eq!(met["id"], json!(first));
+    assert_eq!(met["submission"], json!({"id": second, "outcome": "duplicate"}));
+    let record = get(&world, &format!("/v1/submissions/{second}")).await.body;
+    assert_eq!((&record["outcome"], &record["lead_id"]), (&json!("duplicate"), &json!(first)));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_quarantined_says_so() {
+    let world = World::start().await;
+    for body in [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550133"}"#] {
+        let answer = send(world.post().header("idempotency-key", "once").body(body)).await;
+        world.work().await;
+        if body.contains("0133") {
+            let id = &answer.body["id"];
+            let path = format!("/v1/leads/{}", id.as_str().unwrap());
+            let note = json!({"id": id, "outcome": "quarantined", "reason": "idempotency_mismatch"});
+            let expected = json!({"id": id, "status": "quarantined", "submission": note});
+            assert_eq!(get(&world, &path).await.body, expected);
+            let record = get(&world, &path.replace("leads", "submissions")).await.body;
+            assert_eq!(record["status"], "quarantined");
+            assert_eq!(record["reason"], "idempotency_mismatch");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_sees_what_belongs_to_another_organization() {
+    let world = World::start().await;
+    let processed = world.accepted(&json!({"phone": "+14155550132"})).await;
+    world.work().await;
+    let queued = world.accepted(&json!({"phone": "+14155550133"})).await;
+    let stranger = world.stranger().await;
+    let nobodys = "018f4e2a-7b1c-7000-8000-0000000000aa";
+    let mut answers = Vec::new();
+    for id in [processed.as_str(), &queued, nobodys, "not-an-id", "%ff"] {
+        for kind in ["leads", "submissions"] {
+            let request = world.client.get(world.url(&format!("/v1/{kind}/{id}"))).bearer_auth(&stranger);
+            let answer = send(request).await;
+            assert_eq!(answer.problem(), (404, "not_found"), "{kind} {id}");
+            answers.push(answer.body);
+        }
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "a 404 tells nothing apart");
+    let list = send(world.client.get(world.url("/v1/leads")).bearer_auth(&stranger)).await;
+    assert_eq!(list.body, json!({"data": [], "next": null}));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_from_the_newest() {
+    let world = World::start().await;
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(world.accepted(&json!({"phone": format!("+1415555010{number}")})).await);
+    }
+    world.work().await;
+    let mut seen = Vec::new();
+    let mut path = "/v1/leads?limit=2".to_owned();
+    loop {
+        let page = get(&world, &path).await.body;
+        let ids = page["data"].as_array().unwrap().iter();
+        seen.extend(ids.map(|lead| lead["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/leads?limit=2&after={next}");
+    }
+    made.reverse();
+    assert_eq!(seen, made);
+    assert_eq!(get(&world, "/v1/leads?unknown=1").await.body["data"].as_array().unwrap().len(), 5);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_query_that_makes_no_sense_is_refused() {
+    let world = World::start().await;
+    for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "after=x", "after=", "limit=%ff"] {
+        let answer = get(&world, &format!("/v1/leads?{query}")).await;
+        assert_eq!(answer.problem(), (400, "invalid_parameter"), "{query}");
+    }
+    let answer = get(&world, "/v1/leads?limit=1000").await;
+    insta::assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
+    {
+      "code": "invalid_parameter",
+      "detail": "`limit` is a number from 1 to 100.",
+      "errors": [
+        {
+          "code": "invalid_parameter",
+          "detail": "`limit` is a number from 1 to 100.",
+          "parameter": "limit"
+        }
+      ],
+      "status": 400,
+      "title": "Bad Request",
+      "type": "about:blank"
+    }
+    "#);
+    world.end().await;
+}

@@ -1,0 +1,70 @@
+//! How a gateway ends.
+
+use std::time::{Duration, Instant};
+
+use leadgate_gateway::GatewayConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::world::{World, config};
+
+const LEAD: &str = r#"{"phone":"1"}"#;
+
+/// A post that is being handled and waits for its body.
+async fn in_flight(world: &World) -> TcpStream {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!(
+        "POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        world.key,
+        LEAD.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut told = [0; 25];
+    stream.read_exact(&mut told).await.unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_answered_and_nothing_new_is_accepted() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    let mut stream = in_flight(&world).await;
+    world.stop.cancel();
+    while TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!world.serving.is_finished(), "somebody is being answered");
+    stream.write_all(LEAD.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 Accepted"), "{answer}");
+    assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+    assert_eq!(world.published().await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_nobody_up() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(idle.read(&mut [0; 1_000]).await.unwrap() > 0);
+    let begun = Instant::now();
+    world.end().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(idle.read(&mut [0; 10]).await.unwrap_or_default(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_is_not_waited_for() {
+    let shutdown_timeout = Duration::from_secs(1);
+    let world = World::with(GatewayConfig { shutdown_timeout, ..config() }).await;
+    world.until_ready_is(200).await;
+    let _never = in_flight(&world).await;
+    let begun = Instant::now();
+    world.end().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,233 @@
+//! A gateway with a queue, a store and a limiter that nobody else has.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{ApiKey, Dialect, OrganizationId, Scope, SourceId, Submission, Timestamp, message};
+use leadgate_gateway::{Gateway, GatewayConfig, Ports};
+use leadgate_limiter::{Limiter, LimiterConfig};
+use leadgate_pipeline::Pipeline;
+use leadgate_queue::{Queue, QueueConfig, Received, Role};
+use leadgate_store::{Directory, Store, StoreConfig};
+use leadgate_worker::{Worker, WorkerConfig};
+use reqwest::{Client, RequestBuilder, header};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// No answer of a gateway takes as long as this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: SourceId,
+    /// May read and write, as often as a test likes.
+    pub(crate) key: String,
+    pub(crate) client: Client,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: JoinHandle<std::io::Result<()>>,
+    _folder: TempDir,
+}
+
+/// A configuration for tests: one thread, and keys that are followed closely.
+pub(crate) fn config() -> GatewayConfig {
+    GatewayConfig { threads: 1, directory_poll: Duration::from_millis(50), ..GatewayConfig::default() }
+}
+
+pub(crate) fn secret() -> Secret {
+    Secret::new("a root secret for tests, long enough", None).unwrap()
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(config()).await
+    }
+
+    pub(crate) async fn with(config: GatewayConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        store.migrate().await.unwrap();
+        Self::founded(folder, store, config).await
+    }
+
+    /// Over a store that was migrated.
+    pub(crate) async fn found(store: Store, config: GatewayConfig) -> Self {
+        Self::founded(tempfile::tempdir().unwrap(), store, config).await
+    }
+
+    async fn founded(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+        let organization = store.ensure_organization("ours").await.unwrap().id;
+        let source = store.ensure_default_source(organization, Dialect::Native).await.unwrap().id;
+        let (key, text) = make_key(organization, source);
+        store.create_key(&key).await.unwrap();
+        Self { organization, source, key: text, ..Self::over(folder, store, config).await }
+    }
+
+    /// Over a store that may not be there; its key opens nothing.
+    pub(crate) async fn over(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+        let (organization, source) = (OrganizationId::generate(), SourceId::generate());
+        let (_, key) = make_key(organization, source);
+        let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
+        let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
+        let ports = Ports {
+            store: store.clone(),
+            directory: Arc::new(Directory::new(store.clone())),
+            queue: queue.clone(),
+            limiter: Limiter::open(LimiterConfig::default()).await.unwrap(),
+            pepper: secret().api_keys(),
+            ids: secret().ids(),
+            metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
+        };
+        let stop = CancellationToken::new();
+        let gateway = Gateway::bind(("127.0.0.1", 0), ports, config, stop.clone()).unwrap();
+        let address = gateway.addresses()[0];
+        let serving = tokio::spawn(gateway.run());
+        let client = Client::builder().timeout(PATIENCE).build().unwrap();
+        Self { address, store, queue, organization, source, key, client, stop, serving, _folder: folder }
+    }
+
+    /// Another key, as the caller wants it.
+    pub(crate) async fn key_with(&self, change: impl FnOnce(&mut ApiKey)) -> String {
+        let (mut key, text) = make_key(self.organization, self.source);
+        change(&mut key);
+        self.store.create_key(&key).await.unwrap();
+        text
+    }
+
+    /// The key of another organization.
+    pub(crate) async fn stranger(&self) -> String {
+        let organization = self.store.ensure_organization("theirs").await.unwrap().id;
+        let source = self.store.ensure_default_source(organization, Dialect::Native).await.unwrap().id;
+        let (key, text) = make_key(organization, source);
+        self.store.create_key(&key).await.unwrap();
+        text
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(self.url(path)).bearer_auth(&self.key)
+    }
+
+    /// A post that only lacks its body.
+    pub(crate) fn post(&self) -> RequestBuilder {
+        self.client
+            .post(self.url("/v1/leads"))
+            .bearer_auth(&self.key)
+            .header(header::CONTENT_TYPE, "application/json")
+    }
+
+    /// Posts a lead that has to be accepted; its id.
+    pub(crate) async fn accepted(&self, lead: &Value) -> String {
+        let answer = send(self.post().body(lead.to_string())).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn published(&self) -> u64 {
+        let depth = self.queue.depth().await.unwrap();
+        depth.ready + depth.in_flight
+    }
+
+    /// The only submission that was published, as a worker would read it.
+    pub(crate) async fn only_submission(&self) -> Submission {
+        let Received::Deliveries(deliveries) = self.queue.consumer().receive(10).await else { panic!() };
+        let mut submissions = message::decode(deliveries[0].payload()).unwrap();
+        assert_eq!((deliveries.len(), submissions.len()), (1, 1));
+        submissions.remove(0)
+    }
+
+    /// Makes leads of everything that is queued.
+    pub(crate) async fn work(&self) {
+        let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
+        let directory = Arc::new(Directory::new(self.store.clone()));
+        directory.refresh().await.unwrap();
+        let (queue, store) = (self.queue.clone(), self.store.clone());
+        let worker =
+            Worker::new(queue, store, directory, pipeline, WorkerConfig::default(), CancellationToken::new());
+        let mut lane = worker.lane();
+        while self.published().await > 0 {
+            lane.run_once().await;
+        }
+    }
+
+    /// Waits until the gateway answers `/readyz` with this status.
+    pub(crate) async fn until_ready_is(&self, status: u16) -> Answer {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = send(self.client.get(self.url("/readyz"))).await;
+            if answer.status == status {
+                return answer;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "still {}: {}", answer.status, answer.body);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Every test ends here: what was told to stop has to stop.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        drop(self.client);
+        tokio::time::timeout(PATIENCE, self.serving).await.expect("a gateway stops").unwrap().unwrap();
+        self.queue.shutdown().await;
+    }
+}
+
+pub(crate) fn store(folder: &TempDir) -> Store {
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    Store::open(&StoreConfig::api(url)).unwrap()
+}
+
+pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKey, String) {
+    let (presented, text) = PresentedKey::generate();
+    let key = ApiKey {
+        id: presented.id.clone(),
+        organization,
+        source,
+        scopes: Scope::ALL.to_vec(),
+        rate: "1000000/min".parse().ok(),
+        test: false,
+        hash: presented.hash(&secret().api_keys()),
+        created_at: Timestamp::now(),
+        revoked_at: None,
+    };
+    (key, text.expose_secret().to_owned())
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A refusal in the form that all of them have.
+    pub(crate) fn problem(&self) -> (u16, &str) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(self.body["status"], self.status, "{self:?}");
+        (self.status, self.body["code"].as_str().unwrap())
+    }
+}
+
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.bytes().await.unwrap();
+    let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
+    Answer { status, headers, body }
+}
