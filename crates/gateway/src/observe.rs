@@ -37,17 +37,19 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
     let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let method = method(response);
-    let code = response.response().error().and_then(|error| error.as_error::<Refusal>());
-    let code = code.map_or("none", Refusal::code);
+    let refusal = response.response().error().and_then(|error| error.as_error::<Refusal>());
+    let code = refusal.map_or("none", Refusal::code);
     let took = started.elapsed();
     if status.is_server_error() {
+        let error = refusal.map_or_else(String::new, Refusal::to_string);
         tracing::error!(
             http.method = method,
             http.route = route,
             http.status = status.as_u16(),
             problem.code = code,
             took_ms = millis(took),
-            "request refused"
+            error,
+            "request failed"
         );
     } else if status.is_client_error() {
         tracing::debug!(

@@ -49,99 +49,102 @@ pub(crate) enum Refusal {
     Internal,
 }
 
-/// A status, a stable code, and a sentence for whoever reads the answer.
-type Meaning = (StatusCode, &'static str, Cow<'static, str>);
-
 impl Refusal {
     /// The only mapping of refusals to HTTP.
-    fn meaning(&self) -> Meaning {
-        let (status, code, detail) = match self {
+    fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
             // 401: nobody was named, or not in a way that is understood. Each slip has its own name.
-            Self::MissingCredentials => {
-                (401, "missing_credentials", "Send an API key: `Authorization: Bearer lg_live_…`.")
-            }
-            Self::SeveralCredentials => (401, "several_credentials", "Send one Authorization header."),
-            Self::UnsupportedScheme => (401, "unsupported_scheme", "The Authorization scheme is Bearer."),
-            Self::MalformedKey => {
-                (401, "malformed_key", "This is no API key: its checksum is wrong. Was it copied whole?")
-            }
+            Self::MissingCredentials => (401, "missing_credentials"),
+            Self::SeveralCredentials => (401, "several_credentials"),
+            Self::UnsupportedScheme => (401, "unsupported_scheme"),
+            Self::MalformedKey => (401, "malformed_key"),
             // 401: unknown and wrong alike, so that nobody learns which key ids exist.
-            Self::InvalidKey => (401, "invalid_key", "There is no such API key."),
+            Self::InvalidKey => (401, "invalid_key"),
             // 401: told only to who holds the secret of the revoked key.
-            Self::RevokedKey => (401, "revoked_key", "This API key was revoked."),
+            Self::RevokedKey => (401, "revoked_key"),
             // 403: the key is good, for other things.
-            Self::InsufficientScope(Scope::Write) => {
-                (403, "insufficient_scope", "The API key lacks the scope `write`.")
-            }
-            Self::InsufficientScope(Scope::Read) => {
-                (403, "insufficient_scope", "The API key lacks the scope `read`.")
-            }
+            Self::InsufficientScope(_) => (403, "insufficient_scope"),
             // 503: whether a key is good cannot be told now; a 401 would make a client throw away a good key.
-            Self::KeysUnavailable => (503, "keys_unavailable", "API keys cannot be checked at the moment."),
+            Self::KeysUnavailable => (503, "keys_unavailable"),
             // 429: RFC 6585; the window's end is in Retry-After.
-            Self::RateLimited { .. } => (429, "rate_limited", "Too many requests; see Retry-After."),
+            Self::RateLimited { .. } => (429, "rate_limited"),
             // 422: waiting would not help.
-            Self::LargerThanLimit => {
-                (422, "larger_than_limit", "This is more than the rate limit ever admits at once.")
-            }
+            Self::LargerThanLimit => (422, "larger_than_limit"),
             // 415: also for codings, because nothing here decompresses (RFC 9110, section 15.5.16).
-            Self::UnsupportedMediaType => {
-                (415, "unsupported_media_type", "The Content-Type is application/json, in UTF-8.")
-            }
-            Self::UnsupportedEncoding => {
-                (415, "unsupported_encoding", "Bodies are taken without Content-Encoding.")
-            }
+            Self::UnsupportedMediaType => (415, "unsupported_media_type"),
+            Self::UnsupportedEncoding => (415, "unsupported_encoding"),
             // 400: a header that cannot be obeyed must not be ignored: the client relies on it.
-            Self::InvalidIdempotencyKey => (
-                400,
-                "invalid_idempotency_key",
-                "Send one Idempotency-Key of 1 to 255 visible ASCII characters.",
-            ),
+            Self::InvalidIdempotencyKey => (400, "invalid_idempotency_key"),
             // 413: told before the body is read where its length is declared.
-            Self::BodyTooLarge { limit } => {
-                return (
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "body_too_large",
-                    format!("A body may have {limit} bytes.").into(),
-                );
-            }
+            Self::BodyTooLarge { .. } => (413, "body_too_large"),
             // 408: the client may try again.
-            Self::BodyTimeout => (408, "body_timeout", "The body did not arrive in time."),
+            Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
-            Self::BodyBroken => (400, "body_broken", "The body ended before its declared length."),
+            Self::BodyBroken => (400, "body_broken"),
             // 400: not a document that could be looked at.
-            Self::Unreadable(fault) => {
-                return (StatusCode::BAD_REQUEST, fault.code.as_str(), unreadable(fault));
-            }
+            Self::Unreadable(fault) => (400, fault.code.as_str()),
             // 422: a document, but not a lead; `errors` names every fault.
-            Self::Faulty(_) => (422, "invalid_lead", "The lead has faults; see `errors`."),
+            Self::Faulty(_) => (422, "invalid_lead"),
             // 400: a query that means nothing.
-            Self::InvalidParameter { detail, .. } => (400, "invalid_parameter", *detail),
+            Self::InvalidParameter { .. } => (400, "invalid_parameter"),
             // 404: the same for what does not exist and for what is another organization's.
-            Self::NotFound => (404, "not_found", "There is nothing here."),
+            Self::NotFound => (404, "not_found"),
             // 405: with Allow (RFC 9110, section 15.5.6).
-            Self::MethodNotAllowed { .. } => {
-                (405, "method_not_allowed", "This method is not served here; see Allow.")
-            }
-            // 503: nothing was accepted; the same request can be sent again.
-            Self::Queue(_) => {
-                (503, "queue_unavailable", "The lead could not be made durable. Send it again.")
-            }
+            Self::MethodNotAllowed { .. } => (405, "method_not_allowed"),
+            // 503: nothing was promised; the same request can be sent again.
+            Self::Queue(_) => (503, "queue_unavailable"),
             // 503: reads wait for the database, posts do not.
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
-                (503, "store_unavailable", "The database cannot be read at the moment.")
+                (503, "store_unavailable")
             }
             // 503: for load balancers; `reasons` says what is missing.
-            Self::NotReady(_) => (503, "not_ready", "This gateway cannot take leads at the moment."),
+            Self::NotReady(_) => (503, "not_ready"),
             // 500: a fault of ours.
-            Self::Store(_) | Self::Internal => (500, "internal", "Something went wrong here."),
+            Self::Store(_) | Self::Internal => (500, "internal"),
+        }
+    }
+
+    /// A sentence for whoever reads the answer. Positions and names only, never a value.
+    fn detail(&self) -> Cow<'static, str> {
+        let detail = match self {
+            Self::MissingCredentials => "Send an API key: `Authorization: Bearer lg_live_…`.",
+            Self::SeveralCredentials => "Send one Authorization header.",
+            Self::UnsupportedScheme => "The Authorization scheme is Bearer.",
+            Self::MalformedKey => "This is no API key: its checksum is wrong. Was it copied whole?",
+            Self::InvalidKey => "There is no such API key.",
+            Self::RevokedKey => "This API key was revoked.",
+            Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
+            Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
+            Self::KeysUnavailable => "API keys cannot be checked at the moment.",
+            Self::RateLimited { .. } => "Too many requests; see Retry-After.",
+            Self::LargerThanLimit => "This is more than the rate limit ever admits at once.",
+            Self::UnsupportedMediaType => "The Content-Type is application/json, in UTF-8.",
+            Self::UnsupportedEncoding => "Bodies are taken without Content-Encoding.",
+            Self::InvalidIdempotencyKey => "Send one Idempotency-Key of 1 to 255 visible ASCII characters.",
+            Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
+            Self::BodyTimeout => "The body did not arrive in time.",
+            Self::BodyBroken => "The body ended before its declared length.",
+            Self::Unreadable(Fault { code: FaultCode::NotJson, line, column, .. }) => {
+                return format!("The body is not valid JSON: line {line}, column {column}.").into();
+            }
+            Self::Unreadable(fault) => fault.code.detail(),
+            Self::Faulty(_) => "The lead has faults; see `errors`.",
+            Self::InvalidParameter { detail, .. } => detail,
+            Self::NotFound => "There is nothing here.",
+            Self::MethodNotAllowed { .. } => "This method is not served here; see Allow.",
+            Self::Queue(_) => "The lead could not be made durable. Send it again.",
+            Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
+                "The database cannot be read at the moment."
+            }
+            Self::NotReady(_) => "This gateway cannot take leads at the moment; see `reasons`.",
+            Self::Store(_) | Self::Internal => "Something went wrong here.",
         };
-        (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, detail.into())
+        detail.into()
     }
 
     /// The stable code, for logs and metrics.
     pub(crate) fn code(&self) -> &'static str {
-        self.meaning().1
+        self.status_and_code().1
     }
 
     fn errors(&self) -> Vec<Item<'_>> {
@@ -196,23 +199,13 @@ impl Refusal {
     }
 }
 
-/// Positions and names only, never a value.
-fn unreadable(fault: &Fault) -> Cow<'static, str> {
-    match fault.code {
-        FaultCode::NotJson => {
-            format!("The body is not valid JSON: line {}, column {}.", fault.line, fault.column).into()
-        }
-        code => code.detail().into(),
-    }
-}
-
 /// The body of a refusal.
 #[derive(Serialize)]
 struct Problem<'r> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    detail: &'r str,
+    detail: Cow<'static, str>,
     code: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Item<'r>>,
@@ -251,11 +244,11 @@ impl fmt::Display for Refusal {
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        self.meaning().0
+        StatusCode::from_u16(self.status_and_code().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, code, detail) = self.meaning();
+        let status = self.status_code();
         let mut response = HttpResponse::build(status);
         response.content_type("application/problem+json");
         self.headers(&mut response);
@@ -270,8 +263,8 @@ impl ResponseError for Refusal {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: &detail,
-            code,
+            detail: self.detail(),
+            code: self.code(),
             errors: self.errors(),
             reasons,
         };

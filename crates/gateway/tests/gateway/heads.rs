@@ -1,6 +1,6 @@
 //! Heads that are refused.
 
-use crate::raw::exchange;
+use crate::raw::{exchange, exchange_all};
 use crate::world::{World, send};
 
 const LEAD: &str = r#"{"phone":"1"}"#;
@@ -69,5 +69,37 @@ async fn a_user_agent_is_no_way_in() {
     let long = "x".repeat(60_000);
     assert_eq!(send(world.post().body(LEAD).header("user-agent", &long)).await.status, 202);
     assert_eq!(world.only_submission().await.client.user_agent.unwrap().len(), 512);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn older_and_hastier_clients_are_served() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    let old = exchange(world.address, b"GET /healthz HTTP/1.0\r\n\r\n").await.unwrap();
+    assert_eq!(old.status, 200);
+    let absolute =
+        exchange(world.address, b"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(absolute.status, 200);
+    let one = format!(
+        "POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{LEAD}",
+        world.key,
+        LEAD.len()
+    );
+    let last = one.replace("Host: x", "Host: x\r\nConnection: close");
+    let all = exchange_all(world.address, &(one.repeat(99) + &last)).await;
+    assert_eq!(all.matches("HTTP/1.1 202 Accepted").count(), 100, "pipelined");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends_is_told_before_it_sends() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    let head =
+        "POST /v1/leads HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
+    let answer = exchange(world.address, head.as_bytes()).await.unwrap();
+    assert_eq!(answer.problem(), (401, "missing_credentials"), "nothing of the body was waited for");
     world.end().await;
 }

@@ -25,6 +25,17 @@ pub(crate) async fn exchange_and_finish(address: SocketAddr, request: &[u8]) -> 
     read(stream).await
 }
 
+/// Everything that comes back until the gateway closes.
+pub(crate) async fn exchange_all(address: SocketAddr, requests: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (mut receiving, mut sending) = stream.split();
+    let mut answers = String::new();
+    let (sent, received) =
+        tokio::join!(sending.write_all(requests.as_bytes()), receiving.read_to_string(&mut answers));
+    (sent.unwrap(), received.unwrap());
+    answers
+}
+
 async fn read(mut stream: TcpStream) -> Option<Answer> {
     let mut response = Vec::new();
     let mut chunk = [0; 4_096];
