@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use leadgate_domain::{Normalized, QuarantineReason, Source, SourceId, Submission};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Directory, Store, StoreError};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// The first pause after the database was away; it doubles up to [`LONGEST_PAUSE`].
@@ -32,6 +33,8 @@ pub(crate) struct Committer {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) hold_max: Duration,
     pub(crate) stop: CancellationToken,
+    /// Held while a submission is run alone; see [`crate::isolate`].
+    pub(crate) alone: Arc<Mutex<()>>,
 }
 
 impl Committer {
@@ -98,7 +101,8 @@ impl Committer {
             tracing::error!("sources cannot be read: {error}");
             return Err(Unsettled::Held);
         }
-        let source = |submission: &Submission| Some((submission.source, self.directory.source(submission.source)?));
+        let source =
+            |submission: &Submission| Some((submission.source, self.directory.source(submission.source)?));
         Ok(submissions.iter().filter_map(source).collect())
     }
 
@@ -125,7 +129,10 @@ impl Committer {
 
     /// Repeats what failed because the database is in trouble, which is nobody's fault and consumes nobody's
     /// attempts, for as long as deliveries may be held.
-    pub(crate) async fn hold<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<Result<T, StoreError>, Unsettled>
+    pub(crate) async fn hold<T, F>(
+        &self,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<Result<T, StoreError>, Unsettled>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
@@ -137,7 +144,10 @@ impl Committer {
                 settled => return Ok(settled),
             };
             if since.elapsed() >= self.hold_max {
-                tracing::warn!(held.seconds = since.elapsed().as_secs(), "database still away, giving back: {error}");
+                tracing::warn!(
+                    held.seconds = since.elapsed().as_secs(),
+                    "database still away, giving back: {error}"
+                );
                 return Err(Unsettled::Held);
             }
             if pause == FIRST_PAUSE {
@@ -166,7 +176,8 @@ fn jittered(pause: Duration) -> Duration {
 fn report(part: &[Normalized], committed: &Committed, started: Instant) {
     metrics::histogram!("leadgate_worker_commit_seconds").record(started.elapsed());
     metrics::histogram!("leadgate_worker_batch_size").record(u32::try_from(part.len()).unwrap_or(u32::MAX));
-    metrics::counter!("leadgate_worker_repeated_total").increment(u64::try_from(committed.repeated).unwrap_or(0));
+    metrics::counter!("leadgate_worker_repeated_total")
+        .increment(u64::try_from(committed.repeated).unwrap_or(0));
     for settled in &committed.settled {
         metrics::counter!("leadgate_outcomes_total", "outcome" => settled.outcome.as_str()).increment(1);
     }

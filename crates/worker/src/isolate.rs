@@ -11,7 +11,10 @@ const MOST_ATTEMPTS: u32 = 3;
 ///
 /// Each attempt is counted in the store before it is made, so that one which takes the whole process down is
 /// counted too. The broker's own counter is no help: it counts requeues that were nobody's fault.
+///
+/// One at a time in the whole process: beside one that takes the process down, an innocent one would be counted too.
 pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
+    let _alone = committer.alone.lock().await;
     let settled = attempt(committer, submission).await;
     // Settled, or held because the database is in trouble, which is nobody's fault: the count starts anew. If the
     // database does not answer now either, one attempt of three is lost; nothing is consumed until it does.

@@ -44,8 +44,10 @@ impl Lane {
         let received = self.committer.stop.run_until_cancelled(self.consumer.receive(self.prefetch)).await;
         let Some(Received::Deliveries(deliveries)) = received else { return Progress::default() };
         let mut progress = Progress { deliveries: deliveries.len(), ..Progress::default() };
-        let (suspects, clean): (Vec<_>, Vec<_>) =
-            batch::open(deliveries).await.into_iter().partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
+        let (suspects, clean): (Vec<_>, Vec<_>) = batch::open(deliveries)
+            .await
+            .into_iter()
+            .partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
         let mut settled = Ok(());
         for group in batch::group(clean, self.batch) {
             progress.submissions += group.submissions.len();
@@ -63,7 +65,11 @@ impl Lane {
     }
 
     /// The usual way: all submissions of a group in one transaction.
-    async fn settle_together(&self, deliveries: Vec<Delivery>, submissions: Vec<Submission>) -> Result<(), Unsettled> {
+    async fn settle_together(
+        &self,
+        deliveries: Vec<Delivery>,
+        submissions: Vec<Submission>,
+    ) -> Result<(), Unsettled> {
         note_age(&submissions);
         match self.committer.commit(submissions).await {
             Ok(()) => {

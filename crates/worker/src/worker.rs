@@ -50,7 +50,8 @@ impl Worker {
         config: WorkerConfig,
         stop: CancellationToken,
     ) -> Self {
-        let committer = Committer { store, directory, pipeline, hold_max: config.hold_max, stop };
+        let committer =
+            Committer { store, directory, pipeline, hold_max: config.hold_max, stop, alone: Arc::default() };
         Self { queue, committer, config }
     }
 
@@ -70,7 +71,8 @@ impl Worker {
         for _ in 0..self.config.lanes.max(1) {
             lanes.spawn(self.lane().run());
         }
-        let refresh = tokio::spawn(keep_fresh(Arc::clone(&self.committer.directory), self.committer.stop.clone()));
+        let refresh =
+            tokio::spawn(keep_fresh(Arc::clone(&self.committer.directory), self.committer.stop.clone()));
         while let Some(ended) = lanes.join_next().await {
             if ended.is_err() && !self.committer.stop.is_cancelled() {
                 // Its deliveries went back to the broker with its consumer; the work goes on in a new lane.

@@ -3,7 +3,7 @@
 use leadgate_testkit::oracle::{Oracle, State};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, until};
 
 /// Fifty times: a lead is acked, the process is killed at once, and after the restart the lead is there.
 #[tokio::test]
@@ -14,8 +14,14 @@ async fn a_lead_survives_the_death_of_the_process() {
         let body = json!({ "phone": format!("+1415555{:04}", 1_000 + round), "full_name": "Survivor" });
         let answer = world.client().post(&oracle, None, body.to_string().into_bytes()).await.unwrap();
         world.front.kill9().unwrap();
-        assert!(matches!(answer.state, State::Acked(_)), "round {round}: {answer:?}");
+        let State::Acked(id) = answer.state else { panic!("round {round}: {answer:?}") };
         world.start_front().await;
+        until("the lead", || async {
+            let (status, shown) = world.get(&format!("/v1/leads/{id}")).await;
+            assert_eq!(status, 200, "round {round}");
+            (shown["submission"]["outcome"] == "created").then_some(())
+        })
+        .await;
     }
     let held = world.drained(&oracle).await;
     let report = oracle.check(&held);
