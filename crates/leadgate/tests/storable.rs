@@ -1,0 +1,188 @@
+//! What the gateway accepts, the worker can store: arbitrary documents through the real decoder, the real pipeline
+//! and both real databases.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::sync::Arc;
+
+use leadgate_dialect::native;
+use leadgate_domain::id::SubmissionIds;
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{BodyHash, Dialect, Outcome, Raw, Source, Submission, Timestamp, json};
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{Store, StoreConfig};
+use leadgate_testkit::servers::shared;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Number, Value};
+
+/// Text with everything that has broken a database before.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => any::<String>(),
+        1 => "[\\u{1}-\\u{1f}\\u{7f}-\\u{9f}\\u{2028}\\u{202e}\\u{feff}\\u{fffe}\\u{10ffff}]{0,8}",
+        1 => "\\+?[0-9 ()-]{0,20}",
+        1 => Just("\\".repeat(7) + "\" '; DROP TABLE leads; --"),
+        1 => Just("e\u{301}\u{200d}👩‍👩‍👧".to_owned()),
+        1 => "[a-z]{1,5}@[a-z]{1,5}\\.com",
+        1 => Just("a".repeat(2_000)),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(|float| Number::from_f64(float).map_or(Value::Null, Value::Number)),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(text(), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// A lead with some of the fields there are, mostly of the right type, and some that there are not.
+fn document() -> impl Strategy<Value = Vec<u8>> {
+    let texts = proptest::sample::subsequence(
+        vec![
+            "phone",
+            "email",
+            "full_name",
+            "last_name",
+            "company",
+            "external_id",
+            "source",
+            "state",
+            "page_url",
+        ],
+        1..9,
+    );
+    let consent =
+        proptest::collection::btree_map("consent_timestamp|consent_text_version|source_url|x", text(), 0..4);
+    (
+        texts,
+        proptest::collection::vec(text(), 9),
+        proptest::collection::vec(text(), 0..3),
+        consent,
+        value(),
+        value(),
+    )
+        .prop_map(|(names, texts, tags, consent, custom, unknown)| {
+            let mut map: Map<String, Value> =
+                names.into_iter().map(str::to_owned).zip(texts.into_iter().map(Value::from)).collect();
+            map.entry("email").or_insert_with(|| "a@b.com".into());
+            map.insert("tags".to_owned(), tags.into());
+            map.insert("consent".to_owned(), serde_json::to_value(consent).unwrap());
+            map.insert("custom_fields".to_owned(), serde_json::json!({ "any": custom }));
+            map.insert("attribution".to_owned(), serde_json::json!({ "any": unknown.clone() }));
+            map.insert("unknown".to_owned(), unknown);
+            Value::Object(map).to_string().into_bytes()
+        })
+}
+
+struct Worker {
+    store: Store,
+    pipeline: Arc<Pipeline>,
+    source: Arc<Source>,
+    ids: SubmissionIds,
+}
+
+impl Worker {
+    async fn over(url: &str) -> Self {
+        let store = Store::open(&StoreConfig::worker(url)).unwrap();
+        store.migrate().await.unwrap();
+        let organization = store.ensure_organization("acme").await.unwrap();
+        let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
+        Self {
+            pipeline: Arc::new(Pipeline::new(store.match_key().await.unwrap())),
+            store,
+            source: Arc::new(source),
+            ids: SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids()),
+        }
+    }
+
+    /// What the gateway makes of a body, if it accepts it.
+    fn accept(&self, body: &[u8]) -> Option<Submission> {
+        let fields = native::decode(&json::parse(body).ok()?).ok()?;
+        let now = Timestamp::now();
+        Some(Submission {
+            id: self.ids.make(self.source.organization, now),
+            organization: self.source.organization,
+            source: self.source.id,
+            source_revision: self.source.revision,
+            dialect: Dialect::Native,
+            received_at: now,
+            client: Default::default(),
+            fields,
+            raw: Raw::new(body),
+            body_hash: BodyHash::of(body),
+            idempotency_key_hash: None,
+            traceparent: None,
+            unknown: Map::new(),
+        })
+    }
+
+    /// By way of the queue's bytes into the store; how many were accepted.
+    async fn store(&self, bodies: &[Vec<u8>]) -> usize {
+        let accepted: Vec<_> = bodies.iter().filter_map(|body| self.accept(body)).collect();
+        let items: Vec<_> =
+            accepted.iter().map(|submission| serde_json::to_vec(submission).unwrap()).collect();
+        let message = leadgate_domain::message::encode_group(&items);
+        let received = leadgate_domain::message::decode(&message).expect("what was accepted can be read");
+        assert!(received == accepted, "nothing changes on the way");
+        let normalize = |submission| self.pipeline.normalize(submission, Some(Arc::clone(&self.source)));
+        let batch: Vec<_> = received.into_iter().map(normalize).collect();
+        let committed =
+            self.store.commit(batch, self.pipeline.clone()).await.expect("what was accepted is stored");
+        let quarantined = committed.settled.iter().filter(|one| one.outcome == Outcome::Quarantined).count();
+        assert_eq!((committed.settled.len(), quarantined), (accepted.len(), 0));
+        for settled in &committed.settled {
+            let found = self.store.find(settled.organization, settled.submission.as_uuid()).await.unwrap();
+            assert!(found.unwrap().lead.is_some(), "what was stored can be read");
+        }
+        accepted.len()
+    }
+}
+
+fn everything_accepted_is_stored(runtime: &tokio::runtime::Runtime, worker: &Worker) {
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    let accepted = std::cell::Cell::new(0);
+    let bodies = proptest::collection::vec(document(), 12);
+    runner
+        .run(&bodies, |bodies| {
+            accepted.set(accepted.get() + runtime.block_on(worker.store(&bodies)));
+            Ok(())
+        })
+        .unwrap();
+    println!("{} of {} documents were accepted, and all of them stored", accepted.get(), 48 * 12);
+    assert!(accepted.get() > 100, "the test would say nothing if hardly anything were accepted");
+}
+
+#[test]
+fn everything_accepted_is_stored_in_sqlite() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    let worker = runtime.block_on(Worker::over(&url));
+    everything_accepted_is_stored(&runtime, &worker);
+}
+
+#[test]
+fn everything_accepted_is_stored_in_postgresql() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let url = runtime.block_on(async { shared().postgres().await.unwrap().database().await.unwrap() });
+    let worker = runtime.block_on(Worker::over(&url));
+    everything_accepted_is_stored(&runtime, &worker);
+}
