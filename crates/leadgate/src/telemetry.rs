@@ -19,6 +19,8 @@ const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 51
 /// Starts logging. Once per process.
 pub(crate) fn start_logs(log: &LogSection) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
+    // Whatever is configured: lapin logs a returned message with its payload, and that is somebody's phone.
+    let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => logs.with_ansi(false).try_init(),
