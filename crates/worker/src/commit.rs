@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Normalized, QuarantineReason, Source, SourceId, Submission};
+use leadgate_domain::{Judge, Normalized, QuarantineReason, Source, SourceId, Submission};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Directory, Store, StoreError};
 use tokio::sync::Mutex;
@@ -31,6 +31,7 @@ pub(crate) struct Committer {
     pub(crate) store: Store,
     pub(crate) directory: Arc<Directory>,
     pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) judge: Arc<dyn Judge>,
     pub(crate) hold_max: Duration,
     pub(crate) stop: CancellationToken,
     /// Held while a submission is run alone; see [`crate::isolate`].
@@ -108,7 +109,7 @@ impl Committer {
 
     async fn commit_part(&self, part: &Arc<[Normalized]>) -> Result<Verdict, Unsettled> {
         let started = Instant::now();
-        let committed = self.hold(|| self.store.commit(Arc::clone(part), self.pipeline.clone())).await?;
+        let committed = self.hold(|| self.store.commit(Arc::clone(part), Arc::clone(&self.judge))).await?;
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);

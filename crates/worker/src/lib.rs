@@ -7,4 +7,4 @@ mod lane;
 mod worker;
 
 pub use lane::{Lane, Progress};
-pub use worker::{Worker, WorkerConfig};
+pub use worker::{Parts, Worker, WorkerConfig};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadgate_domain::Judge;
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
@@ -34,6 +35,18 @@ impl Default for WorkerConfig {
     }
 }
 
+/// What a worker works with.
+pub struct Parts {
+    pub queue: Queue,
+    pub store: Store,
+    /// Refreshed by the worker.
+    pub directory: Arc<Directory>,
+    /// Normalizes, before the transaction.
+    pub pipeline: Arc<Pipeline>,
+    /// Judges, within it: the same pipeline, unless a test wants to see it fail.
+    pub judge: Arc<dyn Judge>,
+}
+
 /// Consumes the queue until it is told to stop.
 pub struct Worker {
     queue: Queue,
@@ -42,16 +55,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(
-        queue: Queue,
-        store: Store,
-        directory: Arc<Directory>,
-        pipeline: Arc<Pipeline>,
-        config: WorkerConfig,
-        stop: CancellationToken,
-    ) -> Self {
+    pub fn new(parts: Parts, config: WorkerConfig, stop: CancellationToken) -> Self {
+        let Parts { queue, store, directory, pipeline, judge } = parts;
+        let hold_max = config.hold_max;
         let committer =
-            Committer { store, directory, pipeline, hold_max: config.hold_max, stop, alone: Arc::default() };
+            Committer { store, directory, pipeline, judge, hold_max, stop, alone: Arc::default() };
         Self { queue, committer, config }
     }
 

@@ -104,7 +104,13 @@ pub(super) async fn worker(
         batch: config.worker.batch,
         hold_max: config.worker.hold_max,
     };
-    let directory = Arc::new(Directory::new(store.clone()));
     let pipeline = Arc::new(Pipeline::new(matching));
-    Ok(Some(Worker::new(queue.clone(), store.clone(), directory, pipeline, settings, stop.clone())))
+    let parts = leadgate_worker::Parts {
+        queue: queue.clone(),
+        store: store.clone(),
+        directory: Arc::new(Directory::new(store.clone())),
+        judge: pipeline.clone(),
+        pipeline,
+    };
+    Ok(Some(Worker::new(parts, settings, stop.clone())))
 }
