@@ -35,18 +35,16 @@ impl Store {
     ) -> Result<Page<Lead, Cursor>, StoreError> {
         let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
         let before = Before { organization, at, id, most: limit.saturating_add(1) };
-        let leads = self.read(move |session| session.load(session.sql.leads.page, &[before])).await?;
+        let leads = self.read(move |session| session.load_anew(session.sql.leads.page, &[before])).await?;
         Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
     }
 
     /// Resolves a lead's id or a submission's. `None` also for what belongs to somebody else.
     pub async fn find(&self, organization: OrganizationId, id: Uuid) -> Result<Option<Found>, StoreError> {
-        let found = self
-            .read(move |session| {
-                session.find::<_, Found>(session.sql.submissions.find, One { organization, id })
-            })
-            .await?;
-        Ok(found.map(|found| Found {
+        let wanted = [One { organization, id }];
+        let found: Vec<Found> =
+            self.read(move |session| session.load_anew(session.sql.submissions.find, &wanted)).await?;
+        Ok(found.into_iter().next().map(|found| Found {
             quarantine: found.quarantine.filter(|_| found.outcome == Some(Outcome::Quarantined)),
             ..found
         }))

@@ -59,11 +59,23 @@ impl Session {
         text: &'static str,
         rows: &[R],
     ) -> Result<Vec<T>, Fault> {
-        let found: Vec<String> = self.run(text, rows, |connection, statement| match connection {
-            Connection::Postgres(connection) => statement.load(connection),
-            Connection::Sqlite(connection) => statement.load(connection),
-        })?;
-        found.iter().map(|json| serde_json::from_str(json).map_err(unreadable)).collect()
+        self.run(text, rows, load)?.iter().map(|json| read(json)).collect()
+    }
+
+    /// [`Session::load`] for a statement that is planned anew each time.
+    ///
+    /// A plan that was made and kept while tables were small may read all rows of an organization, and goes on
+    /// doing so. Those that only join their rows with one table have one good plan at every size; those that
+    /// join several, or cut a page out of many rows, are loaded by this.
+    pub(crate) fn load_anew<R: Serialize, T: DeserializeOwned>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+    ) -> Result<Vec<T>, Fault> {
+        let anew = |connection: &mut Connection, statement: Statement<'_>| {
+            load(connection, Statement { kept: false, ..statement })
+        };
+        self.run(text, rows, anew)?.iter().map(|json| read(json)).collect()
     }
 
     /// [`Session::load`] for a statement that takes nothing.
@@ -201,10 +213,19 @@ impl Session {
     }
 }
 
-/// Positions only: serde's own message may repeat a value.
-fn unreadable(error: serde_json::Error) -> Fault {
-    let (line, column) = (error.line(), error.column());
-    StoreError::Bug(format!("this build cannot read a stored row: line {line}, column {column}")).into()
+fn load(connection: &mut Connection, statement: Statement<'_>) -> QueryResult<Vec<String>> {
+    match connection {
+        Connection::Postgres(connection) => statement.load(connection),
+        Connection::Sqlite(connection) => statement.load(connection),
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
+    serde_json::from_str(json).map_err(|error| {
+        // Positions only: serde's own message may repeat a value.
+        let (line, column) = (error.line(), error.column());
+        StoreError::Bug(format!("this build cannot read a stored row: line {line}, column {column}")).into()
+    })
 }
 
 /// A constant text with at most one bind.
@@ -215,13 +236,14 @@ struct Statement<'a> {
     head: &'static str,
     tail: Option<&'static str>,
     rows: &'a str,
+    kept: bool,
 }
 
 impl<'a> Statement<'a> {
     fn new(text: &'static str, rows: &'a str) -> Self {
         match text.split_once("$1") {
-            Some((head, tail)) => Self { head, tail: Some(tail), rows },
-            None => Self { head: text, tail: None, rows },
+            Some((head, tail)) => Self { head, tail: Some(tail), rows, kept: true },
+            None => Self { head: text, tail: None, rows, kept: true },
         }
     }
 }
@@ -231,6 +253,9 @@ where
     str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.kept {
+            pass.unsafe_to_cache_prepared();
+        }
         pass.push_sql(self.head);
         if let Some(tail) = self.tail {
             pass.push_bind_param::<Text, str>(self.rows)?;

@@ -9,7 +9,7 @@ use leadgate_domain::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::error::{Fault, StoreError};
+use crate::error::StoreError;
 use crate::page::Page;
 use crate::rows::{After, One};
 use crate::store::Store;
@@ -68,11 +68,10 @@ impl Store {
         organization: OrganizationId,
         id: SubmissionId,
     ) -> Result<Option<SubmissionRecord>, StoreError> {
-        self.read(move |session| {
-            let stored = session.find::<_, Stored>(session.sql.submissions.read, One { organization, id })?;
-            stored.map(Stored::record).transpose()
-        })
-        .await
+        let wanted = [One { organization, id }];
+        let stored: Vec<Stored> =
+            self.read(move |session| session.load_anew(session.sql.submissions.read, &wanted)).await?;
+        stored.into_iter().next().map(Stored::record).transpose()
     }
 
     /// At most `limit` submissions in the order of their ids, beginning after the given one.
@@ -84,7 +83,8 @@ impl Store {
     ) -> Result<Page<SubmissionSummary, SubmissionId>, StoreError> {
         let id = after.unwrap_or(SubmissionId::from_uuid(uuid::Uuid::nil()));
         let after = After { organization, id, most: limit.saturating_add(1) };
-        let found = self.read(move |session| session.load(session.sql.submissions.page, &[after])).await?;
+        let found =
+            self.read(move |session| session.load_anew(session.sql.submissions.page, &[after])).await?;
         Ok(Page::cut(found, limit, |summary: &SubmissionSummary| summary.id))
     }
 }
@@ -113,7 +113,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    fn record(self) -> Result<SubmissionRecord, Fault> {
+    fn record(self) -> Result<SubmissionRecord, StoreError> {
         let raw = match self.raw_encoding.as_str() {
             "text" => Raw::Text(self.raw),
             "base64" => Raw::Base64(self.raw),
@@ -150,8 +150,8 @@ impl Stored {
 }
 
 /// A submission that was stored whole, because the database refused it in any other form.
-fn unwrap(whole: &str) -> Result<Submission, Fault> {
+fn unwrap(whole: &str) -> Result<Submission, StoreError> {
     let unreadable = || StoreError::Bug("a wrapped submission cannot be read".to_owned());
     let json = STANDARD.decode(whole).map_err(|_| unreadable())?;
-    serde_json::from_slice(&json).map_err(|_| unreadable().into())
+    serde_json::from_slice(&json).map_err(|_| unreadable())
 }

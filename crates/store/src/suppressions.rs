@@ -68,7 +68,8 @@ impl Store {
         let (kind, key) =
             after.map_or(("", String::new()), |after| (after.kind.as_str(), after.key.to_string()));
         let after = AfterKey { organization, kind, key, most: limit.saturating_add(1) };
-        let found = self.read(move |session| session.load(session.sql.suppressions.page, &[after])).await?;
+        let found =
+            self.read(move |session| session.load_anew(session.sql.suppressions.page, &[after])).await?;
         Ok(Page::cut(found, limit, |entry: &Suppression| entry.key))
     }
 }
@@ -97,7 +98,7 @@ fn reassess(session: &mut Session, entries: &[Suppression], judge: &dyn Judge) -
     if listed.is_empty() {
         return Ok(());
     }
-    let before: Vec<Lead> = session.load(session.sql.leads.lock_listed, &listed)?;
+    let before: Vec<Lead> = session.load_anew(session.sql.leads.lock_listed, &listed)?;
     let mut tx = Statements::new(session);
     let suppressions = tx.read_suppressions(&judge.watched_by(&before))?;
     let after = judge.reassess(before.clone(), &suppressions);

@@ -69,7 +69,6 @@ async fn a_batch_costs_the_same_whatever_its_size(world: World) {
         .collect::<BTreeSet<_>>();
     let plain = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"];
     assert!(not_prepared.iter().all(|text| plain.contains(&text.as_str())), "{not_prepared:#?}");
-    eprintln!("new leads: {} statements, met leads: {}", small[0].run.len(), small[1].run.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

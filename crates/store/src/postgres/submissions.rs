@@ -20,7 +20,10 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         SELECT organization, submission, revision, outcome, lead, decided_at, trace
         FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer,
                                                outcome text, lead uuid, decided_at timestamptz, trace jsonb)",
+    // The wanted id as scalars, not as a row to join: for all that PostgreSQL knows that would be a hundred rows,
+    // and for a hundred it would rather read all leads of the organization than look each up.
     read: "
+        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object(
             'organization', s.organization, 'id', s.id, 'source', s.source,
             'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
@@ -39,8 +42,8 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
                     'id', q.id, 'reason', q.reason, 'body_hash', encode(q.body_hash, 'hex'),
                     'quarantined_at', q.quarantined_at) ORDER BY q.quarantined_at, q.id), '[]')
                 FROM quarantine AS q WHERE q.organization = s.organization AND q.submission = s.id))::text
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
-        JOIN submissions AS s ON s.organization = r.organization AND s.id = r.id",
+        FROM submissions AS s
+        WHERE s.organization = (SELECT organization FROM p) AND s.id = (SELECT id FROM p)",
     page: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, most int))
@@ -55,14 +58,15 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         ORDER BY s.organization, s.id
         LIMIT (SELECT most FROM p)",
     find: "
+        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,
                                  'quarantine', q.reason)::text
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
-        JOIN submissions AS s ON s.organization = r.organization AND s.id = r.id
+        FROM submissions AS s
         LEFT JOIN LATERAL (
             SELECT h.outcome, h.lead FROM outcomes AS h
             WHERE h.organization = s.organization AND h.submission = s.id
             ORDER BY h.revision DESC LIMIT 1) AS o ON true
         LEFT JOIN leads AS l ON l.organization = s.organization AND l.id = o.lead
-        LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id",
+        LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id
+        WHERE s.organization = (SELECT organization FROM p) AND s.id = (SELECT id FROM p)",
 };

@@ -5,6 +5,8 @@ mod connect;
 mod directory;
 mod leads;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod quarantine;
 mod submissions;
 mod suppressions;

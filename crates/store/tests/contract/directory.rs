@@ -93,7 +93,7 @@ async fn a_key_comes_back_and_is_revoked_once(world: World) {
     let made = key("abcdefghij", &world.source);
     world.store.create_key(&made).await.unwrap();
     assert_eq!(world.store.find_key(&made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(world.store.keys(world.organization.id).await.unwrap(), [made.clone()]);
+    assert_eq!(world.store.keys(world.organization.id).await.unwrap(), std::slice::from_ref(&made));
     let refused = world.store.create_key(&made).await;
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 

@@ -234,7 +234,7 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
     let world = world_at(&url).await;
     // Past the validator: text with a NUL.
     let mut submission = world.phone("+14155550132");
-    submission.fields.phone = Said::Value("+1\0415".into());
+    submission.fields.phone = Said::Value("+1\x00415".into());
     let disposition = Disposition::Quarantine(QuarantineReason::Invalid);
     let batch = vec![Normalized { submission, disposition, trace: Trace::default() }];
     let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, world.judge()).await else {

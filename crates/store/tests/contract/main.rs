@@ -5,6 +5,7 @@ mod commit;
 mod directory;
 mod faults;
 mod opening;
+mod plans;
 mod races;
 mod reads;
 mod refusals;

@@ -71,7 +71,7 @@ async fn a_refused_row_takes_its_batch_with_it_and_nothing_else(world: World) {
 async fn a_refused_row_is_kept_whole(world: World) {
     let mut submission = world.phone("+14155550132");
     // No gateway lets a NUL through, and PostgreSQL takes it neither in text nor in JSON.
-    submission.fields.phone = leadgate_domain::Said::Value("+1415\0555".into());
+    submission.fields.phone = leadgate_domain::Said::Value("+1415\x00555".into());
     submission.raw = Raw::Text("a\0b".into());
     let reason = QuarantineReason::RowRefused;
     let kept = world.store.quarantine_alone(submission.clone(), reason).await.unwrap();

@@ -32,7 +32,7 @@ async fn an_entry_takes_stored_leads_out_and_its_removal_lets_them_in(world: Wor
 
     let removed =
         world.store.unsuppress(world.organization.id, vec![email.key], world.judge()).await.unwrap();
-    assert_eq!(removed, [email.clone()]);
+    assert_eq!(removed, std::slice::from_ref(&email));
     assert!(all_leads(&world).await.iter().all(|lead| lead.eligibility == Eligibility::Eligible));
     let again = world.store.unsuppress(world.organization.id, vec![email.key], world.judge()).await.unwrap();
     assert_eq!(again, []);

@@ -139,7 +139,6 @@ impl World {
 }
 
 /// Runs each test of a file over both adapters.
-
 macro_rules! over_both {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {

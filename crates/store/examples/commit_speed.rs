@@ -1,0 +1,84 @@
+//! Submissions per second through the commit, by batch size, over both databases.
+//!
+//! `cargo run -p leadgate-store --example commit_speed [URL]`; without an address, over a private PostgreSQL and
+//! a SQLite file of its own. One in five submissions meets a lead. Printed beside the time of one fsync in the
+//! temporary folder, without which no durable figure means anything.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::print_stdout, reason = "figures are what it is for")]
+#![allow(dead_code, unused_macros, unused_imports, reason = "the world is the contract suite's")]
+
+#[path = "../tests/contract/world.rs"]
+mod world;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadgate_store::StoreConfig;
+use leadgate_testkit::servers::Postgres;
+use tokio::task::JoinSet;
+use world::World;
+
+const FOR: Duration = Duration::from_secs(4);
+
+#[tokio::main]
+async fn main() {
+    println!("one fsync: {:?}", fsync());
+    if let Some(url) = std::env::args().nth(1) {
+        return measure("given", &url, &[1, 4, 8]).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    measure("sqlite", &format!("sqlite:{}", folder.path().join("store.db").display()), &[1, 4]).await;
+    let server = Postgres::start().await.unwrap();
+    measure("postgres", &server.database().await.unwrap(), &[1, 4, 8]).await;
+}
+
+fn fsync() -> Duration {
+    let mut file = tempfile::tempfile().unwrap();
+    let begun = Instant::now();
+    for _ in 0..100 {
+        file.write_all(b"a line of a journal\n").unwrap();
+        file.sync_data().unwrap();
+    }
+    begun.elapsed() / 100
+}
+
+async fn measure(name: &str, url: &str, concurrency: &[usize]) {
+    let world = Arc::new(World::at(StoreConfig::worker(url), tempfile::tempdir().unwrap()).await);
+    for size in [1, 64, 512] {
+        for tasks in concurrency {
+            let rate = rate(&world, size, *tasks).await;
+            println!("{name}: batches of {size:>3}, {tasks} at once: {rate:>6.0} submissions/s");
+        }
+    }
+}
+
+async fn rate(world: &Arc<World>, size: usize, tasks: usize) -> f64 {
+    let begun = Instant::now();
+    let mut running = JoinSet::new();
+    for _ in 0..tasks {
+        let world = Arc::clone(world);
+        running.spawn(async move {
+            let mut settled = 0.0;
+            while begun.elapsed() < FOR {
+                let batch: Vec<_> = (0..size).map(|_| world.normalize(somebody(&world))).collect();
+                let committed = world.store.commit(batch, world.judge()).await.unwrap();
+                settled += f64::from(u32::try_from(committed.settled.len()).unwrap());
+            }
+            settled
+        });
+    }
+    let settled: f64 = running.join_all().await.into_iter().sum();
+    settled / begun.elapsed().as_secs_f64()
+}
+
+/// Four in five are new, one in five posts the same phone as somebody before.
+fn somebody(world: &World) -> leadgate_domain::Submission {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let n = if n % 5 == 4 { n / 2 } else { n };
+    let area = [212, 213, 305, 312, 404, 415, 503, 512, 602, 617][usize::try_from(n / 800_000 % 10).unwrap()];
+    let phone = format!("+1{area}{}", 2_000_000 + n % 800_000);
+    world.consenting(&phone, &format!("person{n}@example.com"))
+}

@@ -1,0 +1,59 @@
+//! A batch reads what it names, however much is stored.
+
+use std::sync::Arc;
+
+use leadgate_domain::{Submission, SuppressionKind};
+use leadgate_store::StoreConfig;
+
+use crate::races::suppression;
+use crate::world::{World, postgres};
+
+const SUBMISSIONS: usize = 3_000;
+
+/// One connection from the empty tables on: its plans are made before there is anything to plan for.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_reads_in_proportion_to_what_is_asked() {
+    let url = postgres().await.database().await.unwrap();
+    let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
+    let world = World::at(config, tempfile::tempdir().unwrap()).await;
+    let before = read_so_far(&url).await;
+    let submissions: Vec<_> = (0..SUBMISSIONS)
+        .map(|n| world.consenting(&format!("+1415555{:04}", n % 2_000), &format!("p{n}@example.com")))
+        .collect();
+    let updating = world.updating_source().await;
+    for batch in submissions.chunks(50) {
+        world.commit(batch).await;
+        let update = |one: &Submission| {
+            let Submission { fields, .. } = one.clone();
+            let again = Submission { source: updating.id, ..world.submission(fields) };
+            world.pipeline.normalize(again, Some(Arc::clone(&updating)))
+        };
+        let updates: Vec<_> = batch.iter().take(10).map(update).collect();
+        world.store.commit(updates, world.judge()).await.unwrap();
+        let id = batch[0].id;
+        world.store.find(world.organization.id, id.as_uuid()).await.unwrap().unwrap();
+        world.store.submission(world.organization.id, id).await.unwrap().unwrap();
+        world.store.lead(world.organization.id, id.into()).await.unwrap();
+        world.store.leads(world.organization.id, None, 20).await.unwrap();
+        world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
+        let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
+        world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
+        world.store.unsuppress(world.organization.id, vec![entry.key], world.judge()).await.unwrap();
+    }
+    // A session reports what it read when it ends.
+    drop(world);
+    let sessions = "select count(*) from pg_stat_activity where datname = current_database() \
+                    and application_name = 'leadgate'";
+    while postgres().await.sql(&url, sessions).await.unwrap().trim() != "0" {}
+    let read = read_so_far(&url).await - before;
+    assert!(read > SUBMISSIONS / 2, "{read} rows read: nothing was counted");
+    // A table read once per batch, instead of its index, would be 90,000 rows.
+    assert!(read < SUBMISSIONS * 9, "{read} rows read for {SUBMISSIONS} submissions");
+}
+
+/// Rows of the growing tables that were read, by whatever way.
+async fn read_so_far(url: &str) -> usize {
+    let sql = "select sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables \
+               where relname in ('submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions')";
+    postgres().await.sql(url, sql).await.unwrap().trim().parse().unwrap()
+}
