@@ -1,6 +1,7 @@
 //! Looking at the broker's queues, and putting back what was parked.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{
@@ -10,11 +11,15 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Channel, Confirmation};
 use leadgate_domain::Timestamp;
+use tokio::time::{sleep, timeout};
 
 use super::held::Held;
-use super::wire::{Endpoint, Wire, call};
+use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call};
 use super::{message, names};
 use crate::{Depth, Parked, QueueError, Selection};
+
+/// Between two looks whether the broker has taken messages back.
+const GIVING_BACK: Duration = Duration::from_millis(10);
 
 /// A connection of its own, opened when first needed and kept for the next time.
 #[derive(Clone)]
@@ -47,14 +52,13 @@ impl Desk {
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
         let wire = self.take_wire().await?;
         let channel = wire.channel().await?;
-        let mut parked = Vec::new();
-        let mut last = None;
-        while parked.len() < limit {
+        let mut messages = Vec::new();
+        while messages.len() < limit {
             let Some(message) = get(&channel).await? else { break };
-            parked.push(describe(&message));
-            last = Some(message);
+            messages.push(message);
         }
-        give_back_up_to(&channel, last.as_ref()).await?;
+        let parked = messages.iter().map(describe).collect();
+        give_back(&channel, messages).await?;
         self.keep(wire);
         Ok(parked)
     }
@@ -65,12 +69,12 @@ impl Desk {
         let wire = self.take_wire().await?;
         let channel = wire.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        let (mut replayed, mut kept) = (0, None);
+        let (mut replayed, mut kept) = (0, Vec::new());
         // Not until it is empty: a worker may park again what is replayed.
         for turn in 0..count(&channel, names::PARKED).await? {
             let Some(message) = get(&channel).await? else { break };
             if !selection.has(&message::id(&message.properties, &message.data)) {
-                kept = Some(message);
+                kept.push(message);
                 continue;
             }
             if wire.blocked() {
@@ -82,7 +86,7 @@ impl Desk {
             call(message.ack(BasicAckOptions::default())).await?;
             replayed += 1;
         }
-        give_back_up_to(&channel, kept.as_ref()).await?;
+        give_back(&channel, kept).await?;
         self.keep(wire);
         Ok(replayed)
     }
@@ -153,11 +157,20 @@ async fn republish(channel: &Channel, message: &BasicGetMessage, shard: String) 
     }
 }
 
-/// Gives back what was looked at, up to `last`. Waits until the broker has done so: it answers the close
-/// of a channel after what came before it.
-async fn give_back_up_to(channel: &Channel, last: Option<&BasicGetMessage>) -> Result<(), QueueError> {
-    if let Some(last) = last {
+/// Gives back what was looked at and waits until it lies in the queue again, so that the next look finds it.
+async fn give_back(channel: &Channel, looked_at: Vec<BasicGetMessage>) -> Result<(), QueueError> {
+    if let Some(last) = looked_at.last() {
+        let there = u64::from(last.message_count) + u64::try_from(looked_at.len()).unwrap_or(0);
         call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
+        // The broker answers nothing to a nack, and closing the channel does not wait for it either. Somebody
+        // else may take messages meanwhile, so this is no error if it does not come true.
+        let back = async {
+            while count(channel, names::PARKED).await? < there {
+                sleep(GIVING_BACK).await;
+            }
+            Ok(())
+        };
+        timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
     }
     call(channel.close(200, "done".into())).await
 }

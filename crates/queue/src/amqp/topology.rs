@@ -1,15 +1,19 @@
 //! Queues and exchanges: declared in one place, verified in all others.
 
+use std::time::Duration;
+
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ErrorKind, ExchangeKind};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::names;
 use super::wire::{CALL_TIMEOUT, Endpoint, Wire};
 use crate::config::Address;
 use crate::{QueueConfig, QueueError};
+
+const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
 /// Declares the exchanges and queues that a queue of `shards` shards consists of. `leadgate migrate` is
 /// the only place that does; everybody else verifies. Declaring what exists changes nothing.
@@ -21,13 +25,21 @@ pub async fn declare_topology(url: &str, shards: u16) -> Result<(), QueueError> 
         return Err(QueueError::Url("only a broker has a topology to declare"));
     };
     let endpoint = Endpoint::new(*uri, QueueConfig::new("").heartbeat);
-    let wire = Wire::connect(&endpoint, "leadgate migrate").await?;
-    let channel = wire.channel().await?;
-    for exchange in [Thing::Alternate, Thing::Exchange] {
-        exchange.declare(&channel, false).await.map_err(|fault| fault.describe(&exchange))?;
+    // A broker that has just started answers some declarations with an internal error.
+    for pause in ATTEMPT_PAUSES {
+        match declare(&endpoint, shards).await {
+            Err(QueueError::Unreachable(_)) => sleep(pause).await,
+            outcome => return outcome,
+        }
     }
-    for queue in names::queues(shards) {
-        let thing = Thing::Queue(queue.clone());
+    declare(&endpoint, shards).await
+}
+
+async fn declare(endpoint: &Endpoint, shards: u16) -> Result<(), QueueError> {
+    let wire = Wire::connect(endpoint, "leadgate migrate").await?;
+    let channel = wire.channel().await?;
+    let queues = names::queues(shards).map(Thing::Queue);
+    for thing in [Thing::Alternate, Thing::Exchange].into_iter().chain(queues) {
         thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
     }
     for shard in (0..shards).map(names::shard) {

@@ -1,0 +1,361 @@
+//! What every adapter of the queue keeps to.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use leadgate_queue::{ParkReason, Received, Refused, Role, Selection, Settled};
+use support::{World, drain, numbers, publish, receive, receive_one, settled_empty, submission};
+use tokio::task::JoinSet;
+
+async fn what_is_published_arrives_as_it_was(world: World) {
+    let queue = world.open().await;
+    let text = r#"{"name":"Zoë \u0000 \"x\"","emoji":"🦀","number":1e400}"#;
+    publish(&queue, text).await;
+    let mut consumer = queue.consumer();
+    let delivery = receive_one(&mut consumer).await;
+    assert_eq!(delivery.payload(), &format!(r#"{{"v":1,"submissions":[{text}]}}"#));
+    assert_eq!(delivery.deliveries(), 0);
+    let age = leadgate_domain::Timestamp::now().since(delivery.published_at().unwrap());
+    assert!(age < Duration::from_secs(60), "{age:?}");
+    assert_eq!(delivery.ack().await, Settled::Done);
+    settled_empty(&queue).await;
+}
+
+async fn what_was_acknowledged_is_gone(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1)).await;
+    assert_eq!(receive_one(&mut queue.consumer()).await.ack().await, Settled::Done);
+    queue.shutdown().await;
+    let queue = world.open().await;
+    publish(&queue, &submission(2)).await;
+    let mut consumer = queue.consumer();
+    let delivery = receive_one(&mut consumer).await;
+    assert_eq!(numbers(delivery.payload()), [2]);
+    assert_eq!(delivery.ack().await, Settled::Done);
+    settled_empty(&queue).await;
+}
+
+async fn what_was_not_acknowledged_comes_again(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1)).await;
+    let mut consumer = queue.consumer();
+    let held = receive_one(&mut consumer).await;
+    drop(consumer);
+    let mut consumer = queue.consumer();
+    let again = receive_one(&mut consumer).await;
+    assert_eq!(numbers(again.payload()), [1]);
+    assert_eq!(held.ack().await, Settled::Lost, "it is in other hands now");
+    assert_eq!(again.ack().await, Settled::Done);
+    settled_empty(&queue).await;
+}
+
+async fn a_dropped_delivery_comes_again_and_is_counted(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1)).await;
+    let mut consumer = queue.consumer();
+    for before in 0..4 {
+        let delivery = receive_one(&mut consumer).await;
+        assert_eq!(delivery.deliveries(), before);
+        if before == 3 {
+            assert_eq!(delivery.ack().await, Settled::Done);
+        } else {
+            delivery.requeue();
+        }
+    }
+    settled_empty(&queue).await;
+}
+
+async fn deliveries_are_counted_over_restarts(world: World) {
+    for before in 0..3 {
+        let queue = world.open().await;
+        if before == 0 {
+            publish(&queue, &submission(1)).await;
+        }
+        let mut consumer = queue.consumer();
+        let delivery = receive_one(&mut consumer).await;
+        assert_eq!(delivery.deliveries(), before);
+        queue.shutdown().await;
+    }
+}
+
+async fn release_gives_back_and_receive_takes_again(world: World) {
+    let queue = world.open().await;
+    for number in 0..3 {
+        publish(&queue, &submission(number)).await;
+    }
+    let mut consumer = queue.consumer();
+    let held = receive_one(&mut consumer).await;
+    consumer.release().await;
+    support::await_ready(&queue, 3).await;
+    assert_eq!(held.ack().await, Settled::Lost);
+    assert_eq!(drain(&mut consumer, 3).await.len(), 3);
+    settled_empty(&queue).await;
+}
+
+async fn a_batch_takes_what_is_ready(world: World) {
+    let queue = world.open().await;
+    for number in 0..20 {
+        publish(&queue, &submission(number)).await;
+    }
+    let mut consumer = queue.consumer();
+    let mut seen = BTreeSet::new();
+    let mut batches = 0;
+    while seen.len() < 20 {
+        let batch = receive(&mut consumer, 8).await;
+        assert!(batch.len() <= 8);
+        batches += 1;
+        for delivery in batch {
+            seen.extend(numbers(delivery.payload()));
+            assert_eq!(delivery.ack().await, Settled::Done);
+        }
+    }
+    assert!(batches < 20, "batches have more than one message");
+    settled_empty(&queue).await;
+}
+
+async fn an_abandoned_receive_loses_nothing(world: World) {
+    let queue = world.open().await;
+    let mut consumer = queue.consumer();
+    let (mut seen, mut published) = (BTreeSet::new(), 0);
+    while seen.len() < 50 {
+        if published < 50 {
+            publish(&queue, &submission(published)).await;
+            published += 1;
+        }
+        // Gives up after one look, or gets something: both ends of the race happen.
+        tokio::select! {
+            biased;
+            received = consumer.receive(4) => {
+                let Received::Deliveries(deliveries) = received else { panic!("it stopped") };
+                for delivery in deliveries {
+                    seen.extend(numbers(delivery.payload()));
+                    assert_eq!(delivery.ack().await, Settled::Done);
+                }
+            }
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    settled_empty(&queue).await;
+}
+
+async fn a_parked_message_waits_to_be_replayed(world: World) {
+    let queue = world.open().await;
+    for number in 0..3 {
+        publish(&queue, &submission(number)).await;
+    }
+    let mut consumer = queue.consumer();
+    let mut parked = 0;
+    while parked < 3 {
+        for delivery in receive(&mut consumer, 3).await {
+            assert_eq!(delivery.park(ParkReason::UnknownVersion).await, Settled::Done);
+            parked += 1;
+        }
+    }
+    settled_empty(&queue).await;
+    assert_eq!(queue.depth().await.unwrap().parked, 3);
+
+    let list = queue.parked_list(10).await.unwrap();
+    assert_eq!(queue.parked_list(10).await.unwrap(), list, "looking changes nothing");
+    assert_eq!(queue.parked_list(2).await.unwrap().len(), 2);
+    assert!(list.iter().all(|parked| parked.reason == "unknown_version" && parked.parked_at.is_some()));
+    assert!(list.iter().all(|parked| parked.bytes == br#"{"v":1,"submissions":[{"number":1}]}"#.len()));
+
+    let one = Selection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
+    assert_eq!(queue.parked_replay(one).await.unwrap(), 1);
+    let left: Vec<_> = queue.parked_list(10).await.unwrap().into_iter().map(|parked| parked.id).collect();
+    assert_eq!(BTreeSet::from_iter(&left), BTreeSet::from([&list[0].id, &list[2].id]));
+    assert_eq!(drain(&mut consumer, 1).await.len(), 1);
+
+    assert_eq!(queue.parked_replay(Selection::All).await.unwrap(), 2);
+    assert_eq!(drain(&mut consumer, 2).await.len(), 2);
+    assert_eq!(queue.depth().await.unwrap().parked, 0);
+    settled_empty(&queue).await;
+}
+
+async fn a_thousand_at_once_form_groups_and_arrive_once(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1_000)).await;
+    let mut publishing = JoinSet::new();
+    for number in 0..1_000 {
+        let publisher = queue.publisher();
+        publishing.spawn(async move { publisher.publish(Bytes::from(submission(number))).await });
+    }
+    let outcomes = publishing.join_all().await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert!(queue.depth().await.unwrap().ready < 500, "a message carries many submissions");
+    let seen = drain(&mut queue.consumer(), 1_001).await;
+    assert!(seen.values().all(|times| *times == 1));
+    settled_empty(&queue).await;
+}
+
+async fn a_message_is_bounded_in_bytes(world: World) {
+    let config = leadgate_queue::QueueConfig { group_bytes: 1_000, ..world.config() };
+    let queue = support::open(config, Role::AllInOne).await;
+    publish(&queue, &submission(1_000)).await;
+    let mut publishing = JoinSet::new();
+    for number in 0..100 {
+        let publisher = queue.publisher();
+        let filler = "x".repeat(if number == 50 { 2_000 } else { 200 });
+        let body = format!(r#"{{"number":{number},"filler":"{filler}"}}"#);
+        publishing.spawn(async move { publisher.publish(Bytes::from(body)).await });
+    }
+    assert!(publishing.join_all().await.iter().all(Result::is_ok));
+    let mut consumer = queue.consumer();
+    let mut seen = 0;
+    while seen < 101 {
+        for delivery in receive(&mut consumer, 8).await {
+            let numbers = numbers(delivery.payload());
+            assert!(delivery.payload().len() < 1_100 || numbers == [50], "{numbers:?}");
+            seen += numbers.len();
+            assert_eq!(delivery.ack().await, Settled::Done);
+        }
+    }
+}
+
+async fn too_much_waiting_is_refused(world: World) {
+    let config = leadgate_queue::QueueConfig { waiting_max: 10, ..world.config() };
+    let queue = support::open(config, Role::AllInOne).await;
+    publish(&queue, &submission(1_000)).await;
+    let mut publishing = JoinSet::new();
+    for number in 0..500 {
+        let publisher = queue.publisher();
+        publishing.spawn(async move { publisher.publish(Bytes::from(submission(number))).await });
+    }
+    let outcomes = publishing.join_all().await;
+    let busy = outcomes.iter().filter(|outcome| **outcome == Err(Refused::Busy)).count();
+    let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(busy + accepted, 500, "{outcomes:?}");
+    assert!(busy > 0 && accepted >= 10, "{busy} refused, {accepted} accepted");
+    assert_eq!(drain(&mut queue.consumer(), accepted + 1).await.len(), accepted + 1);
+    publish(&queue, &submission(2_000)).await;
+}
+
+async fn after_shutdown_everything_is_refused(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1)).await;
+    let (publisher, mut consumer) = (queue.publisher(), queue.consumer());
+    let delivery = receive_one(&mut consumer).await;
+    queue.stop_receiving();
+    assert!(matches!(consumer.receive(1).await, Received::Stopped));
+    assert_eq!(delivery.ack().await, Settled::Done, "what was handed out can still be settled");
+    drop(consumer);
+    queue.shutdown().await;
+    let refused = publisher.publish(Bytes::from(submission(2))).await.unwrap_err();
+    assert_eq!(refused, Refused::Unavailable(leadgate_queue::Cause::Closed));
+    assert!(!queue.status().is_ready());
+    let queue = world.open().await;
+    publish(&queue, &submission(3)).await;
+    assert_eq!(drain(&mut queue.consumer(), 1).await.into_keys().collect::<Vec<_>>(), [3]);
+}
+
+async fn shutdown_answers_what_is_in_flight(world: World) {
+    let queue = world.open().await;
+    publish(&queue, &submission(1_000)).await;
+    let mut publishing = JoinSet::new();
+    for number in 0..300 {
+        let publisher = queue.publisher();
+        publishing.spawn(async move { (number, publisher.publish(Bytes::from(submission(number))).await) });
+    }
+    let first = publishing.join_next().await.unwrap().unwrap();
+    queue.shutdown().await;
+    let mut outcomes = publishing.join_all().await;
+    outcomes.push(first);
+    let accepted: BTreeSet<usize> =
+        outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(number, _)| *number).collect();
+    let queue = world.open().await;
+    let seen = drain(&mut queue.consumer(), accepted.len() + 1).await;
+    assert!(accepted.iter().all(|number| seen.contains_key(number)), "what was accepted is there");
+}
+
+async fn lanes_share_the_work(world: World) {
+    let queue = world.open().await;
+    let mut lanes: Vec<_> = (0..3).map(|_| queue.consumer()).collect();
+    for number in 0..60 {
+        publish(&queue, &submission(number)).await;
+    }
+    let mut working = JoinSet::new();
+    let done = tokio_util::sync::CancellationToken::new();
+    let (found, mut finding) = tokio::sync::mpsc::unbounded_channel();
+    for mut lane in lanes.drain(..) {
+        let (done, found) = (done.clone(), found.clone());
+        working.spawn(async move {
+            loop {
+                let received = tokio::select! {
+                    received = lane.receive(1) => received,
+                    () = done.cancelled() => return,
+                };
+                let Received::Deliveries(deliveries) = received else { return };
+                for delivery in deliveries {
+                    found.send(numbers(delivery.payload())).unwrap();
+                    assert_eq!(delivery.ack().await, Settled::Done);
+                }
+            }
+        });
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 60 {
+        seen.extend(tokio::time::timeout(support::LONG, finding.recv()).await.unwrap().unwrap());
+    }
+    done.cancel();
+    working.join_all().await;
+    assert_eq!(BTreeSet::from_iter(&seen).len(), 60, "nobody was given another's message");
+    settled_empty(&queue).await;
+}
+
+async fn depth_tells_what_there_is(world: World) {
+    let queue = world.open().await;
+    assert_eq!(queue.depth().await.unwrap(), leadgate_queue::Depth::default());
+    for number in 0..3 {
+        publish(&queue, &submission(number)).await;
+    }
+    assert_eq!(queue.depth().await.unwrap().ready, 3);
+    let mut consumer = queue.consumer();
+    let held = receive_one(&mut consumer).await;
+    let depth = queue.depth().await.unwrap();
+    assert!(depth.in_flight >= 1 && depth.ready + depth.in_flight == 3, "{depth:?}");
+    assert!(depth.oldest_age.unwrap() < Duration::from_secs(60));
+    assert_eq!(held.ack().await, Settled::Done);
+    drain(&mut consumer, 2).await;
+    settled_empty(&queue).await;
+}
+
+/// Every test above, once over each adapter.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::World::embedded()).await;
+            })*
+        }
+        mod amqp {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::World::amqp().await).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    what_is_published_arrives_as_it_was,
+    what_was_acknowledged_is_gone,
+    what_was_not_acknowledged_comes_again,
+    a_dropped_delivery_comes_again_and_is_counted,
+    deliveries_are_counted_over_restarts,
+    release_gives_back_and_receive_takes_again,
+    a_batch_takes_what_is_ready,
+    an_abandoned_receive_loses_nothing,
+    a_parked_message_waits_to_be_replayed,
+    a_thousand_at_once_form_groups_and_arrive_once,
+    a_message_is_bounded_in_bytes,
+    too_much_waiting_is_refused,
+    after_shutdown_everything_is_refused,
+    shutdown_answers_what_is_in_flight,
+    lanes_share_the_work,
+    depth_tells_what_there_is,
+}

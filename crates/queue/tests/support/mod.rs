@@ -1,0 +1,136 @@
+//! What the tests of this crate share.
+#![allow(dead_code, unreachable_pub, clippy::print_stdout, reason = "each test binary uses its part")]
+
+pub mod load;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use leadgate_queue::{Consumer, Delivery, Queue, QueueConfig, Received, Refused, Role, declare_topology};
+use leadgate_testkit::servers::{Vhost, shared};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// Longer than anything takes on a loaded machine; only reached by a test that fails.
+pub const LONG: Duration = Duration::from_secs(30);
+/// What the design promises for a refusal, whatever the broker does.
+pub const BOUND: Duration = Duration::from_secs(5);
+
+/// A place for one test's queue.
+pub enum World {
+    Embedded(TempDir),
+    Amqp(Vhost),
+}
+
+impl World {
+    pub fn embedded() -> Self {
+        Self::Embedded(tempfile::tempdir().unwrap())
+    }
+
+    pub async fn amqp() -> Self {
+        let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
+        declare_topology(&vhost.amqp_url, SHARDS).await.unwrap();
+        Self::Amqp(vhost)
+    }
+
+    pub fn config(&self) -> QueueConfig {
+        match self {
+            Self::Embedded(folder) => {
+                QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()))
+            }
+            Self::Amqp(vhost) => QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) },
+        }
+    }
+
+    pub async fn open(&self) -> Queue {
+        open(self.config(), Role::AllInOne).await
+    }
+}
+
+const SHARDS: u16 = 2;
+
+/// Opens a queue of which nobody need wait that it becomes ready: consuming is ready with its first lane.
+pub async fn open(config: QueueConfig, role: Role) -> Queue {
+    let queue = Queue::open(config, role).await.unwrap();
+    if matches!(role, Role::Gateway) {
+        timeout(LONG, queue.ready()).await.expect("the queue becomes ready");
+    }
+    queue
+}
+
+/// Publishes, and waits as long as the queue is not there yet. For setting a scene.
+pub async fn publish(queue: &Queue, submission: &str) {
+    let publisher = queue.publisher();
+    let published = async {
+        while publisher.publish(Bytes::from(submission.to_owned())).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, published).await.expect("the queue accepts at last");
+}
+
+/// A submission's JSON.
+pub fn submission(number: usize) -> String {
+    format!(r#"{{"number":{number}}}"#)
+}
+
+/// The numbers of the submissions in a message.
+pub fn numbers(payload: &[u8]) -> Vec<usize> {
+    let message: serde_json::Value = serde_json::from_slice(payload).unwrap();
+    assert_eq!(message["v"], 1);
+    let number = |item: &serde_json::Value| usize::try_from(item["number"].as_u64().unwrap()).unwrap();
+    message["submissions"].as_array().unwrap().iter().map(number).collect()
+}
+
+pub async fn receive(consumer: &mut Consumer, max: usize) -> Vec<Delivery> {
+    match timeout(LONG, consumer.receive(max)).await.expect("something arrives") {
+        Received::Deliveries(deliveries) => deliveries,
+        Received::Stopped => panic!("the queue stopped"),
+    }
+}
+
+pub async fn receive_one(consumer: &mut Consumer) -> Delivery {
+    receive(consumer, 1).await.pop().unwrap()
+}
+
+/// Acknowledges whatever arrives until `count` submissions did; returns how often each came.
+pub async fn drain(consumer: &mut Consumer, count: usize) -> BTreeMap<usize, usize> {
+    let mut seen = BTreeMap::new();
+    while seen.len() < count {
+        for delivery in receive(consumer, 16).await {
+            for number in numbers(delivery.payload()) {
+                *seen.entry(number).or_default() += 1;
+            }
+            // A delivery that was lost comes again, and is counted again.
+            _ = delivery.ack().await;
+        }
+    }
+    seen
+}
+
+/// Waits until the queue holds nothing any more: acks travel behind us.
+pub async fn settled_empty(queue: &Queue) {
+    let emptied = async {
+        loop {
+            let depth = queue.depth().await.unwrap();
+            if depth.ready == 0 && depth.in_flight == 0 {
+                return;
+            }
+        }
+    };
+    timeout(LONG, emptied).await.expect("the queue becomes empty");
+}
+
+/// Waits until the queue's depth is as it should be: brokers count behind us.
+pub async fn await_ready(queue: &Queue, ready: u64) {
+    let reached = async { while queue.depth().await.unwrap().ready != ready {} };
+    timeout(LONG, reached).await.unwrap_or_else(|_| panic!("the queue never held {ready} messages"));
+}
+
+/// Publishes once and measures: the answer must come within [`BOUND`].
+pub async fn bounded_publish(queue: &Queue, number: usize) -> Result<(), Refused> {
+    let publisher = queue.publisher();
+    let publishing = publisher.publish(Bytes::from(submission(number)));
+    timeout(BOUND, publishing).await.expect("every publish is answered within five seconds")
+}
