@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-pub use read::Flags;
+pub use read::{Flags, unknown_variables};
 
 /// The whole configuration. Every program of Leadgate takes the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use leadgate_gateway::RenderMetrics;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSection};
+use crate::config::{LogFormat, LogSection, unknown_variables};
 
 /// Bounds of the histograms of durations, in seconds: from a local confirm to the longest wait there is.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -26,7 +26,11 @@ pub(crate) fn start_logs(log: &LogSection) -> anyhow::Result<()> {
         LogFormat::Text => logs.with_ansi(false).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("logging: {error}"))
+    started.map_err(|error| anyhow::anyhow!("logging: {error}"))?;
+    for name in unknown_variables() {
+        tracing::warn!("the environment has {name}, which is no setting");
+    }
+    Ok(())
 }
 
 /// Starts counting, within a runtime of tokio. Once per process.
