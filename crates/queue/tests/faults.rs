@@ -271,3 +271,41 @@ async fn reason(queue: &leadgate_queue::Queue, part: &str) -> String {
     };
     timeout(LONG, said).await.unwrap_or_else(|_| panic!("{:?} does not say {part}", queue.status()))
 }
+
+/// The policy that we hand out, on the broker that is installed: a full queue refuses, and what the broker
+/// gives up lies in `parked`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policy_in_deploy_does_what_it_says() {
+    let world = World::amqp().await;
+    let vhost = vhost_of(&world);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/rabbitmq/policies.json");
+    let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let policy = &file["policies"][0];
+    let mut definition = policy["definition"].clone();
+    definition["max-length-bytes"] = json!(2_000);
+    vhost.set_policy("leadgate-leads", policy["pattern"].as_str().unwrap(), definition).await.unwrap();
+
+    let queue = open(world.config(), Role::Gateway).await;
+    let mut load = Load::start(&queue);
+    load.refuses(100).await;
+    let answers = load.stop().await;
+    find_all(world.config(), &answers).await;
+
+    publish(&queue, &submission(7)).await;
+    let connection =
+        lapin::Connection::connect(&vhost.amqp_url, lapin::ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let mut rejected = 0;
+    for shard in ["leads.0", "leads.1"] {
+        while let Some(message) = channel.basic_get(shard.into(), Default::default()).await.unwrap() {
+            message.reject(lapin::options::BasicRejectOptions { requeue: false }).await.unwrap();
+            rejected += 1;
+        }
+    }
+    assert!(rejected > 0);
+    vhost.await_depth("parked", rejected, LONG).await.unwrap();
+    let admin = open(world.config(), Role::Admin).await;
+    assert!(
+        admin.parked_list(10).await.unwrap().iter().all(|parked| parked.reason == "dead_lettered: rejected")
+    );
+}

@@ -1,0 +1,121 @@
+//! How many publishes per second become durable, by how many groups may be in flight.
+//!
+//! `cargo run --release -p leadgate-queue --example groups_in_flight [ROUNDS [SECONDS]]` starts a private
+//! RabbitMQ and queues in temporary folders, publishes leads of 1 kB, and prints the median over the rounds.
+//! Rounds go over all cases in turn, so that what else the machine does meets each case alike. Nothing
+//! consumes meanwhile; what was published is thrown away.
+#![allow(clippy::print_stdout, clippy::as_conversions)]
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use leadgate_queue::{Queue, QueueConfig, Role, declare_topology};
+use leadgate_testkit::servers::RabbitMq;
+use tokio::task::JoinSet;
+
+#[derive(Clone, Copy)]
+struct Case {
+    /// None is the embedded queue.
+    rabbitmq: Option<(u16, usize)>,
+    publishers: usize,
+}
+
+struct Measured {
+    per_second: f64,
+    median: Duration,
+    slow: Duration,
+}
+
+fn cases() -> Vec<(Case, Vec<Measured>)> {
+    let on_rabbitmq = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 2), (2, 4), (2, 8)];
+    let adapters = on_rabbitmq.into_iter().map(Some).chain([None]);
+    let cases = adapters.flat_map(|rabbitmq| [8, 64, 512].map(|publishers| Case { rabbitmq, publishers }));
+    cases.map(|case| (case, Vec::new())).collect()
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
+    let rounds = arguments.next().unwrap_or(Ok(5))?;
+    let window = Duration::from_secs(arguments.next().unwrap_or(Ok(1))?);
+    println!("one fsync here takes {:?}", fsync()?);
+    let broker = RabbitMq::start().await?;
+    let mut cases = cases();
+    for _ in 0..rounds {
+        for (case, measured) in &mut cases {
+            measured.push(measure(&broker, *case, window).await?);
+        }
+    }
+    println!("adapter   shards  in flight  publishers  durable/s      p50      p99");
+    for (case, mut measured) in cases {
+        measured.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
+        let middle = measured.get(measured.len() / 2).context("no round")?;
+        let adapter = match case.rabbitmq {
+            Some((shards, in_flight)) => format!("rabbitmq {shards:7} {in_flight:10}"),
+            None => "sqlite         -          -".to_owned(),
+        };
+        let Measured { per_second, median, slow } = middle;
+        println!("{adapter} {:11} {per_second:10.0} {median:8.1?} {slow:8.1?}", case.publishers);
+    }
+    Ok(())
+}
+
+async fn measure(broker: &RabbitMq, case: Case, window: Duration) -> anyhow::Result<Measured> {
+    match case.rabbitmq {
+        Some((shards, groups_in_flight)) => {
+            let vhost = broker.vhost().await?;
+            declare_topology(&vhost.amqp_url, shards).await?;
+            let config = QueueConfig { shards, groups_in_flight, ..QueueConfig::new(&vhost.amqp_url) };
+            let measured = publish(config, case.publishers, window).await?;
+            vhost.remove().await?;
+            Ok(measured)
+        }
+        None => {
+            let folder = tempfile::tempdir()?;
+            let config = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
+            publish(config, case.publishers, window).await
+        }
+    }
+}
+
+async fn publish(config: QueueConfig, publishers: usize, window: Duration) -> anyhow::Result<Measured> {
+    let queue = Queue::open(config, Role::Gateway).await?;
+    queue.ready().await;
+    let lead = Bytes::from(format!(r#"{{"filler":"{}"}}"#, "x".repeat(1_000)));
+    let started = Instant::now();
+    let mut publishing = JoinSet::new();
+    for _ in 0..publishers {
+        let (publisher, lead) = (queue.publisher(), lead.clone());
+        publishing.spawn(async move {
+            let mut took = Vec::new();
+            while started.elapsed() < window {
+                let asked = Instant::now();
+                publisher.publish(lead.clone()).await?;
+                took.push(asked.elapsed());
+            }
+            Ok::<_, leadgate_queue::Refused>(took)
+        });
+    }
+    let mut took = Vec::new();
+    while let Some(one) = publishing.join_next().await {
+        took.extend(one??);
+    }
+    let per_second = took.len() as f64 / started.elapsed().as_secs_f64();
+    queue.shutdown().await;
+    took.sort_unstable();
+    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
+    Ok(Measured { per_second, median: at(0.5), slow: at(0.99) })
+}
+
+fn fsync() -> anyhow::Result<Duration> {
+    let mut file = tempfile::tempfile()?;
+    let mut fastest = Duration::MAX;
+    for _ in 0..50 {
+        std::io::Write::write_all(&mut file, &[0; 4096])?;
+        let started = Instant::now();
+        file.sync_all()?;
+        fastest = fastest.min(started.elapsed());
+    }
+    Some(fastest).context("nothing measured")
+}
