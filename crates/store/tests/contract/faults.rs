@@ -1,19 +1,16 @@
 //! Databases that stop, freeze, lock, deadlock and refuse. Each time the store says so in time, and works again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use leadgate_domain::{
-    Claim, ClaimKey, Disposition, Effects, Judge, Lead, Normalized, Outcome, QuarantineReason, Resolution,
-    Said, SuppressionKey, Suppressions, Trace,
-};
+use leadgate_domain::{Disposition, Normalized, Outcome, QuarantineReason, Said, Trace};
 use leadgate_store::{Store, StoreConfig, StoreError, Trouble};
 use leadgate_testkit::proxy::{Direction, Mode, Proxy};
 use leadgate_testkit::servers::Postgres;
 
+use crate::hooked::Hooked;
 use crate::world::{World, postgres};
 
 fn trouble<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Trouble {
@@ -244,49 +241,13 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
 
     // A value too long for its index.
     let batch = vec![world.normalize(world.consenting("+14155550132", "ann@example.com"))];
-    let judge = Hooked {
-        judge: world.judge(),
-        created: |lead: &mut Lead| {
-            let long: String =
-                (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
-            lead.email.as_mut().unwrap().address = Some(long);
-        },
-    };
-    let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, Arc::new(judge)).await else {
-        panic!()
-    };
+    let judge = Hooked::new(world.judge(), |effects| {
+        let long = (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
+        effects.created[0].email.as_mut().unwrap().address = Some(long);
+    });
+    let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, judge).await else { panic!() };
     assert_eq!(code, "54000");
     assert_eq!(world.stored().await, []);
-}
-
-/// The pipeline's judge, with a hand in what it makes.
-struct Hooked<F> {
-    judge: Arc<dyn Judge>,
-    created: F,
-}
-
-impl<F: Fn(&mut Lead) + Send + Sync> Judge for Hooked<F> {
-    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
-        self.judge.resolve(fresh, claims)
-    }
-
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.judge.watched(resolution, leads)
-    }
-
-    fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {
-        let mut effects = self.judge.judge(resolution, leads, list);
-        effects.created.iter_mut().for_each(&self.created);
-        effects
-    }
-
-    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<Lead> {
-        self.judge.reassess(leads, list)
-    }
-
-    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.judge.watched_by(leads)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,14 +261,14 @@ async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() 
 
     // What the database says after the judge, measured on a batch of the same shape.
     let said = Arc::new(std::sync::Mutex::new(0));
-    let commit = async |phone: &str, created: Box<dyn Fn(&mut Lead) + Send + Sync>| {
+    let commit = async |phone: &str, hook: Box<dyn Fn() + Send + Sync>| {
         let submission = world.phone(phone);
-        let judge = Arc::new(Hooked { judge: world.judge(), created });
+        let judge = Hooked::new(world.judge(), move |_| hook());
         (world.store.commit(vec![world.normalize(submission.clone())], judge).await, submission)
     };
     for phone in ["+14155550132", "+14155550133"] {
         let (said, proxy) = (Arc::clone(&said), Arc::clone(&proxy));
-        let note = move |_: &mut Lead| *said.lock().unwrap() = proxy.bytes(Direction::ToClient);
+        let note = move || *said.lock().unwrap() = proxy.bytes(Direction::ToClient);
         commit(phone, Box::new(note)).await.0.unwrap();
     }
     let rest = proxy.bytes(Direction::ToClient) - *said.lock().unwrap();
@@ -315,7 +276,7 @@ async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() 
     // The reply to COMMIT is 18 bytes ("COMMIT" and "ready"): its first goes through.
     let runtime = tokio::runtime::Handle::current();
     let cutter = Arc::clone(&proxy);
-    let cut = move |_: &mut Lead| {
+    let cut = move || {
         runtime.block_on(cutter.set(Mode::CutAfter(Direction::ToClient, rest - 17))).unwrap();
     };
     let (lost, submission) = commit("+14155550134", Box::new(cut)).await;

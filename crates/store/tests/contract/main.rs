@@ -4,10 +4,12 @@
 mod commit;
 mod directory;
 mod faults;
+mod hooked;
 mod opening;
 mod plans;
 mod races;
 mod reads;
 mod refusals;
 mod suppressions;
+mod values;
 mod world;

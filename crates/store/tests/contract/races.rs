@@ -3,19 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use leadgate_domain::{
     Eligibility, LeadId, Outcome, Reason, Submission, Suppression, SuppressionKey, SuppressionKind, Timestamp,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::world::{World, over_both};
+use crate::hooked::Gate;
+use crate::world::{World, over_both, postgres};
 
 over_both!(
     overlapping_keys_make_one_lead_each,
     the_same_batch_eight_times_at_once_is_settled_once,
     updates_of_the_same_leads_lose_nothing,
     no_lead_is_eligible_beside_its_suppression,
+    an_entry_waits_for_a_commit_that_did_not_see_it,
+    an_expired_key_is_taken_once,
 );
 
 const PHONES: usize = 20;
@@ -137,6 +141,60 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
                 assert_eq!((lead.eligibility, &lead.reasons[..]), (Eligibility::Held, &[*reason][..]));
             }
             None => assert_eq!(lead.eligibility, Eligibility::Eligible, "{:?}", lead.reasons),
+        }
+    }
+}
+
+async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
+    let gate = Gate::new(world.judge());
+    let submission = world.consenting(&phone(1), "ann@example.com");
+    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
+    let judge = Arc::clone(&gate.judge);
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    let entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
+    let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
+    let suppress =
+        tokio::spawn(async move { store.suppress(organization, vec![entry], judge).await.unwrap() });
+    until_it_waits_or_is_done(&world, &suppress).await;
+    gate.open();
+    commit.await.unwrap();
+    suppress.await.unwrap();
+    assert_eq!(all_leads(&world).await[0].reasons, [Reason::SuppressedPhone]);
+}
+
+async fn an_expired_key_is_taken_once(world: World) {
+    world.commit(&[world.phone(&phone(1))]).await;
+    let later = |mut submission: Submission| {
+        submission.received_at = submission.received_at.plus(Duration::from_secs(31 * 24 * 60 * 60));
+        vec![world.normalize(submission)]
+    };
+    let gate = Gate::new(world.judge());
+    let (store, batch, judge) = (world.store.clone(), later(world.phone(&phone(1))), Arc::clone(&gate.judge));
+    let first = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    let (store, batch, judge) = (world.store.clone(), later(world.phone(&phone(1))), world.judge());
+    let second = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    until_it_waits_or_is_done(&world, &second).await;
+    gate.open();
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert_eq!(first.settled[0].outcome, Outcome::Created);
+    assert_eq!(
+        (second.settled[0].outcome, second.settled[0].lead),
+        (Outcome::Duplicate, first.settled[0].lead)
+    );
+}
+
+/// For SQLite there is nothing to see: the one writer is taken.
+async fn until_it_waits_or_is_done<T>(world: &World, task: &JoinHandle<T>) {
+    if world.config.url.starts_with("sqlite:") {
+        return;
+    }
+    let waiting = "select count(*) from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    while !task.is_finished() {
+        if postgres().await.sql(&world.config.url, waiting).await.unwrap().trim() != "0" {
+            return;
         }
     }
 }

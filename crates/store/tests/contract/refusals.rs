@@ -1,14 +1,9 @@
 //! What a database refuses, and what breaks in the middle.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, Normalized, Outcome, QuarantineReason, Raw, Resolution,
-    Submission, SuppressionKey, Suppressions,
-};
+use leadgate_domain::{Outcome, QuarantineReason, Raw};
 use leadgate_store::StoreError;
 
+use crate::hooked::Hooked;
 use crate::world::{World, over_both};
 
 over_both!(
@@ -21,42 +16,20 @@ over_both!(
 
 const CLASHING: &str = "+14155550190";
 
-/// Judges as the pipeline does, but gives one lead the id of a stored one: what passes the validator is not
-/// refused for its values.
-struct Clashing(Arc<dyn Judge>, Submission);
-
-impl Judge for Clashing {
-    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
-        self.0.resolve(fresh, claims)
-    }
-
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.0.watched(resolution, leads)
-    }
-
-    fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {
-        let mut effects = self.0.judge(resolution, leads, list);
-        for lead in effects.created.iter_mut().filter(|lead| lead.e164() == Some(CLASHING)) {
-            lead.id = self.1.id.into();
-        }
-        effects
-    }
-
-    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<Lead> {
-        self.0.reassess(leads, list)
-    }
-
-    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.0.watched_by(leads)
-    }
-}
-
 async fn a_refused_row_takes_its_batch_with_it_and_nothing_else(world: World) {
     let stored = world.phone("+14155550132");
     world.commit(std::slice::from_ref(&stored)).await;
     let sound = world.phone("+14155550133");
     let batch = vec![world.normalize(sound.clone()), world.normalize(world.phone(CLASHING))];
-    let judge = Arc::new(Clashing(world.judge(), stored.clone()));
+    // What passes the validator is not refused for its values; so one lead is given the id of another.
+    let taken = stored.id.into();
+    let judge = Hooked::new(world.judge(), move |effects| {
+        effects
+            .created
+            .iter_mut()
+            .filter(|lead| lead.e164() == Some(CLASHING))
+            .for_each(|lead| lead.id = taken);
+    });
     let error = world.store.commit(batch, judge).await.unwrap_err();
     let StoreError::RowRefused { code, constraint } = &error else { panic!("{error:?}") };
     assert!(["23505", "SQLITE_CONSTRAINT_UNIQUE"].contains(&code.as_str()), "{code}");
@@ -98,36 +71,13 @@ async fn a_sound_row_is_kept_in_columns(world: World) {
     assert_eq!(world.commit(&[submission]).await.repeated, 1);
 }
 
-struct Panicking;
-
-impl Judge for Panicking {
-    fn resolve<'b>(&self, _: Vec<&'b Normalized>, _: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
-        panic!("the judge is unwell")
-    }
-
-    fn watched(&self, _: &Resolution<'_>, _: &[Lead]) -> BTreeSet<SuppressionKey> {
-        BTreeSet::new()
-    }
-
-    fn judge<'b>(&self, _: Resolution<'b>, _: Vec<Lead>, _: &Suppressions) -> Effects<'b> {
-        Effects::default()
-    }
-
-    fn reassess(&self, leads: Vec<Lead>, _: &Suppressions) -> Vec<Lead> {
-        leads
-    }
-
-    fn watched_by(&self, _: &[Lead]) -> BTreeSet<SuppressionKey> {
-        BTreeSet::new()
-    }
-}
-
 async fn a_panic_of_the_judge_stores_nothing_and_harms_nobody(world: World) {
     let submission = world.phone("+14155550132");
     // More often than there are connections: none may stay away, or come back in a transaction.
     for _ in 0..20 {
         let batch = vec![world.normalize(submission.clone())];
-        let error = world.store.commit(batch, Arc::new(Panicking)).await.unwrap_err();
+        let judge = Hooked::new(world.judge(), |_| panic!("the judge is unwell"));
+        let error = world.store.commit(batch, judge).await.unwrap_err();
         assert_eq!(error, StoreError::Panicked);
     }
     assert_eq!(world.stored().await, []);

@@ -1,0 +1,72 @@
+//! The pipeline's judge with a hand in what it says, or a foot in the door.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, mpsc};
+
+use leadgate_domain::{
+    Claim, ClaimKey, Effects, Judge, Lead, Normalized, Resolution, SuppressionKey, Suppressions,
+};
+
+/// Runs a hook on what is about to be written: everything was read, nothing is committed.
+pub(crate) struct Hooked<F> {
+    judge: Arc<dyn Judge>,
+    hook: F,
+}
+
+impl<F: Fn(&mut Effects<'_>) + Send + Sync + 'static> Hooked<F> {
+    pub(crate) fn new(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
+        Arc::new(Self { judge, hook })
+    }
+}
+
+impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
+    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+        self.judge.resolve(fresh, claims)
+    }
+
+    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.judge.watched(resolution, leads)
+    }
+
+    fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {
+        let mut effects = self.judge.judge(resolution, leads, list);
+        (self.hook)(&mut effects);
+        effects
+    }
+
+    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<Lead> {
+        self.judge.reassess(leads, list)
+    }
+
+    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.judge.watched_by(leads)
+    }
+}
+
+/// A judge that says when it got to the hook, and waits there.
+pub(crate) struct Gate {
+    pub(crate) judge: Arc<dyn Judge>,
+    reached: mpsc::Receiver<()>,
+    open: mpsc::Sender<()>,
+}
+
+impl Gate {
+    pub(crate) fn new(judge: Arc<dyn Judge>) -> Self {
+        let (arrived, reached) = mpsc::channel();
+        let (open, opened) = mpsc::channel();
+        let opened = Mutex::new(opened);
+        let judge = Hooked::new(judge, move |_| {
+            arrived.send(()).unwrap();
+            opened.lock().unwrap().recv().unwrap();
+        });
+        Self { judge, reached, open }
+    }
+
+    pub(crate) fn wait(&self) {
+        tokio::task::block_in_place(|| self.reached.recv()).unwrap();
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.send(()).unwrap();
+    }
+}
