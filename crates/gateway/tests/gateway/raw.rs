@@ -32,7 +32,8 @@ pub(crate) async fn exchange_all(address: SocketAddr, requests: &str) -> String 
     let mut answers = String::new();
     let (sent, received) =
         tokio::join!(sending.write_all(requests.as_bytes()), receiving.read_to_string(&mut answers));
-    (sent.unwrap(), received.unwrap());
+    sent.unwrap();
+    received.unwrap();
     answers
 }
 

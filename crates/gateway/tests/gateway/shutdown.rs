@@ -54,7 +54,7 @@ async fn an_idle_connection_holds_nobody_up() {
     assert!(idle.read(&mut [0; 1_000]).await.unwrap() > 0);
     let begun = Instant::now();
     world.end().await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert_eq!(idle.read(&mut [0; 10]).await.unwrap_or_default(), 0);
 }
 
@@ -66,5 +66,5 @@ async fn a_client_that_never_ends_is_not_waited_for() {
     let _never = in_flight(&world).await;
     let begun = Instant::now();
     world.end().await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }

@@ -12,7 +12,7 @@ use leadgate_limiter::{Limiter, LimiterConfig};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Received, Role};
 use leadgate_store::{Directory, Store, StoreConfig};
-use leadgate_worker::{Worker, WorkerConfig};
+use leadgate_worker::{Parts, Worker, WorkerConfig};
 use reqwest::{Client, RequestBuilder, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -152,9 +152,14 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(self.store.clone()));
         directory.refresh().await.unwrap();
-        let (queue, store) = (self.queue.clone(), self.store.clone());
-        let worker =
-            Worker::new(queue, store, directory, pipeline, WorkerConfig::default(), CancellationToken::new());
+        let parts = Parts {
+            queue: self.queue.clone(),
+            store: self.store.clone(),
+            directory,
+            judge: pipeline.clone(),
+            pipeline,
+        };
+        let worker = Worker::new(parts, WorkerConfig::default(), CancellationToken::new());
         let mut lane = worker.lane();
         while self.published().await > 0 {
             lane.run_once().await;
