@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
 use crate::store::{SqliteStore, Store};
 
 impl Store {
@@ -33,12 +33,15 @@ impl Store {
 
     /// What SQLite finds wrong with the file; nothing if it is whole.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
-        self.embedded()?;
-        let found: Vec<String> = self
-            .read(|session| {
-                session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check")
-            })
-            .await?;
+        let address = self.embedded()?.address.clone();
+        // As long as a copy, and on a connection of its own for the same reasons.
+        let check = move || {
+            let mut session = address.connect()?;
+            let found: Result<Vec<String>, Fault> =
+                session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check");
+            found.map_err(|fault| session.conclude(fault))
+        };
+        let found = tokio::task::spawn_blocking(check).await.map_err(|_| StoreError::Panicked)??;
         Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 

@@ -13,7 +13,7 @@ pub struct StoreConfig {
     pub pool_size: u32,
     /// How long a call waits for its turn and a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may run.
+    /// How long one statement may run; PostgreSQL only.
     pub statement_timeout: Duration,
     /// How long a statement may wait for a lock; for SQLite, for the one writer of another process.
     pub lock_timeout: Duration,

@@ -132,3 +132,39 @@ impl Directory {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leadgate_domain::{Scope, Timestamp};
+
+    fn key(revoked: bool) -> ApiKey {
+        ApiKey {
+            id: KeyId::parse("abcdefghij").unwrap(),
+            organization: OrganizationId::generate(),
+            source: SourceId::generate(),
+            scopes: vec![Scope::Write],
+            rate: None,
+            test: false,
+            hash: String::new(),
+            created_at: Timestamp::now(),
+            revoked_at: revoked.then(Timestamp::now),
+        }
+    }
+
+    #[test]
+    fn a_refresh_that_was_overtaken_undoes_nothing() {
+        let at = |generation, revoked| Changes {
+            generation,
+            organizations: Vec::new(),
+            sources: Vec::new(),
+            keys: vec![key(revoked)],
+        };
+        let mut snapshot = Snapshot::empty();
+        let (slow, quick) = (Instant::now(), Instant::now());
+        snapshot.apply(&at(6, true), quick);
+        snapshot.apply(&at(5, false), slow);
+        assert!(snapshot.keys.values().all(|key| key.revoked_at.is_some()));
+        assert_eq!((snapshot.generation, snapshot.asked), (6, Some(quick)));
+    }
+}

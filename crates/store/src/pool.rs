@@ -125,7 +125,7 @@ fn connect(
 ) -> Result<PooledConnection<Manager>, StoreError> {
     connections.get_timeout(patience).map_err(|error| StoreError::Unavailable {
         trouble: Trouble::Connection,
-        detail: Some(error.to_string()),
+        detail: Some(error.to_string().trim().to_owned()),
     })
 }
 

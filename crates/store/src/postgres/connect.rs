@@ -57,7 +57,7 @@ impl Address {
         // libpq's message names host, port, user and database, and no password.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
             trouble: Trouble::Connection,
-            detail: Some(error.to_string()),
+            detail: Some(error.to_string().trim().to_owned()),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
         let mut session = Session::new(Connection::Postgres(connection), &super::SQL);

@@ -66,3 +66,39 @@ fn read(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) ->
         None => (StoreError::Bug("SQLite refused a statement".to_owned()), true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(message: &str) -> (Verdict, bool) {
+        judge(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
+    }
+
+    /// The messages are those of `sqlite3_errstr` and of SQLite's checks of values.
+    #[test]
+    fn messages_ask_for_what_they_should() {
+        for (message, trouble, spoiled) in [
+            ("database is locked", Trouble::Locked, false),
+            ("disk I/O error", Trouble::Resources, true),
+            ("database or disk is full", Trouble::Resources, true),
+            ("attempt to write a readonly database", Trouble::ReadOnly, true),
+            ("database disk image is malformed", Trouble::Internal, true),
+        ] {
+            let expected = Verdict::Is(StoreError::unavailable(trouble));
+            assert_eq!(judged(message), (expected, spoiled), "{message}");
+        }
+        for message in ["cannot store TEXT value in INTEGER column leads.score", "string or blob too big"] {
+            let (verdict, spoiled) = judged(message);
+            assert!(matches!(verdict, Verdict::Is(StoreError::RowRefused { .. })) && !spoiled, "{message}");
+        }
+        assert_eq!(judged("no such table: leads").0, Verdict::Is(StoreError::NotMigrated));
+    }
+
+    #[test]
+    fn what_nobody_has_heard_of_is_told_without_its_words() {
+        let (verdict, spoiled) = judged("no room for +14155550132");
+        let Verdict::Is(error @ StoreError::Bug(_)) = verdict else { panic!("{verdict:?}") };
+        assert!(spoiled && !error.to_string().contains("+1415"));
+    }
+}

@@ -241,7 +241,7 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
 
     // A value too long for its index.
     let batch = vec![world.normalize(world.consenting("+14155550132", "ann@example.com"))];
-    let judge = Hooked::new(world.judge(), |effects| {
+    let judge = Hooked::judge(world.judge(), |effects| {
         let long = (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
         effects.created[0].email.as_mut().unwrap().address = Some(long);
     });
@@ -263,7 +263,7 @@ async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() 
     let said = Arc::new(std::sync::Mutex::new(0));
     let commit = async |phone: &str, hook: Box<dyn Fn() + Send + Sync>| {
         let submission = world.phone(phone);
-        let judge = Hooked::new(world.judge(), move |_| hook());
+        let judge = Hooked::judge(world.judge(), move |_| hook());
         (world.store.commit(vec![world.normalize(submission.clone())], judge).await, submission)
     };
     for phone in ["+14155550132", "+14155550133"] {
@@ -303,4 +303,15 @@ async fn a_file_that_another_process_writes_to_is_not_waited_for_longer_than_sai
     world.store.generation().await.expect("readers do not mind");
     other.batch_execute("ROLLBACK").unwrap();
     recovers(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_nobodys_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let config = impatient(&format!("sqlite:{}", file.display()));
+    drop(World::at(config.clone(), tempfile::tempdir().unwrap()).await);
+    std::fs::write(&file, vec![7; 64 * 1024]).unwrap();
+    let store = Store::open(&config).unwrap();
+    assert!(store.check().await.unwrap_err().is_transient(), "an operator has to mend it, and may");
 }

@@ -14,7 +14,7 @@ pub(crate) struct Hooked<F> {
 }
 
 impl<F: Fn(&mut Effects<'_>) + Send + Sync + 'static> Hooked<F> {
-    pub(crate) fn new(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
+    pub(crate) fn judge(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
         Arc::new(Self { judge, hook })
     }
 }
@@ -55,7 +55,7 @@ impl Gate {
         let (arrived, reached) = mpsc::channel();
         let (open, opened) = mpsc::channel();
         let opened = Mutex::new(opened);
-        let judge = Hooked::new(judge, move |_| {
+        let judge = Hooked::judge(judge, move |_| {
             arrived.send(()).unwrap();
             opened.lock().unwrap().recv().unwrap();
         });

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::{
-    Eligibility, LeadId, Outcome, Reason, Submission, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+    Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, Suppression, SuppressionKey,
+    SuppressionKind, TextField, Timestamp,
 };
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -20,6 +21,7 @@ over_both!(
     no_lead_is_eligible_beside_its_suppression,
     an_entry_waits_for_a_commit_that_did_not_see_it,
     an_expired_key_is_taken_once,
+    two_keys_of_one_lead_change_it_one_after_the_other,
 );
 
 const PHONES: usize = 20;
@@ -183,6 +185,37 @@ async fn an_expired_key_is_taken_once(world: World) {
         (second.settled[0].outcome, second.settled[0].lead),
         (Outcome::Duplicate, first.settled[0].lead)
     );
+}
+
+async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
+    let source = world.updating_source().await;
+    let batch = |keys: &[&str], tag: &str| {
+        let mut submission = world.submission(Fields::default());
+        submission.source = source.id;
+        submission.fields.tags = vec![tag.to_owned()];
+        for key in keys {
+            match key.strip_prefix('+') {
+                Some(_) => submission.fields.phone = Said::Value((*key).to_owned()),
+                None => drop(submission.fields.texts.insert(TextField::ExternalId, Some((*key).to_owned()))),
+            }
+        }
+        vec![world.pipeline.normalize(submission, Some(Arc::clone(&source)))]
+    };
+    world.store.commit(batch(&["crm-1", &phone(1)], "made"), world.judge()).await.unwrap();
+    let gate = Gate::new(world.judge());
+    let (store, by_phone, judge) =
+        (world.store.clone(), batch(&[&phone(1)], "phone"), Arc::clone(&gate.judge));
+    let first = tokio::spawn(async move { store.commit(by_phone, judge).await.unwrap() });
+    gate.wait();
+    let (store, by_id, judge) = (world.store.clone(), batch(&["crm-1"], "id"), world.judge());
+    let second = tokio::spawn(async move { store.commit(by_id, judge).await.unwrap() });
+    until_it_waits_or_is_done(&world, &second).await;
+    gate.open();
+    for committed in [first.await.unwrap(), second.await.unwrap()] {
+        assert_eq!(committed.settled[0].outcome, Outcome::Updated);
+    }
+    let tags: Vec<_> = all_leads(&world).await[0].tags.iter().cloned().collect();
+    assert_eq!(tags, ["id", "made", "phone"]);
 }
 
 /// For SQLite there is nothing to see: the one writer is taken.

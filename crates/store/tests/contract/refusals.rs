@@ -23,7 +23,7 @@ async fn a_refused_row_takes_its_batch_with_it_and_nothing_else(world: World) {
     let batch = vec![world.normalize(sound.clone()), world.normalize(world.phone(CLASHING))];
     // What passes the validator is not refused for its values; so one lead is given the id of another.
     let taken = stored.id.into();
-    let judge = Hooked::new(world.judge(), move |effects| {
+    let judge = Hooked::judge(world.judge(), move |effects| {
         effects
             .created
             .iter_mut()
@@ -76,7 +76,7 @@ async fn a_panic_of_the_judge_stores_nothing_and_harms_nobody(world: World) {
     // More often than there are connections: none may stay away, or come back in a transaction.
     for _ in 0..20 {
         let batch = vec![world.normalize(submission.clone())];
-        let judge = Hooked::new(world.judge(), |_| panic!("the judge is unwell"));
+        let judge = Hooked::judge(world.judge(), |_| panic!("the judge is unwell"));
         let error = world.store.commit(batch, judge).await.unwrap_err();
         assert_eq!(error, StoreError::Panicked);
     }
