@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 use crate::problem::Refusal;
 
+/// Room made for a body before any of it has arrived.
+const FIRST_ROOM: usize = 8 * 1024;
+
 /// What a body may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
@@ -46,7 +49,7 @@ pub(crate) async fn read(
 }
 
 async fn collect(mut payload: Payload, expected: usize, limit: usize) -> Result<Bytes, Refusal> {
-    let mut body = BytesMut::with_capacity(expected.min(limit));
+    let mut body = BytesMut::with_capacity(expected.min(limit).min(FIRST_ROOM));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {
             PayloadError::Overflow => Refusal::BodyTooLarge { limit },

@@ -28,6 +28,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 const BACKLOG: u32 = 2_048;
 
+/// actix-web panics beyond.
+const MOST_THREADS: usize = 512;
+
 /// What a gateway works with.
 pub struct Ports {
     pub store: Store,
@@ -77,7 +80,7 @@ impl Gateway {
             .disable_signals()
             .shutdown_signal(state.stop.clone().cancelled_owned())
             .shutdown_timeout(shutdown_timeout.as_secs().max(1))
-            .workers(if threads == 0 { cores() } else { threads })
+            .workers(if threads == 0 { cores() } else { threads }.min(MOST_THREADS))
             .max_connections(max_connections)
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)

@@ -6,6 +6,7 @@ mod authentication;
 mod bodies;
 mod heads;
 mod limits;
+mod logs;
 mod nasty;
 mod outage;
 mod raw;

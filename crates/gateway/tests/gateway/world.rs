@@ -73,6 +73,7 @@ impl World {
 
     /// Over a store that may not be there; its key opens nothing.
     pub(crate) async fn over(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+        crate::logs::keep();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
         let (_, key) = make_key(organization, source);
         let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
