@@ -189,14 +189,15 @@ impl Default for WorkerSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSection {
-    /// What is logged, in the syntax of tracing's `EnvFilter`.
+    /// What is logged, in the syntax of tracing's `EnvFilter`. lapin repeats at error what Leadgate handles and logs
+    /// itself.
     pub filter: String,
     pub format: LogFormat,
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self { filter: "info,actix_server=warn,lapin=off".to_owned(), format: LogFormat::Text }
     }
 }
 
