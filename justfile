@@ -20,3 +20,7 @@ up *arguments:
 # Known vulnerabilities, licences and sources of all dependencies
 audit:
     deploy/audit
+
+# The long form of what deploy/test runs short: workers killed, leaving and joining under 20,000 leads
+soak:
+    LEADGATE_TEST_LEADS=20000 cargo test -p leadgate --test e2e workers_come_and_go -- --nocapture

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_domain::Judge;
+use leadgate_domain::{Judge, Phone};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
@@ -75,6 +75,8 @@ impl Worker {
 
     /// Runs all lanes. Returns when each has finished the batch it was at.
     pub async fn run(self) {
+        // The metadata of numbering plans is decoded at first use: not under the first lead.
+        tokio::task::spawn_blocking(|| Phone::parse("+1 650 253 0000", None).is_ok());
         let mut lanes = JoinSet::new();
         for _ in 0..self.config.lanes.max(1) {
             lanes.spawn(self.lane().run());
