@@ -59,18 +59,20 @@ impl Drop for Room {
 pub(crate) struct Waiting {
     submission: Bytes,
     answer: oneshot::Sender<Result<(), Refused>>,
-    _room: Room,
+    room: Room,
 }
 
 impl Waiting {
     pub(crate) fn new(submission: Bytes, room: Room) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { submission, answer, _room: room }, answered)
+        (Self { submission, answer, room }, answered)
     }
 
-    pub(crate) fn refuse(self, refused: Refused) {
+    pub(crate) fn settle(self, outcome: Result<(), Refused>) {
+        // First, so that whoever is answered may ask again at once.
+        drop(self.room);
         // Whoever went away has told the client already.
-        self.answer.send(Err(refused)).ok();
+        self.answer.send(outcome).ok();
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -126,7 +128,7 @@ impl Group {
 
     pub(crate) fn settle(self, outcome: Result<(), Refused>) {
         for member in self.members {
-            member.answer.send(outcome).ok();
+            member.settle(outcome);
         }
     }
 }

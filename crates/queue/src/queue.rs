@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use std::sync::Arc;
+
+use metrics::gauge;
+
 use crate::amqp::Amqp;
 use crate::config::Address;
 use crate::embedded::Embedded;
@@ -10,7 +14,7 @@ use crate::{Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Role, S
 /// A queue, opened. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Queue {
-    Amqp(Amqp),
+    Amqp(Arc<Amqp>),
     Embedded(Embedded),
 }
 
@@ -23,7 +27,7 @@ impl Queue {
     /// When the URL names no queue, or the embedded queue's file cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
         match Address::parse(&config.url)? {
-            Address::Amqp(uri) => Ok(Self::Amqp(Amqp::open(*uri, config, role))),
+            Address::Amqp(uri) => Ok(Self::Amqp(Arc::new(Amqp::open(*uri, config, role)))),
             Address::Embedded(path) => Ok(Self::Embedded(Embedded::open(path, config, role).await?)),
         }
     }
@@ -60,15 +64,23 @@ impl Queue {
         }
     }
 
-    /// How much the queue holds.
+    /// How much the queue holds. Sets the gauges of the same names.
     ///
     /// # Errors
     /// When the broker or the file does not answer.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
-        match self {
+        let depth = match self {
             Self::Amqp(amqp) => amqp.depth().await,
             Self::Embedded(embedded) => embedded.depth().await,
+        }?;
+        for (state, messages) in
+            [("ready", depth.ready), ("in_flight", depth.in_flight), ("parked", depth.parked)]
+        {
+            gauge!("leadgate_queue_messages", "state" => state)
+                .set(u32::try_from(messages).unwrap_or(u32::MAX));
         }
+        gauge!("leadgate_queue_oldest_age_seconds").set(depth.oldest_age.unwrap_or_default().as_secs_f64());
+        Ok(depth)
     }
 
     /// The messages that were put aside, `limit` at most, oldest first.
@@ -99,7 +111,9 @@ impl Queue {
     /// When the copy cannot be written, or the queue is a broker's.
     pub async fn backup_to(&self, target: &Path) -> Result<(), QueueError> {
         match self {
-            Self::Amqp(_) => Err(QueueError::Interrupted("RabbitMQ has its own tools for backups".to_owned())),
+            Self::Amqp(_) => {
+                Err(QueueError::Interrupted("RabbitMQ has its own tools for backups".to_owned()))
+            }
             Self::Embedded(embedded) => embedded.backup_to(target).await,
         }
     }

@@ -220,12 +220,10 @@ async fn too_much_waiting_is_refused(world: World) {
     let config = leadgate_queue::QueueConfig { waiting_max: 10, ..world.config() };
     let queue = support::open(config, Role::AllInOne).await;
     publish(&queue, &submission(1_000)).await;
-    let mut publishing = JoinSet::new();
-    for number in 0..500 {
-        let publisher = queue.publisher();
-        publishing.spawn(async move { publisher.publish(Bytes::from(submission(number))).await });
-    }
-    let outcomes = publishing.join_all().await;
+    // All ask before the first of them can be answered.
+    let publisher = queue.publisher();
+    let publishing = (0..500).map(|number| publisher.publish(Bytes::from(submission(number))));
+    let outcomes = futures_util::future::join_all(publishing).await;
     let busy = outcomes.iter().filter(|outcome| **outcome == Err(Refused::Busy)).count();
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(busy + accepted, 500, "{outcomes:?}");

@@ -14,7 +14,7 @@ use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::held::Held;
-use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call};
+use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
 use super::{message, names};
 use crate::{Depth, Parked, QueueError, Selection};
 
@@ -43,7 +43,7 @@ impl Desk {
             ready += count(&channel, &queue).await?;
         }
         let parked = count(&channel, names::PARKED).await?;
-        call(channel.close(200, "done".into())).await?;
+        close(&channel).await;
         self.keep(wire);
         let oldest_age = self.held.oldest().map(|at| Timestamp::now().since(at));
         Ok(Depth { ready, in_flight: self.held.count(), parked, oldest_age })
@@ -172,5 +172,6 @@ async fn give_back(channel: &Channel, looked_at: Vec<BasicGetMessage>) -> Result
         };
         timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
     }
-    call(channel.close(200, "done".into())).await
+    close(channel).await;
+    Ok(())
 }

@@ -17,6 +17,7 @@ use metrics::histogram;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
+use super::wire;
 use crate::group::Group;
 use crate::{Cause, Refused};
 
@@ -121,6 +122,11 @@ impl Flying {
     /// to be believed; the caller refuses the rest.
     pub(crate) async fn landed(&mut self) -> Result<(), Spoilt> {
         poll_fn(|context| self.poll(context)).await
+    }
+
+    /// With nothing on its way any more.
+    pub(crate) async fn close(self) {
+        wire::close(&self.channel).await;
     }
 
     pub(crate) fn refuse(self, cause: Cause) {

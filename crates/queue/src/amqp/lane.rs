@@ -17,7 +17,7 @@ use super::held::Held;
 use super::lanes::{Lanes, Standing};
 use super::line::LineHandle;
 use super::ticket::Ticket;
-use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call};
+use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
 use super::{message, names, topology};
 use crate::delivery::Ticket as AnyTicket;
 use crate::{Delivery, QueueError, Received};
@@ -215,20 +215,17 @@ impl Lane {
 
     /// Serves over one connection until that is lost, or nobody needs it any more.
     async fn serve(&mut self, wire: Wire, over: &Over) -> End {
-        let end = tokio::select! {
-            end = self.obey(&wire) => end,
-            () = over.reached() => End::Closed,
-        };
+        let end = self.obey(&wire, over).await;
+        self.consuming.send_replace(false);
         if matches!(end, End::Closed) {
             // In order, because a socket that is just cut may take written acks with it.
             wire.close().await;
         }
-        self.consuming.send_replace(false);
         end
     }
 
     /// Consumes and rests as it is told.
-    async fn obey(&mut self, wire: &Wire) -> End {
+    async fn obey(&mut self, wire: &Wire, over: &Over) -> End {
         let mut events = wire.events();
         if self.standing.up() {
             tracing::info!(queue.link = "consuming", "connected for consuming");
@@ -239,9 +236,10 @@ impl Lane {
                     return End::Closed;
                 },
                 reason = lost(&mut events) => return End::Lost(reason),
+                () = over.reached() => return End::Closed,
             }
             self.consuming.send_replace(true);
-            let end = self.consume(wire, &mut events).await;
+            let end = self.consume(wire, &mut events, over).await;
             if !matches!(end, End::Rest) {
                 return end;
             }
@@ -249,18 +247,24 @@ impl Lane {
         }
     }
 
-    async fn consume(&mut self, wire: &Wire, events: &mut (impl Stream<Item = Event> + Unpin)) -> End {
-        let (channel, tags, arrivals) = match self.open(wire).await {
+    async fn consume(
+        &self,
+        wire: &Wire,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+        over: &Over,
+    ) -> End {
+        let (channel, tags, mut arrivals) = match self.open(wire).await {
             Ok(opened) => opened,
             Err(error) => return End::Lost(error.to_string()),
         };
-        let end = self.pump(&channel, &tags, arrivals, events).await;
-        if matches!(end, End::Rest) {
-            // A broker that does not answer gets its messages back with the connection's end.
-            match timeout(CALL_TIMEOUT, channel.close(200, "released".into())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return End::Lost("the channel could not be closed".to_owned()),
-            }
+        let pumping = self.pump(&channel, &tags, &mut arrivals, events);
+        let end = tokio::select! {
+            end = pumping => end,
+            () = over.reached() => End::Closed,
+        };
+        if !matches!(end, End::Lost(_)) && !close(&channel).await {
+            // A broker that does not answer gives the messages to others once the connection has ended.
+            return End::Lost("the channel could not be closed".to_owned());
         }
         end
     }
@@ -284,7 +288,7 @@ impl Lane {
         &self,
         channel: &Channel,
         tags: &[String],
-        mut arrivals: Arrivals,
+        arrivals: &mut Arrivals,
         events: &mut (impl Stream<Item = Event> + Unpin),
     ) -> End {
         let (mut order, mut stopped) = (self.order.clone(), false);

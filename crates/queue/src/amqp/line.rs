@@ -32,7 +32,7 @@ pub(crate) enum Job {
 impl Job {
     fn refuse(self, cause: Cause) {
         match self {
-            Self::Publish(waiting) => waiting.refuse(Refused::Unavailable(cause)),
+            Self::Publish(waiting) => waiting.settle(Err(Refused::Unavailable(cause))),
             Self::Park { answer, .. } => _ = answer.send(Err(Refused::Unavailable(cause))),
         }
     }
@@ -188,7 +188,10 @@ impl Line {
             End::Closed => Cause::Closed,
         };
         self.gate.close(cause, &cause.to_string());
-        flying.refuse(cause);
+        match end {
+            End::Closed => flying.close().await,
+            End::Alarm | End::Spoilt(_) => flying.refuse(cause),
+        }
         end
     }
 

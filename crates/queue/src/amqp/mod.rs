@@ -40,7 +40,7 @@ use crate::{Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, 
 const GOODBYE: Duration = Duration::from_millis(1_500);
 
 /// A queue on RabbitMQ. See the crate's README.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Amqp {
     role: Role,
     publisher: Publisher,

@@ -7,11 +7,14 @@ use futures_util::FutureExt;
 use lapin::Acker;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::held::Entry;
 use super::line::{Job, LineHandle};
 use crate::{ParkReason, Settled};
+
+/// For how long a message is kept that could not be put aside.
+const PARK_RETRY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -45,6 +48,8 @@ impl Ticket {
         if sent.is_ok() && matches!(timeout(self.patience, answered).await, Ok(Ok(Ok(())))) {
             return self.ack().await;
         }
+        // It would come back at once, and be tried again at once.
+        sleep(PARK_RETRY).await;
         self.give_back();
         Settled::Lost
     }

@@ -9,7 +9,7 @@ use lapin::{Channel, ErrorKind, ExchangeKind};
 use tokio::time::{sleep, timeout};
 
 use super::names;
-use super::wire::{CALL_TIMEOUT, Endpoint, Wire};
+use super::wire::{self, CALL_TIMEOUT, Endpoint, Wire};
 use crate::config::Address;
 use crate::{QueueConfig, QueueError};
 
@@ -46,13 +46,14 @@ async fn declare(endpoint: &Endpoint, shards: u16) -> Result<(), QueueError> {
         bind(&channel, &shard, names::EXCHANGE, &shard).await?;
     }
     bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
+    wire::close(&channel).await;
     wire.close().await;
     Ok(())
 }
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), QueueError> {
     let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-    super::wire::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
+    wire::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
 }
 
 /// Verifies that everything is there and of the right kind.
@@ -78,6 +79,7 @@ pub(crate) async fn verify(wire: &Wire, shards: u16) -> Result<(), QueueError> {
             Err(fault) => return Err(fault.describe(&thing)),
         }
     }
+    wire::close(&channel).await;
     Ok(())
 }
 
@@ -136,7 +138,7 @@ impl Thing {
 impl From<lapin::Error> for Fault {
     fn from(error: lapin::Error) -> Self {
         let ErrorKind::ProtocolError(protocol) = error.kind() else {
-            return Self::Other(super::wire::unreachable(error));
+            return Self::Other(wire::unreachable(error));
         };
         match protocol.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::Missing(protocol.get_message().to_string()),
@@ -144,7 +146,7 @@ impl From<lapin::Error> for Fault {
                 Self::Different(protocol.get_message().to_string())
             }
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Forbidden,
-            _ => Self::Other(super::wire::unreachable(error)),
+            _ => Self::Other(wire::unreachable(error)),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Wire {
         let connection = connected.map_err(|_| QueueError::Unreachable("no answer in time".to_owned()))?;
         let connection = connection.map_err(unreachable)?;
         attempt.0 = None;
-        Ok(Self { connection, socket: socket })
+        Ok(Self { connection, socket })
     }
 
     pub(crate) async fn channel(&self) -> Result<Channel, QueueError> {
@@ -151,6 +151,14 @@ pub(crate) async fn call<T>(answer: impl Future<Output = lapin::Result<T>>) -> R
         Ok(answer) => answer.map_err(unreachable),
         Err(_) => Err(QueueError::Unreachable("no answer in time".to_owned())),
     }
+}
+
+/// Closes a channel, and returns whether the broker agreed in time.
+///
+/// Not left to dropping it: lapin closes a dropped channel in the background and, when the connection is being
+/// closed meanwhile, takes the failure of that for a broken connection. What was written last is then lost.
+pub(crate) async fn close(channel: &Channel) -> bool {
+    call(channel.close(200, "done".into())).await.is_ok()
 }
 
 /// lapin's texts carry the broker's words and addresses, never credentials or payloads.

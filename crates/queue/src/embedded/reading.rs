@@ -100,9 +100,14 @@ impl Reading {
         &self.settled
     }
 
+    /// How much room the next commit makes.
+    pub(crate) fn settled_bytes(&self) -> u64 {
+        self.settled.iter().map(|done| done.bytes).sum()
+    }
+
     /// What was settled has been deleted; returns how much that was.
     pub(crate) fn deleted(&mut self) -> (u64, u64) {
-        let bytes = self.settled.iter().map(|done| done.bytes).sum();
+        let bytes = self.settled_bytes();
         let count = u64::try_from(self.settled.len()).unwrap_or(u64::MAX);
         self.settled.clear();
         (count, bytes)

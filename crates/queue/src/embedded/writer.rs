@@ -136,7 +136,8 @@ impl Writer {
 
     fn take_turn(&mut self, mut turn: Turn) {
         self.requests.retain(|request| !request.answer.is_closed());
-        turn.encode(self.bytes_max.saturating_sub(self.held.bytes));
+        let held = self.held.bytes.saturating_sub(self.reading.settled_bytes());
+        turn.encode(self.bytes_max.saturating_sub(held));
         // What is published now is handed out by the same commit: whoever waits need not wait for a second one.
         let wanted = if self.reading.has_work() || turn.writes() { self.wanted() } else { 0 };
         if self.healthy && !turn.writes() && self.reading.settled().is_empty() && wanted == 0 {
