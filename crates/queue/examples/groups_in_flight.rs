@@ -28,7 +28,7 @@ struct Measured {
 }
 
 fn cases() -> Vec<(Case, Vec<Measured>)> {
-    let on_rabbitmq = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 2), (2, 4), (2, 8)];
+    let on_rabbitmq = [(1, 1), (1, 2), (1, 4), (1, 8), (1, 16), (2, 4)];
     let adapters = on_rabbitmq.into_iter().map(Some).chain([None]);
     let cases = adapters.flat_map(|rabbitmq| [8, 64, 512].map(|publishers| Case { rabbitmq, publishers }));
     cases.map(|case| (case, Vec::new())).collect()
