@@ -56,7 +56,8 @@ impl Queue {
         }
     }
 
-    /// Waits until [`Queue::status`] is ready.
+    /// Waits until [`Queue::status`] is ready. On RabbitMQ the consuming side is ready once a consumer that was
+    /// made is connected.
     pub async fn ready(&self) {
         match self {
             Self::Amqp(amqp) => amqp.ready().await,
