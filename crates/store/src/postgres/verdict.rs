@@ -5,17 +5,19 @@
 //! inside a block that catches the error and tells its SQLSTATE, and is rolled back. What a value did once it
 //! does again; what does not happen again (a deadlock, above all) asks for another try anyway.
 
+use std::time::Duration;
+
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error};
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::error::{StoreError, Trouble, Verdict};
 use crate::session::Failed;
 
 /// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are found.
-const LONG: std::time::Duration = std::time::Duration::from_millis(1_800);
+const LONG: Duration = Duration::from_millis(1_800);
 
 /// The verdict, and whether the connection is spoiled.
 pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error: Error) -> (Verdict, bool) {
@@ -45,9 +47,14 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         _ => match failed {
             None => unavailable(Trouble::Internal),
             Some(failed) if failed.took >= LONG => unavailable(Trouble::Timeout),
-            Some(failed) => match sqlstate(connection, &failed) {
-                Ok(Some(code)) => read(&code, information.as_ref()),
-                Ok(None) => Verdict::Again,
+            Some(failed) => match examine(connection, &failed) {
+                Ok(Finding { code, .. }) if code == "00000" => Verdict::Again,
+                // A lock stands in the way now; but nobody had waited for it for as long as that takes. So it was a
+                // deadlock, and its other half is not done yet.
+                Ok(Finding { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
+                    Verdict::Again
+                }
+                Ok(Finding { code, .. }) => read(&code, information.as_ref()),
                 Err(_) => return (unavailable(Trouble::Internal), true),
             },
         },
@@ -89,15 +96,25 @@ fn bug(what: &str) -> Verdict {
     Verdict::Is(StoreError::Bug(what.to_owned()))
 }
 
-/// Runs a statement once more, for its SQLSTATE; `None` if it does not fail this time.
-fn sqlstate(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Option<String>> {
-    AnsiTransactionManager::begin_transaction(connection)?;
-    let code = probe(connection, failed);
-    AnsiTransactionManager::rollback_transaction(connection)?;
-    code.map(|code| Some(code).filter(|code| code != "00000"))
+/// What running a statement once more told.
+struct Finding {
+    /// Its SQLSTATE; `00000` if it does not fail this time.
+    code: String,
+    /// What the session waits for locks.
+    lock_timeout: Duration,
 }
 
-fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<String> {
+/// Runs a statement once more, and undoes it.
+fn examine(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Finding> {
+    AnsiTransactionManager::begin_transaction(connection)?;
+    let finding = probe(connection, failed);
+    AnsiTransactionManager::rollback_transaction(connection)?;
+    finding
+}
+
+fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Finding> {
+    let waits = "(SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')";
+    let waits: i64 = diesel::select(diesel::dsl::sql::<BigInt>(waits)).get_result(connection)?;
     connection.batch_execute("SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '900ms'")?;
     // Settings that end with the transaction: a block of PL/pgSQL takes no parameters.
     diesel::sql_query("SELECT set_config('leadgate.text', $1, true), set_config('leadgate.rows', $2, true)")
@@ -112,5 +129,7 @@ fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<String> 
              PERFORM set_config('leadgate.code', SQLSTATE, true);
          END $probe$",
     )?;
-    diesel::select(diesel::dsl::sql::<Text>("current_setting('leadgate.code')")).get_result(connection)
+    let code = diesel::select(diesel::dsl::sql::<Text>("current_setting('leadgate.code')"))
+        .get_result(connection)?;
+    Ok(Finding { code, lock_timeout: Duration::from_millis(u64::try_from(waits).unwrap_or(0)) })
 }

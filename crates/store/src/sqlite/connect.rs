@@ -15,7 +15,7 @@ use crate::session::{Connection, Session};
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     file: PathBuf,
-    busy_timeout: Duration,
+    pub(super) busy_timeout: Duration,
     writes: bool,
 }
 

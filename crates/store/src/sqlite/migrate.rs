@@ -1,9 +1,11 @@
 //! Bringing the schema up to this build.
 
+use std::time::{Duration, Instant};
+
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Address;
-use crate::error::{Fault, StoreError};
+use crate::error::{Fault, StoreError, Trouble};
 use crate::session::{Connection, Session};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -15,7 +17,7 @@ impl Address {
         mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
     ) -> Result<(), StoreError> {
         self.create()?;
-        let mut session = self.connect()?;
+        let mut session = self.connect_first()?;
         let migrated = session.transaction(|session| {
             if let Connection::Sqlite(connection) = session.connection() {
                 connection
@@ -25,6 +27,22 @@ impl Address {
             then(session)
         });
         migrated.map_err(|fault| session.conclude(fault))
+    }
+
+    /// A new file becomes a write-ahead log's with the first connection. Who comes in the middle of that is turned
+    /// away at once, whatever its busy time-out.
+    fn connect_first(&self) -> Result<Session, StoreError> {
+        let begun = Instant::now();
+        loop {
+            match self.connect() {
+                Err(StoreError::Unavailable { trouble: Trouble::Locked, .. })
+                    if begun.elapsed() < self.busy_timeout =>
+                {
+                    std::thread::sleep(Duration::from_millis(rand::random_range(5..50)));
+                }
+                settled => return settled,
+            }
+        }
     }
 
     /// The versions of the migrations that this build knows.

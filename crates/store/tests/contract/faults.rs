@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use leadgate_domain::{Disposition, Normalized, Outcome, QuarantineReason, Said, Trace};
 use leadgate_store::{Store, StoreConfig, StoreError, Trouble};
-use leadgate_testkit::proxy::{Direction, Mode, Proxy};
+use leadgate_testkit::proxy::{Mode, Proxy};
 use leadgate_testkit::servers::Postgres;
 
 use crate::hooked::Hooked;
@@ -59,6 +59,12 @@ async fn a_database_that_goes_is_missed_in_time_and_found_again() {
         assert!(world.store.commit(batch, world.judge()).await.unwrap_err().is_transient());
     };
 
+    // First of all, while nobody is connecting: what is born at that moment would not be frozen.
+    server.freeze().unwrap();
+    unavailable(&[Trouble::Timeout, Trouble::Connection, Trouble::Busy]).await;
+    server.thaw().unwrap();
+    recovers(&world).await;
+
     server.stop().await.unwrap();
     unavailable(&[Trouble::Connection]).await;
     server.start_again().await.unwrap();
@@ -67,11 +73,6 @@ async fn a_database_that_goes_is_missed_in_time_and_found_again() {
     server.kill().unwrap();
     unavailable(&[Trouble::Connection]).await;
     server.start_again().await.unwrap();
-    recovers(&world).await;
-
-    server.freeze().unwrap();
-    unavailable(&[Trouble::Timeout, Trouble::Connection, Trouble::Busy]).await;
-    server.thaw().unwrap();
     recovers(&world).await;
 
     assert!(server.terminate_backends(&url).await.unwrap() > 0);
@@ -203,7 +204,8 @@ async fn every_class_of_errors_asks_for_what_it_should() {
         ("40P01", Trouble::Conflict),
         ("53100", Trouble::Resources),
         ("53200", Trouble::Resources),
-        ("55P03", Trouble::Locked),
+        // At once, and not after the time-out: as after a deadlock.
+        ("55P03", Trouble::Conflict),
         ("57P03", Trouble::Connection),
         ("58030", Trouble::Resources),
         ("25006", Trouble::ReadOnly),
@@ -250,42 +252,38 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
     assert_eq!(world.stored().await, []);
 }
 
+/// Makes each COMMIT that inserted a lead wait for the test.
+const HESITATE: &str = "
+    create function hesitate() returns trigger language plpgsql as $$
+    begin perform pg_advisory_xact_lock(4711); return null; end $$;
+    create constraint trigger hesitate after insert on leads deferrable initially deferred
+        for each row execute function hesitate();";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() {
     let server = postgres().await;
     let direct = server.database().await.unwrap();
-    let proxy = Arc::new(Proxy::start(server.port().unwrap()).await.unwrap());
+    let proxy = Proxy::start(server.port().unwrap()).await.unwrap();
     let url = direct.replace(&format!(":{}/", server.port().unwrap()), &format!(":{}/", proxy.port()));
-    let config = StoreConfig { pool_size: 1, ..impatient(&url) };
-    let world = World::at(config, tempfile::tempdir().unwrap()).await;
+    let world = World::at(StoreConfig::worker(&url), tempfile::tempdir().unwrap()).await;
+    server.sql(&direct, HESITATE).await.unwrap();
+    let mut other = beside(&direct, "BEGIN; SELECT pg_advisory_xact_lock(4711)").await;
 
-    // What the database says after the judge, measured on a batch of the same shape.
-    let said = Arc::new(std::sync::Mutex::new(0));
-    let commit = async |phone: &str, hook: Box<dyn Fn() + Send + Sync>| {
-        let submission = world.phone(phone);
-        let judge = Hooked::judge(world.judge(), move |_| hook());
-        (world.store.commit(vec![world.normalize(submission.clone())], judge).await, submission)
-    };
-    for phone in ["+14155550132", "+14155550133"] {
-        let (said, proxy) = (Arc::clone(&said), Arc::clone(&proxy));
-        let note = move || *said.lock().unwrap() = proxy.bytes(Direction::ToClient);
-        commit(phone, Box::new(note)).await.0.unwrap();
-    }
-    let rest = proxy.bytes(Direction::ToClient) - *said.lock().unwrap();
+    let submission = world.phone("+14155550132");
+    let (store, batch, judge) =
+        (world.store.clone(), vec![world.normalize(submission.clone())], world.judge());
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await });
+    let committing = "select count(*) from pg_stat_activity where datname = current_database() \
+                      and query = 'COMMIT' and wait_event = 'advisory'";
+    while server.sql(&direct, committing).await.unwrap().trim() != "1" {}
+    proxy.set(Mode::HalfOpen).await.unwrap();
+    other.batch_execute("ROLLBACK").unwrap();
+    while server.sql(&direct, "select count(*) from leads").await.unwrap().trim() != "1" {}
+    drop(proxy);
+    assert_eq!(trouble(commit.await.unwrap()), Trouble::Connection);
 
-    // The reply to COMMIT is 18 bytes ("COMMIT" and "ready"): its first goes through.
-    let runtime = tokio::runtime::Handle::current();
-    let cutter = Arc::clone(&proxy);
-    let cut = move || {
-        runtime.block_on(cutter.set(Mode::CutAfter(Direction::ToClient, rest - 17))).unwrap();
-    };
-    let (lost, submission) = commit("+14155550134", Box::new(cut)).await;
-    assert_eq!(trouble(lost), Trouble::Connection);
-    proxy.set(Mode::Pass).await.unwrap();
-    let there = Store::open(&impatient(&direct)).unwrap();
-    let found = there.find(world.organization.id, submission.id.as_uuid()).await.unwrap();
-    assert_eq!(found.unwrap().outcome, Some(Outcome::Created), "it was committed all the same");
-    let again = world.commit(&[submission]).await;
+    let direct = Store::open(&StoreConfig::worker(&direct)).unwrap();
+    let again = direct.commit(vec![world.normalize(submission)], world.judge()).await.unwrap();
     assert_eq!((again.settled.len(), again.repeated), (0, 1));
 }
 
