@@ -17,6 +17,9 @@ async fn postgres_keeps_what_was_committed_when_killed() -> anyhow::Result<()> {
     assert_eq!(postgres.sql(&url, "select n from t order by n").await?, "1\n2\n");
     postgres.restart().await?;
     assert_eq!(postgres.sql(&url, "show fsync").await?, "on\n");
+    postgres.stop_immediately().await?;
+    postgres.start_again().await?;
+    assert_eq!(postgres.sql(&url, "select n from t order by n").await?, "1\n2\n");
     postgres.stop().await
 }
 
