@@ -1,4 +1,4 @@
-//! API keys: `lg_live_<key id>_<secret>_<checksum>`.
+//! Credentials: `<kind>_<key id>_<secret>_<checksum>`, such as `lg_live_…` for an API key and `tok_…` in a URL.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,17 +37,22 @@ impl fmt::Display for KeyId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
+    /// Post leads.
     Write,
+    /// Read leads and submissions.
     Read,
+    /// Everything that changes how leads are taken, and the quarantine.
+    Admin,
 }
 
 impl Scope {
-    pub const ALL: [Self; 2] = [Self::Write, Self::Read];
+    pub const ALL: [Self; 3] = [Self::Write, Self::Read, Self::Admin];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::Read => "read",
+            Self::Admin => "admin",
         }
     }
 }
@@ -57,7 +62,7 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no scope (write, read)"))
+        known.ok_or_else(|| format!("`{text}` is no scope (write, read, admin)"))
     }
 }
 
@@ -117,24 +122,110 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// A key as the store knows it. The secret itself was shown once and is kept nowhere.
+/// What a credential is, and so what it looks like and where it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// `lg_live_…`: for servers.
+    Secret,
+    /// `lg_pub_…`: may stand in a web page. Posts leads from its origins and does nothing else.
+    Publishable,
+    /// `tok_…`: stands in a URL. Posts leads and does nothing else.
+    Token,
+}
+
+impl KeyKind {
+    pub const ALL: [Self; 3] = [Self::Secret, Self::Publishable, Self::Token];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Publishable => "publishable",
+            Self::Token => "token",
+        }
+    }
+
+    /// What the text of such a credential begins with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Secret => "lg_live_",
+            Self::Publishable => "lg_pub_",
+            Self::Token => "tok_",
+        }
+    }
+}
+
+impl FromStr for KeyKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no kind of key"))
+    }
+}
+
+/// A credential as the store knows it: an API key, or a token that stands in a URL. The secret itself was shown once and is kept nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
+    pub kind: KeyKind,
     pub organization: OrganizationId,
     pub source: SourceId,
+    /// What people call it.
+    pub name: Option<String>,
     pub scopes: Vec<Scope>,
     /// The key's own limit; without one the source's dialect decides.
     pub rate: Option<Rate>,
     /// Leads posted with it are test leads: no claims, never eligible.
     pub test: bool,
+    /// The web pages that may use it, as in the header `Origin` (`https://example.com`). Empty: any, for a token;
+    /// none, for a publishable key; a secret key is not asked.
+    pub origins: Vec<String>,
+    /// Given to every lead that is posted with it.
+    pub tags: Vec<String>,
+    /// The label `source` of leads that are posted with it and have none.
+    pub label: Option<String>,
     /// HMAC of the secret, see [`Pepper`].
     pub hash: String,
     pub created_at: Timestamp,
+    /// Good until then: set when another takes its place.
+    pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
 }
 
 impl ApiKey {
+    /// A key of the kind that `presented` is, with nothing but what every key has.
+    pub fn new(
+        presented: &PresentedKey,
+        organization: OrganizationId,
+        source: SourceId,
+        scopes: Vec<Scope>,
+        pepper: &Pepper,
+    ) -> Self {
+        Self {
+            id: presented.id.clone(),
+            kind: presented.kind,
+            organization,
+            source,
+            name: None,
+            scopes,
+            rate: None,
+            test: false,
+            origins: Vec::new(),
+            tags: Vec::new(),
+            label: None,
+            hash: presented.hash(pepper),
+            created_at: Timestamp::now(),
+            expires_at: None,
+            revoked_at: None,
+        }
+    }
+
+    /// Neither revoked nor past its time.
+    pub fn is_good_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
@@ -144,10 +235,10 @@ impl ApiKey {
 #[derive(Debug)]
 pub struct PresentedKey {
     pub id: KeyId,
+    pub kind: KeyKind,
     secret: SecretString,
 }
 
-const PREFIX: &str = "lg_live_";
 const ID_DIGITS: usize = 10;
 const SECRET_DIGITS: usize = 44;
 const CHECKSUM_DIGITS: usize = 6;
@@ -156,21 +247,23 @@ impl PresentedKey {
     /// Parses a key. Anything with a wrong checksum is refused here, without a look-up.
     pub fn parse(text: &str) -> Option<Self> {
         let (body, checksum) = text.rsplit_once('_')?;
-        let (id, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
+        let named = |kind: KeyKind| body.strip_prefix(kind.prefix()).map(|rest| (kind, rest));
+        let (kind, rest) = KeyKind::ALL.into_iter().find_map(named)?;
+        let (id, secret) = rest.split_once('_')?;
         let well_formed = secret.len() == SECRET_DIGITS
             && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && checksum == checksum_of(body);
         let id = KeyId::parse(id).filter(|_| well_formed)?;
-        Some(Self { id, secret: secret.into() })
+        Some(Self { id, kind, secret: secret.into() })
     }
 
     /// Makes a key and the one text that holds its secret.
-    pub fn generate() -> (Self, SecretString) {
+    pub fn generate(kind: KeyKind) -> (Self, SecretString) {
         let id = KeyId(digits(rand::random(), ID_DIGITS));
         let secret = digits(rand::random(), SECRET_DIGITS / 2) + &digits(rand::random(), SECRET_DIGITS / 2);
-        let body = format!("{PREFIX}{id}_{secret}");
+        let body = format!("{}{id}_{secret}", kind.prefix());
         let text = format!("{body}_{}", checksum_of(&body));
-        (Self { id, secret: secret.into() }, text.into())
+        (Self { id, kind, secret: secret.into() }, text.into())
     }
 
     /// What the store keeps of the secret.
@@ -179,7 +272,7 @@ impl PresentedKey {
     }
 
     pub fn matches(&self, key: &ApiKey, pepper: &Pepper) -> bool {
-        pepper.verifies(self.secret.expose_secret(), &key.hash)
+        self.kind == key.kind && pepper.verifies(self.secret.expose_secret(), &key.hash)
     }
 }
 
@@ -200,15 +293,18 @@ mod tests {
 
     #[test]
     fn a_generated_key_is_read_back() {
-        let (key, text) = PresentedKey::generate();
-        let text = text.expose_secret();
-        assert_eq!(PresentedKey::parse(text).unwrap().id, key.id);
-        assert_eq!(text.len(), 8 + 10 + 1 + 44 + 1 + 6);
+        for kind in KeyKind::ALL {
+            let (key, text) = PresentedKey::generate(kind);
+            let text = text.expose_secret();
+            let read = PresentedKey::parse(text).unwrap();
+            assert_eq!((&read.id, read.kind), (&key.id, kind));
+            assert_eq!(text.len(), kind.prefix().len() + 10 + 1 + 44 + 1 + 6);
+        }
     }
 
     #[test]
     fn every_single_slip_of_the_pen_is_noticed() {
-        let (_, text) = PresentedKey::generate();
+        let (_, text) = PresentedKey::generate(KeyKind::Secret);
         let text = text.expose_secret();
         for position in 0..text.len() {
             let mut slipped = text.to_owned().into_bytes();

@@ -9,11 +9,14 @@ pub mod json;
 mod judge;
 pub mod key;
 mod lead;
+pub mod mapping;
 pub mod message;
+mod network;
 mod outcome;
 mod phone;
 mod raw;
 mod reason;
+pub mod reply;
 pub mod secret;
 mod source;
 mod submission;
@@ -28,14 +31,18 @@ pub use fields::{Consent, Fields, Said, TextField};
 pub use hash::{BodyHash, KeyHash};
 pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
 pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};
-pub use key::{ApiKey, KeyId, Rate, Scope};
+pub use key::{ApiKey, KeyId, KeyKind, Rate, Scope};
 pub use lead::{Clock, Clocks, Eligibility, EmailView, Lead, PhoneView, Temperature};
+pub use network::Network;
 pub use outcome::{Outcome, QuarantineReason};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
 pub use raw::Raw;
 pub use reason::Reason;
-pub use source::{Consents, Dialect, IdentityKey, IdentityRule, Organization, Policy, Source};
-pub use submission::{Client, Submission};
+pub use source::{
+    Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Organization, Policy, Signature,
+    Source,
+};
+pub use submission::{Client, Media, Release, Submission};
 pub use suppression::{Suppression, SuppressionKey, SuppressionKind, Suppressions};
 pub use time::Timestamp;
 pub use trace::Trace;

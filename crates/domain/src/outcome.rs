@@ -57,6 +57,8 @@ impl FromStr for Outcome {
 pub enum QuarantineReason {
     /// The organization or source it names is not there (any more).
     SourceGone,
+    /// Its source's mapping could not be applied to it.
+    MappingFailed,
     /// What arrived on the queue breaks a limit that the gateway enforces.
     Invalid,
     /// Its idempotency key was used before, with another body.
@@ -73,6 +75,7 @@ impl QuarantineReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SourceGone => "source_gone",
+            Self::MappingFailed => "mapping_failed",
             Self::Invalid => "invalid",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::IdReused => "id_reused",

@@ -1,8 +1,10 @@
 //! The installation's root secret and the keys derived from it, one per purpose.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretBox};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -40,6 +42,10 @@ impl Secret {
 
     pub fn ids(&self) -> IdKey {
         IdKey(self.derive("leadgate submission ids v1"))
+    }
+
+    pub fn signatures(&self) -> SigningKey {
+        SigningKey(self.derive("leadgate inbound signatures v1"))
     }
 
     fn derive(&self, purpose: &str) -> Vec<Key> {
@@ -91,6 +97,31 @@ impl IdKey {
     }
 }
 
+/// Makes the secrets by which sources are posted to with a signature. Nothing is stored: a secret follows from the
+/// installation's, the source and a version.
+pub struct SigningKey(Vec<Key>);
+
+impl SigningKey {
+    /// The secret of a source's version, for showing it: `whsec_` and 32 bytes in base64
+    /// (<https://www.standardwebhooks.com>).
+    pub fn secret(&self, source: SourceId, version: u32) -> SecretString {
+        let first = self.0.first().map(|key| Self::bytes(key, source, version)).unwrap_or_default();
+        format!("whsec_{}", STANDARD.encode(first)).into()
+    }
+
+    /// Whether `signature` is HMAC-SHA-256 of `content` under a version's secret. Compares in constant time.
+    pub fn verifies(&self, source: SourceId, version: u32, content: &[u8], signature: &[u8]) -> bool {
+        self.0.iter().any(|key| {
+            let key = Self::bytes(key, source, version);
+            mac(&key, |mac| mac.update(content)).ct_eq(signature).into()
+        })
+    }
+
+    fn bytes(key: &Key, source: SourceId, version: u32) -> [u8; 32] {
+        hmac(key.expose_secret(), &[source.as_uuid().as_bytes(), &version.to_be_bytes()])
+    }
+}
+
 /// Hashes what must match for ever: claims and suppressions. It is kept in the store, not derived from
 /// the root secret, so that rotating the root loses no identity and no opt-out.
 pub struct MatchKey(Key);
@@ -127,14 +158,20 @@ impl MatchKey {
 
 /// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts read alike.
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    mac(key, |mac| {
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+    })
+}
+
+fn mac(key: &[u8; 32], feed: impl FnOnce(&mut Hmac<Sha256>)) -> [u8; 32] {
     // RFC 2104 pads a short key with zeros to SHA-256's block of 64 bytes; doing so here leaves no error to handle.
     let mut block = [0; 64];
     block.split_at_mut(key.len()).0.copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    for part in parts {
-        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        mac.update(part);
-    }
+    feed(&mut mac);
     mac.finalize().into_bytes().into()
 }
 

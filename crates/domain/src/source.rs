@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp};
+use crate::mapping::ActiveMapping;
+use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
 
 /// A tenant. Everything belongs to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,47 +18,99 @@ pub struct Organization {
     pub created_at: Timestamp,
 }
 
-/// A wire format that a client may speak.
+/// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
     Native,
+    AbcSales,
+    Lead2inbound,
+    #[serde(rename = "500_leads")]
+    FiveHundredLeads,
+    #[serde(rename = "kickofflabs")]
+    KickoffLabs,
+    #[serde(rename = "askad")]
+    AskAd,
 }
 
 impl Dialect {
-    pub const ALL: [Self; 1] = [Self::Native];
+    pub const ALL: [Self; 6] = [
+        Self::Native,
+        Self::AbcSales,
+        Self::Lead2inbound,
+        Self::FiveHundredLeads,
+        Self::KickoffLabs,
+        Self::AskAd,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::AbcSales => "abc_sales",
+            Self::Lead2inbound => "lead2inbound",
+            Self::FiveHundredLeads => "500_leads",
+            Self::KickoffLabs => "kickofflabs",
+            Self::AskAd => "askad",
         }
     }
 
-    /// The limit of a key or source that has none of its own.
-    pub fn default_rate(self) -> Rate {
-        match self {
-            Self::Native => Rate::per_minute(1_200),
-        }
+    /// What each system limits by default, and how much of it. KickoffLabs documents no limit: it has ours.
+    pub fn default_limit(self) -> DefaultLimit {
+        let (counted, permits) = match self {
+            Self::Native => (Counted::Key, 1_200),
+            Self::AbcSales => (Counted::Organization, 300),
+            Self::Lead2inbound => (Counted::Key, 120),
+            Self::FiveHundredLeads => (Counted::SourceAddress, 100),
+            Self::KickoffLabs => (Counted::Source, 1_200),
+            Self::AskAd => (Counted::Key, 100),
+        };
+        DefaultLimit { counted, rate: Rate::per_minute(permits) }
     }
 
     /// How a source of this dialect tells people apart unless it says otherwise.
     pub fn default_identity(self) -> (IdentityRule, Vec<IdentityKey>) {
+        use ClaimKind::{Email, ExternalId, LineId, Phone};
+        let ever = |kind| IdentityKey { kind, window: None };
+        let thirty_days = |kind| IdentityKey { kind, window: Some(THIRTY_DAYS) };
         match self {
-            Self::Native => (
-                IdentityRule::AnyOf,
-                vec![
-                    IdentityKey { kind: ClaimKind::ExternalId, window: None },
-                    IdentityKey { kind: ClaimKind::Phone, window: Some(THIRTY_DAYS) },
-                ],
-            ),
+            Self::Native => (IdentityRule::AnyOf, vec![ever(ExternalId), thirty_days(Phone)]),
+            Self::AbcSales => {
+                (IdentityRule::FirstOf, vec![ever(ExternalId), ever(LineId), thirty_days(Phone)])
+            }
+            Self::Lead2inbound => (IdentityRule::AnyOf, vec![thirty_days(Phone)]),
+            Self::FiveHundredLeads | Self::KickoffLabs => {
+                (IdentityRule::AnyOf, vec![ever(Email), ever(Phone)])
+            }
+            Self::AskAd => (IdentityRule::AnyOf, vec![thirty_days(Email), thirty_days(Phone)]),
         }
     }
 
     pub fn default_policy(self) -> Policy {
         match self {
-            Self::Native => Policy::ReturnExisting,
+            Self::AbcSales | Self::KickoffLabs => Policy::Update,
+            Self::Native | Self::Lead2inbound | Self::FiveHundredLeads | Self::AskAd => {
+                Policy::ReturnExisting
+            }
         }
     }
+}
+
+/// The limit that applies where nothing else was configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultLimit {
+    pub counted: Counted,
+    pub rate: Rate,
+}
+
+/// What requests are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    Key,
+    /// The organization within the dialect.
+    Organization,
+    Source,
+    /// The source and the address that the request came from.
+    SourceAddress,
 }
 
 const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -183,8 +237,28 @@ pub struct Source {
     pub identity: Vec<IdentityKey>,
     pub policy: Policy,
     pub consent: Consents,
+    /// A limit for everything that comes in here.
     pub rate: Option<Rate>,
+    /// What KickoffLabs's clients call a campaign: decimal digits, unique in the installation. Sources of other
+    /// dialects have none.
+    pub campaign: Option<String>,
+    /// The only networks that may post here; empty for anywhere.
+    pub networks: Vec<Network>,
+    /// Posts must be signed, if there is one.
+    pub signature: Option<Signature>,
+    /// How incoming names become fields, if they need it.
+    pub mapping: Option<Arc<ActiveMapping>>,
     pub created_at: Timestamp,
+}
+
+/// Which signing secrets of a source are good. A secret is derived from the installation's, the source and a
+/// version, and kept nowhere; see [`crate::secret::SigningKey`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    pub version: u32,
+    /// Until then the version before is good too.
+    #[serde(default)]
+    pub previous_until: Option<Timestamp>,
 }
 
 impl Source {
@@ -204,7 +278,16 @@ impl Source {
             policy: dialect.default_policy(),
             consent: Consents::Required,
             rate: None,
+            campaign: (dialect == Dialect::KickoffLabs).then(new_campaign),
+            networks: Vec::new(),
+            signature: None,
+            mapping: None,
             created_at: now,
         }
     }
+}
+
+/// Ten decimal digits, the first of them no zero: campaign ids are numbers to KickoffLabs's clients.
+fn new_campaign() -> String {
+    rand::random_range(1_000_000_000_u64..10_000_000_000).to_string()
 }

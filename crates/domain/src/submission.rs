@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::mapping::MappingFault;
+use crate::reply::ReplyAddress;
 use crate::{
-    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, Raw, SourceId, SubmissionId, Timestamp,
+    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, Raw, Source, SourceId, SubmissionId, Timestamp,
 };
 
 /// Who was at the other end of the connection.
@@ -16,6 +18,32 @@ pub struct Client {
     pub user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyId>,
+}
+
+/// How a body is written, so that it can be read again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Media {
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data` (RFC 7578) with its boundary.
+    Multipart(String),
+}
+
+impl Media {
+    pub fn is_json(&self) -> bool {
+        *self == Self::Json
+    }
+}
+
+/// That a submission comes out of the quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// The entry of the quarantine; it is let go once, whatever is delivered how often.
+    pub entry: uuid::Uuid,
+    pub released_at: Timestamp,
 }
 
 /// One submission, immutable and self-contained: what the gateway publishes and the store keeps.
@@ -32,18 +60,65 @@ pub struct Submission {
     pub client: Client,
     pub fields: Fields,
     pub raw: Raw,
+    #[serde(default, skip_serializing_if = "Media::is_json")]
+    pub media: Media,
+    /// What was said in the URL's query, without credentials; most dialects do not look there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The version of the source's mapping that was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping_version: Option<u32>,
+    /// The mapping could not be applied, and the caller could not be told: to be quarantined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping_fault: Option<MappingFault>,
     pub body_hash: BodyHash,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key_hash: Option<KeyHash>,
     /// W3C `traceparent` of the request, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Who waits to hear what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<ReplyAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     /// What a newer build wrote and this one does not know: kept, and stored with the submission.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
 impl Submission {
+    /// A JSON body that came in by a source, with nothing known about who sent it.
+    pub fn new(
+        id: SubmissionId,
+        source: &Source,
+        received_at: Timestamp,
+        fields: Fields,
+        body: &[u8],
+    ) -> Self {
+        Self {
+            id,
+            organization: source.organization,
+            source: source.id,
+            source_revision: source.revision,
+            dialect: source.dialect,
+            received_at,
+            client: Client::default(),
+            fields,
+            raw: Raw::new(body),
+            media: Media::default(),
+            query: None,
+            mapping_version: None,
+            mapping_fault: None,
+            body_hash: BodyHash::of(body),
+            idempotency_key_hash: None,
+            traceparent: None,
+            reply_to: None,
+            release: None,
+            unknown: Map::new(),
+        }
+    }
+
     /// The order in which submissions count: when they were received, then by id.
     pub fn order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, Scope, Source};
+use leadgate_domain::{ApiKey, Scope, Source, Timestamp};
 
 use crate::limit;
 use crate::problem::Refusal;
@@ -28,7 +28,7 @@ impl Caller {
         if !presented.matches(&self.key, &state.keys.pepper) {
             return Err(Refusal::InvalidKey);
         }
-        if self.key.revoked_at.is_some() {
+        if !self.key.is_good_at(Timestamp::now()) {
             return Err(Refusal::RevokedKey);
         }
         Ok(self)
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_slip_has_its_own_name() {
-        let (key, text) = PresentedKey::generate();
+        let (key, text) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
         let text = text.expose_secret();
         let bearer = format!("Bearer {text}");
         let good = bearer.as_bytes();

@@ -1,39 +1,11 @@
 //! Who is at the other end of the connection.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
-use ipnet::{IpNet, Ipv6Net};
-
-/// An address (`10.0.0.1`) or a network (`10.0.0.0/8`) that is trusted to say for whom it speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(IpNet);
-
-impl Network {
-    pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
-    }
-}
-
-impl FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let address = || text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
-        let network = text.parse::<IpNet>().or_else(|_| address());
-        network.map(Self).map_err(|_| format!("`{text}` is no address or network (such as 10.0.0.0/8)"))
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
+use ipnet::Ipv6Net;
+use leadgate_domain::Network;
 
 /// The client's address: the peer, unless the peer is a trusted proxy; then the rightmost address in
 /// `X-Forwarded-For` that no trusted proxy wrote about another. Everything left of it is hearsay.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use leadgate_domain::Rate;
-
-use crate::client_address::Network;
+use leadgate_domain::{Network, Rate};
 
 /// Sizes in bytes, times as durations. Every value has a default that suits a small machine.
 #[derive(Debug, Clone)]

@@ -17,7 +17,6 @@ mod routes;
 mod server;
 mod state;
 
-pub use client_address::Network;
 pub use config::GatewayConfig;
 pub use server::{Gateway, Ports};
 pub use state::RenderMetrics;

@@ -41,7 +41,7 @@ pub(crate) async fn stranger(
 }
 
 fn of_key(caller: &Caller) -> Request {
-    let rate = caller.key.rate.unwrap_or_else(|| caller.source.dialect.default_rate());
+    let rate = caller.key.rate.unwrap_or_else(|| caller.source.dialect.default_limit().rate);
     Request::of(caller.key.organization, Counter::new(format!("key:{}", caller.key.id), rate))
 }
 

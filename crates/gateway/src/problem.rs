@@ -115,6 +115,7 @@ impl Refusal {
             Self::RevokedKey => "This API key was revoked.",
             Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
             Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
+            Self::InsufficientScope(Scope::Admin) => "The API key lacks the scope `admin`.",
             Self::KeysUnavailable => "API keys cannot be checked at the moment.",
             Self::RateLimited { .. } => "Too many requests; see Retry-After.",
             Self::LargerThanLimit => "This is more than the rate limit ever admits at once.",
@@ -182,6 +183,9 @@ impl Refusal {
             }
             Self::InsufficientScope(Scope::Read) => {
                 set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="read""#);
+            }
+            Self::InsufficientScope(Scope::Admin) => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="admin""#);
             }
             // RFC 7694.
             Self::UnsupportedEncoding => set(header::ACCEPT_ENCODING, "identity"),

@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use leadgate_domain::{BodyHash, ClaimKey, ClaimKind, Client, Fields, KeyHash, Raw, Submission, Timestamp};
-use serde_json::Map;
+use leadgate_domain::{ClaimKey, ClaimKind, Client, Fields, KeyHash, Submission, Timestamp};
 
 use crate::authenticate::Caller;
 use crate::head;
@@ -55,19 +54,11 @@ pub(crate) fn submission(
     let received_at = Timestamp::now();
     // A test key makes test leads, whatever they say about themselves.
     fields.is_test |= caller.key.test;
+    let id = state.ids.make(organization, received_at);
     Submission {
-        id: state.ids.make(organization, received_at),
-        organization,
-        source: caller.source.id,
-        source_revision: caller.source.revision,
-        dialect: caller.source.dialect,
-        received_at,
         client: head.client,
-        fields,
-        raw: Raw::new(body),
-        body_hash: BodyHash::of(body),
         idempotency_key_hash: head.idempotency_key_hash,
         traceparent: head.traceparent,
-        unknown: Map::new(),
+        ..Submission::new(id, &caller.source, received_at, fields, body)
     }
 }

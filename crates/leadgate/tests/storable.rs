@@ -15,7 +15,7 @@ use std::sync::Arc;
 use leadgate_dialect::native;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{BodyHash, Dialect, Outcome, Raw, Source, Submission, Timestamp, json};
+use leadgate_domain::{Dialect, Outcome, Source, Submission, Timestamp, json};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig};
 use leadgate_testkit::servers::shared;
@@ -118,21 +118,8 @@ impl Worker {
     fn accept(&self, body: &[u8]) -> Option<Submission> {
         let fields = native::decode(&json::parse(body).ok()?).ok()?;
         let now = Timestamp::now();
-        Some(Submission {
-            id: self.ids.make(self.source.organization, now),
-            organization: self.source.organization,
-            source: self.source.id,
-            source_revision: self.source.revision,
-            dialect: Dialect::Native,
-            received_at: now,
-            client: Default::default(),
-            fields,
-            raw: Raw::new(body),
-            body_hash: BodyHash::of(body),
-            idempotency_key_hash: None,
-            traceparent: None,
-            unknown: Map::new(),
-        })
+        let id = self.ids.make(self.source.organization, now);
+        Some(Submission::new(id, &self.source, now, fields, body))
     }
 
     /// By way of the queue's bytes into the store; how many were accepted.

@@ -99,31 +99,16 @@ impl Fold<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leadgate_domain::{
-        BodyHash, Dialect, Fields, OrganizationId, Raw, SourceId, SubmissionId, TextField, Timestamp,
-    };
+    use leadgate_domain::{Dialect, Fields, OrganizationId, SubmissionId, TextField, Timestamp};
     use proptest::prelude::*;
 
     fn source(organization: OrganizationId) -> Source {
         Source::new(organization, Dialect::Native, None, Timestamp::from_microseconds(0))
     }
 
-    fn submission(organization: OrganizationId, source: SourceId, at: i64, fields: Fields) -> Submission {
-        Submission {
-            id: SubmissionId::from_uuid(uuid_of(at)),
-            organization,
-            source,
-            source_revision: 1,
-            dialect: Dialect::Native,
-            received_at: Timestamp::from_microseconds(at),
-            client: Default::default(),
-            fields,
-            raw: Raw::new(b"{}"),
-            body_hash: BodyHash::of(b"{}"),
-            idempotency_key_hash: None,
-            traceparent: None,
-            unknown: Map::new(),
-        }
+    fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
+        let id = SubmissionId::from_uuid(uuid_of(at));
+        Submission::new(id, source, Timestamp::from_microseconds(at), fields, b"{}")
     }
 
     fn uuid_of(number: i64) -> uuid::Uuid {
@@ -158,7 +143,7 @@ mod tests {
             let organization = OrganizationId::generate();
             let source = source(organization);
             let said: Vec<_> = all.into_iter().enumerate()
-                .map(|(at, fields)| submission(organization, source.id, i64::try_from(at).unwrap(), fields))
+                .map(|(at, fields)| submission(&source, i64::try_from(at).unwrap(), fields))
                 .collect();
             let merged = |order: &[usize]| {
                 let reading = Reading::default();
@@ -188,23 +173,13 @@ mod tests {
             texts: [(TextField::FullName, name.map(str::to_owned))].into(),
             ..Fields::default()
         };
-        let first = submission(organization, source.id, 1, named(Some("Ann Lee")));
+        let first = submission(&source, 1, named(Some("Ann Lee")));
         let mut lead = create(first.id.into(), &first, &source, &Reading::default());
-        fold(
-            &mut lead,
-            &submission(organization, source.id, 2, Fields::default()),
-            &source,
-            &Reading::default(),
-        );
+        fold(&mut lead, &submission(&source, 2, Fields::default()), &source, &Reading::default());
         assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
-        fold(&mut lead, &submission(organization, source.id, 4, named(None)), &source, &Reading::default());
+        fold(&mut lead, &submission(&source, 4, named(None)), &source, &Reading::default());
         assert_eq!(lead.text(TextField::FullName), None);
-        fold(
-            &mut lead,
-            &submission(organization, source.id, 3, named(Some("late"))),
-            &source,
-            &Reading::default(),
-        );
+        fold(&mut lead, &submission(&source, 3, named(Some("late"))), &source, &Reading::default());
         assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
     }
 }

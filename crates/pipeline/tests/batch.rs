@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    BodyHash, Claim, ClaimKey, ClaimKind, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge,
-    KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Raw, Reason, Ruling, Said,
-    Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
+    Claim, ClaimKey, ClaimKind, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge, KeyHash,
+    Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling, Said, Source,
+    Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -42,21 +42,10 @@ impl World {
         self.made += 1;
         let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
         let body = format!("{phone}|{external_id}");
-        Submission {
-            id: SubmissionId::from_uuid(uuid::Uuid::from_u128(self.made)),
-            organization: self.source.organization,
-            source: self.source.id,
-            source_revision: 1,
-            dialect: Dialect::Native,
-            received_at: Timestamp::from_microseconds(at),
-            client: Default::default(),
-            fields: Fields { phone: Said::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() },
-            raw: Raw::new(body.as_bytes()),
-            body_hash: BodyHash::of(body.as_bytes()),
-            idempotency_key_hash: None,
-            traceparent: None,
-            unknown: Default::default(),
-        }
+        let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(self.made));
+        let fields =
+            Fields { phone: Said::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() };
+        Submission::new(id, &self.source, Timestamp::from_microseconds(at), fields, body.as_bytes())
     }
 
     fn normalize(&self, submission: Submission) -> Normalized {

@@ -136,19 +136,17 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leadgate_domain::{Scope, Timestamp};
+    use leadgate_domain::key::PresentedKey;
+    use leadgate_domain::secret::Secret;
+    use leadgate_domain::{KeyKind, Timestamp};
 
     fn key(revoked: bool) -> ApiKey {
+        let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let (presented, _) = PresentedKey::generate(KeyKind::Secret);
         ApiKey {
             id: KeyId::parse("abcdefghij").unwrap(),
-            organization: OrganizationId::generate(),
-            source: SourceId::generate(),
-            scopes: vec![Scope::Write],
-            rate: None,
-            test: false,
-            hash: String::new(),
-            created_at: Timestamp::now(),
             revoked_at: revoked.then(Timestamp::now),
+            ..ApiKey::new(&presented, OrganizationId::generate(), SourceId::generate(), Vec::new(), &pepper)
         }
     }
 

@@ -1,6 +1,6 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, KeyId, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -49,13 +49,19 @@ impl KeyRow {
         };
         Some(ApiKey {
             id: self.id,
+            kind: KeyKind::Secret,
             organization: self.organization,
             source: self.source,
+            name: None,
             scopes: self.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             rate,
             test: self.test,
+            origins: Vec::new(),
+            tags: Vec::new(),
+            label: None,
             hash: self.hash,
             created_at: self.created_at,
+            expires_at: None,
             revoked_at: self.revoked_at,
         })
     }

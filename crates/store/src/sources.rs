@@ -70,6 +70,10 @@ impl SourceRow {
             policy: self.policy.parse().ok()?,
             consent: self.consent.parse().ok()?,
             rate: self.rate.map(|rate| rate.parse()).transpose().ok()?,
+            campaign: None,
+            networks: Vec::new(),
+            signature: None,
+            mapping: None,
             created_at: self.created_at,
         })
     }

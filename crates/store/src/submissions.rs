@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    BodyHash, Client, Dialect, Fields, KeyHash, KeyId, LeadId, OrganizationId, Outcome, QuarantineReason,
-    Raw, SourceId, Submission, SubmissionId, Timestamp, Trace,
+    BodyHash, Client, Dialect, Fields, KeyHash, KeyId, LeadId, Media, OrganizationId, Outcome,
+    QuarantineReason, Raw, SourceId, Submission, SubmissionId, Timestamp, Trace,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -140,9 +140,15 @@ impl Stored {
             },
             fields: self.fields,
             raw,
+            media: Media::Json,
+            query: None,
+            mapping_version: None,
+            mapping_fault: None,
             body_hash: self.body_hash,
             idempotency_key_hash: self.idempotency_key_hash,
             traceparent: self.traceparent,
+            reply_to: None,
+            release: None,
             unknown: self.extra,
         };
         Ok(SubmissionRecord { submission, outcomes: self.outcomes, quarantine: self.quarantine })

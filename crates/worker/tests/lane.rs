@@ -15,8 +15,8 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    BodyHash, Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, Outcome, QuarantineReason,
-    Raw, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Timestamp,
+    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, Outcome, QuarantineReason,
+    Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Role};
@@ -71,21 +71,10 @@ impl World {
     fn submission(&self, external_id: &str) -> Submission {
         let now = Timestamp::now();
         let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
-        Submission {
-            id: self.ids.make(self.source.organization, now),
-            organization: self.source.organization,
-            source: self.source.id,
-            source_revision: self.source.revision,
-            dialect: Dialect::Native,
-            received_at: now,
-            client: Default::default(),
-            fields: Fields { email: Said::Value("a@b.com".into()), texts: texts.into(), ..Fields::default() },
-            raw: Raw::new(external_id.as_bytes()),
-            body_hash: BodyHash::of(external_id.as_bytes()),
-            idempotency_key_hash: None,
-            traceparent: None,
-            unknown: Default::default(),
-        }
+        let fields =
+            Fields { email: Said::Value("a@b.com".into()), texts: texts.into(), ..Fields::default() };
+        let id = self.ids.make(self.source.organization, now);
+        Submission::new(id, &self.source, now, fields, external_id.as_bytes())
     }
 
     async fn publish(&self, submission: &Submission) {

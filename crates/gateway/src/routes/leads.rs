@@ -42,6 +42,7 @@ fn decode(body: &Bytes, caller: &Caller) -> Result<Fields, Refusal> {
     let document = json::parse(body).map_err(Refusal::Unreadable)?;
     let decoded = match caller.source.dialect {
         Dialect::Native => native::decode(&document),
+        _ => return Err(Refusal::NotFound),
     };
     decoded.map_err(Refusal::Faulty)
 }

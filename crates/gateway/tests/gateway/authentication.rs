@@ -13,7 +13,7 @@ const LEAD: &str = r#"{"phone":"1"}"#;
 async fn every_wrong_credential_has_its_own_name_and_publishes_nothing() {
     let world = World::start().await;
     world.until_ready_is(200).await;
-    let (_, unknown) = PresentedKey::generate();
+    let (_, unknown) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
     let mut mistyped = world.key.clone();
     mistyped.replace_range(30..31, if &mistyped[30..31] == "x" { "y" } else { "x" });
     let good = format!("Bearer {}", world.key);
@@ -63,7 +63,7 @@ async fn a_wrong_secret_says_as_little_as_an_unknown_key() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     // The same id with a secret of its own, and the checksum right.
-    let (_, other) = PresentedKey::generate();
+    let (_, other) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
     let (ours, other) = (&world.key, other.expose_secret());
     let forged = format!("{}{}", &ours[..19], &other[19..63]);
     let forged = format!("{forged}_{}", checksum(&forged));

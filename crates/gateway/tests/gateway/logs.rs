@@ -35,7 +35,7 @@ pub(crate) fn keep() {
 #[tokio::test]
 async fn a_log_names_routes_and_codes_and_nobody() {
     let world = World::start().await;
-    let (_, unknown) = PresentedKey::generate();
+    let (_, unknown) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
     let unknown = unknown.expose_secret();
     let person = json!({
         "phone": "+14155559876", "email": "zenobia@secret.example", "full_name": "Zenobia Quux",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{ApiKey, Dialect, OrganizationId, Scope, SourceId, Submission, Timestamp, message};
+use leadgate_domain::{ApiKey, Dialect, KeyKind, OrganizationId, Scope, SourceId, Submission, message};
 use leadgate_gateway::{Gateway, GatewayConfig, Ports};
 use leadgate_limiter::{Limiter, LimiterConfig};
 use leadgate_pipeline::Pipeline;
@@ -195,17 +195,10 @@ pub(crate) fn store(folder: &TempDir) -> Store {
 }
 
 pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKey, String) {
-    let (presented, text) = PresentedKey::generate();
+    let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {
-        id: presented.id.clone(),
-        organization,
-        source,
-        scopes: Scope::ALL.to_vec(),
         rate: "1000000/min".parse().ok(),
-        test: false,
-        hash: presented.hash(&secret().api_keys()),
-        created_at: Timestamp::now(),
-        revoked_at: None,
+        ..ApiKey::new(&presented, organization, source, Scope::ALL.to_vec(), &secret().api_keys())
     };
     (key, text.expose_secret().to_owned())
 }

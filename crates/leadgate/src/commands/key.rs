@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
-use leadgate_domain::{ApiKey, Dialect, KeyId, OrganizationId, Rate, Scope, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, Dialect, KeyId, KeyKind, OrganizationId, Rate, Scope, SourceId};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -98,18 +98,8 @@ pub(crate) fn make(
     test: bool,
     pepper: &Pepper,
 ) -> (ApiKey, SecretString) {
-    let (presented, text) = PresentedKey::generate();
-    let key = ApiKey {
-        id: presented.id.clone(),
-        organization,
-        source,
-        scopes,
-        rate,
-        test,
-        hash: presented.hash(pepper),
-        created_at: Timestamp::now(),
-        revoked_at: None,
-    };
+    let (presented, text) = PresentedKey::generate(KeyKind::Secret);
+    let key = ApiKey { rate, test, ..ApiKey::new(&presented, organization, source, scopes, pepper) };
     (key, text)
 }
 

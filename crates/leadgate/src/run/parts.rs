@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use leadgate_domain::Network;
 use leadgate_domain::secret::MatchKey;
-use leadgate_gateway::{Gateway, GatewayConfig, Network, Ports, RenderMetrics};
+use leadgate_gateway::{Gateway, GatewayConfig, Ports, RenderMetrics};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, KeyId, OrganizationId, Policy, Rate, Scope, Source, SourceId, Timestamp,
+    ApiKey, Consents, Dialect, KeyId, KeyKind, OrganizationId, Policy, Rate, Scope, Source, SourceId,
+    Timestamp,
 };
 use leadgate_store::{Directory, StoreError};
 use tokio::task::JoinSet;
@@ -22,16 +25,14 @@ over_both!(
 );
 
 fn key(id: &str, source: &Source) -> ApiKey {
+    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let (presented, _) = PresentedKey::generate(KeyKind::Secret);
+    let scopes = vec![Scope::Write, Scope::Read];
     ApiKey {
         id: KeyId::parse(id).unwrap(),
-        organization: source.organization,
-        source: source.id,
-        scopes: vec![Scope::Write, Scope::Read],
         rate: Some(Rate::per_minute(600)),
         test: true,
-        hash: "ab".repeat(32),
-        created_at: Timestamp::now(),
-        revoked_at: None,
+        ..ApiKey::new(&presented, source.organization, source.id, scopes, &pepper)
     }
 }
 

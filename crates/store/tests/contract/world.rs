@@ -7,8 +7,8 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    BodyHash, Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Raw, Said, Source,
-    Submission, SubmissionId, Timestamp,
+    Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source, Submission,
+    SubmissionId, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
@@ -98,21 +98,9 @@ impl World {
         let tick = Duration::from_micros(self.clock.fetch_add(1, Ordering::Relaxed));
         let received_at = Timestamp::from_microseconds(1_790_000_000_000_000).plus(tick);
         let body = serde_json::to_vec(&fields).unwrap();
-        Submission {
-            id: self.ids.make(self.organization.id, received_at),
-            organization: self.organization.id,
-            source: self.source.id,
-            source_revision: self.source.revision,
-            dialect: Dialect::Native,
-            received_at,
-            client: Client { address: Some("192.0.2.1".into()), ..Client::default() },
-            fields,
-            raw: Raw::new(&body),
-            body_hash: BodyHash::of(&body),
-            idempotency_key_hash: None,
-            traceparent: None,
-            unknown: serde_json::Map::new(),
-        }
+        let id = self.ids.make(self.organization.id, received_at);
+        let client = Client { address: Some("192.0.2.1".into()), ..Client::default() };
+        Submission { client, ..Submission::new(id, &self.source, received_at, fields, &body) }
     }
 
     pub(crate) fn normalize(&self, submission: Submission) -> Normalized {

@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::{Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem};
+use leadgate_domain::{Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source};
 use serde_json::json;
 
 use super::*;
@@ -191,21 +191,14 @@ fn a_page_says_where_the_next_begins() {
 #[test]
 fn a_submission_shows_what_was_said_and_what_came_of_it() {
     let body = br#"{"phone":"+14155550132","company":null}"#;
-    let submission = Submission {
-        id: OTHER.parse().unwrap(),
-        organization: OrganizationId::generate(),
-        source: ID.parse().unwrap(),
-        source_revision: 1,
-        dialect: Dialect::Native,
-        received_at: at(),
-        client: Client { address: Some("192.0.2.1".to_owned()), ..Client::default() },
-        fields: super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap(),
-        raw: Raw::new(body),
-        body_hash: BodyHash::of(body),
-        idempotency_key_hash: None,
-        traceparent: None,
-        unknown: Map::new(),
+    let source = Source {
+        id: ID.parse().unwrap(),
+        ..Source::new(OrganizationId::generate(), Dialect::Native, None, at())
     };
+    let fields = super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap();
+    let client = Client { address: Some("192.0.2.1".to_owned()), ..Client::default() };
+    let submission =
+        Submission { client, ..Submission::new(OTHER.parse().unwrap(), &source, at(), fields, body) };
     let mut trace = Trace::default();
     trace.record("normalize", json!({"phone": "valid"}));
     let ended = Ended {

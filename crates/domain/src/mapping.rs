@@ -1,0 +1,424 @@
+//! How the names that a client uses become fields: per source, versioned, applied once.
+//!
+//! A mapping is a list of rules, each of which fills one field of the native dialect. What rules take is taken out
+//! of the document; what is left is read as its dialect reads it. A mapping either applies whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::TextField;
+use crate::validate::MOST_TAGS;
+
+/// As many rules as a document may have keys.
+const MOST_RULES: usize = crate::json::MAX_KEYS;
+
+/// A mapping in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveMapping {
+    /// Counts from 1 within its source.
+    pub version: u32,
+    pub mapping: Mapping,
+}
+
+/// Rules, no two of which fill the same field.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Rules")]
+pub struct Mapping {
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    rules: Vec<Rule>,
+}
+
+/// One rule: `from` (or a `constant`), then `join`, `split`, `values` in this order, fill `to`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub to: Target,
+    /// Incoming names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Place>,
+    /// Said whatever came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<Value>,
+    /// What stands between several incoming values; without it the first that is there is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// Incoming text to what it means.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Value>,
+    /// What a text that is not among `values` means; without it such a text is a fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Value>,
+    /// Nothing coming in is a fault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+}
+
+/// A part of a text. For `tags`, all parts are taken where no `part` is named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    pub by: String,
+    /// From 0; negative ones count from the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<i32>,
+}
+
+/// A field of the native dialect: one of its names, or `custom_fields.NAME`, `consent.NAME`, `attribution.NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target(String);
+
+const WHOLE: [&str; 8] =
+    ["phone", "phone_country", "email", "tags", "opt_out", "is_test", "automations", "user_assignments"];
+const INNER: [&str; 3] = ["custom_fields", "consent", "attribution"];
+
+impl Target {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn inner(&self) -> Option<(&str, &str)> {
+        self.0.split_once('.')
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = || WHOLE.contains(&text) || TextField::ALL.iter().any(|field| field.as_str() == text);
+        let inner = |(parent, name): (&str, &str)| INNER.contains(&parent) && !name.is_empty();
+        match text.split_once('.').map_or_else(whole, inner) && !text.contains('\0') {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("`{text}` is no field that can be filled")),
+        }
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.0
+    }
+}
+
+/// Where an incoming value stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Place(String);
+
+impl Place {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<&'m Value> {
+        let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0) };
+        let (first, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        members.get(&unescape(first))?.pointer(rest)
+    }
+
+    /// The member of the document that the value is, or is in.
+    fn member(&self) -> String {
+        let first = self.0.strip_prefix('/').map(|path| unescape(path.split('/').next().unwrap_or_default()));
+        first.unwrap_or_else(|| self.0.clone())
+    }
+}
+
+fn unescape(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
+/// Why a mapping cannot be applied to a document. Names the field, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingFault {
+    /// The field that was to be filled.
+    pub to: String,
+    pub code: MappingFaultCode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappingFaultCode {
+    /// Nothing came in that a required field could be filled from.
+    Missing,
+    /// An object or a list where one value is needed.
+    NotOneValue,
+    /// The text has no such part.
+    NoSuchPart,
+    /// The text is not among the known values.
+    UnknownValue,
+}
+
+impl MappingFaultCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NotOneValue => "not_one_value",
+            Self::NoSuchPart => "no_such_part",
+            Self::UnknownValue => "unknown_value",
+        }
+    }
+}
+
+impl fmt::Display for MappingFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}` cannot be filled: {}", self.to, self.code.as_str())
+    }
+}
+
+/// A document after its mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mapped {
+    /// What the rules filled, as a document of the native dialect.
+    pub native: Map<String, Value>,
+    /// What no rule took.
+    pub rest: Map<String, Value>,
+}
+
+impl TryFrom<Rules> for Mapping {
+    type Error = String;
+
+    fn try_from(Rules { rules }: Rules) -> Result<Self, String> {
+        Self::new(rules)
+    }
+}
+
+impl Mapping {
+    /// # Errors
+    /// A sentence naming the rule: two of them for one field, or one that says nothing.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, String> {
+        if rules.len() > MOST_RULES {
+            return Err(format!("a mapping has at most {MOST_RULES} rules"));
+        }
+        let mut filled = BTreeSet::new();
+        for rule in &rules {
+            let to = rule.to.as_str();
+            if !filled.insert(to) {
+                return Err(format!("two rules fill `{to}`"));
+            }
+            if rule.from.is_empty() == rule.constant.is_none() {
+                return Err(format!("the rule for `{to}` needs either `from` or `constant`"));
+            }
+            if rule.from.iter().any(|place| place.0.is_empty()) {
+                return Err(format!("the rule for `{to}` takes from a name that is empty"));
+            }
+            if rule.split.as_ref().is_some_and(|split| split.by.is_empty()) {
+                return Err(format!("the rule for `{to}` splits by nothing"));
+            }
+            let lists = rule.split.as_ref().is_some_and(|split| split.part.is_none());
+            if lists && to != "tags" {
+                return Err(format!("the rule for `{to}` splits without saying which `part` to take"));
+            }
+            if rule.otherwise.is_some() && rule.values.is_empty() {
+                return Err(format!("the rule for `{to}` has `otherwise` without `values`"));
+            }
+        }
+        Ok(Self { rules })
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub fn apply(&self, members: &Map<String, Value>) -> Result<Mapped, MappingFault> {
+        let mut native = Map::new();
+        let mut taken = BTreeSet::new();
+        for rule in &self.rules {
+            taken.extend(rule.from.iter().map(Place::member));
+            let value =
+                rule.fill(members).map_err(|code| MappingFault { to: rule.to.clone().into(), code })?;
+            let Some(value) = value else { continue };
+            match rule.to.inner() {
+                None => {
+                    native.insert(rule.to.0.clone(), value);
+                }
+                Some((parent, name)) => {
+                    let parent = native.entry(parent).or_insert_with(|| Value::Object(Map::new()));
+                    if let Value::Object(parent) = parent {
+                        parent.insert(name.to_owned(), value);
+                    }
+                }
+            }
+        }
+        let left = members.iter().filter(|(name, _)| !taken.contains(*name));
+        Ok(Mapped { native, rest: left.map(|(name, value)| (name.clone(), value.clone())).collect() })
+    }
+}
+
+impl Rule {
+    /// `None` where nothing came in; a null that came in is said.
+    fn fill(&self, members: &Map<String, Value>) -> Result<Option<Value>, MappingFaultCode> {
+        if let Some(constant) = &self.constant {
+            return Ok(Some(constant.clone()));
+        }
+        let found: Vec<&Value> = self.from.iter().filter_map(|place| place.find(members)).collect();
+        if self.required && !found.iter().any(|value| says_something(value)) {
+            return Err(MappingFaultCode::Missing);
+        }
+        let value = match &self.join {
+            Some(between) => join(&found, between)?,
+            None => found.iter().find(|value| says_something(value)).or(found.first()).map(|v| (*v).clone()),
+        };
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            return Ok((!found.is_empty()).then_some(Value::Null));
+        };
+        let value = match &self.split {
+            Some(split) => split.apply(&value)?,
+            None => value,
+        };
+        self.translate(value).map(Some)
+    }
+
+    fn translate(&self, value: Value) -> Result<Value, MappingFaultCode> {
+        if self.values.is_empty() {
+            return Ok(value);
+        }
+        let known = self.values.get(text(&value)?.trim()).or(self.otherwise.as_ref());
+        known.cloned().ok_or(MappingFaultCode::UnknownValue)
+    }
+}
+
+impl Split {
+    fn apply(&self, value: &Value) -> Result<Value, MappingFaultCode> {
+        let text = text(value)?;
+        let parts: Vec<&str> = text.split(&self.by).map(str::trim).collect();
+        let Some(part) = self.part else {
+            let said = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_TAGS + 1);
+            return Ok(said.map(Value::from).collect());
+        };
+        let place = usize::try_from(part).ok().or_else(|| {
+            let back = usize::try_from(part.unsigned_abs()).ok()?;
+            parts.len().checked_sub(back)
+        });
+        let part = place.and_then(|place| parts.get(place)).ok_or(MappingFaultCode::NoSuchPart)?;
+        Ok(Value::from(*part))
+    }
+}
+
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        _ => true,
+    }
+}
+
+fn join(found: &[&Value], between: &str) -> Result<Option<Value>, MappingFaultCode> {
+    let said = found.iter().filter(|value| says_something(value));
+    let parts = said.map(|value| text(value).map(|text| text.trim().to_owned()));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    Ok((!parts.is_empty()).then(|| Value::from(parts.join(between))))
+}
+
+fn text(value: &Value) -> Result<String, MappingFaultCode> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(MappingFaultCode::NotOneValue),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn mapping(rules: Value) -> Result<Mapping, String> {
+        serde_json::from_value(json!({ "rules": rules })).map_err(|error| error.to_string())
+    }
+
+    fn apply(rules: Value, document: Value) -> Result<(Value, Value), (String, &'static str)> {
+        let mapped = mapping(rules).unwrap().apply(document.as_object().unwrap());
+        mapped
+            .map(|mapped| (mapped.native.into(), mapped.rest.into()))
+            .map_err(|fault| (fault.to, fault.code.as_str()))
+    }
+
+    #[test]
+    fn rules_take_join_split_and_translate() {
+        let rules = json!([
+            {"to": "full_name", "from": ["vorname", "nachname"], "join": " "},
+            {"to": "phone", "from": ["/contact/phones/0", "tel"]},
+            {"to": "state", "from": ["ort"], "split": {"by": ",", "part": -1}},
+            {"to": "opt_out", "from": ["werbung"], "values": {"nein": true}, "otherwise": false},
+            {"to": "tags", "from": ["themen"], "split": {"by": ";"}},
+            {"to": "company", "constant": "ACME"},
+            {"to": "custom_fields.budget", "from": ["b"]},
+            {"to": "consent.source_url", "from": ["seite"]},
+        ]);
+        let (native, rest) = apply(
+            rules,
+            json!({"vorname": "Ann", "nachname": " Lee ", "contact": {"phones": ["+1 415"]}, "ort": "Reno, NV",
+                   "werbung": "nein", "themen": "a; b;", "b": 9007199254740993_u64, "seite": "https://x",
+                   "mehr": 1}),
+        )
+        .unwrap();
+        assert_eq!(
+            native,
+            json!({"full_name": "Ann Lee", "phone": "+1 415", "state": "NV", "opt_out": true,
+                   "tags": ["a", "b"], "company": "ACME", "custom_fields": {"budget": 9007199254740993_u64},
+                   "consent": {"source_url": "https://x"}})
+        );
+        assert_eq!(rest, json!({"mehr": 1}));
+    }
+
+    #[test]
+    fn what_did_not_come_in_is_not_said_and_a_null_is() {
+        let rules = json!([{"to": "phone", "from": ["tel", "handy"]}, {"to": "email", "from": ["mail"]}]);
+        let (native, _) = apply(rules.clone(), json!({"mail": null})).unwrap();
+        assert_eq!(native, json!({"email": null}));
+        let (native, _) = apply(rules, json!({"tel": " ", "handy": "+1"})).unwrap();
+        assert_eq!(native, json!({"phone": "+1"}));
+    }
+
+    #[test]
+    fn every_fault_names_its_field() {
+        let one = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
+        let required = json!({"to": "phone", "from": ["tel"], "required": true});
+        assert_eq!(one(required, json!({"tel": ""})), ("phone".to_owned(), "missing"));
+        let values = json!({"to": "state", "from": ["s"], "values": {"Y": "NV"}});
+        assert_eq!(one(values.clone(), json!({"s": "N"})), ("state".to_owned(), "unknown_value"));
+        assert_eq!(one(values, json!({"s": {}})), ("state".to_owned(), "not_one_value"));
+        let split = json!({"to": "state", "from": ["s"], "split": {"by": ",", "part": 3}});
+        assert_eq!(one(split, json!({"s": "a,b"})), ("state".to_owned(), "no_such_part"));
+    }
+
+    #[test]
+    fn a_mapping_that_contradicts_itself_is_refused() {
+        for (rules, why) in [
+            (
+                json!([{"to": "phone", "from": ["a"]}, {"to": "phone", "from": ["b"]}]),
+                "two rules fill `phone`",
+            ),
+            (json!([{"to": "id", "from": ["a"]}]), "no field"),
+            (json!([{"to": "custom_fields.", "from": ["a"]}]), "no field"),
+            (json!([{"to": "phone"}]), "either `from` or `constant`"),
+            (json!([{"to": "phone", "from": ["a"], "constant": 1}]), "either"),
+            (json!([{"to": "phone", "from": ["a"], "split": {"by": ","}}]), "which `part`"),
+            (json!([{"to": "phone", "from": ["a"], "regex": "x"}]), "unknown field"),
+        ] {
+            assert!(mapping(rules.clone()).unwrap_err().contains(why), "{rules}");
+        }
+    }
+}
