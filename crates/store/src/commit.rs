@@ -66,8 +66,8 @@ impl Store {
     }
 }
 
-/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, claims, leads,
-/// each sorted. One statement per step whatever the size of the batch; a step without rows is none.
+/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine,
+/// claims, leads, each sorted. One statement per step whatever the size of the batch; a step without rows is none.
 fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
     let (releases, posted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());

@@ -34,9 +34,6 @@ ALTER TABLE submissions
     ADD COLUMN query           text,
     ADD COLUMN mapping_version integer,
     ADD COLUMN mapping_fault   jsonb;
--- The newest of a source. Ids are ordered by time, so each source appends at one place. Commits wait while this is
--- built, and what comes in waits in the queue.
-CREATE INDEX submissions_by_source ON submissions (organization, source, id);
 
 -- `settled_at`: when it was last released or discarded. It stays when a released one comes back and is open again:
 -- a release that is not later has been done.

@@ -31,8 +31,6 @@ ALTER TABLE submissions ADD COLUMN media           TEXT;
 ALTER TABLE submissions ADD COLUMN query           TEXT;
 ALTER TABLE submissions ADD COLUMN mapping_version INTEGER;
 ALTER TABLE submissions ADD COLUMN mapping_fault   TEXT;
--- The newest of a source. Ids are ordered by time, so each source appends at one place.
-CREATE INDEX submissions_by_source ON submissions (organization, source, id);
 
 -- `settled_at`: when it was last released or discarded. It stays when a released one comes back and is open again:
 -- a release that is not later has been done.

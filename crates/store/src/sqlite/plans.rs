@@ -18,6 +18,7 @@ fn no_statement_reads_a_whole_table() {
     for migration in [
         include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql"),
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
+        include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
