@@ -108,12 +108,12 @@ async fn releases_at_once_have_one_effect(world: World) {
     world.commit(&submissions).await;
     let world = Arc::new(world);
     let mut tasks = JoinSet::new();
-    for task in 0..8 {
+    for task in 0..8_u8 {
         let (world, mut submissions) = (Arc::clone(&world), submissions.clone());
         tasks.spawn(async move {
-            submissions.rotate_left(task);
+            submissions.rotate_left(task.into());
             let batch: Vec<_> =
-                submissions.iter().map(|one| released(one, one.id.as_uuid(), task as u64)).collect();
+                submissions.iter().map(|one| released(one, one.id.as_uuid(), task.into())).collect();
             world.commit(&batch).await.settled.len()
         });
     }
