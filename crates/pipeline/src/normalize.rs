@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone, PhoneView,
@@ -24,6 +25,15 @@ struct Part<'a> {
     source: Option<&'a str>,
 }
 
+/// What the trace says about a submission that cannot be judged.
+#[derive(Serialize)]
+struct Aside<'a> {
+    quarantined: QuarantineReason,
+    /// The field that could not be filled, and why; no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping: Option<&'a MappingFault>,
+}
+
 /// Reads a submission's phone and email and derives the keys by which it is recognized.
 ///
 /// `source` is the submission's, if it still exists. What cannot be judged is told apart here: it goes through
@@ -37,6 +47,9 @@ pub(crate) fn normalize(
     let Some(source) = source else {
         return quarantine(submission, QuarantineReason::SourceGone);
     };
+    if submission.mapping_fault.is_some() {
+        return quarantine(submission, QuarantineReason::MappingFailed);
+    }
     if !validate::submission(&submission) {
         return quarantine(submission, QuarantineReason::Invalid);
     }
@@ -57,7 +70,7 @@ pub(crate) fn normalize(
 
 fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
     let mut trace = Trace::default();
-    trace.record("normalize", serde_json::json!({ "quarantined": reason }));
+    trace.record("normalize", Aside { quarantined: reason, mapping: submission.mapping_fault.as_ref() });
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
 }
 

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
-use leadgate_domain::Outcome;
+use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
+use leadgate_domain::{Outcome, Release, Submission};
 use leadgate_store::StoreConfig;
 use world::World;
 
@@ -53,9 +54,9 @@ async fn commit(world: &World, size: usize, from: usize) -> Vec<Seen> {
     all
 }
 
-async fn a_batch_costs_the_same_whatever_its_size(world: World) {
-    let small = commit(&world, 1, 0).await;
-    let large = commit(&world, 500, 1_000).await;
+async fn a_batch_costs_the_same_whatever_its_size(world: &World) {
+    let small = commit(world, 1, 0).await;
+    let large = commit(world, 500, 1_000).await;
     for (small, large) in small.iter().zip(&large) {
         assert_eq!(small.run, large.run);
         assert!(small.run.len() <= 13, "BEGIN, COMMIT, a ping and ten steps: {:#?}", small.run);
@@ -71,14 +72,42 @@ async fn a_batch_costs_the_same_whatever_its_size(world: World) {
     assert!(not_prepared.iter().all(|text| plain.contains(&text.as_str())), "{not_prepared:#?}");
 }
 
+/// Releases `size` submissions that were kept aside.
+async fn release(world: &World, size: usize) -> Seen {
+    let aside: Vec<_> = (0..size)
+        .map(|n| {
+            let fault = MappingFault { to: "phone".into(), code: MappingFaultCode::Missing };
+            Submission { mapping_fault: Some(fault), ..world.phone(&format!("+1415556{:04}", size + n)) }
+        })
+        .collect();
+    world.commit(&aside).await;
+    let released = |one: Submission| {
+        let release = Some(Release { entry: one.id.as_uuid(), released_at: one.received_at });
+        Submission { mapping_fault: None, release, ..one }
+    };
+    let batch: Vec<_> = aside.into_iter().map(released).collect();
+    seen();
+    let committed = world.commit(&batch).await;
+    assert_eq!(committed.settled.len(), size);
+    seen()
+}
+
+async fn releases_cost_the_same_however_many(world: &World) {
+    let (small, large) = (release(world, 1).await, release(world, 500).await);
+    assert_eq!(small.run, large.run);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_costs_the_same_over_both() {
     set_default_instrumentation(|| Some(Box::new(see))).unwrap();
     let one = |url: String| StoreConfig { pool_size: 1, ..StoreConfig::worker(url) };
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    a_batch_costs_the_same_whatever_its_size(World::at(one(url), folder).await).await;
+    let sqlite = World::at(one(url), folder).await;
     let url = world::postgres().await.database().await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    a_batch_costs_the_same_whatever_its_size(World::at(one(url), folder).await).await;
+    let postgres = World::at(one(url), tempfile::tempdir().unwrap()).await;
+    for world in [sqlite, postgres] {
+        a_batch_costs_the_same_whatever_its_size(&world).await;
+        releases_cost_the_same_however_many(&world).await;
+    }
 }

@@ -61,6 +61,9 @@ async fn what_is_stored_is_what_was_sent(world: World) {
     submission.fields.custom_fields =
         serde_json::from_str(r#"{"n":1.5,"big":18446744073709551615,"x":[1,null]}"#).unwrap();
     submission.raw = Raw::new(b"\x00\xff binary");
+    submission.media = leadgate_domain::Media::Form;
+    submission.query = Some("utm=a%20b&x='\"".into());
+    submission.mapping_version = Some(3);
     submission.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into());
     submission.unknown = serde_json::from_str(r#"{"from_a_newer_build":{"a":[true]}}"#).unwrap();
     submission.client.user_agent = Some("curl/8 'quoted' \\ \u{1F600}".into());
@@ -97,7 +100,7 @@ async fn a_redelivery_changes_nothing(world: World) {
     assert_eq!(world.stored().await[..4], before[..]);
 }
 
-fn with_body(submission: &Submission, body: &[u8]) -> Submission {
+pub(crate) fn with_body(submission: &Submission, body: &[u8]) -> Submission {
     Submission { raw: Raw::new(body), body_hash: BodyHash::of(body), ..submission.clone() }
 }
 

@@ -36,6 +36,8 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         world.store.lead(world.organization.id, id.into()).await.unwrap();
         world.store.leads(world.organization.id, None, 20).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
+        world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
+        world.store.leads_of(&[(world.organization.id, id.into())]).await.unwrap();
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
         world.store.unsuppress(world.organization.id, vec![entry.key], world.judge()).await.unwrap();

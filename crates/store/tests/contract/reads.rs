@@ -6,7 +6,13 @@ use uuid::Uuid;
 
 use crate::world::{World, over_both};
 
-over_both!(leads_come_newest_first_in_pages, nobody_reads_what_belongs_to_another, an_unknown_id_is_nothing);
+over_both!(
+    leads_come_newest_first_in_pages,
+    leads_come_by_page_number_and_are_counted,
+    many_leads_are_read_at_once,
+    nobody_reads_what_belongs_to_another,
+    an_unknown_id_is_nothing,
+);
 
 async fn leads_come_newest_first_in_pages(world: World) {
     let submissions: Vec<_> = (0..25).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
@@ -25,6 +31,38 @@ async fn leads_come_newest_first_in_pages(world: World) {
     }
     let newest_first: Vec<_> = submissions.iter().rev().map(|one| LeadId::from(one.id)).collect();
     assert_eq!((seen, pages), (newest_first, 3));
+}
+
+async fn leads_come_by_page_number_and_are_counted(world: World) {
+    let submissions: Vec<_> = (0..12).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
+    world.commit(&submissions).await;
+    let newest_first: Vec<_> = submissions.iter().rev().map(|one| LeadId::from(one.id)).collect();
+    for (offset, limit, expected) in [
+        (0, 5, &newest_first[..5]),
+        (10, 5, &newest_first[10..]),
+        (12, 5, &[]),
+        (u64::MAX, 5, &[]),
+        (3, 0, &[]),
+    ] {
+        let (page, total) = world.store.leads_at(world.organization.id, offset, limit).await.unwrap();
+        assert_eq!(page.iter().map(|lead| lead.id).collect::<Vec<_>>(), expected);
+        assert_eq!(total, 12);
+    }
+    let other = world.store.ensure_organization("other").await.unwrap().id;
+    assert_eq!(world.store.leads_at(other, 0, 5).await.unwrap(), (Vec::new(), 0));
+}
+
+async fn many_leads_are_read_at_once(world: World) {
+    let submissions: Vec<_> = (0..4).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
+    world.commit(&submissions).await;
+    let other = world.store.ensure_organization("other").await.unwrap().id;
+    let ours = |n: usize| (world.organization.id, LeadId::from(submissions[n].id));
+    let wanted = [ours(2), ours(0), ours(2), (other, submissions[1].id.into())];
+    let mut found: Vec<_> =
+        world.store.leads_of(&wanted).await.unwrap().into_iter().map(|lead| lead.id).collect();
+    found.sort();
+    assert_eq!(found, [ours(0).1, ours(2).1]);
+    assert_eq!(world.store.leads_of(&[]).await.unwrap(), []);
 }
 
 async fn nobody_reads_what_belongs_to_another(world: World) {

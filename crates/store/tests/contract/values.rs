@@ -1,6 +1,7 @@
 //! What the validator lets through, both databases store, and give back as it was.
 
-use leadgate_domain::{Consent, Fields, Outcome, Raw, Said, Submission, TextField, validate};
+use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
+use leadgate_domain::{Consent, Fields, Media, Outcome, Raw, Said, Submission, TextField, validate};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -133,24 +134,36 @@ fn fields() -> impl Strategy<Value = Fields> {
         )
 }
 
+/// How it was written, and what a mapping made of it.
+fn mapped() -> impl Strategy<Value = (Media, Option<String>, Option<MappingFault>)> {
+    let media = prop_oneof![Just(Media::Json), Just(Media::Form), text().prop_map(Media::Multipart)];
+    let fault = text().prop_map(|to| MappingFault { to, code: MappingFaultCode::NotOneValue });
+    (media, prop::option::of(text()), prop::option::weighted(0.1, fault))
+}
+
 async fn whatever_passes_the_validator_is_stored(world: World) {
     let mut runner = TestRunner::deterministic();
-    let strategy = (fields(), any::<Vec<u8>>(), object(json()), prop::option::of(text()));
+    let agent = prop::option::of(text());
+    let strategy = (fields(), any::<Vec<u8>>(), object(json()), agent, mapped());
     let mut submissions: Vec<Submission> = Vec::new();
     while submissions.len() < SUBMISSIONS {
-        let (fields, body, unknown, agent) = strategy.new_tree(&mut runner).unwrap().current();
+        let (fields, body, unknown, agent, (media, query, fault)) =
+            strategy.new_tree(&mut runner).unwrap().current();
         let mut submission = world.submission(fields);
         submission.raw = Raw::new(&body);
         // A newer build's own name for something, never one of ours.
         submission.unknown = unknown.into_iter().map(|(name, value)| (format!("x_{name}"), value)).collect();
         submission.client.user_agent = agent;
+        (submission.media, submission.query, submission.mapping_fault) = (media, query, fault);
         if validate::submission(&submission) {
             submissions.push(submission);
         }
     }
     for batch in submissions.chunks(80) {
         let committed = world.commit(batch).await;
-        assert!(committed.settled.iter().all(|settled| settled.outcome != Outcome::Quarantined));
+        let aside =
+            committed.settled.iter().filter(|settled| settled.outcome == Outcome::Quarantined).count();
+        assert_eq!(aside, batch.iter().filter(|submission| submission.mapping_fault.is_some()).count());
     }
     for submission in submissions {
         let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();

@@ -112,6 +112,20 @@ impl World {
         self.store.commit(batch, self.judge()).await.unwrap()
     }
 
+    /// Somebody else's hand in the database.
+    pub(crate) async fn sql(&self, sql: &str) {
+        use diesel::connection::{Connection, SimpleConnection};
+        match self.config.url.strip_prefix("sqlite:") {
+            Some(file) => {
+                let mut connection = diesel::SqliteConnection::establish(file).unwrap();
+                connection.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}")).unwrap();
+            }
+            None => {
+                postgres().await.sql(&self.config.url, sql).await.unwrap();
+            }
+        }
+    }
+
     /// Every submission that is stored.
     pub(crate) async fn stored(&self) -> Vec<SubmissionSummary> {
         let (mut all, mut after): (Vec<SubmissionSummary>, Option<SubmissionId>) = (Vec::new(), None);

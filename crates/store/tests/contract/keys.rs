@@ -1,0 +1,108 @@
+//! Credentials of every kind, and how one takes the place of another.
+
+use std::time::Duration;
+
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, Source, Timestamp};
+use leadgate_store::{Directory, StoreError};
+
+use crate::world::{World, over_both};
+
+over_both!(
+    every_kind_comes_back_as_it_was_made,
+    a_rotated_key_is_good_for_a_while_beside_its_replacement,
+    a_rotation_never_lengthens_a_life,
+    nobody_rotates_the_keys_of_others,
+    an_origin_is_known_to_a_directory,
+);
+
+pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
+    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let (presented, _) = PresentedKey::generate(kind);
+    ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], &pepper)
+}
+
+async fn every_kind_comes_back_as_it_was_made(world: World) {
+    let mut made = Vec::new();
+    for kind in KeyKind::ALL {
+        let key = ApiKey {
+            name: Some("Tom's \"shop\"".into()),
+            rate: Some(Rate::per_minute(60)),
+            origins: vec!["https://a.example".into(), "https://{b},\"c\".example".into()],
+            tags: vec!["web, shop".into(), "NULL".into()],
+            label: Some("shop".into()),
+            expires_at: Some(Timestamp::now().plus(Duration::from_secs(60))),
+            ..key(kind, &world.source)
+        };
+        world.store.create_key(&key).await.unwrap();
+        assert_eq!(world.store.find_key(&key.id).await.unwrap(), Some(key.clone()));
+        made.push(key);
+    }
+    made.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut listed = world.store.keys(world.organization.id).await.unwrap();
+    listed.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(listed, made);
+    let revoked = world.store.revoke_key(&made[0].id, None).await.unwrap().unwrap();
+    assert_eq!(ApiKey { revoked_at: None, ..revoked }, made[0]);
+}
+
+async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) {
+    let (old, new) = (key(KeyKind::Token, &world.source), key(KeyKind::Token, &world.source));
+    world.store.create_key(&old).await.unwrap();
+    let before = world.store.generation().await.unwrap();
+    let now = Timestamp::now();
+    let end = now.plus(Duration::from_secs(3_600));
+    let retired =
+        world.store.rotate_key(&old.id, Some(world.organization.id), &new, end).await.unwrap().unwrap();
+    assert_eq!(retired, ApiKey { expires_at: Some(end), ..old.clone() });
+    assert!(retired.is_good_at(now) && !retired.is_good_at(end));
+    let mut changed = world.store.changes_since(before).await.unwrap().keys;
+    changed.sort_by_key(|key| key.expires_at.is_none());
+    assert_eq!(changed, [retired, new.clone()], "directories hear of both");
+
+    world.store.revoke_key(&new.id, None).await.unwrap();
+    let third = key(KeyKind::Token, &world.source);
+    assert_eq!(world.store.rotate_key(&new.id, None, &third, end).await.unwrap(), None);
+    assert_eq!(world.store.find_key(&third.id).await.unwrap(), None, "a revoked key has no successor");
+}
+
+async fn a_rotation_never_lengthens_a_life(world: World) {
+    let now = Timestamp::now();
+    let (soon, late) = (now.plus(Duration::from_secs(60)), now.plus(Duration::from_secs(3_600)));
+    let old = ApiKey { expires_at: Some(soon), ..key(KeyKind::Secret, &world.source) };
+    world.store.create_key(&old).await.unwrap();
+    for (end, expected) in [(late, soon), (now, now), (soon, now)] {
+        let new = key(KeyKind::Secret, &world.source);
+        let retired = world.store.rotate_key(&old.id, None, &new, end).await.unwrap().unwrap();
+        assert_eq!(retired.expires_at, Some(expected));
+        assert!(world.store.find_key(&new.id).await.unwrap().is_some());
+    }
+}
+
+async fn nobody_rotates_the_keys_of_others(world: World) {
+    let old = key(KeyKind::Secret, &world.source);
+    world.store.create_key(&old).await.unwrap();
+    let other = world.store.ensure_organization("other").await.unwrap();
+    let theirs = world.store.ensure_default_source(other.id, leadgate_domain::Dialect::Native).await.unwrap();
+    let (end, new) = (Timestamp::now(), key(KeyKind::Secret, &theirs));
+    assert_eq!(world.store.rotate_key(&old.id, Some(other.id), &new, end).await.unwrap(), None);
+    let refused = world.store.rotate_key(&old.id, None, &new, end).await;
+    assert!(matches!(refused, Err(StoreError::Bug(_))), "{refused:?}");
+    assert_eq!(world.store.find_key(&old.id).await.unwrap(), Some(old));
+    assert_eq!(world.store.find_key(&new.id).await.unwrap(), None);
+    let nobody = KeyId::parse("nobodyskey").unwrap();
+    assert_eq!(world.store.rotate_key(&nobody, None, &new, end).await.unwrap(), None);
+}
+
+async fn an_origin_is_known_to_a_directory(world: World) {
+    let directory = Directory::new(world.store.clone());
+    let made =
+        ApiKey { origins: vec!["https://Shop.example".into()], ..key(KeyKind::Publishable, &world.source) };
+    directory.insert_key(made.clone());
+    assert!(directory.origin_is_allowed("https://shop.EXAMPLE"));
+    world.store.create_key(&made).await.unwrap();
+    world.store.revoke_key(&made.id, None).await.unwrap();
+    directory.refresh().await.unwrap();
+    assert!(!directory.origin_is_allowed("https://shop.example"));
+}

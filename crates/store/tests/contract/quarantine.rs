@@ -1,0 +1,139 @@
+//! The quarantine as its keepers see it.
+
+use leadgate_domain::reply::ReplyAddress;
+use leadgate_domain::{Dialect, OrganizationId, QuarantineReason, Raw, Said, Source, Submission, Timestamp};
+use leadgate_store::{QuarantineEntry, QuarantineState};
+use uuid::Uuid;
+
+use crate::commit::with_body;
+use crate::releases::{faulty, released};
+use crate::world::{World, over_both};
+
+over_both!(
+    entries_come_newest_first_in_pages_by_state,
+    an_entry_has_its_whole_submission_wherever_that_is_stored,
+    what_is_discarded_stays_discarded,
+    nobody_sees_the_quarantine_of_others,
+    the_newest_of_a_source_are_at_hand,
+);
+
+async fn all(world: &World, state: Option<QuarantineState>) -> Vec<QuarantineEntry> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.store.quarantined(world.organization.id, state, after, 4).await.unwrap();
+        assert!(page.data.len() <= 4);
+        all.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+async fn entries_come_newest_first_in_pages_by_state(world: World) {
+    let submissions: Vec<_> = (0..10).map(|n| faulty(&world, &format!("+1415555013{n}"))).collect();
+    world.commit(&submissions).await;
+    let release: Vec<_> = submissions[..3].iter().map(|one| released(one, one.id.as_uuid(), 1)).collect();
+    world.commit(&release).await;
+    world.store.discard(world.organization.id, submissions[9].id.as_uuid(), "ann", None).await.unwrap();
+
+    let newest_first: Vec<_> = submissions.iter().rev().map(|one| one.id).collect();
+    let ids = |entries: Vec<QuarantineEntry>| entries.iter().map(|one| one.submission).collect::<Vec<_>>();
+    assert_eq!(ids(all(&world, None).await), newest_first);
+    assert_eq!(ids(all(&world, Some(QuarantineState::Open)).await), newest_first[1..7]);
+    assert_eq!(ids(all(&world, Some(QuarantineState::Released)).await), newest_first[7..]);
+    assert_eq!(ids(all(&world, Some(QuarantineState::Discarded)).await), newest_first[..1]);
+    let one = &all(&world, Some(QuarantineState::Open)).await[0];
+    assert_eq!((one.source, one.dialect), (world.source.id, Dialect::Native));
+    assert_eq!((one.reason, one.id), (QuarantineReason::MappingFailed, one.submission.as_uuid()));
+    assert!(Timestamp::now().since(one.quarantined_at).as_secs() < 60);
+}
+
+async fn an_entry_has_its_whole_submission_wherever_that_is_stored(world: World) {
+    let named = Some("crm".to_owned());
+    let other = Source::new(world.organization.id, Dialect::AskAd, named, Timestamp::now());
+    world.store.create_source(&other).await.unwrap();
+    let mut columns = faulty(&world, "+14155550132");
+    columns.query = Some("a=1&b='\"$1".into());
+    columns.media = leadgate_domain::Media::Multipart("--x".into());
+    let mut wrapped = faulty(&world, "+14155550133");
+    wrapped.fields.email = Said::Value("a\0b".into());
+    wrapped.raw = Raw::Text("\0".into());
+    // Under the id of the first, by another source.
+    let mut document = with_body(&columns, b"another");
+    (document.source, document.dialect) = (other.id, other.dialect);
+
+    let told = |submission: &Submission| Submission {
+        reply_to: Some(ReplyAddress::new("gateway-1")),
+        ..submission.clone()
+    };
+    world.commit(&[told(&columns), told(&document)]).await;
+    world.store.quarantine_alone(told(&wrapped), QuarantineReason::RowRefused).await.unwrap();
+    let entries = all(&world, None).await;
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        let found = world.store.quarantine_entry(world.organization.id, entry.id).await.unwrap();
+        let expected = match entry.reason {
+            QuarantineReason::MappingFailed => &columns,
+            QuarantineReason::RowRefused => &wrapped,
+            _ => &document,
+        };
+        assert_eq!((entry.source, entry.dialect), (expected.source, expected.dialect));
+        assert_eq!(found, Some((entry, expected.clone())));
+    }
+}
+
+async fn what_is_discarded_stays_discarded(world: World) {
+    let submission = faulty(&world, "+14155550132");
+    world.commit(std::slice::from_ref(&submission)).await;
+    let (store, organization, id) = (&world.store, world.organization.id, submission.id.as_uuid());
+    let discarded = store.discard(organization, id, "ann", Some("spam, \"again\"")).await.unwrap().unwrap();
+    assert_eq!(discarded.state, QuarantineState::Discarded);
+    assert_eq!(discarded.settled_by.as_deref(), Some("ann"));
+    assert_eq!(discarded.note.as_deref(), Some("spam, \"again\""));
+    assert!(discarded.settled_at.is_some());
+    let again = store.discard(organization, id, "bob", None).await.unwrap();
+    assert_eq!(again.as_ref(), Some(&discarded), "the first one counts");
+    assert_eq!(store.quarantine_entry(organization, id).await.unwrap(), Some((discarded, submission)));
+
+    let second = faulty(&world, "+14155550133");
+    world.commit(std::slice::from_ref(&second)).await;
+    world.commit(&[released(&second, second.id.as_uuid(), 1)]).await;
+    let kept = store.discard(organization, second.id.as_uuid(), "ann", Some("no")).await.unwrap().unwrap();
+    assert_eq!((kept.state, kept.settled_by, kept.note), (QuarantineState::Released, None, None));
+    assert_eq!(store.discard(organization, Uuid::now_v7(), "ann", None).await.unwrap(), None);
+}
+
+async fn nobody_sees_the_quarantine_of_others(world: World) {
+    let submission = faulty(&world, "+14155550132");
+    world.commit(std::slice::from_ref(&submission)).await;
+    let id = submission.id.as_uuid();
+    for stranger in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
+        for state in [None, Some(QuarantineState::Open)] {
+            assert_eq!(world.store.quarantined(stranger, state, None, 10).await.unwrap().data, []);
+        }
+        assert_eq!(world.store.quarantine_entry(stranger, id).await.unwrap(), None);
+        assert_eq!(world.store.discard(stranger, id, "eve", None).await.unwrap(), None);
+        assert_eq!(world.store.recent_submissions(stranger, world.source.id, 10).await.unwrap(), []);
+    }
+    assert_eq!(all(&world, Some(QuarantineState::Open)).await.len(), 1);
+}
+
+async fn the_newest_of_a_source_are_at_hand(world: World) {
+    let crm = world.updating_source().await;
+    let mut submissions: Vec<_> = (0..8).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
+    for one in submissions.iter_mut().step_by(2) {
+        one.source = crm.id;
+    }
+    submissions[6].media = leadgate_domain::Media::Form;
+    submissions[6].mapping_version = Some(3);
+    submissions[4] = Submission { source: crm.id, ..faulty(&world, "+14155550139") };
+    submissions.swap(4, 7);
+    world.commit(&submissions).await;
+    let mut expected: Vec<_> = submissions.into_iter().filter(|one| one.source == crm.id).collect();
+    expected.sort_by_key(|one| std::cmp::Reverse(one.id));
+    let recent =
+        async |limit| world.store.recent_submissions(world.organization.id, crm.id, limit).await.unwrap();
+    assert_eq!(recent(10).await, expected);
+    assert_eq!(recent(2).await, expected[..2]);
+}

@@ -1,0 +1,115 @@
+//! Changing sources, and finding them by other names than their id.
+
+use leadgate_domain::{
+    Consents, Dialect, IdentityRule, OrganizationId, Policy, Signature, Source, Timestamp,
+};
+use leadgate_store::{Directory, StoreError};
+
+use crate::world::{World, over_both};
+
+over_both!(
+    everything_of_a_source_comes_back,
+    of_two_who_change_a_source_at_once_one_wins,
+    nobody_changes_the_sources_of_others,
+    a_campaign_is_found_and_is_unique,
+    a_directory_knows_campaigns_and_defaults,
+);
+
+/// Everything that can be configured, as it never is by default.
+fn configured(source: &Source) -> Source {
+    Source {
+        name: Some("CRM \"one\"".into()),
+        default_region: "US".parse().ok(),
+        tags: vec!["a, b".into(), "NULL".into()],
+        identity_rule: IdentityRule::FirstOf,
+        identity: source.identity[..1].to_vec(),
+        policy: Policy::Link,
+        consent: Consents::Optional,
+        rate: "50/s".parse().ok(),
+        campaign: Some("1234567890".into()),
+        networks: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::1".parse().unwrap()],
+        signature: Some(Signature { version: 2, previous_until: Some(Timestamp::now()) }),
+        ..source.clone()
+    }
+}
+
+async fn everything_of_a_source_comes_back(world: World) {
+    let (store, organization) = (&world.store, world.organization.id);
+    let made =
+        configured(&Source::new(organization, Dialect::KickoffLabs, Some("x".into()), Timestamp::now()));
+    store.create_source(&made).await.unwrap();
+    assert_eq!(store.source(organization, made.id).await.unwrap(), Some(made.clone()));
+
+    let changed = Source { signature: None, networks: Vec::new(), rate: None, ..made.clone() };
+    let before = store.generation().await.unwrap();
+    let now = store.update_source(&changed).await.unwrap().unwrap();
+    assert_eq!(now, Source { revision: 2, ..changed });
+    assert_eq!(store.changes_since(before).await.unwrap().sources, [now]);
+
+    // A default source changes like any other.
+    let changed = Source { name: None, campaign: None, ..configured(&world.source) };
+    let now = store.update_source(&changed).await.unwrap().unwrap();
+    assert_eq!(store.ensure_default_source(organization, Dialect::Native).await.unwrap(), now);
+}
+
+async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
+    let policies = [Policy::Update, Policy::Link, Policy::Create, Policy::ReturnExisting];
+    let mut tasks = tokio::task::JoinSet::new();
+    for policy in policies {
+        let (store, source) = (world.store.clone(), Source { policy, ..Source::clone(&world.source) });
+        tasks.spawn(async move { store.update_source(&source).await.unwrap() });
+    }
+    let won: Vec<Source> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!((won.len(), won[0].revision), (1, 2));
+    let stored = world.store.source(world.organization.id, world.source.id).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&won[0]));
+    assert!(world.store.update_source(&won[0]).await.unwrap().is_some(), "who has read it may change it");
+}
+
+async fn nobody_changes_the_sources_of_others(world: World) {
+    let other = world.store.ensure_organization("other").await.unwrap().id;
+    for stranger in [other, OrganizationId::generate()] {
+        let theirs =
+            Source { organization: stranger, policy: Policy::Create, ..Source::clone(&world.source) };
+        assert_eq!(world.store.update_source(&theirs).await.unwrap(), None);
+    }
+    let stored = world.store.source(world.organization.id, world.source.id).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&*world.source));
+}
+
+async fn a_campaign_is_found_and_is_unique(world: World) {
+    let source = |organization| Source::new(organization, Dialect::KickoffLabs, None, Timestamp::now());
+    let first = source(world.organization.id);
+    world.store.create_source(&first).await.unwrap();
+    let campaign = first.campaign.clone().unwrap();
+    assert_eq!(world.store.campaign(&campaign).await.unwrap(), Some(first.clone()));
+    assert_eq!(world.store.campaign("0").await.unwrap(), None);
+    let other = world.store.ensure_organization("other").await.unwrap();
+    let second = Source { campaign: first.campaign.clone(), ..source(other.id) };
+    let refused = world.store.create_source(&second).await;
+    assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
+}
+
+async fn a_directory_knows_campaigns_and_defaults(world: World) {
+    let directory = Directory::new(world.store.clone());
+    directory.refresh().await.unwrap();
+    let (organization, native) = (world.organization.id, Dialect::Native);
+    assert_eq!(directory.default_source(organization, native).as_ref(), Some(&world.source));
+    assert_eq!(directory.default_source(organization, Dialect::AskAd), None);
+    assert_eq!(directory.default_source(OrganizationId::generate(), native), None);
+
+    let named = Some("launch".to_owned());
+    let launch = Source::new(organization, Dialect::KickoffLabs, named, Timestamp::now());
+    world.store.create_source(&launch).await.unwrap();
+    let campaign = launch.campaign.clone().unwrap();
+    assert_eq!(directory.campaign(&campaign), None);
+    directory.refresh().await.unwrap();
+    assert_eq!(directory.campaign(&campaign).as_deref(), Some(&launch));
+    assert_eq!(directory.default_source(organization, Dialect::KickoffLabs), None, "it has a name");
+
+    let renumbered = Source { campaign: Some("77".into()), ..launch };
+    world.store.update_source(&renumbered).await.unwrap().unwrap();
+    directory.refresh().await.unwrap();
+    assert_eq!(directory.campaign(&campaign), None);
+    assert_eq!(directory.snapshot().campaign("77").map(|source| source.revision), Some(2));
+}
