@@ -345,7 +345,7 @@ async fn rested(order: &mut watch::Receiver<Order>) -> bool {
 }
 
 /// Waits for the end of a connection or its channel.
-async fn lost(events: &mut (impl Stream<Item = Event> + Unpin)) -> String {
+pub(crate) async fn lost(events: &mut (impl Stream<Item = Event> + Unpin)) -> String {
     loop {
         match events.next().await {
             Some(Event::Error(error)) => return error.to_string(),

@@ -9,6 +9,9 @@ pub(crate) const UNROUTED: &str = "unrouted";
 /// Messages nobody can attribute, and what the broker dead-letters.
 pub(crate) const PARKED: &str = "parked";
 
+/// What the name of a gateway's own queue begins with.
+pub(crate) const REPLIES: &str = "leadgate.replies.";
+
 /// Why a message was parked, and when (microseconds since 1970).
 pub(crate) const REASON_HEADER: &str = "leadgate-reason";
 pub(crate) const PARKED_AT_HEADER: &str = "leadgate-parked-at";
