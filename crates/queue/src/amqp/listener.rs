@@ -1,7 +1,7 @@
 //! The gateway's ear: a connection of its own with one queue, which lives and dies with it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
@@ -19,9 +19,6 @@ use super::names::REPLIES;
 use super::wire::{Endpoint, Wire, call, close};
 use crate::QueueError;
 use crate::replies::Waiters;
-
-/// A connection that lasted this long was a good one: the next attempt is made at once.
-const GOOD: Duration = Duration::from_secs(5);
 
 pub(crate) struct Listener {
     endpoint: Endpoint,
@@ -60,8 +57,7 @@ impl Listener {
             };
             self.waiters.close();
             let End::Lost(reason) = end else { return };
-            if started.elapsed() > GOOD {
-                backoff.reset();
+            if backoff.lasted(started.elapsed()) {
                 known = None;
             }
             if known.as_ref() != Some(&reason) {

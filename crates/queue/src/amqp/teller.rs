@@ -25,8 +25,6 @@ const MOST_WAITING: usize = 4_096;
 const GATHERED: usize = 128;
 /// A healthy connection takes a message in far less.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A connection that lasted this long was a good one: the next attempt is made at once.
-const GOOD: Duration = Duration::from_secs(5);
 
 struct Told {
     to: ReplyAddress,
@@ -76,9 +74,7 @@ impl Teller {
             self.drop_all();
             let End::Lost(reason) = end else { return };
             tracing::debug!(queue.link = "telling", queue.reason = reason, "replies were dropped");
-            if started.elapsed() > GOOD {
-                backoff.reset();
-            }
+            backoff.lasted(started.elapsed());
             counter!("leadgate_queue_reconnects_total", "link" => "telling").increment(1);
         }
     }
