@@ -18,6 +18,7 @@ mod raw;
 mod reason;
 pub mod reply;
 pub mod secret;
+mod settings;
 mod source;
 mod submission;
 mod suppression;
@@ -38,6 +39,7 @@ pub use outcome::{Outcome, QuarantineReason};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
 pub use raw::Raw;
 pub use reason::Reason;
+pub use settings::{SourceSettings, Window};
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Organization, Policy, Signature,
     Source,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::mapping::MappingFault;
 use crate::reply::ReplyAddress;
 use crate::{
-    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, Raw, Source, SourceId, SubmissionId, Timestamp,
+    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source, SourceId, SubmissionId, Timestamp,
 };
 
 /// Who was at the other end of the connection.
@@ -117,6 +117,23 @@ impl Submission {
             release: None,
             unknown: Map::new(),
         }
+    }
+
+    /// The submission as it comes out of the quarantine, to be published once more.
+    ///
+    /// One that came under the id of another gets an id of its own, its entry's; one that reused an idempotency key
+    /// goes without.
+    pub fn released(self, entry: uuid::Uuid, reason: QuarantineReason, now: Timestamp) -> Self {
+        let id = match reason {
+            QuarantineReason::IdReused => SubmissionId::from_uuid(entry),
+            _ => self.id,
+        };
+        let idempotency_key_hash = match reason {
+            QuarantineReason::IdempotencyMismatch => None,
+            _ => self.idempotency_key_hash,
+        };
+        let release = Some(Release { entry, released_at: now });
+        Self { id, idempotency_key_hash, release, reply_to: None, ..self }
     }
 
     /// The order in which submissions count: when they were received, then by id.

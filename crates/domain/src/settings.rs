@@ -1,0 +1,129 @@
+//! What can be said about a source, by whoever makes or changes one.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::validate::{LONGEST_TAG, MOST_TAGS};
+use crate::{ClaimKind, Consents, Network, Policy, Rate, Region, Source};
+
+const LONGEST_NAME: usize = 255;
+
+/// For how long a person's address finds its lead; `None` is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Window(pub Option<Duration>);
+
+impl FromStr for Window {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "ever" {
+            return Ok(Self(None));
+        }
+        let window =
+            humantime::parse_duration(text).map_err(|error| format!("{error} (such as 30d, or ever)"))?;
+        if window < Duration::from_secs(1) {
+            return Err("a window of no length finds nobody".to_owned());
+        }
+        Ok(Self(Some(window)))
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(window) => fmt::Display::fmt(&humantime::format_duration(window), formatter),
+            None => formatter.write_str("ever"),
+        }
+    }
+}
+
+/// Settings of a source; what is not said stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceSettings {
+    pub name: Option<String>,
+    pub region: Option<Region>,
+    pub policy: Option<Policy>,
+    /// Of phones and emails. What a system calls its own record stays that record for ever.
+    pub window: Option<Window>,
+    pub consent: Option<Consents>,
+    pub rate: Option<Rate>,
+    pub tags: Option<Vec<String>>,
+    pub networks: Option<Vec<Network>>,
+}
+
+impl SourceSettings {
+    /// # Errors
+    /// A sentence for whoever said it.
+    pub fn apply(self, source: &mut Source) -> Result<(), String> {
+        if let Some(name) = self.name {
+            let length = name.trim().chars().count();
+            if !(1..=LONGEST_NAME).contains(&length) || name.contains('\0') {
+                return Err(format!("a name has 1 to {LONGEST_NAME} characters"));
+            }
+            source.name = Some(name.trim().to_owned());
+        }
+        if let Some(tags) = self.tags {
+            let good = |tag: &String| {
+                !tag.trim().is_empty() && tag.chars().count() <= LONGEST_TAG && !tag.contains('\0')
+            };
+            if tags.len() > MOST_TAGS || !tags.iter().all(good) {
+                return Err(format!("at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters are taken"));
+            }
+            source.tags = tags;
+        }
+        source.default_region = self.region.or(source.default_region);
+        source.policy = self.policy.unwrap_or(source.policy);
+        source.consent = self.consent.unwrap_or(source.consent);
+        source.rate = self.rate.or(source.rate);
+        source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
+        if let Some(Window(window)) = self.window {
+            let perishable = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
+            for identity in source.identity.iter_mut().filter(|identity| perishable(identity.kind)) {
+                identity.window = window;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dialect, OrganizationId, Timestamp};
+
+    #[test]
+    fn what_is_not_said_stays_and_a_record_number_never_expires() {
+        let mut source = Source::new(OrganizationId::generate(), Dialect::AbcSales, None, Timestamp::now());
+        let settings: SourceSettings =
+            serde_json::from_str(r#"{"window":"7d","networks":["10.0.0.0/8"],"tags":["a"]}"#).unwrap();
+        settings.apply(&mut source).unwrap();
+        let windows: Vec<_> = source.identity.iter().map(|key| key.window.map(|window| window.as_secs())).collect();
+        assert_eq!(windows, [None, None, Some(7 * 86_400)]);
+        assert_eq!((source.policy, source.tags.len(), source.networks.len()), (Policy::Update, 1, 1));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [r#"{"window":"0s"}"#, r#"{"window":"soon"}"#, r#"{"colour":1}"#, r#"{"rate":"x"}"#] {
+            assert!(serde_json::from_str::<SourceSettings>(text).is_err(), "{text}");
+        }
+        let mut source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        for text in [r#"{"name":" "}"#, r#"{"tags":[""]}"#] {
+            let settings: SourceSettings = serde_json::from_str(text).unwrap();
+            assert!(settings.apply(&mut source).is_err(), "{text}");
+        }
+    }
+}
