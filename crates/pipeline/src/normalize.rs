@@ -37,6 +37,9 @@ pub(crate) fn normalize(
     let Some(source) = source else {
         return quarantine(submission, QuarantineReason::SourceGone);
     };
+    if submission.mapping_fault.is_some() {
+        return quarantine(submission, QuarantineReason::MappingFailed);
+    }
     if !validate::submission(&submission) {
         return quarantine(submission, QuarantineReason::Invalid);
     }

@@ -10,6 +10,8 @@ use leadgate_store::{Committed, Directory, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::remap;
+
 /// The first pause after the database was away; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -81,20 +83,25 @@ impl Committer {
     /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
     async fn normalize(&self, submissions: Vec<Submission>) -> Result<Arc<[Normalized]>, Unsettled> {
         let sources = self.sources_of(&submissions).await?;
-        let pipeline = Arc::clone(&self.pipeline);
-        let read = move || {
-            let source = |submission: &Submission| sources.get(&submission.source).cloned();
-            let read = submissions.into_iter().map(|submission| (source(&submission), submission));
-            read.map(|(source, submission)| pipeline.normalize(submission, source)).collect()
+        let (pipeline, directory) = (Arc::clone(&self.pipeline), Arc::clone(&self.directory));
+        let normalize = move |submission: Submission| match sources.get(&submission.source).cloned() {
+            Some(source) if remap::is_due(&submission, &source) => {
+                let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
+                remap::normalize(submission, source, key.as_deref(), &pipeline)
+            }
+            source => pipeline.normalize(submission, source),
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| Unsettled::Crashed)
+        let normalize_all = move || submissions.into_iter().map(normalize).collect();
+        tokio::task::spawn_blocking(normalize_all).await.map_err(|_| Unsettled::Crashed)
     }
 
-    /// The sources by which these were read, at that revision or a later one. One that is not among them is gone.
+    /// The sources by which these were read, at that revision or a later one; the latest, for what is released.
+    /// One that is not among them is gone.
     async fn sources_of(&self, submissions: &[Submission]) -> Result<Sources, Unsettled> {
         let known = |submission: &Submission| {
             let source = self.directory.source(submission.source);
-            source.is_some_and(|source| source.revision >= submission.source_revision)
+            submission.release.is_none()
+                && source.is_some_and(|source| source.revision >= submission.source_revision)
         };
         if !submissions.iter().all(known)
             && let Err(error) = self.hold(|| self.directory.refresh()).await?

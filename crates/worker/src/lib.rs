@@ -2,8 +2,10 @@
 
 mod batch;
 mod commit;
+mod in_hand;
 mod isolate;
 mod lane;
+mod remap;
 mod worker;
 
 pub use lane::{Lane, Progress};
