@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::json::{self, FaultCode};
-use crate::{Consent, Fields, Said, Submission, TextField};
+use crate::{Consent, Fields, Media, Said, Submission, TextField};
 
 pub const LONGEST_PHONE: usize = 100;
 pub const LONGEST_EMAIL: usize = 320;
@@ -79,6 +79,9 @@ pub fn submission(submission: &Submission) -> bool {
         && submission.client.user_agent.as_deref().is_none_or(|agent| !agent.contains('\0'))
         && submission.client.address.as_deref().is_none_or(|address| !address.contains('\0'))
         && submission.traceparent.as_deref().is_none_or(|parent| !parent.contains('\0'))
+        && submission.query.as_deref().is_none_or(|query| !query.contains('\0'))
+        && !matches!(&submission.media, Media::Multipart(boundary) if boundary.contains('\0'))
+        && submission.mapping_fault.as_ref().is_none_or(|fault| !fault.to.contains('\0'))
         && submission.raw.bytes().is_some()
 }
 

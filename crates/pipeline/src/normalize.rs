@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone, PhoneView,
@@ -22,6 +23,15 @@ struct Part<'a> {
     email_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
+}
+
+/// What the trace says about a submission that cannot be judged.
+#[derive(Serialize)]
+struct Aside<'a> {
+    quarantined: QuarantineReason,
+    /// The field that could not be filled, and why; no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping: Option<&'a MappingFault>,
 }
 
 /// Reads a submission's phone and email and derives the keys by which it is recognized.
@@ -60,7 +70,7 @@ pub(crate) fn normalize(
 
 fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
     let mut trace = Trace::default();
-    trace.record("normalize", serde_json::json!({ "quarantined": reason }));
+    trace.record("normalize", Aside { quarantined: reason, mapping: submission.mapping_fault.as_ref() });
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
 }
 

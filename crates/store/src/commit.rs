@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::{
-    BodyHash, Claim, ClaimKey, Judge, LeadId, Normalized, OrganizationId, Outcome, Resolution, Submission,
-    SubmissionId,
+    BodyHash, Case, Claim, ClaimKey, Judge, LeadId, Normalized, OrganizationId, Outcome, QuarantineReason,
+    Release, Resolution, Submission, SubmissionId,
 };
 
 use crate::error::{Fault, StoreError};
-use crate::rows::One;
+use crate::rows::{One, SubmissionRow};
 use crate::statements::Statements;
 use crate::store::Store;
 
@@ -18,7 +18,7 @@ use crate::store::Store;
 pub struct Committed {
     /// Those settled by this commit, in the order in which they were received.
     pub settled: Vec<Settled>,
-    /// How many had been settled before: redeliveries, of which nothing was done.
+    /// How many had been settled before: redeliveries, and releases of what is not open. Nothing was done.
     pub repeated: usize,
     /// How many bore the id of another submission; they are in quarantine.
     pub reused: usize,
@@ -32,6 +32,20 @@ pub struct Settled {
     pub outcome: Outcome,
     /// The lead it made or met; `None` for what is quarantined.
     pub lead: Option<LeadId>,
+    /// Why it is quarantined, if it is.
+    pub quarantine: Option<QuarantineReason>,
+}
+
+impl Settled {
+    pub(crate) fn of(case: &Case<'_>) -> Self {
+        Self {
+            submission: case.normalized.submission.id,
+            organization: case.normalized.submission.organization,
+            outcome: case.ruling.outcome,
+            lead: case.ruling.lead,
+            quarantine: case.ruling.quarantine,
+        }
+    }
 }
 
 impl Store {
@@ -55,7 +69,9 @@ impl Store {
 /// The commit. Every writer of leads takes its locks in this order: organizations, submissions, claims, leads,
 /// each sorted. One statement per step whatever the size of the batch; a step without rows is none.
 fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
-    let (distinct, clashing) = collapse(batch);
+    let (releases, posted): (Vec<_>, Vec<_>) =
+        batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
+    let (distinct, clashing) = collapse(posted);
 
     // A new suppression waits for us or we see it: an opt-out never slips between look-up and commit.
     tx.share_organizations(batch.iter().map(|normalized| normalized.submission.organization))?;
@@ -65,9 +81,11 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
         distinct.into_iter().partition(|(id, _)| inserted.contains(id));
     let known = stale.into_values().chain(clashing).map(|normalized| &normalized.submission);
     let met = known.collect::<Vec<_>>();
+    let released = release(tx, releases)?;
     let reused = tx.quarantine_reused(&met)?;
+    let repeated = batch.len() - inserted.len() - released.len() - reused;
 
-    let fresh: Vec<&Normalized> = fresh.into_values().collect();
+    let fresh: Vec<&Normalized> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
     let claims = tx.read_claims(&provisional)?;
@@ -85,13 +103,34 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
 
-    let settled = effects.cases.iter().map(|case| Settled {
-        submission: case.normalized.submission.id,
-        organization: case.normalized.submission.organization,
-        outcome: case.ruling.outcome,
-        lead: case.ruling.lead,
-    });
-    Ok(Committed { settled: settled.collect(), repeated: batch.len() - inserted.len() - reused, reused })
+    let settled = effects.cases.iter().map(Settled::of).collect();
+    Ok(Committed { settled, repeated, reused })
+}
+
+/// What this build lets go of. A release that names another id than its submission's is none: that submission is
+/// taken as it came.
+pub(crate) fn release_of(submission: &Submission) -> Option<Release> {
+    submission.release.filter(|release| release.entry == submission.id.as_uuid())
+}
+
+/// Takes those out of the quarantine whose turn it is. Their submissions are stored there already, except of what
+/// came under the id of another.
+fn release<'b>(tx: &mut Statements<'_>, releases: Vec<&'b Normalized>) -> Result<Vec<&'b Normalized>, Fault> {
+    // Of several releases of the same, the latest: those before it have been, or have no effect of their own.
+    let mut latest: BTreeMap<SubmissionKey, &Normalized> = BTreeMap::new();
+    for normalized in releases {
+        let one = latest.entry(key_of(&normalized.submission)).or_insert(normalized);
+        let at = |normalized: &Normalized| release_of(&normalized.submission).map(|one| one.released_at);
+        if at(one) < at(normalized) {
+            *one = normalized;
+        }
+    }
+    let released = tx.release(latest.values().map(|normalized| &normalized.submission))?;
+    latest.retain(|key, _| released.contains_key(key));
+    let apart = latest.iter().filter(|(key, _)| released.get(key) == Some(&true));
+    let apart: Vec<_> = apart.map(|(_, normalized)| SubmissionRow::of(&normalized.submission)).collect();
+    tx.insert_submission_rows(&apart)?;
+    Ok(latest.into_values().collect())
 }
 
 pub(crate) type SubmissionKey = One<SubmissionId>;
@@ -101,7 +140,7 @@ pub(crate) fn key_of(submission: &Submission) -> SubmissionKey {
 }
 
 /// One submission per id, and those that bear the id of another of the batch. A copy of one is neither.
-fn collapse(batch: &[Normalized]) -> (BTreeMap<SubmissionKey, &Normalized>, Vec<&Normalized>) {
+fn collapse(batch: Vec<&Normalized>) -> (BTreeMap<SubmissionKey, &Normalized>, Vec<&Normalized>) {
     let mut distinct = BTreeMap::new();
     let mut clashing: BTreeMap<(SubmissionKey, BodyHash), &Normalized> = BTreeMap::new();
     for normalized in batch {

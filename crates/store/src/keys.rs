@@ -1,24 +1,30 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, KeyId, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::installation::advance;
-use crate::rows::{Of, Revoked, Stamped, Wanted};
+use crate::rows::{Of, Retired, Revoked, Stamped, Wanted};
 use crate::store::Store;
 
 /// A key as its columns hold it. What only a newer build can read is text here.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct KeyRow {
     id: KeyId,
+    kind: String,
     organization: OrganizationId,
     source: SourceId,
+    name: Option<String>,
     scopes: Vec<String>,
     rate: Option<String>,
     test: bool,
+    origins: Vec<String>,
+    tags: Vec<String>,
+    label: Option<String>,
     hash: String,
     created_at: Timestamp,
+    expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
 }
 
@@ -26,42 +32,46 @@ impl KeyRow {
     fn of(key: &ApiKey) -> Self {
         Self {
             id: key.id.clone(),
+            kind: key.kind.as_str().to_owned(),
             organization: key.organization,
             source: key.source,
+            name: key.name.clone(),
             scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             rate: key.rate.map(|rate| rate.to_string()),
             test: key.test,
+            origins: key.origins.clone(),
+            tags: key.tags.clone(),
+            label: key.label.clone(),
             hash: key.hash.clone(),
             created_at: key.created_at,
+            expires_at: key.expires_at,
             revoked_at: key.revoked_at,
         }
     }
 
     /// A scope of a newer build is left out: the key may do less here, never more. `None`, and a warning, for a
-    /// key whose limit cannot be read.
+    /// key whose kind or limit cannot be read.
     pub(crate) fn read(self) -> Option<ApiKey> {
-        let rate = match self.rate.map(|rate| rate.parse()).transpose() {
-            Ok(rate) => rate,
-            Err(_) => {
-                tracing::warn!(key.id = %self.id, "this build cannot read a key, and goes on without it");
-                return None;
-            }
+        let rate = self.rate.map(|rate| rate.parse()).transpose();
+        let (Ok(kind), Ok(rate)) = (self.kind.parse(), rate) else {
+            tracing::warn!(key.id = %self.id, "this build cannot read a key, and goes on without it");
+            return None;
         };
         Some(ApiKey {
             id: self.id,
-            kind: KeyKind::Secret,
+            kind,
             organization: self.organization,
             source: self.source,
-            name: None,
+            name: self.name,
             scopes: self.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             rate,
             test: self.test,
-            origins: Vec::new(),
-            tags: Vec::new(),
-            label: None,
+            origins: self.origins,
+            tags: self.tags,
+            label: self.label,
             hash: self.hash,
             created_at: self.created_at,
-            expires_at: None,
+            expires_at: self.expires_at,
             revoked_at: self.revoked_at,
         })
     }
@@ -100,6 +110,32 @@ impl Store {
             })
             .await?;
         Ok(row.and_then(KeyRow::read))
+    }
+
+    /// Puts a key in the place of another, which is good until then, or until its earlier end; of an organization,
+    /// if one is given. The old one, or `None` if there is no such key or it is revoked: then nothing is stored.
+    pub async fn rotate_key(
+        &self,
+        id: &KeyId,
+        organization: Option<OrganizationId>,
+        replacement: &ApiKey,
+        old_expires_at: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let (id, row) = (id.clone(), KeyRow::of(replacement));
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let retired = Retired { id: &id, organization, expires_at: old_expires_at, generation };
+            let old: Option<KeyRow> = session.find(session.sql.keys.retire, retired)?;
+            let Some(old) = old else { return Ok(None) };
+            let old = old.read().filter(|old| old.organization == row.organization);
+            if old.is_none() {
+                let what = "a key in the place of one that is another organization's or unreadable";
+                return Err(StoreError::Bug(what.to_owned()).into());
+            }
+            session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            Ok(old)
+        })
+        .await
     }
 
     /// A key by its id, revoked or not: nobody knows yet whose it is.

@@ -1,12 +1,14 @@
 //! Reading leads.
 
+use std::collections::BTreeSet;
+
 use leadgate_domain::{Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::page::{Cursor, Page};
-use crate::rows::{Before, One};
+use crate::rows::{At, Before, Of, One};
 use crate::store::Store;
 
 /// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
@@ -24,6 +26,36 @@ pub struct Found {
 impl Store {
     pub async fn lead(&self, organization: OrganizationId, id: LeadId) -> Result<Option<Lead>, StoreError> {
         self.read(move |session| session.find(session.sql.leads.read, One { organization, id })).await
+    }
+
+    /// Those of the given leads that are there, in no order.
+    pub async fn leads_of(&self, leads: &[(OrganizationId, LeadId)]) -> Result<Vec<Lead>, StoreError> {
+        let wanted: BTreeSet<_> =
+            leads.iter().map(|(organization, id)| One { organization: *organization, id: *id }).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        self.read(move |session| session.load(session.sql.leads.read, &wanted)).await
+    }
+
+    /// At most `limit` leads from the newest to the oldest, leaving out `offset`, and how many there are in all.
+    ///
+    /// For lists with page numbers. Both are counted out one by one: where a list may be long,
+    /// [`Store::leads`] is the better way.
+    pub async fn leads_at(
+        &self,
+        organization: OrganizationId,
+        offset: u64,
+        limit: u32,
+    ) -> Result<(Vec<Lead>, u64), StoreError> {
+        let at = At { organization, offset: i64::try_from(offset).unwrap_or(i64::MAX), most: limit };
+        self.read(move |session| {
+            let leads = session.load_anew(session.sql.leads.page_at, &[at])?;
+            let count: Vec<u64> = session.load_anew(session.sql.leads.count, &[Of { organization }])?;
+            Ok((leads, count.into_iter().next().unwrap_or(0)))
+        })
+        .await
     }
 
     /// At most `limit` leads from the newest to the oldest, beginning after the cursor.

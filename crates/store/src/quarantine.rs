@@ -6,7 +6,7 @@ use leadgate_domain::{
     Case, Disposition, Normalized, Outcome, QuarantineReason, Ruling, Submission, Timestamp, Trace,
 };
 
-use crate::commit::{Committed, Settled};
+use crate::commit::{Committed, Settled, release_of};
 use crate::error::{Fault, StoreError, Trouble};
 use crate::rows::{NoFields, SubmissionRow};
 use crate::session::Session;
@@ -14,7 +14,8 @@ use crate::statements::{Statements, whole};
 use crate::store::Store;
 
 impl Store {
-    /// Keeps a submission aside in a transaction of its own. One that was settled before is left as it is.
+    /// Keeps a submission aside in a transaction of its own: one that was released, by opening its entry again. One
+    /// that was settled before is left as it is.
     ///
     /// What the database refuses in columns is stored whole, as base64; so of [`StoreError::RowRefused`] there
     /// is none, and a failure is the database's own: come again.
@@ -59,20 +60,25 @@ fn keep(
         Form::Whole => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
     };
     let mut tx = Statements::new(session);
-    let fresh = !tx.insert_submission_rows(&[row])?.is_empty();
+    let (fresh, reused) = match release_of(submission) {
+        Some(_) => {
+            let released = tx.release(std::iter::once(submission))?.into_values().next();
+            if released == Some(true) {
+                tx.insert_submission_rows(&[row])?;
+            }
+            (released.is_some(), 0)
+        }
+        None if tx.insert_submission_rows(&[row])?.is_empty() => {
+            (false, tx.quarantine_reused(&[submission])?)
+        }
+        None => (true, 0),
+    };
     if !fresh {
-        let reused = tx.quarantine_reused(&[submission])?;
         return Ok(Committed { settled: Vec::new(), repeated: 1 - reused.min(1), reused });
     }
     let ruling = Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
     let case = [Case { normalized, trace: normalized.trace.clone(), ruling }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
-    let settled = Settled {
-        submission: submission.id,
-        organization: submission.organization,
-        outcome: Outcome::Quarantined,
-        lead: None,
-    };
-    Ok(Committed { settled: vec![settled], repeated: 0, reused: 0 })
+    Ok(Committed { settled: case.iter().map(Settled::of).collect(), repeated: 0, reused: 0 })
 }

@@ -1,8 +1,9 @@
 //! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
 
+use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    BodyHash, Dialect, KeyHash, KeyId, Lead, LeadId, OrganizationId, Raw, SourceId, Submission, SubmissionId,
-    SuppressionKey, SuppressionKind, Timestamp, Trace,
+    BodyHash, Dialect, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
+    SubmissionId, SuppressionKey, SuppressionKind, Timestamp, Trace,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,11 +61,36 @@ pub(crate) struct Revoked<'a> {
     pub(crate) generation: i64,
 }
 
+#[derive(Serialize)]
+pub(crate) struct Retired<'a> {
+    pub(crate) id: &'a KeyId,
+    /// As in [`Revoked`].
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) generation: i64,
+}
+
 /// A page in the order of ids.
 #[derive(Serialize)]
 pub(crate) struct After<Id> {
     pub(crate) organization: OrganizationId,
     pub(crate) id: Id,
+    pub(crate) most: u32,
+}
+
+/// A page of leads by its place.
+#[derive(Serialize)]
+pub(crate) struct At {
+    pub(crate) organization: OrganizationId,
+    pub(crate) offset: i64,
+    pub(crate) most: u32,
+}
+
+/// Everything of a source, or the newest of it.
+#[derive(Serialize)]
+pub(crate) struct OfSource {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: SourceId,
     pub(crate) most: u32,
 }
 
@@ -133,6 +159,13 @@ pub(crate) struct SubmissionRow<'a> {
     fields: &'a leadgate_domain::Fields,
     raw: &'a str,
     raw_encoding: &'static str,
+    /// Not there for JSON, which most bodies are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<&'a Media>,
+    query: Option<&'a str>,
+    mapping_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping_fault: Option<&'a MappingFault>,
     body_hash: BodyHash,
     idempotency_key_hash: Option<KeyHash>,
     traceparent: Option<&'a str>,
@@ -158,6 +191,10 @@ impl<'a> SubmissionRow<'a> {
             fields: &submission.fields,
             raw,
             raw_encoding,
+            media: Some(&submission.media).filter(|media| !media.is_json()),
+            query: submission.query.as_deref(),
+            mapping_version: submission.mapping_version,
+            mapping_fault: submission.mapping_fault.as_ref(),
             body_hash: submission.body_hash,
             idempotency_key_hash: submission.idempotency_key_hash,
             traceparent: submission.traceparent.as_deref(),
@@ -180,6 +217,10 @@ impl<'a> SubmissionRow<'a> {
             fields: &none.fields,
             raw: whole,
             raw_encoding: "submission",
+            media: None,
+            query: None,
+            mapping_version: None,
+            mapping_fault: None,
             traceparent: None,
             extra: &none.extra,
             ..Self::of(submission)
@@ -216,6 +257,14 @@ pub(crate) struct QuarantineRow {
     /// Base64 of the serialized submission, if `submissions` does not hold it.
     pub(crate) document: Option<String>,
     pub(crate) quarantined_at: Timestamp,
+}
+
+/// An entry of the quarantine that is to be let go.
+#[derive(Serialize)]
+pub(crate) struct ReleaseRow {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: SubmissionId,
+    pub(crate) released_at: Timestamp,
 }
 
 /// A lead with what queries filter and sort by. Only [`LeadRow::of`] makes one: columns and document agree.

@@ -1,5 +1,8 @@
 //! Configured ways in.
 
+use std::sync::Arc;
+
+use leadgate_domain::mapping::ActiveMapping;
 use leadgate_domain::{Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,15 @@ pub(crate) struct SourceRow {
     policy: String,
     consent: String,
     rate: Option<String>,
+    campaign: Option<String>,
+    networks: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<serde_json::Value>,
+    /// Written by the statements about mappings alone.
+    #[serde(skip_serializing)]
+    mapping_version: Option<u32>,
+    #[serde(skip_serializing)]
+    mapping: Option<serde_json::Value>,
     created_at: Timestamp,
 }
 
@@ -41,6 +53,11 @@ impl SourceRow {
             policy: source.policy.to_string(),
             consent: source.consent.to_string(),
             rate: source.rate.map(|rate| rate.to_string()),
+            campaign: source.campaign.clone(),
+            networks: source.networks.iter().map(ToString::to_string).collect(),
+            signature: source.signature.and_then(|signature| serde_json::to_value(signature).ok()),
+            mapping_version: None,
+            mapping: None,
             created_at: source.created_at,
         }
     }
@@ -57,6 +74,14 @@ impl SourceRow {
 
     fn parse(self) -> Option<Source> {
         let identity: Vec<IdentityKey> = serde_json::from_value(self.identity).ok()?;
+        let networks = self.networks.iter().map(|network| network.parse());
+        let mapping = match (self.mapping_version, self.mapping) {
+            (Some(version), Some(document)) => {
+                let mapping = serde_json::from_value(document).ok()?;
+                Some(Arc::new(ActiveMapping { version, mapping }))
+            }
+            _ => None,
+        };
         Some(Source {
             id: self.id,
             organization: self.organization,
@@ -70,10 +95,10 @@ impl SourceRow {
             policy: self.policy.parse().ok()?,
             consent: self.consent.parse().ok()?,
             rate: self.rate.map(|rate| rate.parse()).transpose().ok()?,
-            campaign: None,
-            networks: Vec::new(),
-            signature: None,
-            mapping: None,
+            campaign: self.campaign,
+            networks: networks.collect::<Result<_, _>>().ok()?,
+            signature: self.signature.map(serde_json::from_value).transpose().ok()?,
+            mapping,
             created_at: self.created_at,
         })
     }
@@ -106,14 +131,39 @@ impl Store {
             .ok_or_else(|| StoreError::Bug("a default source was not made".to_owned()))
     }
 
-    /// Its organization must be there, and a second default source is refused ([`StoreError::RowRefused`]).
+    /// Its organization must be there; a second default source is refused, and a campaign that another source has
+    /// ([`StoreError::RowRefused`]). A mapping is added afterwards, by [`Store::add_mapping`].
     pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
+        if source.mapping.is_some() {
+            return Err(StoreError::Bug("a source was made with a mapping".to_owned()));
+        }
         let row = SourceRow::of(source);
         self.write(move |session| {
             let generation = advance(session)?;
             session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }]).map(drop)
         })
         .await
+    }
+
+    /// Changes all of a source that can be configured, except its mapping, unless somebody changed it since its
+    /// revision: then, and if there is no such source, `None`. Otherwise the source as it is now, one revision on.
+    pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
+        let row = SourceRow::of(source);
+        let changed: Option<SourceRow> = self
+            .write(move |session| {
+                let generation = advance(session)?;
+                session.find(session.sql.sources.update, Stamped { row: &row, generation })
+            })
+            .await?;
+        Ok(changed.and_then(SourceRow::read))
+    }
+
+    /// The source that KickoffLabs's clients know by this campaign id, whosever it is.
+    pub async fn campaign(&self, campaign: &str) -> Result<Option<Source>, StoreError> {
+        let id = campaign.to_owned();
+        let row: Option<SourceRow> =
+            self.read(move |session| session.find(session.sql.sources.campaign, Wanted { id })).await?;
+        Ok(row.and_then(SourceRow::read))
     }
 
     /// An organization's sources in the order in which they were made.

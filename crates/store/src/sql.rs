@@ -7,7 +7,9 @@ pub(crate) struct Sql {
     pub(crate) installation: Installation,
     pub(crate) organizations: Organizations,
     pub(crate) sources: Sources,
+    pub(crate) mappings: Mappings,
     pub(crate) keys: Keys,
+    pub(crate) tags: Tags,
     pub(crate) submissions: Submissions,
     pub(crate) claims: Claims,
     pub(crate) leads: Leads,
@@ -47,8 +49,21 @@ pub(crate) struct Sources {
     pub(crate) of: &'static str,
     /// In: `Wanted<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
+    /// In: `Wanted<&str>`. Out: `SourceRow`.
+    pub(crate) campaign: &'static str,
+    /// In: `Stamped<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
+    pub(crate) update: &'static str,
     /// In: `Since`. Out: `SourceRow`.
     pub(crate) since: &'static str,
+}
+
+pub(crate) struct Mappings {
+    /// In: `Added`. Out: the next version of a source that is there.
+    pub(crate) add: &'static str,
+    /// In: `Activated`. Puts a version that is there in force, or none; the source's next revision.
+    pub(crate) activate: &'static str,
+    /// In: `OfSource`. Out: `MappingRow`, by version.
+    pub(crate) of: &'static str,
 }
 
 pub(crate) struct Keys {
@@ -60,8 +75,21 @@ pub(crate) struct Keys {
     pub(crate) by_id: &'static str,
     /// In: `Revoked`. Keeps the time of the first revocation. Out: `KeyRow`.
     pub(crate) revoke: &'static str,
+    /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
+    pub(crate) retire: &'static str,
     /// In: `Since`. Out: `KeyRow`.
     pub(crate) since: &'static str,
+}
+
+pub(crate) struct Tags {
+    /// In: `TagRow`. Gives it the organization's next number.
+    pub(crate) insert: &'static str,
+    /// In: `TagRow`. Out: [`crate::Tag`].
+    pub(crate) named: &'static str,
+    /// In: `One<i64>`. Out: [`crate::Tag`].
+    pub(crate) by_id: &'static str,
+    /// In: `Of`. Out: [`crate::Tag`], by number.
+    pub(crate) of: &'static str,
 }
 
 pub(crate) struct Submissions {
@@ -69,10 +97,14 @@ pub(crate) struct Submissions {
     pub(crate) insert: &'static str,
     /// In: `OutcomeRow`.
     pub(crate) decide: &'static str,
+    /// As `decide`, with the next revision of each.
+    pub(crate) decide_again: &'static str,
     /// In: `One`. Out: [`crate::submissions::Stored`].
     pub(crate) read: &'static str,
     /// In: `After`. Out: [`crate::SubmissionSummary`], by id.
     pub(crate) page: &'static str,
+    /// In: `OfSource`. Out: [`crate::submissions::Stored`], newest first.
+    pub(crate) recent: &'static str,
     /// In: `One`. Out: [`crate::Found`].
     pub(crate) find: &'static str,
 }
@@ -105,6 +137,10 @@ pub(crate) struct Leads {
     pub(crate) read: &'static str,
     /// In: `Before`. Out: `Lead`, newest first.
     pub(crate) page: &'static str,
+    /// In: `At`. Out: `Lead`, newest first.
+    pub(crate) page_at: &'static str,
+    /// In: `Of`. Out: how many.
+    pub(crate) count: &'static str,
 }
 
 pub(crate) struct Quarantine {
@@ -112,6 +148,20 @@ pub(crate) struct Quarantine {
     pub(crate) insert: &'static str,
     /// As `insert`, for those whose id is stored with another body, and that are not there yet.
     pub(crate) insert_reused: &'static str,
+    /// In: `ReleaseRow`, sorted. Locks and lets go those that are open and were not let go by this release or a
+    /// later one before. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
+    /// another, so that only the entry holds it.
+    pub(crate) release: &'static str,
+    /// In: `QuarantineRow`. Opens entries that were let go.
+    pub(crate) reopen: &'static str,
+    /// In: `BeforeEntry`. Out: [`crate::entries::EntryRow`], newest first.
+    pub(crate) page: &'static str,
+    /// As `page`, in one state.
+    pub(crate) page_in_state: &'static str,
+    /// In: `One`. Out: [`crate::entries::Held`].
+    pub(crate) entry: &'static str,
+    /// In: `Discarded`. Changes an open one.
+    pub(crate) discard: &'static str,
 }
 
 pub(crate) struct Suppressions {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, Lead, LeadId, OrganizationId, QuarantineReason, Submission, SubmissionId,
+    Case, Claim, ClaimKey, Lead, LeadId, OrganizationId, QuarantineReason, Release, Submission, SubmissionId,
     SuppressionKey, Suppressions, Timestamp,
 };
 
-use crate::commit::SubmissionKey;
+use crate::commit::{SubmissionKey, release_of};
 use crate::error::{Fault, StoreError};
-use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, SubmissionRow, Suppressed};
+use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, ReleaseRow, SubmissionRow, Suppressed};
 use crate::session::Session;
 use crate::sql::Sql;
 
@@ -70,6 +70,25 @@ impl<'s> Statements<'s> {
     ) -> Result<BTreeSet<SubmissionKey>, Fault> {
         let fresh: Vec<(OrganizationId, SubmissionId)> = self.load(self.sql.submissions.insert, rows)?;
         Ok(fresh.into_iter().map(|(organization, id)| One { organization, id }).collect())
+    }
+
+    /// Lets go what is open in the quarantine and was not let go by the same release before. The keys of those;
+    /// true for one that came under the id of another, whose submission has no row unless it was released before.
+    pub(crate) fn release<'a>(
+        &mut self,
+        submissions: impl Iterator<Item = &'a Submission>,
+    ) -> Result<BTreeMap<SubmissionKey, bool>, Fault> {
+        let rows = submissions.filter_map(|submission| {
+            let Release { released_at, .. } = release_of(submission)?;
+            Some(ReleaseRow { organization: submission.organization, id: submission.id, released_at })
+        });
+        let rows: Vec<_> = rows.collect();
+        if rows.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let released: Vec<(OrganizationId, SubmissionId, bool)> =
+            self.session.load_anew(self.sql.quarantine.release, &rows)?;
+        Ok(released.into_iter().map(|(organization, id, apart)| (One { organization, id }, apart)).collect())
     }
 
     /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored; how many.
@@ -137,7 +156,16 @@ impl<'s> Statements<'s> {
     }
 
     pub(crate) fn record_outcomes(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
-        let rows = cases.iter().map(|case| OutcomeRow {
+        let row = |case| self.outcome(case);
+        let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
+        let first: Vec<_> = first.into_iter().map(row).collect();
+        let released: Vec<_> = released.into_iter().map(row).collect();
+        self.execute(self.sql.submissions.decide, &first)?;
+        self.execute(self.sql.submissions.decide_again, &released).map(drop)
+    }
+
+    fn outcome<'a>(&self, case: &'a Case<'_>) -> OutcomeRow<'a> {
+        OutcomeRow {
             organization: case.normalized.submission.organization,
             submission: case.normalized.submission.id,
             revision: 1,
@@ -145,18 +173,19 @@ impl<'s> Statements<'s> {
             lead: case.ruling.lead,
             decided_at: self.now,
             trace: &case.trace,
-        });
-        let rows: Vec<_> = rows.collect();
-        self.execute(self.sql.submissions.decide, &rows).map(drop)
+        }
     }
 
     pub(crate) fn quarantine(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
-        let rows = cases.iter().filter_map(|case| {
+        let row = |case: &Case<'_>| {
             let submission = &case.normalized.submission;
             case.ruling.quarantine.map(|reason| self.quarantined(submission, reason))
-        });
-        let rows: Vec<_> = rows.collect();
-        self.execute(self.sql.quarantine.insert, &rows).map(drop)
+        };
+        let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
+        let first: Vec<_> = first.into_iter().filter_map(row).collect();
+        let released: Vec<_> = released.into_iter().filter_map(row).collect();
+        self.execute(self.sql.quarantine.insert, &first)?;
+        self.execute(self.sql.quarantine.reopen, &released).map(drop)
     }
 
     /// The row of a submission that is stored itself.
@@ -173,9 +202,14 @@ impl<'s> Statements<'s> {
     }
 }
 
-/// A whole submission in a form that no database refuses.
+fn is_released(case: &Case<'_>) -> bool {
+    release_of(&case.normalized.submission).is_some()
+}
+
+/// A whole submission in a form that no database refuses, without what is not stored of it.
 pub(crate) fn whole(submission: &Submission) -> Result<String, StoreError> {
-    let json = serde_json::to_vec(submission);
+    let submission = Submission { reply_to: None, release: None, ..submission.clone() };
+    let json = serde_json::to_vec(&submission);
     json.map(|json| STANDARD.encode(json))
         .map_err(|error| StoreError::Bug(format!("a submission cannot be written as JSON: {error}")))
 }

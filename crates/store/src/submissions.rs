@@ -2,16 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Client, Dialect, Fields, KeyHash, KeyId, LeadId, Media, OrganizationId, Outcome,
     QuarantineReason, Raw, SourceId, Submission, SubmissionId, Timestamp, Trace,
 };
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::entries::QuarantineState;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::{After, One};
+use crate::rows::{After, OfSource, One};
 use crate::store::Store;
 
 /// A submission with everything that became of it.
@@ -47,6 +50,7 @@ pub struct QuarantineRecord {
     /// The submission's id, or one of its own for what came under the id of another.
     pub id: uuid::Uuid,
     pub reason: QuarantineReason,
+    pub state: QuarantineState,
     pub body_hash: BodyHash,
     pub quarantined_at: Timestamp,
 }
@@ -72,6 +76,19 @@ impl Store {
         let stored: Vec<Stored> =
             self.read(move |session| session.load_anew(session.sql.submissions.read, &wanted)).await?;
         stored.into_iter().next().map(Stored::record).transpose()
+    }
+
+    /// At most `limit` of the submissions that came in by a source, newest first, whatever became of them.
+    pub async fn recent_submissions(
+        &self,
+        organization: OrganizationId,
+        source: SourceId,
+        limit: u32,
+    ) -> Result<Vec<Submission>, StoreError> {
+        let of = [OfSource { organization, source, most: limit }];
+        let stored: Vec<Stored> =
+            self.read(move |session| session.load_anew(session.sql.submissions.recent, &of)).await?;
+        stored.into_iter().map(Stored::submission).collect()
     }
 
     /// At most `limit` submissions in the order of their ids, beginning after the given one.
@@ -104,29 +121,37 @@ pub(crate) struct Stored {
     fields: Fields,
     raw: String,
     raw_encoding: String,
+    media: Option<Media>,
+    query: Option<String>,
+    mapping_version: Option<u32>,
+    mapping_fault: Option<MappingFault>,
     body_hash: BodyHash,
     idempotency_key_hash: Option<KeyHash>,
     traceparent: Option<String>,
     extra: Map<String, Value>,
+    #[serde(default)]
     outcomes: Vec<OutcomeRecord>,
+    #[serde(default)]
     quarantine: Vec<QuarantineRecord>,
 }
 
 impl Stored {
-    fn record(self) -> Result<SubmissionRecord, StoreError> {
+    fn record(mut self) -> Result<SubmissionRecord, StoreError> {
+        let (outcomes, quarantine) =
+            (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.quarantine));
+        Ok(SubmissionRecord { submission: self.submission()?, outcomes, quarantine })
+    }
+
+    pub(crate) fn submission(mut self) -> Result<Submission, StoreError> {
         let raw = match self.raw_encoding.as_str() {
             "text" => Raw::Text(self.raw),
             "base64" => Raw::Base64(self.raw),
-            _ => {
-                let submission = unwrap(&self.raw)?;
-                return Ok(SubmissionRecord {
-                    submission,
-                    outcomes: self.outcomes,
-                    quarantine: self.quarantine,
-                });
-            }
+            _ => return unwrap(&self.raw),
         };
-        let submission = Submission {
+        let extra = &mut self.extra;
+        // Never stored, except by a build that did not know them.
+        extra.retain(|name, _| !["reply_to", "release"].contains(&name.as_str()));
+        Ok(Submission {
             id: self.id,
             organization: self.organization,
             source: self.source,
@@ -140,24 +165,29 @@ impl Stored {
             },
             fields: self.fields,
             raw,
-            media: Media::Json,
-            query: None,
-            mapping_version: None,
-            mapping_fault: None,
+            media: self.media.or(known(extra, "media")).unwrap_or_default(),
+            query: self.query.or(known(extra, "query")),
+            mapping_version: self.mapping_version.or(known(extra, "mapping_version")),
+            mapping_fault: self.mapping_fault.or(known(extra, "mapping_fault")),
             body_hash: self.body_hash,
             idempotency_key_hash: self.idempotency_key_hash,
             traceparent: self.traceparent,
             reply_to: None,
             release: None,
             unknown: self.extra,
-        };
-        Ok(SubmissionRecord { submission, outcomes: self.outcomes, quarantine: self.quarantine })
+        })
     }
 }
 
+/// What this build has a name for, and a build before kept with what it did not know.
+fn known<T: DeserializeOwned>(extra: &mut Map<String, Value>, name: &str) -> Option<T> {
+    serde_json::from_value(extra.remove(name)?).ok()
+}
+
 /// A submission that was stored whole, because the database refused it in any other form.
-fn unwrap(whole: &str) -> Result<Submission, StoreError> {
+pub(crate) fn unwrap(whole: &str) -> Result<Submission, StoreError> {
     let unreadable = || StoreError::Bug("a wrapped submission cannot be read".to_owned());
     let json = STANDARD.decode(whole).map_err(|_| unreadable())?;
-    serde_json::from_slice(&json).map_err(|_| unreadable())
+    let submission: Submission = serde_json::from_slice(&json).map_err(|_| unreadable())?;
+    Ok(Submission { reply_to: None, release: None, ..submission })
 }

@@ -67,4 +67,14 @@ pub(super) const LEADS: Leads = Leads {
           AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
         ORDER BY l.received_at DESC, l.id DESC
         LIMIT (SELECT most FROM p)",
+    page_at: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, \"offset\" bigint, most int))
+        SELECT l.document::text FROM leads AS l
+        WHERE l.organization = (SELECT organization FROM p)
+        ORDER BY l.received_at DESC, l.id DESC
+        LIMIT (SELECT most FROM p) OFFSET (SELECT \"offset\" FROM p)",
+    count: "
+        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid))
+        SELECT count(*)::text FROM leads AS l WHERE l.organization = (SELECT organization FROM p)",
 };

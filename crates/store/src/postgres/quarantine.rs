@@ -1,9 +1,38 @@
+use super::submissions::submission;
 use crate::sql::{Attempts, Quarantine};
 
 macro_rules! rows {
     () => {
         "json_to_recordset($1::json) AS r (organization uuid, id uuid, submission uuid, reason text,
                                            body_hash text, document text, quarantined_at timestamptz)"
+    };
+}
+
+macro_rules! entry {
+    () => {
+        "'id', q.id, 'submission', q.submission, 'source', s.source,
+         'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
+         'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document"
+    };
+}
+
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (
+                 SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, state text, id uuid, most int)),
+             q AS MATERIALIZED (
+                 SELECT * FROM quarantine AS q
+                 WHERE q.organization = (SELECT organization FROM p) AND q.id < (SELECT id FROM p)",
+            $condition,
+            "    ORDER BY q.id DESC
+                 LIMIT (SELECT most FROM p))
+             SELECT json_build_object(",
+            entry!(),
+            ")::text
+             FROM q JOIN submissions AS s ON s.organization = q.organization AND s.id = q.submission
+             ORDER BY q.id DESC"
+        )
     };
 }
 
@@ -24,6 +53,43 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
          WHERE s.body_hash <> decode(r.body_hash, 'hex')
          ON CONFLICT (organization, submission, body_hash) DO NOTHING"
     ),
+    // Locked in the order in which they come, which is everybody's; an update by itself promises no order.
+    release: "
+        WITH held AS MATERIALIZED (
+            SELECT q.organization, q.id, r.released_at
+            FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, released_at timestamptz)
+            JOIN quarantine AS q ON q.organization = r.organization AND q.id = r.id
+            WHERE q.state = 'open' AND (q.settled_at IS NULL OR q.settled_at < r.released_at)
+            ORDER BY q.organization, q.id
+            FOR UPDATE OF q)
+        UPDATE quarantine AS q
+        SET state = 'released', settled_at = held.released_at, settled_by = NULL, note = NULL
+        FROM held
+        WHERE q.organization = held.organization AND q.id = held.id
+        RETURNING json_build_array(q.organization, q.id, q.submission <> q.id)::text",
+    reopen: concat!(
+        "UPDATE quarantine AS q SET state = 'open', reason = r.reason, quarantined_at = r.quarantined_at FROM ",
+        rows!(),
+        " WHERE q.organization = r.organization AND q.id = r.id"
+    ),
+    page: page!(""),
+    page_in_state: page!(" AND q.state = (SELECT state FROM p)"),
+    entry: concat!(
+        "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
+         SELECT json_build_object('entry', json_build_object(",
+        entry!(),
+        "), 'submission', json_build_object(",
+        submission!(),
+        "))::text
+         FROM quarantine AS q JOIN submissions AS s ON s.organization = q.organization AND s.id = q.submission
+         WHERE q.organization = (SELECT organization FROM p) AND q.id = (SELECT id FROM p)"
+    ),
+    discard: "
+        UPDATE quarantine AS q
+        SET state = 'discarded', settled_at = r.settled_at, settled_by = r.settled_by, note = r.note
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, settled_at timestamptz,
+                                               settled_by text, note text)
+        WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
 };
 
 pub(super) const ATTEMPTS: Attempts = Attempts {

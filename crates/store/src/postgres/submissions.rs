@@ -1,18 +1,35 @@
 use crate::sql::Submissions;
 
+/// What [`crate::submissions::Stored`] reads of a row `s`.
+macro_rules! submission {
+    () => {
+        "'organization', s.organization, 'id', s.id, 'source', s.source,
+         'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
+         'client_address', s.client_address, 'client_user_agent', s.client_user_agent,
+         'client_key', s.client_key, 'fields', s.fields, 'raw', s.raw, 'raw_encoding', s.raw_encoding,
+         'media', s.media, 'query', s.query, 'mapping_version', s.mapping_version,
+         'mapping_fault', s.mapping_fault, 'body_hash', encode(s.body_hash, 'hex'),
+         'idempotency_key_hash', encode(s.idempotency_key_hash, 'hex'),
+         'traceparent', s.traceparent, 'extra', s.extra"
+    };
+}
+pub(super) use submission;
+
 pub(super) const SUBMISSIONS: Submissions = Submissions {
     insert: "
         INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
-                                 client_user_agent, client_key, fields, raw, raw_encoding, body_hash,
-                                 idempotency_key_hash, traceparent, extra)
+                                 client_user_agent, client_key, fields, raw, raw_encoding, media, query,
+                                 mapping_version, mapping_fault, body_hash, idempotency_key_hash, traceparent,
+                                 extra)
         SELECT organization, id, source, source_revision, dialect, received_at, client_address,
-               client_user_agent, client_key, fields, raw, raw_encoding, decode(body_hash, 'hex'),
+               client_user_agent, client_key, fields, raw, raw_encoding, media, query,
+               mapping_version, mapping_fault, decode(body_hash, 'hex'),
                decode(idempotency_key_hash, 'hex'), traceparent, extra
         FROM json_to_recordset($1::json) AS r (
             organization uuid, id uuid, source uuid, source_revision integer, dialect text,
             received_at timestamptz, client_address text, client_user_agent text, client_key text, fields jsonb,
-            raw text, raw_encoding text, body_hash text, idempotency_key_hash text, traceparent text,
-            extra jsonb)
+            raw text, raw_encoding text, media jsonb, query text, mapping_version integer, mapping_fault jsonb,
+            body_hash text, idempotency_key_hash text, traceparent text, extra jsonb)
         ON CONFLICT (organization, id) DO NOTHING
         RETURNING json_build_array(organization, id)::text",
     decide: "
@@ -20,30 +37,39 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         SELECT organization, submission, revision, outcome, lead, decided_at, trace
         FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer,
                                                outcome text, lead uuid, decided_at timestamptz, trace jsonb)",
+    decide_again: "
+        INSERT INTO outcomes (organization, submission, revision, outcome, lead, decided_at, trace)
+        SELECT r.organization, r.submission,
+               1 + coalesce((SELECT max(h.revision) FROM outcomes AS h
+                             WHERE h.organization = r.organization AND h.submission = r.submission), 0),
+               r.outcome, r.lead, r.decided_at, r.trace
+        FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, outcome text, lead uuid,
+                                               decided_at timestamptz, trace jsonb)",
     // The wanted id as scalars, not as a row to join: for all that PostgreSQL knows that would be a hundred rows,
     // and for a hundred it would rather read all leads of the organization than look each up.
-    read: "
-        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
-        SELECT json_build_object(
-            'organization', s.organization, 'id', s.id, 'source', s.source,
-            'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
-            'client_address', s.client_address, 'client_user_agent', s.client_user_agent,
-            'client_key', s.client_key, 'fields', s.fields, 'raw', s.raw, 'raw_encoding', s.raw_encoding,
-            'body_hash', encode(s.body_hash, 'hex'),
-            'idempotency_key_hash', encode(s.idempotency_key_hash, 'hex'),
-            'traceparent', s.traceparent, 'extra', s.extra,
-            'outcomes', (
+    read: concat!(
+        "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
+         SELECT json_build_object(",
+        submission!(),
+        ", 'outcomes', (
                 SELECT coalesce(json_agg(json_build_object(
                     'revision', o.revision, 'outcome', o.outcome, 'lead', o.lead,
                     'decided_at', o.decided_at, 'trace', o.trace) ORDER BY o.revision), '[]')
                 FROM outcomes AS o WHERE o.organization = s.organization AND o.submission = s.id),
             'quarantine', (
                 SELECT coalesce(json_agg(json_build_object(
-                    'id', q.id, 'reason', q.reason, 'body_hash', encode(q.body_hash, 'hex'),
-                    'quarantined_at', q.quarantined_at) ORDER BY q.quarantined_at, q.id), '[]')
-                FROM quarantine AS q WHERE q.organization = s.organization AND q.submission = s.id))::text
-        FROM submissions AS s
-        WHERE s.organization = (SELECT organization FROM p) AND s.id = (SELECT id FROM p)",
+                    'id', q.id, 'reason', q.reason, 'state', q.state,
+                    'body_hash', encode(q.body_hash, 'hex'), 'quarantined_at', q.quarantined_at)
+                    ORDER BY q.quarantined_at, q.id), '[]')
+                FROM (SELECT * FROM quarantine AS u
+                      WHERE u.organization = s.organization AND u.submission = s.id
+                      UNION ALL
+                      SELECT * FROM quarantine AS o
+                      WHERE o.organization = s.organization AND o.id = s.id AND o.submission <> s.id
+                     ) AS q))::text
+         FROM submissions AS s
+         WHERE s.organization = (SELECT organization FROM p) AND s.id = (SELECT id FROM p)"
+    ),
     page: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, most int))
@@ -57,6 +83,17 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         WHERE s.organization = (SELECT organization FROM p) AND s.id > (SELECT id FROM p)
         ORDER BY s.organization, s.id
         LIMIT (SELECT most FROM p)",
+    recent: concat!(
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, source uuid, most int))
+         SELECT json_build_object(",
+        submission!(),
+        ")::text
+         FROM submissions AS s
+         WHERE s.organization = (SELECT organization FROM p) AND s.source = (SELECT source FROM p)
+         ORDER BY s.id DESC
+         LIMIT (SELECT most FROM p)"
+    ),
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,

@@ -52,4 +52,14 @@ pub(super) const LEADS: Leads = Leads {
           AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
         ORDER BY l.received_at DESC, l.id DESC
         LIMIT (SELECT value->>'most' FROM p)",
+    page_at: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        SELECT l.document FROM leads AS l
+        WHERE l.organization = (SELECT value->>'organization' FROM p)
+        ORDER BY l.received_at DESC, l.id DESC
+        LIMIT (SELECT value->>'most' FROM p) OFFSET (SELECT value->>'offset' FROM p)",
+    count: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        SELECT json_quote(count(*)) FROM leads AS l
+        WHERE l.organization = (SELECT value->>'organization' FROM p)",
 };

@@ -3,11 +3,13 @@
 mod claims;
 mod connect;
 mod directory;
+mod keys;
 mod leads;
 mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod sources;
 mod submissions;
 mod suppressions;
 mod verdict;
@@ -20,8 +22,10 @@ use crate::sql::Sql;
 pub(crate) static SQL: Sql = Sql {
     installation: directory::INSTALLATION,
     organizations: directory::ORGANIZATIONS,
-    sources: directory::SOURCES,
-    keys: directory::KEYS,
+    sources: sources::SOURCES,
+    mappings: sources::MAPPINGS,
+    keys: keys::KEYS,
+    tags: keys::TAGS,
     submissions: submissions::SUBMISSIONS,
     claims: claims::CLAIMS,
     leads: leads::LEADS,

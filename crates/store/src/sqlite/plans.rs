@@ -15,10 +15,17 @@ struct Step {
 #[test]
 fn no_statement_reads_a_whole_table() {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
-    connection.batch_execute(include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql")).unwrap();
+    for migration in [
+        include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql"),
+        include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
+    ] {
+        connection.batch_execute(migration).unwrap();
+    }
     let hot = [
         SQL.submissions.insert,
         SQL.submissions.decide,
+        SQL.submissions.decide_again,
+        SQL.submissions.recent,
         SQL.submissions.read,
         SQL.submissions.page,
         SQL.submissions.find,
@@ -32,8 +39,16 @@ fn no_statement_reads_a_whole_table() {
         SQL.leads.update,
         SQL.leads.read,
         SQL.leads.page,
+        SQL.leads.page_at,
+        SQL.leads.count,
         SQL.quarantine.insert,
         SQL.quarantine.insert_reused,
+        SQL.quarantine.release,
+        SQL.quarantine.reopen,
+        SQL.quarantine.page,
+        SQL.quarantine.page_in_state,
+        SQL.quarantine.entry,
+        SQL.quarantine.discard,
         SQL.suppressions.among,
         SQL.suppressions.insert,
         SQL.suppressions.remove,
@@ -43,6 +58,16 @@ fn no_statement_reads_a_whole_table() {
         SQL.sources.of,
         SQL.sources.by_id,
         SQL.sources.since,
+        SQL.sources.campaign,
+        SQL.sources.update,
+        SQL.mappings.add,
+        SQL.mappings.activate,
+        SQL.mappings.of,
+        SQL.keys.retire,
+        SQL.tags.insert,
+        SQL.tags.named,
+        SQL.tags.by_id,
+        SQL.tags.of,
         SQL.keys.of,
         SQL.keys.by_id,
         SQL.keys.since,

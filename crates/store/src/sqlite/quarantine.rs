@@ -1,4 +1,31 @@
+use super::submissions::submission;
 use crate::sql::{Attempts, Quarantine};
+
+macro_rules! entry {
+    () => {
+        "'id', q.id, 'submission', q.submission, 'source', s.source,
+         'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
+         'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document"
+    };
+}
+
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT json_object(",
+            entry!(),
+            ")
+             FROM quarantine AS q CROSS JOIN submissions AS s
+             WHERE q.organization = (SELECT value->>'organization' FROM p)
+               AND q.id < (SELECT value->>'id' FROM p)",
+            $condition,
+            "  AND s.organization = q.organization AND s.id = q.submission
+             ORDER BY q.id DESC
+             LIMIT (SELECT value->>'most' FROM p)"
+        )
+    };
+}
 
 pub(super) const QUARANTINE: Quarantine = Quarantine {
     insert: "
@@ -14,6 +41,38 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
         WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'submission'
           AND s.body_hash <> unhex(r.value->>'body_hash')
         ON CONFLICT (organization, submission, body_hash) DO NOTHING",
+    release: "
+        UPDATE quarantine
+        SET state = 'released', settled_at = r.value->>'released_at', settled_by = NULL, note = NULL
+        FROM json_each($1) AS r
+        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
+          AND state = 'open' AND (settled_at IS NULL OR settled_at < r.value->>'released_at')
+        RETURNING json_array(quarantine.organization, quarantine.id,
+                             json(iif(quarantine.submission <> quarantine.id, 'true', 'false')))",
+    reopen: "
+        UPDATE quarantine
+        SET state = 'open', reason = r.value->>'reason', quarantined_at = r.value->>'quarantined_at'
+        FROM json_each($1) AS r
+        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'",
+    page: page!(""),
+    page_in_state: page!(" AND q.state = (SELECT value->>'state' FROM p)"),
+    entry: concat!(
+        "SELECT json_object('entry', json_object(",
+        entry!(),
+        "), 'submission', json_object(",
+        submission!(),
+        "))
+         FROM json_each($1) AS r CROSS JOIN quarantine AS q CROSS JOIN submissions AS s
+         WHERE q.organization = r.value->>'organization' AND q.id = r.value->>'id'
+           AND s.organization = q.organization AND s.id = q.submission"
+    ),
+    discard: "
+        UPDATE quarantine
+        SET state = 'discarded', settled_at = r.value->>'settled_at', settled_by = r.value->>'settled_by',
+            note = r.value->>'note'
+        FROM json_each($1) AS r
+        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
+          AND quarantine.state = 'open'",
 };
 
 pub(super) const ATTEMPTS: Attempts = Attempts {

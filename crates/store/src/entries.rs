@@ -1,0 +1,202 @@
+//! The quarantine as its keepers see it: lists, single entries, and what is thrown away.
+
+use std::fmt;
+use std::str::FromStr;
+
+use leadgate_domain::{
+    Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::page::Page;
+use crate::rows::One;
+use crate::store::Store;
+use crate::submissions::{Stored, unwrap};
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineState {
+    /// Waits for somebody to repair and release it.
+    Open,
+    /// Was judged once more; its submission's current outcome says what came of it.
+    Released,
+    /// Will not be released.
+    Discarded,
+}
+
+impl QuarantineState {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Released, Self::Discarded];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Released => "released",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl fmt::Display for QuarantineState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for QuarantineState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is none of open, released, discarded"))
+    }
+}
+
+/// A submission that is kept aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineEntry {
+    /// The submission's id, or one of its own for what came under the id of another. Whoever releases it gives the
+    /// submission this id.
+    pub id: Uuid,
+    /// The id under which it came.
+    pub submission: SubmissionId,
+    pub source: SourceId,
+    pub dialect: Dialect,
+    pub reason: QuarantineReason,
+    pub state: QuarantineState,
+    /// When it was put here last.
+    pub quarantined_at: Timestamp,
+    /// When it was last released or discarded. An open entry with such a time was released and came back.
+    pub settled_at: Option<Timestamp>,
+    /// Who discarded it.
+    pub settled_by: Option<String>,
+    pub note: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct EntryRow {
+    id: Uuid,
+    submission: SubmissionId,
+    source: SourceId,
+    dialect: Dialect,
+    reason: QuarantineReason,
+    state: QuarantineState,
+    quarantined_at: Timestamp,
+    settled_at: Option<Timestamp>,
+    settled_by: Option<String>,
+    note: Option<String>,
+    document: Option<String>,
+}
+
+impl EntryRow {
+    /// What came under the id of another may have come by another source, too.
+    fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
+        let own = self.document.as_deref().map(unwrap).transpose()?;
+        let (source, dialect) =
+            own.as_ref().map_or((self.source, self.dialect), |own| (own.source, own.dialect));
+        let entry = QuarantineEntry {
+            id: self.id,
+            submission: self.submission,
+            source,
+            dialect,
+            reason: self.reason,
+            state: self.state,
+            quarantined_at: self.quarantined_at,
+            settled_at: self.settled_at,
+            settled_by: self.settled_by,
+            note: self.note,
+        };
+        Ok((entry, own))
+    }
+}
+
+/// An entry with the submission of the id under which it came.
+#[derive(Deserialize)]
+pub(crate) struct Held {
+    entry: EntryRow,
+    submission: Stored,
+}
+
+impl Held {
+    fn read(self) -> Result<(QuarantineEntry, Submission), StoreError> {
+        let (entry, own) = self.entry.read()?;
+        let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
+        Ok((entry, submission))
+    }
+}
+
+#[derive(Serialize)]
+struct BeforeEntry {
+    organization: OrganizationId,
+    state: Option<QuarantineState>,
+    id: Uuid,
+    most: u32,
+}
+
+#[derive(Serialize)]
+struct Discarded<'a> {
+    organization: OrganizationId,
+    id: Uuid,
+    settled_at: Timestamp,
+    settled_by: &'a str,
+    note: Option<&'a str>,
+}
+
+impl Store {
+    /// At most `limit` entries, in one state or in any, from the one whose submission was received last to the
+    /// first, beginning after the given one.
+    pub async fn quarantined(
+        &self,
+        organization: OrganizationId,
+        state: Option<QuarantineState>,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Page<QuarantineEntry, Uuid>, StoreError> {
+        let id = after.unwrap_or(Uuid::max());
+        let before = [BeforeEntry { organization, state, id, most: limit.saturating_add(1) }];
+        let rows: Vec<EntryRow> = self
+            .read(move |session| {
+                let quarantine = &session.sql.quarantine;
+                let text = if state.is_some() { quarantine.page_in_state } else { quarantine.page };
+                session.load_anew(text, &before)
+            })
+            .await?;
+        let entries = rows.into_iter().map(|row| row.read().map(|(entry, _)| entry));
+        Ok(Page::cut(entries.collect::<Result<_, _>>()?, limit, |entry: &QuarantineEntry| entry.id))
+    }
+
+    /// An entry and the whole submission as it came, wherever that is stored.
+    pub async fn quarantine_entry(
+        &self,
+        organization: OrganizationId,
+        id: Uuid,
+    ) -> Result<Option<(QuarantineEntry, Submission)>, StoreError> {
+        let wanted = [One { organization, id }];
+        let held: Vec<Held> =
+            self.read(move |session| session.load_anew(session.sql.quarantine.entry, &wanted)).await?;
+        held.into_iter().next().map(Held::read).transpose()
+    }
+
+    /// Discards an open entry. One that was released or discarded is returned as it is; `None` if there is none.
+    pub async fn discard(
+        &self,
+        organization: OrganizationId,
+        id: Uuid,
+        by: &str,
+        note: Option<&str>,
+    ) -> Result<Option<QuarantineEntry>, StoreError> {
+        let (by, note, settled_at) = (by.to_owned(), note.map(str::to_owned), Timestamp::now());
+        let held: Vec<Held> = self
+            .write(move |session| {
+                let discarded =
+                    Discarded { organization, id, settled_at, settled_by: &by, note: note.as_deref() };
+                session.execute(session.sql.quarantine.discard, &[discarded])?;
+                session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
+            })
+            .await?;
+        let entry = held.into_iter().next().map(|held| held.entry.read());
+        Ok(entry.transpose()?.map(|(entry, _)| entry))
+    }
+}

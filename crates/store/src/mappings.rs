@@ -1,0 +1,114 @@
+//! The mappings of sources: versions that never change, of which at most one is in force.
+
+use leadgate_domain::mapping::Mapping;
+use leadgate_domain::{OrganizationId, SourceId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Fault, StoreError};
+use crate::installation::advance;
+use crate::rows::OfSource;
+use crate::session::Session;
+use crate::store::Store;
+
+/// A version of a source's mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingRecord {
+    /// Counts from 1 within its source.
+    pub version: u32,
+    pub mapping: Mapping,
+    pub created_at: Timestamp,
+    /// Whether it is in force.
+    pub active: bool,
+}
+
+#[derive(Deserialize)]
+struct MappingRow {
+    version: u32,
+    mapping: Value,
+    created_at: Timestamp,
+    active: bool,
+}
+
+impl MappingRow {
+    fn read(self) -> Option<MappingRecord> {
+        let Self { version, mapping, created_at, active } = self;
+        match serde_json::from_value(mapping) {
+            Ok(mapping) => Some(MappingRecord { version, mapping, created_at, active }),
+            Err(_) => {
+                tracing::warn!(mapping.version = version, "this build cannot read a mapping");
+                None
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Added<'a> {
+    organization: OrganizationId,
+    source: SourceId,
+    document: &'a Mapping,
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Activated {
+    organization: OrganizationId,
+    source: SourceId,
+    version: Option<u32>,
+    generation: i64,
+}
+
+impl Store {
+    /// Stores a mapping as the source's next version and puts it in force; the source gets its next revision.
+    /// `None` if the organization has no such source.
+    pub async fn add_mapping(
+        &self,
+        organization: OrganizationId,
+        source: SourceId,
+        mapping: &Mapping,
+    ) -> Result<Option<u32>, StoreError> {
+        let (mapping, created_at) = (mapping.clone(), Timestamp::now());
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let added = Added { organization, source, document: &mapping, created_at };
+            let version: Option<u32> = session.find(session.sql.mappings.add, added)?;
+            if version.is_some() {
+                activate(session, Activated { organization, source, version, generation })?;
+            }
+            Ok(version)
+        })
+        .await
+    }
+
+    /// A source's mappings by version. What only a newer build can read is left out, with a warning.
+    pub async fn mappings(
+        &self,
+        organization: OrganizationId,
+        source: SourceId,
+    ) -> Result<Vec<MappingRecord>, StoreError> {
+        let of = [OfSource { organization, source, most: u32::MAX }];
+        let rows: Vec<MappingRow> =
+            self.read(move |session| session.load_anew(session.sql.mappings.of, &of)).await?;
+        Ok(rows.into_iter().filter_map(MappingRow::read).collect())
+    }
+
+    /// Puts a version in force, or with `None` none; the source gets its next revision. False if there is no such
+    /// source or version.
+    pub async fn activate_mapping(
+        &self,
+        organization: OrganizationId,
+        source: SourceId,
+        version: Option<u32>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |session| {
+            let generation = advance(session)?;
+            activate(session, Activated { organization, source, version, generation })
+        })
+        .await
+    }
+}
+
+fn activate(session: &mut Session, activated: Activated) -> Result<bool, Fault> {
+    Ok(session.execute(session.sql.mappings.activate, &[activated])? > 0)
+}

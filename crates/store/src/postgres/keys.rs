@@ -1,0 +1,83 @@
+use crate::sql::{Keys, Tags};
+
+macro_rules! key {
+    () => {
+        "json_build_object(
+            'id', k.id, 'kind', k.kind, 'organization', k.organization, 'source', k.source, 'name', k.name,
+            'scopes', k.scopes, 'rate', k.rate, 'test', k.test, 'origins', k.origins, 'tags', k.tags,
+            'label', k.label, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
+            'revoked_at', k.revoked_at)::text"
+    };
+}
+
+macro_rules! keys {
+    ($rows:literal, $condition:literal) => {
+        concat!(
+            "SELECT ",
+            key!(),
+            " FROM json_to_recordset($1::json) AS r (",
+            $rows,
+            ") JOIN api_keys AS k ON ",
+            $condition
+        )
+    };
+}
+
+pub(super) const KEYS: Keys = Keys {
+    insert: "
+        INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
+                              hash, created_at, expires_at, revoked_at, generation)
+        SELECT id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
+               hash, created_at, expires_at, revoked_at, generation
+        FROM json_to_recordset($1::json) AS r (
+            id text, kind text, organization uuid, source uuid, name text, scopes text[], rate text,
+            test boolean, origins text[], tags text[], label text, hash text, created_at timestamptz,
+            expires_at timestamptz, revoked_at timestamptz, generation bigint)",
+    of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
+    by_id: keys!("id text", "k.id = r.id"),
+    revoke: concat!(
+        "UPDATE api_keys AS k
+         SET revoked_at = coalesce(k.revoked_at, r.revoked_at), generation = r.generation
+         FROM json_to_recordset($1::json) AS r (id text, organization uuid, revoked_at timestamptz,
+                                                generation bigint)
+         WHERE k.id = r.id AND k.organization = coalesce(r.organization, k.organization)
+         RETURNING ",
+        key!()
+    ),
+    retire: concat!(
+        "UPDATE api_keys AS k
+         SET expires_at = least(k.expires_at, r.expires_at), generation = r.generation
+         FROM json_to_recordset($1::json) AS r (id text, organization uuid, expires_at timestamptz,
+                                                generation bigint)
+         WHERE k.id = r.id AND k.organization = coalesce(r.organization, k.organization)
+           AND k.revoked_at IS NULL
+         RETURNING ",
+        key!()
+    ),
+    since: keys!("generation bigint", "k.generation > r.generation"),
+};
+
+macro_rules! tags {
+    ($rows:literal, $condition:literal) => {
+        concat!(
+            "SELECT json_build_object('id', t.id, 'name', t.name, 'created_at', t.created_at)::text
+             FROM json_to_recordset($1::json) AS r (",
+            $rows,
+            ") JOIN tags AS t ON t.organization = r.organization ",
+            $condition
+        )
+    };
+}
+
+pub(super) const TAGS: Tags = Tags {
+    insert: "
+        INSERT INTO tags (organization, id, name, created_at)
+        SELECT r.organization,
+               1 + coalesce((SELECT max(t.id) FROM tags AS t WHERE t.organization = r.organization), 0),
+               r.name, r.created_at
+        FROM json_to_recordset($1::json) AS r (organization uuid, name text, created_at timestamptz)
+        ON CONFLICT (organization, name) DO NOTHING",
+    named: tags!("organization uuid, name text", "AND t.name = r.name"),
+    by_id: tags!("organization uuid, id bigint", "AND t.id = r.id"),
+    of: tags!("organization uuid", "ORDER BY t.id"),
+};

@@ -1,0 +1,217 @@
+//! Organizations, sources and keys at one generation.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Instant;
+
+use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp};
+
+use crate::installation::Changes;
+
+/// Everything at one generation. Never changes; a look-up costs no lock.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) generation: i64,
+    /// When the store was asked for the latest generation that this holds.
+    pub(crate) asked: Option<Instant>,
+    organizations: Shared<OrganizationId, Arc<Organization>>,
+    sources: Shared<SourceId, Arc<Source>>,
+    keys: Shared<KeyId, Arc<ApiKey>>,
+    campaigns: Shared<String, SourceId>,
+    /// The sources without a name.
+    defaults: Shared<(OrganizationId, Dialect), SourceId>,
+    /// In lower case, with the keys that name it and are not revoked.
+    origins: Shared<String, BTreeSet<KeyId>>,
+}
+
+/// Copied when something changes, and only if something does.
+type Shared<K, V> = Arc<HashMap<K, V>>;
+
+impl Snapshot {
+    pub(crate) fn empty() -> Self {
+        Self {
+            generation: -1,
+            asked: None,
+            organizations: Arc::default(),
+            sources: Arc::default(),
+            keys: Arc::default(),
+            campaigns: Arc::default(),
+            defaults: Arc::default(),
+            origins: Arc::default(),
+        }
+    }
+
+    /// A key, revoked or not.
+    pub fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
+        self.keys.get(id).cloned()
+    }
+
+    pub fn source(&self, id: SourceId) -> Option<Arc<Source>> {
+        self.sources.get(&id).cloned()
+    }
+
+    pub fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>> {
+        self.organizations.get(&id).cloned()
+    }
+
+    /// The source that KickoffLabs's clients know by this campaign id.
+    pub fn campaign(&self, campaign: &str) -> Option<Arc<Source>> {
+        self.source(*self.campaigns.get(campaign)?)
+    }
+
+    /// The organization's source without a name for a dialect, if it was made yet.
+    pub fn default_source(&self, organization: OrganizationId, dialect: Dialect) -> Option<Arc<Source>> {
+        self.source(*self.defaults.get(&(organization, dialect))?)
+    }
+
+    /// Whether some credential that is good now names this origin, in whatever case.
+    pub fn origin_is_allowed(&self, origin: &str) -> bool {
+        let now = Timestamp::now();
+        let good = |id: &KeyId| self.keys.get(id).is_some_and(|key| key.is_good_at(now));
+        let named = self.origins.get(&origin.to_ascii_lowercase());
+        named.is_some_and(|keys| keys.iter().any(good))
+    }
+
+    pub(crate) fn apply(&mut self, changes: &Changes, asked: Instant) {
+        // Two refreshes may overtake each other; the one that knows less must not undo a revocation.
+        if changes.generation < self.generation {
+            return;
+        }
+        self.generation = changes.generation;
+        self.asked = self.asked.max(Some(asked));
+        for organization in &changes.organizations {
+            Arc::make_mut(&mut self.organizations).insert(organization.id, Arc::new(organization.clone()));
+        }
+        for source in &changes.sources {
+            self.put_source(Arc::new(source.clone()));
+        }
+        for key in &changes.keys {
+            self.put_key(Arc::new(key.clone()));
+        }
+    }
+
+    pub(crate) fn put_source(&mut self, source: Arc<Source>) {
+        let id = source.id;
+        let old = Arc::make_mut(&mut self.sources).insert(id, Arc::clone(&source));
+        let place = |source: &Source| (source.organization, source.dialect);
+        let was = |source: &Arc<Source>| source.name.is_none().then(|| place(source));
+        swap(&mut self.defaults, old.as_ref().and_then(was), was(&source), id);
+        swap(&mut self.campaigns, old.and_then(|old| old.campaign.clone()), source.campaign.clone(), id);
+    }
+
+    pub(crate) fn put_key(&mut self, key: Arc<ApiKey>) {
+        let old = Arc::make_mut(&mut self.keys).insert(key.id.clone(), Arc::clone(&key));
+        for origin in old.iter().flat_map(|old| &old.origins) {
+            let origin = origin.to_ascii_lowercase();
+            let origins = Arc::make_mut(&mut self.origins);
+            let left = origins.get_mut(&origin).map(|keys| {
+                keys.remove(&key.id);
+                keys.is_empty()
+            });
+            if left == Some(true) {
+                origins.remove(&origin);
+            }
+        }
+        for origin in key.origins.iter().filter(|_| key.revoked_at.is_none()) {
+            let keys = Arc::make_mut(&mut self.origins).entry(origin.to_ascii_lowercase()).or_default();
+            keys.insert(key.id.clone());
+        }
+    }
+}
+
+/// Moves an id from one place of an index to another. Somebody else may have taken the old one already.
+fn swap<K: Clone + Eq + Hash>(index: &mut Shared<K, SourceId>, old: Option<K>, new: Option<K>, id: SourceId) {
+    if old == new {
+        return;
+    }
+    let index = Arc::make_mut(index);
+    if let Some(old) = old.filter(|old| index.get(old) == Some(&id)) {
+        index.remove(&old);
+    }
+    if let Some(new) = new {
+        index.insert(new, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use leadgate_domain::KeyKind;
+    use leadgate_domain::key::PresentedKey;
+    use leadgate_domain::secret::Secret;
+
+    use super::*;
+
+    fn key() -> ApiKey {
+        let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let (presented, _) = PresentedKey::generate(KeyKind::Publishable);
+        ApiKey::new(&presented, OrganizationId::generate(), SourceId::generate(), Vec::new(), &pepper)
+    }
+
+    fn at(generation: i64, keys: Vec<ApiKey>) -> Changes {
+        Changes { generation, organizations: Vec::new(), sources: Vec::new(), keys }
+    }
+
+    #[test]
+    fn a_refresh_that_was_overtaken_undoes_nothing() {
+        let good = key();
+        let revoked = ApiKey { revoked_at: Some(Timestamp::now()), ..good.clone() };
+        let mut snapshot = Snapshot::empty();
+        let (slow, quick) = (Instant::now(), Instant::now());
+        snapshot.apply(&at(6, vec![revoked]), quick);
+        snapshot.apply(&at(5, vec![good]), slow);
+        assert!(snapshot.keys.values().all(|key| key.revoked_at.is_some()));
+        assert_eq!((snapshot.generation, snapshot.asked), (6, Some(quick)));
+    }
+
+    #[test]
+    fn an_origin_is_allowed_as_long_as_a_good_key_names_it() {
+        let named = |origins: &[&str]| ApiKey {
+            origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+            ..key()
+        };
+        let (first, second) =
+            (named(&["https://Shop.example", "https://b.example"]), named(&["https://shop.example"]));
+        let mut snapshot = Snapshot::empty();
+        snapshot.apply(&at(1, vec![first.clone(), second.clone()]), Instant::now());
+        for origin in ["https://shop.example", "HTTPS://SHOP.EXAMPLE", "https://b.example"] {
+            assert!(snapshot.origin_is_allowed(origin), "{origin}");
+        }
+        assert!(!snapshot.origin_is_allowed("https://shop.example.evil") && !snapshot.origin_is_allowed(""));
+
+        let now = Timestamp::now();
+        let revoked = ApiKey { revoked_at: Some(now), ..first };
+        snapshot.apply(&at(2, vec![revoked]), Instant::now());
+        assert!(!snapshot.origin_is_allowed("https://b.example"));
+        assert!(snapshot.origin_is_allowed("https://shop.example"), "the second key names it too");
+        let over = ApiKey { expires_at: Some(now.minus(Duration::from_secs(1))), ..second.clone() };
+        snapshot.apply(&at(3, vec![over]), Instant::now());
+        assert!(!snapshot.origin_is_allowed("https://shop.example"));
+        let moved = ApiKey { origins: vec!["https://c.example".to_owned()], ..second };
+        snapshot.apply(&at(4, vec![moved]), Instant::now());
+        assert!(snapshot.origin_is_allowed("https://c.example"));
+        assert_eq!(snapshot.origins.len(), 1, "what nobody names is forgotten: {:?}", snapshot.origins);
+    }
+
+    #[test]
+    fn a_campaign_moves_from_one_source_to_another_in_either_order() {
+        let source = |campaign: Option<&str>| Source {
+            campaign: campaign.map(str::to_owned),
+            ..Source::new(OrganizationId::generate(), Dialect::KickoffLabs, None, Timestamp::now())
+        };
+        let (a, b) = (source(Some("11")), source(None));
+        let (a_without, b_with) =
+            (Source { campaign: None, ..a.clone() }, Source { campaign: Some("11".into()), ..b.clone() });
+        for moved in [[&a_without, &b_with], [&b_with, &a_without]] {
+            let mut snapshot = Snapshot::empty();
+            for one in [&a, &b].into_iter().chain(moved) {
+                snapshot.put_source(Arc::new(one.clone()));
+            }
+            assert_eq!(snapshot.campaign("11").map(|source| source.id), Some(b.id));
+            assert_eq!(snapshot.default_source(a.organization, a.dialect).as_deref(), Some(&a_without));
+            assert_eq!(snapshot.default_source(a.organization, Dialect::Native), None);
+        }
+    }
+}

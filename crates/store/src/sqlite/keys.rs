@@ -1,0 +1,81 @@
+use crate::sql::{Keys, Tags};
+
+// The table goes by its own name: RETURNING knows no other.
+macro_rules! key {
+    () => {
+        "json_object(
+            'id', api_keys.id, 'kind', api_keys.kind, 'organization', api_keys.organization,
+            'source', api_keys.source, 'name', api_keys.name, 'scopes', json(api_keys.scopes),
+            'rate', api_keys.rate, 'test', json(iif(api_keys.test, 'true', 'false')),
+            'origins', json(api_keys.origins), 'tags', json(api_keys.tags), 'label', api_keys.label,
+            'hash', api_keys.hash, 'created_at', api_keys.created_at, 'expires_at', api_keys.expires_at,
+            'revoked_at', api_keys.revoked_at)"
+    };
+}
+
+macro_rules! keys {
+    ($condition:literal) => {
+        concat!("SELECT ", key!(), " FROM json_each($1) AS r CROSS JOIN api_keys WHERE ", $condition)
+    };
+}
+
+pub(super) const KEYS: Keys = Keys {
+    insert: "
+        INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
+                              hash, created_at, expires_at, revoked_at, generation)
+        SELECT value->>'id', value->>'kind', value->>'organization', value->>'source', value->>'name',
+               value->'scopes', value->>'rate', value->>'test', value->'origins', value->'tags',
+               value->>'label', value->>'hash', value->>'created_at', value->>'expires_at',
+               value->>'revoked_at', value->>'generation'
+        FROM json_each($1)",
+    of: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
+    by_id: keys!("api_keys.id = r.value->>'id'"),
+    revoke: concat!(
+        "UPDATE api_keys
+         SET revoked_at = coalesce(api_keys.revoked_at, r.value->>'revoked_at'),
+             generation = r.value->>'generation'
+         FROM json_each($1) AS r
+         WHERE api_keys.id = r.value->>'id'
+           AND api_keys.organization = coalesce(r.value->>'organization', api_keys.organization)
+         RETURNING ",
+        key!()
+    ),
+    // The `min` of several values is null if one of them is.
+    retire: concat!(
+        "UPDATE api_keys
+         SET expires_at = min(coalesce(api_keys.expires_at, r.value->>'expires_at'),
+                              r.value->>'expires_at'),
+             generation = r.value->>'generation'
+         FROM json_each($1) AS r
+         WHERE api_keys.id = r.value->>'id'
+           AND api_keys.organization = coalesce(r.value->>'organization', api_keys.organization)
+           AND api_keys.revoked_at IS NULL
+         RETURNING ",
+        key!()
+    ),
+    since: keys!("api_keys.generation > r.value->>'generation'"),
+};
+
+macro_rules! tags {
+    ($condition:literal) => {
+        concat!(
+            "SELECT json_object('id', t.id, 'name', t.name, 'created_at', t.created_at)
+             FROM json_each($1) AS r CROSS JOIN tags AS t
+             WHERE t.organization = r.value->>'organization' ",
+            $condition
+        )
+    };
+}
+
+pub(super) const TAGS: Tags = Tags {
+    insert: "
+        INSERT INTO tags (organization, id, name, created_at)
+        SELECT value->>'organization',
+               1 + coalesce((SELECT max(t.id) FROM tags AS t WHERE t.organization = value->>'organization'), 0),
+               value->>'name', value->>'created_at'
+        FROM json_each($1) WHERE true
+        ON CONFLICT (organization, name) DO NOTHING",
+    named: tags!("AND t.name = r.value->>'name'"),
+    by_id: tags!("AND t.id = r.value->>'id'"),
+    of: tags!("ORDER BY t.id"),
+};

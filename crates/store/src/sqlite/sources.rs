@@ -1,0 +1,94 @@
+use crate::sql::{Mappings, Sources};
+
+macro_rules! insert_source {
+    ($conflict:literal) => {
+        concat!(
+            "INSERT INTO sources (id, organization, dialect, name, revision, default_region, tags,
+                                  identity_rule, identity, policy, consent, rate, campaign, networks,
+                                  signature, created_at, generation)
+             SELECT value->>'id', value->>'organization', value->>'dialect', value->>'name',
+                    value->>'revision', value->>'default_region', value->'tags', value->>'identity_rule',
+                    value->'identity', value->>'policy', value->>'consent', value->>'rate',
+                    value->>'campaign', value->'networks', value->'signature',
+                    value->>'created_at', value->>'generation'
+             FROM json_each($1) WHERE true ",
+            $conflict
+        )
+    };
+}
+
+// The table goes by its own name: RETURNING knows no other.
+macro_rules! source {
+    () => {
+        "json_object(
+            'id', sources.id, 'organization', sources.organization, 'dialect', sources.dialect,
+            'name', sources.name, 'revision', sources.revision, 'default_region', sources.default_region,
+            'tags', json(sources.tags), 'identity_rule', sources.identity_rule,
+            'identity', json(sources.identity), 'policy', sources.policy, 'consent', sources.consent,
+            'rate', sources.rate, 'campaign', sources.campaign, 'networks', json(sources.networks),
+            'signature', json(sources.signature), 'mapping_version', sources.mapping_version,
+            'mapping', json(sources.mapping), 'created_at', sources.created_at)"
+    };
+}
+
+macro_rules! sources {
+    ($condition:literal) => {
+        concat!("SELECT ", source!(), " FROM json_each($1) AS r CROSS JOIN sources WHERE ", $condition)
+    };
+}
+
+pub(super) const SOURCES: Sources = Sources {
+    insert: insert_source!(""),
+    insert_default: insert_source!("ON CONFLICT (organization, dialect) WHERE name IS NULL DO NOTHING"),
+    default_of: sources!(
+        "sources.organization = r.value->>'organization' AND sources.dialect = r.value->>'dialect'
+         AND sources.name IS NULL"
+    ),
+    of: sources!("sources.organization = r.value->>'organization' ORDER BY sources.id"),
+    by_id: sources!("sources.id = r.value->>'id'"),
+    campaign: sources!("sources.campaign = r.value->>'id'"),
+    update: concat!(
+        "UPDATE sources
+         SET name = r.value->>'name', revision = sources.revision + 1,
+             default_region = r.value->>'default_region', tags = r.value->'tags',
+             identity_rule = r.value->>'identity_rule', identity = r.value->'identity',
+             policy = r.value->>'policy', consent = r.value->>'consent', rate = r.value->>'rate',
+             campaign = r.value->>'campaign', networks = r.value->'networks',
+             signature = r.value->'signature', generation = r.value->>'generation'
+         FROM json_each($1) AS r
+         WHERE sources.id = r.value->>'id' AND sources.organization = r.value->>'organization'
+           AND sources.revision = r.value->>'revision'
+         RETURNING ",
+        source!()
+    ),
+    since: sources!("sources.generation > r.value->>'generation'"),
+};
+
+pub(super) const MAPPINGS: Mappings = Mappings {
+    add: "
+        INSERT INTO mappings (organization, source, version, document, created_at)
+        SELECT s.organization, s.id,
+               1 + coalesce((SELECT max(m.version) FROM mappings AS m
+                             WHERE m.organization = s.organization AND m.source = s.id), 0),
+               r.value->'document', r.value->>'created_at'
+        FROM json_each($1) AS r CROSS JOIN sources AS s
+        WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'source'
+        RETURNING json_quote(version)",
+    activate: "
+        UPDATE sources AS s
+        SET mapping_version = m.version, mapping = m.document, revision = s.revision + 1,
+            generation = r.value->>'generation'
+        FROM json_each($1) AS r
+        LEFT JOIN mappings AS m
+               ON m.organization = r.value->>'organization' AND m.source = r.value->>'source'
+              AND m.version = r.value->>'version'
+        WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'source'
+          AND (r.value->>'version' IS NULL OR m.version IS NOT NULL)",
+    of: "
+        SELECT json_object('version', m.version, 'mapping', json(m.document), 'created_at', m.created_at,
+                           'active', json(iif(s.mapping_version IS m.version, 'true', 'false')))
+        FROM json_each($1) AS r CROSS JOIN sources AS s CROSS JOIN mappings AS m
+        WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'source'
+          AND m.organization = s.organization AND m.source = s.id
+        ORDER BY m.version",
+};

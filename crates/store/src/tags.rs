@@ -1,0 +1,57 @@
+//! Tags that clients know by number.
+
+use leadgate_domain::{OrganizationId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::rows::{Of, One};
+use crate::statements::Statements;
+use crate::store::Store;
+
+/// A tag of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Tag {
+    /// Counts from 1 within its organization.
+    pub id: u64,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Serialize)]
+struct TagRow {
+    organization: OrganizationId,
+    name: String,
+    created_at: Timestamp,
+}
+
+impl Store {
+    /// The tag of that name, made if it is not there.
+    pub async fn create_tag(&self, organization: OrganizationId, name: &str) -> Result<Tag, StoreError> {
+        let row = TagRow { organization, name: name.to_owned(), created_at: Timestamp::now() };
+        let wanted = row.clone();
+        let found: Option<Tag> =
+            self.read(move |session| session.find(session.sql.tags.named, &wanted)).await?;
+        if let Some(tag) = found {
+            return Ok(tag);
+        }
+        let made: Option<Tag> = self
+            .write(move |session| {
+                // Two at once would take the same number.
+                Statements::new(session).exclude_organization(organization)?;
+                session.execute(session.sql.tags.insert, std::slice::from_ref(&row))?;
+                session.find(session.sql.tags.named, &row)
+            })
+            .await?;
+        made.ok_or_else(|| StoreError::Bug("a tag was not made".to_owned()))
+    }
+
+    /// An organization's tags in the order in which they were made.
+    pub async fn tags(&self, organization: OrganizationId) -> Result<Vec<Tag>, StoreError> {
+        self.read(move |session| session.load(session.sql.tags.of, &[Of { organization }])).await
+    }
+
+    pub async fn tag(&self, organization: OrganizationId, id: u64) -> Result<Option<Tag>, StoreError> {
+        let Ok(id) = i64::try_from(id) else { return Ok(None) };
+        self.read(move |session| session.find(session.sql.tags.by_id, One { organization, id })).await
+    }
+}
