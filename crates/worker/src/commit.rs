@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::{Judge, Normalized, QuarantineReason, Source, SourceId, Submission};
 use leadgate_pipeline::Pipeline;
+use leadgate_queue::Replier;
 use leadgate_store::{Committed, Directory, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::remap;
+use crate::tell::Waiting;
 
 /// The first pause after the database was away; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -34,6 +36,7 @@ pub(crate) struct Committer {
     pub(crate) directory: Arc<Directory>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) judge: Arc<dyn Judge>,
+    pub(crate) replier: Replier,
     pub(crate) hold_max: Duration,
     pub(crate) stop: CancellationToken,
     /// Held while a submission is run alone; see [`crate::isolate`].
@@ -74,10 +77,12 @@ impl Committer {
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
         let stored = self.hold(|| self.store.quarantine_alone(submission.clone(), reason)).await?;
-        stored.map(drop).map_err(|error| {
+        let committed = stored.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
             Unsettled::Held
-        })
+        })?;
+        self.tell([submission], &committed).await;
+        Ok(())
     }
 
     /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
@@ -120,6 +125,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
+                self.tell(part.iter().map(|normalized| &normalized.submission), &committed).await;
                 Ok(Verdict::Done)
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
@@ -128,6 +134,11 @@ impl Committer {
                 Ok(Verdict::RowAtFault)
             }
         }
+    }
+
+    /// Those that were settled before, by another delivery, were told of then.
+    async fn tell(&self, submissions: impl IntoIterator<Item = &Submission>, committed: &Committed) {
+        Waiting::of(submissions).tell(&committed.settled, &self.store, &self.replier).await;
     }
 
     /// Waits as long as it takes, or until the worker is told to stop.

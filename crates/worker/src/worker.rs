@@ -57,11 +57,12 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Must be called within a tokio runtime.
     pub fn new(parts: Parts, config: WorkerConfig, stop: CancellationToken) -> Self {
         let Parts { queue, store, directory, pipeline, judge } = parts;
-        let hold_max = config.hold_max;
+        let (replier, hold_max) = (queue.replier(), config.hold_max);
         let committer =
-            Committer { store, directory, pipeline, judge, hold_max, stop, alone: Arc::default() };
+            Committer { store, directory, pipeline, judge, replier, hold_max, stop, alone: Arc::default() };
         Self { queue, committer, in_hand: InHand::default(), config }
     }
 
