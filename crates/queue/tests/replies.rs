@@ -108,7 +108,7 @@ async fn what_nobody_expects_is_dropped(world: World) {
     let pair = Pair::over(&world).await;
     let expected = pair.expect(2);
     pair.replier.send(expected.address(), reply(1));
-    pair.replier.send(&ReplyAddress::new("leadgate.replies.of-somebody-who-left"), reply(2));
+    pair.replier.send(&ReplyAddress::new(format!("leadgate.replies.{:032x}", 7)), reply(2));
     pair.replier.send(expected.address(), reply(3));
     pair.replier.send(expected.address(), Reply { outcome: Outcome::Linked, ..reply(2) });
     pair.replier.send(expected.address(), reply(2));
@@ -226,6 +226,23 @@ async fn what_cannot_be_read_disturbs_nobody() {
     }
     pair.replier.send(expected.address(), reply(1));
     assert_eq!(expected.wait(LONG).await, Some(reply(1)));
+}
+
+/// What stands in a message as its reply address may be anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_goes_to_gateways_only() {
+    let world = World::amqp().await;
+    let pair = Pair::over(&world).await;
+    for elsewhere in ["leads.0", "parked", ""] {
+        pair.replier.send(&ReplyAddress::new(elsewhere), reply(1));
+    }
+    // What was sent before has gone out by then.
+    pair.heard_again(2).await;
+    pair.heard_again(3).await;
+    let depth = pair.gateway.depth().await.unwrap();
+    assert_eq!((depth.ready, depth.parked), (0, 0));
+    pair.replier.send(&ReplyAddress::new("x".repeat(300)), reply(1));
+    pair.heard_again(4).await;
 }
 
 /// Whoever waits is told at once that nothing can come, and nobody begins to wait before it can again.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::lane::lost;
 use super::letter;
-use super::names::REPLIES;
+use super::names;
 use super::wire::{Endpoint, Wire, call, close};
 use crate::QueueError;
 use crate::replies::Waiters;
@@ -117,7 +117,7 @@ impl Listener {
 /// A name that was never used: the broker may hold on to the queue of a connection that it does not know to be dead.
 async fn open(wire: &Wire) -> Result<(Channel, Consumer, ReplyAddress), QueueError> {
     let channel = wire.channel().await?;
-    let name = format!("{REPLIES}{:032x}", rand::random::<u128>());
+    let name = names::replies();
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     call(channel.queue_declare(name.as_str().into(), options, FieldTable::default())).await?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::lane::lost;
 use super::wire::{Endpoint, Wire, close};
-use super::{letter, message};
+use super::{letter, message, names};
 use crate::QueueError;
 use crate::replier::count;
 
@@ -36,7 +36,8 @@ pub(crate) struct TellerHandle(mpsc::Sender<Told>);
 
 impl TellerHandle {
     pub(crate) fn tell(&self, to: &ReplyAddress, reply: Reply) {
-        if self.0.try_send(Told { to: to.clone(), reply }).is_err() {
+        let known = names::is_replies(to.as_str());
+        if !known || self.0.try_send(Told { to: to.clone(), reply }).is_err() {
             count(false, 1);
         }
     }
