@@ -1,3 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+pub mod abc_sales;
+mod answer;
+pub mod askad;
+mod decode;
+mod document;
+pub mod five_hundred_leads;
+pub mod kickofflabs;
+pub mod lead2inbound;
+mod names;
 pub mod native;
+mod reading;
+mod refusal;
+
+pub use answer::{Answer, Settlement, accepted, leads_page, settled, waits};
+pub use decode::{Undecodable, decode};
+pub use document::{Document, FormFault, Unreadable, takes};
+pub use refusal::{Problem, ProblemItem, refused};

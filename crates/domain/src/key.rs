@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Pepper;
-use crate::{OrganizationId, SourceId, Timestamp};
+use crate::validate::MOST_TAGS;
+use crate::{Fields, OrganizationId, SourceId, TextField, Timestamp};
 
 /// The public part of an API key: ten base62 digits, the look-up key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -226,6 +227,21 @@ impl ApiKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Gives the fields of a lead what every lead posted with this key has.
+    pub fn mark(&self, fields: &mut Fields) {
+        fields.is_test |= self.test;
+        for tag in &self.tags {
+            if fields.tags.len() < MOST_TAGS && !fields.tags.contains(tag) {
+                fields.tags.push(tag.clone());
+            }
+        }
+        if let Some(label) = &self.label
+            && fields.text(TextField::Source).is_none()
+        {
+            fields.texts.insert(TextField::Source, Some(label.clone()));
+        }
+    }
+
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
@@ -313,6 +329,23 @@ mod tests {
         }
         assert!(PresentedKey::parse(&format!("{text} ")).is_none());
         assert!(PresentedKey::parse("").is_none());
+    }
+
+    #[test]
+    fn a_key_marks_its_leads_and_overrides_nothing_they_say() {
+        let (presented, _) = PresentedKey::generate(KeyKind::Secret);
+        let pepper = crate::secret::Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let (organization, source) = (OrganizationId::generate(), SourceId::generate());
+        let key = ApiKey::new(&presented, organization, source, Vec::new(), &pepper);
+        let tags = vec!["a".to_owned(), "b".to_owned()];
+        let key = ApiKey { test: true, tags, label: Some("fair".into()), ..key };
+        let mut fields = Fields { tags: vec!["b".into()], ..Fields::default() };
+        key.mark(&mut fields);
+        assert!(fields.is_test);
+        assert_eq!((fields.tags.join(""), fields.text(TextField::Source)), ("ba".into(), Some("fair")));
+        fields.texts.insert(TextField::Source, Some("own".into()));
+        key.mark(&mut fields);
+        assert_eq!((fields.tags.len(), fields.text(TextField::Source)), (2, Some("own")));
     }
 
     proptest! {

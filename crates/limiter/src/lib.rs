@@ -2,12 +2,14 @@
 
 mod config;
 mod decision;
+mod markers;
 mod memory;
 mod redis;
 mod request;
 
 pub use config::{LimiterConfig, LimiterError, Status};
 pub use decision::{Decision, Verdict};
+pub use markers::{Begun, Markers};
 pub use memory::Memory;
 pub use redis::Redis;
 pub use request::{Counter, Request};

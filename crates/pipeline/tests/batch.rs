@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     Claim, ClaimKey, ClaimKind, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge, KeyHash,
@@ -202,6 +203,10 @@ fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
     let normalized = world.pipeline.normalize(orphan, None);
     assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::SourceGone)));
     assert_eq!(normalized.claim_keys().count(), 0);
+    let mut unmapped = world.submission(2, ANN, "");
+    unmapped.mapping_fault = Some(MappingFault { to: "phone".into(), code: MappingFaultCode::Missing });
+    let normalized = world.normalize(unmapped);
+    assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::MappingFailed)));
 }
 
 #[test]

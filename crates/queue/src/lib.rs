@@ -10,6 +10,8 @@ mod error;
 mod group;
 mod publisher;
 mod queue;
+mod replier;
+mod replies;
 mod status;
 
 pub use admin::{Depth, Parked, Selection};
@@ -21,4 +23,6 @@ pub use embedded::Embedded;
 pub use error::{Cause, QueueError, Refused};
 pub use publisher::Publisher;
 pub use queue::Queue;
+pub use replier::Replier;
+pub use replies::{Expected, Replies};
 pub use status::Status;

@@ -9,7 +9,9 @@ use metrics::gauge;
 use crate::amqp::Amqp;
 use crate::config::Address;
 use crate::embedded::Embedded;
-use crate::{Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Role, Selection, Status};
+use crate::{
+    Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection, Status,
+};
 
 /// A queue, opened. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,6 +47,25 @@ impl Queue {
         match self {
             Self::Amqp(amqp) => amqp.consumer(),
             Self::Embedded(embedded) => embedded.consumer(),
+        }
+    }
+
+    /// Where this process hears what becomes of submissions that it publishes with a reply address. Opened with
+    /// the first call, and kept; must be called within a tokio runtime.
+    ///
+    /// Readiness is not asked for it: without an address nobody waits.
+    pub fn replies(&self) -> Replies {
+        match self {
+            Self::Amqp(amqp) => amqp.replies(),
+            Self::Embedded(embedded) => embedded.replies(),
+        }
+    }
+
+    /// Tells those who wait elsewhere. Must be called within a tokio runtime.
+    pub fn replier(&self) -> Replier {
+        match self {
+            Self::Amqp(amqp) => amqp.replier(),
+            Self::Embedded(embedded) => embedded.replier(),
         }
     }
 

@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::{Judge, Normalized, QuarantineReason, Source, SourceId, Submission};
 use leadgate_pipeline::Pipeline;
+use leadgate_queue::Replier;
 use leadgate_store::{Committed, Directory, Store, StoreError};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+
+use crate::remap;
+use crate::tell::Waiting;
 
 /// The first pause after the database was away; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -32,6 +36,7 @@ pub(crate) struct Committer {
     pub(crate) directory: Arc<Directory>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) judge: Arc<dyn Judge>,
+    pub(crate) replier: Replier,
     pub(crate) hold_max: Duration,
     pub(crate) stop: CancellationToken,
     /// Held while a submission is run alone; see [`crate::isolate`].
@@ -72,29 +77,36 @@ impl Committer {
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
         let stored = self.hold(|| self.store.quarantine_alone(submission.clone(), reason)).await?;
-        stored.map(drop).map_err(|error| {
+        let committed = stored.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
             Unsettled::Held
-        })
+        })?;
+        self.tell([submission], &committed).await;
+        Ok(())
     }
 
     /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
     async fn normalize(&self, submissions: Vec<Submission>) -> Result<Arc<[Normalized]>, Unsettled> {
         let sources = self.sources_of(&submissions).await?;
-        let pipeline = Arc::clone(&self.pipeline);
-        let read = move || {
-            let source = |submission: &Submission| sources.get(&submission.source).cloned();
-            let read = submissions.into_iter().map(|submission| (source(&submission), submission));
-            read.map(|(source, submission)| pipeline.normalize(submission, source)).collect()
+        let (pipeline, directory) = (Arc::clone(&self.pipeline), Arc::clone(&self.directory));
+        let normalize = move |submission: Submission| match sources.get(&submission.source).cloned() {
+            Some(source) if remap::is_due(&submission, &source) => {
+                let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
+                remap::normalize(submission, source, key.as_deref(), &pipeline)
+            }
+            source => pipeline.normalize(submission, source),
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| Unsettled::Crashed)
+        let normalize_all = move || submissions.into_iter().map(normalize).collect();
+        tokio::task::spawn_blocking(normalize_all).await.map_err(|_| Unsettled::Crashed)
     }
 
-    /// The sources by which these were read, at that revision or a later one. One that is not among them is gone.
+    /// The sources by which these were read, at that revision or a later one; the latest, for what is released.
+    /// One that is not among them is gone.
     async fn sources_of(&self, submissions: &[Submission]) -> Result<Sources, Unsettled> {
         let known = |submission: &Submission| {
             let source = self.directory.source(submission.source);
-            source.is_some_and(|source| source.revision >= submission.source_revision)
+            submission.release.is_none()
+                && source.is_some_and(|source| source.revision >= submission.source_revision)
         };
         if !submissions.iter().all(known)
             && let Err(error) = self.hold(|| self.directory.refresh()).await?
@@ -113,6 +125,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
+                self.tell(part.iter().map(|normalized| &normalized.submission), &committed).await;
                 Ok(Verdict::Done)
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
@@ -121,6 +134,11 @@ impl Committer {
                 Ok(Verdict::RowAtFault)
             }
         }
+    }
+
+    /// Those that were settled before, by another delivery, were told of then.
+    async fn tell(&self, submissions: impl IntoIterator<Item = &Submission>, committed: &Committed) {
+        Waiting::of(submissions).tell(&committed.settled, &self.store, &self.replier).await;
     }
 
     /// Waits as long as it takes, or until the worker is told to stop.

@@ -5,6 +5,7 @@ use leadgate_queue::{Consumer, Delivery, Received, Settled};
 
 use crate::batch::{self, Opened};
 use crate::commit::{Committer, Unsettled};
+use crate::in_hand::{Batch, InHand};
 use crate::isolate;
 
 /// From this delivery on, what a message carries is run one by one: it may be what ends its workers.
@@ -25,6 +26,9 @@ pub struct Lane {
     pub(crate) committer: Committer,
     pub(crate) prefetch: usize,
     pub(crate) batch: usize,
+    pub(crate) in_hand: InHand,
+    /// What was taken last, until it is settled: a batch that was given back still waits.
+    pub(crate) at_hand: Option<Batch>,
 }
 
 impl Lane {
@@ -34,6 +38,7 @@ impl Lane {
         while !stop.is_cancelled() {
             if self.run_once().await.released {
                 self.committer.until_database_answers().await;
+                self.at_hand = None;
             }
         }
         self.consumer.release().await;
@@ -44,10 +49,10 @@ impl Lane {
         let received = self.committer.stop.run_until_cancelled(self.consumer.receive(self.prefetch)).await;
         let Some(Received::Deliveries(deliveries)) = received else { return Progress::default() };
         let mut progress = Progress { deliveries: deliveries.len(), ..Progress::default() };
-        let (suspects, clean): (Vec<_>, Vec<_>) = batch::open(deliveries)
-            .await
-            .into_iter()
-            .partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
+        let opened = batch::open(deliveries).await;
+        self.at_hand = oldest(&opened).map(|oldest| self.in_hand.take(oldest));
+        let (suspects, clean): (Vec<_>, Vec<_>) =
+            opened.into_iter().partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
         let mut settled = Ok(());
         for group in batch::group(clean, self.batch) {
             progress.submissions += group.submissions.len();
@@ -60,6 +65,8 @@ impl Lane {
         if settled.is_err() {
             self.consumer.release().await;
             progress.released = true;
+        } else {
+            self.at_hand = None;
         }
         progress
     }
@@ -70,7 +77,6 @@ impl Lane {
         deliveries: Vec<Delivery>,
         submissions: Vec<Submission>,
     ) -> Result<(), Unsettled> {
-        note_age(&submissions);
         match self.committer.commit(submissions).await {
             Ok(()) => {
                 for delivery in deliveries {
@@ -108,9 +114,6 @@ async fn acknowledge(delivery: Delivery) {
     }
 }
 
-/// How long the oldest submission at hand has waited. With a backlog that is the age of the backlog's head.
-fn note_age(submissions: &[Submission]) {
-    let oldest = submissions.iter().map(|submission| submission.received_at).min();
-    let age = oldest.map(|oldest| Timestamp::now().since(oldest)).unwrap_or_default();
-    metrics::gauge!("leadgate_worker_oldest_unprocessed_seconds").set(age.as_secs_f64());
+fn oldest(opened: &[Opened]) -> Option<Timestamp> {
+    opened.iter().flat_map(|opened| &opened.submissions).map(|submission| submission.received_at).min()
 }

@@ -2,8 +2,11 @@
 
 mod batch;
 mod commit;
+mod in_hand;
 mod isolate;
 mod lane;
+mod remap;
+mod tell;
 mod worker;
 
 pub use lane::{Lane, Progress};

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::Committer;
+use crate::in_hand::InHand;
 use crate::lane::Lane;
 
 /// How often the worker looks whether sources changed.
@@ -51,16 +52,18 @@ pub struct Parts {
 pub struct Worker {
     queue: Queue,
     committer: Committer,
+    in_hand: InHand,
     config: WorkerConfig,
 }
 
 impl Worker {
+    /// Must be called within a tokio runtime.
     pub fn new(parts: Parts, config: WorkerConfig, stop: CancellationToken) -> Self {
         let Parts { queue, store, directory, pipeline, judge } = parts;
-        let hold_max = config.hold_max;
+        let (replier, hold_max) = (queue.replier(), config.hold_max);
         let committer =
-            Committer { store, directory, pipeline, judge, hold_max, stop, alone: Arc::default() };
-        Self { queue, committer, config }
+            Committer { store, directory, pipeline, judge, replier, hold_max, stop, alone: Arc::default() };
+        Self { queue, committer, in_hand: InHand::default(), config }
     }
 
     /// One lane, to be run or to be stepped by hand.
@@ -70,6 +73,8 @@ impl Worker {
             committer: self.committer.clone(),
             prefetch: self.config.prefetch,
             batch: self.config.batch,
+            in_hand: self.in_hand.clone(),
+            at_hand: None,
         }
     }
 
@@ -81,8 +86,8 @@ impl Worker {
         for _ in 0..self.config.lanes.max(1) {
             lanes.spawn(self.lane().run());
         }
-        let refresh =
-            tokio::spawn(keep_fresh(Arc::clone(&self.committer.directory), self.committer.stop.clone()));
+        let (directory, stop) = (Arc::clone(&self.committer.directory), self.committer.stop.clone());
+        let refresh = tokio::spawn(keep_fresh(directory, self.in_hand.clone(), stop));
         while let Some(ended) = lanes.join_next().await {
             if ended.is_err() && !self.committer.stop.is_cancelled() {
                 // Its deliveries went back to the broker with its consumer; the work goes on in a new lane.
@@ -94,9 +99,10 @@ impl Worker {
     }
 }
 
-async fn keep_fresh(directory: Arc<Directory>, stop: CancellationToken) {
+async fn keep_fresh(directory: Arc<Directory>, in_hand: InHand, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(DIRECTORY_POLL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        in_hand.note();
         if let Err(error) = directory.refresh().await {
             tracing::debug!("sources not refreshed: {error}");
         }

@@ -10,6 +10,8 @@ use leadgate_domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::answer::{Answer, Settlement};
+
 /// A submission that is durable and waits for a worker: the answer to a post, and to a look before its time.
 #[derive(Debug, Serialize)]
 pub struct Queued {
@@ -42,12 +44,55 @@ pub fn leadless(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineRea
     Leadless { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
 }
 
-fn status(outcome: Outcome) -> &'static str {
+pub(crate) fn status(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Quarantined => "quarantined",
         // Such as the repetition of an idempotency key whose first submission was quarantined.
         Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate => "processed",
     }
+}
+
+/// What became of a submission, for a client that waited.
+#[derive(Serialize)]
+struct Settled<'l> {
+    id: SubmissionId,
+    outcome: Outcome,
+    lead_id: LeadId,
+    status: &'static str,
+    eligibility: Eligibility,
+    reasons: &'l [Reason],
+}
+
+/// The same where no lead came of it.
+#[derive(Serialize)]
+struct SettledLeadless {
+    id: SubmissionId,
+    outcome: Outcome,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+}
+
+pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    let Settlement { id, outcome, quarantine, .. } = *settlement;
+    let answer = match settlement.lead {
+        Some(lead) => Answer::json(
+            settlement.http_status(),
+            &Settled {
+                id,
+                outcome,
+                lead_id: lead.id,
+                status: "new",
+                eligibility: lead.eligibility,
+                reasons: &lead.reasons,
+            },
+        ),
+        None => Answer::json(
+            settlement.http_status(),
+            &SettledLeadless { id, outcome, status: status(outcome), reason: quarantine },
+        ),
+    };
+    answer.located()
 }
 
 /// A lead as clients see it.
@@ -92,7 +137,7 @@ pub fn lead(lead: &Lead, submission: SubmissionId, outcome: Outcome) -> LeadAnsw
     LeadAnswer { submission, ..listed(lead) }
 }
 
-fn listed(lead: &Lead) -> LeadAnswer<'_> {
+pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
     LeadAnswer {
         id: lead.id,
         status: "new",

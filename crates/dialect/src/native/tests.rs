@@ -1,9 +1,10 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::json;
+use leadgate_domain::{Said, TextField, json, validate};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::reading::MOST_FAULTS;
 
 fn codes(document: Value) -> Vec<(String, &'static str)> {
     let faults = decode(&document).unwrap_err();

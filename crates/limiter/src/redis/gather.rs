@@ -1,54 +1,110 @@
-//! While one call is under way the next requests gather. The more there are, the cheaper each one is.
+//! While one call is under way the next questions gather. The more there are, the cheaper each one is.
 
 use std::time::Duration;
 
-use ::redis::Client;
 use ::redis::aio::MultiplexedConnection;
-use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use ::redis::{Client, RedisResult};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
 
-use super::call::{self, Ask};
 use super::link::{Link, LinkError};
-use crate::Status;
+use crate::{LimiterConfig, LimiterError, Status};
 
 /// More would make everyone in a call, and everyone else at this Redis, wait longer than it saves.
 const GATHERED: usize = 128;
 
-/// The one task that speaks with Redis.
-pub(super) struct Gatherer {
-    link: Link,
-    waiting: mpsc::Receiver<Ask>,
+/// Questions that may wait for the next call; what comes on top stays unanswered.
+const WAITING: usize = 4_096;
+
+/// How long an opening line waits for Redis before it starts degraded.
+const OPENING: Duration = Duration::from_millis(500);
+
+/// Something that Redis is asked, many at once.
+pub(crate) trait Question: Send + Sync + Sized + 'static {
+    type Answer: Send + 'static;
+    /// Names it in metrics.
+    const OF: &'static str;
+
+    /// Has Redis answer all of them in order; the answers lie in the same order. Asked nothing, it proves that it can.
+    fn ask(
+        connection: &mut MultiplexedConnection,
+        asked: &[Asked<Self>],
+    ) -> impl Future<Output = RedisResult<Vec<Self::Answer>>> + Send;
+}
+
+/// A question on its way to Redis, and where its answer is awaited.
+pub(crate) struct Asked<Q: Question> {
+    pub(crate) question: Q,
+    since: Instant,
+    reply: oneshot::Sender<Q::Answer>,
+}
+
+/// Asks the one task that speaks with Redis about this. The task ends with the last clone.
+pub(crate) struct Line<Q: Question> {
+    asks: mpsc::Sender<Asked<Q>>,
+    status: watch::Receiver<Status>,
+}
+
+impl<Q: Question> Clone for Line<Q> {
+    fn clone(&self) -> Self {
+        Self { asks: self.asks.clone(), status: self.status.clone() }
+    }
+}
+
+impl<Q: Question> Line<Q> {
+    /// A Redis that is down is no error.
+    pub(crate) async fn open(config: &LimiterConfig) -> Result<Self, LimiterError> {
+        let client = Client::open(config.url.as_str())
+            .map_err(|error| LimiterError::Address(error.category().to_owned()))?;
+        let (asks, waiting) = mpsc::channel(WAITING);
+        let (reporting, mut status) =
+            watch::channel(Status::Degraded("redis was not reached yet".to_owned()));
+        let link = Link::new(client, config.timeout);
+        tokio::spawn(Gatherer::<Q> { link, waiting, status: reporting }.run());
+        _ = timeout(OPENING, status.wait_for(|status| *status == Status::Ready)).await;
+        Ok(Self { asks, status })
+    }
+
+    /// None, in two time-outs at most, if Redis does not answer.
+    pub(crate) async fn ask(&self, question: Q) -> Option<Q::Answer> {
+        if *self.status.borrow() != Status::Ready {
+            return None;
+        }
+        let (reply, answer) = oneshot::channel();
+        self.asks.try_send(Asked { question, since: Instant::now(), reply }).ok()?;
+        answer.await.ok()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+}
+
+struct Gatherer<Q: Question> {
+    link: Link<Q>,
+    waiting: mpsc::Receiver<Asked<Q>>,
     status: watch::Sender<Status>,
 }
 
-impl Gatherer {
-    pub(super) fn new(
-        client: Client,
-        timeout: Duration,
-        waiting: mpsc::Receiver<Ask>,
-    ) -> (Self, watch::Receiver<Status>) {
-        let (status, watched) = watch::channel(Status::Degraded("redis was not reached yet".to_owned()));
-        (Self { link: Link::new(client, timeout), waiting, status }, watched)
-    }
-
-    /// Works until no limiter is left.
-    pub(super) async fn run(mut self) {
-        metrics::gauge!("leadgate_limiter_fallback_active").set(1);
+impl<Q: Question> Gatherer<Q> {
+    /// Works until no line is left.
+    async fn run(mut self) {
+        metrics::gauge!("leadgate_limiter_fallback_active", "of" => Q::OF).set(1);
         while let Some(connection) = self.reconnect().await {
             self.degraded(false, Status::Ready);
-            tracing::info!("limiter counts in redis");
+            tracing::info!(limiter.of = Q::OF, "limiter asks redis");
             let Err(error) = self.serve(connection).await else { return };
-            tracing::warn!(%error, "limiter counts alone until redis answers again");
+            tracing::warn!(limiter.of = Q::OF, %error, "limiter goes on without redis until it answers again");
             self.degraded(true, Status::Degraded(error.to_string()));
         }
     }
 
     fn degraded(&self, active: bool, status: Status) {
-        metrics::gauge!("leadgate_limiter_fallback_active").set(u8::from(active));
+        metrics::gauge!("leadgate_limiter_fallback_active", "of" => Q::OF).set(u8::from(active));
         self.status.send_replace(status);
     }
 
-    /// Meanwhile what still waits is let go unanswered. None: no limiter is left.
+    /// Meanwhile what still waits is let go unanswered. None: no line is left.
     async fn reconnect(&mut self) -> Option<MultiplexedConnection> {
         let status = &self.status;
         let note = |error: LinkError| {
@@ -66,28 +122,32 @@ impl Gatherer {
         }
     }
 
-    /// Returns when no limiter is left, or with the reason why Redis cannot be asked any more.
+    /// Returns when no line is left, or with the reason why Redis cannot be asked any more.
     async fn serve(&mut self, mut connection: MultiplexedConnection) -> Result<(), LinkError> {
-        let mut asks: Vec<Ask> = Vec::with_capacity(GATHERED);
-        while self.waiting.recv_many(&mut asks, GATHERED).await > 0 {
+        let mut asked: Vec<Asked<Q>> = Vec::with_capacity(GATHERED);
+        while self.waiting.recv_many(&mut asked, GATHERED).await > 0 {
             // A slow Redis makes them wait before their call too: not longer than for the call itself.
-            asks.retain(|ask| ask.since.elapsed() < self.link.timeout);
-            if asks.is_empty() {
+            asked.retain(|ask| ask.since.elapsed() < self.link.timeout);
+            if asked.is_empty() {
                 continue;
             }
             let started = Instant::now();
-            let answers = self.link.in_time(call::judge(&mut connection, &asks)).await;
-            count_call(asks.len(), started.elapsed(), answers.is_ok());
-            call::answer(asks.drain(..), answers?);
+            let answers = self.link.in_time(Q::ask(&mut connection, &asked)).await;
+            count_call::<Q>(asked.len(), started.elapsed(), answers.is_ok());
+            for (ask, answer) in asked.drain(..).zip(answers?) {
+                // Who no longer waits is passed over.
+                _ = ask.reply.send(answer);
+            }
             self.link.proved();
         }
         Ok(())
     }
 }
 
-fn count_call(requests: usize, took: Duration, ok: bool) {
+fn count_call<Q: Question>(asked: usize, took: Duration, ok: bool) {
     let result = if ok { "ok" } else { "failed" };
-    metrics::counter!("leadgate_limiter_calls_total", "result" => result).increment(1);
-    metrics::histogram!("leadgate_limiter_call_requests").record(u32::try_from(requests).unwrap_or(u32::MAX));
-    metrics::histogram!("leadgate_limiter_call_seconds").record(took);
+    metrics::counter!("leadgate_limiter_calls_total", "of" => Q::OF, "result" => result).increment(1);
+    metrics::histogram!("leadgate_limiter_call_requests", "of" => Q::OF)
+        .record(u32::try_from(asked).unwrap_or(u32::MAX));
+    metrics::histogram!("leadgate_limiter_call_seconds", "of" => Q::OF).record(took);
 }

@@ -1,11 +1,12 @@
 //! The connection to Redis. It is lost whenever Redis is late: there is no waiting for an old answer.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError};
 
-use super::call;
+use super::gather::Question;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -26,17 +27,19 @@ impl From<RedisError> for LinkError {
     }
 }
 
-pub(super) struct Link {
+pub(super) struct Link<Q> {
     client: Client,
     /// For one call.
     pub(super) timeout: Duration,
     /// Before the next attempt. It grows until a call succeeds, not only the connecting.
     wait: Duration,
+    /// What it is for decides how Redis is tried.
+    questions: PhantomData<fn(Q)>,
 }
 
-impl Link {
+impl<Q: Question> Link<Q> {
     pub(super) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, wait: Duration::ZERO }
+        Self { client, timeout, wait: Duration::ZERO, questions: PhantomData }
     }
 
     /// Tries for as long as it takes, until Redis answers in time.
@@ -59,7 +62,7 @@ impl Link {
     async fn try_once(&self) -> Result<MultiplexedConnection, LinkError> {
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(HANDSHAKE));
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        self.in_time(call::judge(&mut connection, &[])).await?;
+        self.in_time(Q::ask(&mut connection, &[])).await?;
         Ok(connection)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadgate_domain::OrganizationId;
+use leadgate_domain::{BodyHash, ClaimKey, ClaimKind, KeyHash, OrganizationId, SubmissionId};
 use leadgate_limiter::{Limiter, LimiterConfig, Request};
 use leadgate_testkit::servers::{self, Redis};
 use tokio::task::JoinSet;
@@ -20,6 +20,25 @@ async fn a_key_names_its_owner_as_hash_tag_and_ends_with_its_window() {
     let left = server.command(&format!("PTTL {key}")).await.unwrap();
     let left = left.trim().trim_start_matches(':').parse().unwrap();
     assert!(about(Duration::from_millis(left), MINUTE), "{left}");
+}
+
+#[tokio::test]
+async fn a_marker_names_its_organization_as_hash_tag_and_lives_for_a_day_once_it_is_done() {
+    let world = World::redis().await;
+    let (markers, hash) = (world.markers(MINUTE).await, "07".repeat(16));
+    let key = KeyHash::parse(&hash).unwrap();
+    let key = ClaimKey { organization: world.organization, kind: ClaimKind::Idempotency, key };
+    let submission = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
+    let server = servers::shared().redis().await.unwrap();
+    let name = format!("{}:marker:{{{}}}:idempotency:{hash}", world.prefix(), world.organization);
+    let lifetime = async || {
+        let left = server.command(&format!("PTTL {name}")).await.unwrap();
+        Duration::from_millis(left.trim().trim_start_matches(':').parse().unwrap())
+    };
+    markers.begin(key, submission, BodyHash::of(b"body")).await;
+    assert!(about(lifetime().await, MINUTE));
+    markers.done(key, submission, BodyHash::of(b"body")).await;
+    assert!(about(lifetime().await, Duration::from_secs(24 * 60 * 60)));
 }
 
 #[tokio::test]

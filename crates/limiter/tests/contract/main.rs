@@ -4,6 +4,7 @@
 mod cases;
 mod concurrent;
 mod in_redis;
+mod markers;
 mod one_rule;
 mod world;
 
@@ -48,5 +49,12 @@ promises! {
         concurrent::of_many_at_once_exactly_the_limit_is_allowed
         concurrent::all_or_nothing_holds_at_once_too
         concurrent::batches_fill_a_window_to_the_last_permit
-        concurrent::several_instances_share_one_limit;
+        concurrent::several_instances_share_one_limit
+        markers::a_repeat_is_told_how_far_the_first_came
+        markers::another_body_is_told_from_a_repeat_at_any_time
+        markers::of_fifty_at_once_exactly_one_is_first
+        markers::what_was_refused_frees_its_key_and_no_other
+        markers::a_key_whose_end_nobody_tells_is_soon_free_again
+        markers::the_one_that_is_durable_first_holds_the_key
+        markers::keys_and_organizations_do_not_touch_each_other;
 }

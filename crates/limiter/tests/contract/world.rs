@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadgate_domain::{OrganizationId, Rate};
-use leadgate_limiter::{Counter, Limiter, LimiterConfig, Request, Status};
+use leadgate_limiter::{Counter, Limiter, LimiterConfig, Markers, Request, Status};
 use leadgate_testkit::servers::{self, Redis};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -45,6 +45,17 @@ impl World {
             None => self.limiter.clone(),
             Some((_, config)) => Limiter::open(config.clone()).await.unwrap(),
         }
+    }
+
+    /// Markers in the same place.
+    pub(crate) async fn markers(&self, in_flight: Duration) -> Markers {
+        let config = self.redis.as_ref().map(|(_, config)| config.clone()).unwrap_or_default();
+        Markers::open(&config, in_flight).await.unwrap()
+    }
+
+    /// Another gateway's markers over the same keys.
+    pub(crate) async fn other_gateways(&self, markers: &Markers) -> Markers {
+        if self.redis.is_none() { markers.clone() } else { self.markers(MINUTE).await }
     }
 
     /// What every key of this test starts with.

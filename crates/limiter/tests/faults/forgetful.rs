@@ -53,3 +53,27 @@ async fn its_counts() {
     assert!((LIMIT..=2 * LIMIT).contains(&allowed), "one window more at most, not {allowed}");
     assert!(!gateways.limiters[0].acquire(gateways.request("key", LIMIT)).await.allowed());
 }
+
+/// Load goes on while Redis restarts, empty. The gateways are evenly loaded, so that what each may give alone is
+/// what is left of its share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything() {
+    let redis = Redis::start().await.unwrap();
+    let gateways = Gateways::open(redis.url(), 3).await;
+    gateways.recovered().await;
+    let request = gateways.request("key", LIMIT);
+    let mut allowed = gateways.ask(500, &request).await.allowed;
+    assert_eq!(allowed, 1_500);
+    let mut restarting = std::pin::pin!(redis.restart());
+    loop {
+        tokio::select! {
+            biased;
+            restarted = &mut restarting => break restarted.unwrap(),
+            tally = gateways.ask(10, &request) => allowed += tally.allowed,
+        }
+    }
+    gateways.recovered().await;
+    allowed += gateways.ask(LIMIT, &request).await.allowed;
+    assert!((LIMIT..=2 * LIMIT).contains(&allowed), "one window more at most, not {allowed}");
+    assert!(!gateways.limiters[0].acquire(request).await.allowed());
+}

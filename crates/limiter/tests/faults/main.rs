@@ -3,4 +3,5 @@
 
 mod forgetful;
 mod gateways;
+mod markers;
 mod unreachable;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
+/// A connection that lasted this long was a good one: the next attempt is made at once.
+const GOOD: Duration = Duration::from_secs(5);
 
 /// At once, then after 0.1 s, doubling up to 5 s, each spread by a third so that gateways do not come
 /// back in step.
@@ -25,8 +27,13 @@ impl Backoff {
         self.attempts = u32::MAX;
     }
 
-    pub(crate) fn reset(&mut self) {
-        self.attempts = 0;
+    /// Notes how long the last attempt lasted; returns whether that was a good one.
+    pub(crate) fn lasted(&mut self, time: Duration) -> bool {
+        let good = time > GOOD;
+        if good {
+            self.attempts = 0;
+        }
+        good
     }
 }
 
@@ -43,7 +50,9 @@ mod tests {
             assert!(backoff.next() < Duration::from_secs(7));
         }
         assert!(backoff.next() > Duration::from_secs(3));
-        backoff.reset();
+        assert!(!backoff.lasted(Duration::from_secs(1)));
+        assert!(backoff.next() > Duration::from_secs(3));
+        assert!(backoff.lasted(Duration::from_secs(10)));
         assert_eq!(backoff.next(), Duration::ZERO);
     }
 }

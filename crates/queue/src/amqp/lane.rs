@@ -22,9 +22,6 @@ use super::{message, names, topology};
 use crate::delivery::Ticket as AnyTicket;
 use crate::{Delivery, QueueError, Received};
 
-/// A connection that lasted this long was a good one: the next attempt is made at once.
-const GOOD: Duration = Duration::from_secs(5);
-
 /// Whether a lane is to take messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
@@ -189,9 +186,7 @@ impl Lane {
                 End::Lost(reason) => self.report(&reason),
                 End::Rest | End::Closed => return,
             }
-            if started.elapsed() > GOOD {
-                backoff.reset();
-            }
+            backoff.lasted(started.elapsed());
             counter!("leadgate_queue_reconnects_total", "link" => "consuming").increment(1);
         }
     }
@@ -345,7 +340,7 @@ async fn rested(order: &mut watch::Receiver<Order>) -> bool {
 }
 
 /// Waits for the end of a connection or its channel.
-async fn lost(events: &mut (impl Stream<Item = Event> + Unpin)) -> String {
+pub(crate) async fn lost(events: &mut (impl Stream<Item = Event> + Unpin)) -> String {
     loop {
         match events.next().await {
             Some(Event::Error(error)) => return error.to_string(),

@@ -21,9 +21,6 @@ use crate::publisher::Stopped;
 use crate::status::Gate;
 use crate::{Cause, ParkReason, QueueConfig, QueueError, Refused};
 
-/// A connection that lasted this long was a good one: the next attempt is made at once.
-const GOOD: Duration = Duration::from_secs(5);
-
 pub(crate) enum Job {
     Publish(Waiting),
     Park { payload: Bytes, why: ParkReason, answer: oneshot::Sender<Result<(), Refused>> },
@@ -131,9 +128,7 @@ impl Line {
                     }
                 }
             }
-            if started.elapsed() > GOOD {
-                backoff.reset();
-            }
+            backoff.lasted(started.elapsed());
             counter!("leadgate_queue_reconnects_total", "link" => "publishing").increment(1);
         }
     }

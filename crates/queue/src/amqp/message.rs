@@ -21,6 +21,11 @@ pub(crate) fn properties(headers: FieldTable) -> BasicProperties {
         .with_headers(headers)
 }
 
+/// Of a reply: not worth a disk.
+pub(crate) fn transient() -> BasicProperties {
+    BasicProperties::default().with_content_type("application/json".into())
+}
+
 pub(crate) fn parked(why: ParkReason) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(REASON_HEADER.into(), AMQPValue::LongString(why.code().into()));

@@ -1,4 +1,5 @@
-//! The RabbitMQ adapter: a publishing connection, a connection for each consumer, one for administration.
+//! The RabbitMQ adapter: a publishing connection, a connection for each consumer, one for administration, and
+//! where somebody waits, one to listen or to tell.
 
 mod admin;
 mod backoff;
@@ -6,13 +7,17 @@ mod flying;
 mod held;
 mod lane;
 mod lanes;
+mod letter;
 mod line;
+mod listener;
 mod message;
 mod names;
+mod teller;
 mod ticket;
 mod topology;
 mod wire;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
@@ -27,14 +32,22 @@ use lane::{Common, Lane};
 use lanes::Lanes;
 use line::Line;
 pub(crate) use line::LineHandle;
+use listener::Listener;
+use teller::Teller;
+pub(crate) use teller::TellerHandle;
 pub(crate) use ticket::Ticket;
 pub use topology::declare_topology;
 use wire::Endpoint;
 
 use crate::consumer::Lane as AnyLane;
 use crate::publisher::Line as AnyLine;
+use crate::replier::Way;
+use crate::replies::Waiters;
 use crate::status::Gate;
-use crate::{Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Role, Selection, Status};
+use crate::{
+    Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection,
+    Status,
+};
 
 /// What closing connections in order may take on top of what is still on its way.
 const GOODBYE: Duration = Duration::from_millis(1_500);
@@ -47,6 +60,8 @@ pub struct Amqp {
     gate: Gate,
     common: Common,
     desk: Desk,
+    replies: OnceLock<Replies>,
+    replier: OnceLock<Replier>,
     tasks: TaskTracker,
 }
 
@@ -74,7 +89,9 @@ impl Amqp {
             closing,
         };
         let publisher = Publisher::new(AnyLine::Amqp(handle), gate.clone(), &config);
-        Self { role, publisher, gate, common, desk: Desk::new(endpoint, shards, held), tasks }
+        let desk = Desk::new(endpoint, shards, held);
+        let (replies, replier) = (OnceLock::new(), OnceLock::new());
+        Self { role, publisher, gate, common, desk, replies, replier, tasks }
     }
 
     pub(crate) fn publisher(&self) -> Publisher {
@@ -85,6 +102,26 @@ impl Amqp {
         let (handle, lane) = Lane::new(self.common.clone());
         self.tasks.spawn(lane.run());
         Consumer::new(AnyLane::Amqp(handle))
+    }
+
+    pub(crate) fn replies(&self) -> Replies {
+        let open = || {
+            let waiters = Arc::new(Waiters::new());
+            let (endpoint, closing) = (self.common.endpoint.clone(), self.common.closing.clone());
+            self.tasks.spawn(Listener::new(endpoint, Arc::clone(&waiters), closing).run());
+            Replies::new(waiters)
+        };
+        self.replies.get_or_init(open).clone()
+    }
+
+    pub(crate) fn replier(&self) -> Replier {
+        let open = || {
+            let (endpoint, closing) = (self.common.endpoint.clone(), self.common.closing.clone());
+            let (handle, teller) = Teller::new(endpoint, closing);
+            self.tasks.spawn(teller.run());
+            Replier::new(Way::Amqp(handle))
+        };
+        self.replier.get_or_init(open).clone()
     }
 
     /// The halves that the role needs.

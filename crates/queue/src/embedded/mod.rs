@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use leadgate_domain::reply::ReplyAddress;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,10 +25,12 @@ use writer::Writer;
 use crate::consumer::Lane;
 use crate::group::Limits;
 use crate::publisher::{Line, Stopped};
+use crate::replier::Way;
+use crate::replies::Waiters;
 use crate::status::Gate;
 use crate::{
-    Cause, Consumer, Depth, ParkReason, Parked, Publisher, QueueConfig, QueueError, Received, Role,
-    Selection, Settled, Status,
+    Cause, Consumer, Depth, ParkReason, Parked, Publisher, QueueConfig, QueueError, Received, Replier,
+    Replies, Role, Selection, Settled, Status,
 };
 
 /// A queue in a file. See the crate's README.
@@ -37,6 +40,7 @@ pub struct Embedded {
     publisher: Publisher,
     gate: Gate,
     lanes: Arc<AtomicU64>,
+    waiters: Arc<Waiters>,
     stop: CancellationToken,
     shutdown_timeout: Duration,
 }
@@ -67,11 +71,15 @@ impl Embedded {
         gate.open();
         let publisher = Publisher::new(Line::Embedded(writer.clone()), gate.clone(), &config);
         let stop = CancellationToken::new();
+        // Another one in every process: what was published before a restart has nobody left who waits.
+        let waiters = Waiters::new();
+        waiters.open(ReplyAddress::new(format!("{:032x}", rand::random::<u128>())));
         Ok(Self {
             writer,
             publisher,
             gate,
             lanes: Arc::default(),
+            waiters: Arc::new(waiters),
             stop,
             shutdown_timeout: config.confirm_timeout,
         })
@@ -91,6 +99,14 @@ impl Embedded {
             stop: self.stop.clone(),
         };
         Consumer::new(Lane::Embedded(reader))
+    }
+
+    pub(crate) fn replies(&self) -> Replies {
+        Replies::new(Arc::clone(&self.waiters))
+    }
+
+    pub(crate) fn replier(&self) -> Replier {
+        Replier::new(Way::Embedded(Arc::clone(&self.waiters)))
     }
 
     fn next_lane(&self) -> LaneId {
@@ -128,6 +144,7 @@ impl Embedded {
     pub(crate) async fn shutdown(&self) {
         self.stop_receiving();
         self.gate.close(Cause::Closed, "shutting down");
+        self.waiters.close();
         let (answer, answered) = oneshot::channel();
         if self.writer.send(Command::Close(answer)).is_ok() {
             // What was published before is answered before; a file that hangs is not waited for.

@@ -1,0 +1,92 @@
+//! ABC Sales AI: `POST /v1/webhooks/leads` (<https://developers.abcsales.ai>).
+
+use std::sync::LazyLock;
+
+use leadgate_domain::{LeadId, Outcome, Said, TextField};
+use serde::Serialize;
+
+use crate::answer::{Answer, Settlement};
+use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::reading::Reading;
+use crate::refusal::{Problem, flat};
+
+const OWN: Names = &[
+    (Slot::Text(TextField::FullName), &["name"]),
+    (Slot::Email, &["email"]),
+    (Slot::Phone, &["phone"]),
+    (Slot::Text(TextField::ExternalId), &["id"]),
+    (Slot::Text(TextField::LineId), &["naver_line_id"]),
+    (Slot::Text(TextField::Source), &["source"]),
+    (Slot::Tags, &["tags"]),
+    (Slot::Text(TextField::Timezone), &["timezone"]),
+    (Slot::Text(TextField::Locale), &["locale"]),
+    (Slot::Text(TextField::Currency), &["currency"]),
+    (Slot::CustomFields, &["custom_fields"]),
+    (Slot::Automations, &["automations"]),
+    (Slot::UserAssignments, &["user_assignments"]),
+];
+
+pub(crate) static INDEX: LazyLock<Index> =
+    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+
+/// The shortest and the longest name, in characters.
+const NAME: (usize, usize) = (2, 100);
+/// The longest phone and the longest id, in characters.
+const LONGEST: usize = 50;
+
+pub(crate) fn require(reading: &mut Reading<'_>) {
+    let name = reading.fields.text(TextField::FullName).map(|name| name.chars().count());
+    match name {
+        None if reading.tried(Slot::Text(TextField::FullName)) => {}
+        None => reading.fault("/name", "missing", "a name is required"),
+        Some(length) if length < NAME.0 => {
+            reading.fault("/name", "too_short", "at least 2 characters are needed");
+        }
+        Some(length) if length > NAME.1 => {
+            reading.fault("/name", "too_long", "at most 100 characters are taken");
+        }
+        Some(_) => {}
+    }
+    let long = |text: Option<&str>| text.is_some_and(|text| text.chars().nth(LONGEST).is_some());
+    if let Said::Value(phone) = &reading.fields.phone
+        && long(Some(phone.trim()))
+    {
+        reading.fault("/phone", "too_long", "at most 50 characters are taken");
+    }
+    if long(reading.fields.text(TextField::ExternalId)) {
+        reading.fault("/id", "too_long", "at most 50 characters are taken");
+    }
+}
+
+#[derive(Serialize)]
+struct Settled {
+    id: LeadId,
+    status: Outcome,
+}
+
+/// 201 or 200 are documented for what is done at once, without their bodies.
+pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    match settlement.lead {
+        Some(lead) => {
+            Answer::json(settlement.http_status(), &Settled { id: lead.id, status: settlement.outcome })
+        }
+        None => settlement.leadless(),
+    }
+}
+
+#[derive(Serialize)]
+struct TooMany {
+    error: &'static str,
+    retry_after: u64,
+}
+
+/// Documented for 429 alone; the others say it alike.
+pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
+    match problem.status {
+        429 => {
+            let retry_after = problem.retry_after_seconds.unwrap_or(60);
+            Answer::json(429, &TooMany { error: "Too many requests. Please try again later.", retry_after })
+        }
+        status => flat(status, &problem.detail, problem),
+    }
+}

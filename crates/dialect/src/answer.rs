@@ -1,0 +1,102 @@
+//! What clients are told about what they posted, each in the words of its dialect.
+
+use leadgate_domain::{Dialect, Lead, Outcome, QuarantineReason, Source, SubmissionId};
+use serde::Serialize;
+
+use crate::{abc_sales, askad, five_hundred_leads, kickofflabs, lead2inbound, native};
+
+/// An answer, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+    /// Whether a `Location: /v1/leads/{id}` belongs to it.
+    pub location: bool,
+}
+
+impl Answer {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        // Nothing that is answered with can fail to serialize: names are texts, and no map has other keys.
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self { status, content_type: "application/json", body, location: false }
+    }
+
+    pub(crate) fn located(self) -> Self {
+        Self { location: true, ..self }
+    }
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlement<'l> {
+    pub id: SubmissionId,
+    pub outcome: Outcome,
+    /// The lead it made or met.
+    pub lead: Option<&'l Lead>,
+    pub quarantine: Option<QuarantineReason>,
+    /// The source it came in by.
+    pub source: &'l Source,
+}
+
+impl Settlement<'_> {
+    /// 201 for a new lead, 200 for one that was there, 202 for what is kept aside and may still become one.
+    pub(crate) fn http_status(&self) -> u16 {
+        match self.outcome {
+            Outcome::Created => 201,
+            Outcome::Updated | Outcome::Linked | Outcome::Duplicate => 200,
+            Outcome::Quarantined => 202,
+        }
+    }
+
+    /// For the systems whose documentation knows only submissions that become leads.
+    pub(crate) fn leadless(&self) -> Answer {
+        let status = native::status(self.outcome);
+        Answer::json(self.http_status(), &Noted { id: self.id, status })
+    }
+}
+
+#[derive(Serialize)]
+struct Noted {
+    id: SubmissionId,
+    status: &'static str,
+}
+
+/// Whether a dialect's clients expect to hear at once what became of the lead.
+pub fn waits(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Lead2inbound | Dialect::KickoffLabs | Dialect::AskAd => true,
+        Dialect::Native | Dialect::AbcSales | Dialect::FiveHundredLeads => false,
+    }
+}
+
+/// The submission is durable, and nobody knows yet what becomes of it.
+pub fn accepted(dialect: Dialect, id: SubmissionId) -> Answer {
+    let queued = || Answer::json(202, &native::queued(id));
+    match dialect {
+        Dialect::Native | Dialect::Lead2inbound => queued().located(),
+        Dialect::FiveHundredLeads => five_hundred_leads::success(),
+        Dialect::AbcSales | Dialect::KickoffLabs | Dialect::AskAd => queued(),
+    }
+}
+
+/// What became of the submission.
+pub fn settled(dialect: Dialect, settlement: &Settlement<'_>) -> Answer {
+    match dialect {
+        Dialect::Native => native::settled(settlement),
+        Dialect::AbcSales => abc_sales::settled(settlement),
+        Dialect::Lead2inbound => lead2inbound::settled(settlement),
+        Dialect::FiveHundredLeads => five_hundred_leads::success(),
+        Dialect::KickoffLabs => kickofflabs::settled(settlement),
+        Dialect::AskAd => askad::settled(settlement),
+    }
+}
+
+/// Part of the list at `GET /v1/leads`; `next` is given back as `after` to get the following part.
+pub fn leads_page(dialect: Dialect, leads: &[Lead], next: Option<&str>) -> Answer {
+    match dialect {
+        Dialect::Lead2inbound => lead2inbound::page(leads, next),
+        _ => Answer::json(200, &native::page(leads, next)),
+    }
+}

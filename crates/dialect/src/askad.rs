@@ -1,0 +1,109 @@
+//! AskAd.ai: `POST /api/v1/leads/inbound` and `…/capture` (<https://askad.ai/docs/api>).
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use leadgate_domain::{Lead, LeadId, Outcome, TextField, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::answer::{Answer, Settlement};
+use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+
+const OWN: Names = &[
+    (Slot::Text(TextField::FullName), &["name"]),
+    (Slot::Email, &["email"]),
+    (Slot::Phone, &["phone"]),
+    (Slot::Text(TextField::PageUrl), &["page_url"]),
+    (Slot::CustomFields, &["metadata"]),
+];
+
+pub(crate) static INDEX: LazyLock<Index> =
+    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+
+#[derive(Serialize)]
+struct Created {
+    id: LeadId,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+}
+
+/// `created` is the only status that is documented, so that clients may insist on it; whether the lead was there
+/// before is told by the 200 and beside it.
+pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    let Some(lead) = settlement.lead else { return settlement.leadless() };
+    let outcome = Some(settlement.outcome).filter(|outcome| *outcome != Outcome::Created);
+    Answer::json(settlement.http_status(), &Created { id: lead.id, status: "created", outcome })
+}
+
+/// A page of a list, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    pub page: u32,
+    pub limit: u32,
+    /// How many there are on all pages.
+    pub total: u64,
+}
+
+#[derive(Serialize)]
+struct Page<T> {
+    data: Vec<T>,
+    page: u32,
+    limit: u32,
+    total: u64,
+}
+
+#[derive(Serialize)]
+struct Contact<'l> {
+    id: LeadId,
+    name: Option<&'l str>,
+    first_name: Option<&'l str>,
+    last_name: Option<&'l str>,
+    email: Option<&'l str>,
+    phone: Option<&'l str>,
+    company: Option<&'l str>,
+    source: Option<&'l str>,
+    page_url: Option<&'l str>,
+    tags: BTreeSet<&'l str>,
+    metadata: &'l Map<String, Value>,
+    status: &'static str,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl<'l> Contact<'l> {
+    fn of(lead: &'l Lead) -> Self {
+        Self {
+            id: lead.id,
+            name: lead.text(TextField::FullName),
+            first_name: lead.text(TextField::FirstName),
+            last_name: lead.text(TextField::LastName),
+            email: lead.email.as_ref().map(|email| email.address.as_deref().unwrap_or(&email.raw)),
+            phone: lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw)),
+            company: lead.text(TextField::Company),
+            source: lead.text(TextField::Source),
+            page_url: lead.text(TextField::PageUrl),
+            tags: lead.all_tags(),
+            metadata: &lead.custom_fields,
+            status: "new",
+            created_at: lead.received_at,
+            updated_at: lead.updated_at,
+        }
+    }
+}
+
+/// `GET /api/v1/contacts`. Parameters are documented, the body is not.
+pub fn contacts_page(leads: &[Lead], paging: Paging) -> Answer {
+    page(leads.iter().map(Contact::of).collect(), paging)
+}
+
+/// `GET /api/v1/deals`: there are no deals here, so that every page is empty.
+pub fn deals_page(page: u32, limit: u32) -> Answer {
+    self::page(Vec::<Contact<'_>>::new(), Paging { page, limit, total: 0 })
+}
+
+fn page(data: Vec<impl Serialize>, paging: Paging) -> Answer {
+    let Paging { page, limit, total } = paging;
+    Answer::json(200, &Page { data, page, limit, total })
+}

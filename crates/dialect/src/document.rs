@@ -1,0 +1,89 @@
+//! What came in, before anybody asks what it means: one object.
+
+mod form;
+mod multipart;
+mod unreadable;
+
+use leadgate_domain::json::{self, Fault, FaultCode};
+use leadgate_domain::{Dialect, Media};
+use serde_json::{Map, Value};
+
+pub use unreadable::{FormFault, Unreadable};
+
+/// One object as a client sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub members: Map<String, Value>,
+    /// Whether values have the types of JSON. In a form everything is text, and an empty one says nothing.
+    pub typed: bool,
+}
+
+/// Which media a dialect takes.
+pub fn takes(dialect: Dialect, media: &Media) -> bool {
+    match dialect {
+        Dialect::Native | Dialect::AbcSales | Dialect::Lead2inbound => media.is_json(),
+        Dialect::FiveHundredLeads | Dialect::KickoffLabs | Dialect::AskAd => true,
+    }
+}
+
+impl Document {
+    /// Reads a body. KickoffLabs's clients may say things in the query, too; the body wins.
+    pub fn read(
+        dialect: Dialect,
+        media: &Media,
+        body: &[u8],
+        query: Option<&str>,
+    ) -> Result<Self, Unreadable> {
+        let asked = match query {
+            Some(query) if dialect == Dialect::KickoffLabs => form::urlencoded(query.as_bytes())?,
+            _ => Map::new(),
+        };
+        if body.trim_ascii().is_empty() && asked.values().any(says_something) {
+            return Ok(Self { members: asked, typed: false });
+        }
+        let mut document = match media {
+            Media::Json => Self { members: object(body)?, typed: true },
+            Media::Form => Self { members: form::urlencoded(body)?, typed: false },
+            Media::Multipart(boundary) => Self { members: multipart::read(boundary, body)?, typed: false },
+        };
+        if document.members.is_empty() && !document.typed {
+            return Err(FormFault::Limit(FaultCode::Empty).into());
+        }
+        for (name, value) in asked.into_iter().filter(|(_, value)| says_something(value)) {
+            document.members.entry(name).or_insert(value);
+        }
+        match json::check_object(&document.members) {
+            Ok(()) => Ok(document),
+            Err(code) => Err(FormFault::Limit(code).into()),
+        }
+    }
+
+    /// Whether anything was said at all.
+    pub(crate) fn says_something(&self) -> bool {
+        self.members.values().any(says_something)
+    }
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    match json::parse(body).map_err(Unreadable::Json)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(Unreadable::NotAnObject),
+    }
+}
+
+/// A null, an empty text and whatever holds nothing else say nothing.
+pub(crate) fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => items.iter().any(says_something),
+        Value::Object(members) => members.values().any(says_something),
+    }
+}
+
+impl From<Fault> for Unreadable {
+    fn from(fault: Fault) -> Self {
+        Self::Json(fault)
+    }
+}

@@ -1,0 +1,127 @@
+//! Forms: pairs of names and texts, whose names may say `list[]` and `object[member]`.
+
+use std::borrow::Cow;
+
+use leadgate_domain::json::{FaultCode, MAX_DEPTH};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
+
+use super::unreadable::FormFault;
+
+/// How many pairs a form may have; many of them may be items of lists.
+const MOST_PAIRS: usize = 1_000;
+
+/// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>) in UTF-8. What
+/// is not valid UTF-8 after decoding is refused instead of replaced: it would be somebody's name.
+pub(super) fn urlencoded(body: &[u8]) -> Result<Map<String, Value>, FormFault> {
+    let mut form = Form::default();
+    for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = decode(halves.next().unwrap_or_default())?;
+        let value = decode(halves.next().unwrap_or_default())?;
+        form.add(&name, Value::from(value))?;
+    }
+    Ok(form.finish())
+}
+
+fn decode(text: &[u8]) -> Result<String, FormFault> {
+    let spaced: Cow<'_, [u8]> = match text.contains(&b'+') {
+        true => text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
+        false => text.into(),
+    };
+    let decoded = percent_decode(&spaced).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| FormFault::Limit(FaultCode::InvalidUnicode))
+}
+
+/// Grows by one pair after the other.
+#[derive(Default)]
+pub(super) struct Form {
+    members: Map<String, Value>,
+    pairs: usize,
+}
+
+impl Form {
+    pub(super) fn add(&mut self, name: &str, value: Value) -> Result<(), FormFault> {
+        self.pairs += 1;
+        if self.pairs > MOST_PAIRS {
+            return Err(FormFault::Limit(FaultCode::TooManyKeys));
+        }
+        let path = path(name);
+        if path.len() > MAX_DEPTH {
+            return Err(FormFault::Limit(FaultCode::TooDeep));
+        }
+        if let Err(value) = put(&mut self.members, &path, value) {
+            append(&mut self.members, name, value);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Map<String, Value> {
+        self.members.into_iter().map(|(name, value)| (name, lists(value))).collect()
+    }
+}
+
+/// `a[b][]` is `a`, `b` and a last empty step. A name that is not built like that is one step.
+fn path(name: &str) -> Vec<&str> {
+    let whole = vec![name];
+    let Some((base, rest)) = name.split_once('[') else { return whole };
+    let Some(steps) = rest.strip_suffix(']') else { return whole };
+    let mut path = vec![base];
+    path.extend(steps.split("]["));
+    let odd = |step: &&str| step.contains(['[', ']']);
+    let inner = path.get(..path.len() - 1).unwrap_or_default();
+    if inner.iter().any(|step| step.is_empty()) || path.iter().any(odd) { whole } else { path }
+}
+
+/// Gives the value back where something that is no object is in the way.
+fn put(members: &mut Map<String, Value>, path: &[&str], value: Value) -> Result<(), Value> {
+    match path {
+        [] => Err(value),
+        [name] | [name, ""] => {
+            let value = if path.len() == 1 { value } else { Value::Array(vec![value]) };
+            append(members, name, value);
+            Ok(())
+        }
+        [name, rest @ ..] => {
+            let inner = members.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+            match inner {
+                Value::Object(inner) => put(inner, rest, value),
+                _ => Err(value),
+            }
+        }
+    }
+}
+
+/// A name that comes again makes a list.
+fn append(members: &mut Map<String, Value>, name: &str, value: Value) {
+    let Some(there) = members.get_mut(name) else {
+        members.insert(name.to_owned(), value);
+        return;
+    };
+    let mut items = match there.take() {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    match value {
+        Value::Array(more) => items.extend(more),
+        one => items.push(one),
+    }
+    *there = Value::Array(items);
+}
+
+/// `tags[0]=a&tags[1]=b` is a list, too.
+fn lists(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Map<_, _> =
+                members.into_iter().map(|(name, value)| (name, lists(value))).collect();
+            if (0..members.len()).all(|position| members.contains_key(&position.to_string())) {
+                (0..members.len()).filter_map(|position| members.remove(&position.to_string())).collect()
+            } else {
+                Value::Object(members)
+            }
+        }
+        Value::Array(items) => items.into_iter().map(lists).collect(),
+        other => other,
+    }
+}

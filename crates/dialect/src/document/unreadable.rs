@@ -1,0 +1,72 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use leadgate_domain::json::{Fault, FaultCode};
+
+/// Why no document could be made of a body. Holds positions and names, never values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    Json(Fault),
+    /// JSON, but a list, a text or a number.
+    NotAnObject,
+    Form(FormFault),
+}
+
+/// What is wrong with a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormFault {
+    /// It breaks a rule that JSON bodies have to keep as well.
+    Limit(FaultCode),
+    /// `multipart/form-data` (RFC 7578) that is cut off, has no such boundary, or a part without a name.
+    BrokenMultipart,
+}
+
+impl Unreadable {
+    /// Stable, snake_case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Json(fault) => fault.code.as_str(),
+            Self::NotAnObject => "wrong_type",
+            Self::Form(FormFault::Limit(code)) => code.as_str(),
+            Self::Form(FormFault::BrokenMultipart) => "broken_multipart",
+        }
+    }
+
+    /// A sentence for the client.
+    pub fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::Json(Fault { code: FaultCode::NotJson, line, column, .. }) => {
+                format!("The body is not valid JSON: line {line}, column {column}.").into()
+            }
+            Self::Json(fault) => fault.code.detail().into(),
+            Self::NotAnObject => "a JSON object is expected".into(),
+            Self::Form(FormFault::Limit(code)) => code.detail().into(),
+            Self::Form(FormFault::BrokenMultipart) => {
+                "The body is not valid multipart/form-data: it is cut off, or a part has no name.".into()
+            }
+        }
+    }
+
+    /// RFC 6901, where it is known.
+    pub fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Json(fault) => fault.pointer.as_deref(),
+            Self::NotAnObject => Some(""),
+            Self::Form(_) => None,
+        }
+    }
+}
+
+impl From<FormFault> for Unreadable {
+    fn from(fault: FormFault) -> Self {
+        Self::Form(fault)
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.code())
+    }
+}
+
+impl std::error::Error for Unreadable {}

@@ -1,0 +1,95 @@
+//! KickoffLabs: the URL that `POST /v2/{campaign}/inbound-webhook` gives out
+//! (<https://support.kickofflabs.com/developer>).
+
+mod lead;
+
+use std::sync::LazyLock;
+
+use leadgate_domain::{Phone, PhoneProblem, Said, TextField};
+use serde::Serialize;
+
+use crate::answer::{Answer, Settlement};
+use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::reading::Reading;
+use crate::refusal::{Problem, flat};
+
+const OWN: Names = &[
+    (Slot::Email, &["email"]),
+    (Slot::Phone, &["phone_number"]),
+    (Slot::CallingCode, &["country_code"]),
+    (Slot::Text(TextField::FirstName), &["first_name"]),
+    (Slot::Text(TextField::Source), &["source", "__source"]),
+    (Slot::Text(TextField::PageUrl), &["__url"]),
+    (Slot::Tags, &["tags"]),
+    (Slot::Origin, &["referrer", "__referrer"]),
+    (Slot::Origin, &["ip"]),
+    (Slot::Origin, &["__rid"]),
+    (Slot::Origin, &["__sid", "__session_id"]),
+    (Slot::Origin, &["__uid"]),
+    (Slot::Stripped, &["api_key", "apikey", "authorization", "authentication"]),
+    (Slot::Stripped, &["campaign_id", "campaignId", "list_id", "__lid", "controller", "action"]),
+];
+
+pub(crate) static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let grammar = Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED]);
+    Index::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
+});
+
+/// Ids of KickoffLabs's own pages.
+fn of_landing_page(name: &str) -> Option<Slot> {
+    let start = name.get(.."landing_page".len())?;
+    start.eq_ignore_ascii_case("landing_page").then_some(Slot::Stripped)
+}
+
+/// What a signup asks KickoffLabs to do. Nothing here obeys, so that it is kept like a custom field, but not
+/// shown as one.
+const COMMANDS: [&str; 6] =
+    ["__skip_urls", "__skip_actions", "__do_not_reset_opt_out", "must_exist", "redirect_url", "points"];
+
+/// An email or a phone. A phone alone has to look like one: it "fails validation" there. Whether a numbering
+/// plan has it is not asked, nor is one without country code refused, for the source may know its region.
+pub(crate) fn require(reading: &mut Reading<'_>) {
+    if reading.tried(Slot::Email) {
+        return;
+    }
+    if !reading.tried(Slot::Phone) {
+        reading.fault("", "contact_missing", "an email or a phone_number is required");
+        return;
+    }
+    let Said::Value(phone) = &reading.fields.phone else { return };
+    let digits = phone.chars().any(|c| c.is_numeric());
+    match Phone::parse(phone, reading.fields.phone_country) {
+        Ok(_) | Err(PhoneProblem::NotAssigned) => {}
+        Err(PhoneProblem::NoRegion) if digits => {}
+        Err(_) => reading.fault("/phone_number", "not_a_phone", "a phone number is expected"),
+    }
+}
+
+/// 201 with the lead, 200 with one that was there.
+pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    match settlement.lead {
+        Some(lead) => Answer::json(settlement.http_status(), &lead::LeadPayload::of(lead, settlement.source)),
+        None => settlement.leadless(),
+    }
+}
+
+#[derive(Serialize)]
+struct WebhookCreated<'u> {
+    message: &'static str,
+    url: &'u str,
+}
+
+/// The answer to `POST /v2/{campaign}/inbound-webhook`. 200 is what the documentation calls "done"; 201 is only
+/// named for leads.
+pub fn webhook_created(url: &str) -> Answer {
+    Answer::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
+}
+
+/// Of what may be wrong with a request only 400, 404 and 409 are documented; a key that is none has its own words.
+pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
+    match problem.status {
+        401 => flat(401, "Invalid API Access", problem),
+        422 => flat(400, &problem.detail, problem),
+        other => flat(other, &problem.detail, problem),
+    }
+}

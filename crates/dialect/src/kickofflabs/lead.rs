@@ -1,0 +1,110 @@
+//! The lead as KickoffLabs shows it. What means nothing here is null or empty: nothing is invented.
+
+use std::collections::BTreeSet;
+
+use leadgate_domain::{Lead, LeadId, Source, TextField, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::COMMANDS;
+
+type Nothing = Option<()>;
+
+/// Keys and their order are documented.
+#[derive(Default, Serialize)]
+pub(super) struct LeadPayload<'l> {
+    id: Option<LeadId>,
+    social_id: Nothing,
+    rank: Nothing,
+    counter: Nothing,
+    lead_count: Nothing,
+    contest_score: Nothing,
+    contest_score_rank: Nothing,
+    contest_score_rank_relative_position: Nothing,
+    rank_relative_position: Nothing,
+    campaign_id: Option<Value>,
+    list_id: Option<Value>,
+    given_name: Option<&'l str>,
+    first_name: Option<&'l str>,
+    avatar: Nothing,
+    when: Option<Timestamp>,
+    enhanced: Nothing,
+    anonymous: Nothing,
+    verified: Nothing,
+    verified_email: Nothing,
+    verified_phone_number: Nothing,
+    waitlisted: Nothing,
+    display_name: Option<&'l str>,
+    completed_actions: [(); 0],
+    social_url: Nothing,
+    redirect_url: Nothing,
+    thankyou_url: Nothing,
+    status_url: Nothing,
+    email: Option<&'l str>,
+    phone_number: Option<&'l str>,
+    family_name: Option<&'l str>,
+    custom_fields: Map<String, Value>,
+    unsubscribe_url: UnsubscribeUrl,
+    uid: Option<&'l Value>,
+    parent_id: Nothing,
+    opted_out: bool,
+    utm: Map<String, Value>,
+    tags: BTreeSet<&'l str>,
+    referrals: Nothing,
+    unverified_leads: UnverifiedLeads,
+    verified_leads: Map<String, Value>,
+    influence: Map<String, Value>,
+    subscription_number: Nothing,
+    ip: Option<&'l Value>,
+    referrer: Option<&'l Value>,
+    fraudulent: Nothing,
+}
+
+#[derive(Default, Serialize)]
+struct UnsubscribeUrl {
+    default: Nothing,
+    safe: Nothing,
+}
+
+#[derive(Default, Serialize)]
+struct UnverifiedLeads {
+    indirect: Nothing,
+    direct: Nothing,
+}
+
+impl<'l> LeadPayload<'l> {
+    pub(super) fn of(lead: &'l Lead, source: &Source) -> Self {
+        let origin = |name| lead.attribution.as_ref()?.get(name);
+        let first_name = lead.text(TextField::FirstName);
+        let campaign = source.campaign.as_deref().map(campaign);
+        let shown = |(name, _): &(&String, &Value)| !COMMANDS.contains(&name.as_str());
+        let custom = lead.custom_fields.iter().filter(shown);
+        let utm = lead.attribution.iter().flatten().filter(|(name, _)| name.starts_with("utm_"));
+        let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
+        Self {
+            id: Some(lead.id),
+            campaign_id: campaign.clone(),
+            list_id: campaign,
+            given_name: first_name,
+            first_name,
+            when: Some(lead.received_at),
+            display_name: lead.text(TextField::FullName).or(first_name),
+            email: lead.email.as_ref().map(|email| email.address.as_deref().unwrap_or(&email.raw)),
+            phone_number: lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw)),
+            family_name: lead.text(TextField::LastName),
+            custom_fields: custom.map(owned).collect(),
+            uid: origin("__uid"),
+            opted_out: lead.opt_out,
+            utm: utm.map(owned).collect(),
+            tags: lead.all_tags(),
+            ip: origin("ip"),
+            referrer: origin("referrer"),
+            ..Self::default()
+        }
+    }
+}
+
+/// A number, as clients know it.
+fn campaign(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
+}

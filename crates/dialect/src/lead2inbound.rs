@@ -1,0 +1,90 @@
+//! lead2inbound: `POST /v1/leads` (<https://docs.lead2inbound.com/quickstart>).
+
+use std::sync::LazyLock;
+
+use leadgate_domain::{Lead, LeadId, Outcome, SubmissionId, TextField};
+use serde::Serialize;
+
+use crate::answer::{Answer, Settlement};
+use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::native::{self, LeadAnswer};
+use crate::reading::Reading;
+
+const OWN: Names =
+    &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];
+
+/// "Ad-source attribution" is promised and its names are not: these are what ad platforms call them.
+const ADS: Names = &[
+    (Slot::Origin, &["ad_source"]),
+    (Slot::Origin, &["ad_platform"]),
+    (Slot::Origin, &["ad_id"]),
+    (Slot::Origin, &["ad_name"]),
+    (Slot::Origin, &["adset_id", "ad_set_id"]),
+    (Slot::Origin, &["adset_name", "ad_set_name"]),
+    (Slot::Origin, &["adgroup_id", "ad_group_id"]),
+    (Slot::Origin, &["campaign_id"]),
+    (Slot::Origin, &["campaign_name"]),
+    (Slot::Origin, &["creative_id"]),
+    (Slot::Origin, &["form_id"]),
+    (Slot::Origin, &["keyword"]),
+    (Slot::Origin, &["placement"]),
+    (Slot::Origin, &["click_id"]),
+];
+
+pub(crate) static INDEX: LazyLock<Index> =
+    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
+
+pub(crate) fn require(reading: &mut Reading<'_>) {
+    if !reading.tried(Slot::Phone) {
+        reading.fault("/phone", "missing", "a phone is required");
+    }
+}
+
+#[derive(Serialize)]
+struct Settled {
+    outcome: Outcome,
+    lead_id: LeadId,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Leadless {
+    outcome: Outcome,
+    id: SubmissionId,
+    status: &'static str,
+}
+
+/// A duplicate is told the id of the lead that was there; its 200 is ours, only the body is documented.
+pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    let Settlement { id, outcome, .. } = *settlement;
+    let answer = match settlement.lead {
+        Some(lead) => {
+            let body = Settled { outcome, lead_id: lead.id, status: "new" };
+            Answer::json(settlement.http_status(), &body)
+        }
+        None => {
+            let body = Leadless { outcome, id, status: native::status(outcome) };
+            Answer::json(settlement.http_status(), &body)
+        }
+    };
+    answer.located()
+}
+
+#[derive(Serialize)]
+struct Page<'l> {
+    data: Vec<Item<'l>>,
+    next: Option<&'l str>,
+}
+
+#[derive(Serialize)]
+struct Item<'l> {
+    lead_id: LeadId,
+    #[serde(flatten)]
+    lead: LeadAnswer<'l>,
+}
+
+/// Nothing but the newest leads going first is documented: ours, with the id under both names.
+pub(crate) fn page(leads: &[Lead], next: Option<&str>) -> Answer {
+    let data = leads.iter().map(|lead| Item { lead_id: lead.id, lead: native::listed(lead) });
+    Answer::json(200, &Page { data: data.collect(), next })
+}

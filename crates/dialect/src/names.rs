@@ -1,0 +1,196 @@
+//! Which names mean what. A dialect is mostly a table of these.
+
+use std::collections::HashMap;
+
+use leadgate_domain::TextField;
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    Phone,
+    /// A region, such as `US`.
+    PhoneCountry,
+    /// A calling code, such as `+1`, or a region.
+    CallingCode,
+    Email,
+    Text(TextField),
+    Tags,
+    Consent,
+    ConsentPart(ConsentPart),
+    /// A certificate of consent, kept with it under its own name.
+    Evidence,
+    Attribution,
+    /// A part of the attribution; the first of its names is the one under which it is kept.
+    Origin,
+    /// An object with the parts of a campaign link (`utm_source` …), whose names may lack the `utm_`.
+    Campaign,
+    CustomFields,
+    Automations,
+    UserAssignments,
+    OptOut,
+    IsTest,
+    /// A credential, or an id that the URL says already: never kept with the lead.
+    Stripped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ConsentPart {
+    Timestamp,
+    TextVersion,
+    SourceUrl,
+}
+
+/// Slots and the names that fill them, the best first.
+pub(crate) type Names = &'static [(Slot, &'static [&'static str])];
+
+/// How a dialect reads names and values.
+pub(crate) struct Grammar {
+    /// The names that its system documents. A value that does not fit one of them is a fault.
+    pub(crate) own: Names,
+    /// Names taken besides. A value that does not fit one of them is kept as a custom field.
+    pub(crate) also: &'static [Names],
+    /// What else a name can be told by.
+    pub(crate) pattern: fn(&str) -> Option<Slot>,
+    /// Nothing is a fault: what does not fit is kept as a custom field.
+    pub(crate) lenient: bool,
+    /// A flag is a boolean and tags are an array, where values have types.
+    pub(crate) strict: bool,
+    /// Custom fields are named in lower case.
+    pub(crate) lower_case: bool,
+}
+
+impl Grammar {
+    pub(crate) const fn of(own: Names, also: &'static [Names]) -> Self {
+        Self { own, also, pattern: |_| None, lenient: false, strict: false, lower_case: false }
+    }
+}
+
+/// Where a name belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) slot: Slot,
+    /// The best of the slot's names; `None` where a pattern told.
+    pub(crate) canonical: Option<&'static str>,
+    /// Exact names go first, then the order of the table.
+    pub(crate) rank: (bool, usize),
+    /// A value that does not fit is a fault.
+    pub(crate) firm: bool,
+}
+
+/// A grammar, ready to be asked.
+pub(crate) struct Index {
+    pub(crate) grammar: Grammar,
+    exact: HashMap<&'static str, Place>,
+    folded: HashMap<String, Place>,
+}
+
+impl Index {
+    pub(crate) fn new(grammar: Grammar) -> Self {
+        let mut exact = HashMap::new();
+        let mut folded = HashMap::new();
+        let also = grammar.also.iter().flat_map(|names| names.iter());
+        let all = grammar.own.iter().map(|entry| (true, entry)).chain(also.map(|entry| (false, entry)));
+        let named =
+            all.flat_map(|(own, (slot, names))| names.iter().map(move |name| (own, *slot, names, *name)));
+        for (rank, (own, slot, names, name)) in named.enumerate() {
+            let canonical = names.first().copied();
+            let firm = own && !grammar.lenient;
+            exact.entry(name).or_insert(Place { slot, canonical, rank: (false, rank), firm });
+            let loose = Place { slot, canonical, rank: (true, rank), firm: false };
+            folded.entry(fold(name)).or_insert(loose);
+        }
+        Self { grammar, exact, folded }
+    }
+
+    /// Exactly, else by the dialect's pattern, else without regard to case, `_`, `-` and spaces.
+    pub(crate) fn find(&self, name: &str) -> Option<Place> {
+        if let Some(place) = self.exact.get(name) {
+            return Some(*place);
+        }
+        let told = |slot| Place { slot, canonical: None, rank: (true, usize::MAX), firm: false };
+        if let Some(slot) = (self.grammar.pattern)(name) {
+            return Some(told(slot));
+        }
+        let campaign = || name.get(..4).filter(|start| start.eq_ignore_ascii_case("utm_"));
+        self.folded.get(&fold(name)).copied().or_else(|| campaign().map(|_| told(Slot::Origin)))
+    }
+}
+
+/// A name without case, `_`, `-` and spaces.
+pub(crate) fn fold(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// The names of the native dialect.
+pub(crate) const NATIVE: Names = &[
+    (Slot::Phone, &["phone"]),
+    (Slot::PhoneCountry, &["phone_country"]),
+    (Slot::Email, &["email"]),
+    (Slot::Text(TextField::FullName), &["full_name"]),
+    (Slot::Text(TextField::FirstName), &["first_name"]),
+    (Slot::Text(TextField::LastName), &["last_name"]),
+    (Slot::Text(TextField::Company), &["company"]),
+    (Slot::Text(TextField::ExternalId), &["external_id"]),
+    (Slot::Text(TextField::LineId), &["line_id"]),
+    (Slot::Text(TextField::Source), &["source"]),
+    (Slot::Text(TextField::State), &["state"]),
+    (Slot::Text(TextField::Timezone), &["timezone"]),
+    (Slot::Text(TextField::Locale), &["locale"]),
+    (Slot::Text(TextField::Currency), &["currency"]),
+    (Slot::Text(TextField::PageUrl), &["page_url"]),
+    (Slot::Tags, &["tags"]),
+    (Slot::Consent, &["consent"]),
+    (Slot::Attribution, &["attribution"]),
+    (Slot::CustomFields, &["custom_fields"]),
+    (Slot::Automations, &["automations"]),
+    (Slot::UserAssignments, &["user_assignments"]),
+    (Slot::OptOut, &["opt_out"]),
+    (Slot::IsTest, &["is_test"]),
+];
+
+/// How people's forms call what everybody asks for.
+pub(crate) const PEOPLE: Names = &[
+    (Slot::Phone, &["phone_number", "telephone", "tel", "mobile", "mobile_phone", "cell", "cell_phone"]),
+    (Slot::Email, &["email_address", "mail"]),
+    (Slot::Text(TextField::FullName), &["name", "contact_name"]),
+    (Slot::Text(TextField::FirstName), &["given_name", "fname", "forename"]),
+    (Slot::Text(TextField::LastName), &["family_name", "surname", "lname"]),
+    (Slot::Text(TextField::Company), &["company_name", "business_name"]),
+    (Slot::Text(TextField::State), &["state_code"]),
+    (Slot::Text(TextField::Timezone), &["time_zone"]),
+    (Slot::Text(TextField::PageUrl), &["page_uri"]),
+    (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
+];
+
+/// What every dialect takes besides: consent in one piece or in parts, its certificates, and where somebody came
+/// from.
+pub(crate) const SHARED: Names = &[
+    (Slot::CallingCode, &["country_code"]),
+    (Slot::ConsentPart(ConsentPart::Timestamp), &["consent_timestamp"]),
+    (Slot::ConsentPart(ConsentPart::TextVersion), &["consent_text_version"]),
+    (Slot::ConsentPart(ConsentPart::SourceUrl), &["source_url"]),
+    // ActiveProspect's hidden fields, and names under which posts carry them on.
+    (Slot::Evidence, &["xxTrustedFormCertUrl", "xxTrustedFormPingUrl", "xxTrustedFormToken"]),
+    (Slot::Evidence, &["trusted_form_cert_url", "trusted_form_ping_url", "trusted_form_url"]),
+    // Jornaya's, old and new.
+    (Slot::Evidence, &["jornaya_leadid", "universal_lead_id", "leadid_token", "leadid_tcpa_disclosure"]),
+    (Slot::Origin, &["utm_source"]),
+    (Slot::Origin, &["utm_medium"]),
+    (Slot::Origin, &["utm_campaign"]),
+    (Slot::Origin, &["utm_term"]),
+    (Slot::Origin, &["utm_content"]),
+    (Slot::Origin, &["utm_id"]),
+    (Slot::Campaign, &["_utm", "utm"]),
+    (Slot::Origin, &["referrer", "_referrer", "referer", "referrer_url"]),
+    (Slot::Origin, &["gclid", "gcl_id"]),
+    (Slot::Origin, &["gbraid"]),
+    (Slot::Origin, &["wbraid"]),
+    (Slot::Origin, &["dclid"]),
+    (Slot::Origin, &["fbclid"]),
+    (Slot::Origin, &["fbc", "_fbc"]),
+    (Slot::Origin, &["fbp", "_fbp"]),
+    (Slot::Origin, &["msclkid"]),
+    (Slot::Origin, &["ttclid"]),
+    (Slot::Origin, &["twclid"]),
+    (Slot::Origin, &["li_fat_id"]),
+];

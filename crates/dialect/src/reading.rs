@@ -1,0 +1,254 @@
+//! The machine that all dialects share: members of a document into the slots that their names mean.
+//!
+//! Where several members mean the same slot one wins; the others are kept as custom fields, like every member
+//! whose name means nothing. So nothing that was said is lost, whatever it was called.
+
+mod parts;
+mod values;
+
+use std::collections::HashMap;
+
+use leadgate_domain::validate::{self, FieldFault};
+use leadgate_domain::{Fields, Said, TextField};
+use serde_json::{Map, Value};
+
+use crate::document::says_something;
+use crate::names::{Index, Place, Slot};
+use values::Taken;
+
+/// As many faults are named at once; a hostile body has thousands.
+pub(crate) const MOST_FAULTS: usize = 50;
+
+/// What is read, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'d> {
+    pub(crate) members: &'d Map<String, Value>,
+    /// What a mapping filled, in native names; it goes before what is in `members`.
+    pub(crate) mapped: Option<&'d Map<String, Value>>,
+    /// Whether values have JSON types.
+    pub(crate) typed: bool,
+}
+
+/// What was understood so far.
+pub(crate) struct Reading<'d> {
+    index: &'static Index,
+    typed: bool,
+    pub(crate) fields: Fields,
+    pub(crate) faults: Vec<FieldFault>,
+    /// Custom fields that were sent as such: they win over names that are merely unknown.
+    explicit: Map<String, Value>,
+    /// Slots for which something came that did not fit.
+    unfit: Vec<Slot>,
+    /// By which names fields came, where those are not ours.
+    renamed: Vec<(&'static str, &'d str)>,
+}
+
+/// A member and what its name means.
+struct Found<'d> {
+    name: &'d str,
+    value: &'d Value,
+    place: Option<Place>,
+    mapped: bool,
+}
+
+/// What only one member can fill.
+type Contest = (Slot, &'static str);
+
+impl Found<'_> {
+    fn contest(&self) -> Option<Contest> {
+        let place = self.place?;
+        match place.slot {
+            Slot::Origin => place.canonical.map(|canonical| (Slot::Origin, canonical)),
+            Slot::Tags
+            | Slot::Consent
+            | Slot::Evidence
+            | Slot::Attribution
+            | Slot::Campaign
+            | Slot::CustomFields
+            | Slot::OptOut
+            | Slot::IsTest
+            | Slot::Stripped => None,
+            slot => Some((slot, "")),
+        }
+    }
+
+    /// A mapping's word goes before everything, an exact name before one that is merely alike, a value before
+    /// nothing.
+    fn standing(&self) -> (bool, bool, bool, usize) {
+        let (loose, rank) = self.place.map_or((true, usize::MAX), |place| place.rank);
+        (!self.mapped, loose, !says_something(self.value), rank)
+    }
+
+    /// A part of something that may also come in one piece, which then goes before it.
+    fn is_part(&self) -> bool {
+        let slot = self.place.map(|place| place.slot);
+        matches!(
+            slot,
+            Some(Slot::ConsentPart(_) | Slot::Evidence | Slot::Origin | Slot::Campaign | Slot::CallingCode)
+        )
+    }
+}
+
+impl<'d> Reading<'d> {
+    /// Reads everything; what is required is asked for by the dialect afterwards.
+    pub(crate) fn of(index: &'static Index, text: Text<'d>) -> Self {
+        let mut reading = Self {
+            index,
+            typed: text.typed,
+            fields: Fields::default(),
+            faults: Vec::new(),
+            explicit: Map::new(),
+            unfit: Vec::new(),
+            renamed: Vec::new(),
+        };
+        let found = find(index, text);
+        let winners = winners(&found);
+        for parts in [false, true] {
+            for (position, one) in found.iter().enumerate().filter(|(_, one)| one.is_part() == parts) {
+                let lost = one.contest().is_some_and(|contest| winners.get(&contest) != Some(&position));
+                match one.place {
+                    Some(place) if !lost => reading.take(place, one),
+                    Some(_) if !says_something(one.value) => {}
+                    _ => reading.keep(one.name, one.value),
+                }
+            }
+        }
+        reading.settle_custom_fields();
+        reading
+    }
+
+    /// Adds a fault of the dialect's own.
+    pub(crate) fn fault(&mut self, pointer: &str, code: &'static str, detail: &str) {
+        self.faults.push(FieldFault::new(pointer, code, detail));
+    }
+
+    /// Whether a slot was filled with something, or something came for it that was reported already.
+    pub(crate) fn tried(&self, slot: Slot) -> bool {
+        let said = |said: &Said<String>| said.value().is_some_and(|text| !text.trim().is_empty());
+        let filled = match slot {
+            Slot::Phone => said(&self.fields.phone),
+            Slot::Email => said(&self.fields.email),
+            Slot::Text(field) => self.fields.text(field).is_some(),
+            _ => false,
+        };
+        filled || self.unfit.contains(&slot)
+    }
+
+    /// The fields, if the shared validator finds nothing either.
+    pub(crate) fn finish(self) -> Result<Fields, Vec<FieldFault>> {
+        let Self { fields, mut faults, renamed, .. } = self;
+        for mut fault in validate::fields(&fields).err().unwrap_or_default() {
+            for (native, client) in &renamed {
+                if let Some(rest) = fault.pointer.strip_prefix('/').and_then(|path| path.strip_prefix(native))
+                    && (rest.is_empty() || rest.starts_with('/'))
+                {
+                    fault.pointer = format!("/{client}{rest}");
+                    break;
+                }
+            }
+            faults.push(fault);
+        }
+        faults.truncate(MOST_FAULTS);
+        if faults.is_empty() { Ok(fields) } else { Err(faults) }
+    }
+
+    /// Keeps what has no other place. Texts that are empty say nothing in a form.
+    fn keep(&mut self, name: &str, value: &Value) {
+        if !self.typed && !says_something(value) {
+            return;
+        }
+        self.fields.custom_fields.entry(name).or_insert_with(|| value.clone());
+    }
+
+    /// A value that does not fit is a fault under a name that the dialect documents, and else kept.
+    fn take(&mut self, place: Place, one: &Found<'d>) {
+        if !self.typed && !says_something(one.value) {
+            return;
+        }
+        let Err(unfit) = self.fill(place, one) else { return };
+        if place.firm {
+            self.unfit.push(place.slot);
+            self.faults.extend(unfit);
+        } else {
+            self.keep(one.name, one.value);
+        }
+    }
+
+    fn fill(&mut self, place: Place, one: &Found<'d>) -> Taken {
+        let firm = place.firm;
+        match place.slot {
+            Slot::Phone => {
+                let said = self.said(one, firm, validate::LONGEST_PHONE, values::text_or_integer)?;
+                self.rename("phone", one);
+                self.fields.phone = said;
+            }
+            Slot::Email => {
+                let said = self.said(one, firm, validate::LONGEST_EMAIL, values::text)?;
+                self.rename("email", one);
+                self.fields.email = said;
+            }
+            Slot::Text(field) => self.text(field, one, firm)?,
+            Slot::PhoneCountry => self.region(one)?,
+            Slot::CallingCode => self.calling_code(one)?,
+            Slot::Tags => self.tags(one, firm)?,
+            Slot::Consent => self.consent(one, firm)?,
+            Slot::ConsentPart(part) => self.consent_part(part, one)?,
+            Slot::Evidence => self.evidence(one),
+            Slot::Attribution => self.attribution(one)?,
+            Slot::Origin => self.origin(place.canonical.unwrap_or(one.name), one),
+            Slot::Campaign => self.campaign(one),
+            Slot::CustomFields => self.custom_fields(one)?,
+            Slot::Automations => self.fields.automations = values::anything(one.value),
+            Slot::UserAssignments => self.fields.user_assignments = values::anything(one.value),
+            Slot::OptOut => self.opt_out(one, firm)?,
+            Slot::IsTest => self.fields.is_test |= self.flag(one)?,
+            Slot::Stripped => {}
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, field: TextField, one: &Found<'d>, firm: bool) -> Taken {
+        let read = match field {
+            TextField::ExternalId | TextField::LineId => values::text_or_integer,
+            _ => values::text,
+        };
+        let said = self.said(one, firm, field.longest(), read)?;
+        self.rename(field.as_str(), one);
+        self.fields.texts.insert(field, said.value().cloned());
+        Ok(())
+    }
+
+    fn rename(&mut self, native: &'static str, one: &Found<'d>) {
+        if one.name != native && !one.mapped {
+            self.renamed.push((native, one.name));
+        }
+    }
+}
+
+fn find<'d>(index: &'static Index, text: Text<'d>) -> Vec<Found<'d>> {
+    let mapped = text.mapped.into_iter().flatten().map(|(name, value)| Found {
+        name,
+        value,
+        place: crate::native::INDEX.find(name).map(|place| Place { firm: !index.grammar.lenient, ..place }),
+        mapped: true,
+    });
+    let sent = text.members.iter().map(|(name, value)| Found {
+        name,
+        value,
+        place: index.find(name),
+        mapped: false,
+    });
+    mapped.chain(sent).collect()
+}
+
+fn winners(found: &[Found<'_>]) -> HashMap<Contest, usize> {
+    let mut winners: HashMap<Contest, usize> = HashMap::new();
+    for (position, one) in found.iter().enumerate() {
+        let Some(contest) = one.contest() else { continue };
+        let held = winners.get(&contest).and_then(|held| found.get(*held));
+        if held.is_none_or(|held| one.standing() < held.standing()) {
+            winners.insert(contest, position);
+        }
+    }
+    winners
+}

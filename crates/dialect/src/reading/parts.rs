@@ -1,0 +1,203 @@
+//! What consists of parts: consent, attribution, custom fields, a phone and its calling code.
+
+use leadgate_domain::validate::LONGEST_PHONE;
+use leadgate_domain::{Consent, Phone, Region, Said, TextField};
+use serde_json::{Map, Value};
+
+use super::values::{self, Taken, unfit, wrong_type};
+use super::{Found, Reading};
+use crate::document::says_something;
+use crate::names::{ConsentPart, fold};
+
+impl ConsentPart {
+    const ALL: [Self; 3] = [Self::Timestamp, Self::TextVersion, Self::SourceUrl];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Timestamp => "consent_timestamp",
+            Self::TextVersion => "consent_text_version",
+            Self::SourceUrl => "source_url",
+        }
+    }
+
+    fn of(self, consent: &mut Consent) -> &mut Option<String> {
+        match self {
+            Self::Timestamp => &mut consent.consent_timestamp,
+            Self::TextVersion => &mut consent.consent_text_version,
+            Self::SourceUrl => &mut consent.source_url,
+        }
+    }
+}
+
+fn longest() -> usize {
+    TextField::PageUrl.longest()
+}
+
+impl<'d> Reading<'d> {
+    /// The whole of it. Parts whose names are merely alike are taken where the exact ones are missing.
+    pub(super) fn consent(&mut self, one: &Found<'d>, firm: bool) -> Taken {
+        let members = match one.value {
+            Value::Null => {
+                self.fields.consent = Said::Null;
+                return Ok(());
+            }
+            Value::Object(members) => members,
+            _ => return unfit(one, "an object"),
+        };
+        let mut faults = Vec::new();
+        let mut consent = Consent::default();
+        for (name, value) in members {
+            let exact = ConsentPart::ALL.into_iter().find(|part| part.as_str() == name);
+            let alike = ConsentPart::ALL
+                .into_iter()
+                .find(|part| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str()));
+            match (exact.or(alike), value) {
+                (Some(_), Value::Null) => {}
+                (Some(part), Value::String(text)) if firm || text.chars().nth(longest()).is_none() => {
+                    *part.of(&mut consent) = Some(text.clone());
+                }
+                (Some(_), value) if exact.is_some() && !firm => self.keep(name, value),
+                (Some(_), _) if exact.is_some() => {
+                    faults.push(wrong_type(format!("/{}/{name}", one.name), "a string"));
+                }
+                _ => {
+                    consent.more.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        self.fields.consent = Said::Value(consent);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    pub(super) fn consent_part(&mut self, part: ConsentPart, one: &Found<'d>) -> Taken {
+        let Said::Value(text) = self.said(one, false, longest(), values::text)? else { return Ok(()) };
+        let mut consent = self.fields.consent.value().cloned().unwrap_or_default();
+        let held = part.of(&mut consent);
+        match held {
+            Some(held) if *held == text => {}
+            Some(_) => return unfit(one, "said once"),
+            None => *held = Some(text),
+        }
+        self.fields.consent = Said::Value(consent);
+        Ok(())
+    }
+
+    /// Certificates, beside what else was sent with the consent.
+    pub(super) fn evidence(&mut self, one: &Found<'d>) {
+        if !says_something(one.value) {
+            return;
+        }
+        let mut consent = self.fields.consent.value().cloned().unwrap_or_default();
+        match consent.more.get(one.name) {
+            Some(held) if held != one.value => self.keep(one.name, one.value),
+            _ => {
+                consent.more.insert(one.name.to_owned(), one.value.clone());
+            }
+        }
+        self.fields.consent = Said::Value(consent);
+    }
+
+    pub(super) fn attribution(&mut self, one: &Found<'d>) -> Taken {
+        match one.value {
+            Value::Null => self.fields.attribution = Said::Null,
+            Value::Object(members) => {
+                let mut all = self.fields.attribution.value().cloned().unwrap_or_default();
+                all.extend(members.clone());
+                self.fields.attribution = Said::Value(all);
+            }
+            _ => return unfit(one, "an object"),
+        }
+        Ok(())
+    }
+
+    pub(super) fn origin(&mut self, canonical: &str, one: &Found<'d>) {
+        if says_something(one.value) && !self.originate(canonical, one.value) {
+            self.keep(one.name, one.value);
+        }
+    }
+
+    /// `{"source": …}` is `utm_source`, like `{"utm_source": …}`.
+    pub(super) fn campaign(&mut self, one: &Found<'d>) {
+        let Value::Object(members) = one.value else {
+            return self.origin(one.name, one);
+        };
+        let mut left = Map::new();
+        for (name, value) in members.iter().filter(|(_, value)| says_something(value)) {
+            let bare = ["source", "medium", "campaign", "term", "content", "id"]
+                .into_iter()
+                .find(|bare| fold(name) == *bare || fold(name) == format!("utm{bare}"));
+            let canonical = bare.map_or_else(|| name.clone(), |bare| format!("utm_{bare}"));
+            if !self.originate(&canonical, value) {
+                left.insert(name.clone(), value.clone());
+            }
+        }
+        if !left.is_empty() {
+            self.keep(one.name, &Value::Object(left));
+        }
+    }
+
+    /// Whether the attribution now says so.
+    fn originate(&mut self, name: &str, value: &Value) -> bool {
+        let mut all = self.fields.attribution.value().cloned().unwrap_or_default();
+        let held = all.entry(name).or_insert_with(|| value.clone()) == value;
+        self.fields.attribution = Said::Value(all);
+        held
+    }
+
+    /// What was put there on purpose wins over a top-level name that was merely unknown.
+    pub(super) fn custom_fields(&mut self, one: &Found<'d>) -> Taken {
+        let members = match one.value {
+            Value::Null => return Ok(()),
+            Value::Object(members) => members,
+            _ => return unfit(one, "an object"),
+        };
+        for (name, value) in members {
+            let named = match self.explicit.get(name) {
+                Some(held) if held != value => format!("{}.{name}", one.name),
+                _ => name.clone(),
+            };
+            self.explicit.insert(named, value.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle_custom_fields(&mut self) {
+        self.fields.custom_fields.extend(std::mem::take(&mut self.explicit));
+        if !self.index.grammar.lower_case {
+            return;
+        }
+        for (name, value) in std::mem::take(&mut self.fields.custom_fields) {
+            let lower = name.to_lowercase();
+            let free = self.fields.custom_fields.get(&lower).is_none_or(|held| *held == value);
+            self.fields.custom_fields.insert(if free { lower } else { name }, value);
+        }
+    }
+
+    /// Puts a calling code before a phone without one, or takes a region for what it is.
+    pub(super) fn calling_code(&mut self, one: &Found<'d>) -> Taken {
+        let Said::Value(code) = self.said(one, false, 8, values::text_or_integer)? else { return Ok(()) };
+        let code = code.trim();
+        if let (None, Ok(region)) = (self.fields.phone_country, code.parse::<Region>()) {
+            self.fields.phone_country = Some(region);
+            return Ok(());
+        }
+        let digits = code.strip_prefix('+').unwrap_or(code);
+        let calls = (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let phone = self.fields.phone.value().map(|phone| phone.trim()).filter(|phone| !phone.is_empty());
+        let (true, Some(phone)) = (calls, phone) else { return unfit(one, "a calling code") };
+        if phone.starts_with('+') || phone.starts_with("00") {
+            return unfit(one, "said once");
+        }
+        let before = format!("+{digits} {phone}");
+        if before.chars().nth(LONGEST_PHONE).is_some() {
+            return unfit(one, "a calling code");
+        }
+        // Some send the code within the phone as well.
+        let within = format!("+{phone}");
+        let twice = phone.starts_with(digits)
+            && Phone::parse(&before, None).is_err()
+            && Phone::parse(&within, None).is_ok();
+        self.fields.phone = Said::Value(if twice { within } else { before });
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Single values: texts, flags, regions, tags.
+
+use leadgate_domain::validate::{FieldFault, LONGEST_TAG, MOST_TAGS};
+use leadgate_domain::{Region, Said};
+use serde_json::Value;
+
+use super::{Found, Reading};
+use crate::document::says_something;
+
+/// Whether a value fitted its slot, or what was wrong with it.
+pub(super) type Taken<T = ()> = Result<T, Vec<FieldFault>>;
+
+/// Reads a value that is not null, or says what was expected.
+pub(super) type Read = fn(&Value) -> Result<String, &'static str>;
+
+pub(super) fn text(value: &Value) -> Result<String, &'static str> {
+    value.as_str().map(str::to_owned).ok_or("a string")
+}
+
+/// CRMs send phones and ids as numbers. A fraction or an exponent has lost digits already.
+pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
+        other => text(other).map_err(|_| "a string or an integer"),
+    }
+}
+
+pub(super) fn anything(value: &Value) -> Said<Value> {
+    if value.is_null() { Said::Null } else { Said::Value(value.clone()) }
+}
+
+pub(super) fn wrong_type(pointer: impl Into<String>, expected: &str) -> FieldFault {
+    FieldFault::new(pointer, "wrong_type", format!("{expected} is expected"))
+}
+
+pub(super) fn unfit<T>(one: &Found<'_>, expected: &str) -> Taken<T> {
+    Err(vec![wrong_type(format!("/{}", one.name), expected)])
+}
+
+/// The words of forms, where no boolean can be sent.
+fn word(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_u64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "y" | "on" => Some(true),
+            "false" | "0" | "no" | "n" | "off" | "" => Some(false),
+            _ => None,
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+impl<'d> Reading<'d> {
+    /// One text. Of a form's several the first that says something is taken, and all are kept beside it.
+    pub(super) fn said(
+        &mut self,
+        one: &Found<'d>,
+        firm: bool,
+        longest: usize,
+        read: Read,
+    ) -> Taken<Said<String>> {
+        let value = match one.value {
+            Value::Null => return Ok(Said::Null),
+            Value::Array(items) if !self.typed => {
+                let first = items.iter().find(|item| says_something(item)).unwrap_or(one.value);
+                if items.iter().any(|item| item != first && says_something(item)) {
+                    self.keep(one.name, one.value);
+                }
+                first
+            }
+            value => value,
+        };
+        let text = read(value).or_else(|expected| unfit(one, expected))?;
+        // The validator names what is too long under a documented name.
+        if !firm && text.chars().nth(longest).is_some() {
+            return unfit(one, "a shorter text");
+        }
+        Ok(Said::Value(text))
+    }
+
+    pub(super) fn region(&mut self, one: &Found<'d>) -> Taken {
+        let Said::Value(code) = self.said(one, true, 0, text)? else { return Ok(()) };
+        match code.parse::<Region>() {
+            Ok(region) => self.fields.phone_country = Some(region),
+            // What a form sends when nothing was chosen.
+            Err(_) if code.trim().is_empty() => {}
+            Err(detail) => {
+                return Err(vec![FieldFault::new(format!("/{}", one.name), "unknown_region", detail)]);
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of texts, or a text with commas between them.
+    pub(super) fn tags(&mut self, one: &Found<'d>, firm: bool) -> Taken {
+        let items = match one.value {
+            Value::Null => return Ok(()),
+            Value::Array(items) => items.clone(),
+            Value::String(text) if !self.exacting() => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                parts.map(Value::from).collect()
+            }
+            _ => return unfit(one, "an array of strings"),
+        };
+        let mut tags = Vec::new();
+        let mut faults = Vec::new();
+        // One more than is taken, so that the validator notices.
+        for (position, item) in items.iter().enumerate().take(MOST_TAGS + 1) {
+            match text(item) {
+                Ok(tag) => tags.push(tag),
+                Err(expected) => faults.push(wrong_type(format!("/{}/{position}", one.name), expected)),
+            }
+        }
+        let many = self.fields.tags.len() + tags.len() > MOST_TAGS;
+        let long = tags.iter().any(|tag| tag.chars().nth(LONGEST_TAG).is_some());
+        if !firm && (many || long) {
+            return unfit(one, "a shorter list");
+        }
+        if firm || faults.is_empty() {
+            self.fields.tags.extend(tags);
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    pub(super) fn flag(&self, one: &Found<'d>) -> Taken<bool> {
+        let flag = match one.value {
+            Value::Null => Some(false),
+            Value::Bool(flag) => Some(*flag),
+            // A form's checkbox comes with a hidden field before it that says no.
+            Value::Array(items) if !self.typed => items.iter().rev().find_map(word),
+            value if !self.exacting() => word(value),
+            _ => None,
+        };
+        flag.map_or_else(|| unfit(one, "true or false"), Ok)
+    }
+
+    /// Once said, never taken back. Words that are no clear no count as a yes where they are not refused: who
+    /// may have opted out is not called.
+    pub(super) fn opt_out(&mut self, one: &Found<'d>, firm: bool) -> Taken {
+        let flag = self.flag(one);
+        self.fields.opt_out |= flag.as_ref().map_or(!firm && says_something(one.value), |flag| *flag);
+        flag.map(|_| ())
+    }
+
+    /// Whether values have to have their JSON types.
+    fn exacting(&self) -> bool {
+        self.typed && self.index.grammar.strict
+    }
+}

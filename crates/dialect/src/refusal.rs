@@ -1,0 +1,105 @@
+//! What clients are told when a request is refused, each in the shape that its dialect documents.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use leadgate_domain::Dialect;
+use leadgate_domain::validate::FieldFault;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Answer, abc_sales, five_hundred_leads, kickofflabs};
+
+/// Why a request is refused, before it takes a dialect's shape.
+#[derive(Debug, Clone)]
+pub struct Problem<'p> {
+    /// Of HTTP; a dialect may know only others.
+    pub status: u16,
+    /// Stable, snake_case.
+    pub code: &'p str,
+    /// A sentence for whoever reads the answer. Holds positions and names, never values.
+    pub detail: Cow<'p, str>,
+    pub errors: Vec<ProblemItem<'p>>,
+    /// What is missing, for load balancers.
+    pub reasons: Vec<Value>,
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// One of the things that are wrong with a request.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProblemItem<'p> {
+    /// RFC 6901, into the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<Cow<'p, str>>,
+    /// Of the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<&'p str>,
+    pub code: &'p str,
+    pub detail: Cow<'p, str>,
+}
+
+impl<'p> ProblemItem<'p> {
+    pub fn of(fault: &'p FieldFault) -> Self {
+        Self {
+            pointer: Some(fault.pointer.as_str().into()),
+            parameter: None,
+            code: fault.code,
+            detail: fault.detail.as_str().into(),
+        }
+    }
+}
+
+/// A refusal, in the shape that clients of the dialect expect.
+pub fn refused(dialect: Dialect, problem: &Problem<'_>) -> Answer {
+    match dialect {
+        Dialect::Native => document(problem),
+        Dialect::AbcSales => abc_sales::refused(problem),
+        Dialect::FiveHundredLeads => five_hundred_leads::refused(problem),
+        Dialect::KickoffLabs => kickofflabs::refused(problem),
+        Dialect::Lead2inbound | Dialect::AskAd => flat(problem.status, &problem.detail, problem),
+    }
+}
+
+/// RFC 9457.
+#[derive(Serialize)]
+struct ProblemDocument<'p> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    code: &'p str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'p [ProblemItem<'p>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reasons: &'p [Value],
+}
+
+fn document(problem: &Problem<'_>) -> Answer {
+    let known = StatusCode::from_u16(problem.status).ok();
+    let body = ProblemDocument {
+        r#type: "about:blank",
+        title: known.and_then(|status| status.canonical_reason()).unwrap_or_default(),
+        status: problem.status,
+        detail: &problem.detail,
+        code: problem.code,
+        errors: &problem.errors,
+        reasons: &problem.reasons,
+    };
+    Answer { content_type: "application/problem+json", ..Answer::json(problem.status, &body) }
+}
+
+/// A sentence where most clients look for one, and what a program may want to know beside it.
+#[derive(Serialize)]
+struct Flat<'p> {
+    error: &'p str,
+    code: &'p str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'p [ProblemItem<'p>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+pub(crate) fn flat(status: u16, error: &str, problem: &Problem<'_>) -> Answer {
+    let Problem { code, errors, retry_after_seconds, .. } = problem;
+    Answer::json(status, &Flat { error, code, errors, retry_after: *retry_after_seconds })
+}

@@ -1,0 +1,92 @@
+//! Markers without Redis: nobody waits for it, and nobody is told what is not known.
+
+use std::time::{Duration, Instant};
+
+use leadgate_domain::{BodyHash, ClaimKey, ClaimKind, KeyHash, OrganizationId, SubmissionId};
+use leadgate_limiter::{Begun, LimiterConfig, Markers, Status};
+use leadgate_testkit::servers::Redis;
+
+/// As that of the limiters, and as patient.
+const TIMEOUT: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(350);
+const IN_FLIGHT: Duration = Duration::from_secs(60);
+
+async fn open(redis: &Redis) -> Markers {
+    let config = LimiterConfig { url: redis.url().to_owned(), timeout: TIMEOUT, ..LimiterConfig::default() };
+    Markers::open(&config, IN_FLIGHT).await.unwrap()
+}
+
+fn key() -> ClaimKey {
+    let key = KeyHash::parse(&"7".repeat(32)).unwrap();
+    ClaimKey { organization: OrganizationId::generate(), kind: ClaimKind::Idempotency, key }
+}
+
+fn submission() -> SubmissionId {
+    SubmissionId::from_uuid(OrganizationId::generate().as_uuid())
+}
+
+async fn begin(markers: &Markers, key: ClaimKey) -> Begun {
+    let asked = Instant::now();
+    let begun = markers.begin(key, submission(), BodyHash::of(b"body")).await;
+    assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
+    begun
+}
+
+async fn recovered(markers: &Markers) {
+    let ready = async {
+        let mut look = tokio::time::interval(Duration::from_millis(10));
+        while markers.status() != Status::Ready {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ready).await.expect("back in Redis within 20 s");
+}
+
+#[tokio::test]
+async fn what_redis_forgot_was_never_used() {
+    let redis = Redis::start().await.unwrap();
+    let (markers, key) = (open(&redis).await, key());
+    assert_eq!(begin(&markers, key).await, Begun::First);
+    markers.done(key, submission(), BodyHash::of(b"body")).await;
+    redis.command("SCRIPT FLUSH").await.unwrap();
+    assert!(matches!(begin(&markers, key).await, Begun::Done(_)), "a script is not missed");
+    redis.command("FLUSHALL").await.unwrap();
+    assert_eq!(begin(&markers, key).await, Begun::First);
+    assert_eq!(begin(&markers, key).await, Begun::InFlight);
+    assert_eq!(markers.status(), Status::Ready, "nobody noticed");
+}
+
+#[tokio::test]
+async fn without_redis_nobody_can_tell() {
+    let redis = Redis::start().await.unwrap();
+    let (markers, key) = (open(&redis).await, key());
+    assert_eq!(begin(&markers, key).await, Begun::First);
+    redis.stop().await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(begin(&markers, key).await, Begun::Unknown);
+    }
+    assert!(matches!(markers.status(), Status::Degraded(_)));
+    markers.done(key, submission(), BodyHash::of(b"body")).await;
+    redis.start_again().await.unwrap();
+    recovered(&markers).await;
+    assert_eq!(begin(&markers, key).await, Begun::First);
+
+    redis.freeze().unwrap();
+    for _ in 0..20 {
+        assert_eq!(begin(&markers, key).await, Begun::Unknown);
+    }
+    redis.thaw().unwrap();
+    recovered(&markers).await;
+    assert_eq!(begin(&markers, key).await, Begun::InFlight);
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_is_no_marker() {
+    let redis = Redis::start().await.unwrap();
+    let (markers, key) = (open(&redis).await, key());
+    assert_eq!(begin(&markers, key).await, Begun::First);
+    let name = redis.command("KEYS *marker*").await.unwrap();
+    let name = name.split("\r\n").nth(2).unwrap();
+    redis.command(&format!("SET {name} nonsense")).await.unwrap();
+    assert_eq!(begin(&markers, key).await, Begun::First);
+}

@@ -1,0 +1,81 @@
+//! A submission that comes out of the quarantine is read once more, by the mapping that its source has by now.
+
+use std::sync::Arc;
+
+use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_domain::mapping::MappingFault;
+use leadgate_domain::validate::FieldFault;
+use leadgate_domain::{ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace};
+use leadgate_pipeline::Pipeline;
+use serde_json::{Value, json};
+
+/// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
+pub(crate) fn is_due(submission: &Submission, source: &Source) -> bool {
+    let version = mapping_version(source);
+    let outdated = version.is_some() && version != submission.mapping_version;
+    let ours = source.organization == submission.organization;
+    ours && submission.release.is_some() && (submission.mapping_fault.is_some() || outdated)
+}
+
+/// Reads it from the bytes that came in, then normalizes it. `key` is the credential it came with.
+///
+/// What its mapping still fails on goes back as that, what is wrong otherwise as invalid.
+pub(crate) fn normalize(
+    submission: Submission,
+    source: Arc<Source>,
+    key: Option<&ApiKey>,
+    pipeline: &Pipeline,
+) -> Normalized {
+    let (fields, mapping_fault) = match read(&submission, &source) {
+        Ok(mut fields) => {
+            fields.is_test |= submission.fields.is_test;
+            if let Some(key) = key {
+                key.mark(&mut fields);
+            }
+            (fields, None)
+        }
+        Err(Unread::Mapping(fault)) => (submission.fields.clone(), Some(fault)),
+        Err(Unread::Invalid(faults)) => return invalid(submission, &faults),
+    };
+    let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
+    let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
+    let mut normalized = pipeline.normalize(submission, Some(source));
+    normalized.trace.record("remap", json!({ "mapping_version": mapping_version }));
+    normalized
+}
+
+fn mapping_version(source: &Source) -> Option<u32> {
+    source.mapping.as_ref().map(|active| active.version)
+}
+
+fn invalid(submission: Submission, faults: &Value) -> Normalized {
+    let reason = QuarantineReason::Invalid;
+    let mut trace = Trace::default();
+    trace.record("remap", json!({ "quarantined": reason, "faults": faults }));
+    Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
+}
+
+enum Unread {
+    Mapping(MappingFault),
+    /// What is wrong, by names and codes only.
+    Invalid(Value),
+}
+
+fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
+    let Submission { dialect, media, raw, query, .. } = submission;
+    let body = raw.bytes().ok_or_else(|| Unread::Invalid(json!([{ "code": "broken_raw" }])))?;
+    let document = Document::read(*dialect, media, &body, query.as_deref())
+        .map_err(|unreadable| Unread::Invalid(json!([{ "code": unreadable.code() }])))?;
+    let mapping = source.mapping.as_ref().map(|active| &active.mapping);
+    decode(*dialect, &document, mapping).map_err(|undecodable| match undecodable {
+        Undecodable::Mapping(fault) => Unread::Mapping(fault),
+        Undecodable::Empty => Unread::Invalid(json!([{ "code": "empty" }])),
+        Undecodable::Faulty(faults) => {
+            let told = |fault: &FieldFault| json!({ "pointer": fault.pointer, "code": fault.code });
+            Unread::Invalid(faults.iter().map(told).collect())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::mapping::{ActiveMapping, MappingFaultCode};
+use leadgate_domain::secret::{MatchKey, Secret};
+use leadgate_domain::{
+    Dialect, KeyKind, OrganizationId, Raw, Release, Said, SubmissionId, TextField, Timestamp,
+};
+
+use super::*;
+
+const BODY: &str = r#"{"tel":"+1 650 253 0000","wer":"Ann","Mehr":1}"#;
+
+fn source(mapping: Option<(u32, Value)>) -> Arc<Source> {
+    let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+    let active = |(version, rules)| {
+        let mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
+        Arc::new(ActiveMapping { version, mapping })
+    };
+    Arc::new(Source { mapping: mapping.map(active), revision: 9, ..source })
+}
+
+/// As it lies in the quarantine because version 1 of the mapping failed, and as it comes out of it.
+fn released(source: &Source, body: &str) -> Submission {
+    let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
+    let mut submission = Submission::new(id, source, Timestamp::now(), Fields::default(), body.as_bytes());
+    submission.mapping_version = Some(1);
+    submission.mapping_fault = Some(MappingFault { to: "phone".into(), code: MappingFaultCode::Missing });
+    submission.release = Some(Release { entry: id.as_uuid(), released_at: Timestamp::now() });
+    submission
+}
+
+fn again(submission: Submission, source: &Arc<Source>) -> Normalized {
+    let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
+    normalize(submission, Arc::clone(source), None, &pipeline)
+}
+
+fn rules() -> Value {
+    json!([{"to": "phone", "from": ["tel"], "required": true}, {"to": "full_name", "from": ["wer"]}])
+}
+
+fn quarantined(normalized: &Normalized) -> Option<QuarantineReason> {
+    match normalized.disposition {
+        Disposition::Quarantine(reason) => Some(reason),
+        Disposition::Judge { .. } => None,
+    }
+}
+
+#[test]
+fn a_mended_mapping_makes_a_lead_of_the_bytes_that_came_in() {
+    let source = source(Some((2, rules())));
+    let submission = released(&source, BODY);
+    assert!(is_due(&submission, &source));
+    let normalized = again(submission.clone(), &source);
+    let Disposition::Judge { reading, .. } = &normalized.disposition else { panic!("{normalized:?}") };
+    assert_eq!(reading.phone.value().unwrap().e164.as_deref(), Some("+16502530000"));
+    let read = &normalized.submission;
+    assert_eq!(read.fields.text(TextField::FullName), Some("Ann"));
+    assert_eq!(read.fields.custom_fields["Mehr"], 1, "what no rule takes is kept");
+    assert_eq!((read.mapping_version, read.source_revision, &read.mapping_fault), (Some(2), 9, &None));
+    assert_eq!((&read.raw, read.body_hash), (&submission.raw, submission.body_hash));
+    assert_eq!(normalized.trace.stage("remap").unwrap()["mapping_version"], 2);
+}
+
+#[test]
+fn what_the_mapping_still_fails_on_goes_back_with_its_fault_of_today() {
+    let source = source(Some((2, json!([{"to": "email", "from": ["mail"], "required": true}]))));
+    let normalized = again(released(&source, BODY), &source);
+    assert_eq!(quarantined(&normalized), Some(QuarantineReason::MappingFailed));
+    let fault = normalized.submission.mapping_fault.unwrap();
+    assert_eq!((fault.to.as_str(), fault.code), ("email", MappingFaultCode::Missing));
+}
+
+#[test]
+fn what_is_wrong_otherwise_is_invalid_and_its_trace_names_no_value() {
+    let source = source(Some((2, rules())));
+    let bodies = ["", "[]", "not json", r#"{"tel":"+1 650 253 0000","tags":7}"#, r#"{"tel":["secret"]}"#];
+    for body in bodies {
+        let normalized = again(released(&source, body), &source);
+        assert_eq!(quarantined(&normalized), Some(QuarantineReason::Invalid), "{body}");
+        let trace = serde_json::to_string(&normalized.trace).unwrap();
+        assert!(trace.contains("code") && !trace.contains("secret") && !trace.contains("650"), "{trace}");
+    }
+    let mut tampered = released(&source, BODY);
+    tampered.raw = Raw::Base64("no base64!".into());
+    assert_eq!(quarantined(&again(tampered, &source)), Some(QuarantineReason::Invalid));
+}
+
+#[test]
+fn without_a_mapping_its_dialect_reads_it() {
+    let source = source(None);
+    let normalized = again(released(&source, r#"{"phone":"+1 650 253 0000"}"#), &source);
+    assert_eq!(normalized.submission.fields.phone, Said::Value("+1 650 253 0000".into()));
+    assert_eq!((normalized.submission.mapping_version, quarantined(&normalized)), (None, None));
+}
+
+#[test]
+fn its_credential_still_counts() {
+    let source = source(Some((2, rules())));
+    let (presented, _) = PresentedKey::generate(KeyKind::Token);
+    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let key = ApiKey::new(&presented, source.organization, source.id, Vec::new(), &pepper);
+    let key = ApiKey { tags: vec!["fair".into()], ..key };
+    let mut submission = released(&source, BODY);
+    submission.fields.is_test = true;
+    let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
+    let normalized = normalize(submission, source, Some(&key), &pipeline);
+    assert_eq!((normalized.submission.fields.is_test, normalized.submission.fields.tags), (true, key.tags));
+}
+
+#[test]
+fn only_what_would_be_mapped_otherwise_is_read_again() {
+    let with = |version| source(Some((version, rules())));
+    let mapped = |by: &Source, version| Submission {
+        mapping_fault: None,
+        mapping_version: version,
+        ..released(by, BODY)
+    };
+    let (none, first) = (source(None), with(1));
+    assert!(is_due(&mapped(&first, None), &first));
+    assert!(is_due(&mapped(&first, Some(7)), &first));
+    assert!(!is_due(&mapped(&first, Some(1)), &first));
+    assert!(!is_due(&mapped(&none, Some(1)), &none), "what was mapped is not unmapped");
+    let foreign = Submission { organization: OrganizationId::generate(), ..mapped(&first, None) };
+    assert!(!is_due(&foreign, &first), "its source is not there for it");
+    let posted = Submission { release: None, ..released(&first, BODY) };
+    assert!(!is_due(&posted, &first), "the gateway maps what is posted");
+}

@@ -1,0 +1,71 @@
+//! What comes out of the quarantine is mapped anew, by the worker.
+
+use leadgate_domain::mapping::{Mapping, MappingFault, MappingFaultCode};
+use leadgate_domain::{Fields, Outcome, QuarantineReason, Submission, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const FAILED: (Outcome, Option<QuarantineReason>) =
+    (Outcome::Quarantined, Some(QuarantineReason::MappingFailed));
+
+fn mapping(rules: Value) -> Mapping {
+    serde_json::from_value(json!({ "rules": rules })).unwrap()
+}
+
+impl World {
+    async fn add_mapping(&self, rules: Value) {
+        let mapping = mapping(rules);
+        self.store.add_mapping(self.source.organization, self.source.id, &mapping).await.unwrap().unwrap();
+    }
+
+    /// As a gateway publishes what its caller could not be told of.
+    async fn publish_faulty(&self, body: &str) -> Submission {
+        let mut submission = self.submission("");
+        submission.fields = Fields::default();
+        submission.raw = leadgate_domain::Raw::new(body.as_bytes());
+        submission.body_hash = leadgate_domain::BodyHash::of(body.as_bytes());
+        submission.mapping_version = Some(1);
+        submission.mapping_fault = Some(MappingFault { to: "email".into(), code: MappingFaultCode::Missing });
+        self.publish(&submission).await;
+        submission
+    }
+
+    async fn release(&mut self, submission: &Submission) {
+        let entry = submission.id.as_uuid();
+        let released = submission.clone().released(entry, QuarantineReason::MappingFailed, Timestamp::now());
+        self.publish(&released).await;
+        self.drain().await;
+    }
+}
+
+#[tokio::test]
+async fn a_mended_mapping_makes_a_lead_of_what_was_kept() {
+    let mut world = World::new().await;
+    world.add_mapping(json!([{"to": "email", "from": ["mail"], "required": true}])).await;
+    let submission = world.publish_faulty(r#"{"post":"ann@example.com","tel":7}"#).await;
+    world.drain().await;
+    assert_eq!(world.outcome(&submission).await, Some(FAILED));
+
+    world.release(&submission).await;
+    assert_eq!(world.outcome(&submission).await, Some(FAILED), "nothing was mended");
+
+    world.add_mapping(json!([{"to": "email", "from": ["mail", "post"], "required": true}])).await;
+    world.release(&submission).await;
+    assert_eq!(world.outcome(&submission).await, Some((Outcome::Created, None)));
+    let lead = world.store.lead(submission.organization, submission.id.into()).await.unwrap().unwrap();
+    assert_eq!(lead.email_address(), Some("ann@example.com"));
+    assert_eq!(lead.custom_fields["tel"], 7, "what no rule takes is kept");
+}
+
+#[tokio::test]
+async fn what_is_wrong_otherwise_comes_back_as_invalid() {
+    let mut world = World::new().await;
+    let submission = world.publish_faulty(r#"{"mail":"ann@example.com","tags":7}"#).await;
+    world.drain().await;
+    assert_eq!(world.outcome(&submission).await, Some(FAILED));
+    world.add_mapping(json!([{"to": "email", "from": ["mail"]}])).await;
+    world.release(&submission).await;
+    let invalid = (Outcome::Quarantined, Some(QuarantineReason::Invalid));
+    assert_eq!(world.outcome(&submission).await, Some(invalid));
+}

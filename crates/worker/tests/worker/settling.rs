@@ -1,0 +1,91 @@
+//! Every submission ends in one outcome, whatever breaks.
+
+use std::time::Duration;
+
+use leadgate_domain::{Outcome, QuarantineReason, SourceId};
+use leadgate_testkit::servers::{Postgres, shared};
+
+use crate::world::{POISON, World};
+
+#[tokio::test]
+async fn what_is_published_is_settled_and_a_redelivery_changes_nothing() {
+    let mut world = World::new().await;
+    let all = world.publish_all(&["a", "b", "a"]).await;
+    world.drain().await;
+    let outcomes = [world.outcome(&all[0]).await, world.outcome(&all[1]).await, world.outcome(&all[2]).await];
+    let expected =
+        [Outcome::Created, Outcome::Created, Outcome::Duplicate].map(|outcome| Some((outcome, None)));
+    assert_eq!(outcomes, expected);
+    let before = world.store.submission(all[0].organization, all[0].id).await.unwrap();
+    world.publish(&all[0]).await;
+    world.drain().await;
+    assert_eq!(world.store.submission(all[0].organization, all[0].id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_hurts_only_itself() {
+    let mut world = World::new().await;
+    let check = format!("alter table leads add constraint poisoned check (external_id <> '{POISON}')");
+    shared().postgres().await.unwrap().sql(&world.url, &check).await.unwrap();
+    let all = world.publish_all(&["a", "b", "c", POISON, "d", "e", "f"]).await;
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
+
+#[tokio::test]
+async fn a_submission_that_crashes_its_worker_hurts_only_itself() {
+    let mut world = World::new().await;
+    let mut all = world.publish_all(&["a", "b"]).await;
+    let mut poison = world.submission(POISON);
+    poison.fields.is_test = true;
+    world.publish(&poison).await;
+    all.push(poison);
+    all.extend(world.publish_all(&["c"]).await);
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::Crashed).await;
+    let counted =
+        shared().postgres().await.unwrap().sql(&world.url, "select count(*) from attempts").await.unwrap();
+    assert_eq!(counted.trim(), "0", "what is settled is no longer counted");
+}
+
+#[tokio::test]
+async fn an_organization_that_is_gone_means_quarantine() {
+    let mut world = World::new().await;
+    let mut orphan = world.submission("a");
+    orphan.source = SourceId::generate();
+    world.publish(&orphan).await;
+    world.drain().await;
+    assert_eq!(
+        world.outcome(&orphan).await,
+        Some((Outcome::Quarantined, Some(QuarantineReason::SourceGone)))
+    );
+}
+
+/// While the database is away the batch is held; when it is back the batch goes in, and nobody's attempts were used.
+#[tokio::test]
+async fn a_database_that_is_away_is_nobodys_fault() {
+    let postgres = Postgres::start().await.unwrap();
+    let mut world = World::over(&postgres, Duration::from_secs(60)).await;
+    postgres.stop().await.unwrap();
+    let all = world.publish_all(&["a", "b"]).await;
+    assert!(world.store.check().await.is_err());
+    let (progress, restarted) = tokio::join!(world.lane.run_once(), postgres.start_again());
+    restarted.unwrap();
+    assert!(!progress.released && progress.submissions > 0, "{progress:?}");
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
+
+/// Held for too long, deliveries go back to the queue, and come again when the database answers.
+#[tokio::test]
+async fn what_is_held_for_too_long_goes_back_and_comes_again() {
+    let postgres = Postgres::start().await.unwrap();
+    let mut world = World::over(&postgres, Duration::from_millis(100)).await;
+    postgres.stop().await.unwrap();
+    let all = world.publish_all(&["a"]).await;
+    assert!(world.lane.run_once().await.released);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 1, "it is in the queue again");
+    postgres.start_again().await.unwrap();
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
