@@ -38,8 +38,11 @@ impl Document {
             Some(query) if dialect == Dialect::KickoffLabs => form::urlencoded(query.as_bytes())?,
             _ => Map::new(),
         };
-        if body.trim_ascii().is_empty() && asked.values().any(says_something) {
-            return Ok(Self { members: asked, typed: false });
+        if body.trim_ascii().is_empty() {
+            return match asked.values().any(says_something) {
+                true => Ok(Self { members: asked, typed: false }),
+                false => Err(FormFault::Limit(FaultCode::Empty).into()),
+            };
         }
         let mut document = match media {
             Media::Json => Self { members: object(body)?, typed: true },

@@ -35,7 +35,7 @@ pub(crate) struct Reading<'d> {
     typed: bool,
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
-    /// Custom fields that were sent as such: they win over names that are merely unknown.
+    /// Custom fields that were sent as such: they keep their names.
     explicit: Map<String, Value>,
     /// Slots for which something came that did not fit.
     unfit: Vec<Slot>,

@@ -136,7 +136,7 @@ impl<'d> Reading<'d> {
         self.fields.attribution.amend(|all| all.entry(name).or_insert_with(|| value.clone()) == value)
     }
 
-    /// What was put there on purpose wins over a top-level name that was merely unknown.
+    /// What was put there on purpose goes before a top-level name that was merely unknown.
     pub(super) fn custom_fields(&mut self, one: &Found<'d>) -> Taken {
         let members = match one.value {
             Value::Null => return Ok(()),
@@ -148,7 +148,8 @@ impl<'d> Reading<'d> {
     }
 
     pub(super) fn settle_custom_fields(&mut self) {
-        self.fields.custom_fields.extend(std::mem::take(&mut self.explicit));
+        let unknown = std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.explicit));
+        unknown.iter().for_each(|(name, value)| keep_in(&mut self.fields.custom_fields, name, value));
         if !self.index.grammar.lower_case {
             return;
         }
