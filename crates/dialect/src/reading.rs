@@ -176,6 +176,8 @@ impl<'d> Reading<'d> {
         if !self.typed && !says_something(one.value) {
             return false;
         }
+        // Who posts a form is nobody who could repair it.
+        let place = Place { firm: place.firm && self.typed, ..place };
         let Err(unfit) = self.fill(place, one) else { return true };
         if place.firm {
             self.unfit.push(place.slot);

@@ -83,6 +83,25 @@ fn wrong_types_are_refused_and_a_long_page_is_not() {
 }
 
 #[test]
+fn a_form_is_not_refused_for_what_nobody_could_repair() {
+    let fields = form(AskAd, "email=a%40b.com&metadata=plan+pro&phone[home]=1&tags[a]=b").unwrap();
+    assert_json_snapshot!(fields, @r#"
+    {
+      "email": "a@b.com",
+      "custom_fields": {
+        "metadata": "plan pro",
+        "phone": {
+          "home": "1"
+        },
+        "tags": {
+          "a": "b"
+        }
+      }
+    }
+    "#);
+}
+
+#[test]
 fn metadata_and_custom_fields_are_both_kept() {
     let fields = json(
         AskAd,
