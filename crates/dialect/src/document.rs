@@ -38,8 +38,11 @@ impl Document {
             Some(query) if dialect == Dialect::KickoffLabs => form::urlencoded(query.as_bytes())?,
             _ => Map::new(),
         };
-        if body.trim_ascii().is_empty() && asked.values().any(says_something) {
-            return Ok(Self { members: asked, typed: false });
+        if body.trim_ascii().is_empty() {
+            return match asked.values().any(says_something) {
+                true => Ok(Self { members: asked, typed: false }),
+                false => Err(FormFault::Limit(FaultCode::Empty).into()),
+            };
         }
         let mut document = match media {
             Media::Json => Self { members: object(body)?, typed: true },
@@ -49,9 +52,13 @@ impl Document {
         if document.members.is_empty() && !document.typed {
             return Err(FormFault::Limit(FaultCode::Empty).into());
         }
+        if document.typed && asked.is_empty() {
+            return Ok(document);
+        }
         for (name, value) in asked.into_iter().filter(|(_, value)| says_something(value)) {
             document.members.entry(name).or_insert(value);
         }
+        // The JSON parser looked at every limit already, but at nothing else.
         match json::check_object(&document.members) {
             Ok(()) => Ok(document),
             Err(code) => Err(FormFault::Limit(code).into()),

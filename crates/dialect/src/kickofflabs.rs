@@ -16,29 +16,33 @@ use crate::refusal::{Problem, flat};
 const OWN: Names = &[
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone_number"]),
-    (Slot::CallingCode, &["country_code"]),
     (Slot::Text(TextField::FirstName), &["first_name"]),
+    (Slot::Tags, &["tags"]),
+];
+
+/// Where a signup came from, and what must not be kept with it. None of this is worth refusing a signup for.
+const CONTROLS: Names = &[
     (Slot::Text(TextField::Source), &["source", "__source"]),
     (Slot::Text(TextField::PageUrl), &["__url"]),
-    (Slot::Tags, &["tags"]),
     (Slot::Origin, &["referrer", "__referrer"]),
     (Slot::Origin, &["ip"]),
     (Slot::Origin, &["__rid"]),
     (Slot::Origin, &["__sid", "__session_id"]),
     (Slot::Origin, &["__uid"]),
-    (Slot::Stripped, &["api_key", "apikey", "authorization", "authentication"]),
-    (Slot::Stripped, &["campaign_id", "campaignId", "list_id", "__lid", "controller", "action"]),
+    (Slot::Stripped, &["api_key", "authorization", "authentication"]),
+    (Slot::Stripped, &["campaign_id", "campaignId", "list_id", "__lid", "landing_page", "landing_page_id"]),
+    (Slot::Stripped, &["controller", "action"]),
 ];
 
 pub(crate) static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let grammar = Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED]);
+    let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
     Index::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
 });
 
-/// Ids of KickoffLabs's own pages.
+/// No custom fields either, but where somebody came from.
 fn of_landing_page(name: &str) -> Option<Slot> {
-    let start = name.get(.."landing_page".len())?;
-    start.eq_ignore_ascii_case("landing_page").then_some(Slot::Stripped)
+    let start = name.get(.."landing_page_".len())?;
+    start.eq_ignore_ascii_case("landing_page_").then_some(Slot::Origin)
 }
 
 /// What a signup asks KickoffLabs to do. Nothing here obeys, so that it is kept like a custom field, but not

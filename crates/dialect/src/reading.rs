@@ -13,7 +13,7 @@ use leadgate_domain::{Fields, Said, TextField};
 use serde_json::{Map, Value};
 
 use crate::document::says_something;
-use crate::names::{Index, Place, Slot};
+use crate::names::{ConsentPart, Index, Place, Slot};
 use values::Taken;
 
 /// As many faults are named at once; a hostile body has thousands.
@@ -35,7 +35,7 @@ pub(crate) struct Reading<'d> {
     typed: bool,
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
-    /// Custom fields that were sent as such: they win over names that are merely unknown.
+    /// Custom fields that were sent as such: they keep their names.
     explicit: Map<String, Value>,
     /// Slots for which something came that did not fit.
     unfit: Vec<Slot>,
@@ -79,13 +79,16 @@ impl Found<'_> {
         (!self.mapped, loose, !says_something(self.value), rank)
     }
 
-    /// A part of something that may also come in one piece, which then goes before it.
-    fn is_part(&self) -> bool {
-        let slot = self.place.map(|place| place.slot);
-        matches!(
-            slot,
-            Some(Slot::ConsentPart(_) | Slot::Evidence | Slot::Origin | Slot::Campaign | Slot::CallingCode)
-        )
+    /// What comes in one piece is read before what may be a part of it. An address of a page comes last: alone it
+    /// is no consent.
+    fn turn(&self) -> u8 {
+        match self.place.map(|place| place.slot) {
+            Some(Slot::ConsentPart(ConsentPart::SourceUrl)) => 2,
+            Some(
+                Slot::ConsentPart(_) | Slot::Evidence | Slot::Origin | Slot::Campaign | Slot::CallingCode,
+            ) => 1,
+            _ => 0,
+        }
     }
 }
 
@@ -102,14 +105,15 @@ impl<'d> Reading<'d> {
             renamed: Vec::new(),
         };
         let found = find(index, text);
-        let winners = winners(&found);
-        for parts in [false, true] {
-            for (position, one) in found.iter().enumerate().filter(|(_, one)| one.is_part() == parts) {
-                let lost = one.contest().is_some_and(|contest| winners.get(&contest) != Some(&position));
-                match one.place {
-                    Some(place) if !lost => reading.take(place, one),
-                    Some(_) if !says_something(one.value) => {}
-                    _ => reading.keep(one.name, one.value),
+        let mut contests = contests(&found);
+        for turn in 0..=2 {
+            for one in found.iter().filter(|one| one.turn() == turn) {
+                match (one.contest(), one.place) {
+                    (Some(contest), _) => reading.decide(contests.remove(&contest).unwrap_or_default()),
+                    (None, Some(place)) => {
+                        reading.take(place, one);
+                    }
+                    (None, None) => reading.keep(one.name, one.value),
                 }
             }
         }
@@ -137,16 +141,11 @@ impl<'d> Reading<'d> {
     /// The fields, if the shared validator finds nothing either.
     pub(crate) fn finish(self) -> Result<Fields, Vec<FieldFault>> {
         let Self { fields, mut faults, renamed, .. } = self;
-        for mut fault in validate::fields(&fields).err().unwrap_or_default() {
-            for (native, client) in &renamed {
-                if let Some(rest) = fault.pointer.strip_prefix('/').and_then(|path| path.strip_prefix(native))
-                    && (rest.is_empty() || rest.starts_with('/'))
-                {
-                    fault.pointer = format!("/{client}{rest}");
-                    break;
-                }
+        for fault in validate::fields(&fields).err().unwrap_or_default() {
+            let fault = FieldFault { pointer: in_client_terms(fault.pointer, &renamed), ..fault };
+            if !faults.iter().any(|known| (&known.pointer, known.code) == (&fault.pointer, fault.code)) {
+                faults.push(fault);
             }
-            faults.push(fault);
         }
         faults.truncate(MOST_FAULTS);
         if faults.is_empty() { Ok(fields) } else { Err(faults) }
@@ -154,24 +153,39 @@ impl<'d> Reading<'d> {
 
     /// Keeps what has no other place. Texts that are empty say nothing in a form.
     fn keep(&mut self, name: &str, value: &Value) {
-        if !self.typed && !says_something(value) {
-            return;
+        if self.typed || says_something(value) {
+            keep_in(&mut self.fields.custom_fields, name, value);
         }
-        self.fields.custom_fields.entry(name).or_insert_with(|| value.clone());
     }
 
-    /// A value that does not fit is a fault under a name that the dialect documents, and else kept.
-    fn take(&mut self, place: Place, one: &Found<'d>) {
-        if !self.typed && !says_something(one.value) {
-            return;
+    /// The first of the rivals that fits wins.
+    fn decide(&mut self, rivals: Vec<&Found<'d>>) {
+        let mut decided = false;
+        for one in rivals {
+            match one.place {
+                Some(place) if !decided => decided = self.take(place, one),
+                _ if says_something(one.value) => self.keep(one.name, one.value),
+                _ => {}
+            }
         }
-        let Err(unfit) = self.fill(place, one) else { return };
+    }
+
+    /// Whether that is the slot's last word. A value that does not fit is a fault under a name that the dialect
+    /// documents, and else kept.
+    fn take(&mut self, place: Place, one: &Found<'d>) -> bool {
+        if !self.typed && !says_something(one.value) {
+            return false;
+        }
+        // Who posts a form is nobody who could repair it.
+        let place = Place { firm: place.firm && self.typed, ..place };
+        let Err(unfit) = self.fill(place, one) else { return true };
         if place.firm {
             self.unfit.push(place.slot);
             self.faults.extend(unfit);
         } else {
             self.keep(one.name, one.value);
         }
+        place.firm
     }
 
     fn fill(&mut self, place: Place, one: &Found<'d>) -> Taken {
@@ -225,6 +239,28 @@ impl<'d> Reading<'d> {
     }
 }
 
+/// A pointer to where the client wrote what the validator knows by our name.
+fn in_client_terms(pointer: String, renamed: &[(&str, &str)]) -> String {
+    let field = pointer.trim_start_matches('/');
+    let client = renamed.iter().find(|(native, _)| *native == field);
+    client.map_or(pointer.clone(), |(_, client)| format!("/{client}"))
+}
+
+/// Two things of one name are both kept, the second as `name (2)`.
+fn keep_in(members: &mut Map<String, Value>, name: &str, value: &Value) {
+    let names = (2..).map(|count| format!("{name} ({count})"));
+    for name in std::iter::once(name.to_owned()).chain(names) {
+        match members.get(&name) {
+            Some(held) if held != value => {}
+            Some(_) => return,
+            None => {
+                members.insert(name, value.clone());
+                return;
+            }
+        }
+    }
+}
+
 fn find<'d>(index: &'static Index, text: Text<'d>) -> Vec<Found<'d>> {
     let mapped = text.mapped.into_iter().flatten().map(|(name, value)| Found {
         name,
@@ -241,14 +277,14 @@ fn find<'d>(index: &'static Index, text: Text<'d>) -> Vec<Found<'d>> {
     mapped.chain(sent).collect()
 }
 
-fn winners(found: &[Found<'_>]) -> HashMap<Contest, usize> {
-    let mut winners: HashMap<Contest, usize> = HashMap::new();
-    for (position, one) in found.iter().enumerate() {
-        let Some(contest) = one.contest() else { continue };
-        let held = winners.get(&contest).and_then(|held| found.get(*held));
-        if held.is_none_or(|held| one.standing() < held.standing()) {
-            winners.insert(contest, position);
+/// Who fights over what, the best first.
+fn contests<'f, 'd>(found: &'f [Found<'d>]) -> HashMap<Contest, Vec<&'f Found<'d>>> {
+    let mut contests: HashMap<Contest, Vec<&Found<'_>>> = HashMap::new();
+    for one in found {
+        if let Some(contest) = one.contest() {
+            contests.entry(contest).or_default().push(one);
         }
     }
-    winners
+    contests.values_mut().for_each(|rivals| rivals.sort_by_key(|one| one.standing()));
+    contests
 }

@@ -30,6 +30,19 @@ impl<T> Said<T> {
     }
 }
 
+impl<T: Default> Said<T> {
+    /// Changes the value, which is made first where there is none.
+    pub fn amend<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+        let mut value = match std::mem::take(self) {
+            Self::Value(value) => value,
+            Self::Absent | Self::Null => T::default(),
+        };
+        let result = change(&mut value);
+        *self = Self::Value(value);
+        result
+    }
+}
+
 impl<T> From<Option<T>> for Said<T> {
     /// For what was mentioned: `None` is null, not absent.
     fn from(value: Option<T>) -> Self {

@@ -81,11 +81,13 @@ fn unknown_and_server_owned_names_are_kept_and_not_obeyed() {
       "": 0,
       "__proto__": {},
       "budget": "explicit",
+      "budget (2)": "unknown",
       "id": "x",
       "organization": "theirs",
       "received_at": 1,
       "status": "dialled",
-      "zip": "explicit"
+      "zip": "explicit",
+      "zip (2)": "unknown"
     }
     "#);
 }

@@ -5,7 +5,7 @@ use leadgate_domain::{Consent, Phone, Region, Said, TextField};
 use serde_json::{Map, Value};
 
 use super::values::{self, Taken, unfit, wrong_type};
-use super::{Found, Reading};
+use super::{Found, Reading, keep_in};
 use crate::document::says_something;
 use crate::names::{ConsentPart, fold};
 
@@ -37,73 +37,68 @@ impl<'d> Reading<'d> {
     /// The whole of it. Parts whose names are merely alike are taken where the exact ones are missing.
     pub(super) fn consent(&mut self, one: &Found<'d>, firm: bool) -> Taken {
         let members = match one.value {
-            Value::Null => {
+            Value::Null if self.fields.consent.is_absent() => {
                 self.fields.consent = Said::Null;
                 return Ok(());
             }
+            Value::Null => return Ok(()),
             Value::Object(members) => members,
             _ => return unfit(one, "an object"),
         };
         let mut faults = Vec::new();
-        let mut consent = Consent::default();
         for (name, value) in members {
             let exact = ConsentPart::ALL.into_iter().find(|part| part.as_str() == name);
-            let alike = ConsentPart::ALL
-                .into_iter()
-                .find(|part| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str()));
-            match (exact.or(alike), value) {
+            let alike = || {
+                let mut parts = ConsentPart::ALL.into_iter();
+                parts.find(|part| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str()))
+            };
+            match (exact.or_else(alike), value) {
                 (Some(_), Value::Null) => {}
                 (Some(part), Value::String(text)) if firm || text.chars().nth(longest()).is_none() => {
-                    *part.of(&mut consent) = Some(text.clone());
+                    if !self.agree(part, text) {
+                        self.keep(name, value);
+                    }
                 }
-                (Some(_), value) if exact.is_some() && !firm => self.keep(name, value),
-                (Some(_), _) if exact.is_some() => {
+                (Some(_), _) if exact.is_some() && firm => {
                     faults.push(wrong_type(format!("/{}/{name}", one.name), "a string"));
                 }
-                _ => {
-                    consent.more.insert(name.clone(), value.clone());
-                }
+                (Some(_), _) => self.keep(name, value),
+                (None, _) => self.fields.consent.amend(|consent| keep_in(&mut consent.more, name, value)),
             }
         }
-        self.fields.consent = Said::Value(consent);
+        self.fields.consent.amend(|_| ());
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     pub(super) fn consent_part(&mut self, part: ConsentPart, one: &Found<'d>) -> Taken {
         let Said::Value(text) = self.said(one, false, longest(), values::text)? else { return Ok(()) };
-        let mut consent = self.fields.consent.value().cloned().unwrap_or_default();
-        let held = part.of(&mut consent);
-        match held {
-            Some(held) if *held == text => {}
-            Some(_) => return unfit(one, "said once"),
-            None => *held = Some(text),
+        let alone = part == ConsentPart::SourceUrl && self.fields.consent.value().is_none();
+        if alone || !self.agree(part, &text) {
+            return unfit(one, "a part of a consent");
         }
-        self.fields.consent = Said::Value(consent);
         Ok(())
+    }
+
+    /// Whether the consent now says so.
+    fn agree(&mut self, part: ConsentPart, text: &str) -> bool {
+        self.fields.consent.amend(|consent| part.of(consent).get_or_insert_with(|| text.to_owned()) == text)
     }
 
     /// Certificates, beside what else was sent with the consent.
     pub(super) fn evidence(&mut self, one: &Found<'d>) {
-        if !says_something(one.value) {
-            return;
+        if says_something(one.value) {
+            self.fields.consent.amend(|consent| keep_in(&mut consent.more, one.name, one.value));
         }
-        let mut consent = self.fields.consent.value().cloned().unwrap_or_default();
-        match consent.more.get(one.name) {
-            Some(held) if held != one.value => self.keep(one.name, one.value),
-            _ => {
-                consent.more.insert(one.name.to_owned(), one.value.clone());
-            }
-        }
-        self.fields.consent = Said::Value(consent);
     }
 
     pub(super) fn attribution(&mut self, one: &Found<'d>) -> Taken {
         match one.value {
-            Value::Null => self.fields.attribution = Said::Null,
+            Value::Null if self.fields.attribution.is_absent() => self.fields.attribution = Said::Null,
+            Value::Null => {}
             Value::Object(members) => {
-                let mut all = self.fields.attribution.value().cloned().unwrap_or_default();
-                all.extend(members.clone());
-                self.fields.attribution = Said::Value(all);
+                self.fields
+                    .attribution
+                    .amend(|all| members.iter().for_each(|(name, value)| keep_in(all, name, value)));
             }
             _ => return unfit(one, "an object"),
         }
@@ -138,38 +133,31 @@ impl<'d> Reading<'d> {
 
     /// Whether the attribution now says so.
     fn originate(&mut self, name: &str, value: &Value) -> bool {
-        let mut all = self.fields.attribution.value().cloned().unwrap_or_default();
-        let held = all.entry(name).or_insert_with(|| value.clone()) == value;
-        self.fields.attribution = Said::Value(all);
-        held
+        self.fields.attribution.amend(|all| all.entry(name).or_insert_with(|| value.clone()) == value)
     }
 
-    /// What was put there on purpose wins over a top-level name that was merely unknown.
+    /// What was put there on purpose goes before a top-level name that was merely unknown.
     pub(super) fn custom_fields(&mut self, one: &Found<'d>) -> Taken {
         let members = match one.value {
             Value::Null => return Ok(()),
             Value::Object(members) => members,
             _ => return unfit(one, "an object"),
         };
-        for (name, value) in members {
-            let named = match self.explicit.get(name) {
-                Some(held) if held != value => format!("{}.{name}", one.name),
-                _ => name.clone(),
-            };
-            self.explicit.insert(named, value.clone());
-        }
+        members.iter().for_each(|(name, value)| keep_in(&mut self.explicit, name, value));
         Ok(())
     }
 
     pub(super) fn settle_custom_fields(&mut self) {
-        self.fields.custom_fields.extend(std::mem::take(&mut self.explicit));
+        let unknown = std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.explicit));
+        unknown.iter().for_each(|(name, value)| keep_in(&mut self.fields.custom_fields, name, value));
         if !self.index.grammar.lower_case {
             return;
         }
-        for (name, value) in std::mem::take(&mut self.fields.custom_fields) {
-            let lower = name.to_lowercase();
-            let free = self.fields.custom_fields.get(&lower).is_none_or(|held| *held == value);
-            self.fields.custom_fields.insert(if free { lower } else { name }, value);
+        let all = std::mem::take(&mut self.fields.custom_fields);
+        let (lower, other) = all.into_iter().partition(|(name, _)| *name == name.to_lowercase());
+        self.fields.custom_fields = lower;
+        for (name, value) in Map::into_iter(other) {
+            keep_in(&mut self.fields.custom_fields, &name.to_lowercase(), &value);
         }
     }
 

@@ -100,7 +100,8 @@ impl<'d> Reading<'d> {
     pub(super) fn tags(&mut self, one: &Found<'d>, firm: bool) -> Taken {
         let items = match one.value {
             Value::Null => return Ok(()),
-            Value::Array(items) => items.clone(),
+            Value::Array(items) if self.typed => items.clone(),
+            Value::Array(items) => items.iter().filter(|item| says_something(item)).cloned().collect(),
             Value::String(text) if !self.exacting() => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 parts.map(Value::from).collect()
@@ -131,8 +132,11 @@ impl<'d> Reading<'d> {
         let flag = match one.value {
             Value::Null => Some(false),
             Value::Bool(flag) => Some(*flag),
-            // A form's checkbox comes with a hidden field before it that says no.
-            Value::Array(items) if !self.typed => items.iter().rev().find_map(word),
+            // A form's checkbox comes with a hidden field that says no.
+            Value::Array(items) if !self.typed => {
+                let words: Option<Vec<bool>> = items.iter().map(word).collect();
+                words.map(|words| words.contains(&true))
+            }
             value if !self.exacting() => word(value),
             _ => None,
         };

@@ -1,0 +1,197 @@
+use insta::assert_snapshot;
+use leadgate_dialect::{Answer, Problem, ProblemItem, refused};
+use leadgate_domain::Dialect;
+use leadgate_domain::validate::FieldFault;
+
+use crate::world::{text, texts};
+
+/// One problem of each kind that a gateway has.
+fn problems() -> [Problem<'static>; 6] {
+    let problem = |status, code, detail: &'static str| Problem {
+        status,
+        code,
+        detail: detail.into(),
+        errors: Vec::new(),
+        reasons: Vec::new(),
+        retry_after_seconds: None,
+    };
+    let fault = FieldFault::new("/phone", "missing", "a phone is required");
+    let item = ProblemItem {
+        pointer: Some(fault.pointer.into()),
+        parameter: None,
+        code: fault.code,
+        detail: fault.detail.into(),
+    };
+    [
+        problem(401, "invalid_key", "There is no such API key."),
+        problem(400, "not_json", "The body is not valid JSON: line 1, column 2."),
+        problem(415, "unsupported_media_type", "The Content-Type is application/json, in UTF-8."),
+        Problem { errors: vec![item], ..problem(422, "invalid_lead", "The lead has faults; see `errors`.") },
+        Problem {
+            retry_after_seconds: Some(42),
+            ..problem(429, "rate_limited", "Too many requests; see Retry-After.")
+        },
+        Problem {
+            retry_after_seconds: Some(5),
+            reasons: vec!["queue".into()],
+            ..problem(503, "queue_unavailable", "The lead could not be made durable. Send it again.")
+        },
+    ]
+}
+
+fn all(dialect: Dialect) -> String {
+    texts(problems().iter().map(|problem| refused(dialect, problem)))
+}
+
+#[test]
+fn native_answers_with_problem_documents() {
+    assert_snapshot!(all(Dialect::Native), @r#"
+    401 application/problem+json
+    {"type":"about:blank","title":"Unauthorized","status":401,"detail":"There is no such API key.","code":"invalid_key"}
+
+    400 application/problem+json
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
+
+    415 application/problem+json
+    {"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+
+    422 application/problem+json
+    {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
+
+    429 application/problem+json
+    {"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests; see Retry-After.","code":"rate_limited"}
+
+    503 application/problem+json
+    {"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The lead could not be made durable. Send it again.","code":"queue_unavailable","reasons":["queue"]}
+    "#);
+}
+
+#[test]
+fn abc_sales() {
+    assert_snapshot!(all(Dialect::AbcSales), @r#"
+    401 application/json
+    {"error":"There is no such API key.","code":"invalid_key"}
+
+    400 application/json
+    {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
+
+    415 application/json
+    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+
+    422 application/json
+    {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
+
+    429 application/json
+    {"error":"Too many requests. Please try again later.","retry_after":42}
+
+    503 application/json
+    {"error":"The lead could not be made durable. Send it again.","code":"queue_unavailable","retry_after":5}
+    "#);
+}
+
+#[test]
+fn lead2inbound() {
+    assert_snapshot!(all(Dialect::Lead2inbound), @r#"
+    401 application/json
+    {"error":"There is no such API key.","code":"invalid_key"}
+
+    400 application/json
+    {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
+
+    415 application/json
+    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+
+    422 application/json
+    {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
+
+    429 application/json
+    {"error":"Too many requests; see Retry-After.","code":"rate_limited","retry_after":42}
+
+    503 application/json
+    {"error":"The lead could not be made durable. Send it again.","code":"queue_unavailable","retry_after":5}
+    "#);
+}
+
+#[test]
+fn five_hundred_leads() {
+    assert_snapshot!(all(Dialect::FiveHundredLeads), @r#"
+    404 application/json
+    {"success":false,"error":"There is no such API key.","code":"invalid_key"}
+
+    400 application/json
+    {"success":false,"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
+
+    400 application/json
+    {"success":false,"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+
+    400 application/json
+    {"success":false,"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
+
+    429 application/json
+    {"success":false,"error":"Too many requests; see Retry-After.","code":"rate_limited"}
+
+    503 application/json
+    {"success":false,"error":"The lead could not be made durable. Send it again.","code":"queue_unavailable"}
+    "#);
+}
+
+#[test]
+fn kickofflabs() {
+    assert_snapshot!(all(Dialect::KickoffLabs), @r#"
+    401 application/json
+    {"error":"Invalid API Access","code":"invalid_key"}
+
+    400 application/json
+    {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
+
+    415 application/json
+    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+
+    400 application/json
+    {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
+
+    429 application/json
+    {"error":"Too many requests; see Retry-After.","code":"rate_limited","retry_after":42}
+
+    503 application/json
+    {"error":"The lead could not be made durable. Send it again.","code":"queue_unavailable","retry_after":5}
+    "#);
+}
+
+#[test]
+fn askad_answers_like_lead2inbound() {
+    assert_eq!(all(Dialect::AskAd), all(Dialect::Lead2inbound));
+}
+
+#[test]
+fn a_faulty_parameter_is_named() {
+    let item = ProblemItem {
+        pointer: None,
+        parameter: Some("limit"),
+        code: "invalid_parameter",
+        detail: "`limit` is a number from 1 to 100.".into(),
+    };
+    let [_, unreadable, ..] = problems();
+    let problem = Problem { code: "invalid_parameter", errors: vec![item], ..unreadable };
+    assert_snapshot!(text(&refused(Dialect::Native, &problem)), @r#"
+    400 application/problem+json
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"invalid_parameter","errors":[{"parameter":"limit","code":"invalid_parameter","detail":"`limit` is a number from 1 to 100."}]}
+    "#);
+}
+
+#[test]
+fn whatever_was_not_made_durable_is_a_503_to_everybody() {
+    let [.., unavailable] = problems();
+    let statuses = Dialect::ALL.map(|dialect| refused(dialect, &unavailable).status);
+    assert_eq!(statuses, [503; 6]);
+}
+
+#[test]
+fn no_refusal_looks_like_a_success_or_points_to_a_lead() {
+    for dialect in Dialect::ALL {
+        for problem in problems() {
+            let Answer { status, location, .. } = refused(dialect, &problem);
+            assert!(status >= 400 && !location);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use insta::assert_snapshot;
+use leadgate_dialect::{Answer, kickofflabs};
+use leadgate_domain::{Dialect, Outcome};
+
+use crate::world::{LEAD, lead, settle, stranger, text, texts};
+
+/// Made, changed, met; then kept aside, and the repetition of what was kept aside.
+fn all(dialect: Dialect) -> Vec<Answer> {
+    let lead = lead();
+    let with = [Outcome::Created, Outcome::Updated, Outcome::Linked, Outcome::Duplicate];
+    let without = [Outcome::Quarantined, Outcome::Duplicate];
+    let with = with.map(|outcome| settle(dialect, outcome, Some(&lead)));
+    with.into_iter().chain(without.map(|outcome| settle(dialect, outcome, None))).collect()
+}
+
+#[test]
+fn native() {
+    assert_snapshot!(texts(all(Dialect::Native)), @r#"
+    201 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"created","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new","eligibility":"held","reasons":["consent_missing"]}
+
+    200 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"updated","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new","eligibility":"held","reasons":["consent_missing"]}
+
+    200 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"linked","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new","eligibility":"held","reasons":["consent_missing"]}
+
+    200 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"duplicate","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new","eligibility":"held","reasons":["consent_missing"]}
+
+    202 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"quarantined","status":"quarantined","reason":"mapping_failed"}
+
+    200 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"duplicate","status":"processed"}
+    "#);
+}
+
+#[test]
+fn abc_sales() {
+    assert_snapshot!(texts(all(Dialect::AbcSales)), @r#"
+    201 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"updated"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"linked"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"duplicate"}
+
+    202 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"quarantined"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"processed"}
+    "#);
+}
+
+#[test]
+fn lead2inbound() {
+    assert_snapshot!(texts(all(Dialect::Lead2inbound)), @r#"
+    201 application/json Location
+    {"outcome":"created","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+
+    200 application/json Location
+    {"outcome":"updated","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+
+    200 application/json Location
+    {"outcome":"linked","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+
+    200 application/json Location
+    {"outcome":"duplicate","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+
+    202 application/json Location
+    {"outcome":"quarantined","id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"quarantined"}
+
+    200 application/json Location
+    {"outcome":"duplicate","id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"processed"}
+    "#);
+}
+
+#[test]
+fn five_hundred_leads() {
+    assert!(
+        all(Dialect::FiveHundredLeads)
+            .iter()
+            .all(|answer| text(answer) == text(&all(Dialect::FiveHundredLeads)[0]))
+    );
+    assert_snapshot!(text(&all(Dialect::FiveHundredLeads)[0]), @r#"
+    200 application/json
+    {"success":true}
+    "#);
+}
+
+#[test]
+fn askad() {
+    assert_snapshot!(texts(all(Dialect::AskAd)), @r#"
+    201 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created","outcome":"updated"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created","outcome":"linked"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created","outcome":"duplicate"}
+
+    202 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"quarantined"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"processed"}
+    "#);
+}
+
+#[test]
+fn kickofflabs_answers_with_the_whole_lead() {
+    let answers = all(Dialect::KickoffLabs);
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [201, 200, 200, 200, 202, 200]);
+    // A line per member; what is in brackets has no comma that is followed by a quote.
+    assert_snapshot!(text(&answers[0]).replace(",\"", ",\n\""), @r#"
+    201 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa",
+    "social_id":null,
+    "rank":null,
+    "counter":null,
+    "lead_count":null,
+    "contest_score":null,
+    "contest_score_rank":null,
+    "contest_score_rank_relative_position":null,
+    "rank_relative_position":null,
+    "campaign_id":4711000815,
+    "list_id":4711000815,
+    "given_name":"Ann",
+    "first_name":"Ann",
+    "avatar":null,
+    "when":"2025-06-01T12:00:00.000000Z",
+    "enhanced":null,
+    "anonymous":null,
+    "verified":null,
+    "verified_email":null,
+    "verified_phone_number":null,
+    "waitlisted":null,
+    "display_name":"Ann Lee",
+    "completed_actions":[],
+    "social_url":null,
+    "redirect_url":null,
+    "thankyou_url":null,
+    "status_url":null,
+    "email":"Ann@example.com",
+    "phone_number":"+14155550132",
+    "family_name":"Lee",
+    "custom_fields":{"shirt size":"XL"},
+    "unsubscribe_url":{"default":null,
+    "safe":null},
+    "uid":"u1",
+    "parent_id":null,
+    "opted_out":false,
+    "utm":{"utm_source":"fb"},
+    "tags":["beta",
+    "web"],
+    "referrals":null,
+    "unverified_leads":{"indirect":null,
+    "direct":null},
+    "verified_leads":{},
+    "influence":{},
+    "subscription_number":null,
+    "ip":"192.0.2.7",
+    "referrer":"https://fb.com",
+    "fraudulent":null}
+    "#);
+    assert!(answers[1..4].iter().all(|answer| answer.body == answers[0].body));
+    assert_snapshot!(texts(answers[4..].to_vec()), @r#"
+    202 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"quarantined"}
+
+    200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"processed"}
+    "#);
+}
+
+#[test]
+fn kickofflabs_names_its_members_in_the_documented_order_and_invents_none() {
+    const DOCUMENTED: &str = "id social_id rank counter lead_count contest_score contest_score_rank \
+        contest_score_rank_relative_position rank_relative_position campaign_id list_id given_name first_name avatar \
+        when enhanced anonymous verified verified_email verified_phone_number waitlisted display_name \
+        completed_actions social_url redirect_url thankyou_url status_url email phone_number family_name \
+        custom_fields unsubscribe_url uid parent_id opted_out utm tags referrals unverified_leads verified_leads \
+        influence subscription_number ip referrer fraudulent";
+    let stranger = stranger();
+    let body = text(&settle(Dialect::KickoffLabs, Outcome::Created, Some(&stranger)));
+    let positions: Vec<_> =
+        DOCUMENTED.split(' ').map(|key| body.find(&format!("\"{key}\":")).unwrap()).collect();
+    assert!(positions.is_sorted());
+    let body: serde_json::Value = serde_json::from_str(body.lines().nth(1).unwrap()).unwrap();
+    let members = body.as_object().unwrap();
+    assert_eq!(members.len(), DOCUMENTED.split(' ').count());
+    let mut said: Vec<_> =
+        members.iter().filter(|(_, value)| !empty(value)).map(|(key, _)| key.as_str()).collect();
+    said.sort_unstable();
+    assert_eq!(said, ["campaign_id", "id", "list_id", "opted_out", "phone_number", "tags", "when"]);
+    assert_eq!((&body["phone_number"], &body["opted_out"]), (&"call me".into(), &true.into()));
+}
+
+fn empty(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Object(members) => members.values().all(empty),
+        serde_json::Value::Array(items) => items.is_empty(),
+        other => other.is_null(),
+    }
+}
+
+#[test]
+fn a_webhook_of_kickofflabs_is_given_out_by_its_url() {
+    assert_snapshot!(text(&kickofflabs::webhook_created("https://leads.example.com/w/tok")), @r#"
+    200 application/json
+    {"message":"Inbound Webhook Created","url":"https://leads.example.com/w/tok"}
+    "#);
+}
+
+#[test]
+fn whoever_is_told_a_lead_is_told_the_one_that_was_met() {
+    for dialect in [Dialect::Native, Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd] {
+        let lead = lead();
+        let answer = settle(dialect, Outcome::Duplicate, Some(&lead));
+        assert_eq!(answer.status, 200);
+        assert!(text(&answer).contains(LEAD), "{dialect}");
+    }
+}

@@ -1,0 +1,118 @@
+//! A lead, a source, and answers as text.
+
+use std::collections::BTreeMap;
+
+use leadgate_dialect::{Answer, Settlement, settled};
+use leadgate_domain::{
+    Clocks, Dialect, Eligibility, EmailView, Lead, OrganizationId, Outcome, PhoneKind, PhoneView,
+    QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp,
+};
+use serde_json::{Map, Value, json};
+
+pub(crate) const LEAD: &str = "018f4e2a-7b1c-7000-8000-0000000000aa";
+pub(crate) const SUBMISSION: &str = "018f4e2a-7b1c-7000-8000-0000000000bb";
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+pub(crate) fn submission() -> SubmissionId {
+    SUBMISSION.parse().unwrap()
+}
+
+pub(crate) fn lead() -> Lead {
+    let at = Timestamp::parse("2025-06-01T12:00:00Z").unwrap();
+    let texts = [
+        (TextField::FullName, "Ann Lee"),
+        (TextField::FirstName, "Ann"),
+        (TextField::LastName, "Lee"),
+        (TextField::Source, "API"),
+        (TextField::PageUrl, "https://example.com/join"),
+    ];
+    Lead {
+        id: LEAD.parse().unwrap(),
+        organization: OrganizationId::generate(),
+        source: SourceId::generate(),
+        received_at: at,
+        updated_at: at,
+        texts: texts.map(|(field, text)| (field, text.to_owned())).into(),
+        phone: Some(PhoneView {
+            raw: "(415) 555-0132".to_owned(),
+            e164: Some("+14155550132".to_owned()),
+            valid: true,
+            region: "US".parse().ok(),
+            kind: Some(PhoneKind::FixedLineOrMobile),
+            reason: None,
+        }),
+        email: Some(EmailView {
+            raw: "Ann@Example.com".to_owned(),
+            address: Some("Ann@example.com".to_owned()),
+            valid: true,
+            kind: None,
+            reason: None,
+        }),
+        tags: ["beta".to_owned()].into(),
+        consent: None,
+        attribution: Some(object(json!({
+            "__uid": "u1", "ip": "192.0.2.7", "referrer": "https://fb.com", "utm_source": "fb", "gclid": "g",
+        }))),
+        custom_fields: object(json!({"shirt size": "XL", "must_exist": "false", "__skip_urls": "1"})),
+        automations: None,
+        user_assignments: None,
+        opt_out: false,
+        is_test: false,
+        consent_required: true,
+        clocks: Clocks { base: (at, submission()), own: BTreeMap::new() },
+        derived: BTreeMap::new(),
+        derived_tags: ["web".to_owned()].into(),
+        score: 61,
+        temperature: Temperature::Warm,
+        eligibility: Eligibility::Held,
+        reasons: vec![Reason::ConsentMissing],
+        eligible_until: None,
+    }
+}
+
+/// A lead of whom hardly anything is known.
+pub(crate) fn stranger() -> Lead {
+    Lead {
+        texts: BTreeMap::new(),
+        phone: Some(PhoneView {
+            raw: "call me".to_owned(),
+            e164: None,
+            valid: false,
+            region: None,
+            kind: None,
+            reason: None,
+        }),
+        email: None,
+        attribution: None,
+        custom_fields: Map::new(),
+        opt_out: true,
+        ..lead()
+    }
+}
+
+pub(crate) fn source(dialect: Dialect) -> Source {
+    let source = Source::new(OrganizationId::generate(), dialect, None, lead().received_at);
+    Source { campaign: source.campaign.map(|_| "4711000815".to_owned()), ..source }
+}
+
+/// The answer to a client that waited.
+pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> Answer {
+    let quarantine = (outcome == Outcome::Quarantined).then_some(QuarantineReason::MappingFailed);
+    let source = source(dialect);
+    settled(dialect, &Settlement { id: submission(), outcome, lead, quarantine, source: &source })
+}
+
+/// Status, media type, whether there is a `Location`, body.
+pub(crate) fn text(answer: &Answer) -> String {
+    let location = if answer.location { " Location" } else { "" };
+    let body = std::str::from_utf8(&answer.body).unwrap();
+    format!("{} {}{location}\n{body}", answer.status, answer.content_type)
+}
+
+/// All of them, one after the other.
+pub(crate) fn texts(answers: impl IntoIterator<Item = Answer>) -> String {
+    answers.into_iter().map(|answer| text(&answer)).collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,67 @@
+use insta::assert_json_snapshot;
+use leadgate_domain::Dialect::Lead2inbound;
+use serde_json::json;
+
+use crate::reading::{faults, json, one};
+
+#[test]
+fn a_lead_with_consent_and_ad_source_is_understood() {
+    let fields = json(
+        Lead2inbound,
+        json!({
+            "phone": "+14155550132", "state": "CA", "first_name": "Ann", "email": "ann@example.com",
+            "consent": {"consent_timestamp": "2025-01-01T00:00:00Z", "consent_text_version": "v3",
+                        "source_url": "https://example.com/quote"},
+            "ad_source": "facebook", "campaign_id": 120208123456789012_u64, "adSetId": "a1",
+            "utm_source": "fb", "gclid": "g1", "roof_age": 12,
+        }),
+    )
+    .unwrap();
+    assert!(fields.consent.value().unwrap().is_complete());
+    assert_json_snapshot!(fields, @r#"
+    {
+      "phone": "+14155550132",
+      "email": "ann@example.com",
+      "texts": {
+        "first_name": "Ann",
+        "state": "CA"
+      },
+      "consent": {
+        "consent_timestamp": "2025-01-01T00:00:00Z",
+        "consent_text_version": "v3",
+        "source_url": "https://example.com/quote"
+      },
+      "attribution": {
+        "ad_source": "facebook",
+        "adset_id": "a1",
+        "campaign_id": 120208123456789012,
+        "gclid": "g1",
+        "utm_source": "fb"
+      },
+      "custom_fields": {
+        "roof_age": 12
+      }
+    }
+    "#);
+}
+
+#[test]
+fn only_the_phone_is_required() {
+    assert!(json(Lead2inbound, json!({"phone": "not a phone: kept for a human to look at"})).is_ok());
+    for missing in
+        [json!({}), json!({"email": "ann@example.com"}), json!({"phone": ""}), json!({"phone": null})]
+    {
+        assert_eq!(faults(json(Lead2inbound, missing)), one("/phone", "missing"));
+    }
+    assert_eq!(faults(json(Lead2inbound, json!({"phone": ["1"]}))), one("/phone", "wrong_type"));
+}
+
+#[test]
+fn consent_that_is_no_object_is_refused_instead_of_lost() {
+    let with = |consent| faults(json(Lead2inbound, json!({"phone": "1", "consent": consent})));
+    assert_eq!(with(json!(true)), one("/consent", "wrong_type"));
+    assert_eq!(
+        with(json!({"consent_timestamp": 1735689600})),
+        one("/consent/consent_timestamp", "wrong_type")
+    );
+}

@@ -1,0 +1,114 @@
+use insta::assert_json_snapshot;
+use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_domain::mapping::{Mapping, MappingFaultCode};
+use leadgate_domain::{Dialect, Fields};
+use serde_json::{Value, json};
+
+use crate::reading::{faults, one};
+
+fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, Undecodable> {
+    let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
+    let document = Document { members: document.as_object().unwrap().clone(), typed };
+    decode(dialect, &document, Some(&mapping))
+}
+
+#[test]
+fn what_a_mapping_fills_goes_before_what_the_dialect_finds() {
+    let fields = mapped(
+        Dialect::KickoffLabs,
+        json!([
+            {"to": "phone", "from": ["handy"]},
+            {"to": "custom_fields.budget", "from": ["b"]},
+            {"to": "consent.source_url", "from": ["seite"]},
+            {"to": "attribution.utm_source", "constant": "mapped"},
+            {"to": "tags", "from": ["themen"], "split": {"by": ";"}},
+        ]),
+        true,
+        json!({
+            "handy": "+49301", "phone_number": "+1415", "email": "a@b.com", "b": 5, "themen": "x;y",
+            "tags": ["z"], "seite": "https://mapped", "utm_source": "sent", "utm_term": "t",
+            "consent": {"consent_timestamp": "t", "source_url": "https://sent"}, "left": true,
+        }),
+    );
+    assert_json_snapshot!(fields.unwrap(), @r#"
+    {
+      "phone": "+49301",
+      "email": "a@b.com",
+      "tags": [
+        "x",
+        "y",
+        "z"
+      ],
+      "consent": {
+        "consent_timestamp": "t",
+        "source_url": "https://mapped"
+      },
+      "attribution": {
+        "utm_source": "mapped",
+        "utm_term": "t"
+      },
+      "custom_fields": {
+        "budget": 5,
+        "left": true,
+        "phone_number": "+1415",
+        "source_url": "https://sent",
+        "utm_source": "sent"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn requirements_are_asked_for_after_mapping() {
+    let rules = || json!([{"to": "full_name", "from": ["kunde"]}]);
+    assert!(mapped(Dialect::AbcSales, rules(), true, json!({"kunde": "Ann"})).is_ok());
+    assert_eq!(
+        faults(mapped(Dialect::AbcSales, rules(), true, json!({"x": "Ann"}))),
+        one("/name", "missing")
+    );
+    let contact = json!([{"to": "email", "from": ["mail"]}]);
+    assert!(mapped(Dialect::Native, contact, true, json!({"mail": "a@b.com"})).is_ok());
+}
+
+#[test]
+fn a_mapping_of_a_form_says_yes_in_words() {
+    let rules = json!([{"to": "opt_out", "from": ["stop"]}, {"to": "is_test", "from": ["t"]}]);
+    let fields = mapped(Dialect::AskAd, rules, false, json!({"stop": "on", "t": "1", "email": "a@b.com"}));
+    let fields = fields.unwrap();
+    assert!(fields.opt_out && fields.is_test);
+}
+
+#[test]
+fn what_a_mapping_makes_has_to_fit_except_where_nothing_has_to() {
+    let rules = || json!([{"to": "phone", "from": ["tel"]}, {"to": "phone_country", "from": ["land"]}]);
+    let document = || json!({"tel": ["1"], "land": "Atlantis", "email": "a@b.com", "phone": ["2"]});
+    let refused = mapped(Dialect::Native, rules(), true, document());
+    assert_eq!(
+        faults(refused),
+        [("/phone".to_owned(), "wrong_type"), ("/phone_country".to_owned(), "unknown_region")]
+    );
+    let kept = mapped(Dialect::FiveHundredLeads, rules(), true, document()).unwrap();
+    assert_json_snapshot!(kept, @r#"
+    {
+      "email": "a@b.com",
+      "custom_fields": {
+        "phone": [
+          "1"
+        ],
+        "phone (2)": [
+          "2"
+        ],
+        "phone_country": "Atlantis"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_mapping_that_cannot_be_applied_is_named() {
+    let rules = json!([{"to": "phone", "from": ["tel"], "required": true}]);
+    let Err(Undecodable::Mapping(fault)) = mapped(Dialect::AskAd, rules, true, json!({"a": 1})) else {
+        panic!("it was applied")
+    };
+    assert_eq!((fault.to.as_str(), fault.code), ("phone", MappingFaultCode::Missing));
+}

@@ -1,0 +1,170 @@
+//! Names that every dialect reads alike.
+
+use insta::assert_json_snapshot;
+use leadgate_domain::Dialect::{self, AskAd, FiveHundredLeads, Native};
+use leadgate_domain::{Said, TextField};
+use serde_json::json;
+
+use crate::reading::json;
+
+#[test]
+fn a_name_is_known_by_any_of_its_spellings() {
+    for (name, field) in [
+        ("fullName", TextField::FullName),
+        ("Full Name", TextField::FullName),
+        ("FULL-NAME", TextField::FullName),
+        ("contact_name", TextField::FullName),
+        ("firstname", TextField::FirstName),
+        ("given_name", TextField::FirstName),
+        ("Surname", TextField::LastName),
+        ("companyName", TextField::Company),
+        ("external-id", TextField::ExternalId),
+        ("LineID", TextField::LineId),
+        ("time_zone", TextField::Timezone),
+        ("pageUrl", TextField::PageUrl),
+    ] {
+        let fields = json(FiveHundredLeads, json!({ name: "x" })).unwrap();
+        assert_eq!(fields.text(field), Some("x"), "{name}");
+    }
+    for name in ["Phone", "phoneNumber", "tel", "Cell Phone", "MOBILE"] {
+        let fields = json(FiveHundredLeads, json!({ name: "+1" })).unwrap();
+        assert_eq!(fields.phone, Said::Value("+1".to_owned()), "{name}");
+    }
+    for name in ["E-mail", "emailAddress", "Mail"] {
+        let fields = json(FiveHundredLeads, json!({ name: "a@b.com" })).unwrap();
+        assert_eq!(fields.email, Said::Value("a@b.com".to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn exact_names_go_first_and_the_others_are_kept() {
+    let fields = json(
+        FiveHundredLeads,
+        json!({"Phone": "loose", "mobile": "later", "phone_number": "first", "cell": ""}),
+    );
+    assert_json_snapshot!(fields.unwrap(), @r#"
+    {
+      "phone": "first",
+      "custom_fields": {
+        "Phone": "loose",
+        "mobile": "later"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
+    let fields =
+        json(Native, json!({"Phone": "+1", "firstName": "Ann", "name": "Ann Lee", "id": 7})).unwrap();
+    assert_json_snapshot!(fields, @r#"
+    {
+      "phone": "+1",
+      "texts": {
+        "first_name": "Ann"
+      },
+      "custom_fields": {
+        "id": 7,
+        "name": "Ann Lee"
+      }
+    }
+    "#);
+    let fields = json(Native, json!({"phone": null, "Phone": "+1", "email": "a@b.com"})).unwrap();
+    assert_eq!(fields.phone, Said::Null);
+    assert_eq!(fields.custom_fields["Phone"], json!("+1"));
+    // Only an exact name is worth a refusal.
+    let fields =
+        json(Native, json!({"email": "a@b.com", "Phone": 1.5, "Tags": "a,b", "OptOut": "maybe"})).unwrap();
+    assert_json_snapshot!(fields, @r#"
+    {
+      "email": "a@b.com",
+      "custom_fields": {
+        "OptOut": "maybe",
+        "Phone": 1.5,
+        "Tags": "a,b"
+      },
+      "opt_out": true
+    }
+    "#);
+}
+
+#[test]
+fn every_dialect_takes_consent_attribution_and_a_region() {
+    let parts = json!({
+        "name": "Ann Lee", "phone": "4155550132", "phone_country": "US",
+        "consent_timestamp": "2025-01-01T00:00:00Z", "consentTextVersion": "v3", "source_url": "https://x",
+        "xxTrustedFormCertUrl": "https://cert.trustedform.com/1", "universal_leadid": "2", "leadid_token": "3",
+        "utm_source": "google", "utmMedium": "cpc", "UTM_foo": "bar", "referer": "https://r",
+        "gclid": "g", "_fbp": "f", "fbclid": "", "msclkid": null,
+    });
+    let native = json(Native, parts.clone()).unwrap();
+    assert_json_snapshot!((&native.consent, &native.attribution), @r#"
+    [
+      {
+        "consent_timestamp": "2025-01-01T00:00:00Z",
+        "consent_text_version": "v3",
+        "source_url": "https://x",
+        "leadid_token": "3",
+        "universal_leadid": "2",
+        "xxTrustedFormCertUrl": "https://cert.trustedform.com/1"
+      },
+      {
+        "UTM_foo": "bar",
+        "fbp": "f",
+        "gclid": "g",
+        "referrer": "https://r",
+        "utm_medium": "cpc",
+        "utm_source": "google"
+      }
+    ]
+    "#);
+    for dialect in Dialect::ALL {
+        let fields = json(dialect, parts.clone()).unwrap();
+        assert_eq!(
+            (&fields.consent, &fields.attribution),
+            (&native.consent, &native.attribution),
+            "{dialect}"
+        );
+        assert!(fields.consent.value().unwrap().is_complete());
+        assert_eq!(fields.phone_country.unwrap().to_string(), "US");
+    }
+}
+
+#[test]
+fn one_piece_goes_before_its_parts() {
+    let fields = json(
+        AskAd,
+        json!({
+            "consent": {"consentTimestamp": "t1", "ip": "192.0.2.1"}, "consent_timestamp": "t2",
+            "consent_text_version": "v2", "attribution": {"utm_source": "a"}, "utm_source": "b", "utm_term": "c",
+            "utm": {"source": "d", "content": "e"},
+        }),
+    );
+    assert_json_snapshot!(fields.unwrap(), @r#"
+    {
+      "consent": {
+        "consent_timestamp": "t1",
+        "consent_text_version": "v2",
+        "ip": "192.0.2.1"
+      },
+      "attribution": {
+        "utm_content": "e",
+        "utm_source": "a",
+        "utm_term": "c"
+      },
+      "custom_fields": {
+        "consent_timestamp": "t2",
+        "utm": {
+          "source": "d"
+        },
+        "utm_source": "b"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn the_address_of_a_page_alone_is_no_consent() {
+    let fields = json(AskAd, json!({"email": "a@b.com", "source_url": "https://x"})).unwrap();
+    assert_eq!((&fields.consent, &fields.custom_fields["source_url"]), (&Said::Absent, &json!("https://x")));
+}

@@ -1,0 +1,123 @@
+//! Whatever is sent ends up somewhere, and nothing crashes a decoder.
+
+use leadgate_dialect::{Document, decode};
+use leadgate_domain::{Dialect, Fields, Media, validate};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+/// Names that mean something somewhere, exactly or nearly.
+const KNOWN: &str = "phone|Phone|phone_number|mobile|tel|email|E-Mail|emailAddress|mail|name|fullName|full_name|\
+    first_name|firstname|last_name|surname|company|companyName|external_id|id|naver_line_id|line_id|source|__source|\
+    state|timezone|time_zone|locale|currency|page_url|__url|tags|Tags|consent|Consent|consent_timestamp|\
+    consentTimestamp|consent_text_version|source_url|xxTrustedFormCertUrl|leadid_token|attribution|utm_source|\
+    utmSource|utm_zzz|_utm|utm|referrer|_referrer|__referrer|gclid|gcl_id|automations|user_assignments|opt_out|optOut|\
+    opted_out|is_test|phone_country|country_code|ip|__sid|__session_id|__rid|__zzz|must_exist|landing_page_url|\
+    campaign_name|ad_id|custom_fields|metadata|unknown|Un Known|\u{e9}t\u{e9}";
+
+fn name() -> impl Strategy<Value = String> {
+    let known: Vec<String> = KNOWN.split('|').map(|name| name.trim().to_owned()).collect();
+    prop_oneof![6 => prop::sample::select(known), 1 => "[a-zA-Z_ -]{1,8}"]
+}
+
+/// Values whose texts are told apart from each other later.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        6 => Just(Value::from("text")),
+        1 => Just(Value::from("x".repeat(3_000))),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<u64>().prop_map(Value::from),
+        1 => (-1e12..1e12_f64).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name(), inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn document() -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::vec((name(), value()), 0..14).prop_map(|members| members.into_iter().collect())
+}
+
+/// Gives every text a mark of its own, and says which there are.
+fn mark(value: &mut Value, marks: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let mark = format!("mark{:04}", marks.len());
+            text.insert_str(0, &mark);
+            marks.push(mark);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mark(item, marks)),
+        Value::Object(members) => members.values_mut().for_each(|item| mark(item, marks)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    prop::sample::select(&Dialect::ALL[..])
+}
+
+fn sound(fields: &Fields) -> Result<(), TestCaseError> {
+    prop_assert_eq!(validate::fields(fields), Ok(()));
+    let there = serde_json::to_string(fields).unwrap();
+    let back: Fields = serde_json::from_str(&there).unwrap();
+    prop_assert_eq!(serde_json::to_string(&back).unwrap(), there);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn every_text_is_found_again(dialect in dialect(), members in document(), typed: bool) {
+        let mut members = Value::Object(members);
+        let mut marks = Vec::new();
+        mark(&mut members, &mut marks);
+        let Value::Object(mut members) = members else { unreachable!() };
+        // What every dialect may ask for.
+        members.insert("name".to_owned(), "Ann".into());
+        members.insert("email".to_owned(), "ann@example.com".into());
+        members.insert("phone".to_owned(), "+14155550132".into());
+        members.insert("phone_number".to_owned(), "+14155550133".into());
+        let sent = Value::Object(members.clone()).to_string();
+        let Ok(fields) = decode(dialect, &Document { members, typed }, None) else { return Ok(()) };
+        sound(&fields)?;
+        let kept = serde_json::to_string(&fields).unwrap();
+        for mark in marks.iter().filter(|mark| sent.contains(mark.as_str())) {
+            prop_assert!(kept.contains(mark.as_str()), "{} is lost: {} became {}", mark, sent, kept);
+        }
+    }
+
+    #[test]
+    fn the_most_lenient_dialect_refuses_nothing(members in document(), typed: bool) {
+        let document = Document { members, typed };
+        let decoded = decode(Dialect::FiveHundredLeads, &document, None);
+        if let Ok(fields) = &decoded {
+            sound(fields)?;
+        }
+        prop_assert!(
+            !matches!(decoded, Err(leadgate_dialect::Undecodable::Faulty(_))),
+            "{:?} of {:?}", decoded, document
+        );
+    }
+
+    #[test]
+    fn no_body_crashes_a_reader(
+        dialect in dialect(),
+        media in prop_oneof![Just(Media::Json), Just(Media::Form), Just(Media::Multipart("b".to_owned()))],
+        body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "([a-z]{0,3}(\\[[a-z0-9]{0,2}\\]){0,3}=?[%+&a-f0-9]{0,4}&){0,8}".prop_map(String::into_bytes),
+            "(--b(\r\n|--)|Content-Disposition: form-data; name=\"[a-z]\"|\r\n|x){0,12}".prop_map(String::into_bytes),
+        ],
+        query in "([a-z]{0,3}=[%a-f0-9]{0,4}&){0,3}",
+    ) {
+        let Ok(document) = Document::read(dialect, &media, &body, Some(&query)) else { return Ok(()) };
+        if let Ok(fields) = decode(dialect, &document, None) {
+            sound(&fields)?;
+        }
+    }
+}

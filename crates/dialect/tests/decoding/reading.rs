@@ -1,0 +1,36 @@
+//! Short ways to read.
+
+use leadgate_dialect::{Document, Undecodable, Unreadable, decode};
+use leadgate_domain::{Dialect, Fields, Media};
+use serde_json::Value;
+
+/// A JSON body.
+pub(crate) fn json(dialect: Dialect, body: Value) -> Result<Fields, Undecodable> {
+    let document = Document::read(dialect, &Media::Json, body.to_string().as_bytes(), None).unwrap();
+    decode(dialect, &document, None)
+}
+
+/// A form's body.
+pub(crate) fn form(dialect: Dialect, body: &str) -> Result<Fields, Undecodable> {
+    let document = Document::read(dialect, &Media::Form, body.as_bytes(), None).unwrap();
+    assert!(!document.typed);
+    decode(dialect, &document, None)
+}
+
+/// A form as a document; which dialect asks makes no difference.
+pub(crate) fn members(body: &[u8]) -> Result<Value, Unreadable> {
+    let read = Document::read(Dialect::AskAd, &Media::Form, body, None);
+    read.map(|document| Value::Object(document.members))
+}
+
+/// Pointers and codes of all faults.
+pub(crate) fn faults(read: Result<Fields, Undecodable>) -> Vec<(String, &'static str)> {
+    match read.unwrap_err() {
+        Undecodable::Faulty(faults) => faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
+    vec![(pointer.to_owned(), code)]
+}
