@@ -1,8 +1,9 @@
 //! ABC Sales AI: `POST /v1/webhooks/leads` (<https://developers.abcsales.ai>).
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use leadgate_domain::{LeadId, Outcome, Said, TextField};
+use leadgate_domain::{LeadId, Outcome, Said, SubmissionId, TextField};
 use serde::Serialize;
 
 use crate::answer::{Answer, Settlement};
@@ -59,6 +60,20 @@ pub(crate) fn require(reading: &mut Reading<'_>) {
 }
 
 #[derive(Serialize)]
+struct Accepted<'e> {
+    id: SubmissionId,
+    status: &'static str,
+    external_id: Cow<'e, str>,
+}
+
+/// Documented as the lead's external id, echoed or made here, without the name of its member: `id` is what the lead is
+/// found by here.
+pub(crate) fn accepted(id: SubmissionId, external_id: Option<&str>) -> Answer {
+    let external_id = external_id.map_or_else(|| id.to_string().into(), Cow::Borrowed);
+    Answer::json(202, &Accepted { id, status: "queued", external_id })
+}
+
+#[derive(Serialize)]
 struct Settled {
     id: LeadId,
     status: Outcome,
@@ -87,6 +102,8 @@ pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
             let retry_after = problem.retry_after_seconds.unwrap_or(60);
             Answer::json(429, &TooMany { error: "Too many requests. Please try again later.", retry_after })
         }
+        // 400 is the one documented for a lead that is not taken.
+        422 => flat(400, &problem.detail, problem),
         status => flat(status, &problem.detail, problem),
     }
 }

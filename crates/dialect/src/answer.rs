@@ -71,13 +71,15 @@ pub fn waits(dialect: Dialect) -> bool {
     }
 }
 
-/// The submission is durable, and nobody knows yet what becomes of it.
-pub fn accepted(dialect: Dialect, id: SubmissionId) -> Answer {
+/// The submission is durable, and nobody knows yet what becomes of it. `external_id` is the id by which the client
+/// knows the lead, if it said one.
+pub fn accepted(dialect: Dialect, id: SubmissionId, external_id: Option<&str>) -> Answer {
     let queued = || Answer::json(202, &native::queued(id));
     match dialect {
         Dialect::Native | Dialect::Lead2inbound => queued().located(),
         Dialect::FiveHundredLeads => five_hundred_leads::success(),
-        Dialect::AbcSales | Dialect::KickoffLabs | Dialect::AskAd => queued(),
+        Dialect::AbcSales => abc_sales::accepted(id, external_id),
+        Dialect::KickoffLabs | Dialect::AskAd => queued(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! also one that looks like it could command us (`id`, `status`, `organization`).
 
 mod answer;
+mod source;
 
 use std::sync::LazyLock;
 
@@ -18,6 +19,7 @@ pub use answer::{
     Ended, LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, lead, leadless, page, queued, record,
 };
 pub(crate) use answer::{listed, settled, status};
+pub use source::{SourceAnswer, source, token_path};
 
 pub(crate) static INDEX: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[SHARED]) }));

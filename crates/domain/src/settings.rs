@@ -110,7 +110,8 @@ mod tests {
         let settings: SourceSettings =
             serde_json::from_str(r#"{"window":"7d","networks":["10.0.0.0/8"],"tags":["a"]}"#).unwrap();
         settings.apply(&mut source).unwrap();
-        let windows: Vec<_> = source.identity.iter().map(|key| key.window.map(|window| window.as_secs())).collect();
+        let windows: Vec<_> =
+            source.identity.iter().map(|key| key.window.map(|window| window.as_secs())).collect();
         assert_eq!(windows, [None, None, Some(7 * 86_400)]);
         assert_eq!((source.policy, source.tags.len(), source.networks.len()), (Policy::Update, 1, 1));
     }

@@ -85,6 +85,15 @@ impl Dialect {
         }
     }
 
+    /// In which region a phone without a country code is read. lead2inbound documents ten-digit US numbers; nobody
+    /// else says anything, and guessing a country makes wrong numbers.
+    pub fn default_region(self) -> Option<Region> {
+        match self {
+            Self::Lead2inbound => "US".parse().ok(),
+            _ => None,
+        }
+    }
+
     pub fn default_policy(self) -> Policy {
         match self {
             Self::AbcSales | Self::KickoffLabs => Policy::Update,
@@ -271,7 +280,7 @@ impl Source {
             dialect,
             name,
             revision: 1,
-            default_region: None,
+            default_region: dialect.default_region(),
             tags: Vec::new(),
             identity_rule,
             identity,

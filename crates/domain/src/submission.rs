@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use crate::mapping::MappingFault;
 use crate::reply::ReplyAddress;
 use crate::{
-    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source, SourceId, SubmissionId, Timestamp,
+    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source, SourceId,
+    SubmissionId, Timestamp,
 };
 
 /// Who was at the other end of the connection.

@@ -4,24 +4,36 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, Scope, Source, Timestamp};
+use leadgate_domain::{ApiKey, KeyKind, OrganizationId, Scope, Source, Timestamp};
 
 use crate::limit;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 use crate::state::State;
 
-/// A key that was proven, and the source it is bound to.
+/// A key that was proven, and the source through which it comes in.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
+    /// The one that the key is bound to, unless a path chose another of the organization's.
     pub(crate) source: Arc<Source>,
 }
 
 impl Caller {
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.key.organization
+    }
+
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Refusal> {
-        if self.key.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
+        // What stands in a web page or a URL takes leads in and does nothing else, whatever it was given.
+        let bounded = self.key.kind == KeyKind::Secret || scope == Scope::Write;
+        if bounded && self.key.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
+    }
+
+    /// Whether the key speaks for its organization, because it is bound to a source that nobody named; the key of
+    /// a named source speaks for that source alone.
+    pub(crate) fn speaks_for_organization(&self) -> bool {
+        self.key.kind == KeyKind::Secret && self.source.name.is_none()
     }
 
     fn proven_by(self, presented: &PresentedKey, state: &State) -> Result<Self, Refusal> {
@@ -35,13 +47,15 @@ impl Caller {
     }
 }
 
-/// Finds out who is calling. Whoever cannot be named counts as a stranger from where they call.
+/// Finds out who is calling with what was presented. Whoever cannot be named counts as a stranger from where
+/// they call.
 pub(crate) async fn caller(
     state: &State,
     request: &HttpRequest,
     address: Option<IpAddr>,
+    presented: Result<PresentedKey, Refusal>,
 ) -> Result<Caller, Refusal> {
-    match identify(state, request, address).await {
+    match identify(state, request, address, presented).await {
         Ok(caller) => Ok(caller),
         // The look-up took the permit already.
         Err(Turned::Counted(refusal)) => Err(refusal),
@@ -63,65 +77,20 @@ fn cost(refusal: &Refusal) -> u32 {
     u32::from(!matches!(refusal, Refusal::KeysUnavailable))
 }
 
-async fn identify(state: &State, request: &HttpRequest, address: Option<IpAddr>) -> Result<Caller, Turned> {
-    let presented = credentials(request.headers()).map_err(Turned::Uncounted)?;
+async fn identify(
+    state: &State,
+    request: &HttpRequest,
+    address: Option<IpAddr>,
+    presented: Result<PresentedKey, Refusal>,
+) -> Result<Caller, Turned> {
+    let presented = presented.map_err(Turned::Uncounted)?;
+    let proven =
+        |caller: Caller| caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind));
     if let Some(caller) = state.keys.get(&presented.id).map_err(Turned::Uncounted)? {
-        return caller.proven_by(&presented, state).map_err(Turned::Uncounted);
+        return proven(caller).map_err(Turned::Uncounted);
     }
     limit::stranger(state, request, address, 1).await.map_err(Turned::Counted)?;
     let found = state.keys.look_up(&presented.id, address).await.map_err(Turned::Counted)?;
-    let caller = found.ok_or(Turned::Counted(Refusal::InvalidKey))?;
-    caller.proven_by(&presented, state).map_err(Turned::Counted)
-}
-
-/// The one key that a request presents, well-formed and with the right checksum (RFC 6750, section 2.1).
-fn credentials(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
-    let mut values = headers.get_all(AUTHORIZATION);
-    let value = values.next().ok_or(Refusal::MissingCredentials)?;
-    if values.next().is_some() {
-        return Err(Refusal::SeveralCredentials);
-    }
-    let text = value.to_str().map_err(|_| Refusal::MalformedKey)?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::UnsupportedScheme);
-    }
-    PresentedKey::parse(token.trim_start_matches(' ')).ok_or(Refusal::MalformedKey)
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::HeaderValue;
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    fn read(values: &[&[u8]]) -> Result<String, &'static str> {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
-        }
-        credentials(&headers).map(|key| key.id.to_string()).map_err(|refusal| refusal.code())
-    }
-
-    #[test]
-    fn every_slip_has_its_own_name() {
-        let (key, text) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
-        let text = text.expose_secret();
-        let bearer = format!("Bearer {text}");
-        let good = bearer.as_bytes();
-        assert_eq!(read(&[good]), Ok(key.id.to_string()));
-        assert_eq!(read(&[format!("bEARER  {text}").as_bytes()]), Ok(key.id.to_string()));
-        assert_eq!(read(&[]), Err("missing_credentials"));
-        assert_eq!(read(&[good, good]), Err("several_credentials"));
-        for wrong in ["Basic dTpw", text, "Token x", ""] {
-            assert_eq!(read(&[wrong.as_bytes()]), Err("unsupported_scheme"), "{wrong}");
-        }
-        let mistyped = bearer.replace("lg_live", "lg_life");
-        let long = format!("Bearer {}", "k".repeat(8_000));
-        for wrong in ["Bearer", "Bearer ", &mistyped, &format!("{bearer} "), &format!("{bearer} x"), &long] {
-            assert_eq!(read(&[wrong.as_bytes()]), Err("malformed_key"), "{wrong}");
-        }
-        assert_eq!(read(&["Bearer ключ".as_bytes()]), Err("malformed_key"));
-    }
+    let caller = found.ok_or_else(|| Turned::Counted(Refusal::InvalidKey.about(presented.kind)))?;
+    proven(caller).map_err(Turned::Counted)
 }

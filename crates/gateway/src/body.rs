@@ -5,12 +5,15 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::mime::{self, Mime};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use leadgate_dialect as dialect;
+use leadgate_domain::{Dialect, Media};
 use tokio::time::timeout;
 
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 
 /// Room made for a body before any of it has arrived.
 const FIRST_ROOM: usize = 8 * 1024;
@@ -25,9 +28,6 @@ pub(crate) struct BodyLimits {
 
 /// Refuses by the head alone what need not be read.
 pub(crate) fn check_head(headers: &HeaderMap, limits: BodyLimits) -> Result<(), Refusal> {
-    if !is_json(headers) {
-        return Err(Refusal::UnsupportedMediaType);
-    }
     if !is_plain(headers) {
         return Err(Refusal::UnsupportedEncoding);
     }
@@ -67,24 +67,28 @@ fn declared(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// `application/json` or a type with the suffix `+json` (RFC 6839), in UTF-8, said once.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(text) = only(headers, &header::CONTENT_TYPE) else { return false };
-    let mut parts = text.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let known = match essence.split_once('/') {
-        Some(("application", subtype)) => {
-            subtype == "json" || subtype.strip_suffix("+json").is_some_and(|tree| !tree.is_empty())
-        }
-        _ => false,
+/// How the body is written, if the dialect takes that. In UTF-8, said once.
+pub(crate) fn media(headers: &HeaderMap, spoken: Dialect) -> Result<Media, Refusal> {
+    let media = match headers.get(header::CONTENT_TYPE) {
+        Some(_) => only(headers, &header::CONTENT_TYPE).and_then(named),
+        // Nothing to be read, and everything in the query.
+        None => declared(headers).is_none_or(|length| length == 0).then_some(Media::Form),
     };
-    let utf8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
+    media.filter(|media| dialect::takes(spoken, media)).ok_or(Refusal::UnsupportedMediaType)
+}
+
+/// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form.
+fn named(text: &str) -> Option<Media> {
+    let mime: Mime = text.parse().ok()?;
+    let utf8 = mime.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
+    let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
+    let media = match (mime.type_().as_str(), mime.subtype().as_str()) {
+        ("application", "x-www-form-urlencoded") => Media::Form,
+        ("application", _) if json => Media::Json,
+        ("multipart", "form-data") => Media::Multipart(mime.get_param(mime::BOUNDARY)?.as_str().to_owned()),
+        _ => return None,
     };
-    known && parts.all(utf8)
+    utf8.then_some(media)
 }
 
 /// Nothing here decompresses: a small body that unpacks to a large one is nobody's lead.
@@ -116,8 +120,16 @@ mod tests {
         check_head(&map, LIMITS).map_or_else(|refusal| refusal.code(), |()| "")
     }
 
+    fn kind(spoken: Dialect, values: &[&str]) -> Option<Media> {
+        let mut map = HeaderMap::new();
+        for value in values {
+            map.append(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
+        }
+        media(&map, spoken).ok()
+    }
+
     #[test]
-    fn only_json_in_utf8_is_read() {
+    fn json_in_utf8_is_read_everywhere() {
         for good in [
             "application/json",
             "Application/JSON",
@@ -125,23 +137,33 @@ mod tests {
             "application/json; charset=utf-8",
             "application/json;charset=\"UTF-8\"; profile=x",
         ] {
-            assert_eq!(check(&[(header::CONTENT_TYPE, good)]), "", "{good}");
+            for spoken in Dialect::ALL {
+                assert_eq!(kind(spoken, &[good]), Some(Media::Json), "{spoken} {good}");
+            }
         }
         for bad in [
             "text/plain",
             "text/json",
-            "application/x-www-form-urlencoded",
-            "multipart/form-data",
             "application/json; charset=utf-16",
             "application/+json",
             "application",
             "",
         ] {
-            assert_eq!(check(&[(header::CONTENT_TYPE, bad)]), "unsupported_media_type", "{bad}");
+            assert_eq!(kind(Dialect::KickoffLabs, &[bad]), None, "{bad}");
         }
-        assert_eq!(check(&[]), "unsupported_media_type");
-        let json = (header::CONTENT_TYPE, "application/json");
-        assert_eq!(check(&[json.clone(), json]), "unsupported_media_type");
+        assert_eq!(kind(Dialect::Native, &[]), None);
+        assert_eq!(kind(Dialect::Native, &["application/json", "application/json"]), None);
+    }
+
+    #[test]
+    fn forms_are_read_where_a_system_takes_them() {
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        assert_eq!(kind(Dialect::FiveHundredLeads, &[form]), Some(Media::Form));
+        assert_eq!(kind(Dialect::Native, &[form]), None);
+        let multipart = "multipart/form-data; boundary=\"a b\"";
+        assert_eq!(kind(Dialect::AskAd, &[multipart]), Some(Media::Multipart("a b".to_owned())));
+        assert_eq!(kind(Dialect::AskAd, &["multipart/form-data"]), None, "without a boundary");
+        assert_eq!(kind(Dialect::KickoffLabs, &[]), Some(Media::Form), "everything is in the query");
     }
 
     #[test]

@@ -30,6 +30,15 @@ pub struct GatewayConfig {
     pub store_timeout: Duration,
     /// Requests per client address that nobody could be named for.
     pub stranger_rate: Rate,
+    /// Bodies per client address that are read before anybody is known, because the key may be in them.
+    pub unread_rate: Rate,
+    /// How long clients who expect to hear at once what became of a lead are kept waiting for the worker.
+    pub reply_timeout: Duration,
+    /// The longest that a client may ask to wait (`Prefer: wait=N`).
+    pub longest_wait: Duration,
+    /// Where clients reach the gateways (`https://leads.example.com`), for URLs in answers; `None` for the host
+    /// that a request names.
+    pub public_url: Option<String>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
 }
@@ -48,6 +57,10 @@ impl Default for GatewayConfig {
             directory_poll: Duration::from_secs(2),
             store_timeout: Duration::from_millis(2_500),
             stranger_rate: Rate::per_minute(120),
+            unread_rate: Rate::per_minute(600),
+            reply_timeout: Duration::from_secs(2),
+            longest_wait: Duration::from_secs(10),
+            public_url: None,
             trusted_proxies: Vec::new(),
         }
     }

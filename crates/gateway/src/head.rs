@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 
 const LONGEST_USER_AGENT: usize = 512;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::authenticate::Caller;
 use crate::lookups::Lookups;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 
 pub(crate) struct Keys {
     pub(crate) pepper: Pepper,
-    directory: Arc<Directory>,
+    pub(crate) directory: Arc<Directory>,
     store: Store,
     lookups: Lookups,
     /// Kept in the store; it never changes.

@@ -4,27 +4,70 @@ use std::net::IpAddr;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
-use leadgate_domain::{Rate, Timestamp};
+use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Timestamp};
 use leadgate_limiter::{Counter, Decision, Request, Verdict};
 
 use crate::authenticate::Caller;
 use crate::client_address::counted;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 use crate::state::State;
 
-/// Takes the permit for a lead: of the key, and of its source where that has a limit of its own.
-pub(crate) async fn post(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
-    let ask = of_key(caller);
-    let ask = match caller.source.rate {
-        Some(rate) => ask.and(Counter::new(format!("source:{}", caller.source.id), rate)),
-        None => ask,
+/// A key that stands in a web page, by each address that uses it: whoever copies it does not use it up.
+const PUBLIC_RATE: Rate = Rate::per_minute(30);
+
+/// Takes the permit for a lead: of what its dialect counts by, and of the key and the source where those have
+/// limits of their own.
+pub(crate) async fn post(
+    state: &State,
+    request: &HttpRequest,
+    caller: &Caller,
+    address: Option<IpAddr>,
+) -> Result<(), Refusal> {
+    let Caller { key, source } = caller;
+    let from = || address.map_or_else(|| "unknown".to_owned(), counted);
+    let of_source = source.rate.map(|rate| Counter::new(format!("source:{}", source.id), rate));
+    let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
+    let usual = source.dialect.default_limit();
+    let of_dialect = match usual.counted {
+        Counted::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
+        // What was said of the source itself takes the place of the system's limit.
+        _ if of_source.is_some() => None,
+        Counted::Organization => Some(format!("dialect:{}", source.dialect)),
+        Counted::Source => Some(format!("source:{}:usual", source.id)),
+        Counted::SourceAddress => Some(format!("source:{}:{}", source.id, from())),
     };
+    let of_dialect = of_dialect.map(|scope| Counter::new(scope, usual.rate));
+    let public = key.kind == KeyKind::Publishable;
+    let of_page = public.then(|| Counter::new(format!("key:{}:{}", key.id, from()), PUBLIC_RATE));
+    let mut counters = [of_dialect, of_key, of_source, of_page].into_iter().flatten();
+    let Some(first) = counters.next() else { return Ok(()) };
+    let ask = counters.fold(Request::of(caller.organization(), first), Request::and);
     admit(state.limiter.acquire(ask).await, request)
 }
 
 /// Takes the permit for a read, which counts on the key like a lead.
 pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
-    admit(state.limiter.acquire(of_key(caller)).await, request)
+    let Caller { key, source } = caller;
+    let counter = match (key.rate, source.dialect.default_limit()) {
+        (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
+        (None, DefaultLimit { counted: Counted::Key, rate }) => {
+            Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
+        }
+        // No system says how often its leads may be read.
+        (None, _) => Counter::new(format!("key:{}", key.id), Dialect::Native.default_limit().rate),
+    };
+    admit(state.limiter.acquire(Request::of(key.organization, counter)).await, request)
+}
+
+/// Takes the permit for reading a body before its sender is known.
+pub(crate) async fn unread(
+    state: &State,
+    request: &HttpRequest,
+    address: Option<IpAddr>,
+) -> Result<(), Refusal> {
+    let from = address.map_or_else(|| "unknown".to_owned(), counted);
+    let counter = Counter::new(format!("unread:{from}"), state.config.unread_rate);
+    admit(state.limiter.acquire(Request::unknown(counter)).await, request)
 }
 
 /// Takes `cost` permits, one or none, for a request that nobody could be named for; counted by where it
@@ -38,11 +81,6 @@ pub(crate) async fn stranger(
     let from = address.map_or_else(|| "unknown".to_owned(), counted);
     let counter = Counter::new(format!("address:{from}"), state.config.stranger_rate);
     admit(state.limiter.acquire(Request::unknown(counter).cost(cost)).await, request)
-}
-
-fn of_key(caller: &Caller) -> Request {
-    let rate = caller.key.rate.unwrap_or_else(|| caller.source.dialect.default_limit().rate);
-    Request::of(caller.key.organization, Counter::new(format!("key:{}", caller.key.id), rate))
 }
 
 /// The decision stays with the request: whatever the answer will be, it says how the limit stands.
@@ -60,7 +98,9 @@ fn admit(decision: Decision, request: &HttpRequest) -> Result<(), Refusal> {
 
 /// `X-RateLimit-*` as most APIs send them, with Reset as a Unix time, and the fields of
 /// draft-ietf-httpapi-ratelimit-headers-10, whose `t` are seconds from now.
-pub(crate) fn headers(decision: &Decision, headers: &mut HeaderMap) {
+///
+/// ABC Sales AI's clients know no Reset.
+pub(crate) fn headers(decision: &Decision, spoken: Dialect, headers: &mut HeaderMap) {
     let Rate { permits, window } = decision.rate();
     let (remaining, reset) = (decision.remaining, decision.reset_seconds());
     let mut set = |name: &'static str, value: HeaderValue| {
@@ -68,7 +108,10 @@ pub(crate) fn headers(decision: &Decision, headers: &mut HeaderMap) {
     };
     set("x-ratelimit-limit", permits.into());
     set("x-ratelimit-remaining", remaining.into());
-    set("x-ratelimit-reset", (Timestamp::now().plus(decision.reset).as_milliseconds() / 1_000 + 1).into());
+    if spoken != Dialect::AbcSales {
+        let at = Timestamp::now().plus(decision.reset).as_milliseconds() / 1_000 + 1;
+        set("x-ratelimit-reset", at.into());
+    }
     let policy = format!("\"default\";q={permits};w={}", window.as_secs());
     let standing = format!("\"default\";r={remaining};t={reset}");
     for (name, text) in [("ratelimit-policy", policy), ("ratelimit", standing)] {

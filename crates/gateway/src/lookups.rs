@@ -10,7 +10,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 
 use crate::client_address::counted;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 
 /// A key that was not there a moment ago is still not there.
 const REMEMBERED: Duration = Duration::from_secs(2);

@@ -8,10 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
+use crate::intake::Spoken;
 use crate::limit;
-use crate::problem::Refusal;
+use crate::origin::AllowedOrigin;
+use crate::problem::Refused;
+use crate::refusal::Refusal;
 
 pub(crate) async fn observe(
     request: ServiceRequest,
@@ -20,10 +24,17 @@ pub(crate) async fn observe(
     let started = Instant::now();
     let _in_flight = InFlight::enter();
     let mut response = next.call(request).await?;
-    let decision = response.request().extensions_mut().remove::<Decision>();
+    let (decision, spoken, origin) = {
+        let mut left = response.request().extensions_mut();
+        (left.remove::<Decision>(), left.remove::<Spoken>(), left.remove::<AllowedOrigin>())
+    };
     let headers = response.headers_mut();
     if let Some(decision) = decision {
-        limit::headers(&decision, headers);
+        let spoken = spoken.map_or(Dialect::Native, |Spoken(dialect)| dialect);
+        limit::headers(&decision, spoken, headers);
+    }
+    if let Some(origin) = origin {
+        origin.write(headers);
     }
     // Answers hold personal data, or what is true for a moment only.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -37,7 +48,8 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
     let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let method = method(response);
-    let refusal = response.response().error().and_then(|error| error.as_error::<Refusal>());
+    let refusal = response.response().error().and_then(|error| error.as_error::<Refused>());
+    let refusal = refusal.map(|refused| &refused.refusal);
     let code = refusal.map_or("none", Refusal::code);
     let took = started.elapsed();
     if status.is_server_error() {

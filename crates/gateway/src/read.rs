@@ -1,17 +1,21 @@
 //! What all reads share: who asks, and for how long the store is waited for.
 
+use actix_web::http::header;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
-use leadgate_domain::{OrganizationId, Scope, SubmissionId, Timestamp};
+use leadgate_domain::{Dialect, OrganizationId, Scope, SubmissionId, Timestamp, json};
 use leadgate_store::StoreError;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::authenticate::{self, Caller};
+use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{limit, respond};
+use crate::{credentials, limit, respond};
 
 /// A read by somebody who may read.
 pub(crate) struct Asked {
@@ -20,15 +24,40 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) async fn of(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+        Self::with(Scope::Read, request, state).await
+    }
+
+    /// By somebody who may change things.
+    pub(crate) async fn to_administer(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+        Self::with(Scope::Admin, request, state).await
+    }
+
+    async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
         let address = client_address(request, &state.config.trusted_proxies);
-        let caller = authenticate::caller(state, request, address).await?;
+        let presented = credentials::in_headers(request.headers());
+        let caller = authenticate::caller(state, request, address, presented).await?;
         limit::read(state, request, &caller).await?;
-        caller.may(Scope::Read)?;
+        caller.may(scope)?;
         Ok(Self { caller })
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
-        self.caller.key.organization
+        self.caller.organization()
+    }
+
+    pub(crate) fn organization_name(&self, state: &State) -> String {
+        let owner = state.keys.directory.organization(self.organization());
+        owner.map(|owner| owner.name.clone()).unwrap_or_default()
+    }
+
+    /// What the caller's source speaks, for paths that several dialects share.
+    pub(crate) fn spoken(&self) -> Dialect {
+        self.caller.source.dialect
+    }
+
+    /// Who changes something, for whoever asks later.
+    pub(crate) fn by(&self) -> String {
+        format!("key {}", self.caller.key.id)
     }
 
     /// The id in the path. What is no id names nothing, like an id that nobody has.
@@ -57,4 +86,37 @@ pub(crate) async fn within<T>(
         Ok(outcome) => outcome.map_err(Refusal::Store),
         Err(_) => Err(Refusal::StoreSlow),
     }
+}
+
+/// A small JSON document by which something is administered.
+pub(crate) async fn document<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+) -> Result<T, Refusal> {
+    let config = &state.config;
+    let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
+    body::media(request.headers(), Dialect::Native)?;
+    body::check_head(request.headers(), limits)?;
+    let body = body::read(request, payload, limits).await?;
+    let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+    // What serde says may repeat a value; it is the administrator's own.
+    serde_json::from_value(document).map_err(|error| Refusal::InvalidSettings(error.to_string()))
+}
+
+/// The same, where nothing has to be said.
+pub(crate) async fn optional_document<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+) -> Result<T, Refusal> {
+    let said = request.headers().contains_key(header::CONTENT_TYPE);
+    if said { document(request, payload, state).await } else { Ok(T::default()) }
+}
+
+/// A text of 1 to 255 characters, trimmed.
+pub(crate) fn short_text<'t>(name: &str, text: &'t str) -> Result<&'t str, Refusal> {
+    let text = text.trim();
+    let good = (1..=255).contains(&text.chars().count()) && !text.contains('\0');
+    if good { Ok(text) } else { Err(Refusal::InvalidSettings(format!("`{name}` has 1 to 255 characters"))) }
 }

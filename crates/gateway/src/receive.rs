@@ -3,11 +3,17 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use leadgate_domain::{ClaimKey, ClaimKind, Client, Fields, KeyHash, Submission, Timestamp};
+use leadgate_dialect::Document;
+use leadgate_domain::{
+    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp,
+};
+use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::authenticate::Caller;
+use crate::credentials::API_KEY;
 use crate::head;
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 use crate::state::State;
 
 /// What a submission takes from the head of its request.
@@ -43,22 +49,62 @@ impl Head {
     }
 }
 
-pub(crate) fn submission(
-    head: Head,
-    body: &[u8],
-    mut fields: Fields,
-    caller: &Caller,
-    state: &State,
-) -> Submission {
-    let organization = caller.key.organization;
+/// What a request says, read and as it came.
+pub(crate) struct Said<'r> {
+    pub(crate) media: Media,
+    pub(crate) body: &'r [u8],
+    pub(crate) query: Option<&'r str>,
+    pub(crate) document: &'r Document,
+    pub(crate) fields: Fields,
+}
+
+pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &State) -> Submission {
+    let Caller { key, source } = caller;
+    let mut fields = said.fields;
+    key.mark(&mut fields);
     let received_at = Timestamp::now();
-    // A test key makes test leads, whatever they say about themselves.
-    fields.is_test |= caller.key.test;
-    let id = state.ids.make(organization, received_at);
+    let id = state.ids.make(source.organization, received_at);
+    let (raw, media) = without_credentials(said.body, said.media, said.document);
+    let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
+    let body_hash = match query {
+        // What stands in the query is part of what was said.
+        Some(query) => BodyHash::of(&[said.body, b"?", query.as_bytes()].concat()),
+        None => BodyHash::of(said.body),
+    };
     Submission {
         client: head.client,
         idempotency_key_hash: head.idempotency_key_hash,
         traceparent: head.traceparent,
-        ..Submission::new(id, &caller.source, received_at, fields, body)
+        raw,
+        media,
+        query: query.and_then(query_without_credentials),
+        body_hash,
+        mapping_version: source.mapping.as_ref().map(|active| active.version),
+        ..Submission::new(id, source, received_at, fields, &[])
     }
+}
+
+/// A body as it came, but for a key in it: secrets are kept nowhere.
+fn without_credentials(body: &[u8], media: Media, document: &Document) -> (Raw, Media) {
+    let Some(Value::String(secret)) = document.members.get(API_KEY).filter(|_| !body.is_empty()) else {
+        return (Raw::new(body), media);
+    };
+    let found = (!secret.is_empty()).then(|| std::str::from_utf8(body).ok()).flatten();
+    match found.filter(|text| text.contains(secret.as_str())) {
+        Some(text) => (Raw::new(text.replace(secret.as_str(), "removed").as_bytes()), media),
+        // It was written in some other way, or not in the body: what was understood is kept instead.
+        None => {
+            let mut members = document.members.clone();
+            members.remove(API_KEY);
+            (Raw::new(Value::Object(members).to_string().as_bytes()), Media::Json)
+        }
+    }
+}
+
+fn query_without_credentials(query: &str) -> Option<String> {
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != API_KEY) {
+        kept.append_pair(&name, &value);
+    }
+    Some(kept.finish()).filter(|kept| !kept.is_empty())
 }

@@ -1,22 +1,16 @@
-//! Why a request is refused, and the one place that says what HTTP calls that (RFC 9457).
+//! Why a request is refused, and the one place that says what HTTP calls that.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use leadgate_domain::Scope;
-use leadgate_domain::json::{Fault, FaultCode};
+use leadgate_dialect::{ProblemItem as Item, Unreadable};
+use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
+use leadgate_domain::{KeyKind, Scope};
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
-use serde::Serialize;
 
 use crate::state::Trouble;
-
-/// How long a client is asked to wait where nothing better is known, in seconds.
-const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// Everything that a request can be refused for.
 #[derive(Debug)]
@@ -27,18 +21,30 @@ pub(crate) enum Refusal {
     MalformedKey,
     InvalidKey,
     RevokedKey,
+    UnknownToken,
     InsufficientScope(Scope),
+    OtherSource,
+    AddressNotAllowed,
+    OriginNotAllowed,
+    MissingSignature,
+    InvalidSignature,
+    StaleSignature,
     KeysUnavailable,
     RateLimited { retry_after_seconds: u64 },
     LargerThanLimit,
     UnsupportedMediaType,
     UnsupportedEncoding,
     InvalidIdempotencyKey,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
     BodyTooLarge { limit: usize },
     BodyTimeout,
     BodyBroken,
-    Unreadable(Fault),
+    Unreadable(Unreadable),
+    NothingSaid,
     Faulty(Vec<FieldFault>),
+    Mapping(MappingFault),
+    InvalidSettings(String),
     InvalidParameter { name: &'static str, detail: &'static str },
     NotFound,
     MethodNotAllowed { allowed: &'static str },
@@ -51,7 +57,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The only mapping of refusals to HTTP.
-    fn status_and_code(&self) -> (u16, &'static str) {
+    pub(crate) fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             // 401: nobody was named, or not in a way that is understood. Each slip has its own name.
             Self::MissingCredentials => (401, "missing_credentials"),
@@ -62,8 +68,17 @@ impl Refusal {
             Self::InvalidKey => (401, "invalid_key"),
             // 401: told only to who holds the secret of the revoked key.
             Self::RevokedKey => (401, "revoked_key"),
-            // 403: the key is good, for other things.
+            // 404: a URL with a wrong or revoked token leads nowhere; which of the two is nobody's business.
+            Self::UnknownToken => (404, "unknown_token"),
+            // 403: the key is good, for other things, or from other places.
             Self::InsufficientScope(_) => (403, "insufficient_scope"),
+            Self::OtherSource => (403, "other_source"),
+            Self::AddressNotAllowed => (403, "address_not_allowed"),
+            Self::OriginNotAllowed => (403, "origin_not_allowed"),
+            // 401: the source takes only what was signed with its secret, a moment ago.
+            Self::MissingSignature => (401, "missing_signature"),
+            Self::InvalidSignature => (401, "invalid_signature"),
+            Self::StaleSignature => (401, "stale_signature"),
             // 503: whether a key is good cannot be told now; a 401 would make a client throw away a good key.
             Self::KeysUnavailable => (503, "keys_unavailable"),
             // 429: RFC 6585; the window's end is in Retry-After.
@@ -75,6 +90,9 @@ impl Refusal {
             Self::UnsupportedEncoding => (415, "unsupported_encoding"),
             // 400: a header that cannot be obeyed must not be ignored: the client relies on it.
             Self::InvalidIdempotencyKey => (400, "invalid_idempotency_key"),
+            // 409, 422: draft-ietf-httpapi-idempotency-key-header-07, section 2.6.
+            Self::IdempotencyInFlight => (409, "idempotency_in_flight"),
+            Self::IdempotencyMismatch => (422, "idempotency_mismatch"),
             // 413: told before the body is read where its length is declared.
             Self::BodyTooLarge { .. } => (413, "body_too_large"),
             // 408: the client may try again.
@@ -82,9 +100,15 @@ impl Refusal {
             // 400: the connection ended, or the framing broke, before the body did.
             Self::BodyBroken => (400, "body_broken"),
             // 400: not a document that could be looked at.
-            Self::Unreadable(fault) => (400, fault.code.as_str()),
+            Self::Unreadable(fault) => (400, fault.code()),
+            // 422: `{}` is a document; there is nobody in it.
+            Self::NothingSaid => (422, "nothing_said"),
             // 422: a document, but not a lead; `errors` names every fault.
             Self::Faulty(_) => (422, "invalid_lead"),
+            // 422: a lead that its source's mapping does not fit.
+            Self::Mapping(_) => (422, "mapping_failed"),
+            // 422: a document, but not a setting.
+            Self::InvalidSettings(_) => (422, "invalid_settings"),
             // 400: a query that means nothing.
             Self::InvalidParameter { .. } => (400, "invalid_parameter"),
             // 404: the same for what does not exist and for what is another organization's.
@@ -105,31 +129,44 @@ impl Refusal {
     }
 
     /// A sentence for whoever reads the answer. Positions and names only, never a value.
-    fn detail(&self) -> Cow<'static, str> {
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
         let detail = match self {
             Self::MissingCredentials => "Send an API key: `Authorization: Bearer lg_live_…`.",
-            Self::SeveralCredentials => "Send one Authorization header.",
+            Self::SeveralCredentials => "Send one API key, in one place.",
             Self::UnsupportedScheme => "The Authorization scheme is Bearer.",
             Self::MalformedKey => "This is no API key: its checksum is wrong. Was it copied whole?",
             Self::InvalidKey => "There is no such API key.",
             Self::RevokedKey => "This API key was revoked.",
+            Self::UnknownToken => "There is no such webhook.",
+            Self::OtherSource => "This API key is bound to another source.",
+            Self::AddressNotAllowed => "This source takes nothing from this address.",
+            Self::OriginNotAllowed => "This key may not be used from this web page.",
+            Self::MissingSignature => {
+                "This source takes signed posts only: webhook-id, webhook-timestamp, webhook-signature."
+            }
+            Self::InvalidSignature => "The signature is not that of this body.",
+            Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
             Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
             Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
             Self::InsufficientScope(Scope::Admin) => "The API key lacks the scope `admin`.",
             Self::KeysUnavailable => "API keys cannot be checked at the moment.",
             Self::RateLimited { .. } => "Too many requests; see Retry-After.",
             Self::LargerThanLimit => "This is more than the rate limit ever admits at once.",
-            Self::UnsupportedMediaType => "The Content-Type is application/json, in UTF-8.",
+            Self::UnsupportedMediaType => {
+                "This Content-Type is not taken here; application/json in UTF-8 always is."
+            }
             Self::UnsupportedEncoding => "Bodies are taken without Content-Encoding.",
             Self::InvalidIdempotencyKey => "Send one Idempotency-Key of 1 to 255 visible ASCII characters.",
+            Self::IdempotencyInFlight => "The first request with this Idempotency-Key is under way.",
+            Self::IdempotencyMismatch => "This Idempotency-Key was used with another body.",
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BodyBroken => "The body ended before its declared length.",
-            Self::Unreadable(Fault { code: FaultCode::NotJson, line, column, .. }) => {
-                return format!("The body is not valid JSON: line {line}, column {column}.").into();
-            }
-            Self::Unreadable(fault) => fault.code.detail(),
+            Self::Unreadable(fault) => return fault.detail(),
+            Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",
+            Self::Mapping(fault) => return format!("The source's mapping does not fit: {fault}.").into(),
+            Self::InvalidSettings(detail) => return format!("{detail}.").into(),
             Self::InvalidParameter { detail, .. } => detail,
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed { .. } => "This method is not served here; see Allow.",
@@ -148,90 +185,35 @@ impl Refusal {
         self.status_and_code().1
     }
 
-    fn errors(&self) -> Vec<Item<'_>> {
+    pub(crate) fn errors(&self) -> Vec<Item<'_>> {
+        let body = |pointer, code, detail| Item { pointer: Some(pointer), parameter: None, code, detail };
         match self {
-            Self::Unreadable(Fault { code, pointer: Some(pointer), .. }) => {
-                vec![Item {
-                    pointer: Some(pointer),
-                    parameter: None,
-                    code: code.as_str(),
-                    detail: code.detail(),
-                }]
+            Self::Unreadable(fault) => {
+                let pointer = fault.pointer().into_iter();
+                pointer.map(|pointer| body(pointer.into(), fault.code(), fault.detail())).collect()
             }
-            Self::Faulty(faults) => faults.iter().map(Item::of).collect(),
+            Self::Faulty(faults) => faults
+                .iter()
+                .map(|fault| body(fault.pointer.as_str().into(), fault.code, fault.detail.as_str().into()))
+                .collect(),
+            Self::Mapping(fault) => {
+                let pointer = format!("/{}", fault.to.replace('.', "/"));
+                vec![body(pointer.into(), fault.code.as_str(), fault.to_string().into())]
+            }
             Self::InvalidParameter { name, detail } => {
+                let detail = (*detail).into();
                 vec![Item { pointer: None, parameter: Some(name), code: "invalid_parameter", detail }]
             }
             _ => Vec::new(),
         }
     }
 
-    fn headers(&self, response: &mut HttpResponseBuilder) {
-        let mut set = |name: HeaderName, value: &'static str| {
-            response.insert_header((name, HeaderValue::from_static(value)));
-        };
-        match self {
-            // RFC 6750, section 3: without an error code for who sent no credentials at all.
-            Self::MissingCredentials | Self::SeveralCredentials | Self::UnsupportedScheme => {
-                set(header::WWW_AUTHENTICATE, "Bearer");
-            }
-            Self::MalformedKey | Self::InvalidKey | Self::RevokedKey => {
-                set(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#);
-            }
-            Self::InsufficientScope(Scope::Write) => {
-                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="write""#);
-            }
-            Self::InsufficientScope(Scope::Read) => {
-                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="read""#);
-            }
-            Self::InsufficientScope(Scope::Admin) => {
-                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="admin""#);
-            }
-            // RFC 7694.
-            Self::UnsupportedEncoding => set(header::ACCEPT_ENCODING, "identity"),
-            Self::MethodNotAllowed { allowed } => set(header::ALLOW, allowed),
-            _ => {}
+    /// The same, of a token instead of an API key: there is no such URL.
+    pub(crate) fn about(self, kind: KeyKind) -> Self {
+        match (kind, self) {
+            (KeyKind::Token, Self::InvalidKey | Self::RevokedKey) => Self::UnknownToken,
+            (_, refusal) => refusal,
         }
-    }
-
-    fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
-        match self {
-            Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
-            Self::Queue(refused) => Some(refused.retry_after().as_secs()),
-            _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS),
-        }
-    }
-}
-
-/// The body of a refusal.
-#[derive(Serialize)]
-struct Problem<'r> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: Cow<'static, str>,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Item<'r>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    reasons: &'r [Trouble],
-}
-
-#[derive(Serialize)]
-struct Item<'r> {
-    /// RFC 6901, into the body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<&'r str>,
-    /// Of the query.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<&'r str>,
-    code: &'r str,
-    detail: &'r str,
-}
-
-impl<'r> Item<'r> {
-    fn of(fault: &'r FieldFault) -> Self {
-        Self { pointer: Some(&fault.pointer), parameter: None, code: fault.code, detail: &fault.detail }
     }
 }
 
@@ -243,35 +225,5 @@ impl fmt::Display for Refusal {
             Self::Store(error) => fmt::Display::fmt(error, formatter),
             _ => formatter.write_str(self.code()),
         }
-    }
-}
-
-impl ResponseError for Refusal {
-    fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status_and_code().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let mut response = HttpResponse::build(status);
-        response.content_type("application/problem+json");
-        self.headers(&mut response);
-        if let Some(seconds) = self.retry_after_seconds(status) {
-            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
-        }
-        let reasons = match self {
-            Self::NotReady(reasons) => reasons.as_slice(),
-            _ => &[],
-        };
-        let problem = Problem {
-            r#type: "about:blank",
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            detail: self.detail(),
-            code: self.code(),
-            errors: self.errors(),
-            reasons,
-        };
-        response.body(serde_json::to_vec(&problem).unwrap_or_default())
     }
 }

@@ -10,8 +10,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::{IdKey, Pepper};
-use leadgate_limiter::Limiter;
+use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
+use leadgate_limiter::{Limiter, Markers};
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
 use tokio::time::{sleep, timeout};
@@ -38,8 +38,10 @@ pub struct Ports {
     pub directory: Arc<Directory>,
     pub queue: Queue,
     pub limiter: Limiter,
+    pub markers: Markers,
     pub pepper: Pepper,
     pub ids: IdKey,
+    pub signing: SigningKey,
     pub metrics: RenderMetrics,
 }
 
@@ -65,8 +67,11 @@ impl Gateway {
             keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, &config),
             store: ports.store,
             publisher: ports.queue.publisher(),
+            replies: ports.queue.replies(),
             queue: ports.queue,
             limiter: ports.limiter,
+            markers: ports.markers,
+            signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
             render_metrics: ports.metrics,
             stop,

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use leadgate_domain::id::SubmissionIds;
-use leadgate_limiter::{self as limiter, Limiter};
-use leadgate_queue::{self as queue, Publisher, Queue};
+use leadgate_domain::secret::SigningKey;
+use leadgate_limiter::{self as limiter, Limiter, Markers};
+use leadgate_queue::{self as queue, Publisher, Queue, Replies};
 use leadgate_store::Store;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::keys::{Freshness, Keys};
-use crate::problem::Refusal;
+use crate::refusal::Refusal;
 
 /// Renders the process's metrics as text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -22,7 +23,10 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) publisher: Publisher,
+    pub(crate) replies: Replies,
     pub(crate) limiter: Limiter,
+    pub(crate) markers: Markers,
+    pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,

@@ -133,6 +133,12 @@ pub struct GatewaySection {
     /// How long requests in flight may take once the gateway was told to stop.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
+    /// Where clients reach the gateways (`https://leads.example.com`), for the URLs that they are given; empty is the
+    /// host that a request names.
+    pub public_url: String,
+    /// How long clients of systems that answer with the lead are kept waiting for a worker.
+    #[serde(with = "humantime_serde")]
+    pub reply_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`).
     pub trusted_proxies: Vec<String>,
 }
@@ -144,6 +150,8 @@ impl Default for GatewaySection {
             body_limit: ByteSize::kib(64),
             body_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
+            public_url: String::new(),
+            reply_timeout: Duration::from_secs(2),
             trusted_proxies: Vec::new(),
         }
     }
@@ -217,6 +225,14 @@ impl Config {
     /// The queue's URL, or the embedded shape's.
     pub fn queue_url(&self) -> String {
         or_file(&self.queue.url, &self.data, "queue.db")
+    }
+
+    /// Where clients reach the gateways, as far as is known here.
+    pub fn public_url(&self) -> String {
+        match self.gateway.public_url.as_str() {
+            "" => format!("http://{}", self.listen),
+            url => url.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// Whether everything runs in one process, out of files.

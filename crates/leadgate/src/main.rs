@@ -38,6 +38,15 @@ enum Command {
     /// Configured ways in
     #[command(subcommand)]
     Source(commands::source::Command),
+    /// How the names that a client uses become fields
+    #[command(subcommand)]
+    Mapping(commands::mapping::Command),
+    /// Tags by number, for KickoffLabs's clients
+    #[command(subcommand)]
+    Tag(commands::tag::Command),
+    /// Submissions that are kept aside
+    #[command(subcommand)]
+    Quarantine(commands::quarantine::Command),
     /// Phones and emails that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
@@ -86,6 +95,9 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Migrate => commands::migrate(&config, output).await,
         Command::Key(command) => commands::key::run(command, &config, output).await,
         Command::Source(command) => commands::source::run(command, &config, output).await,
+        Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
+        Command::Tag(command) => commands::tag::run(command, &config, output).await,
+        Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use leadgate_limiter::{Limiter, LimiterConfig};
+use leadgate_limiter::{Limiter, LimiterConfig, Markers};
 use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Store, StoreConfig};
 
@@ -58,13 +59,22 @@ pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> 
 }
 
 pub(crate) async fn limiter(config: &Config) -> anyhow::Result<Limiter> {
-    let settings = LimiterConfig {
+    Limiter::open(limiter_config(config)).await.context("limiter.url")
+}
+
+/// What gateways remember of idempotency keys, beside the limits.
+pub(crate) async fn markers(config: &Config) -> anyhow::Result<Markers> {
+    let in_flight = config.queue.confirm_timeout + Duration::from_secs(1);
+    Markers::open(&limiter_config(config), in_flight).await.context("limiter.url")
+}
+
+fn limiter_config(config: &Config) -> LimiterConfig {
+    LimiterConfig {
         url: config.limiter.url.clone(),
         prefix: config.limiter.prefix.clone(),
         gateways: config.limiter.gateways,
         ..LimiterConfig::default()
-    };
-    Limiter::open(settings).await.context("limiter.url")
+    }
 }
 
 /// Copies the embedded queue into a file of its own, beside a running server.

@@ -55,7 +55,7 @@ impl FromStr for QuarantineState {
 }
 
 /// A submission that is kept aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuarantineEntry {
     /// The submission's id, or one of its own for what came under the id of another. Whoever releases it gives the
     /// submission this id.

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::store::Store;
 
 /// A version of a source's mapping.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MappingRecord {
     /// Counts from 1 within its source.
     pub version: u32,

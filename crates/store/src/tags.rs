@@ -9,7 +9,7 @@ use crate::statements::Statements;
 use crate::store::Store;
 
 /// A tag of an organization.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// Counts from 1 within its organization.
     pub id: u64,

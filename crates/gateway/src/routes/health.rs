@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use crate::problem::Refusal;
+use crate::problem::Refused;
 use crate::respond;
 use crate::state::{State, Trouble};
 
@@ -23,7 +23,7 @@ pub(crate) async fn alive() -> HttpResponse {
     respond::json(&Health { status: "ok" })
 }
 
-pub(crate) async fn ready(state: Data<State>) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn ready(state: Data<State>) -> Result<HttpResponse, Refused> {
     let degraded = state.readiness()?;
     Ok(respond::json(&Readiness { status: "ready", degraded }))
 }

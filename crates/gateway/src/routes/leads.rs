@@ -1,68 +1,24 @@
-//! `POST /v1/leads`, `GET /v1/leads`, `GET /v1/leads/{id}`.
+//! `GET /v1/leads`, `GET /v1/leads/{id}`.
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
-use leadgate_dialect::native;
-use leadgate_domain::{Dialect, Fields, Scope, Submission, json};
+use leadgate_dialect::{self as dialect, native};
 use leadgate_store::{Cursor, Found};
 use url::form_urlencoded;
 
-use crate::authenticate::{self, Caller};
-use crate::body::{self, BodyLimits};
-use crate::client_address::client_address;
-use crate::problem::Refusal;
+use crate::problem::Refused;
 use crate::read::{self, Asked};
-use crate::receive::{self, Head};
+use crate::refusal::Refusal;
+use crate::respond;
 use crate::state::State;
-use crate::{limit, respond};
-
-/// A lead comes in: authenticate, limit, read, decode, publish, answer.
-pub(crate) async fn post(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refusal> {
-    let address = client_address(&request, &state.config.trusted_proxies);
-    let caller = authenticate::caller(&state, &request, address).await?;
-    limit::post(&state, &request, &caller).await?;
-    caller.may(Scope::Write)?;
-    let head = Head::read(&request, address, &caller, &state)?;
-    let limits = BodyLimits { limit: state.config.body_limit, timeout: state.config.body_timeout };
-    body::check_head(request.headers(), limits)?;
-    let body = body::read(&request, payload, limits).await?;
-    let fields = decode(&body, &caller)?;
-    let submission = receive::submission(head, &body, fields, &caller, &state);
-    publish(&submission, &state).await?;
-    Ok(respond::accepted(submission.id))
-}
-
-/// The key's source decides how its leads are read.
-fn decode(body: &Bytes, caller: &Caller) -> Result<Fields, Refusal> {
-    let document = json::parse(body).map_err(Refusal::Unreadable)?;
-    let decoded = match caller.source.dialect {
-        Dialect::Native => native::decode(&document),
-        _ => return Err(Refusal::NotFound),
-    };
-    decoded.map_err(Refusal::Faulty)
-}
-
-/// Returns once the submission is durable.
-async fn publish(submission: &Submission, state: &State) -> Result<(), Refusal> {
-    let message = serde_json::to_vec(submission).map_err(|_| Refusal::Internal)?;
-    state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
-    metrics::counter!("leadgate_gateway_accepted_total", "dialect" => submission.dialect.as_str())
-        .increment(1);
-    Ok(())
-}
 
 /// A lead by its own id, or by that of any submission that it met.
-pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let id = asked.id(&request)?;
     match read::within(&state, state.store.find(asked.organization(), id)).await? {
         Some(found) => Ok(answer(&found)),
-        None => asked.queued(id, &state),
+        None => Ok(asked.queued(id, &state)?),
     }
 }
 
@@ -76,13 +32,16 @@ fn answer(found: &Found) -> HttpResponse {
     }
 }
 
-/// The organization's leads, from the newest to the oldest.
-pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+/// The organization's leads, from the newest to the oldest, as the caller's dialect shows them.
+pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
-    let Query { limit, after } = Query::parse(request.query_string())?;
-    let page = read::within(&state, state.store.leads(asked.organization(), after, limit)).await?;
-    let next = page.next.map(|next| next.to_string());
-    Ok(respond::json(&native::page(&page.data, next.as_deref())))
+    let listing = async {
+        let Query { limit, after } = Query::parse(request.query_string())?;
+        let page = read::within(&state, state.store.leads(asked.organization(), after, limit)).await?;
+        let next = page.next.map(|next| next.to_string());
+        Ok(respond::answer(dialect::leads_page(asked.spoken(), &page.data, next.as_deref())))
+    };
+    listing.await.map_err(|refusal: Refusal| refusal.said_in(asked.spoken()))
 }
 
 struct Query {

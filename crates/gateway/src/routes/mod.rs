@@ -1,31 +1,76 @@
 //! What is served where.
 
+mod campaigns;
+mod contacts;
 mod health;
+mod intake;
 mod leads;
 mod metrics;
+mod quarantine;
+mod sources;
 mod submissions;
+mod tags;
 
 use std::future::ready;
 
 use actix_web::guard::{Any, Get, Head};
-use actix_web::web::{ServiceConfig, resource, route, to};
+use actix_web::http::Method;
+use actix_web::web::{ServiceConfig, post, resource, route, to};
 use actix_web::{Resource, Route};
 
-use crate::problem::Refusal;
+use crate::origin;
+use crate::problem::Refused;
+use crate::refusal::Refusal;
 
 const READ: &str = "GET, HEAD";
+const POST: &str = "POST, OPTIONS";
+const BOTH: &str = "GET, HEAD, POST";
 
 pub(crate) fn serve(config: &mut ServiceConfig) {
-    let leads =
-        resource("/v1/leads").route(actix_web::web::post().to(leads::post)).route(get().to(leads::list));
+    take_leads(config);
+    administer(config);
+    let list = resource("/v1/leads").route(post().to(intake::leads)).route(get().to(leads::list));
     config
-        .service(only("GET, HEAD, POST", leads))
+        .service(only("GET, HEAD, POST, OPTIONS", preflighted(list)))
         .service(only(READ, resource("/v1/leads/{id}").route(get().to(leads::show))))
         .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
+        .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))
+        .service(only(READ, resource("/api/v1/deals").route(get().to(contacts::deals))))
         .service(only(READ, resource("/healthz").route(get().to(health::alive))))
         .service(only(READ, resource("/readyz").route(get().to(health::ready))))
         .service(only(READ, resource("/metrics").route(get().to(metrics::show))))
-        .default_service(to(|| ready(Err::<&str, _>(Refusal::NotFound))));
+        .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
+}
+
+/// The paths by which clients of other systems bring leads.
+fn take_leads(config: &mut ServiceConfig) {
+    let door = |path: &str, route: Route| only(POST, preflighted(resource(path).route(route)));
+    config
+        .service(door("/v1/webhooks/leads", post().to(intake::webhooks_leads)))
+        .service(door("/api/webhooks/inbound/{token}", post().to(intake::token)))
+        .service(door("/api/webhooks/{token}", post().to(intake::token)))
+        .service(door("/v2/{campaign}/inbound-webhook", post().to(campaigns::create_webhook)))
+        .service(door("/v2/{campaign}/inbound-webhook/{token}", post().to(intake::campaign_token)))
+        .service(door("/v2/{campaign}", post().to(intake::campaign)))
+        .service(door("/v2/{campaign}/", post().to(intake::campaign)))
+        .service(door("/api/v1/leads/inbound", post().to(intake::inbound)))
+        .service(door("/api/v1/leads/capture", post().to(intake::capture)));
+}
+
+/// What needs the scope `admin`.
+fn administer(config: &mut ServiceConfig) {
+    let both = |path: &str, show: Route, make: Route| only(BOTH, resource(path).route(show).route(make));
+    config
+        .service(both("/v1/tags", get().to(tags::list), post().to(tags::create)))
+        .service(both("/v1/sources", get().to(sources::list), post().to(sources::create)))
+        .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
+        .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
+        .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
+        .service(only("POST", resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
+}
+
+fn preflighted(resource: Resource) -> Resource {
+    resource.route(route().method(Method::OPTIONS).to(origin::preflight))
 }
 
 /// GET, and HEAD wherever there is GET (RFC 9110, section 9.1).
@@ -34,5 +79,7 @@ fn get() -> Route {
 }
 
 fn only(allowed: &'static str, resource: Resource) -> Resource {
-    resource.default_service(to(move || ready(Err::<&str, _>(Refusal::MethodNotAllowed { allowed }))))
+    resource.default_service(to(move || {
+        ready(Err::<&str, Refused>(Refusal::MethodNotAllowed { allowed }.into()))
+    }))
 }

@@ -6,18 +6,18 @@ use leadgate_dialect::native::{self, Ended};
 use leadgate_domain::SubmissionId;
 use leadgate_store::SubmissionRecord;
 
-use crate::problem::Refusal;
+use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::respond;
 use crate::state::State;
 
-pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let id = asked.id(&request)?;
     let reading = state.store.submission(asked.organization(), SubmissionId::from_uuid(id));
     match read::within(&state, reading).await? {
         Some(record) => Ok(answer(&record)),
-        None => asked.queued(id, &state),
+        None => Ok(asked.queued(id, &state)?),
     }
 }
 

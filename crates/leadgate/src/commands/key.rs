@@ -1,42 +1,35 @@
 //! `leadgate key`.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Pepper;
-use leadgate_domain::{ApiKey, Dialect, KeyId, KeyKind, OrganizationId, Rate, Scope, SourceId};
+use leadgate_domain::{ApiKey, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, source_of};
 use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
 pub enum Command {
     /// Make a key; it is shown once
-    Create {
-        /// Organization it belongs to, made if missing
-        #[arg(long, value_name = "NAME")]
-        organization: String,
-        /// Source it posts to [default: the organization's native source]
-        #[arg(long, value_name = "ID")]
-        source: Option<SourceId>,
-        /// What it may do
-        #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write,read")]
-        scopes: Vec<Scope>,
-        /// A limit of its own, such as 1200/min
-        #[arg(long, value_name = "N/min")]
-        rate: Option<Rate>,
-        /// Leads posted with it are test leads: never eligible
-        #[arg(long)]
-        test: bool,
-    },
-    /// List the keys of an organization
+    Create(New),
+    /// List the keys and URL tokens of an organization
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
+    },
+    /// Put another key in a key's place; it is shown once
+    Rotate {
+        /// The key's id: what stands before the second to last `_`, after the prefix
+        id: String,
+        /// For how long the old one stays good
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+        overlap: Duration,
     },
     /// End a key; gateways refuse it within ten seconds
     Revoke {
@@ -45,39 +38,46 @@ pub enum Command {
     },
 }
 
+#[derive(Args)]
+pub struct New {
+    /// Organization it belongs to, made if missing
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// Source it posts to [default: the organization's native source]
+    #[arg(long, value_name = "ID")]
+    source: Option<SourceId>,
+    /// What it may do: write, read, admin
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write,read")]
+    scopes: Vec<Scope>,
+    /// A limit of its own, such as 1200/min
+    #[arg(long, value_name = "N/min")]
+    rate: Option<Rate>,
+    /// Leads posted with it are test leads: never eligible
+    #[arg(long)]
+    test: bool,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// A key that may stand in a web page: it only posts leads, and only from `--origins`
+    #[arg(long, requires = "origins")]
+    publishable: bool,
+    /// The web pages that may use it, such as https://example.com
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',', requires = "publishable")]
+    origins: Vec<String>,
+    /// Tags for every lead that is posted with it
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    tags: Vec<String>,
+}
+
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Create { organization, source, scopes, rate, test } => {
-            let pepper = secret::load(config)?.api_keys();
-            let owner = store.ensure_organization(&organization).await?;
-            let source = match source {
-                Some(id) => own_source(&store, owner.id, id).await?,
-                None => store.ensure_default_source(owner.id, Dialect::Native).await?.id,
-            };
-            let (key, text) = make(owner.id, source, scopes, rate, test, &pepper);
-            store.create_key(&key).await?;
-            let mut shown = describe(&key, &owner.name);
-            if let Some(shown) = shown.as_object_mut() {
-                shown.insert("key".to_owned(), text.expose_secret().into());
-            }
-            output.print(&shown, |line| {
-                line(&format!("key {} of {} (shown this once):", key.id, owner.name));
-                line(text.expose_secret());
-            });
-        }
+        Command::Create(new) => create(&store, new, config, output).await?,
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let keys = store.keys(owner.id).await?;
-            let all: Vec<_> = keys.iter().map(|key| describe(key, &owner.name)).collect();
-            output.print(&all, |line| {
-                for key in &keys {
-                    let state = if key.revoked_at.is_some() { "revoked" } else { "active" };
-                    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-                    line(&format!("{}  {state}  {}  source {}", key.id, scopes.join(","), key.source));
-                }
-            });
+            list(&store.keys(owner.id).await?, &owner.name, output);
         }
+        Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
         Command::Revoke { id } => {
             let id = KeyId::parse(&id).context("that is not the id of a key")?;
             if store.revoke_key(&id, None).await?.is_none() {
@@ -89,35 +89,116 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
     Ok(())
 }
 
-/// A key and the one text that holds its secret.
-pub(crate) fn make(
-    organization: OrganizationId,
-    source: SourceId,
-    scopes: Vec<Scope>,
-    rate: Option<Rate>,
-    test: bool,
-    pepper: &Pepper,
-) -> (ApiKey, SecretString) {
-    let (presented, text) = PresentedKey::generate(KeyKind::Secret);
-    let key = ApiKey { rate, test, ..ApiKey::new(&presented, organization, source, scopes, pepper) };
-    (key, text)
+async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let pepper = secret::load(config)?.api_keys();
+    let owner = store.ensure_organization(&new.organization).await?;
+    let source = match new.source {
+        Some(id) => source_of(store, &owner, id).await?.id,
+        None => store.ensure_default_source(owner.id, Dialect::Native).await?.id,
+    };
+    let (kind, scopes) = match new.publishable {
+        true => (KeyKind::Publishable, vec![Scope::Write]),
+        false => (KeyKind::Secret, new.scopes),
+    };
+    let (presented, text) = PresentedKey::generate(kind);
+    let key = ApiKey {
+        name: new.name,
+        rate: new.rate,
+        test: new.test,
+        origins: origins(new.origins)?,
+        tags: new.tags,
+        ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
+    };
+    store.create_key(&key).await?;
+    show_once(&key, &owner.name, &text, output);
+    Ok(())
 }
 
-async fn own_source(store: &Store, organization: OrganizationId, id: SourceId) -> anyhow::Result<SourceId> {
-    let all = store.sources(organization).await?;
-    let found = all.iter().find(|source| source.id == id);
-    found.map(|source| source.id).with_context(|| format!("the organization has no source {id}"))
+async fn rotate(
+    store: &Store,
+    id: &str,
+    overlap: Duration,
+    config: &Config,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let id = KeyId::parse(id).context("that is not the id of a key")?;
+    let old = store.find_key(&id).await?.with_context(|| format!("there is no key {id}"))?;
+    let (presented, text) = PresentedKey::generate(old.kind);
+    let made =
+        ApiKey::new(&presented, old.organization, old.source, Vec::new(), &secret::load(config)?.api_keys());
+    let new = ApiKey {
+        id: made.id,
+        hash: made.hash,
+        created_at: made.created_at,
+        expires_at: None,
+        revoked_at: None,
+        ..old
+    };
+    let until = Timestamp::now().plus(overlap);
+    if store.rotate_key(&id, None, &new, until).await?.is_none() {
+        bail!("key {id} is revoked: make a new one");
+    }
+    let owners = store.organizations().await?;
+    let owner = owners.iter().find(|owner| owner.id == new.organization).map_or("", |owner| &owner.name);
+    show_once(&new, owner, &text, output);
+    Ok(())
+}
+
+fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Output) {
+    let mut shown = describe(key, organization);
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert("key".to_owned(), text.expose_secret().into());
+    }
+    output.print(&shown, |line| {
+        line(&format!("key {} of {organization} (shown this once):", key.id));
+        line(text.expose_secret());
+    });
+}
+
+fn list(keys: &[ApiKey], organization: &str, output: &Output) {
+    let all: Vec<_> = keys.iter().map(|key| describe(key, organization)).collect();
+    output.print(&all, |line| {
+        for key in keys {
+            let state = match (key.revoked_at, key.expires_at) {
+                (Some(_), _) => "revoked".to_owned(),
+                (None, Some(end)) => format!("until {end}"),
+                (None, None) => "active".to_owned(),
+            };
+            let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+            let kind = key.kind.as_str();
+            line(&format!("{}  {kind}  {state}  {}  source {}", key.id, scopes.join(","), key.source));
+        }
+    });
+}
+
+/// Scheme, host and port, as browsers send them in `Origin`.
+pub(crate) fn origins(texts: Vec<String>) -> anyhow::Result<Vec<String>> {
+    let origin = |text: String| {
+        let url =
+            url::Url::parse(text.trim()).with_context(|| format!("`{text}` is no web page's origin"))?;
+        let origin = url.origin().ascii_serialization();
+        if origin == "null" || url.path() != "/" {
+            bail!("`{text}` is no origin (such as https://example.com)");
+        }
+        Ok(origin)
+    };
+    texts.into_iter().map(origin).collect()
 }
 
 fn describe(key: &ApiKey, organization: &str) -> Value {
     json!({
         "id": key.id,
+        "kind": key.kind,
         "organization": organization,
         "source": key.source,
+        "name": key.name,
         "scopes": key.scopes,
         "rate": key.rate,
         "test": key.test,
+        "origins": key.origins,
+        "tags": key.tags,
         "created_at": key.created_at,
+        "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
     })
 }

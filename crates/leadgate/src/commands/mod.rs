@@ -4,15 +4,18 @@ pub mod backup;
 pub mod config;
 pub mod key;
 pub mod lead;
+pub mod mapping;
 mod output;
 pub mod parked;
+pub mod quarantine;
 pub mod source;
 pub mod suppression;
+pub mod tag;
 
 pub use output::Output;
 
 use anyhow::Context as _;
-use leadgate_domain::Organization;
+use leadgate_domain::{Organization, Source, SourceId};
 use leadgate_store::Store;
 use serde_json::json;
 
@@ -40,4 +43,10 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
 pub(crate) async fn organization(store: &Store, name: &str) -> anyhow::Result<Organization> {
     let found = store.organization_named(name).await?;
     found.with_context(|| format!("there is no organization `{name}`"))
+}
+
+/// The organization's source of that id.
+pub(crate) async fn source_of(store: &Store, owner: &Organization, id: SourceId) -> anyhow::Result<Source> {
+    let found = store.source(owner.id, id).await?;
+    found.with_context(|| format!("`{}` has no source {id}", owner.name))
 }

@@ -2,44 +2,43 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use clap::Subcommand;
-use leadgate_domain::{ClaimKind, Consents, Dialect, Policy, Rate, Region, Source, SourceId, Timestamp};
-use serde_json::{Value, json};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use leadgate_dialect::native;
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Pepper;
+use leadgate_domain::{
+    ApiKey, Consents, Dialect, KeyKind, Network, Policy, Rate, Region, Scope, Signature, Source, SourceId,
+    SourceSettings, Timestamp, Window,
+};
+use leadgate_store::Store;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, source_of};
 use crate::config::Config;
+use crate::secret;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make a way in with settings of its own
+    /// Make a way in with settings of its own, and the URL that takes leads for it
     Create {
         /// Organization it belongs to, made if missing
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// What its clients speak: native
+        /// What its clients speak: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
         #[arg(long, default_value = "native")]
         dialect: Dialect,
-        #[arg(long)]
-        name: Option<String>,
-        /// Reads phones without a country code, such as US
-        #[arg(long, value_name = "REGION")]
-        region: Option<Region>,
-        /// What happens to a submission that meets a lead: return_existing, update, link, create
-        #[arg(long)]
-        policy: Option<Policy>,
-        /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
-        #[arg(long, value_name = "TIME", value_parser = window)]
-        window: Option<Window>,
-        /// Whether a lead needs consent to be called: required, optional
-        #[arg(long, default_value = "required")]
-        consent: Consents,
-        /// A limit for everything that comes in here, such as 600/min
-        #[arg(long, value_name = "N/min")]
-        rate: Option<Rate>,
-        /// Tags for every lead that comes in here
-        #[arg(long, value_name = "TAGS", value_delimiter = ',')]
-        tags: Vec<String>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Change settings of a source; what is not said stays
+    Update {
+        id: SourceId,
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// List the sources of an organization
     List {
@@ -52,96 +51,186 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
+    /// Make another URL token for a source; `key revoke` and `key rotate` end tokens too
+    Token {
+        id: SourceId,
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// The web pages that may use it, such as https://example.com [default: any]
+        #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+        origins: Vec<String>,
+    },
+    /// Take only posts that are signed (<https://www.standardwebhooks.com>), and print the secret
+    Signature {
+        id: SourceId,
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// Make a new secret; the one before is good for a day
+        #[arg(long, conflicts_with = "off")]
+        rotate: bool,
+        /// Take posts without a signature again
+        #[arg(long)]
+        off: bool,
+    },
 }
 
-/// How long a claim matches; `None` is for ever.
-#[derive(Debug, Clone, Copy)]
-pub struct Window(Option<Duration>);
+#[derive(Args)]
+pub struct Settings {
+    #[arg(long)]
+    name: Option<String>,
+    /// Reads phones without a country code, such as US
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+    /// What happens to a submission that meets a lead: return_existing, update, link, create
+    #[arg(long)]
+    policy: Option<Policy>,
+    /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
+    #[arg(long, value_name = "TIME")]
+    window: Option<Window>,
+    /// Whether a lead needs consent to be called: required, optional [default: required]
+    #[arg(long)]
+    consent: Option<Consents>,
+    /// A limit for everything that comes in here, such as 600/min, in place of its system's
+    #[arg(long, value_name = "N/min")]
+    rate: Option<Rate>,
+    /// Tags for every lead that comes in here
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    tags: Option<Vec<String>>,
+    /// The only networks that may post here, such as 192.0.2.0/24
+    #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
+    networks: Option<Vec<Network>>,
+}
 
-fn window(text: &str) -> Result<Window, String> {
-    if text == "ever" {
-        return Ok(Window(None));
-    }
-    let window =
-        humantime::parse_duration(text).map_err(|error| format!("{error} (such as 30d, or ever)"))?;
-    if window.is_zero() {
-        Err("a window of no length finds nobody".to_owned())
-    } else {
-        Ok(Window(Some(window)))
+impl From<Settings> for SourceSettings {
+    fn from(said: Settings) -> Self {
+        let Settings { name, region, policy, window, consent, rate, tags, networks } = said;
+        Self { name, region, policy, window, consent, rate, tags, networks }
     }
 }
+
+/// For how long the signing secret before a rotation is good.
+const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
+    let print = |source: &Source, owner: &str, token| print(source, owner, token, config, output);
     match command {
-        Command::Create { organization, dialect, name, region, policy, window, consent, rate, tags } => {
-            ensure!(tags.iter().all(|tag| !tag.trim().is_empty()), "a tag is empty");
+        Command::Create { organization, dialect, settings } => {
             let owner = store.ensure_organization(&organization).await?;
-            let name = name.or_else(|| Some(dialect.as_str().to_owned()));
-            let defaults = Source::new(owner.id, dialect, name, Timestamp::now());
-            let mut source = Source {
-                default_region: region,
-                policy: policy.unwrap_or(defaults.policy),
-                consent,
-                rate,
-                tags,
-                ..defaults
-            };
-            // What a system calls its own record stays that record for ever; only a person's address can go stale.
-            let perishable = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
-            for identity in source.identity.iter_mut().filter(|identity| perishable(identity.kind)) {
-                identity.window = window.map_or(identity.window, |Window(window)| window);
-            }
+            let mut source = Source::new(owner.id, dialect, Some(dialect.to_string()), Timestamp::now());
+            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
             store.create_source(&source).await?;
-            print(&source, &owner.name, output);
+            let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;
+            print(&source, &owner.name, Some(&token));
+        }
+        Command::Update { id, organization: name, settings } => {
+            let owner = organization(&store, &name).await?;
+            let mut source = source_of(&store, &owner, id).await?;
+            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
+            print(&changed(&store, &source).await?, &owner.name, None);
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let sources = store.sources(owner.id).await?;
-            let all: Vec<_> = sources.iter().map(|source| describe(source, &owner.name)).collect();
-            output.print(&all, |line| {
-                for source in &sources {
-                    let name = source.name.as_deref().unwrap_or("(default)");
-                    line(&format!("{}  {}  {}  {name}", source.id, source.dialect, source.policy));
-                }
-            });
+            list(&store.sources(owner.id).await?, &owner.name, config, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
-            let all = store.sources(owner.id).await?;
-            let found = all.iter().find(|source| source.id == id);
-            print(found.with_context(|| format!("`{name}` has no source {id}"))?, &owner.name, output);
+            print(&source_of(&store, &owner, id).await?, &owner.name, None);
+        }
+        Command::Token { id, organization: name, origins } => {
+            let owner = organization(&store, &name).await?;
+            let source = source_of(&store, &owner, id).await?;
+            let token = token(&store, &source, origins, &secret::load(config)?.api_keys()).await?;
+            print(&source, &owner.name, Some(&token));
+        }
+        Command::Signature { id, organization: name, rotate, off } => {
+            let owner = organization(&store, &name).await?;
+            let source = source_of(&store, &owner, id).await?;
+            sign(&store, source, rotate, off, config, output).await?;
         }
     }
     Ok(())
 }
 
-fn print(source: &Source, organization: &str, output: &Output) {
-    let shown = describe(source, organization);
-    output.print(&shown, |line| {
-        for (key, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-            line(&format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+/// Makes a token for a source's URL.
+async fn token(
+    store: &Store,
+    source: &Source,
+    origins: Vec<String>,
+    pepper: &Pepper,
+) -> anyhow::Result<SecretString> {
+    let (presented, text) = PresentedKey::generate(KeyKind::Token);
+    let token = ApiKey {
+        origins: super::key::origins(origins)?,
+        ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
+    };
+    store.create_key(&token).await?;
+    Ok(text)
+}
+
+async fn changed(store: &Store, source: &Source) -> anyhow::Result<Source> {
+    let changed = store.update_source(source).await?;
+    changed.context("somebody else changed the source meanwhile; look at it and try again")
+}
+
+async fn sign(
+    store: &Store,
+    source: Source,
+    rotate: bool,
+    off: bool,
+    config: &Config,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let signature = match source.signature {
+        _ if off => None,
+        Some(Signature { version, .. }) if rotate => {
+            let previous_until = Some(Timestamp::now().plus(SIGNATURE_OVERLAP));
+            Some(Signature { version: version.saturating_add(1), previous_until })
+        }
+        Some(signature) => Some(signature),
+        None if rotate => bail!("the source takes unsigned posts: there is no secret to rotate"),
+        None => Some(Signature { version: 1, previous_until: None }),
+    };
+    let source = match signature == source.signature {
+        true => source,
+        false => changed(store, &Source { signature, ..source }).await?,
+    };
+    let key = secret::load(config)?.signatures();
+    let secret = source.signature.map(|signature| key.secret(source.id, signature.version));
+    let secret = secret.as_ref().map(|secret| secret.expose_secret());
+    let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
+    output.print(&shown, |line| match secret {
+        Some(secret) => line(secret),
+        None => line("posts need no signature"),
+    });
+    Ok(())
+}
+
+fn list(sources: &[Source], organization: &str, config: &Config, output: &Output) {
+    let base = config.public_url();
+    let all: Vec<_> =
+        sources.iter().map(|source| native::source(source, organization, &base, None)).collect();
+    output.print(&all, |line| {
+        for source in sources {
+            let name = source.name.as_deref().unwrap_or("(default)");
+            line(&format!("{}  {}  {}  {name}", source.id, source.dialect, source.policy));
         }
     });
 }
 
-/// A native source has no token and no address of its own: its keys lead to it.
-fn describe(source: &Source, organization: &str) -> Value {
-    json!({
-        "id": source.id,
-        "token": null,
-        "url": "/v1/leads",
-        "organization": organization,
-        "dialect": source.dialect,
-        "name": source.name,
-        "revision": source.revision,
-        "region": source.default_region,
-        "identity_rule": source.identity_rule.as_str(),
-        "identity": source.identity,
-        "policy": source.policy.as_str(),
-        "consent": source.consent.as_str(),
-        "rate": source.rate,
-        "tags": source.tags,
-        "created_at": source.created_at,
-    })
+fn print(
+    source: &Source,
+    organization: &str,
+    token: Option<&SecretString>,
+    config: &Config,
+    output: &Output,
+) {
+    let token = token.map(|token| token.expose_secret());
+    let shown = native::source(source, organization, &config.public_url(), token);
+    let document = serde_json::to_value(&shown).unwrap_or_default();
+    output.print(&shown, |line| {
+        for (key, value) in document.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            line(&format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+    });
 }

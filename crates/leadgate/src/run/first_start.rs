@@ -2,11 +2,11 @@
 
 use std::io::Write as _;
 
-use leadgate_domain::{Dialect, Scope};
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope};
 use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 
-use crate::commands::key;
 use crate::config::Config;
 use crate::secret;
 
@@ -20,7 +20,8 @@ pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> 
     let owner = store.ensure_organization(DEMO).await?;
     let source = store.ensure_default_source(owner.id, Dialect::Native).await?;
     let pepper = secret::load(config)?.api_keys();
-    let (key, text) = key::make(owner.id, source.id, Scope::ALL.to_vec(), None, false, &pepper);
+    let (presented, text) = PresentedKey::generate(KeyKind::Secret);
+    let key = ApiKey::new(&presented, owner.id, source.id, Scope::ALL.to_vec(), &pepper);
     store.create_key(&key).await?;
     let text = text.expose_secret();
     let listen = config.listen;

@@ -76,6 +76,8 @@ pub(super) async fn gateway(
         shutdown_timeout: config.gateway.shutdown_timeout,
         stale_max: config.auth.stale_max,
         trusted_proxies: networks.collect::<Result<_, _>>()?,
+        reply_timeout: config.gateway.reply_timeout,
+        public_url: Some(config.gateway.public_url.clone()).filter(|url| !url.is_empty()),
         ..GatewayConfig::default()
     };
     let parts = Ports {
@@ -83,8 +85,10 @@ pub(super) async fn gateway(
         directory: Arc::new(Directory::new(store.clone())),
         queue: queue.clone(),
         limiter: ports::limiter(config).await?,
+        markers: ports::markers(config).await?,
         pepper: secret.api_keys(),
         ids: secret.ids(),
+        signing: secret.signatures(),
         metrics,
     };
     Gateway::bind(config.listen, parts, settings, stop)

@@ -1,0 +1,68 @@
+//! A source as administrators see it.
+
+use leadgate_domain::{Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp};
+use serde::Serialize;
+
+/// The path of the URL that takes leads for a source with nothing but its token.
+pub fn token_path(source: &Source, token: &str) -> String {
+    match &source.campaign {
+        Some(campaign) => format!("/v2/{campaign}/inbound-webhook/{token}"),
+        None => format!("/api/webhooks/{token}"),
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct SourceAnswer<'s> {
+    id: SourceId,
+    /// Shown once, to whoever makes the source.
+    token: Option<&'s str>,
+    url: Option<String>,
+    dialect: Dialect,
+    organization: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign_id: Option<&'s str>,
+    name: Option<&'s str>,
+    revision: i32,
+    region: Option<Region>,
+    identity_rule: &'static str,
+    identity: &'s [IdentityKey],
+    policy: &'static str,
+    consent: &'static str,
+    rate: Option<Rate>,
+    tags: &'s [String],
+    networks: &'s [Network],
+    signature: Option<Signature>,
+    mapping_version: Option<u32>,
+    created_at: Timestamp,
+}
+
+/// `base` is where clients reach the gateways; `token` is there while it can be shown.
+pub fn source<'s>(
+    source: &'s Source,
+    organization: &'s str,
+    base: &str,
+    token: Option<&'s str>,
+) -> SourceAnswer<'s> {
+    let base = base.trim_end_matches('/');
+    SourceAnswer {
+        id: source.id,
+        token,
+        url: token.map(|token| format!("{base}{}", token_path(source, token))),
+        dialect: source.dialect,
+        organization,
+        campaign_id: source.campaign.as_deref(),
+        name: source.name.as_deref(),
+        revision: source.revision,
+        region: source.default_region,
+        identity_rule: source.identity_rule.as_str(),
+        identity: &source.identity,
+        policy: source.policy.as_str(),
+        consent: source.consent.as_str(),
+        rate: source.rate,
+        tags: &source.tags,
+        networks: &source.networks,
+        signature: source.signature,
+        mapping_version: source.mapping.as_ref().map(|active| active.version),
+        created_at: source.created_at,
+    }
+}

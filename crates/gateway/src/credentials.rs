@@ -1,0 +1,166 @@
+//! Where a request carries its credential.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use leadgate_dialect::Document;
+use leadgate_domain::key::PresentedKey;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::refusal::Refusal;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
+
+/// The parameter of KickoffLabs's clients.
+pub(crate) const API_KEY: &str = "api_key";
+
+/// The one key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-Key`.
+pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
+    let bearer = only(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
+    let texts = [bearer, only(headers, &X_API_KEY)?];
+    parse(agreed(texts)?.ok_or(Refusal::MissingCredentials)?)
+}
+
+/// As KickoffLabs's clients send it: `Authorization` or `Authentication`, of which the last word counts, or a
+/// parameter of the query. `None` if it can only be in the body.
+pub(crate) fn anywhere(request: &HttpRequest) -> Result<Option<PresentedKey>, Refusal> {
+    let headers = request.headers();
+    let last = |text: &'_ str| text.split_ascii_whitespace().next_back().map(str::to_owned);
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    let mut keys = query.filter(|(name, _)| name == API_KEY).map(|(_, value)| value.into_owned());
+    let in_query = keys.next();
+    if keys.next().is_some() {
+        return Err(Refusal::SeveralCredentials);
+    }
+    let texts = [
+        only(headers, &AUTHORIZATION)?.and_then(last),
+        only(headers, &AUTHENTICATION)?.and_then(last),
+        only(headers, &X_API_KEY)?.map(str::to_owned),
+        in_query,
+    ];
+    agreed(texts)?.map(|text| parse(&text)).transpose()
+}
+
+/// The parameter of a body.
+pub(crate) fn in_document(document: &Document) -> Result<PresentedKey, Refusal> {
+    match document.members.get(API_KEY) {
+        Some(Value::String(text)) => parse(text.trim()),
+        Some(_) => Err(Refusal::MalformedKey),
+        None => Err(Refusal::MissingCredentials),
+    }
+}
+
+/// The part of a path that is a token.
+pub(crate) fn in_path(request: &HttpRequest) -> Result<PresentedKey, Refusal> {
+    PresentedKey::parse(request.match_info().query("token")).ok_or(Refusal::UnknownToken)
+}
+
+fn bearer(text: &str) -> Result<&str, Refusal> {
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::UnsupportedScheme);
+    }
+    Ok(token.trim_start_matches(' '))
+}
+
+/// A header that may be sent once, as text.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut values = headers.get_all(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::SeveralCredentials);
+    }
+    value.to_str().map(Some).map_err(|_| Refusal::MalformedKey)
+}
+
+/// A credential may be said in several places, as long as it is the same.
+fn agreed<T: PartialEq>(texts: impl IntoIterator<Item = Option<T>>) -> Result<Option<T>, Refusal> {
+    let mut said = texts.into_iter().flatten();
+    let first = said.next();
+    match first {
+        Some(first) if said.all(|other| other == first) => Ok(Some(first)),
+        Some(_) => Err(Refusal::SeveralCredentials),
+        None => Ok(None),
+    }
+}
+
+fn parse(text: &str) -> Result<PresentedKey, Refusal> {
+    PresentedKey::parse(text).ok_or(Refusal::MalformedKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+    use actix_web::test::TestRequest;
+    use leadgate_domain::KeyKind;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn read(values: &[(&HeaderName, &[u8])]) -> Result<String, &'static str> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in values {
+            headers.append((*name).clone(), HeaderValue::from_bytes(value).unwrap());
+        }
+        in_headers(&headers).map(|key| key.id.to_string()).map_err(|refusal| refusal.code())
+    }
+
+    #[test]
+    fn every_slip_has_its_own_name() {
+        let (key, text) = PresentedKey::generate(KeyKind::Secret);
+        let text = text.expose_secret();
+        let bearer = format!("Bearer {text}");
+        let good = bearer.as_bytes();
+        let authorization =
+            |values: &[&[u8]]| read(&values.iter().map(|value| (&AUTHORIZATION, *value)).collect::<Vec<_>>());
+        assert_eq!(authorization(&[good]), Ok(key.id.to_string()));
+        assert_eq!(authorization(&[format!("bEARER  {text}").as_bytes()]), Ok(key.id.to_string()));
+        assert_eq!(authorization(&[]), Err("missing_credentials"));
+        assert_eq!(authorization(&[good, good]), Err("several_credentials"));
+        for wrong in ["Basic dTpw", text, "Token x", ""] {
+            assert_eq!(authorization(&[wrong.as_bytes()]), Err("unsupported_scheme"), "{wrong}");
+        }
+        let mistyped = bearer.replace("lg_live", "lg_life");
+        let long = format!("Bearer {}", "k".repeat(8_000));
+        for wrong in ["Bearer", "Bearer ", &mistyped, &format!("{bearer} "), &format!("{bearer} x"), &long] {
+            assert_eq!(authorization(&[wrong.as_bytes()]), Err("malformed_key"), "{wrong}");
+        }
+        assert_eq!(authorization(&["Bearer ключ".as_bytes()]), Err("malformed_key"));
+    }
+
+    #[test]
+    fn two_headers_have_to_agree() {
+        let ((key, one), (_, other)) =
+            (PresentedKey::generate(KeyKind::Secret), PresentedKey::generate(KeyKind::Secret));
+        let (one, other) = (one.expose_secret(), other.expose_secret());
+        let bearer = format!("Bearer {one}");
+        let both =
+            |second: &str| read(&[(&AUTHORIZATION, bearer.as_bytes()), (&X_API_KEY, second.as_bytes())]);
+        assert_eq!(read(&[(&X_API_KEY, one.as_bytes())]), Ok(key.id.to_string()));
+        assert_eq!(both(one), Ok(key.id.to_string()));
+        assert_eq!(both(other), Err("several_credentials"));
+    }
+
+    #[test]
+    fn the_last_word_counts_wherever_it_stands() {
+        let (key, text) = PresentedKey::generate(KeyKind::Secret);
+        let text = text.expose_secret();
+        let found = |request: TestRequest| {
+            anywhere(&request.to_http_request()).map(|key| key.map(|key| key.id)).map_err(|e| e.code())
+        };
+        let with = |name: &'static str, value: String| TestRequest::default().insert_header((name, value));
+        for value in [text.to_owned(), format!("Token {text}"), format!("Bearer  a b\t{text} ")] {
+            assert_eq!(found(with("authentication", value.clone())), Ok(Some(key.id.clone())), "{value}");
+            assert_eq!(found(with("authorization", value.clone())), Ok(Some(key.id.clone())), "{value}");
+        }
+        let in_query = format!("/?name=x&api_key={text}");
+        assert_eq!(found(TestRequest::with_uri(&in_query)), Ok(Some(key.id.clone())));
+        assert_eq!(
+            found(TestRequest::with_uri(&format!("{in_query}&api_key=x"))),
+            Err("several_credentials")
+        );
+        assert_eq!(found(TestRequest::default()), Ok(None));
+        assert_eq!(found(with("authorization", "Token nonsense".to_owned())), Err("malformed_key"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Through which source a lead comes in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use leadgate_domain::{Dialect, KeyKind, Source};
+
+use crate::authenticate::Caller;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::{limit, read};
+
+/// What a path says about the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// Several dialects share the path: the key's source decides.
+    Shared,
+    /// The path belongs to one dialect.
+    Of(Dialect),
+    /// The path names a campaign.
+    Campaign,
+}
+
+/// The caller at the source that the path asks for.
+///
+/// A key of a named source speaks for that source only. A key of a source that nobody named speaks for its
+/// organization: elsewhere it comes in by the default source of the path's dialect, made when first needed, or by
+/// the campaign. What its own source demands of a request still holds.
+pub(crate) async fn source(
+    state: &State,
+    request: &HttpRequest,
+    caller: Caller,
+    entrance: Entrance,
+    address: Option<IpAddr>,
+) -> Result<Caller, Refusal> {
+    let source = match entrance {
+        Entrance::Shared => Arc::clone(&caller.source),
+        Entrance::Of(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
+        Entrance::Of(_) if !caller.speaks_for_organization() => return Err(Refusal::OtherSource),
+        Entrance::Of(dialect) => default_source(state, &caller, dialect).await?,
+        Entrance::Campaign => campaign(state, request, &caller, address).await?,
+    };
+    let allowed = |source: &Source| {
+        source.networks.is_empty()
+            || address.is_some_and(|address| source.networks.iter().any(|network| network.contains(address)))
+    };
+    if !allowed(&caller.source) || !allowed(&source) {
+        return Err(Refusal::AddressNotAllowed);
+    }
+    if caller.source.signature.is_some() && source.id != caller.source.id {
+        return Err(Refusal::OtherSource);
+    }
+    Ok(Caller { source, ..caller })
+}
+
+async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Result<Arc<Source>, Refusal> {
+    let organization = caller.organization();
+    if let Some(source) = state.keys.directory.default_source(organization, dialect) {
+        return Ok(source);
+    }
+    let made = read::within(state, state.store.ensure_default_source(organization, dialect)).await?;
+    state.keys.directory.insert_source(made.clone());
+    Ok(Arc::new(made))
+}
+
+/// A campaign of somebody else does not exist.
+async fn campaign(
+    state: &State,
+    request: &HttpRequest,
+    caller: &Caller,
+    address: Option<IpAddr>,
+) -> Result<Arc<Source>, Refusal> {
+    let campaign = request.match_info().query("campaign");
+    let well_formed =
+        (1..=20).contains(&campaign.len()) && campaign.bytes().all(|byte| byte.is_ascii_digit());
+    if !well_formed {
+        return Err(Refusal::NotFound);
+    }
+    if caller.source.campaign.as_deref() == Some(campaign) {
+        return Ok(Arc::clone(&caller.source));
+    }
+    let known = state.keys.directory.campaign(campaign);
+    let source = match known {
+        Some(source) => Some(source),
+        None => {
+            limit::stranger(state, request, address, 1).await?;
+            read::within(state, state.store.campaign(campaign)).await?.map(Arc::new)
+        }
+    };
+    let source = source.filter(|source| source.organization == caller.organization());
+    match source.ok_or(Refusal::NotFound)? {
+        _ if caller.key.kind == KeyKind::Token => Err(Refusal::NotFound),
+        source if caller.speaks_for_organization() => Ok(source),
+        _ => Err(Refusal::OtherSource),
+    }
+}

@@ -1,0 +1,55 @@
+//! The `Idempotency-Key` while the gateways remember it (draft-ietf-httpapi-idempotency-key-header-07).
+//!
+//! This only answers early. That one key has one effect is decided by the worker's claim, also when nobody here
+//! remembers anything.
+
+use leadgate_domain::{ClaimKey, ClaimKind, Submission, SubmissionId};
+use leadgate_limiter::Begun;
+use leadgate_queue::{Cause, Refused};
+
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// Whose turn it is.
+pub(crate) enum Turn {
+    First,
+    /// Another was first, and is durable.
+    Repeated(SubmissionId),
+}
+
+pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Turn, Refusal> {
+    let Some(key) = key(submission) else { return Ok(Turn::First) };
+    match state.markers.begin(key, submission.id, submission.body_hash).await {
+        Begun::First | Begun::Unknown => Ok(Turn::First),
+        Begun::Done(first) => Ok(Turn::Repeated(first)),
+        Begun::InFlight => Err(Refusal::IdempotencyInFlight),
+        Begun::OtherBody => Err(Refusal::IdempotencyMismatch),
+    }
+}
+
+/// Says how the publish went. Where it may have been stored although it was refused, the marker runs out by
+/// itself: until then whoever comes again is told to wait.
+pub(crate) async fn end(state: &State, submission: &Submission, refused: Option<&Refused>) {
+    let Some(key) = key(submission) else { return };
+    match refused {
+        None => state.markers.done(key, submission.id, submission.body_hash).await,
+        Some(refused) if was_never_sent(refused) => state.markers.forget(key, submission.id).await,
+        Some(_) => {}
+    }
+}
+
+fn was_never_sent(refused: &Refused) -> bool {
+    match refused {
+        Refused::Busy => true,
+        Refused::TimedOut => false,
+        Refused::Unavailable(cause) => match cause {
+            Cause::Alarm | Cause::Full | Cause::Locked | Cause::Topology => true,
+            Cause::Disconnected | Cause::Unroutable | Cause::Storage | Cause::Closed => false,
+        },
+    }
+}
+
+fn key(submission: &Submission) -> Option<ClaimKey> {
+    let key = submission.idempotency_key_hash?;
+    Some(ClaimKey { organization: submission.organization, kind: ClaimKind::Idempotency, key })
+}

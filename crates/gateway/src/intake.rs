@@ -1,0 +1,252 @@
+//! A lead comes in: authenticate, limit, read, decode, publish, answer. The one way, whatever the dialect.
+
+use std::net::IpAddr;
+
+use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use bytes::Bytes;
+use leadgate_dialect::{self as dialect, Document, Settlement, Undecodable};
+use leadgate_domain::mapping::MappingFault;
+use leadgate_domain::{
+    Dialect, Fields, KeyKind, Media, Scope, Submission, SubmissionId, TextField, Timestamp,
+};
+use leadgate_queue::Expected;
+
+use crate::authenticate::{self, Caller};
+use crate::body::{self, BodyLimits};
+use crate::client_address::client_address;
+use crate::entrance::{self, Entrance};
+use crate::idempotency::{self, Turn};
+use crate::prefer::Patience;
+use crate::problem::Refused;
+use crate::receive::{self, Head};
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::{credentials, limit, origin, respond, signature};
+
+/// Where on a route the credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bearing {
+    Headers,
+    /// Also in the query or the body, which is then read before anybody is known.
+    Anywhere,
+    Path,
+}
+
+/// What a route says about who comes in by it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door {
+    pub(crate) bearing: Bearing,
+    pub(crate) entrance: Entrance,
+    /// What is spoken until a source is known.
+    pub(crate) spoken: Dialect,
+    /// Whether keys that stand in web pages are taken.
+    pub(crate) public: bool,
+}
+
+impl Door {
+    pub(crate) const fn of(dialect: Dialect) -> Self {
+        Self { bearing: Bearing::Headers, entrance: Entrance::Of(dialect), spoken: dialect, public: true }
+    }
+}
+
+/// The dialect in which a request is answered, for whoever writes headers on the way out.
+pub(crate) struct Spoken(pub(crate) Dialect);
+
+pub(crate) async fn take(
+    door: Door,
+    request: HttpRequest,
+    payload: Payload,
+    state: &State,
+) -> Result<HttpResponse, Refused> {
+    let mut incoming = Incoming::new(&request, state, door.spoken);
+    let taken = incoming.take(door, payload).await;
+    request.extensions_mut().insert(Spoken(incoming.spoken));
+    taken.map_err(|refusal| refusal.said_in(incoming.spoken))
+}
+
+/// A request that brings something.
+pub(crate) struct Incoming<'r> {
+    request: &'r HttpRequest,
+    pub(crate) address: Option<IpAddr>,
+    state: &'r State,
+    spoken: Dialect,
+}
+
+/// What a body says, or that its source's mapping could not make anything of it.
+struct Understood {
+    fields: Fields,
+    mapping_fault: Option<MappingFault>,
+}
+
+impl<'r> Incoming<'r> {
+    pub(crate) fn new(request: &'r HttpRequest, state: &'r State, spoken: Dialect) -> Self {
+        let address = client_address(request, &state.config.trusted_proxies);
+        Self { request, address, state, spoken }
+    }
+
+    async fn take(&mut self, door: Door, payload: Payload) -> Result<HttpResponse, Refusal> {
+        let (request, state) = (self.request, self.state);
+        let (caller, arriving) = self.caller(door.bearing, payload).await?;
+        let caller = entrance::source(state, request, caller, door.entrance, self.address).await?;
+        self.spoken = caller.source.dialect;
+        if caller.key.kind == KeyKind::Publishable && !door.public {
+            return Err(Refusal::InsufficientScope(Scope::Write));
+        }
+        origin::check(request, &caller.key)?;
+        limit::post(state, request, &caller, self.address).await?;
+        caller.may(Scope::Write)?;
+        let head = Head::read(request, self.address, &caller, state)?;
+        let media = body::media(request.headers(), self.spoken)?;
+        let body = self.body(arriving).await?;
+        signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
+        let submission = self.submission(head, media, &body, &caller)?;
+        self.publish(submission, &caller).await
+    }
+
+    /// Who it is. A key in the body has to be read first, by whoever sends it.
+    pub(crate) async fn caller(
+        &self,
+        bearing: Bearing,
+        payload: Payload,
+    ) -> Result<(Caller, Arriving), Refusal> {
+        let mut arriving = Arriving::Unread(payload);
+        let presented = match bearing {
+            Bearing::Headers => credentials::in_headers(self.request.headers()),
+            Bearing::Path => credentials::in_path(self.request),
+            Bearing::Anywhere => match credentials::anywhere(self.request) {
+                Ok(Some(presented)) => Ok(presented),
+                Err(refusal) => Err(refusal),
+                Ok(None) => {
+                    limit::unread(self.state, self.request, self.address).await?;
+                    let media = body::media(self.request.headers(), self.spoken)?;
+                    let body = self.body(arriving).await?;
+                    arriving = Arriving::Read(body.clone());
+                    self.document(&media, &body).and_then(|document| credentials::in_document(&document))
+                }
+            },
+        };
+        let caller = authenticate::caller(self.state, self.request, self.address, presented).await?;
+        Ok((caller, arriving))
+    }
+
+    pub(crate) async fn body(&self, arriving: Arriving) -> Result<Bytes, Refusal> {
+        let config = &self.state.config;
+        let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
+        match arriving {
+            Arriving::Read(body) => Ok(body),
+            Arriving::Unread(payload) => {
+                body::check_head(self.request.headers(), limits)?;
+                body::read(self.request, payload, limits).await
+            }
+        }
+    }
+
+    pub(crate) fn document(&self, media: &Media, body: &[u8]) -> Result<Document, Refusal> {
+        Document::read(self.spoken, media, body, self.query()).map_err(Refusal::Unreadable)
+    }
+
+    fn query(&self) -> Option<&str> {
+        Some(self.request.query_string()).filter(|query| !query.is_empty())
+    }
+
+    fn submission(
+        &self,
+        head: Head,
+        media: Media,
+        body: &Bytes,
+        caller: &Caller,
+    ) -> Result<Submission, Refusal> {
+        let document = self.document(&media, body)?;
+        let Understood { fields, mapping_fault } = understand(&document, caller)?;
+        let said = receive::Said { media, body, query: self.query(), document: &document, fields };
+        let submission = receive::submission(head, said, caller, self.state);
+        Ok(Submission { mapping_fault, ..submission })
+    }
+
+    /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
+    async fn publish(&self, mut submission: Submission, caller: &Caller) -> Result<HttpResponse, Refusal> {
+        let (state, id) = (self.state, submission.id);
+        let external_id = submission.fields.text(TextField::ExternalId).map(str::to_owned);
+        let config = &state.config;
+        let headers = self.request.headers();
+        let patience = Patience::of(headers, self.spoken, config.reply_timeout, config.longest_wait);
+        match idempotency::begin(state, &submission).await? {
+            Turn::First => {}
+            Turn::Repeated(first) => {
+                return self.answer_again(first, external_id.as_deref(), patience, caller).await;
+            }
+        }
+        let expected = match patience.wait {
+            Some(_) if submission.mapping_fault.is_none() => state.replies.expect(id),
+            _ => None,
+        };
+        submission.reply_to = expected.as_ref().map(Expected::address).cloned();
+        let message = serde_json::to_vec(&submission).map_err(|_| Refusal::Internal)?;
+        let published = state.publisher.publish(message.into()).await;
+        idempotency::end(state, &submission, published.as_ref().err()).await;
+        published.map_err(Refusal::Queue)?;
+        metrics::counter!("leadgate_gateway_accepted_total", "dialect" => self.spoken.as_str()).increment(1);
+        let reply = match (expected, patience.wait) {
+            (Some(expected), Some(wait)) => expected.wait(wait).await,
+            _ => None,
+        };
+        let answer = match reply {
+            Some(reply) => {
+                let lead = reply.lead.as_deref();
+                let (outcome, quarantine) = (reply.outcome, reply.quarantine);
+                let settlement = Settlement { id, outcome, lead, quarantine, source: &caller.source };
+                dialect::settled(self.spoken, &settlement)
+            }
+            None => dialect::accepted(self.spoken, id, external_id.as_deref()),
+        };
+        Ok(respond::taken(answer, id, patience))
+    }
+
+    /// The answer to a request that was answered before, as far as its submission has come by now.
+    async fn answer_again(
+        &self,
+        first: SubmissionId,
+        external_id: Option<&str>,
+        patience: Patience,
+        caller: &Caller,
+    ) -> Result<HttpResponse, Refusal> {
+        let found = match patience.wait {
+            Some(wait) => {
+                let looking = self.state.store.find(caller.organization(), first.as_uuid());
+                tokio::time::timeout(wait, looking).await.ok().and_then(Result::ok).flatten()
+            }
+            None => None,
+        };
+        let answer = match found.as_ref().and_then(|found| Some((found, found.outcome?))) {
+            Some((found, outcome)) => {
+                let (lead, quarantine) = (found.lead.as_ref(), found.quarantine);
+                let settlement = Settlement { id: first, outcome, lead, quarantine, source: &caller.source };
+                dialect::settled(self.spoken, &settlement)
+            }
+            None => dialect::accepted(self.spoken, first, external_id),
+        };
+        Ok(respond::taken(answer, first, patience))
+    }
+}
+
+/// A body that was read already, because the key was in it; or not.
+pub(crate) enum Arriving {
+    Unread(Payload),
+    Read(Bytes),
+}
+
+/// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,
+/// and the lead is kept aside instead.
+fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
+    let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
+    match dialect::decode(caller.source.dialect, document, mapping) {
+        Ok(fields) => Ok(Understood { fields, mapping_fault: None }),
+        Err(Undecodable::Mapping(fault)) if caller.key.kind == KeyKind::Token => {
+            Ok(Understood { fields: Fields::default(), mapping_fault: Some(fault) })
+        }
+        Err(Undecodable::Mapping(fault)) => Err(Refusal::Mapping(fault)),
+        Err(Undecodable::Faulty(faults)) => Err(Refusal::Faulty(faults)),
+        Err(Undecodable::Empty) => Err(Refusal::NothingSaid),
+    }
+}

@@ -1,0 +1,119 @@
+//! A refusal as an answer, in the words of the dialect that the client speaks (RFC 9457 in ours).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use leadgate_dialect::Problem;
+use leadgate_domain::{Dialect, Scope};
+
+use crate::refusal::Refusal;
+use crate::state::Trouble;
+
+/// How long a client is asked to wait where nothing better is known, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// A refusal, and in which dialect it is said.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) dialect: Dialect,
+}
+
+impl<R: Into<Refusal>> From<R> for Refused {
+    fn from(refusal: R) -> Self {
+        Self { refusal: refusal.into(), dialect: Dialect::Native }
+    }
+}
+
+impl Refusal {
+    pub(crate) fn said_in(self, dialect: Dialect) -> Refused {
+        Refused { refusal: self, dialect }
+    }
+
+    fn retry_after_seconds(&self, status: u16) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Queue(refused) => Some(refused.retry_after().as_secs()),
+            // As long as the marker of the first request lives at most.
+            Self::IdempotencyInFlight => Some(1),
+            _ => (status == 503).then_some(RETRY_AFTER_SECONDS),
+        }
+    }
+
+    fn headers(&self, response: &mut HttpResponseBuilder) {
+        let mut set = |name: HeaderName, value: &'static str| {
+            response.insert_header((name, HeaderValue::from_static(value)));
+        };
+        match self {
+            // RFC 6750, section 3: without an error code for who sent no credentials at all.
+            Self::MissingCredentials
+            | Self::SeveralCredentials
+            | Self::UnsupportedScheme
+            | Self::MissingSignature
+            | Self::InvalidSignature
+            | Self::StaleSignature => set(header::WWW_AUTHENTICATE, "Bearer"),
+            Self::MalformedKey | Self::InvalidKey | Self::RevokedKey => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#);
+            }
+            Self::InsufficientScope(Scope::Write) => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="write""#);
+            }
+            Self::InsufficientScope(Scope::Read) => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="read""#);
+            }
+            Self::InsufficientScope(Scope::Admin) => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="admin""#);
+            }
+            // RFC 7694.
+            Self::UnsupportedEncoding => set(header::ACCEPT_ENCODING, "identity"),
+            Self::MethodNotAllowed { allowed } => set(header::ALLOW, allowed),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.refusal, formatter)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.answer().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let answer = self.answer();
+        let mut response = HttpResponse::build(
+            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        );
+        response.content_type(answer.content_type);
+        self.refusal.headers(&mut response);
+        if let Some(seconds) = self.refusal.retry_after_seconds(answer.status) {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        response.body(answer.body)
+    }
+}
+
+impl Refused {
+    fn answer(&self) -> leadgate_dialect::Answer {
+        let (status, code) = self.refusal.status_and_code();
+        let reasons: &[Trouble] = match &self.refusal {
+            Refusal::NotReady(reasons) => reasons,
+            _ => &[],
+        };
+        let problem = Problem {
+            status,
+            code,
+            detail: self.refusal.detail(),
+            errors: self.refusal.errors(),
+            reasons: reasons.iter().filter_map(|reason| serde_json::to_value(reason).ok()).collect(),
+            retry_after_seconds: self.refusal.retry_after_seconds(status),
+        };
+        leadgate_dialect::refused(self.dialect, &problem)
+    }
+}

@@ -1,0 +1,103 @@
+//! `/v1/quarantine`: what is kept aside, and how it is let go or given up.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_domain::Timestamp;
+use leadgate_store::{QuarantineEntry, QuarantineState};
+use serde::Deserialize;
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use crate::problem::Refused;
+use crate::read::{self, Asked};
+use crate::refusal::Refusal;
+use crate::respond;
+use crate::state::State;
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Why {
+    note: Option<String>,
+}
+
+pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let Query { among, limit, after } = Query::parse(request.query_string())?;
+    let listing = state.store.quarantined(asked.organization(), among, after, limit);
+    let page = read::within(&state, listing).await?;
+    let next = page.next.map(|next| next.to_string());
+    Ok(respond::json(&serde_json::json!({ "data": page.data, "next": next })))
+}
+
+/// An entry, with the submission whole.
+pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let reading = state.store.quarantine_entry(asked.organization(), asked.id(&request)?);
+    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    Ok(respond::json(&serde_json::json!({ "entry": entry, "submission": submission })))
+}
+
+/// Publishes the submission once more. Whatever is asked how often, it is let go once; the answer says how the
+/// entry stands.
+pub(crate) async fn release(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let reading = state.store.quarantine_entry(asked.organization(), asked.id(&request)?);
+    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    if entry.state != QuarantineState::Open {
+        return Ok(respond::json(&entry));
+    }
+    let released = submission.released(entry.id, entry.reason, Timestamp::now());
+    let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
+    state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
+    Ok(respond::json_as(StatusCode::ACCEPTED, &entry))
+}
+
+/// Gives an entry up, with a reason for whoever asks later. The submission stays where it is.
+pub(crate) async fn discard(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let id = asked.id(&request)?;
+    let Why { note } = read::optional_document(&request, payload, &state).await?;
+    let note = note.as_deref().map(|note| read::short_text("note", note)).transpose()?;
+    let by = asked.by();
+    let discarding = state.store.discard(asked.organization(), id, &by, note);
+    let entry: QuarantineEntry = read::within(&state, discarding).await?.ok_or(Refusal::NotFound)?;
+    Ok(respond::json(&entry))
+}
+
+struct Query {
+    among: Option<QuarantineState>,
+    limit: u32,
+    after: Option<Uuid>,
+}
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut query = Self { among: Some(QuarantineState::Open), limit: 50, after: None };
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
+            match &*name {
+                "state" if value == "all" => query.among = None,
+                "state" => {
+                    let state = value.parse().ok();
+                    let detail = "`state` is open, released, discarded or all.";
+                    query.among = Some(state.ok_or(wrong("state", detail))?);
+                }
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=100).contains(limit));
+                    query.limit = limit.ok_or(wrong("limit", "`limit` is a number from 1 to 100."))?;
+                }
+                "after" => {
+                    let after = value.parse().ok();
+                    query.after = Some(after.ok_or(wrong("after", "`after` is the `next` of a page."))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+}

@@ -1,0 +1,56 @@
+//! `GET`, `POST /v1/sources`: ways in, among them KickoffLabs's campaigns.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_dialect::native;
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Source, SourceSettings, Timestamp};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+use crate::problem::Refused;
+use crate::public_url::base_url;
+use crate::read::{self, Asked};
+use crate::refusal::Refusal;
+use crate::respond;
+use crate::state::State;
+
+pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let sources = read::within(&state, state.store.sources(asked.organization())).await?;
+    let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
+    let shown: Vec<_> = sources.iter().map(|source| native::source(source, &owner, &base, None)).collect();
+    Ok(respond::json(&serde_json::json!({ "data": shown })))
+}
+
+/// Makes a source and the token of its URL, which is shown this once.
+pub(crate) async fn create(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let (dialect, settings) = wanted(read::document(&request, payload, &state).await?)?;
+    let name = Some(dialect.to_string());
+    let mut source = Source::new(asked.organization(), dialect, name, Timestamp::now());
+    settings.apply(&mut source).map_err(Refusal::InvalidSettings)?;
+    let (presented, text) = PresentedKey::generate(KeyKind::Token);
+    let scopes = vec![Scope::Write];
+    let token = ApiKey::new(&presented, source.organization, source.id, scopes, &state.keys.pepper);
+    read::within(&state, state.store.create_source(&source)).await?;
+    read::within(&state, state.store.create_key(&token)).await?;
+    let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
+    let shown = native::source(&source, &owner, &base, Some(text.expose_secret()));
+    state.keys.directory.insert_source(source.clone());
+    state.keys.directory.insert_key(token);
+    Ok(respond::json_as(StatusCode::CREATED, &shown))
+}
+
+/// The dialect, and what of its settings is said otherwise.
+fn wanted(mut said: Map<String, Value>) -> Result<(Dialect, SourceSettings), Refusal> {
+    let wrong = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
+    let dialect = said.remove("dialect").unwrap_or_default();
+    let dialect = serde_json::from_value(dialect).map_err(wrong)?;
+    Ok((dialect, serde_json::from_value(Value::Object(said)).map_err(wrong)?))
+}

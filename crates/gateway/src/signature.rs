@@ -1,0 +1,60 @@
+//! Posts that are signed (<https://www.standardwebhooks.com>): `webhook-id`, `webhook-timestamp`,
+//! `webhook-signature: v1,<base64>`, over `id.timestamp.body`.
+
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use leadgate_domain::secret::SigningKey;
+use leadgate_domain::{Source, Timestamp};
+
+use crate::refusal::Refusal;
+
+/// How old or how far ahead a signature may be.
+const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// As many signatures may stand in one header, for a sender that rotates its secret.
+const MOST_SIGNATURES: usize = 5;
+
+/// Checks a body's signature, if its source demands one.
+pub(crate) fn check(
+    headers: &HeaderMap,
+    body: &[u8],
+    source: &Source,
+    signing: &SigningKey,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Some(required) = source.signature else { return Ok(()) };
+    let only = |name: &str| {
+        let mut values = headers.get_all(name);
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    };
+    let (Some(id), Some(timestamp), Some(signatures)) =
+        (only("webhook-id"), only("webhook-timestamp"), only("webhook-signature"))
+    else {
+        return Err(Refusal::MissingSignature);
+    };
+    let seconds = timestamp.parse::<i64>().map_err(|_| Refusal::InvalidSignature)?;
+    let signed_at = Timestamp::from_microseconds(seconds.saturating_mul(1_000_000));
+    if signed_at.since(now) > TOLERANCE || now.since(signed_at) > TOLERANCE {
+        return Err(Refusal::StaleSignature);
+    }
+    let content = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    let previous = required.previous_until.is_some_and(|until| now < until);
+    let versions = [Some(required.version), previous.then(|| required.version.saturating_sub(1))];
+    let verifies = |signature: &[u8]| {
+        let good = |version| signing.verifies(source.id, version, &content, signature);
+        versions.into_iter().flatten().any(good)
+    };
+    let decoded = signatures
+        .split(' ')
+        .take(MOST_SIGNATURES)
+        .filter_map(|signature| signature.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok()));
+    if decoded.into_iter().any(|signature| verifies(&signature)) {
+        Ok(())
+    } else {
+        Err(Refusal::InvalidSignature)
+    }
+}

@@ -1,0 +1,50 @@
+//! `leadgate tag`.
+
+use anyhow::ensure;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Output, open_store, organization};
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a tag, or find the one of that name; its number is what clients send as `tag_id`
+    Create {
+        /// Organization it belongs to, made if missing
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// What leads are tagged with
+        #[arg(long)]
+        name: String,
+    },
+    /// List the tags of an organization
+    List {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+    },
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    match command {
+        Command::Create { organization, name } => {
+            let length = name.trim().chars().count();
+            ensure!((1..=100).contains(&length), "a tag has 1 to 100 characters");
+            let owner = store.ensure_organization(&organization).await?;
+            let tag = store.create_tag(owner.id, name.trim()).await?;
+            let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
+            output.print(&shown, |line| line(&format!("{}  {}", tag.id, tag.name)));
+        }
+        Command::List { organization: name } => {
+            let owner = organization(&store, &name).await?;
+            let tags = store.tags(owner.id).await?;
+            output.print(&tags, |line| {
+                for tag in &tags {
+                    line(&format!("{}  {}", tag.id, tag.name));
+                }
+            });
+        }
+    }
+    Ok(())
+}
