@@ -57,7 +57,7 @@ fn table() -> Vec<(Vec<u8>, u16, &'static str)> {
         (text(&format!(r#"{{"email":"{}@b.com"}}"#, "a".repeat(50_000))), 422, "invalid_lead"),
     ];
     for body in ["null", "[]", "\"x\"", "42", "true", "[{\"phone\":\"1\"}]"] {
-        table.push((text(body), 422, "invalid_lead"));
+        table.push((text(body), 400, "wrong_type"));
     }
     for body in [
         "{",

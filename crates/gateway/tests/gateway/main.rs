@@ -3,8 +3,11 @@
 
 mod accepting;
 mod authentication;
+mod bad_input;
 mod bodies;
+mod credentials;
 mod heads;
+mod idempotency;
 mod limits;
 mod logs;
 mod nasty;
@@ -12,4 +15,6 @@ mod outage;
 mod raw;
 mod reading;
 mod shutdown;
+mod tenants;
+mod waiting;
 mod world;

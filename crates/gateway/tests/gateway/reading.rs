@@ -1,5 +1,7 @@
 //! Reading what became of leads.
 
+use leadgate_domain::mapping::Mapping;
+use leadgate_domain::{Dialect, KeyKind};
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World, send};
@@ -51,20 +53,21 @@ async fn a_duplicate_leads_to_the_lead_it_met() {
 #[tokio::test]
 async fn what_is_quarantined_says_so() {
     let world = World::start().await;
-    for body in [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550133"}"#] {
-        let answer = send(world.post().header("idempotency-key", "once").body(body)).await;
-        world.work().await;
-        if body.contains("0133") {
-            let id = &answer.body["id"];
-            let path = format!("/v1/leads/{}", id.as_str().unwrap());
-            let note = json!({"id": id, "outcome": "quarantined", "reason": "idempotency_mismatch"});
-            let expected = json!({"id": id, "status": "quarantined", "submission": note});
-            assert_eq!(get(&world, &path).await.body, expected);
-            let record = get(&world, &path.replace("leads", "submissions")).await.body;
-            assert_eq!(record["status"], "quarantined");
-            assert_eq!(record["reason"], "idempotency_mismatch");
-        }
-    }
+    let rules = json!({"rules": [{"to": "email", "from": ["mail"], "required": true}]});
+    let mapping: Mapping = serde_json::from_value(rules).unwrap();
+    let (source, _) = world.source_of(Dialect::Native, |_| {}).await;
+    world.store.add_mapping(world.organization, source.id, &mapping).await.unwrap();
+    let token = world.credential(KeyKind::Token, |key| key.source = source.id).await;
+    let request = world.client.post(world.url(&format!("/api/webhooks/{token}")));
+    let answer = send(request.header("content-type", "application/json").body(r#"{"phone":"1"}"#)).await;
+    world.work().await;
+    let id = &answer.body["id"];
+    let path = format!("/v1/leads/{}", id.as_str().unwrap());
+    let note = json!({"id": id, "outcome": "quarantined", "reason": "mapping_failed"});
+    let expected = json!({"id": id, "status": "quarantined", "submission": note});
+    assert_eq!(get(&world, &path).await.body, expected);
+    let record = get(&world, &path.replace("leads", "submissions")).await.body;
+    assert_eq!((&record["status"], &record["reason"]), (&json!("quarantined"), &json!("mapping_failed")));
     world.end().await;
 }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{ApiKey, Dialect, KeyKind, OrganizationId, Scope, SourceId, Submission, message};
+use leadgate_domain::{
+    ApiKey, Dialect, KeyKind, OrganizationId, Scope, Source, SourceId, Submission, Timestamp, message,
+};
 use leadgate_gateway::{Gateway, GatewayConfig, Ports};
-use leadgate_limiter::{Limiter, LimiterConfig};
+use leadgate_limiter::{Limiter, LimiterConfig, Markers};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Received, Role};
 use leadgate_store::{Directory, Store, StoreConfig};
@@ -83,6 +85,8 @@ impl World {
             directory: Arc::new(Directory::new(store.clone())),
             queue: queue.clone(),
             limiter: Limiter::open(LimiterConfig::default()).await.unwrap(),
+            markers: Markers::open(&LimiterConfig::default(), Duration::from_secs(4)).await.unwrap(),
+            signing: secret().signatures(),
             pepper: secret().api_keys(),
             ids: secret().ids(),
             metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
@@ -150,6 +154,18 @@ impl World {
 
     /// Makes leads of everything that is queued.
     pub(crate) async fn work(&self) {
+        let mut lane = self.worker().await.lane();
+        while self.published().await > 0 {
+            lane.run_once().await;
+        }
+    }
+
+    /// Makes leads of everything that comes, until the world ends.
+    pub(crate) async fn employ(&self) {
+        tokio::spawn(self.worker().await.run());
+    }
+
+    async fn worker(&self) -> Worker {
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(self.store.clone()));
         directory.refresh().await.unwrap();
@@ -160,11 +176,36 @@ impl World {
             judge: pipeline.clone(),
             pipeline,
         };
-        let worker = Worker::new(parts, WorkerConfig::default(), CancellationToken::new());
-        let mut lane = worker.lane();
-        while self.published().await > 0 {
-            lane.run_once().await;
-        }
+        Worker::new(parts, WorkerConfig::default(), self.stop.clone())
+    }
+
+    /// A source of a dialect, with a key of its own.
+    pub(crate) async fn source_of(
+        &self,
+        dialect: Dialect,
+        change: impl FnOnce(&mut Source),
+    ) -> (Source, String) {
+        let name = Some(format!("{dialect} {}", uuid::Uuid::now_v7()));
+        let mut source = Source::new(self.organization, dialect, name, Timestamp::now());
+        change(&mut source);
+        self.store.create_source(&source).await.unwrap();
+        let key = self
+            .key_with(|key| {
+                key.source = source.id;
+                key.rate = None;
+            })
+            .await;
+        (source, key)
+    }
+
+    /// Another key of a kind, as the caller wants it.
+    pub(crate) async fn credential(&self, kind: KeyKind, change: impl FnOnce(&mut ApiKey)) -> String {
+        let (presented, text) = PresentedKey::generate(kind);
+        let pepper = secret().api_keys();
+        let mut key = ApiKey::new(&presented, self.organization, self.source, vec![Scope::Write], &pepper);
+        change(&mut key);
+        self.store.create_key(&key).await.unwrap();
+        text.expose_secret().to_owned()
     }
 
     /// Waits until the gateway answers `/readyz` with this status.

@@ -17,4 +17,5 @@ mod crash;
 mod duplicates;
 mod faults;
 mod first_lead;
+mod systems;
 mod world;

@@ -1,0 +1,282 @@
+//! What the world sends instead of phones, emails and names: each by every dialect's way in, and what becomes of it.
+
+use leadgate_domain::Dialect;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::world::{World, send};
+
+/// A phone as it came, and what becomes of it in a source that reads numbers as of the US.
+fn phones() -> Vec<(Value, &'static str)> {
+    vec![
+        (json!(""), "refused"),
+        (json!("   "), "refused"),
+        (json!("+"), "not_a_number"),
+        (json!("+1"), "not_a_number"),
+        (json!("0000000000"), "not_a_number"),
+        (json!("+999999999999999"), "not_a_number"),
+        (json!("12345678901234567"), "not_assigned"),
+        (json!("5".repeat(10_000)), "refused"),
+        (json!("(415) 555-0132 ext. 89"), "+14155550132"),
+        (json!("tel:+1-415-555-0132;ext=1"), "+14155550132"),
+        (json!("00442079460958"), "not_assigned"),
+        (json!("+44 (0)20 7946 0958"), "not_assigned"),
+        (json!("٤١٥٥٥٥٠١٣٢"), "not_a_number"),
+        (json!("＋１４１５５５５０１３２"), "not_a_number"),
+        (json!("1-800-FLOWERS"), "+18003569377"),
+        (json!("4155550132 / 4155559876"), "not_a_number"),
+        (json!("\u{202a}+14155550132\u{202c}"), "+14155550132"),
+        (json!("415\u{a0}555\u{2011}0132"), "+14155550132"),
+        (json!(14155550132_u64), "+14155550132"),
+        (json!(1.4155550132e10), "refused"),
+        (json!(-14155550132_i64), "+14155550132"),
+        (json!(null), "refused"),
+        (json!(["+14155550132"]), "refused"),
+        (json!("5️⃣5️⃣5️⃣"), "not_a_number"),
+        (json!("+1415555013\u{0}"), "refused"),
+        (json!("'+14155550132"), "+14155550132"),
+        (json!("=+14155550132"), "+14155550132"),
+        (json!("112"), "not_a_number"),
+    ]
+}
+
+fn emails() -> Vec<(Value, &'static str)> {
+    vec![
+        (json!("a@b"), "not_an_address"),
+        (json!("a@@b.com"), "not_an_address"),
+        (json!("a b@c.com"), "not_an_address"),
+        (json!("\"quoted local\"@x.com"), "\"quoted local\"@x.com"),
+        (json!("a@[127.0.0.1]"), "not_an_address"),
+        (json!("ü@münchen.de"), "ü@münchen.de"),
+        (json!("u@xn--mnchen-3ya.de"), "u@xn--mnchen-3ya.de"),
+        (json!("аdmin@example.com"), "аdmin@example.com"),
+        (json!(format!("{}@example.com", "l".repeat(65))), "too_long"),
+        (json!(format!("a@{}.com", "d".repeat(64))), "not_an_address"),
+        (json!(format!("a@{}com", "abcdefgh.".repeat(28))), "too_long"),
+        (json!("a@b.com."), "not_an_address"),
+        (json!("a@b..com"), "not_an_address"),
+        (json!(" \u{a0}a@b.com\u{200b} "), "not_an_address"),
+        (json!("First.Last+tag@GMail.com"), "First.Last+tag@gmail.com"),
+        (json!("a@b.com,c@d.com"), "not_an_address"),
+        (json!("Name <a@b.com>"), "not_an_address"),
+        (json!("a@b.com\r\nBcc:x@y.com"), "not_an_address"),
+        (json!(format!("{}@example.com", "a".repeat(60_000))), "refused"),
+        (json!("mailto:a@b.com"), "not_an_address"),
+        (json!("e\u{301}@example.com"), "not_an_address"),
+        (json!("a@xn--"), "not_an_address"),
+        (json!("a@उदाहरण.मराठी"), "a@उदाहरण.मराठी"),
+        (json!(7), "refused"),
+        (json!({}), "refused"),
+    ]
+}
+
+fn names() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!("null"),
+        json!("undefined"),
+        json!("NaN"),
+        json!("X"),
+        json!("Madonna"),
+        json!("x".repeat(10_000)),
+        json!("O'Brien"),
+        json!("Robert'); DROP TABLE leads;--"),
+        json!("<script>alert(1)</script>"),
+        json!("{{7*7}}"),
+        json!("${jndi:ldap://x}"),
+        json!("محمد"),
+        json!("a\u{202e}b"),
+        json!("👨‍👩‍👧‍👦🇺🇸👍🏽"),
+        json!(format!("Z{}", "\u{301}".repeat(1_000))),
+        json!("a\u{0}b"),
+        json!("a\u{1b}[2J\u{7f}\u{85}\u{2028}b"),
+        json!("a\u{feff}b"),
+        json!("\u{fffe}\u{10ffff}\u{e000}"),
+        json!("\u{200b}\u{200c}"),
+        json!("ﷺßİı﷽"),
+        json!("=cmd|' /C calc'!A0"),
+        json!("\t@x"),
+        json!(["a"]),
+        json!(5),
+    ]
+}
+
+/// Posts each value in a document of its own, lets the worker work, and says what became of it.
+async fn outcomes(world: &World, key: &str, documents: Vec<Value>, shown: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for document in documents {
+        let request = world
+            .client
+            .post(world.url("/v1/leads"))
+            .bearer_auth(key)
+            .header(CONTENT_TYPE, "application/json");
+        let answer = send(request.body(document.to_string())).await;
+        assert!(matches!(answer.status, 202 | 400 | 413 | 422), "{document}: {}", answer.body);
+        ids.push((answer.status == 202).then(|| answer.body["id"].as_str().unwrap().to_owned()));
+    }
+    world.work().await;
+    let mut told = Vec::new();
+    for id in ids {
+        let Some(id) = id else {
+            told.push("refused".to_owned());
+            continue;
+        };
+        let found = send(world.get(&format!("/v1/leads/{id}"))).await;
+        assert_eq!(found.status, 200, "{}", found.body);
+        let view = &found.body[shown];
+        let text = ["e164", "address", "reason"].into_iter().find_map(|name| view[name].as_str());
+        told.push(text.unwrap_or("nothing").to_owned());
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_phone_is_read_right_or_not_at_all() {
+    let world = World::start().await;
+    let (_, key) = world
+        .source_of(Dialect::Native, |source| {
+            source.default_region = "US".parse().ok();
+            source.rate = "100000/min".parse().ok();
+            source.policy = leadgate_domain::Policy::Create;
+        })
+        .await;
+    let documents = phones().into_iter().map(|(phone, _)| json!({ "phone": phone })).collect();
+    let told = outcomes(&world, &key, documents, "phone").await;
+    for ((phone, expected), told) in phones().iter().zip(&told) {
+        assert_eq!(told, expected, "{phone:.80}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_email_is_read_right_or_not_at_all() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::Native, |source| source.rate = "100000/min".parse().ok()).await;
+    let documents = emails().into_iter().map(|(email, _)| json!({ "email": email })).collect();
+    let told = outcomes(&world, &key, documents, "email").await;
+    for ((email, expected), told) in emails().iter().zip(&told) {
+        assert_eq!(told, expected, "{email:.80}");
+    }
+    world.end().await;
+}
+
+/// Each dialect's way in, and how its clients would write a document.
+async fn ways(world: &World) -> Vec<(Dialect, String, String)> {
+    let mut ways = Vec::new();
+    for dialect in Dialect::ALL {
+        let (source, key) = world.source_of(dialect, |source| source.rate = "1000000/min".parse().ok()).await;
+        let path = match dialect {
+            Dialect::Native | Dialect::Lead2inbound => "/v1/leads".to_owned(),
+            Dialect::AbcSales => "/v1/webhooks/leads".to_owned(),
+            Dialect::FiveHundredLeads => {
+                let bind = |token: &mut leadgate_domain::ApiKey| token.source = source.id;
+                format!("/api/webhooks/{}", world.credential(leadgate_domain::KeyKind::Token, bind).await)
+            }
+            Dialect::KickoffLabs => format!("/v2/{}", source.campaign.as_deref().unwrap()),
+            Dialect::AskAd => "/api/v1/leads/inbound".to_owned(),
+        };
+        ways.push((dialect, path, key));
+    }
+    ways
+}
+
+#[tokio::test]
+async fn whatever_comes_every_dialect_answers_and_the_worker_lives() {
+    let config = leadgate_gateway::GatewayConfig {
+        reply_timeout: std::time::Duration::from_millis(1),
+        ..crate::world::config()
+    };
+    let world = World::with(config).await;
+    let ways = ways(&world).await;
+    let mut documents: Vec<Value> = Vec::new();
+    let with = |name: &str, value: &Value| {
+        let mut document = json!({ "name": "Ann Lee", "phone": "+14155550132", "phone_number": "+14155550132",
+                                   "email": "ann@example.com" });
+        document[name] = value.clone();
+        document
+    };
+    for (phone, _) in phones() {
+        documents.push(with("phone", &phone));
+        documents.push(with("phone_number", &phone));
+    }
+    documents.extend(emails().iter().map(|(email, _)| with("email", email)));
+    documents.extend(names().iter().map(|name| with("name", name)));
+    for body in
+        ["null", "[]", "\"x\"", "42", "", "{", "{\"a\":1,}", "{} {}", "\u{feff}{}", "{\"a\":1e400000}"]
+    {
+        documents.push(Value::from(body));
+    }
+    let mut accepted = 0;
+    for (dialect, path, key) in &ways {
+        for document in &documents {
+            let body = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
+            let request =
+                world.client.post(world.url(path)).bearer_auth(key).header(CONTENT_TYPE, "application/json");
+            let answer = send(request.body(body)).await;
+            assert!(answer.status < 500, "{dialect} {document:.80}: {}", answer.body);
+            accepted += usize::from(answer.status < 300);
+        }
+    }
+    world.work().await;
+    let held = world.store.submissions(world.organization, None, 10_000).await.unwrap().data;
+    assert_eq!(held.len(), accepted, "everything accepted has an outcome");
+    assert!(held.iter().all(|one| one.outcome.is_some_and(|outcome| outcome.as_str() != "quarantined")));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_form_is_read_or_refused_whatever_it_holds() {
+    let config = leadgate_gateway::GatewayConfig {
+        reply_timeout: std::time::Duration::from_millis(1),
+        ..crate::world::config()
+    };
+    let world = World::with(config).await;
+    let many: String = (0..10_000).map(|n| format!("f{n}=x&")).collect();
+    let long = format!("email=a%40example.com&note={}", "x".repeat(70_000));
+    let forms: [(&str, &[u16]); 14] = [
+        ("email=a%2Bb%40example.com&name=Ann+Lee", &[200]),
+        ("email=a@example.com&note=100%", &[200, 400]),
+        ("email=a@example.com&note=%zz", &[200, 400]),
+        ("email=a@example.com&note=%00", &[400]),
+        ("email=a@example.com&note=%ff%fe", &[400]),
+        ("email=a@example.com&phone=1&phone=2", &[200]),
+        ("email=a@example.com&phone[]=%2B14155550132", &[200]),
+        ("email=a@example.com&a[b][c]=1", &[200]),
+        ("email=a@example.com&a[b[c]]]=1&[]=2&=3", &[200, 400]),
+        (&many, &[400]),
+        (&long, &[400, 413]),
+        ("", &[400]),
+        ("&&&", &[400]),
+        ("%F0%9F%98%80=%F0%9F%98%80", &[200]),
+    ];
+    let ways = ways(&world).await;
+    let (_, path, _) = ways.iter().find(|(dialect, ..)| *dialect == Dialect::FiveHundredLeads).unwrap();
+    for (form, expected) in forms {
+        let request =
+            world.client.post(world.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = send(request.body(form.to_owned())).await;
+        assert!(expected.contains(&answer.status), "{form:.80}: {} {}", answer.status, answer.body);
+    }
+    for (media, body) in [
+        ("multipart/form-data", "--x\r\n\r\n--x--"),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@b.com",
+        ),
+        ("multipart/form-data; boundary=x", "nothing of the kind"),
+        ("application/x-www-form-urlencoded; charset=utf-16", "email=a@b.com"),
+        ("text/plain", "email=a@b.com"),
+    ] {
+        let answer = send(world.client.post(world.url(path)).header(CONTENT_TYPE, media).body(body)).await;
+        assert!((400..500).contains(&answer.status), "{media}: {} {}", answer.status, answer.body);
+    }
+    world.work().await;
+    let encoded: String =
+        form_urlencoded::Serializer::new(String::new()).append_pair("email", "last@example.com").finish();
+    let request =
+        world.client.post(world.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    assert_eq!(send(request.body(encoded)).await.status, 200, "the worker lives");
+    world.work().await;
+    world.end().await;
+}

@@ -1,0 +1,131 @@
+//! What each kind of credential opens, from where, and until when.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{Dialect, KeyKind, Scope, Signature, Source, Timestamp};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+
+use crate::world::{Answer, World, send};
+
+const LEAD: &str = r#"{"name":"Ann Lee","phone":"+14155550131","email":"ann@example.com"}"#;
+
+async fn post(world: &World, path: &str, key: &str) -> Answer {
+    let request = world.client.post(world.url(path)).bearer_auth(key);
+    send(request.header("content-type", "application/json").body(LEAD)).await
+}
+
+#[tokio::test]
+async fn a_key_may_stand_in_x_api_key_too() {
+    let world = World::start().await;
+    let request =
+        || world.client.post(world.url("/v1/leads")).header("content-type", "application/json").body(LEAD);
+    assert_eq!(send(request().header("x-api-key", &world.key)).await.status, 202);
+    let other = world.key_with(|_| {}).await;
+    let both = request().header("x-api-key", &world.key).bearer_auth(other);
+    assert_eq!(send(both).await.problem(), (401, "several_credentials"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_key_of_an_organization_opens_every_dialect_and_that_of_a_source_only_its_own() {
+    let world = World::start().await;
+    for path in ["/v1/leads", "/v1/webhooks/leads", "/api/v1/leads/capture"] {
+        let answer = post(&world, path, &world.key).await;
+        assert_eq!(answer.status / 100, 2, "{path}: {}", answer.body);
+    }
+    let sources = world.store.sources(world.organization).await.unwrap();
+    let mut defaults: Vec<_> = sources.iter().map(|source| (source.dialect, source.name.is_none())).collect();
+    defaults.sort();
+    assert_eq!(defaults, [(Dialect::Native, true), (Dialect::AbcSales, true), (Dialect::AskAd, true)]);
+    let (_, bound) = world.source_of(Dialect::AbcSales, |_| {}).await;
+    assert_eq!(post(&world, "/v1/webhooks/leads", &bound).await.status, 202);
+    assert_eq!(post(&world, "/api/v1/leads/capture", &bound).await.status, 403);
+    assert_eq!(post(&world, "/v1/leads", &bound).await.status, 202, "read as its source's dialect");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_opens_its_url_and_nothing_else() {
+    let world = World::start().await;
+    let token = world.credential(KeyKind::Token, |key| key.scopes = Scope::ALL.to_vec()).await;
+    let url = format!("/api/webhooks/{token}");
+    let by_url = |path: &str| {
+        send(world.client.post(world.url(path)).header("content-type", "application/json").body(LEAD))
+    };
+    assert_eq!(by_url(&url).await.status, 202, "its source speaks native");
+    assert_eq!(by_url(&format!("{url}x")).await.status, 404);
+    assert_eq!(by_url(&format!("/v2/1234567890/inbound-webhook/{token}")).await.status, 404);
+    let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(&token)).await;
+    assert_eq!(read.problem(), (403, "insufficient_scope"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_replaced_serves_until_its_time_is_up() {
+    let world = World::start().await;
+    let at =
+        |seconds: i64| Timestamp::from_microseconds(Timestamp::now().as_microseconds() + seconds * 1_000_000);
+    let fading = world.key_with(|key| key.expires_at = Some(at(60))).await;
+    let gone = world.key_with(|key| key.expires_at = Some(at(-1))).await;
+    assert_eq!(post(&world, "/v1/leads", &fading).await.status, 202);
+    assert_eq!(post(&world, "/v1/leads", &gone).await.problem(), (401, "revoked_key"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_source_takes_posts_from_its_networks_only() {
+    let world = World::start().await;
+    let near = |source: &mut Source| source.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let far = |source: &mut Source| source.networks = vec!["192.0.2.0/24".parse().unwrap()];
+    let ((_, near), (_, far)) =
+        (world.source_of(Dialect::Native, near).await, world.source_of(Dialect::Native, far).await);
+    assert_eq!(post(&world, "/v1/leads", &near).await.status, 202);
+    assert_eq!(post(&world, "/v1/leads", &far).await.problem(), (403, "address_not_allowed"));
+    world.end().await;
+}
+
+/// A signature as a sender's library makes it (<https://www.standardwebhooks.com>).
+fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn a_source_may_demand_that_posts_are_signed() {
+    let world = World::start().await;
+    let now = Timestamp::now();
+    let required =
+        Signature { version: 2, previous_until: Some(now.plus(std::time::Duration::from_secs(60))) };
+    let (source, key) = world.source_of(Dialect::Native, |source| source.signature = Some(required)).await;
+    let signing = Secret::new("a root secret for tests, long enough", None).unwrap().signatures();
+    let secret = |version| signing.secret(source.id, version).expose_secret().to_owned();
+    let seconds = now.as_microseconds() / 1_000_000;
+    let send_signed = async |signature: &str, timestamp: i64, body: &'static str| {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+        let request =
+            request.header("webhook-id", "msg_1").header("webhook-timestamp", timestamp.to_string());
+        let request =
+            request.header("webhook-signature", signature).header("content-type", "application/json");
+        send(request.body(body)).await
+    };
+    for version in [1, 2] {
+        let signature = sign(&secret(version), "msg_1", seconds, LEAD);
+        assert_eq!(send_signed(&signature, seconds, LEAD).await.status, 202, "version {version}");
+    }
+    let good = sign(&secret(2), "msg_1", seconds, LEAD);
+    let several = format!("v1a,other v1,{} {good}", STANDARD.encode([0; 32]));
+    assert_eq!(send_signed(&several, seconds, LEAD).await.status, 202);
+    assert_eq!(send_signed(&good, seconds, "{\"phone\":\"2\"}").await.problem(), (401, "invalid_signature"));
+    assert_eq!(send_signed(&good, seconds + 1, LEAD).await.problem(), (401, "invalid_signature"));
+    let (unknown, old) = (sign(&secret(3), "msg_1", seconds, LEAD), seconds - 301);
+    assert_eq!(send_signed(&unknown, seconds, LEAD).await.problem(), (401, "invalid_signature"));
+    let stale = sign(&secret(2), "msg_1", old, LEAD);
+    assert_eq!(send_signed(&stale, old, LEAD).await.problem(), (401, "stale_signature"));
+    assert_eq!(post(&world, "/v1/leads", &key).await.problem(), (401, "missing_signature"));
+    world.end().await;
+}

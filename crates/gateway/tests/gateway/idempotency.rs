@@ -1,0 +1,70 @@
+//! One `Idempotency-Key`, one effect.
+
+use futures_util::future::join_all;
+use leadgate_domain::Dialect;
+use reqwest::RequestBuilder;
+
+use crate::world::{Answer, World, send};
+
+async fn post(world: &World, key: &str, body: &str) -> Answer {
+    send(world.post().header("idempotency-key", key).body(body.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_repetition_is_told_the_first_id_and_another_body_is_refused() {
+    let world = World::start().await;
+    let first = post(&world, "order-1", r#"{"phone":"+14155550121"}"#).await;
+    let again = post(&world, "\"order-1\"", r#"{"phone":"+14155550121"}"#).await;
+    assert_eq!((first.status, again.status), (202, 202));
+    assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
+    let other = post(&world, "order-1", r#"{"phone":"+14155550122"}"#).await;
+    assert_eq!(other.problem(), (422, "idempotency_mismatch"));
+    let elsewhere = post(&world, "order-2", r#"{"phone":"+14155550121"}"#).await;
+    assert_ne!(elsewhere.body["id"], first.body["id"]);
+    assert_eq!(world.published().await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_means_nothing_in_another_source() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::Native, |_| {}).await;
+    let first = post(&world, "same", r#"{"phone":"1"}"#).await;
+    let request =
+        world.client.post(world.url("/v1/leads")).bearer_auth(key).header("idempotency-key", "same");
+    let other = send(request.header("content-type", "application/json").body(r#"{"phone":"2"}"#)).await;
+    assert_eq!((first.status, other.status), (202, 202), "{}", other.body);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn fifty_at_once_are_one() {
+    let world = World::start().await;
+    let ask = |_| post(&world, "rush", r#"{"phone":"+14155550123"}"#);
+    let answers = join_all((0..50).map(ask)).await;
+    let mut ids: Vec<_> =
+        answers.iter().filter(|answer| answer.status == 202).map(|one| &one.body["id"]).collect();
+    ids.sort_by_key(|id| id.to_string());
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 202) {
+        assert_eq!(answer.problem(), (409, "idempotency_in_flight"));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert_eq!(world.published().await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_waits_hears_the_same_again() {
+    let world = World::start().await;
+    world.employ().await;
+    let ask = |request: RequestBuilder| {
+        let request = request.header("idempotency-key", "patient").header("prefer", "wait=5");
+        send(request.body(r#"{"phone":"+14155550124"}"#))
+    };
+    let (first, again) = (ask(world.post()).await, ask(world.post()).await);
+    assert_eq!((first.status, again.status), (201, 201), "{}", again.body);
+    assert_eq!(first.body, again.body);
+    world.end().await;
+}

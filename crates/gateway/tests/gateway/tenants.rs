@@ -1,0 +1,126 @@
+//! Every route, every id, and the key of another organization.
+
+use leadgate_domain::{Dialect, KeyKind, Scope, Source};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{World, make_key, send};
+
+/// Everything of an organization that has an id, and what can be asked about it.
+async fn routes(world: &World) -> Vec<(Method, String)> {
+    let lead = world.accepted(&json!({ "phone": "+14155550141" })).await;
+    world.work().await;
+    let queued = world.accepted(&json!({ "phone": "+14155550142" })).await;
+    let (campaign, _) = world.source_of(Dialect::KickoffLabs, |_| {}).await;
+    let campaign = campaign.campaign.unwrap();
+    let mut routes = Vec::new();
+    for id in [&lead, &queued] {
+        for path in ["/v1/leads", "/v1/submissions", "/v1/quarantine"] {
+            routes.push((Method::GET, format!("{path}/{id}")));
+            routes.push((Method::HEAD, format!("{path}/{id}")));
+        }
+        routes.push((Method::POST, format!("/v1/quarantine/{id}/release")));
+        routes.push((Method::POST, format!("/v1/quarantine/{id}/discard")));
+    }
+    routes.push((Method::POST, format!("/v2/{campaign}/inbound-webhook")));
+    routes.push((Method::POST, format!("/v2/{campaign}")));
+    routes
+}
+
+#[tokio::test]
+async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
+    let world = World::start().await;
+    let routes = routes(&world).await;
+    let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
+    let native = world.store.ensure_default_source(theirs, Dialect::Native).await.unwrap().id;
+    let (key, text) = make_key(theirs, native);
+    world.store.create_key(&key).await.unwrap();
+    let before = world.store.submissions(world.organization, None, 100).await.unwrap();
+    let published = world.published().await;
+    for (method, path) in routes {
+        let request = world.client.request(method.clone(), world.url(&path)).bearer_auth(&text);
+        let request = match method {
+            Method::POST if path.starts_with("/v2") => {
+                request.header("content-type", "application/json").body(r#"{"email":"a@example.com"}"#)
+            }
+            _ => request,
+        };
+        let answer = send(request).await;
+        assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
+        assert!(!answer.body.to_string().contains("4155550"), "{}", answer.body);
+    }
+    for path in ["/v1/leads", "/v1/quarantine?state=all", "/v1/tags", "/api/v1/contacts"] {
+        let list = send(world.client.get(world.url(path)).bearer_auth(&text)).await;
+        assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{path}: {}", list.body);
+    }
+    assert_eq!(world.store.submissions(world.organization, None, 100).await.unwrap(), before);
+    assert_eq!(world.published().await, published);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_bound_to_the_source_of_others_opens_nothing() {
+    let world = World::start().await;
+    let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
+    let (key, text) = make_key(theirs, world.source);
+    // The database itself may refuse it; if it does not, the gateway does.
+    if world.store.create_key(&key).await.is_ok() {
+        let answer = send(world.client.get(world.url("/v1/leads")).bearer_auth(&text)).await;
+        assert_ne!(answer.status, 200);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn administering_needs_its_scope() {
+    let world = World::start().await;
+    let plain = world.credential(KeyKind::Secret, |key| key.scopes = vec![Scope::Write, Scope::Read]).await;
+    let id = uuid::Uuid::now_v7();
+    let paths = [
+        (Method::GET, "/v1/tags".to_owned()),
+        (Method::POST, "/v1/tags".to_owned()),
+        (Method::GET, "/v1/sources".to_owned()),
+        (Method::POST, "/v1/sources".to_owned()),
+        (Method::GET, "/v1/quarantine".to_owned()),
+        (Method::GET, format!("/v1/quarantine/{id}")),
+        (Method::POST, format!("/v1/quarantine/{id}/release")),
+        (Method::POST, format!("/v1/quarantine/{id}/discard")),
+    ];
+    for (method, path) in paths {
+        let answer = send(world.client.request(method.clone(), world.url(&path)).bearer_auth(&plain)).await;
+        assert_eq!(answer.problem(), (403, "insufficient_scope"), "{method} {path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn sources_and_tags_are_made_by_the_api() {
+    let world = World::start().await;
+    let ask = |path: &str, document: serde_json::Value| {
+        let request = world.client.post(world.url(path)).bearer_auth(&world.key);
+        send(request.header("content-type", "application/json").body(document.to_string()))
+    };
+    let made =
+        ask("/v1/sources", json!({ "dialect": "kickofflabs", "name": "spring", "window": "7d" })).await;
+    assert_eq!((made.status, &made.body["organization"]), (201, &json!("ours")), "{}", made.body);
+    let (campaign, url) = (made.body["campaign_id"].as_str().unwrap(), made.body["url"].as_str().unwrap());
+    assert!(url.contains(&format!("/v2/{campaign}/inbound-webhook/tok_")), "{url}");
+    let request = world.client.post(url).header("content-type", "application/json");
+    assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 202);
+    let (one, again) =
+        (ask("/v1/tags", json!({ "name": "hot" })).await, ask("/v1/tags", json!({ "name": " hot" })).await);
+    assert_eq!((one.status, &one.body["id"]), (201, &again.body["id"]));
+    for (path, wrong) in [
+        ("/v1/tags", json!({})),
+        ("/v1/tags", json!({ "name": "" })),
+        ("/v1/sources", json!({ "dialect": "klingon" })),
+        ("/v1/sources", json!({ "dialect": "native", "colour": 1 })),
+        ("/v1/sources", json!({ "dialect": "native", "window": "0s" })),
+    ] {
+        let refused = ask(path, wrong).await;
+        assert_eq!(refused.problem(), (422, "invalid_settings"), "{}", refused.body);
+    }
+    let sources: Vec<Source> = world.store.sources(world.organization).await.unwrap();
+    assert_eq!(sources.iter().filter(|source| source.campaign.is_some()).count(), 1);
+    world.end().await;
+}
