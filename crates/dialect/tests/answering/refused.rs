@@ -78,7 +78,7 @@ fn abc_sales() {
     415 application/json
     {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
 
-    422 application/json
+    400 application/json
     {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
 
     429 application/json
