@@ -5,7 +5,7 @@ mod lead;
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{Phone, PhoneProblem, Said, TextField};
+use leadgate_domain::{Phone, PhoneProblem, QuarantineReason, Said, SubmissionId, TextField};
 use serde::Serialize;
 
 use crate::answer::{Answer, Settlement};
@@ -24,7 +24,8 @@ const OWN: Names = &[
 const CONTROLS: Names = &[
     (Slot::Text(TextField::Source), &["source", "__source"]),
     (Slot::Text(TextField::PageUrl), &["__url"]),
-    (Slot::Origin, &["referrer", "__referrer"]),
+    (Slot::MustExist, &["must_exist"]),
+    (Slot::Origin, &["referrer", "__referrer", "__ref"]),
     (Slot::Origin, &["ip"]),
     (Slot::Origin, &["__rid"]),
     (Slot::Origin, &["__sid", "__session_id"]),
@@ -47,8 +48,8 @@ fn of_landing_page(name: &str) -> Option<Slot> {
 
 /// What a signup asks KickoffLabs to do. Nothing here obeys, so that it is kept like a custom field, but not
 /// shown as one.
-const COMMANDS: [&str; 6] =
-    ["__skip_urls", "__skip_actions", "__do_not_reset_opt_out", "must_exist", "redirect_url", "points"];
+const COMMANDS: [&str; 5] =
+    ["__skip_urls", "__skip_actions", "__do_not_reset_opt_out", "redirect_url", "points"];
 
 /// An email or a phone. A phone alone has to look like one: it "fails validation" there. Whether a numbering
 /// plan has it is not asked, nor is one without country code refused, for the source may know its region.
@@ -69,8 +70,19 @@ pub(crate) fn require(reading: &mut Reading<'_>) {
     }
 }
 
-/// 201 with the lead, 200 with one that was there.
+#[derive(Serialize)]
+struct NoMatch {
+    error: &'static str,
+    code: QuarantineReason,
+    id: SubmissionId,
+}
+
+/// 201 with the lead, 200 with one that was there. 400 is documented for "no match": nothing was changed.
 pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+    if settlement.quarantine == Some(QuarantineReason::NoMatch) {
+        let (code, id) = (QuarantineReason::NoMatch, settlement.id);
+        return Answer::json(400, &NoMatch { error: "No matching lead was found.", code, id });
+    }
     match settlement.lead {
         Some(lead) => Answer::json(settlement.http_status(), &lead::LeadPayload::of(lead, settlement.source)),
         None => settlement.leadless(),

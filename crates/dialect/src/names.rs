@@ -29,6 +29,8 @@ pub(crate) enum Slot {
     UserAssignments,
     OptOut,
     IsTest,
+    /// Whether only a lead that is there may be changed.
+    MustExist,
     /// A credential, or an id that the URL says already: never kept with the lead.
     Stripped,
 }

@@ -67,6 +67,7 @@ impl Found<'_> {
             | Slot::CustomFields
             | Slot::OptOut
             | Slot::IsTest
+            | Slot::MustExist
             | Slot::Stripped => None,
             slot => Some((slot, "")),
         }
@@ -216,6 +217,7 @@ impl<'d> Reading<'d> {
             Slot::UserAssignments => self.fields.user_assignments = values::anything(one.value),
             Slot::OptOut => self.opt_out(one, firm)?,
             Slot::IsTest => self.fields.is_test |= self.flag(one)?,
+            Slot::MustExist => self.fields.must_exist |= self.flag(one)?,
             Slot::Stripped => {}
         }
         Ok(())

@@ -186,6 +186,9 @@ pub struct Fields {
     pub opt_out: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
+    /// Makes no lead: who is not known yet is kept aside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_exist: bool,
 }
 
 impl Fields {

@@ -136,11 +136,45 @@ impl Place {
         members.get(&unescape(first))?.pointer(rest)
     }
 
-    /// The member of the document that the value is, or is in.
-    fn member(&self) -> String {
-        let first = self.0.strip_prefix('/').map(|path| unescape(path.split('/').next().unwrap_or_default()));
-        first.unwrap_or_else(|| self.0.clone())
+    /// Takes the value out; an object that is left with nothing goes with it.
+    fn take(&self, members: &mut Map<String, Value>) {
+        let Some(path) = self.0.strip_prefix('/') else {
+            members.remove(&self.0);
+            return;
+        };
+        let segments: Vec<String> = path.split('/').map(unescape).collect();
+        take_from(members, &segments);
     }
+}
+
+/// An element of a list leaves a null, so that the others keep their places.
+fn take_from(members: &mut Map<String, Value>, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else { return };
+    match (members.get_mut(first), rest.split_first()) {
+        (Some(Value::Object(inner)), Some(_)) => {
+            take_from(inner, rest);
+            if inner.is_empty() {
+                members.remove(first);
+            }
+        }
+        (Some(list @ Value::Array(_)), Some(_)) => {
+            let inner: String = rest.iter().map(|segment| format!("/{}", escape(segment))).collect();
+            if let Some(value) = list.pointer_mut(&inner) {
+                *value = Value::Null;
+            }
+            if list.as_array().is_some_and(|items| items.iter().all(Value::is_null)) {
+                members.remove(first);
+            }
+        }
+        (Some(_), None) => {
+            members.remove(first);
+        }
+        (Some(_), Some(_)) | (None, _) => {}
+    }
+}
+
+fn escape(segment: &str) -> String {
+    segment.replace('~', "~0").replace('/', "~1")
 }
 
 fn unescape(segment: &str) -> String {
@@ -240,10 +274,11 @@ impl Mapping {
     }
 
     pub fn apply(&self, members: &Map<String, Value>) -> Result<Mapped, MappingFault> {
-        let mut native = Map::new();
-        let mut taken = BTreeSet::new();
+        let (mut native, mut rest) = (Map::new(), members.clone());
         for rule in &self.rules {
-            taken.extend(rule.from.iter().map(Place::member));
+            for place in rule.taken(members) {
+                place.take(&mut rest);
+            }
             let value =
                 rule.fill(members).map_err(|code| MappingFault { to: rule.to.clone().into(), code })?;
             let Some(value) = value else { continue };
@@ -259,12 +294,20 @@ impl Mapping {
                 }
             }
         }
-        let left = members.iter().filter(|(name, _)| !taken.contains(*name));
-        Ok(Mapped { native, rest: left.map(|(name, value)| (name.clone(), value.clone())).collect() })
+        Ok(Mapped { native, rest })
     }
 }
 
 impl Rule {
+    /// The places whose values end up in the field; the others stay what they are.
+    fn taken<'r>(&'r self, members: &Map<String, Value>) -> impl Iterator<Item = &'r Place> {
+        let said = |place: &&Place| place.find(members).is_some_and(says_something);
+        let chosen = self.from.iter().position(|place| said(&place)).unwrap_or(0);
+        let every = self.join.is_some();
+        let taken = move |position: usize| every || position == chosen;
+        self.from.iter().enumerate().filter(move |(position, _)| taken(*position)).map(|(_, place)| place)
+    }
+
     /// `None` where nothing came in; a null that came in is said.
     fn fill(&self, members: &Map<String, Value>) -> Result<Option<Value>, MappingFaultCode> {
         if let Some(constant) = &self.constant {
@@ -390,6 +433,21 @@ mod tests {
         assert_eq!(native, json!({"email": null}));
         let (native, _) = apply(rules, json!({"tel": " ", "handy": "+1"})).unwrap();
         assert_eq!(native, json!({"phone": "+1"}));
+    }
+
+    #[test]
+    fn what_no_field_took_is_left_where_it_was() {
+        let rules = json!([
+            {"to": "phone", "from": ["/contact/phones/0", "tel"]},
+            {"to": "email", "from": ["/contact/mail/work~1home"]},
+            {"to": "state", "from": ["/place/state"]},
+        ]);
+        let document = json!({
+            "contact": {"phones": ["+1 415", "+1 510"], "mail": {"work/home": "a@b.com"}, "fax": "1"},
+            "tel": "+1 650", "place": {"state": "NV"},
+        });
+        let (_, rest) = apply(rules, document).unwrap();
+        assert_eq!(rest, json!({"contact": {"phones": [null, "+1 510"], "fax": "1"}, "tel": "+1 650"}));
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum QuarantineReason {
     SourceGone,
     /// Its source's mapping could not be applied to it.
     MappingFailed,
+    /// It was to change a lead that is there, and there is none.
+    NoMatch,
     /// What arrived on the queue breaks a limit that the gateway enforces.
     Invalid,
     /// Its idempotency key was used before, with another body.
@@ -76,6 +78,7 @@ impl QuarantineReason {
         match self {
             Self::SourceGone => "source_gone",
             Self::MappingFailed => "mapping_failed",
+            Self::NoMatch => "no_match",
             Self::Invalid => "invalid",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::IdReused => "id_reused",

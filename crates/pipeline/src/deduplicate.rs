@@ -88,6 +88,7 @@ impl Claims {
         }
         let met = self.meet(submission, source, reading);
         let ruling = match (met.matched, source.policy) {
+            (None, _) if submission.fields.must_exist => quarantined(QuarantineReason::NoMatch),
             (None, _) | (Some(_), Policy::Create) => ruling(Outcome::Created, submission.id.into()),
             (Some(existing), Policy::ReturnExisting) => ruling(Outcome::Duplicate, existing.lead),
             (Some(existing), Policy::Update) => ruling(Outcome::Updated, existing.lead),

@@ -159,6 +159,20 @@ fn first_of_looks_at_the_first_key_only() {
 }
 
 #[test]
+fn who_must_exist_is_not_made_and_holds_no_key() {
+    let mut world = World::new(Policy::Update);
+    let mut stranger = world.submission(1, ANN, "");
+    stranger.fields.must_exist = true;
+    let ruling = world.commit(vec![stranger]).cases.remove(0).0;
+    assert_eq!((ruling.lead, ruling.quarantine), (None, Some(QuarantineReason::NoMatch)));
+    assert!(world.claims.is_empty() && world.leads.is_empty());
+    assert_eq!(world.post(2, ANN, ""), (Outcome::Created, Some(2)));
+    let mut known = world.submission(3, ANN, "");
+    known.fields.must_exist = true;
+    assert_eq!(outcome(&world.commit(vec![known]), 0), (Outcome::Updated, Some(2)));
+}
+
+#[test]
 fn every_policy_does_what_its_name_says() {
     let expected = [
         (Policy::ReturnExisting, Outcome::Duplicate, Some(1), 1),

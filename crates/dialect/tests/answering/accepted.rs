@@ -6,7 +6,8 @@ use crate::world::{submission, text};
 
 #[test]
 fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
-    let told = |dialect: Dialect| format!("{dialect}: {}", text(&accepted(dialect, submission(), Some("crm-7"))));
+    let told =
+        |dialect: Dialect| format!("{dialect}: {}", text(&accepted(dialect, submission(), Some("crm-7"))));
     assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}

@@ -56,7 +56,7 @@ pub(crate) fn lead() -> Lead {
         attribution: Some(object(json!({
             "__uid": "u1", "ip": "192.0.2.7", "referrer": "https://fb.com", "utm_source": "fb", "gclid": "g",
         }))),
-        custom_fields: object(json!({"shirt size": "XL", "must_exist": "false", "__skip_urls": "1"})),
+        custom_fields: object(json!({"shirt size": "XL", "redirect_url": "x", "__skip_urls": "1"})),
         automations: None,
         user_assignments: None,
         opt_out: false,

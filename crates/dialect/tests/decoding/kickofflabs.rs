@@ -40,7 +40,6 @@ fn a_signup_with_its_controls_is_understood() {
       },
       "custom_fields": {
         "__skip_actions": "1",
-        "must_exist": "false",
         "points": "10",
         "shirt size": "XL"
       }

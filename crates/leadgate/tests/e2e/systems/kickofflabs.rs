@@ -43,6 +43,14 @@ async fn the_page(shape: Shape) {
     assert_eq!((met.status, &met.body["id"]), (200, &got.body["id"]), "create or update: {}", met.text);
     assert_eq!(lead(&world, got.body["id"].as_str().unwrap()).await["company"], "Engines");
 
+    let stranger = json!({ "email": "nobody@example.com", "must_exist": true });
+    let none = send(as_json(http().post(&url), &stranger)).await;
+    assert_eq!((none.status, &none.body["code"]), (400, &json!("no_match")), "{}", none.text);
+    let known = json!({ "email": "ada@example.com", "must_exist": "true" });
+    assert_eq!(send(as_json(http().post(&url), &known)).await.body["id"], got.body["id"]);
+    let (_, leads) = world.get("/v1/leads").await;
+    assert_eq!(leads["data"].as_array().unwrap().len(), 1, "nobody was made");
+
     // A tag that is not there, and the key in each place where it may stand.
     let (key, unknown) = (&way.key, json!({ "tag_id": 999_999_999 }));
     for request in [
