@@ -1,0 +1,93 @@
+use serde_json::json;
+
+use super::*;
+
+fn mapping(rules: Value) -> Result<Mapping, String> {
+    serde_json::from_value(json!({ "rules": rules })).map_err(|error| error.to_string())
+}
+
+fn apply(rules: Value, document: Value) -> Result<(Value, Value), (String, &'static str)> {
+    let mapped = mapping(rules).unwrap().apply(document.as_object().unwrap());
+    mapped
+        .map(|mapped| (mapped.native.into(), mapped.rest.into()))
+        .map_err(|fault| (fault.to, fault.code.as_str()))
+}
+
+#[test]
+fn rules_take_join_split_and_translate() {
+    let rules = json!([
+        {"to": "full_name", "from": ["vorname", "nachname"], "join": " "},
+        {"to": "phone", "from": ["/contact/phones/0", "tel"]},
+        {"to": "state", "from": ["ort"], "split": {"by": ",", "part": -1}},
+        {"to": "opt_out", "from": ["werbung"], "values": {"nein": true}, "otherwise": false},
+        {"to": "tags", "from": ["themen"], "split": {"by": ";"}},
+        {"to": "company", "constant": "ACME"},
+        {"to": "custom_fields.budget", "from": ["b"]},
+        {"to": "consent.source_url", "from": ["seite"]},
+    ]);
+    let (native, rest) = apply(
+        rules,
+        json!({"vorname": "Ann", "nachname": " Lee ", "contact": {"phones": ["+1 415"]}, "ort": "Reno, NV",
+               "werbung": "nein", "themen": "a; b;", "b": 9007199254740993_u64, "seite": "https://x",
+               "mehr": 1}),
+    )
+    .unwrap();
+    assert_eq!(
+        native,
+        json!({"full_name": "Ann Lee", "phone": "+1 415", "state": "NV", "opt_out": true,
+               "tags": ["a", "b"], "company": "ACME", "custom_fields": {"budget": 9007199254740993_u64},
+               "consent": {"source_url": "https://x"}})
+    );
+    assert_eq!(rest, json!({"mehr": 1}));
+}
+
+#[test]
+fn what_did_not_come_in_is_not_said_and_a_null_is() {
+    let rules = json!([{"to": "phone", "from": ["tel", "handy"]}, {"to": "email", "from": ["mail"]}]);
+    let (native, _) = apply(rules.clone(), json!({"mail": null})).unwrap();
+    assert_eq!(native, json!({"email": null}));
+    let (native, _) = apply(rules, json!({"tel": " ", "handy": "+1"})).unwrap();
+    assert_eq!(native, json!({"phone": "+1"}));
+}
+
+#[test]
+fn what_no_field_took_is_left_where_it_was() {
+    let rules = json!([
+        {"to": "phone", "from": ["/contact/phones/0", "tel"]},
+        {"to": "email", "from": ["/contact/mail/work~1home"]},
+        {"to": "state", "from": ["/place/state"]},
+    ]);
+    let document = json!({
+        "contact": {"phones": ["+1 415", "+1 510"], "mail": {"work/home": "a@b.com"}, "fax": "1"},
+        "tel": "+1 650", "place": {"state": "NV"},
+    });
+    let (_, rest) = apply(rules, document).unwrap();
+    assert_eq!(rest, json!({"contact": {"phones": [null, "+1 510"], "fax": "1"}, "tel": "+1 650"}));
+}
+
+#[test]
+fn every_fault_names_its_field() {
+    let one = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
+    let required = json!({"to": "phone", "from": ["tel"], "required": true});
+    assert_eq!(one(required, json!({"tel": ""})), ("phone".to_owned(), "missing"));
+    let values = json!({"to": "state", "from": ["s"], "values": {"Y": "NV"}});
+    assert_eq!(one(values.clone(), json!({"s": "N"})), ("state".to_owned(), "unknown_value"));
+    assert_eq!(one(values, json!({"s": {}})), ("state".to_owned(), "not_one_value"));
+    let split = json!({"to": "state", "from": ["s"], "split": {"by": ",", "part": 3}});
+    assert_eq!(one(split, json!({"s": "a,b"})), ("state".to_owned(), "no_such_part"));
+}
+
+#[test]
+fn a_mapping_that_contradicts_itself_is_refused() {
+    for (rules, why) in [
+        (json!([{"to": "phone", "from": ["a"]}, {"to": "phone", "from": ["b"]}]), "two rules fill `phone`"),
+        (json!([{"to": "id", "from": ["a"]}]), "no field"),
+        (json!([{"to": "custom_fields.", "from": ["a"]}]), "no field"),
+        (json!([{"to": "phone"}]), "either `from` or `constant`"),
+        (json!([{"to": "phone", "from": ["a"], "constant": 1}]), "either"),
+        (json!([{"to": "phone", "from": ["a"], "split": {"by": ","}}]), "which `part`"),
+        (json!([{"to": "phone", "from": ["a"], "regex": "x"}]), "unknown field"),
+    ] {
+        assert!(mapping(rules.clone()).unwrap_err().contains(why), "{rules}");
+    }
+}
