@@ -38,19 +38,18 @@ impl Document {
             Some(query) if dialect == Dialect::KickoffLabs => form::urlencoded(query.as_bytes())?,
             _ => Map::new(),
         };
-        if body.trim_ascii().is_empty() {
-            return match asked.values().any(says_something) {
-                true => Ok(Self { members: asked, typed: false }),
-                false => Err(FormFault::Limit(FaultCode::Empty).into()),
-            };
-        }
+        let nothing = || Unreadable::from(FormFault::Limit(FaultCode::Empty));
         let mut document = match media {
+            _ if body.trim_ascii().is_empty() => {
+                asked.values().any(says_something).then_some(()).ok_or_else(nothing)?;
+                Self { members: Map::new(), typed: false }
+            }
             Media::Json => Self { members: object(body)?, typed: true },
             Media::Form => Self { members: form::urlencoded(body)?, typed: false },
             Media::Multipart(boundary) => Self { members: multipart::read(boundary, body)?, typed: false },
         };
-        if document.members.is_empty() && !document.typed {
-            return Err(FormFault::Limit(FaultCode::Empty).into());
+        if document.members.is_empty() && asked.is_empty() && !document.typed {
+            return Err(nothing());
         }
         if document.typed && asked.is_empty() {
             return Ok(document);

@@ -245,7 +245,7 @@ impl<'d> Reading<'d> {
 fn in_client_terms(pointer: String, renamed: &[(&str, &str)]) -> String {
     let field = pointer.trim_start_matches('/');
     let client = renamed.iter().find(|(native, _)| *native == field);
-    client.map_or(pointer.clone(), |(_, client)| format!("/{client}"))
+    client.map_or(pointer.clone(), |(_, client)| validate::pointer(client))
 }
 
 /// Two things of one name are both kept, the second as `name (2)`.

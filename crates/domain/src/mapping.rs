@@ -201,6 +201,10 @@ impl Mapping {
             if rule.split.as_ref().is_some_and(|split| split.by.is_empty()) {
                 return Err(format!("the rule for `{to}` splits by nothing"));
             }
+            let said = rule.constant.iter().chain(rule.values.values()).chain(&rule.otherwise);
+            if let Some(code) = said.filter_map(|value| crate::json::check(value).err()).next() {
+                return Err(format!("the rule for `{to}` says what cannot be kept: {}", code.as_str()));
+            }
             let lists = rule.split.as_ref().is_some_and(|split| split.part.is_none());
             if lists && to != "tags" {
                 return Err(format!("the rule for `{to}` splits without saying which `part` to take"));

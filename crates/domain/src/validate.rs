@@ -29,6 +29,11 @@ impl FieldFault {
     }
 }
 
+/// A pointer to a member of a document (RFC 6901).
+pub fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 /// Checks lengths, counts and characters of what a dialect understood.
 pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
     let mut faults = Vec::new();

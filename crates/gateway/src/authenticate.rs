@@ -30,8 +30,8 @@ impl Caller {
         if bounded && self.key.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
     }
 
-    /// Whether the key speaks for its organization, because it is bound to a source that nobody named; the key of
-    /// a named source speaks for that source alone.
+    /// Whether the key speaks for its organization, because it is bound to a source that nobody named. That of a named
+    /// source posts by that source alone and administers nothing; what it may read is the organization's.
     pub(crate) fn speaks_for_organization(&self) -> bool {
         self.key.kind == KeyKind::Secret && self.source.name.is_none()
     }

@@ -72,7 +72,10 @@ pub(crate) fn media(headers: &HeaderMap, spoken: Dialect) -> Result<Media, Refus
     let media = match headers.get(header::CONTENT_TYPE) {
         Some(_) => only(headers, &header::CONTENT_TYPE).and_then(named),
         // Nothing to be read, and everything in the query.
-        None => declared(headers).is_none_or(|length| length == 0).then_some(Media::Form),
+        None => {
+            let none = declared(headers).is_none_or(|length| length == 0);
+            (none && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(Media::Form)
+        }
     };
     media.filter(|media| dialect::takes(spoken, media)).ok_or(Refusal::UnsupportedMediaType)
 }

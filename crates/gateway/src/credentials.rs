@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use leadgate_dialect::Document;
+use leadgate_domain::KeyKind;
 use leadgate_domain::key::PresentedKey;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -13,7 +14,7 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
 
 /// The parameter of KickoffLabs's clients.
-pub(crate) const API_KEY: &str = "api_key";
+const API_KEY: &str = "api_key";
 
 /// The one key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-Key`.
 pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
@@ -53,7 +54,8 @@ pub(crate) fn in_document(document: &Document) -> Result<PresentedKey, Refusal> 
 
 /// The part of a path that is a token.
 pub(crate) fn in_path(request: &HttpRequest) -> Result<PresentedKey, Refusal> {
-    PresentedKey::parse(request.match_info().query("token")).ok_or(Refusal::UnknownToken)
+    let presented = PresentedKey::parse(request.match_info().query("token"));
+    presented.filter(|key| key.kind == KeyKind::Token).ok_or(Refusal::UnknownToken)
 }
 
 fn bearer(text: &str) -> Result<&str, Refusal> {
@@ -93,7 +95,6 @@ fn parse(text: &str) -> Result<PresentedKey, Refusal> {
 mod tests {
     use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
-    use leadgate_domain::KeyKind;
     use secrecy::ExposeSecret;
 
     use super::*;

@@ -80,7 +80,12 @@ async fn campaign(
     if caller.source.campaign.as_deref() == Some(campaign) {
         return Ok(Arc::clone(&caller.source));
     }
-    let known = state.keys.directory.campaign(campaign);
+    if caller.key.kind != KeyKind::Secret {
+        return Err(Refusal::NotFound);
+    }
+    let ours = |source: &Arc<Source>| source.organization == caller.organization();
+    // One of somebody else takes as long as one that nobody has.
+    let known = state.keys.directory.campaign(campaign).filter(ours);
     let source = match known {
         Some(source) => Some(source),
         None => {
@@ -88,9 +93,7 @@ async fn campaign(
             read::within(state, state.store.campaign(campaign)).await?.map(Arc::new)
         }
     };
-    let source = source.filter(|source| source.organization == caller.organization());
-    match source.ok_or(Refusal::NotFound)? {
-        _ if caller.key.kind == KeyKind::Token => Err(Refusal::NotFound),
+    match source.filter(ours).ok_or(Refusal::NotFound)? {
         source if caller.speaks_for_organization() => Ok(source),
         _ => Err(Refusal::OtherSource),
     }

@@ -26,6 +26,14 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refus
     Ok(Some(key))
 }
 
+/// The `webhook-id` of a signed post, which its sender repeats when it tries again
+/// (<https://www.standardwebhooks.com>).
+pub(crate) fn webhook_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get("webhook-id")?.to_str().ok()?;
+    let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
+    (visible && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
+}
+
 /// The `traceparent`, if it is well-formed; anything else starts no trace (W3C Trace Context, section 3.2).
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all(TRACEPARENT);

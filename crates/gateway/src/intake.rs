@@ -22,7 +22,10 @@ use crate::problem::Refused;
 use crate::receive::{self, Head};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{credentials, limit, origin, respond, signature};
+use crate::{credentials, limit, origin, respond, secrets, signature};
+
+/// A mapping may say the same thing many times; what it makes of a body is not to be much larger than the body.
+const LARGEST_FIELDS: usize = 256 * 1024;
 
 /// Where on a route the credential stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +43,28 @@ pub(crate) struct Door {
     pub(crate) entrance: Entrance,
     /// What is spoken until a source is known.
     pub(crate) spoken: Dialect,
-    /// Whether keys that stand in web pages are taken.
+    /// Whether credentials that stand in web pages are taken.
     pub(crate) public: bool,
+    pub(crate) takes: Takes,
+}
+
+/// What is brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Leads,
+    /// A URL that takes leads is asked for.
+    Wishes,
 }
 
 impl Door {
     pub(crate) const fn of(dialect: Dialect) -> Self {
-        Self { bearing: Bearing::Headers, entrance: Entrance::Of(dialect), spoken: dialect, public: true }
+        Self {
+            bearing: Bearing::Headers,
+            entrance: Entrance::Of(dialect),
+            spoken: dialect,
+            public: true,
+            takes: Takes::Leads,
+        }
     }
 }
 
@@ -87,15 +105,7 @@ impl<'r> Incoming<'r> {
 
     async fn take(&mut self, door: Door, payload: Payload) -> Result<HttpResponse, Refusal> {
         let (request, state) = (self.request, self.state);
-        let (caller, arriving) = self.caller(door.bearing, payload).await?;
-        let caller = entrance::source(state, request, caller, door.entrance, self.address).await?;
-        self.spoken = caller.source.dialect;
-        if caller.key.kind == KeyKind::Publishable && !door.public {
-            return Err(Refusal::InsufficientScope(Scope::Write));
-        }
-        origin::check(request, &caller.key)?;
-        limit::post(state, request, &caller, self.address).await?;
-        caller.may(Scope::Write)?;
+        let (caller, arriving) = self.admit(door, payload).await?;
         let head = Head::read(request, self.address, &caller, state)?;
         let media = body::media(request.headers(), self.spoken)?;
         let body = self.body(arriving).await?;
@@ -104,12 +114,43 @@ impl<'r> Incoming<'r> {
         self.publish(submission, &caller).await
     }
 
-    /// Who it is. A key in the body has to be read first, by whoever sends it.
-    pub(crate) async fn caller(
-        &self,
-        bearing: Bearing,
+    /// The caller at the source they come in by, with a permit taken: also by who is turned away.
+    pub(crate) async fn admit(
+        &mut self,
+        door: Door,
         payload: Payload,
     ) -> Result<(Caller, Arriving), Refusal> {
+        let (state, request, address) = (self.state, self.request, self.address);
+        let (caller, arriving) = self.caller(door.bearing, payload).await?;
+        match self.enter(&caller, door).await {
+            Ok(caller) => {
+                let taken = match door.takes {
+                    Takes::Leads => limit::post(state, request, &caller, address).await,
+                    Takes::Wishes => limit::webhook(state, request, &caller).await,
+                };
+                taken.map(|()| (caller, arriving))
+            }
+            Err(refusal) => {
+                limit::turned_away(state, request, &caller, address).await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn enter(&mut self, caller: &Caller, door: Door) -> Result<Caller, Refusal> {
+        caller.may(Scope::Write)?;
+        if caller.key.kind != KeyKind::Secret && !door.public {
+            return Err(Refusal::InsufficientScope(Scope::Write));
+        }
+        let caller =
+            entrance::source(self.state, self.request, caller.clone(), door.entrance, self.address).await?;
+        self.spoken = caller.source.dialect;
+        origin::check(self.request, &caller.key)?;
+        Ok(caller)
+    }
+
+    /// Who it is. A key in the body has to be read first, by whoever sends it.
+    async fn caller(&self, bearing: Bearing, payload: Payload) -> Result<(Caller, Arriving), Refusal> {
         let mut arriving = Arriving::Unread(payload);
         let presented = match bearing {
             Bearing::Headers => credentials::in_headers(self.request.headers()),
@@ -157,9 +198,21 @@ impl<'r> Incoming<'r> {
         body: &Bytes,
         caller: &Caller,
     ) -> Result<Submission, Refusal> {
-        let document = self.document(&media, body)?;
+        let mut document = self.document(&media, body)?;
+        let secrets = secrets::take(&mut document, self.spoken);
         let Understood { fields, mapping_fault } = understand(&document, caller)?;
-        let said = receive::Said { media, body, query: self.query(), document: &document, fields };
+        let mapped = caller.source.mapping.is_some();
+        if mapped && serde_json::to_vec(&fields).is_ok_and(|fields| fields.len() > LARGEST_FIELDS) {
+            return Err(Refusal::BodyTooLarge { limit: self.state.config.body_limit });
+        }
+        let said = receive::Said {
+            media,
+            body,
+            query: self.query(),
+            document: &document,
+            secrets: &secrets,
+            fields,
+        };
         let submission = receive::submission(head, said, caller, self.state);
         Ok(Submission { mapping_fault, ..submission })
     }

@@ -1,6 +1,7 @@
 //! Who may send how much, and the headers that say how much is left.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
@@ -30,14 +31,18 @@ pub(crate) async fn post(
     let usual = source.dialect.default_limit();
     let of_dialect = match usual.counted {
         Counted::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
+        Counted::SourceAddress => Some(format!("source:{}:{}", source.id, from())),
         // What was said of the source itself takes the place of the system's limit.
         _ if of_source.is_some() => None,
         Counted::Organization => Some(format!("dialect:{}", source.dialect)),
         Counted::Source => Some(format!("source:{}:usual", source.id)),
-        Counted::SourceAddress => Some(format!("source:{}:{}", source.id, from())),
     };
     let of_dialect = of_dialect.map(|scope| Counter::new(scope, usual.rate));
-    let public = key.kind == KeyKind::Publishable;
+    let public = match key.kind {
+        KeyKind::Secret => false,
+        KeyKind::Publishable => true,
+        KeyKind::Token => !key.origins.is_empty(),
+    };
     let of_page = public.then(|| Counter::new(format!("key:{}:{}", key.id, from()), PUBLIC_RATE));
     let mut counters = [of_dialect, of_key, of_source, of_page].into_iter().flatten();
     let Some(first) = counters.next() else { return Ok(()) };
@@ -57,6 +62,27 @@ pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) 
         (None, _) => Counter::new(format!("key:{}", key.id), Dialect::Native.default_limit().rate),
     };
     admit(state.limiter.acquire(Request::of(key.organization, counter)).await, request)
+}
+
+/// Takes the permit for making a URL that takes leads: each stays until somebody revokes it.
+pub(crate) async fn webhook(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
+    let rate = Rate { permits: 60, window: Duration::from_secs(60 * 60) };
+    let counter = Counter::new(format!("webhooks:{}", caller.source.id), rate);
+    admit(state.limiter.acquire(Request::of(caller.organization(), counter)).await, request)
+}
+
+/// Takes the permit of somebody who is known and may not come in. A key that stands in a page or a URL is
+/// anybody's: it pays as a stranger does, so that nobody can use it up for the others.
+pub(crate) async fn turned_away(
+    state: &State,
+    request: &HttpRequest,
+    caller: &Caller,
+    address: Option<IpAddr>,
+) -> Result<(), Refusal> {
+    match caller.key.kind {
+        KeyKind::Secret => read(state, request, caller).await,
+        KeyKind::Publishable | KeyKind::Token => stranger(state, request, address, 1).await,
+    }
 }
 
 /// Takes the permit for reading a body before its sender is known.

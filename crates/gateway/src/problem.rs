@@ -36,7 +36,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
             Self::Queue(refused) => Some(refused.retry_after().as_secs()),
-            // As long as the marker of the first request lives at most.
+            // Most are done within a moment; the marker itself lives a second longer than a confirm may take.
             Self::IdempotencyInFlight => Some(1),
             _ => (status == 503).then_some(RETRY_AFTER_SECONDS),
         }

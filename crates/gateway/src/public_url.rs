@@ -7,12 +7,20 @@ use url::Url;
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// As configured, else the host that the client named. Without a slash at the end.
+/// As configured, else the host that the client named, by the scheme that a trusted proxy names. Without a slash at
+/// the end.
 pub(crate) fn base_url(request: &HttpRequest, state: &State) -> Result<String, Refusal> {
     if let Some(url) = &state.config.public_url {
         return Ok(url.trim_end_matches('/').to_owned());
     }
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let url = host.and_then(|host| Url::parse(&format!("http://{host}")).ok());
-    url.map(|url| url.origin().ascii_serialization()).ok_or(Refusal::NotFound)
+    let header = |name: header::HeaderName| request.headers().get(name)?.to_str().ok();
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let trusted = &state.config.trusted_proxies;
+    let proxied = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
+    let secure = proxied && header(header::X_FORWARDED_PROTO) == Some("https");
+    let scheme = if secure { "https" } else { "http" };
+    let url = header(header::HOST).and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
+    let detail = "Name the host by which clients reach this gateway.";
+    let named = url.filter(Url::has_host).map(|url| url.origin().ascii_serialization());
+    named.ok_or(Refusal::InvalidParameter { name: "Host", detail })
 }

@@ -36,8 +36,11 @@ impl Asked {
         let address = client_address(request, &state.config.trusted_proxies);
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, address, presented).await?;
-        limit::read(state, request, &caller).await?;
+        limit::turned_away(state, request, &caller, address).await?;
         caller.may(scope)?;
+        if scope == Scope::Admin && !caller.speaks_for_organization() {
+            return Err(Refusal::OtherSource);
+        }
         Ok(Self { caller })
     }
 
@@ -114,9 +117,13 @@ pub(crate) async fn optional_document<T: DeserializeOwned + Default>(
     if said { document(request, payload, state).await } else { Ok(T::default()) }
 }
 
-/// A text of 1 to 255 characters, trimmed.
-pub(crate) fn short_text<'t>(name: &str, text: &'t str) -> Result<&'t str, Refusal> {
+/// A text of 1 to `longest` characters, trimmed.
+pub(crate) fn short_text<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, Refusal> {
     let text = text.trim();
-    let good = (1..=255).contains(&text.chars().count()) && !text.contains('\0');
-    if good { Ok(text) } else { Err(Refusal::InvalidSettings(format!("`{name}` has 1 to 255 characters"))) }
+    let good = (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
+    if good {
+        Ok(text)
+    } else {
+        Err(Refusal::InvalidSettings(format!("`{name}` has 1 to {longest} characters")))
+    }
 }

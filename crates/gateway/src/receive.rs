@@ -7,14 +7,11 @@ use leadgate_dialect::Document;
 use leadgate_domain::{
     BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp,
 };
-use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::authenticate::Caller;
-use crate::credentials::API_KEY;
-use crate::head;
 use crate::refusal::Refusal;
 use crate::state::State;
+use crate::{head, secrets};
 
 /// What a submission takes from the head of its request.
 pub(crate) struct Head {
@@ -37,13 +34,16 @@ impl Head {
             Ok(ClaimKey::new(matching, organization, source, ClaimKind::Idempotency, key)
                 .map(|claim| claim.key))
         };
+        // A signed post that is sent once more, by its sender or by who overheard it, is the same post.
+        let signed = caller.source.signature.and_then(|_| head::webhook_id(headers));
+        let key = head::idempotency_key(headers)?.or(signed);
         Ok(Self {
             client: Client {
                 address: address.map(|address| address.to_string()),
                 user_agent: head::user_agent(headers),
                 key: Some(caller.key.id.clone()),
             },
-            idempotency_key_hash: head::idempotency_key(headers)?.map(hash).transpose()?.flatten(),
+            idempotency_key_hash: key.map(hash).transpose()?.flatten(),
             traceparent: head::traceparent(headers),
         })
     }
@@ -55,6 +55,8 @@ pub(crate) struct Said<'r> {
     pub(crate) body: &'r [u8],
     pub(crate) query: Option<&'r str>,
     pub(crate) document: &'r Document,
+    /// Keys that were taken out of the document.
+    pub(crate) secrets: &'r [String],
     pub(crate) fields: Fields,
 }
 
@@ -64,12 +66,19 @@ pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &St
     key.mark(&mut fields);
     let received_at = Timestamp::now();
     let id = state.ids.make(source.organization, received_at);
-    let (raw, media) = without_credentials(said.body, said.media, said.document);
     let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
-    let body_hash = match query {
-        // What stands in the query is part of what was said.
-        Some(query) => BodyHash::of(&[said.body, b"?", query.as_bytes()].concat()),
-        None => BodyHash::of(said.body),
+    let (raw, media) = match said.secrets {
+        [] => (Raw::new(said.body), said.media),
+        taken => secrets::body_without(taken, said.body, query, said.media, said.document),
+    };
+    let query = query.and_then(|query| secrets::query_without(said.secrets, query));
+    let body_hash = match (&query, said.secrets) {
+        (None, []) => BodyHash::of(said.body),
+        // What stands in the query is part of what was said; the key by which it was said is not.
+        (query, _) => {
+            let body = raw.bytes().unwrap_or_default();
+            BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
+        }
     };
     Submission {
         client: head.client,
@@ -77,34 +86,9 @@ pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &St
         traceparent: head.traceparent,
         raw,
         media,
-        query: query.and_then(query_without_credentials),
+        query,
         body_hash,
         mapping_version: source.mapping.as_ref().map(|active| active.version),
         ..Submission::new(id, source, received_at, fields, &[])
     }
-}
-
-/// A body as it came, but for a key in it: secrets are kept nowhere.
-fn without_credentials(body: &[u8], media: Media, document: &Document) -> (Raw, Media) {
-    let Some(Value::String(secret)) = document.members.get(API_KEY).filter(|_| !body.is_empty()) else {
-        return (Raw::new(body), media);
-    };
-    let found = (!secret.is_empty()).then(|| std::str::from_utf8(body).ok()).flatten();
-    match found.filter(|text| text.contains(secret.as_str())) {
-        Some(text) => (Raw::new(text.replace(secret.as_str(), "removed").as_bytes()), media),
-        // It was written in some other way, or not in the body: what was understood is kept instead.
-        None => {
-            let mut members = document.members.clone();
-            members.remove(API_KEY);
-            (Raw::new(Value::Object(members).to_string().as_bytes()), Media::Json)
-        }
-    }
-}
-
-fn query_without_credentials(query: &str) -> Option<String> {
-    let mut kept = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != API_KEY) {
-        kept.append_pair(&name, &value);
-    }
-    Some(kept.finish()).filter(|kept| !kept.is_empty())
 }

@@ -197,7 +197,7 @@ impl Refusal {
                 .map(|fault| body(fault.pointer.as_str().into(), fault.code, fault.detail.as_str().into()))
                 .collect(),
             Self::Mapping(fault) => {
-                let pointer = format!("/{}", fault.to.replace('.', "/"));
+                let pointer = format!("/{}", fault.to.replacen('.', "/", 1));
                 vec![body(pointer.into(), fault.code.as_str(), fault.to_string().into())]
             }
             Self::InvalidParameter { name, detail } => {

@@ -14,6 +14,7 @@ use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +74,7 @@ impl Gateway {
             markers: ports.markers,
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
+            counting: Semaphore::new(2),
             render_metrics: ports.metrics,
             stop,
             config,

@@ -8,6 +8,7 @@ use leadgate_limiter::{self as limiter, Limiter, Markers};
 use leadgate_queue::{self as queue, Publisher, Queue, Replies};
 use leadgate_store::Store;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) markers: Markers,
     pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
+    /// Held while leads are counted for a numbered page.
+    pub(crate) counting: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
 }

@@ -81,7 +81,7 @@ impl Committer {
             tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
             Unsettled::Held
         })?;
-        self.tell([submission], &committed).await;
+        self.tell([submission], committed);
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
-                self.tell(part.iter().map(|normalized| &normalized.submission), &committed).await;
+                self.tell(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(Verdict::Done)
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
@@ -136,9 +136,15 @@ impl Committer {
         }
     }
 
-    /// Those that were settled before, by another delivery, were told of then.
-    async fn tell(&self, submissions: impl IntoIterator<Item = &Submission>, committed: &Committed) {
-        Waiting::of(submissions).tell(&committed.settled, &self.store, &self.replier).await;
+    /// Those that were settled before, by another delivery, were told of then. A task of its own: nobody's
+    /// acknowledgement waits for a look-up that somebody else waits for.
+    fn tell<'s>(&self, submissions: impl IntoIterator<Item = &'s Submission>, committed: Committed) {
+        let waiting = Waiting::of(submissions);
+        if waiting.is_empty() {
+            return;
+        }
+        let (store, replier) = (self.store.clone(), self.replier.clone());
+        tokio::spawn(async move { waiting.tell(&committed.settled, &store, &replier).await });
     }
 
     /// Waits as long as it takes, or until the worker is told to stop.

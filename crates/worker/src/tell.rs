@@ -10,7 +10,7 @@ use leadgate_store::{Settled, Store};
 use metrics::counter;
 use tokio::time::timeout;
 
-/// For how long the leads are read that somebody waits for. The next batch waits for it, too.
+/// For how long the leads are read that somebody waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who waits for which submission of a batch.
@@ -26,11 +26,12 @@ impl Waiting {
         Self(waiting.collect())
     }
 
-    /// One look-up for all that somebody waits for, none if nobody does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One look-up for all that somebody waits for.
     pub(crate) async fn tell(&self, settled: &[Settled], store: &Store, replier: &Replier) {
-        if self.0.is_empty() {
-            return;
-        }
         let told: Vec<_> = settled
             .iter()
             .filter_map(|one| Some((one, self.0.get(&(one.organization, one.submission))?)))

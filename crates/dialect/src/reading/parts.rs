@@ -1,6 +1,6 @@
 //! What consists of parts: consent, attribution, custom fields, a phone and its calling code.
 
-use leadgate_domain::validate::LONGEST_PHONE;
+use leadgate_domain::validate::{self, LONGEST_PHONE};
 use leadgate_domain::{Consent, Phone, Region, Said, TextField};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,10 @@ impl<'d> Reading<'d> {
                     }
                 }
                 (Some(_), _) if exact.is_some() && firm => {
-                    faults.push(wrong_type(format!("/{}/{name}", one.name), "a string"));
+                    faults.push(wrong_type(
+                        format!("{}{}", validate::pointer(one.name), validate::pointer(name)),
+                        "a string",
+                    ));
                 }
                 (Some(_), _) => self.keep(name, value),
                 (None, _) => self.fields.consent.amend(|consent| keep_in(&mut consent.more, name, value)),

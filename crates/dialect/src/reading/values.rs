@@ -1,6 +1,6 @@
 //! Single values: texts, flags, regions, tags.
 
-use leadgate_domain::validate::{FieldFault, LONGEST_TAG, MOST_TAGS};
+use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
 use leadgate_domain::{Region, Said};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub(super) fn wrong_type(pointer: impl Into<String>, expected: &str) -> FieldFau
 }
 
 pub(super) fn unfit<T>(one: &Found<'_>, expected: &str) -> Taken<T> {
-    Err(vec![wrong_type(format!("/{}", one.name), expected)])
+    Err(vec![wrong_type(validate::pointer(one.name), expected)])
 }
 
 /// The words of forms, where no boolean can be sent.
@@ -90,7 +90,7 @@ impl<'d> Reading<'d> {
             // What a form sends when nothing was chosen.
             Err(_) if code.trim().is_empty() => {}
             Err(detail) => {
-                return Err(vec![FieldFault::new(format!("/{}", one.name), "unknown_region", detail)]);
+                return Err(vec![FieldFault::new(validate::pointer(one.name), "unknown_region", detail)]);
             }
         }
         Ok(())
@@ -114,7 +114,9 @@ impl<'d> Reading<'d> {
         for (position, item) in items.iter().enumerate().take(MOST_TAGS + 1) {
             match text(item) {
                 Ok(tag) => tags.push(tag),
-                Err(expected) => faults.push(wrong_type(format!("/{}/{position}", one.name), expected)),
+                Err(expected) => {
+                    faults.push(wrong_type(format!("{}/{position}", validate::pointer(one.name)), expected))
+                }
             }
         }
         let many = self.fields.tags.len() + tags.len() > MOST_TAGS;

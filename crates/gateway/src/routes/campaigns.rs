@@ -5,18 +5,27 @@ use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{Document, kickofflabs, native};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::validate::FieldFault;
-use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope};
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::entrance::{self, Entrance};
-use crate::intake::{Bearing, Incoming};
+use crate::entrance::Entrance;
+use crate::intake::{Bearing, Door, Incoming, Takes};
 use crate::problem::Refused;
 use crate::public_url::base_url;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{body, limit, read, respond};
+use crate::{body, read, respond, signature};
+
+/// For servers with a key: a URL that leaked must not make more of itself.
+const DOOR: Door = Door {
+    bearing: Bearing::Anywhere,
+    entrance: Entrance::Campaign,
+    public: false,
+    takes: Takes::Wishes,
+    ..Door::of(Dialect::KickoffLabs)
+};
 
 /// What KickoffLabs calls a webhook that nobody named.
 const USUAL_NAME: &str = "Inbound via API";
@@ -33,13 +42,12 @@ pub(crate) async fn create_webhook(
 }
 
 async fn make(request: &HttpRequest, payload: Payload, state: &State) -> Result<HttpResponse, Refusal> {
-    let incoming = Incoming::new(request, state, Dialect::KickoffLabs);
-    let (caller, arriving) = incoming.caller(Bearing::Anywhere, payload).await?;
-    let caller = entrance::source(state, request, caller, Entrance::Campaign, incoming.address).await?;
-    limit::post(state, request, &caller, incoming.address).await?;
-    caller.may(Scope::Write)?;
+    let mut incoming = Incoming::new(request, state, Dialect::KickoffLabs);
+    let (caller, arriving) = incoming.admit(DOOR, payload).await?;
+    let base = base_url(request, state)?;
     let media = body::media(request.headers(), Dialect::KickoffLabs)?;
     let body = incoming.body(arriving).await?;
+    signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
     let document = match body.is_empty() && request.query_string().is_empty() {
         true => None,
         false => Some(incoming.document(&media, &body)?),
@@ -47,7 +55,7 @@ async fn make(request: &HttpRequest, payload: Payload, state: &State) -> Result<
     let wanted = Wanted::read(document.as_ref())?;
     let token = create(state, &caller, wanted).await?;
     let path = native::token_path(&caller.source, token.expose_secret());
-    let url = format!("{}{path}", base_url(request, state)?);
+    let url = format!("{base}{path}");
     Ok(respond::answer(kickofflabs::webhook_created(&url)))
 }
 

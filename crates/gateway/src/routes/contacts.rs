@@ -9,8 +9,11 @@ use url::form_urlencoded;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
-use crate::respond;
 use crate::state::State;
+use crate::{query, respond};
+
+/// A page further down would cost the database more than it is worth to anybody.
+const DEEPEST: u64 = 10_000;
 
 /// The organization's leads, by numbered pages.
 pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
@@ -18,6 +21,12 @@ pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result
         let asked = Asked::of(&request, &state).await?;
         let Asking { page, limit } = Asking::parse(request.query_string())?;
         let offset = u64::from(page - 1) * u64::from(limit);
+        if offset >= DEEPEST {
+            let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
+            return Err(Refusal::InvalidParameter { name: "page", detail });
+        }
+        // Counting and skipping cost what they count and skip, and readers are few.
+        let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
         let (leads, total) =
             read::within(&state, state.store.leads_at(asked.organization(), offset, limit)).await?;
         Ok(respond::answer(askad::contacts_page(&leads, Paging { page, limit, total })))
@@ -42,22 +51,18 @@ struct Asking {
 }
 
 impl Asking {
-    fn parse(query: &str) -> Result<Self, Refusal> {
-        let mut paging = Self { page: 1, limit: 50 };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let number = |most: u32| value.parse().ok().filter(|number| (1..=most).contains(number));
-            let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut asked = Self { page: 1, limit: 50 };
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             match &*name {
                 "page" => {
-                    paging.page =
-                        number(1_000_000).ok_or(wrong("page", "`page` is a number from 1 to 1000000."))?;
+                    let detail = "`page` is a number from 1 to 1000000.";
+                    asked.page = query::number("page", &value, 1..=1_000_000, detail)?;
                 }
-                "limit" => {
-                    paging.limit = number(100).ok_or(wrong("limit", "`limit` is a number from 1 to 100."))?;
-                }
+                "limit" => asked.limit = query::limit(&value)?,
                 _ => {}
             }
         }
-        Ok(paging)
+        Ok(asked)
     }
 }

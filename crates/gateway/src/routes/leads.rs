@@ -9,8 +9,8 @@ use url::form_urlencoded;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
-use crate::respond;
 use crate::state::State;
+use crate::{query, respond};
 
 /// A lead by its own id, or by that of any submission that it met.
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
@@ -50,23 +50,15 @@ struct Query {
 }
 
 impl Query {
-    /// What is not known is ignored; what is known has to make sense.
     fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut query = Self { limit: 50, after: None };
+        let mut asked = Self { limit: 50, after: None };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
             match &*name {
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=100).contains(limit));
-                    query.limit = limit.ok_or(wrong("limit", "`limit` is a number from 1 to 100."))?;
-                }
-                "after" => {
-                    let after = value.parse().ok();
-                    query.after = Some(after.ok_or(wrong("after", "`after` is the `next` of a page."))?);
-                }
+                "limit" => asked.limit = query::limit(&value)?,
+                "after" => asked.after = query::after(&value)?,
                 _ => {}
             }
         }
-        Ok(query)
+        Ok(asked)
     }
 }

@@ -18,6 +18,8 @@ use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, post, resource, route, to};
 use actix_web::{Resource, Route};
 
+use leadgate_domain::Dialect;
+
 use crate::origin;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
@@ -44,17 +46,24 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
 
 /// The paths by which clients of other systems bring leads.
 fn take_leads(config: &mut ServiceConfig) {
-    let door = |path: &str, route: Route| only(POST, preflighted(resource(path).route(route)));
+    use Dialect::{AbcSales, AskAd, FiveHundredLeads, KickoffLabs};
+    let door =
+        |spoken, path: &str, route: Route| only_in(spoken, POST, preflighted(resource(path).route(route)));
+    let webhooks = resource("/v2/{campaign}/inbound-webhook").route(post().to(campaigns::create_webhook));
     config
-        .service(door("/v1/webhooks/leads", post().to(intake::webhooks_leads)))
-        .service(door("/api/webhooks/inbound/{token}", post().to(intake::token)))
-        .service(door("/api/webhooks/{token}", post().to(intake::token)))
-        .service(door("/v2/{campaign}/inbound-webhook", post().to(campaigns::create_webhook)))
-        .service(door("/v2/{campaign}/inbound-webhook/{token}", post().to(intake::campaign_token)))
-        .service(door("/v2/{campaign}", post().to(intake::campaign)))
-        .service(door("/v2/{campaign}/", post().to(intake::campaign)))
-        .service(door("/api/v1/leads/inbound", post().to(intake::inbound)))
-        .service(door("/api/v1/leads/capture", post().to(intake::capture)));
+        .service(door(AbcSales, "/v1/webhooks/leads", post().to(intake::webhooks_leads)))
+        .service(door(FiveHundredLeads, "/api/webhooks/inbound/{token}", post().to(intake::token)))
+        .service(door(FiveHundredLeads, "/api/webhooks/{token}", post().to(intake::token)))
+        .service(only_in(KickoffLabs, "POST", webhooks))
+        .service(door(
+            KickoffLabs,
+            "/v2/{campaign}/inbound-webhook/{token}",
+            post().to(intake::campaign_token),
+        ))
+        .service(door(KickoffLabs, "/v2/{campaign}", post().to(intake::campaign)))
+        .service(door(KickoffLabs, "/v2/{campaign}/", post().to(intake::campaign)))
+        .service(door(AskAd, "/api/v1/leads/inbound", post().to(intake::inbound)))
+        .service(door(AskAd, "/api/v1/leads/capture", post().to(intake::capture)));
 }
 
 /// What needs the scope `admin`.
@@ -79,7 +88,11 @@ fn get() -> Route {
 }
 
 fn only(allowed: &'static str, resource: Resource) -> Resource {
-    resource.default_service(to(move || {
-        ready(Err::<&str, Refused>(Refusal::MethodNotAllowed { allowed }.into()))
-    }))
+    only_in(Dialect::Native, allowed, resource)
+}
+
+/// Other methods are refused in the words of the path's dialect.
+fn only_in(spoken: Dialect, allowed: &'static str, resource: Resource) -> Resource {
+    let refused = move || Refusal::MethodNotAllowed { allowed }.said_in(spoken);
+    resource.default_service(to(move || ready(Err::<&str, Refused>(refused()))))
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
-use crate::respond;
 use crate::state::State;
+use crate::{query, respond};
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -62,7 +62,7 @@ pub(crate) async fn discard(
     let asked = Asked::to_administer(&request, &state).await?;
     let id = asked.id(&request)?;
     let Why { note } = read::optional_document(&request, payload, &state).await?;
-    let note = note.as_deref().map(|note| read::short_text("note", note)).transpose()?;
+    let note = note.as_deref().map(|note| read::short_text("note", note, 255)).transpose()?;
     let by = asked.by();
     let discarding = state.store.discard(asked.organization(), id, &by, note);
     let entry: QuarantineEntry = read::within(&state, discarding).await?.ok_or(Refusal::NotFound)?;
@@ -77,27 +77,20 @@ struct Query {
 
 impl Query {
     fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut query = Self { among: Some(QuarantineState::Open), limit: 50, after: None };
+        let mut asked = Self { among: Some(QuarantineState::Open), limit: 50, after: None };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
             match &*name {
-                "state" if value == "all" => query.among = None,
+                "state" if value == "all" => asked.among = None,
                 "state" => {
-                    let state = value.parse().ok();
                     let detail = "`state` is open, released, discarded or all.";
-                    query.among = Some(state.ok_or(wrong("state", detail))?);
+                    let wrong = |_| Refusal::InvalidParameter { name: "state", detail };
+                    asked.among = Some(value.parse().map_err(wrong)?);
                 }
-                "limit" => {
-                    let limit = value.parse().ok().filter(|limit| (1..=100).contains(limit));
-                    query.limit = limit.ok_or(wrong("limit", "`limit` is a number from 1 to 100."))?;
-                }
-                "after" => {
-                    let after = value.parse().ok();
-                    query.after = Some(after.ok_or(wrong("after", "`after` is the `next` of a page."))?);
-                }
+                "limit" => asked.limit = query::limit(&value)?,
+                "after" => asked.after = query::after(&value)?,
                 _ => {}
             }
         }
-        Ok(query)
+        Ok(asked)
     }
 }

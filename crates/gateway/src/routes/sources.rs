@@ -35,12 +35,12 @@ pub(crate) async fn create(
     let name = Some(dialect.to_string());
     let mut source = Source::new(asked.organization(), dialect, name, Timestamp::now());
     settings.apply(&mut source).map_err(Refusal::InvalidSettings)?;
+    let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let scopes = vec![Scope::Write];
     let token = ApiKey::new(&presented, source.organization, source.id, scopes, &state.keys.pepper);
     read::within(&state, state.store.create_source(&source)).await?;
     read::within(&state, state.store.create_key(&token)).await?;
-    let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
     let shown = native::source(&source, &owner, &base, Some(text.expose_secret()));
     state.keys.directory.insert_source(source.clone());
     state.keys.directory.insert_key(token);

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use leadgate_domain::validate::LONGEST_TAG;
 use serde::Deserialize;
 
 use crate::problem::Refused;
@@ -30,7 +31,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
     let NewTag { name } = read::document(&request, payload, &state).await?;
-    let name = read::short_text("name", &name)?;
+    let name = read::short_text("name", &name, LONGEST_TAG)?;
     let tag = read::within(&state, state.store.create_tag(asked.organization(), name)).await?;
     Ok(respond::json_as(StatusCode::CREATED, &tag))
 }

@@ -64,6 +64,51 @@ async fn a_token_opens_its_url_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_stands_in_a_page_makes_no_url_and_uses_nobodys_limit_up() {
+    let world = World::start().await;
+    let (source, key) = world.source_of(Dialect::KickoffLabs, |_| {}).await;
+    let campaign = source.campaign.unwrap();
+    let bind = |credential: &mut leadgate_domain::ApiKey| {
+        credential.source = source.id;
+        credential.origins = vec!["https://shop.example".to_owned()];
+        credential.rate = "3/min".parse().ok();
+    };
+    let token = world.credential(KeyKind::Token, bind).await;
+    let page = world.credential(KeyKind::Publishable, bind).await;
+    let webhooks = format!("/v2/{campaign}/inbound-webhook");
+    for credential in [&token, &page] {
+        let request = world.client.post(world.url(&webhooks)).bearer_auth(credential);
+        let request =
+            request.header("origin", "https://shop.example").header("content-type", "application/json");
+        assert_eq!(send(request.body("{}")).await.status, 403);
+        for _ in 0..5 {
+            let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(credential)).await;
+            assert_eq!(read.problem(), (403, "insufficient_scope"));
+        }
+    }
+    let url = world.url(&format!("{webhooks}/{token}"));
+    let request = world.client.post(url).header("origin", "https://shop.example");
+    let posted = send(request.header("content-type", "application/json").body(LEAD)).await;
+    assert_eq!((posted.status, posted.header("x-ratelimit-remaining")), (202, "2"), "{}", posted.body);
+    assert_eq!(post(&world, &webhooks, &key).await.status, 200);
+    let in_path = send(world.client.post(world.url(&format!("/api/webhooks/{key}"))).json(&())).await;
+    assert_eq!(in_path.status, 404, "a secret key belongs into no URL");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_in_a_body_is_kept_nowhere() {
+    let world = World::start().await;
+    let body = format!(r#"{{"phone":"+14155550131","note":"{}","api_key":"4"}}"#, world.key);
+    assert_eq!(send(world.post().body(body)).await.status, 202);
+    let submission = world.only_submission().await;
+    let kept = serde_json::to_string(&submission).unwrap();
+    assert!(!kept.contains(&world.key) && kept.contains("14155550131"), "{kept}");
+    assert_eq!(submission.fields.custom_fields["api_key"], "4");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_key_that_is_replaced_serves_until_its_time_is_up() {
     let world = World::start().await;
     let at =

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::key::PresentedKey;
+use leadgate_domain::validate::LONGEST_TAG;
 use leadgate_domain::{ApiKey, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -90,6 +91,8 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
 }
 
 async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let good = |tag: &String| (1..=LONGEST_TAG).contains(&tag.trim().chars().count());
+    ensure!(new.tags.iter().all(good), "a tag has 1 to {LONGEST_TAG} characters");
     let pepper = secret::load(config)?.api_keys();
     let owner = store.ensure_organization(&new.organization).await?;
     let source = match new.source {

@@ -189,7 +189,8 @@ async fn sign(
         }
         Some(signature) => Some(signature),
         None if rotate => bail!("the source takes unsigned posts: there is no secret to rotate"),
-        None => Some(Signature { version: 1, previous_until: None }),
+        // Above every version that was ever used: a secret that was given up never comes back.
+        None => Some(Signature { version: u32::try_from(source.revision)?, previous_until: None }),
     };
     let source = match signature == source.signature {
         true => source,

@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use clap::Subcommand;
+use leadgate_domain::validate::LONGEST_TAG;
 use serde_json::json;
 
 use super::{Output, open_store, organization};
@@ -30,7 +31,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
     match command {
         Command::Create { organization, name } => {
             let length = name.trim().chars().count();
-            ensure!((1..=100).contains(&length), "a tag has 1 to 100 characters");
+            ensure!((1..=LONGEST_TAG).contains(&length), "a tag has 1 to {LONGEST_TAG} characters");
             let owner = store.ensure_organization(&organization).await?;
             let tag = store.create_tag(owner.id, name.trim()).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });

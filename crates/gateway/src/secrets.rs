@@ -1,0 +1,157 @@
+//! Keys that came in with a lead: they are kept nowhere.
+
+use leadgate_dialect::Document;
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::{Dialect, Media, Raw};
+use serde_json::Value;
+use url::form_urlencoded;
+
+/// What stands in the place of a key in a body.
+const REMOVED: &str = "removed";
+
+/// The parameters by which KickoffLabs's clients send a key, without case, `_` and `-`.
+const NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
+
+/// Anything shorter is no key of any system, and replacing it would spoil what stands around it.
+const SHORTEST: usize = 16;
+
+/// Takes every key of ours out of a document, wherever it stands, and what KickoffLabs's clients call one.
+pub(crate) fn take(document: &mut Document, spoken: Dialect) -> Vec<String> {
+    let mut taken = Vec::new();
+    document.members.retain(|name, value| {
+        let named = spoken == Dialect::KickoffLabs && is_credential(name);
+        if named {
+            texts(value, &mut taken);
+        }
+        !named
+    });
+    for value in document.members.values_mut() {
+        take_from(value, &mut taken);
+    }
+    taken
+}
+
+fn is_credential(name: &str) -> bool {
+    let folded: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    NAMES.iter().any(|known| folded.eq_ignore_ascii_case(known))
+}
+
+fn is_ours(text: &str) -> bool {
+    PresentedKey::parse(text.trim()).is_some()
+}
+
+fn texts(value: &Value, taken: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.trim().len() >= SHORTEST => taken.push(text.trim().to_owned()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, taken)),
+        _ => {}
+    }
+}
+
+fn take_from(value: &mut Value, taken: &mut Vec<String>) {
+    match value {
+        Value::String(text) if is_ours(text) => {
+            taken.push(text.trim().to_owned());
+            REMOVED.clone_into(text);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| take_from(item, taken)),
+        Value::Object(members) => members.values_mut().for_each(|item| take_from(item, taken)),
+        _ => {}
+    }
+}
+
+/// A body as it came, but for the keys that were taken. Where one was written in some other way (escaped, say),
+/// what was understood is kept instead.
+pub(crate) fn body_without(
+    taken: &[String],
+    body: &[u8],
+    query: Option<&str>,
+    media: Media,
+    document: &Document,
+) -> (Raw, Media) {
+    let Ok(text) = std::str::from_utf8(body) else { return (Raw::new(body), media) };
+    let mut text = text.to_owned();
+    let mut hidden = false;
+    for secret in taken {
+        let literal = text.contains(secret.as_str());
+        hidden |=
+            !literal && !query.is_some_and(|query| pairs(query).any(|(_, value)| value.trim() == secret));
+        text = text.replace(secret.as_str(), REMOVED);
+    }
+    match (hidden, media) {
+        (false, media) => (Raw::new(text.as_bytes()), media),
+        (true, Media::Form) => {
+            let kept = pairs(&text).filter(|(_, value)| !taken.iter().any(|secret| value.trim() == secret));
+            (Raw::new(written(kept).as_bytes()), Media::Form)
+        }
+        (true, _) => (Raw::new(Value::Object(document.members.clone()).to_string().as_bytes()), Media::Json),
+    }
+}
+
+/// A query without the keys in it; `None` if nothing is left.
+pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
+    let secret = |value: &str| is_ours(value) || taken.iter().any(|secret| value.trim() == secret);
+    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(value));
+    Some(written(kept)).filter(|kept| !kept.is_empty())
+}
+
+type Pair<'t> = (std::borrow::Cow<'t, str>, std::borrow::Cow<'t, str>);
+
+fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+    form_urlencoded::parse(text.as_bytes())
+}
+
+fn written<'t>(pairs: impl Iterator<Item = Pair<'t>>) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        text.append_pair(&name, &value);
+    }
+    text.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadgate_domain::KeyKind;
+    use secrecy::ExposeSecret;
+    use serde_json::json;
+
+    use super::*;
+
+    fn kept(spoken: Dialect, media: Media, body: &str, query: Option<&str>) -> (String, Vec<String>, Value) {
+        let mut document = Document::read(spoken, &media, body.as_bytes(), query).unwrap();
+        let taken = take(&mut document, spoken);
+        let (raw, _) = body_without(&taken, body.as_bytes(), query, media, &document);
+        let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
+        (raw, taken, Value::Object(document.members))
+    }
+
+    #[test]
+    fn a_key_is_taken_out_wherever_it_stands() {
+        let (_, key) = PresentedKey::generate(KeyKind::Secret);
+        let key = key.expose_secret();
+        let body = json!({ "api_key": key, "phone": "+14155550100", "more": { "deep": [key] } }).to_string();
+        let (raw, taken, members) = kept(Dialect::Native, Media::Json, &body, None);
+        assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 2, false));
+        assert!(raw.contains("+14155550100"));
+        let escaped = body.replace("lg_live", "lg\\u005flive");
+        assert!(!kept(Dialect::KickoffLabs, Media::Json, &escaped, None).0.contains("live_"));
+        let form = format!("email=a%40b.co&API-KEY={}", key.replace('_', "%5F"));
+        let (raw, ..) = kept(Dialect::KickoffLabs, Media::Form, &form, None);
+        assert_eq!(raw, "email=a%40b.co");
+        let query = format!("api_key={key}&name=x");
+        let (raw, ..) = kept(Dialect::KickoffLabs, Media::Json, "{\"email\":\"a@b.co\"}", Some(&query));
+        assert_eq!(raw, "{\"email\":\"a@b.co\"}");
+        assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
+    }
+
+    #[test]
+    fn what_is_no_key_stays_as_it_is() {
+        for body in
+            ["{\"api_key\":\"4\",\"phone\":\"+14155550100\"}", "{\"api_key\":\"a\",\"email\":\"a@a.co\"}"]
+        {
+            let (raw, taken, _) = kept(Dialect::Native, Media::Json, body, None);
+            assert_eq!((raw.as_str(), taken.len()), (body, 0));
+            assert_eq!(kept(Dialect::KickoffLabs, Media::Json, body, None).0, body);
+        }
+    }
+}
