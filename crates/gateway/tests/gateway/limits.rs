@@ -94,3 +94,47 @@ async fn guessing_keys_is_counted_by_address_and_hurts_nobody_else() {
     assert_eq!(from("192.0.2.2", "guess").await.status, 401);
     world.end().await;
 }
+
+#[tokio::test]
+async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
+    use leadgate_domain::Dialect::{AbcSales, AskAd, Lead2inbound};
+    let world = World::start().await;
+    for (dialect, path, limit) in [
+        (AbcSales, "/v1/webhooks/leads", 300),
+        (Lead2inbound, "/v1/leads", 120),
+        (AskAd, "/api/v1/leads/inbound", 100),
+    ] {
+        let (_, key) = world.source_of(dialect, |_| {}).await;
+        let post = || {
+            let request =
+                world.client.post(world.url(path)).bearer_auth(&key).header("prefer", "respond-async");
+            send(
+                request
+                    .header("content-type", "application/json")
+                    .body(r#"{"name":"Ann","phone":"+14155550132"}"#),
+            )
+        };
+        for left in (0..limit).rev() {
+            let answer = post().await;
+            let told =
+                (answer.status, answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining"));
+            assert_eq!(told, (202, limit.to_string().as_str(), left.to_string().as_str()), "{dialect}");
+            assert_eq!(answer.header("x-ratelimit-reset").is_empty(), dialect == AbcSales);
+            assert!(answer.header("ratelimit-policy").contains(&format!("q={limit};w=60")));
+        }
+        let refused = post().await;
+        let retry_after: u64 = refused.header("retry-after").parse().unwrap();
+        assert_eq!(
+            (refused.status, refused.body["retry_after"].as_u64()),
+            (429, Some(retry_after)),
+            "{dialect}"
+        );
+        assert!((1..=60).contains(&retry_after) && refused.body["error"].is_string(), "{}", refused.body);
+    }
+    // ABC Sales AI counts a company's sources together.
+    let (_, key) = world.source_of(AbcSales, |_| {}).await;
+    let request = world.client.post(world.url("/v1/webhooks/leads")).bearer_auth(&key);
+    let other = send(request.header("content-type", "application/json").body(r#"{"name":"Ann"}"#)).await;
+    assert_eq!(other.status, 429);
+    world.end().await;
+}
