@@ -16,7 +16,8 @@ use crate::names::{Grammar, Index, NATIVE, SHARED, Slot};
 use crate::reading::{Reading, Text};
 
 pub use answer::{
-    Ended, LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, lead, leadless, page, queued, record,
+    Ended, LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, Validated, lead, leadless, page,
+    queued, record, validated,
 };
 pub(crate) use answer::{listed, settled, status};
 pub use source::{SourceAnswer, source, token_path};

@@ -111,6 +111,9 @@ pub struct Lead {
     pub is_test: bool,
     /// Whether any source that it came in by requires consent.
     pub consent_required: bool,
+    /// How old its consent may be: the least of what the sources that it came in by say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_max_age_seconds: Option<u64>,
     pub clocks: Clocks,
 
     /// Texts that follow from what was said, such as a first name out of a full one.
@@ -132,6 +135,12 @@ impl Lead {
     /// A text as it was said, else as it was derived.
     pub fn text(&self, field: TextField) -> Option<&str> {
         self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str)
+    }
+
+    /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
+    /// said by the creator, if by anybody.
+    pub fn said_at(&self, field: &str) -> Timestamp {
+        self.clocks.own.get(field).unwrap_or(&self.clocks.base).0
     }
 
     pub fn e164(&self) -> Option<&str> {

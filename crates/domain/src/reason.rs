@@ -25,10 +25,14 @@ pub enum Reason {
     ConsentMissing,
     /// Consent was sent without a readable time, the version of the text, or the page it was given on.
     ConsentIncomplete,
+    /// Consent is dated later than it was received.
+    ConsentInFuture,
+    /// Consent is older than a source that the lead came in by allows.
+    ConsentExpired,
 }
 
 impl Reason {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TestLead,
         Self::PhoneMissing,
         Self::PhoneInvalid,
@@ -37,7 +41,27 @@ impl Reason {
         Self::SuppressedEmail,
         Self::ConsentMissing,
         Self::ConsentIncomplete,
+        Self::ConsentInFuture,
+        Self::ConsentExpired,
     ];
+
+    /// What it means, for people; `docs/reasons.md` says what to do about it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::TestLead => "it is a test",
+            Self::PhoneMissing => "there is no phone to call",
+            Self::PhoneInvalid => "the phone is no number of any numbering plan",
+            Self::OptedOut => "the person asked not to be contacted",
+            Self::SuppressedPhone => "the phone is on the suppression list",
+            Self::SuppressedEmail => "the email is on the suppression list",
+            Self::ConsentMissing => "no consent was sent, and a source requires it",
+            Self::ConsentIncomplete => {
+                "the consent lacks a readable time, the version of its text or its page"
+            }
+            Self::ConsentInFuture => "the consent is dated later than it was received",
+            Self::ConsentExpired => "the consent is older than a source allows",
+        }
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +73,8 @@ impl Reason {
             Self::SuppressedEmail => "suppressed_email",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentIncomplete => "consent_incomplete",
+            Self::ConsentInFuture => "consent_in_future",
+            Self::ConsentExpired => "consent_expired",
         }
     }
 }
@@ -65,5 +91,21 @@ impl FromStr for Reason {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
         known.ok_or_else(|| "not a reason of this build".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_on_the_page_and_no_other() {
+        let page = include_str!("../../../docs/reasons.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();
+        let mut known: Vec<_> = Reason::ALL.map(Reason::as_str).to_vec();
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(listed, known);
     }
 }

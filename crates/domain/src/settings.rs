@@ -59,6 +59,8 @@ pub struct SourceSettings {
     /// Of phones and emails. What a system calls its own record stays that record for ever.
     pub window: Option<Window>,
     pub consent: Option<Consents>,
+    /// How old consent may be for a call, such as `90d`, or `ever`.
+    pub consent_max_age: Option<Window>,
     pub rate: Option<Rate>,
     pub tags: Option<Vec<String>>,
     pub networks: Option<Vec<Network>>,
@@ -87,6 +89,7 @@ impl SourceSettings {
         source.default_region = self.region.or(source.default_region);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);
+        source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);
         source.rate = self.rate.or(source.rate);
         source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
         if let Some(Window(window)) = self.window {

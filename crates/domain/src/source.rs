@@ -246,6 +246,8 @@ pub struct Source {
     pub identity: Vec<IdentityKey>,
     pub policy: Policy,
     pub consent: Consents,
+    /// How old consent may be for a call; `None` for however old.
+    pub consent_max_age: Option<Duration>,
     /// A limit for everything that comes in here.
     pub rate: Option<Rate>,
     /// What KickoffLabs's clients call a campaign: decimal digits, unique in the installation. Sources of other
@@ -286,6 +288,7 @@ impl Source {
             identity,
             policy: dialect.default_policy(),
             consent: Consents::Required,
+            consent_max_age: None,
             rate: None,
             campaign: (dialect == Dialect::KickoffLabs).then(new_campaign),
             networks: Vec::new(),

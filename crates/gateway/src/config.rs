@@ -9,6 +9,8 @@ use leadgate_domain::{Network, Rate};
 pub struct GatewayConfig {
     /// The largest body of a single lead.
     pub body_limit: usize,
+    /// The largest body of many leads.
+    pub bulk_limit: usize,
     /// How long a body may take to arrive once its head is there.
     pub body_timeout: Duration,
     /// How long a request's head may take to arrive.
@@ -47,6 +49,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             body_limit: 64 * 1024,
+            bulk_limit: 10 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),

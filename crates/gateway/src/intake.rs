@@ -92,8 +92,8 @@ pub(crate) struct Incoming<'r> {
 }
 
 /// What a body says, or that its source's mapping could not make anything of it.
-struct Understood {
-    fields: Fields,
+pub(crate) struct Understood {
+    pub(crate) fields: Fields,
     mapping_fault: Option<MappingFault>,
 }
 
@@ -291,7 +291,7 @@ pub(crate) enum Arriving {
 
 /// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,
 /// and the lead is kept aside instead.
-fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
+pub(crate) fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
     let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
     match dialect::decode(caller.source.dialect, document, mapping) {
         Ok(fields) => Ok(Understood { fields, mapping_fault: None }),

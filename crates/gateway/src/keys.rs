@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::secret::{MatchKey, Pepper};
 use leadgate_domain::{ApiKey, KeyId, Source};
+use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ pub(crate) struct Keys {
     lookups: Lookups,
     /// Kept in the store; it never changes.
     matching: OnceLock<MatchKey>,
+    /// Judges what is only to be validated, by the same key.
+    pipeline: OnceLock<Arc<Pipeline>>,
     stale_max: Duration,
     poll: Duration,
     store_timeout: Duration,
@@ -52,6 +55,7 @@ impl Keys {
             store,
             lookups: Lookups::new(),
             matching: OnceLock::new(),
+            pipeline: OnceLock::new(),
             stale_max: config.stale_max,
             poll: config.directory_poll,
             store_timeout: config.store_timeout,
@@ -72,6 +76,11 @@ impl Keys {
     /// What hashes idempotency keys.
     pub(crate) fn matching(&self) -> Result<&MatchKey, Refusal> {
         self.matching.get().ok_or(Refusal::KeysUnavailable)
+    }
+
+    /// What says how a lead would be judged.
+    pub(crate) fn pipeline(&self) -> Result<&Arc<Pipeline>, Refusal> {
+        self.pipeline.get().ok_or(Refusal::KeysUnavailable)
     }
 
     /// The caller whom a key id stands for, if the snapshot has it and is good enough to say.
@@ -121,7 +130,8 @@ impl Keys {
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         self.directory.refresh().await?;
         if self.matching.get().is_none() {
-            let key = self.store.match_key().await?;
+            let (key, again) = (self.store.match_key().await?, self.store.match_key().await?);
+            self.pipeline.get_or_init(|| Arc::new(Pipeline::new(again)));
             self.matching.get_or_init(|| key);
         }
         Ok(())

@@ -52,16 +52,20 @@ pub(crate) async fn post(
 
 /// Takes the permit for a read, which counts on the key like a lead.
 pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
+    let ask = Request::of(caller.organization(), reading(caller));
+    admit(state.limiter.acquire(ask).await, request)
+}
+
+fn reading(caller: &Caller) -> Counter {
     let Caller { key, source } = caller;
-    let counter = match (key.rate, source.dialect.default_limit()) {
+    match (key.rate, source.dialect.default_limit()) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted: Counted::Key, rate }) => {
             Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
         }
         // No system says how often its leads may be read.
         (None, _) => Counter::new(format!("key:{}", key.id), Dialect::Native.default_limit().rate),
-    };
-    admit(state.limiter.acquire(Request::of(key.organization, counter)).await, request)
+    }
 }
 
 /// Takes the permit for making a URL that takes leads: each stays until somebody revokes it.
@@ -83,6 +87,18 @@ pub(crate) async fn turned_away(
         KeyKind::Secret => read(state, request, caller).await,
         KeyKind::Publishable | KeyKind::Token => stranger(state, request, address, 1).await,
     }
+}
+
+/// Takes a permit for each of many leads, of the key, beyond the one that the request took.
+pub(crate) async fn more(
+    state: &State,
+    request: &HttpRequest,
+    caller: &Caller,
+    leads: u32,
+) -> Result<(), Refusal> {
+    let Some(more) = leads.checked_sub(1).filter(|more| *more > 0) else { return Ok(()) };
+    let ask = Request::of(caller.organization(), reading(caller)).cost(more);
+    admit(state.limiter.acquire(ask).await, request)
 }
 
 /// Takes the permit for reading a body before its sender is known.

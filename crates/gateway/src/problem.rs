@@ -101,19 +101,25 @@ impl ResponseError for Refused {
 
 impl Refused {
     fn answer(&self) -> leadgate_dialect::Answer {
-        let (status, code) = self.refusal.status_and_code();
-        let reasons: &[Trouble] = match &self.refusal {
-            Refusal::NotReady(reasons) => reasons,
+        leadgate_dialect::refused(self.dialect, &self.refusal.problem())
+    }
+}
+
+impl Refusal {
+    /// What is told of it, in whatever shape.
+    pub(crate) fn problem(&self) -> Problem<'_> {
+        let (status, code) = self.status_and_code();
+        let reasons: &[Trouble] = match self {
+            Self::NotReady(reasons) => reasons,
             _ => &[],
         };
-        let problem = Problem {
+        Problem {
             status,
             code,
-            detail: self.refusal.detail(),
-            errors: self.refusal.errors(),
+            detail: self.detail(),
+            errors: self.errors(),
             reasons: reasons.iter().filter_map(|reason| serde_json::to_value(reason).ok()).collect(),
-            retry_after_seconds: self.refusal.retry_after_seconds(status),
-        };
-        leadgate_dialect::refused(self.dialect, &problem)
+            retry_after_seconds: self.retry_after_seconds(status),
+        }
     }
 }

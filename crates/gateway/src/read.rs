@@ -44,6 +44,10 @@ impl Asked {
         Ok(Self { caller })
     }
 
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     pub(crate) fn organization(&self) -> OrganizationId {
         self.caller.organization()
     }

@@ -1,6 +1,8 @@
 //! Whether a lead may be called. Fails closed: eligible only if every required check passed.
 
-use leadgate_domain::{Eligibility, Lead, Reason};
+use std::time::Duration;
+
+use leadgate_domain::{Eligibility, Lead, Reason, Timestamp};
 use serde::Serialize;
 
 use crate::screen::Hit;
@@ -12,6 +14,8 @@ pub(crate) struct Part<'a> {
     reasons: &'a [Reason],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     consent_not_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eligible_until: Option<Timestamp>,
     /// No national do-not-call registry is consulted by this build.
     registry: &'static str,
 }
@@ -27,13 +31,48 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit]) {
     for reason in [Reason::SuppressedPhone, Reason::SuppressedEmail] {
         hold(hits.iter().any(|hit| hit.reason == reason), reason);
     }
-    let complete = lead.consent.as_ref().map(|consent| consent.is_complete());
-    hold(lead.consent_required && complete.is_none(), Reason::ConsentMissing);
-    hold(lead.consent_required && complete == Some(false), Reason::ConsentIncomplete);
+    let consent = lead.consent_required.then(|| Evidence::of(lead));
+    hold(consent == Some(Evidence::Missing), Reason::ConsentMissing);
+    hold(consent == Some(Evidence::Incomplete), Reason::ConsentIncomplete);
+    hold(consent == Some(Evidence::InFuture), Reason::ConsentInFuture);
+    hold(consent == Some(Evidence::Expired), Reason::ConsentExpired);
     lead.eligibility = if reasons.is_empty() { Eligibility::Eligible } else { Eligibility::Held };
     lead.reasons = reasons;
-    // Nothing that is checked so far expires.
-    lead.eligible_until = None;
+    lead.eligible_until = match (lead.eligibility, consent) {
+        (Eligibility::Eligible, Some(Evidence::Good { until })) => until,
+        _ => None,
+    };
+}
+
+/// A sender's clock may be ahead of ours by this much.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// What the consent of a lead is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    Missing,
+    Incomplete,
+    InFuture,
+    Expired,
+    Good { until: Option<Timestamp> },
+}
+
+impl Evidence {
+    /// Judged by when things were received, never by when they are worked on: the same submissions always end alike.
+    fn of(lead: &Lead) -> Self {
+        let Some(consent) = &lead.consent else { return Self::Missing };
+        let Some(given) = consent.given_at().filter(|_| consent.is_complete()) else {
+            return Self::Incomplete;
+        };
+        if given > lead.said_at("consent").plus(CLOCK_SKEW) {
+            return Self::InFuture;
+        }
+        let until = lead.consent_max_age_seconds.map(|seconds| given.plus(Duration::from_secs(seconds)));
+        match until {
+            Some(until) if until < lead.updated_at => Self::Expired,
+            until => Self::Good { until },
+        }
+    }
 }
 
 pub(crate) fn part(lead: &Lead) -> Part<'_> {
@@ -41,6 +80,7 @@ pub(crate) fn part(lead: &Lead) -> Part<'_> {
         eligibility: lead.eligibility,
         reasons: &lead.reasons,
         consent_not_required: !lead.consent_required,
+        eligible_until: lead.eligible_until,
         registry: "off",
     }
 }

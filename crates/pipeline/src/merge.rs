@@ -27,6 +27,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         opt_out: false,
         is_test: submission.fields.is_test,
         consent_required: source.consent == Consents::Required,
+        consent_max_age_seconds: None,
         clocks: Clocks { base: submission.order(), own: BTreeMap::new() },
         derived: BTreeMap::new(),
         derived_tags: Default::default(),
@@ -67,6 +68,8 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.tags.extend(fields.tags.iter().chain(&source.tags).cloned());
     lead.opt_out |= fields.opt_out;
     lead.consent_required |= source.consent == Consents::Required;
+    let allowed = source.consent_max_age.map(|age| age.as_secs());
+    lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
 }

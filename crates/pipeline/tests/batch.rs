@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Claim, ClaimKey, ClaimKind, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge, KeyHash,
-    Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling, Said, Source,
-    Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
+    Claim, ClaimKey, ClaimKind, Consent, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge,
+    KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling, Said,
+    Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -239,4 +240,52 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
 
     let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
     assert_eq!(cleared[0].reasons, [Reason::ConsentMissing]);
+}
+
+/// A lead that would be eligible, with consent given `given` seconds after it was received.
+fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
+    let mut submission = world.submission(at, ANN, "");
+    let given = Timestamp::from_microseconds(at + given * 1_000_000);
+    submission.fields.consent = Said::Value(Consent {
+        consent_timestamp: Some(given.to_string()),
+        consent_text_version: Some("v1".into()),
+        source_url: Some("https://example.com".into()),
+        ..Consent::default()
+    });
+    submission
+}
+
+#[test]
+fn consent_is_neither_too_old_nor_from_the_future() {
+    const SECONDS_A_DAY: i64 = 86_400;
+    let now = 1_790_000_000_000_000;
+    let verdict = |max_age: Option<i64>, given: i64| {
+        let mut world = World::new(Policy::ReturnExisting);
+        let age = |days: i64| Duration::from_secs((days * SECONDS_A_DAY).unsigned_abs());
+        world.source.consent_max_age = max_age.map(age);
+        let submission = consenting(&mut world, now, given);
+        let lead = world.commit(vec![submission]).created.remove(0);
+        (lead.reasons, lead.eligible_until.map(|until| (until.as_microseconds() - now) / 1_000_000))
+    };
+    assert_eq!(verdict(None, -900 * SECONDS_A_DAY), (vec![], None));
+    assert_eq!(verdict(Some(90), -SECONDS_A_DAY), (vec![], Some(89 * SECONDS_A_DAY)));
+    assert_eq!(verdict(Some(90), -91 * SECONDS_A_DAY), (vec![Reason::ConsentExpired], None));
+    assert_eq!(verdict(Some(90), 299), (vec![], Some(90 * SECONDS_A_DAY + 299)), "a clock may be ahead");
+    assert_eq!(verdict(None, 301), (vec![Reason::ConsentInFuture], None));
+}
+
+#[test]
+fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
+    let mut world = World::new(Policy::Update);
+    let now = 1_790_000_000_000_000;
+    let early = consenting(&mut world, now, 3_600);
+    world.commit(vec![early]);
+    assert_eq!(world.post(now + 7_200_000_000, ANN, ""), (Outcome::Updated, Some(1)));
+    assert_eq!(world.leads[0].reasons, [Reason::ConsentInFuture]);
+    let good = consenting(&mut world, now + 7_300_000_000, -60);
+    world.commit(vec![good]);
+    assert_eq!(world.leads[0].reasons, []);
+    world.source.consent_max_age = Some(Duration::from_secs(30));
+    world.post(now + 7_400_000_000, ANN, "");
+    assert_eq!(world.leads[0].reasons, [Reason::ConsentExpired]);
 }

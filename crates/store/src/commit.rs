@@ -154,7 +154,7 @@ fn collapse(batch: Vec<&Normalized>) -> (BTreeMap<SubmissionKey, &Normalized>, V
 }
 
 /// A claim for every key of the batch, by the first submission that holds it; in the order of keys.
-fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
+pub(crate) fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
     let mut in_order = fresh.to_vec();
     in_order.sort_by_key(|normalized| normalized.submission.order());
     let mut claims: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
@@ -167,7 +167,7 @@ fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
 }
 
 /// The leads to lock, each under the organization whose submission changes it.
-fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
+pub(crate) fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
     let met = resolution.cases.iter().filter_map(|case| {
         let id = case.ruling.lead.filter(|lead| resolution.leads.contains(lead))?;
         Some(One { organization: case.normalized.submission.organization, id })

@@ -1,6 +1,7 @@
 //! Configured ways in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::mapping::ActiveMapping;
 use leadgate_domain::{Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp};
@@ -25,6 +26,8 @@ pub(crate) struct SourceRow {
     identity: serde_json::Value,
     policy: String,
     consent: String,
+    /// In seconds.
+    consent_max_age: Option<u64>,
     rate: Option<String>,
     campaign: Option<String>,
     networks: Vec<String>,
@@ -52,6 +55,7 @@ impl SourceRow {
             identity: serde_json::to_value(&source.identity).unwrap_or_default(),
             policy: source.policy.to_string(),
             consent: source.consent.to_string(),
+            consent_max_age: source.consent_max_age.map(|age| age.as_secs()),
             rate: source.rate.map(|rate| rate.to_string()),
             campaign: source.campaign.clone(),
             networks: source.networks.iter().map(ToString::to_string).collect(),
@@ -94,6 +98,7 @@ impl SourceRow {
             identity,
             policy: self.policy.parse().ok()?,
             consent: self.consent.parse().ok()?,
+            consent_max_age: self.consent_max_age.map(Duration::from_secs),
             rate: self.rate.map(|rate| rate.parse()).transpose().ok()?,
             campaign: self.campaign,
             networks: networks.collect::<Result<_, _>>().ok()?,

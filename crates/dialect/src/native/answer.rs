@@ -172,6 +172,26 @@ pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
     }
 }
 
+/// What would become of a lead: as it would be shown, with how it would end and why.
+#[derive(Debug, Serialize)]
+pub struct Validated<'l> {
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+    #[serde(flatten)]
+    lead: Option<LeadAnswer<'l>>,
+    trace: &'l Trace,
+}
+
+pub fn validated<'l>(
+    outcome: Outcome,
+    reason: Option<QuarantineReason>,
+    lead: Option<&'l Lead>,
+    trace: &'l Trace,
+) -> Validated<'l> {
+    Validated { outcome, reason, lead: lead.map(listed), trace }
+}
+
 /// Part of a list, and where the rest begins.
 #[derive(Debug, Serialize)]
 pub struct Page<'l> {

@@ -62,6 +62,7 @@ pub(crate) fn lead() -> Lead {
         opt_out: false,
         is_test: false,
         consent_required: true,
+        consent_max_age_seconds: None,
         clocks: Clocks { base: (at, submission()), own: BTreeMap::new() },
         derived: BTreeMap::new(),
         derived_tags: ["web".to_owned()].into(),

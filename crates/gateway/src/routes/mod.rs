@@ -10,6 +10,7 @@ mod quarantine;
 mod sources;
 mod submissions;
 mod tags;
+mod validate;
 
 use std::future::ready;
 
@@ -34,6 +35,7 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
     let list = resource("/v1/leads").route(post().to(intake::leads)).route(get().to(leads::list));
     config
         .service(only("GET, HEAD, POST, OPTIONS", preflighted(list)))
+        .service(only("POST", resource("/v1/leads/validate").route(post().to(validate::validate))))
         .service(only(READ, resource("/v1/leads/{id}").route(get().to(leads::show))))
         .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
         .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))

@@ -16,5 +16,6 @@ mod raw;
 mod reading;
 mod shutdown;
 mod tenants;
+mod validating;
 mod waiting;
 mod world;

@@ -90,6 +90,9 @@ pub struct Settings {
     /// Whether a lead needs consent to be called: required, optional [default: required]
     #[arg(long)]
     consent: Option<Consents>,
+    /// How old consent may be for a call, such as 90d; `ever` for however old
+    #[arg(long, value_name = "TIME")]
+    consent_max_age: Option<Window>,
     /// A limit for everything that comes in here, such as 600/min, in place of its system's
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
@@ -103,8 +106,8 @@ pub struct Settings {
 
 impl From<Settings> for SourceSettings {
     fn from(said: Settings) -> Self {
-        let Settings { name, region, policy, window, consent, rate, tags, networks } = said;
-        Self { name, region, policy, window, consent, rate, tags, networks }
+        let Settings { name, region, policy, window, consent, consent_max_age, rate, tags, networks } = said;
+        Self { name, region, policy, window, consent, consent_max_age, rate, tags, networks }
     }
 }
 

@@ -19,6 +19,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql"),
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
         include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
+        include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }

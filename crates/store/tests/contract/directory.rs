@@ -73,6 +73,7 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     source.tags = vec!["a, b".into(), "{}".into(), "NULL".into()];
     source.policy = Policy::Update;
     source.consent = Consents::Optional;
+    source.consent_max_age = Some(std::time::Duration::from_secs(90 * 86_400));
     source.rate = Some("50/s".parse().unwrap());
     world.store.create_source(&source).await.unwrap();
     let store = &world.store;

@@ -47,6 +47,7 @@ fn sample() -> Lead {
         opt_out: false,
         is_test: false,
         consent_required: true,
+        consent_max_age_seconds: None,
         clocks: Clocks { base: (at(), ID.parse().unwrap()), own: BTreeMap::new() },
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),
         derived_tags: ["phone_review".to_owned()].into(),

@@ -1,0 +1,107 @@
+//! `POST /v1/leads/validate`: what would become of leads, if they were posted now. Stores nothing.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_dialect::{self as dialect, Document, native};
+use leadgate_domain::{Media, Normalized, Submission, Timestamp};
+use leadgate_store::Preview;
+use tokio::task::spawn_blocking;
+
+use crate::authenticate::Caller;
+use crate::body::{self, BodyLimits};
+use crate::intake::understand;
+use crate::problem::Refused;
+use crate::read::{self, Asked};
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::{limit, respond};
+
+/// As many lines are judged at once.
+const MOST_LINES: usize = 500;
+
+const NDJSON: &str = "application/x-ndjson";
+
+/// One lead as JSON, or one on each line; the answers in the same form and order. Each is judged alone.
+pub(crate) async fn validate(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, Refused> {
+    let asked = Asked::of(&request, &state).await?;
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
+    let config = &state.config;
+    let limit = if many { config.bulk_limit } else { config.body_limit };
+    let limits = BodyLimits { limit, timeout: config.body_timeout };
+    body::check_head(request.headers(), limits)?;
+    if !many {
+        body::media(request.headers(), asked.spoken()).and_then(only_json)?;
+        let body = body::read(&request, payload, limits).await?;
+        let submission = submission(&body, asked.caller(), &state)?;
+        let told = judge(vec![submission], &state).await?.into_iter().next().ok_or(Refusal::Internal)?;
+        return Ok(respond::json(&shown(&told)));
+    }
+    let body = body::read(&request, payload, limits).await?;
+    let lines: Vec<&[u8]> =
+        body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
+    if lines.is_empty() || lines.len() > MOST_LINES {
+        let detail = "1 to 500 lines are validated at once.";
+        return Err(Refusal::InvalidParameter { name: "body", detail }.into());
+    }
+    limit::more(&state, &request, asked.caller(), u32::try_from(lines.len()).unwrap_or(u32::MAX)).await?;
+    let read: Vec<_> = lines.iter().map(|line| submission(line, asked.caller(), &state)).collect();
+    let (good, faulty): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| read.is_ok());
+    let (places, good): (Vec<_>, Vec<_>) =
+        good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
+    let told = judge(good, &state).await?;
+    let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(line)).collect();
+    answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
+    answers.sort_by_key(|(place, _)| *place);
+    let body: Vec<u8> = answers.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
+    Ok(HttpResponse::Ok().content_type(NDJSON).body(body))
+}
+
+fn only_json(media: Media) -> Result<(), Refusal> {
+    if media.is_json() { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+}
+
+/// What would be published.
+fn submission(body: &[u8], caller: &Caller, state: &State) -> Result<Submission, Refusal> {
+    let spoken = caller.source.dialect;
+    let document = Document::read(spoken, &Media::Json, body, None).map_err(Refusal::Unreadable)?;
+    let mut fields = understand(&document, caller)?.fields;
+    caller.key.mark(&mut fields);
+    let now = Timestamp::now();
+    let id = state.ids.make(caller.source.organization, now);
+    Ok(Submission::new(id, &caller.source, now, fields, body))
+}
+
+/// The worker's own code, on a thread where it may take its time.
+async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Preview>, Refusal> {
+    let pipeline = Arc::clone(state.keys.pipeline()?);
+    let sources = Arc::clone(&state.keys.directory);
+    let normalizing = Arc::clone(&pipeline);
+    let normalize = move |submission: Submission| {
+        let source = sources.source(submission.source);
+        normalizing.normalize(submission, source)
+    };
+    let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
+    let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;
+    read::within(state, state.store.preview(normalized, pipeline)).await
+}
+
+fn shown(told: &Preview) -> native::Validated<'_> {
+    native::validated(told.ruling.outcome, told.ruling.quarantine, told.lead.as_ref(), &told.trace)
+}
+
+fn line(told: &Preview) -> Vec<u8> {
+    serde_json::to_vec(&shown(told)).unwrap_or_default()
+}
+
+/// A line that is no lead, as it would be refused.
+fn refused(refusal: Refusal) -> Vec<u8> {
+    dialect::refused(leadgate_domain::Dialect::Native, &refusal.problem()).body
+}
