@@ -42,6 +42,9 @@ impl Servers<'static> {
     }
 }
 
+/// What a test sets in the environment, beside what every installation needs.
+pub type Settings<'s> = &'s [(&'s str, &'s str)];
+
 pub struct World {
     pub shape: Shape,
     pub base: String,
@@ -60,43 +63,57 @@ pub struct World {
 
 impl World {
     pub async fn start(shape: Shape, name: &str) -> Self {
+        Self::start_with(shape, name, &[]).await
+    }
+
+    pub async fn start_with(shape: Shape, name: &str, settings: Settings<'_>) -> Self {
         match shape {
-            Shape::Embedded => Self::embedded(name).await,
-            Shape::Production => Self::production(name, &Servers::shared().await, 2).await,
+            Shape::Embedded => Self::embedded_with(name, settings).await,
+            Shape::Production => Self::production_with(name, &Servers::shared().await, 2, settings).await,
         }
     }
 
     pub async fn embedded(name: &str) -> Self {
+        Self::embedded_with(name, &[]).await
+    }
+
+    async fn embedded_with(name: &str, settings: Settings<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = format!("sqlite:{}", folder.path().join("store.db").display());
-        let environment = vec![variable("LEADGATE_DATA", folder.path().display())];
+        let mut environment = vec![variable("LEADGATE_DATA", folder.path().display())];
+        environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         Self::build(Shape::Embedded, name, folder, environment, &store, None).await
     }
 
     /// The production shape over the given servers.
     pub async fn production(name: &str, servers: &Servers<'_>, workers: usize) -> Self {
-        let vhost = servers.rabbitmq.vhost().await.unwrap();
-        let queue = vhost.amqp_url.clone();
-        let mut world = Self::production_through(name, servers, vhost, &queue).await;
-        for _ in 0..workers {
-            world.start_worker().await;
-        }
-        world
+        Self::production_with(name, servers, workers, &[]).await
     }
 
-    /// The same, with another address for the broker, and no worker yet.
-    async fn production_through(name: &str, servers: &Servers<'_>, vhost: Vhost, queue: &str) -> Self {
+    pub async fn production_with(
+        name: &str,
+        servers: &Servers<'_>,
+        workers: usize,
+        settings: Settings<'_>,
+    ) -> Self {
+        let vhost = servers.rabbitmq.vhost().await.unwrap();
         let database = servers.postgres.database().await.unwrap();
         let (redis, prefix) = servers.redis.url_with_prefix();
-        let environment = vec![
+        let mut environment = vec![
             variable("LEADGATE_STORE_URL", &database),
-            variable("LEADGATE_QUEUE_URL", queue),
+            variable("LEADGATE_QUEUE_URL", &vhost.amqp_url),
             variable("LEADGATE_LIMITER_URL", redis),
             variable("LEADGATE_LIMITER_PREFIX", prefix),
             variable("LEADGATE_SECRET", "only a test's secret, but long enough for one"),
         ];
+        environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         let folder = tempfile::tempdir().unwrap();
-        Self::build(Shape::Production, name, folder, environment, &database, Some(vhost)).await
+        let mut world =
+            Self::build(Shape::Production, name, folder, environment, &database, Some(vhost)).await;
+        for _ in 0..workers {
+            world.start_worker().await;
+        }
+        world
     }
 
     async fn build(
@@ -163,6 +180,15 @@ impl World {
         self.front = front(self.shape, &self.name, &self.environment, self.port).await;
     }
 
+    /// Another gateway beside the first one, with settings of its own.
+    pub async fn start_gateway(&self, settings: Settings<'_>) -> Gateway {
+        let mut environment = self.environment.clone();
+        environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
+        let (name, port) = (format!("{}-gateway", self.name), free_port().unwrap());
+        let process = front(Shape::Production, &name, &environment, port).await;
+        Gateway { base: format!("http://127.0.0.1:{port}"), process, name, environment, port }
+    }
+
     /// Runs `leadgate --json …` beside the running programs.
     pub async fn cli(&self, arguments: &[&str]) -> Value {
         run(&self.environment, arguments).await
@@ -224,6 +250,22 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+}
+
+/// A gateway that is not the only one of its installation.
+pub struct Gateway {
+    pub base: String,
+    pub process: Process,
+    name: String,
+    environment: Vec<(String, String)>,
+    port: u16,
+}
+
+impl Gateway {
+    /// Starts it again, on the same address.
+    pub async fn start_again(&mut self) {
+        self.process = front(Shape::Production, &self.name, &self.environment, self.port).await;
     }
 }
 
