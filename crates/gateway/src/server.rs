@@ -27,6 +27,9 @@ use crate::state::{RenderMetrics, State};
 /// How long a client that was refused may go on sending what nobody reads, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long the start waits for an address to which workers can reply.
+const FIRST_ADDRESS: Duration = Duration::from_secs(2);
+
 const BACKLOG: u32 = 2_048;
 
 /// actix-web panics beyond.
@@ -111,8 +114,10 @@ impl Gateway {
     pub async fn run(self) -> io::Result<()> {
         let Self { server, state, .. } = self;
         let config = &state.config;
-        // A store that is away only delays the start; `follow` goes on asking.
-        let _ = timeout(config.store_timeout, state.keys.refresh()).await;
+        // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
+        // first who wait would be told nothing.
+        let keys = timeout(config.store_timeout, state.keys.refresh());
+        let _ = tokio::join!(keys, timeout(FIRST_ADDRESS, state.replies.ready()));
         let following = tokio::spawn({
             let state = state.clone();
             async move { state.keys.follow(&state.stop).await }
