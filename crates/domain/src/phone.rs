@@ -1,11 +1,18 @@
 //! Phone numbers in E.164.
 
+mod number;
+mod plan;
+mod written;
+
 use std::fmt;
 use std::str::FromStr;
 
 use phonenumber::country;
-use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use number::Number;
+use plan::Plan;
+use written::Written;
 
 /// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,9 +90,10 @@ pub struct Phone {
     e164: String,
     region: Option<Region>,
     kind: PhoneKind,
+    extension: Option<String>,
 }
 
-/// Nothing longer can be a number with its decoration and extension.
+/// No number with its decoration and extension has more characters.
 const LONGEST: usize = 64;
 
 impl Phone {
@@ -95,29 +103,21 @@ impl Phone {
         if raw.is_empty() {
             return Err(PhoneProblem::Empty);
         }
-        if raw.len() > LONGEST {
+        if raw.chars().nth(LONGEST).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let number =
-            phonenumber::parse(default_region.map(|region| region.0), raw).map_err(|error| {
-                match (default_region, error) {
-                    (None, phonenumber::ParseError::InvalidCountryCode) => PhoneProblem::NoRegion,
-                    _ => PhoneProblem::NotANumber,
-                }
-            })?;
-        if !number.is_valid() {
-            return Err(PhoneProblem::NotAssigned);
-        }
+        let written = Written::read(raw).ok_or(PhoneProblem::NotANumber)?;
+        let home = default_region.and_then(|region| Plan::of_region(region.0));
+        let Number { plan, national, kind } = Number::find(&written, home)?;
         Ok(Self {
-            // Not by the crate's formatter: its `Display` fails, and `to_string` then panics, where a country
-            // code has no metadata.
-            e164: format!("+{}{}", number.country().code(), number.national()),
-            region: number.country().id().map(Region),
-            kind: kind_of(&number),
+            e164: format!("+{}{national}", plan.code),
+            region: plan.region.map(Region),
+            kind,
+            extension: written.extension,
         })
     }
 
-    /// `+` and at most 15 digits.
+    /// `+`, country code and national number, at most 15 digits.
     pub fn e164(&self) -> &str {
         &self.e164
     }
@@ -130,21 +130,10 @@ impl Phone {
     pub fn kind(&self) -> PhoneKind {
         self.kind
     }
-}
 
-fn kind_of(number: &phonenumber::PhoneNumber) -> PhoneKind {
-    use phonenumber::Type;
-    match number.number_type(&DATABASE) {
-        Type::FixedLine => PhoneKind::FixedLine,
-        Type::Mobile => PhoneKind::Mobile,
-        Type::FixedLineOrMobile => PhoneKind::FixedLineOrMobile,
-        Type::TollFree => PhoneKind::TollFree,
-        Type::PremiumRate => PhoneKind::PremiumRate,
-        Type::SharedCost => PhoneKind::SharedCost,
-        Type::Voip => PhoneKind::Voip,
-        Type::PersonalNumber => PhoneKind::PersonalNumber,
-        Type::Pager => PhoneKind::Pager,
-        _ => PhoneKind::Other,
+    /// The digits to dial once the call is taken.
+    pub fn extension(&self) -> Option<&str> {
+        self.extension.as_deref()
     }
 }
 
