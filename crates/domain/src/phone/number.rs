@@ -67,9 +67,7 @@ fn locate<'d>(written: &'d Written, home: Option<&'static Plan>) -> Result<Locat
     }
     match (after_code(digits), home) {
         // A plus, and then what one dials instead of it: `+00 44 20 …`.
-        (Err(PhoneProblem::NotAssigned), Some(home)) => {
-            coded(digits, home)?.ok_or(PhoneProblem::NotAssigned)
-        }
+        (Err(PhoneProblem::NotAssigned), Some(home)) => coded(digits, home)?.ok_or(PhoneProblem::NotAssigned),
         (located, _) => located,
     }
 }

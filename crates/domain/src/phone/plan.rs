@@ -105,8 +105,10 @@ impl Plan {
         let special = kinds.into_iter().filter_map(|(kind, range)| Some((kind, range?)));
         let special: Vec<(PhoneKind, &Descriptor)> = special.collect();
         let ranges = || special.iter().map(|(_, range)| *range).chain(all.fixed_line()).chain(all.mobile());
-        let lengths = |of: fn(&Descriptor) -> &[u16]| ranges().flat_map(of).copied().map(usize::from).collect();
-        let pattern = |range: Option<&Descriptor>| range.map(|range| range.national_number().as_str().to_owned());
+        let lengths =
+            |of: fn(&Descriptor) -> &[u16]| ranges().flat_map(of).copied().map(usize::from).collect();
+        let pattern =
+            |range: Option<&Descriptor>| range.map(|range| range.national_number().as_str().to_owned());
         let national_prefix = metadata.national_prefix_for_parsing().map(|prefix| prefix.as_str());
         Self {
             code: metadata.country_code(),
@@ -119,7 +121,9 @@ impl Plan {
             mobile: all.mobile().map(Range::new),
             same_fixed_and_mobile: pattern(all.fixed_line()) == pattern(all.mobile()),
             leading: metadata.leading_digits().map(|leading| Pattern::at_start(leading.as_str())),
-            international_prefix: metadata.international_prefix().map(|prefix| Pattern::at_start(prefix.as_str())),
+            international_prefix: metadata
+                .international_prefix()
+                .map(|prefix| Pattern::at_start(prefix.as_str())),
             national_prefix: national_prefix.or(metadata.national_prefix()).map(Pattern::at_start),
             national_rule: metadata.national_prefix_transform_rule(),
         }
@@ -150,7 +154,9 @@ impl Plan {
     /// They are taken off where what remains is in the plan, or the whole was not: a Russian toll-free number begins
     /// with the prefix itself, and nobody writes it twice.
     pub(super) fn without_national_prefix<'d>(&self, digits: &'d str) -> Cow<'d, str> {
-        let Some(prefix) = self.national_prefix.as_ref().and_then(Pattern::regex) else { return digits.into() };
+        let Some(prefix) = self.national_prefix.as_ref().and_then(Pattern::regex) else {
+            return digits.into();
+        };
         let Some(parts) = prefix.captures(digits) else { return digits.into() };
         let said = |group| parts.get(group).filter(|part| !part.is_empty());
         // The rule rewrites the number where its last group matched something.
