@@ -1,6 +1,11 @@
 //! How long a number takes to read, by this crate, by `phonenumber` and by `rlibphonenumber`, over the example
 //! numbers of one country, of 45 and of all: `cargo run --release -p leadgate-domain --example phones`.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it measures and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "it measures and prints"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -61,7 +61,13 @@ impl Written {
             return None;
         }
         let (number, extension) = split(&text);
-        let digits = digits(number.trim_start_matches(PLUS));
+        // Three letters make a number that is spelled (`1-800-FLOWERS`); fewer are decoration.
+        let spelled = number.chars().filter(char::is_ascii_alphabetic).count() >= 3;
+        if spelled && raw.chars().any(|c| c.is_numeric() && !c.is_ascii_digit()) {
+            // Google drops the digits of other scripts here, and reads a number that nobody wrote.
+            return None;
+        }
+        let digits = number.trim_start_matches(PLUS).chars().filter_map(|c| key(c, spelled)).collect();
         Some(Self { plus: number.starts_with(PLUS), digits, extension })
     }
 }
@@ -108,10 +114,9 @@ fn split(text: &str) -> (&str, Option<String>) {
     apart.unwrap_or((text, None))
 }
 
-/// Three letters make a number that is spelled (`1-800-FLOWERS`); fewer are decoration.
-fn digits(number: &str) -> String {
-    let spelled = number.chars().filter(char::is_ascii_alphabetic).count() >= 3;
-    let key = |c: char| match c.to_ascii_uppercase() {
+/// The key of a telephone that a character is on.
+fn key(c: char, spelled: bool) -> Option<char> {
+    match c.to_ascii_uppercase() {
         '0'..='9' => Some(c),
         _ if !spelled => None,
         'A'..='C' => Some('2'),
@@ -123,6 +128,5 @@ fn digits(number: &str) -> String {
         'T'..='V' => Some('8'),
         'W'..='Z' => Some('9'),
         _ => None,
-    };
-    number.chars().filter_map(key).collect()
+    }
 }

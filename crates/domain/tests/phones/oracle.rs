@@ -3,6 +3,7 @@
 use leadgate_domain::PhoneKind;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
+#[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) e164: String,
     pub(crate) region: Option<String>,

@@ -40,9 +40,11 @@ impl Sample {
         Some(self.region.as_str()).filter(|region| *region != "001")
     }
 
-    /// A fixed line or a mobile.
-    fn is_common(&self) -> bool {
-        matches!(self.kind, PhoneKind::FixedLine | PhoneKind::Mobile | PhoneKind::FixedLineOrMobile)
+    /// The country of a fixed line or a mobile, if it is one of the 40 largest.
+    pub(crate) fn largest(&self) -> Option<&'static str> {
+        let common =
+            matches!(self.kind, PhoneKind::FixedLine | PhoneKind::Mobile | PhoneKind::FixedLineOrMobile);
+        LARGEST.into_iter().find(|country| common && *country == self.region)
     }
 
     pub(crate) fn written(&self, as_format: PhoneNumberFormat) -> String {
@@ -82,16 +84,11 @@ fn examples() -> Vec<Sample> {
     examples
 }
 
-/// A fixed line or a mobile of one of the 40 largest countries.
-pub(crate) fn largest(sample: &Sample) -> bool {
-    LARGEST.contains(&sample.region.as_str()) && sample.is_common()
-}
-
 /// The examples, and valid numbers that begin like them.
 pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
     let mut all = Vec::new();
     for example in examples() {
-        let tries = if largest(&example) { 8 } else { 2 };
+        let tries = if example.largest().is_some() { 8 } else { 2 };
         for kept in 0..tries {
             let sample = example.like(2 + kept % 4, random);
             let text = format!("+{}{}", sample.code, sample.national);
@@ -104,36 +101,24 @@ pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
     all
 }
 
-/// Texts that are numbers by chance at most: too long, too short, made up. Each with a country code, and as one
-/// would write it at home.
-pub(crate) fn broken(random: &mut StdRng) -> Vec<(Sample, String, Option<String>)> {
+/// Numbers by chance at most: too long, too short, made up.
+pub(crate) fn broken(random: &mut StdRng) -> Vec<Sample> {
     let mut broken = Vec::new();
     for sample in examples() {
-        let mut numbers = vec![
-            sample.with(format!("{}{}", sample.national, random.random_range('0'..='9'))),
-            sample.with(&sample.national[1..]),
-            sample.with(&sample.national[..sample.national.len() - 1]),
-            sample.with(format!("0{}", sample.national)),
-            sample.with(format!("8{}", sample.national)),
-            sample.with("0".repeat(sample.national.len())),
+        let national = &sample.national;
+        broken.extend([
+            sample.with(format!("{national}{}", random.random_range('0'..='9'))),
+            sample.with(&national[1..]),
+            sample.with(&national[..national.len() - 1]),
+            sample.with(format!("0{national}")),
+            sample.with(format!("8{national}")),
+            sample.with("0".repeat(national.len())),
             sample.with("112"),
             sample.with("1".repeat(16)),
-            sample.with(format!("{0}{0}{0}", sample.national)),
-        ];
-        let tries = if largest(&sample) { 24 } else { 6 };
-        numbers.extend((0..tries).map(|kept| sample.like(kept % 4, random)));
-        for number in numbers {
-            let (code, national, home) =
-                (number.code, number.national.clone(), sample.home().map(str::to_owned));
-            for text in [
-                format!("+{code}{national}"),
-                format!("{code}{national}"),
-                national.clone(),
-                format!("0{national}"),
-            ] {
-                broken.push((number.clone(), text, home.clone()));
-            }
-        }
+            sample.with(national.repeat(3)),
+        ]);
+        let tries = if sample.largest().is_some() { 24 } else { 6 };
+        broken.extend((0..tries).map(|kept| sample.like(kept % 4, random)));
     }
     broken
 }

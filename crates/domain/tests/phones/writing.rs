@@ -25,9 +25,9 @@ const DIALLED_OUT: [(&str, &str); 16] = [
 ];
 
 /// The way's name, the text, and the region that a source would read it as of.
-type Way = (&'static str, String, Option<String>);
+type Way<'s> = (&'static str, String, Option<&'s str>);
 
-pub(crate) fn ways(sample: &Sample) -> Vec<Way> {
+pub(crate) fn ways(sample: &Sample) -> Vec<Way<'_>> {
     let mut ways = international(sample);
     ways.extend(with_extension(sample));
     ways.extend(dialled(sample));
@@ -37,7 +37,15 @@ pub(crate) fn ways(sample: &Sample) -> Vec<Way> {
     ways
 }
 
-fn international(sample: &Sample) -> Vec<Way> {
+/// With a country code, and as one would write it at home.
+pub(crate) fn plainly(sample: &Sample) -> Vec<Way<'_>> {
+    let Sample { code, national, .. } = sample;
+    [format!("+{code}{national}"), format!("{code}{national}"), national.clone(), format!("0{national}")]
+        .map(|text| ("broken", text, sample.home()))
+        .into()
+}
+
+fn international(sample: &Sample) -> Vec<Way<'_>> {
     let e164 = format!("+{}{}", sample.code, sample.national);
     let spaced = sample.written(PhoneNumberFormat::International);
     let (code, national) = (sample.code, &sample.national);
@@ -67,9 +75,8 @@ fn international(sample: &Sample) -> Vec<Way> {
         ("note after", format!("{e164} (mobile)")),
     ];
     let homes = [None, Some("US"), Some("DE"), sample.home()];
-    let with_home = |(place, (way, text)): (usize, (&'static str, String))| -> Way {
-        (way, text, homes[place % 4].map(str::to_owned))
-    };
+    let with_home =
+        |(place, (way, text)): (usize, (&'static str, String))| -> Way<'_> { (way, text, homes[place % 4]) };
     texts.into_iter().enumerate().map(with_home).collect()
 }
 
@@ -77,7 +84,7 @@ fn in_script(c: char, zero: u32) -> char {
     c.to_digit(10).and_then(|digit| char::from_u32(zero + digit)).unwrap_or(c)
 }
 
-fn with_extension(sample: &Sample) -> Vec<Way> {
+fn with_extension(sample: &Sample) -> Vec<Way<'_>> {
     let e164 = format!("+{}{}", sample.code, sample.national);
     [" ext. 89", " x89", ";ext=0123456", " #4711", ",,89", " доб. 5", " extension 12345678", ";89", " - 503#"]
         .map(|extension| ("extension", format!("{e164}{extension}"), None))
@@ -85,24 +92,23 @@ fn with_extension(sample: &Sample) -> Vec<Way> {
 }
 
 /// With the digits that one dials instead of the plus, and with none.
-fn dialled(sample: &Sample) -> Vec<Way> {
+fn dialled(sample: &Sample) -> Vec<Way<'_>> {
     let (code, national) = (sample.code, &sample.national);
     let mut ways = Vec::new();
     for (home, prefix) in DIALLED_OUT {
-        ways.push(("dialled from abroad", format!("{prefix} {code} {national}"), Some(home.to_owned())));
+        ways.push(("dialled from abroad", format!("{prefix} {code} {national}"), Some(home)));
     }
     for home in [None, Some("US"), Some("GB"), Some("IN"), sample.home()] {
-        let home = home.map(str::to_owned);
-        ways.push(("00 anywhere", format!("00{code}{national}"), home.clone()));
-        ways.push(("011 anywhere", format!("011{code}{national}"), home.clone()));
-        ways.push(("plus and 00", format!("+00{code}{national}"), home.clone()));
-        ways.push(("no plus", format!("{code}{national}"), home.clone()));
+        ways.push(("00 anywhere", format!("00{code}{national}"), home));
+        ways.push(("011 anywhere", format!("011{code}{national}"), home));
+        ways.push(("plus and 00", format!("+00{code}{national}"), home));
+        ways.push(("no plus", format!("{code}{national}"), home));
         ways.push(("no code", national.clone(), home));
     }
     ways
 }
 
-fn at_home(sample: &Sample, home: &str) -> Vec<Way> {
+fn at_home<'s>(sample: &'s Sample, home: &'s str) -> Vec<Way<'s>> {
     let written = sample.written(PhoneNumberFormat::National);
     let national = &sample.national;
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();
@@ -116,6 +122,6 @@ fn at_home(sample: &Sample, home: &str) -> Vec<Way> {
         ("national with extension", format!("{written} x89")),
         ("carrier", format!("0 15 {national}")),
     ]
-    .map(|(way, text)| (way, text, Some(home.to_owned())))
+    .map(|(way, text)| (way, text, Some(home)))
     .into()
 }
