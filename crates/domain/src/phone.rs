@@ -1,11 +1,18 @@
 //! Phone numbers in E.164.
 
+mod number;
+mod plan;
+mod written;
+
 use std::fmt;
 use std::str::FromStr;
 
 use phonenumber::country;
-use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use number::Number;
+use plan::Plan;
+use written::Written;
 
 /// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,9 +90,10 @@ pub struct Phone {
     e164: String,
     region: Option<Region>,
     kind: PhoneKind,
+    extension: Option<String>,
 }
 
-/// Nothing longer can be a number with its decoration and extension.
+/// No number with its decoration and extension has more characters.
 const LONGEST: usize = 64;
 
 impl Phone {
@@ -95,29 +103,21 @@ impl Phone {
         if raw.is_empty() {
             return Err(PhoneProblem::Empty);
         }
-        if raw.len() > LONGEST {
+        if raw.chars().nth(LONGEST).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let number =
-            phonenumber::parse(default_region.map(|region| region.0), raw).map_err(|error| {
-                match (default_region, error) {
-                    (None, phonenumber::ParseError::InvalidCountryCode) => PhoneProblem::NoRegion,
-                    _ => PhoneProblem::NotANumber,
-                }
-            })?;
-        if !number.is_valid() {
-            return Err(PhoneProblem::NotAssigned);
-        }
+        let written = Written::read(raw).ok_or(PhoneProblem::NotANumber)?;
+        let home = default_region.and_then(|region| Plan::of_region(region.0));
+        let Number { plan, national, kind } = Number::find(&written, home)?;
         Ok(Self {
-            // Not by the crate's formatter: its `Display` fails, and `to_string` then panics, where a country
-            // code has no metadata.
-            e164: format!("+{}{}", number.country().code(), number.national()),
-            region: number.country().id().map(Region),
-            kind: kind_of(&number),
+            e164: format!("+{}{national}", plan.code),
+            region: plan.region.map(Region),
+            kind,
+            extension: written.extension,
         })
     }
 
-    /// `+` and at most 15 digits.
+    /// `+`, country code and national number, at most 15 digits.
     pub fn e164(&self) -> &str {
         &self.e164
     }
@@ -130,21 +130,10 @@ impl Phone {
     pub fn kind(&self) -> PhoneKind {
         self.kind
     }
-}
 
-fn kind_of(number: &phonenumber::PhoneNumber) -> PhoneKind {
-    use phonenumber::Type;
-    match number.number_type(&DATABASE) {
-        Type::FixedLine => PhoneKind::FixedLine,
-        Type::Mobile => PhoneKind::Mobile,
-        Type::FixedLineOrMobile => PhoneKind::FixedLineOrMobile,
-        Type::TollFree => PhoneKind::TollFree,
-        Type::PremiumRate => PhoneKind::PremiumRate,
-        Type::SharedCost => PhoneKind::SharedCost,
-        Type::Voip => PhoneKind::Voip,
-        Type::PersonalNumber => PhoneKind::PersonalNumber,
-        Type::Pager => PhoneKind::Pager,
-        _ => PhoneKind::Other,
+    /// The digits to dial once the call is taken.
+    pub fn extension(&self) -> Option<&str> {
+        self.extension.as_deref()
     }
 }
 
@@ -164,6 +153,37 @@ mod tests {
         }
         assert_eq!(e164("020 7946 0958", "gb").as_deref(), Ok("+442079460958"));
         assert_eq!(e164("+81 3-3224-9999", "").as_deref(), Ok("+81332249999"));
+        assert_eq!(e164("+44 (0)20 7946 0958", "US").as_deref(), Ok("+442079460958"));
+        assert_eq!(e164("＋８１ ３-３２２４-９９９９", "").as_deref(), Ok("+81332249999"));
+        assert_eq!(e164("٤١٥٥٥٥٠١٣٢", "US").as_deref(), Ok("+14155550132"));
+        assert_eq!(e164("1-800-FLOWERS", "US").as_deref(), Ok("+18003569377"));
+    }
+
+    #[test]
+    fn what_is_dialled_before_a_number_is_the_regions_own() {
+        assert_eq!(e164("011 358 18 1234567", "US").as_deref(), Ok("+358181234567"));
+        assert_eq!(e164("00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
+        assert_eq!(e164("00 44 20 7946 0958", "US"), Err(PhoneProblem::NotAssigned));
+        assert_eq!(e164("+00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
+    }
+
+    #[test]
+    fn a_number_that_begins_like_the_trunk_prefix_keeps_its_digits() {
+        assert_eq!(e164("+7 800 555 35 35", "").as_deref(), Ok("+78005553535"));
+        assert_eq!(e164("8 800 555 35 35", "RU").as_deref(), Ok("+78005553535"));
+        assert_eq!(e164("+370 800 12345", "").as_deref(), Ok("+37080012345"));
+        assert_eq!(e164("8 (800) 080-00-00", "KZ").as_deref(), Ok("+78000800000"));
+    }
+
+    #[test]
+    fn an_extension_is_kept_apart() {
+        for raw in
+            ["415 555 0132 ext. 89", "415 555 0132 x89", "tel:+1-415-555-0132;ext=89", "4155550132,,89"]
+        {
+            let phone = Phone::parse(raw, "US".parse().ok()).unwrap();
+            assert_eq!((phone.e164(), phone.extension()), ("+14155550132", Some("89")), "{raw}");
+        }
+        assert_eq!(Phone::parse("+14155550132", None).unwrap().extension(), None);
     }
 
     #[test]
@@ -171,9 +191,11 @@ mod tests {
         assert_eq!(e164("  ", "US"), Err(PhoneProblem::Empty));
         assert_eq!(e164(&"5".repeat(10_000), "US"), Err(PhoneProblem::TooLong));
         assert_eq!(e164("415 555 0132", ""), Err(PhoneProblem::NoRegion));
-        assert_eq!(e164("call me", "US"), Err(PhoneProblem::NotANumber));
-        for raw in ["0000000000", "+999999999999999", "+1", "112"] {
-            assert!(e164(raw, "US").is_err(), "{raw}");
+        for raw in ["call me", "+1", "4155550132 / 4155559876", "½ 415 555 0132"] {
+            assert_eq!(e164(raw, "US"), Err(PhoneProblem::NotANumber), "{raw}");
+        }
+        for raw in ["0000000000", "+999999999999999", "112", "+1 415 555 01320", "12345678901234567"] {
+            assert_eq!(e164(raw, "US"), Err(PhoneProblem::NotAssigned), "{raw}");
         }
     }
 
@@ -184,11 +206,6 @@ mod tests {
                 let digits = phone.e164().strip_prefix('+').unwrap();
                 prop_assert!(digits.len() <= 15 && digits.bytes().all(|digit| digit.is_ascii_digit()), "{phone:?}");
             }
-        }
-
-        #[test]
-        fn no_text_crashes_the_parser(raw: String) {
-            let _ = Phone::parse(&raw, "US".parse().ok());
         }
     }
 }

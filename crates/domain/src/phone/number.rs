@@ -1,0 +1,101 @@
+//! Which number somebody means: country code and national number.
+//!
+//! The steps are those of Google's libphonenumber, over the plans that `phonenumber` carries. Why not
+//! `phonenumber::parse`: `docs/decisions/phones.md`.
+
+use std::borrow::Cow;
+
+use super::plan::{Length, Plan};
+use super::written::Written;
+use super::{PhoneKind, PhoneProblem};
+
+const SHORTEST: usize = 2;
+/// Google's bound: some plans, the German for one, have numbers that nobody could dial from abroad.
+const LONGEST: usize = 17;
+/// E.164's bound, which Google does not ask for.
+const LONGEST_WITH_CODE: usize = 15;
+
+/// A number that its plan has.
+#[derive(Debug)]
+pub(super) struct Number {
+    pub(super) plan: &'static Plan,
+    pub(super) national: String,
+    pub(super) kind: PhoneKind,
+}
+
+impl Number {
+    pub(super) fn find(written: &Written, home: Option<&'static Plan>) -> Result<Self, PhoneProblem> {
+        let Located { plan, digits } = locate(written, home)?;
+        if digits.len() < SHORTEST {
+            return Err(PhoneProblem::NotANumber);
+        }
+        let stripped = plan.without_national_prefix(&digits);
+        // What would then be too short may be a short number that begins like the prefix.
+        let national = match plan.length(&stripped) {
+            Length::Possible | Length::TooLong => &stripped,
+            Length::Local | Length::TooShort | Length::Between => &digits,
+        };
+        if !(SHORTEST..=LONGEST).contains(&national.len()) {
+            return Err(PhoneProblem::NotANumber);
+        }
+        let plan = match Plan::of_code(plan.code) {
+            [only] => Some(only),
+            sharing => sharing.iter().find(|plan| plan.claims(national)),
+        };
+        let found = plan.and_then(|plan| Some((plan, plan.kind(national)?)));
+        let (plan, kind) = found.ok_or(PhoneProblem::NotAssigned)?;
+        if plan.code.to_string().len() + national.len() > LONGEST_WITH_CODE {
+            return Err(PhoneProblem::NotAssigned);
+        }
+        Ok(Self { plan, national: national.to_string(), kind })
+    }
+}
+
+/// Digits whose country is known.
+struct Located<'d> {
+    /// Of several that share a country code the main one, unless the code was not written.
+    plan: &'static Plan,
+    /// What follows the country code.
+    digits: Cow<'d, str>,
+}
+
+fn locate<'d>(written: &'d Written, home: Option<&'static Plan>) -> Result<Located<'d>, PhoneProblem> {
+    let digits = written.digits.as_str();
+    if !written.plus {
+        let plan = home.ok_or(PhoneProblem::NoRegion)?;
+        return Ok(coded(digits, plan)?.unwrap_or(Located { plan, digits: digits.into() }));
+    }
+    match (after_code(digits), home) {
+        // A plus, and then what one dials instead of it: `+00 44 20 …`.
+        (Err(PhoneProblem::NotAssigned), Some(home)) => coded(digits, home)?.ok_or(PhoneProblem::NotAssigned),
+        (located, _) => located,
+    }
+}
+
+/// Digits that name a country code without a plus: after the region's prefix for calls abroad, or its own code
+/// before what could not be a number with it.
+fn coded<'d>(digits: &'d str, home: &'static Plan) -> Result<Option<Located<'d>>, PhoneProblem> {
+    if let Some(abroad) = home.dialled_out(digits) {
+        return after_code(abroad).map(Some);
+    }
+    let Some(rest) = digits.strip_prefix(&home.code.to_string()) else { return Ok(None) };
+    let rest = home.without_national_prefix(rest);
+    let better = !home.could_have(digits) && home.could_have(&rest);
+    if !better && home.length(digits) != Length::TooLong {
+        return Ok(None);
+    }
+    Ok(Plan::of_code(home.code).first().map(|plan| Located { plan, digits: rest }))
+}
+
+/// Digits that begin with a country code; no code is the beginning of another.
+fn after_code(digits: &str) -> Result<Located<'_>, PhoneProblem> {
+    if digits.len() <= SHORTEST {
+        return Err(PhoneProblem::NotANumber);
+    }
+    let located = |length| {
+        let (code, rest) = digits.split_at_checked(length)?;
+        let code = Some(code).filter(|code| !code.starts_with('0'))?.parse().ok()?;
+        Some(Located { plan: Plan::of_code(code).first()?, digits: rest.into() })
+    };
+    (1..=3).find_map(located).ok_or(PhoneProblem::NotAssigned)
+}

@@ -1,0 +1,214 @@
+//! The numbering plans of `phonenumber`'s metadata, and what they say about a national number.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{LazyLock, OnceLock};
+
+use phonenumber::Metadata;
+use phonenumber::country;
+use phonenumber::metadata::{DATABASE, Descriptor};
+use regex::{Regex, RegexBuilder};
+
+use super::PhoneKind;
+
+/// A pattern over ASCII digits, compiled when first needed and kept. Not the metadata's own: those share a hundred
+/// places behind one lock, and match a number that goes on after them.
+#[derive(Debug)]
+struct Pattern {
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    fn at_start(source: &str) -> Self {
+        let source: String = source.split_whitespace().collect();
+        Self { source: format!("^(?:{source})"), compiled: OnceLock::new() }
+    }
+
+    fn whole(source: &str) -> Self {
+        let mut pattern = Self::at_start(source);
+        pattern.source.push('$');
+        pattern
+    }
+
+    /// `None` for a pattern that cannot be compiled, of which there is none: it matches nothing.
+    fn regex(&self) -> Option<&Regex> {
+        let compile = || RegexBuilder::new(&self.source).unicode(false).build().ok();
+        self.compiled.get_or_init(compile).as_ref()
+    }
+
+    fn matches(&self, digits: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(digits))
+    }
+}
+
+/// The numbers of one kind.
+#[derive(Debug)]
+struct Range {
+    lengths: Vec<usize>,
+    pattern: Pattern,
+}
+
+impl Range {
+    fn new(descriptor: &Descriptor) -> Self {
+        let lengths = descriptor.possible_length().iter().copied().map(usize::from).collect();
+        Self { lengths, pattern: Pattern::whole(descriptor.national_number().as_str()) }
+    }
+
+    fn has(&self, national: &str) -> bool {
+        (self.lengths.is_empty() || self.lengths.contains(&national.len())) && self.pattern.matches(national)
+    }
+}
+
+/// How long a number is, compared with the numbers of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    Possible,
+    Local,
+    TooShort,
+    Between,
+    TooLong,
+}
+
+/// How one region numbers its phones.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) code: u16,
+    pub(super) region: Option<country::Id>,
+    general: Pattern,
+    lengths: BTreeSet<usize>,
+    local_lengths: BTreeSet<usize>,
+    /// Those that are told apart before fixed lines and mobiles, in this order.
+    special: Vec<(PhoneKind, Range)>,
+    fixed: Option<Range>,
+    mobile: Option<Range>,
+    same_fixed_and_mobile: bool,
+    leading: Option<Pattern>,
+    international_prefix: Option<Pattern>,
+    national_prefix: Option<Pattern>,
+    national_rule: Option<&'static str>,
+}
+
+impl Plan {
+    fn new(metadata: &'static Metadata) -> Self {
+        let all = metadata.descriptors();
+        let kinds = [
+            (PhoneKind::PremiumRate, all.premium_rate()),
+            (PhoneKind::TollFree, all.toll_free()),
+            (PhoneKind::SharedCost, all.shared_cost()),
+            (PhoneKind::Voip, all.voip()),
+            (PhoneKind::PersonalNumber, all.personal_number()),
+            (PhoneKind::Pager, all.pager()),
+            (PhoneKind::Other, all.uan()),
+            (PhoneKind::Other, all.voicemail()),
+        ];
+        let special = kinds.into_iter().filter_map(|(kind, range)| Some((kind, range?)));
+        let special: Vec<(PhoneKind, &Descriptor)> = special.collect();
+        let ranges = || special.iter().map(|(_, range)| *range).chain(all.fixed_line()).chain(all.mobile());
+        let lengths =
+            |of: fn(&Descriptor) -> &[u16]| ranges().flat_map(of).copied().map(usize::from).collect();
+        let pattern =
+            |range: Option<&Descriptor>| range.map(|range| range.national_number().as_str().to_owned());
+        let national_prefix = metadata.national_prefix_for_parsing().map(|prefix| prefix.as_str());
+        Self {
+            code: metadata.country_code(),
+            region: metadata.id().parse().ok(),
+            general: Pattern::whole(all.general().national_number().as_str()),
+            lengths: lengths(Descriptor::possible_length),
+            local_lengths: lengths(Descriptor::possible_local_length),
+            special: special.iter().map(|(kind, range)| (*kind, Range::new(range))).collect(),
+            fixed: all.fixed_line().map(Range::new),
+            mobile: all.mobile().map(Range::new),
+            same_fixed_and_mobile: pattern(all.fixed_line()) == pattern(all.mobile()),
+            leading: metadata.leading_digits().map(|leading| Pattern::at_start(leading.as_str())),
+            international_prefix: metadata
+                .international_prefix()
+                .map(|prefix| Pattern::at_start(prefix.as_str())),
+            national_prefix: national_prefix.or(metadata.national_prefix()).map(Pattern::at_start),
+            national_rule: metadata.national_prefix_transform_rule(),
+        }
+    }
+
+    pub(super) fn of_region(region: country::Id) -> Option<&'static Self> {
+        let code = DATABASE.by_id(region.as_ref())?.country_code();
+        Self::of_code(code).iter().find(|plan| plan.region == Some(region))
+    }
+
+    /// The plans that share a country code, the main one first; none where there is no such code.
+    pub(super) fn of_code(code: u16) -> &'static [Self] {
+        static PLANS: LazyLock<HashMap<u16, Vec<Plan>>> = LazyLock::new(|| {
+            let of = |code| Some((code, DATABASE.by_code(&code)?.into_iter().map(Plan::new).collect()));
+            (1..1_000).filter_map(of).collect()
+        });
+        PLANS.get(&code).map_or(&[], Vec::as_slice)
+    }
+
+    /// What follows the digits that dial out of the region. No country code begins with 0.
+    pub(super) fn dialled_out<'d>(&self, digits: &'d str) -> Option<&'d str> {
+        let prefix = self.international_prefix.as_ref()?.regex()?.find(digits)?;
+        digits.get(prefix.end()..).filter(|rest| !rest.starts_with('0'))
+    }
+
+    /// The number without the digits that only calls within the country begin with.
+    ///
+    /// They are taken off where what remains is in the plan, or the whole was not: a Russian toll-free number begins
+    /// with the prefix itself, and nobody writes it twice.
+    pub(super) fn without_national_prefix<'d>(&self, digits: &'d str) -> Cow<'d, str> {
+        let Some(prefix) = self.national_prefix.as_ref().and_then(Pattern::regex) else {
+            return digits.into();
+        };
+        let Some(parts) = prefix.captures(digits) else { return digits.into() };
+        let said = |group| parts.get(group).filter(|part| !part.is_empty());
+        // The rule rewrites the number where its last group matched something.
+        let rewritten = if parts.get(2).is_some() { said(2) } else { said(1) };
+        let national = match (self.national_rule, rewritten) {
+            (Some(rule), Some(_)) => prefix.replace(digits, rule),
+            _ => parts.get(0).and_then(|prefix| digits.get(prefix.end()..)).unwrap_or(digits).into(),
+        };
+        if self.could_have(digits) && !self.could_have(&national) { digits.into() } else { national }
+    }
+
+    pub(super) fn could_have(&self, national: &str) -> bool {
+        self.general.matches(national)
+    }
+
+    pub(super) fn length(&self, national: &str) -> Length {
+        let length = national.len();
+        if self.lengths.contains(&length) {
+            Length::Possible
+        } else if self.local_lengths.contains(&length) {
+            Length::Local
+        } else if self.lengths.first().is_none_or(|shortest| length < *shortest) {
+            Length::TooShort
+        } else if self.lengths.last().is_some_and(|longest| length > *longest) {
+            Length::TooLong
+        } else {
+            Length::Between
+        }
+    }
+
+    /// Whether numbers that begin so are this region's, among those that share its country code.
+    pub(super) fn claims(&self, national: &str) -> bool {
+        match &self.leading {
+            Some(leading) => leading.matches(national),
+            None => self.kind(national).is_some(),
+        }
+    }
+
+    /// `None` for a number that the plan does not have.
+    pub(super) fn kind(&self, national: &str) -> Option<PhoneKind> {
+        if !self.could_have(national) {
+            return None;
+        }
+        if let Some((kind, _)) = self.special.iter().find(|(_, range)| range.has(national)) {
+            return Some(*kind);
+        }
+        let has = |range: &Option<Range>| range.as_ref().is_some_and(|range| range.has(national));
+        match (has(&self.fixed), has(&self.mobile)) {
+            (true, false) if !self.same_fixed_and_mobile => Some(PhoneKind::FixedLine),
+            (true, _) => Some(PhoneKind::FixedLineOrMobile),
+            (false, true) if !self.same_fixed_and_mobile => Some(PhoneKind::Mobile),
+            (false, _) => None,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What `rlibphonenumber` says.
+
+use leadgate_domain::PhoneKind;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) e164: String,
+    pub(crate) region: Option<String>,
+    pub(crate) kind: PhoneKind,
+    pub(crate) extension: Option<String>,
+}
+
+/// A valid number, or `None`.
+pub(crate) fn read(text: &str, home: Option<&str>) -> Option<Known> {
+    let number = PHONE_NUMBER_UTIL.parse(text, home.map(region)).ok()?;
+    PHONE_NUMBER_UTIL.is_valid_number(&number).then(|| Known {
+        e164: format(&number, PhoneNumberFormat::E164),
+        region: of_country(&number).map(|region| region.to_string()),
+        kind: kind(PHONE_NUMBER_UTIL.get_number_type(&number)),
+        extension: number.extension,
+    })
+}
+
+pub(crate) fn region(code: &str) -> Region {
+    Region::from_code(code).unwrap()
+}
+
+pub(crate) fn format(number: &PhoneNumber, format: PhoneNumberFormat) -> String {
+    PHONE_NUMBER_UTIL.format(number, format).into_owned()
+}
+
+fn of_country(number: &PhoneNumber) -> Option<Region> {
+    PHONE_NUMBER_UTIL.get_region_for_number(number).filter(|region| *region != Region::World)
+}
+
+pub(crate) fn kind(kind: PhoneNumberType) -> PhoneKind {
+    match kind {
+        PhoneNumberType::FixedLine => PhoneKind::FixedLine,
+        PhoneNumberType::Mobile => PhoneKind::Mobile,
+        PhoneNumberType::FixedLineOrMobile => PhoneKind::FixedLineOrMobile,
+        PhoneNumberType::TollFree => PhoneKind::TollFree,
+        PhoneNumberType::PremiumRate => PhoneKind::PremiumRate,
+        PhoneNumberType::SharedCost => PhoneKind::SharedCost,
+        PhoneNumberType::VoIP => PhoneKind::Voip,
+        PhoneNumberType::PersonalNumber => PhoneKind::PersonalNumber,
+        PhoneNumberType::Pager => PhoneKind::Pager,
+        PhoneNumberType::UAN | PhoneNumberType::VoiceMail | PhoneNumberType::Unknown => PhoneKind::Other,
+    }
+}
