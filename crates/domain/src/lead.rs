@@ -137,10 +137,14 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// A text as it was said, else as it was derived, else as it was inferred.
+    /// A text as it was said, else as it was derived.
     pub fn text(&self, field: TextField) -> Option<&str> {
-        let derived = self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str);
-        derived.or_else(|| self.inferred.get(field.as_str())?.value.as_str())
+        self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str)
+    }
+
+    /// The same, else as it was inferred: for whoever is shown [`Lead::all_inferred`] beside it.
+    pub fn text_or_inferred(&self, field: TextField) -> Option<&str> {
+        self.text(field).or_else(|| self.inferred.get(field.as_str())?.value.as_str())
     }
 
     /// Every value that nobody said, and what it follows from.

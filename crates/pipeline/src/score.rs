@@ -37,8 +37,7 @@ const RULES: [Rule; 11] = [
         applies: |lead| email_kind(lead) == Some(EmailKind::Disposable),
     },
     Rule { name: "name_given", points: 10, applies: |lead| lead.text(TextField::FullName).is_some() },
-    // Said, not inferred: the domain it would be inferred from has its points already.
-    Rule { name: "company_given", points: 10, applies: |lead| lead.texts.contains_key(&TextField::Company) },
+    Rule { name: "company_given", points: 10, applies: |lead| lead.text(TextField::Company).is_some() },
     Rule {
         name: "consent_complete",
         points: 15,

@@ -58,7 +58,7 @@ fn every_inferred_value_names_what_it_follows_from() {
             "utm_source": { "value": "a", "basis": "page_url" },
         })
     );
-    assert_eq!(lead.text(TextField::State), Some("CA"));
+    assert_eq!((lead.text(TextField::State), lead.text_or_inferred(TextField::State)), (None, Some("CA")));
     assert_eq!(lead.attribution, json!({ "referrer": "https://news.example/1" }).as_object().cloned());
     assert!(!lead.texts.contains_key(&TextField::Company), "what was said is what was said");
 }
@@ -81,7 +81,7 @@ fn nothing_said_is_overwritten() {
     });
     assert_eq!(told, Value::Null);
     for (field, text) in said {
-        assert_eq!(lead.text(field), Some(text));
+        assert_eq!(lead.text_or_inferred(field), Some(text));
     }
 }
 
@@ -93,7 +93,7 @@ fn what_no_longer_follows_is_gone_and_twice_is_as_once() {
         lead.texts.insert(TextField::FirstName, "Ann".to_owned());
     });
     assert_eq!(lead.inferred["timezones"].value, json!(["America/Boise", "America/Los_Angeles"]));
-    assert_eq!(lead.text(TextField::Timezone), None, "one of two is none");
+    assert_eq!(lead.text_or_inferred(TextField::Timezone), None, "one of two is none");
     let once = lead.clone();
     super::lead(&mut lead);
     assert_eq!(lead, once);
