@@ -1,6 +1,10 @@
 //! Email addresses.
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::text;
 
 /// Why a text is no address that mail could be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
@@ -8,8 +12,14 @@ use serde::{Deserialize, Serialize};
 pub enum EmailProblem {
     #[error("the email is empty")]
     Empty,
-    #[error("the email is longer than 254 characters, or its local part than 64")]
+    #[error("the email is longer than 254 bytes")]
     TooLong,
+    #[error("what comes before the @ is longer than 64 bytes")]
+    LocalTooLong,
+    #[error("a part of the domain is longer than 63 bytes")]
+    LabelTooLong,
+    #[error("a part of the domain begins with xn-- and is not Punycode")]
+    BadPunycode,
     #[error("the email is not an address")]
     NotAnAddress,
 }
@@ -24,7 +34,17 @@ pub enum EmailKind {
     Business,
 }
 
-/// An address with its domain in lower case. The local part keeps its case (RFC 5321, section 2.4).
+/// RFC 5321, section 4.5.3.1, in bytes; for the domain as it is looked up.
+const LONGEST_LOCAL: usize = 64;
+const LONGEST_LABEL: usize = 63;
+const LONGEST: usize = 254;
+
+/// Nothing longer becomes an address by being written properly; it is not looked at.
+const LONGEST_WRITTEN: usize = 2_048;
+
+/// An address in one spelling: the domain in lower case and in ASCII (`xn--mnchen-3ya.de`), as mail is sent to it
+/// and whichever way it was written; the local part composed (NFC), in the case in which it came (RFC 5321, section
+/// 2.4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email {
     address: String,
@@ -32,19 +52,29 @@ pub struct Email {
 }
 
 impl Email {
+    /// Reads an address as it is typed, copied or linked to: `mailto:`, invisible characters, white space around it
+    /// and the root's dot after it are no part of it.
     pub fn parse(raw: &str) -> Result<Self, EmailProblem> {
-        let raw = raw.trim();
-        if raw.is_empty() {
-            return Err(EmailProblem::Empty);
-        }
-        let (local, domain) = raw.rsplit_once('@').ok_or(EmailProblem::NotAnAddress)?;
-        if raw.len() > 254 || local.len() > 64 {
+        if raw.trim().len() > LONGEST_WRITTEN {
             return Err(EmailProblem::TooLong);
         }
-        let options = email_address::Options::default().without_display_text().without_domain_literal();
-        email_address::EmailAddress::parse_with_options(raw, options.with_required_tld())
-            .map_err(|_| EmailProblem::NotAnAddress)?;
-        Ok(Self { address: format!("{local}@{}", domain.to_lowercase()), at: local.len() })
+        let visible = text::visible(raw);
+        let written = without_scheme(visible.trim());
+        if written.is_empty() {
+            return Err(EmailProblem::Empty);
+        }
+        let (local, domain) = written.rsplit_once('@').ok_or(EmailProblem::NotAnAddress)?;
+        let local: String = local.nfc().collect();
+        if local.len() > LONGEST_LOCAL {
+            return Err(EmailProblem::LocalTooLong);
+        }
+        let domain = ascii(domain)?;
+        let address = format!("{local}@{domain}");
+        if address.len() > LONGEST {
+            return Err(EmailProblem::TooLong);
+        }
+        check_syntax(&local, &domain)?;
+        Ok(Self { address, at: local.len() })
     }
 
     pub fn address(&self) -> &str {
@@ -59,53 +89,58 @@ impl Email {
         self.address.get(self.at + 1..).unwrap_or_default()
     }
 
-    /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`.
+    /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`. Plus tags and dots
+    /// are kept apart.
     pub fn identity(&self) -> String {
-        self.address.to_lowercase()
+        self.address.to_lowercase().nfc().collect()
     }
+}
+
+/// The address of a link (RFC 6068), without the subject and the text that it may bring along.
+fn without_scheme(written: &str) -> &str {
+    match written.split_at_checked("mailto:".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => {
+            rest.split('?').next().unwrap_or_default().trim()
+        }
+        _ => written,
+    }
+}
+
+/// A domain as it is looked up (UTS 46, nontransitional, with STD3's characters), without the root's dot.
+fn ascii(domain: &str) -> Result<String, EmailProblem> {
+    let converted = Uts46::new().to_ascii(
+        domain.as_bytes(),
+        AsciiDenyList::STD3,
+        Hyphens::CheckFirstLast,
+        DnsLength::Ignore,
+    );
+    let Ok(ascii) = converted else {
+        let is_punycode =
+            |label: &str| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+        let bad = |label: &str| is_punycode(label) && idna::domain_to_unicode(label).1.is_err();
+        let fault = domain.split('.').any(bad);
+        return Err(if fault { EmailProblem::BadPunycode } else { EmailProblem::NotAnAddress });
+    };
+    let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
+    if ascii.split('.').any(|label| label.len() > LONGEST_LABEL) {
+        return Err(EmailProblem::LabelTooLong);
+    }
+    Ok(ascii.to_owned())
+}
+
+fn check_syntax(local: &str, domain: &str) -> Result<(), EmailProblem> {
+    let unseen = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control());
+    let is_number = domain.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    if local.contains(unseen) || is_number {
+        return Err(EmailProblem::NotAnAddress);
+    }
+    // RFC 6532 takes every character beyond ASCII; the crate refuses those that combine, half of Devanagari.
+    let plain: String = local.chars().map(|c| if c.is_ascii() { c } else { 'u' }).collect();
+    let options = email_address::Options::default().without_display_text().without_domain_literal();
+    email_address::EmailAddress::parse_with_options(&format!("{plain}@{domain}"), options.with_required_tld())
+        .map(|_| ())
+        .map_err(|_| EmailProblem::NotAnAddress)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn the_domain_is_lower_cased_and_the_case_never_tells_people_apart() {
-        let email = Email::parse("  Ann.Lee@Example.COM ").unwrap();
-        assert_eq!(email.address(), "Ann.Lee@example.com");
-        assert_eq!((email.local(), email.domain()), ("Ann.Lee", "example.com"));
-        assert_eq!(email.identity(), Email::parse("ann.lee@EXAMPLE.com").unwrap().identity());
-    }
-
-    #[test]
-    fn each_problem_has_its_own_name() {
-        assert_eq!(Email::parse(" "), Err(EmailProblem::Empty));
-        assert_eq!(Email::parse(&format!("{}@b.com", "a".repeat(65))), Err(EmailProblem::TooLong));
-        for raw in [
-            "a",
-            "a@b",
-            "a@@b.com",
-            "a b@c.com",
-            "a@b..com",
-            "a@b.com,c@d.com",
-            "Ann <a@b.com>",
-            "a@[127.0.0.1]",
-            "a@b.com\r\nBcc:x",
-            "mailto:a@b.com,",
-            "@b.com",
-            "a@",
-        ] {
-            assert_eq!(Email::parse(raw), Err(EmailProblem::NotAnAddress), "{raw}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_crashes_the_parser(raw: String) {
-            if let Ok(email) = Email::parse(&raw) {
-                prop_assert_eq!(format!("{}@{}", email.local(), email.domain()), email.address());
-            }
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Region, Timestamp};
+use crate::{Region, TimeProblem, Timestamp};
 
 /// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
 /// `update` it erases; what is absent changes nothing.
@@ -129,7 +129,7 @@ impl TextField {
 /// agreement; these three say which one).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Consent {
-    /// As sent; [`Consent::given_at`] reads it.
+    /// As sent; [`Consent::time`] reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_timestamp: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,8 +142,14 @@ pub struct Consent {
 }
 
 impl Consent {
+    /// When it was given; `None` if that was not said.
+    pub fn time(&self) -> Option<Result<Timestamp, TimeProblem>> {
+        let text = self.consent_timestamp.as_deref().filter(|text| !text.trim().is_empty())?;
+        Some(Timestamp::read(text))
+    }
+
     pub fn given_at(&self) -> Option<Timestamp> {
-        self.consent_timestamp.as_deref().and_then(|text| Timestamp::parse(text.trim()))
+        self.time()?.ok()
     }
 
     /// Whether time, text and place are all there.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Claim, ClaimKey, ClaimKind, EmailView, Lead, LeadId, Outcome, PhoneView, QuarantineReason, Said, Source,
-    Submission, SuppressionKey, Suppressions, Trace,
+    Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, Outcome, PhoneView, QuarantineReason,
+    Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
 };
 
 /// What normalization made of a submission's values.
@@ -16,6 +16,10 @@ use crate::{
 pub struct Reading {
     pub phone: Said<PhoneView>,
     pub email: Said<EmailView>,
+    /// In one spelling; `None` is an explicit null.
+    pub texts: BTreeMap<TextField, Option<String>>,
+    /// What the browser told besides; absent where no person's browser posted.
+    pub observed: Said<BTreeMap<String, Inferred>>,
     /// The supplied identity keys, in the order in which the source lets them decide.
     pub keys: Vec<ClaimKey>,
     pub idempotency: Option<ClaimKey>,

@@ -1,13 +1,14 @@
 //! The current state about one person for one organization.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Consent, EmailKind, EmailProblem, LeadId, OrganizationId, PhoneKind, PhoneProblem, Reason, Region,
-    SourceId, SubmissionId, TextField, Timestamp,
+    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneKind, PhoneProblem,
+    Reason, Region, SourceId, SubmissionId, TextField, Timestamp,
 };
 
 /// Whether a lead may be called.
@@ -93,6 +94,7 @@ pub struct Lead {
     /// When the latest submission that it is made of was received.
     pub updated_at: Timestamp,
 
+    /// What was said, in one spelling; the letter of it is in the submission.
     #[serde(default)]
     pub texts: BTreeMap<TextField, String>,
     pub phone: Option<PhoneView>,
@@ -105,6 +107,9 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
+    /// What a person's browser told besides, such as `device` and `place`.
+    #[serde(default)]
+    pub observed: Option<BTreeMap<String, Inferred>>,
     #[serde(default)]
     pub opt_out: bool,
     #[serde(default)]
@@ -119,6 +124,9 @@ pub struct Lead {
     /// Texts that follow from what was said, such as a first name out of a full one.
     #[serde(default)]
     pub derived: BTreeMap<TextField, String>,
+    /// What else follows from what was said, such as `state`, `company` or `utm_source`.
+    #[serde(default)]
+    pub inferred: BTreeMap<String, Inferred>,
     /// Tags that follow from what was said, such as `phone_review`.
     #[serde(default)]
     pub derived_tags: BTreeSet<String>,
@@ -141,6 +149,21 @@ impl Lead {
     /// said by the creator, if by anybody.
     pub fn said_at(&self, field: &str) -> Timestamp {
         self.clocks.own.get(field).unwrap_or(&self.clocks.base).0
+    }
+
+    /// The same, else as it was inferred: for whoever is shown [`Lead::all_inferred`] beside it.
+    pub fn text_or_inferred(&self, field: TextField) -> Option<&str> {
+        self.text(field).or_else(|| self.inferred.get(field.as_str())?.value.as_str())
+    }
+
+    /// Every value that nobody said, and what it follows from.
+    pub fn all_inferred(&self) -> BTreeMap<&str, Cow<'_, Inferred>> {
+        let derived = self.derived.iter().map(|(field, text)| {
+            let basis = if *field == TextField::FullName { Basis::NameParts } else { Basis::FullName };
+            (field.as_str(), Cow::Owned(Inferred::new(text.as_str(), basis)))
+        });
+        let inferred = self.observed.iter().flatten().chain(&self.inferred);
+        derived.chain(inferred.map(|(name, one)| (name.as_str(), Cow::Borrowed(one)))).collect()
     }
 
     pub fn e164(&self) -> Option<&str> {

@@ -5,6 +5,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Why a text is no point in time that somebody could have meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeProblem {
+    #[error("the time has no zone: it could be off by a day")]
+    NoZone,
+    #[error("the time lies before 1970 or after 9998: nobody meant it")]
+    OutOfRange,
+    #[error("not a time (RFC 3339, or seconds or milliseconds since 1970)")]
+    NotATime,
+}
+
 /// A point in time in whole microseconds, PostgreSQL's resolution: what was stored compares equal to
 /// what was sent. Written as RFC 3339 in UTC with six digits, so that text sorts as time does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +45,50 @@ impl Timestamp {
     /// Parses RFC 3339; digits beyond the microsecond are cut.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self::from_microseconds(at.as_microsecond()))
+    }
+
+    /// Reads a time as clients write it: RFC 3339, with a space for its `T`, without the colon of its offset, or
+    /// seconds, milliseconds or microseconds since 1970, told apart by their number of digits.
+    ///
+    /// A leap second is the second before it. What programs send for "never", such as the year 1 or 9999, is out of
+    /// range.
+    pub fn read(text: &str) -> Result<Self, TimeProblem> {
+        let text = text.trim();
+        let digits = text.strip_prefix('-').unwrap_or(text).split('.').next().unwrap_or_default();
+        if text.parse::<f64>().is_ok() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Self::from_epoch(text, digits.len());
+        }
+        let at = match text.parse::<jiff::Timestamp>() {
+            Ok(at) => Self::from_microseconds(at.as_microsecond()),
+            Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => return Err(TimeProblem::NoZone),
+            Err(_) => return Err(TimeProblem::NotATime),
+        };
+        at.if_meant()
+    }
+
+    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970.
+    fn from_epoch(text: &str, digits: usize) -> Result<Self, TimeProblem> {
+        let unit: i64 = match digits {
+            _ if text.starts_with('-') => return Err(TimeProblem::OutOfRange),
+            9..=10 => 1_000_000,
+            12..=13 => 1_000,
+            15..=16 => 1,
+            11 | 14 | 17 => return Err(TimeProblem::OutOfRange),
+            _ => return Err(TimeProblem::NotATime),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let mut micros = whole.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(unit);
+        let mut place = unit;
+        for digit in fraction.chars().filter_map(|digit| digit.to_digit(10)) {
+            place /= 10;
+            micros = micros.saturating_add(i64::from(digit) * place);
+        }
+        Self(micros).if_meant()
+    }
+
+    fn if_meant(self) -> Result<Self, TimeProblem> {
+        const YEAR_9999: i64 = 253_370_764_800_000_000;
+        if (1..YEAR_9999).contains(&self.0) { Ok(self) } else { Err(TimeProblem::OutOfRange) }
     }
 
     /// How long before `self` the other point lies; zero if it lies after.
@@ -88,6 +144,63 @@ mod tests {
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("2023-11-14T23:13:20.12+01:00"), Some(at));
         assert_eq!(Timestamp::parse("2023-11-14T22:13:20"), None, "a time without a zone is no instant");
+    }
+
+    #[test]
+    fn a_time_is_read_as_clients_write_it() {
+        let at = |text: &str| Timestamp::parse(text);
+        let noon = at("2024-02-29T12:00:00Z");
+        for text in [
+            "2024-02-29T12:00:00Z",
+            "2024-02-29t12:00:00z",
+            " 2024-02-29 12:00:00Z ",
+            "2024-02-29T12:00:00+00:00",
+            "2024-02-29 12:00:00+0000",
+            "2024-02-29T07:00:00-0500",
+            "2024-02-29T17:30:00.000+05:30",
+            "1709208000",
+            "1709208000.0",
+            "1709208000000",
+            "1709208000000000",
+        ] {
+            assert_eq!(Timestamp::read(text).ok(), noon, "{text}");
+        }
+        assert_eq!(Timestamp::read("1709208000.25").ok(), at("2024-02-29T12:00:00.25Z"));
+        assert_eq!(Timestamp::read("2016-12-31T23:59:60Z").ok(), at("2016-12-31T23:59:59Z"));
+        assert_eq!(Timestamp::read("2147483648").ok(), at("2038-01-19T03:14:08Z"), "beyond 32 bits");
+    }
+
+    #[test]
+    fn what_is_no_time_says_why() {
+        use TimeProblem::{NoZone, NotATime, OutOfRange};
+        for (text, problem) in [
+            ("2024-02-29T12:00:00", NoZone),
+            ("2024-02-29 12:00", NoZone),
+            ("2024-02-29", NoZone),
+            ("2023-02-29T12:00:00Z", NotATime),
+            ("2024-02-29T25:00:00Z", NotATime),
+            ("02/29/2024", NotATime),
+            ("yesterday", NotATime),
+            ("", NotATime),
+            ("20240229", NotATime),
+            ("1", NotATime),
+            ("1e9", NotATime),
+            ("NaN", NotATime),
+            ("1709208000000000000", NotATime),
+            ("-1709208000", OutOfRange),
+            ("-1", OutOfRange),
+            ("0001-01-01T00:00:00Z", OutOfRange),
+            ("0000-01-01T00:00:00Z", OutOfRange),
+            ("-000001-01-01T00:00:00Z", OutOfRange),
+            ("1970-01-01T00:00:00Z", OutOfRange),
+            ("9999-01-01T00:00:00Z", OutOfRange),
+            ("99999999999", OutOfRange),
+            ("99999999999999999", OutOfRange),
+            ("9999-12-31T23:59:59Z", NotATime),
+            ("+10000-01-01T00:00:00Z", NotATime),
+        ] {
+            assert_eq!(Timestamp::read(text), Err(problem), "{text}");
+        }
     }
 
     #[test]

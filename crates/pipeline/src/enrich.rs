@@ -1,99 +1,44 @@
 //! What follows from what the lead itself says. Nothing said is ever overwritten.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use leadgate_domain::{Email, EmailKind, Lead, Region, TextField};
+use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, Region, TextField, name};
 use serde::Serialize;
+
+mod mail;
+mod numbers;
+mod page;
 
 /// The tag of a lead whose phone somebody should look at.
 const PHONE_REVIEW: &str = "phone_review";
 
-/// Domains at which anybody can have an address.
-const FREE: [&str; 30] = [
-    "aol.com",
-    "daum.net",
-    "fastmail.com",
-    "gmail.com",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hanmail.net",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.fr",
-    "icloud.com",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "naver.com",
-    "outlook.com",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "web.de",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yandex.ru",
-    "ymail.com",
-];
-
-/// Domains whose addresses live for minutes.
-const DISPOSABLE: [&str; 12] = [
-    "10minutemail.com",
-    "dispostable.com",
-    "fakeinbox.com",
-    "getnada.com",
-    "guerrillamail.com",
-    "mailinator.com",
-    "maildrop.cc",
-    "sharklasers.com",
-    "temp-mail.org",
-    "tempmail.com",
-    "throwawaymail.com",
-    "yopmail.com",
-];
-
-/// Local parts that stand for a function, not a person (RFC 2142 and common usage).
-const ROLES: [&str; 14] = [
-    "abuse",
-    "admin",
-    "billing",
-    "contact",
-    "hello",
-    "help",
-    "hostmaster",
-    "info",
-    "marketing",
-    "noreply",
-    "office",
-    "postmaster",
-    "sales",
-    "support",
-];
-
-/// What the trace says was inferred.
+/// What the trace says was inferred, each value with what it follows from.
 #[derive(Serialize)]
 pub(crate) struct Part<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    inferred: &'a BTreeMap<TextField, String>,
+    inferred: BTreeMap<&'a str, Cow<'a, Inferred>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_kind: Option<EmailKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_region: Option<Region>,
 }
 
-/// Derives names, the kind of the email and tags anew.
+/// Reads the tables, so that no lead waits for it.
+pub(crate) fn load_tables() {
+    mail::load();
+    numbers::load();
+}
+
+/// Derives names, the kind of the email, what else can be inferred, and tags anew.
 pub(crate) fn lead(lead: &mut Lead) {
     lead.derived = names(&lead.texts);
+    let email = lead.email_address().and_then(|address| Email::parse(address).ok());
+    let kind = email.as_ref().map(mail::kind);
     if let Some(email) = &mut lead.email {
-        email.kind =
-            email.address.as_deref().and_then(|address| Email::parse(address).ok()).map(|email| kind(&email));
+        email.kind = kind;
     }
+    lead.inferred = inferred(lead, email.as_ref().zip(kind));
     lead.derived_tags.clear();
     if lead.phone.as_ref().is_some_and(|phone| !phone.valid) {
         lead.derived_tags.insert(PHONE_REVIEW.to_owned());
@@ -102,74 +47,62 @@ pub(crate) fn lead(lead: &mut Lead) {
 
 pub(crate) fn part(lead: &Lead) -> Part<'_> {
     Part {
-        inferred: &lead.derived,
+        inferred: lead.all_inferred(),
         email_kind: lead.email.as_ref().and_then(|email| email.kind),
         phone_region: lead.phone.as_ref().and_then(|phone| phone.region),
     }
 }
 
-/// A full name out of its parts, or its parts out of a full name: the last word is the last name, and a single
-/// word is a first name.
-fn names(said: &BTreeMap<TextField, String>) -> BTreeMap<TextField, String> {
-    use TextField::{FirstName, FullName, LastName};
-    let mut derived = BTreeMap::new();
-    match (said.get(&FullName), said.get(&FirstName), said.get(&LastName)) {
-        (Some(full), None, None) => {
-            let (first, last) = full.trim().rsplit_once(char::is_whitespace).unwrap_or((full.trim(), ""));
-            let parts = [(FirstName, first.trim()), (LastName, last)];
-            derived.extend(parts.map(|(field, part)| (field, part.to_owned())));
-        }
-        (None, first, last) => {
-            let parts: Vec<_> = first.into_iter().chain(last).map(|part| part.trim()).collect();
-            derived.insert(FullName, parts.join(" "));
-        }
-        _ => {}
+fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String, Inferred> {
+    let mut all = BTreeMap::new();
+    let mut infer = |name: &str, value: Option<Inferred>| {
+        all.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let unsaid = |field: TextField| !lead.texts.contains_key(&field);
+    if unsaid(TextField::Company) {
+        let company = email.and_then(|(email, kind)| mail::company(email, kind));
+        infer("company", company.map(|company| Inferred::new(company, Basis::EmailDomain)));
     }
-    derived.retain(|_, text| !text.is_empty());
-    derived
+    if let Some(known) = lead.e164().and_then(numbers::of) {
+        let state = known.state.filter(|_| unsaid(TextField::State));
+        infer("state", state.map(|state| Inferred::new(state, Basis::PhonePrefix)));
+        match known.timezones.as_slice() {
+            [] => {}
+            [timezone] if unsaid(TextField::Timezone) => {
+                infer("timezone", Some(Inferred::new(*timezone, Basis::PhonePrefix)));
+            }
+            [_] => {}
+            several => infer("timezones", Some(Inferred::new(several.to_vec(), Basis::PhonePrefix))),
+        }
+    }
+    let said = |name: &str| lead.attribution.as_ref().is_some_and(|said| said.contains_key(name));
+    if let Some(page_url) = lead.text(TextField::PageUrl) {
+        for (name, value) in page::campaign(page_url).filter(|(name, _)| !said(name)) {
+            infer(&name, Some(Inferred::new(value, Basis::PageUrl)));
+        }
+    }
+    let host = lead.attribution.as_ref().and_then(page::referrer_host);
+    infer("referrer_host", host.map(|host| Inferred::new(host, Basis::Referrer)));
+    all
 }
 
-fn kind(email: &Email) -> EmailKind {
-    let local = email.local().to_lowercase();
-    if DISPOSABLE.contains(&email.domain()) {
-        EmailKind::Disposable
-    } else if FREE.contains(&email.domain()) {
-        EmailKind::Free
-    } else if ROLES.contains(&local.as_str()) {
-        EmailKind::Role
-    } else {
-        EmailKind::Business
-    }
+/// A full name out of its parts, or its parts out of a full name.
+fn names(said: &BTreeMap<TextField, String>) -> BTreeMap<TextField, String> {
+    use TextField::{FirstName, FullName, LastName};
+    let (first, last) = (said.get(&FirstName), said.get(&LastName));
+    let derived = match (said.get(&FullName), first, last) {
+        (Some(full), None, None) => {
+            let (first, last) = name::split(full);
+            [(FirstName, first), (LastName, last)]
+        }
+        (None, first, last) => {
+            let full = name::join(first.map(String::as_str), last.map(String::as_str));
+            [(FullName, full), (FirstName, None)]
+        }
+        _ => return BTreeMap::new(),
+    };
+    derived.into_iter().filter_map(|(field, text)| Some((field, text?))).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use TextField::{FirstName, FullName, LastName};
-
-    fn derive(said: &[(TextField, &str)]) -> Vec<(TextField, String)> {
-        names(&said.iter().map(|(field, text)| (*field, (*text).to_owned())).collect()).into_iter().collect()
-    }
-
-    #[test]
-    fn names_are_split_and_joined() {
-        assert_eq!(
-            derive(&[(FullName, "Mary Ann Lee")]),
-            [(FirstName, "Mary Ann".to_owned()), (LastName, "Lee".to_owned())]
-        );
-        assert_eq!(derive(&[(FullName, "Sukarno")]), [(FirstName, "Sukarno".to_owned())]);
-        assert_eq!(derive(&[(FirstName, "Ann"), (LastName, "Lee")]), [(FullName, "Ann Lee".to_owned())]);
-        assert_eq!(derive(&[(LastName, "Lee")]), [(FullName, "Lee".to_owned())]);
-        assert_eq!(derive(&[(FullName, "Ann Lee"), (LastName, "Li")]), []);
-        assert_eq!(derive(&[]), []);
-    }
-
-    #[test]
-    fn addresses_have_kinds() {
-        let kind = |address| kind(&Email::parse(address).unwrap());
-        assert_eq!(kind("ann@gmail.com"), EmailKind::Free);
-        assert_eq!(kind("ann@mailinator.com"), EmailKind::Disposable);
-        assert_eq!(kind("Info@acme.example"), EmailKind::Role);
-        assert_eq!(kind("ann@acme.example"), EmailKind::Business);
-    }
-}
+mod tests;

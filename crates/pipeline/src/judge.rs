@@ -9,22 +9,30 @@ use leadgate_domain::{
     Source, Submission, SuppressionKey, Suppressions,
 };
 
+use crate::places::Places;
 use crate::{decide, deduplicate, enrich, merge, normalize, score, screen};
 
 /// `normalize → screen → deduplicate → enrich → score → decide`.
 pub struct Pipeline {
     matching: MatchKey,
+    places: Option<Places>,
 }
 
 impl Pipeline {
     /// `matching` is the key that the store keeps for claims and suppressions.
     pub fn new(matching: MatchKey) -> Self {
-        Self { matching }
+        enrich::load_tables();
+        Self { matching, places: None }
+    }
+
+    /// Also infers from a browser's address where it is.
+    pub fn with_places(self, places: Option<Places>) -> Self {
+        Self { places, ..self }
     }
 
     /// The first stage, before the transaction. `source` is the submission's, if it still exists.
     pub fn normalize(&self, submission: Submission, source: Option<Arc<Source>>) -> Normalized {
-        normalize::normalize(submission, source, &self.matching)
+        normalize::normalize(submission, source, &self.matching, self.places.as_ref())
     }
 
     fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {

@@ -6,7 +6,10 @@ mod enrich;
 mod judge;
 mod merge;
 mod normalize;
+mod observe;
+mod places;
 mod score;
 mod screen;
 
 pub use judge::Pipeline;
+pub use places::{Place, Places, PlacesError};

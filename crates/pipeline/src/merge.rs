@@ -24,12 +24,14 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         custom_fields: Map::new(),
         automations: None,
         user_assignments: None,
+        observed: None,
         opt_out: false,
         is_test: submission.fields.is_test,
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
         clocks: Clocks { base: submission.order(), own: BTreeMap::new() },
         derived: BTreeMap::new(),
+        inferred: BTreeMap::new(),
         derived_tags: Default::default(),
         score: 0,
         temperature: Temperature::Cold,
@@ -53,10 +55,10 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     clocks.say("attribution", &mut lead.attribution, &fields.attribution);
     clocks.say("automations", &mut lead.automations, &fields.automations);
     clocks.say("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
-    for (field, value) in &fields.texts {
-        let value = value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    clocks.say("observed", &mut lead.observed, &reading.observed);
+    for (field, value) in &reading.texts {
         let mut held = lead.texts.remove(field);
-        clocks.say(field.as_str(), &mut held, &Said::from(value));
+        clocks.say(field.as_str(), &mut held, &Said::from(value.clone()));
         lead.texts.extend(held.map(|held| (*field, held)));
     }
     for (key, value) in &fields.custom_fields {
@@ -102,7 +104,9 @@ impl Fold<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leadgate_domain::{Dialect, Fields, OrganizationId, SubmissionId, TextField, Timestamp};
+    use leadgate_domain::{
+        Basis, Dialect, Fields, Inferred, OrganizationId, SubmissionId, TextField, Timestamp,
+    };
     use proptest::prelude::*;
 
     fn source(organization: OrganizationId) -> Source {
@@ -112,6 +116,16 @@ mod tests {
     fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
         let id = SubmissionId::from_uuid(uuid_of(at));
         Submission::new(id, source, Timestamp::from_microseconds(at), fields, b"{}")
+    }
+
+    fn read(submission: &Submission) -> Reading {
+        let device = submission.fields.tags.first().map(|tag| Inferred::new(tag.as_str(), Basis::UserAgent));
+        let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
+        Reading {
+            texts: submission.fields.texts.clone(),
+            observed: observed.map_or(Said::Absent, Said::Value),
+            ..Reading::default()
+        }
     }
 
     fn uuid_of(number: i64) -> uuid::Uuid {
@@ -149,10 +163,9 @@ mod tests {
                 .map(|(at, fields)| submission(&source, i64::try_from(at).unwrap(), fields))
                 .collect();
             let merged = |order: &[usize]| {
-                let reading = Reading::default();
-                let mut lead = create(said[order[0]].id.into(), &said[order[0]], &source, &reading);
+                let mut lead = create(said[order[0]].id.into(), &said[order[0]], &source, &read(&said[order[0]]));
                 for position in &order[1..] {
-                    fold(&mut lead, &said[*position], &source, &reading);
+                    fold(&mut lead, &said[*position], &source, &read(&said[*position]));
                 }
                 // Who created the lead is not the order's to keep; everything else is.
                 lead.id = said[0].id.into();
@@ -177,12 +190,16 @@ mod tests {
             ..Fields::default()
         };
         let first = submission(&source, 1, named(Some("Ann Lee")));
-        let mut lead = create(first.id.into(), &first, &source, &Reading::default());
-        fold(&mut lead, &submission(&source, 2, Fields::default()), &source, &Reading::default());
+        let mut lead = create(first.id.into(), &first, &source, &read(&first));
+        let fold_in = |lead: &mut Lead, at, fields| {
+            let later = submission(&source, at, fields);
+            fold(lead, &later, &source, &read(&later));
+        };
+        fold_in(&mut lead, 2, Fields::default());
         assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
-        fold(&mut lead, &submission(&source, 4, named(None)), &source, &Reading::default());
+        fold_in(&mut lead, 4, named(None));
         assert_eq!(lead.text(TextField::FullName), None);
-        fold(&mut lead, &submission(&source, 3, named(Some("late"))), &source, &Reading::default());
+        fold_in(&mut lead, 3, named(Some("late")));
         assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
     }
 }

@@ -6,9 +6,14 @@ use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone, PhoneView,
-    QuarantineReason, Reading, Region, Said, Source, Submission, TextField, Trace, validate,
+    QuarantineReason, Reading, Region, Said, Source, Submission, TextField, TimeProblem, Trace, validate,
 };
 use serde::Serialize;
+
+use crate::observe;
+use crate::places::Places;
+
+mod texts;
 
 /// What the trace says about a submission's values.
 #[derive(Serialize)]
@@ -21,6 +26,11 @@ struct Part<'a> {
     email: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_reason: Option<String>,
+    #[serde(flatten)]
+    texts: texts::Part,
+    /// Why the time of the consent cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_time: Option<TimeProblem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
 }
@@ -34,7 +44,7 @@ struct Aside<'a> {
     mapping: Option<&'a MappingFault>,
 }
 
-/// Reads a submission's phone and email and derives the keys by which it is recognized.
+/// Reads a submission's phone, email and texts, and derives the keys by which it is recognized.
 ///
 /// `source` is the submission's, if it still exists. What cannot be judged is told apart here: it goes through
 /// the same commit, into quarantine.
@@ -42,6 +52,7 @@ pub(crate) fn normalize(
     submission: Submission,
     source: Option<Arc<Source>>,
     matching: &MatchKey,
+    places: Option<&Places>,
 ) -> Normalized {
     let source = source.filter(|source| source.organization == submission.organization);
     let Some(source) = source else {
@@ -56,6 +67,9 @@ pub(crate) fn normalize(
     let region = submission.fields.phone_country.or(source.default_region);
     let phone = map(&submission.fields.phone, |raw| phone(raw, region));
     let email = map(&submission.fields.email, email);
+    let country = phone.value().and_then(|phone| phone.region).or(region);
+    let (texts, texts_part) = texts::read(&submission.fields.texts, country);
+    let observed = observe::client(&submission.client, places);
     let keys = identity_keys(&submission, &source, &phone, &email, matching);
     let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
         organization: submission.organization,
@@ -63,8 +77,9 @@ pub(crate) fn normalize(
         key,
     });
     let mut trace = Trace::default();
-    trace.record("normalize", part(&phone, &email, region, &source));
-    let reading = Box::new(Reading { phone, email, keys, idempotency });
+    let part = Part { texts: texts_part, ..part(&phone, &email, region, &submission.fields, &source) };
+    trace.record("normalize", part);
+    let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency });
     Normalized { submission, disposition: Disposition::Judge { source, reading }, trace }
 }
 
@@ -153,6 +168,7 @@ fn part<'a>(
     phone: &Said<PhoneView>,
     email: &Said<EmailView>,
     region: Option<Region>,
+    fields: &Fields,
     source: &'a Source,
 ) -> Part<'a> {
     let verdict = |valid: Option<bool>| match valid {
@@ -166,6 +182,8 @@ fn part<'a>(
         phone_read_in: phone.value().and(region),
         email: verdict(email.value().map(|email| email.valid)),
         email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
+        texts: texts::Part::default(),
+        consent_time: fields.consent.value().and_then(|consent| consent.time()?.err()),
         source: source.name.as_deref(),
     }
 }

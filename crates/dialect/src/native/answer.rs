@@ -1,11 +1,12 @@
 //! What the native dialect answers with. The order of members is the order of the documentation.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Lead, LeadId, Outcome, PhoneView,
-    QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature, TextField,
-    Timestamp, Trace,
+    BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Inferred, Lead, LeadId, Outcome,
+    PhoneView, QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature,
+    TextField, Timestamp, Trace,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -125,6 +126,8 @@ pub struct LeadAnswer<'l> {
     consent: Option<&'l Consent>,
     attribution: Option<&'l Map<String, Value>>,
     custom_fields: &'l Map<String, Value>,
+    /// What nobody said, each with what it follows from.
+    inferred: BTreeMap<&'l str, Cow<'l, Inferred>>,
     received_at: Timestamp,
     updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,13 +152,13 @@ pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
         full_name: lead.text(TextField::FullName),
         first_name: lead.text(TextField::FirstName),
         last_name: lead.text(TextField::LastName),
-        company: lead.text(TextField::Company),
+        company: lead.text_or_inferred(TextField::Company),
         external_id: lead.text(TextField::ExternalId),
         line_id: lead.text(TextField::LineId),
         source: lead.text(TextField::Source),
         tags: lead.all_tags(),
-        state: lead.text(TextField::State),
-        timezone: lead.text(TextField::Timezone),
+        state: lead.text_or_inferred(TextField::State),
+        timezone: lead.text_or_inferred(TextField::Timezone),
         locale: lead.text(TextField::Locale),
         currency: lead.text(TextField::Currency),
         page_url: lead.text(TextField::PageUrl),
@@ -166,6 +169,7 @@ pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
         consent: lead.consent.as_ref(),
         attribution: lead.attribution.as_ref(),
         custom_fields: &lead.custom_fields,
+        inferred: lead.all_inferred(),
         received_at: lead.received_at,
         updated_at: lead.updated_at,
         submission: None,

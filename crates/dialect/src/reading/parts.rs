@@ -54,6 +54,12 @@ impl<'d> Reading<'d> {
             };
             match (exact.or_else(alike), value) {
                 (Some(_), Value::Null) => {}
+                // Clocks of programs count from 1970.
+                (Some(part @ ConsentPart::Timestamp), Value::Number(number)) => {
+                    if !self.agree(part, &number.to_string()) {
+                        self.keep(name, value);
+                    }
+                }
                 (Some(part), Value::String(text)) if firm || text.chars().nth(longest()).is_none() => {
                     if !self.agree(part, text) {
                         self.keep(name, value);
@@ -74,7 +80,8 @@ impl<'d> Reading<'d> {
     }
 
     pub(super) fn consent_part(&mut self, part: ConsentPart, one: &Found<'d>) -> Taken {
-        let Said::Value(text) = self.said(one, false, longest(), values::text)? else { return Ok(()) };
+        let read = if part == ConsentPart::Timestamp { values::text_or_number } else { values::text };
+        let Said::Value(text) = self.said(one, false, longest(), read)? else { return Ok(()) };
         let alone = part == ConsentPart::SourceUrl && self.fields.consent.value().is_none();
         if alone || !self.agree(part, &text) {
             return unfit(one, "a part of a consent");

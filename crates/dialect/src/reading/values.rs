@@ -25,6 +25,14 @@ pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
     }
 }
 
+/// Times come as numbers, with a fraction of a second or without.
+pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::Number(number) => Ok(number.to_string()),
+        other => text(other).map_err(|_| "a string or a number"),
+    }
+}
+
 pub(super) fn anything(value: &Value) -> Said<Value> {
     if value.is_null() { Said::Null } else { Said::Value(value.clone()) }
 }

@@ -60,8 +60,20 @@ fn only_the_phone_is_required() {
 fn consent_that_is_no_object_is_refused_instead_of_lost() {
     let with = |consent| faults(json(Lead2inbound, json!({"phone": "1", "consent": consent})));
     assert_eq!(with(json!(true)), one("/consent", "wrong_type"));
-    assert_eq!(
-        with(json!({"consent_timestamp": 1735689600})),
-        one("/consent/consent_timestamp", "wrong_type")
-    );
+    assert_eq!(with(json!({"consent_timestamp": true})), one("/consent/consent_timestamp", "wrong_type"));
+}
+
+#[test]
+fn a_time_of_consent_may_be_a_number() {
+    for (sent, kept) in [(json!(1735689600), "1735689600"), (json!(1735689600.5), "1735689600.5")] {
+        for document in [json!({"consent": {"consent_timestamp": sent}}), json!({"consent_timestamp": sent})]
+        {
+            let mut document = document;
+            document["phone"] = json!("1");
+            let fields = json(Lead2inbound, document).unwrap();
+            let consent = fields.consent.value().unwrap();
+            assert_eq!(consent.consent_timestamp.as_deref(), Some(kept));
+            assert!(consent.given_at().is_some());
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::{Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source};
+use leadgate_domain::{Basis, Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source};
 use serde_json::json;
 
 use super::*;
@@ -49,7 +49,9 @@ fn sample() -> Lead {
         consent_required: true,
         consent_max_age_seconds: None,
         clocks: Clocks { base: (at(), ID.parse().unwrap()), own: BTreeMap::new() },
+        observed: None,
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),
+        inferred: [("state".to_owned(), Inferred::new("CA", Basis::PhonePrefix))].into(),
         derived_tags: ["phone_review".to_owned()].into(),
         score: 61,
         temperature: Temperature::Warm,
@@ -95,7 +97,7 @@ fn a_lead_names_the_submission_it_was_asked_for_by() {
         "phone_review",
         "web"
       ],
-      "state": null,
+      "state": "CA",
       "timezone": null,
       "locale": null,
       "currency": null,
@@ -125,6 +127,16 @@ fn a_lead_names_the_submission_it_was_asked_for_by() {
       },
       "custom_fields": {
         "budget": 5
+      },
+      "inferred": {
+        "first_name": {
+          "value": "Ann",
+          "basis": "full_name"
+        },
+        "state": {
+          "value": "CA",
+          "basis": "phone_prefix"
+        }
       },
       "received_at": "2025-06-01T12:00:00.000001Z",
       "updated_at": "2025-06-01T12:00:00.000001Z",

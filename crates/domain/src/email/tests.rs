@@ -1,0 +1,125 @@
+use proptest::prelude::*;
+
+use super::*;
+use EmailProblem::{BadPunycode, Empty, LabelTooLong, LocalTooLong, NotAnAddress, TooLong};
+
+fn address(raw: &str) -> Result<String, EmailProblem> {
+    Email::parse(raw).map(|email| email.address().to_owned())
+}
+
+#[test]
+fn an_address_is_read_as_it_is_typed_copied_and_linked_to() {
+    for (raw, read) in [
+        ("  Ann.Lee@Example.COM ", "Ann.Lee@example.com"),
+        ("\u{a0}a@b.com\u{200b} ", "a@b.com"),
+        ("\u{202a}a@b.com\u{202c}", "a@b.com"),
+        ("\u{feff}a@b\u{ad}.com", "a@b.com"),
+        ("a@b.com.", "a@b.com"),
+        ("mailto:a@b.com", "a@b.com"),
+        ("MailTo: a@b.com?subject=Hi", "a@b.com"),
+        ("\"quoted local\"@x.com", "\"quoted local\"@x.com"),
+        ("First.Last+tag@GMail.com", "First.Last+tag@gmail.com"),
+        ("ü@münchen.de", "ü@xn--mnchen-3ya.de"),
+        ("ü@MÜNCHEN.DE", "ü@xn--mnchen-3ya.de"),
+        ("ü@xn--mnchen-3ya.de", "ü@xn--mnchen-3ya.de"),
+        ("ü@XN--MNCHEN-3YA.de", "ü@xn--mnchen-3ya.de"),
+        ("a@b。com", "a@b.com"),
+        ("a@straße.de", "a@xn--strae-oqa.de"),
+        ("a@उदाहरण.मराठी", "a@xn--p1b6ci4b4b3a.xn--d2b1ag0dl"),
+        ("क्षमा@x.com", "क्षमा@x.com"),
+        ("e\u{301}@example.com", "é@example.com"),
+        ("аdmin@example.com", "аdmin@example.com"),
+    ] {
+        assert_eq!(address(raw).as_deref(), Ok(read), "{raw:?}");
+    }
+}
+
+#[test]
+fn one_mailbox_has_one_identity_however_it_is_written() {
+    let identity = |raw| Email::parse(raw).unwrap().identity();
+    for (one, other) in [
+        ("Ann@example.com", "ann@EXAMPLE.com"),
+        ("u@münchen.de", "u@xn--mnchen-3ya.de"),
+        ("Ü@münchen.de", "u\u{308}@MÜNCHEN.de"),
+        ("jose\u{301}@x.com", "josé@x.com"),
+        ("İ@x.com", "i\u{307}@x.com"),
+        ("a\u{200b}@x.com", "mailto:A@x.com."),
+    ] {
+        assert_eq!(identity(one), identity(other), "{one} {other}");
+    }
+    for (one, other) in [
+        ("ann+a@gmail.com", "ann@gmail.com"),
+        ("a.nn@gmail.com", "ann@gmail.com"),
+        ("аdmin@x.com", "admin@x.com"),
+        ("u@münchen.de", "ü@münchen.de"),
+        ("u@münchen.de", "u@muenchen.de"),
+    ] {
+        assert_ne!(identity(one), identity(other), "{one} {other}");
+    }
+}
+
+#[test]
+fn each_problem_has_its_own_name() {
+    let label = |letter: &str, length| format!("a@{}.com", letter.repeat(length));
+    let (local, total) = (format!("{}@b.com", "a".repeat(65)), format!("a@{}com", "abcdefgh.".repeat(28)));
+    let (accents, umlauts) = (format!("{}@b.com", "é".repeat(33)), label("ü", 61));
+    for (raw, problem) in [
+        (" ", Empty),
+        ("\u{200b}", Empty),
+        ("mailto:", Empty),
+        (&local, LocalTooLong),
+        (&accents, LocalTooLong),
+        (&label("d", 64), LabelTooLong),
+        (&umlauts, LabelTooLong),
+        (&total, TooLong),
+        (&"a".repeat(100_000), TooLong),
+        ("a@xn--", BadPunycode),
+        ("a@xn--a-\u{fc}.de", BadPunycode),
+        ("a@x.XN--99999999", BadPunycode),
+    ] {
+        assert_eq!(address(raw), Err(problem), "{raw:.40}");
+    }
+    assert!(address(&format!("{}@{}.com", "a".repeat(64), "d".repeat(63))).is_ok());
+}
+
+#[test]
+fn what_is_no_address_is_none() {
+    for raw in [
+        "a",
+        "a@b",
+        "a@@b.com",
+        "a b@c.com",
+        "a\u{a0}b@c.com",
+        "a@b..com",
+        "a@b.com..",
+        "a@.b.com",
+        "a@-b.com",
+        "a@b_c.com",
+        "a@b.com,c@d.com",
+        "Ann <a@b.com>",
+        "a@[127.0.0.1]",
+        "a@127.0.0.1",
+        "a@b.com\r\nBcc:x",
+        "a@b.com\r\nBcc:x@y.com",
+        "mailto:a@b.com,",
+        "\u{1b}a@b.com",
+        "a\u{85}b@c.com",
+        "@b.com",
+        "a@",
+    ] {
+        assert_eq!(address(raw), Err(NotAnAddress), "{raw:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_crashes_the_parser_and_what_is_read_is_read_the_same_again(raw in "\\PC{0,20}@?\\PC{0,20}(\\.com)?") {
+        if let Ok(email) = Email::parse(&raw) {
+            prop_assert_eq!(format!("{}@{}", email.local(), email.domain()), email.address());
+            prop_assert!(email.domain().is_ascii());
+            prop_assert_eq!(Email::parse(email.address()), Ok(email.clone()));
+            let again = Email::parse(&email.identity()).map(|email| email.identity());
+            prop_assert_eq!(again, Ok(email.identity()));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a lead costs in the pipeline, in microseconds: `cargo run --release -p leadgate-pipeline --example stages`.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person at a terminal")]
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::{
+    Client, Dialect, Fields, Judge, OrganizationId, Said, Source, Submission, SubmissionId, Suppressions,
+    TextField, Timestamp,
+};
+use leadgate_pipeline::Pipeline;
+
+const LEADS: u32 = 20_000;
+const BATCH: usize = 100;
+
+fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
+    let one = |number: u32| {
+        let text = |text: &str| Some(text.to_owned());
+        let texts = match is_rich {
+            false => [(TextField::FullName, text("Ann Lee"))].into(),
+            true => BTreeMap::from([
+                (TextField::FullName, text("Dr. José  van der Berg, Jr.")),
+                (TextField::State, text("california")),
+                (TextField::Locale, text("en_us")),
+                (TextField::Currency, text("usd")),
+                (
+                    TextField::PageUrl,
+                    text("https://x.example/roof?utm_source=google&utm_medium=cpc&gclid=Cj0KCQ"),
+                ),
+            ]),
+        };
+        let fields = Fields {
+            phone: Said::Value(format!("(415) 555-{:04}", number % 10_000)),
+            email: Said::Value(format!(
+                "Ann.{number}@{}",
+                if is_rich { "münchen-dach.de" } else { "gmail.com" }
+            )),
+            texts,
+            ..Fields::default()
+        };
+        let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(u128::from(number) + 1));
+        let agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                     Version/17.5 Mobile/15E148 Safari/604.1";
+        let client = Client {
+            user_agent: is_rich.then(|| agent.to_owned()),
+            address: Some("192.0.2.1".to_owned()),
+            key: None,
+        };
+        let at = Timestamp::from_microseconds(i64::from(number));
+        Submission { client, ..Submission::new(id, source, at, fields, b"{}") }
+    };
+    (0..LEADS).map(one).collect()
+}
+
+fn main() {
+    let source =
+        Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+    let source = Arc::new(Source { default_region: "US".parse().ok(), ..source });
+    let start = Instant::now();
+    let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
+    println!("tables {:?}, once", start.elapsed());
+    for (name, is_rich) in [("plain", false), ("rich", true)] {
+        for round in 0..2 {
+            let all = submissions(&source, is_rich);
+            let per_lead = |spent: Duration| format!("{:.2}", spent.as_secs_f64() * 1e6 / f64::from(LEADS));
+            let start = Instant::now();
+            let normalize = |submission| pipeline.normalize(submission, Some(Arc::clone(&source)));
+            let normalized: Vec<_> = all.into_iter().map(normalize).collect();
+            let normalizing = start.elapsed();
+            let (mut resolving, mut judging) = (Duration::ZERO, Duration::ZERO);
+            for batch in normalized.chunks(BATCH) {
+                let claims =
+                    batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional(*key))));
+                let claims = claims.collect();
+                let start = Instant::now();
+                let resolution = pipeline.resolve(batch.iter().collect(), claims);
+                resolving += start.elapsed();
+                let start = Instant::now();
+                black_box(pipeline.judge(resolution, Vec::new(), &Suppressions::new()));
+                judging += start.elapsed();
+            }
+            // The first round warms up.
+            if round == 1 {
+                println!(
+                    "{name}: normalize {} µs, deduplicate {} µs, screen to decide {} µs per lead",
+                    per_lead(normalizing),
+                    per_lead(resolving),
+                    per_lead(judging)
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use leadgate_domain::{
+    Dialect, EmailView, Fields, OrganizationId, PhoneView, Reading, Source, Submission, Timestamp,
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn blank() -> Lead {
+    let at = Timestamp::from_microseconds(1);
+    let source = Source::new(OrganizationId::generate(), Dialect::Native, None, at);
+    let submission = Submission::new(
+        leadgate_domain::SubmissionId::from_uuid(uuid::Uuid::from_u128(1)),
+        &source,
+        at,
+        Fields::default(),
+        b"{}",
+    );
+    crate::merge::create(submission.id.into(), &submission, &source, &Reading::default())
+}
+
+fn enriched(change: impl FnOnce(&mut Lead)) -> (Lead, Value) {
+    let mut lead = blank();
+    change(&mut lead);
+    super::lead(&mut lead);
+    let told = serde_json::to_value(part(&lead)).unwrap()["inferred"].clone();
+    (lead, told)
+}
+
+fn phone(e164: &str) -> Option<PhoneView> {
+    let e164 = Some(e164.to_owned());
+    Some(PhoneView { raw: String::new(), e164, valid: true, region: None, kind: None, reason: None })
+}
+
+fn email(address: &str) -> Option<EmailView> {
+    let address = Some(address.to_owned());
+    Some(EmailView { raw: String::new(), address, valid: true, kind: None, reason: None })
+}
+
+#[test]
+fn every_inferred_value_names_what_it_follows_from() {
+    let (lead, told) = enriched(|lead| {
+        lead.phone = phone("+14155550132");
+        lead.email = email("ann@acme.example");
+        lead.texts.insert(TextField::FullName, "Ann van der Berg".to_owned());
+        lead.texts.insert(TextField::PageUrl, "https://x.example/?utm_source=a&gclid=b".to_owned());
+        lead.attribution = json!({ "referrer": "https://news.example/1" }).as_object().cloned();
+    });
+    assert_eq!(
+        told,
+        json!({
+            "company": { "value": "Acme", "basis": "email_domain" },
+            "first_name": { "value": "Ann", "basis": "full_name" },
+            "gclid": { "value": "b", "basis": "page_url" },
+            "last_name": { "value": "van der Berg", "basis": "full_name" },
+            "referrer_host": { "value": "news.example", "basis": "referrer" },
+            "state": { "value": "CA", "basis": "phone_prefix" },
+            "timezone": { "value": "America/Los_Angeles", "basis": "phone_prefix" },
+            "utm_source": { "value": "a", "basis": "page_url" },
+        })
+    );
+    assert_eq!((lead.text(TextField::State), lead.text_or_inferred(TextField::State)), (None, Some("CA")));
+    assert_eq!(lead.attribution, json!({ "referrer": "https://news.example/1" }).as_object().cloned());
+    assert!(!lead.texts.contains_key(&TextField::Company), "what was said is what was said");
+}
+
+#[test]
+fn nothing_said_is_overwritten() {
+    let said = [
+        (TextField::Company, "Zenith"),
+        (TextField::State, "NV"),
+        (TextField::Timezone, "America/Denver"),
+        (TextField::FullName, "Ann Lee"),
+        (TextField::FirstName, "Annie"),
+        (TextField::PageUrl, "https://x.example/?utm_source=a"),
+    ];
+    let (lead, told) = enriched(|lead| {
+        lead.phone = phone("+14155550132");
+        lead.email = email("ann@acme.example");
+        lead.texts = said.map(|(field, text)| (field, text.to_owned())).into();
+        lead.attribution = json!({ "utm_source": "said" }).as_object().cloned();
+    });
+    assert_eq!(told, Value::Null);
+    for (field, text) in said {
+        assert_eq!(lead.text_or_inferred(field), Some(text));
+    }
+}
+
+#[test]
+fn what_no_longer_follows_is_gone_and_twice_is_as_once() {
+    let (mut lead, _) = enriched(|lead| {
+        lead.phone = phone("+12083205550");
+        lead.email = email("ann@acme.example");
+        lead.texts.insert(TextField::FirstName, "Ann".to_owned());
+    });
+    assert_eq!(lead.inferred["timezones"].value, json!(["America/Boise", "America/Los_Angeles"]));
+    assert_eq!(lead.text_or_inferred(TextField::Timezone), None, "one of two is none");
+    let once = lead.clone();
+    super::lead(&mut lead);
+    assert_eq!(lead, once);
+    (lead.phone, lead.email) = (phone("+442079460958"), email("ann@gmail.com"));
+    super::lead(&mut lead);
+    assert!(lead.inferred.is_empty());
+    assert_eq!(lead.text(TextField::FullName), Some("Ann"));
+}
+
+#[test]
+fn a_lead_of_an_older_build_is_read() {
+    let mut stored = serde_json::to_value(blank()).unwrap();
+    let members = stored.as_object_mut().unwrap();
+    assert!(members.remove("inferred").is_some() && members.remove("observed").is_some());
+    let lead: Lead = serde_json::from_value(stored).unwrap();
+    assert!(lead.inferred.is_empty() && lead.observed.is_none());
+}

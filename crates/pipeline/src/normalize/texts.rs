@@ -1,0 +1,141 @@
+//! Names, labels and values of standard lists, each in one spelling.
+
+use std::collections::BTreeMap;
+
+use leadgate_domain::{Region, TextField, name, place, standard, text};
+use serde::Serialize;
+
+/// What the trace says about the texts: which are written in another way than they came.
+#[derive(Default, Serialize)]
+pub(super) struct Part {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rewritten: Vec<TextField>,
+    /// Names that were no more than what programs write for nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_said: Vec<TextField>,
+    /// Values that are not on their standard's list, kept as they came.
+    #[serde(flatten)]
+    unknown: BTreeMap<TextField, &'static str>,
+}
+
+/// What a submission's texts are on a lead. `country` is the one in which a state is looked for.
+pub(super) fn read(
+    said: &BTreeMap<TextField, Option<String>>,
+    country: Option<Region>,
+) -> (BTreeMap<TextField, Option<String>>, Part) {
+    let mut part = Part::default();
+    let mut texts = BTreeMap::new();
+    for (field, said) in said {
+        let Some(said) = said.as_deref().map(str::trim).filter(|said| !said.is_empty()) else {
+            texts.insert(*field, None);
+            continue;
+        };
+        let read = one(*field, said, country);
+        if read.not_said {
+            part.not_said.push(*field);
+            continue;
+        }
+        if read.unknown {
+            part.unknown.insert(*field, "unknown");
+        }
+        if read.text != said {
+            part.rewritten.push(*field);
+        }
+        texts.insert(*field, Some(read.text).filter(|text| !text.is_empty()));
+    }
+    (texts, part)
+}
+
+#[derive(Default)]
+struct Read {
+    text: String,
+    not_said: bool,
+    unknown: bool,
+}
+
+fn one(field: TextField, said: &str, country: Option<Region>) -> Read {
+    use TextField::{
+        Company, Currency, ExternalId, FirstName, FullName, LastName, LineId, Locale, PageUrl, Source, State,
+        Timezone,
+    };
+    let clean = text::clean(said);
+    let listed = |code: Option<String>, must: bool| {
+        let unknown = must && code.is_none();
+        Read { text: code.unwrap_or_else(|| clean.to_string()), not_said: false, unknown }
+    };
+    match field {
+        // What another system calls its record, and the address of a page, are theirs to the letter.
+        ExternalId | LineId | PageUrl => Read { text: said.to_owned(), ..Read::default() },
+        Source => Read { text: clean.into_owned(), ..Read::default() },
+        FullName | FirstName | LastName | Company => {
+            Read { not_said: name::is_nothing(&clean), text: clean.into_owned(), unknown: false }
+        }
+        State => state(&clean, country, listed),
+        Timezone => listed(standard::timezone(&clean).map(str::to_owned), true),
+        Locale => listed(standard::locale(&clean), true),
+        Currency => listed(standard::currency(&clean).map(str::to_owned), true),
+    }
+}
+
+/// A state of a country whose states are listed has to be one of them. Where no country is known nothing is wrong,
+/// and elsewhere `WA` is not Washington.
+fn state(clean: &str, country: Option<Region>, listed: impl Fn(Option<String>, bool) -> Read) -> Read {
+    let known = place::state(clean).map(str::to_owned);
+    match country {
+        Some(country) if place::has_listed_states(country) => listed(known, true),
+        Some(_) => listed(None, false),
+        None => listed(known, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TextField::{Company, Currency, ExternalId, FullName, Locale, PageUrl, State, Timezone};
+
+    fn read_one(field: TextField, said: &str, country: &str) -> (Option<Option<String>>, serde_json::Value) {
+        let said = [(field, Some(said.to_owned()))].into();
+        let (mut texts, part) = read(&said, country.parse().ok());
+        (texts.remove(&field), serde_json::to_value(part).unwrap())
+    }
+
+    #[test]
+    fn texts_are_read_or_kept_as_they_came() {
+        let none = serde_json::json!({});
+        let rewritten = |field: &str| serde_json::json!({ "rewritten": [field] });
+        let unknown = |field: &str| serde_json::json!({ field: "unknown" });
+        for (field, country, said, read, told) in [
+            (FullName, "", "Ann Lee", "Ann Lee", none.clone()),
+            (FullName, "", " Ann \u{202e}Lee ", "Ann Lee", rewritten("full_name")),
+            (FullName, "", "Null", "Null", none.clone()),
+            (Company, "", "Acme\u{200b} Inc.", "Acme Inc.", rewritten("company")),
+            (State, "US", "California", "CA", rewritten("state")),
+            (State, "US", "ON", "ON", none.clone()),
+            (State, "CA", "Québec", "QC", rewritten("state")),
+            (State, "PR", "puerto rico", "PR", rewritten("state")),
+            (State, "US", "Bavaria", "Bavaria", unknown("state")),
+            (State, "AU", "wa", "wa", none.clone()),
+            (State, "DE", "Bavaria", "Bavaria", none.clone()),
+            (State, "", "Bavaria", "Bavaria", none.clone()),
+            (State, "", "california", "CA", rewritten("state")),
+            (Timezone, "", "america/chicago", "America/Chicago", rewritten("timezone")),
+            (Timezone, "", "Central", "Central", unknown("timezone")),
+            (Locale, "", "pt_br", "pt-BR", rewritten("locale")),
+            (Locale, "", "Klingon!", "Klingon!", unknown("locale")),
+            (Currency, "", "usd", "USD", rewritten("currency")),
+            (Currency, "", "$", "$", unknown("currency")),
+            (ExternalId, "", "a\u{200b}1", "a\u{200b}1", none.clone()),
+            (PageUrl, "", "https://x.example/?a=1  2", "https://x.example/?a=1  2", none.clone()),
+        ] {
+            assert_eq!(read_one(field, said, country), (Some(Some(read.to_owned())), told), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_programs_nothing_is_not_said_and_an_empty_text_is_nothing() {
+        assert_eq!(read_one(FullName, "undefined", "").0, None);
+        assert_eq!(read_one(FullName, "null null", "").1, serde_json::json!({ "not_said": ["full_name"] }));
+        assert_eq!(read_one(FullName, " ", "").0, Some(None));
+        assert_eq!(read_one(FullName, "\u{200b}\u{202e}", "").0, Some(None));
+    }
+}
