@@ -77,6 +77,12 @@ impl Email {
         Ok(Self { address, at: local.len() })
     }
 
+    /// An address that [`Email::address`] gave once, and that was kept since.
+    pub fn kept(address: &str) -> Option<Self> {
+        let (local, _) = address.rsplit_once('@')?;
+        Some(Self { at: local.len(), address: address.to_owned() })
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -92,6 +98,9 @@ impl Email {
     /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`. Plus tags and dots
     /// are kept apart.
     pub fn identity(&self) -> String {
+        if self.address.is_ascii() {
+            return self.address.to_ascii_lowercase();
+        }
         self.address.to_lowercase().nfc().collect()
     }
 }
@@ -135,7 +144,7 @@ fn check_syntax(local: &str, domain: &str) -> Result<(), EmailProblem> {
         return Err(EmailProblem::NotAnAddress);
     }
     // RFC 6532 takes every character beyond ASCII; the crate refuses those that combine, half of Devanagari.
-    let plain: String = local.chars().map(|c| if c.is_ascii() { c } else { 'u' }).collect();
+    let plain = local.replace(|c: char| !c.is_ascii(), "u");
     let options = email_address::Options::default().without_display_text().without_domain_literal();
     email_address::EmailAddress::parse_with_options(&format!("{plain}@{domain}"), options.with_required_tld())
         .map(|_| ())

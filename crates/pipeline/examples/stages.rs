@@ -1,6 +1,11 @@
 //! What a lead costs in the pipeline, in microseconds: `cargo run --release -p leadgate-pipeline --example stages`.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person at a terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measurement for a person at a terminal"
+)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -14,8 +19,9 @@ use leadgate_domain::{
 };
 use leadgate_pipeline::Pipeline;
 
-const LEADS: u32 = 20_000;
+const LEADS: u32 = 5_000;
 const BATCH: usize = 100;
+const ROUNDS: usize = 15;
 
 fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
     let one = |number: u32| {
@@ -64,34 +70,35 @@ fn main() {
     let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
     println!("tables {:?}, once", start.elapsed());
     for (name, is_rich) in [("plain", false), ("rich", true)] {
-        for round in 0..2 {
-            let all = submissions(&source, is_rich);
-            let per_lead = |spent: Duration| format!("{:.2}", spent.as_secs_f64() * 1e6 / f64::from(LEADS));
-            let start = Instant::now();
-            let normalize = |submission| pipeline.normalize(submission, Some(Arc::clone(&source)));
-            let normalized: Vec<_> = all.into_iter().map(normalize).collect();
-            let normalizing = start.elapsed();
-            let (mut resolving, mut judging) = (Duration::ZERO, Duration::ZERO);
-            for batch in normalized.chunks(BATCH) {
-                let claims =
-                    batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional(*key))));
-                let claims = claims.collect();
-                let start = Instant::now();
-                let resolution = pipeline.resolve(batch.iter().collect(), claims);
-                resolving += start.elapsed();
-                let start = Instant::now();
-                black_box(pipeline.judge(resolution, Vec::new(), &Suppressions::new()));
-                judging += start.elapsed();
-            }
-            // The first round warms up.
-            if round == 1 {
-                println!(
-                    "{name}: normalize {} µs, deduplicate {} µs, screen to decide {} µs per lead",
-                    per_lead(normalizing),
-                    per_lead(resolving),
-                    per_lead(judging)
-                );
-            }
+        // The best of several rounds: a machine that does other things too only ever adds.
+        let mut best = [Duration::MAX; 3];
+        for _ in 0..ROUNDS {
+            let spent = round(&pipeline, &source, submissions(&source, is_rich));
+            best = std::array::from_fn(|stage| best[stage].min(spent[stage]));
         }
+        let [normalize, deduplicate, judge] =
+            best.map(|spent| format!("{:.2} µs", spent.as_secs_f64() * 1e6 / f64::from(LEADS)));
+        println!(
+            "{name}: normalize {normalize}, deduplicate {deduplicate}, screen to decide {judge} per lead"
+        );
     }
+}
+
+fn round(pipeline: &Pipeline, source: &Arc<Source>, all: Vec<Submission>) -> [Duration; 3] {
+    let start = Instant::now();
+    let normalize = |submission| pipeline.normalize(submission, Some(Arc::clone(source)));
+    let normalized: Vec<_> = all.into_iter().map(normalize).collect();
+    let normalizing = start.elapsed();
+    let (mut resolving, mut judging) = (Duration::ZERO, Duration::ZERO);
+    for batch in normalized.chunks(BATCH) {
+        let claims = batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional(*key))));
+        let claims = claims.collect();
+        let start = Instant::now();
+        let resolution = pipeline.resolve(batch.iter().collect(), claims);
+        resolving += start.elapsed();
+        let start = Instant::now();
+        black_box(pipeline.judge(resolution, Vec::new(), &Suppressions::new()));
+        judging += start.elapsed();
+    }
+    [normalizing, resolving, judging]
 }

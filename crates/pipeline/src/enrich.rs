@@ -33,7 +33,7 @@ pub(crate) fn load_tables() {
 /// Derives names, the kind of the email, what else can be inferred, and tags anew.
 pub(crate) fn lead(lead: &mut Lead) {
     lead.derived = names(&lead.texts);
-    let email = lead.email_address().and_then(|address| Email::parse(address).ok());
+    let email = lead.email_address().and_then(Email::kept);
     let kind = email.as_ref().map(mail::kind);
     if let Some(email) = &mut lead.email {
         email.kind = kind;

@@ -156,9 +156,7 @@ fn key_value(
         ClaimKind::ExternalId => fields.text(TextField::ExternalId).map(str::to_owned),
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
         ClaimKind::Phone => phone.value()?.e164.clone(),
-        ClaimKind::Email => {
-            Email::parse(email.value()?.address.as_deref()?).ok().map(|email| email.identity())
-        }
+        ClaimKind::Email => Email::kept(email.value()?.address.as_deref()?).map(|email| email.identity()),
         // Not an identity: it names a request, not a person.
         ClaimKind::Idempotency => None,
     }

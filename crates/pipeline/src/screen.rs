@@ -22,7 +22,7 @@ pub(crate) fn keys(
 ) -> Vec<SuppressionKey> {
     let key = |kind, value: &str| SuppressionKey::of(matching, organization, kind, value);
     let phone = e164.map(|e164| key(SuppressionKind::Phone, e164));
-    let email = address.and_then(|address| Email::parse(address).ok());
+    let email = address.and_then(Email::kept);
     let email = email.map(|email| key(SuppressionKind::Email, &email.identity()));
     phone.into_iter().chain(email).collect()
 }

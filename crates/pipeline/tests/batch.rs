@@ -9,9 +9,9 @@ use std::time::Duration;
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Claim, ClaimKey, ClaimKind, Consent, Dialect, Disposition, Fields, IdentityKey, IdentityRule, Judge,
-    KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling, Said,
-    Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
+    Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey, IdentityRule,
+    Judge, KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling,
+    Said, Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -288,4 +288,54 @@ fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
     world.source.consent_max_age = Some(Duration::from_secs(30));
     world.post(now + 7_400_000_000, ANN, "");
     assert_eq!(world.leads[0].reasons, [Reason::ConsentExpired]);
+}
+
+#[test]
+fn one_mailbox_is_one_lead_however_it_is_written() {
+    let mut world = World::new(Policy::ReturnExisting);
+    world.source.identity = vec![IdentityKey { kind: ClaimKind::Email, window: None }];
+    let mut post = |at, email: &str| {
+        let mut submission = world.submission(at, "", "");
+        submission.fields.email = Said::Value(email.to_owned());
+        outcome(&world.commit(vec![submission]), 0)
+    };
+    assert_eq!(post(1, "ü@münchen.de"), (Outcome::Created, Some(1)));
+    for (at, again) in
+        [(2, "u\u{308}@xn--mnchen-3ya.de."), (3, "mailto:Ü@MÜNCHEN.de"), (4, "\u{200b}ü@münchen.de\u{a0}")]
+    {
+        assert_eq!(post(at, again), (Outcome::Duplicate, Some(1)), "{again}");
+    }
+    for (at, other) in [(5, "ü+tag@münchen.de"), (6, "u@münchen.de"), (7, "ü@muenchen.de")] {
+        assert_eq!(post(at, other).0, Outcome::Created, "{other}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
+    let mut world = World::new(Policy::ReturnExisting);
+    world.source.consent = Consents::Optional;
+    let mut submission = world.submission(1, ANN, "");
+    let texts = [(TextField::State, "Bavaria"), (TextField::Currency, "$"), (TextField::FullName, "null")];
+    submission.fields.texts = texts.map(|(field, text)| (field, Some(text.to_owned()))).into();
+    let time = Some("2024-02-29 12:00".to_owned());
+    submission.fields.consent = Said::Value(Consent { consent_timestamp: time, ..Consent::default() });
+    submission.client.user_agent = Some(
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
+            .to_owned(),
+    );
+    let settled = world.commit(vec![submission]);
+    let told = settled.cases[0].1.stage("normalize").unwrap();
+    for (name, verdict) in [("state", "unknown"), ("currency", "unknown"), ("consent_time", "no_zone")] {
+        assert_eq!(told[name], verdict);
+    }
+    assert_eq!(told["not_said"][0], "full_name");
+    let lead = &settled.created[0];
+    assert_eq!((lead.reasons.as_slice(), lead.text(TextField::State)), (&[][..], Some("Bavaria")));
+    assert_eq!(lead.text(TextField::FullName), None);
+    let inferred = &settled.cases[0].1.stage("enrich").unwrap()["inferred"];
+    assert_eq!(inferred["device"]["value"]["kind"], "phone");
+    assert_eq!(
+        (&inferred["timezone"]["value"], &inferred["timezone"]["basis"]),
+        (&"America/Los_Angeles".into(), &"phone_prefix".into())
+    );
 }

@@ -118,6 +118,7 @@ proptest! {
             prop_assert_eq!(format!("{}@{}", email.local(), email.domain()), email.address());
             prop_assert!(email.domain().is_ascii());
             prop_assert_eq!(Email::parse(email.address()), Ok(email.clone()));
+            prop_assert_eq!(Email::kept(email.address()), Some(email.clone()));
             let again = Email::parse(&email.identity()).map(|email| email.identity());
             prop_assert_eq!(again, Ok(email.identity()));
         }

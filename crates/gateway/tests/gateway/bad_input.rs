@@ -164,6 +164,43 @@ async fn an_email_is_read_right_or_not_at_all() {
     world.end().await;
 }
 
+/// A name as it came, and the one under which the lead is shown.
+const NAMES: [(&str, Option<&str>); 12] = [
+    ("null", None),
+    ("undefined", None),
+    ("NaN", None),
+    ("Null", Some("Null")),
+    ("\u{200b}\u{200c}", None),
+    ("O'Brien", Some("O'Brien")),
+    ("Robert'); DROP TABLE leads;--", Some("Robert'); DROP TABLE leads;--")),
+    ("Jose\u{301}\u{a0} \tDi\u{301}az", Some("José Díaz")),
+    ("a\u{202e}b", Some("ab")),
+    ("a\u{1b}[2J\u{7f}\u{85}\u{2028}b", Some("a[2J b")),
+    ("a\u{feff}b", Some("ab")),
+    ("👨‍👩‍👧‍👦🇺🇸👍🏽", Some("👨‍👩‍👧‍👦🇺🇸👍🏽")),
+];
+
+#[tokio::test]
+async fn a_name_is_written_in_one_way_and_kept_to_the_letter() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::Native, |source| source.rate = "100000/min".parse().ok()).await;
+    let mut sent = Vec::new();
+    for (number, (name, _)) in NAMES.iter().enumerate() {
+        let document = json!({ "email": format!("a{number}@example.com"), "full_name": name });
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+        let answer = send(request.header(CONTENT_TYPE, "application/json").body(document.to_string())).await;
+        sent.push(answer.body["id"].as_str().unwrap().to_owned());
+    }
+    world.work().await;
+    for ((name, shown), id) in NAMES.iter().zip(sent) {
+        let lead = send(world.get(&format!("/v1/leads/{id}"))).await.body;
+        assert_eq!(lead["full_name"].as_str(), *shown, "{name:?}");
+        let submission = send(world.get(&format!("/v1/submissions/{id}"))).await.body;
+        assert_eq!(submission["fields"]["full_name"], *name);
+    }
+    world.end().await;
+}
+
 /// Each dialect's way in, and how its clients would write a document.
 async fn ways(world: &World) -> Vec<(Dialect, String, String)> {
     let mut ways = Vec::new();

@@ -80,12 +80,16 @@ pub(super) fn kind(email: &Email) -> EmailKind {
     }
 }
 
+/// Reserved for documentation (RFC 2606, section 3): nobody's.
+const EXAMPLES: [&str; 3] = ["example.com", "example.net", "example.org"];
+
 /// A company by the name that it registered: `acme-roofing.co.uk` is `Acme Roofing`.
 pub(super) fn company(email: &Email, kind: EmailKind) -> Option<String> {
     if !matches!(kind, EmailKind::Business | EmailKind::Role) {
         return None;
     }
-    let registered = psl::domain_str(email.domain())?.split('.').next()?;
+    let registered = psl::domain_str(email.domain()).filter(|domain| !EXAMPLES.contains(domain))?;
+    let registered = registered.split('.').next()?;
     let (label, _) = idna::domain_to_unicode(registered);
     let words = label.split('-').filter(|word| !word.is_empty()).map(capitalized);
     Some(words.collect::<Vec<_>>().join(" "))
@@ -137,6 +141,7 @@ mod tests {
             ("ann@3m.com", EmailKind::Business, Some("3m")),
             ("ann@notgmail.com", EmailKind::Business, Some("Notgmail")),
             ("ann@co.uk", EmailKind::Business, None),
+            ("ann@mail.example.com", EmailKind::Business, None),
         ] {
             assert_eq!(both(address), (kind, company.map(str::to_owned)), "{address}");
         }
