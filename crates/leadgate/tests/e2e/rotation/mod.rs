@@ -4,6 +4,7 @@ mod signed;
 
 use std::time::{Duration, Instant};
 
+use leadgate_testkit::logs;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -136,6 +137,7 @@ async fn rotates(
     let made = house.world.cli(&["key", "rotate", id, "--overlap", "2s"]).await;
     let rotated = Instant::now();
     let new = made["key"].as_str().unwrap().to_owned();
+    logs::expect_absent(&[old.to_owned(), new.clone()]).unwrap();
     let with_new = clients(&new);
     let mut refused = Vec::new();
     for client in with_old {

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use leadgate_testkit::logs;
 use serde_json::json;
 use sha2::Sha256;
 
@@ -62,6 +63,7 @@ async fn takes_signed_posts_only(shape: Shape) {
     let signed = Signed { world, way };
     assert_eq!(signed.post(None).await.status, 202, "nothing is demanded yet");
     let first = signed.cli(&[]).await;
+    logs::expect_absent(std::slice::from_ref(&first)).unwrap();
     assert_eq!(signed.cli(&[]).await, first, "shown again, not made again");
     let demanded = || async {
         let got = signed.post(None).await;
