@@ -1,8 +1,10 @@
 //! A gateway dies with a request in hand. The client saw nothing, and sends it again until it is answered.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use leadgate_testkit::oracle::{Observed, body_hash};
 use leadgate_testkit::proxy::{Mode, Proxy};
 use leadgate_testkit::servers::shared;
@@ -47,38 +49,53 @@ async fn retried(base: &str, key: &str, idempotency: &str, body: &str) -> (usize
     (told_to_wait - 1, started.elapsed(), id)
 }
 
-/// Twice the same; how many submissions were made of the two.
-async fn production(world: &World, moment: Moment) -> usize {
+impl Moment {
+    /// What the broker does to the gateway's connection meanwhile.
+    fn mode(self) -> Mode {
+        match self {
+            Self::NeverPublished | Self::PublishedAfterwards => Mode::Blackhole,
+            Self::NotConfirmed => Mode::HalfOpen,
+            Self::HalfSent | Self::NotRead => Mode::Pass,
+        }
+    }
+
+    /// How many submissions it can come to, with the one that is sent again.
+    fn submissions(self) -> RangeInclusive<usize> {
+        match self {
+            Self::HalfSent | Self::NeverPublished => 1..=1,
+            Self::NotConfirmed => 2..=2,
+            // RabbitMQ may drop what a connection brought that ended at once.
+            Self::PublishedAfterwards => 1..=2,
+            // Whether the gateway came to note that it is done, nobody knows.
+            Self::NotRead => 1..=2,
+        }
+    }
+}
+
+/// A gateway that is killed twice at the same moment: the keys.
+async fn dies_twice(world: &World, moment: Moment) -> [String; 2] {
     let proxy = Proxy::start(shared().rabbitmq().await.unwrap().port()).await.unwrap();
     let through = world.vhost.as_ref().unwrap().amqp_url_via(proxy.port()).unwrap();
     let settings = [("LEADGATE_QUEUE_URL", &*through), ("LEADGATE_QUEUE_CONFIRM_TIMEOUT", "1s")];
     let mut gateway = world.start_gateway(&settings).await;
-    let mut submissions = 0;
-    for round in 0..2 {
-        let idempotency = format!("{moment:?}-{round}");
-        let body = lead(&idempotency);
-        let mode = match moment {
-            Moment::NeverPublished | Moment::PublishedAfterwards => Mode::Blackhole,
-            Moment::NotConfirmed => Mode::HalfOpen,
-            Moment::HalfSent | Moment::NotRead => Mode::Pass,
-        };
-        proxy.set(mode).await.unwrap();
-        // It counts what the round before sent again, too.
-        let before = metric(&gateway.base, GROUPS).await;
+    let keys = [1, 2].map(|round| format!("{moment:?}-{round}"));
+    for idempotency in &keys {
+        let body = lead(idempotency);
+        // It counts what the death before made the client send again, too.
+        let groups = metric(&gateway.base, GROUPS).await;
+        proxy.set(moment.mode()).await.unwrap();
+        let rest = body.len() / 2;
         let mut written =
-            Written::all_but(body.len() / 2, &gateway.base, &world.key, &idempotency, &body).await.unwrap();
+            Written::all_but(rest, &gateway.base, &world.key, idempotency, &body).await.unwrap();
+        if moment != Moment::HalfSent {
+            written.finish().await.unwrap();
+        }
         let stored = || async { (held(world, &body).await.len() == 1).then_some(()) };
-        let sent = || async { (metric(&gateway.base, GROUPS).await > before).then_some(()) };
+        let sent = || async { (metric(&gateway.base, GROUPS).await > groups).then_some(()) };
         match moment {
             Moment::HalfSent => {}
-            Moment::NeverPublished | Moment::PublishedAfterwards => {
-                written.finish().await.unwrap();
-                until("the publish", sent).await;
-            }
-            Moment::NotConfirmed | Moment::NotRead => {
-                written.finish().await.unwrap();
-                until("the lead", stored).await;
-            }
+            Moment::NeverPublished | Moment::PublishedAfterwards => until("the publish", sent).await,
+            Moment::NotConfirmed | Moment::NotRead => until("the lead", stored).await,
         }
         gateway.process.kill9().unwrap();
         if moment == Moment::NeverPublished {
@@ -87,24 +104,12 @@ async fn production(world: &World, moment: Moment) -> usize {
         }
         proxy.set(Mode::Pass).await.unwrap();
         gateway.start_again().await;
-        let (told_to_wait, took, id) = retried(&gateway.base, &world.key, &idempotency, &body).await;
+        let (told_to_wait, took, id) = retried(&gateway.base, &world.key, idempotency, &body).await;
         settled(world, &id).await;
-        let published_once = match moment {
-            Moment::HalfSent | Moment::NeverPublished => 1..=1,
-            Moment::PublishedAfterwards | Moment::NotConfirmed => 2..=2,
-            // Whether the gateway came to note in Redis that it is done, nobody knows.
-            Moment::NotRead => 1..=2,
-        };
-        let all = || async {
-            let held = held(world, &body).await;
-            published_once.contains(&held.len()).then_some(held)
-        };
-        let held = until("all that was published", all).await;
-        submissions += 1 + has_one_effect(&held);
-        println!("{moment:?}: {} submissions, told to wait {told_to_wait} times in {took:?}", held.len());
+        println!("{idempotency}: told to wait {told_to_wait} times, answered after {took:?}");
         assert!(took < Duration::from_secs(10), "the key was to be free again in two seconds");
     }
-    submissions
+    keys
 }
 
 /// Ten deaths at five moments. What was published without an answer is a duplicate of what is sent again, or the
@@ -112,14 +117,28 @@ async fn production(world: &World, moment: Moment) -> usize {
 #[tokio::test]
 async fn a_gateway_that_dies_costs_a_client_nothing_but_a_retry_in_production() {
     let world = World::start(Shape::Production, "gateway-killed").await;
-    let submissions = tokio::join!(
-        production(&world, Moment::HalfSent),
-        production(&world, Moment::NeverPublished),
-        production(&world, Moment::PublishedAfterwards),
-        production(&world, Moment::NotConfirmed),
-        production(&world, Moment::NotRead),
-    );
-    println!("{submissions:?} submissions, two leads each");
+    let moments = [
+        Moment::HalfSent,
+        Moment::NeverPublished,
+        Moment::PublishedAfterwards,
+        Moment::NotConfirmed,
+        Moment::NotRead,
+    ];
+    let deaths = moments.map(|moment| dies_twice(&world, moment));
+    let keys = join_all(deaths).await;
+    // Workers end with what they have in hand, so what is missing then will never come.
+    world.vhost.as_ref().unwrap().await_depth("leads.0", 0, PATIENCE).await.unwrap();
+    for worker in &world.workers {
+        worker.terminate(PATIENCE).await.unwrap();
+    }
+    for (moment, keys) in moments.into_iter().zip(keys) {
+        for idempotency in keys {
+            let held = held(&world, &lead(&idempotency)).await;
+            has_one_effect(&held);
+            println!("{idempotency}: {} submissions, one lead", held.len());
+            assert!(moment.submissions().contains(&held.len()), "{moment:?}: {held:?}");
+        }
+    }
     let (_, list) = world.get("/v1/leads?limit=100").await;
     assert_eq!(list["data"].as_array().unwrap().len(), 10);
 }

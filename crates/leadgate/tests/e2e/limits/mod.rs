@@ -8,7 +8,7 @@ use leadgate_testkit::servers::Redis;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::metrics::with_redis_in_time;
+use crate::metrics::{with_redis_in_time, without_redis};
 use crate::systems::{Got, send};
 use crate::world::{Gateway, Servers, Shape, World, http, until};
 
@@ -163,10 +163,17 @@ async fn a_limit_is_bounded_while_redis_is_away_and_after_it() {
     hammer(&bases, &key, 4, &mut without).await;
     redis.start_again().await.unwrap();
     house.is_whole().await;
+    let fallbacks = without_redis(&bases).await;
     hammer(&bases, &key, 10, &mut after).await;
+    // A request that gave up waiting for Redis may have taken its permit there and been refused here.
+    let given_up = u32::try_from(without_redis(&bases).await - fallbacks).unwrap();
     let admitted = [before.admitted(), without.admitted(), after.admitted()];
     println!("redis restarts, step by step: {admitted:?}, {} in all", admitted.iter().sum::<u32>());
-    assert_eq!(admitted, [24, GATEWAYS * SHARE - 24, LIMIT]);
+    assert_eq!(admitted[..2], [24, GATEWAYS * SHARE - 24]);
+    assert!(
+        (LIMIT.saturating_sub(given_up)..=LIMIT).contains(&admitted[2]),
+        "{admitted:?}, {given_up} given up"
+    );
 
     // The same in the midst of the load.
     let mut all = Tally::default();
