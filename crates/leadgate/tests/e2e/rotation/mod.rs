@@ -106,7 +106,8 @@ impl Client {
 
     /// Waits for the end of it: everything before was accepted.
     async fn refusal(self) -> Refused {
-        let mut posts = tokio::time::timeout(OVERLAP + BOUND, self.posting).await.unwrap().unwrap();
+        let mut posts =
+            tokio::time::timeout(OVERLAP + BOUND, self.posting).await.expect("an end in time").unwrap();
         let last = posts.pop().unwrap();
         Refused { accepted: posts, last }
     }
