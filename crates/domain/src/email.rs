@@ -137,6 +137,13 @@ fn ascii(domain: &str) -> Result<String, EmailProblem> {
     Ok(ascii.to_owned())
 }
 
+/// A domain that can stand behind an `@`, as it is looked up.
+pub(crate) fn ascii_domain(domain: &str) -> Option<String> {
+    let domain = ascii(domain).ok()?;
+    check_syntax("a", &domain).ok()?;
+    Some(domain)
+}
+
 fn check_syntax(local: &str, domain: &str) -> Result<(), EmailProblem> {
     let unseen = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control());
     let is_number = domain.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));

@@ -53,6 +53,11 @@ digest! {
 }
 
 digest! {
+    /// SHA-256 of a phone or an email, as lists of them are handed on.
+    Sha256Digest, 32
+}
+
+digest! {
     /// HMAC-SHA-256, cut to 128 bits, of a value that identifies somebody; see [`crate::secret::MatchKey`].
     KeyHash, 16
 }
@@ -60,6 +65,16 @@ digest! {
 impl BodyHash {
     pub fn of(body: &[u8]) -> Self {
         Self(Sha256::digest(body).into())
+    }
+}
+
+impl Sha256Digest {
+    pub fn of(value: &[u8]) -> Self {
+        Self(Sha256::digest(value).into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, Outcome, PhoneView, QuarantineReason,
-    Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
+    Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome, PhoneView,
+    QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
 };
 
 /// What normalization made of a submission's values.
@@ -23,6 +23,8 @@ pub struct Reading {
     /// The supplied identity keys, in the order in which the source lets them decide.
     pub keys: Vec<ClaimKey>,
     pub idempotency: Option<ClaimKey>,
+    /// What of it may be on a suppression list.
+    pub watched: Vec<SuppressionKey>,
 }
 
 /// A submission that is ready for the commit.
@@ -120,9 +122,17 @@ pub trait Judge: Send + Sync {
         suppressions: &Suppressions,
     ) -> Effects<'b>;
 
-    /// Decides stored leads anew, after the suppression list changed.
-    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<Lead>;
+    /// Decides stored leads anew, after the suppression list changed; what became of each, and why.
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)>;
 
     /// The values of these leads whose suppression has to be looked up.
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
+
+    /// The same of a phone and an email, as leads hold them.
+    fn watched_of(
+        &self,
+        organization: OrganizationId,
+        e164: Option<&str>,
+        email: Option<&str>,
+    ) -> Vec<SuppressionKey>;
 }

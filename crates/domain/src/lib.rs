@@ -25,7 +25,7 @@ mod settings;
 mod source;
 pub mod standard;
 mod submission;
-mod suppression;
+pub mod suppression;
 pub mod text;
 mod time;
 mod trace;
@@ -34,7 +34,7 @@ pub mod validate;
 pub use claim::{Claim, ClaimKey, ClaimKind};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use fields::{Consent, Fields, Said, TextField};
-pub use hash::{BodyHash, KeyHash};
+pub use hash::{BodyHash, KeyHash, Sha256Digest};
 pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
 pub use inferred::{Basis, Inferred};
 pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};
@@ -51,6 +51,8 @@ pub use source::{
     Source,
 };
 pub use submission::{Client, Media, Release, Submission};
-pub use suppression::{Suppression, SuppressionKey, SuppressionKind, Suppressions};
+pub use suppression::{
+    Listing, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind, Suppressions,
+};
 pub use time::{TimeProblem, Timestamp};
 pub use trace::Trace;

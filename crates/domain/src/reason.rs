@@ -21,6 +21,8 @@ pub enum Reason {
     SuppressedPhone,
     /// The email is on the organization's suppression list.
     SuppressedEmail,
+    /// The email's domain, or one above it, is on the organization's suppression list.
+    SuppressedDomain,
     /// The source requires consent, and none was sent.
     ConsentMissing,
     /// Consent was sent without a readable time, the version of the text, or the page it was given on.
@@ -32,13 +34,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TestLead,
         Self::PhoneMissing,
         Self::PhoneInvalid,
         Self::OptedOut,
         Self::SuppressedPhone,
         Self::SuppressedEmail,
+        Self::SuppressedDomain,
         Self::ConsentMissing,
         Self::ConsentIncomplete,
         Self::ConsentInFuture,
@@ -54,6 +57,7 @@ impl Reason {
             Self::OptedOut => "the person asked not to be contacted",
             Self::SuppressedPhone => "the phone is on the suppression list",
             Self::SuppressedEmail => "the email is on the suppression list",
+            Self::SuppressedDomain => "the email's domain is on the suppression list",
             Self::ConsentMissing => "no consent was sent, and a source requires it",
             Self::ConsentIncomplete => {
                 "the consent lacks a readable time, the version of its text or its page"
@@ -71,6 +75,7 @@ impl Reason {
             Self::OptedOut => "opted_out",
             Self::SuppressedPhone => "suppressed_phone",
             Self::SuppressedEmail => "suppressed_email",
+            Self::SuppressedDomain => "suppressed_domain",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentIncomplete => "consent_incomplete",
             Self::ConsentInFuture => "consent_in_future",

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{ClaimKind, KeyHash, OrganizationId, SourceId, SuppressionKind};
+use crate::{ClaimKind, KeyHash, OrganizationId, Sha256Digest, SourceId, SuppressionKind};
 
 /// The shortest root secret that is accepted, in bytes.
 pub const SHORTEST: usize = 32;
@@ -147,6 +147,11 @@ impl MatchKey {
 
     pub(crate) fn suppression(&self, kind: SuppressionKind, value: &str) -> KeyHash {
         self.hash(&[b"suppression", kind.as_str().as_bytes(), value.as_bytes()])
+    }
+
+    /// Of a value of which only the SHA-256 is known.
+    pub(crate) fn suppression_digest(&self, kind: SuppressionKind, digest: Sha256Digest) -> KeyHash {
+        self.hash(&[b"suppression sha256", kind.as_str().as_bytes(), digest.as_bytes()])
     }
 
     fn hash(&self, parts: &[&[u8]]) -> KeyHash {

@@ -1,12 +1,22 @@
 //! Whom an organization must not contact.
 
+mod value;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::secret::MatchKey;
-use crate::{Email, KeyHash, OrganizationId, Phone, Timestamp};
+use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
+
+pub use value::{Domain, SuppressedValue, ValueProblem};
+
+/// The list of an entry that names none.
+pub const DEFAULT_LIST: &str = "default";
+
+const LONGEST_LIST: usize = 100;
 
 /// What a suppression entry names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,14 +24,25 @@ use crate::{Email, KeyHash, OrganizationId, Phone, Timestamp};
 pub enum SuppressionKind {
     Phone,
     Email,
+    /// Every address at a domain and at the domains below it.
+    Domain,
 }
 
 impl SuppressionKind {
+    pub const ALL: [Self; 3] = [Self::Phone, Self::Email, Self::Domain];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Email => "email",
+            Self::Domain => "domain",
         }
+    }
+}
+
+impl fmt::Display for SuppressionKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -29,11 +50,24 @@ impl FromStr for SuppressionKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "phone" => Ok(Self::Phone),
-            "email" => Ok(Self::Email),
-            _ => Err(format!("`{text}` is no kind of suppression (phone, email)")),
-        }
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no kind of suppression (phone, email, domain)"))
+    }
+}
+
+/// How the value of an entry is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressionForm {
+    #[default]
+    Plain,
+    /// Only its SHA-256 was given.
+    Sha256,
+}
+
+impl SuppressionForm {
+    pub fn is_plain(&self) -> bool {
+        *self == Self::Plain
     }
 }
 
@@ -46,30 +80,126 @@ pub struct SuppressionKey {
 }
 
 impl SuppressionKey {
-    pub fn phone(matching: &MatchKey, organization: OrganizationId, phone: &Phone) -> Self {
-        Self::of(matching, organization, SuppressionKind::Phone, phone.e164())
-    }
-
-    pub fn email(matching: &MatchKey, organization: OrganizationId, email: &Email) -> Self {
-        Self::of(matching, organization, SuppressionKind::Email, &email.identity())
-    }
-
-    /// `value` as [`Phone::e164`] or [`Email::identity`] give it.
+    /// `value` as [`crate::Phone::e164`], [`Email::identity`] or [`Domain::as_str`] give it.
     pub fn of(matching: &MatchKey, organization: OrganizationId, kind: SuppressionKind, value: &str) -> Self {
         Self { organization, kind, key: matching.suppression(kind, value) }
     }
+
+    /// Of a value of which only the digest is known.
+    pub fn of_digest(
+        matching: &MatchKey,
+        organization: OrganizationId,
+        kind: SuppressionKind,
+        digest: Sha256Digest,
+    ) -> Self {
+        Self { organization, kind, key: matching.suppression_digest(kind, digest) }
+    }
+
+    /// Every key under which an entry would hold a lead with this phone and this email, as they are kept.
+    ///
+    /// Nobody says in which spelling a phone was digested: E.164, the same without its plus, and the ten digits
+    /// of a number of the North American plan are all looked for.
+    pub fn watched(
+        matching: &MatchKey,
+        organization: OrganizationId,
+        e164: Option<&str>,
+        email: Option<&Email>,
+    ) -> Vec<Self> {
+        let plain = |kind, value: &str| Self::of(matching, organization, kind, value);
+        let digested = |kind, value: &str| {
+            Self::of_digest(matching, organization, kind, Sha256Digest::of(value.as_bytes()))
+        };
+        let mut keys = Vec::with_capacity(7);
+        if let Some(e164) = e164 {
+            keys.push(plain(SuppressionKind::Phone, e164));
+            let spellings = [Some(e164), e164.strip_prefix('+'), e164.strip_prefix("+1")];
+            keys.extend(spellings.into_iter().flatten().map(|said| digested(SuppressionKind::Phone, said)));
+        }
+        if let Some(email) = email {
+            let identity = email.identity();
+            keys.push(plain(SuppressionKind::Email, &identity));
+            keys.push(digested(SuppressionKind::Email, &identity));
+            keys.extend(
+                value::and_above(email.domain()).map(|domain| plain(SuppressionKind::Domain, domain)),
+            );
+        }
+        keys
+    }
 }
 
-/// One entry of an organization's list.
+/// One entry of one of an organization's lists. A value may be on several lists; each holds it by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppression {
     #[serde(flatten)]
     pub key: SuppressionKey,
-    /// E.164, or the address in lower case.
-    pub value: String,
+    pub list: String,
+    #[serde(default)]
+    pub form: SuppressionForm,
+    /// E.164, the address in lower case, the domain in ASCII, or the digest in hex. `None` where only the key is
+    /// left, after an erasure.
+    pub value: Option<String>,
     pub reason: Option<String>,
     pub added_at: Timestamp,
+    /// From then on it holds nobody. What was removed has ended, too.
+    pub expires_at: Option<Timestamp>,
 }
 
-/// The entries found for a batch, with when each was added.
-pub type Suppressions = BTreeMap<SuppressionKey, Timestamp>;
+impl Suppression {
+    /// An entry that is added now and never expires.
+    pub fn new(
+        matching: &MatchKey,
+        organization: OrganizationId,
+        value: &SuppressedValue,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            key: value.key(matching, organization),
+            list: DEFAULT_LIST.to_owned(),
+            form: value.form(),
+            value: Some(value.to_string()),
+            reason: None,
+            added_at: now,
+            expires_at: None,
+        }
+    }
+
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether stored leads that it concerns are found by an index on what they hold, a few at most as a rule.
+    pub fn is_of_one_contact(&self) -> bool {
+        self.form.is_plain() && self.key.kind != SuppressionKind::Domain
+    }
+}
+
+/// The name of a list: 1 to 100 characters, trimmed.
+///
+/// # Errors
+/// A sentence for whoever said it.
+pub fn list_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let good = (1..=LONGEST_LIST).contains(&name.chars().count()) && !name.contains(char::is_control);
+    if good {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("a list has a name of 1 to {LONGEST_LIST} characters"))
+    }
+}
+
+/// What a trace says about an entry that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub list: String,
+    pub added_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "SuppressionForm::is_plain")]
+    pub form: SuppressionForm,
+}
+
+/// The entries found for a batch that hold at its time.
+pub type Suppressions = BTreeMap<SuppressionKey, Vec<Listing>>;
+
+#[cfg(test)]
+mod tests;

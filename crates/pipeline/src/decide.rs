@@ -21,14 +21,14 @@ pub(crate) struct Part<'a> {
 }
 
 /// Decides a merged lead: all reasons that hold it, not the first.
-pub(crate) fn lead(lead: &mut Lead, hits: &[Hit]) {
+pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
     let mut reasons = Vec::new();
     let mut hold = |applies: bool, reason: Reason| reasons.extend(applies.then_some(reason));
     hold(lead.is_test, Reason::TestLead);
     hold(lead.phone.is_none(), Reason::PhoneMissing);
     hold(lead.phone.is_some() && lead.e164().is_none(), Reason::PhoneInvalid);
     hold(lead.opt_out, Reason::OptedOut);
-    for reason in [Reason::SuppressedPhone, Reason::SuppressedEmail] {
+    for reason in [Reason::SuppressedPhone, Reason::SuppressedEmail, Reason::SuppressedDomain] {
         hold(hits.iter().any(|hit| hit.reason == reason), reason);
     }
     let consent = lead.consent_required.then(|| Evidence::of(lead));

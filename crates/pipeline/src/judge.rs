@@ -1,16 +1,20 @@
 //! The stages in their order.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized, Outcome, Resolution,
-    Source, Submission, SuppressionKey, Suppressions,
+    Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
+    Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
 };
 
 use crate::places::Places;
 use crate::{decide, deduplicate, enrich, merge, normalize, score, screen};
+
+/// Why a lead was decided anew though nobody submitted anything.
+const REASSESSED: &str = "suppression lists changed";
 
 /// `normalize → screen → deduplicate → enrich → score → decide`.
 pub struct Pipeline {
@@ -39,12 +43,18 @@ impl Pipeline {
         screen::keys(&self.matching, lead.organization, lead.e164(), lead.email_address())
     }
 
+    /// The same, without hashing what the submission said just now.
+    fn keys_of<'r>(&self, lead: &Lead, reading: &'r Reading) -> Cow<'r, [SuppressionKey]> {
+        let same = reading.phone.value().and_then(|phone| phone.e164.as_deref()) == lead.e164()
+            && reading.email.value().and_then(|email| email.address.as_deref()) == lead.email_address();
+        if same { Cow::Borrowed(&reading.watched) } else { Cow::Owned(self.lead_keys(lead)) }
+    }
+
     /// What was submitted, and then the lead that it made or changed.
     fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
-        let submitted = screen::submitted(&self.matching, submission.organization, reading);
-        case.trace.record("screen", screen::suppression(&submitted, suppressions));
+        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
 
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => merge::fold(lead, submission, source, reading),
@@ -52,7 +62,7 @@ impl Pipeline {
         }) else {
             return;
         };
-        let hits = screen::suppression(&self.lead_keys(lead), suppressions);
+        let hits = screen::suppression(&self.keys_of(lead, reading), suppressions);
         enrich::lead(lead);
         let score = score::lead(lead);
         decide::lead(lead, &hits);
@@ -71,12 +81,10 @@ impl Judge for Pipeline {
 
     fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         let submitted = resolution.cases.iter().filter_map(|case| match &case.normalized.disposition {
-            Disposition::Judge { reading, .. } => {
-                Some(screen::submitted(&self.matching, case.normalized.submission.organization, reading))
-            }
+            Disposition::Judge { reading, .. } => Some(&reading.watched),
             Disposition::Quarantine(_) => None,
         });
-        submitted.flatten().chain(self.watched_by(leads)).collect()
+        submitted.flatten().copied().chain(self.watched_by(leads)).collect()
     }
 
     fn judge<'b>(
@@ -94,16 +102,30 @@ impl Judge for Pipeline {
         Effects { created, updated, claims, released, cases }
     }
 
-    fn reassess(&self, mut leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<Lead> {
-        for lead in &mut leads {
-            let hits = screen::suppression(&self.lead_keys(lead), suppressions);
-            decide::lead(lead, &hits);
-        }
-        leads
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
+        let reassess = |mut lead: Lead| {
+            let hits = screen::suppression(&self.lead_keys(&lead), suppressions);
+            decide::lead(&mut lead, &hits);
+            let mut trace = Trace::default();
+            trace.record("reassess", REASSESSED);
+            trace.record("screen", hits);
+            trace.record("decide", decide::part(&lead));
+            (lead, trace)
+        };
+        leads.into_iter().map(reassess).collect()
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         leads.iter().flat_map(|lead| self.lead_keys(lead)).collect()
+    }
+
+    fn watched_of(
+        &self,
+        organization: OrganizationId,
+        e164: Option<&str>,
+        email: Option<&str>,
+    ) -> Vec<SuppressionKey> {
+        screen::keys(&self.matching, organization, e164, email)
     }
 }
 

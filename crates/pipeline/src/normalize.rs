@@ -10,8 +10,8 @@ use leadgate_domain::{
 };
 use serde::Serialize;
 
-use crate::observe;
 use crate::places::Places;
+use crate::{observe, screen};
 
 mod texts;
 
@@ -76,10 +76,16 @@ pub(crate) fn normalize(
         kind: ClaimKind::Idempotency,
         key,
     });
+    let watched = screen::keys(
+        matching,
+        submission.organization,
+        phone.value().and_then(|phone| phone.e164.as_deref()),
+        email.value().and_then(|email| email.address.as_deref()),
+    );
     let mut trace = Trace::default();
     let part = Part { texts: texts_part, ..part(&phone, &email, region, &submission.fields, &source) };
     trace.record("normalize", part);
-    let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency });
+    let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency, watched });
     Normalized { submission, disposition: Disposition::Judge { source, reading }, trace }
 }
 

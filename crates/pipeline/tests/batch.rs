@@ -10,10 +10,12 @@ use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey, IdentityRule,
-    Judge, KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling,
-    Said, Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
+    Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason,
+    Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions, TextField, Timestamp,
+    Trace,
 };
 use leadgate_pipeline::Pipeline;
+use serde_json::json;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -232,14 +234,26 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
     let resolution = world.pipeline.resolve(vec![&normalized], BTreeMap::new());
     let watched = world.pipeline.watched(&resolution, &[]);
     let added = Timestamp::from_microseconds(7);
-    world.suppressions = watched.into_iter().map(|key| (key, added)).collect();
+    let listing = |list: &str| Listing {
+        list: list.to_owned(),
+        added_at: added,
+        expires_at: None,
+        form: SuppressionForm::default(),
+    };
+    // It is on two lists by its phone.
+    let phone = watched.into_iter().next().unwrap();
+    world.suppressions = [(phone, vec![listing("asked"), listing("bought")])].into();
     let effects = world.commit(vec![submission]);
     assert_eq!(effects.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);
     let part = effects.cases[0].1.stage("screen").unwrap();
-    assert_eq!(part[0]["added_at"], added.to_string());
+    let shown = |list: &str| json!({ "reason": "suppressed_phone", "list": list, "added_at": added });
+    assert_eq!(*part, json!([shown("asked"), shown("bought")]));
 
     let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
-    assert_eq!(cleared[0].reasons, [Reason::ConsentMissing]);
+    let (cleared, trace) = &cleared[0];
+    assert_eq!(cleared.reasons, [Reason::ConsentMissing]);
+    assert_eq!(trace.stage("screen"), Some(&json!([])));
+    assert_eq!(trace.stage("decide").unwrap()["reasons"], json!(["consent_missing"]));
 }
 
 /// A lead that would be eligible, with consent given `given` seconds after it was received.

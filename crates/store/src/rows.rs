@@ -3,9 +3,9 @@
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Dialect, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
-    SubmissionId, SuppressionKey, SuppressionKind, Timestamp, Trace,
+    SubmissionId, SuppressionKind, Timestamp, Trace,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// One thing of an organization, by id.
@@ -103,15 +103,6 @@ pub(crate) struct Before {
     pub(crate) most: u32,
 }
 
-/// A page of suppressions.
-#[derive(Serialize)]
-pub(crate) struct AfterKey {
-    pub(crate) organization: OrganizationId,
-    pub(crate) kind: &'static str,
-    pub(crate) key: String,
-    pub(crate) most: u32,
-}
-
 /// An advisory lock.
 #[derive(Serialize)]
 pub(crate) struct Lock {
@@ -136,13 +127,6 @@ pub(crate) struct Listed<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) kind: SuppressionKind,
     pub(crate) value: &'a str,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Suppressed {
-    #[serde(flatten)]
-    pub(crate) key: SuppressionKey,
-    pub(crate) added_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -276,6 +260,8 @@ pub(crate) struct LeadRow<'a> {
     external_id: Option<&'a str>,
     phone_e164: Option<&'a str>,
     email_address: Option<String>,
+    /// For finding everybody at a domain.
+    email_reversed: Option<String>,
     status: &'static str,
     eligibility: &'static str,
     reasons: Vec<&'static str>,
@@ -291,13 +277,15 @@ pub(crate) struct LeadRow<'a> {
 
 impl<'a> LeadRow<'a> {
     pub(crate) fn of(lead: &'a Lead) -> Self {
+        let email = lead.email_address().map(str::to_lowercase);
         Self {
             organization: lead.organization,
             id: lead.id,
             source: lead.source,
             external_id: lead.text(leadgate_domain::TextField::ExternalId),
             phone_e164: lead.e164(),
-            email_address: lead.email_address().map(str::to_lowercase),
+            email_reversed: email.as_deref().map(reversed),
+            email_address: email,
             status: "new",
             eligibility: lead.eligibility.as_str(),
             reasons: lead.reasons.iter().map(|reason| reason.as_str()).collect(),
@@ -311,6 +299,11 @@ impl<'a> LeadRow<'a> {
             document: lead,
         }
     }
+}
+
+/// Character by character.
+pub(crate) fn reversed(text: &str) -> String {
+    text.chars().rev().collect()
 }
 
 #[derive(Serialize)]

@@ -16,6 +16,7 @@ pub(crate) struct Sql {
     pub(crate) quarantine: Quarantine,
     pub(crate) suppressions: Suppressions,
     pub(crate) attempts: Attempts,
+    pub(crate) sweeps: Sweeps,
 }
 
 pub(crate) struct Installation {
@@ -129,6 +130,10 @@ pub(crate) struct Leads {
     pub(crate) lock: &'static str,
     /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.
     pub(crate) lock_listed: &'static str,
+    /// In: `AtDomain`. Out: `(String, LeadId)`: the reversed email and the lead, in that order.
+    pub(crate) at_domain: &'static str,
+    /// In: `After`. Out: `Contact`, by id.
+    pub(crate) contacts: &'static str,
     /// In: `LeadRow`.
     pub(crate) insert: &'static str,
     /// In: `LeadRow`.
@@ -165,14 +170,28 @@ pub(crate) struct Quarantine {
 }
 
 pub(crate) struct Suppressions {
-    /// In: `SuppressionKey`. Out: `Suppressed`.
-    pub(crate) among: &'static str,
-    /// In: `Suppression`. Keeps what is there.
-    pub(crate) insert: &'static str,
-    /// In: `SuppressionKey`. Out: `Suppression`.
-    pub(crate) remove: &'static str,
-    /// In: `AfterKey`. Out: `Suppression`, by kind and key.
+    /// In: `SuppressionKey`. Out: `Suppression`, ended ones too.
+    pub(crate) find: &'static str,
+    /// In: `SuppressionKey`. Out: those of which stored leads have yet to learn.
+    pub(crate) among_pending: &'static str,
+    /// In: `EntryRow`. In place of what is there.
+    pub(crate) write: &'static str,
+    /// In: `AfterEntry`. Out: `Suppression`, those that hold, by kind, key and list.
     pub(crate) page: &'static str,
+    /// As `page`, those of which stored leads had yet to learn at that time.
+    pub(crate) pending: &'static str,
+    /// In: `SettledRow`. Stored leads have learnt of these.
+    pub(crate) settle: &'static str,
+    /// In: `Now`. Marks those that have ended as such of which stored leads have yet to learn. Out: their
+    /// organizations.
+    pub(crate) lapse: &'static str,
+    /// In: `Now`. Out: the organizations with entries that were pending then.
+    pub(crate) overdue: &'static str,
+}
+
+pub(crate) struct Sweeps {
+    /// In: `Lease`. Out: the name, if it was free.
+    pub(crate) lease: &'static str,
 }
 
 pub(crate) struct Attempts {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, Lead, LeadId, OrganizationId, QuarantineReason, Release, Submission, SubmissionId,
-    SuppressionKey, Suppressions, Timestamp,
+    Case, Claim, ClaimKey, Lead, LeadId, Listing, OrganizationId, Outcome, QuarantineReason, Release,
+    Submission, SubmissionId, Suppression, SuppressionKey, Suppressions, Timestamp, Trace,
 };
 
 use crate::commit::{SubmissionKey, release_of};
 use crate::error::{Fault, StoreError};
-use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, ReleaseRow, SubmissionRow, Suppressed};
+use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, ReleaseRow, SubmissionRow};
 use crate::session::Session;
 use crate::sql::Sql;
 
@@ -135,8 +135,14 @@ impl<'s> Statements<'s> {
         watched: &BTreeSet<SuppressionKey>,
     ) -> Result<Suppressions, Fault> {
         let keys: Vec<_> = watched.iter().copied().collect();
-        let found: Vec<Suppressed> = self.load(self.sql.suppressions.among, &keys)?;
-        Ok(found.into_iter().map(|entry| (entry.key, entry.added_at)).collect())
+        let found: Vec<Suppression> = self.load(self.sql.suppressions.find, &keys)?;
+        let mut lists = Suppressions::new();
+        for entry in found.into_iter().filter(|entry| entry.holds_at(self.now)) {
+            let Suppression { key, list, added_at, expires_at, form, .. } = entry;
+            lists.entry(key).or_default().push(Listing { list, added_at, expires_at, form });
+        }
+        lists.values_mut().for_each(|lists| lists.sort_by(|one, other| one.list.cmp(&other.list)));
+        Ok(lists)
     }
 
     pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), Fault> {
@@ -168,6 +174,21 @@ impl<'s> Statements<'s> {
         let released: Vec<_> = released.into_iter().map(row).collect();
         self.execute(self.sql.submissions.decide, &first)?;
         self.execute(self.sql.submissions.decide_again, &released).map(drop)
+    }
+
+    /// One more outcome of the submissions that made these leads.
+    pub(crate) fn record_reassessed(&mut self, leads: &[Lead], traces: &[Trace]) -> Result<(), Fault> {
+        let rows = leads.iter().zip(traces).map(|(lead, trace)| OutcomeRow {
+            organization: lead.organization,
+            submission: SubmissionId::from(lead.id),
+            revision: 1,
+            outcome: Outcome::Created,
+            lead: Some(lead.id),
+            decided_at: self.now,
+            trace,
+        });
+        let rows: Vec<_> = rows.collect();
+        self.execute(self.sql.submissions.decide_again, &rows).map(drop)
     }
 
     fn outcome<'a>(&self, case: &'a Case<'_>) -> OutcomeRow<'a> {

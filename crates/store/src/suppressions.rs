@@ -1,76 +1,212 @@
 //! Adding to and taking from suppression lists, with the leads that this concerns.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use leadgate_domain::{Judge, Lead, OrganizationId, Suppression, SuppressionKey};
+use leadgate_domain::{
+    Judge, KeyHash, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+};
+use serde::Serialize;
 
 use crate::error::{Fault, StoreError};
 use crate::page::Page;
-use crate::rows::{AfterKey, Listed};
+use crate::rescreen::reassess_contacts;
 use crate::session::Session;
 use crate::statements::Statements;
 use crate::store::Store;
 
 /// Entries per transaction: while one runs, nobody commits leads of the organization.
-const CHUNK: usize = 1_000;
+pub(crate) const CHUNK: usize = 1_000;
+
+/// What became of an entry that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listed {
+    Added,
+    /// It was there, and holds for longer now.
+    Extended,
+    /// It was there, and holds for as long or longer.
+    Kept,
+}
+
+impl Listed {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Extended => "extended",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// A place in an organization's entries. As text it is opaque to clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuppressionCursor {
+    kind: SuppressionKind,
+    key: KeyHash,
+    list: String,
+}
+
+impl SuppressionCursor {
+    pub(crate) fn of(entry: &Suppression) -> Self {
+        Self { kind: entry.key.kind, key: entry.key.key, list: entry.list.clone() }
+    }
+}
+
+impl fmt::Display for SuppressionCursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}.{}", self.kind, self.key, self.list)
+    }
+}
+
+impl FromStr for SuppressionCursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, '.');
+        let (kind, key, list) = (parts.next(), parts.next(), parts.next());
+        let read =
+            || Some(Self { kind: kind?.parse().ok()?, key: KeyHash::parse(key?)?, list: list?.to_owned() });
+        read().ok_or("not a cursor")
+    }
+}
+
+/// An entry as it is written.
+#[derive(Serialize)]
+pub(crate) struct EntryRow<'a> {
+    #[serde(flatten)]
+    entry: &'a Suppression,
+    pending_since: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+}
+
+impl<'a> EntryRow<'a> {
+    /// Stored leads learn of it in the same transaction where they are found at once; else later.
+    fn of(entry: &'a Suppression, now: Timestamp) -> Self {
+        let at_once = entry.is_of_one_contact();
+        Self {
+            entry,
+            pending_since: (!at_once).then_some(now),
+            ended_at: (at_once && !entry.holds_at(now)).then_some(now),
+        }
+    }
+}
+
+/// A page of entries.
+#[derive(Serialize)]
+pub(crate) struct AfterEntry<'a> {
+    organization: OrganizationId,
+    kind: &'static str,
+    key: String,
+    list: &'a str,
+    now: Timestamp,
+    most: u32,
+}
+
+impl<'a> AfterEntry<'a> {
+    pub(crate) fn new(
+        organization: OrganizationId,
+        after: Option<&'a SuppressionCursor>,
+        now: Timestamp,
+        most: u32,
+    ) -> Self {
+        let (kind, key, list) =
+            after.map_or(("", String::new(), ""), |at| (at.kind.as_str(), at.key.to_string(), &at.list));
+        Self { organization, kind, key, list, now, most }
+    }
+}
 
 impl Store {
-    /// Adds entries and takes the leads that hold their values out of use in the same transaction. An entry that
-    /// is there stays as it is. Long lists go in chunks: after an error the beginning may be in; add it again.
+    /// Adds entries; what became of each, in their order. One that is there is never shortened.
+    ///
+    /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain or
+    /// a digest they learn by [`Store::rescreen`], which is to be called then. Long lists go in chunks: after an error
+    /// the beginning may be in; add it again.
     pub async fn suppress(
         &self,
         organization: OrganizationId,
         entries: Vec<Suppression>,
         judge: Arc<dyn Judge>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Listed>, StoreError> {
         check(organization, entries.iter().map(|entry| &entry.key))?;
+        let mut verdicts = Vec::with_capacity(entries.len());
         for chunk in entries.chunks(CHUNK) {
             let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
-            self.write(move |session| {
+            let listed = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                session.execute(session.sql.suppressions.insert, &chunk)?;
-                reassess(session, &chunk, judge.as_ref())
-            })
-            .await?;
+                let now = Timestamp::now();
+                let (listed, changed) = merge(&chunk, find(session, &chunk)?, now);
+                write(session, &changed, now)?;
+                reassess_contacts(session, &changed, judge.as_ref())?;
+                Ok(listed)
+            });
+            verdicts.extend(listed.await?);
         }
-        Ok(())
+        Ok(verdicts)
     }
 
-    /// Removes entries and decides the leads that hold their values anew. Returns what was removed.
+    /// Ends entries, on one list or on all, and decides stored leads anew, as [`Store::suppress`] does. Returns what
+    /// was ended.
     pub async fn unsuppress(
         &self,
         organization: OrganizationId,
         keys: Vec<SuppressionKey>,
+        list: Option<&str>,
         judge: Arc<dyn Judge>,
     ) -> Result<Vec<Suppression>, StoreError> {
         check(organization, keys.iter())?;
+        let list: Option<Arc<str>> = list.map(Arc::from);
         let mut removed = Vec::new();
         for chunk in keys.chunks(CHUNK) {
-            let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
+            let (chunk, judge, list) = (chunk.to_vec(), Arc::clone(&judge), list.clone());
             let gone = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                let gone: Vec<Suppression> = session.load(session.sql.suppressions.remove, &chunk)?;
-                reassess(session, &gone, judge.as_ref())?;
-                Ok(gone)
+                let now = Timestamp::now();
+                let mut found: Vec<Suppression> = session.load(session.sql.suppressions.find, &chunk)?;
+                let wanted = |entry: &Suppression| list.as_deref().is_none_or(|list| entry.list == list);
+                found.retain(|entry| entry.holds_at(now) && wanted(entry));
+                let end = |entry: Suppression| Suppression { expires_at: Some(now), ..entry };
+                let ended: Vec<_> = found.into_iter().map(end).collect();
+                write(session, &ended, now)?;
+                reassess_contacts(session, &ended, judge.as_ref())?;
+                Ok(ended)
             });
             removed.extend(gone.await?);
         }
         Ok(removed)
     }
 
-    /// At most `limit` entries in the order of kind and key, beginning after the given one.
+    /// Every entry under these keys, on whichever list, those that have ended too.
+    pub async fn suppressions_under(
+        &self,
+        organization: OrganizationId,
+        keys: Vec<SuppressionKey>,
+    ) -> Result<Vec<Suppression>, StoreError> {
+        check(organization, keys.iter())?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.read(move |session| session.load(session.sql.suppressions.find, &keys));
+        let mut found: Vec<Suppression> = found.await?;
+        found.sort_by(|one, other| (one.key, &one.list).cmp(&(other.key, &other.list)));
+        Ok(found)
+    }
+
+    /// At most `limit` entries that hold, in the order of kind and key, beginning after the given one.
     pub async fn suppressions(
         &self,
         organization: OrganizationId,
-        after: Option<SuppressionKey>,
+        after: Option<SuppressionCursor>,
         limit: u32,
-    ) -> Result<Page<Suppression, SuppressionKey>, StoreError> {
-        let (kind, key) =
-            after.map_or(("", String::new()), |after| (after.kind.as_str(), after.key.to_string()));
-        let after = AfterKey { organization, kind, key, most: limit.saturating_add(1) };
-        let found =
-            self.read(move |session| session.load_anew(session.sql.suppressions.page, &[after])).await?;
-        Ok(Page::cut(found, limit, |entry: &Suppression| entry.key))
+    ) -> Result<Page<Suppression, SuppressionCursor>, StoreError> {
+        let found = self.read(move |session| {
+            let most = limit.saturating_add(1);
+            let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
+            session.load_anew(session.sql.suppressions.page, &[after])
+        });
+        Ok(Page::cut(found.await?, limit, SuppressionCursor::of))
     }
 }
 
@@ -85,28 +221,54 @@ fn check<'a>(
     }
 }
 
-/// Decides the leads anew that hold these values. The organization is ours alone for the time.
-fn reassess(session: &mut Session, entries: &[Suppression], judge: &dyn Judge) -> Result<(), Fault> {
-    let listed: Vec<Listed<'_>> = entries
-        .iter()
-        .map(|entry| Listed {
-            organization: entry.key.organization,
-            kind: entry.key.kind,
-            value: &entry.value,
-        })
-        .collect();
-    if listed.is_empty() {
+fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {
+    let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
+    session.load(session.sql.suppressions.find, &keys)
+}
+
+fn write(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Result<(), Fault> {
+    if entries.is_empty() {
         return Ok(());
     }
-    let before: Vec<Lead> = session.load_anew(session.sql.leads.lock_listed, &listed)?;
-    let mut tx = Statements::new(session);
-    let suppressions = tx.read_suppressions(&judge.watched_by(&before))?;
-    let after = judge.reassess(before.clone(), &suppressions);
-    let changed: Vec<Lead> = after
-        .into_iter()
-        .zip(before)
-        .filter(|(after, before)| after != before)
-        .map(|(after, _)| after)
-        .collect();
-    tx.update_leads(&changed)
+    let rows: Vec<_> = entries.iter().map(|entry| EntryRow::of(entry, now)).collect();
+    session.execute(session.sql.suppressions.write, &rows).map(drop)
+}
+
+/// What becomes of each of the entries beside those that are there, and what is to be written.
+fn merge(
+    entries: &[Suppression],
+    there: Vec<Suppression>,
+    now: Timestamp,
+) -> (Vec<Listed>, Vec<Suppression>) {
+    let place = |entry: &Suppression| (entry.key, entry.list.clone());
+    let mut known: BTreeMap<_, _> = there.into_iter().map(|entry| (place(&entry), entry)).collect();
+    let mut changed = BTreeMap::new();
+    let mut listed = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let held = known.get(&place(entry)).filter(|held| held.holds_at(now));
+        let (verdict, written) = match held {
+            None => (Listed::Added, entry.clone()),
+            Some(held) if lasts_longer(entry, held) => {
+                let reason = entry.reason.clone().or_else(|| held.reason.clone());
+                let longer = Suppression { expires_at: entry.expires_at, reason, ..held.clone() };
+                (Listed::Extended, longer)
+            }
+            Some(_) => {
+                listed.push(Listed::Kept);
+                continue;
+            }
+        };
+        listed.push(verdict);
+        known.insert(place(entry), written.clone());
+        changed.insert(place(entry), written);
+    }
+    (listed, changed.into_values().collect())
+}
+
+fn lasts_longer(entry: &Suppression, held: &Suppression) -> bool {
+    match (entry.expires_at, held.expires_at) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(end), Some(held)) => end > held,
+    }
 }

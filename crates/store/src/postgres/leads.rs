@@ -34,6 +34,25 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document::text FROM met JOIN leads AS l ON l.organization = met.organization AND l.id = met.id
         ORDER BY l.organization, l.id
         FOR UPDATE OF l",
+    at_domain: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, domain text, below text, after text,
+                                                            id uuid, most int))
+        SELECT json_build_array(reverse(l.email_address), l.id)::text FROM leads AS l
+        WHERE l.organization = (SELECT organization FROM p) AND l.email_address IS NOT NULL
+          AND reverse(l.email_address) COLLATE \"C\" < (SELECT below FROM p)
+          AND (reverse(l.email_address) COLLATE \"C\", l.id) > ((SELECT after FROM p), (SELECT id FROM p))
+          AND substr(reverse(l.email_address), 1 + length((SELECT domain FROM p)), 1) IN ('.', '@')
+        ORDER BY reverse(l.email_address) COLLATE \"C\", l.id
+        LIMIT (SELECT most FROM p)",
+    contacts: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, most int))
+        SELECT json_build_object('id', l.id, 'phone', l.phone_e164, 'email', l.email_address)::text
+        FROM leads AS l
+        WHERE l.organization = (SELECT organization FROM p) AND l.id > (SELECT id FROM p)
+        ORDER BY l.id
+        LIMIT (SELECT most FROM p)",
     insert: concat!(
         "INSERT INTO leads (organization, id, source, external_id, phone_e164, email_address, status,
                             eligibility, reasons, eligible_until, score, temperature, tags, is_test,

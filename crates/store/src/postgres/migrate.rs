@@ -1,5 +1,7 @@
 //! Bringing the schema up to this build.
 
+use std::time::Duration;
+
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Address;
@@ -7,6 +9,20 @@ use crate::error::{Fault, StoreError};
 use crate::session::{Connection, Session};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+/// How often it is looked whether somebody else has finished migrating.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Waits for the lock of migrations without a statement that waits: an index that is made concurrently would wait for
+/// that statement in turn, for ever.
+fn lock(session: &mut Session) -> Result<(), Fault> {
+    // "leadgate" in ASCII. Organizations' locks are halves of random ids.
+    const LOCK: &str = "SELECT to_json(pg_try_advisory_lock(x'6c65616467617465'::bigint))::text";
+    while session.load_all::<bool>(LOCK)?.first() != Some(&true) {
+        std::thread::sleep(RETRY);
+    }
+    Ok(())
+}
 
 impl Address {
     /// Runs what was not run yet, and `then`; who migrates at the same time waits.
@@ -17,9 +33,8 @@ impl Address {
         mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
     ) -> Result<(), StoreError> {
         let mut session = self.connect_patiently()?;
-        // "leadgate" in ASCII. Organizations' locks are halves of random ids.
-        let locked = session.batch("SELECT pg_advisory_lock(x'6c65616467617465'::bigint)");
-        locked.map_err(|error| session.conclude(error.into()))?;
+        let locked = lock(&mut session);
+        locked.map_err(|fault| session.conclude(fault))?;
         if let Connection::Postgres(connection) = session.connection() {
             connection
                 .run_pending_migrations(MIGRATIONS)

@@ -21,12 +21,27 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document FROM met CROSS JOIN leads AS l
         WHERE l.organization = met.organization AND l.id = met.id
         ORDER BY l.organization, l.id",
+    at_domain: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        SELECT json_array(l.email_reversed, l.id) FROM leads AS l
+        WHERE l.organization = (SELECT value->>'organization' FROM p) AND l.email_reversed IS NOT NULL
+          AND l.email_reversed < (SELECT value->>'below' FROM p)
+          AND (l.email_reversed, l.id) > ((SELECT value->>'after' FROM p), (SELECT value->>'id' FROM p))
+          AND substr(l.email_reversed, 1 + length((SELECT value->>'domain' FROM p)), 1) IN ('.', '@')
+        ORDER BY l.email_reversed, l.id
+        LIMIT (SELECT value->>'most' FROM p)",
+    contacts: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        SELECT json_object('id', l.id, 'phone', l.phone_e164, 'email', l.email_address) FROM leads AS l
+        WHERE l.organization = (SELECT value->>'organization' FROM p) AND l.id > (SELECT value->>'id' FROM p)
+        ORDER BY l.id
+        LIMIT (SELECT value->>'most' FROM p)",
     insert: "
-        INSERT INTO leads (organization, id, source, external_id, phone_e164, email_address, status, eligibility,
+        INSERT INTO leads (organization, id, source, external_id, phone_e164, email_address, email_reversed, status, eligibility,
                            reasons, eligible_until, score, temperature, tags, is_test, received_at, updated_at,
                            document)
         SELECT value->>'organization', value->>'id', value->>'source', value->>'external_id',
-               value->>'phone_e164', value->>'email_address', value->>'status', value->>'eligibility',
+               value->>'phone_e164', value->>'email_address', value->>'email_reversed', value->>'status', value->>'eligibility',
                value->'reasons', value->>'eligible_until', value->>'score', value->>'temperature',
                value->'tags', value->>'is_test', value->>'received_at', value->>'updated_at', value->'document'
         FROM json_each($1)",
@@ -34,6 +49,7 @@ pub(super) const LEADS: Leads = Leads {
         UPDATE leads
         SET source = r.value->>'source', external_id = r.value->>'external_id',
             phone_e164 = r.value->>'phone_e164', email_address = r.value->>'email_address',
+            email_reversed = r.value->>'email_reversed',
             status = r.value->>'status', eligibility = r.value->>'eligibility', reasons = r.value->'reasons',
             eligible_until = r.value->>'eligible_until', score = r.value->>'score',
             temperature = r.value->>'temperature', tags = r.value->'tags', is_test = r.value->>'is_test',

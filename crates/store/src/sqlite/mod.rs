@@ -32,4 +32,5 @@ pub(crate) static SQL: Sql = Sql {
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
+    sweeps: suppressions::SWEEPS,
 };

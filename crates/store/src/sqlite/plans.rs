@@ -20,6 +20,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
         include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
+        include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -51,10 +52,16 @@ fn no_statement_reads_a_whole_table() {
         SQL.quarantine.page_in_state,
         SQL.quarantine.entry,
         SQL.quarantine.discard,
-        SQL.suppressions.among,
-        SQL.suppressions.insert,
-        SQL.suppressions.remove,
+        SQL.suppressions.find,
+        SQL.suppressions.among_pending,
+        SQL.suppressions.write,
         SQL.suppressions.page,
+        SQL.suppressions.pending,
+        SQL.suppressions.settle,
+        SQL.suppressions.lapse,
+        SQL.leads.at_domain,
+        SQL.leads.contacts,
+        SQL.sweeps.lease,
         SQL.attempts.begin,
         SQL.attempts.forget,
         SQL.sources.of,

@@ -1,30 +1,84 @@
-use crate::sql::Suppressions;
+use crate::sql::{Suppressions, Sweeps};
+
+macro_rules! entry {
+    () => {
+        "json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key)), 'list', s.list,
+                     'form', s.form, 'value', s.value, 'reason', s.reason, 'added_at', s.added_at,
+                     'expires_at', s.expires_at)"
+    };
+}
+
+macro_rules! keys {
+    () => {
+        "json_each($1) AS r CROSS JOIN suppressions AS s
+         WHERE s.organization = r.value->>'organization' AND s.kind = r.value->>'kind'
+           AND s.key = unhex(r.value->>'key')"
+    };
+}
+
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT ",
+            entry!(),
+            " FROM suppressions AS s
+             WHERE s.organization = (SELECT value->>'organization' FROM p)
+               AND (s.kind, s.key, s.list) > ((SELECT value->>'kind' FROM p),
+                                              (SELECT unhex(value->>'key') FROM p),
+                                              (SELECT value->>'list' FROM p))
+               AND ",
+            $condition,
+            " ORDER BY s.organization, s.kind, s.key, s.list
+             LIMIT (SELECT value->>'most' FROM p)"
+        )
+    };
+}
 
 pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
-    among: "
-        SELECT json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key)),
-                           'added_at', s.added_at)
-        FROM json_each($1) AS r CROSS JOIN suppressions AS s
-        WHERE s.organization = r.value->>'organization' AND s.kind = r.value->>'kind'
-          AND s.key = unhex(r.value->>'key')",
-    insert: "
-        INSERT INTO suppressions (organization, kind, key, value, reason, added_at)
-        SELECT value->>'organization', value->>'kind', unhex(value->>'key'), value->>'value',
-               value->>'reason', value->>'added_at'
+    find: concat!("SELECT ", entry!(), " FROM ", keys!()),
+    among_pending: concat!(
+        "SELECT json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key))) FROM ",
+        keys!(),
+        " AND s.pending_since IS NOT NULL"
+    ),
+    write: "
+        INSERT INTO suppressions (organization, kind, key, list, form, value, reason, added_at, expires_at,
+                                  pending_since, ended_at)
+        SELECT value->>'organization', value->>'kind', unhex(value->>'key'), value->>'list', value->>'form',
+               value->>'value', value->>'reason', value->>'added_at', value->>'expires_at',
+               value->>'pending_since', value->>'ended_at'
         FROM json_each($1) WHERE true
-        ON CONFLICT (organization, kind, key) DO NOTHING",
-    remove: "
-        DELETE FROM suppressions WHERE (organization, kind, key) IN (
-            SELECT value->>'organization', value->>'kind', unhex(value->>'key') FROM json_each($1))
-        RETURNING json_object('organization', organization, 'kind', kind, 'key', lower(hex(key)),
-                              'value', value, 'reason', reason, 'added_at', added_at)",
-    page: "
-        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-        SELECT json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key)),
-                           'value', s.value, 'reason', s.reason, 'added_at', s.added_at)
-        FROM suppressions AS s
-        WHERE s.organization = (SELECT value->>'organization' FROM p)
-          AND (s.kind, s.key) > ((SELECT value->>'kind' FROM p), (SELECT unhex(value->>'key') FROM p))
-        ORDER BY s.organization, s.kind, s.key
-        LIMIT (SELECT value->>'most' FROM p)",
+        ON CONFLICT (organization, kind, key, list) DO UPDATE
+        SET form = excluded.form, value = excluded.value, reason = excluded.reason,
+            added_at = excluded.added_at, expires_at = excluded.expires_at,
+            pending_since = excluded.pending_since, ended_at = excluded.ended_at",
+    page: page!("(s.expires_at IS NULL OR s.expires_at > (SELECT value->>'now' FROM p))"),
+    pending: page!("s.pending_since IS NOT NULL AND s.pending_since <= (SELECT value->>'now' FROM p)"),
+    settle: "
+        UPDATE suppressions
+        SET pending_since = NULL,
+            ended_at = CASE WHEN suppressions.expires_at <= r.value->>'now' THEN r.value->>'now' END
+        FROM json_each($1) AS r
+        WHERE organization = r.value->>'organization' AND kind = r.value->>'kind'
+          AND suppressions.key = unhex(r.value->>'key') AND list = r.value->>'list'
+          AND pending_since <= r.value->>'now'",
+    lapse: "
+        UPDATE suppressions SET pending_since = p.value->>'now'
+        FROM json_each($1) AS p
+        WHERE expires_at <= p.value->>'now' AND expires_at IS NOT NULL
+          AND ended_at IS NULL AND pending_since IS NULL
+        RETURNING json_quote(organization)",
+    overdue: "
+        SELECT DISTINCT json_quote(s.organization) FROM suppressions AS s INDEXED BY suppressions_pending
+        WHERE s.pending_since IS NOT NULL AND s.pending_since <= (SELECT value->>'now' FROM json_each($1))",
+};
+
+pub(super) const SWEEPS: Sweeps = Sweeps {
+    lease: "
+        INSERT INTO sweeps (name, taken_at, until)
+        SELECT value->>'name', value->>'taken_at', value->>'until' FROM json_each($1) WHERE true
+        ON CONFLICT (name) DO UPDATE SET taken_at = excluded.taken_at, until = excluded.until
+        WHERE sweeps.until <= excluded.taken_at
+        RETURNING json_quote(name)",
 };

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, Normalized, Resolution, SuppressionKey, Suppressions,
+    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, SuppressionKey,
+    Suppressions, Trace,
 };
 
 /// Runs a hook on what is about to be written: everything was read, nothing is committed.
@@ -34,12 +35,21 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
         effects
     }
 
-    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<Lead> {
+    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<(Lead, Trace)> {
         self.judge.reassess(leads, list)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         self.judge.watched_by(leads)
+    }
+
+    fn watched_of(
+        &self,
+        organization: OrganizationId,
+        e164: Option<&str>,
+        email: Option<&str>,
+    ) -> Vec<SuppressionKey> {
+        self.judge.watched_of(organization, e164, email)
     }
 }
 

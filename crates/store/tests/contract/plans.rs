@@ -40,7 +40,7 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         world.store.leads_of(&[(world.organization.id, id.into())]).await.unwrap();
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
-        world.store.unsuppress(world.organization.id, vec![entry.key], world.judge()).await.unwrap();
+        world.store.unsuppress(world.organization.id, vec![entry.key], None, world.judge()).await.unwrap();
     }
     // A session reports what it read when it ends.
     drop(world);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::{
-    Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, Suppression, SuppressionKey,
+    Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
     SuppressionKind, TextField, Timestamp,
 };
 use tokio::task::{JoinHandle, JoinSet};
@@ -234,12 +234,9 @@ async fn until_it_waits_or_is_done<T>(world: &World, task: &JoinHandle<T>) {
 
 pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &str) -> Suppression {
     let matching = world.store.match_key().await.unwrap();
-    Suppression {
-        key: SuppressionKey::of(&matching, world.organization.id, kind, value),
-        value: value.to_owned(),
-        reason: Some("asked us".into()),
-        added_at: Timestamp::now(),
-    }
+    let value = SuppressedValue::read(kind, value, None).unwrap();
+    let entry = Suppression::new(&matching, world.organization.id, &value, Timestamp::now());
+    Suppression { reason: Some("asked us".into()), ..entry }
 }
 
 pub(crate) async fn all_leads(world: &World) -> Vec<leadgate_domain::Lead> {

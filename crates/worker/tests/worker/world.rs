@@ -7,8 +7,9 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, Outcome, QuarantineReason,
-    Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Timestamp,
+    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
+    QuarantineReason, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField,
+    Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Role};
@@ -142,11 +143,20 @@ impl Judge for Touchy {
         self.0.judge(resolution, leads, suppressions)
     }
 
-    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<Lead> {
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
         self.0.reassess(leads, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         self.0.watched_by(leads)
+    }
+
+    fn watched_of(
+        &self,
+        organization: OrganizationId,
+        e164: Option<&str>,
+        email: Option<&str>,
+    ) -> Vec<SuppressionKey> {
+        self.0.watched_of(organization, e164, email)
     }
 }

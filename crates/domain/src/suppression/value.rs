@@ -1,0 +1,122 @@
+//! Values of suppression lists, as they are written by people, exported by programs and digested by both.
+
+use std::fmt;
+
+use super::{SuppressionForm, SuppressionKey, SuppressionKind};
+use crate::email::ascii_domain;
+use crate::secret::MatchKey;
+use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest};
+
+/// Why a text cannot be suppressed. It never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ValueProblem {
+    #[error(transparent)]
+    Phone(#[from] PhoneProblem),
+    #[error(transparent)]
+    Email(#[from] EmailProblem),
+    #[error("it is no domain")]
+    NotADomain,
+    #[error("everybody under a public ending would be suppressed")]
+    PublicEnding,
+    #[error("it is no SHA-256 of 64 hexadecimal digits")]
+    NotADigest,
+    #[error("a domain cannot be given as its SHA-256")]
+    DigestOfDomain,
+}
+
+/// Somebody's domain, in lower case and ASCII.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain(String);
+
+impl Domain {
+    /// Reads a domain as people write it: `@`, a scheme, `www.` and a path are no part of it.
+    pub fn parse(raw: &str) -> Result<Self, ValueProblem> {
+        let text = raw.trim();
+        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let text = text.split(['/', '?', '#']).next().unwrap_or_default();
+        let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
+        let domain = ascii_domain(text).ok_or(ValueProblem::NotADomain)?;
+        let domain = domain.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&domain);
+        let ending = psl::suffix(domain.as_bytes()).filter(|ending| ending.typ() == Some(psl::Type::Icann));
+        if ending.is_some_and(|ending| ending.as_bytes() == domain.as_bytes()) {
+            return Err(ValueProblem::PublicEnding);
+        }
+        Ok(Self(domain.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A domain and those above it, down to two labels.
+pub(super) fn and_above<'d>(domain: &'d str) -> impl Iterator<Item = &'d str> {
+    let above = |domain: &&'d str| -> Option<&'d str> { Some(domain.split_once('.')?.1) };
+    std::iter::successors(Some(domain), above).filter(|domain| domain.contains('.'))
+}
+
+/// Whom an entry names, in the form in which values are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SuppressedValue {
+    Phone(Phone),
+    Email(Email),
+    Domain(Domain),
+    /// A phone or an email, of which only the digest is known.
+    Digest(SuppressionKind, Sha256Digest),
+}
+
+impl SuppressedValue {
+    /// `region` reads a phone without a country code.
+    pub fn read(kind: SuppressionKind, raw: &str, region: Option<Region>) -> Result<Self, ValueProblem> {
+        Ok(match kind {
+            SuppressionKind::Phone => Self::Phone(Phone::parse(raw, region)?),
+            SuppressionKind::Email => Self::Email(Email::parse(raw)?),
+            SuppressionKind::Domain => Self::Domain(Domain::parse(raw)?),
+        })
+    }
+
+    /// 64 hexadecimal digits: the SHA-256 of a phone as E.164, with or without its plus, or as ten digits of the
+    /// North American plan; or of an email in lower case.
+    pub fn digest(kind: SuppressionKind, raw: &str) -> Result<Self, ValueProblem> {
+        if kind == SuppressionKind::Domain {
+            return Err(ValueProblem::DigestOfDomain);
+        }
+        let digest = Sha256Digest::parse(raw.trim()).ok_or(ValueProblem::NotADigest)?;
+        Ok(Self::Digest(kind, digest))
+    }
+
+    pub fn kind(&self) -> SuppressionKind {
+        match self {
+            Self::Phone(_) => SuppressionKind::Phone,
+            Self::Email(_) => SuppressionKind::Email,
+            Self::Domain(_) => SuppressionKind::Domain,
+            Self::Digest(kind, _) => *kind,
+        }
+    }
+
+    pub(super) fn form(&self) -> SuppressionForm {
+        match self {
+            Self::Digest(..) => SuppressionForm::Sha256,
+            _ => SuppressionForm::Plain,
+        }
+    }
+
+    /// Under which an entry is kept.
+    pub fn key(&self, matching: &MatchKey, organization: OrganizationId) -> SuppressionKey {
+        match self {
+            Self::Digest(kind, digest) => SuppressionKey::of_digest(matching, organization, *kind, *digest),
+            plain => SuppressionKey::of(matching, organization, plain.kind(), &plain.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for SuppressedValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phone(phone) => formatter.write_str(phone.e164()),
+            Self::Email(email) => formatter.write_str(&email.identity()),
+            Self::Domain(domain) => formatter.write_str(domain.as_str()),
+            Self::Digest(_, digest) => fmt::Display::fmt(digest, formatter),
+        }
+    }
+}
