@@ -5,6 +5,7 @@
 
 mod answer;
 mod source;
+mod suppression;
 
 use std::sync::LazyLock;
 
@@ -21,6 +22,7 @@ pub use answer::{
 };
 pub(crate) use answer::{listed, settled, status};
 pub use source::{SourceAnswer, source, token_path};
+pub use suppression::{SuppressionAnswer, suppression};
 
 pub(crate) static INDEX: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[SHARED]) }));

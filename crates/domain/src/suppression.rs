@@ -1,5 +1,6 @@
 //! Whom an organization must not contact.
 
+mod request;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::secret::MatchKey;
 use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
 
+pub use request::SuppressionRequest;
 pub use value::{Domain, SuppressedValue, ValueProblem};
 
 /// The list of an entry that names none.

@@ -6,6 +6,7 @@ mod in_hand;
 mod isolate;
 mod lane;
 mod remap;
+mod sweep;
 mod tell;
 mod worker;
 

@@ -101,6 +101,18 @@ impl SuppressedValue {
         }
     }
 
+    /// Every key under which an entry would hold somebody with this value.
+    pub fn watched(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
+        match self {
+            Self::Phone(phone) => SuppressionKey::watched(matching, organization, Some(phone.e164()), None),
+            Self::Email(email) => SuppressionKey::watched(matching, organization, None, Some(email)),
+            Self::Domain(domain) => and_above(domain.as_str())
+                .map(|domain| SuppressionKey::of(matching, organization, SuppressionKind::Domain, domain))
+                .collect(),
+            Self::Digest(..) => vec![self.key(matching, organization)],
+        }
+    }
+
     /// Under which an entry is kept.
     pub fn key(&self, matching: &MatchKey, organization: OrganizationId) -> SuppressionKey {
         match self {

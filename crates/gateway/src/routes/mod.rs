@@ -9,6 +9,7 @@ mod metrics;
 mod quarantine;
 mod sources;
 mod submissions;
+mod suppressions;
 mod tags;
 mod validate;
 
@@ -74,6 +75,9 @@ fn administer(config: &mut ServiceConfig) {
     config
         .service(both("/v1/tags", get().to(tags::list), post().to(tags::create)))
         .service(both("/v1/sources", get().to(sources::list), post().to(sources::create)))
+        .service(both("/v1/suppressions", get().to(suppressions::list), post().to(suppressions::add)))
+        .service(only("POST", resource("/v1/suppressions/find").route(post().to(suppressions::find))))
+        .service(only("POST", resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))

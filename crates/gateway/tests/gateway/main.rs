@@ -15,6 +15,7 @@ mod outage;
 mod raw;
 mod reading;
 mod shutdown;
+mod suppressing;
 mod tenants;
 mod validating;
 mod waiting;

@@ -49,7 +49,8 @@ async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
         assert!(!answer.body.to_string().contains("4155550"), "{}", answer.body);
     }
-    for path in ["/v1/leads", "/v1/quarantine?state=all", "/v1/tags", "/api/v1/contacts"] {
+    for path in ["/v1/leads", "/v1/quarantine?state=all", "/v1/tags", "/api/v1/contacts", "/v1/suppressions"]
+    {
         let list = send(world.client.get(world.url(path)).bearer_auth(&text)).await;
         assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{path}: {}", list.body);
     }
@@ -81,6 +82,8 @@ async fn administering_needs_its_scope() {
         (Method::POST, "/v1/tags".to_owned()),
         (Method::GET, "/v1/sources".to_owned()),
         (Method::POST, "/v1/sources".to_owned()),
+        (Method::POST, "/v1/suppressions".to_owned()),
+        (Method::POST, "/v1/suppressions/remove".to_owned()),
         (Method::GET, "/v1/quarantine".to_owned()),
         (Method::GET, format!("/v1/quarantine/{id}")),
         (Method::POST, format!("/v1/quarantine/{id}/release")),

@@ -7,6 +7,7 @@ pub mod lead;
 pub mod mapping;
 mod output;
 pub mod parked;
+mod progress;
 pub mod quarantine;
 pub mod source;
 pub mod suppression;

@@ -1,34 +1,52 @@
 //! `leadgate suppression`.
 
+mod import;
+mod rows;
+
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use clap::{Args, Subcommand};
+use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::{
-    Email, OrganizationId, Phone, Region, Suppression, SuppressionKey, SuppressionKind, Timestamp,
-};
+use leadgate_domain::suppression::{SuppressionRequest, list_name};
+use leadgate_domain::{Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
 use leadgate_pipeline::Pipeline;
+use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, progress};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Suppress phones or emails: stored leads with them are held at once
+    /// Suppress phones, emails or domains: stored leads with them are held at once
     Add {
         #[command(flatten)]
         values: Values,
-        /// Why, for those who ask later
-        #[arg(long)]
-        reason: Option<String>,
+        #[command(flatten)]
+        terms: Terms,
     },
-    /// Lift a suppression: stored leads are decided anew
+    /// Lift suppressions: stored leads are decided anew
     Remove {
         #[command(flatten)]
         values: Values,
+        /// Only from this list
+        #[arg(long, value_name = "NAME", value_parser = list_name)]
+        list: Option<String>,
     },
+    /// Print every entry that holds, or held, somebody with these values
+    Find {
+        #[command(flatten)]
+        values: Values,
+    },
+    /// Print all entries that hold
+    List {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+    },
+    /// Suppress everybody in a file; the verdict on each row is written beside it
+    Import(import::Import),
 }
 
 #[derive(Args)]
@@ -41,61 +59,179 @@ pub struct Values {
     /// An email address; may be given several times
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
+    /// Everybody at a domain and below it; may be given several times
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
     /// Reads phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let store = open_store(config).await?;
-    // One key for the entries and one for the judge: it is not to be copied around.
-    let matching = store.match_key().await?;
-    let judge = Arc::new(Pipeline::new(store.match_key().await?));
-    match command {
-        Command::Add { values, reason } => {
-            let owner = store.ensure_organization(&values.organization).await?;
-            let entries = entries(&values, owner.id, reason, &matching)?;
-            let count = entries.len();
-            store.suppress(owner.id, entries, judge).await?;
-            output.print(&json!({ "added": count }), |line| {
-                line(&format!("{count} suppressed; stored leads with them are held from now on"));
-            });
-        }
-        Command::Remove { values } => {
-            let owner = organization(&store, &values.organization).await?;
-            let entries = entries(&values, owner.id, None, &matching)?;
-            let keys: Vec<_> = entries.into_iter().map(|entry| entry.key).collect();
-            let removed = store.unsuppress(owner.id, keys, judge).await?.len();
-            output.print(&json!({ "removed": removed }), |line| {
-                line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));
-            });
+/// What goes with entries that are added.
+#[derive(Args, Clone)]
+pub struct Terms {
+    /// The list that they go on
+    #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
+    list: String,
+    /// Why, for those who ask later
+    #[arg(long)]
+    reason: Option<String>,
+    /// When they end: a time, a day, or how long, such as 90d [default: never]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+}
+
+impl Terms {
+    fn of(&self, request: SuppressionRequest) -> SuppressionRequest {
+        SuppressionRequest {
+            list: request.list.or_else(|| Some(self.list.clone())),
+            reason: request.reason.or_else(|| self.reason.clone()),
+            expires_at: request.expires_at.or_else(|| self.expires.clone()),
+            ..request
         }
     }
+}
+
+impl Values {
+    /// One request for each value. At least one is needed.
+    fn requests(&self) -> anyhow::Result<Vec<SuppressionRequest>> {
+        let blank = || SuppressionRequest { phone_country: self.region, ..SuppressionRequest::default() };
+        let phones =
+            self.phone.iter().cloned().map(|phone| SuppressionRequest { phone: Some(phone), ..blank() });
+        let emails =
+            self.email.iter().cloned().map(|email| SuppressionRequest { email: Some(email), ..blank() });
+        let domains =
+            self.domain.iter().cloned().map(|domain| SuppressionRequest { domain: Some(domain), ..blank() });
+        let requests: Vec<_> = phones.chain(emails).chain(domains).collect();
+        ensure!(!requests.is_empty(), "none of --phone, --email, --domain was given");
+        Ok(requests)
+    }
+}
+
+/// What every subcommand works with.
+struct Desk {
+    store: Store,
+    matching: MatchKey,
+    judge: Arc<dyn Judge>,
+}
+
+impl Desk {
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        let store = open_store(config).await?;
+        // One key for the entries and one for the judge: it is not to be copied around.
+        let matching = store.match_key().await?;
+        let judge = Arc::new(Pipeline::new(store.match_key().await?));
+        Ok(Self { store, matching, judge })
+    }
+
+    /// Lets stored leads learn of what no index finds.
+    async fn rescreen(&self, owner: &Organization, broad: bool) -> anyhow::Result<()> {
+        if !broad {
+            return Ok(());
+        }
+        let bar = progress::counting("stored leads looked at");
+        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
+        self.store.rescreen(owner.id, Arc::clone(&self.judge), looked_at).await?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let desk = Desk::open(config).await?;
+    match command {
+        Command::Add { values, terms } => add(&desk, &values, &terms, output).await,
+        Command::Remove { values, list } => remove(&desk, &values, list.as_deref(), output).await,
+        Command::Find { values } => find(&desk, &values, output).await,
+        Command::List { organization: name } => {
+            let owner = organization(&desk.store, &name).await?;
+            list(&desk.store, &owner, output).await
+        }
+        Command::Import(import) => import::run(&desk, import, output).await,
+    }
+}
+
+/// One value that cannot be read refuses all: half a list is worse than none.
+async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> anyhow::Result<()> {
+    let requests = values.requests()?;
+    let owner = desk.store.ensure_organization(&values.organization).await?;
+    let now = Timestamp::now();
+    let entry =
+        |request| terms.of(request).entry(&desk.matching, owner.id, now).map_err(|error| anyhow!(error));
+    let entries = requests.into_iter().map(entry).collect::<anyhow::Result<Vec<_>>>()?;
+    let listed = desk.store.suppress(owner.id, entries.clone(), Arc::clone(&desk.judge)).await?;
+    desk.rescreen(&owner, !entries.iter().all(Suppression::is_of_one_contact)).await?;
+    let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
+    let (added, extended, kept) = (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
+    output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
+        line(&format!(
+            "{added} added, {extended} extended, {kept} there already; stored leads with them are held"
+        ));
+    });
     Ok(())
 }
 
-/// The entries named on the command line. One that cannot be read refuses all: half a list is worse than none.
-fn entries(
-    values: &Values,
-    organization: OrganizationId,
-    reason: Option<String>,
-    matching: &MatchKey,
-) -> anyhow::Result<Vec<Suppression>> {
-    ensure!(!values.phone.is_empty() || !values.email.is_empty(), "neither --phone nor --email was given");
-    let now = Timestamp::now();
-    let entry = |kind, value: String| Suppression {
-        key: SuppressionKey::of(matching, organization, kind, &value),
-        value,
-        reason: reason.clone(),
-        added_at: now,
+async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Output) -> anyhow::Result<()> {
+    let owner = organization(&desk.store, &values.organization).await?;
+    let key = |request: SuppressionRequest| {
+        let value = request.value().map_err(|error| anyhow!(error))?;
+        Ok(value.key(&desk.matching, owner.id))
     };
-    let mut entries = Vec::new();
-    for raw in &values.phone {
-        let phone = Phone::parse(raw, values.region)?;
-        entries.push(entry(SuppressionKind::Phone, phone.e164().to_owned()));
+    let keys = values.requests()?.into_iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
+    let removed = desk.store.unsuppress(owner.id, keys, list, Arc::clone(&desk.judge)).await?;
+    desk.rescreen(&owner, !removed.iter().all(Suppression::is_of_one_contact)).await?;
+    output.print(&json!({ "removed": removed.len() }), |line| {
+        let removed = removed.len();
+        line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));
+    });
+    Ok(())
+}
+
+async fn find(desk: &Desk, values: &Values, output: &Output) -> anyhow::Result<()> {
+    let owner = organization(&desk.store, &values.organization).await?;
+    let mut keys = Vec::new();
+    for request in values.requests()? {
+        let value = request.value().map_err(|error| anyhow!(error))?;
+        keys.extend(value.watched(&desk.matching, owner.id));
     }
-    for raw in &values.email {
-        entries.push(entry(SuppressionKind::Email, Email::parse(raw)?.identity()));
+    let found = desk.store.suppressions_under(owner.id, keys).await?;
+    print(&found, output);
+    Ok(())
+}
+
+async fn list(store: &Store, owner: &Organization, output: &Output) -> anyhow::Result<()> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.suppressions(owner.id, after, 1_000).await?;
+        all.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
-    Ok(entries)
+    print(&all, output);
+    Ok(())
+}
+
+fn print(entries: &[Suppression], output: &Output) {
+    let now = Timestamp::now();
+    let shown: Vec<_> = entries.iter().map(|entry| native::suppression(entry, now)).collect();
+    output.print(&shown, |line| {
+        if entries.is_empty() {
+            line("nothing found");
+        }
+        entries.iter().for_each(|entry| line(&one_line(entry, now)));
+    });
+}
+
+fn one_line(entry: &Suppression, now: Timestamp) -> String {
+    let value = entry.value.as_deref().unwrap_or("(erased)");
+    let form = if entry.form == SuppressionForm::Sha256 { " (SHA-256)" } else { "" };
+    let end = match entry.expires_at {
+        None => String::new(),
+        Some(end) if entry.holds_at(now) => format!(", until {end}"),
+        Some(end) => format!(", ended {end}"),
+    };
+    let reason = entry.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+    format!("{} {value}{form}  list {}, since {}{end}{reason}", entry.key.kind, entry.list, entry.added_at)
 }

@@ -21,5 +21,6 @@ mod idempotency;
 mod limits;
 mod metrics;
 mod rotation;
+mod suppressing;
 mod systems;
 mod world;

@@ -1,0 +1,31 @@
+//! An entry of a suppression list as administrators see it.
+
+use leadgate_domain::{Suppression, SuppressionForm, SuppressionKind, Timestamp};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct SuppressionAnswer<'s> {
+    kind: SuppressionKind,
+    /// Null where only a hash is left, after an erasure.
+    value: Option<&'s str>,
+    form: SuppressionForm,
+    list: &'s str,
+    reason: Option<&'s str>,
+    added_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// Whether it holds anybody now.
+    holds: bool,
+}
+
+pub fn suppression(entry: &Suppression, now: Timestamp) -> SuppressionAnswer<'_> {
+    SuppressionAnswer {
+        kind: entry.key.kind,
+        value: entry.value.as_deref(),
+        form: entry.form,
+        list: &entry.list,
+        reason: entry.reason.as_deref(),
+        added_at: entry.added_at,
+        expires_at: entry.expires_at,
+        holds: entry.holds_at(now),
+    }
+}

@@ -1,0 +1,183 @@
+//! `leadgate suppression import`.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use csv::ByteRecord;
+use leadgate_domain::{Organization, Region, Suppression, SuppressionKind, Timestamp};
+use leadgate_store::Listed;
+use serde_json::json;
+
+use super::rows::{Columns, delimiter};
+use super::{Desk, Terms};
+use crate::commands::{Output, progress};
+
+/// Rows that are written together.
+const CHUNK: usize = 1_000;
+
+#[derive(Args)]
+pub struct Import {
+    /// A CSV file whose first row names its columns: phone, email, domain, phone_sha256, email_sha256, and if there
+    /// are any, list, reason, expires_at
+    file: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    #[command(flatten)]
+    terms: Terms,
+    /// The file has no names, and values of this kind in its first column: phone, email or domain
+    #[arg(long)]
+    kind: Option<SuppressionKind>,
+    /// These are SHA-256 digests
+    #[arg(long, requires = "kind")]
+    sha256: bool,
+    /// Reads phones without a country code, such as US
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+    /// Where the verdict on each row goes [default: FILE.verdicts.csv]
+    #[arg(long, value_name = "FILE")]
+    verdicts: Option<PathBuf>,
+}
+
+pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow::Result<()> {
+    let named = || import.file.display().to_string();
+    let mut file = BufReader::new(File::open(&import.file).with_context(named)?);
+    let size = file.get_ref().metadata()?.len();
+    let first_line = file.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
+    let separator = delimiter(first_line.unwrap_or_default());
+    let bar = progress::of_bytes(size, "suppressing");
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .has_headers(import.kind.is_none())
+        .from_reader(bar.wrap_read(file));
+    let columns = match import.kind {
+        Some(kind) => Columns::only(kind, import.sha256)?,
+        None => Columns::named(reader.byte_headers().with_context(named)?)?,
+    };
+    let told = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
+    let file = File::create(&told).with_context(|| told.display().to_string())?;
+    let owner = desk.store.ensure_organization(&import.organization).await?;
+    let mut importer = Importer {
+        desk,
+        owner,
+        counts: Counts::default(),
+        broad: false,
+        verdicts: csv::Writer::from_writer(file),
+    };
+    importer.verdicts.write_record(["row", "result", "kind", "detail"])?;
+
+    let (mut record, mut items) = (ByteRecord::new(), Vec::with_capacity(CHUNK));
+    while reader.read_byte_record(&mut record).with_context(named)? {
+        importer.counts.rows += 1;
+        items.extend(importer.read(&columns, &record, &import));
+        if items.len() >= CHUNK {
+            importer.write(std::mem::take(&mut items)).await?;
+        }
+    }
+    importer.write(items).await?;
+    importer.verdicts.flush()?;
+    bar.finish_and_clear();
+    desk.rescreen(&importer.owner, importer.broad).await?;
+    report(&importer.counts, &told, output);
+    Ok(())
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.to_owned().into_os_string();
+    name.push(".verdicts.csv");
+    name.into()
+}
+
+/// How many values ended how.
+#[derive(Default)]
+struct Counts {
+    rows: u64,
+    added: u64,
+    extended: u64,
+    kept: u64,
+    refused: u64,
+}
+
+/// A value of a row, or why it cannot be read.
+struct Item {
+    row: u64,
+    read: Result<Suppression, String>,
+}
+
+struct Importer<'d> {
+    desk: &'d Desk,
+    owner: Organization,
+    counts: Counts,
+    /// Whether stored leads are to be gone through for any of them.
+    broad: bool,
+    verdicts: csv::Writer<File>,
+}
+
+impl Importer<'_> {
+    fn read(&self, columns: &Columns, record: &ByteRecord, import: &Import) -> Vec<Item> {
+        let row = record.position().map_or(self.counts.rows, csv::Position::line);
+        let now = Timestamp::now();
+        let requests = match columns.read(record, import.region) {
+            Ok(requests) if requests.is_empty() => Err("it names nobody".to_owned()),
+            Ok(requests) => Ok(requests),
+            Err(error) => Err(error.to_string()),
+        };
+        match requests {
+            Err(detail) => vec![Item { row, read: Err(detail) }],
+            Ok(requests) => requests
+                .into_iter()
+                .map(|request| import.terms.of(request).entry(&self.desk.matching, self.owner.id, now))
+                .map(|read| Item { row, read })
+                .collect(),
+        }
+    }
+
+    async fn write(&mut self, items: Vec<Item>) -> anyhow::Result<()> {
+        let good: Vec<_> = items.iter().filter_map(|item| item.read.as_ref().ok()).cloned().collect();
+        self.broad |= !good.iter().all(Suppression::is_of_one_contact);
+        let judge = Arc::clone(&self.desk.judge);
+        let mut listed = self.desk.store.suppress(self.owner.id, good, judge).await?.into_iter();
+        for Item { row, read } in &items {
+            let (result, kind, detail) = match read {
+                Ok(entry) => {
+                    let listed = listed.next().context("a verdict is missing")?;
+                    (self.counts.note(listed), entry.key.kind.as_str(), "")
+                }
+                Err(detail) => {
+                    self.counts.refused += 1;
+                    ("refused", "", detail.as_str())
+                }
+            };
+            self.verdicts.write_record([row.to_string().as_str(), result, kind, detail])?;
+        }
+        Ok(())
+    }
+}
+
+impl Counts {
+    fn note(&mut self, listed: Listed) -> &'static str {
+        *match listed {
+            Listed::Added => &mut self.added,
+            Listed::Extended => &mut self.extended,
+            Listed::Kept => &mut self.kept,
+        } += 1;
+        listed.as_str()
+    }
+}
+
+fn report(counts: &Counts, told: &Path, output: &Output) {
+    let Counts { rows, added, extended, kept, refused } = counts;
+    let document = json!({
+        "rows": rows, "added": added, "extended": extended, "kept": kept, "refused": refused, "verdicts": told,
+    });
+    output.print(&document, |line| {
+        line(&format!(
+            "{rows} rows: {added} added, {extended} extended, {kept} there already, {refused} refused"
+        ));
+        line(&format!("the verdict on each is in {}", told.display()));
+    });
+}

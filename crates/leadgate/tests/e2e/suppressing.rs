@@ -1,0 +1,112 @@
+//! Suppression lists from files, beside a running server.
+
+use serde_json::{Value, json};
+
+use crate::world::{Shape, World, try_run, until};
+
+/// Phones, emails, domains and digests in one file, good and bad.
+const FILE: &str = "\u{feff}Phone Number;E-Mail;domain;email_sha256;reason;expires_at
+(415) 555-0132;;;;asked by phone;
+;;example.org;;;
+;;;8e7f32ab8b2a2ad5e4c7ab0d3f5bd9bd0f0d90c5a4a8f1f8c49ed37d6f1dd3f5;;2100-01-01
+12;;;;;
+;;;;;
+;ann@;;;;
+;cid@example.net;;;;2001-01-01
+415-555-0132;dan@example.net;;;;
+";
+
+async fn a_file_is_imported_row_by_row(shape: Shape) {
+    let world = World::start(shape, "suppressing").await;
+    let ann = lead(&world, "+14155550132", "ann@example.com").await;
+    let bob = lead(&world, "+14155550133", "bob@mail.example.org").await;
+    for id in [&ann, &bob] {
+        assert_eq!(reasons(&world, id).await, json!([]));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list.csv");
+    std::fs::write(&file, FILE).unwrap();
+    let file = file.to_str().unwrap();
+    let import =
+        ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", "spring"];
+    let told = world.cli(&import).await;
+    let counts = |told: &Value| {
+        ["rows", "added", "extended", "kept", "refused"].map(|name| told[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&told), [8, 4, 0, 1, 4]);
+    let verdicts = std::fs::read_to_string(told["verdicts"].as_str().unwrap()).unwrap();
+    let rows: Vec<_> = verdicts.lines().collect();
+    assert_eq!(
+        rows,
+        [
+            "row,result,kind,detail",
+            "2,added,phone,",
+            "3,added,domain,",
+            "4,added,email,",
+            "5,refused,,`phone`: no numbering plan has this number",
+            "6,refused,,it names nobody",
+            "7,refused,,`email`: the email is not an address",
+            "8,refused,,`expires_at` lies in the past",
+            "9,kept,phone,",
+            "9,added,email,",
+        ]
+    );
+    assert_eq!(reasons(&world, &ann).await, json!(["suppressed_phone"]));
+    assert_eq!(reasons(&world, &bob).await, json!(["suppressed_domain"]));
+
+    let found =
+        world.cli(&["suppression", "find", "--organization", "acme", "--phone", "+14155550132"]).await;
+    assert_eq!((&found[0]["list"], &found[0]["reason"]), (&json!("spring"), &json!("asked by phone")));
+    let again = world.cli(&import).await;
+    assert_eq!(counts(&again), [8, 0, 0, 5, 4]);
+    let removed = ["suppression", "remove", "--organization", "acme", "--domain", "example.org"];
+    assert_eq!(world.cli(&removed).await, json!({ "removed": 1 }));
+    assert_eq!(reasons(&world, &bob).await, json!([]));
+    let listed = world.cli(&["suppression", "list", "--organization", "acme"]).await;
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+}
+
+async fn lead(world: &World, phone: &str, email: &str) -> String {
+    let consent = json!({
+        "consent_timestamp": "2026-01-01T00:00:00Z", "consent_text_version": "v1",
+        "source_url": "https://example.com/form",
+    });
+    let body = json!({ "phone": phone, "email": email, "consent": consent });
+    let answer: Value = world.post(body.to_string()).await.json().await.unwrap();
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+async fn reasons(world: &World, id: &str) -> Value {
+    until("the lead", || async {
+        let (_, shown) = world.get(&format!("/v1/leads/{id}")).await;
+        (shown["status"] != "queued").then(|| shown["reasons"].clone())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn embedded() {
+    a_file_is_imported_row_by_row(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn production() {
+    a_file_is_imported_row_by_row(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn a_file_that_names_nobody_is_refused_whole() {
+    let world = World::start(Shape::Embedded, "suppressing").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list.csv");
+    std::fs::write(&file, "colour,size\nred,5\n").unwrap();
+    let file = file.to_str().unwrap();
+    let import = ["suppression", "import", file, "--organization", "acme"];
+    let (ok, problem) = try_run(world.environment(), &import).await;
+    assert!(!ok && problem["error"].as_str().unwrap().contains("names none of the columns"), "{problem}");
+    std::fs::write(file, "415 555 0132\n+44 20 7946 0958\n").unwrap();
+    let told = world
+        .cli(&["suppression", "import", file, "--organization", "acme", "--kind", "phone", "--region", "US"])
+        .await;
+    assert_eq!((&told["rows"], &told["added"]), (&json!(2), &json!(2)));
+}
