@@ -2,6 +2,7 @@
 
 mod claims;
 mod connect;
+mod consents;
 mod directory;
 mod keys;
 mod leads;
@@ -32,4 +33,5 @@ pub(crate) static SQL: Sql = Sql {
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
+    consents: consents::CONSENTS,
 };
