@@ -19,7 +19,7 @@ CREATE TABLE consents (
     digest                  BLOB    NOT NULL,
     revision                INTEGER NOT NULL,
     PRIMARY KEY (organization, submission)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX consents_by_time ON consents (organization, received_at, submission);
 CREATE INDEX consents_by_lead ON consents (organization, lead) WHERE lead IS NOT NULL;
 
