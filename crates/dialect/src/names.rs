@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use leadgate_domain::TextField;
+use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, unnumbered};
+pub(crate) use leadgate_domain::text::fold;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +21,8 @@ pub(crate) enum Slot {
     ConsentPart(ConsentPart),
     /// A certificate of consent, kept with it under its own name.
     Evidence,
+    /// The same under a name that means it only with a value that is one.
+    LikelyEvidence,
     Attribution,
     /// A part of the attribution; the first of its names is the one under which it is kept.
     Origin,
@@ -99,7 +103,9 @@ impl Index {
             let firm = own && !grammar.lenient;
             exact.entry(name).or_insert(Place { slot, canonical, rank: (false, rank), firm });
             let loose = Place { slot, canonical, rank: (true, rank), firm: false };
-            folded.entry(fold(name)).or_insert(loose);
+            if slot != Slot::LikelyEvidence {
+                folded.entry(fold(name)).or_insert(loose);
+            }
         }
         Self { grammar, exact, folded }
     }
@@ -114,13 +120,12 @@ impl Index {
             return Some(told(slot));
         }
         let campaign = || name.get(..4).filter(|start| start.eq_ignore_ascii_case("utm_"));
-        self.folded.get(&fold(name)).copied().or_else(|| campaign().map(|_| told(Slot::Origin)))
+        // Pages with several forms number the hidden fields of the certificates.
+        let numbered =
+            || self.folded.get(&fold(unnumbered(name))).filter(|place| place.slot == Slot::Evidence);
+        let found = self.folded.get(&fold(name)).or_else(numbered).copied();
+        found.or_else(|| campaign().map(|_| told(Slot::Origin)))
     }
-}
-
-/// A name without case, `_`, `-` and spaces.
-pub(crate) fn fold(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 /// The names of the native dialect.
@@ -171,11 +176,12 @@ pub(crate) const SHARED: Names = &[
     (Slot::ConsentPart(ConsentPart::Timestamp), &["consent_timestamp"]),
     (Slot::ConsentPart(ConsentPart::TextVersion), &["consent_text_version"]),
     (Slot::ConsentPart(ConsentPart::SourceUrl), &["source_url"]),
-    // ActiveProspect's hidden fields, and names under which posts carry them on.
-    (Slot::Evidence, &["xxTrustedFormCertUrl", "xxTrustedFormPingUrl", "xxTrustedFormToken"]),
-    (Slot::Evidence, &["trusted_form_cert_url", "trusted_form_ping_url", "trusted_form_url"]),
-    // Jornaya's, old and new.
-    (Slot::Evidence, &["jornaya_leadid", "universal_lead_id", "leadid_token", "leadid_tcpa_disclosure"]),
+    (Slot::Evidence, TRUSTEDFORM),
+    (Slot::Evidence, TRUSTEDFORM_PING),
+    (Slot::Evidence, JORNAYA),
+    (Slot::LikelyEvidence, LEADID),
+    // The words beside Jornaya's token.
+    (Slot::Evidence, &["leadid_tcpa_disclosure"]),
     (Slot::Origin, &["utm_source"]),
     (Slot::Origin, &["utm_medium"]),
     (Slot::Origin, &["utm_campaign"]),

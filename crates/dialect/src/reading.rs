@@ -62,6 +62,7 @@ impl Found<'_> {
             Slot::Tags
             | Slot::Consent
             | Slot::Evidence
+            | Slot::LikelyEvidence
             | Slot::Attribution
             | Slot::Campaign
             | Slot::CustomFields
@@ -86,7 +87,12 @@ impl Found<'_> {
         match self.place.map(|place| place.slot) {
             Some(Slot::ConsentPart(ConsentPart::SourceUrl)) => 2,
             Some(
-                Slot::ConsentPart(_) | Slot::Evidence | Slot::Origin | Slot::Campaign | Slot::CallingCode,
+                Slot::ConsentPart(_)
+                | Slot::Evidence
+                | Slot::LikelyEvidence
+                | Slot::Origin
+                | Slot::Campaign
+                | Slot::CallingCode,
             ) => 1,
             _ => 0,
         }
@@ -209,6 +215,7 @@ impl<'d> Reading<'d> {
             Slot::Consent => self.consent(one, firm)?,
             Slot::ConsentPart(part) => self.consent_part(part, one)?,
             Slot::Evidence => self.evidence(one),
+            Slot::LikelyEvidence => self.likely_evidence(one)?,
             Slot::Attribution => self.attribution(one)?,
             Slot::Origin => self.origin(place.canonical.unwrap_or(one.name), one),
             Slot::Campaign => self.campaign(one),

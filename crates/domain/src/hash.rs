@@ -62,6 +62,39 @@ digest! {
     KeyHash, 16
 }
 
+digest! {
+    /// 32 random bytes that keep equal people from having equal digests.
+    Salt, 32
+}
+
+digest! {
+    /// SHA-256 of a salt and the personal part of a consent; see [`crate::ConsentEvidence`].
+    PersonDigest, 32
+}
+
+digest! {
+    /// SHA-256 of an export up to its seal; see [`crate::seal`].
+    ExportHash, 32
+}
+
+impl Salt {
+    pub fn generate() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl PersonDigest {
+    pub(crate) fn of(salt: &Salt, person: &str) -> Self {
+        Self(Sha256::new().chain_update(salt.0).chain_update(person).finalize().into())
+    }
+}
+
+impl From<[u8; 32]> for ExportHash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl BodyHash {
     pub fn of(body: &[u8]) -> Self {
         Self(Sha256::digest(body).into())

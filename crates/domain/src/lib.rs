@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod certificate;
 mod claim;
 mod email;
+mod evidence;
 mod fields;
 mod hash;
 pub mod id;
@@ -20,6 +22,7 @@ pub mod place;
 mod raw;
 mod reason;
 pub mod reply;
+pub mod seal;
 pub mod secret;
 mod settings;
 mod source;
@@ -31,10 +34,12 @@ mod time;
 mod trace;
 pub mod validate;
 
+pub use certificate::CertificateProblem;
 pub use claim::{Claim, ClaimKey, ClaimKind};
 pub use email::{Email, EmailKind, EmailProblem};
+pub use evidence::{ConsentEvidence, Person};
 pub use fields::{Consent, Fields, Said, TextField};
-pub use hash::{BodyHash, KeyHash, Sha256Digest};
+pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, Salt, Sha256Digest};
 pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
 pub use inferred::{Basis, Inferred};
 pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::seal::SealKey;
 use crate::{ClaimKind, KeyHash, OrganizationId, Sha256Digest, SourceId, SuppressionKind};
 
 /// The shortest root secret that is accepted, in bytes.
@@ -46,6 +47,12 @@ impl Secret {
 
     pub fn signatures(&self) -> SigningKey {
         SigningKey(self.derive("leadgate inbound signatures v1"))
+    }
+
+    /// Signs exports of consent. The current secret's key first, then its predecessor's.
+    pub fn seals(&self) -> SealKey {
+        let keys = self.derive("leadgate consent exports v1");
+        SealKey::new(keys.iter().map(|key| key.expose_secret()))
     }
 
     fn derive(&self, purpose: &str) -> Vec<Key> {

@@ -27,6 +27,12 @@ pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
     Ok(Secret::new(&current, config.secret_previous.as_deref())?)
 }
 
+/// Whether [`load`] would find a secret rather than make one.
+pub(crate) fn is_there(config: &Config) -> bool {
+    let set = config.secret.is_some() || config.secret_file.is_some();
+    set || !config.is_embedded() || config.data.join(FILE).exists()
+}
+
 fn read(file: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(file).with_context(|| format!("the secret in {}", file.display()))?;
     Ok(text.trim().to_owned())

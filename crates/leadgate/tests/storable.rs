@@ -70,8 +70,11 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
         ],
         1..9,
     );
-    let consent =
-        proptest::collection::btree_map("consent_timestamp|consent_text_version|source_url|x", text(), 0..4);
+    let consent = proptest::collection::btree_map(
+        "consent_timestamp|consent_text_version|source_url|xxTrustedFormCertUrl|leadid_token|x",
+        text(),
+        0..4,
+    );
     (
         texts,
         proptest::collection::vec(text(), 9),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone, PhoneView,
-    QuarantineReason, Reading, Region, Said, Source, Submission, TextField, TimeProblem, Trace, validate,
+    CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone,
+    PhoneView, QuarantineReason, Reading, Region, Said, Source, Submission, TextField, TimeProblem, Trace,
+    validate,
 };
 use serde::Serialize;
 
@@ -31,6 +32,11 @@ struct Part<'a> {
     /// Why the time of the consent cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent_time: Option<TimeProblem>,
+    /// Why what was sent as a certificate of consent is none; it is kept as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_trustedform: Option<CertificateProblem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_jornaya: Option<CertificateProblem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
 }
@@ -180,6 +186,7 @@ fn part<'a>(
         Some(true) => "valid",
         Some(false) => "invalid",
     };
+    let consent = fields.consent.value();
     Part {
         phone: verdict(phone.value().map(|phone| phone.valid)),
         phone_reason: phone.value().and_then(|phone| phone.reason).map(|problem| problem.to_string()),
@@ -187,7 +194,9 @@ fn part<'a>(
         email: verdict(email.value().map(|email| email.valid)),
         email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
         texts: texts::Part::default(),
-        consent_time: fields.consent.value().and_then(|consent| consent.time()?.err()),
+        consent_time: consent.and_then(|consent| consent.time()?.err()),
+        consent_trustedform: consent.and_then(|consent| consent.trustedform_certificate()?.err()),
+        consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()),
         source: source.name.as_deref(),
     }
 }

@@ -332,20 +332,29 @@ fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
     let texts = [(TextField::State, "Bavaria"), (TextField::Currency, "$"), (TextField::FullName, "null")];
     submission.fields.texts = texts.map(|(field, text)| (field, Some(text.to_owned()))).into();
     let time = Some("2024-02-29 12:00".to_owned());
-    submission.fields.consent = Said::Value(Consent { consent_timestamp: time, ..Consent::default() });
+    let more = [("xxTrustedFormCertUrl", "http://cert.trustedform.com/1"), ("leadid_token", "undefined")];
+    let more = more.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
+    submission.fields.consent = Said::Value(Consent { consent_timestamp: time, more, ..Consent::default() });
     submission.client.user_agent = Some(
         "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
             .to_owned(),
     );
     let settled = world.commit(vec![submission]);
     let told = settled.cases[0].1.stage("normalize").unwrap();
-    for (name, verdict) in [("state", "unknown"), ("currency", "unknown"), ("consent_time", "no_zone")] {
+    for (name, verdict) in [
+        ("state", "unknown"),
+        ("currency", "unknown"),
+        ("consent_time", "no_zone"),
+        ("consent_trustedform", "not_https"),
+        ("consent_jornaya", "not_a_guid"),
+    ] {
         assert_eq!(told[name], verdict);
     }
     assert_eq!(told["not_said"][0], "full_name");
     let lead = &settled.created[0];
     assert_eq!((lead.reasons.as_slice(), lead.text(TextField::State)), (&[][..], Some("Bavaria")));
     assert_eq!(lead.text(TextField::FullName), None);
+    assert_eq!(lead.consent.as_ref().unwrap().more["leadid_token"], "undefined", "kept as it came");
     let inferred = &settled.cases[0].1.stage("enrich").unwrap()["inferred"];
     assert_eq!(inferred["device"]["value"]["kind"], "phone");
     assert_eq!(

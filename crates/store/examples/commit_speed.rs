@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p leadgate-store --example commit_speed [URL]`; without an address, over a private PostgreSQL and
 //! a SQLite file of its own. One in five submissions meets a lead. Printed beside the time of one fsync in the
-//! temporary folder, without which no durable figure means anything.
+//! temporary folder, without which no durable figure means anything. Then what a consent costs: batches that say one
+//! and batches that say the same outside of it take turns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "figures are what it is for")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "the world is the contract suite's")]
@@ -20,6 +21,11 @@ use tokio::task::JoinSet;
 use world::World;
 
 const FOR: Duration = Duration::from_secs(4);
+/// How often batches with and without a consent take turns, for as long each time.
+const TURNS: u32 = 8;
+const TURN: Duration = Duration::from_secs(1);
+
+type Somebody = fn(&World) -> leadgate_domain::Submission;
 
 #[tokio::main]
 async fn main() {
@@ -47,21 +53,32 @@ async fn measure(name: &str, url: &str, concurrency: &[usize]) {
     let world = Arc::new(World::at(StoreConfig::worker(url), tempfile::tempdir().unwrap()).await);
     for size in [1, 64, 512] {
         for tasks in concurrency {
-            let rate = rate(&world, size, *tasks).await;
+            let rate = rate(&world, size, *tasks, FOR, somebody).await;
             println!("{name}: batches of {size:>3}, {tasks} at once: {rate:>6.0} submissions/s");
         }
     }
+    for size in [64, 512] {
+        let (mut with, mut without) = (0.0, 0.0);
+        for _ in 0..TURNS {
+            with += rate(&world, size, 1, TURN, somebody).await / f64::from(TURNS);
+            without += rate(&world, size, 1, TURN, silent).await / f64::from(TURNS);
+        }
+        let ratio = without / with;
+        println!(
+            "{name}: batches of {size:>3}: {with:.0} with a consent, {without:.0} without: {ratio:.2} times the time"
+        );
+    }
 }
 
-async fn rate(world: &Arc<World>, size: usize, tasks: usize) -> f64 {
+async fn rate(world: &Arc<World>, size: usize, tasks: usize, time: Duration, make: Somebody) -> f64 {
     let begun = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..tasks {
         let world = Arc::clone(world);
         running.spawn(async move {
             let mut settled = 0.0;
-            while begun.elapsed() < FOR {
-                let batch: Vec<_> = (0..size).map(|_| world.normalize(somebody(&world))).collect();
+            while begun.elapsed() < time {
+                let batch: Vec<_> = (0..size).map(|_| world.normalize(make(&world))).collect();
                 let committed = world.store.commit(batch, world.judge()).await.unwrap();
                 settled += f64::from(u32::try_from(committed.settled.len()).unwrap());
             }
@@ -81,4 +98,13 @@ fn somebody(world: &World) -> leadgate_domain::Submission {
     let area = [212, 213, 305, 312, 404, 415, 503, 512, 602, 617][usize::try_from(n / 800_000 % 10).unwrap()];
     let phone = format!("+1{area}{}", 2_000_000 + n % 800_000);
     world.consenting(&phone, &format!("person{n}@example.com"))
+}
+
+/// The same, with what they say of consent among their custom fields.
+fn silent(world: &World) -> leadgate_domain::Submission {
+    let mut submission = somebody(world);
+    let consent = std::mem::take(&mut submission.fields.consent);
+    let consent = serde_json::to_value(consent).unwrap();
+    submission.fields.custom_fields.insert("consent".to_owned(), consent);
+    submission
 }

@@ -102,6 +102,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.release_claims(&effects.released)?;
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
+    tx.record_consents(&effects.cases)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
     Ok(Committed { settled, repeated, reused })

@@ -4,6 +4,7 @@ mod attempts;
 mod backup;
 mod commit;
 mod config;
+mod consents;
 mod directory;
 mod entries;
 mod error;
@@ -33,6 +34,7 @@ mod tags;
 
 pub use commit::{Committed, Settled};
 pub use config::StoreConfig;
+pub use consents::{ConsentCursor, ConsentsOf};
 pub use directory::Directory;
 pub use entries::{QuarantineEntry, QuarantineState};
 pub use error::{StoreError, Trouble};

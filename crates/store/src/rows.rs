@@ -316,3 +316,22 @@ pub(crate) struct AttemptRow {
 pub(crate) struct Until {
     pub(crate) last_at: Timestamp,
 }
+
+/// A page of evidence: of a lead, or of a time.
+#[derive(Serialize)]
+pub(crate) struct AfterConsent {
+    pub(crate) organization: OrganizationId,
+    pub(crate) lead: Option<LeadId>,
+    pub(crate) at: Timestamp,
+    pub(crate) id: SubmissionId,
+    pub(crate) before: Timestamp,
+    pub(crate) most: u32,
+}
+
+/// Who consented.
+#[derive(Serialize)]
+pub(crate) struct PersonRow {
+    pub(crate) organization: OrganizationId,
+    pub(crate) submission: SubmissionId,
+    pub(crate) person: leadgate_domain::Person,
+}

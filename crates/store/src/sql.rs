@@ -17,6 +17,7 @@ pub(crate) struct Sql {
     pub(crate) suppressions: Suppressions,
     pub(crate) attempts: Attempts,
     pub(crate) sweeps: Sweeps,
+    pub(crate) consents: Consents,
 }
 
 pub(crate) struct Installation {
@@ -201,4 +202,19 @@ pub(crate) struct Attempts {
     pub(crate) forget: &'static str,
     /// In: `Until`.
     pub(crate) purge: &'static str,
+}
+
+pub(crate) struct Consents {
+    /// In: `ConsentEvidence`. Keeps what is there. Out: `(OrganizationId, SubmissionId)` of those that were not.
+    pub(crate) insert: &'static str,
+    /// In: `PersonRow`.
+    pub(crate) insert_people: &'static str,
+    /// In: `AfterConsent`. Out: `ConsentEvidence`, by time of receipt.
+    pub(crate) page: &'static str,
+    /// As `page`, of one lead.
+    pub(crate) page_of_lead: &'static str,
+    /// In: `AfterConsent`. Out: `ConsentEvidence`.
+    pub(crate) of_submission: &'static str,
+    /// In: `One<SubmissionId>`.
+    pub(crate) forget_people: &'static str,
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, Lead, LeadId, Listing, OrganizationId, Outcome, QuarantineReason, Release,
-    Submission, SubmissionId, Suppression, SuppressionKey, Suppressions, Timestamp, Trace,
+    Case, Claim, ClaimKey, ConsentEvidence, Lead, LeadId, Listing, OrganizationId, Outcome, QuarantineReason,
+    Release, Salt, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions, Timestamp, Trace,
 };
 
 use crate::commit::{SubmissionKey, release_of};
 use crate::error::{Fault, StoreError};
-use crate::rows::{LeadRow, Lock, One, OutcomeRow, QuarantineRow, ReleaseRow, SubmissionRow};
+use crate::rows::{LeadRow, Lock, One, OutcomeRow, PersonRow, QuarantineRow, ReleaseRow, SubmissionRow};
 use crate::session::Session;
 use crate::sql::Sql;
 
@@ -201,6 +201,23 @@ impl<'s> Statements<'s> {
             decided_at: self.now,
             trace: &case.trace,
         }
+    }
+
+    /// What was said about consent, once for each submission, and the persons beside it. A person of a row that was
+    /// there already would not be the one of its digest, and may have been forgotten.
+    pub(crate) fn record_consents(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
+        let evidence = cases.iter().filter_map(|case| ConsentEvidence::of(case, Salt::generate(), self.now));
+        let mut evidence: Vec<ConsentEvidence> = evidence.collect();
+        let people = evidence.iter_mut().filter_map(|one| {
+            let ConsentEvidence { organization, submission, .. } = *one;
+            Some(PersonRow { organization, submission, person: one.person.take()? })
+        });
+        let people: Vec<_> = people.collect();
+        let fresh: Vec<(OrganizationId, SubmissionId)> = self.load(self.sql.consents.insert, &evidence)?;
+        let fresh: BTreeSet<_> = fresh.into_iter().collect();
+        let is_fresh = |one: &PersonRow| fresh.contains(&(one.organization, one.submission));
+        let people: Vec<_> = people.into_iter().filter(is_fresh).collect();
+        self.execute(self.sql.consents.insert_people, &people).map(drop)
     }
 
     pub(crate) fn quarantine(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {

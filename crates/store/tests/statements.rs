@@ -97,6 +97,21 @@ async fn releases_cost_the_same_however_many(world: &World) {
     assert_eq!(small.run, large.run);
 }
 
+async fn a_consent_costs_two_statements_however_many(world: &World) {
+    let commit = async |size: usize, from: usize| {
+        let one =
+            |n| world.consenting(&format!("+1415557{:04}", from + n), &format!("p{}@example.com", from + n));
+        let batch: Vec<_> = (0..size).map(one).collect();
+        seen();
+        world.commit(&batch).await;
+        seen().run
+    };
+    let (small, large) = (commit(1, 0).await, commit(500, 1_000).await);
+    assert_eq!(small, large);
+    let about = |text: &&String| text.contains("INTO consents") || text.contains("INTO consent_people");
+    assert_eq!(small.iter().filter(about).count(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_costs_the_same_over_both() {
     set_default_instrumentation(|| Some(Box::new(see))).unwrap();
@@ -109,5 +124,6 @@ async fn a_batch_costs_the_same_over_both() {
     for world in [sqlite, postgres] {
         a_batch_costs_the_same_whatever_its_size(&world).await;
         releases_cost_the_same_however_many(&world).await;
+        a_consent_costs_two_statements_however_many(&world).await;
     }
 }

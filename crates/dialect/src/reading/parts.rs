@@ -1,7 +1,7 @@
 //! What consists of parts: consent, attribution, custom fields, a phone and its calling code.
 
 use leadgate_domain::validate::{self, LONGEST_PHONE};
-use leadgate_domain::{Consent, Phone, Region, Said, TextField};
+use leadgate_domain::{Consent, Phone, Region, Said, TextField, certificate};
 use serde_json::{Map, Value};
 
 use super::values::{self, Taken, unfit, wrong_type};
@@ -99,6 +99,14 @@ impl<'d> Reading<'d> {
         if says_something(one.value) {
             self.fields.consent.amend(|consent| keep_in(&mut consent.more, one.name, one.value));
         }
+    }
+
+    pub(super) fn likely_evidence(&mut self, one: &Found<'d>) -> Taken {
+        if !certificate::is_leadid(one.value) {
+            return unfit(one, "a GUID");
+        }
+        self.evidence(one);
+        Ok(())
     }
 
     pub(super) fn attribution(&mut self, one: &Found<'d>) -> Taken {

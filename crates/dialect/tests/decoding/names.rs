@@ -89,6 +89,37 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
 }
 
 #[test]
+fn every_dialect_keeps_certificates_with_the_consent_whatever_they_are_called() {
+    let url = "https://cert.trustedform.com/1a2b";
+    let guid = "79D2D183-1012-02CF-6EF5-BF3AACE09570";
+    for dialect in Dialect::ALL {
+        let consent = |name: &str, value: &str| {
+            let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: value });
+            json(dialect, body).unwrap().consent.value().cloned().unwrap_or_default()
+        };
+        for name in
+            ["TrustedForm Cert URL", "trusted_form_certificate_url", "xxTrustedFormToken_0", "trustedForm"]
+        {
+            let found = consent(name, url);
+            assert_eq!(found.trustedform_certificate(), Some(Ok(url.to_owned())), "{dialect} {name}");
+            assert_eq!(found.more[name], url);
+        }
+        for name in ["jornaya_lead_id", "Universal_LeadiD", "jornayaToken", "leadid", "LeadiD"] {
+            assert_eq!(consent(name, guid).jornaya_leadid(), Some(Ok(guid.to_owned())), "{dialect} {name}");
+        }
+        // What others call their own record stays what it was.
+        for (name, value) in [("leadid", "12345"), ("lead_id", guid), ("leadId", guid), ("LeadID", guid)] {
+            assert!(consent(name, value).more.is_empty(), "{dialect} {name}");
+        }
+        let nested = json!({ "name": "Ann Lee", "phone": "+14155550132", "consent": {
+            "certificate": "x", "trustedform_url": url, "lead_id": guid } });
+        let nested = json(dialect, nested).unwrap().consent.value().cloned().unwrap();
+        assert_eq!(nested.trustedform_certificate(), Some(Ok(url.to_owned())));
+        assert_eq!((nested.jornaya_leadid(), nested.more.len()), (Some(Ok(guid.to_owned())), 3));
+    }
+}
+
+#[test]
 fn every_dialect_takes_consent_attribution_and_a_region() {
     let parts = json!({
         "name": "Ann Lee", "phone": "4155550132", "phone_country": "US",

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod config;
+pub mod consent;
 pub mod key;
 pub mod lead;
 pub mod mapping;

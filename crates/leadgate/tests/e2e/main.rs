@@ -12,6 +12,7 @@
 
 mod backup;
 mod cli;
+mod consent;
 mod conservation;
 mod crash;
 mod duplicates;

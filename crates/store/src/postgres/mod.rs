@@ -2,6 +2,7 @@
 
 mod claims;
 mod connect;
+mod consents;
 mod directory;
 mod keys;
 mod leads;
@@ -31,4 +32,5 @@ pub(crate) static SQL: Sql = Sql {
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
     sweeps: suppressions::SWEEPS,
+    consents: consents::CONSENTS,
 };

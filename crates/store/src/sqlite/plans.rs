@@ -21,6 +21,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
+        include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -81,6 +82,12 @@ fn no_statement_reads_a_whole_table() {
         SQL.keys.by_id,
         SQL.keys.since,
         SQL.organizations.since,
+        SQL.consents.insert,
+        SQL.consents.insert_people,
+        SQL.consents.page,
+        SQL.consents.page_of_lead,
+        SQL.consents.of_submission,
+        SQL.consents.forget_people,
     ];
     for text in hot {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));

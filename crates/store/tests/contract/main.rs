@@ -3,6 +3,7 @@
 
 mod builds;
 mod commit;
+mod consents;
 mod directory;
 mod faults;
 mod hooked;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leadgate_domain::{Submission, SuppressionKind};
-use leadgate_store::StoreConfig;
+use leadgate_store::{ConsentsOf, StoreConfig};
 
 use crate::races::suppression;
 use crate::world::{World, postgres};
@@ -37,6 +37,12 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         world.store.leads(world.organization.id, None, 20).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
+        let lead = ConsentsOf::Lead(id.into());
+        world.store.consents(world.organization.id, lead, None, 5).await.unwrap();
+        world.store.consents(world.organization.id, ConsentsOf::Submission(id), None, 5).await.unwrap();
+        let since = ConsentsOf::Received { from: Some(batch[0].received_at), to: None };
+        world.store.consents(world.organization.id, since, None, 5).await.unwrap();
+        world.store.forget_people(world.organization.id, &[id]).await.unwrap();
         world.store.leads_of(&[(world.organization.id, id.into())]).await.unwrap();
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
@@ -56,6 +62,7 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
 /// Rows of the growing tables that were read, by whatever way.
 async fn read_so_far(url: &str) -> usize {
     let sql = "select sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables \
-               where relname in ('submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions')";
+               where relname in ('submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions', \
+                                 'consents', 'consent_people')";
     postgres().await.sql(url, sql).await.unwrap().trim().parse().unwrap()
 }

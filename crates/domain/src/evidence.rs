@@ -1,0 +1,159 @@
+//! That consent was given: proof that outlives the person's data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Case, Consent, Disposition, LeadId, Normalized, OrganizationId, PersonDigest, Reading, Salt, SourceId,
+    SubmissionId, TextField, Timestamp,
+};
+
+/// The form in which evidence is kept since the first build that kept any.
+const REVISION: u32 = 1;
+
+/// What a submission said about consent, when and where. Holds no person outside of [`ConsentEvidence::person`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentEvidence {
+    pub organization: OrganizationId,
+    pub submission: SubmissionId,
+    /// The lead that the submission made or met.
+    pub lead: Option<LeadId>,
+    pub source: SourceId,
+    pub received_at: Timestamp,
+    pub recorded_at: Timestamp,
+    /// As sent, if it can be read as a time. What cannot may say anything, and is the person's.
+    pub consent_timestamp: Option<String>,
+    /// The same as it was read.
+    pub consented_at: Option<Timestamp>,
+    pub text_version: Option<String>,
+    /// The page without what may name a person.
+    pub page_url: Option<String>,
+    pub trustedform_certificate: Option<String>,
+    pub jornaya_leadid: Option<String>,
+    /// Left out where only the digest is given away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Salt>,
+    /// SHA-256 of the salt's 32 bytes and the text of the person.
+    pub digest: PersonDigest,
+    pub revision: u32,
+    /// Gone when the person was forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+}
+
+impl ConsentEvidence {
+    /// The evidence in a submission that was judged; `None` if it said no consent or is kept aside.
+    pub fn of(case: &Case<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
+        let Normalized { submission, disposition: Disposition::Judge { reading, .. }, .. } = case.normalized
+        else {
+            return None;
+        };
+        let consent = submission.fields.consent.value().filter(|_| case.ruling.quarantine.is_none())?;
+        let person = Person::of(consent, &submission.client, reading);
+        let consented_at = consent.given_at();
+        Some(Self {
+            organization: submission.organization,
+            submission: submission.id,
+            lead: case.ruling.lead,
+            source: submission.source,
+            received_at: submission.received_at,
+            recorded_at: now,
+            consent_timestamp: consented_at.and_then(|_| consent.consent_timestamp.clone()),
+            consented_at,
+            text_version: consent.consent_text_version.clone(),
+            page_url: consent.source_url.as_deref().and_then(page),
+            trustedform_certificate: consent.trustedform_certificate().and_then(Result::ok),
+            jornaya_leadid: consent.jornaya_leadid().and_then(Result::ok),
+            salt: Some(salt),
+            digest: person.digest(&salt),
+            revision: REVISION,
+            person: Some(person),
+        })
+    }
+
+    /// Whether the person is the one of the digest; `None` where one of them is not there.
+    pub fn agrees(&self) -> Option<bool> {
+        Some(self.person.as_ref()?.digest(self.salt.as_ref()?) == self.digest)
+    }
+}
+
+/// Who consented: a JSON document in the one form in which it is digested, kept as text so that nothing rewrites it.
+///
+/// Members stand in the order of their names' code points without white space, and only those that were said.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Person(String);
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'a str>,
+    /// E.164, or as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    /// Everything that was sent with the consent.
+    consent: &'a Consent,
+}
+
+impl Person {
+    fn of(consent: &Consent, client: &crate::Client, reading: &Reading) -> Self {
+        let text = |field| reading.texts.get(&field)?.as_deref();
+        let phone = reading.phone.value().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
+        let email = reading.email.value().map(|email| email.address.as_deref().unwrap_or(&email.raw));
+        let document = serde_json::to_value(Document {
+            full_name: text(TextField::FullName),
+            first_name: text(TextField::FirstName),
+            last_name: text(TextField::LastName),
+            phone,
+            email,
+            client_address: client.address.as_deref(),
+            user_agent: client.user_agent.as_deref(),
+            consent,
+        });
+        // Through a value, whose members are ordered.
+        Self(document.unwrap_or_default().to_string())
+    }
+
+    pub fn digest(&self, salt: &Salt) -> PersonDigest {
+        PersonDigest::of(salt, &self.0)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Person(…)")
+    }
+}
+
+/// A page's address as far as it names no person: without credentials, query and fragment, and cut before a part of
+/// the path that looks like an email address.
+fn page(url: &str) -> Option<String> {
+    let url = url.trim();
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let is_personal = |part: &&str| part.contains('@') || part.to_ascii_lowercase().contains("%40");
+    let path: Vec<_> = path.split('/').take_while(|part| !is_personal(part)).collect();
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    let page = format!("{scheme}{separator}{host}{}", path.join("/"));
+    Some(page).filter(|page| !page.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

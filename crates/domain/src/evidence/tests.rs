@@ -1,0 +1,161 @@
+use std::sync::Arc;
+
+use insta::assert_json_snapshot;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::{
+    Client, Dialect, EmailView, Fields, Outcome, PhoneView, QuarantineReason, Ruling, Said, Source,
+    Submission, Trace,
+};
+
+fn normalized(consent: Said<Consent>) -> Normalized {
+    let organization = OrganizationId::from_uuid(uuid::Uuid::from_u128(1));
+    let source = Source {
+        id: SourceId::from_uuid(uuid::Uuid::from_u128(2)),
+        ..Source::new(organization, Dialect::Native, None, Timestamp::from_microseconds(0))
+    };
+    let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(3));
+    let at = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();
+    let fields = Fields { consent, ..Fields::default() };
+    let client =
+        Client { address: Some("192.0.2.1".into()), user_agent: Some("Firefox \"1\"".into()), key: None };
+    let submission = Submission { client, ..Submission::new(id, &source, at, fields, b"{}") };
+    let phone = PhoneView {
+        raw: "(415) 555-0132".into(),
+        e164: Some("+14155550132".into()),
+        valid: true,
+        region: None,
+        kind: None,
+        reason: None,
+    };
+    let email =
+        EmailView { raw: "ann at home".into(), address: None, valid: false, kind: None, reason: None };
+    let reading = Reading {
+        phone: Said::Value(phone),
+        email: Said::Value(email),
+        texts: [(TextField::FullName, Some("Zoë 👩‍🚀".into())), (TextField::FirstName, None)].into(),
+        ..Reading::default()
+    };
+    let disposition = Disposition::Judge { source: Arc::new(source), reading: Box::new(reading) };
+    Normalized { submission, disposition, trace: Trace::default() }
+}
+
+fn evidence(normalized: &Normalized, quarantine: Option<QuarantineReason>) -> Option<ConsentEvidence> {
+    let ruling =
+        Ruling { outcome: Outcome::Created, lead: Some(normalized.submission.id.into()), quarantine };
+    let now = Timestamp::parse("2026-02-01T00:00:01Z").unwrap();
+    ConsentEvidence::of(
+        &Case { normalized, trace: Trace::default(), ruling },
+        Salt::parse(&"5a".repeat(32))?,
+        now,
+    )
+}
+
+fn said(consent: Value) -> Said<Consent> {
+    Said::Value(serde_json::from_value(consent).unwrap())
+}
+
+#[test]
+fn everything_is_kept_and_the_person_only_in_the_personal_part() {
+    let evidence = evidence(
+        &normalized(said(json!({
+            "consent_timestamp": "2026-01-31T13:00:00+01:00",
+            "consent_text_version": "v3",
+            "source_url": "https://ann:pw@acme.example/quote?email=ann@acme.example#ann",
+            "xxTrustedFormCertUrl": "https://cert.trustedform.com/1a2b?shared_token=x",
+            "leadid_token": "not one",
+            "z": [1, 18_446_744_073_709_551_615_u64, 0.5, null],
+            "a": {"b": "ä\u{1}", "B": true},
+        }))),
+        None,
+    );
+    assert_json_snapshot!(evidence, { ".person" => "[person]" }, @r#"
+    {
+      "organization": "00000000-0000-0000-0000-000000000001",
+      "submission": "00000000-0000-0000-0000-000000000003",
+      "lead": "00000000-0000-0000-0000-000000000003",
+      "source": "00000000-0000-0000-0000-000000000002",
+      "received_at": "2026-02-01T00:00:00.000000Z",
+      "recorded_at": "2026-02-01T00:00:01.000000Z",
+      "consent_timestamp": "2026-01-31T13:00:00+01:00",
+      "consented_at": "2026-01-31T12:00:00.000000Z",
+      "text_version": "v3",
+      "page_url": "https://acme.example/quote",
+      "trustedform_certificate": "https://cert.trustedform.com/1a2b",
+      "jornaya_leadid": null,
+      "salt": "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a",
+      "digest": "a91b12e51abd9480889ffdff220088b3f781e5fa9f2150ba9d2cc1dc251c6138",
+      "revision": 1,
+      "person": "[person]"
+    }
+    "#);
+    let person = evidence.unwrap().person.unwrap();
+    assert_eq!(
+        person.as_str(),
+        concat!(
+            r#"{"client_address":"192.0.2.1","consent":{"a":{"B":true,"b":"ä\u0001"},"#,
+            r#""consent_text_version":"v3","consent_timestamp":"2026-01-31T13:00:00+01:00","#,
+            r#""leadid_token":"not one","#,
+            r#""source_url":"https://ann:pw@acme.example/quote?email=ann@acme.example#ann","#,
+            r#""xxTrustedFormCertUrl":"https://cert.trustedform.com/1a2b?shared_token=x","#,
+            r#""z":[1,18446744073709551615,0.5,null]},"#,
+            r#""email":"ann at home","full_name":"Zoë 👩‍🚀","phone":"+14155550132","#,
+            r#""user_agent":"Firefox \"1\""}"#,
+        ),
+        "in order, whole, and nothing that was not said"
+    );
+}
+
+#[test]
+fn a_digest_is_of_the_salts_bytes_and_the_persons_text() {
+    let mut evidence = evidence(&normalized(said(json!({}))), None).unwrap();
+    let mut bytes = vec![0x5a; 32];
+    bytes.extend(evidence.person.as_ref().unwrap().as_str().as_bytes());
+    assert_eq!(evidence.digest.to_string(), hex::encode(Sha256::digest(&bytes)));
+    assert_eq!(evidence.agrees(), Some(true));
+    evidence.person = Some(Person("{}".to_owned()));
+    assert_eq!(evidence.agrees(), Some(false));
+    evidence.person = None;
+    assert_eq!(evidence.agrees(), None);
+}
+
+#[test]
+fn no_consent_and_what_is_kept_aside_are_no_evidence() {
+    for none in [Said::Absent, Said::Null] {
+        assert_eq!(evidence(&normalized(none), None), None);
+    }
+    let aside = evidence(&normalized(said(json!({}))), Some(QuarantineReason::IdempotencyMismatch));
+    assert_eq!(aside, None);
+}
+
+#[test]
+fn what_is_no_time_stays_with_the_person() {
+    let told = evidence(&normalized(said(json!({ "consent_timestamp": "when Ann called" }))), None).unwrap();
+    assert_eq!((told.consent_timestamp, told.consented_at), (None, None));
+    assert!(told.person.unwrap().as_str().contains("when Ann called"));
+}
+
+#[test]
+fn a_page_is_kept_as_far_as_it_names_nobody() {
+    for (url, kept) in [
+        ("https://acme.example/quote", Some("https://acme.example/quote")),
+        (" https://acme.example?a=1 ", Some("https://acme.example")),
+        ("https://u:p@acme.example:8443/a/b/#c?d", Some("https://acme.example:8443/a/b/")),
+        ("https://acme.example/thanks/ann@acme.example/x", Some("https://acme.example/thanks")),
+        ("https://acme.example/thanks/ann%40acme.example", Some("https://acme.example/thanks")),
+        ("acme.example/quote?phone=1", Some("acme.example/quote")),
+        ("ann@acme.example", Some("acme.example")),
+        ("?x", None),
+        ("", None),
+    ] {
+        assert_eq!(page(url).as_deref(), kept, "{url}");
+    }
+}
+
+#[test]
+fn a_person_is_never_printed() {
+    let evidence = evidence(&normalized(said(json!({}))), None).unwrap();
+    assert!(!format!("{evidence:?}").contains("+1415"));
+}

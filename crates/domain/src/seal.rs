@@ -1,0 +1,164 @@
+//! Exports that can be trusted: Ed25519 (RFC 8032) over the hash of everything that was written.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::ExportHash;
+
+/// Signs exports with its first key; those of all of them verify.
+pub struct SealKey(Vec<SigningKey>);
+
+impl SealKey {
+    pub(crate) fn new<'k>(seeds: impl Iterator<Item = &'k [u8; 32]>) -> Self {
+        Self(seeds.map(SigningKey::from_bytes).collect())
+    }
+
+    /// The seal of an export, from the hash of its bytes and the number of its rows. `None` without a key.
+    pub fn seal(&self, sha256: ExportHash, rows: u64) -> Option<Seal> {
+        let key = self.0.first()?;
+        let signature = key.sign(content(sha256, rows).as_bytes());
+        Some(Seal {
+            algorithm: Algorithm::Ed25519,
+            public_key: PublicKey(key.verifying_key().to_bytes()),
+            rows,
+            sha256,
+            signature: STANDARD.encode(signature.to_bytes()),
+        })
+    }
+
+    /// The current one first.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.0.iter().map(|key| PublicKey(key.verifying_key().to_bytes())).collect()
+    }
+}
+
+/// What is signed.
+fn content(sha256: ExportHash, rows: u64) -> String {
+    format!("leadgate consent export v1\n{sha256}\n{rows}\n")
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Algorithm {
+    Ed25519,
+}
+
+/// The last line of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    algorithm: Algorithm,
+    pub public_key: PublicKey,
+    pub rows: u64,
+    pub sha256: ExportHash,
+    signature: String,
+}
+
+impl Seal {
+    /// Whether the signature is one of the seal's own key over the seal's own hash and number. Whose key it is, and
+    /// whether hash and number are those of the export, is for the caller to compare.
+    pub fn is_genuine(&self) -> bool {
+        let key = VerifyingKey::from_bytes(&self.public_key.0);
+        let signature = STANDARD.decode(&self.signature).ok();
+        let signature = signature.and_then(|bytes| Signature::from_slice(&bytes).ok());
+        let content = content(self.sha256, self.rows);
+        match (key, signature) {
+            (Ok(key), Some(signature)) => key.verify_strict(content.as_bytes(), &signature).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+/// Whom a seal is from: 32 bytes, written in base64.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey([u8; 32]);
+
+impl FromStr for PublicKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or("not a public key: 32 bytes in base64 are expected")
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    const OLD: &str = "the old secret, long enough to be one";
+    const NEW: &str = "the new secret, long enough to be one";
+
+    fn keys(current: &str, previous: Option<&str>) -> SealKey {
+        Secret::new(current, previous).unwrap().seals()
+    }
+
+    #[test]
+    fn a_seal_is_genuine_until_anything_in_it_changes() {
+        let hash = ExportHash::from([7; 32]);
+        let seal = keys(NEW, None).seal(hash, 3).unwrap();
+        assert!(seal.is_genuine());
+        let other = keys(OLD, None).seal(hash, 3).unwrap();
+        assert_ne!(seal.public_key, other.public_key);
+        for changed in [
+            Seal { rows: 4, ..seal.clone() },
+            Seal { sha256: ExportHash::from([8; 32]), ..seal.clone() },
+            Seal { public_key: other.public_key, ..seal.clone() },
+            Seal { signature: other.signature, ..seal.clone() },
+            Seal { signature: "none".to_owned(), ..seal.clone() },
+            Seal { public_key: PublicKey([0; 32]), ..seal },
+        ] {
+            assert!(!changed.is_genuine(), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn the_previous_secret_still_verifies_and_the_current_one_signs() {
+        let before = keys(OLD, None).public_keys();
+        let during = keys(NEW, Some(OLD));
+        assert_eq!(during.public_keys(), [keys(NEW, None).public_keys(), before.clone()].concat());
+        assert_eq!(during.seal(ExportHash::from([7; 32]), 0).unwrap().public_key, during.public_keys()[0]);
+        assert!(!keys(NEW, None).public_keys().contains(&before[0]));
+    }
+
+    #[test]
+    fn a_key_reads_as_it_is_written() {
+        let key = keys(NEW, None).public_keys()[0];
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for text in ["", "AAAA", "not base64!", &"A".repeat(44)] {
+            assert!(text.parse::<PublicKey>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `leadgate consent`.
+
+mod export;
+mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Subcommand};
+use leadgate_domain::seal::PublicKey;
+use leadgate_domain::{LeadId, SubmissionId, Timestamp};
+use serde_json::json;
+
+use super::Output;
+use crate::config::Config;
+use crate::secret;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Write evidence of consent, one JSON document a line, and sign it
+    Export(Export),
+    /// Check what `export` wrote: that it is whole, unchanged, and whose it is
+    Verify {
+        file: PathBuf,
+        /// The key that it must be signed with [default: this installation's]
+        #[arg(long, value_name = "BASE64")]
+        public_key: Option<PublicKey>,
+    },
+    /// Print the key with which others check this installation's exports
+    PublicKey,
+}
+
+#[derive(Args)]
+pub struct Export {
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// Only what came with a lead's submissions
+    #[arg(long, value_name = "ID", conflicts_with_all = ["submission", "from", "to"])]
+    lead: Option<LeadId>,
+    /// Only what came with one submission
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
+    submission: Option<SubmissionId>,
+    /// Only what was received at this time or later: RFC 3339, or a day in UTC such as 2026-01-31
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Only what was received before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Timestamp>,
+    /// Leave the persons out, and the salts by which they could be guessed
+    #[arg(long)]
+    without_people: bool,
+    /// File to write; it must not exist [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    match command {
+        Command::Export(arguments) => export::run(&arguments, config, output).await,
+        Command::Verify { file, public_key: Some(key) } => verify::run(&file, &[key], output),
+        Command::Verify { file, public_key: None } => {
+            ensure!(
+                secret::is_there(config),
+                "there is no installation in {}: say with --public-key whose export it should be",
+                config.data.display()
+            );
+            verify::run(&file, &secret::load(config)?.seals().public_keys(), output)
+        }
+        Command::PublicKey => {
+            let keys = secret::load(config)?.seals().public_keys();
+            let key = keys.first().context("there is no secret")?;
+            output.print(&json!({ "public_key": key }), |line| line(&key.to_string()));
+            Ok(())
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    let day = Timestamp::read(&format!("{text}T00:00:00Z"));
+    day.or_else(|_| Timestamp::read(text)).map_err(|problem| problem.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_may_be_a_day() {
+        let day = Timestamp::parse("2026-01-31T00:00:00Z");
+        for text in ["2026-01-31", "2026-01-31T01:00:00+01:00"] {
+            assert_eq!(time(text).ok(), day, "{text}");
+        }
+        for text in ["2026-02-30", "yesterday", "2026-01-31T00:00:00", ""] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Evidence of consent: written by the commit, read for exports, and forgotten as far as it is a person's.
+
+use leadgate_domain::{ConsentEvidence, LeadId, OrganizationId, SubmissionId, Timestamp};
+
+use crate::error::StoreError;
+use crate::page::Page;
+use crate::rows::{AfterConsent, One};
+use crate::store::Store;
+
+/// Persons forgotten per transaction.
+const CHUNK: usize = 1_000;
+
+/// Which evidence is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentsOf {
+    /// What came by the submissions that made or met the lead.
+    Lead(LeadId),
+    Submission(SubmissionId),
+    /// What was received from the one time on and before the other; without either it is everything.
+    Received {
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    },
+}
+
+/// A place in the order in which evidence is listed: by the time of receipt, then by submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentCursor {
+    at: Timestamp,
+    id: SubmissionId,
+}
+
+impl Store {
+    /// At most `limit` pieces of evidence, the oldest first, beginning after the cursor; each with the person where
+    /// that is still there.
+    pub async fn consents(
+        &self,
+        organization: OrganizationId,
+        of: ConsentsOf,
+        after: Option<ConsentCursor>,
+        limit: u32,
+    ) -> Result<Page<ConsentEvidence, ConsentCursor>, StoreError> {
+        let (from, to) = match of {
+            ConsentsOf::Received { from, to } => (from, to),
+            ConsentsOf::Lead(_) | ConsentsOf::Submission(_) => (None, None),
+        };
+        // Before the first of its time. Nothing was received before 1970, and PostgreSQL reads no negative years.
+        let epoch = Timestamp::from_microseconds(0);
+        let start = ConsentCursor {
+            at: from.unwrap_or(epoch).max(epoch),
+            id: SubmissionId::from_uuid(uuid::Uuid::nil()),
+        };
+        let ConsentCursor { at, id } = after.unwrap_or(start);
+        let wanted = AfterConsent {
+            organization,
+            lead: if let ConsentsOf::Lead(lead) = of { Some(lead) } else { None },
+            at,
+            id: if let ConsentsOf::Submission(id) = of { id } else { id },
+            before: to.unwrap_or(Timestamp::from_microseconds(i64::MAX)).max(epoch),
+            most: limit.saturating_add(1),
+        };
+        let found = self.read(move |session| {
+            let consents = &session.sql.consents;
+            let text = match of {
+                ConsentsOf::Lead(_) => consents.page_of_lead,
+                ConsentsOf::Submission(_) => consents.of_submission,
+                ConsentsOf::Received { .. } => consents.page,
+            };
+            session.load_anew(text, &[wanted])
+        });
+        let place = |one: &ConsentEvidence| ConsentCursor { at: one.received_at, id: one.submission };
+        Ok(Page::cut(found.await?, limit, place))
+    }
+
+    /// Deletes the personal part of these submissions' consents; how many had one. What proves that there was consent
+    /// stays.
+    pub async fn forget_people(
+        &self,
+        organization: OrganizationId,
+        submissions: &[SubmissionId],
+    ) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        for chunk in submissions.chunks(CHUNK) {
+            let chunk: Vec<_> = chunk.iter().map(|id| One { organization, id: *id }).collect();
+            let gone = self.write(move |session| session.execute(session.sql.consents.forget_people, &chunk));
+            forgotten += gone.await?;
+        }
+        Ok(forgotten)
+    }
+}
