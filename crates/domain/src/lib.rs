@@ -20,6 +20,7 @@ pub mod place;
 mod raw;
 mod reason;
 pub mod reply;
+pub mod scoring;
 pub mod secret;
 mod settings;
 mod source;
@@ -45,6 +46,7 @@ pub use outcome::{Outcome, QuarantineReason};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
 pub use raw::Raw;
 pub use reason::Reason;
+pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Organization, Policy, Signature,

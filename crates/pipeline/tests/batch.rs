@@ -9,9 +9,9 @@ use std::time::Duration;
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey, IdentityRule,
-    Judge, KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason, Ruling,
-    Said, Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
+    ActiveScoring, Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey,
+    IdentityRule, Judge, KeyHash, Lead, Normalized, OrganizationId, Outcome, Policy, QuarantineReason,
+    Reason, Ruling, Said, Source, Submission, SubmissionId, Suppressions, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -20,6 +20,7 @@ const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 struct World {
     pipeline: Pipeline,
     source: Source,
+    scoring: Arc<ActiveScoring>,
     claims: BTreeMap<ClaimKey, Claim>,
     leads: Vec<Lead>,
     suppressions: Suppressions,
@@ -33,6 +34,7 @@ impl World {
         Self {
             pipeline: Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap()),
             source: Source { policy, default_region: "US".parse().ok(), ..source },
+            scoring: ActiveScoring::standard(),
             claims: BTreeMap::new(),
             leads: Vec::new(),
             suppressions: Suppressions::new(),
@@ -51,7 +53,7 @@ impl World {
     }
 
     fn normalize(&self, submission: Submission) -> Normalized {
-        self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())))
+        self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())), Arc::clone(&self.scoring))
     }
 
     /// Plays the store: provisional claims first, then the two pure halves, then what they changed.
@@ -215,7 +217,7 @@ fn an_idempotency_key_repeats_or_contradicts_itself() {
 fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
     let mut world = World::new(Policy::ReturnExisting);
     let orphan = world.submission(1, ANN, "");
-    let normalized = world.pipeline.normalize(orphan, None);
+    let normalized = world.pipeline.normalize(orphan, None, ActiveScoring::standard());
     assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::SourceGone)));
     assert_eq!(normalized.claim_keys().count(), 0);
     let mut unmapped = world.submission(2, ANN, "");

@@ -16,6 +16,7 @@ pub(crate) struct Sql {
     pub(crate) quarantine: Quarantine,
     pub(crate) suppressions: Suppressions,
     pub(crate) attempts: Attempts,
+    pub(crate) scorings: Scorings,
 }
 
 pub(crate) struct Installation {
@@ -182,4 +183,13 @@ pub(crate) struct Attempts {
     pub(crate) forget: &'static str,
     /// In: `Until`.
     pub(crate) purge: &'static str,
+}
+
+pub(crate) struct Scorings {
+    /// In: `Added`. Out: the next version of an organization that is there.
+    pub(crate) add: &'static str,
+    /// In: `Activated`. Puts a version that is there in force, or none.
+    pub(crate) activate: &'static str,
+    /// In: `Of`. Out: `ScoringRow`, by version.
+    pub(crate) of: &'static str,
 }

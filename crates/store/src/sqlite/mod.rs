@@ -9,6 +9,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -32,4 +33,5 @@ pub(crate) static SQL: Sql = Sql {
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
+    scorings: scorings::SCORINGS,
 };

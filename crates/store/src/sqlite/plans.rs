@@ -20,6 +20,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
         include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
+        include_str!("../../../../migrations/sqlite/0007_scorings/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -74,6 +75,9 @@ fn no_statement_reads_a_whole_table() {
         SQL.keys.by_id,
         SQL.keys.since,
         SQL.organizations.since,
+        SQL.scorings.add,
+        SQL.scorings.activate,
+        SQL.scorings.of,
     ];
     for text in hot {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));

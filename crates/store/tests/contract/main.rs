@@ -15,6 +15,7 @@ mod races;
 mod reads;
 mod refusals;
 mod releases;
+mod scorings;
 mod sources;
 mod suppressions;
 mod tags;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source, Submission,
-    SubmissionId, Timestamp,
+    ActiveScoring, Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source,
+    Submission, SubmissionId, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
@@ -104,7 +104,12 @@ impl World {
     }
 
     pub(crate) fn normalize(&self, submission: Submission) -> Normalized {
-        self.pipeline.normalize(submission, Some(Arc::clone(&self.source)))
+        self.normalize_by(&self.source, submission)
+    }
+
+    /// By another source's settings.
+    pub(crate) fn normalize_by(&self, source: &Arc<Source>, submission: Submission) -> Normalized {
+        self.pipeline.normalize(submission, Some(Arc::clone(source)), ActiveScoring::standard())
     }
 
     pub(crate) async fn commit(&self, submissions: &[Submission]) -> Committed {
