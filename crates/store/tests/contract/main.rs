@@ -1,10 +1,17 @@
 //! What every store keeps to, over both adapters.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod builds;
 mod commit;
 mod directory;
 mod faults;
+mod hammer;
 mod hooked;
 mod identity;
 mod keys;

@@ -25,6 +25,12 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
 }
 
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
+}
+
 pub(crate) async fn postgres() -> &'static Postgres {
     shared().postgres().await.unwrap()
 }
@@ -129,6 +135,24 @@ impl World {
                 postgres().await.sql(&self.config.url, sql).await.unwrap();
             }
         }
+    }
+
+    /// A column `line` of text, read by somebody else's eye.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        use diesel::RunQueryDsl as _;
+        use diesel::connection::Connection as _;
+        let lines: Vec<Line> = match self.config.url.strip_prefix("sqlite:") {
+            Some(file) => {
+                let mut connection = diesel::SqliteConnection::establish(file).unwrap();
+                diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+                diesel::sql_query(sql).load(&mut connection).unwrap()
+            }
+            None => {
+                let mut connection = diesel::PgConnection::establish(&self.config.url).unwrap();
+                diesel::sql_query(sql).load(&mut connection).unwrap()
+            }
+        };
+        lines.into_iter().map(|line| line.line).collect()
     }
 
     /// Every submission that is stored.
