@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome, PhoneView,
-    QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
+    ActiveScoring, Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome,
+    PhoneView, QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
 };
 
 /// What normalization made of a submission's values.
@@ -38,7 +38,12 @@ pub struct Normalized {
 /// What the commit is to do with a submission.
 #[derive(Debug, Clone)]
 pub enum Disposition {
-    Judge { source: Arc<Source>, reading: Box<Reading> },
+    /// By the settings of the submission's source, and the scoring of its organization.
+    Judge {
+        source: Arc<Source>,
+        scoring: Arc<ActiveScoring>,
+        reading: Box<Reading>,
+    },
     Quarantine(QuarantineReason),
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Sql {
     pub(crate) attempts: Attempts,
     pub(crate) sweeps: Sweeps,
     pub(crate) consents: Consents,
+    pub(crate) scorings: Scorings,
 }
 
 pub(crate) struct Installation {
@@ -217,4 +218,13 @@ pub(crate) struct Consents {
     pub(crate) of_submission: &'static str,
     /// In: `One<SubmissionId>`.
     pub(crate) forget_people: &'static str,
+}
+
+pub(crate) struct Scorings {
+    /// In: `Added`. Out: the next version of an organization that is there.
+    pub(crate) add: &'static str,
+    /// In: `Activated`. Puts a version that is there in force, or none.
+    pub(crate) activate: &'static str,
+    /// In: `Of`. Out: `ScoringRow`, by version.
+    pub(crate) of: &'static str,
 }

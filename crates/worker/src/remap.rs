@@ -5,7 +5,9 @@ use std::sync::Arc;
 use leadgate_dialect::{Document, Undecodable, decode};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
-use leadgate_domain::{ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace};
+use leadgate_domain::{
+    ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace,
+};
 use leadgate_pipeline::Pipeline;
 use serde_json::{Value, json};
 
@@ -24,6 +26,7 @@ pub(crate) fn normalize(
     submission: Submission,
     source: Arc<Source>,
     key: Option<&ApiKey>,
+    scoring: Arc<ActiveScoring>,
     pipeline: &Pipeline,
 ) -> Normalized {
     let (fields, mapping_fault) = match read(&submission, &source) {
@@ -39,7 +42,7 @@ pub(crate) fn normalize(
     };
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
-    let mut normalized = pipeline.normalize(submission, Some(source));
+    let mut normalized = pipeline.normalize(submission, Some(source), scoring);
     normalized.trace.record("remap", json!({ "mapping_version": mapping_version }));
     normalized
 }

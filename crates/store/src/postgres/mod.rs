@@ -8,6 +8,7 @@ mod keys;
 mod leads;
 mod migrate;
 mod quarantine;
+mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -33,4 +34,5 @@ pub(crate) static SQL: Sql = Sql {
     attempts: quarantine::ATTEMPTS,
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
+    scorings: scorings::SCORINGS,
 };

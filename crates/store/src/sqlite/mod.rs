@@ -10,6 +10,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -35,4 +36,5 @@ pub(crate) static SQL: Sql = Sql {
     attempts: quarantine::ATTEMPTS,
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
+    scorings: scorings::SCORINGS,
 };

@@ -22,6 +22,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
         include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
+        include_str!("../../../../migrations/sqlite/0007_scorings/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -88,6 +89,9 @@ fn no_statement_reads_a_whole_table() {
         SQL.consents.page_of_lead,
         SQL.consents.of_submission,
         SQL.consents.forget_people,
+        SQL.scorings.add,
+        SQL.scorings.activate,
+        SQL.scorings.of,
     ];
     for text in hot {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));
