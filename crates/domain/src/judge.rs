@@ -57,6 +57,14 @@ impl Normalized {
         reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
     }
 
+    /// What of it may be on a suppression list.
+    pub fn watched(&self) -> &[SuppressionKey] {
+        match &self.disposition {
+            Disposition::Judge { reading, .. } => &reading.watched,
+            Disposition::Quarantine(_) => &[],
+        }
+    }
+
     /// The claim that this submission takes if nobody holds the key yet.
     pub fn provisional(&self, key: ClaimKey) -> Claim {
         Claim {
@@ -129,6 +137,15 @@ pub trait Judge: Send + Sync {
 
     /// Decides stored leads anew, after the suppression list changed; what became of each, and why.
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)>;
+
+    /// Makes a stored lead anew out of the submissions that it is made of, as they are read today; what it is then,
+    /// and why, for each submission in the given order. `None` where one of them cannot be judged, or there is none.
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)>;
 
     /// The values of these leads whose suppression has to be looked up.
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;

@@ -47,7 +47,9 @@ enum Command {
     /// Submissions that are kept aside
     #[command(subcommand)]
     Quarantine(commands::quarantine::Command),
-    /// Phones and emails that must not be contacted
+    /// Read stored leads once more, by the mappings, lists and scoring of today
+    Reprocess(commands::reprocess::Reprocess),
+    /// Phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
     /// Evidence of consent, for those who ask for it
@@ -101,6 +103,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
         Command::Tag(command) => commands::tag::run(command, &config, output).await,
         Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
+        Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,

@@ -11,7 +11,7 @@ use leadgate_domain::{
 };
 
 use crate::places::Places;
-use crate::{decide, deduplicate, enrich, merge, normalize, score, screen};
+use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
 
 /// Why a lead was decided anew though nobody submitted anything.
 const REASSESSED: &str = "suppression lists changed";
@@ -45,7 +45,7 @@ impl Pipeline {
         normalize::normalize(submission, source, scoring, &self.matching, self.places.as_ref())
     }
 
-    fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
+    pub(crate) fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
         screen::keys(&self.matching, lead.organization, lead.e164(), lead.email_address())
     }
 
@@ -119,6 +119,15 @@ impl Judge for Pipeline {
             (lead, trace)
         };
         leads.into_iter().map(reassess).collect()
+    }
+
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)> {
+        rebuild::lead(self, lead, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

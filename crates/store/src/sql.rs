@@ -108,6 +108,11 @@ pub(crate) struct Submissions {
     pub(crate) page: &'static str,
     /// In: `OfSource`. Out: [`crate::submissions::Stored`], newest first.
     pub(crate) recent: &'static str,
+    /// In: `One<LeadId>`. Out: [`crate::rebuild::Maker`], those whose current outcome is that they made or changed
+    /// the lead.
+    pub(crate) of_leads: &'static str,
+    /// The same. Out: `(LeadId, SubmissionId)`.
+    pub(crate) makers: &'static str,
     /// In: `One`. Out: [`crate::Found`].
     pub(crate) find: &'static str,
 }
@@ -169,6 +174,8 @@ pub(crate) struct Quarantine {
     pub(crate) entry: &'static str,
     /// In: `Discarded`. Changes an open one.
     pub(crate) discard: &'static str,
+    /// In: `Repaired`. Changes an open one.
+    pub(crate) repair: &'static str,
 }
 
 pub(crate) struct Suppressions {

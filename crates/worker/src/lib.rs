@@ -11,4 +11,5 @@ mod tell;
 mod worker;
 
 pub use lane::{Lane, Progress};
+pub use remap::reread;
 pub use worker::{Parts, Worker, WorkerConfig};

@@ -9,14 +9,31 @@ use leadgate_domain::{
     ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace,
 };
 use leadgate_pipeline::Pipeline;
+use leadgate_store::Snapshot;
 use serde_json::{Value, json};
 
 /// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
 pub(crate) fn is_due(submission: &Submission, source: &Source) -> bool {
-    let version = mapping_version(source);
-    let outdated = version.is_some() && version != submission.mapping_version;
+    submission.release.is_some() && is_outdated(submission, source)
+}
+
+/// Whether it was mapped otherwise than it would be now.
+fn is_outdated(submission: &Submission, source: &Source) -> bool {
     let ours = source.organization == submission.organization;
-    ours && submission.release.is_some() && (submission.mapping_fault.is_some() || outdated)
+    let otherwise = mapping_version(source) != submission.mapping_version;
+    ours && (submission.mapping_fault.is_some() || otherwise)
+}
+
+/// A stored submission as it would be read today: by the mapping, the settings and the scoring of now.
+pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> Normalized {
+    let scoring = known.scoring(submission.organization);
+    match known.source(submission.source) {
+        Some(source) if is_outdated(&submission, &source) => {
+            let key = submission.client.key.as_ref().and_then(|id| known.key(id));
+            normalize(submission, source, key.as_deref(), scoring, pipeline)
+        }
+        source => pipeline.normalize(submission, source, scoring),
+    }
 }
 
 /// Reads it from the bytes that came in, then normalizes it. `key` is the credential it came with.

@@ -10,6 +10,7 @@ mod output;
 pub mod parked;
 mod progress;
 pub mod quarantine;
+pub mod reprocess;
 pub mod source;
 pub mod suppression;
 pub mod tag;

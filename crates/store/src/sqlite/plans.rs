@@ -23,6 +23,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
         include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
         include_str!("../../../../migrations/sqlite/0007_scorings/up.sql"),
+        include_str!("../../../../migrations/sqlite/0011_repairs/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -54,6 +55,9 @@ fn no_statement_reads_a_whole_table() {
         SQL.quarantine.page_in_state,
         SQL.quarantine.entry,
         SQL.quarantine.discard,
+        SQL.quarantine.repair,
+        SQL.submissions.of_leads,
+        SQL.submissions.makers,
         SQL.suppressions.find,
         SQL.suppressions.among_pending,
         SQL.suppressions.write,
