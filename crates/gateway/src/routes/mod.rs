@@ -81,6 +81,7 @@ fn administer(config: &mut ServiceConfig) {
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
+        .service(only("POST", resource("/v1/quarantine/{id}/repair").route(post().to(quarantine::repair))))
         .service(only("POST", resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
 }
 

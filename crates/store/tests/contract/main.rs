@@ -23,6 +23,7 @@ mod plans;
 mod quarantine;
 mod races;
 mod reads;
+mod rebuilding;
 mod refusals;
 mod releases;
 mod scorings;

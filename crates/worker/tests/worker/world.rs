@@ -7,7 +7,7 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
+    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
     QuarantineReason, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField,
     Timestamp, Trace,
 };
@@ -145,6 +145,15 @@ impl Judge for Touchy {
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
         self.0.reassess(leads, suppressions)
+    }
+
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)> {
+        self.0.rebuild(lead, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
