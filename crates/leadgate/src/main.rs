@@ -50,6 +50,9 @@ enum Command {
     /// Phones and emails that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
+    /// How promising leads are, by which rules
+    #[command(subcommand)]
+    Score(commands::score::Command),
     /// Leads and why they are what they are
     #[command(subcommand)]
     Lead(commands::lead::Command),
@@ -99,6 +102,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Tag(command) => commands::tag::run(command, &config, output).await,
         Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),

@@ -8,6 +8,7 @@ pub mod mapping;
 mod output;
 pub mod parked;
 pub mod quarantine;
+pub mod score;
 pub mod source;
 pub mod suppression;
 pub mod tag;

@@ -21,5 +21,6 @@ mod idempotency;
 mod limits;
 mod metrics;
 mod rotation;
+mod scores;
 mod systems;
 mod world;
