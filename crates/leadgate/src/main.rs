@@ -55,6 +55,9 @@ enum Command {
     /// Evidence of consent, for those who ask for it
     #[command(subcommand)]
     Consent(commands::consent::Command),
+    /// How promising leads are, by which rules
+    #[command(subcommand)]
+    Score(commands::score::Command),
     /// Leads and why they are what they are
     #[command(subcommand)]
     Lead(commands::lead::Command),
@@ -106,6 +109,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
+        Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),

@@ -7,6 +7,7 @@ mod intake;
 mod leads;
 mod metrics;
 mod quarantine;
+mod scoring;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -17,7 +18,7 @@ use std::future::ready;
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
-use actix_web::web::{ServiceConfig, post, resource, route, to};
+use actix_web::web::{ServiceConfig, post, put, resource, route, to};
 use actix_web::{Resource, Route};
 
 use leadgate_domain::Dialect;
@@ -78,6 +79,10 @@ fn administer(config: &mut ServiceConfig) {
         .service(both("/v1/suppressions", get().to(suppressions::list), post().to(suppressions::add)))
         .service(only("POST", resource("/v1/suppressions/find").route(post().to(suppressions::find))))
         .service(only("POST", resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
+        .service(only(
+            "GET, HEAD, PUT",
+            resource("/v1/scoring").route(get().to(scoring::show)).route(put().to(scoring::set)),
+        ))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))

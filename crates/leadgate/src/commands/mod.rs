@@ -11,6 +11,7 @@ pub mod parked;
 mod progress;
 pub mod quarantine;
 pub mod reprocess;
+pub mod score;
 pub mod source;
 pub mod suppression;
 pub mod tag;
