@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod claim;
+mod day;
 mod email;
 mod fields;
 mod hash;
@@ -32,6 +33,7 @@ mod trace;
 pub mod validate;
 
 pub use claim::{Claim, ClaimKey, ClaimKind};
+pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use fields::{Consent, Fields, Said, TextField};
 pub use hash::{BodyHash, KeyHash};

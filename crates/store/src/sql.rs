@@ -16,6 +16,7 @@ pub(crate) struct Sql {
     pub(crate) quarantine: Quarantine,
     pub(crate) suppressions: Suppressions,
     pub(crate) attempts: Attempts,
+    pub(crate) reports: Reports,
 }
 
 pub(crate) struct Installation {
@@ -182,4 +183,11 @@ pub(crate) struct Attempts {
     pub(crate) forget: &'static str,
     /// In: `Until`.
     pub(crate) purge: &'static str,
+}
+
+pub(crate) struct Reports {
+    /// In: `Received`. Out: [`crate::reports::Counted`], how many there are of each kind.
+    pub(crate) intake: &'static str,
+    /// As `intake`, of one source.
+    pub(crate) intake_of_source: &'static str,
 }

@@ -14,6 +14,7 @@ mod nasty;
 mod outage;
 mod raw;
 mod reading;
+mod reports;
 mod shutdown;
 mod tenants;
 mod validating;

@@ -8,6 +8,7 @@ pub mod mapping;
 mod output;
 pub mod parked;
 pub mod quarantine;
+pub mod report;
 pub mod source;
 pub mod suppression;
 pub mod tag;
@@ -37,6 +38,12 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
         ports::migrate(config).await?;
     }
     ports::store(config)
+}
+
+/// The same, for a command whose question may take the store a while.
+pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
+    open_store(config).await?;
+    ports::worker_store(config)
 }
 
 /// The organization of that name.

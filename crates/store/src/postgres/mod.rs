@@ -7,6 +7,7 @@ mod keys;
 mod leads;
 mod migrate;
 mod quarantine;
+mod reports;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -30,4 +31,5 @@ pub(crate) static SQL: Sql = Sql {
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
+    reports: reports::REPORTS,
 };

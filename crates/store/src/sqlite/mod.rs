@@ -9,6 +9,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod reports;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -32,4 +33,5 @@ pub(crate) static SQL: Sql = Sql {
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
+    reports: reports::REPORTS,
 };

@@ -15,6 +15,7 @@ mod races;
 mod reads;
 mod refusals;
 mod releases;
+mod reports;
 mod sources;
 mod suppressions;
 mod tags;

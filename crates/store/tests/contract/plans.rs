@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::{Submission, SuppressionKind};
+use leadgate_domain::{Day, Submission, SuppressionKind, Zone};
 use leadgate_store::StoreConfig;
 
 use crate::races::suppression;
@@ -37,6 +37,12 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         world.store.leads(world.organization.id, None, 20).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
+        // Of a day on which nothing came in.
+        let day = Day::read("2026-01-01", Zone::utc()).unwrap();
+        for source in [None, Some(world.source.id)] {
+            let report = world.store.intake_report(world.organization.id, source, &day).await.unwrap();
+            assert_eq!(report.whole.accepted, 0);
+        }
         world.store.leads_of(&[(world.organization.id, id.into())]).await.unwrap();
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
