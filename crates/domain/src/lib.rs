@@ -3,6 +3,7 @@
 mod claim;
 mod day;
 mod email;
+pub mod explain;
 mod fields;
 mod hash;
 pub mod id;
