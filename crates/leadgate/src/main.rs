@@ -61,6 +61,9 @@ enum Command {
     /// Leads and why they are what they are
     #[command(subcommand)]
     Lead(commands::lead::Command),
+    /// What became of what came in
+    #[command(subcommand)]
+    Report(commands::report::Command),
     /// Messages that nobody could attribute
     #[command(subcommand)]
     Parked(commands::parked::Command),
@@ -111,6 +114,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
         Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
+        Command::Report(command) => commands::report::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,

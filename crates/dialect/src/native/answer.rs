@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadgate_domain::{
     BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Inferred, Lead, LeadId, Outcome,
     PhoneView, QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature,
-    TextField, Timestamp, Trace,
+    TextField, Timestamp, Trace, explain,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -216,6 +216,17 @@ pub struct Ended<'s> {
     pub quarantine: Option<QuarantineReason>,
     pub decided_at: Timestamp,
     pub trace: &'s Trace,
+    /// What its source is called, unless that is a default one.
+    pub source: Option<&'s str>,
+}
+
+impl Ended<'_> {
+    /// The whole story: how the submission came in, what each stage did, and how it ended.
+    pub fn explanation(&self, submission: &Submission) -> Vec<String> {
+        let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
+        let ended = explain::outcome(self.outcome, self.lead, self.quarantine, self.decided_at);
+        std::iter::once(explain::received(submission, self.source)).chain(stages).chain([ended]).collect()
+    }
 }
 
 /// A submission itself, with the trace of its decision.
@@ -235,6 +246,8 @@ pub struct Record<'s> {
     raw: &'s Raw,
     body_hash: BodyHash,
     trace: &'s Trace,
+    /// The trace in sentences, in the order of the pipeline.
+    explanation: Vec<String>,
 }
 
 pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
@@ -253,6 +266,7 @@ pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
         raw: &submission.raw,
         body_hash: submission.body_hash,
         trace: ended.trace,
+        explanation: ended.explanation(submission),
     }
 }
 

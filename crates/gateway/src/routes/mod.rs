@@ -7,6 +7,7 @@ mod intake;
 mod leads;
 mod metrics;
 mod quarantine;
+mod reports;
 mod scoring;
 mod sources;
 mod submissions;
@@ -42,6 +43,7 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
         .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
         .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))
         .service(only(READ, resource("/api/v1/deals").route(get().to(contacts::deals))))
+        .service(only(READ, resource("/v1/reports/intake").route(get().to(reports::intake))))
         .service(only(READ, resource("/healthz").route(get().to(health::alive))))
         .service(only(READ, resource("/readyz").route(get().to(health::ready))))
         .service(only(READ, resource("/metrics").route(get().to(metrics::show))))

@@ -14,6 +14,7 @@ mod nasty;
 mod outage;
 mod raw;
 mod reading;
+mod reports;
 mod scoring;
 mod shutdown;
 mod suppressing;

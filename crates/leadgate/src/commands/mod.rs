@@ -10,6 +10,7 @@ mod output;
 pub mod parked;
 mod progress;
 pub mod quarantine;
+pub mod report;
 pub mod reprocess;
 pub mod score;
 pub mod source;
@@ -41,6 +42,12 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
         ports::migrate(config).await?;
     }
     ports::store(config)
+}
+
+/// The same, for a command whose question may take the store a while.
+pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
+    open_store(config).await?;
+    ports::worker_store(config)
 }
 
 /// The organization of that name.

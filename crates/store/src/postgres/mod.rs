@@ -8,6 +8,7 @@ mod keys;
 mod leads;
 mod migrate;
 mod quarantine;
+mod reports;
 mod scorings;
 mod sources;
 mod submissions;
@@ -35,4 +36,5 @@ pub(crate) static SQL: Sql = Sql {
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
     scorings: scorings::SCORINGS,
+    reports: reports::REPORTS,
 };

@@ -10,6 +10,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod reports;
 mod scorings;
 mod sources;
 mod submissions;
@@ -37,4 +38,5 @@ pub(crate) static SQL: Sql = Sql {
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
     scorings: scorings::SCORINGS,
+    reports: reports::REPORTS,
 };

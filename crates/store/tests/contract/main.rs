@@ -26,6 +26,7 @@ mod reads;
 mod rebuilding;
 mod refusals;
 mod releases;
+mod reports;
 mod scorings;
 mod sources;
 mod suppressions;
