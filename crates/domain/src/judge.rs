@@ -93,6 +93,8 @@ pub struct Case<'b> {
     /// The submission's trace so far, taken on by the later stages.
     pub trace: Trace,
     pub ruling: Ruling,
+    /// Stored leads of a person who asks not to be contacted, whatever becomes of the submission itself.
+    pub opts_out: BTreeSet<LeadId>,
 }
 
 /// A whole batch resolved over the claims read under lock.
@@ -140,9 +142,10 @@ pub trait Judge: Send + Sync {
 
     /// Makes a stored lead anew out of the submissions that it is made of, as they are read today; what it is then,
     /// and why, for each submission in the given order. `None` where one of them cannot be judged, or there is none.
+    /// An opt-out stays, also one that was said by a submission that the lead is not made of.
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)>;

@@ -44,12 +44,10 @@ pub(crate) fn resolve<'b>(
     let mut claims = Claims::new(&stored, &batch);
     let cases: Vec<Case<'b>> = fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
     let changed = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
-    let leads = cases
-        .iter()
-        .filter(|case| case.ruling.outcome == Outcome::Updated)
-        .filter_map(|case| case.ruling.lead)
-        .filter(changed)
-        .collect();
+    let updated = cases.iter().filter(|case| case.ruling.outcome == Outcome::Updated);
+    let updated = updated.filter_map(|case| case.ruling.lead);
+    let opting_out = cases.iter().flat_map(|case| &case.opts_out).copied();
+    let leads = updated.chain(opting_out).filter(changed).collect();
     let (claims, released) = claims.settle(&stored);
     Resolution { cases, claims, released, leads }
 }
@@ -70,6 +68,7 @@ impl Claims {
 
     fn rule<'b>(&mut self, normalized: &'b Normalized) -> Case<'b> {
         let mut trace = normalized.trace.clone();
+        let opts_out = self.opts_out(normalized);
         let ruling = match &normalized.disposition {
             Disposition::Quarantine(reason) => quarantined(*reason),
             Disposition::Judge { source, reading, .. } => {
@@ -78,7 +77,15 @@ impl Claims {
                 ruling
             }
         };
-        Case { normalized, trace, ruling }
+        Case { normalized, trace, ruling, opts_out }
+    }
+
+    /// Every lead by which somebody is known who asks not to be contacted: by any key, and however long ago. Whether
+    /// the submission makes, changes or only meets a lead does not matter then.
+    fn opts_out(&self, normalized: &Normalized) -> BTreeSet<LeadId> {
+        let Disposition::Judge { reading, .. } = &normalized.disposition else { return BTreeSet::new() };
+        let known = reading.keys.iter().filter(|_| normalized.submission.fields.opt_out);
+        known.filter_map(|key| Some(self.holder(key)?.lead)).collect()
     }
 
     fn resolve_one(&mut self, normalized: &Normalized, source: &Source, reading: &Reading) -> (Ruling, Part) {

@@ -61,6 +61,15 @@ impl Pipeline {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
         case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
+        for id in &case.opts_out {
+            if let Some(lead) = book.opt_out(*id) {
+                let hits = screen::suppression(&self.lead_keys(lead), suppressions);
+                decide::lead(lead, &hits);
+            }
+        }
+        if !case.opts_out.is_empty() {
+            case.trace.record("opt_out", &case.opts_out);
+        }
 
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => merge::fold(lead, submission, source, reading),
@@ -123,11 +132,11 @@ impl Judge for Pipeline {
 
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        rebuild::lead(self, lead, parts, suppressions)
+        rebuild::lead(self, before, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
@@ -176,6 +185,16 @@ impl Book {
         }
         write(&mut held, id);
         Some(self.leads.entry(id).insert_entry(held?).into_mut())
+    }
+
+    /// A stored lead of somebody who asks not to be contacted, if it was not marked before.
+    fn opt_out(&mut self, id: LeadId) -> Option<&mut Lead> {
+        let lead = self.leads.get_mut(&id).filter(|lead| !lead.opt_out)?;
+        if !self.created.contains(&id) {
+            self.updated.insert(id);
+        }
+        lead.opt_out = true;
+        Some(lead)
     }
 
     fn close(mut self) -> (Vec<Lead>, Vec<Lead>) {
