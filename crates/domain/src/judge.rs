@@ -80,6 +80,9 @@ pub struct Case<'b> {
     /// The submission's trace so far, taken on by the later stages.
     pub trace: Trace,
     pub ruling: Ruling,
+    /// Every lead that the keys of an opt-out name: the person is no more to be contacted, whatever else becomes of
+    /// the submission.
+    pub opts_out: Vec<LeadId>,
 }
 
 /// A whole batch resolved over the claims read under lock.
