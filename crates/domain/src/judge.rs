@@ -93,8 +93,9 @@ pub struct Case<'b> {
     /// The submission's trace so far, taken on by the later stages.
     pub trace: Trace,
     pub ruling: Ruling,
-    /// Stored leads of a person who asks not to be contacted, whatever becomes of the submission itself.
-    pub opts_out: BTreeSet<LeadId>,
+    /// Every lead that the keys of an opt-out name: the person is no more to be contacted, whatever else becomes of
+    /// the submission.
+    pub opts_out: Vec<LeadId>,
 }
 
 /// A whole batch resolved over the claims read under lock.

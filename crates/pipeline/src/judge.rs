@@ -9,6 +9,7 @@ use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
     OrganizationId, Outcome, Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
 };
+use serde::Serialize;
 
 use crate::places::Places;
 use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
@@ -58,19 +59,15 @@ impl Pipeline {
 
     /// What was submitted, and then the lead that it made or changed.
     fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
+        let Disposition::Judge { reading, .. } = &case.normalized.disposition else { return };
+        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
+        self.judge_own(case, book, suppressions);
+        self.opt_out(case, book, suppressions);
+    }
+
+    fn judge_own(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
-        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
-        for id in &case.opts_out {
-            if let Some(lead) = book.opt_out(*id) {
-                let hits = screen::suppression(&self.lead_keys(lead), suppressions);
-                decide::lead(lead, &hits);
-            }
-        }
-        if !case.opts_out.is_empty() {
-            case.trace.record("opt_out", &case.opts_out);
-        }
-
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => merge::fold(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
@@ -86,6 +83,24 @@ impl Pipeline {
         trace.record("enrich", enrich::part(lead));
         trace.record("score", score);
         trace.record("decide", decide::part(lead));
+    }
+
+    /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
+    fn opt_out(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
+        let mut reached = Vec::new();
+        for id in &case.opts_out {
+            let Some(lead) = book.change(*id, |lead| !lead.opt_out) else { continue };
+            merge::opt_out(lead, &case.normalized.submission);
+            let hits = screen::suppression(&self.lead_keys(lead), suppressions);
+            decide::lead(lead, &hits);
+            reached.push(*id);
+        }
+        let decided = reached.iter().filter_map(|id| book.leads.get(id));
+        let decided = decided.map(|lead| Reached { lead: lead.id, decision: decide::part(lead) });
+        let decided: Vec<_> = decided.collect();
+        if !decided.is_empty() {
+            case.trace.record("opt_out", decided);
+        }
     }
 }
 
@@ -187,13 +202,12 @@ impl Book {
         Some(self.leads.entry(id).insert_entry(held?).into_mut())
     }
 
-    /// A stored lead of somebody who asks not to be contacted, if it was not marked before.
-    fn opt_out(&mut self, id: LeadId) -> Option<&mut Lead> {
-        let lead = self.leads.get_mut(&id).filter(|lead| !lead.opt_out)?;
+    /// A lead that is there and that something applies to, to be changed.
+    fn change(&mut self, id: LeadId, applies: impl FnOnce(&Lead) -> bool) -> Option<&mut Lead> {
+        let lead = self.leads.get_mut(&id).filter(|lead| applies(lead))?;
         if !self.created.contains(&id) {
             self.updated.insert(id);
         }
-        lead.opt_out = true;
         Some(lead)
     }
 
@@ -201,4 +215,12 @@ impl Book {
         let mut take = |ids: BTreeSet<LeadId>| ids.iter().filter_map(|id| self.leads.remove(id)).collect();
         (take(self.created), take(self.updated))
     }
+}
+
+/// What the trace says about a lead that an opt-out reached without being merged into it.
+#[derive(Serialize)]
+struct Reached<'a> {
+    lead: LeadId,
+    #[serde(flatten)]
+    decision: decide::Part<'a>,
 }

@@ -170,10 +170,9 @@ pub(crate) fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
 /// The leads to lock, each under the organization whose submission changes it.
 pub(crate) fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
     let met = resolution.cases.iter().flat_map(|case| {
-        let organization = case.normalized.submission.organization;
-        let concerned = case.ruling.lead.iter().chain(&case.opts_out);
-        let stored = concerned.filter(|lead| resolution.leads.contains(lead));
-        stored.map(move |id| One { organization, id: *id })
+        let named = case.ruling.lead.iter().chain(&case.opts_out);
+        let changed = named.filter(|lead| resolution.leads.contains(lead));
+        changed.map(|id| One { organization: case.normalized.submission.organization, id: *id })
     });
     met.collect()
 }

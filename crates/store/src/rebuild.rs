@@ -182,7 +182,7 @@ fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKi
     }
     trace.record("reprocess", Reprocess { identity_conflict: conflicts });
     let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
-    Case { normalized: &part.normalized, trace, ruling, opts_out: BTreeSet::new() }
+    Case { normalized: &part.normalized, trace, ruling, opts_out: Vec::new() }
 }
 
 /// What is written at the end.
