@@ -73,6 +73,9 @@ pub struct QuarantineEntry {
     /// Who discarded it.
     pub settled_by: Option<String>,
     pub note: Option<String>,
+    /// Since when nothing is left of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +91,7 @@ pub(crate) struct EntryRow {
     settled_by: Option<String>,
     note: Option<String>,
     document: Option<String>,
+    erased_at: Option<Timestamp>,
 }
 
 impl EntryRow {
@@ -107,6 +111,7 @@ impl EntryRow {
             settled_at: self.settled_at,
             settled_by: self.settled_by,
             note: self.note,
+            erased_at: self.erased_at,
         };
         Ok((entry, own))
     }
@@ -123,6 +128,10 @@ impl Held {
     fn read(self) -> Result<(QuarantineEntry, Submission), StoreError> {
         let (entry, own) = self.entry.read()?;
         let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
+        let is_anothers = entry.id != submission.id.as_uuid();
+        // Of what came under the id of another nothing is left, and the other's is not to be shown in its place.
+        let submission =
+            if entry.erased_at.is_some() && is_anothers { submission.emptied() } else { submission };
         Ok((entry, submission))
     }
 }

@@ -22,6 +22,7 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
         include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
+        include_str!("../../../../migrations/sqlite/0010_erasure/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -88,6 +89,31 @@ fn no_statement_reads_a_whole_table() {
         SQL.consents.page_of_lead,
         SQL.consents.of_submission,
         SQL.consents.forget_people,
+        SQL.erasure.finish,
+        SQL.erasure.young,
+        SQL.erasure.swept,
+        SQL.erasure.contacts,
+        SQL.erasure.submissions_of,
+        SQL.erasure.page,
+        SQL.erasure.documents,
+        SQL.erasure.targets,
+        SQL.erasure.empty,
+        SQL.erasure.retell,
+        SQL.erasure.empty_entries,
+        SQL.erasure.forget_requests,
+        SQL.erasure.forget_people_of,
+        SQL.erasure.release_claims_of,
+        SQL.erasure.delete_leads,
+        SQL.erasure.blank,
+        SQL.erasure.to_rebuild,
+        SQL.erasure.rebuilding,
+        SQL.erasure.rebuilt,
+        SQL.retention.set,
+        SQL.retention.of,
+        SQL.retention.progress,
+        SQL.retention.submissions,
+        SQL.retention.leads,
+        SQL.retention.entries,
     ];
     for text in hot {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));
