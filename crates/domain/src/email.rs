@@ -34,6 +34,20 @@ pub enum EmailKind {
     Business,
 }
 
+impl EmailKind {
+    /// Every code, as [`EmailKind::as_str`] gives it.
+    pub const CODES: [&str; 4] = ["free", "disposable", "role", "business"];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Disposable => "disposable",
+            Self::Role => "role",
+            Self::Business => "business",
+        }
+    }
+}
+
 /// RFC 5321, section 4.5.3.1, in bytes; for the domain as it is looked up.
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_LABEL: usize = 63;

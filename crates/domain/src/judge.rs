@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{
-    Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome, PhoneView,
-    QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
+    ActiveScoring, Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome,
+    PhoneView, QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
 };
 
 /// What normalization made of a submission's values.
@@ -38,7 +38,12 @@ pub struct Normalized {
 /// What the commit is to do with a submission.
 #[derive(Debug, Clone)]
 pub enum Disposition {
-    Judge { source: Arc<Source>, reading: Box<Reading> },
+    /// By the settings of the submission's source, and the scoring of its organization.
+    Judge {
+        source: Arc<Source>,
+        scoring: Arc<ActiveScoring>,
+        reading: Box<Reading>,
+    },
     Quarantine(QuarantineReason),
 }
 
@@ -50,6 +55,14 @@ impl Normalized {
             Disposition::Quarantine(_) => None,
         };
         reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
+    }
+
+    /// What of it may be on a suppression list.
+    pub fn watched(&self) -> &[SuppressionKey] {
+        match &self.disposition {
+            Disposition::Judge { reading, .. } => &reading.watched,
+            Disposition::Quarantine(_) => &[],
+        }
     }
 
     /// The claim that this submission takes if nobody holds the key yet.
@@ -124,6 +137,15 @@ pub trait Judge: Send + Sync {
 
     /// Decides stored leads anew, after the suppression list changed; what became of each, and why.
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)>;
+
+    /// Makes a stored lead anew out of the submissions that it is made of, as they are read today; what it is then,
+    /// and why, for each submission in the given order. `None` where one of them cannot be judged, or there is none.
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)>;
 
     /// The values of these leads whose suppression has to be looked up.
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;

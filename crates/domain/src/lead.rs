@@ -78,6 +78,9 @@ pub type Clock = (Timestamp, SubmissionId);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
+    /// Of the earliest submission that it is made of, where the creating one is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub own: BTreeMap<String, Clock>,
 }
@@ -87,7 +90,7 @@ pub struct Clocks {
 pub struct Lead {
     pub id: LeadId,
     pub organization: OrganizationId,
-    /// The source that it first came in by.
+    /// The source that its earliest submission came in by.
     pub source: SourceId,
     /// When the earliest of its submissions was received.
     pub received_at: Timestamp,

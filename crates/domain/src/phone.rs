@@ -18,6 +18,12 @@ use written::Written;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region(country::Id);
 
+impl Region {
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref()
+    }
+}
+
 impl FromStr for Region {
     type Err = String;
 
@@ -66,6 +72,37 @@ pub enum PhoneKind {
     PersonalNumber,
     Pager,
     Other,
+}
+
+impl PhoneKind {
+    /// Every code, as [`PhoneKind::as_str`] gives it.
+    pub const CODES: [&str; 10] = [
+        "fixed_line",
+        "mobile",
+        "fixed_line_or_mobile",
+        "toll_free",
+        "premium_rate",
+        "shared_cost",
+        "voip",
+        "personal_number",
+        "pager",
+        "other",
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FixedLine => "fixed_line",
+            Self::Mobile => "mobile",
+            Self::FixedLineOrMobile => "fixed_line_or_mobile",
+            Self::TollFree => "toll_free",
+            Self::PremiumRate => "premium_rate",
+            Self::SharedCost => "shared_cost",
+            Self::Voip => "voip",
+            Self::PersonalNumber => "personal_number",
+            Self::Pager => "pager",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Why a text is no phone number that could be called.

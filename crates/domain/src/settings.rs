@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::validate::{LONGEST_TAG, MOST_TAGS};
-use crate::{ClaimKind, Consents, Network, Policy, Rate, Region, Source};
+use crate::{ClaimKind, Consents, Identity, Network, Policy, Rate, Region, Source};
 
 const LONGEST_NAME: usize = 255;
 
@@ -56,6 +56,8 @@ pub struct SourceSettings {
     pub name: Option<String>,
     pub region: Option<Region>,
     pub policy: Option<Policy>,
+    /// By which keys people are told apart, each with its window.
+    pub identity: Option<Identity>,
     /// Of phones and emails. What a system calls its own record stays that record for ever.
     pub window: Option<Window>,
     pub consent: Option<Consents>,
@@ -92,6 +94,15 @@ impl SourceSettings {
         source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);
         source.rate = self.rate.or(source.rate);
         source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
+        if self.identity.is_some() && self.window.is_some() {
+            return Err("an identity says the window of each key; `window` says one for phones and emails: \
+                        say either"
+                .to_owned());
+        }
+        if let Some(identity) = self.identity {
+            source.identity_rule = identity.rule();
+            source.identity = identity.into_keys();
+        }
         if let Some(Window(window)) = self.window {
             let perishable = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
             for identity in source.identity.iter_mut().filter(|identity| perishable(identity.kind)) {
@@ -105,7 +116,7 @@ impl SourceSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dialect, OrganizationId, Timestamp};
+    use crate::{Dialect, IdentityRule, OrganizationId, Timestamp};
 
     #[test]
     fn what_is_not_said_stays_and_a_record_number_never_expires() {
@@ -120,12 +131,24 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_takes_the_place_of_the_one_before() {
+        let mut source = Source::new(OrganizationId::generate(), Dialect::AbcSales, None, Timestamp::now());
+        let settings =
+            r#"{"identity":{"rule":"any_of","keys":[{"kind":"email","window":"90d"},{"kind":"phone"}]}}"#;
+        serde_json::from_str::<SourceSettings>(settings).unwrap().apply(&mut source).unwrap();
+        let keys: Vec<_> = source.identity.iter().map(|key| (key.kind, key.window.is_some())).collect();
+        assert_eq!(source.identity_rule, IdentityRule::AnyOf);
+        assert_eq!(keys, [(ClaimKind::Email, true), (ClaimKind::Phone, false)]);
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for text in [r#"{"window":"0s"}"#, r#"{"window":"soon"}"#, r#"{"colour":1}"#, r#"{"rate":"x"}"#] {
             assert!(serde_json::from_str::<SourceSettings>(text).is_err(), "{text}");
         }
         let mut source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
-        for text in [r#"{"name":" "}"#, r#"{"tags":[""]}"#] {
+        let both = r#"{"window":"7d","identity":{"rule":"any_of","keys":[{"kind":"phone"}]}}"#;
+        for text in [r#"{"name":" "}"#, r#"{"tags":[""]}"#, both] {
             let settings: SourceSettings = serde_json::from_str(text).unwrap();
             assert!(settings.apply(&mut source).is_err(), "{text}");
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::ActiveMapping;
-use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
+use crate::{ActiveScoring, ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
 
 /// A tenant. Everything belongs to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Organization {
     pub id: OrganizationId,
     pub name: String,
     pub created_at: Timestamp,
+    /// By which its leads are scored.
+    pub scoring: Arc<ActiveScoring>,
 }
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.

@@ -47,9 +47,16 @@ enum Command {
     /// Submissions that are kept aside
     #[command(subcommand)]
     Quarantine(commands::quarantine::Command),
-    /// Phones and emails that must not be contacted
+    /// Read stored leads once more, by the mappings, lists and scoring of today
+    Reprocess(commands::reprocess::Reprocess),
+    /// Phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
+    /// Forget a person: hold whoever comes back, and erase everything that is kept of them
+    Erase(commands::erase::Erase),
+    /// For how long an organization keeps what
+    #[command(subcommand)]
+    Retention(commands::retention::Command),
     /// Evidence of consent, for those who ask for it
     #[command(subcommand)]
     Consent(commands::consent::Command),
@@ -101,7 +108,10 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
         Command::Tag(command) => commands::tag::run(command, &config, output).await,
         Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
+        Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        Command::Erase(command) => commands::erase::run(command, &config, output).await,
+        Command::Retention(command) => commands::retention::run(command, &config, output).await,
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,

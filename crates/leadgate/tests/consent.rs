@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{Consent, Dialect, Fields, Said, Submission, Timestamp};
+use leadgate_domain::{ActiveScoring, Consent, Dialect, Fields, Said, Submission, Timestamp};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig};
 use serde_json::{Value, json};
@@ -64,7 +64,9 @@ impl World {
         let submissions: Vec<_> = (0..count).map(one).collect();
         let batch: Vec<_> = submissions
             .iter()
-            .map(|one| pipeline.normalize(one.clone(), Some(Arc::new(source.clone()))))
+            .map(|one| {
+                pipeline.normalize(one.clone(), Some(Arc::new(source.clone())), ActiveScoring::standard())
+            })
             .collect();
         assert_eq!(self.store.commit(batch, pipeline).await.unwrap().settled.len(), count);
         submissions

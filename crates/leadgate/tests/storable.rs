@@ -15,7 +15,7 @@ use std::sync::Arc;
 use leadgate_dialect::native;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{Dialect, Outcome, Source, Submission, Timestamp, json};
+use leadgate_domain::{ActiveScoring, Dialect, Outcome, Source, Submission, Timestamp, json};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig};
 use leadgate_testkit::servers::shared;
@@ -133,7 +133,9 @@ impl Worker {
         let message = leadgate_domain::message::encode_group(&items);
         let received = leadgate_domain::message::decode(&message).expect("what was accepted can be read");
         assert!(received == accepted, "nothing changes on the way");
-        let normalize = |submission| self.pipeline.normalize(submission, Some(Arc::clone(&self.source)));
+        let normalize = |submission| {
+            self.pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard())
+        };
         let batch: Vec<_> = received.into_iter().map(normalize).collect();
         let committed =
             self.store.commit(batch, self.pipeline.clone()).await.expect("what was accepted is stored");

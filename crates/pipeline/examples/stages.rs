@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Client, Dialect, Fields, Judge, OrganizationId, Said, Source, Submission, SubmissionId, Suppressions,
-    TextField, Timestamp,
+    ActiveScoring, Client, Dialect, Fields, Judge, OrganizationId, Said, Source, Submission, SubmissionId,
+    Suppressions, TextField, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -86,7 +86,8 @@ fn main() {
 
 fn round(pipeline: &Pipeline, source: &Arc<Source>, all: Vec<Submission>) -> [Duration; 3] {
     let start = Instant::now();
-    let normalize = |submission| pipeline.normalize(submission, Some(Arc::clone(source)));
+    let normalize =
+        |submission| pipeline.normalize(submission, Some(Arc::clone(source)), ActiveScoring::standard());
     let normalized: Vec<_> = all.into_iter().map(normalize).collect();
     let normalizing = start.elapsed();
     let (mut resolving, mut judging) = (Duration::ZERO, Duration::ZERO);

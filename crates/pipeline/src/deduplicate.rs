@@ -72,7 +72,7 @@ impl Claims {
         let mut trace = normalized.trace.clone();
         let ruling = match &normalized.disposition {
             Disposition::Quarantine(reason) => quarantined(*reason),
-            Disposition::Judge { source, reading } => {
+            Disposition::Judge { source, reading, .. } => {
                 let (ruling, part) = self.resolve_one(normalized, source, reading);
                 trace.record("deduplicate", part);
                 ruling

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
+    ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
+    OrganizationId, Outcome, Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
 };
 
 use crate::places::Places;
-use crate::{decide, deduplicate, enrich, merge, normalize, score, screen};
+use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
 
 /// Why a lead was decided anew though nobody submitted anything.
 const REASSESSED: &str = "suppression lists changed";
@@ -34,12 +34,18 @@ impl Pipeline {
         Self { places, ..self }
     }
 
-    /// The first stage, before the transaction. `source` is the submission's, if it still exists.
-    pub fn normalize(&self, submission: Submission, source: Option<Arc<Source>>) -> Normalized {
-        normalize::normalize(submission, source, &self.matching, self.places.as_ref())
+    /// The first stage, before the transaction. `source` is the submission's, if it still exists; `scoring` its
+    /// organization's.
+    pub fn normalize(
+        &self,
+        submission: Submission,
+        source: Option<Arc<Source>>,
+        scoring: Arc<ActiveScoring>,
+    ) -> Normalized {
+        normalize::normalize(submission, source, scoring, &self.matching, self.places.as_ref())
     }
 
-    fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
+    pub(crate) fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
         screen::keys(&self.matching, lead.organization, lead.e164(), lead.email_address())
     }
 
@@ -52,7 +58,7 @@ impl Pipeline {
 
     /// What was submitted, and then the lead that it made or changed.
     fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
-        let Disposition::Judge { source, reading } = &case.normalized.disposition else { return };
+        let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
         case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
 
@@ -64,7 +70,7 @@ impl Pipeline {
         };
         let hits = screen::suppression(&self.keys_of(lead, reading), suppressions);
         enrich::lead(lead);
-        let score = score::lead(lead);
+        let score = score::lead(lead, scoring);
         decide::lead(lead, &hits);
 
         let trace = &mut case.trace;
@@ -113,6 +119,15 @@ impl Judge for Pipeline {
             (lead, trace)
         };
         leads.into_iter().map(reassess).collect()
+    }
+
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)> {
+        rebuild::lead(self, lead, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

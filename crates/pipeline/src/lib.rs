@@ -8,6 +8,7 @@ mod merge;
 mod normalize;
 mod observe;
 mod places;
+mod rebuild;
 mod score;
 mod screen;
 

@@ -29,7 +29,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         is_test: submission.fields.is_test,
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
-        clocks: Clocks { base: submission.order(), own: BTreeMap::new() },
+        clocks: Clocks { base: submission.order(), first: None, own: BTreeMap::new() },
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
@@ -72,6 +72,10 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.consent_required |= source.consent == Consents::Required;
     let allowed = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
+    if submission.order() < lead.clocks.first.unwrap_or(lead.clocks.base) {
+        lead.clocks.first = Some(submission.order());
+        lead.source = submission.source;
+    }
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
 }
@@ -102,104 +106,4 @@ impl Fold<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use leadgate_domain::{
-        Basis, Dialect, Fields, Inferred, OrganizationId, SubmissionId, TextField, Timestamp,
-    };
-    use proptest::prelude::*;
-
-    fn source(organization: OrganizationId) -> Source {
-        Source::new(organization, Dialect::Native, None, Timestamp::from_microseconds(0))
-    }
-
-    fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
-        let id = SubmissionId::from_uuid(uuid_of(at));
-        Submission::new(id, source, Timestamp::from_microseconds(at), fields, b"{}")
-    }
-
-    fn read(submission: &Submission) -> Reading {
-        let device = submission.fields.tags.first().map(|tag| Inferred::new(tag.as_str(), Basis::UserAgent));
-        let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
-        Reading {
-            texts: submission.fields.texts.clone(),
-            observed: observed.map_or(Said::Absent, Said::Value),
-            ..Reading::default()
-        }
-    }
-
-    fn uuid_of(number: i64) -> uuid::Uuid {
-        uuid::Uuid::from_u128(u128::from(number.unsigned_abs()))
-    }
-
-    /// Some fields said, some said to be nothing, some not mentioned.
-    fn some_fields() -> impl Strategy<Value = Fields> {
-        let text = proptest::option::of(proptest::option::of("[a-c]"));
-        let custom = proptest::collection::btree_map("[x-z]", proptest::option::of(0..3), 0..3);
-        let tags = proptest::collection::vec("[t-v]", 0..2);
-        (text.clone(), text, custom, tags, any::<bool>()).prop_map(
-            |(name, company, custom, tags, opt_out)| {
-                let texts = [(TextField::FullName, name), (TextField::Company, company)];
-                Fields {
-                    texts: texts.into_iter().filter_map(|(field, value)| Some((field, value?))).collect(),
-                    custom_fields: custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
-                    tags,
-                    opt_out,
-                    ..Fields::default()
-                }
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_work_changes_nothing(
-            all in proptest::collection::vec(some_fields(), 2..6),
-            seed in any::<proptest::sample::Index>(),
-        ) {
-            let organization = OrganizationId::generate();
-            let source = source(organization);
-            let said: Vec<_> = all.into_iter().enumerate()
-                .map(|(at, fields)| submission(&source, i64::try_from(at).unwrap(), fields))
-                .collect();
-            let merged = |order: &[usize]| {
-                let mut lead = create(said[order[0]].id.into(), &said[order[0]], &source, &read(&said[order[0]]));
-                for position in &order[1..] {
-                    fold(&mut lead, &said[*position], &source, &read(&said[*position]));
-                }
-                // Who created the lead is not the order's to keep; everything else is.
-                lead.id = said[0].id.into();
-                lead.clocks = Clocks { base: said[0].order(), own: BTreeMap::new() };
-                lead
-            };
-            let forward: Vec<_> = (0..said.len()).collect();
-            let mut shuffled = forward.clone();
-            shuffled.rotate_left(seed.index(said.len()));
-            let backward: Vec<_> = forward.iter().rev().copied().collect();
-            prop_assert_eq!(merged(&forward), merged(&shuffled));
-            prop_assert_eq!(merged(&forward), merged(&backward));
-        }
-    }
-
-    #[test]
-    fn a_null_erases_and_an_absence_does_not() {
-        let organization = OrganizationId::generate();
-        let source = source(organization);
-        let named = |name: Option<&str>| Fields {
-            texts: [(TextField::FullName, name.map(str::to_owned))].into(),
-            ..Fields::default()
-        };
-        let first = submission(&source, 1, named(Some("Ann Lee")));
-        let mut lead = create(first.id.into(), &first, &source, &read(&first));
-        let fold_in = |lead: &mut Lead, at, fields| {
-            let later = submission(&source, at, fields);
-            fold(lead, &later, &source, &read(&later));
-        };
-        fold_in(&mut lead, 2, Fields::default());
-        assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
-        fold_in(&mut lead, 4, named(None));
-        assert_eq!(lead.text(TextField::FullName), None);
-        fold_in(&mut lead, 3, named(Some("late")));
-        assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
-    }
-}
+mod tests;

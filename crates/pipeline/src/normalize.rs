@@ -5,9 +5,9 @@ use std::sync::Arc;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, Normalized, Phone,
-    PhoneView, QuarantineReason, Reading, Region, Said, Source, Submission, TextField, TimeProblem, Trace,
-    validate,
+    ActiveScoring, CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields,
+    Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Said, Source, Submission, TextField,
+    TimeProblem, Trace, validate,
 };
 use serde::Serialize;
 
@@ -57,6 +57,7 @@ struct Aside<'a> {
 pub(crate) fn normalize(
     submission: Submission,
     source: Option<Arc<Source>>,
+    scoring: Arc<ActiveScoring>,
     matching: &MatchKey,
     places: Option<&Places>,
 ) -> Normalized {
@@ -92,7 +93,7 @@ pub(crate) fn normalize(
     let part = Part { texts: texts_part, ..part(&phone, &email, region, &submission.fields, &source) };
     trace.record("normalize", part);
     let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency, watched });
-    Normalized { submission, disposition: Disposition::Judge { source, reading }, trace }
+    Normalized { submission, disposition: Disposition::Judge { source, scoring, reading }, trace }
 }
 
 fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {

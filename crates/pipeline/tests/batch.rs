@@ -9,10 +9,10 @@ use std::time::Duration;
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey, IdentityRule,
-    Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy, QuarantineReason, Reason,
-    Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions, TextField, Timestamp,
-    Trace,
+    ActiveScoring, Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey,
+    IdentityRule, Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy,
+    QuarantineReason, Reason, Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions,
+    TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use serde_json::json;
@@ -22,6 +22,7 @@ const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 struct World {
     pipeline: Pipeline,
     source: Source,
+    scoring: Arc<ActiveScoring>,
     claims: BTreeMap<ClaimKey, Claim>,
     leads: Vec<Lead>,
     suppressions: Suppressions,
@@ -35,6 +36,7 @@ impl World {
         Self {
             pipeline: Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap()),
             source: Source { policy, default_region: "US".parse().ok(), ..source },
+            scoring: ActiveScoring::standard(),
             claims: BTreeMap::new(),
             leads: Vec::new(),
             suppressions: Suppressions::new(),
@@ -53,7 +55,7 @@ impl World {
     }
 
     fn normalize(&self, submission: Submission) -> Normalized {
-        self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())))
+        self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())), Arc::clone(&self.scoring))
     }
 
     /// Plays the store: provisional claims first, then the two pure halves, then what they changed.
@@ -217,7 +219,7 @@ fn an_idempotency_key_repeats_or_contradicts_itself() {
 fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
     let mut world = World::new(Policy::ReturnExisting);
     let orphan = world.submission(1, ANN, "");
-    let normalized = world.pipeline.normalize(orphan, None);
+    let normalized = world.pipeline.normalize(orphan, None, ActiveScoring::standard());
     assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::SourceGone)));
     assert_eq!(normalized.claim_keys().count(), 0);
     let mut unmapped = world.submission(2, ANN, "");

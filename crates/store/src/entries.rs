@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::page::Page;
 use crate::rows::One;
+use crate::statements::whole;
 use crate::store::Store;
 use crate::submissions::{Stored, unwrap};
 
@@ -76,6 +77,9 @@ pub struct QuarantineEntry {
     /// Since when nothing is left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
+    /// When somebody mended its body last, and who.
+    pub repaired_at: Option<Timestamp>,
+    pub repaired_by: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -92,12 +96,15 @@ pub(crate) struct EntryRow {
     note: Option<String>,
     document: Option<String>,
     erased_at: Option<Timestamp>,
+    repair: Option<String>,
+    repaired_at: Option<Timestamp>,
+    repaired_by: Option<String>,
 }
 
 impl EntryRow {
-    /// What came under the id of another may have come by another source, too.
+    /// What came under the id of another may have come by another source, too. What was mended is read as mended.
     fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
-        let own = self.document.as_deref().map(unwrap).transpose()?;
+        let own = self.repair.as_deref().or(self.document.as_deref()).map(unwrap).transpose()?;
         let (source, dialect) =
             own.as_ref().map_or((self.source, self.dialect), |own| (own.source, own.dialect));
         let entry = QuarantineEntry {
@@ -112,6 +119,8 @@ impl EntryRow {
             settled_by: self.settled_by,
             note: self.note,
             erased_at: self.erased_at,
+            repaired_at: self.repaired_at,
+            repaired_by: self.repaired_by,
         };
         Ok((entry, own))
     }
@@ -142,6 +151,15 @@ struct BeforeEntry {
     state: Option<QuarantineState>,
     id: Uuid,
     most: u32,
+}
+
+#[derive(Serialize)]
+struct Repaired<'a> {
+    organization: OrganizationId,
+    id: Uuid,
+    repair: &'a str,
+    repaired_at: Timestamp,
+    repaired_by: &'a str,
 }
 
 #[derive(Serialize)]
@@ -186,6 +204,28 @@ impl Store {
         let held: Vec<Held> =
             self.read(move |session| session.load_anew(session.sql.quarantine.entry, &wanted)).await?;
         held.into_iter().next().map(Held::read).transpose()
+    }
+
+    /// Puts a mended submission in the place of an open entry's, for its release. What came in stays stored as it is.
+    ///
+    /// Returns the entry as it is then; `None` if there is none.
+    pub async fn repair(
+        &self,
+        organization: OrganizationId,
+        id: Uuid,
+        mended: &Submission,
+        by: &str,
+    ) -> Result<Option<QuarantineEntry>, StoreError> {
+        let (repair, by, repaired_at) = (whole(mended)?, by.to_owned(), Timestamp::now());
+        let held: Vec<Held> = self
+            .write(move |session| {
+                let repaired = Repaired { organization, id, repair: &repair, repaired_at, repaired_by: &by };
+                session.execute(session.sql.quarantine.repair, &[repaired])?;
+                session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
+            })
+            .await?;
+        let entry = held.into_iter().next().map(|held| held.entry.read());
+        Ok(entry.transpose()?.map(|(entry, _)| entry))
     }
 
     /// Discards an open entry. One that was released or discarded is returned as it is; `None` if there is none.

@@ -240,6 +240,12 @@ impl Store {
         Ok(all.into_iter().filter(|(_, remains)| *remains == remaining).map(|(lead, _)| lead).collect())
     }
 
+    /// They are without it now.
+    pub async fn rebuilt(&self, organization: OrganizationId, leads: &[LeadId]) -> Result<(), StoreError> {
+        let leads: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
+        self.write(move |session| session.execute(session.sql.erasure.rebuilt, &leads).map(drop)).await
+    }
+
     async fn finish_erasure(
         &self,
         organization: OrganizationId,

@@ -1,11 +1,15 @@
 //! Tenants.
 
-use leadgate_domain::{Organization, OrganizationId, Timestamp};
+use std::sync::Arc;
+
+use leadgate_domain::{ActiveScoring, Organization, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::rows::{Name, Since, Stamped};
+use crate::scorings;
 use crate::store::Store;
 
 #[derive(Serialize, Deserialize)]
@@ -13,11 +17,23 @@ pub(crate) struct OrganizationRow {
     id: OrganizationId,
     name: String,
     created_at: Timestamp,
+    /// Written by the statements about scorings alone; null for the standard one.
+    #[serde(skip_serializing)]
+    scoring_version: Option<u32>,
+    #[serde(skip_serializing)]
+    scoring: Option<Value>,
 }
 
 impl From<OrganizationRow> for Organization {
     fn from(row: OrganizationRow) -> Self {
-        Self { id: row.id, name: row.name, created_at: row.created_at }
+        let scoring = row.scoring_version.zip(row.scoring);
+        let scoring = scoring.and_then(|(version, document)| scorings::read(version, &document));
+        Self {
+            id: row.id,
+            name: row.name,
+            created_at: row.created_at,
+            scoring: scoring.map_or_else(ActiveScoring::standard, Arc::new),
+        }
     }
 }
 
@@ -31,6 +47,8 @@ impl Store {
             id: OrganizationId::generate(),
             name: name.to_owned(),
             created_at: Timestamp::now(),
+            scoring_version: None,
+            scoring: None,
         };
         let made: Option<OrganizationRow> = self
             .write(move |session| {

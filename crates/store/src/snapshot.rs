@@ -5,7 +5,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp};
+use leadgate_domain::{
+    ActiveScoring, ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp,
+};
 
 use crate::installation::Changes;
 
@@ -53,6 +55,12 @@ impl Snapshot {
 
     pub fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>> {
         self.organizations.get(&id).cloned()
+    }
+
+    /// By which an organization's leads are scored; the standard one for who is not known.
+    pub fn scoring(&self, organization: OrganizationId) -> Arc<ActiveScoring> {
+        let known = self.organizations.get(&organization);
+        known.map_or_else(ActiveScoring::standard, |organization| Arc::clone(&organization.scoring))
     }
 
     /// The source that KickoffLabs's clients know by this campaign id.

@@ -20,6 +20,7 @@ pub(crate) struct Sql {
     pub(crate) consents: Consents,
     pub(crate) erasure: Erasure,
     pub(crate) retention: Retention,
+    pub(crate) scorings: Scorings,
 }
 
 pub(crate) struct Installation {
@@ -109,6 +110,11 @@ pub(crate) struct Submissions {
     pub(crate) page: &'static str,
     /// In: `OfSource`. Out: [`crate::submissions::Stored`], newest first.
     pub(crate) recent: &'static str,
+    /// In: `One<LeadId>`. Out: [`crate::rebuild::Maker`], those whose current outcome is that they made or changed
+    /// the lead, without those that were erased on request.
+    pub(crate) of_leads: &'static str,
+    /// The same. Out: `(LeadId, SubmissionId)`.
+    pub(crate) makers: &'static str,
     /// In: `One`. Out: [`crate::Found`].
     pub(crate) find: &'static str,
 }
@@ -171,6 +177,8 @@ pub(crate) struct Quarantine {
     pub(crate) entry: &'static str,
     /// In: `Discarded`. Changes an open one.
     pub(crate) discard: &'static str,
+    /// In: `Repaired`. Changes an open one.
+    pub(crate) repair: &'static str,
 }
 
 pub(crate) struct Suppressions {
@@ -237,7 +245,7 @@ pub(crate) struct Erasure {
     pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `(SubmissionId, Option<Stored>)`, by id; what is erased is not read.
     pub(crate) page: &'static str,
-    /// In: `Between`. Out: `(Uuid, String)`: entries of the quarantine with a document, by id.
+    /// In: `Between`. Out: `Aside`: entries of the quarantine with a document or a mended one, by id.
     pub(crate) documents: &'static str,
     /// In: `One<SubmissionId>`. Out: `Target`, those that are not erased.
     pub(crate) targets: &'static str,
@@ -251,6 +259,8 @@ pub(crate) struct Erasure {
     pub(crate) forget_requests: &'static str,
     /// In: `One<LeadId>`.
     pub(crate) forget_people_of: &'static str,
+    /// In: `Taken`. Claims that these submissions took for these leads.
+    pub(crate) release_taken: &'static str,
     /// In: `One<LeadId>`.
     pub(crate) release_claims_of: &'static str,
     /// In: `One<LeadId>`.
@@ -259,7 +269,7 @@ pub(crate) struct Erasure {
     pub(crate) blank: &'static str,
     /// In: `ToRebuild`. Keeps what is there.
     pub(crate) to_rebuild: &'static str,
-    /// In: `Of`. Out: `(LeadId, bool)`: whether anything else than what was erased on request made or met it.
+    /// In: `Of`. Out: `(LeadId, bool)`: whether it is made of anything else than what was erased on request.
     pub(crate) rebuilding: &'static str,
     /// In: `One<LeadId>`.
     pub(crate) rebuilt: &'static str,
@@ -280,4 +290,13 @@ pub(crate) struct Retention {
     pub(crate) leads: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased.
     pub(crate) entries: &'static str,
+}
+
+pub(crate) struct Scorings {
+    /// In: `Added`. Out: the next version of an organization that is there.
+    pub(crate) add: &'static str,
+    /// In: `Activated`. Puts a version that is there in force, or none.
+    pub(crate) activate: &'static str,
+    /// In: `Of`. Out: `ScoringRow`, by version.
+    pub(crate) of: &'static str,
 }

@@ -11,6 +11,7 @@ use leadgate_domain::{
 
 use crate::commit::{SubmissionKey, release_of};
 use crate::error::{Fault, StoreError};
+use crate::rebuild::Makers;
 use crate::rows::{LeadRow, Lock, One, OutcomeRow, PersonRow, QuarantineRow, ReleaseRow, SubmissionRow};
 use crate::session::Session;
 use crate::sql::Sql;
@@ -174,6 +175,23 @@ impl<'s> Statements<'s> {
         let released: Vec<_> = released.into_iter().map(row).collect();
         self.execute(self.sql.submissions.decide, &first)?;
         self.execute(self.sql.submissions.decide_again, &released).map(drop)
+    }
+
+    /// One more outcome of submissions that have one.
+    pub(crate) fn record_outcomes_again(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
+        let rows: Vec<_> = cases.iter().map(|case| self.outcome(case)).collect();
+        self.execute(self.sql.submissions.decide_again, &rows).map(drop)
+    }
+
+    /// Which submissions leads are made of.
+    pub(crate) fn read_makers(&mut self, leads: &BTreeSet<One<LeadId>>) -> Result<Makers, Fault> {
+        let rows: Vec<_> = leads.iter().copied().collect();
+        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.makers, &rows)?;
+        let mut makers = Makers::new();
+        for (lead, submission) in pairs {
+            makers.entry(lead).or_default().insert(submission);
+        }
+        Ok(makers)
     }
 
     /// One more outcome of the submissions that made these leads.

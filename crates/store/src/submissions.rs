@@ -146,6 +146,10 @@ impl Stored {
         Ok(SubmissionRecord { submission: self.submission()?, erased_at, outcomes, quarantine })
     }
 
+    pub(crate) fn is_erased(&self) -> bool {
+        self.erased_at.is_some()
+    }
+
     pub(crate) fn submission(mut self) -> Result<Submission, StoreError> {
         let raw = match self.raw_encoding.as_str() {
             "text" => Raw::Text(self.raw),

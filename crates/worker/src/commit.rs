@@ -88,13 +88,16 @@ impl Committer {
     /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
     async fn normalize(&self, submissions: Vec<Submission>) -> Result<Arc<[Normalized]>, Unsettled> {
         let sources = self.sources_of(&submissions).await?;
-        let (pipeline, directory) = (Arc::clone(&self.pipeline), Arc::clone(&self.directory));
-        let normalize = move |submission: Submission| match sources.get(&submission.source).cloned() {
-            Some(source) if remap::is_due(&submission, &source) => {
-                let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
-                remap::normalize(submission, source, key.as_deref(), &pipeline)
+        let (pipeline, known) = (Arc::clone(&self.pipeline), self.directory.snapshot());
+        let normalize = move |submission: Submission| {
+            let scoring = known.scoring(submission.organization);
+            match sources.get(&submission.source).cloned() {
+                Some(source) if remap::is_due(&submission, &source) => {
+                    let key = submission.client.key.as_ref().and_then(|id| known.key(id));
+                    remap::normalize(submission, source, key.as_deref(), scoring, &pipeline)
+                }
+                source => pipeline.normalize(submission, source, scoring),
             }
-            source => pipeline.normalize(submission, source),
         };
         let normalize_all = move || submissions.into_iter().map(normalize).collect();
         tokio::task::spawn_blocking(normalize_all).await.map_err(|_| Unsettled::Crashed)

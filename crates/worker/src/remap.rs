@@ -5,16 +5,35 @@ use std::sync::Arc;
 use leadgate_dialect::{Document, Undecodable, decode};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
-use leadgate_domain::{ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace};
+use leadgate_domain::{
+    ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace,
+};
 use leadgate_pipeline::Pipeline;
+use leadgate_store::Snapshot;
 use serde_json::{Value, json};
 
 /// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
 pub(crate) fn is_due(submission: &Submission, source: &Source) -> bool {
-    let version = mapping_version(source);
-    let outdated = version.is_some() && version != submission.mapping_version;
+    submission.release.is_some() && is_outdated(submission, source)
+}
+
+/// Whether it was mapped otherwise than it would be now.
+fn is_outdated(submission: &Submission, source: &Source) -> bool {
     let ours = source.organization == submission.organization;
-    ours && submission.release.is_some() && (submission.mapping_fault.is_some() || outdated)
+    let otherwise = mapping_version(source) != submission.mapping_version;
+    ours && (submission.mapping_fault.is_some() || otherwise)
+}
+
+/// A stored submission as it would be read today: by the mapping, the settings and the scoring of now.
+pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> Normalized {
+    let scoring = known.scoring(submission.organization);
+    match known.source(submission.source) {
+        Some(source) if is_outdated(&submission, &source) => {
+            let key = submission.client.key.as_ref().and_then(|id| known.key(id));
+            normalize(submission, source, key.as_deref(), scoring, pipeline)
+        }
+        source => pipeline.normalize(submission, source, scoring),
+    }
 }
 
 /// Reads it from the bytes that came in, then normalizes it. `key` is the credential it came with.
@@ -24,6 +43,7 @@ pub(crate) fn normalize(
     submission: Submission,
     source: Arc<Source>,
     key: Option<&ApiKey>,
+    scoring: Arc<ActiveScoring>,
     pipeline: &Pipeline,
 ) -> Normalized {
     let (fields, mapping_fault) = match read(&submission, &source) {
@@ -39,7 +59,7 @@ pub(crate) fn normalize(
     };
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
-    let mut normalized = pipeline.normalize(submission, Some(source));
+    let mut normalized = pipeline.normalize(submission, Some(source), scoring);
     normalized.trace.record("remap", json!({ "mapping_version": mapping_version }));
     normalized
 }

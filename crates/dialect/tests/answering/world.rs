@@ -63,7 +63,7 @@ pub(crate) fn lead() -> Lead {
         is_test: false,
         consent_required: true,
         consent_max_age_seconds: None,
-        clocks: Clocks { base: (at, submission()), own: BTreeMap::new() },
+        clocks: Clocks { base: (at, submission()), first: None, own: BTreeMap::new() },
         observed: None,
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),

@@ -38,7 +38,11 @@ fn normalized(consent: Said<Consent>) -> Normalized {
         texts: [(TextField::FullName, Some("Zoë 👩‍🚀".into())), (TextField::FirstName, None)].into(),
         ..Reading::default()
     };
-    let disposition = Disposition::Judge { source: Arc::new(source), reading: Box::new(reading) };
+    let disposition = Disposition::Judge {
+        source: Arc::new(source),
+        scoring: crate::ActiveScoring::standard(),
+        reading: Box::new(reading),
+    };
     Normalized { submission, disposition, trace: Trace::default() }
 }
 

@@ -30,6 +30,7 @@ fn answer(record: &SubmissionRecord) -> HttpResponse {
         lead: current.lead,
         quarantine: own.map(|entry| entry.reason),
         decided_at: current.decided_at,
+        erased_at: record.erased_at,
         trace: &current.trace,
     };
     respond::json(&native::record(submission, ended))

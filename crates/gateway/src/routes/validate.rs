@@ -82,11 +82,12 @@ fn submission(body: &[u8], caller: &Caller, state: &State) -> Result<Submission,
 /// The worker's own code, on a thread where it may take its time.
 async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Preview>, Refusal> {
     let pipeline = Arc::clone(state.keys.pipeline()?);
-    let sources = Arc::clone(&state.keys.directory);
+    let known = state.keys.directory.snapshot();
     let normalizing = Arc::clone(&pipeline);
     let normalize = move |submission: Submission| {
-        let source = sources.source(submission.source);
-        normalizing.normalize(submission, source)
+        let source = known.source(submission.source);
+        let scoring = known.scoring(submission.organization);
+        normalizing.normalize(submission, source, scoring)
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
     let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod config;
 pub mod consent;
+pub mod erase;
 pub mod key;
 pub mod lead;
 pub mod mapping;
@@ -10,6 +11,8 @@ mod output;
 pub mod parked;
 mod progress;
 pub mod quarantine;
+pub mod reprocess;
+pub mod retention;
 pub mod source;
 pub mod suppression;
 pub mod tag;

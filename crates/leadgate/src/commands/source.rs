@@ -8,8 +8,8 @@ use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, KeyKind, Network, Policy, Rate, Region, Scope, Signature, Source, SourceId,
-    SourceSettings, Timestamp, Window,
+    ApiKey, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope, Signature, Source,
+    SourceId, SourceSettings, Timestamp, Window,
 };
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -84,6 +84,9 @@ pub struct Settings {
     /// What happens to a submission that meets a lead: return_existing, update, link, create
     #[arg(long)]
     policy: Option<Policy>,
+    /// By which keys people are told apart, such as any_of:external_id,phone=30d,email or first_of:…
+    #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
+    identity: Option<Identity>,
     /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
     #[arg(long, value_name = "TIME")]
     window: Option<Window>,
@@ -106,8 +109,19 @@ pub struct Settings {
 
 impl From<Settings> for SourceSettings {
     fn from(said: Settings) -> Self {
-        let Settings { name, region, policy, window, consent, consent_max_age, rate, tags, networks } = said;
-        Self { name, region, policy, window, consent, consent_max_age, rate, tags, networks }
+        let Settings {
+            name,
+            region,
+            policy,
+            identity,
+            window,
+            consent,
+            consent_max_age,
+            rate,
+            tags,
+            networks,
+        } = said;
+        Self { name, region, policy, identity, window, consent, consent_max_age, rate, tags, networks }
     }
 }
 

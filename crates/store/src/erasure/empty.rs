@@ -71,6 +71,13 @@ struct Request {
 }
 
 #[derive(Serialize)]
+struct Taken {
+    organization: OrganizationId,
+    lead: LeadId,
+    submission: SubmissionId,
+}
+
+#[derive(Serialize)]
 struct ToRebuild {
     organization: OrganizationId,
     id: LeadId,
@@ -107,6 +114,7 @@ pub(crate) fn empty(
     erased.claims = execute(session, session.sql.erasure.forget_requests, &requests(&targets))?;
     if by == By::Request {
         erased.consents = execute(session, session.sql.consents.forget_people, &ids)?;
+        erased.claims += execute(session, session.sql.erasure.release_taken, &taken(&targets))?;
         execute(session, session.sql.erasure.to_rebuild, &changed(&targets, now))?;
     }
     let retold: Vec<_> = targets.into_iter().flat_map(|target| retold(target, now)).collect();
@@ -132,6 +140,15 @@ fn requests(targets: &[Target]) -> Vec<Request> {
         Some(Request { organization, key: request?, submission })
     };
     targets.iter().filter_map(request).collect()
+}
+
+fn taken(targets: &[Target]) -> Vec<Taken> {
+    let taken = targets.iter().flat_map(|target| {
+        let Target { organization, submission, .. } = *target;
+        let leads: BTreeSet<_> = target.outcomes.iter().filter_map(|told| told.lead).collect();
+        leads.into_iter().map(move |lead| Taken { organization, lead, submission })
+    });
+    taken.collect()
 }
 
 fn changed(targets: &[Target], since: Timestamp) -> Vec<ToRebuild> {

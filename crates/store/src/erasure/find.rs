@@ -8,7 +8,7 @@ use leadgate_domain::{
     Email, LeadId, OrganizationId, Phone, Region, Sought, SourceId, Submission, SubmissionId, SuppressionKey,
     SuppressionKind, Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Belongings;
@@ -198,15 +198,11 @@ impl Store {
         let regions = self.regions(organization).await?;
         loop {
             let found = self.read(move |session| session.load_anew(session.sql.erasure.documents, &[page]));
-            let found: Vec<(Uuid, String)> = found.await?;
-            let Some((last, _)) = found.last() else { return Ok(()) };
-            page.id = *last;
-            for (id, document) in &found {
-                let submission = unwrap(document)?;
-                let region = regions.get(&submission.source).copied();
-                if whom.is_named_by(&submission, region) != Naming::Not {
-                    finding.entries.insert(*id);
-                }
+            let found: Vec<Aside> = found.await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            page.id = last.id();
+            for aside in found {
+                aside.look(&whom, &regions, finding)?;
             }
         }
     }
@@ -234,6 +230,37 @@ impl Store {
     async fn regions(&self, organization: OrganizationId) -> Result<BTreeMap<SourceId, Region>, StoreError> {
         let sources = self.sources(organization).await?;
         Ok(sources.iter().filter_map(|source| Some((source.id, source.default_region?))).collect())
+    }
+}
+
+/// An entry of the quarantine with the submission that came under the id of another, and what somebody made of it.
+#[derive(Deserialize)]
+struct Aside(Uuid, SubmissionId, Option<String>, Option<String>);
+
+impl Aside {
+    fn id(&self) -> Uuid {
+        self.0
+    }
+
+    fn look(
+        self,
+        whom: &Whom,
+        regions: &BTreeMap<SourceId, Region>,
+        finding: &mut Finding,
+    ) -> Result<(), StoreError> {
+        let Self(id, submission, document, mended) = self;
+        for whole in [document, mended].into_iter().flatten() {
+            let whole = unwrap(&whole)?;
+            if whom.is_named_by(&whole, regions.get(&whole.source).copied()) == Naming::Not {
+                continue;
+            }
+            if id == submission.as_uuid() {
+                finding.submissions.insert(submission);
+            } else {
+                finding.entries.insert(id);
+            }
+        }
+        Ok(())
     }
 }
 

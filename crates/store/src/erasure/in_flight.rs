@@ -40,8 +40,9 @@ struct Swept {
 }
 
 impl Store {
-    /// Erases what was received before somebody was erased whom it names, and stored after.
-    pub async fn sweep_in_flight(&self) -> Result<Erased, StoreError> {
+    /// Erases what was received before somebody was erased whom it names, and stored after; how much of each
+    /// organization that erased somebody lately.
+    pub async fn sweep_in_flight(&self) -> Result<BTreeMap<OrganizationId, Erased>, StoreError> {
         let now = Timestamp::now();
         let young = Young { since: now.minus(QUEUED_FOR_AT_MOST), swept_before: now.minus(EVERY) };
         let young = self.read(move |session| session.load_anew(session.sql.erasure.young, &[young]));
@@ -50,9 +51,9 @@ impl Store {
             let begun: Begun = begun;
             of.entry(begun.organization).or_default().push(begun);
         }
-        let mut erased = Erased::default();
+        let mut erased = BTreeMap::new();
         for (organization, begun) in of {
-            erased.add(&self.sweep_in_flight_of(organization, begun, now).await?);
+            erased.insert(organization, self.sweep_in_flight_of(organization, begun, now).await?);
         }
         Ok(erased)
     }
@@ -85,6 +86,7 @@ impl Store {
         }
         let swept: Vec<_> = begun.iter().map(|one| Swept { organization, id: one.id, swept_at }).collect();
         self.write(move |session| session.execute(session.sql.erasure.swept, &swept)).await?;
+        erased.to_rebuild = self.leads_to_rebuild(organization).await?;
         Ok(erased)
     }
 }

@@ -13,10 +13,13 @@ pub(super) const INSTALLATION: Installation = Installation {
 macro_rules! organizations {
     ($rows:literal, $condition:literal) => {
         concat!(
-            "SELECT json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at)::text
+            "SELECT json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+                                      'scoring_version', o.scoring_version, 'scoring', s.document)::text
              FROM json_to_recordset($1::json) AS r (",
             $rows,
-            ") JOIN organizations AS o ON ",
+            ") CROSS JOIN organizations AS o
+             LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
+             WHERE ",
             $condition
         )
     };

@@ -83,9 +83,9 @@ pub(super) const ERASURE: Erasure = Erasure {
         ""
     ),
     documents: between!(
-        "json_build_array(s.id, s.document)",
+        "json_build_array(s.id, s.submission, s.document, s.repair)",
         "quarantine",
-        " AND s.document IS NOT NULL"
+        " AND (s.document IS NOT NULL OR s.repair IS NOT NULL)"
     ),
     targets: concat!(
         "SELECT json_build_object('organization', s.organization, 'submission', s.id,
@@ -116,7 +116,7 @@ pub(super) const ERASURE: Erasure = Erasure {
         WHERE o.organization = r.organization AND o.submission = r.submission AND o.revision = r.revision",
     empty_entries: concat!(
         "UPDATE quarantine AS q
-         SET document = NULL, note = NULL, body_hash = decode(r.body_hash, 'hex'),
+         SET document = NULL, repair = NULL, note = NULL, body_hash = decode(r.body_hash, 'hex'),
              settled_at = CASE q.state WHEN 'open' THEN r.erased_at ELSE q.settled_at END,
              settled_by = CASE q.state WHEN 'open' THEN r.erased_by ELSE q.settled_by END,
              state = CASE q.state WHEN 'open' THEN 'discarded' ELSE q.state END, erased_at = r.erased_at
@@ -135,6 +135,10 @@ pub(super) const ERASURE: Erasure = Erasure {
         " JOIN consents AS c ON c.organization = r.organization AND c.lead = r.id
          WHERE h.organization = c.organization AND h.submission = c.submission"
     ),
+    release_taken: "
+        DELETE FROM claims AS c
+        USING json_to_recordset($1::json) AS r (organization uuid, lead uuid, submission uuid)
+        WHERE c.organization = r.organization AND c.lead = r.lead AND c.submission = r.submission",
     release_claims_of: concat!(
         "DELETE FROM claims AS c USING ",
         one!(),
@@ -160,7 +164,9 @@ pub(super) const ERASURE: Erasure = Erasure {
         SELECT json_build_array(t.lead, EXISTS (
             SELECT 1 FROM outcomes AS o
             JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
-            WHERE o.organization = t.organization AND o.lead = t.lead
+            WHERE o.organization = t.organization AND o.lead = t.lead AND o.outcome IN ('created', 'updated')
+              AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
+                                WHERE h.organization = o.organization AND h.submission = o.submission)
               AND s.erased_by IS DISTINCT FROM 'request'))::text
         FROM leads_to_rebuild AS t
         WHERE t.organization = (SELECT organization FROM p)",

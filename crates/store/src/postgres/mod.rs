@@ -9,6 +9,7 @@ mod keys;
 mod leads;
 mod migrate;
 mod quarantine;
+mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -36,4 +37,5 @@ pub(crate) static SQL: Sql = Sql {
     consents: consents::CONSENTS,
     erasure: erasure::ERASURE,
     retention: erasure::RETENTION,
+    scorings: scorings::SCORINGS,
 };

@@ -13,7 +13,8 @@ macro_rules! entry {
         "'id', q.id, 'submission', q.submission, 'source', s.source,
          'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
          'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
-         'erased_at', q.erased_at"
+         'erased_at', q.erased_at,
+         'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
     };
 }
 
@@ -54,7 +55,7 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
          WHERE s.body_hash <> decode(r.body_hash, 'hex') AND s.erased_at IS NULL
            AND NOT EXISTS (SELECT 1 FROM quarantine AS q
                            WHERE q.organization = s.organization AND q.submission = s.id
-                             AND q.erased_at IS NOT NULL)
+                             AND q.id <> q.submission AND q.erased_at IS NOT NULL)
          ON CONFLICT (organization, submission, body_hash) DO NOTHING"
     ),
     // Locked in the order in which they come, which is everybody's; an update by itself promises no order.
@@ -88,6 +89,11 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
          FROM quarantine AS q JOIN submissions AS s ON s.organization = q.organization AND s.id = q.submission
          WHERE q.organization = (SELECT organization FROM p) AND q.id = (SELECT id FROM p)"
     ),
+    repair: "
+        UPDATE quarantine AS q SET repair = r.repair, repaired_at = r.repaired_at, repaired_by = r.repaired_by
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, repair text, repaired_at timestamptz,
+                                               repaired_by text)
+        WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
     discard: "
         UPDATE quarantine AS q
         SET state = 'discarded', settled_at = r.settled_at, settled_by = r.settled_by, note = r.note

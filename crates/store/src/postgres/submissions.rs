@@ -15,6 +15,20 @@ macro_rules! submission {
 }
 pub(super) use submission;
 
+/// The outcomes `o` that are current ones and made or changed one of the leads.
+macro_rules! makers {
+    () => {
+        "json_to_recordset($1::json) AS r (organization uuid, id uuid)
+         JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id
+          AND o.outcome IN ('created', 'updated')
+          AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
+                            WHERE h.organization = o.organization AND h.submission = o.submission)
+          AND NOT EXISTS (SELECT 1 FROM submissions AS e
+                          WHERE e.organization = o.organization AND e.id = o.submission
+                            AND e.erased_by = 'request')"
+    };
+}
+
 pub(super) const SUBMISSIONS: Submissions = Submissions {
     insert: "
         INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
@@ -94,6 +108,17 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
          ORDER BY s.id DESC
          LIMIT (SELECT most FROM p)"
     ),
+    of_leads: concat!(
+        "SELECT json_build_object('lead', o.lead, 'outcome', o.outcome, 'repair', q.repair,
+                                  'submission', json_build_object(",
+        submission!(),
+        "))::text
+         FROM ",
+        makers!(),
+        " JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
+          LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id"
+    ),
+    makers: concat!("SELECT json_build_array(o.lead, o.submission)::text FROM ", makers!()),
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,

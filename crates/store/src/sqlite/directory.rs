@@ -13,8 +13,11 @@ pub(super) const INSTALLATION: Installation = Installation {
 macro_rules! organizations {
     ($condition:literal) => {
         concat!(
-            "SELECT json_object('id', o.id, 'name', o.name, 'created_at', o.created_at)
-             FROM json_each($1) AS r CROSS JOIN organizations AS o WHERE ",
+            "SELECT json_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+                                'scoring_version', o.scoring_version, 'scoring', json(s.document))
+             FROM json_each($1) AS r CROSS JOIN organizations AS o
+             LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
+             WHERE ",
             $condition
         )
     };

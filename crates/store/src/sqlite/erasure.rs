@@ -70,7 +70,11 @@ pub(super) const ERASURE: Erasure = Erasure {
         "submissions",
         ""
     ),
-    documents: between!("json_array(s.id, s.document)", "quarantine", " AND s.document IS NOT NULL"),
+    documents: between!(
+        "json_array(s.id, s.submission, s.document, s.repair)",
+        "quarantine",
+        " AND (s.document IS NOT NULL OR s.repair IS NOT NULL)"
+    ),
     targets: "
         SELECT json_object('organization', s.organization, 'submission', s.id,
                    'request', iif(s.idempotency_key_hash IS NULL, NULL, lower(hex(s.idempotency_key_hash))),
@@ -97,7 +101,7 @@ pub(super) const ERASURE: Erasure = Erasure {
           AND outcomes.submission = r.value->>'submission' AND outcomes.revision = r.value->>'revision'",
     empty_entries: "
         UPDATE quarantine
-        SET document = NULL, note = NULL, body_hash = unhex(r.value->>'body_hash'),
+        SET document = NULL, repair = NULL, note = NULL, body_hash = unhex(r.value->>'body_hash'),
             settled_at = iif(state = 'open', r.value->>'erased_at', settled_at),
             settled_by = iif(state = 'open', r.value->>'erased_by', settled_by),
             state = iif(state = 'open', 'discarded', state), erased_at = r.value->>'erased_at'
@@ -112,6 +116,9 @@ pub(super) const ERASURE: Erasure = Erasure {
         DELETE FROM consent_people WHERE (organization, submission) IN (
             SELECT c.organization, c.submission FROM json_each($1) AS r CROSS JOIN consents AS c
             WHERE c.organization = r.value->>'organization' AND c.lead = r.value->>'id')",
+    release_taken: "
+        DELETE FROM claims WHERE (organization, lead, submission) IN (
+            SELECT value->>'organization', value->>'lead', value->>'submission' FROM json_each($1))",
     release_claims_of: concat!("DELETE FROM claims WHERE ", named!("lead")),
     delete_leads: concat!("DELETE FROM leads WHERE ", named!("id")),
     blank: "
@@ -127,7 +134,9 @@ pub(super) const ERASURE: Erasure = Erasure {
         WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
         SELECT json_array(t.lead, json(iif(EXISTS (
             SELECT 1 FROM outcomes AS o CROSS JOIN submissions AS s
-            WHERE o.organization = t.organization AND o.lead = t.lead
+            WHERE o.organization = t.organization AND o.lead = t.lead AND o.outcome IN ('created', 'updated')
+              AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
+                                WHERE h.organization = o.organization AND h.submission = o.submission)
               AND s.organization = o.organization AND s.id = o.submission
               AND coalesce(s.erased_by, '') <> 'request'), 'true', 'false')))
         FROM leads_to_rebuild AS t

@@ -11,6 +11,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -38,4 +39,5 @@ pub(crate) static SQL: Sql = Sql {
     consents: consents::CONSENTS,
     erasure: erasure::ERASURE,
     retention: erasure::RETENTION,
+    scorings: scorings::SCORINGS,
 };

@@ -22,7 +22,9 @@ fn no_statement_reads_a_whole_table() {
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
         include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
+        include_str!("../../../../migrations/sqlite/0007_scorings/up.sql"),
         include_str!("../../../../migrations/sqlite/0010_erasure/up.sql"),
+        include_str!("../../../../migrations/sqlite/0011_repairs/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -54,6 +56,9 @@ fn no_statement_reads_a_whole_table() {
         SQL.quarantine.page_in_state,
         SQL.quarantine.entry,
         SQL.quarantine.discard,
+        SQL.quarantine.repair,
+        SQL.submissions.of_leads,
+        SQL.submissions.makers,
         SQL.suppressions.find,
         SQL.suppressions.among_pending,
         SQL.suppressions.write,
@@ -102,6 +107,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.erasure.empty_entries,
         SQL.erasure.forget_requests,
         SQL.erasure.forget_people_of,
+        SQL.erasure.release_taken,
         SQL.erasure.release_claims_of,
         SQL.erasure.delete_leads,
         SQL.erasure.blank,
@@ -114,6 +120,9 @@ fn no_statement_reads_a_whole_table() {
         SQL.retention.submissions,
         SQL.retention.leads,
         SQL.retention.entries,
+        SQL.scorings.add,
+        SQL.scorings.activate,
+        SQL.scorings.of,
     ];
     for text in hot {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));

@@ -6,7 +6,8 @@ macro_rules! entry {
         "'id', q.id, 'submission', q.submission, 'source', s.source,
          'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
          'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
-         'erased_at', q.erased_at"
+         'erased_at', q.erased_at,
+         'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
     };
 }
 
@@ -43,7 +44,7 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
           AND s.body_hash <> unhex(r.value->>'body_hash') AND s.erased_at IS NULL
           AND NOT EXISTS (SELECT 1 FROM quarantine AS q
                           WHERE q.organization = s.organization AND q.submission = s.id
-                            AND q.erased_at IS NOT NULL)
+                            AND q.id <> q.submission AND q.erased_at IS NOT NULL)
         ON CONFLICT (organization, submission, body_hash) DO NOTHING",
     release: "
         UPDATE quarantine
@@ -70,6 +71,12 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
          WHERE q.organization = r.value->>'organization' AND q.id = r.value->>'id'
            AND s.organization = q.organization AND s.id = q.submission"
     ),
+    repair: "
+        UPDATE quarantine
+        SET repair = r.value->>'repair', repaired_at = r.value->>'repaired_at', repaired_by = r.value->>'repaired_by'
+        FROM json_each($1) AS r
+        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
+          AND quarantine.state = 'open'",
     discard: "
         UPDATE quarantine
         SET state = 'discarded', settled_at = r.value->>'settled_at', settled_by = r.value->>'settled_by',

@@ -17,6 +17,19 @@ macro_rules! submission {
 }
 pub(super) use submission;
 
+/// Which outcomes of a lead `r` are current ones that made or changed it.
+macro_rules! makers {
+    () => {
+        "o.organization = r.value->>'organization' AND o.lead = r.value->>'id'
+           AND o.outcome IN ('created', 'updated')
+           AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
+                             WHERE h.organization = o.organization AND h.submission = o.submission)
+          AND NOT EXISTS (SELECT 1 FROM submissions AS e
+                          WHERE e.organization = o.organization AND e.id = o.submission
+                            AND e.erased_by = 'request')"
+    };
+}
+
 pub(super) const SUBMISSIONS: Submissions = Submissions {
     insert: "
         INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
@@ -84,6 +97,20 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
            AND s.source = (SELECT value->>'source' FROM p)
          ORDER BY s.id DESC
          LIMIT (SELECT value->>'most' FROM p)"
+    ),
+    of_leads: concat!(
+        "SELECT json_object('lead', o.lead, 'outcome', o.outcome, 'repair', q.repair, 'submission', json_object(",
+        submission!(),
+        "))
+         FROM json_each($1) AS r CROSS JOIN outcomes AS o
+         JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
+         LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id
+         WHERE ",
+        makers!()
+    ),
+    makers: concat!(
+        "SELECT json_array(o.lead, o.submission) FROM json_each($1) AS r CROSS JOIN outcomes AS o WHERE ",
+        makers!()
     ),
     find: "
         SELECT json_object('submission', s.id, 'outcome', o.outcome, 'lead', json(l.document),

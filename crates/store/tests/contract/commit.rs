@@ -1,7 +1,5 @@
 //! What a batch becomes.
 
-use std::sync::Arc;
-
 use leadgate_domain::{BodyHash, Outcome, QuarantineReason, Raw, Said, Submission, Timestamp};
 
 use crate::world::{World, over_both};
@@ -137,7 +135,7 @@ async fn an_update_merges_into_the_stored_lead(world: World) {
     let commit = async |submission: &Submission| {
         let mut submission = submission.clone();
         submission.source = source.id;
-        let normalized = world.pipeline.normalize(submission, Some(Arc::clone(&source)));
+        let normalized = world.normalize_by(&source, submission);
         world.store.commit(vec![normalized], world.judge()).await.unwrap()
     };
     commit(&first).await;

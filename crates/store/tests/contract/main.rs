@@ -1,21 +1,31 @@
 //! What every store keeps to, over both adapters.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod builds;
 mod commit;
 mod consents;
 mod directory;
 mod faults;
+mod hammer;
 mod hooked;
+mod identity;
 mod keys;
 mod mappings;
 mod opening;
+mod orders;
 mod plans;
 mod quarantine;
 mod races;
 mod reads;
 mod refusals;
 mod releases;
+mod scorings;
 mod sources;
 mod suppressions;
 mod tags;

@@ -1,7 +1,5 @@
 //! A batch reads what it names, however much is stored.
 
-use std::sync::Arc;
-
 use leadgate_domain::{Submission, SuppressionKind};
 use leadgate_store::{ConsentsOf, StoreConfig};
 
@@ -26,7 +24,7 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         let update = |one: &Submission| {
             let Submission { fields, .. } = one.clone();
             let again = Submission { source: updating.id, ..world.submission(fields) };
-            world.pipeline.normalize(again, Some(Arc::clone(&updating)))
+            world.normalize_by(&updating, again)
         };
         let updates: Vec<_> = batch.iter().take(10).map(update).collect();
         world.store.commit(updates, world.judge()).await.unwrap();

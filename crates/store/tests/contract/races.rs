@@ -89,7 +89,7 @@ async fn updates_of_the_same_leads_lose_nothing(world: World) {
                     let mut submission = world.phone(&phone((n + task * 3) % PHONES));
                     submission.fields.tags = vec![format!("t{task}-{round}")];
                     submission.source = source.id;
-                    world.pipeline.normalize(submission, Some(Arc::clone(&source)))
+                    world.normalize_by(&source, submission)
                 });
                 world.store.commit(batch.collect::<Vec<_>>(), world.judge()).await.unwrap();
             }
@@ -115,7 +115,7 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
                     let mut submission = world.consenting(&phone(n), &format!("p{n}@example.com"));
                     submission.source = if task % 2 == 0 { world.source.id } else { source.id };
                     let source = if task % 2 == 0 { &world.source } else { &source };
-                    world.pipeline.normalize(submission, Some(Arc::clone(source)))
+                    world.normalize_by(source, submission)
                 });
                 world.store.commit(batch.collect::<Vec<_>>(), world.judge()).await.unwrap();
                 round += 1;
@@ -199,7 +199,7 @@ async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
                 None => drop(submission.fields.texts.insert(TextField::ExternalId, Some((*key).to_owned()))),
             }
         }
-        vec![world.pipeline.normalize(submission, Some(Arc::clone(&source)))]
+        vec![world.normalize_by(&source, submission)]
     };
     world.store.commit(batch(&["crm-1", &phone(1)], "made"), world.judge()).await.unwrap();
     let gate = Gate::new(world.judge());

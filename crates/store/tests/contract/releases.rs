@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::{
-    BodyHash, Outcome, QuarantineReason, Raw, Release, Said, Submission, SubmissionId, Timestamp,
+    ActiveScoring, BodyHash, Outcome, QuarantineReason, Raw, Release, Said, Submission, SubmissionId,
+    Timestamp,
 };
 use leadgate_store::{QuarantineEntry, QuarantineState, SubmissionRecord};
 use tokio::task::JoinSet;
@@ -144,7 +145,11 @@ async fn what_fails_again_is_open_again_until_a_later_release(world: World) {
     assert_eq!(record(&world, submission.id).await.outcomes.len(), 2);
 
     // Its source is gone meanwhile: another reason.
-    let gone = world.pipeline.normalize(released(&submission, submission.id.as_uuid(), 2), None);
+    let gone = world.pipeline.normalize(
+        released(&submission, submission.id.as_uuid(), 2),
+        None,
+        ActiveScoring::standard(),
+    );
     world.store.commit(vec![gone], world.judge()).await.unwrap();
     let reopened = entry(&world, submission.id.as_uuid()).await;
     assert_eq!((reopened.state, reopened.reason), (QuarantineState::Open, QuarantineReason::SourceGone));
@@ -170,7 +175,7 @@ async fn what_came_under_the_id_of_another_is_released_under_its_own(world: Worl
     assert_ne!(own, first.id);
 
     // At first it fails, then it makes a lead: the row is made once.
-    let gone = world.pipeline.normalize(released(&second, aside.id, 1), None);
+    let gone = world.pipeline.normalize(released(&second, aside.id, 1), None, ActiveScoring::standard());
     let gone = world.store.commit(vec![gone], world.judge()).await.unwrap();
     assert_eq!(gone.settled[0].quarantine, Some(QuarantineReason::SourceGone));
     assert_eq!(entry(&world, aside.id).await.state, QuarantineState::Open);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source, Submission,
-    SubmissionId, Timestamp,
+    ActiveScoring, Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source,
+    Submission, SubmissionId, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
@@ -23,6 +23,12 @@ pub(crate) struct World {
     ids: SubmissionIds,
     clock: AtomicU64,
     pub(crate) folder: tempfile::TempDir,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
 }
 
 pub(crate) async fn postgres() -> &'static Postgres {
@@ -104,7 +110,12 @@ impl World {
     }
 
     pub(crate) fn normalize(&self, submission: Submission) -> Normalized {
-        self.pipeline.normalize(submission, Some(Arc::clone(&self.source)))
+        self.normalize_by(&self.source, submission)
+    }
+
+    /// By another source's settings.
+    pub(crate) fn normalize_by(&self, source: &Arc<Source>, submission: Submission) -> Normalized {
+        self.pipeline.normalize(submission, Some(Arc::clone(source)), ActiveScoring::standard())
     }
 
     pub(crate) async fn commit(&self, submissions: &[Submission]) -> Committed {
@@ -124,6 +135,24 @@ impl World {
                 postgres().await.sql(&self.config.url, sql).await.unwrap();
             }
         }
+    }
+
+    /// A column `line` of text, read by somebody else's eye.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        use diesel::RunQueryDsl as _;
+        use diesel::connection::Connection as _;
+        let lines: Vec<Line> = match self.config.url.strip_prefix("sqlite:") {
+            Some(file) => {
+                let mut connection = diesel::SqliteConnection::establish(file).unwrap();
+                diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+                diesel::sql_query(sql).load(&mut connection).unwrap()
+            }
+            None => {
+                let mut connection = diesel::PgConnection::establish(&self.config.url).unwrap();
+                diesel::sql_query(sql).load(&mut connection).unwrap()
+            }
+        };
+        lines.into_iter().map(|line| line.line).collect()
     }
 
     /// Every submission that is stored.

@@ -30,7 +30,7 @@ fn released(source: &Source, body: &str) -> Submission {
 
 fn again(submission: Submission, source: &Arc<Source>) -> Normalized {
     let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
-    normalize(submission, Arc::clone(source), None, &pipeline)
+    normalize(submission, Arc::clone(source), None, ActiveScoring::standard(), &pipeline)
 }
 
 fn rules() -> Value {
@@ -102,7 +102,7 @@ fn its_credential_still_counts() {
     let mut submission = released(&source, BODY);
     submission.fields.is_test = true;
     let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
-    let normalized = normalize(submission, source, Some(&key), &pipeline);
+    let normalized = normalize(submission, source, Some(&key), ActiveScoring::standard(), &pipeline);
     assert_eq!((normalized.submission.fields.is_test, normalized.submission.fields.tags), (true, key.tags));
 }
 

@@ -48,7 +48,7 @@ fn sample() -> Lead {
         is_test: false,
         consent_required: true,
         consent_max_age_seconds: None,
-        clocks: Clocks { base: (at(), ID.parse().unwrap()), own: BTreeMap::new() },
+        clocks: Clocks { base: (at(), ID.parse().unwrap()), first: None, own: BTreeMap::new() },
         observed: None,
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),
         inferred: [("state".to_owned(), Inferred::new("CA", Basis::PhonePrefix))].into(),
@@ -218,6 +218,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),
         quarantine: None,
+        erased_at: None,
         decided_at: at(),
         trace: &trace,
     };

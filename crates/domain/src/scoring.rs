@@ -1,0 +1,157 @@
+//! How promising a lead is: named rules whose points add up, so that a score explains itself.
+//!
+//! A scoring is read once, out of TOML or JSON; what was read can be asked about any lead and cannot fail.
+
+mod field;
+mod read;
+mod test;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+pub use field::Field;
+pub use test::{Condition, Operand, Test};
+
+use crate::{Lead, Temperature};
+
+/// The scoring of an organization that has none of its own, as people edit it.
+pub const STANDARD: &str = include_str!("scoring/standard.toml");
+
+/// A scoring in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveScoring {
+    /// Counts from 1 within its organization; 0 is the one that this build brings.
+    pub version: u32,
+    pub scoring: Scoring,
+}
+
+impl ActiveScoring {
+    /// For an organization that has none of its own.
+    pub fn standard() -> Arc<Self> {
+        #[expect(clippy::expect_used, reason = "the text is a constant, and every test reads it")]
+        static READ: LazyLock<Arc<ActiveScoring>> = LazyLock::new(|| {
+            let scoring = Scoring::from_toml(STANDARD).expect("the standard scoring");
+            Arc::new(ActiveScoring { version: 0, scoring })
+        });
+        Arc::clone(&READ)
+    }
+}
+
+/// Rules, and from which score on a lead is hot or warm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Scoring {
+    hot: u8,
+    warm: u8,
+    rules: Vec<ScoreRule>,
+}
+
+/// A rule and what it adds where it applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScoreRule {
+    pub name: String,
+    pub points: i32,
+    /// For whoever reads the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub when: Condition,
+}
+
+/// What is wrong with a scoring: a sentence for each fault, which names the rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoringFaults(Vec<String>);
+
+/// How a lead was scored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Score<'s> {
+    pub score: u8,
+    pub temperature: Temperature,
+    /// The rules that apply, with what each adds.
+    pub points: Vec<(&'s str, i32)>,
+}
+
+impl Scoring {
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_toml(text: &str) -> Result<Self, ScoringFaults> {
+        let document = toml::from_str(text).map_err(|error| ScoringFaults(vec![error.to_string()]))?;
+        Self::read(&document)
+    }
+
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(document: &Value) -> Result<Self, ScoringFaults> {
+        read::scoring(document)
+    }
+
+    /// As people edit it: [`Scoring::from_toml`] reads it back.
+    pub fn to_toml(&self) -> String {
+        let value = |part: &dyn Fn(toml::ser::ValueSerializer<'_>) -> bool| {
+            let mut text = String::new();
+            part(toml::ser::ValueSerializer::new(&mut text));
+            text
+        };
+        let mut text = format!("hot = {}\nwarm = {}\n", self.hot, self.warm);
+        for ScoreRule { name, points, note, when } in &self.rules {
+            text.push_str(&format!("\n[[rules]]\nname = \"{name}\"\npoints = {points}\n"));
+            if let Some(note) = note {
+                let note = value(&|serializer| note.serialize(serializer).is_ok());
+                text.push_str(&format!("note = {note}\n"));
+            }
+            let when = value(&|serializer| when.serialize(serializer).is_ok());
+            text.push_str(&format!("when = {when}\n"));
+        }
+        text
+    }
+
+    pub fn hot(&self) -> u8 {
+        self.hot
+    }
+
+    pub fn warm(&self) -> u8 {
+        self.warm
+    }
+
+    pub fn rules(&self) -> &[ScoreRule] {
+        &self.rules
+    }
+
+    /// The sum of all rules that apply, between 0 and 100.
+    pub fn score(&self, lead: &Lead) -> Score<'_> {
+        let applying = self.rules.iter().filter(|rule| rule.when.holds(lead));
+        let points: Vec<_> = applying.map(|rule| (rule.name.as_str(), rule.points)).collect();
+        let sum: i32 = points.iter().map(|(_, points)| points).sum();
+        let score = u8::try_from(sum.clamp(0, 100)).unwrap_or(0);
+        let temperature = match score {
+            score if score >= self.hot => Temperature::Hot,
+            score if score >= self.warm => Temperature::Warm,
+            _ => Temperature::Cold,
+        };
+        Score { score, temperature, points }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scoring {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl ScoringFaults {
+    pub fn sentences(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ScoringFaults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for ScoringFaults {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use std::time::Duration;
+
+use leadgate_domain::{
+    Basis, Consent, Dialect, EmailView, Fields, Inferred, OrganizationId, PhoneView, SubmissionId, TextField,
+    Timestamp,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+/// Two ways into one organization that differ in all that they add to a lead.
+fn sources() -> [Source; 2] {
+    let source =
+        Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+    let other = Source {
+        id: leadgate_domain::SourceId::generate(),
+        tags: vec!["other".into()],
+        consent: Consents::Optional,
+        consent_max_age: Some(Duration::from_secs(60)),
+        ..source.clone()
+    };
+    [source, other]
+}
+
+fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
+    let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(u128::from(at.unsigned_abs())));
+    // Several at once: then the id says which is later.
+    Submission::new(id, source, Timestamp::from_microseconds(at / 2), fields, b"{}")
+}
+
+fn read(submission: &Submission) -> Reading {
+    let fields = &submission.fields;
+    let device = fields.tags.first().map(|tag| Inferred::new(tag.as_str(), Basis::UserAgent));
+    let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
+    let phone = |raw: String| PhoneView {
+        e164: Some(raw.clone()),
+        raw,
+        valid: true,
+        region: None,
+        kind: None,
+        reason: None,
+    };
+    let email =
+        |raw: String| EmailView { address: Some(raw.clone()), raw, valid: true, kind: None, reason: None };
+    Reading {
+        phone: view(&fields.phone, phone),
+        email: view(&fields.email, email),
+        texts: fields.texts.clone(),
+        observed: observed.map_or(Said::Absent, Said::Value),
+        ..Reading::default()
+    }
+}
+
+fn view<T>(said: &Said<String>, view: impl FnOnce(String) -> T) -> Said<T> {
+    match said {
+        Said::Absent => Said::Absent,
+        Said::Null => Said::Null,
+        Said::Value(raw) => Said::Value(view(raw.clone())),
+    }
+}
+
+fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Said<T>> {
+    let said = proptest::option::of(value).prop_map(Said::from);
+    prop_oneof![Just(()).prop_map(|()| Said::Absent), said]
+}
+
+/// Some fields said, some said to be nothing, some not mentioned.
+fn some_fields() -> impl Strategy<Value = Fields> {
+    let text = proptest::option::of(proptest::option::of("[a-c]"));
+    let custom = proptest::collection::btree_map("[x-z]", proptest::option::of(0..3), 0..3);
+    let tags = proptest::collection::vec("[t-v]", 0..2);
+    let consent = "[k-m]".prop_map(|url| Consent { source_url: Some(url), ..Consent::default() });
+    let object = "[p-q]".prop_map(|key| Map::from_iter([(key, Value::from(1))]));
+    let wholes = (said("[0-2]"), said("[d-f]"), said(consent), said(object));
+    (text.clone(), text, custom, tags, any::<bool>(), wholes).prop_map(
+        |(name, company, custom, tags, opt_out, (phone, email, consent, attribution))| {
+            let texts = [(TextField::FullName, name), (TextField::Company, company)];
+            Fields {
+                texts: texts.into_iter().filter_map(|(field, value)| Some((field, value?))).collect(),
+                custom_fields: custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
+                automations: view(&phone, Value::from),
+                tags,
+                opt_out,
+                phone,
+                email,
+                consent,
+                attribution,
+                ..Fields::default()
+            }
+        },
+    )
+}
+
+/// A lead's fields with the clock that each goes by, whichever way that is written down.
+fn clocks(lead: &Lead) -> BTreeMap<String, Clock> {
+    let wholes = [
+        ("phone", lead.phone.is_some()),
+        ("email", lead.email.is_some()),
+        ("consent", lead.consent.is_some()),
+        ("attribution", lead.attribution.is_some()),
+        ("automations", lead.automations.is_some()),
+        ("observed", lead.observed.is_some()),
+    ];
+    let wholes = wholes.into_iter().filter(|(_, is_held)| *is_held).map(|(name, _)| name.to_owned());
+    let texts = lead.texts.keys().map(|field| field.as_str().to_owned());
+    let custom = lead.custom_fields.keys().map(|key| format!("custom_fields/{key}"));
+    let held = wholes.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
+    let mut all: BTreeMap<_, _> = held.collect();
+    all.extend(lead.clocks.own.clone());
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn the_order_of_work_changes_nothing(
+        (all, order) in proptest::collection::vec((some_fields(), 0..2_usize), 2..7).prop_flat_map(|all| {
+            let order: Vec<_> = (0..all.len()).collect();
+            (Just(all), Just(order).prop_shuffle())
+        }),
+    ) {
+        let sources = sources();
+        let said: Vec<_> = all.into_iter().enumerate()
+            .map(|(at, (fields, source))| (submission(&sources[source], i64::try_from(at).unwrap(), fields), source))
+            .collect();
+        let merged = |order: &[usize]| {
+            let mut lead: Option<Lead> = None;
+            for position in order {
+                let (one, source) = (&said[*position].0, &sources[said[*position].1]);
+                match &mut lead {
+                    Some(lead) => fold(lead, one, source, &read(one)),
+                    None => lead = Some(create(one.id.into(), one, source, &read(one))),
+                }
+            }
+            // Who created the lead is not the order's to keep; everything else is.
+            let lead = lead.unwrap();
+            let base = Clocks { base: said[0].0.order(), first: None, own: BTreeMap::new() };
+            let clocks = clocks(&lead);
+            (Lead { id: said[0].0.id.into(), clocks: base, ..lead }, clocks)
+        };
+        let in_order: Vec<_> = (0..said.len()).collect();
+        prop_assert_eq!(merged(&in_order), merged(&order));
+    }
+}
+
+#[test]
+fn a_null_erases_and_an_absence_does_not() {
+    let [source, _] = sources();
+    let named = |name: Option<&str>| Fields {
+        texts: [(TextField::FullName, name.map(str::to_owned))].into(),
+        ..Fields::default()
+    };
+    let first = submission(&source, 10, named(Some("Ann Lee")));
+    let mut lead = create(first.id.into(), &first, &source, &read(&first));
+    let fold_in = |lead: &mut Lead, at, fields| {
+        let later = submission(&source, at, fields);
+        fold(lead, &later, &source, &read(&later));
+    };
+    fold_in(&mut lead, 20, Fields::default());
+    assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
+    fold_in(&mut lead, 40, named(None));
+    assert_eq!(lead.text(TextField::FullName), None);
+    fold_in(&mut lead, 30, named(Some("late")));
+    assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
+}
+
+#[test]
+fn the_source_is_that_of_the_earliest_whoever_is_worked_on_first() {
+    let [one, other] = sources();
+    let (late, early, between) = (
+        submission(&one, 30, Fields::default()),
+        submission(&other, 10, Fields::default()),
+        submission(&one, 20, Fields::default()),
+    );
+    let mut lead = create(late.id.into(), &late, &one, &read(&late));
+    assert_eq!(lead.source, one.id);
+    fold(&mut lead, &early, &other, &read(&early));
+    fold(&mut lead, &between, &one, &read(&between));
+    assert_eq!((lead.source, lead.id), (other.id, late.id.into()));
+}

@@ -1,0 +1,58 @@
+//! A stored lead made anew out of what it was made of.
+
+use leadgate_domain::{
+    ActiveScoring, Disposition, Lead, LeadId, Normalized, Reading, Source, Submission, Suppressions, Trace,
+};
+
+use crate::judge::Pipeline;
+use crate::{decide, enrich, merge, score, screen};
+
+/// A submission that can be judged.
+struct Part<'n> {
+    submission: &'n Submission,
+    source: &'n Source,
+    scoring: &'n ActiveScoring,
+    reading: &'n Reading,
+}
+
+impl<'n> Part<'n> {
+    fn of(normalized: &'n Normalized) -> Option<Self> {
+        match &normalized.disposition {
+            Disposition::Judge { source, scoring, reading } => {
+                Some(Self { submission: &normalized.submission, source, scoring, reading })
+            }
+            Disposition::Quarantine(_) => None,
+        }
+    }
+}
+
+/// Folds the parts in the order in which they count, whatever order they were worked on in, and goes through the later
+/// stages once.
+pub(crate) fn lead(
+    pipeline: &Pipeline,
+    id: LeadId,
+    parts: &[&Normalized],
+    suppressions: &Suppressions,
+) -> Option<(Lead, Vec<Trace>)> {
+    let mut in_order = parts.iter().map(|part| Part::of(part)).collect::<Option<Vec<_>>>()?;
+    in_order.sort_by_key(|part| part.submission.order());
+    let (first, later) = in_order.split_first()?;
+    let mut lead = merge::create(id, first.submission, first.source, first.reading);
+    for part in later {
+        merge::fold(&mut lead, part.submission, part.source, part.reading);
+    }
+    let hits = screen::suppression(&pipeline.lead_keys(&lead), suppressions);
+    enrich::lead(&mut lead);
+    let scored = score::lead(&mut lead, later.last().unwrap_or(first).scoring);
+    decide::lead(&mut lead, &hits);
+    let told = |normalized: &&Normalized| {
+        let mut trace = normalized.trace.clone();
+        trace.record("screen", &hits);
+        trace.record("enrich", enrich::part(&lead));
+        trace.record("score", &scored);
+        trace.record("decide", decide::part(&lead));
+        trace
+    };
+    let traces = parts.iter().map(told).collect();
+    Some((lead, traces))
+}

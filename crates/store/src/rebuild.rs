@@ -1,0 +1,272 @@
+//! Stored leads made anew out of the submissions that they are made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use leadgate_domain::{
+    Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome, Ruling,
+    Submission, SubmissionId, Trace,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Fault, StoreError};
+use crate::rows::One;
+use crate::statements::Statements;
+use crate::store::Store;
+use crate::submissions::{Stored, unwrap};
+
+/// A submission that made or changed a lead, as it would be read again: as it was mended, if it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Maker {
+    pub lead: LeadId,
+    pub outcome: Outcome,
+    pub submission: Submission,
+    /// What it said was erased by its age, though the lead still has it: nothing can be made anew out of it.
+    pub erased: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MakerRow {
+    lead: LeadId,
+    outcome: Outcome,
+    submission: Stored,
+    repair: Option<String>,
+}
+
+impl MakerRow {
+    fn read(self) -> Result<Maker, StoreError> {
+        let erased = self.submission.is_erased();
+        let stored = self.submission.submission()?;
+        let mended = self.repair.as_deref().map(unwrap).transpose()?;
+        // What was mended is still the submission that it was.
+        let submission = mended.map_or(stored.clone(), |mended| Submission { id: stored.id, ..mended });
+        Ok(Maker { lead: self.lead, outcome: self.outcome, submission, erased })
+    }
+}
+
+/// A lead, and what it is made of, as that is read today.
+#[derive(Debug, Clone)]
+pub struct Rebuild {
+    pub lead: LeadId,
+    pub parts: Vec<Part>,
+}
+
+/// One submission of a lead.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub normalized: Normalized,
+    /// It goes on being what it was.
+    pub outcome: Outcome,
+    /// The keys by which it was recognized so far.
+    pub keys: Vec<ClaimKey>,
+}
+
+/// What became of a lead that was to be made anew.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rebuilt {
+    Unchanged,
+    Changed {
+        before: Box<Lead>,
+        after: Box<Lead>,
+        conflicts: Vec<ClaimKind>,
+    },
+    /// Somebody changed it meanwhile; come again.
+    Moved,
+    /// One of its submissions could not be judged today, and the lead stays as it is.
+    Refused,
+}
+
+impl Store {
+    /// What leads are made of, in no order.
+    pub async fn makers(
+        &self,
+        organization: OrganizationId,
+        leads: &[LeadId],
+    ) -> Result<Vec<Maker>, StoreError> {
+        let wanted: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<MakerRow> =
+            self.read(move |session| session.load_anew(session.sql.submissions.of_leads, &wanted)).await?;
+        rows.into_iter().map(MakerRow::read).collect()
+    }
+
+    /// Makes leads of one organization anew, in one transaction; what became of each, in order. With `dry`, says what
+    /// would become of them and writes nothing.
+    ///
+    /// Who they are is not asked again: a lead keeps its id and its submissions. Keys that today's reading gives it are
+    /// claimed where they are free, and keys that it only had by yesterday's reading are let go.
+    pub async fn rebuild(
+        &self,
+        organization: OrganizationId,
+        rebuilds: Vec<Rebuild>,
+        judge: Arc<dyn Judge>,
+        dry: bool,
+    ) -> Result<Vec<Rebuilt>, StoreError> {
+        let rebuilds = Arc::new(rebuilds);
+        let run = move |tx: &mut Statements<'_>| {
+            Run { organization, dry, judge: judge.as_ref() }.all(tx, &rebuilds)
+        };
+        if dry {
+            return self.read(move |session| run(&mut Statements::new(session))).await;
+        }
+        self.write(move |session| run(&mut Statements::new(session))).await
+    }
+}
+
+struct Run<'j> {
+    organization: OrganizationId,
+    dry: bool,
+    judge: &'j dyn Judge,
+}
+
+impl Run<'_> {
+    fn all(&self, tx: &mut Statements<'_>, rebuilds: &[Rebuild]) -> Result<Vec<Rebuilt>, Fault> {
+        let keys = Keys::of(rebuilds);
+        let ids: BTreeSet<_> =
+            rebuilds.iter().map(|one| One { organization: self.organization, id: one.lead }).collect();
+        let there = tx.read_claims(&keys.provisional)?;
+        let leads = if self.dry {
+            tx.read_leads(&ids)?
+        } else {
+            tx.share_organizations(std::iter::once(self.organization))?;
+            tx.lock_claims(&keys.provisional)?;
+            tx.lock_leads(&ids)?
+        };
+        let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
+        let makers = tx.read_makers(&ids)?;
+        let watched = rebuilds.iter().flat_map(|one| &one.parts).flat_map(|part| part.normalized.watched());
+        let suppressions = tx.read_suppressions(&watched.copied().collect())?;
+
+        let leads: BTreeMap<_, _> = leads.into_iter().map(|lead| (lead.id, lead)).collect();
+        let mut written = Written::default();
+        let mut rebuilt = Vec::with_capacity(rebuilds.len());
+        for one in rebuilds {
+            let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
+            let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
+            let Some(before) = before else {
+                rebuilt.push(Rebuilt::Moved);
+                written.release(keys.taken_by(one.lead, &there, &held));
+                continue;
+            };
+            let normalized: Vec<_> = one.parts.iter().map(|part| &part.normalized).collect();
+            let Some((after, traces)) = self.judge.rebuild(one.lead, &normalized, &suppressions) else {
+                rebuilt.push(Rebuilt::Refused);
+                written.release(keys.taken_by(one.lead, &there, &held));
+                continue;
+            };
+            written.release(keys.outdated(one.lead, &held));
+            // The clocks of fields may be written in two ways that mean the same.
+            if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
+                rebuilt.push(Rebuilt::Unchanged);
+                continue;
+            }
+            let conflicts = keys.conflicts(one, &held);
+            written.cases.extend(
+                one.parts.iter().zip(traces).map(|(part, trace)| case(part, one.lead, trace, &conflicts)),
+            );
+            written.leads.push(after.clone());
+            let (before, after) = (Box::new(before.clone()), Box::new(after));
+            rebuilt.push(Rebuilt::Changed { before, after, conflicts });
+        }
+        if !self.dry {
+            written.write(tx)?;
+        }
+        Ok(rebuilt)
+    }
+}
+
+fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKind]) -> Case<'r> {
+    #[derive(Serialize)]
+    struct Reprocess<'c> {
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        identity_conflict: &'c [ClaimKind],
+    }
+    trace.record("reprocess", Reprocess { identity_conflict: conflicts });
+    let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
+    Case { normalized: &part.normalized, trace, ruling }
+}
+
+/// What is written at the end.
+#[derive(Default)]
+struct Written<'r> {
+    leads: Vec<Lead>,
+    cases: Vec<Case<'r>>,
+    released: BTreeSet<ClaimKey>,
+}
+
+impl Written<'_> {
+    fn release(&mut self, keys: impl Iterator<Item = ClaimKey>) {
+        self.released.extend(keys);
+    }
+
+    fn write(self, tx: &mut Statements<'_>) -> Result<(), Fault> {
+        tx.update_leads(&self.leads)?;
+        tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
+        tx.record_outcomes_again(&self.cases)
+    }
+}
+
+/// The identity keys of leads by today's reading and by yesterday's.
+struct Keys {
+    /// In the order in which everybody locks them, each as the first lead would claim it.
+    provisional: Vec<Claim>,
+    today: BTreeSet<(LeadId, ClaimKey)>,
+}
+
+impl Keys {
+    fn of(rebuilds: &[Rebuild]) -> Self {
+        let mut provisional: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
+        let mut today = BTreeSet::new();
+        for (lead, part) in rebuilds.iter().flat_map(|one| one.parts.iter().map(|part| (one.lead, part))) {
+            let is_identity = |key: &&ClaimKey| key.kind != ClaimKind::Idempotency;
+            let now: Vec<_> = part.normalized.claim_keys().filter(is_identity).collect();
+            today.extend(now.iter().map(|key| (lead, **key)));
+            for key in now.into_iter().chain(&part.keys) {
+                let claim = || Claim { lead, ..part.normalized.provisional(*key) };
+                provisional.entry(*key).or_insert_with(claim);
+            }
+        }
+        Self { provisional: provisional.into_values().collect(), today }
+    }
+
+    fn of_lead<'k>(
+        &'k self,
+        lead: LeadId,
+        held: &'k BTreeMap<ClaimKey, Claim>,
+    ) -> impl Iterator<Item = ClaimKey> + 'k {
+        let own = move |claim: &&Claim| held.get(&claim.key).is_some_and(|held| held.lead == lead);
+        self.provisional.iter().filter(own).map(|claim| claim.key)
+    }
+
+    /// What a lead holds that no submission of it gives it any more.
+    fn outdated<'k>(
+        &'k self,
+        lead: LeadId,
+        held: &'k BTreeMap<ClaimKey, Claim>,
+    ) -> impl Iterator<Item = ClaimKey> + 'k {
+        self.of_lead(lead, held).filter(move |key| !self.today.contains(&(lead, *key)))
+    }
+
+    /// What a lead took just now.
+    fn taken_by<'k>(
+        &'k self,
+        lead: LeadId,
+        there: &'k BTreeMap<ClaimKey, Claim>,
+        held: &'k BTreeMap<ClaimKey, Claim>,
+    ) -> impl Iterator<Item = ClaimKey> + 'k {
+        self.of_lead(lead, held).filter(|key| !there.contains_key(key))
+    }
+
+    /// The kinds of today's keys that other leads hold.
+    fn conflicts(&self, one: &Rebuild, held: &BTreeMap<ClaimKey, Claim>) -> Vec<ClaimKind> {
+        let of_another = |key: &ClaimKey| held.get(key).is_some_and(|claim| claim.lead != one.lead);
+        let own = self.today.iter().filter(|(lead, key)| *lead == one.lead && of_another(key));
+        let kinds: BTreeSet<_> = own.map(|(_, key)| key.kind).collect();
+        kinds.into_iter().collect()
+    }
+}
+
+/// Which submissions a lead is made of.
+pub(crate) type Makers = BTreeMap<LeadId, BTreeSet<SubmissionId>>;

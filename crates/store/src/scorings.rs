@@ -1,0 +1,108 @@
+//! The scorings of organizations: versions that never change, of which at most one is in force.
+
+use leadgate_domain::{ActiveScoring, OrganizationId, Scoring, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Fault, StoreError};
+use crate::installation::advance;
+use crate::rows::Of;
+use crate::session::Session;
+use crate::store::Store;
+
+/// A version of an organization's scoring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScoringRecord {
+    /// Counts from 1 within its organization.
+    pub version: u32,
+    pub scoring: Scoring,
+    pub created_at: Timestamp,
+    /// Whether it is in force.
+    pub active: bool,
+}
+
+#[derive(Deserialize)]
+struct ScoringRow {
+    version: u32,
+    document: Value,
+    created_at: Timestamp,
+    active: bool,
+}
+
+#[derive(Serialize)]
+struct Added<'a> {
+    organization: OrganizationId,
+    document: &'a Scoring,
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Activated {
+    organization: OrganizationId,
+    version: Option<u32>,
+    generation: i64,
+}
+
+impl Store {
+    /// Stores a scoring as the organization's next version and puts it in force. `None` if there is no such
+    /// organization.
+    pub async fn add_scoring(
+        &self,
+        organization: OrganizationId,
+        scoring: &Scoring,
+    ) -> Result<Option<u32>, StoreError> {
+        let (scoring, created_at) = (scoring.clone(), Timestamp::now());
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let added = Added { organization, document: &scoring, created_at };
+            let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
+            if version.is_some() {
+                activate(session, Activated { organization, version, generation })?;
+            }
+            Ok(version)
+        })
+        .await
+    }
+
+    /// An organization's scorings by version. What only a newer build can read is left out, with a warning.
+    pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
+        let rows: Vec<ScoringRow> = self
+            .read(move |session| session.load_anew(session.sql.scorings.of, &[Of { organization }]))
+            .await?;
+        let record = |row: ScoringRow| {
+            let ActiveScoring { version, scoring } = read(row.version, &row.document)?;
+            Some(ScoringRecord { version, scoring, created_at: row.created_at, active: row.active })
+        };
+        Ok(rows.into_iter().filter_map(record).collect())
+    }
+
+    /// Puts a version in force, or with `None` the one that the build brings. False if there is no such organization
+    /// or version.
+    pub async fn activate_scoring(
+        &self,
+        organization: OrganizationId,
+        version: Option<u32>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |session| {
+            let generation = advance(session)?;
+            activate(session, Activated { organization, version, generation })
+        })
+        .await
+    }
+}
+
+fn activate(session: &mut Session, activated: Activated) -> Result<bool, Fault> {
+    Ok(session.execute(session.sql.scorings.activate, &[activated])? > 0)
+}
+
+/// `None`, and a warning, for what only a newer build can read. No lead waits for that: its organization's leads are
+/// scored by the standard scoring until this build is replaced, and their traces say so.
+pub(crate) fn read(version: u32, document: &Value) -> Option<ActiveScoring> {
+    match Scoring::read(document) {
+        Ok(scoring) => Some(ActiveScoring { version, scoring }),
+        Err(_) => {
+            tracing::warn!(scoring.version = version, "this build cannot read a scoring");
+            None
+        }
+    }
+}
