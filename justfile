@@ -24,3 +24,8 @@ audit:
 # The long form of what deploy/test runs short: workers killed, leaving and joining under 20,000 leads
 soak:
     LEADGATE_TEST_LEADS=20000 cargo test -p leadgate --test e2e workers_come_and_go -- --nocapture
+
+# The long form of what deploy/test runs short: eight workers over 200 keys, 20 s under each policy on each database
+hammer:
+    cargo build -p leadgate-testkit
+    LEADGATE_TEST_HAMMER_SECONDS=20 target/debug/leadgate-with-servers -- cargo test -p leadgate-store --test contract -- --test-threads 1 --nocapture hammer

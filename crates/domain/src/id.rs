@@ -94,6 +94,12 @@ impl From<LeadId> for SubmissionId {
 }
 
 impl SubmissionId {
+    /// No id that was made at that time or later is less; none that was made before is greater. To the millisecond.
+    pub fn least_of(at: Timestamp) -> Self {
+        let milliseconds = u64::try_from(at.as_milliseconds()).unwrap_or(0);
+        Self(Uuid::from_u128(u128::from(milliseconds) << 80))
+    }
+
     /// When the gateway made the id, in whole milliseconds; `None` if it is no UUIDv7.
     pub fn made_at(self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
@@ -168,6 +174,8 @@ mod tests {
         assert!(made.is_sorted_by(|a, b| a.as_uuid().as_u128() >> 16 < b.as_uuid().as_u128() >> 16));
         assert!(made.iter().all(|id| id.as_uuid().get_version_num() == 7));
         assert_eq!(made[0].made_at().unwrap().as_milliseconds(), now.as_milliseconds());
+        let least = SubmissionId::least_of;
+        assert!(least(now) < made[0] && made[999] < least(now.plus(Duration::from_millis(1))));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 pub mod certificate;
 mod claim;
+mod day;
 mod email;
 mod evidence;
+pub mod explain;
 mod fields;
 mod hash;
 pub mod id;
@@ -40,6 +42,7 @@ pub mod validate;
 
 pub use certificate::CertificateProblem;
 pub use claim::{Claim, ClaimKey, ClaimKind};
+pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use evidence::{ConsentEvidence, Person};
 pub use fields::{Consent, Fields, Said, TextField};

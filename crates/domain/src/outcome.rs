@@ -86,6 +86,20 @@ impl QuarantineReason {
             Self::Crashed => "crashed",
         }
     }
+
+    /// What it means, for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SourceGone => "the organization or the source that it names is not there",
+            Self::MappingFailed => "its source's mapping could not be applied to it",
+            Self::NoMatch => "it was to change a lead that is there, and there is none",
+            Self::Invalid => "it breaks a limit that every gateway keeps",
+            Self::IdempotencyMismatch => "its idempotency key was used before, with another body",
+            Self::IdReused => "its id was used before, with another body",
+            Self::RowRefused => "the database refused it",
+            Self::Crashed => "it crashed a worker three times",
+        }
+    }
 }
 
 impl fmt::Display for QuarantineReason {

@@ -21,7 +21,7 @@ use crate::{Lead, Temperature};
 pub const STANDARD: &str = include_str!("scoring/standard.toml");
 
 /// A scoring in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActiveScoring {
     /// Counts from 1 within its organization; 0 is the one that this build brings.
     pub version: u32,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use leadgate_dialect::{ProblemItem as Item, Unreadable};
+use leadgate_dialect::{ProblemItem as Item, Undecodable, Unmendable, Unreadable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
@@ -213,6 +213,19 @@ impl Refusal {
         match (kind, self) {
             (KeyKind::Token, Self::InvalidKey | Self::RevokedKey) => Self::UnknownToken,
             (_, refusal) => refusal,
+        }
+    }
+}
+
+impl Refusal {
+    /// Why another body does not mend a submission.
+    pub(crate) fn unmendable(unmendable: Unmendable) -> Self {
+        match unmendable {
+            Unmendable::Gone => Self::Internal,
+            Unmendable::Unreadable(fault) => Self::Unreadable(fault),
+            Unmendable::Undecodable(Undecodable::Mapping(fault)) => Self::Mapping(fault),
+            Unmendable::Undecodable(Undecodable::Faulty(faults)) => Self::Faulty(faults),
+            Unmendable::Undecodable(Undecodable::Empty) => Self::NothingSaid,
         }
     }
 }

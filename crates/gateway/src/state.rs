@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) markers: Markers,
     pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
-    /// Held while leads are counted for a numbered page.
+    /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,

@@ -60,9 +60,15 @@ enum Command {
     /// Evidence of consent, for those who ask for it
     #[command(subcommand)]
     Consent(commands::consent::Command),
+    /// How promising leads are, by which rules
+    #[command(subcommand)]
+    Score(commands::score::Command),
     /// Leads and why they are what they are
     #[command(subcommand)]
     Lead(commands::lead::Command),
+    /// What became of what came in
+    #[command(subcommand)]
+    Report(commands::report::Command),
     /// Messages that nobody could attribute
     #[command(subcommand)]
     Parked(commands::parked::Command),
@@ -113,7 +119,9 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Erase(command) => commands::erase::run(command, &config, output).await,
         Command::Retention(command) => commands::retention::run(command, &config, output).await,
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
+        Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
+        Command::Report(command) => commands::report::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,

@@ -21,6 +21,7 @@ pub(crate) struct Sql {
     pub(crate) erasure: Erasure,
     pub(crate) retention: Retention,
     pub(crate) scorings: Scorings,
+    pub(crate) reports: Reports,
 }
 
 pub(crate) struct Installation {
@@ -299,4 +300,11 @@ pub(crate) struct Scorings {
     pub(crate) activate: &'static str,
     /// In: `Of`. Out: `ScoringRow`, by version.
     pub(crate) of: &'static str,
+}
+
+pub(crate) struct Reports {
+    /// In: `Received`. Out: [`crate::reports::Counted`], how many there are of each kind.
+    pub(crate) intake: &'static str,
+    /// As `intake`, of one source.
+    pub(crate) intake_of_source: &'static str,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{
@@ -82,15 +82,12 @@ enum Unread {
 }
 
 fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
-    let Submission { dialect, media, raw, query, .. } = submission;
-    let body = raw.bytes().ok_or_else(|| Unread::Invalid(json!([{ "code": "broken_raw" }])))?;
-    let document = Document::read(*dialect, media, &body, query.as_deref())
-        .map_err(|unreadable| Unread::Invalid(json!([{ "code": unreadable.code() }])))?;
-    let mapping = source.mapping.as_ref().map(|active| &active.mapping);
-    decode(*dialect, &document, mapping).map_err(|undecodable| match undecodable {
-        Undecodable::Mapping(fault) => Unread::Mapping(fault),
-        Undecodable::Empty => Unread::Invalid(json!([{ "code": "empty" }])),
-        Undecodable::Faulty(faults) => {
+    dialect::reread(submission, source).map_err(|unmendable| match unmendable {
+        Unmendable::Gone => Unread::Invalid(json!([{ "code": "broken_raw" }])),
+        Unmendable::Unreadable(unreadable) => Unread::Invalid(json!([{ "code": unreadable.code() }])),
+        Unmendable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
+        Unmendable::Undecodable(Undecodable::Empty) => Unread::Invalid(json!([{ "code": "empty" }])),
+        Unmendable::Undecodable(Undecodable::Faulty(faults)) => {
             let told = |fault: &FieldFault| json!({ "pointer": fault.pointer, "code": fault.code });
             Unread::Invalid(faults.iter().map(told).collect())
         }

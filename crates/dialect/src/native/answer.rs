@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadgate_domain::{
     BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Inferred, Lead, LeadId, Outcome,
     PhoneView, QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature,
-    TextField, Timestamp, Trace,
+    TextField, Timestamp, Trace, explain,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -223,6 +223,17 @@ pub struct Ended<'s> {
     /// Since when nothing is left of what was said.
     pub erased_at: Option<Timestamp>,
     pub trace: &'s Trace,
+    /// What its source is called, unless that is a default one.
+    pub source: Option<&'s str>,
+}
+
+impl Ended<'_> {
+    /// The whole story: how the submission came in, what each stage did, and how it ended.
+    pub fn explanation(&self, submission: &Submission) -> Vec<String> {
+        let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
+        let ended = explain::outcome(self.outcome, self.lead, self.quarantine, self.decided_at);
+        std::iter::once(explain::received(submission, self.source)).chain(stages).chain([ended]).collect()
+    }
 }
 
 /// A submission itself, with the trace of its decision.
@@ -242,6 +253,8 @@ pub struct Record<'s> {
     #[serde(flatten)]
     content: Option<Content<'s>>,
     trace: &'s Trace,
+    /// The trace in sentences, in the order of the pipeline.
+    explanation: Vec<String>,
 }
 
 /// What an erasure takes.
@@ -272,6 +285,7 @@ pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
             body_hash: submission.body_hash,
         }),
         trace: ended.trace,
+        explanation: ended.explanation(submission),
     }
 }
 

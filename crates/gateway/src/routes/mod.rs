@@ -7,6 +7,8 @@ mod intake;
 mod leads;
 mod metrics;
 mod quarantine;
+mod reports;
+mod scoring;
 mod sources;
 mod submissions;
 mod suppressions;
@@ -17,7 +19,7 @@ use std::future::ready;
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
-use actix_web::web::{ServiceConfig, post, resource, route, to};
+use actix_web::web::{ServiceConfig, post, put, resource, route, to};
 use actix_web::{Resource, Route};
 
 use leadgate_domain::Dialect;
@@ -41,6 +43,7 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
         .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
         .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))
         .service(only(READ, resource("/api/v1/deals").route(get().to(contacts::deals))))
+        .service(only(READ, resource("/v1/reports/intake").route(get().to(reports::intake))))
         .service(only(READ, resource("/healthz").route(get().to(health::alive))))
         .service(only(READ, resource("/readyz").route(get().to(health::ready))))
         .service(only(READ, resource("/metrics").route(get().to(metrics::show))))
@@ -78,9 +81,14 @@ fn administer(config: &mut ServiceConfig) {
         .service(both("/v1/suppressions", get().to(suppressions::list), post().to(suppressions::add)))
         .service(only("POST", resource("/v1/suppressions/find").route(post().to(suppressions::find))))
         .service(only("POST", resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
+        .service(only(
+            "GET, HEAD, PUT",
+            resource("/v1/scoring").route(get().to(scoring::show)).route(put().to(scoring::set)),
+        ))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
+        .service(only("POST", resource("/v1/quarantine/{id}/repair").route(post().to(quarantine::repair))))
         .service(only("POST", resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
 }
 

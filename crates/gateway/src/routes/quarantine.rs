@@ -3,12 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use leadgate_dialect as dialect;
 use leadgate_domain::Timestamp;
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::Deserialize;
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use crate::body::{self, BodyLimits};
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
@@ -51,6 +53,36 @@ pub(crate) async fn release(request: HttpRequest, state: Data<State>) -> Result<
     let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
     state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
     Ok(respond::json_as(StatusCode::ACCEPTED, &entry))
+}
+
+/// Puts another body in the place of an open entry's, if a lead can be made of it. It waits for its release.
+pub(crate) async fn repair(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, Refused> {
+    let asked = Asked::to_administer(&request, &state).await?;
+    let (organization, id) = (asked.organization(), asked.id(&request)?);
+    let reading = state.store.quarantine_entry(organization, id);
+    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    if entry.state != QuarantineState::Open {
+        return Ok(respond::json(&entry));
+    }
+    let config = &state.config;
+    let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
+    let media = body::media(request.headers(), submission.dialect)?;
+    body::check_head(request.headers(), limits)?;
+    let body = body::read(&request, payload, limits).await?;
+    let directory = &state.keys.directory;
+    let source = directory.source(submission.source).filter(|source| source.organization == organization);
+    let source = source.ok_or_else(|| Refusal::InvalidSettings("its source is gone".to_owned()))?;
+    let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
+    let mended =
+        dialect::mend(submission, &body, media, &source, key.as_deref()).map_err(Refusal::unmendable)?;
+    let by = asked.by();
+    let repairing = state.store.repair(organization, id, &mended, &by);
+    let entry = read::within(&state, repairing).await?.ok_or(Refusal::NotFound)?;
+    Ok(respond::json(&entry))
 }
 
 /// Gives an entry up, with a reason for whoever asks later. The submission stays where it is.

@@ -16,12 +16,15 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     let id = asked.id(&request)?;
     let reading = state.store.submission(asked.organization(), SubmissionId::from_uuid(id));
     match read::within(&state, reading).await? {
-        Some(record) => Ok(answer(&record)),
+        Some(record) => {
+            let source = state.keys.directory.source(record.submission.source);
+            Ok(answer(&record, source.as_ref().and_then(|source| source.name.as_deref())))
+        }
         None => Ok(asked.queued(id, &state)?),
     }
 }
 
-fn answer(record: &SubmissionRecord) -> HttpResponse {
+fn answer(record: &SubmissionRecord, source: Option<&str>) -> HttpResponse {
     let submission = &record.submission;
     let Some(current) = record.outcome() else { return respond::json(&native::queued(submission.id)) };
     let own = record.quarantine.iter().find(|entry| entry.id == submission.id.as_uuid());
@@ -32,6 +35,7 @@ fn answer(record: &SubmissionRecord) -> HttpResponse {
         decided_at: current.decided_at,
         erased_at: record.erased_at,
         trace: &current.trace,
+        source,
     };
     respond::json(&native::record(submission, ended))
 }

@@ -14,6 +14,8 @@ mod nasty;
 mod outage;
 mod raw;
 mod reading;
+mod reports;
+mod scoring;
 mod shutdown;
 mod suppressing;
 mod tenants;

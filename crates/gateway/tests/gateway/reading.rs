@@ -51,6 +51,54 @@ async fn a_duplicate_leads_to_the_lead_it_met() {
 }
 
 #[tokio::test]
+async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::Native, |source| source.name = Some("crm".into())).await;
+    let post = |body: Value| {
+        let post = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+        send(post.header("content-type", "application/json").body(body.to_string()))
+    };
+    let body = json!({"phone": "+1 415 555 0132", "full_name": "Ann Lee", "email": "ann@acme.example"});
+    let first = post(body.clone()).await.body["id"].as_str().unwrap().to_owned();
+    world.work().await;
+    let second = post(body).await.body["id"].as_str().unwrap().to_owned();
+    world.work().await;
+    let explained = async |id: &str| {
+        let record = get(&world, &format!("/v1/submissions/{id}")).await.body;
+        let explanation = record["explanation"].as_array().unwrap().clone();
+        explanation.into_iter().map(|sentence| sentence.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let told = explained(&first).await;
+    let begins = [
+        "It was received on ",
+        "The phone was read in E.164, by its own country code.",
+        "The email was read as an address.",
+        "No entry of a suppression list names the phone or the email that was sent.",
+        "It met no lead by any key of its source.",
+        "company was inferred from the domain of the email: Acme.",
+        "state was inferred from the first digits of the phone: CA.",
+        "The score is ",
+        "phone_valid gives ",
+        "The lead is held because no consent was sent, and a source requires it.",
+        "No national do-not-call registry was consulted.",
+        "On ",
+    ];
+    let mut sentences = told.iter();
+    for begin in begins {
+        assert!(
+            sentences.any(|sentence| sentence.starts_with(begin)),
+            "{begin}: not in its place in {told:#?}"
+        );
+    }
+    assert!(told[0].contains("by the source \"crm\" in the dialect native, with the key "), "{}", told[0]);
+    assert!(told.last().unwrap().ends_with(&format!("it made the lead {first}.")), "{told:#?}");
+    let told = explained(&second).await;
+    let met = format!("It met the lead {first} by its phone (last seen on ");
+    assert!(told.iter().any(|sentence| sentence.starts_with(&met)), "{told:#?}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_is_quarantined_says_so() {
     let world = World::start().await;
     let rules = json!({"rules": [{"to": "email", "from": ["mail"], "required": true}]});

@@ -84,6 +84,8 @@ async fn administering_needs_its_scope() {
         (Method::POST, "/v1/sources".to_owned()),
         (Method::POST, "/v1/suppressions".to_owned()),
         (Method::POST, "/v1/suppressions/remove".to_owned()),
+        (Method::GET, "/v1/scoring".to_owned()),
+        (Method::PUT, "/v1/scoring".to_owned()),
         (Method::GET, "/v1/quarantine".to_owned()),
         (Method::GET, format!("/v1/quarantine/{id}")),
         (Method::POST, format!("/v1/quarantine/{id}/release")),
@@ -106,6 +108,15 @@ async fn sources_and_tags_are_made_by_the_api() {
     let made =
         ask("/v1/sources", json!({ "dialect": "kickofflabs", "name": "spring", "window": "7d" })).await;
     assert_eq!((made.status, &made.body["organization"]), (201, &json!("ours")), "{}", made.body);
+    let keys = json!([{ "kind": "phone", "window": "30d" }, { "kind": "email" }]);
+    let wanted =
+        json!({ "dialect": "native", "policy": "link", "identity": { "rule": "first_of", "keys": keys } });
+    let known = ask("/v1/sources", wanted).await.body;
+    assert_eq!((&known["policy"], &known["identity_rule"]), (&json!("link"), &json!("first_of")), "{known}");
+    assert_eq!(
+        known["identity"],
+        json!([{ "kind": "phone", "window_seconds": 2_592_000 }, { "kind": "email", "window_seconds": null }])
+    );
     let (campaign, url) = (made.body["campaign_id"].as_str().unwrap(), made.body["url"].as_str().unwrap());
     assert!(url.contains(&format!("/v2/{campaign}/inbound-webhook/tok_")), "{url}");
     let request = world.client.post(url).header("content-type", "application/json");
@@ -119,6 +130,10 @@ async fn sources_and_tags_are_made_by_the_api() {
         ("/v1/sources", json!({ "dialect": "klingon" })),
         ("/v1/sources", json!({ "dialect": "native", "colour": 1 })),
         ("/v1/sources", json!({ "dialect": "native", "window": "0s" })),
+        (
+            "/v1/sources",
+            json!({ "dialect": "native", "identity": { "rule": "any_of", "keys": [{ "kind": "fax" }] } }),
+        ),
     ] {
         let refused = ask(path, wrong).await;
         assert_eq!(refused.problem(), (422, "invalid_settings"), "{}", refused.body);

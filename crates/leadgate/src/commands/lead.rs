@@ -3,8 +3,8 @@
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::{OrganizationId, SubmissionId};
-use leadgate_store::{OutcomeRecord, Store};
+use leadgate_domain::{OrganizationId, SubmissionId, explain};
+use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,39 +60,41 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     let submission = SubmissionId::from_uuid(id);
     let record = store.submission(organization, submission).await?;
     let record = record.with_context(|| format!("there is no lead or submission {id}"))?;
-    let history: Vec<_> = record.outcomes.iter().map(describe).collect();
-    output.print(&json!({ "submission": submission, "history": history }), |line| {
+    let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
+    let received = explain::received(&record.submission, source.as_deref());
+    let history: Vec<_> = record.outcomes.iter().map(|entry| describe(entry, &record)).collect();
+    let shown = json!({ "submission": submission, "received": received, "history": history });
+    output.print(&shown, |line| {
+        line(&received);
         for entry in &record.outcomes {
-            let lead = entry.lead.map(|lead| format!(", lead {lead}")).unwrap_or_default();
-            line(&format!("{} {}{lead}", entry.decided_at, entry.outcome));
-            for (stage, part) in entry.trace.stages() {
-                line(&format!("  {stage:<12} {}", words(part)));
+            line("");
+            line(&ended(entry, &record));
+            for told in explain::trace(&entry.trace) {
+                let stages = std::iter::once(told.stage).chain(std::iter::repeat(""));
+                for (stage, sentence) in stages.zip(&told.sentences) {
+                    line(&format!("  {stage:<12} {sentence}"));
+                }
             }
         }
     });
     Ok(())
 }
 
-fn describe(entry: &OutcomeRecord) -> Value {
+/// How an entry of the history ended. Why a submission was put aside is kept of the last time.
+fn ended(entry: &OutcomeRecord, record: &SubmissionRecord) -> String {
+    let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
+    let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
+    let reason = own.filter(|_| last).map(|own| own.reason);
+    explain::outcome(entry.outcome, entry.lead, reason, entry.decided_at)
+}
+
+fn describe(entry: &OutcomeRecord, record: &SubmissionRecord) -> Value {
+    let stages = explain::trace(&entry.trace).into_iter().flat_map(|told| told.sentences);
     json!({
         "outcome": entry.outcome,
         "lead": entry.lead,
         "decided_at": entry.decided_at,
         "trace": entry.trace,
+        "explanation": stages.chain([ended(entry, record)]).collect::<Vec<_>>(),
     })
-}
-
-/// A stage's part without the punctuation of JSON.
-fn words(part: &Value) -> String {
-    match part {
-        Value::Null => "nothing".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.is_empty() => "nothing found".to_owned(),
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
-        Value::Object(map) => {
-            let entries = map.iter().filter(|(_, value)| !value.is_null());
-            entries.map(|(key, value)| format!("{key}: {}", words(value))).collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
-    }
 }

@@ -11,8 +11,10 @@ mod output;
 pub mod parked;
 mod progress;
 pub mod quarantine;
+pub mod report;
 pub mod reprocess;
 pub mod retention;
+pub mod score;
 pub mod source;
 pub mod suppression;
 pub mod tag;
@@ -42,6 +44,12 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
         ports::migrate(config).await?;
     }
     ports::store(config)
+}
+
+/// The same, for a command whose question may take the store a while.
+pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
+    open_store(config).await?;
+    ports::worker_store(config)
 }
 
 /// The organization of that name.

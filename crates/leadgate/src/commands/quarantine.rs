@@ -1,14 +1,18 @@
 //! `leadgate quarantine`.
 
-use anyhow::Context as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, ensure};
 use clap::Subcommand;
+use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
 use leadgate_domain::{Organization, Timestamp};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, source_of};
 use crate::config::Config;
 use crate::ports;
 
@@ -29,6 +33,15 @@ pub enum Command {
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
+    },
+    /// Put another body in the place of an entry's, for its release; what came in stays stored as it is
+    Repair {
+        id: Uuid,
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// A file with the mended body, of the kind that came in
+        #[arg(long, value_name = "FILE")]
+        body: PathBuf,
     },
     /// Give submissions back to the workers; each is let go once
     Release {
@@ -67,6 +80,11 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
                 line(&serde_json::to_string_pretty(&submission).unwrap_or_default());
             });
         }
+        Command::Repair { id, organization: name, body } => {
+            let owner = organization(&store, &name).await?;
+            let entry = repair(&store, &owner, id, &body).await?;
+            output.print(&entry, |line| line(&format!("{}; release it now", one_line(&entry))));
+        }
         Command::Release { ids, organization: name } => {
             let owner = organization(&store, &name).await?;
             release(&store, &owner, &ids, config, output).await?;
@@ -82,6 +100,42 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         }
     }
     Ok(())
+}
+
+async fn repair(
+    store: &Store,
+    owner: &Organization,
+    id: Uuid,
+    file: &Path,
+) -> anyhow::Result<QuarantineEntry> {
+    let found = store.quarantine_entry(owner.id, id).await?;
+    let (entry, submission) = found.with_context(|| missing(owner, id))?;
+    ensure!(entry.state == QuarantineState::Open, "it was {} before", entry.state);
+    let body = fs::read(file).with_context(|| file.display().to_string())?;
+    let source = source_of(store, owner, submission.source).await?;
+    let key = match &submission.client.key {
+        Some(key) => store.find_key(key).await?,
+        None => None,
+    };
+    let media = submission.media.clone();
+    let mended = dialect::mend(submission, &body, media, &source, key.as_ref());
+    let mended = mended.map_err(|unmendable| anyhow!("no lead can be made of it: {}", words(&unmendable)))?;
+    let entry = store.repair(owner.id, id, &mended, "command line").await?;
+    entry.with_context(|| missing(owner, id))
+}
+
+/// Names and codes only.
+fn words(unmendable: &Unmendable) -> String {
+    match unmendable {
+        Unmendable::Gone => "its body is gone".to_owned(),
+        Unmendable::Unreadable(fault) => fault.detail().into_owned(),
+        Unmendable::Undecodable(Undecodable::Mapping(fault)) => format!("the mapping does not fit: {fault}"),
+        Unmendable::Undecodable(Undecodable::Empty) => "it says nothing".to_owned(),
+        Unmendable::Undecodable(Undecodable::Faulty(faults)) => {
+            let named = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+            named.collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 /// Publishes submissions once more; what was let go or given up before stays as it is.

@@ -55,6 +55,17 @@ async fn keys_and_sources(shape: Shape) {
     let submission = location.rsplit('/').next().unwrap();
     let trace = world.cli(&["lead", "trace", submission, "--organization", "acme"]).await;
     assert_eq!(trace["history"][0]["trace"]["decide"]["consent_not_required"], true);
+    let told: Vec<_> = trace["history"][0]["explanation"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one.as_str())
+        .collect();
+    assert!(trace["received"].as_str().unwrap().contains("by the source \"crm\""), "{trace}");
+    for sentence in ["as a number of GB unless", "The lead is held because it is a test.", "it made the lead"]
+    {
+        assert!(told.iter().any(|one| one.contains(sentence)), "{sentence}: not in {told:#?}");
+    }
     let printed = world.cli(&["lead", "show", submission, "--organization", "acme"]).await;
     assert_eq!(printed["id"], shown["id"]);
 

@@ -22,6 +22,7 @@ mod idempotency;
 mod limits;
 mod metrics;
 mod rotation;
+mod scores;
 mod suppressing;
 mod systems;
 mod world;

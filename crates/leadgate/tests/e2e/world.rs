@@ -313,6 +313,14 @@ pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (b
     (output.status.success(), answer)
 }
 
+/// Runs `leadgate` as people do: what it prints, and what it complains of.
+pub async fn say(environment: &[(String, String)], arguments: &[&str]) -> (String, String) {
+    let mut command = tokio::process::Command::new(LEADGATE);
+    let output = command.args(arguments).envs(environment.iter().cloned()).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
 /// Asks again until the answer is what is waited for.
 pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where

@@ -9,6 +9,7 @@ mod keys;
 mod leads;
 mod migrate;
 mod quarantine;
+mod reports;
 mod scorings;
 mod sources;
 mod submissions;
@@ -38,4 +39,5 @@ pub(crate) static SQL: Sql = Sql {
     erasure: erasure::ERASURE,
     retention: erasure::RETENTION,
     scorings: scorings::SCORINGS,
+    reports: reports::REPORTS,
 };

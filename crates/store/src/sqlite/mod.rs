@@ -11,6 +11,7 @@ mod migrate;
 #[cfg(test)]
 mod plans;
 mod quarantine;
+mod reports;
 mod scorings;
 mod sources;
 mod submissions;
@@ -40,4 +41,5 @@ pub(crate) static SQL: Sql = Sql {
     erasure: erasure::ERASURE,
     retention: erasure::RETENTION,
     scorings: scorings::SCORINGS,
+    reports: reports::REPORTS,
 };

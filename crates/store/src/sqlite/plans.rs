@@ -6,14 +6,17 @@ use diesel::sql_types::Text;
 
 use super::SQL;
 
+/// Names of what statements make themselves.
+const OWN: [&str; 10] =
+    ["json_each", "r", "p", "met", "listed", "received", "touched", "t", "once", "judged"];
+
 #[derive(QueryableByName)]
 struct Step {
     #[diesel(sql_type = Text)]
     detail: String,
 }
 
-#[test]
-fn no_statement_reads_a_whole_table() {
+fn migrated() -> SqliteConnection {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
     for migration in [
         include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql"),
@@ -28,6 +31,35 @@ fn no_statement_reads_a_whole_table() {
     ] {
         connection.batch_execute(migration).unwrap();
     }
+    connection
+}
+
+fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<Step> {
+    let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));
+    diesel::sql_query(explain).load(connection).unwrap()
+}
+
+#[test]
+fn a_report_reads_the_ids_of_its_day_alone() {
+    let mut connection = migrated();
+    for (text, submissions) in [
+        (SQL.reports.intake, "(organization=? AND id>? AND id<?)"),
+        (SQL.reports.intake_of_source, "(organization=? AND source=? AND id>? AND id<?)"),
+    ] {
+        let steps = plan(&mut connection, text);
+        let range = |table: &str, range: &str| {
+            let read = |step: &Step| step.detail.starts_with(table) && step.detail.ends_with(range);
+            steps.iter().any(read)
+        };
+        let details: Vec<_> = steps.iter().map(|step| &step.detail).collect();
+        assert!(range("SEARCH s USING", submissions), "{details:#?}");
+        assert!(range("SEARCH q USING", "(organization=? AND id>? AND id<?)"), "{details:#?}");
+    }
+}
+
+#[test]
+fn no_statement_reads_a_whole_table() {
+    let mut connection = migrated();
     let hot = [
         SQL.submissions.insert,
         SQL.submissions.decide,
@@ -123,16 +155,14 @@ fn no_statement_reads_a_whole_table() {
         SQL.scorings.add,
         SQL.scorings.activate,
         SQL.scorings.of,
+        SQL.reports.intake,
+        SQL.reports.intake_of_source,
     ];
     for text in hot {
-        let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));
-        let steps: Vec<Step> = diesel::sql_query(explain).load(&mut connection).unwrap();
-        for Step { detail } in &steps {
+        for Step { detail } in &plan(&mut connection, text) {
             // What a statement may read whole is its own rows.
             let whole = detail.strip_prefix("SCAN ").map(|table| table.split(' ').next().unwrap_or_default());
-            let own = whole.is_none_or(|table| {
-                ["json_each", "r", "p", "met", "listed"].contains(&table) || detail.contains("CONSTANT ROW")
-            });
+            let own = whole.is_none_or(|table| OWN.contains(&table) || detail.contains("CONSTANT ROW"));
             assert!(own, "{detail}: {text}");
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Consent, ConsentEvidence, Outcome, Release, Said, Submission, SubmissionId, TextField, Timestamp,
+    ActiveScoring, Consent, ConsentEvidence, Outcome, Release, Said, Submission, SubmissionId, TextField,
+    Timestamp,
 };
 use leadgate_store::ConsentsOf;
 use tokio::task::JoinSet;
@@ -52,7 +53,7 @@ async fn whoever_says_a_consent_leaves_evidence_of_it(world: World) {
     says_little.fields.consent = Said::Value(Consent::default());
     world.commit(&[made.clone(), meets.clone(), silent, takes_back, says_little.clone()]).await;
     let source = Arc::new(world.store.source(world.organization.id, updates.source).await.unwrap().unwrap());
-    let updated = world.pipeline.normalize(updates.clone(), Some(source));
+    let updated = world.pipeline.normalize(updates.clone(), Some(source), ActiveScoring::standard());
     let updated = world.store.commit(vec![updated], world.judge()).await.unwrap();
     assert_eq!(updated.settled[0].outcome, Outcome::Updated);
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, SuppressionKey,
+    Claim, ClaimKey, Effects, Judge, Lead, LeadId, Normalized, OrganizationId, Resolution, SuppressionKey,
     Suppressions, Trace,
 };
 
@@ -37,6 +37,15 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
 
     fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<(Lead, Trace)> {
         self.judge.reassess(leads, list)
+    }
+
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)> {
+        self.judge.rebuild(lead, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

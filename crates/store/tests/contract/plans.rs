@@ -1,6 +1,6 @@
 //! A batch reads what it names, however much is stored.
 
-use leadgate_domain::{Submission, SuppressionKind};
+use leadgate_domain::{Day, Submission, SuppressionKind, Zone};
 use leadgate_store::{ConsentsOf, StoreConfig};
 
 use crate::races::suppression;
@@ -41,6 +41,12 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         let since = ConsentsOf::Received { from: Some(batch[0].received_at), to: None };
         world.store.consents(world.organization.id, since, None, 5).await.unwrap();
         world.store.forget_people(world.organization.id, &[id]).await.unwrap();
+        // Of a day on which nothing came in.
+        let day = Day::read("2026-01-01", Zone::utc()).unwrap();
+        for source in [None, Some(world.source.id)] {
+            let report = world.store.intake_report(world.organization.id, source, &day).await.unwrap();
+            assert_eq!(report.whole.accepted, 0);
+        }
         world.store.leads_of(&[(world.organization.id, id.into())]).await.unwrap();
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();

@@ -1,10 +1,11 @@
 //! Suppression lists and the leads that they hold.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Eligibility, LeadId, Reason, Sha256Digest, Submission, SuppressedValue, Suppression, SuppressionKind,
-    Timestamp,
+    ActiveScoring, Eligibility, LeadId, Reason, Sha256Digest, Submission, SuppressedValue, Suppression,
+    SuppressionKind, Timestamp,
 };
 use leadgate_store::{Listed, StoreError, SuppressionCursor};
 use serde_json::Value;
@@ -158,7 +159,8 @@ async fn an_entry_that_ends_lets_stored_leads_in(world: World) {
     let late = world.consenting("+14155550132", "bob@example.com");
     let mut source = world.source.as_ref().clone();
     source.policy = leadgate_domain::Policy::Create;
-    let normalized = world.pipeline.normalize(late.clone(), Some(std::sync::Arc::new(source)));
+    let normalized =
+        world.pipeline.normalize(late.clone(), Some(Arc::new(source)), ActiveScoring::standard());
     world.store.commit(vec![normalized], world.judge()).await.unwrap();
     assert_eq!(world.reasons(&late).await, [], "an ended entry holds nobody");
     assert_eq!(world.store.sweep_suppressions(world.judge()).await.unwrap(), 1);

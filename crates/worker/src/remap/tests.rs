@@ -118,7 +118,8 @@ fn only_what_would_be_mapped_otherwise_is_read_again() {
     assert!(is_due(&mapped(&first, None), &first));
     assert!(is_due(&mapped(&first, Some(7)), &first));
     assert!(!is_due(&mapped(&first, Some(1)), &first));
-    assert!(!is_due(&mapped(&none, Some(1)), &none), "what was mapped is not unmapped");
+    assert!(is_due(&mapped(&none, Some(1)), &none), "its mapping was taken away");
+    assert!(!is_due(&mapped(&none, None), &none));
     let foreign = Submission { organization: OrganizationId::generate(), ..mapped(&first, None) };
     assert!(!is_due(&foreign, &first), "its source is not there for it");
     let posted = Submission { release: None, ..released(&first, BODY) };

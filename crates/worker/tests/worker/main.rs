@@ -9,6 +9,7 @@
 )]
 
 mod releasing;
+mod scoring;
 mod settling;
 mod telling;
 mod world;

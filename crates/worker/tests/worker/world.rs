@@ -7,7 +7,7 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
+    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
     QuarantineReason, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField,
     Timestamp, Trace,
 };
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) source: Source,
+    /// The worker's own.
+    pub(crate) directory: Arc<Directory>,
     ids: SubmissionIds,
     pub(crate) lane: Lane,
     _folder: tempfile::TempDir,
@@ -48,17 +50,18 @@ impl World {
             .await
             .unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
+        let directory = Arc::new(Directory::new(store.clone()));
         let parts = Parts {
             queue: queue.clone(),
             store: store.clone(),
-            directory: Arc::new(Directory::new(store.clone())),
+            directory: Arc::clone(&directory),
             judge: Arc::new(Touchy(Arc::clone(&pipeline))),
             pipeline,
         };
         let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
         let worker = Worker::new(parts, config, CancellationToken::new());
         let ids = SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids());
-        Self { queue, store, url, source, ids, lane: worker.lane(), _folder: folder }
+        Self { queue, store, url, source, directory, ids, lane: worker.lane(), _folder: folder }
     }
 
     pub(crate) fn submission(&self, external_id: &str) -> Submission {
@@ -145,6 +148,15 @@ impl Judge for Touchy {
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
         self.0.reassess(leads, suppressions)
+    }
+
+    fn rebuild(
+        &self,
+        lead: LeadId,
+        parts: &[&Normalized],
+        suppressions: &Suppressions,
+    ) -> Option<(Lead, Vec<Trace>)> {
+        self.0.rebuild(lead, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

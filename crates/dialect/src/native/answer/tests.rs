@@ -221,6 +221,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         erased_at: None,
         decided_at: at(),
         trace: &trace,
+        source: None,
     };
     let answer = serde_json::to_string_pretty(&record(&submission, ended)).unwrap();
     insta::assert_snapshot!(answer, @r#"
@@ -253,7 +254,12 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         "normalize": {
           "phone": "valid"
         }
-      }
+      },
+      "explanation": [
+        "It was received on 1 June 2025 at 12:00:00 UTC by the default source of the dialect native.",
+        "The phone was read in E.164, by its own country code.",
+        "On 1 June 2025 at 12:00:00 UTC it was found to be a duplicate of the lead 018f4e2a-7b1c-7000-8000-0000000000aa, which stayed as it was."
+      ]
     }
     "#);
 }

@@ -197,6 +197,16 @@ pub(super) fn claims_stay(anvil: &Anvil) {
     }
 }
 
+/// As PostgreSQL counts them; SQLite has one writer.
+pub(super) fn deadlocks(anvil: &Anvil) -> String {
+    if anvil.world.config.url.starts_with("sqlite:") {
+        return "no".to_owned();
+    }
+    let sql =
+        "SELECT CAST(deadlocks AS TEXT) AS line FROM pg_stat_database WHERE datname = current_database()";
+    anvil.world.lines(sql).concat()
+}
+
 /// By the hash of the key: nobody else can say whose it is.
 fn claims(anvil: &Anvil) -> BTreeMap<String, Held> {
     let sqlite = anvil.world.config.url.starts_with("sqlite:");

@@ -123,13 +123,14 @@ async fn hammer(world: World, policy: Policy) {
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let shape = anvil.world.config.url.split(':').next().unwrap();
     println!(
-        "{shape} {policy}: {} commits, {} submissions and {} redelivered in {:?}, {} run again, {} held, {} suppressed \
-         meanwhile, {} violations",
+        "{shape} {policy}: {} commits, {} submissions and {} redelivered in {:?}, {} run again, {} deadlocks, {} held, \
+         {} suppressed meanwhile, {} violations",
         count(commits),
         count(settled),
         count(repeated),
         duration(),
         count(judged) - count(commits),
+        check::deadlocks(&anvil),
         count(holds),
         count(entries),
         violations.len(),

@@ -35,7 +35,9 @@ pub(super) async fn work(anvil: &Arc<Anvil>, seed: u64, mut dice: SmallRng) {
 }
 
 fn batch(anvil: &Anvil, waiting: &mut Vec<Told>, dice: &mut SmallRng) -> Vec<Told> {
-    let size = dice.random_range(1..=LARGEST_BATCH);
+    // Large ones meet in many keys and wait for each other; small ones meet in one lead by different keys.
+    let largest = if dice.random_bool(0.7) { 4 } else { LARGEST_BATCH };
+    let size = dice.random_range(1..=largest);
     let mut all = anvil.all.lock().unwrap();
     while waiting.len() < size * 2 {
         let told = Told::new(&anvil.world, dice);

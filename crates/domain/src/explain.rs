@@ -1,0 +1,74 @@
+//! Decisions in sentences, for whoever has to read them aloud.
+//!
+//! A trace is read as it was stored, by this build or by another: what is not known is told all the same, as
+//! plainly as it can be, and nothing here fails.
+
+mod stages;
+mod words;
+
+use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, Trace};
+
+pub use words::{date, words};
+
+/// The stages of the pipeline, in their order.
+const STAGES: [&str; 6] = ["normalize", "screen", "deduplicate", "enrich", "score", "decide"];
+
+/// What a stage did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<'t> {
+    pub stage: &'t str,
+    pub sentences: Vec<String>,
+}
+
+/// Every stage of a trace, in the order of the pipeline; those that only another build knows come last.
+pub fn trace(trace: &Trace) -> Vec<Told<'_>> {
+    let place = |stage: &str| STAGES.iter().position(|known| *known == stage).unwrap_or(STAGES.len());
+    let mut told: Vec<_> =
+        trace.stages().map(|(stage, part)| Told { stage, sentences: stages::tell(stage, part) }).collect();
+    told.sort_by_key(|told| place(told.stage));
+    told
+}
+
+/// How a submission came in. `source` is the name of its source; a default one has none.
+pub fn received(submission: &Submission, source: Option<&str>) -> String {
+    let Submission { dialect, .. } = submission;
+    let by = source_in_words(*dialect, source);
+    let key = submission.client.key.as_ref().map(|key| format!(", with the key {key}")).unwrap_or_default();
+    let mapping = submission
+        .mapping_version
+        .map(|version| format!(" Its names were read by version {version} of the source's mapping."));
+    let at = date(submission.received_at);
+    format!("It was received on {at} by {by}{key}.{}", mapping.unwrap_or_default())
+}
+
+fn source_in_words(dialect: Dialect, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("the source \"{name}\" in the dialect {dialect}"),
+        None => format!("the default source of the dialect {dialect}"),
+    }
+}
+
+/// What became of a submission, and when that was decided.
+pub fn outcome(
+    outcome: Outcome,
+    lead: Option<LeadId>,
+    quarantine: Option<QuarantineReason>,
+    at: Timestamp,
+) -> String {
+    let lead = lead.map(|lead| format!("the lead {lead}"));
+    let lead = lead.as_deref().unwrap_or("no lead");
+    let became = match outcome {
+        Outcome::Created => format!("it made {lead}"),
+        Outcome::Updated => format!("it updated {lead}"),
+        Outcome::Linked => format!("it was listed under {lead}, which stayed as it was"),
+        Outcome::Duplicate => format!("it was found to be a duplicate of {lead}, which stayed as it was"),
+        Outcome::Quarantined => match quarantine {
+            Some(reason) => format!("it was put aside: {}", reason.sentence()),
+            None => "it was put aside".to_owned(),
+        },
+    };
+    format!("On {} {became}.", date(at))
+}
+
+#[cfg(test)]
+mod tests;

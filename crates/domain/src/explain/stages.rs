@@ -1,0 +1,279 @@
+//! What each stage wrote into the trace, in sentences.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::words::{Part, list, words};
+use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, TimeProblem};
+
+pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
+    let told = match (stage, part) {
+        ("screen", Value::Array(hits)) => Some(screen(hits)),
+        ("quarantine", Value::String(reason)) => Some(vec![aside(reason)]),
+        _ => Part::of(part).and_then(|part| stage_of(stage, part)),
+    };
+    told.unwrap_or_else(|| vec![words(part)])
+}
+
+fn stage_of(stage: &str, mut part: Part) -> Option<Vec<String>> {
+    let mut told = match stage {
+        "normalize" => normalize(&mut part),
+        "deduplicate" => deduplicate(&mut part),
+        "enrich" => enrich(&mut part),
+        "score" => score(&mut part),
+        "decide" => decide(&mut part),
+        _ => return None,
+    };
+    let rest = part.rest();
+    if !rest.is_empty() {
+        told.push(format!("Recorded besides: {rest}."));
+    }
+    Some(told)
+}
+
+/// A code as the value that it stands for, if this build knows it.
+fn known<T: DeserializeOwned>(code: &Value) -> Option<T> {
+    T::deserialize(code).ok()
+}
+
+fn aside(reason: &str) -> String {
+    let known = known::<QuarantineReason>(&reason.into()).map(QuarantineReason::sentence);
+    format!("It was put aside: {}.", known.unwrap_or(reason))
+}
+
+fn normalize(part: &mut Part) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(reason) = part.take_text("quarantined") {
+        told.push(aside(&reason));
+    }
+    if let Some(mut fault) = part.take("mapping").as_ref().and_then(Part::of) {
+        let (to, code) = (fault.take_text("to"), fault.take_text("code"));
+        let (to, code) = (to.unwrap_or_default(), code.unwrap_or_default());
+        told.push(format!("The mapping could not fill {to}: {code}{}.", fault.remark()));
+    }
+    // Whose source it was is told with how it came in.
+    part.take("source");
+    let read_in = match part.take_text("phone_read_in") {
+        Some(region) => format!("as a number of {region} unless it has a country code of its own"),
+        None => "by its own country code".to_owned(),
+    };
+    let phone = format!("The phone was read in E.164, {read_in}.");
+    told.extend(contact(part, "phone", phone));
+    told.extend(contact(part, "email", "The email was read as an address.".to_owned()));
+    told.extend(named("Written in the one spelling of their kind", part.take_list("rewritten")));
+    let nothing = "Taken for nothing, which is all that programs mean by it";
+    told.extend(named(nothing, part.take_list("not_said")));
+    for field in part.take_named("unknown") {
+        told.push(format!("The {field} is on no list of such values and was kept as it came."));
+    }
+    if let Some(problem) = part.take("consent_time") {
+        let why = known::<TimeProblem>(&problem).map_or_else(|| words(&problem), |known| known.to_string());
+        told.push(format!("When consent was given cannot be read: {why}."));
+    }
+    told
+}
+
+/// What was read of a phone or an email.
+fn contact(part: &mut Part, name: &str, valid: String) -> Option<String> {
+    let verdict = part.take_text(name)?;
+    let reason = part.take_text(&format!("{name}_reason"));
+    Some(match (verdict.as_str(), reason) {
+        ("valid", _) => valid,
+        ("absent", _) => format!("No {name} was sent."),
+        ("invalid", Some(reason)) => format!("The {name} was kept as it came: {reason}."),
+        ("invalid", None) => format!("The {name} was kept as it came."),
+        (verdict, reason) => format!("The {name}: {verdict} {}.", reason.unwrap_or_default()),
+    })
+}
+
+fn named(what: &str, fields: Vec<Value>) -> Option<String> {
+    let fields: Vec<_> = fields.iter().map(words).collect();
+    if fields.is_empty() { None } else { Some(format!("{what}: {}.", list(&fields))) }
+}
+
+fn screen(hits: &[Value]) -> Vec<String> {
+    if hits.is_empty() {
+        return vec!["No entry of a suppression list names the phone or the email that was sent.".to_owned()];
+    }
+    hits.iter().map(|found| Part::of(found).map_or_else(|| words(found), hit)).collect()
+}
+
+fn hit(mut part: Part) -> String {
+    let what = match part.take_text("reason").as_deref() {
+        Some("suppressed_phone") => "The phone that was sent".to_owned(),
+        Some("suppressed_email") => "The email that was sent".to_owned(),
+        reason => format!("What was sent ({})", reason.unwrap_or("for no reason that is told")),
+    };
+    let on = part
+        .take_text("list")
+        .map_or_else(|| "the suppression list".to_owned(), |list| format!("the suppression list \"{list}\""));
+    let since = part.take_date("added_at").map(|at| format!(", since {at}")).unwrap_or_default();
+    let until = part.take_date("expires_at").map(|at| format!(", until {at}")).unwrap_or_default();
+    format!("{what} is on {on}{since}{until}{}.", part.remark())
+}
+
+fn deduplicate(part: &mut Part) -> Vec<String> {
+    let rule = part.take_text("rule");
+    let policy = part.take("policy");
+    let mut told = Vec::new();
+    match (part.take("matched").as_ref().and_then(Part::of), &rule) {
+        (Some(met), _) => told.push(matched(met, policy.as_ref())),
+        // Neither the rule nor a match is told of what contradicts an idempotency key.
+        (None, None) => told.push("Its idempotency key was used before, with another body.".to_owned()),
+        (None, Some(rule)) => {
+            let by = match rule.as_str() {
+                "any_of" => "any key of its source".to_owned(),
+                "first_of" => "the first key of its source that was sent".to_owned(),
+                other => other.to_owned(),
+            };
+            told.push(format!("It met no lead by {by}."));
+        }
+    }
+    for conflict in part.take_list("identity_conflict") {
+        told.push(Part::of(&conflict).map_or_else(
+            || words(&conflict),
+            |other| {
+                let (by, lead, seen, remark) = met(other);
+                format!(
+                    "Its {by} points at another lead, {lead}{seen}: the keys disagree, and the first of them \
+                 decided{remark}."
+                )
+            },
+        ));
+    }
+    for kind in part.take_list("expired") {
+        let by = key(&words(&kind));
+        told.push(format!("Its {by} was known, but not seen for longer than the source's window."));
+    }
+    told
+}
+
+/// By what, which lead, when it was last seen by that, and whatever else is told.
+fn met(mut part: Part) -> (String, String, String, String) {
+    let by = key(&part.take_text("by").unwrap_or_default());
+    let lead = part.take_text("lead").unwrap_or_default();
+    let seen = part.take_date("last_seen").map(|at| format!(" (last seen on {at})")).unwrap_or_default();
+    (by, lead, seen, part.remark())
+}
+
+fn matched(part: Part, policy: Option<&Value>) -> String {
+    let (by, lead, seen, remark) = met(part);
+    let then = match policy {
+        Some(policy) => match known::<Policy>(policy) {
+            Some(Policy::ReturnExisting) => ". By the policy return_existing the lead stayed as it was",
+            Some(Policy::Update) => ". By the policy update the lead took over what was said anew",
+            Some(Policy::Link) => ". By the policy link it is listed under the lead, which stayed as it was",
+            Some(Policy::Create) => ". By the policy create it made a lead of its own all the same",
+            None => {
+                return format!(
+                    "It met the lead {lead} by its {by}{seen}; policy {}{remark}.",
+                    words(policy)
+                );
+            }
+        },
+        None => "",
+    };
+    format!("It met the lead {lead} by its {by}{seen}{then}{remark}.")
+}
+
+/// The name of an identity key, for people.
+fn key(code: &str) -> String {
+    match code.parse() {
+        Ok(ClaimKind::ExternalId) => "external id".to_owned(),
+        Ok(ClaimKind::LineId) => "line id".to_owned(),
+        Ok(ClaimKind::Idempotency) => "idempotency key".to_owned(),
+        Ok(ClaimKind::Phone | ClaimKind::Email) | Err(_) => code.to_owned(),
+    }
+}
+
+fn enrich(part: &mut Part) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some(kind) = part.take_text("email_kind") {
+        told.push(format!("The email is of the kind {kind}."));
+    }
+    if let Some(region) = part.take_text("phone_region") {
+        told.push(format!("The phone is one of {region}."));
+    }
+    match part.take("inferred") {
+        Some(Value::Object(inferred)) => {
+            told.extend(inferred.iter().map(|(name, value)| self::inferred(name, value)));
+        }
+        Some(other) => told.push(format!("Inferred: {}.", words(&other))),
+        None => told.push("Nothing was inferred.".to_owned()),
+    }
+    told
+}
+
+fn inferred(name: &str, value: &Value) -> String {
+    let Some(Inferred { value: inferred, basis }) = known(value) else {
+        return format!("{name} was inferred: {}.", words(value));
+    };
+    let from = match basis {
+        Basis::FullName => "the full name",
+        Basis::NameParts => "first and last name",
+        Basis::PhonePrefix => "the first digits of the phone",
+        Basis::EmailDomain => "the domain of the email",
+        Basis::PageUrl => "the address of the page",
+        Basis::Referrer => "the page from which the person came",
+        Basis::UserAgent => "what the browser says it is",
+        Basis::ClientAddress => "the address of the browser",
+        Basis::Unknown => value.get("basis").and_then(Value::as_str).unwrap_or("something"),
+    };
+    format!("{name} was inferred from {from}: {}.", words(&inferred))
+}
+
+fn score(part: &mut Part) -> Vec<String> {
+    let score = part.take_text("score").unwrap_or_else(|| "unknown".to_owned());
+    let temperature = part.take_text("temperature").map(|how| format!(", so the lead is {how}"));
+    let mut told = vec![format!("The score is {score}{}.", temperature.unwrap_or_default())];
+    told.extend(part.take_list("points").iter().map(points));
+    told
+}
+
+/// One rule, as a pair of its name and its points, or as an object that names both.
+fn points(entry: &Value) -> String {
+    let (rule, points, remark) = match (entry, Part::of(entry)) {
+        (_, Some(mut part)) => {
+            let rule = part.take_text("rule").or_else(|| part.take_text("name"));
+            (rule, part.take("points"), part.remark())
+        }
+        (Value::Array(pair), None) => match pair.as_slice() {
+            [rule, points] => (Some(words(rule)), Some(points.clone()), String::new()),
+            _ => (None, None, String::new()),
+        },
+        _ => (None, None, String::new()),
+    };
+    let (Some(rule), Some(points)) = (rule, points) else { return format!("{}.", words(entry)) };
+    match points.as_i64() {
+        Some(points @ ..0) => format!("{rule} takes {} points{remark}.", points.unsigned_abs()),
+        Some(points) => format!("{rule} gives {points} points{remark}."),
+        None => format!("{rule}: {}{remark}.", words(&points)),
+    }
+}
+
+fn decide(part: &mut Part) -> Vec<String> {
+    let until = part.take_date("eligible_until");
+    let reasons = part.take_list("reasons");
+    let mut told = match (part.take_text("eligibility").as_deref(), until) {
+        (Some("eligible"), Some(until)) => vec![format!("The lead is eligible until {until}.")],
+        (Some("eligible"), None) => {
+            vec!["The lead is eligible; no evidence that it needed expires.".to_owned()]
+        }
+        (Some("held"), _) if !reasons.is_empty() => Vec::new(),
+        (eligibility, _) => vec![format!("The lead is {}.", eligibility.unwrap_or("not decided"))],
+    };
+    for reason in &reasons {
+        let why = known::<Reason>(reason).map_or_else(|| words(reason), |known| known.sentence().to_owned());
+        told.push(format!("The lead is held because {why}."));
+    }
+    if part.take("consent_not_required") == Some(true.into()) {
+        told.push("Its sources do not require consent.".to_owned());
+    }
+    if let Some(registry) = part.take_text("registry") {
+        told.push(match registry.as_str() {
+            "off" => "No national do-not-call registry was consulted.".to_owned(),
+            other => format!("National do-not-call registry: {other}."),
+        });
+    }
+    told
+}

@@ -1,0 +1,61 @@
+//! `GET /v1/reports/intake`: what became of what came in on a day.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_domain::{Day, SourceId, Timestamp, Zone};
+use url::form_urlencoded;
+
+use crate::problem::Refused;
+use crate::read::{self, Asked};
+use crate::refusal::Refusal;
+use crate::respond;
+use crate::state::State;
+
+/// A day of the organization, or of one of its sources.
+pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::of(&request, &state).await?;
+    let Query { source, day } = Query::parse(request.query_string())?;
+    if let Some(source) = source {
+        let own = read::within(&state, state.store.source(asked.organization(), source)).await?;
+        own.ok_or(Refusal::NotFound)?;
+    }
+    // It costs what it counts, and readers are few.
+    let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
+    let reporting = state.store.intake_report(asked.organization(), source, &day);
+    let report = read::within(&state, reporting).await?;
+    Ok(respond::json(&report))
+}
+
+struct Query {
+    source: Option<SourceId>,
+    day: Day,
+}
+
+impl Query {
+    /// A report of something else than was asked for would be believed: what is not known is refused here.
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
+        let (mut source, mut day, mut zone) = (None, None, Zone::utc());
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            match &*name {
+                "source" => {
+                    let id = value.parse().map_err(|_| wrong("source", "`source` is the id of a source."))?;
+                    source = Some(id);
+                }
+                "day" => day = Some(value),
+                "timezone" => {
+                    let detail = "`timezone` is one of the IANA database, such as America/New_York.";
+                    zone = value.parse().map_err(|_| wrong("timezone", detail))?;
+                }
+                _ => return Err(wrong("query", "The parameters are `source`, `day` and `timezone`.")),
+            }
+        }
+        let day = match day {
+            Some(day) => {
+                Day::read(&day, zone).map_err(|_| wrong("day", "`day` is a date, such as 2026-11-21."))?
+            }
+            None => Day::of(Timestamp::now(), zone),
+        };
+        Ok(Self { source, day })
+    }
+}

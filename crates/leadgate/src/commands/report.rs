@@ -1,0 +1,90 @@
+//! `leadgate report`.
+
+use std::collections::BTreeMap;
+
+use clap::Subcommand;
+use leadgate_domain::{Day, SourceId, Timestamp, Zone};
+use leadgate_store::{Intake, IntakeReport};
+
+use super::{Output, organization, patient_store, source_of};
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Count what came in on a day, by what became of it
+    Intake {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// Only what came in by this source
+        #[arg(long, value_name = "ID")]
+        source: Option<SourceId>,
+        /// The day, such as 2026-11-21 [default: today]
+        #[arg(long, value_name = "DATE")]
+        day: Option<String>,
+        /// Where the day begins at midnight, such as America/New_York
+        #[arg(long, value_name = "ZONE", default_value = "UTC")]
+        timezone: Zone,
+    },
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = patient_store(config).await?;
+    let Command::Intake { organization: name, source, day, timezone } = command;
+    let owner = organization(&store, &name).await?;
+    let day = match day {
+        Some(text) => Day::read(&text, timezone).map_err(|error| anyhow::anyhow!("`{text}` is {error}"))?,
+        None => Day::of(Timestamp::now(), timezone),
+    };
+    if let Some(source) = source {
+        source_of(&store, &owner, source).await?;
+    }
+    let report = store.intake_report(owner.id, source, &day).await?;
+    let sources = store.sources(owner.id).await?;
+    let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
+    let names: BTreeMap<_, _> = names.collect();
+    output.print(&report, |line| table(&report, &owner.name, &names, line));
+    Ok(())
+}
+
+/// A column for the whole, then one for each source.
+fn table(report: &IntakeReport, owner: &str, names: &BTreeMap<SourceId, &str>, line: &mut dyn FnMut(&str)) {
+    let IntakeReport { day, timezone, from, until, whole, .. } = report;
+    line(&format!("{owner} on {day} in {timezone}, {from} to {until}"));
+    let name = |id: SourceId| names.get(&id).map_or_else(|| id.to_string(), |name| (*name).to_owned());
+    let head = report.source.map_or_else(|| "all".to_owned(), name);
+    let mut columns = vec![(head, counts(whole, whole))];
+    columns.extend(report.sources.iter().map(|part| (name(part.source), counts(&part.intake, whole))));
+    let width = |head: &str| head.chars().count().max(6) + 2;
+    let heads = columns.iter().map(|(head, _)| format!("{head:>0$}", width(head)));
+    line(&format!("{:<28}{}", "", heads.collect::<String>()));
+    for (row, (title, _)) in counts(whole, whole).iter().enumerate() {
+        let cells = columns.iter().map(|(head, counts)| {
+            let count = counts.get(row).map_or(0, |(_, count)| *count);
+            format!("{count:>0$}", width(head))
+        });
+        line(&format!("{title:<28}{}", cells.collect::<String>()));
+    }
+}
+
+/// The rows of a column; each reason that occurs in the whole has one.
+fn counts(part: &Intake, whole: &Intake) -> Vec<(String, u64)> {
+    let row = |(title, count): (&str, u64)| (title.to_owned(), count);
+    let under = |all: &BTreeMap<String, u64>, own: &BTreeMap<String, u64>| {
+        let count = |reason: &String| (format!("    {reason}"), own.get(reason).copied().unwrap_or(0));
+        all.keys().map(count).collect::<Vec<_>>()
+    };
+    let outcomes = [
+        ("accepted", part.accepted),
+        ("  created", part.created),
+        ("  updated", part.updated),
+        ("  linked", part.linked),
+        ("  duplicate", part.duplicate),
+        ("  quarantined", part.quarantined),
+    ];
+    let leads = [("leads", part.leads), ("  eligible", part.eligible), ("  held", part.held)];
+    let mut rows: Vec<_> = outcomes.map(row).into();
+    rows.extend(under(&whole.quarantined_by_reason, &part.quarantined_by_reason));
+    rows.extend(leads.map(row));
+    rows.extend(under(&whole.held_by_reason, &part.held_by_reason));
+    rows
+}

@@ -1,0 +1,215 @@
+//! `leadgate score`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use leadgate_domain::{ActiveScoring, Lead, Organization, Scoring, Temperature, scoring};
+use leadgate_store::Store;
+use serde_json::{Value, json};
+
+use super::{Output, open_store, organization};
+use crate::config::Config;
+
+#[derive(Args)]
+pub struct Of {
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print the scoring in use, as `set` takes it
+    Show {
+        #[command(flatten)]
+        of: Of,
+        /// Another version; 0 is the standard one
+        #[arg(long)]
+        version: Option<u32>,
+    },
+    /// Store a scoring as the next version, and use it
+    Set {
+        /// Rules, as TOML or JSON
+        file: PathBuf,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Use the standard scoring again
+    Reset {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// List all versions
+    History {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Show how the newest leads would be scored, and change nothing
+    Preview {
+        #[command(flatten)]
+        of: Of,
+        /// Rules, as TOML or JSON [default: the scoring in use]
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// How many of the newest leads
+        #[arg(long, default_value_t = 100)]
+        last: usize,
+    },
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    match command {
+        Command::Show { of, version } => {
+            let active = stored(&store, &organization(&store, &of.organization).await?, version).await?;
+            output.print(&*active, |line| line(text(&active).trim_end()));
+        }
+        Command::Set { file, of } => {
+            let owner = organization(&store, &of.organization).await?;
+            let version = store.add_scoring(owner.id, &read(&file)?).await?;
+            let version = version.context("the organization is gone")?;
+            in_use(version, output);
+        }
+        Command::Reset { of } => {
+            let owner = organization(&store, &of.organization).await?;
+            store.activate_scoring(owner.id, None).await?;
+            in_use(0, output);
+        }
+        Command::History { of } => {
+            let owner = organization(&store, &of.organization).await?;
+            let all = store.scorings(owner.id).await?;
+            output.print(&all, |line| {
+                for one in &all {
+                    let state = if one.active { "in use" } else { "" };
+                    let (rules, hot, warm) =
+                        (one.scoring.rules().len(), one.scoring.hot(), one.scoring.warm());
+                    let told = format!("{rules} rules, hot from {hot}, warm from {warm}");
+                    line(format!("{}  {}  {told}  {state}", one.version, one.created_at).trim_end());
+                }
+                if !all.iter().any(|one| one.active) {
+                    line("the standard scoring is in use");
+                }
+            });
+        }
+        Command::Preview { of, file, last } => {
+            let owner = organization(&store, &of.organization).await?;
+            let then = file.as_deref().map(read).transpose()?;
+            let then = then.as_ref().unwrap_or(&owner.scoring.scoring);
+            preview(&newest(&store, &owner, last).await?, &owner.scoring.scoring, then, output);
+        }
+    }
+    Ok(())
+}
+
+fn in_use(version: u32, output: &Output) {
+    output.print(&json!({ "version": version }), |line| match version {
+        0 => line("the standard scoring is in use"),
+        version => line(&format!("version {version} is in use")),
+    });
+}
+
+/// The version that is asked for, else the one in force.
+async fn stored(
+    store: &Store,
+    owner: &Organization,
+    version: Option<u32>,
+) -> anyhow::Result<Arc<ActiveScoring>> {
+    match version {
+        None => Ok(Arc::clone(&owner.scoring)),
+        Some(0) => Ok(ActiveScoring::standard()),
+        Some(version) => {
+            let found = store.scorings(owner.id).await?.into_iter().find(|one| one.version == version);
+            let found = found.with_context(|| format!("`{}` has no scoring {version}", owner.name))?;
+            Ok(Arc::new(ActiveScoring { version, scoring: found.scoring }))
+        }
+    }
+}
+
+/// The standard one with its comments; others have none.
+fn text(active: &ActiveScoring) -> String {
+    match active.version {
+        0 => scoring::STANDARD.to_owned(),
+        _ => active.scoring.to_toml(),
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Scoring> {
+    let text = fs::read_to_string(file).with_context(|| format!("the scoring in {}", file.display()))?;
+    let read = match file.extension().is_some_and(|extension| extension == "json") {
+        true => {
+            let document = serde_json::from_str(&text);
+            Scoring::read(&document.with_context(|| format!("the scoring in {}", file.display()))?)
+        }
+        false => Scoring::from_toml(&text),
+    };
+    match read {
+        Ok(scoring) => Ok(scoring),
+        Err(faults) => bail!("the scoring in {}:\n  {}", file.display(), faults.sentences().join("\n  ")),
+    }
+}
+
+async fn newest(store: &Store, owner: &Organization, most: usize) -> anyhow::Result<Vec<Lead>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    while all.len() < most {
+        let page = u32::try_from((most - all.len()).min(500))?;
+        let page = store.leads(owner.id, after, page).await?;
+        all.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+const TEMPERATURES: [Temperature; 3] = [Temperature::Hot, Temperature::Warm, Temperature::Cold];
+
+/// Every lead as it is and as it would be, by which rules that differs, and how many of each temperature there are.
+fn preview(leads: &[Lead], now: &Scoring, then: &Scoring, output: &Output) {
+    let scored: Vec<_> = leads.iter().map(|lead| (lead, then.score(lead))).collect();
+    let count = |temperature: fn(&Lead, Temperature) -> Temperature| {
+        let all = scored.iter().map(|(lead, score)| temperature(lead, score.temperature));
+        let mut counts: BTreeMap<&str, usize> = TEMPERATURES.map(|one| (one.as_str(), 0)).into();
+        for one in all {
+            *counts.entry(one.as_str()).or_default() += 1;
+        }
+        counts
+    };
+    let (before, after) = (count(|lead, _| lead.temperature), count(|_, then| then));
+    let shown: Vec<Value> = scored
+        .iter()
+        .map(|(lead, then)| {
+            let now = json!({ "score": lead.score, "temperature": lead.temperature });
+            json!({ "id": lead.id, "now": now, "then": then })
+        })
+        .collect();
+    output.print(&json!({ "leads": shown, "now": before, "then": after }), |line| {
+        line(&format!("{:<36}  {:<10}{:<10}differs by", "lead", "now", "then"));
+        for (lead, then) in &scored {
+            let is = format!("{} {}", lead.score, lead.temperature.as_str());
+            let would_be = format!("{} {}", then.score, then.temperature.as_str());
+            let differs = differences(&now.score(lead).points, &then.points);
+            line(format!("{:<36}  {is:<10}{would_be:<10}{differs}", lead.id.to_string()).trim_end());
+        }
+        line("");
+        line(&format!("{:<6}{:>6}{:>6}", "", "now", "then"));
+        for temperature in TEMPERATURES.map(Temperature::as_str) {
+            let of = |counts: &BTreeMap<&str, usize>| counts.get(temperature).copied().unwrap_or_default();
+            line(&format!("{temperature:<6}{:>6}{:>6}", of(&before), of(&after)));
+        }
+    });
+}
+
+/// By how much each rule adds more or less, such as `company_given +10`.
+fn differences(now: &[(&str, i32)], then: &[(&str, i32)]) -> String {
+    let now: BTreeMap<_, _> = now.iter().copied().collect();
+    let then: BTreeMap<_, _> = then.iter().copied().collect();
+    let names: std::collections::BTreeSet<_> = now.keys().chain(then.keys()).collect();
+    let points = |of: &BTreeMap<&str, i32>, name: &str| of.get(name).copied().unwrap_or_default();
+    let differs = names.into_iter().map(|name| (name, points(&now, name), points(&then, name)));
+    let differs = differs.filter(|(_, now, then)| now != then);
+    differs.map(|(name, now, then)| format!("{name} {:+}", then - now)).collect::<Vec<_>>().join(", ")
+}

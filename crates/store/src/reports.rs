@@ -1,0 +1,168 @@
+//! What became of what came in on a day.
+
+use std::collections::BTreeMap;
+
+use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, SubmissionId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// What became of submissions, and what the leads are by now that they made or updated.
+///
+/// `accepted` is the sum of the five outcomes, `quarantined` that of its reasons, and `leads` is `eligible` and `held`
+/// together. A lead is held for one reason or for several, and counts under each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Intake {
+    pub accepted: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub linked: u64,
+    pub duplicate: u64,
+    pub quarantined: u64,
+    pub quarantined_by_reason: BTreeMap<String, u64>,
+    /// Different ones, made or updated.
+    pub leads: u64,
+    pub eligible: u64,
+    pub held: u64,
+    pub held_by_reason: BTreeMap<String, u64>,
+}
+
+/// The part of a source. A lead that several sources made and updated is in the part of each, and once in the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntakeOfSource {
+    pub source: SourceId,
+    #[serde(flatten)]
+    pub intake: Intake,
+}
+
+/// A whole report, as it was at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntakeReport {
+    pub day: Day,
+    pub timezone: &'static str,
+    /// The day's first moment.
+    pub from: Timestamp,
+    /// The next day's.
+    pub until: Timestamp,
+    /// The one that was asked for.
+    pub source: Option<SourceId>,
+    #[serde(flatten)]
+    pub whole: Intake,
+    /// Of every source by which something came in; none, if one was asked for.
+    pub sources: Vec<IntakeOfSource>,
+}
+
+#[derive(Serialize)]
+struct Received {
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    first: SubmissionId,
+    end: SubmissionId,
+}
+
+/// How many there are of one kind.
+#[derive(Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+enum Counted {
+    Submissions {
+        source: SourceId,
+        code: Outcome,
+        reason: Option<String>,
+        count: u64,
+    },
+    /// Without a source: each lead once, whatever brought it.
+    Leads {
+        source: Option<SourceId>,
+        code: Eligibility,
+        count: u64,
+    },
+    Held {
+        source: Option<SourceId>,
+        code: String,
+        count: u64,
+    },
+}
+
+impl Store {
+    /// What became, by now, of the submissions that were received on a day: all of the organization's, with each
+    /// source's part, or those of one source. One statement, so that the sums match whatever is committed beside it.
+    ///
+    /// The time in their ids decides, to the millisecond. What came under the id of another has one of its own since
+    /// it was put aside, and counts for the source of that other.
+    pub async fn intake_report(
+        &self,
+        organization: OrganizationId,
+        source: Option<SourceId>,
+        day: &Day,
+    ) -> Result<IntakeReport, StoreError> {
+        let (first, end) = (SubmissionId::least_of(day.begins()), SubmissionId::least_of(day.ends()));
+        let received = [Received { organization, source, first, end }];
+        let counted: Vec<Counted> = self
+            .read(move |session| {
+                let reports = &session.sql.reports;
+                let text = if source.is_some() { reports.intake_of_source } else { reports.intake };
+                session.load_anew(text, &received)
+            })
+            .await?;
+        let (whole, parts) = Intake::of(counted);
+        let parts = parts.into_iter().map(|(source, intake)| IntakeOfSource { source, intake });
+        Ok(IntakeReport {
+            day: day.clone(),
+            timezone: day.zone().name(),
+            from: day.begins(),
+            until: day.ends(),
+            source,
+            whole,
+            sources: if source.is_some() { Vec::new() } else { parts.collect() },
+        })
+    }
+}
+
+impl Intake {
+    /// The whole, and each source's part.
+    fn of(counted: Vec<Counted>) -> (Self, BTreeMap<SourceId, Self>) {
+        let mut whole = Self::default();
+        let mut parts: BTreeMap<SourceId, Self> = BTreeMap::new();
+        for one in counted {
+            match one {
+                Counted::Submissions { source, code, reason, count } => {
+                    whole.ended(code, reason.as_deref(), count);
+                    parts.entry(source).or_default().ended(code, reason.as_deref(), count);
+                }
+                Counted::Leads { source, code, count } => match source {
+                    Some(source) => parts.entry(source).or_default().judged(code, count),
+                    None => whole.judged(code, count),
+                },
+                Counted::Held { source, code, count } => {
+                    let part = source.map_or(&mut whole, |source| parts.entry(source).or_default());
+                    part.held_by_reason.insert(code, count);
+                }
+            }
+        }
+        (whole, parts)
+    }
+
+    fn ended(&mut self, outcome: Outcome, reason: Option<&str>, count: u64) {
+        self.accepted += count;
+        match outcome {
+            Outcome::Created => self.created += count,
+            Outcome::Updated => self.updated += count,
+            Outcome::Linked => self.linked += count,
+            Outcome::Duplicate => self.duplicate += count,
+            Outcome::Quarantined => {
+                self.quarantined += count;
+                let reason = reason.unwrap_or("unknown").to_owned();
+                *self.quarantined_by_reason.entry(reason).or_default() += count;
+            }
+        }
+    }
+
+    fn judged(&mut self, eligibility: Eligibility, count: u64) {
+        self.leads += count;
+        match eligibility {
+            Eligibility::Eligible => self.eligible += count,
+            Eligibility::Held => self.held += count,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What became of a day's submissions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leadgate_domain::{
+    Day, Dialect, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind, Timestamp, Zone,
+};
+use leadgate_store::{Intake, IntakeReport};
+use tokio::task::JoinSet;
+use uuid::{NoContext, Uuid};
+
+use crate::commit::with_body;
+use crate::races::suppression;
+use crate::releases::{faulty, released};
+use crate::world::{World, over_both};
+
+over_both!(
+    every_submission_counts_once_by_its_current_outcome,
+    a_lead_counts_once_however_many_brought_it_and_as_it_is_by_now,
+    a_released_submission_counts_by_what_became_of_it,
+    what_came_under_the_id_of_another_is_not_forgotten,
+    a_day_ends_where_the_next_begins,
+    nobody_counts_what_belongs_to_others,
+    the_sums_match_while_others_commit,
+);
+
+fn day_of(submission: &Submission) -> Day {
+    Day::of(submission.received_at, Zone::utc())
+}
+
+async fn report(world: &World, source: Option<&Source>, day: &Day) -> IntakeReport {
+    let source = source.map(|source| source.id);
+    let report = world.store.intake_report(world.organization.id, source, day).await.unwrap();
+    let parts = report.sources.iter().map(|part| &part.intake);
+    for part in parts.chain([&report.whole]) {
+        let Intake { created, updated, linked, duplicate, quarantined, .. } = *part;
+        assert_eq!(part.accepted, created + updated + linked + duplicate + quarantined, "{part:?}");
+        assert_eq!(quarantined, part.quarantined_by_reason.values().sum::<u64>(), "{part:?}");
+        assert_eq!(part.leads, part.eligible + part.held, "{part:?}");
+        assert!(part.held_by_reason.values().all(|count| (1..=part.held).contains(count)), "{part:?}");
+    }
+    report
+}
+
+fn by<const N: usize>(reasons: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    reasons.map(|(reason, count)| (reason.to_owned(), count)).into()
+}
+
+async fn commit_by(world: &World, source: &Arc<Source>, submission: Submission) {
+    let submission = Submission { source: source.id, ..submission };
+    let normalized = world.normalize_by(source, submission);
+    world.store.commit(vec![normalized], world.judge()).await.unwrap();
+}
+
+async fn every_submission_counts_once_by_its_current_outcome(world: World) {
+    let crm = world.updating_source().await;
+    let mut linking =
+        Source::new(world.organization.id, Dialect::Native, Some("forum".into()), Timestamp::now());
+    linking.policy = Policy::Link;
+    world.store.create_source(&linking).await.unwrap();
+    let ann = world.consenting("+14155550132", "ann@acme.example");
+    let day = day_of(&ann);
+    world
+        .commit(&[ann, world.phone("+14155550133"), world.phone("12"), faulty(&world, "+14155550134")])
+        .await;
+    world.commit(&[world.phone("+14155550132"), world.phone("+14155550133")]).await;
+    commit_by(&world, &crm, world.phone("+14155550133")).await;
+    commit_by(&world, &Arc::new(linking.clone()), world.phone("+14155550132")).await;
+
+    let IntakeReport { whole, sources, .. } = report(&world, None, &day).await;
+    let expected = Intake {
+        accepted: 8,
+        created: 3,
+        updated: 1,
+        linked: 1,
+        duplicate: 2,
+        quarantined: 1,
+        quarantined_by_reason: by([("mapping_failed", 1)]),
+        leads: 3,
+        eligible: 1,
+        held: 2,
+        held_by_reason: by([("consent_missing", 2), ("phone_invalid", 1)]),
+    };
+    assert_eq!(whole, expected);
+    let parts: BTreeMap<_, _> = sources.into_iter().map(|part| (part.source, part.intake)).collect();
+    let native = Intake { accepted: 6, updated: 0, linked: 0, ..expected };
+    assert_eq!(parts[&world.source.id], native);
+    // The lead that it updated is one that the other source made.
+    let updated = Intake { accepted: 1, updated: 1, leads: 1, held: 1, ..Intake::default() };
+    let updated = Intake { held_by_reason: by([("consent_missing", 1)]), ..updated };
+    assert_eq!(parts[&crm.id], updated);
+    assert_eq!(parts[&linking.id], Intake { accepted: 1, linked: 1, ..Intake::default() });
+    assert_eq!(parts.len(), 3);
+    for (source, part) in [(&*world.source, native), (&crm, updated)] {
+        let alone = report(&world, Some(source), &day).await;
+        assert_eq!((alone.whole, alone.sources, alone.source), (part, vec![], Some(source.id)));
+    }
+}
+
+async fn a_lead_counts_once_however_many_brought_it_and_as_it_is_by_now(world: World) {
+    let crm = world.updating_source().await;
+    let ann = world.consenting("+14155550132", "ann@acme.example");
+    let day = day_of(&ann);
+    commit_by(&world, &crm, ann).await;
+    for _ in 0..3 {
+        commit_by(&world, &crm, world.phone("+14155550132")).await;
+    }
+    let before = report(&world, None, &day).await.whole;
+    assert_eq!((before.created, before.updated, before.leads, before.eligible), (1, 3, 1, 1));
+    let entries = vec![
+        suppression(&world, SuppressionKind::Phone, "+14155550132").await,
+        suppression(&world, SuppressionKind::Email, "ann@acme.example").await,
+    ];
+    world.store.suppress(world.organization.id, entries, world.judge()).await.unwrap();
+    let after = report(&world, None, &day).await.whole;
+    assert_eq!((after.leads, after.eligible, after.held), (1, 0, 1));
+    assert_eq!(after.held_by_reason, by([("suppressed_email", 1), ("suppressed_phone", 1)]));
+}
+
+async fn a_released_submission_counts_by_what_became_of_it(world: World) {
+    let (one, other) = (faulty(&world, "+14155550132"), faulty(&world, "+14155550133"));
+    let day = day_of(&one);
+    world.commit(&[one.clone(), other.clone()]).await;
+    world.store.discard(world.organization.id, other.id.as_uuid(), "ann", None).await.unwrap();
+    let before = report(&world, None, &day).await.whole;
+    assert_eq!((before.accepted, before.quarantined, before.leads), (2, 2, 0));
+    world.commit(&[released(&one, one.id.as_uuid(), 1)]).await;
+    let after = report(&world, None, &day).await.whole;
+    assert_eq!((after.accepted, after.created, after.quarantined, after.leads), (2, 1, 1, 1));
+    assert_eq!(after.quarantined_by_reason, by([("mapping_failed", 1)]), "discarded is still quarantined");
+}
+
+async fn what_came_under_the_id_of_another_is_not_forgotten(world: World) {
+    let first = world.phone("+14155550132");
+    let reused = with_body(&first, b"another body");
+    world.commit(std::slice::from_ref(&first)).await;
+    assert_eq!(world.commit(std::slice::from_ref(&reused)).await.reused, 1);
+    let all = world.store.quarantined(world.organization.id, None, None, 10).await.unwrap().data;
+    let entry = all[0].id;
+    let put_aside = Day::of(SubmissionId::from_uuid(entry).made_at().unwrap(), Zone::utc());
+    for source in [None, Some(&*world.source)] {
+        let aside = report(&world, source, &put_aside).await.whole;
+        assert_eq!((aside.accepted, aside.quarantined_by_reason), (1, by([("id_reused", 1)])));
+    }
+    world.commit(&[released(&reused, entry, 1)]).await;
+    let after = report(&world, None, &put_aside).await.whole;
+    assert_eq!((after.accepted, after.quarantined), (1, 0), "once, by what became of it");
+    assert_eq!(report(&world, None, &day_of(&first)).await.whole.accepted, 1);
+}
+
+async fn a_day_ends_where_the_next_begins(world: World) {
+    let at = |time: &str, n: u32| {
+        let received_at = Timestamp::parse(time).unwrap();
+        let micros = received_at.as_microseconds().unsigned_abs();
+        let subsecond = u32::try_from(micros % 1_000_000).unwrap() * 1_000;
+        let id = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, micros / 1_000_000, subsecond));
+        let id = SubmissionId::from_uuid(id);
+        Submission { id, received_at, ..world.phone(&format!("+1415555{:04}", 200 + n)) }
+    };
+    let times = [
+        "2026-11-20T23:59:59.999Z",
+        "2026-11-21T00:00:00.000Z",
+        "2026-11-21T05:00:00.000Z",
+        "2026-11-21T23:59:59.999Z",
+        "2026-11-22T00:00:00.000Z",
+    ];
+    let all: Vec<_> = times.iter().zip(0..).map(|(time, n)| at(time, n)).collect();
+    world.commit(&all).await;
+    for (day, zone, expected) in [
+        ("2026-11-20", "UTC", 1),
+        ("2026-11-21", "UTC", 3),
+        ("2026-11-22", "UTC", 1),
+        ("2026-11-21", "America/New_York", 3),
+        ("2026-11-20", "America/New_York", 2),
+        ("1970-01-01", "UTC", 0),
+    ] {
+        let day = Day::read(day, zone.parse().unwrap()).unwrap();
+        for source in [None, Some(&*world.source)] {
+            assert_eq!(report(&world, source, &day).await.whole.accepted, expected, "{day} {zone}");
+        }
+    }
+}
+
+async fn nobody_counts_what_belongs_to_others(world: World) {
+    let submission = world.phone("+14155550132");
+    let day = day_of(&submission);
+    world.commit(&[submission, faulty(&world, "+14155550133")]).await;
+    for stranger in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
+        for source in [None, Some(world.source.id)] {
+            let report = world.store.intake_report(stranger, source, &day).await.unwrap();
+            assert_eq!((report.whole, report.sources), (Intake::default(), vec![]));
+        }
+    }
+}
+
+async fn the_sums_match_while_others_commit(world: World) {
+    const BATCH: usize = 10;
+    let crm = world.updating_source().await;
+    let day = day_of(&world.phone("+14155550132"));
+    let world = Arc::new(world);
+    let mut tasks = JoinSet::new();
+    for task in 0..4 {
+        let (world, crm) = (Arc::clone(&world), Arc::clone(&crm));
+        tasks.spawn(async move {
+            for round in 0..12 {
+                let phone = |n: usize| format!("+1415555{:04}", 100 + (task * 31 + round * 7 + n) % 90);
+                let batch = (0..BATCH).map(|n| {
+                    let submission = Submission { source: crm.id, ..world.phone(&phone(n)) };
+                    world.normalize_by(&crm, submission)
+                });
+                let batch: Vec<_> = batch.collect();
+                world.store.commit(batch, world.judge()).await.unwrap();
+            }
+        });
+    }
+    let (mut last, mut seen) = (0, 0);
+    while !tasks.is_empty() {
+        let whole = report(&world, None, &day).await.whole;
+        assert!(whole.accepted >= last && whole.accepted % 10 == 0, "half a batch: {whole:?}");
+        assert_eq!(whole.created, whole.leads, "each was made on this day, and is there: {whole:?}");
+        assert_eq!((whole.quarantined, whole.duplicate), (0, 0));
+        let missing = if whole.held == 0 { by([]) } else { by([("consent_missing", whole.held)]) };
+        assert_eq!(whole.held_by_reason, missing);
+        seen += u64::from(whole.accepted > last);
+        last = whole.accepted;
+        while let Some(ended) = tasks.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    assert!(seen > 1, "the report was never read in between");
+    let whole = report(&world, None, &day).await.whole;
+    assert_eq!((whole.accepted, whole.leads), (480, 90));
+}

@@ -1,0 +1,34 @@
+//! A scoring that is changed beside a running worker.
+
+use leadgate_domain::{Scoring, Temperature};
+use serde_json::Value;
+
+use crate::world::World;
+
+async fn scored(world: &mut World, external_id: &str) -> (u8, Temperature, Value) {
+    let submission = world.submission(external_id);
+    world.publish(&submission).await;
+    world.drain().await;
+    let record = world.store.submission(submission.organization, submission.id).await.unwrap().unwrap();
+    let trace = record.outcome().unwrap().trace.stage("score").unwrap();
+    let lead = world.store.lead(submission.organization, submission.id.into()).await.unwrap().unwrap();
+    assert_eq!(trace["score"], lead.score);
+    (lead.score, lead.temperature, trace["scoring_version"].clone())
+}
+
+#[tokio::test]
+async fn a_changed_scoring_counts_for_what_comes_next() {
+    let mut world = World::new().await;
+    let organization = world.source.organization;
+    let before = scored(&mut world, "a").await;
+    assert_eq!(before.2, 0, "the standard one");
+    let text = "hot = 90\nwarm = 50\n[[rules]]\nname = \"known\"\npoints = 90\nwhen = { field = \"external_id\", said = true }";
+    let scoring = Scoring::from_toml(text).unwrap();
+    world.store.add_scoring(organization, &scoring).await.unwrap();
+    // What a worker does every two seconds.
+    world.directory.refresh().await.unwrap();
+    assert_eq!(scored(&mut world, "b").await, (90, Temperature::Hot, 1.into()));
+    world.store.activate_scoring(organization, None).await.unwrap();
+    world.directory.refresh().await.unwrap();
+    assert_eq!(scored(&mut world, "c").await, before);
+}
