@@ -8,14 +8,19 @@ use crate::Timestamp;
 /// The stage of a trace that was erased.
 const ERASED: &str = "erased";
 
+/// The stage that repeats what its lead says in other words.
+const INFERRED: &str = "enrich";
+
 /// Of each stage the parts that hold words of ours, ids and times; a stage without parts is such a word itself, or a list
 /// of entries of suppression lists.
 const HARMLESS: &[(&str, &[&str])] = &[
     ("normalize", &["phone", "email", "quarantined"]),
     ("screen", &[]),
     ("deduplicate", &["rule", "policy", "matched", "identity_conflict", "expired"]),
-    ("score", &["score", "temperature"]),
+    ("score", &["score", "temperature", "scoring_version"]),
     ("decide", &["eligibility", "reasons", "consent_not_required", "eligible_until", "registry"]),
+    ("remap", &["mapping_version"]),
+    ("reprocess", &["identity_conflict"]),
     ("reassess", &[]),
     ("quarantine", &[]),
 ];
@@ -54,6 +59,12 @@ impl Trace {
             kept.insert((*stage).to_owned(), part);
         }
         Self(kept)
+    }
+
+    /// Without what follows from everything that its lead said: of that, others may have said a part.
+    pub fn without_inferred(mut self) -> Self {
+        self.0.remove(INFERRED);
+        self
     }
 
     pub fn stages(&self) -> impl Iterator<Item = (&str, &Value)> {

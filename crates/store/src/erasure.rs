@@ -103,7 +103,7 @@ impl Store {
         let mut erased = self.erase_found(organization, &finding).await?;
         let deleted = self.delete_leads_of(organization, given, &sought).await?;
         erased.add(&deleted);
-        erased.to_rebuild = self.leads_to_rebuild(organization).await?;
+        erased.to_rebuild = self.retell_leads(organization).await?;
         erased.mentioned = finding.mentioned.into_iter().collect();
         let erased = Erased { suppressed, shared, ..erased };
         self.finish_erasure(organization, id, erased.clone()).await?;
@@ -226,6 +226,15 @@ impl Store {
     /// Leads that erased submissions made or changed, and that still have what these said.
     pub async fn leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         self.rebuilding(organization, true).await
+    }
+
+    /// Takes out of the traces of such leads what may follow from what is erased.
+    async fn retell_leads(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
+        let leads = self.leads_to_rebuild(organization).await?;
+        for id in leads.iter().copied() {
+            self.write(move |session| empty::retell_inferred(session, One { organization, id })).await?;
+        }
+        Ok(leads)
     }
 
     /// Of them those of which anything is left, or nothing.

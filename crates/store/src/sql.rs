@@ -252,6 +252,8 @@ pub(crate) struct Erasure {
     pub(crate) targets: &'static str,
     /// In: `Emptied`. Leaves what is erased alone.
     pub(crate) empty: &'static str,
+    /// In: `One<LeadId>`. Out: `Retold`, what was told of submissions that made or met these leads.
+    pub(crate) traces: &'static str,
     /// In: `Retold`.
     pub(crate) retell: &'static str,
     /// In: `Emptied`. Entries of the quarantine, by id; open ones are discarded.

@@ -55,7 +55,7 @@ struct Emptied {
     erased_by: By,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Retold {
     organization: OrganizationId,
     submission: SubmissionId,
@@ -132,6 +132,13 @@ pub(super) fn load<R: Serialize, T: serde::de::DeserializeOwned>(
 
 fn execute<R: Serialize>(session: &mut Session, text: &'static str, rows: &[R]) -> Result<usize, Fault> {
     if rows.is_empty() { Ok(0) } else { session.execute(text, rows) }
+}
+
+/// What was told of a lead's submissions may follow from what the erased ones said.
+pub(super) fn retell_inferred(session: &mut Session, lead: One<LeadId>) -> Result<(), Fault> {
+    let told: Vec<Retold> = load(session, session.sql.erasure.traces, &[lead])?;
+    let retold = told.into_iter().map(|told| Retold { trace: told.trace.without_inferred(), ..told });
+    execute(session, session.sql.erasure.retell, &retold.collect::<Vec<_>>()).map(drop)
 }
 
 fn requests(targets: &[Target]) -> Vec<Request> {

@@ -86,7 +86,7 @@ impl Store {
         }
         let swept: Vec<_> = begun.iter().map(|one| Swept { organization, id: one.id, swept_at }).collect();
         self.write(move |session| session.execute(session.sql.erasure.swept, &swept)).await?;
-        erased.to_rebuild = self.leads_to_rebuild(organization).await?;
+        erased.to_rebuild = self.retell_leads(organization).await?;
         Ok(erased)
     }
 }

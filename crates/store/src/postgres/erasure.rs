@@ -110,6 +110,13 @@ pub(super) const ERASURE: Erasure = Erasure {
         emptied!(),
         " WHERE s.organization = r.organization AND s.id = r.id AND s.erased_at IS NULL"
     ),
+    traces: concat!(
+        "SELECT json_build_object('organization', o.organization, 'submission', o.submission,
+                                  'revision', o.revision, 'trace', o.trace)::text
+         FROM ",
+        one!(),
+        " JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id"
+    ),
     retell: "
         UPDATE outcomes AS o SET trace = r.trace
         FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer, trace jsonb)

@@ -94,6 +94,11 @@ pub(super) const ERASURE: Erasure = Erasure {
         FROM json_each($1) AS r
         WHERE submissions.organization = r.value->>'organization' AND submissions.id = r.value->>'id'
           AND submissions.erased_at IS NULL",
+    traces: "
+        SELECT json_object('organization', o.organization, 'submission', o.submission, 'revision', o.revision,
+                           'trace', json(o.trace))
+        FROM json_each($1) AS r CROSS JOIN outcomes AS o
+        WHERE o.organization = r.value->>'organization' AND o.lead = r.value->>'id'",
     retell: "
         UPDATE outcomes SET trace = r.value->'trace'
         FROM json_each($1) AS r

@@ -135,6 +135,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.erasure.documents,
         SQL.erasure.targets,
         SQL.erasure.empty,
+        SQL.erasure.traces,
         SQL.erasure.retell,
         SQL.erasure.empty_entries,
         SQL.erasure.forget_requests,
