@@ -107,6 +107,7 @@ impl Store {
         erased.mentioned = finding.mentioned.into_iter().collect();
         let erased = Erased { suppressed, shared, ..erased };
         self.finish_erasure(organization, id, erased.clone()).await?;
+        self.empty_log().await?;
         Ok(erased)
     }
 

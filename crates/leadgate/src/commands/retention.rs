@@ -1,17 +1,25 @@
 //! `leadgate retention`.
 
+use std::time::{Duration, Instant};
+
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use leadgate_domain::{Retention, Window};
+use leadgate_store::{Store, Swept};
 use serde_json::json;
 
 use super::{Output, open_store, organization};
 use crate::config::Config;
 
+/// For how long one round goes on.
+const A_WHILE: Duration = Duration::from_secs(60);
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Say for how long things are kept; what is not named stays as it is
     Set(Set),
+    /// Erase now, for every organization, what is too old; workers do so by themselves every five minutes
+    Sweep,
     /// Print for how long things are kept
     Show {
         #[arg(long, value_name = "NAME")]
@@ -52,6 +60,7 @@ impl Set {
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let retention = match &command {
+        Command::Sweep => return sweep(&store, output).await,
         Command::Show { organization: name } => {
             let owner = organization(&store, name).await?;
             store.retention(owner.id).await?
@@ -68,6 +77,32 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
             retention
         }
     };
+    show(retention, output);
+    Ok(())
+}
+
+async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
+    let mut all = Swept::default();
+    loop {
+        let Swept { submissions, leads, quarantined, more } =
+            store.sweep_retention(Instant::now() + A_WHILE).await?;
+        all.submissions += submissions;
+        all.leads += leads;
+        all.quarantined += quarantined;
+        if !more {
+            break;
+        }
+    }
+    let Swept { submissions, leads, quarantined, .. } = all;
+    let document = json!({ "submissions": submissions, "leads": leads, "quarantined": quarantined });
+    output.print(&document, |line| {
+        line(&format!("{submissions} submissions erased, {leads} leads deleted"));
+        line(&format!("{quarantined} entries of the quarantine emptied"));
+    });
+    Ok(())
+}
+
+fn show(retention: Retention, output: &Output) {
     let shown = [
         ("submissions", retention.submissions),
         ("leads", retention.leads),
@@ -78,5 +113,4 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
     let document: serde_json::Map<_, _> =
         shown.iter().map(|(name, age)| ((*name).to_owned(), json!(age))).collect();
     output.print(&document, |line| shown.iter().for_each(|(name, age)| line(&format!("{name:<12} {age}"))));
-    Ok(())
 }

@@ -156,6 +156,13 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     let after = world.dump();
     assert_eq!(found_in(&after), [""; 0], "{after}");
 
+    if let Some(file) = world.config.url.strip_prefix("sqlite:") {
+        for file in [file.to_owned(), format!("{file}-wal")] {
+            let bytes = std::fs::read(&file).unwrap_or_default();
+            assert_eq!(found_in(&String::from_utf8_lossy(&bytes)), [""; 0], "nor in {file} itself");
+        }
+    }
+
     // What counts and reports are made of.
     for one in &submissions {
         let record = world.store.submission(organization, one.id).await.unwrap().unwrap();
