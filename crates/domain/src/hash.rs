@@ -99,6 +99,16 @@ impl BodyHash {
     pub fn of(body: &[u8]) -> Self {
         Self(Sha256::digest(body).into())
     }
+
+    /// What stands in the place of the hash of a body that was erased: whoever has a hash can try small bodies. No
+    /// two of an organization are equal.
+    pub fn erased(of: uuid::Uuid) -> Self {
+        let mut bytes = [0; 32];
+        for (byte, of) in bytes.iter_mut().zip(of.as_bytes().iter().cycle()) {
+            *byte = *of;
+        }
+        Self(bytes)
+    }
 }
 
 impl Sha256Digest {

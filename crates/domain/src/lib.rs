@@ -25,10 +25,12 @@ pub mod place;
 mod raw;
 mod reason;
 pub mod reply;
+mod retention;
 pub mod scoring;
 pub mod seal;
 pub mod secret;
 mod settings;
+mod sought;
 mod source;
 pub mod standard;
 mod submission;
@@ -56,8 +58,10 @@ pub use outcome::{Outcome, QuarantineReason};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
 pub use raw::Raw;
 pub use reason::Reason;
+pub use retention::Retention;
 pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
+pub use sought::Sought;
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Organization, Policy, Signature,
     Source,

@@ -125,6 +125,8 @@ pub enum PhoneProblem {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Phone {
     e164: String,
+    /// Where the national number begins in it.
+    national_at: usize,
     region: Option<Region>,
     kind: PhoneKind,
     extension: Option<String>,
@@ -146,8 +148,10 @@ impl Phone {
         let written = Written::read(raw).ok_or(PhoneProblem::NotANumber)?;
         let home = default_region.and_then(|region| Plan::of_region(region.0));
         let Number { plan, national, kind } = Number::find(&written, home)?;
+        let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
-            e164: format!("+{}{national}", plan.code),
+            national_at: e164.len() - national.len(),
+            e164,
             region: plan.region.map(Region),
             kind,
             extension: written.extension,
@@ -157,6 +161,11 @@ impl Phone {
     /// `+`, country code and national number, at most 15 digits.
     pub fn e164(&self) -> &str {
         &self.e164
+    }
+
+    /// What follows the country code.
+    pub fn national(&self) -> &str {
+        self.e164.get(self.national_at..).unwrap_or_default()
     }
 
     /// `None` for numbers of no country, such as `+800`.

@@ -137,6 +137,23 @@ impl Submission {
         Self { id, idempotency_key_hash, release, reply_to: None, ..self }
     }
 
+    /// The same with nothing of what was said.
+    pub fn emptied(self) -> Self {
+        Self {
+            client: Client { key: self.client.key, ..Client::default() },
+            fields: Fields::default(),
+            raw: Raw::Text(String::new()),
+            media: Media::default(),
+            query: None,
+            mapping_fault: None,
+            body_hash: BodyHash::erased(self.id.as_uuid()),
+            idempotency_key_hash: None,
+            traceparent: None,
+            unknown: Map::new(),
+            ..self
+        }
+    }
+
     /// The order in which submissions count: when they were received, then by id.
     pub fn order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)

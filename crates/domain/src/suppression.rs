@@ -18,6 +18,9 @@ pub use value::{Domain, SuppressedValue, ValueProblem};
 /// The list of an entry that names none.
 pub const DEFAULT_LIST: &str = "default";
 
+/// The list of whoever was erased: its entries hold only keys.
+pub const ERASED_LIST: &str = "erased";
+
 const LONGEST_LIST: usize = 100;
 
 /// What a suppression entry names.

@@ -52,6 +52,11 @@ enum Command {
     /// Phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
+    /// Forget a person: hold whoever comes back, and erase everything that is kept of them
+    Erase(commands::erase::Erase),
+    /// For how long an organization keeps what
+    #[command(subcommand)]
+    Retention(commands::retention::Command),
     /// Evidence of consent, for those who ask for it
     #[command(subcommand)]
     Consent(commands::consent::Command),
@@ -111,6 +116,8 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
         Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
         Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        Command::Erase(command) => commands::erase::run(command, &config, output).await,
+        Command::Retention(command) => commands::retention::run(command, &config, output).await,
         Command::Consent(command) => commands::consent::run(command, &config, output).await,
         Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,

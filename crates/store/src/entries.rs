@@ -74,6 +74,9 @@ pub struct QuarantineEntry {
     /// Who discarded it.
     pub settled_by: Option<String>,
     pub note: Option<String>,
+    /// Since when nothing is left of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// When somebody mended its body last, and who.
     pub repaired_at: Option<Timestamp>,
     pub repaired_by: Option<String>,
@@ -92,6 +95,7 @@ pub(crate) struct EntryRow {
     settled_by: Option<String>,
     note: Option<String>,
     document: Option<String>,
+    erased_at: Option<Timestamp>,
     repair: Option<String>,
     repaired_at: Option<Timestamp>,
     repaired_by: Option<String>,
@@ -114,6 +118,7 @@ impl EntryRow {
             settled_at: self.settled_at,
             settled_by: self.settled_by,
             note: self.note,
+            erased_at: self.erased_at,
             repaired_at: self.repaired_at,
             repaired_by: self.repaired_by,
         };
@@ -132,6 +137,10 @@ impl Held {
     fn read(self) -> Result<(QuarantineEntry, Submission), StoreError> {
         let (entry, own) = self.entry.read()?;
         let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
+        let is_anothers = entry.id != submission.id.as_uuid();
+        // Of what came under the id of another nothing is left, and the other's is not to be shown in its place.
+        let submission =
+            if entry.erased_at.is_some() && is_anothers { submission.emptied() } else { submission };
         Ok((entry, submission))
     }
 }

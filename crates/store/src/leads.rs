@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use leadgate_domain::{Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId};
+use leadgate_domain::{Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub struct Found {
     pub outcome: Option<Outcome>,
     /// The lead that the submission made or met.
     pub lead: Option<Lead>,
+    /// Since when nothing is left of what the submission said.
+    pub erased_at: Option<Timestamp>,
     /// Why it is kept aside, if it is.
     pub quarantine: Option<QuarantineReason>,
 }

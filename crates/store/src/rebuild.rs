@@ -21,6 +21,8 @@ pub struct Maker {
     pub lead: LeadId,
     pub outcome: Outcome,
     pub submission: Submission,
+    /// What it said was erased by its age, though the lead still has it: nothing can be made anew out of it.
+    pub erased: bool,
 }
 
 #[derive(Deserialize)]
@@ -33,11 +35,12 @@ pub(crate) struct MakerRow {
 
 impl MakerRow {
     fn read(self) -> Result<Maker, StoreError> {
+        let erased = self.submission.is_erased();
         let stored = self.submission.submission()?;
         let mended = self.repair.as_deref().map(unwrap).transpose()?;
         // What was mended is still the submission that it was.
         let submission = mended.map_or(stored.clone(), |mended| Submission { id: stored.id, ..mended });
-        Ok(Maker { lead: self.lead, outcome: self.outcome, submission })
+        Ok(Maker { lead: self.lead, outcome: self.outcome, submission, erased })
     }
 }
 

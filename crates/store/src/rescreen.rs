@@ -53,10 +53,10 @@ impl AtDomain {
 
 /// What of a lead a digest may be of.
 #[derive(Deserialize)]
-struct Contact {
-    id: LeadId,
-    phone: Option<String>,
-    email: Option<String>,
+pub(crate) struct Contact {
+    pub(crate) id: LeadId,
+    pub(crate) phone: Option<String>,
+    pub(crate) email: Option<String>,
 }
 
 impl Store {
@@ -212,11 +212,19 @@ pub(crate) fn reassess_contacts(
         let value = entry.value.as_deref().filter(|_| entry.is_of_one_contact())?;
         Some(Listed { organization: entry.key.organization, kind: entry.key.kind, value })
     });
-    let listed: Vec<Listed<'_>> = listed.collect();
+    reassess_listed(session, &listed.collect::<Vec<_>>(), judge)
+}
+
+/// Decides the leads anew that have these values. As above.
+pub(crate) fn reassess_listed(
+    session: &mut Session,
+    listed: &[Listed<'_>],
+    judge: &dyn Judge,
+) -> Result<(), Fault> {
     if listed.is_empty() {
         return Ok(());
     }
-    let leads = session.load_anew(session.sql.leads.lock_listed, &listed)?;
+    let leads = session.load_anew(session.sql.leads.lock_listed, listed)?;
     reassess(&mut Statements::new(session), leads, judge)
 }
 

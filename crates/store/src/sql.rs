@@ -18,6 +18,8 @@ pub(crate) struct Sql {
     pub(crate) attempts: Attempts,
     pub(crate) sweeps: Sweeps,
     pub(crate) consents: Consents,
+    pub(crate) erasure: Erasure,
+    pub(crate) retention: Retention,
     pub(crate) scorings: Scorings,
     pub(crate) reports: Reports,
 }
@@ -110,7 +112,7 @@ pub(crate) struct Submissions {
     /// In: `OfSource`. Out: [`crate::submissions::Stored`], newest first.
     pub(crate) recent: &'static str,
     /// In: `One<LeadId>`. Out: [`crate::rebuild::Maker`], those whose current outcome is that they made or changed
-    /// the lead.
+    /// the lead, without those that were erased on request.
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
     pub(crate) makers: &'static str,
@@ -159,7 +161,8 @@ pub(crate) struct Leads {
 pub(crate) struct Quarantine {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
-    /// As `insert`, for those whose id is stored with another body, and that are not there yet.
+    /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
+    /// the id was erased nobody knows its body any more: all are taken for redeliveries.
     pub(crate) insert_reused: &'static str,
     /// In: `ReleaseRow`, sorted. Locks and lets go those that are open and were not let go by this release or a
     /// later one before. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
@@ -226,6 +229,70 @@ pub(crate) struct Consents {
     pub(crate) of_submission: &'static str,
     /// In: `One<SubmissionId>`.
     pub(crate) forget_people: &'static str,
+}
+
+pub(crate) struct Erasure {
+    /// In: `Begun`.
+    pub(crate) begin: &'static str,
+    /// In: `Finished`.
+    pub(crate) finish: &'static str,
+    /// In: `Young`. Out: `Begun`, those that began since then and were not swept lately.
+    pub(crate) young: &'static str,
+    /// In: `Swept`.
+    pub(crate) swept: &'static str,
+    /// In: `Listed`. Out: `Contact`, the leads that have the value.
+    pub(crate) contacts: &'static str,
+    /// In: `One<LeadId>`. Out: the submissions that made or met them.
+    pub(crate) submissions_of: &'static str,
+    /// In: `Between`. Out: `(SubmissionId, Option<Stored>)`, by id; what is erased is not read.
+    pub(crate) page: &'static str,
+    /// In: `Between`. Out: `Aside`: entries of the quarantine with a document or a mended one, by id.
+    pub(crate) documents: &'static str,
+    /// In: `One<SubmissionId>`. Out: `Target`, those that are not erased.
+    pub(crate) targets: &'static str,
+    /// In: `Emptied`. Leaves what is erased alone.
+    pub(crate) empty: &'static str,
+    /// In: `One<LeadId>`. Out: `Retold`, what was told of submissions that made or met these leads.
+    pub(crate) traces: &'static str,
+    /// In: `Retold`.
+    pub(crate) retell: &'static str,
+    /// In: `Emptied`. Entries of the quarantine, by id; open ones are discarded.
+    pub(crate) empty_entries: &'static str,
+    /// In: `Request`. Idempotency keys that these submissions used first.
+    pub(crate) forget_requests: &'static str,
+    /// In: `One<LeadId>`.
+    pub(crate) forget_people_of: &'static str,
+    /// In: `Taken`. Claims that these submissions took for these leads.
+    pub(crate) release_taken: &'static str,
+    /// In: `One<LeadId>`.
+    pub(crate) release_claims_of: &'static str,
+    /// In: `One<LeadId>`.
+    pub(crate) delete_leads: &'static str,
+    /// In: `SuppressionKey`. Leaves nothing of entries but their keys, lists and times.
+    pub(crate) blank: &'static str,
+    /// In: `ToRebuild`. Keeps what is there.
+    pub(crate) to_rebuild: &'static str,
+    /// In: `Of`. Out: `(LeadId, bool)`: whether it is made of anything else than what was erased on request.
+    pub(crate) rebuilding: &'static str,
+    /// In: `One<LeadId>`.
+    pub(crate) rebuilt: &'static str,
+}
+
+pub(crate) struct Retention {
+    /// In: `RetentionRow`.
+    pub(crate) set: &'static str,
+    /// In: `Of`. Out: `RetentionRow`.
+    pub(crate) of: &'static str,
+    /// Out: `RetentionRow`.
+    pub(crate) all: &'static str,
+    /// In: `Progress`.
+    pub(crate) progress: &'static str,
+    /// In: `Between`. Out: `(SubmissionId, bool)`: whether it is erased.
+    pub(crate) submissions: &'static str,
+    /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
+    pub(crate) leads: &'static str,
+    /// In: `Between`. Out: `OldEntry`, not erased.
+    pub(crate) entries: &'static str,
 }
 
 pub(crate) struct Scorings {

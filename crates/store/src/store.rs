@@ -61,6 +61,13 @@ impl Store {
         pool.run(work).await
     }
 
+    /// Lets nothing stay in SQLite's write-ahead log, unless somebody is reading there: then it goes later.
+    pub(crate) async fn empty_log(&self) -> Result<(), StoreError> {
+        let Self::Sqlite(store) = self else { return Ok(()) };
+        let empty = |session: &mut Session| Ok(session.batch("PRAGMA wal_checkpoint(TRUNCATE)")?);
+        store.writer.run(empty).await
+    }
+
     /// Runs a transaction, more than once if it conflicts with others.
     pub(crate) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
     where

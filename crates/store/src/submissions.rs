@@ -21,6 +21,8 @@ use crate::store::Store;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubmissionRecord {
     pub submission: Submission,
+    /// Since when nothing is left of what it said.
+    pub erased_at: Option<Timestamp>,
     /// Its history; the last one is current.
     pub outcomes: Vec<OutcomeRecord>,
     /// Why it was kept aside; and others that were, because they came under its id.
@@ -129,6 +131,7 @@ pub(crate) struct Stored {
     idempotency_key_hash: Option<KeyHash>,
     traceparent: Option<String>,
     extra: Map<String, Value>,
+    erased_at: Option<Timestamp>,
     #[serde(default)]
     outcomes: Vec<OutcomeRecord>,
     #[serde(default)]
@@ -139,7 +142,12 @@ impl Stored {
     fn record(mut self) -> Result<SubmissionRecord, StoreError> {
         let (outcomes, quarantine) =
             (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.quarantine));
-        Ok(SubmissionRecord { submission: self.submission()?, outcomes, quarantine })
+        let erased_at = self.erased_at;
+        Ok(SubmissionRecord { submission: self.submission()?, erased_at, outcomes, quarantine })
+    }
+
+    pub(crate) fn is_erased(&self) -> bool {
+        self.erased_at.is_some()
     }
 
     pub(crate) fn submission(mut self) -> Result<Submission, StoreError> {

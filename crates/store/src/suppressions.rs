@@ -221,12 +221,12 @@ fn check<'a>(
     }
 }
 
-fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {
+pub(crate) fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {
     let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
     session.load(session.sql.suppressions.find, &keys)
 }
 
-fn write(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Result<(), Fault> {
+pub(crate) fn write(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Result<(), Fault> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -235,7 +235,7 @@ fn write(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Resu
 }
 
 /// What becomes of each of the entries beside those that are there, and what is to be written.
-fn merge(
+pub(crate) fn merge(
     entries: &[Suppression],
     there: Vec<Suppression>,
     now: Timestamp,

@@ -5,11 +5,13 @@ mod commit;
 mod in_hand;
 mod isolate;
 mod lane;
+mod rebuild;
 mod remap;
 mod sweep;
 mod tell;
 mod worker;
 
 pub use lane::{Lane, Progress};
+pub use rebuild::{rebuild, rebuild_without_erased};
 pub use remap::reread;
 pub use worker::{Parts, Worker, WorkerConfig};

@@ -41,6 +41,11 @@ pub struct Leadless {
     submission: SubmissionNote,
 }
 
+/// A submission of somebody who was erased, and whose lead is gone.
+pub fn erased(id: SubmissionId, outcome: Outcome) -> Leadless {
+    Leadless { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
+}
+
 pub fn leadless(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> Leadless {
     Leadless { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
 }
@@ -215,6 +220,8 @@ pub struct Ended<'s> {
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
     pub decided_at: Timestamp,
+    /// Since when nothing is left of what was said.
+    pub erased_at: Option<Timestamp>,
     pub trace: &'s Trace,
     /// What its source is called, unless that is a default one.
     pub source: Option<&'s str>,
@@ -241,13 +248,22 @@ pub struct Record<'s> {
     source_id: SourceId,
     received_at: Timestamp,
     decided_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+    #[serde(flatten)]
+    content: Option<Content<'s>>,
+    trace: &'s Trace,
+    /// The trace in sentences, in the order of the pipeline.
+    explanation: Vec<String>,
+}
+
+/// What an erasure takes.
+#[derive(Debug, Serialize)]
+struct Content<'s> {
     client: &'s Client,
     fields: Understood<'s>,
     raw: &'s Raw,
     body_hash: BodyHash,
-    trace: &'s Trace,
-    /// The trace in sentences, in the order of the pipeline.
-    explanation: Vec<String>,
 }
 
 pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
@@ -261,10 +277,13 @@ pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
         source_id: submission.source,
         received_at: submission.received_at,
         decided_at: ended.decided_at,
-        client: &submission.client,
-        fields: Understood::of(&submission.fields),
-        raw: &submission.raw,
-        body_hash: submission.body_hash,
+        erased_at: ended.erased_at,
+        content: ended.erased_at.is_none().then(|| Content {
+            client: &submission.client,
+            fields: Understood::of(&submission.fields),
+            raw: &submission.raw,
+            body_hash: submission.body_hash,
+        }),
         trace: ended.trace,
         explanation: ended.explanation(submission),
     }

@@ -26,6 +26,9 @@ fn answer(found: &Found) -> HttpResponse {
     match (&found.lead, found.outcome) {
         (_, None) => respond::json(&native::queued(found.submission)),
         (Some(lead), Some(outcome)) => respond::json(&native::lead(lead, found.submission, outcome)),
+        (None, Some(outcome)) if found.erased_at.is_some() => {
+            respond::json(&native::erased(found.submission, outcome))
+        }
         (None, Some(outcome)) => {
             respond::json(&native::leadless(found.submission, outcome, found.quarantine))
         }

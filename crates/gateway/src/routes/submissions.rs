@@ -33,6 +33,7 @@ fn answer(record: &SubmissionRecord, source: Option<&str>) -> HttpResponse {
         lead: current.lead,
         quarantine: own.map(|entry| entry.reason),
         decided_at: current.decided_at,
+        erased_at: record.erased_at,
         trace: &current.trace,
         source,
     };

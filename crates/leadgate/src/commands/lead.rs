@@ -51,6 +51,7 @@ async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::
     let outcome = found.outcome.with_context(|| format!("{id} has no outcome"))?;
     Ok(match &found.lead {
         Some(lead) => serde_json::to_value(native::lead(lead, found.submission, outcome))?,
+        None if found.erased_at.is_some() => serde_json::to_value(native::erased(found.submission, outcome))?,
         None => serde_json::to_value(native::leadless(found.submission, outcome, found.quarantine))?,
     })
 }

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod config;
 pub mod consent;
+pub mod erase;
 pub mod key;
 pub mod lead;
 pub mod mapping;
@@ -12,6 +13,7 @@ mod progress;
 pub mod quarantine;
 pub mod report;
 pub mod reprocess;
+pub mod retention;
 pub mod score;
 pub mod source;
 pub mod suppression;

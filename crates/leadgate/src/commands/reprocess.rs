@@ -1,18 +1,16 @@
 //! `leadgate reprocess`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use leadgate_dialect::native;
 use leadgate_domain::{
-    ClaimKind, Eligibility, Lead, LeadId, Organization, Outcome, Reason, SourceId, Submission, SubmissionId,
-    Timestamp,
+    ClaimKind, Eligibility, Lead, LeadId, Organization, Outcome, Reason, SourceId, SubmissionId, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Maker, Part, Rebuild, Rebuilt, Snapshot, Store};
-use leadgate_worker::reread;
+use leadgate_store::{Directory, Rebuilt, Snapshot, Store};
+use leadgate_worker::rebuild;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -21,9 +19,6 @@ use crate::config::Config;
 
 /// Leads that are made anew together.
 const CHUNK: u32 = 100;
-
-/// How often a lead is tried that others change at the same time.
-const ATTEMPTS: usize = 3;
 
 /// So many changed leads are shown; all are counted.
 const MOST_SHOWN: usize = 1_000;
@@ -167,47 +162,13 @@ impl Desk {
         }
     }
 
-    async fn chunk(&self, mut leads: Vec<LeadId>, told: &mut Told) -> anyhow::Result<()> {
-        for attempt in 1..=ATTEMPTS {
-            let rebuilds = self.read(&leads).await?;
-            let ids: Vec<_> = rebuilds.iter().map(|one| one.lead).collect();
-            let rebuilt =
-                self.store.rebuild(self.owner.id, rebuilds, self.pipeline.clone(), self.dry).await?;
-            leads.clear();
-            for (lead, rebuilt) in ids.into_iter().zip(rebuilt) {
-                match rebuilt {
-                    Rebuilt::Moved if attempt < ATTEMPTS => leads.push(lead),
-                    rebuilt => told.note(lead, &rebuilt),
-                }
-            }
-            if leads.is_empty() {
-                break;
-            }
+    async fn chunk(&self, leads: Vec<LeadId>, told: &mut Told) -> anyhow::Result<()> {
+        let rebuilt = rebuild(&self.store, self.owner.id, leads, (&self.known, &self.pipeline), self.dry);
+        for (lead, rebuilt) in rebuilt.await? {
+            told.note(lead, &rebuilt);
         }
         Ok(())
     }
-
-    /// What the leads are made of, read as of today.
-    async fn read(&self, leads: &[LeadId]) -> anyhow::Result<Vec<Rebuild>> {
-        let makers = self.store.makers(self.owner.id, leads).await?;
-        let (known, pipeline) = (Arc::clone(&self.known), Arc::clone(&self.pipeline));
-        let read = move || {
-            let mut rebuilds: BTreeMap<LeadId, Vec<Part>> = BTreeMap::new();
-            for Maker { lead, outcome, submission } in makers {
-                let part = part(submission, outcome, &known, &pipeline);
-                rebuilds.entry(lead).or_default().push(part);
-            }
-            rebuilds.into_iter().map(|(lead, parts)| Rebuild { lead, parts }).collect()
-        };
-        tokio::task::spawn_blocking(read).await.context("a submission could not be read")
-    }
-}
-
-fn part(submission: Submission, outcome: Outcome, known: &Snapshot, pipeline: &Pipeline) -> Part {
-    let (source, scoring) = (known.source(submission.source), known.scoring(submission.organization));
-    let before = pipeline.normalize(submission.clone(), source, scoring);
-    let keys = before.claim_keys().filter(|key| key.kind != ClaimKind::Idempotency).copied().collect();
-    Part { normalized: reread(submission, known, pipeline), outcome, keys }
 }
 
 /// Every field of a lead's answer that is another now.
@@ -252,7 +213,7 @@ fn report(told: &Told, dry: bool, output: &Output) {
         let would = if dry { "would change" } else { "changed" };
         line(&format!("{changed} leads {would}, {unchanged} stay as they are"));
         if *refused > 0 {
-            line(&format!("{refused} stay because a submission of theirs cannot be read by today's mapping"));
+            line(&format!("{refused} stay because a submission of theirs cannot be read by today's mapping, or was erased by its age"));
         }
         if *moved > 0 {
             line(&format!("{moved} were changed by others at the same time; run it again"));

@@ -16,6 +16,7 @@ mod consent;
 mod conservation;
 mod crash;
 mod duplicates;
+mod erasing;
 mod faults;
 mod first_lead;
 mod idempotency;

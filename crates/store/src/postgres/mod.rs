@@ -4,6 +4,7 @@ mod claims;
 mod connect;
 mod consents;
 mod directory;
+mod erasure;
 mod keys;
 mod leads;
 mod migrate;
@@ -35,6 +36,8 @@ pub(crate) static SQL: Sql = Sql {
     attempts: quarantine::ATTEMPTS,
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
+    erasure: erasure::ERASURE,
+    retention: erasure::RETENTION,
     scorings: scorings::SCORINGS,
     reports: reports::REPORTS,
 };

@@ -13,6 +13,7 @@ macro_rules! entry {
         "'id', q.id, 'submission', q.submission, 'source', s.source,
          'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
          'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
+         'erased_at', q.erased_at,
          'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
     };
 }
@@ -51,7 +52,10 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
          FROM ",
         rows!(),
         " JOIN submissions AS s ON s.organization = r.organization AND s.id = r.submission
-         WHERE s.body_hash <> decode(r.body_hash, 'hex')
+         WHERE s.body_hash <> decode(r.body_hash, 'hex') AND s.erased_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM quarantine AS q
+                           WHERE q.organization = s.organization AND q.submission = s.id
+                             AND q.id <> q.submission AND q.erased_at IS NOT NULL)
          ON CONFLICT (organization, submission, body_hash) DO NOTHING"
     ),
     // Locked in the order in which they come, which is everybody's; an update by itself promises no order.

@@ -10,7 +10,7 @@ macro_rules! submission {
          'media', s.media, 'query', s.query, 'mapping_version', s.mapping_version,
          'mapping_fault', s.mapping_fault, 'body_hash', encode(s.body_hash, 'hex'),
          'idempotency_key_hash', encode(s.idempotency_key_hash, 'hex'),
-         'traceparent', s.traceparent, 'extra', s.extra"
+         'traceparent', s.traceparent, 'erased_at', s.erased_at, 'extra', s.extra"
     };
 }
 pub(super) use submission;
@@ -22,7 +22,10 @@ macro_rules! makers {
          JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id
           AND o.outcome IN ('created', 'updated')
           AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
-                            WHERE h.organization = o.organization AND h.submission = o.submission)"
+                            WHERE h.organization = o.organization AND h.submission = o.submission)
+          AND NOT EXISTS (SELECT 1 FROM submissions AS e
+                          WHERE e.organization = o.organization AND e.id = o.submission
+                            AND e.erased_by = 'request')"
     };
 }
 
@@ -119,7 +122,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,
-                                 'quarantine', q.reason)::text
+                                 'erased_at', s.erased_at, 'quarantine', q.reason)::text
         FROM submissions AS s
         LEFT JOIN LATERAL (
             SELECT h.outcome, h.lead FROM outcomes AS h

@@ -61,6 +61,8 @@ impl Address {
             // NORMAL would lose committed work at a power cut.
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
+            // What is erased or overwritten is not to stay in the file until something else needs the room.
+            "PRAGMA secure_delete = ON",
             if self.writes { "PRAGMA query_only = OFF" } else { "PRAGMA query_only = ON" },
         ];
         for setting in settings {

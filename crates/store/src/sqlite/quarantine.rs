@@ -6,6 +6,7 @@ macro_rules! entry {
         "'id', q.id, 'submission', q.submission, 'source', s.source,
          'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
          'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
+         'erased_at', q.erased_at,
          'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
     };
 }
@@ -40,7 +41,10 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
                unhex(r.value->>'body_hash'), r.value->>'document', r.value->>'quarantined_at'
         FROM json_each($1) AS r CROSS JOIN submissions AS s
         WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'submission'
-          AND s.body_hash <> unhex(r.value->>'body_hash')
+          AND s.body_hash <> unhex(r.value->>'body_hash') AND s.erased_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM quarantine AS q
+                          WHERE q.organization = s.organization AND q.submission = s.id
+                            AND q.id <> q.submission AND q.erased_at IS NOT NULL)
         ON CONFLICT (organization, submission, body_hash) DO NOTHING",
     release: "
         UPDATE quarantine

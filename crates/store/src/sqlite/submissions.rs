@@ -12,7 +12,7 @@ macro_rules! submission {
          'body_hash', lower(hex(s.body_hash)),
          'idempotency_key_hash',
              iif(s.idempotency_key_hash IS NULL, NULL, lower(hex(s.idempotency_key_hash))),
-         'traceparent', s.traceparent, 'extra', json(s.extra)"
+         'traceparent', s.traceparent, 'erased_at', s.erased_at, 'extra', json(s.extra)"
     };
 }
 pub(super) use submission;
@@ -23,7 +23,10 @@ macro_rules! makers {
         "o.organization = r.value->>'organization' AND o.lead = r.value->>'id'
            AND o.outcome IN ('created', 'updated')
            AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
-                             WHERE h.organization = o.organization AND h.submission = o.submission)"
+                             WHERE h.organization = o.organization AND h.submission = o.submission)
+          AND NOT EXISTS (SELECT 1 FROM submissions AS e
+                          WHERE e.organization = o.organization AND e.id = o.submission
+                            AND e.erased_by = 'request')"
     };
 }
 
@@ -111,7 +114,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
     ),
     find: "
         SELECT json_object('submission', s.id, 'outcome', o.outcome, 'lead', json(l.document),
-                           'quarantine', q.reason)
+                           'erased_at', s.erased_at, 'quarantine', q.reason)
         FROM json_each($1) AS r CROSS JOIN submissions AS s
         LEFT JOIN outcomes AS o
                ON o.organization = s.organization AND o.submission = s.id

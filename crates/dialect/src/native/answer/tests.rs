@@ -218,6 +218,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),
         quarantine: None,
+        erased_at: None,
         decided_at: at(),
         trace: &trace,
         source: None,

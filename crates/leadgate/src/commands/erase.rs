@@ -1,0 +1,186 @@
+//! `leadgate erase`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail, ensure};
+use clap::Args;
+use leadgate_domain::{LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{Belongings, Directory, Erased, Finding, Store, Whom};
+use leadgate_worker::rebuild_without_erased;
+use serde_json::{Value, json};
+
+use super::{Output, open_store, organization, progress};
+use crate::config::Config;
+
+#[derive(Args)]
+pub struct Erase {
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// A phone of the person; may be given several times
+    #[arg(long, value_name = "PHONE")]
+    phone: Vec<String>,
+    /// An email of the person; may be given several times
+    #[arg(long, value_name = "EMAIL")]
+    email: Vec<String>,
+    /// A lead, for its phone and its email; may be given several times
+    #[arg(long, value_name = "ID")]
+    lead: Vec<LeadId>,
+    /// Reads phones without a country code, such as US
+    #[arg(long, value_name = "REGION")]
+    region: Option<Region>,
+    /// Why, for those who ask later; nothing about the person
+    #[arg(long)]
+    reason: Option<String>,
+    /// Also erase submissions of others that name the person somewhere else than as their phone or email
+    #[arg(long)]
+    mentions: bool,
+    /// Say what would be erased, and erase nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Erase {
+    fn given(&self) -> anyhow::Result<Sought> {
+        let mut given = Sought::default();
+        let read = |kind, raw: &String| {
+            SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
+        };
+        let phones = self.phone.iter().map(|raw| read(SuppressionKind::Phone, raw));
+        for value in phones.chain(self.email.iter().map(|raw| read(SuppressionKind::Email, raw))) {
+            match value? {
+                SuppressedValue::Phone(phone) => given.add_phone(phone),
+                SuppressedValue::Email(email) => given.add_email(email),
+                SuppressedValue::Domain(_) | SuppressedValue::Digest(..) => {}
+            }
+        }
+        Ok(given)
+    }
+}
+
+pub async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let mut given = asked.given()?;
+    let store = open_store(config).await?;
+    let owner = organization(&store, &asked.organization).await?;
+    let belongings = store.belongings(owner.id, &mut given, &asked.lead).await?;
+    match (given.is_empty(), asked.lead.is_empty()) {
+        (true, true) => bail!("none of --phone, --email, --lead was given"),
+        (true, false) => {
+            bail!("`{}` has none of these leads, or they have neither phone nor email", owner.name)
+        }
+        _ => {}
+    }
+    let desk = Desk { store, owner };
+    if asked.dry_run || !asked.yes {
+        let finding = desk.find(&asked, &belongings).await?;
+        if asked.dry_run {
+            told_dry(&finding, &belongings, output);
+            return Ok(());
+        }
+        confirm(&finding)?;
+    }
+    let erased = desk.erase(&asked, &given, belongings).await?;
+    told(&erased, output);
+    Ok(())
+}
+
+struct Desk {
+    store: Store,
+    owner: Organization,
+}
+
+impl Desk {
+    async fn find(&self, asked: &Erase, belongings: &Belongings) -> anyhow::Result<Finding> {
+        let bar = progress::counting("submissions looked at");
+        let whom = Whom::Person(Arc::new(belongings.sought.clone()));
+        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
+        let mut finding = self.store.find_person(self.owner.id, whom, looked_at).await?;
+        finding.count_mentions(asked.mentions);
+        bar.finish_and_clear();
+        Ok(finding)
+    }
+
+    async fn erase(&self, asked: &Erase, given: &Sought, belongings: Belongings) -> anyhow::Result<Erased> {
+        let judge = Arc::new(Pipeline::new(self.store.match_key().await?));
+        let bar = progress::counting("submissions looked at");
+        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
+        let how = (asked.reason.as_deref(), asked.mentions);
+        let erased =
+            self.store.erase(self.owner.id, given, belongings, how, judge.clone(), looked_at).await?;
+        bar.finish_and_clear();
+        // Leads of others lose what the erased submissions said.
+        let directory = Directory::new(self.store.clone());
+        directory.refresh().await?;
+        let by = (&directory.snapshot(), &judge);
+        rebuild_without_erased(&self.store, self.owner.id, &erased.to_rebuild, by).await?;
+        Ok(Erased { to_rebuild: self.store.leads_to_rebuild(self.owner.id).await?, ..erased })
+    }
+}
+
+fn confirm(finding: &Finding) -> anyhow::Result<()> {
+    ensure!(std::io::stdin().is_terminal(), "nobody can be asked here: say --yes, or --dry-run first");
+    let Finding { submissions, leads, entries, .. } = finding;
+    let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());
+    let mut error = std::io::stderr().lock();
+    write!(
+        error,
+        "{submissions} submissions, {leads} leads and {entries} further entries of the quarantine will be erased \
+         for good. Type `yes`: "
+    )?;
+    error.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    ensure!(answer.trim() == "yes", "nothing was erased");
+    Ok(())
+}
+
+fn told_dry(finding: &Finding, belongings: &Belongings, output: &Output) {
+    let Finding { submissions, entries, leads, mentioned } = finding;
+    let document = json!({
+        "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),
+        "quarantined": entries.len(), "mentioned": mentioned, "shared": belongings.shared,
+    });
+    output.print(&document, |line| {
+        line(&format!("{} submissions and {} leads would be erased", submissions.len(), leads.len()));
+        line(&format!("{} further entries of the quarantine", entries.len()));
+        left_alone(mentioned.len(), belongings.shared, line);
+    });
+}
+
+fn told(erased: &Erased, output: &Output) {
+    let mut document = serde_json::to_value(erased).unwrap_or_default();
+    if let Value::Object(document) = &mut document {
+        document.insert("dry_run".to_owned(), false.into());
+    }
+    output.print(&document, |line| {
+        let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
+        line(&format!("{submissions} submissions with {traces} traces erased, {leads} leads deleted"));
+        line(&format!("{quarantined} entries of the quarantine emptied"));
+        line(&format!("{consents} consents without their person now, {claims} claims deleted"));
+        line(&format!("{suppressed} keys on the list `erased` hold whoever comes back"));
+        if !erased.to_rebuild.is_empty() {
+            let count = erased.to_rebuild.len();
+            line(&format!(
+                "{count} leads of others still have what was erased, because they cannot be made anew:"
+            ));
+            erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
+        }
+        left_alone(erased.mentioned.len(), erased.shared, line);
+    });
+}
+
+fn left_alone(mentioned: usize, shared: usize, line: &mut dyn FnMut(&str)) {
+    if mentioned > 0 {
+        line(&format!("{mentioned} submissions of others mention the person; --mentions erases them, too"));
+    }
+    if shared > 0 {
+        line(&format!(
+            "{shared} phones or emails of the person are also those of others and were left alone; name them to erase \
+             them"
+        ));
+    }
+}

@@ -1,0 +1,116 @@
+//! `leadgate retention`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::{Args, Subcommand};
+use leadgate_domain::{Retention, Window};
+use leadgate_store::{Store, Swept};
+use serde_json::json;
+
+use super::{Output, open_store, organization};
+use crate::config::Config;
+
+/// For how long one round goes on.
+const A_WHILE: Duration = Duration::from_secs(60);
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Say for how long things are kept; what is not named stays as it is
+    Set(Set),
+    /// Erase now, for every organization, what is too old; workers do so by themselves every five minutes
+    Sweep,
+    /// Print for how long things are kept
+    Show {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+    },
+}
+
+#[derive(Args)]
+pub struct Set {
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// What submissions said, from when they were received: how long, such as 400d, or ever
+    #[arg(long, value_name = "AGE")]
+    submissions: Option<Window>,
+    /// Leads, from when they were updated last
+    #[arg(long, value_name = "AGE")]
+    leads: Option<Window>,
+    /// Entries of the quarantine, from when they were put there
+    #[arg(long, value_name = "AGE")]
+    quarantine: Option<Window>,
+    /// Entries of the audit log
+    #[arg(long, value_name = "AGE")]
+    audit: Option<Window>,
+}
+
+impl Set {
+    fn apply(&self, held: Retention) -> Retention {
+        let age = |said: Option<Window>, held| said.map_or(held, |Window(age)| age);
+        Retention {
+            submissions: age(self.submissions, held.submissions),
+            leads: age(self.leads, held.leads),
+            quarantine: age(self.quarantine, held.quarantine),
+            audit: age(self.audit, held.audit),
+        }
+    }
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    let retention = match &command {
+        Command::Sweep => return sweep(&store, output).await,
+        Command::Show { organization: name } => {
+            let owner = organization(&store, name).await?;
+            store.retention(owner.id).await?
+        }
+        Command::Set(set) => {
+            let said = [set.submissions, set.leads, set.quarantine, set.audit];
+            ensure!(
+                said.iter().any(Option::is_some),
+                "none of --submissions, --leads, --quarantine, --audit was given"
+            );
+            let owner = organization(&store, &set.organization).await?;
+            let retention = set.apply(store.retention(owner.id).await?);
+            store.set_retention(owner.id, retention).await?;
+            retention
+        }
+    };
+    show(retention, output);
+    Ok(())
+}
+
+async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
+    let mut all = Swept::default();
+    loop {
+        let Swept { submissions, leads, quarantined, more } =
+            store.sweep_retention(Instant::now() + A_WHILE).await?;
+        all.submissions += submissions;
+        all.leads += leads;
+        all.quarantined += quarantined;
+        if !more {
+            break;
+        }
+    }
+    let Swept { submissions, leads, quarantined, .. } = all;
+    let document = json!({ "submissions": submissions, "leads": leads, "quarantined": quarantined });
+    output.print(&document, |line| {
+        line(&format!("{submissions} submissions erased, {leads} leads deleted"));
+        line(&format!("{quarantined} entries of the quarantine emptied"));
+    });
+    Ok(())
+}
+
+fn show(retention: Retention, output: &Output) {
+    let shown = [
+        ("submissions", retention.submissions),
+        ("leads", retention.leads),
+        ("quarantine", retention.quarantine),
+        ("audit", retention.audit),
+    ]
+    .map(|(name, age)| (name, Window(age).to_string()));
+    let document: serde_json::Map<_, _> =
+        shown.iter().map(|(name, age)| ((*name).to_owned(), json!(age))).collect();
+    output.print(&document, |line| shown.iter().for_each(|(name, age)| line(&format!("{name:<12} {age}"))));
+}

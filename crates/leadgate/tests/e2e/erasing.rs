@@ -1,0 +1,108 @@
+//! A person is erased beside a running server.
+
+use serde_json::{Value, json};
+
+use crate::world::{Shape, World, try_run, until};
+
+async fn a_person_is_forgotten_and_held(shape: Shape) {
+    let world = World::start(shape, "erasing").await;
+    let ann = json!({
+        "phone": "+14155550132", "email": "theodora@quillfeather.example", "full_name": "Theodora Quillfeather",
+        "consent": {
+            "consent_timestamp": "2026-01-01T00:00:00Z", "consent_text_version": "v1",
+            "source_url": "https://example.com/form",
+        },
+    });
+    let bob = json!({ "phone": "+14155550133", "email": "bob@example.org" });
+    let first = post(&world, &ann).await;
+    let again = post(&world, &ann).await;
+    let other = post(&world, &bob).await;
+
+    let erase = ["erase", "--organization", "acme", "--phone", "415 555 0132", "--region", "US"];
+    let (ok, refused) = try_run(world.environment(), &erase).await;
+    assert!(!ok && refused["error"].as_str().unwrap().contains("--yes"), "{refused}");
+    let dry = world.cli(&[&erase[..], &["--dry-run"]].concat()).await;
+    assert_eq!((&dry["submissions"], &dry["leads"]), (&json!(2), &json!(1)));
+    let (_, shown) = world.get(&format!("/v1/leads/{first}")).await;
+    assert_eq!(shown["full_name"], "Theodora Quillfeather");
+
+    let erased = world.cli(&[&erase[..], &["--yes", "--reason", "asked by mail"]].concat()).await;
+    let counts =
+        ["submissions", "leads", "consents", "suppressed"].map(|name| erased[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 2, 2], "{erased}");
+    for (id, outcome) in [(&first, "created"), (&again, "duplicate")] {
+        let (status, lead) = world.get(&format!("/v1/leads/{id}")).await;
+        assert_eq!((status, &lead["status"]), (200, &json!("erased")), "{lead}");
+        assert_eq!(lead["submission"], json!({ "id": id, "outcome": outcome }));
+        let (status, submission) = world.get(&format!("/v1/submissions/{id}")).await;
+        assert_eq!((status, &submission["outcome"]), (200, &json!(outcome)));
+        assert!(submission["erased_at"].is_string());
+        let text = submission.to_string();
+        assert!(
+            !["4155550132", "uillfeather", "127.0.0.1", "body_hash"].iter().any(|said| text.contains(said))
+        );
+    }
+    let (_, kept) = world.get(&format!("/v1/leads/{other}")).await;
+    assert_eq!(kept["phone"]["e164"], "+14155550133");
+    let found =
+        world.cli(&["suppression", "find", "--organization", "acme", "--phone", "+14155550132"]).await;
+    assert_eq!((&found[0]["list"], &found[0]["value"]), (&json!("erased"), &Value::Null));
+    assert_eq!(found[0]["reason"], "asked by mail");
+
+    let back = post(&world, &json!({ "phone": "+14155550132" })).await;
+    let (_, shown) = world.get(&format!("/v1/leads/{back}")).await;
+    assert_eq!(shown["id"], json!(back), "somebody new");
+    assert!(shown["reasons"].as_array().unwrap().contains(&json!("suppressed_phone")), "{shown}");
+    let erased = world.cli(&["erase", "--organization", "acme", "--lead", &back, "--yes"]).await;
+    assert_eq!((&erased["submissions"], &erased["leads"]), (&json!(1), &json!(1)));
+    let (ok, refused) =
+        try_run(world.environment(), &["erase", "--organization", "acme", "--lead", &back, "--yes"]).await;
+    assert!(!ok && refused["error"].as_str().unwrap().contains("none of these leads"), "{refused}");
+}
+
+async fn post(world: &World, lead: &Value) -> String {
+    let answer: Value = world.post(lead.to_string()).await.json().await.unwrap();
+    let id = answer["id"].as_str().unwrap();
+    until("the lead", || async {
+        let (_, shown) = world.get(&format!("/v1/leads/{id}")).await;
+        (shown["status"] != "queued").then_some(())
+    })
+    .await;
+    id.to_owned()
+}
+
+#[tokio::test]
+async fn a_person_is_forgotten_and_held_embedded() {
+    a_person_is_forgotten_and_held(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn a_person_is_forgotten_and_held_in_production() {
+    a_person_is_forgotten_and_held(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_erased() {
+    let world = World::start(Shape::Embedded, "retaining").await;
+    let id = post(&world, &json!({ "phone": "+14155550132" })).await;
+    let set = ["retention", "set", "--organization", "acme", "--submissions", "1s", "--leads", "3y"];
+    let told = world.cli(&set).await;
+    assert_eq!(
+        told,
+        json!({ "submissions": "1s", "leads": "3years", "quarantine": "ever", "audit": "ever" })
+    );
+    let told = world.cli(&["retention", "set", "--organization", "acme", "--leads", "ever"]).await;
+    assert_eq!(told, world.cli(&["retention", "show", "--organization", "acme"]).await);
+    assert_eq!((&told["submissions"], &told["leads"]), (&json!("1s"), &json!("ever")));
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let swept = world.cli(&["retention", "sweep"]).await;
+    assert_eq!(swept, json!({ "submissions": 1, "leads": 0, "quarantined": 0 }));
+    let (_, submission) = world.get(&format!("/v1/submissions/{id}")).await;
+    assert!(submission["erased_at"].is_string() && submission.get("fields").is_none(), "{submission}");
+    let (_, lead) = world.get(&format!("/v1/leads/{id}")).await;
+    assert_eq!(lead["phone"]["e164"], "+14155550132", "its lead is kept for ever");
+
+    world.cli(&["retention", "set", "--organization", "acme", "--leads", "1s"]).await;
+    assert_eq!(world.cli(&["retention", "sweep"]).await["leads"], 1);
+    assert_eq!(world.get(&format!("/v1/leads/{id}")).await.1["status"], "erased");
+}

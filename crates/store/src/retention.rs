@@ -1,0 +1,206 @@
+//! For how long an organization keeps what, and the sweep that sees to it.
+
+use std::time::{Duration, Instant};
+
+use leadgate_domain::{LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entries::QuarantineState;
+use crate::erasure::{Between, By, delete, empty};
+use crate::error::StoreError;
+use crate::rows::{Of, One};
+use crate::statements::Statements;
+use crate::store::Store;
+
+/// Rows looked at per transaction.
+const PAGE: u32 = 200;
+
+/// How often submissions are gone through from the first one on: some are stored long after they were received.
+const FROM_THE_FIRST_EVERY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a sweep erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    pub submissions: usize,
+    pub leads: usize,
+    pub quarantined: usize,
+    /// Whether there was no time for all of it.
+    pub more: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct RetentionRow {
+    organization: OrganizationId,
+    #[serde(flatten)]
+    retention: Retention,
+    #[serde(default, skip_serializing)]
+    swept_to: Option<Uuid>,
+    #[serde(default, skip_serializing)]
+    swept_from: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    organization: OrganizationId,
+    swept_to: Uuid,
+    swept_from: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct OldEntry {
+    id: Uuid,
+    submission: SubmissionId,
+    state: QuarantineState,
+    quarantined_at: Timestamp,
+}
+
+/// Before every id that is made from that time on.
+pub(crate) fn first_id_at(at: Timestamp) -> Uuid {
+    let milliseconds = u128::from(at.as_microseconds().max(0).unsigned_abs() / 1_000);
+    Uuid::from_u128(milliseconds << 80)
+}
+
+impl Store {
+    /// For how long the organization keeps what; for ever, unless it said otherwise.
+    pub async fn retention(&self, organization: OrganizationId) -> Result<Retention, StoreError> {
+        let of = [Of { organization }];
+        let found = self.read(move |session| session.load_anew(session.sql.retention.of, &of));
+        let found: Vec<RetentionRow> = found.await?;
+        Ok(found.first().map(|row| row.retention).unwrap_or_default())
+    }
+
+    pub async fn set_retention(
+        &self,
+        organization: OrganizationId,
+        retention: Retention,
+    ) -> Result<(), StoreError> {
+        let row = RetentionRow { organization, retention, swept_to: None, swept_from: None };
+        self.write(move |session| session.execute(session.sql.retention.set, &[row]).map(drop)).await
+    }
+
+    /// Erases what is older than its organization keeps it, as far as there is time for it.
+    pub async fn sweep_retention(&self, deadline: Instant) -> Result<Swept, StoreError> {
+        let rows = self.read(|session| session.load_all(session.sql.retention.all));
+        let rows: Vec<RetentionRow> = rows.await?;
+        let mut swept = Swept::default();
+        for row in rows {
+            self.sweep_submissions(row, deadline, &mut swept).await?;
+            self.sweep_leads(row, deadline, &mut swept).await?;
+            self.sweep_quarantine(row, deadline, &mut swept).await?;
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_submissions(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let Some(age) = row.retention.submissions else { return Ok(()) };
+        let now = Timestamp::now();
+        let recent = row.swept_from.filter(|from| now.since(*from) < FROM_THE_FIRST_EVERY);
+        let swept_from = recent.unwrap_or(now);
+        let organization = row.organization;
+        let mut page = Between {
+            organization,
+            id: recent.and(row.swept_to).unwrap_or(Uuid::nil()),
+            before: first_id_at(now.minus(age)),
+            most: PAGE,
+        };
+        while !swept.is_late(deadline) {
+            let found =
+                self.read(move |session| session.load_anew(session.sql.retention.submissions, &[page]));
+            let found: Vec<(SubmissionId, bool)> = found.await?;
+            let Some((last, _)) = found.last() else { break };
+            page.id = last.as_uuid();
+            let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
+            let progress = Progress { organization, swept_to: page.id, swept_from };
+            let erased = self.write(move |session| {
+                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                let erased = empty(session, organization, &old, &[], By::Retention)?;
+                session.execute(session.sql.retention.progress, std::slice::from_ref(&progress))?;
+                Ok(erased.submissions)
+            });
+            swept.submissions += erased.await?;
+        }
+        Ok(())
+    }
+
+    /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
+    /// not updated since.
+    async fn sweep_leads(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let Some(age) = row.retention.leads else { return Ok(()) };
+        let (organization, limit) = (row.organization, Timestamp::now().minus(age));
+        let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
+        while !swept.is_late(deadline) {
+            let found = self.read(move |session| session.load_anew(session.sql.retention.leads, &[page]));
+            let found: Vec<(LeadId, Timestamp)> = found.await?;
+            let Some((last, _)) = found.last() else { break };
+            let range = Between { before: after(last.as_uuid()), ..page };
+            page.id = last.as_uuid();
+            if found.iter().all(|(_, updated_at)| *updated_at >= limit) {
+                continue;
+            }
+            let erased = self.write(move |session| {
+                // Nobody updates one of them while it goes.
+                Statements::new(session).exclude_organization(organization)?;
+                let found: Vec<(LeadId, Timestamp)> =
+                    session.load_anew(session.sql.retention.leads, &[range])?;
+                let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
+                let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
+                delete(session, &old)
+            });
+            swept.leads += erased.await?.leads;
+        }
+        Ok(())
+    }
+
+    async fn sweep_quarantine(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let Some(age) = row.retention.quarantine else { return Ok(()) };
+        let (organization, limit) = (row.organization, Timestamp::now().minus(age));
+        let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
+        while !swept.is_late(deadline) {
+            let found = self.read(move |session| session.load_anew(session.sql.retention.entries, &[page]));
+            let found: Vec<OldEntry> = found.await?;
+            let Some(last) = found.last() else { break };
+            page.id = last.id;
+            let old: Vec<_> = found.into_iter().filter(|entry| entry.quarantined_at < limit).collect();
+            // What was released is a submission like all others.
+            let kept = old.iter().filter(|entry| {
+                entry.state != QuarantineState::Released && entry.id == entry.submission.as_uuid()
+            });
+            let kept: Vec<_> = kept.map(|entry| entry.submission).collect();
+            let entries: Vec<_> = old.iter().map(|entry| entry.id).collect();
+            let erased = self.write(move |session| {
+                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                empty(session, organization, &kept, &entries, By::Retention)
+            });
+            swept.quarantined += erased.await?.quarantined;
+        }
+        Ok(())
+    }
+}
+
+impl Swept {
+    fn is_late(&mut self, deadline: Instant) -> bool {
+        self.more |= Instant::now() >= deadline;
+        self.more
+    }
+}
+
+/// The next id.
+fn after(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(1))
+}

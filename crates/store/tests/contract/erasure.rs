@@ -1,0 +1,397 @@
+//! A person is erased from everything, for good, and nobody else is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
+use leadgate_domain::suppression::ERASED_LIST;
+use leadgate_domain::{
+    ActiveScoring, Email, LeadId, Outcome, Phone, QuarantineReason, Raw, Reason, Sought, Source, Submission,
+    SuppressionKind, TextField, Timestamp,
+};
+use leadgate_store::{
+    Belongings, ConsentsOf, Erased, Finding, Part, QuarantineState, Rebuild, Rebuilt, Whom,
+};
+
+use crate::commit::with_body;
+use crate::races::{all_leads, suppression};
+use crate::releases::released;
+use crate::world::{World, over_both};
+
+over_both!(
+    nothing_is_left_of_a_person_and_everything_of_others,
+    a_second_erasure_does_nothing,
+    what_was_cut_off_is_finished_by_the_next,
+    whoever_comes_back_is_held,
+    what_is_delivered_again_changes_nothing,
+    the_proof_of_consent_remains,
+    a_lead_of_another_loses_what_was_erased,
+    what_others_have_too_is_left_alone,
+    a_mention_is_reported_and_erased_if_asked_for,
+    what_was_on_its_way_is_swept,
+    other_organizations_are_left_alone,
+    a_long_history_goes_in_chunks,
+);
+
+const OLD_PHONE: &str = "+14155550131";
+const PHONE: &str = "+14155550132";
+const EMAIL: &str = "ann.lee@example.com";
+/// Whatever of her may not be found anywhere.
+const ANN: [&str; 7] =
+    ["4155550131", "4155550132", "555-0132", "ann.lee", "Annabel", "203.0.113.7", "Mozilla/5.0 (Ann)"];
+
+impl World {
+    pub(crate) fn sought(phones: &[&str], emails: &[&str]) -> Sought {
+        let mut sought = Sought::default();
+        phones.iter().for_each(|phone| sought.add_phone(Phone::parse(phone, None).unwrap()));
+        emails.iter().for_each(|email| sought.add_email(Email::parse(email).unwrap()));
+        sought
+    }
+
+    pub(crate) async fn erase(&self, mut given: Sought, mentions: bool) -> Erased {
+        let organization = self.organization.id;
+        let belongings = self.store.belongings(organization, &mut given, &[]).await.unwrap();
+        let how = (Some("asked by mail"), mentions);
+        self.store.erase(organization, &given, belongings, how, self.judge(), |_| {}).await.unwrap()
+    }
+
+    async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<Rebuilt> {
+        let mut rebuilds: BTreeMap<LeadId, Vec<Part>> = BTreeMap::new();
+        for maker in self.store.makers(self.organization.id, leads).await.unwrap() {
+            let source = sources.iter().find(|source| source.id == maker.submission.source).cloned();
+            let scoring = ActiveScoring::standard();
+            let normalized = self.pipeline.normalize(maker.submission, source, scoring);
+            let keys = normalized.claim_keys().copied().collect();
+            let part = Part { normalized, outcome: maker.outcome, keys };
+            rebuilds.entry(maker.lead).or_default().push(part);
+        }
+        let rebuilds = rebuilds.into_iter().map(|(lead, parts)| Rebuild { lead, parts }).collect();
+        self.store.rebuild(self.organization.id, rebuilds, self.judge(), false).await.unwrap()
+    }
+}
+
+/// Ann as she says everything about herself.
+fn ann(world: &World, phone: &str, email: &str) -> Submission {
+    let mut ann = world.consenting(phone, email);
+    ann.client.address = Some("203.0.113.7".into());
+    ann.client.user_agent = Some("Mozilla/5.0 (Ann)".into());
+    ann.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
+    ann.fields.custom_fields.insert("note".into(), "call Annabel".into());
+    ann.query = Some("name=Annabel".into());
+    ann.traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
+    ann.unknown.insert("newer".into(), "Annabel".into());
+    let body = serde_json::to_vec(&ann.fields).unwrap();
+    with_body(&ann, &body)
+}
+
+struct Traces {
+    submissions: Vec<Submission>,
+    bob: Submission,
+    source: Arc<Source>,
+}
+
+/// Everything that Ann may leave, and Bob beside her.
+async fn traces_of_ann(world: &World) -> Traces {
+    let source = world.updating_source().await;
+    let numbered = |mut submission: Submission| {
+        submission.source = source.id;
+        submission.fields.texts.insert(TextField::ExternalId, Some("7".into()));
+        submission
+    };
+    let first = numbered(ann(world, OLD_PHONE, EMAIL));
+    let second = numbered(ann(world, "(415) 555-0132 ", "Ann.Lee@Example.com"));
+    let second = Submission {
+        fields: leadgate_domain::Fields { phone_country: "US".parse().ok(), ..second.fields.clone() },
+        ..second
+    };
+    let updates = [&first, &second].map(|one| world.normalize_by(&source, one.clone()));
+    let updated = world.store.commit(updates.to_vec(), world.judge()).await.unwrap();
+    assert_eq!(updated.settled[1].outcome, Outcome::Updated);
+
+    let again = ann(world, PHONE, "");
+    let bob = world.consenting("+14155550199", "bob@example.org");
+    world.commit(&[again.clone(), bob.clone()]).await;
+
+    // Kept aside: with fields, without them, whole, under the id of Bob, and mended.
+    let fault = MappingFault { to: "Annabel".into(), code: MappingFaultCode::Missing };
+    let faulty = Submission { mapping_fault: Some(fault.clone()), ..ann(world, PHONE, EMAIL) };
+    let mut unmapped = Submission { mapping_fault: Some(fault), ..ann(world, PHONE, EMAIL) };
+    unmapped.fields = leadgate_domain::Fields::default();
+    unmapped = with_body(&unmapped, br#"{"who":"Annabel","tel":"(415) 555-0132"}"#);
+    let reused = Submission { id: bob.id, ..ann(world, PHONE, "") };
+    world.commit(&[faulty.clone(), unmapped.clone(), reused]).await;
+    let mut wrapped = ann(world, "", EMAIL);
+    wrapped.raw = Raw::Text("Annabel\0".into());
+    wrapped.fields.texts.insert(TextField::Company, Some("a\0b".into()));
+    world.store.quarantine_alone(wrapped.clone(), QuarantineReason::RowRefused).await.unwrap();
+    let mut mended = faulty.clone();
+    mended.fields.texts.insert(TextField::FullName, Some("Annabel Lee-Mended".into()));
+    let repaired = world.store.repair(world.organization.id, faulty.id.as_uuid(), &mended, "ann").await;
+    assert!(repaired.unwrap().is_some());
+
+    let listed = suppression(world, SuppressionKind::Phone, PHONE).await;
+    let listed = leadgate_domain::Suppression { reason: Some("Annabel asked".into()), ..listed };
+    world.store.suppress(world.organization.id, vec![listed], world.judge()).await.unwrap();
+    Traces { submissions: vec![first, second, again, faulty, unmapped, wrapped], bob, source }
+}
+
+fn found_in(dump: &str) -> Vec<&'static str> {
+    let folded = dump.to_lowercase();
+    ANN.into_iter().filter(|text| folded.contains(&text.to_lowercase())).collect()
+}
+
+async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
+    let Traces { submissions, bob, .. } = traces_of_ann(&world).await;
+    let before = world.dump();
+    assert_eq!(found_in(&before).len(), ANN.len(), "the dump shows whatever is stored");
+    let organization = world.organization.id;
+    let bob_before = world.store.submission(organization, bob.id).await.unwrap();
+    let bobs_lead = world.store.lead(organization, bob.id.into()).await.unwrap();
+
+    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    assert_eq!((erased.submissions, erased.leads, erased.suppressed), (6, 1, 2), "{erased:?}");
+    assert_eq!((erased.quarantined, erased.traces, erased.consents), (4, 8, 3), "{erased:?}");
+    assert_eq!((erased.to_rebuild.len(), erased.mentioned.len(), erased.shared), (0, 0, 0), "{erased:?}");
+    let after = world.dump();
+    assert_eq!(found_in(&after), [""; 0], "{after}");
+
+    if let Some(file) = world.config.url.strip_prefix("sqlite:") {
+        for file in [file.to_owned(), format!("{file}-wal")] {
+            let bytes = std::fs::read(&file).unwrap_or_default();
+            assert_eq!(found_in(&String::from_utf8_lossy(&bytes)), [""; 0], "nor in {file} itself");
+        }
+    }
+
+    // What counts and reports are made of.
+    for one in &submissions {
+        let record = world.store.submission(organization, one.id).await.unwrap().unwrap();
+        assert!(record.erased_at.is_some());
+        assert_eq!((record.submission.source, record.submission.dialect), (one.source, one.dialect));
+        let fields = &record.submission.fields;
+        assert_eq!((fields, record.submission.raw.bytes().unwrap().len()), (&Default::default(), 0));
+        assert!(record.outcomes.iter().all(|outcome| outcome.trace.stage("erased").is_some()));
+    }
+    let found = world.store.find(organization, submissions[0].id.as_uuid()).await.unwrap().unwrap();
+    assert_eq!((found.outcome, found.lead, found.erased_at.is_some()), (Some(Outcome::Created), None, true));
+    let summaries = world.stored().await;
+    assert_eq!(summaries.iter().filter(|one| one.outcome == Some(Outcome::Quarantined)).count(), 3);
+    let entries = world.store.quarantined(organization, None, None, 10).await.unwrap().data;
+    assert_eq!(entries.len(), 4);
+    assert!(entries.iter().all(|entry| {
+        entry.state == QuarantineState::Discarded && entry.settled_by.as_deref() == Some("request")
+    }));
+    for entry in entries {
+        let (_, content) = world.store.quarantine_entry(organization, entry.id).await.unwrap().unwrap();
+        assert_eq!(content.fields, Default::default(), "nor Bob's in her place");
+    }
+    let listed = world.store.suppressions(organization, None, 10).await.unwrap().data;
+    assert_eq!(listed.len(), 3, "the list that she was on, and two keys");
+    assert!(listed.iter().all(|entry| entry.value.is_none()));
+    assert_eq!(listed.iter().filter(|entry| entry.list == ERASED_LIST).count(), 2);
+
+    let bob_after = world.store.submission(organization, bob.id).await.unwrap();
+    assert_eq!(bob_after.unwrap().submission, bob_before.unwrap().submission);
+    assert_eq!(world.store.lead(organization, bob.id.into()).await.unwrap(), bobs_lead);
+}
+
+async fn a_second_erasure_does_nothing(world: World) {
+    traces_of_ann(&world).await;
+    world.erase(World::sought(&[PHONE], &[]), false).await;
+    let before = world.dump();
+    let erased = world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
+    assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
+    let without = |dump: &str| {
+        let lines = dump.lines().filter(|line| !line.starts_with("erasures:"));
+        let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(without(&world.dump()), without(&before));
+}
+
+async fn what_was_cut_off_is_finished_by_the_next(world: World) {
+    traces_of_ann(&world).await;
+    let organization = world.organization.id;
+    let mut given = World::sought(&[PHONE], &[]);
+    let Belongings { sought, .. } = world.store.belongings(organization, &mut given, &[]).await.unwrap();
+    world.store.hold_erased(organization, &sought, None, world.judge()).await.unwrap();
+    let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
+    assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held while it is searched");
+    let whom = Whom::Person(Arc::new(sought));
+    let finding = world.store.find_person(organization, whom, |_| {}).await.unwrap();
+    assert_eq!((finding.submissions.len(), finding.entries.len(), finding.leads.len()), (6, 1, 1));
+    let half =
+        Finding { submissions: finding.submissions.into_iter().take(3).collect(), ..Finding::default() };
+    assert_eq!(world.store.erase_found(organization, &half).await.unwrap().submissions, 3);
+
+    let rest = world.erase(World::sought(&[PHONE], &[]), false).await;
+    assert_eq!((rest.submissions, rest.leads, rest.to_rebuild.len()), (3, 1, 0));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+}
+
+async fn whoever_comes_back_is_held(world: World) {
+    traces_of_ann(&world).await;
+    world.erase(World::sought(&[PHONE], &[]), false).await;
+    let back = world.consenting(PHONE, "new@example.net");
+    let by_email = world.consenting("+14155550177", "ANN.lee@example.com");
+    let committed = world.commit(&[back.clone(), by_email.clone()]).await;
+    assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Created));
+    let reasons = async |one: &Submission| {
+        world.store.lead(world.organization.id, one.id.into()).await.unwrap().unwrap().reasons
+    };
+    assert_eq!(reasons(&back).await, [Reason::SuppressedPhone]);
+    assert_eq!(reasons(&by_email).await, [Reason::SuppressedEmail]);
+}
+
+async fn what_is_delivered_again_changes_nothing(world: World) {
+    let Traces { submissions, bob, source } = traces_of_ann(&world).await;
+    world.erase(World::sought(&[PHONE], &[]), false).await;
+    let before = world.dump();
+    let under_bobs_id = Submission { id: bob.id, ..ann(&world, PHONE, "") };
+    // The last one is what no column takes.
+    let mut all = submissions[..5].to_vec();
+    all.extend([bob, with_body(&submissions[0], b"another"), under_bobs_id]);
+    all.extend(submissions[..5].iter().map(|one| released(one, one.id.as_uuid(), 1)));
+    let (by_crm, by_default): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.source == source.id);
+    let again = world.commit(&by_default).await;
+    assert_eq!((again.settled.len(), again.reused), (0, 0));
+    let by_crm: Vec<_> = by_crm.into_iter().map(|one| world.normalize_by(&source, one)).collect();
+    let again = world.store.commit(by_crm, world.judge()).await.unwrap();
+    assert_eq!((again.settled.len(), again.reused), (0, 0));
+    for one in submissions {
+        let alone = world.store.quarantine_alone(one, QuarantineReason::Crashed).await.unwrap();
+        assert_eq!((alone.settled.len(), alone.reused), (0, 0));
+    }
+    assert_eq!(world.dump(), before);
+}
+
+async fn the_proof_of_consent_remains(world: World) {
+    traces_of_ann(&world).await;
+    let everything = ConsentsOf::Received { from: None, to: None };
+    let consents = async || world.store.consents(world.organization.id, everything, None, 100).await.unwrap();
+    let before = consents().await.data;
+    world.erase(World::sought(&[PHONE], &[]), false).await;
+    let after = consents().await.data;
+    assert_eq!(after.len(), 4);
+    for (before, after) in before.iter().zip(&after) {
+        let person = before.person.as_ref().unwrap();
+        let is_ann = found_in(person.as_str()).len() > 2;
+        assert_eq!(after.person.is_none(), is_ann);
+        assert_eq!(person.digest(&after.salt.unwrap()), after.digest, "whoever has her document proves it");
+    }
+}
+
+async fn a_lead_of_another_loses_what_was_erased(world: World) {
+    // Eve's lead, by the number of a CRM. Once it was given Ann's phone and name, by mistake.
+    let source = world.updating_source().await;
+    let numbered = |mut submission: Submission, company: Option<&str>| {
+        submission.source = source.id;
+        submission.fields.texts.insert(TextField::ExternalId, Some("9".into()));
+        submission.fields.texts.extend(company.map(|name| (TextField::Company, Some(name.to_owned()))));
+        world.normalize_by(&source, submission)
+    };
+    let eve = numbered(world.consenting("+14155550188", "eve@example.org"), Some("Eve & Co"));
+    let lead: LeadId = eve.submission.id.into();
+    let mistaken = numbered(ann(&world, PHONE, EMAIL), None);
+    let corrected = numbered(world.consenting("+14155550188", "eve@example.org"), None);
+    world.store.commit(vec![eve, mistaken, corrected], world.judge()).await.unwrap();
+    let show = async || world.store.lead(world.organization.id, lead).await.unwrap().unwrap();
+    assert_eq!(show().await.text(TextField::FullName), Some("Annabel Lee"));
+
+    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    assert_eq!((erased.submissions, erased.leads), (1, 0));
+    assert_eq!(erased.to_rebuild, [lead]);
+    let rebuilt = world.rebuild_all(&erased.to_rebuild, std::slice::from_ref(&source)).await;
+    assert!(matches!(rebuilt.as_slice(), [Rebuilt::Changed { .. }]), "{rebuilt:?}");
+    world.store.rebuilt(world.organization.id, &erased.to_rebuild).await.unwrap();
+    let after = show().await;
+    assert_eq!(after.text(TextField::FullName), None);
+    assert_eq!(after.text(TextField::Company), Some("Eve & Co"));
+    assert_eq!(after.e164(), Some("+14155550188"));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert_eq!(world.store.leads_to_rebuild(world.organization.id).await.unwrap(), []);
+    // Nobody is recognized by what Ann had.
+    let next = world.commit(&[world.phone(PHONE), world.phone("+14155550188")]).await;
+    let outcomes: Vec<_> = next.settled.iter().map(|one| one.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Created, Outcome::Duplicate]);
+}
+
+async fn what_others_have_too_is_left_alone(world: World) {
+    let [ann, tom] = [PHONE, "+14155550155"].map(|phone| world.consenting(phone, "family@example.com"));
+    world.commit(&[ann.clone(), tom.clone()]).await;
+    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    assert_eq!((erased.submissions, erased.leads, erased.shared, erased.suppressed), (1, 1, 1, 1));
+    assert_eq!(all_leads(&world).await.iter().map(|lead| lead.id).collect::<Vec<_>>(), [tom.id.into()]);
+    assert_eq!(all_leads(&world).await[0].reasons, []);
+    let erased = world.erase(World::sought(&[], &["family@example.com"]), false).await;
+    assert_eq!((erased.submissions, erased.leads, erased.shared), (1, 1, 0), "it was named");
+}
+
+async fn a_mention_is_reported_and_erased_if_asked_for(world: World) {
+    let mut bob = world.consenting("+14155550199", "bob@example.org");
+    bob.fields.custom_fields.insert("friend".into(), "+1 (415) 555-0132".into());
+    world.commit(std::slice::from_ref(&bob)).await;
+    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    assert_eq!((erased.submissions, erased.mentioned), (0, vec![bob.id]));
+    assert_eq!(all_leads(&world).await.len(), 1);
+    let erased = world.erase(World::sought(&[PHONE], &[]), true).await;
+    assert_eq!((erased.submissions, erased.leads, erased.mentioned), (1, 1, vec![]), "nothing is left of it");
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+}
+
+async fn what_was_on_its_way_is_swept(world: World) {
+    let now = world.now(ann(&world, PHONE, EMAIL));
+    let late = Submission { received_at: now.received_at.minus(Duration::from_secs(60)), ..now.clone() };
+    world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
+    let back = world.now(world.phone("+14155550132"));
+    world.commit(&[late.clone(), world.consenting("+14155550199", "bob@example.org")]).await;
+    let swept = world.store.sweep_in_flight().await.unwrap();
+    assert_eq!(swept.len(), 1);
+    let erased = &swept[&world.organization.id];
+    assert_eq!((erased.submissions, erased.leads), (1, 1));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert_eq!(world.store.sweep_in_flight().await.unwrap().len(), 0, "once a day is enough");
+
+    // Whoever comes back of their own will is held, and not erased.
+    world.commit(std::slice::from_ref(&back)).await;
+    world.sql("UPDATE erasures SET swept_at = NULL").await;
+    assert_eq!(world.store.sweep_in_flight().await.unwrap()[&world.organization.id].submissions, 0);
+    let lead = world.store.lead(world.organization.id, back.id.into()).await.unwrap().unwrap();
+    assert!(lead.reasons.contains(&Reason::SuppressedPhone));
+}
+
+async fn other_organizations_are_left_alone(world: World) {
+    traces_of_ann(&world).await;
+    let before = world.dump();
+    let other = world.store.ensure_organization("other").await.unwrap().id;
+    let given = World::sought(&[PHONE], &[EMAIL]);
+    let belongings = Belongings { sought: given.clone(), shared: 0 };
+    let erased =
+        world.store.erase(other, &given, belongings, (None, true), world.judge(), |_| {}).await.unwrap();
+    assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
+    let kept = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
+    assert_eq!(kept(&world.dump()), kept(&before));
+    assert_eq!(found_in(&world.dump()).len(), ANN.len());
+    let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
+    assert!(!lead.reasons.contains(&Reason::SuppressedEmail));
+}
+
+async fn a_long_history_goes_in_chunks(world: World) {
+    let all: Vec<_> = (0..450).map(|_| ann(&world, PHONE, EMAIL)).collect();
+    world.commit(&all).await;
+    let mut looked_at = 0;
+    let given = World::sought(&[PHONE], &[]);
+    let belongings = world.store.belongings(world.organization.id, &mut given.clone(), &[]).await.unwrap();
+    let organization = world.organization.id;
+    let count = |more| looked_at += more;
+    let erased = world
+        .store
+        .erase(organization, &given, belongings, (None, false), world.judge(), count)
+        .await
+        .unwrap();
+    assert_eq!((erased.submissions, erased.leads, looked_at), (450, 1, 450));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+    let begun = Timestamp::now();
+    assert!(world.stored().await.iter().all(|one| one.received_at < begun));
+}

@@ -1,0 +1,164 @@
+//! What is older than an organization keeps it is erased.
+
+use std::time::{Duration, Instant};
+
+use leadgate_domain::{Outcome, Retention, Submission, SuppressionKind};
+use leadgate_store::{ConsentsOf, QuarantineState, Swept};
+
+use crate::races::{all_leads, suppression};
+use crate::releases::{faulty, released};
+use crate::world::{World, over_both};
+
+over_both!(
+    everything_is_kept_unless_told_otherwise,
+    what_old_submissions_said_is_erased_and_their_leads_stay,
+    old_leads_are_deleted_with_their_claims_and_the_person_of_their_consents,
+    old_entries_of_the_quarantine_are_emptied,
+    a_sweep_goes_on_where_it_stopped,
+    what_comes_late_is_found_by_the_next_round,
+);
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl World {
+    async fn keep(&self, retention: Retention) {
+        self.store.set_retention(self.organization.id, retention).await.unwrap();
+        assert_eq!(self.store.retention(self.organization.id).await.unwrap(), retention);
+    }
+
+    async fn sweep(&self) -> Swept {
+        self.store.sweep_retention(Instant::now() + DAY).await.unwrap()
+    }
+
+    /// One from months ago, and one of now.
+    async fn old_and_new(&self) -> [Submission; 2] {
+        let old = self.consenting("+14155550132", "ann@example.com");
+        let new = self.now(self.consenting("+14155550133", "bob@example.com"));
+        self.commit(&[old.clone(), new.clone()]).await;
+        [old, new]
+    }
+}
+
+async fn everything_is_kept_unless_told_otherwise(world: World) {
+    world.old_and_new().await;
+    assert_eq!(world.store.retention(world.organization.id).await.unwrap(), Retention::default());
+    let before = world.dump();
+    assert_eq!(world.sweep().await, Swept::default());
+    world.keep(Retention { submissions: Some(DAY * 4_000), ..Retention::default() }).await;
+    assert_eq!(world.sweep().await, Swept::default());
+    world.keep(Retention::default()).await;
+    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(
+        world.dump().lines().filter(|line| !line.starts_with("retention:")).count(),
+        before.lines().count()
+    );
+}
+
+async fn what_old_submissions_said_is_erased_and_their_leads_stay(world: World) {
+    let [old, new] = world.old_and_new().await;
+    let leads = all_leads(&world).await;
+    world.keep(Retention { submissions: Some(DAY * 30), ..Retention::default() }).await;
+    assert_eq!(world.sweep().await, Swept { submissions: 1, ..Swept::default() });
+    assert_eq!(world.sweep().await, Swept::default());
+    let record = async |one: &Submission| {
+        world.store.submission(world.organization.id, one.id).await.unwrap().unwrap()
+    };
+    let emptied = record(&old).await;
+    assert!(emptied.erased_at.is_some());
+    assert_eq!((emptied.submission.fields, emptied.outcomes.len()), (Default::default(), 1));
+    assert_eq!(record(&new).await.submission, new);
+    assert_eq!(all_leads(&world).await, leads);
+    let makers = world.store.makers(world.organization.id, &[old.id.into()]).await.unwrap();
+    assert!(makers[0].erased, "nothing can be made anew out of it");
+    // The proof of consent has its person for as long as the lead is there.
+    let of = ConsentsOf::Submission(old.id);
+    let consents = world.store.consents(world.organization.id, of, None, 10).await.unwrap().data;
+    assert_eq!(consents[0].agrees(), Some(true));
+    assert_eq!(world.commit(&[old]).await.repeated, 1);
+}
+
+async fn old_leads_are_deleted_with_their_claims_and_the_person_of_their_consents(world: World) {
+    let [old, new] = world.old_and_new().await;
+    // Old, but updated today.
+    let source = world.updating_source().await;
+    let numbered = |mut submission: Submission| {
+        submission.source = source.id;
+        submission.fields.texts.insert(leadgate_domain::TextField::ExternalId, Some("7".into()));
+        world.normalize_by(&source, submission)
+    };
+    let updated = numbered(world.phone("+14155550144"));
+    let lead = updated.submission.id.into();
+    let update = numbered(world.now(world.phone("+14155550144")));
+    world.store.commit(vec![updated, update], world.judge()).await.unwrap();
+    let entry = suppression(&world, SuppressionKind::Phone, "+14155550132").await;
+    world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
+
+    world.keep(Retention { leads: Some(DAY * 30), ..Retention::default() }).await;
+    assert_eq!(world.sweep().await, Swept { leads: 1, ..Swept::default() });
+    assert_eq!(world.sweep().await, Swept::default());
+    let mut left: Vec<_> = all_leads(&world).await.iter().map(|lead| lead.id).collect();
+    left.sort();
+    let mut expected = vec![new.id.into(), lead];
+    expected.sort();
+    assert_eq!(left, expected);
+    let of = ConsentsOf::Submission(old.id);
+    let consents = world.store.consents(world.organization.id, of, None, 10).await.unwrap().data;
+    assert!(consents[0].person.is_none(), "the proof stays, the person goes");
+    assert_eq!(world.store.suppressions(world.organization.id, None, 10).await.unwrap().data.len(), 1);
+    // Whoever comes back is somebody new, and held by the list all the same.
+    let back = world.commit(&[world.consenting("+14155550132", "ann@example.com")]).await;
+    assert_eq!(back.settled[0].outcome, Outcome::Created);
+    let found =
+        world.store.lead(world.organization.id, back.settled[0].lead.unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.reasons, [leadgate_domain::Reason::SuppressedPhone]);
+}
+
+async fn old_entries_of_the_quarantine_are_emptied(world: World) {
+    let [open, let_go] = ["+14155550132", "+14155550133"].map(|phone| faulty(&world, phone));
+    world.commit(&[open.clone(), let_go.clone()]).await;
+    world.commit(&[released(&let_go, let_go.id.as_uuid(), 1)]).await;
+    let reused = Submission { id: let_go.id, ..world.phone("+14155550134") };
+    world.commit(&[reused]).await;
+    world.keep(Retention { quarantine: Some(DAY * 30), ..Retention::default() }).await;
+    assert_eq!(world.sweep().await, Swept::default(), "they were put there today");
+    world.sql("UPDATE quarantine SET quarantined_at = '2026-09-21T14:13:20.000000Z'").await;
+    // The entry under the id of another has an id of its own, of today.
+    assert_eq!(world.sweep().await, Swept { quarantined: 2, ..Swept::default() });
+    assert_eq!(world.sweep().await, Swept::default());
+    let entry = async |one: &Submission| {
+        world.store.quarantine_entry(world.organization.id, one.id.as_uuid()).await.unwrap().unwrap()
+    };
+    let (held, content) = entry(&open).await;
+    assert_eq!((held.state, held.settled_by.as_deref()), (QuarantineState::Discarded, Some("retention")));
+    assert_eq!(content.fields, Default::default());
+    let (held, content) = entry(&let_go).await;
+    assert_eq!(
+        (held.state, content),
+        (QuarantineState::Released, let_go),
+        "it is a submission like all others"
+    );
+    let dump = world.dump();
+    assert!(!dump.contains("4155550132") && dump.contains("4155550133"), "{dump}");
+}
+
+async fn a_sweep_goes_on_where_it_stopped(world: World) {
+    let all: Vec<_> = (0..450).map(|n| world.phone(&format!("+1415555{n:04}"))).collect();
+    world.commit(&all).await;
+    world.keep(Retention { submissions: Some(DAY), leads: Some(DAY), ..Retention::default() }).await;
+    let none = world.store.sweep_retention(Instant::now()).await.unwrap();
+    assert_eq!(none, Swept { more: true, ..Swept::default() });
+    let swept = world.sweep().await;
+    assert_eq!((swept.submissions, swept.leads, swept.more), (450, 450, false));
+    assert!(!world.dump().contains("1415555"));
+}
+
+async fn what_comes_late_is_found_by_the_next_round(world: World) {
+    let late = world.phone("+14155550131");
+    world.old_and_new().await;
+    world.keep(Retention { submissions: Some(DAY * 30), ..Retention::default() }).await;
+    assert_eq!(world.sweep().await.submissions, 1);
+    world.commit(&[late]).await;
+    assert_eq!(world.sweep().await.submissions, 0, "it lies before what was swept");
+    world.sql("UPDATE retention SET swept_from = '2026-09-21T14:13:20.000000Z'").await;
+    assert_eq!(world.sweep().await.submissions, 1);
+}

@@ -1,0 +1,85 @@
+//! Stored leads made anew, out of their submissions as these are read today.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leadgate_domain::{ClaimKind, Disposition, LeadId, Normalized, OrganizationId, QuarantineReason, Trace};
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{Maker, Part, Rebuild, Rebuilt, Snapshot, Store, StoreError};
+
+use crate::remap::reread;
+
+/// How often a lead is tried that others change at the same time.
+const ATTEMPTS: usize = 3;
+
+/// Leads that are made anew together.
+const CHUNK: usize = 100;
+
+/// Makes leads anew; what became of each that is made of anything. With `dry`, says what would become of them.
+pub async fn rebuild(
+    store: &Store,
+    organization: OrganizationId,
+    mut leads: Vec<LeadId>,
+    (known, pipeline): (&Arc<Snapshot>, &Arc<Pipeline>),
+    dry: bool,
+) -> Result<Vec<(LeadId, Rebuilt)>, StoreError> {
+    let mut all = Vec::with_capacity(leads.len());
+    for attempt in 1..=ATTEMPTS {
+        let makers = store.makers(organization, &leads).await?;
+        let (known, reading) = (Arc::clone(known), Arc::clone(pipeline));
+        let read = tokio::task::spawn_blocking(move || read(makers, &known, &reading));
+        let rebuilds = read.await.map_err(|_| StoreError::Panicked)?;
+        let ids: Vec<_> = rebuilds.iter().map(|one| one.lead).collect();
+        let rebuilt = store.rebuild(organization, rebuilds, pipeline.clone(), dry).await?;
+        leads.clear();
+        for (lead, rebuilt) in ids.into_iter().zip(rebuilt) {
+            match rebuilt {
+                Rebuilt::Moved if attempt < ATTEMPTS => leads.push(lead),
+                rebuilt => all.push((lead, rebuilt)),
+            }
+        }
+        if leads.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Makes leads anew whose erased submissions they still show. Those that cannot be made anew stay on the list.
+pub async fn rebuild_without_erased(
+    store: &Store,
+    organization: OrganizationId,
+    leads: &[LeadId],
+    by: (&Arc<Snapshot>, &Arc<Pipeline>),
+) -> Result<(), StoreError> {
+    for chunk in leads.chunks(CHUNK) {
+        let rebuilt = rebuild(store, organization, chunk.to_vec(), by, false).await?;
+        let done = rebuilt.into_iter().filter_map(|(lead, rebuilt)| match rebuilt {
+            Rebuilt::Changed { .. } | Rebuilt::Unchanged => Some(lead),
+            Rebuilt::Moved | Rebuilt::Refused => None,
+        });
+        store.rebuilt(organization, &done.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+fn read(makers: Vec<Maker>, known: &Snapshot, pipeline: &Pipeline) -> Vec<Rebuild> {
+    let mut rebuilds: BTreeMap<LeadId, Vec<Part>> = BTreeMap::new();
+    for maker in makers {
+        rebuilds.entry(maker.lead).or_default().push(part(maker, known, pipeline));
+    }
+    rebuilds.into_iter().map(|(lead, parts)| Rebuild { lead, parts }).collect()
+}
+
+fn part(maker: Maker, known: &Snapshot, pipeline: &Pipeline) -> Part {
+    let Maker { outcome, submission, erased, .. } = maker;
+    if erased {
+        let disposition = Disposition::Quarantine(QuarantineReason::Invalid);
+        let normalized = Normalized { submission, disposition, trace: Trace::default() };
+        return Part { normalized, outcome, keys: Vec::new() };
+    }
+    let (source, scoring) = (known.source(submission.source), known.scoring(submission.organization));
+    let before = pipeline.normalize(submission.clone(), source, scoring);
+    let keys = before.claim_keys().filter(|key| key.kind != ClaimKind::Idempotency).copied().collect();
+    Part { normalized: reread(submission, known, pipeline), outcome, keys }
+}
