@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer};
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
+use leadgate_pipeline::Places;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
 use tokio::sync::Semaphore;
@@ -46,6 +47,8 @@ pub struct Ports {
     pub pepper: Pepper,
     pub ids: IdKey,
     pub signing: SigningKey,
+    /// Where browsers are, for those that only ask what would become of a lead.
+    pub places: Option<Arc<Places>>,
     pub metrics: RenderMetrics,
 }
 
@@ -68,7 +71,7 @@ impl Gateway {
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let state = Data::new(State {
-            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, &config),
+            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
             store: ports.store,
             publisher: ports.queue.publisher(),
             replies: ports.queue.replies(),

@@ -15,7 +15,7 @@ use crate::{decide, deduplicate, enrich, merge, normalize, score, screen};
 /// `normalize → screen → deduplicate → enrich → score → decide`.
 pub struct Pipeline {
     matching: MatchKey,
-    places: Option<Places>,
+    places: Option<Arc<Places>>,
 }
 
 impl Pipeline {
@@ -26,13 +26,13 @@ impl Pipeline {
     }
 
     /// Also infers from a browser's address where it is.
-    pub fn with_places(self, places: Option<Places>) -> Self {
+    pub fn with_places(self, places: Option<Arc<Places>>) -> Self {
         Self { places, ..self }
     }
 
     /// The first stage, before the transaction. `source` is the submission's, if it still exists.
     pub fn normalize(&self, submission: Submission, source: Option<Arc<Source>>) -> Normalized {
-        normalize::normalize(submission, source, &self.matching, self.places.as_ref())
+        normalize::normalize(submission, source, &self.matching, self.places.as_deref())
     }
 
     fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {

@@ -20,6 +20,7 @@ mod first_lead;
 mod idempotency;
 mod limits;
 mod metrics;
+mod places;
 mod rotation;
 mod systems;
 mod world;
