@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod claim;
 mod day;
 mod email;
@@ -33,6 +34,7 @@ mod time;
 mod trace;
 pub mod validate;
 
+pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
 pub use claim::{Claim, ClaimKey, ClaimKind};
 pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};

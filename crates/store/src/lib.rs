@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attempts;
+mod audit;
 mod backup;
 mod commit;
 mod config;
@@ -30,6 +31,7 @@ mod submissions;
 mod suppressions;
 mod tags;
 
+pub use audit::{AuditFilter, AuditRecord};
 pub use commit::{Committed, Settled};
 pub use config::StoreConfig;
 pub use directory::Directory;

@@ -1,8 +1,9 @@
 //! Tenants.
 
-use leadgate_domain::{Organization, OrganizationId, Timestamp};
+use leadgate_domain::{AuditAction, Organization, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::rows::{Name, Since, Stamped};
@@ -32,10 +33,14 @@ impl Store {
             name: name.to_owned(),
             created_at: Timestamp::now(),
         };
+        let entry = self.entry(row.id, AuditAction::OrganizationCreated);
         let made: Option<OrganizationRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
-                session.execute(session.sql.organizations.insert, &[Stamped { row: &row, generation }])?;
+                let insert = session.sql.organizations.insert;
+                if session.execute(insert, &[Stamped { row: &row, generation }])? > 0 {
+                    audit::record(session, std::slice::from_ref(&entry))?;
+                }
                 session.find(session.sql.organizations.named, Name { name: &row.name })
             })
             .await?;

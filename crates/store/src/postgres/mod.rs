@@ -1,5 +1,6 @@
 //! PostgreSQL: the store of many workers.
 
+mod audit;
 mod claims;
 mod connect;
 mod directory;
@@ -32,4 +33,5 @@ pub(crate) static SQL: Sql = Sql {
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
     reports: reports::REPORTS,
+    audit: audit::AUDIT,
 };

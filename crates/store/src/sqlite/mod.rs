@@ -1,5 +1,6 @@
 //! SQLite: the embedded shape's store.
 
+mod audit;
 mod claims;
 mod connect;
 mod directory;
@@ -34,4 +35,5 @@ pub(crate) static SQL: Sql = Sql {
     suppressions: suppressions::SUPPRESSIONS,
     attempts: quarantine::ATTEMPTS,
     reports: reports::REPORTS,
+    audit: audit::AUDIT,
 };

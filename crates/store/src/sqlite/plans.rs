@@ -23,6 +23,7 @@ fn migrated() -> SqliteConnection {
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
         include_str!("../../../../migrations/sqlite/0003_submissions_by_source/up.sql"),
         include_str!("../../../../migrations/sqlite/0004_consent_age/up.sql"),
+        include_str!("../../../../migrations/sqlite/0008_audit/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -49,6 +50,20 @@ fn a_report_reads_the_ids_of_its_day_alone() {
         let details: Vec<_> = steps.iter().map(|step| &step.detail).collect();
         assert!(range("SEARCH s USING", submissions), "{details:#?}");
         assert!(range("SEARCH q USING", "(organization=? AND id>? AND id<?)"), "{details:#?}");
+    }
+}
+
+#[test]
+fn a_page_of_the_audit_log_reads_its_entries_alone() {
+    let mut connection = migrated();
+    for (text, range) in [
+        (SQL.audit.page, "PRIMARY KEY (organization=? AND id>? AND id<?)"),
+        (SQL.audit.page_of_actor, "INDEX audit_by_actor (organization=? AND actor=? AND id>? AND id<?)"),
+        (SQL.audit.page_of_action, "INDEX audit_by_action (organization=? AND action=? AND id>? AND id<?)"),
+    ] {
+        let details: Vec<_> = plan(&mut connection, text).into_iter().map(|step| step.detail).collect();
+        assert!(details.contains(&format!("SEARCH a USING {range}")), "{details:#?}");
+        assert!(!details.iter().any(|detail| detail.contains("TEMP B-TREE")), "{details:#?}");
     }
 }
 
@@ -108,6 +123,10 @@ fn no_statement_reads_a_whole_table() {
         SQL.organizations.since,
         SQL.reports.intake,
         SQL.reports.intake_of_source,
+        SQL.audit.insert,
+        SQL.audit.page,
+        SQL.audit.page_of_actor,
+        SQL.audit.page_of_action,
     ];
     for text in hot {
         for Step { detail } in &plan(&mut connection, text) {

@@ -1,6 +1,7 @@
 //! What every store keeps to, over both adapters.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod audit;
 mod builds;
 mod commit;
 mod directory;
