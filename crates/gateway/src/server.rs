@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
+use crate::audit::{Audit, Writer};
 use crate::keys::Keys;
 use crate::observe::observe;
 use crate::routes;
@@ -57,6 +58,7 @@ pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
     state: Data<State>,
+    audit: Writer,
 }
 
 impl Gateway {
@@ -70,6 +72,7 @@ impl Gateway {
         config: GatewayConfig,
         stop: CancellationToken,
     ) -> io::Result<Self> {
+        let (audit, writer) = Audit::new(ports.store.clone(), config.store_timeout);
         let state = Data::new(State {
             keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
             store: ports.store,
@@ -83,6 +86,7 @@ impl Gateway {
             counting: Semaphore::new(2),
             render_metrics: ports.metrics,
             stop,
+            audit,
             config,
         });
         let shared = state.clone();
@@ -101,7 +105,7 @@ impl Gateway {
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
-        Ok(Self { server: http.run(), addresses, state })
+        Ok(Self { server: http.run(), addresses, state, audit: writer })
     }
 
     /// The bound addresses.
@@ -115,7 +119,7 @@ impl Gateway {
     /// # Errors
     /// When the server's threads cannot be started.
     pub async fn run(self) -> io::Result<()> {
-        let Self { server, state, .. } = self;
+        let Self { server, state, audit, .. } = self;
         let config = &state.config;
         // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
         // first who wait would be told nothing.
@@ -124,6 +128,11 @@ impl Gateway {
         let following = tokio::spawn({
             let state = state.clone();
             async move { state.keys.follow(&state.stop).await }
+        });
+        let answered = CancellationToken::new();
+        let auditing = tokio::spawn({
+            let answered = answered.clone();
+            async move { audit.run(&answered).await }
         });
         let overdue = async {
             state.stop.cancelled().await;
@@ -135,6 +144,9 @@ impl Gateway {
             () = overdue => Ok(()),
         };
         following.abort();
+        // What was read in the last second is written yet.
+        answered.cancel();
+        let _ = auditing.await;
         ended
     }
 }

@@ -1,5 +1,6 @@
 //! What is served where.
 
+mod audit;
 mod campaigns;
 mod contacts;
 mod health;
@@ -76,6 +77,7 @@ fn administer(config: &mut ServiceConfig) {
     config
         .service(both("/v1/tags", get().to(tags::list), post().to(tags::create)))
         .service(both("/v1/sources", get().to(sources::list), post().to(sources::create)))
+        .service(only(READ, resource("/v1/audit").route(get().to(audit::list))))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))

@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{self as dialect, Document, native};
-use leadgate_domain::{Client, Media, Normalized, Submission, Timestamp};
+use leadgate_domain::{AuditAction, Client, Media, Normalized, Outcome, Submission, Timestamp};
 use leadgate_store::Preview;
 use tokio::task::spawn_blocking;
 
@@ -43,8 +43,8 @@ pub(crate) async fn validate(
         body::media(request.headers(), asked.spoken()).and_then(only_json)?;
         let body = body::read(&request, payload, limits).await?;
         let submission = submission(&body, &client, asked.caller(), &state)?;
-        let told = judge(vec![submission], &state).await?.into_iter().next().ok_or(Refusal::Internal)?;
-        return Ok(respond::json(&shown(&told)));
+        let told = judge(vec![submission], &asked, &state).await?;
+        return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?)));
     }
     let body = body::read(&request, payload, limits).await?;
     let lines: Vec<&[u8]> =
@@ -58,7 +58,7 @@ pub(crate) async fn validate(
     let (good, faulty): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| read.is_ok());
     let (places, good): (Vec<_>, Vec<_>) =
         good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
-    let told = judge(good, &state).await?;
+    let told = judge(good, &asked, &state).await?;
     let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(line)).collect();
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
@@ -92,7 +92,7 @@ fn submission(body: &[u8], client: &Client, caller: &Caller, state: &State) -> R
 }
 
 /// The worker's own code, on a thread where it may take its time.
-async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Preview>, Refusal> {
+async fn judge(submissions: Vec<Submission>, asked: &Asked, state: &State) -> Result<Vec<Preview>, Refusal> {
     let pipeline = Arc::clone(state.keys.pipeline()?);
     let sources = Arc::clone(&state.keys.directory);
     let normalizing = Arc::clone(&pipeline);
@@ -102,7 +102,13 @@ async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Previe
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
     let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;
-    read::within(state, state.store.preview(normalized, pipeline)).await
+    let told = read::within(state, state.store.preview(normalized, pipeline)).await?;
+    // A lead that is met is shown as it is.
+    let met = told.iter().filter(|one| one.ruling.outcome != Outcome::Created);
+    let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
+    let entry = asked.entry(AuditAction::Validate).with("count", told.len());
+    state.audit.note(if met.is_empty() { entry } else { entry.with("leads", met) });
+    Ok(told)
 }
 
 fn shown(told: &Preview) -> native::Validated<'_> {
