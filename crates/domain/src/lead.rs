@@ -55,6 +55,9 @@ pub struct PhoneView {
     pub valid: bool,
     pub region: Option<Region>,
     pub kind: Option<PhoneKind>,
+    /// What to dial once the call is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
     pub reason: Option<PhoneProblem>,
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 pub mod certificate;
 mod claim;
 mod day;
@@ -40,6 +41,7 @@ mod time;
 mod trace;
 pub mod validate;
 
+pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
 pub use certificate::CertificateProblem;
 pub use claim::{Claim, ClaimKey, ClaimKind};
 pub use day::{Day, Zone};

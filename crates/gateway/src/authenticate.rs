@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, KeyKind, OrganizationId, Scope, Source, Timestamp};
+use leadgate_domain::{Actor, ApiKey, KeyKind, OrganizationId, Scope, Source, Timestamp};
 
 use crate::limit;
 use crate::refusal::Refusal;
@@ -22,6 +22,11 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn organization(&self) -> OrganizationId {
         self.key.organization
+    }
+
+    /// Who the audit log says it is.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Key(self.key.id.clone())
     }
 
     pub(crate) fn may(&self, scope: Scope) -> Result<(), Refusal> {

@@ -59,7 +59,11 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
     if let Some(source) = state.keys.directory.default_source(organization, dialect) {
         return Ok(source);
     }
-    let made = read::within(state, state.store.ensure_default_source(organization, dialect)).await?;
+    let made = read::within(
+        state,
+        state.store.acting_for(caller.actor()).ensure_default_source(organization, dialect),
+    )
+    .await?;
     state.keys.directory.insert_source(made.clone());
     Ok(Arc::new(made))
 }

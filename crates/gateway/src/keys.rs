@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::secret::{MatchKey, Pepper};
 use leadgate_domain::{ApiKey, KeyId, Source};
-use leadgate_pipeline::Pipeline;
+use leadgate_pipeline::{Pipeline, Places};
 use leadgate_store::{Directory, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub(crate) struct Keys {
     matching: OnceLock<MatchKey>,
     /// Judges what is only to be validated, by the same key.
     pipeline: OnceLock<Arc<Pipeline>>,
+    places: Option<Arc<Places>>,
     stale_max: Duration,
     poll: Duration,
     store_timeout: Duration,
@@ -47,6 +48,7 @@ impl Keys {
         store: Store,
         directory: Arc<Directory>,
         pepper: Pepper,
+        places: Option<Arc<Places>>,
         config: &GatewayConfig,
     ) -> Self {
         Self {
@@ -56,6 +58,7 @@ impl Keys {
             lookups: Lookups::new(),
             matching: OnceLock::new(),
             pipeline: OnceLock::new(),
+            places,
             stale_max: config.stale_max,
             poll: config.directory_poll,
             store_timeout: config.store_timeout,
@@ -131,7 +134,8 @@ impl Keys {
         self.directory.refresh().await?;
         if self.matching.get().is_none() {
             let (key, again) = (self.store.match_key().await?, self.store.match_key().await?);
-            self.pipeline.get_or_init(|| Arc::new(Pipeline::new(again)));
+            let pipeline = || Arc::new(Pipeline::new(again).with_places(self.places.clone()));
+            self.pipeline.get_or_init(pipeline);
             self.matching.get_or_init(|| key);
         }
         Ok(())

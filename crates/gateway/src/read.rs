@@ -4,8 +4,10 @@ use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
-use leadgate_domain::{Dialect, OrganizationId, Scope, SubmissionId, Timestamp, json};
-use leadgate_store::StoreError;
+use leadgate_domain::{
+    Actor, AuditAction, AuditEntry, Dialect, Lead, OrganizationId, Scope, SubmissionId, Timestamp, json,
+};
+use leadgate_store::{Store, StoreError};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -62,9 +64,19 @@ impl Asked {
         self.caller.source.dialect
     }
 
-    /// Who changes something, for whoever asks later.
-    pub(crate) fn by(&self) -> String {
-        format!("key {}", self.caller.key.id)
+    /// Who reads or changes something, for whoever asks later.
+    pub(crate) fn actor(&self) -> Actor {
+        self.caller.actor()
+    }
+
+    /// The store, in which what changes is this caller's doing.
+    pub(crate) fn store(&self, state: &State) -> Store {
+        state.store.acting_for(self.actor())
+    }
+
+    /// An entry of the audit log about this caller.
+    pub(crate) fn entry(&self, action: AuditAction) -> AuditEntry {
+        AuditEntry::now(self.organization(), self.actor(), action)
     }
 
     /// The id in the path. What is no id names nothing, like an id that nobody has.
@@ -74,13 +86,24 @@ impl Asked {
 
     /// The answer for an id that the store does not have: it is on its way, if we made it for this
     /// organization; else it is nobody's, or somebody else's, which is the same to whoever asks.
-    pub(crate) fn queued(&self, id: Uuid, state: &State) -> Result<HttpResponse, Refusal> {
-        let id = SubmissionId::from_uuid(id);
-        if state.ids.may_be_queued(self.organization(), id, Timestamp::now()) {
-            Ok(respond::json(&native::queued(id)))
-        } else {
-            Err(Refusal::NotFound)
+    pub(crate) fn queued(
+        &self,
+        id: Uuid,
+        action: AuditAction,
+        state: &State,
+    ) -> Result<HttpResponse, Refusal> {
+        let submission = SubmissionId::from_uuid(id);
+        if !state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
+            return Err(self.not_found(id, action, state));
         }
+        state.audit.note(self.entry(action).about(id).with("answer", "queued"));
+        Ok(respond::json(&native::queued(submission)))
+    }
+
+    /// Who looks for what is not theirs leaves a trace with them, and none with whom it belongs to.
+    pub(crate) fn not_found(&self, id: Uuid, action: AuditAction, state: &State) -> Refusal {
+        state.audit.note(self.entry(action).about(id).with("answer", "not_found"));
+        Refusal::NotFound
     }
 }
 
@@ -129,5 +152,14 @@ pub(crate) fn short_text<'t>(name: &str, text: &'t str, longest: usize) -> Resul
         Ok(text)
     } else {
         Err(Refusal::InvalidSettings(format!("`{name}` has 1 to {longest} characters")))
+    }
+}
+
+/// What of a list was read: how many, from which to which.
+pub(crate) fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
+    let entry = entry.with("count", leads.len());
+    match (leads.first(), leads.last()) {
+        (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
+        _ => entry,
     }
 }

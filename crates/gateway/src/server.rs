@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer};
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
+use leadgate_pipeline::Places;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
 use tokio::sync::Semaphore;
@@ -19,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
+use crate::audit::{Audit, Writer};
 use crate::keys::Keys;
 use crate::observe::observe;
 use crate::routes;
@@ -46,6 +48,8 @@ pub struct Ports {
     pub pepper: Pepper,
     pub ids: IdKey,
     pub signing: SigningKey,
+    /// Where browsers are, for those that only ask what would become of a lead.
+    pub places: Option<Arc<Places>>,
     pub metrics: RenderMetrics,
 }
 
@@ -54,6 +58,7 @@ pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
     state: Data<State>,
+    audit: Writer,
 }
 
 impl Gateway {
@@ -67,8 +72,9 @@ impl Gateway {
         config: GatewayConfig,
         stop: CancellationToken,
     ) -> io::Result<Self> {
+        let (audit, writer) = Audit::new(ports.store.clone(), config.store_timeout);
         let state = Data::new(State {
-            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, &config),
+            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
             store: ports.store,
             publisher: ports.queue.publisher(),
             replies: ports.queue.replies(),
@@ -80,6 +86,7 @@ impl Gateway {
             counting: Semaphore::new(2),
             render_metrics: ports.metrics,
             stop,
+            audit,
             config,
         });
         let shared = state.clone();
@@ -98,7 +105,7 @@ impl Gateway {
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
-        Ok(Self { server: http.run(), addresses, state })
+        Ok(Self { server: http.run(), addresses, state, audit: writer })
     }
 
     /// The bound addresses.
@@ -112,7 +119,7 @@ impl Gateway {
     /// # Errors
     /// When the server's threads cannot be started.
     pub async fn run(self) -> io::Result<()> {
-        let Self { server, state, .. } = self;
+        let Self { server, state, audit, .. } = self;
         let config = &state.config;
         // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
         // first who wait would be told nothing.
@@ -121,6 +128,11 @@ impl Gateway {
         let following = tokio::spawn({
             let state = state.clone();
             async move { state.keys.follow(&state.stop).await }
+        });
+        let answered = CancellationToken::new();
+        let auditing = tokio::spawn({
+            let answered = answered.clone();
+            async move { audit.run(&answered).await }
         });
         let overdue = async {
             state.stop.cancelled().await;
@@ -132,6 +144,9 @@ impl Gateway {
             () = overdue => Ok(()),
         };
         following.abort();
+        // What was read in the last second is written yet.
+        answered.cancel();
+        let _ = auditing.await;
         ended
     }
 }

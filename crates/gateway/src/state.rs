@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
+use crate::audit::Audit;
 use crate::keys::{Freshness, Keys};
 use crate::refusal::Refusal;
 
@@ -33,6 +34,7 @@ pub(crate) struct State {
     pub(crate) counting: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
+    pub(crate) audit: Audit,
 }
 
 /// Something that does not work as it should, for operators. Carries no address and no secret.

@@ -34,6 +34,7 @@ pub struct Config {
     pub gateway: GatewaySection,
     pub auth: AuthSection,
     pub worker: WorkerSection,
+    pub places: PlacesSection,
     pub log: LogSection,
 }
 
@@ -51,6 +52,7 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             auth: AuthSection::default(),
             worker: WorkerSection::default(),
+            places: PlacesSection::default(),
             log: LogSection::default(),
         }
     }
@@ -191,6 +193,14 @@ impl Default for WorkerSection {
     fn default() -> Self {
         Self { lanes: 4, batch: 512, hold_max: Duration::from_secs(300), listen: String::new() }
     }
+}
+
+/// Where people are who post with a browser of their own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlacesSection {
+    /// A City database in MaxMind's format, read once at the start; empty is none.
+    pub file: String,
 }
 
 /// Logs go to standard error.

@@ -20,7 +20,7 @@ const REASSESSED: &str = "suppression lists changed";
 /// `normalize → screen → deduplicate → enrich → score → decide`.
 pub struct Pipeline {
     matching: MatchKey,
-    places: Option<Places>,
+    places: Option<Arc<Places>>,
 }
 
 impl Pipeline {
@@ -31,7 +31,7 @@ impl Pipeline {
     }
 
     /// Also infers from a browser's address where it is.
-    pub fn with_places(self, places: Option<Places>) -> Self {
+    pub fn with_places(self, places: Option<Arc<Places>>) -> Self {
         Self { places, ..self }
     }
 
@@ -43,7 +43,7 @@ impl Pipeline {
         source: Option<Arc<Source>>,
         scoring: Arc<ActiveScoring>,
     ) -> Normalized {
-        normalize::normalize(submission, source, scoring, &self.matching, self.places.as_ref())
+        normalize::normalize(submission, source, scoring, &self.matching, self.places.as_deref())
     }
 
     pub(crate) fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {

@@ -121,10 +121,12 @@ fn phone(raw: &str, region: Option<Region>) -> PhoneView {
             valid: true,
             region: phone.region(),
             kind: Some(phone.kind()),
+            extension: phone.extension().map(str::to_owned),
             reason: None,
         },
         Err(problem) => {
-            PhoneView { raw, e164: None, valid: false, region: None, kind: None, reason: Some(problem) }
+            let reason = Some(problem);
+            PhoneView { raw, e164: None, valid: false, region: None, kind: None, extension: None, reason }
         }
     }
 }

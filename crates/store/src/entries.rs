@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use leadgate_domain::{
-    Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
+    AuditAction, Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::page::Page;
 use crate::rows::One;
@@ -217,10 +218,13 @@ impl Store {
         by: &str,
     ) -> Result<Option<QuarantineEntry>, StoreError> {
         let (repair, by, repaired_at) = (whole(mended)?, by.to_owned(), Timestamp::now());
+        let entry = self.entry(organization, AuditAction::QuarantineRepaired).about(id);
         let held: Vec<Held> = self
             .write(move |session| {
                 let repaired = Repaired { organization, id, repair: &repair, repaired_at, repaired_by: &by };
-                session.execute(session.sql.quarantine.repair, &[repaired])?;
+                if session.execute(session.sql.quarantine.repair, &[repaired])? > 0 {
+                    audit::record(session, std::slice::from_ref(&entry))?;
+                }
                 session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
             })
             .await?;
@@ -237,11 +241,14 @@ impl Store {
         note: Option<&str>,
     ) -> Result<Option<QuarantineEntry>, StoreError> {
         let (by, note, settled_at) = (by.to_owned(), note.map(str::to_owned), Timestamp::now());
+        let entry = self.entry(organization, AuditAction::QuarantineDiscarded).about(id);
         let held: Vec<Held> = self
             .write(move |session| {
                 let discarded =
                     Discarded { organization, id, settled_at, settled_by: &by, note: note.as_deref() };
-                session.execute(session.sql.quarantine.discard, &[discarded])?;
+                if session.execute(session.sql.quarantine.discard, &[discarded])? > 0 {
+                    audit::record(session, std::slice::from_ref(&entry))?;
+                }
                 session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
             })
             .await?;

@@ -9,10 +9,11 @@ mod in_flight;
 
 use std::sync::Arc;
 
-use leadgate_domain::{Judge, LeadId, OrganizationId, Sought, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, Judge, LeadId, OrganizationId, Sought, SubmissionId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::rescreen::{Contact, reassess_listed};
 use crate::rows::{Listed, Of, One};
@@ -123,6 +124,7 @@ impl Store {
         let (matching, now) = (self.match_key().await?, Timestamp::now());
         let entries = sought.entries(&matching, organization, reason, now);
         let (listed, sought, id) = (sought.listed(&matching, organization), sought.clone(), Uuid::now_v7());
+        let entry = self.entry(organization, AuditAction::Erase).about(id);
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
             let (_, changed) = suppressions::merge(&entries, suppressions::find(session, &entries)?, now);
@@ -133,6 +135,7 @@ impl Store {
             let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
             let begun = Begun { organization, id, begun_at: now, keys: &keys };
             session.execute(session.sql.erasure.begin, &[begun])?;
+            audit::record(session, std::slice::from_ref(&entry))?;
             Ok((id, entries.len()))
         })
         .await

@@ -1,8 +1,9 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, KeyId, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, KeyId, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::rows::{Of, Retired, Revoked, Stamped, Wanted};
@@ -81,9 +82,12 @@ impl Store {
     /// Its organization and source must be there, and its id must be new ([`StoreError::RowRefused`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let row = KeyRow::of(key);
+        let entry = self.entry(key.organization, AuditAction::KeyCreated).about(&key.id);
+        let entry = entry.with("kind", key.kind).with("scopes", &key.scopes).with("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }]).map(drop)
+            session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            audit::record(session, std::slice::from_ref(&entry))
         })
         .await
     }
@@ -101,12 +105,18 @@ impl Store {
         id: &KeyId,
         organization: Option<OrganizationId>,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let (id, revoked_at) = (id.clone(), Timestamp::now());
+        let (id, revoked_at, store) = (id.clone(), Timestamp::now(), self.clone());
         let row: Option<KeyRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
                 let revoked = Revoked { id: &id, organization, revoked_at, generation };
-                session.find(session.sql.keys.revoke, revoked)
+                let row: Option<KeyRow> = session.find(session.sql.keys.revoke, revoked)?;
+                // One that was revoked before keeps its time, and nothing changed.
+                if let Some(row) = row.as_ref().filter(|row| row.revoked_at == Some(revoked_at)) {
+                    let entry = store.entry(row.organization, AuditAction::KeyRevoked).about(&id);
+                    audit::record(session, &[entry])?;
+                }
+                Ok(row)
             })
             .await?;
         Ok(row.and_then(KeyRow::read))
@@ -122,6 +132,8 @@ impl Store {
         old_expires_at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
         let (id, row) = (id.clone(), KeyRow::of(replacement));
+        let entry = self.entry(replacement.organization, AuditAction::KeyRotated).about(&id);
+        let entry = entry.with("replacement", &replacement.id);
         self.write(move |session| {
             let generation = advance(session)?;
             let retired = Retired { id: &id, organization, expires_at: old_expires_at, generation };
@@ -133,6 +145,7 @@ impl Store {
                 return Err(StoreError::Bug(what.to_owned()).into());
             }
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            audit::record(session, std::slice::from_ref(&entry))?;
             Ok(old)
         })
         .await

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attempts;
+mod audit;
 mod backup;
 mod commit;
 mod config;
@@ -37,6 +38,7 @@ mod suppressions;
 mod sweep;
 mod tags;
 
+pub use audit::{AuditFilter, AuditRecord};
 pub use commit::{Committed, Settled};
 pub use config::StoreConfig;
 pub use consents::{ConsentCursor, ConsentsOf};

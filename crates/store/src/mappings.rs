@@ -1,10 +1,11 @@
 //! The mappings of sources: versions that never change, of which at most one is in force.
 
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::{OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{AuditAction, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::installation::advance;
 use crate::rows::OfSource;
@@ -69,12 +70,14 @@ impl Store {
         mapping: &Mapping,
     ) -> Result<Option<u32>, StoreError> {
         let (mapping, created_at) = (mapping.clone(), Timestamp::now());
+        let entry = self.entry(organization, AuditAction::MappingSet).about(source);
         self.write(move |session| {
             let generation = advance(session)?;
             let added = Added { organization, source, document: &mapping, created_at };
             let version: Option<u32> = session.find(session.sql.mappings.add, added)?;
             if version.is_some() {
                 activate(session, Activated { organization, source, version, generation })?;
+                audit::record(session, &[entry.clone().with("version", version)])?;
             }
             Ok(version)
         })
@@ -101,9 +104,15 @@ impl Store {
         source: SourceId,
         version: Option<u32>,
     ) -> Result<bool, StoreError> {
+        let entry = self.entry(organization, AuditAction::MappingActivated).about(source);
+        let entry = entry.with("version", version);
         self.write(move |session| {
             let generation = advance(session)?;
-            activate(session, Activated { organization, source, version, generation })
+            let activated = activate(session, Activated { organization, source, version, generation })?;
+            if activated {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            Ok(activated)
         })
         .await
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::{ActiveScoring, Organization, OrganizationId, Timestamp};
+use leadgate_domain::{ActiveScoring, AuditAction, Organization, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::rows::{Name, Since, Stamped};
@@ -50,10 +51,14 @@ impl Store {
             scoring_version: None,
             scoring: None,
         };
+        let entry = self.entry(row.id, AuditAction::OrganizationCreated);
         let made: Option<OrganizationRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
-                session.execute(session.sql.organizations.insert, &[Stamped { row: &row, generation }])?;
+                let insert = session.sql.organizations.insert;
+                if session.execute(insert, &[Stamped { row: &row, generation }])? > 0 {
+                    audit::record(session, std::slice::from_ref(&entry))?;
+                }
                 session.find(session.sql.organizations.named, Name { name: &row.name })
             })
             .await?;

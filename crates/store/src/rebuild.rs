@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome, Ruling,
-    Submission, SubmissionId, Trace,
+    AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
+    Ruling, Submission, SubmissionId, Trace,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::rows::One;
 use crate::statements::Statements;
@@ -105,13 +106,22 @@ impl Store {
         dry: bool,
     ) -> Result<Vec<Rebuilt>, StoreError> {
         let rebuilds = Arc::new(rebuilds);
+        let entry = self.entry(organization, AuditAction::LeadsReprocessed);
         let run = move |tx: &mut Statements<'_>| {
             Run { organization, dry, judge: judge.as_ref() }.all(tx, &rebuilds)
         };
         if dry {
             return self.read(move |session| run(&mut Statements::new(session))).await;
         }
-        self.write(move |session| run(&mut Statements::new(session))).await
+        self.write(move |session| {
+            let rebuilt = run(&mut Statements::new(session))?;
+            let changed = rebuilt.iter().filter(|one| matches!(one, Rebuilt::Changed { .. })).count();
+            if changed > 0 {
+                audit::record(session, &[entry.clone().with("count", changed)])?;
+            }
+            Ok(rebuilt)
+        })
+        .await
     }
 }
 

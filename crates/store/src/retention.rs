@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::entries::QuarantineState;
 use crate::erasure::{Between, By, delete, empty};
 use crate::error::StoreError;
@@ -76,7 +77,12 @@ impl Store {
         retention: Retention,
     ) -> Result<(), StoreError> {
         let row = RetentionRow { organization, retention, swept_to: None, swept_from: None };
-        self.write(move |session| session.execute(session.sql.retention.set, &[row]).map(drop)).await
+        let entry = self.entry(organization, AuditAction::RetentionSet).with("days", row.retention);
+        self.write(move |session| {
+            session.execute(session.sql.retention.set, &[row])?;
+            audit::record(session, std::slice::from_ref(&entry))
+        })
+        .await
     }
 
     /// Erases what is older than its organization keeps it, as far as there is time for it.

@@ -1,9 +1,10 @@
 //! The scorings of organizations: versions that never change, of which at most one is in force.
 
-use leadgate_domain::{ActiveScoring, OrganizationId, Scoring, Timestamp};
+use leadgate_domain::{ActiveScoring, AuditAction, OrganizationId, Scoring, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::installation::advance;
 use crate::rows::Of;
@@ -52,12 +53,14 @@ impl Store {
         scoring: &Scoring,
     ) -> Result<Option<u32>, StoreError> {
         let (scoring, created_at) = (scoring.clone(), Timestamp::now());
+        let entry = self.entry(organization, AuditAction::ScoringSet);
         self.write(move |session| {
             let generation = advance(session)?;
             let added = Added { organization, document: &scoring, created_at };
             let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
             if version.is_some() {
                 activate(session, Activated { organization, version, generation })?;
+                audit::record(session, &[entry.clone().with("version", version)])?;
             }
             Ok(version)
         })
@@ -83,9 +86,14 @@ impl Store {
         organization: OrganizationId,
         version: Option<u32>,
     ) -> Result<bool, StoreError> {
+        let entry = self.entry(organization, AuditAction::ScoringSet).with("version", version);
         self.write(move |session| {
             let generation = advance(session)?;
-            activate(session, Activated { organization, version, generation })
+            let activated = activate(session, Activated { organization, version, generation })?;
+            if activated {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            Ok(activated)
         })
         .await
     }

@@ -1,12 +1,16 @@
 //! Configured ways in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::mapping::ActiveMapping;
-use leadgate_domain::{Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp};
+use leadgate_domain::{
+    AuditAction, AuditEntry, Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::rows::{DefaultOf, Of, Stamped, Wanted};
@@ -109,6 +113,18 @@ impl SourceRow {
     }
 }
 
+/// The names of the settings in which two states of a source differ.
+fn differences(before: &SourceRow, after: &SourceRow) -> BTreeSet<String> {
+    let members = |row| match serde_json::to_value(row) {
+        Ok(serde_json::Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (members(before), members(after));
+    let mut names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
+    names.retain(|name| name != "revision" && before.get(name) != after.get(name));
+    names
+}
+
 impl Store {
     /// The organization's source without a name for a dialect, made if it is not there.
     pub async fn ensure_default_source(
@@ -122,11 +138,14 @@ impl Store {
         let row = match found {
             Some(row) => Some(row),
             None => {
-                let made = SourceRow::of(&Source::new(organization, dialect, None, Timestamp::now()));
+                let made = Source::new(organization, dialect, None, Timestamp::now());
+                let (made, entry) = (SourceRow::of(&made), self.created(&made));
                 self.write(move |session| {
                     let generation = advance(session)?;
-                    session
-                        .execute(session.sql.sources.insert_default, &[Stamped { row: &made, generation }])?;
+                    let insert = session.sql.sources.insert_default;
+                    if session.execute(insert, &[Stamped { row: &made, generation }])? > 0 {
+                        audit::record(session, std::slice::from_ref(&entry))?;
+                    }
                     session.find(session.sql.sources.default_of, wanted())
                 })
                 .await?
@@ -142,22 +161,37 @@ impl Store {
         if source.mapping.is_some() {
             return Err(StoreError::Bug("a source was made with a mapping".to_owned()));
         }
-        let row = SourceRow::of(source);
+        let (row, entry) = (SourceRow::of(source), self.created(source));
         self.write(move |session| {
             let generation = advance(session)?;
-            session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }]).map(drop)
+            session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }])?;
+            audit::record(session, std::slice::from_ref(&entry))
         })
         .await
+    }
+
+    fn created(&self, source: &Source) -> AuditEntry {
+        let entry = self.entry(source.organization, AuditAction::SourceCreated).about(source.id);
+        entry.with("dialect", source.dialect).with("default", source.name.is_none())
     }
 
     /// Changes all of a source that can be configured, except its mapping, unless somebody changed it since its
     /// revision: then, and if there is no such source, `None`. Otherwise the source as it is now, one revision on.
     pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
         let row = SourceRow::of(source);
+        let entry = self.entry(source.organization, AuditAction::SourceUpdated).about(source.id);
         let changed: Option<SourceRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
-                session.find(session.sql.sources.update, Stamped { row: &row, generation })
+                // Whoever else would change it waits for the generation.
+                let before: Option<SourceRow> =
+                    session.find(session.sql.sources.by_id, Wanted { id: row.id })?;
+                let after = session.find(session.sql.sources.update, Stamped { row: &row, generation })?;
+                if let (Some(before), Some(after)) = (&before, &after) {
+                    let entry = entry.clone().with("changed", differences(before, after));
+                    audit::record(session, &[entry])?;
+                }
+                Ok(after)
             })
             .await?;
         Ok(changed.and_then(SourceRow::read))

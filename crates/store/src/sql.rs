@@ -22,6 +22,7 @@ pub(crate) struct Sql {
     pub(crate) retention: Retention,
     pub(crate) scorings: Scorings,
     pub(crate) reports: Reports,
+    pub(crate) audit: Audit,
 }
 
 pub(crate) struct Installation {
@@ -309,4 +310,15 @@ pub(crate) struct Reports {
     pub(crate) intake: &'static str,
     /// As `intake`, of one source.
     pub(crate) intake_of_source: &'static str,
+}
+
+pub(crate) struct Audit {
+    /// In: `AuditEntry`. Keeps what is there.
+    pub(crate) insert: &'static str,
+    /// In: `Between`. Out: [`crate::AuditRecord`], newest first.
+    pub(crate) page: &'static str,
+    /// As `page`, of one actor, and of one action if it is named.
+    pub(crate) page_of_actor: &'static str,
+    /// As `page`, of one action.
+    pub(crate) page_of_action: &'static str,
 }

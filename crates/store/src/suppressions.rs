@@ -6,10 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Judge, KeyHash, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+    AuditAction, Judge, KeyHash, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
 };
 use serde::Serialize;
 
+use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::page::Page;
 use crate::rescreen::reassess_contacts;
@@ -134,12 +135,16 @@ impl Store {
         let mut verdicts = Vec::with_capacity(entries.len());
         for chunk in entries.chunks(CHUNK) {
             let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
+            let entry = self.entry(organization, AuditAction::SuppressionAdded);
             let listed = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
                 let now = Timestamp::now();
                 let (listed, changed) = merge(&chunk, find(session, &chunk)?, now);
                 write(session, &changed, now)?;
                 reassess_contacts(session, &changed, judge.as_ref())?;
+                if !changed.is_empty() {
+                    audit::record(session, &[entry.clone().with("count", changed.len())])?;
+                }
                 Ok(listed)
             });
             verdicts.extend(listed.await?);
@@ -161,6 +166,7 @@ impl Store {
         let mut removed = Vec::new();
         for chunk in keys.chunks(CHUNK) {
             let (chunk, judge, list) = (chunk.to_vec(), Arc::clone(&judge), list.clone());
+            let entry = self.entry(organization, AuditAction::SuppressionRemoved);
             let gone = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
                 let now = Timestamp::now();
@@ -171,6 +177,9 @@ impl Store {
                 let ended: Vec<_> = found.into_iter().map(end).collect();
                 write(session, &ended, now)?;
                 reassess_contacts(session, &ended, judge.as_ref())?;
+                if !ended.is_empty() {
+                    audit::record(session, &[entry.clone().with("count", ended.len())])?;
+                }
                 Ok(ended)
             });
             removed.extend(gone.await?);

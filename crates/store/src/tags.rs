@@ -1,8 +1,9 @@
 //! Tags that clients know by number.
 
-use leadgate_domain::{OrganizationId, Timestamp};
+use leadgate_domain::{AuditAction, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::rows::{Of, One};
 use crate::statements::Statements;
@@ -34,12 +35,17 @@ impl Store {
         if let Some(tag) = found {
             return Ok(tag);
         }
+        let entry = self.entry(organization, AuditAction::TagCreated);
         let made: Option<Tag> = self
             .write(move |session| {
                 // Two at once would take the same number.
                 Statements::new(session).exclude_organization(organization)?;
-                session.execute(session.sql.tags.insert, std::slice::from_ref(&row))?;
-                session.find(session.sql.tags.named, &row)
+                let inserted = session.execute(session.sql.tags.insert, std::slice::from_ref(&row))?;
+                let tag: Option<Tag> = session.find(session.sql.tags.named, &row)?;
+                if let Some(tag) = tag.as_ref().filter(|_| inserted > 0) {
+                    audit::record(session, &[entry.clone().about(tag.id)])?;
+                }
+                Ok(tag)
             })
             .await?;
         made.ok_or_else(|| StoreError::Bug("a tag was not made".to_owned()))

@@ -42,6 +42,7 @@ pub(crate) fn lead() -> Lead {
             valid: true,
             region: "US".parse().ok(),
             kind: Some(PhoneKind::FixedLineOrMobile),
+            extension: None,
             reason: None,
         }),
         email: Some(EmailView {
@@ -86,6 +87,7 @@ pub(crate) fn stranger() -> Lead {
             valid: false,
             region: None,
             kind: None,
+            extension: None,
             reason: None,
         }),
         email: None,

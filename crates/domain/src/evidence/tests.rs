@@ -23,6 +23,7 @@ fn normalized(consent: Said<Consent>) -> Normalized {
         Client { address: Some("192.0.2.1".into()), user_agent: Some("Firefox \"1\"".into()), key: None };
     let submission = Submission { client, ..Submission::new(id, &source, at, fields, b"{}") };
     let phone = PhoneView {
+        extension: None,
         raw: "(415) 555-0132".into(),
         e164: Some("+14155550132".into()),
         valid: true,

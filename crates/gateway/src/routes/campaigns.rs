@@ -107,7 +107,7 @@ async fn create(state: &State, caller: &Caller, wanted: Wanted) -> Result<secrec
         test: caller.key.test,
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
-    read::within(state, state.store.create_key(&key)).await?;
+    read::within(state, state.store.acting_for(caller.actor()).create_key(&key)).await?;
     state.keys.directory.insert_key(key);
     Ok(text)
 }

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::askad::{self, Paging};
-use leadgate_domain::Dialect;
+use leadgate_domain::{AuditAction, Dialect};
 use url::form_urlencoded;
 
 use crate::problem::Refused;
@@ -29,6 +29,8 @@ pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result
         let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
         let (leads, total) =
             read::within(&state, state.store.leads_at(asked.organization(), offset, limit)).await?;
+        let entry = asked.entry(AuditAction::ContactsListed).with("page", page);
+        state.audit.note(read::listed(entry, &leads));
         Ok(respond::answer(askad::contacts_page(&leads, Paging { page, limit, total })))
     };
     listing.await.map_err(|refusal: Refusal| refusal.said_in(Dialect::AskAd))

@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{self as dialect, native};
+use leadgate_domain::AuditAction;
 use leadgate_store::{Cursor, Found};
 use url::form_urlencoded;
 
@@ -17,8 +18,12 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     let asked = Asked::of(&request, &state).await?;
     let id = asked.id(&request)?;
     match read::within(&state, state.store.find(asked.organization(), id)).await? {
-        Some(found) => Ok(answer(&found)),
-        None => Ok(asked.queued(id, &state)?),
+        Some(found) => {
+            let entry = asked.entry(AuditAction::LeadRead).about(id);
+            state.audit.note(entry.with("lead", found.lead.as_ref().map(|lead| lead.id)));
+            Ok(answer(&found))
+        }
+        None => Ok(asked.queued(id, AuditAction::LeadRead, &state)?),
     }
 }
 
@@ -41,6 +46,7 @@ pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
     let listing = async {
         let Query { limit, after } = Query::parse(request.query_string())?;
         let page = read::within(&state, state.store.leads(asked.organization(), after, limit)).await?;
+        state.audit.note(read::listed(asked.entry(AuditAction::LeadsListed), &page.data));
         let next = page.next.map(|next| next.to_string());
         Ok(respond::answer(dialect::leads_page(asked.spoken(), &page.data, next.as_deref())))
     };

@@ -1,5 +1,6 @@
 //! What is served where.
 
+mod audit;
 mod campaigns;
 mod contacts;
 mod health;
@@ -85,6 +86,7 @@ fn administer(config: &mut ServiceConfig) {
             "GET, HEAD, PUT",
             resource("/v1/scoring").route(get().to(scoring::show)).route(put().to(scoring::set)),
         ))
+        .service(only(READ, resource("/v1/audit").route(get().to(audit::list))))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
         .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect as dialect;
-use leadgate_domain::Timestamp;
+use leadgate_domain::{AuditAction, Submission, Timestamp};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -28,6 +28,7 @@ pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
     let Query { among, limit, after } = Query::parse(request.query_string())?;
     let listing = state.store.quarantined(asked.organization(), among, after, limit);
     let page = read::within(&state, listing).await?;
+    state.audit.note(asked.entry(AuditAction::QuarantineListed).with("count", page.data.len()));
     let next = page.next.map(|next| next.to_string());
     Ok(respond::json(&serde_json::json!({ "data": page.data, "next": next })))
 }
@@ -35,8 +36,8 @@ pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
 /// An entry, with the submission whole.
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let reading = state.store.quarantine_entry(asked.organization(), asked.id(&request)?);
-    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    let (entry, submission) = find(&asked, &request, AuditAction::QuarantineRead, &state).await?;
+    state.audit.note(asked.entry(AuditAction::QuarantineRead).about(entry.id));
     Ok(respond::json(&serde_json::json!({ "entry": entry, "submission": submission })))
 }
 
@@ -44,11 +45,14 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
 /// entry stands.
 pub(crate) async fn release(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let reading = state.store.quarantine_entry(asked.organization(), asked.id(&request)?);
-    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    let (entry, submission) = find(&asked, &request, AuditAction::QuarantineReleased, &state).await?;
+    let told = asked.entry(AuditAction::QuarantineReleased).about(entry.id);
     if entry.state != QuarantineState::Open {
+        state.audit.note(told.with("answer", entry.state));
         return Ok(respond::json(&entry));
     }
+    // Before it can have an effect.
+    read::within(&state, state.store.record(vec![told])).await?;
     let released = submission.released(entry.id, entry.reason, Timestamp::now());
     let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
     state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
@@ -79,8 +83,9 @@ pub(crate) async fn repair(
     let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
     let mended =
         dialect::mend(submission, &body, media, &source, key.as_deref()).map_err(Refusal::unmendable)?;
-    let by = asked.by();
-    let repairing = state.store.repair(organization, id, &mended, &by);
+    let by = asked.actor().to_string();
+    let store = asked.store(&state);
+    let repairing = store.repair(organization, id, &mended, &by);
     let entry = read::within(&state, repairing).await?.ok_or(Refusal::NotFound)?;
     Ok(respond::json(&entry))
 }
@@ -95,10 +100,24 @@ pub(crate) async fn discard(
     let id = asked.id(&request)?;
     let Why { note } = read::optional_document(&request, payload, &state).await?;
     let note = note.as_deref().map(|note| read::short_text("note", note, 255)).transpose()?;
-    let by = asked.by();
-    let discarding = state.store.discard(asked.organization(), id, &by, note);
-    let entry: QuarantineEntry = read::within(&state, discarding).await?.ok_or(Refusal::NotFound)?;
+    let (store, by) = (asked.store(&state), asked.actor().to_string());
+    let discarding = store.discard(asked.organization(), id, &by, note);
+    let entry: QuarantineEntry = read::within(&state, discarding)
+        .await?
+        .ok_or_else(|| asked.not_found(id, AuditAction::QuarantineDiscarded, &state))?;
     Ok(respond::json(&entry))
+}
+
+/// The entry in the path, with its submission.
+async fn find(
+    asked: &Asked,
+    request: &HttpRequest,
+    action: AuditAction,
+    state: &State,
+) -> Result<(QuarantineEntry, Submission), Refusal> {
+    let id = asked.id(request)?;
+    let found = read::within(state, state.store.quarantine_entry(asked.organization(), id)).await?;
+    found.ok_or_else(|| asked.not_found(id, action, state))
 }
 
 struct Query {

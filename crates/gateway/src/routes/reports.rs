@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use leadgate_domain::{Day, SourceId, Timestamp, Zone};
+use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
 use url::form_urlencoded;
 
 use crate::problem::Refused;
@@ -17,12 +17,14 @@ pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<H
     let Query { source, day } = Query::parse(request.query_string())?;
     if let Some(source) = source {
         let own = read::within(&state, state.store.source(asked.organization(), source)).await?;
-        own.ok_or(Refusal::NotFound)?;
+        own.ok_or_else(|| asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state))?;
     }
     // It costs what it counts, and readers are few.
     let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
     let reporting = state.store.intake_report(asked.organization(), source, &day);
     let report = read::within(&state, reporting).await?;
+    let entry = asked.entry(AuditAction::ReportRead).with("report", "intake").with("day", &day);
+    state.audit.note(AuditEntry { target: source.map(|source| source.to_string()), ..entry });
     Ok(respond::json(&report))
 }
 

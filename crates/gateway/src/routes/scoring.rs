@@ -29,7 +29,8 @@ pub(crate) async fn set(
     let asked = Asked::to_administer(&request, &state).await?;
     let document: Value = read::document(&request, payload, &state).await?;
     let scoring = Scoring::read(&document).map_err(|faults| Refusal::InvalidSettings(faults.to_string()))?;
-    let adding = state.store.add_scoring(asked.organization(), &scoring);
+    let store = asked.store(&state);
+    let adding = store.add_scoring(asked.organization(), &scoring);
     let version = read::within(&state, adding).await?.ok_or(Refusal::NotFound)?;
     Ok(respond::json(&ActiveScoring { version, scoring }))
 }

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Source, SourceSettings, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, Source, SourceSettings, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -19,6 +19,7 @@ use crate::state::State;
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
     let sources = read::within(&state, state.store.sources(asked.organization())).await?;
+    state.audit.note(asked.entry(AuditAction::SourcesListed).with("count", sources.len()));
     let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
     let shown: Vec<_> = sources.iter().map(|source| native::source(source, &owner, &base, None)).collect();
     Ok(respond::json(&serde_json::json!({ "data": shown })))
@@ -39,8 +40,9 @@ pub(crate) async fn create(
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let scopes = vec![Scope::Write];
     let token = ApiKey::new(&presented, source.organization, source.id, scopes, &state.keys.pepper);
-    read::within(&state, state.store.create_source(&source)).await?;
-    read::within(&state, state.store.create_key(&token)).await?;
+    let store = asked.store(&state);
+    read::within(&state, store.create_source(&source)).await?;
+    read::within(&state, store.create_key(&token)).await?;
     let shown = native::source(&source, &owner, &base, Some(text.expose_secret()));
     state.keys.directory.insert_source(source.clone());
     state.keys.directory.insert_key(token);

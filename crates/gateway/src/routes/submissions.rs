@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native::{self, Ended};
-use leadgate_domain::SubmissionId;
+use leadgate_domain::{AuditAction, SubmissionId};
 use leadgate_store::SubmissionRecord;
 
 use crate::problem::Refused;
@@ -17,10 +17,11 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     let reading = state.store.submission(asked.organization(), SubmissionId::from_uuid(id));
     match read::within(&state, reading).await? {
         Some(record) => {
+            state.audit.note(asked.entry(AuditAction::SubmissionRead).about(id));
             let source = state.keys.directory.source(record.submission.source);
             Ok(answer(&record, source.as_ref().and_then(|source| source.name.as_deref())))
         }
-        None => Ok(asked.queued(id, &state)?),
+        None => Ok(asked.queued(id, AuditAction::SubmissionRead, &state)?),
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::suppression::SuppressionRequest;
-use leadgate_domain::{Judge, OrganizationId, Suppression, Timestamp};
+use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, Timestamp};
 use leadgate_store::{Listed, SuppressionCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,6 +60,7 @@ pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
         }
     }
     let page = read::within(&state, state.store.suppressions(asked.organization(), after, limit)).await?;
+    state.audit.note(asked.entry(AuditAction::SuppressionsListed).with("count", page.data.len()));
     let now = Timestamp::now();
     let shown: Vec<_> = page.data.iter().map(|entry| native::suppression(entry, now)).collect();
     let next = page.next.map(|next| next.to_string());
@@ -89,7 +90,8 @@ pub(crate) async fn add(
     }
     let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
     let judge: Arc<dyn Judge> = state.keys.pipeline()?.clone();
-    let listed = read::within(&state, state.store.suppress(organization, good, Arc::clone(&judge))).await?;
+    let store = asked.store(&state);
+    let listed = read::within(&state, store.suppress(organization, good, Arc::clone(&judge))).await?;
     let settled = settle(&state, organization, judge, read.iter().flatten()).await;
     let mut listed = listed.into_iter();
     let verdicts = read.iter().map(|read| match read {
@@ -128,6 +130,7 @@ pub(crate) async fn find(
     let keys = value.watched(state.keys.matching()?, asked.organization());
     let finding = state.store.suppressions_under(asked.organization(), keys);
     let found = read::within(&state, finding).await?;
+    state.audit.note(asked.entry(AuditAction::SuppressionsListed).with("count", found.len()));
     let now = Timestamp::now();
     let shown: Vec<_> = found.iter().map(|entry| native::suppression(entry, now)).collect();
     Ok(respond::json(&serde_json::json!({ "data": shown })))
@@ -145,8 +148,8 @@ pub(crate) async fn remove(
     let value = wanted.value().map_err(Refusal::InvalidSettings)?;
     let key = value.key(state.keys.matching()?, organization);
     let judge: Arc<dyn Judge> = state.keys.pipeline()?.clone();
-    let removing =
-        state.store.unsuppress(organization, vec![key], wanted.list.as_deref(), Arc::clone(&judge));
+    let store = asked.store(&state);
+    let removing = store.unsuppress(organization, vec![key], wanted.list.as_deref(), Arc::clone(&judge));
     let removed = read::within(&state, removing).await?;
     let settled = settle(&state, organization, judge, removed.iter()).await;
     let now = Timestamp::now();

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use leadgate_domain::AuditAction;
 use leadgate_domain::validate::LONGEST_TAG;
 use serde::Deserialize;
 
@@ -20,6 +21,7 @@ struct NewTag {
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
     let tags = read::within(&state, state.store.tags(asked.organization())).await?;
+    state.audit.note(asked.entry(AuditAction::TagsListed).with("count", tags.len()));
     Ok(respond::json(&serde_json::json!({ "data": tags })))
 }
 
@@ -32,6 +34,6 @@ pub(crate) async fn create(
     let asked = Asked::to_administer(&request, &state).await?;
     let NewTag { name } = read::document(&request, payload, &state).await?;
     let name = read::short_text("name", &name, LONGEST_TAG)?;
-    let tag = read::within(&state, state.store.create_tag(asked.organization(), name)).await?;
+    let tag = read::within(&state, asked.store(&state).create_tag(asked.organization(), name)).await?;
     Ok(respond::json_as(StatusCode::CREATED, &tag))
 }

@@ -6,18 +6,19 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{self as dialect, Document, native};
-use leadgate_domain::{Media, Normalized, Submission, Timestamp};
+use leadgate_domain::{AuditAction, Client, Media, Normalized, Outcome, Submission, Timestamp};
 use leadgate_store::Preview;
 use tokio::task::spawn_blocking;
 
 use crate::authenticate::Caller;
 use crate::body::{self, BodyLimits};
+use crate::client_address::client_address;
 use crate::intake::understand;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{limit, respond};
+use crate::{head, limit, respond};
 
 /// As many lines are judged at once.
 const MOST_LINES: usize = 500;
@@ -31,6 +32,7 @@ pub(crate) async fn validate(
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
+    let client = client(&request, asked.caller(), &state);
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
     let config = &state.config;
@@ -40,9 +42,9 @@ pub(crate) async fn validate(
     if !many {
         body::media(request.headers(), asked.spoken()).and_then(only_json)?;
         let body = body::read(&request, payload, limits).await?;
-        let submission = submission(&body, asked.caller(), &state)?;
-        let told = judge(vec![submission], &state).await?.into_iter().next().ok_or(Refusal::Internal)?;
-        return Ok(respond::json(&shown(&told)));
+        let submission = submission(&body, &client, asked.caller(), &state)?;
+        let told = judge(vec![submission], &asked, &state).await?;
+        return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?)));
     }
     let body = body::read(&request, payload, limits).await?;
     let lines: Vec<&[u8]> =
@@ -52,11 +54,11 @@ pub(crate) async fn validate(
         return Err(Refusal::InvalidParameter { name: "body", detail }.into());
     }
     limit::more(&state, &request, asked.caller(), u32::try_from(lines.len()).unwrap_or(u32::MAX)).await?;
-    let read: Vec<_> = lines.iter().map(|line| submission(line, asked.caller(), &state)).collect();
+    let read: Vec<_> = lines.iter().map(|line| submission(line, &client, asked.caller(), &state)).collect();
     let (good, faulty): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| read.is_ok());
     let (places, good): (Vec<_>, Vec<_>) =
         good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
-    let told = judge(good, &state).await?;
+    let told = judge(good, &asked, &state).await?;
     let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(line)).collect();
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
@@ -68,19 +70,29 @@ fn only_json(media: Media) -> Result<(), Refusal> {
     if media.is_json() { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
+/// Who would post it.
+fn client(request: &HttpRequest, caller: &Caller, state: &State) -> Client {
+    Client {
+        address: client_address(request, &state.config.trusted_proxies).map(|address| address.to_string()),
+        user_agent: head::user_agent(request.headers()),
+        key: Some(caller.key.id.clone()),
+    }
+}
+
 /// What would be published.
-fn submission(body: &[u8], caller: &Caller, state: &State) -> Result<Submission, Refusal> {
+fn submission(body: &[u8], client: &Client, caller: &Caller, state: &State) -> Result<Submission, Refusal> {
     let spoken = caller.source.dialect;
     let document = Document::read(spoken, &Media::Json, body, None).map_err(Refusal::Unreadable)?;
     let mut fields = understand(&document, caller)?.fields;
     caller.key.mark(&mut fields);
     let now = Timestamp::now();
     let id = state.ids.make(caller.source.organization, now);
-    Ok(Submission::new(id, &caller.source, now, fields, body))
+    let client = client.clone();
+    Ok(Submission { client, ..Submission::new(id, &caller.source, now, fields, body) })
 }
 
 /// The worker's own code, on a thread where it may take its time.
-async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Preview>, Refusal> {
+async fn judge(submissions: Vec<Submission>, asked: &Asked, state: &State) -> Result<Vec<Preview>, Refusal> {
     let pipeline = Arc::clone(state.keys.pipeline()?);
     let known = state.keys.directory.snapshot();
     let normalizing = Arc::clone(&pipeline);
@@ -91,7 +103,13 @@ async fn judge(submissions: Vec<Submission>, state: &State) -> Result<Vec<Previe
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
     let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;
-    read::within(state, state.store.preview(normalized, pipeline)).await
+    let told = read::within(state, state.store.preview(normalized, pipeline)).await?;
+    // A lead that is met is shown as it is.
+    let met = told.iter().filter(|one| one.ruling.outcome != Outcome::Created);
+    let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
+    let entry = asked.entry(AuditAction::Validate).with("count", told.len());
+    state.audit.note(if met.is_empty() { entry } else { entry.with("leads", met) });
+    Ok(told)
 }
 
 fn shown(told: &Preview) -> native::Validated<'_> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod accepting;
+mod audit;
 mod authentication;
 mod bad_input;
 mod bodies;

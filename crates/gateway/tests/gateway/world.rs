@@ -89,6 +89,7 @@ impl World {
             signing: secret().signatures(),
             pepper: secret().api_keys(),
             ids: secret().ids(),
+            places: None,
             metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
         };
         let stop = CancellationToken::new();

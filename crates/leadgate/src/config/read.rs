@@ -102,7 +102,7 @@ impl figment::Provider for Environment {
 
 /// Settings whose text must not be taken for a number: a secret of digits is still a text.
 fn is_text(key: &str) -> bool {
-    key.starts_with("secret") || key.ends_with("url") || key.ends_with("prefix")
+    key.starts_with("secret") || ["url", "prefix", "file"].iter().any(|end| key.ends_with(end))
 }
 
 fn variable(key: &str) -> String {

@@ -14,14 +14,15 @@ pub async fn all_in_one(config: Config) -> anyhow::Result<()> {
     ports::prepare(&config)?;
     let _lock = if config.data.exists() { Some(lock::take(&config)?) } else { None };
     ports::migrate(&config).await?;
+    let places = parts::places(&config)?;
     let store = ports::store(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::AllInOne).await?;
 
     let gateway_stop = stop.child_token();
-    let gateway = parts::gateway(&config, &queue, &store, render, gateway_stop).await?;
+    let gateway = parts::gateway(&config, places.clone(), &queue, &store, render, gateway_stop).await?;
     let worker_stop = tokio_util::sync::CancellationToken::new();
-    let worker = parts::worker(&config, &queue, &ports::worker_store(&config)?, &worker_stop).await?;
+    let worker = parts::worker(&config, places, &queue, &ports::worker_store(&config)?, &worker_stop).await?;
     let worker = worker.context("told to stop before the start")?;
 
     first_start::greet(&config, &store).await?;

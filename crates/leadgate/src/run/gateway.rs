@@ -10,10 +10,11 @@ use crate::{ports, telemetry};
 pub async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
     let render = telemetry::start_metrics()?;
+    let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
     let store = ports::store(&config)?;
-    let gateway = parts::gateway(&config, &queue, &store, render, stop).await?;
+    let gateway = parts::gateway(&config, places, &queue, &store, render, stop).await?;
     tracing::info!(listen = %config.listen, "gateway started");
     gateway.run().await?;
     queue.shutdown().await;

@@ -1,5 +1,6 @@
 //! What the programs have in common.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anyhow::Context as _;
 use leadgate_domain::Network;
 use leadgate_domain::secret::MatchKey;
 use leadgate_gateway::{Gateway, GatewayConfig, Ports, RenderMetrics};
-use leadgate_pipeline::Pipeline;
+use leadgate_pipeline::{Pipeline, Places};
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
 use leadgate_worker::{Worker, WorkerConfig};
@@ -55,9 +56,20 @@ pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow
     }
 }
 
+/// The file of places, if the configuration names one.
+pub(super) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
+    let file = config.places.file.as_str();
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let places = Places::open(Path::new(file)).with_context(|| format!("places.file: {file}"))?;
+    Ok(Some(Arc::new(places)))
+}
+
 /// A gateway over these ports, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
+    places: Option<Arc<Places>>,
     queue: &Queue,
     store: &Store,
     metrics: RenderMetrics,
@@ -89,6 +101,7 @@ pub(super) async fn gateway(
         pepper: secret.api_keys(),
         ids: secret.ids(),
         signing: secret.signatures(),
+        places,
         metrics,
     };
     Gateway::bind(config.listen, parts, settings, stop)
@@ -98,6 +111,7 @@ pub(super) async fn gateway(
 /// A worker over these ports; `None` if told to stop before the store answered.
 pub(super) async fn worker(
     config: &Config,
+    places: Option<Arc<Places>>,
     queue: &Queue,
     store: &Store,
     stop: &CancellationToken,
@@ -109,7 +123,7 @@ pub(super) async fn worker(
         batch: config.worker.batch,
         hold_max: config.worker.hold_max,
     };
-    let pipeline = Arc::new(Pipeline::new(matching));
+    let pipeline = Arc::new(Pipeline::new(matching).with_places(places));
     let parts = leadgate_worker::Parts {
         queue: queue.clone(),
         store: store.clone(),
@@ -118,4 +132,27 @@ pub(super) async fn worker(
         pipeline,
     };
     Ok(Some(Worker::new(parts, settings, stop.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str) -> anyhow::Result<Option<Arc<Places>>> {
+        let mut config = Config::default();
+        file.clone_into(&mut config.places.file);
+        places(&config)
+    }
+
+    #[test]
+    fn places_are_read_from_the_file_that_the_configuration_names() {
+        assert!(read("").unwrap().is_none());
+        let reno = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/places/reno.mmdb");
+        let found = read(reno).unwrap().unwrap().find("12.0.0.1".parse().unwrap()).unwrap();
+        assert_eq!(found.city.as_deref(), Some("Reno"));
+        for file in ["/nowhere/at/all.mmdb", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+            let Err(error) = read(file) else { panic!("{file} was read") };
+            assert!(format!("{error:#}").starts_with(&format!("places.file: {file}: ")), "{error:#}");
+        }
+    }
 }

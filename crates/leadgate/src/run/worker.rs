@@ -10,11 +10,12 @@ use crate::{ports, telemetry};
 pub async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
     let render = telemetry::start_metrics()?;
+    let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Worker).await?;
     let store = ports::worker_store(&config)?;
     let health = health::serve(&config.worker.listen, queue.clone(), store.clone(), render, stop.clone())?;
-    if let Some(worker) = parts::worker(&config, &queue, &store, &stop).await? {
+    if let Some(worker) = parts::worker(&config, places, &queue, &store, &stop).await? {
         tracing::info!(worker.lanes = config.worker.lanes, "worker started");
         worker.run().await;
     }

@@ -22,6 +22,7 @@ mod first_lead;
 mod idempotency;
 mod limits;
 mod metrics;
+mod places;
 mod reprocessing;
 mod rotation;
 mod scores;

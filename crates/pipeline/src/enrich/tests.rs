@@ -28,7 +28,15 @@ fn enriched(change: impl FnOnce(&mut Lead)) -> (Lead, Value) {
 
 fn phone(e164: &str) -> Option<PhoneView> {
     let e164 = Some(e164.to_owned());
-    Some(PhoneView { raw: String::new(), e164, valid: true, region: None, kind: None, reason: None })
+    Some(PhoneView {
+        raw: String::new(),
+        e164,
+        valid: true,
+        region: None,
+        kind: None,
+        extension: None,
+        reason: None,
+    })
 }
 
 fn email(address: &str) -> Option<EmailView> {

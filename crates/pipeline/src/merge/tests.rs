@@ -33,6 +33,7 @@ fn read(submission: &Submission) -> Reading {
     let device = fields.tags.first().map(|tag| Inferred::new(tag.as_str(), Basis::UserAgent));
     let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
     let phone = |raw: String| PhoneView {
+        extension: None,
         e164: Some(raw.clone()),
         raw,
         valid: true,

@@ -1,5 +1,6 @@
 //! PostgreSQL: the store of many workers.
 
+mod audit;
 mod claims;
 mod connect;
 mod consents;
@@ -40,4 +41,5 @@ pub(crate) static SQL: Sql = Sql {
     retention: erasure::RETENTION,
     scorings: scorings::SCORINGS,
     reports: reports::REPORTS,
+    audit: audit::AUDIT,
 };

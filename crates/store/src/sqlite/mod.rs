@@ -1,5 +1,6 @@
 //! SQLite: the embedded shape's store.
 
+mod audit;
 mod claims;
 mod connect;
 mod consents;
@@ -42,4 +43,5 @@ pub(crate) static SQL: Sql = Sql {
     retention: erasure::RETENTION,
     scorings: scorings::SCORINGS,
     reports: reports::REPORTS,
+    audit: audit::AUDIT,
 };

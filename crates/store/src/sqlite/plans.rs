@@ -26,6 +26,7 @@ fn migrated() -> SqliteConnection {
         include_str!("../../../../migrations/sqlite/0005_suppression_lists/up.sql"),
         include_str!("../../../../migrations/sqlite/0006_consent_evidence/up.sql"),
         include_str!("../../../../migrations/sqlite/0007_scorings/up.sql"),
+        include_str!("../../../../migrations/sqlite/0008_audit/up.sql"),
         include_str!("../../../../migrations/sqlite/0010_erasure/up.sql"),
         include_str!("../../../../migrations/sqlite/0011_repairs/up.sql"),
     ] {
@@ -54,6 +55,20 @@ fn a_report_reads_the_ids_of_its_day_alone() {
         let details: Vec<_> = steps.iter().map(|step| &step.detail).collect();
         assert!(range("SEARCH s USING", submissions), "{details:#?}");
         assert!(range("SEARCH q USING", "(organization=? AND id>? AND id<?)"), "{details:#?}");
+    }
+}
+
+#[test]
+fn a_page_of_the_audit_log_reads_its_entries_alone() {
+    let mut connection = migrated();
+    for (text, range) in [
+        (SQL.audit.page, "PRIMARY KEY (organization=? AND id>? AND id<?)"),
+        (SQL.audit.page_of_actor, "INDEX audit_by_actor (organization=? AND actor=? AND id>? AND id<?)"),
+        (SQL.audit.page_of_action, "INDEX audit_by_action (organization=? AND action=? AND id>? AND id<?)"),
+    ] {
+        let details: Vec<_> = plan(&mut connection, text).into_iter().map(|step| step.detail).collect();
+        assert!(details.contains(&format!("SEARCH a USING {range}")), "{details:#?}");
+        assert!(!details.iter().any(|detail| detail.contains("TEMP B-TREE")), "{details:#?}");
     }
 }
 
@@ -158,6 +173,10 @@ fn no_statement_reads_a_whole_table() {
         SQL.scorings.of,
         SQL.reports.intake,
         SQL.reports.intake_of_source,
+        SQL.audit.insert,
+        SQL.audit.page,
+        SQL.audit.page_of_actor,
+        SQL.audit.page_of_action,
     ];
     for text in hot {
         for Step { detail } in &plan(&mut connection, text) {

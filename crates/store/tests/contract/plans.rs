@@ -1,7 +1,7 @@
 //! A batch reads what it names, however much is stored.
 
-use leadgate_domain::{Day, Submission, SuppressionKind, Zone};
-use leadgate_store::{ConsentsOf, StoreConfig};
+use leadgate_domain::{Actor, AuditAction, AuditEntry, Day, Submission, SuppressionKind, Zone};
+use leadgate_store::{AuditFilter, ConsentsOf, StoreConfig};
 
 use crate::races::suppression;
 use crate::world::{World, postgres};
@@ -52,21 +52,63 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
         world.store.unsuppress(world.organization.id, vec![entry.key], None, world.judge()).await.unwrap();
     }
-    // A session reports what it read when it ends.
     drop(world);
-    let sessions = "select count(*) from pg_stat_activity where datname = current_database() \
-                    and application_name = 'leadgate'";
-    while postgres().await.sql(&url, sessions).await.unwrap().trim() != "0" {}
+    until_told(&url).await;
     let read = read_so_far(&url).await - before;
     assert!(read > SUBMISSIONS / 2, "{read} rows read: nothing was counted");
     // A table read once per batch, instead of its index, would be 90,000 rows.
     assert!(read < SUBMISSIONS * 9, "{read} rows read for {SUBMISSIONS} submissions");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_reads_of_the_audit_log_what_is_asked() {
+    let url = postgres().await.database().await.unwrap();
+    let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
+    let world = World::at(config, tempfile::tempdir().unwrap()).await;
+    let organization = world.organization.id;
+    let rare = |n: usize| n % 1_000 == 7;
+    for chunk in 0..10 {
+        let entries = (chunk * 300..(chunk + 1) * 300).map(|n| {
+            let actor = if rare(n) { Actor::at_command_line(Some("ann")) } else { Actor::Leadgate };
+            let action = if rare(n) { AuditAction::Erase } else { AuditAction::LeadRead };
+            AuditEntry::now(organization, actor, action)
+        });
+        world.store.record(entries.collect()).await.unwrap();
+        let (actor, action) = (Some(Actor::at_command_line(Some("ann"))), Some(AuditAction::Erase));
+        for filter in [
+            AuditFilter::default(),
+            AuditFilter { actor: actor.clone(), ..AuditFilter::default() },
+            AuditFilter { action, ..AuditFilter::default() },
+            AuditFilter { actor, action, since: None },
+        ] {
+            world.store.audit(organization, filter, None, 10).await.unwrap();
+        }
+    }
+    drop(world);
+    until_told(&url).await;
+    let read = read_of(&url, "'audit'").await;
+    // Ten pages of eleven, and thrice as many with next to nothing on them.
+    assert!(read < 300, "{read} rows read");
+}
+
+/// A session reports what it read when it ends.
+async fn until_told(url: &str) {
+    let sessions = "select count(*) from pg_stat_activity where datname = current_database() \
+                    and application_name = 'leadgate'";
+    while postgres().await.sql(url, sessions).await.unwrap().trim() != "0" {}
+}
+
 /// Rows of the growing tables that were read, by whatever way.
 async fn read_so_far(url: &str) -> usize {
-    let sql = "select sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables \
-               where relname in ('submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions', \
-                                 'consents', 'consent_people')";
-    postgres().await.sql(url, sql).await.unwrap().trim().parse().unwrap()
+    let tables = "'submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions', 'consents', \
+                  'consent_people'";
+    read_of(url, tables).await
+}
+
+async fn read_of(url: &str, tables: &str) -> usize {
+    let sql = format!(
+        "select sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables \
+         where relname in ({tables})"
+    );
+    postgres().await.sql(url, &sql).await.unwrap().trim().parse().unwrap()
 }

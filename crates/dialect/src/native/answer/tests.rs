@@ -29,6 +29,7 @@ fn sample() -> Lead {
             valid: true,
             region: "US".parse().ok(),
             kind: Some(PhoneKind::FixedLineOrMobile),
+            extension: None,
             reason: None,
         }),
         email: Some(EmailView {
@@ -156,6 +157,7 @@ fn a_bad_phone_is_kept_as_it_came() {
         valid: false,
         region: None,
         kind: None,
+        extension: None,
         reason: Some(PhoneProblem::NotANumber),
     };
     let lead = Lead { phone: Some(phone), ..sample() };

@@ -1,0 +1,209 @@
+//! Who read or changed what.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{KeyId, OrganizationId, Timestamp};
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Whoever holds an API key, or a URL with a token.
+    Key(KeyId),
+    /// Somebody at the command line; by the name that the system knows them by, if it tells.
+    CommandLine { user: Option<String> },
+    /// The program by itself: a first start, a test.
+    Leadgate,
+}
+
+/// No name of a user is kept longer.
+const LONGEST_USER: usize = 64;
+
+const COMMAND_LINE: &str = "command line";
+
+impl Actor {
+    pub fn at_command_line(user: Option<&str>) -> Self {
+        let kept = |name: &str| name.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER).collect();
+        Self::CommandLine { user: user.map(kept).filter(|name: &String| !name.is_empty()) }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(formatter, "key {id}"),
+            Self::CommandLine { user: Some(user) } => write!(formatter, "{COMMAND_LINE} ({user})"),
+            Self::CommandLine { user: None } => formatter.write_str(COMMAND_LINE),
+            Self::Leadgate => formatter.write_str("leadgate"),
+        }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal),+ $(,)?) => {
+        /// What was done. The codes are part of the API and the database.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum AuditAction {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl AuditAction {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    LeadRead = "lead.read",
+    LeadsListed = "leads.listed",
+    ContactsListed = "contacts.listed",
+    SubmissionRead = "submission.read",
+    /// Leads were judged without being stored; it tells who is known.
+    Validate = "validate",
+    ReportRead = "report.read",
+    ConsentExported = "consent.exported",
+    AuditListed = "audit.listed",
+    QuarantineListed = "quarantine.listed",
+    QuarantineRead = "quarantine.read",
+    /// Somebody told it to be let go; the submission's history says what came of it.
+    QuarantineReleased = "quarantine.released",
+    QuarantineDiscarded = "quarantine.discarded",
+    /// Another body was put in the place of the one that came.
+    QuarantineRepaired = "quarantine.repaired",
+    /// Stored leads were read again.
+    LeadsReprocessed = "leads.reprocessed",
+    ScoringSet = "scoring.set",
+    RetentionSet = "retention.set",
+    OrganizationCreated = "organization.created",
+    SourcesListed = "sources.listed",
+    SourceRead = "source.read",
+    SourceCreated = "source.created",
+    SourceUpdated = "source.updated",
+    /// The secret by which its posts are signed was printed.
+    SourceSecretShown = "source.secret_shown",
+    KeysListed = "keys.listed",
+    KeyCreated = "key.created",
+    KeyRotated = "key.rotated",
+    KeyRevoked = "key.revoked",
+    MappingsListed = "mappings.listed",
+    /// The last bodies of a source were shown.
+    MappingPreviewed = "mapping.previewed",
+    MappingSet = "mapping.set",
+    /// Another version was put in force, or none.
+    MappingActivated = "mapping.activated",
+    TagsListed = "tags.listed",
+    TagCreated = "tag.created",
+    SuppressionsListed = "suppression.listed",
+    SuppressionAdded = "suppression.added",
+    SuppressionRemoved = "suppression.removed",
+    Erase = "erase",
+}
+
+impl fmt::Display for AuditAction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for AuditAction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().copied().find(|action| action.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no action of this build (such as lead.read)"))
+    }
+}
+
+impl Serialize for AuditAction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What is worth knowing besides: counts, ids, names of settings. Never a value of a lead, and no secret.
+pub type AuditDetail = Map<String, Value>;
+
+/// That somebody read or changed something. Never changes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditEntry {
+    pub organization: OrganizationId,
+    /// Ordered by time. Writing an entry again changes nothing.
+    pub id: Uuid,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub action: AuditAction,
+    /// The id of what was read or changed; `None` for lists and the organization itself.
+    pub target: Option<String>,
+    pub detail: AuditDetail,
+}
+
+impl AuditEntry {
+    /// An entry of this moment.
+    pub fn now(organization: OrganizationId, actor: Actor, action: AuditAction) -> Self {
+        let (id, at) = (Uuid::now_v7(), Timestamp::now());
+        Self { organization, id, at, actor, action, target: None, detail: AuditDetail::new() }
+    }
+
+    pub fn about(self, target: impl fmt::Display) -> Self {
+        Self { target: Some(target.to_string()), ..self }
+    }
+
+    /// One thing more that is worth knowing.
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        self.detail.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_on_the_page_and_no_other() {
+        let page = include_str!("../../../docs/audit.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();
+        let mut known: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(listed, known);
+        assert!(
+            known.iter().all(|code| code.parse::<AuditAction>().is_ok_and(|read| read.as_str() == *code))
+        );
+        assert!("lead.eaten".parse::<AuditAction>().is_err());
+    }
+
+    #[test]
+    fn an_actor_is_told_from_every_other() {
+        let key = Actor::Key(KeyId::parse("abcdefghij").unwrap());
+        let told = [
+            (key, "key abcdefghij"),
+            (Actor::at_command_line(Some("ann")), "command line (ann)"),
+            (Actor::at_command_line(Some("\u{0}\n")), "command line"),
+            (Actor::at_command_line(None), "command line"),
+            (Actor::Leadgate, "leadgate"),
+        ];
+        for (actor, text) in told {
+            assert_eq!(actor.to_string(), text);
+        }
+        let long = Actor::at_command_line(Some(&"x".repeat(1_000)));
+        assert_eq!(long.to_string().chars().count(), "command line ()".len() + LONGEST_USER);
+    }
+}

@@ -1,0 +1,87 @@
+//! Who read or changed what.
+
+use leadgate_domain::{Actor, AuditAction, AuditDetail, AuditEntry, OrganizationId, SubmissionId, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Fault, StoreError};
+use crate::page::Page;
+use crate::session::Session;
+use crate::store::Store;
+
+/// An entry as it was written, by this build or by another: actions that only that one knows are told as well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    pub id: Uuid,
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub target: Option<String>,
+    pub detail: AuditDetail,
+}
+
+/// Which entries are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    pub actor: Option<Actor>,
+    pub action: Option<AuditAction>,
+    /// None before; to the millisecond.
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Between {
+    organization: OrganizationId,
+    actor: Option<Actor>,
+    action: Option<AuditAction>,
+    first: Uuid,
+    before: Uuid,
+    most: u32,
+}
+
+impl Store {
+    /// Writes entries down; those that are there already stay as they are.
+    pub async fn record(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.write(move |session| record(session, &entries)).await
+    }
+
+    /// An entry of this moment about whom this store acts for, to be given to [`Store::record`].
+    pub fn entry(&self, organization: OrganizationId, action: AuditAction) -> AuditEntry {
+        AuditEntry::now(organization, self.actor().clone(), action)
+    }
+
+    /// At most `limit` entries from the newest to the oldest, beginning after the given one.
+    pub async fn audit(
+        &self,
+        organization: OrganizationId,
+        filter: AuditFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Page<AuditRecord, Uuid>, StoreError> {
+        let AuditFilter { actor, action, since } = filter;
+        let first = since.map_or(Uuid::nil(), |since| SubmissionId::least_of(since).as_uuid());
+        let before = after.unwrap_or(Uuid::max());
+        let most = limit.saturating_add(1);
+        let between = [Between { organization, actor, action, first, before, most }];
+        let found = self
+            .read(move |session| {
+                let audit = &session.sql.audit;
+                let text = match between {
+                    [Between { actor: Some(_), .. }] => audit.page_of_actor,
+                    [Between { action: Some(_), .. }] => audit.page_of_action,
+                    _ => audit.page,
+                };
+                session.load_anew(text, &between)
+            })
+            .await?;
+        Ok(Page::cut(found, limit, |entry: &AuditRecord| entry.id))
+    }
+}
+
+/// Within the transaction of what is told.
+pub(crate) fn record(session: &mut Session, entries: &[AuditEntry]) -> Result<(), Fault> {
+    session.execute(session.sql.audit.insert, entries).map(drop)
+}
