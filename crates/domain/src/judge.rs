@@ -93,6 +93,9 @@ pub struct Case<'b> {
     /// The submission's trace so far, taken on by the later stages.
     pub trace: Trace,
     pub ruling: Ruling,
+    /// Every lead that the keys of an opt-out name: the person is no more to be contacted, whatever else becomes of
+    /// the submission.
+    pub opts_out: Vec<LeadId>,
 }
 
 /// A whole batch resolved over the claims read under lock.
@@ -140,9 +143,10 @@ pub trait Judge: Send + Sync {
 
     /// Makes a stored lead anew out of the submissions that it is made of, as they are read today; what it is then,
     /// and why, for each submission in the given order. `None` where one of them cannot be judged, or there is none.
+    /// An opt-out stays, also one that was said by a submission that the lead is not made of.
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)>;

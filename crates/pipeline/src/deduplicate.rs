@@ -25,6 +25,23 @@ struct Part {
     /// Keys that were held once, but not seen within their window.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expired: Vec<ClaimKind>,
+    /// Who held those.
+    #[serde(skip)]
+    lapsed: Vec<LeadId>,
+}
+
+impl Part {
+    /// Every lead that the supplied keys name, however long ago they were seen.
+    fn leads(&self) -> Vec<LeadId> {
+        let named: BTreeSet<_> = self
+            .matched
+            .iter()
+            .chain(&self.conflicts)
+            .map(|one| one.lead)
+            .chain(self.lapsed.clone())
+            .collect();
+        named.into_iter().collect()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize)]
@@ -44,10 +61,10 @@ pub(crate) fn resolve<'b>(
     let mut claims = Claims::new(&stored, &batch);
     let cases: Vec<Case<'b>> = fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
     let changed = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
+    let updated = |case: &Case<'_>| case.ruling.lead.filter(|_| case.ruling.outcome == Outcome::Updated);
     let leads = cases
         .iter()
-        .filter(|case| case.ruling.outcome == Outcome::Updated)
-        .filter_map(|case| case.ruling.lead)
+        .flat_map(|case| updated(case).into_iter().chain(case.opts_out.iter().copied()))
         .filter(changed)
         .collect();
     let (claims, released) = claims.settle(&stored);
@@ -70,15 +87,16 @@ impl Claims {
 
     fn rule<'b>(&mut self, normalized: &'b Normalized) -> Case<'b> {
         let mut trace = normalized.trace.clone();
-        let ruling = match &normalized.disposition {
-            Disposition::Quarantine(reason) => quarantined(*reason),
+        let (ruling, opts_out) = match &normalized.disposition {
+            Disposition::Quarantine(reason) => (quarantined(*reason), Vec::new()),
             Disposition::Judge { source, reading, .. } => {
                 let (ruling, part) = self.resolve_one(normalized, source, reading);
+                let opts_out = if normalized.submission.fields.opt_out { part.leads() } else { Vec::new() };
                 trace.record("deduplicate", part);
-                ruling
+                (ruling, opts_out)
             }
         };
-        Case { normalized, trace, ruling }
+        Case { normalized, trace, ruling, opts_out }
     }
 
     fn resolve_one(&mut self, normalized: &Normalized, source: &Source, reading: &Reading) -> (Ruling, Part) {
@@ -130,6 +148,7 @@ impl Claims {
             let Some(claim) = self.holder(key) else { continue };
             if is_expired(claim, source, submission.received_at) {
                 part.expired.push(key.kind);
+                part.lapsed.push(claim.lead);
                 continue;
             }
             matches.push((position, Match { by: key.kind, lead: claim.lead, last_seen: claim.last_seen }));

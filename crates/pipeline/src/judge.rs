@@ -9,6 +9,7 @@ use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
     OrganizationId, Outcome, Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
 };
+use serde::Serialize;
 
 use crate::places::Places;
 use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
@@ -58,10 +59,15 @@ impl Pipeline {
 
     /// What was submitted, and then the lead that it made or changed.
     fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
+        let Disposition::Judge { reading, .. } = &case.normalized.disposition else { return };
+        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
+        self.judge_own(case, book, suppressions);
+        self.opt_out(case, book, suppressions);
+    }
+
+    fn judge_own(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
-        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
-
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => merge::fold(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
@@ -77,6 +83,24 @@ impl Pipeline {
         trace.record("enrich", enrich::part(lead));
         trace.record("score", score);
         trace.record("decide", decide::part(lead));
+    }
+
+    /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
+    fn opt_out(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
+        let mut reached = Vec::new();
+        for id in &case.opts_out {
+            let Some(lead) = book.change(*id, |lead| !lead.opt_out) else { continue };
+            merge::opt_out(lead, &case.normalized.submission);
+            let hits = screen::suppression(&self.lead_keys(lead), suppressions);
+            decide::lead(lead, &hits);
+            reached.push(*id);
+        }
+        let decided = reached.iter().filter_map(|id| book.leads.get(id));
+        let decided = decided.map(|lead| Reached { lead: lead.id, decision: decide::part(lead) });
+        let decided: Vec<_> = decided.collect();
+        if !decided.is_empty() {
+            case.trace.record("opt_out", decided);
+        }
     }
 }
 
@@ -123,11 +147,11 @@ impl Judge for Pipeline {
 
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        rebuild::lead(self, lead, parts, suppressions)
+        rebuild::lead(self, before, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
@@ -178,8 +202,25 @@ impl Book {
         Some(self.leads.entry(id).insert_entry(held?).into_mut())
     }
 
+    /// A lead that is there and that something applies to, to be changed.
+    fn change(&mut self, id: LeadId, applies: impl FnOnce(&Lead) -> bool) -> Option<&mut Lead> {
+        let lead = self.leads.get_mut(&id).filter(|lead| applies(lead))?;
+        if !self.created.contains(&id) {
+            self.updated.insert(id);
+        }
+        Some(lead)
+    }
+
     fn close(mut self) -> (Vec<Lead>, Vec<Lead>) {
         let mut take = |ids: BTreeSet<LeadId>| ids.iter().filter_map(|id| self.leads.remove(id)).collect();
         (take(self.created), take(self.updated))
     }
+}
+
+/// What the trace says about a lead that an opt-out reached without being merged into it.
+#[derive(Serialize)]
+struct Reached<'a> {
+    lead: LeadId,
+    #[serde(flatten)]
+    decision: decide::Part<'a>,
 }

@@ -80,6 +80,12 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.updated_at = lead.updated_at.max(submission.received_at);
 }
 
+/// Takes nothing of a submission but that the person asked not to be contacted.
+pub(crate) fn opt_out(lead: &mut Lead, submission: &Submission) {
+    lead.opt_out = true;
+    lead.updated_at = lead.updated_at.max(submission.received_at);
+}
+
 struct Fold<'c> {
     clocks: &'c mut Clocks,
     now: Clock,

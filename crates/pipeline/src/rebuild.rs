@@ -1,7 +1,7 @@
 //! A stored lead made anew out of what it was made of.
 
 use leadgate_domain::{
-    ActiveScoring, Disposition, Lead, LeadId, Normalized, Reading, Source, Submission, Suppressions, Trace,
+    ActiveScoring, Disposition, Lead, Normalized, Reading, Source, Submission, Suppressions, Trace,
 };
 
 use crate::judge::Pipeline;
@@ -30,17 +30,19 @@ impl<'n> Part<'n> {
 /// stages once.
 pub(crate) fn lead(
     pipeline: &Pipeline,
-    id: LeadId,
+    before: &Lead,
     parts: &[&Normalized],
     suppressions: &Suppressions,
 ) -> Option<(Lead, Vec<Trace>)> {
     let mut in_order = parts.iter().map(|part| Part::of(part)).collect::<Option<Vec<_>>>()?;
     in_order.sort_by_key(|part| part.submission.order());
     let (first, later) = in_order.split_first()?;
-    let mut lead = merge::create(id, first.submission, first.source, first.reading);
+    let mut lead = merge::create(before.id, first.submission, first.source, first.reading);
     for part in later {
         merge::fold(&mut lead, part.submission, part.source, part.reading);
     }
+    lead.opt_out |= before.opt_out;
+    lead.updated_at = lead.updated_at.max(before.updated_at);
     let hits = screen::suppression(&pipeline.lead_keys(&lead), suppressions);
     enrich::lead(&mut lead);
     let scored = score::lead(&mut lead, later.last().unwrap_or(first).scoring);

@@ -259,6 +259,28 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
 }
 
 /// A lead that would be eligible, with consent given `given` seconds after it was received.
+#[test]
+fn an_opt_out_reaches_every_lead_that_its_keys_name_whatever_the_policy() {
+    for policy in [Policy::ReturnExisting, Policy::Link, Policy::Create, Policy::Update] {
+        let mut world = World::new(policy);
+        world.post(1, ANN, "x1");
+        world.post(2, BEN, "x2");
+        let mut asked = world.submission(3, BEN, "x1");
+        asked.fields.opt_out = true;
+        let settled = world.commit(vec![asked]);
+        let opted_out = |id: u128| {
+            let lead = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == id).unwrap();
+            lead.opt_out && lead.reasons.contains(&Reason::OptedOut) && lead.updated_at.as_microseconds() == 3
+        };
+        assert!(opted_out(1) && opted_out(2), "{policy}");
+        let reached = settled.cases[0].1.stage("opt_out").unwrap().as_array().unwrap().len();
+        assert_eq!(reached, if policy == Policy::Update { 1 } else { 2 }, "{policy}: beside its own");
+        let held = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == 1).unwrap();
+        let merged = held.e164() == Some(BEN);
+        assert_eq!(merged, policy == Policy::Update, "nothing else of it is taken");
+    }
+}
+
 fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
     let mut submission = world.submission(at, ANN, "");
     let given = Timestamp::from_microseconds(at + given * 1_000_000);

@@ -169,9 +169,10 @@ pub(crate) fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
 
 /// The leads to lock, each under the organization whose submission changes it.
 pub(crate) fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
-    let met = resolution.cases.iter().filter_map(|case| {
-        let id = case.ruling.lead.filter(|lead| resolution.leads.contains(lead))?;
-        Some(One { organization: case.normalized.submission.organization, id })
+    let met = resolution.cases.iter().flat_map(|case| {
+        let named = case.ruling.lead.iter().chain(&case.opts_out);
+        let changed = named.filter(|lead| resolution.leads.contains(lead));
+        changed.map(|id| One { organization: case.normalized.submission.organization, id: *id })
     });
     met.collect()
 }

@@ -61,7 +61,8 @@ fn preview(tx: &mut Statements<'_>, all: &[Normalized], judge: &dyn Judge) -> Re
 fn told(effects: Effects<'_>, met: &BTreeMap<One<LeadId>, Lead>) -> Result<Preview, Fault> {
     let case = effects.cases.into_iter().next();
     let case = case.ok_or_else(|| StoreError::Bug("a submission was judged away".to_owned()))?;
-    let made = effects.created.into_iter().chain(effects.updated).next();
+    let made =
+        effects.created.into_iter().chain(effects.updated).find(|lead| case.ruling.lead == Some(lead.id));
     let lead = made.or_else(|| met.get(&key(&case)?).cloned());
     Ok(Preview { ruling: case.ruling, lead, trace: case.trace })
 }

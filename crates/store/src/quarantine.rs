@@ -77,7 +77,7 @@ fn keep(
         return Ok(Committed { settled: Vec::new(), repeated: 1 - reused.min(1), reused });
     }
     let ruling = Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
-    let case = [Case { normalized, trace: normalized.trace.clone(), ruling }];
+    let case = [Case { normalized, trace: normalized.trace.clone(), ruling, opts_out: Vec::new() }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
     Ok(Committed { settled: case.iter().map(Settled::of).collect(), repeated: 0, reused: 0 })

@@ -151,7 +151,7 @@ impl Run<'_> {
                 continue;
             };
             let normalized: Vec<_> = one.parts.iter().map(|part| &part.normalized).collect();
-            let Some((after, traces)) = self.judge.rebuild(one.lead, &normalized, &suppressions) else {
+            let Some((after, traces)) = self.judge.rebuild(before, &normalized, &suppressions) else {
                 rebuilt.push(Rebuilt::Refused);
                 written.release(keys.taken_by(one.lead, &there, &held));
                 continue;
@@ -185,7 +185,7 @@ fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKi
     }
     trace.record("reprocess", Reprocess { identity_conflict: conflicts });
     let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
-    Case { normalized: &part.normalized, trace, ruling }
+    Case { normalized: &part.normalized, trace, ruling, opts_out: Vec::new() }
 }
 
 /// What is written at the end.

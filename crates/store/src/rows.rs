@@ -2,7 +2,7 @@
 
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    BodyHash, Dialect, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
+    BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
     SubmissionId, SuppressionKind, Timestamp, Trace,
 };
 use serde::Serialize;
@@ -277,7 +277,7 @@ pub(crate) struct LeadRow<'a> {
 
 impl<'a> LeadRow<'a> {
     pub(crate) fn of(lead: &'a Lead) -> Self {
-        let email = lead.email_address().map(str::to_lowercase);
+        let email = lead.email_address().and_then(Email::kept).map(|email| email.identity());
         Self {
             organization: lead.organization,
             id: lead.id,

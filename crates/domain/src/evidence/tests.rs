@@ -51,7 +51,7 @@ fn evidence(normalized: &Normalized, quarantine: Option<QuarantineReason>) -> Op
         Ruling { outcome: Outcome::Created, lead: Some(normalized.submission.id.into()), quarantine };
     let now = Timestamp::parse("2026-02-01T00:00:01Z").unwrap();
     ConsentEvidence::of(
-        &Case { normalized, trace: Trace::default(), ruling },
+        &Case { normalized, trace: Trace::default(), ruling, opts_out: Vec::new() },
         Salt::parse(&"5a".repeat(32))?,
         now,
     )

@@ -64,7 +64,7 @@ pub(super) enum Found<'l> {
     Tags(&'l Lead),
 }
 
-const NAMED: [(&str, Field); 18] = [
+pub(super) const NAMED: [(&str, Field); 18] = [
     ("phone", Field::Phone),
     ("phone.valid", Field::PhoneValid),
     ("phone.kind", Field::PhoneKind),

@@ -19,7 +19,7 @@ const MOST_VALUES: usize = 200;
 const MOST_TESTS: usize = 50;
 const DEEPEST: usize = 5;
 
-const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";
+pub(super) const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";
 
 pub(super) fn scoring(document: &Value) -> Result<Scoring, ScoringFaults> {
     let mut faults = Vec::new();

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::{EmailKind, PhoneKind, TextField};
 
 /// Ann, who says much; `said` is what else her lead holds.
 fn lead(said: Value) -> Lead {
@@ -201,4 +202,25 @@ fn all_that_is_wrong_is_told_at_once() {
     let wrong = Scoring::read(&json!({ "hot": 2, "warm": 1, "rules": many })).unwrap_err();
     assert_eq!(wrong.sentences(), ["at most 100 rules are taken"]);
     assert!(Scoring::from_toml("hot = ").unwrap_err().to_string().contains("line 1"));
+}
+
+/// docs/scoring.md is what people go by.
+#[test]
+fn the_page_about_scoring_says_what_is_so() {
+    let page = include_str!("../../../../docs/scoring.md");
+    for rule in ActiveScoring::standard().scoring.rules() {
+        let points = format!("{:+}", rule.points).replace('+', "").replace('-', "−");
+        let told = page.lines().any(|line| {
+            line.starts_with("| `")
+                && line.contains(&format!("`{}`", rule.name))
+                && line.split('|').nth(2).is_some_and(|cell| cell.trim() == points)
+        });
+        assert!(told, "{} {points}", rule.name);
+    }
+    let fields = field::NAMED.iter().map(|(name, _)| *name).chain(TextField::ALL.map(TextField::as_str));
+    for name in fields.chain(PhoneKind::CODES).chain(EmailKind::CODES).chain(read::TESTS.split(", ")) {
+        assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name} = ")), "{name}");
+    }
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(Scoring::from_toml(example).unwrap().rules().len(), 7);
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Subcommand;
@@ -10,11 +11,15 @@ use leadgate_domain::{Organization, Timestamp};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Output, open_store, organization, source_of};
 use crate::config::Config;
 use crate::ports;
+
+/// For how long the queue is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -147,6 +152,8 @@ async fn release(
     output: &Output,
 ) -> anyhow::Result<()> {
     let queue = ports::queue(config, Role::Gateway).await?;
+    // A broker takes a moment to connect to; what is wrong after that, the first publish says.
+    let _ = timeout(PATIENCE, queue.ready()).await;
     let publisher = queue.publisher();
     let mut released = 0;
     for id in ids {

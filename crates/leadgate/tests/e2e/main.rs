@@ -22,6 +22,7 @@ mod first_lead;
 mod idempotency;
 mod limits;
 mod metrics;
+mod reprocessing;
 mod rotation;
 mod scores;
 mod suppressing;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, LeadId, Normalized, OrganizationId, Resolution, SuppressionKey,
+    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, SuppressionKey,
     Suppressions, Trace,
 };
 
@@ -41,11 +41,11 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
 
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        self.judge.rebuild(lead, parts, suppressions)
+        self.judge.rebuild(before, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

@@ -19,6 +19,7 @@ over_both!(
     the_first_key_supplied_decides_alone,
     every_policy_does_what_its_name_says,
     an_opt_out_survives_every_update,
+    an_opt_out_is_heard_under_every_policy,
     an_identity_that_is_changed_counts_from_then_on,
 );
 
@@ -195,4 +196,33 @@ async fn an_identity_that_is_changed_counts_from_then_on(world: World) {
         commit(&world, &changed, &says(&world, ANN, "x9")).await,
         (Outcome::Duplicate, Some(by_phone.id.into()))
     );
+}
+
+async fn an_opt_out_is_heard_under_every_policy(world: World) {
+    for (n, policy) in
+        [Policy::ReturnExisting, Policy::Update, Policy::Link, Policy::Create].into_iter().enumerate()
+    {
+        let source = source(&world, policy, "any_of:external_id=1h,phone").await;
+        let [one, other] = [1, 2].map(|m| format!("+1415555{:04}", 1_000 + n * 10 + m));
+        // Two leads, one of which is known by the phone and the other, longer ago than the window, by the record.
+        let [first, second] = [says(&world, &one, ""), says(&world, &other, &format!("crm {n}"))];
+        commit(&world, &source, &first).await;
+        commit(&world, &source, &second).await;
+        let mut out = says(&world, &one, &format!("crm {n}"));
+        out.received_at = out.received_at.plus(HOUR * 2);
+        out.fields.opt_out = true;
+        commit(&world, &source, &out).await;
+        for known in [&first, &second] {
+            let lead = world.store.lead(world.organization.id, known.id.into()).await.unwrap().unwrap();
+            assert!(lead.opt_out && lead.reasons.contains(&Reason::OptedOut), "{policy:?}");
+        }
+        let record = world.store.submission(world.organization.id, out.id).await.unwrap().unwrap();
+        let told = record.outcome().unwrap().trace.stage("opt_out").unwrap().clone();
+        assert_eq!(told.as_array().unwrap().len(), 2);
+    }
+    let untouched = says(&world, "+14155559999", "");
+    commit(&world, &world.source, &untouched).await;
+    commit(&world, &world.source, &says(&world, "+14155559999", "")).await;
+    let lead = world.store.lead(world.organization.id, untouched.id.into()).await.unwrap().unwrap();
+    assert!(!lead.opt_out);
 }

@@ -1,9 +1,12 @@
 //! Versions of scorings.
 
-use leadgate_domain::{ActiveScoring, OrganizationId, Scoring, Submission, Temperature};
+use leadgate_domain::{
+    ActiveScoring, OrganizationId, Reason, Scoring, Submission, SuppressionKind, Temperature,
+};
 use leadgate_store::Directory;
 use tokio::task::JoinSet;
 
+use crate::races::suppression;
 use crate::world::{World, over_both};
 
 over_both!(
@@ -98,9 +101,13 @@ async fn what_is_set_counts_from_the_next_refresh_on(world: World) {
     assert_eq!(scored(world.phone("+14155550102")).await, (60, Temperature::Hot, 1));
     world.store.activate_scoring(organization, None).await.unwrap();
     assert_eq!(scored(world.phone("+14155550103")).await, (25, Temperature::Cold, 0));
+    world.store.add_scoring(organization, &scoring(65)).await.unwrap();
+    let entry = suppression(&world, SuppressionKind::Phone, "+14155550101").await;
+    world.store.suppress(organization, vec![entry], world.judge()).await.unwrap();
     let first = &world.stored().await[0];
     let first = world.store.lead(organization, first.lead.unwrap()).await.unwrap().unwrap();
-    assert_eq!(first.score, 25, "what was scored stays as it was");
+    assert!(first.reasons.contains(&Reason::SuppressedPhone));
+    assert_eq!(first.score, 25, "what was scored stays as it was, though it was decided anew");
 }
 
 async fn what_only_a_newer_build_can_read_stops_nobody(world: World) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
+    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
     QuarantineReason, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField,
     Timestamp, Trace,
 };
@@ -152,11 +152,11 @@ impl Judge for Touchy {
 
     fn rebuild(
         &self,
-        lead: LeadId,
+        before: &Lead,
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        self.0.rebuild(lead, parts, suppressions)
+        self.0.rebuild(before, parts, suppressions)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

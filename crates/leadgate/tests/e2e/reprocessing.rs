@@ -1,0 +1,100 @@
+//! What was read wrongly is read again: from the quarantine with another body or mapping, and stored leads by the
+//! mapping of today.
+
+use serde_json::{Value, json};
+
+use crate::world::{Shape, World, http, try_run, until};
+
+async fn a_mapping_is_mended_and_leads_follow(shape: Shape) {
+    let world = World::start(shape, "reprocessing").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let create = ["source", "create", "--organization", "acme", "--dialect", "native", "--region", "US"];
+    let source = world.cli(&create).await;
+    let (id, url) = (source["id"].as_str().unwrap(), source["url"].as_str().unwrap());
+    let path = &url[url.find("/api/").unwrap()..];
+    let key = world.cli(&["key", "create", "--organization", "acme", "--source", id]).await;
+    let key = key["key"].as_str().unwrap();
+    let set = async |rules: String| {
+        let mapping = file("mapping.toml", &rules);
+        world.cli(&["mapping", "set", "--source", id, &mapping, "--organization", "acme"]).await
+    };
+    let rule = |to: &str, from: &str| format!("[[rules]]\nto = \"{to}\"\nfrom = [\"{from}\"]\n");
+    set(format!("{}{}required = true\n", rule("phone", "kontakt"), rule("email", "mail"))).await;
+    let ann = json!({ "kontakt": "(415) 555-0161", "mail": "ann@example.com" });
+    until("the gateway to know the mapping", || async {
+        let asked = http().post(format!("{}/v1/leads/validate", world.base)).bearer_auth(key).json(&ann);
+        let told: Value = asked.send().await.unwrap().json().await.unwrap();
+        (told["phone"]["e164"] == "+14155550161").then_some(())
+    })
+    .await;
+    let post = async |body: Value| {
+        let answer = http().post(format!("{}{path}", world.base)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let good = post(ann).await;
+    let kept = post(json!({ "kontakt": "(415) 555-0162", "post": "bob@example.com" })).await;
+    until("the quarantine", || async {
+        let list = world.cli(&["quarantine", "list", "--organization", "acme"]).await;
+        (list[0]["id"] == kept.as_str()).then_some(())
+    })
+    .await;
+
+    // Another body, which has to be one that a lead can be made of.
+    let bad = file("bad.json", r#"{"kontakt":"(415) 555-0162"}"#);
+    let repair = async |body: String| {
+        let repair = ["quarantine", "repair", &kept, "--organization", "acme", "--body", &body];
+        try_run(world.environment(), &repair).await
+    };
+    let (ok, problem) = repair(bad).await;
+    assert!(!ok && problem["error"].as_str().unwrap().contains("the mapping does not fit"), "{problem}");
+    let (ok, entry) =
+        repair(file("good.json", r#"{"kontakt":"(415) 555-0162","mail":"bob@example.com"}"#)).await;
+    assert!(ok && entry["repaired_by"] == "command line", "{entry}");
+    for _ in 0..2 {
+        world.cli(&["quarantine", "release", &kept, "--organization", "acme"]).await;
+    }
+    let lead = until("the released lead", || async {
+        let (_, shown) = world.get(&format!("/v1/leads/{kept}")).await;
+        (shown["email"]["address"] == "bob@example.com").then_some(shown)
+    })
+    .await;
+    assert_eq!(lead["phone"]["e164"], "+14155550162");
+
+    // Today's mapping takes the phone for a note and nobody for called.
+    set(format!("{}{}", rule("custom_fields.note", "kontakt"), rule("email", "mail"))).await;
+    let run = async |arguments: &[&str]| {
+        world.cli(&[&["reprocess", "--organization", "acme"], arguments].concat()).await
+    };
+    let dry = run(&["--dry-run", "--source", id]).await;
+    assert_eq!((&dry["dry_run"], &dry["changed"]), (&json!(true), &json!(2)), "{dry}");
+    let changes = &dry["leads"][0]["changes"];
+    assert_eq!(changes["phone"]["after"], Value::Null);
+    assert!(changes["phone"]["before"]["e164"].is_string());
+    let (_, shown) = world.get(&format!("/v1/leads/{good}")).await;
+    assert_eq!(shown["phone"]["e164"], "+14155550161", "nothing was changed yet");
+    let done = run(&["--lead", &good]).await;
+    assert_eq!((&done["changed"], &done["unchanged"]), (&json!(1), &json!(0)));
+    let (_, shown) = world.get(&format!("/v1/leads/{good}")).await;
+    assert_eq!((&shown["phone"], &shown["custom_fields"]["note"]), (&Value::Null, &json!("(415) 555-0161")));
+    assert!(shown["reasons"].as_array().unwrap().contains(&json!("phone_missing")));
+    let done = run(&["--all"]).await;
+    assert_eq!((&done["changed"], &done["unchanged"]), (&json!(1), &json!(1)));
+    let (ok, problem) = try_run(world.environment(), &["reprocess", "--organization", "acme"]).await;
+    assert!(!ok && problem["error"].as_str().unwrap().contains("say which leads"), "{problem}");
+}
+
+#[tokio::test]
+async fn embedded() {
+    a_mapping_is_mended_and_leads_follow(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn production() {
+    a_mapping_is_mended_and_leads_follow(Shape::Production).await;
+}
