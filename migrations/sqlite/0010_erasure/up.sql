@@ -5,7 +5,7 @@ ALTER TABLE submissions ADD COLUMN erased_by TEXT CHECK (erased_by IN ('request'
 ALTER TABLE quarantine ADD COLUMN erased_at TEXT;
 
 -- The claims of a lead that is deleted.
-CREATE INDEX claims_by_lead ON claims (organization, lead);
+CREATE INDEX claims_by_lead ON claims (lead);
 
 -- That somebody was erased: under which keys, as suppressions have them, and how much it was. `swept_at`: when it was
 -- last looked for what had been on its way.
