@@ -24,3 +24,7 @@ audit:
 # The long form of what deploy/test runs short: workers killed, leaving and joining under 20,000 leads
 soak:
     LEADGATE_TEST_LEADS=20000 cargo test -p leadgate --test e2e workers_come_and_go -- --nocapture
+
+# Writes docs/compliance.md from the cases that the tests play
+compliance:
+    LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance
