@@ -29,3 +29,7 @@ soak:
 hammer:
     cargo build -p leadgate-testkit
     LEADGATE_TEST_HAMMER_SECONDS=20 target/debug/leadgate-with-servers -- cargo test -p leadgate-store --test contract -- --test-threads 1 --nocapture hammer
+
+# Writes docs/compliance.md from the cases that the tests play
+compliance:
+    LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance

@@ -9,10 +9,10 @@ use leadgate_domain::{
     Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
     SuppressionKind, TextField, Timestamp,
 };
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::hooked::Gate;
-use crate::world::{World, over_both, postgres};
+use crate::world::{World, over_both};
 
 over_both!(
     overlapping_keys_make_one_lead_each,
@@ -158,7 +158,7 @@ async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
     let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
     let suppress =
         tokio::spawn(async move { store.suppress(organization, vec![entry], judge).await.unwrap() });
-    until_it_waits_or_is_done(&world, &suppress).await;
+    world.until_it_waits_or_is_done(&suppress).await;
     gate.open();
     commit.await.unwrap();
     suppress.await.unwrap();
@@ -177,7 +177,7 @@ async fn an_expired_key_is_taken_once(world: World) {
     gate.wait();
     let (store, batch, judge) = (world.store.clone(), later(world.phone(&phone(1))), world.judge());
     let second = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    until_it_waits_or_is_done(&world, &second).await;
+    world.until_it_waits_or_is_done(&second).await;
     gate.open();
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
     assert_eq!(first.settled[0].outcome, Outcome::Created);
@@ -209,27 +209,13 @@ async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
     gate.wait();
     let (store, by_id, judge) = (world.store.clone(), batch(&["crm-1"], "id"), world.judge());
     let second = tokio::spawn(async move { store.commit(by_id, judge).await.unwrap() });
-    until_it_waits_or_is_done(&world, &second).await;
+    world.until_it_waits_or_is_done(&second).await;
     gate.open();
     for committed in [first.await.unwrap(), second.await.unwrap()] {
         assert_eq!(committed.settled[0].outcome, Outcome::Updated);
     }
     let tags: Vec<_> = all_leads(&world).await[0].tags.iter().cloned().collect();
     assert_eq!(tags, ["id", "made", "phone"]);
-}
-
-/// For SQLite there is nothing to see: the one writer is taken.
-async fn until_it_waits_or_is_done<T>(world: &World, task: &JoinHandle<T>) {
-    if world.config.url.starts_with("sqlite:") {
-        return;
-    }
-    let waiting = "select count(*) from pg_stat_activity \
-                   where datname = current_database() and wait_event_type = 'Lock'";
-    while !task.is_finished() {
-        if postgres().await.sql(&world.config.url, waiting).await.unwrap().trim() != "0" {
-            return;
-        }
-    }
 }
 
 pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &str) -> Suppression {

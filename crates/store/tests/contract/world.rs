@@ -191,6 +191,20 @@ impl World {
         dump + &hidden
     }
 
+    /// For SQLite there is nothing to see: the one writer is taken.
+    pub(crate) async fn until_it_waits_or_is_done<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        if self.config.url.starts_with("sqlite:") {
+            return;
+        }
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while !task.is_finished() {
+            if postgres().await.sql(&self.config.url, waiting).await.unwrap().trim() != "0" {
+                return;
+            }
+        }
+    }
+
     /// Every submission that is stored.
     pub(crate) async fn stored(&self) -> Vec<SubmissionSummary> {
         let (mut all, mut after): (Vec<SubmissionSummary>, Option<SubmissionId>) = (Vec::new(), None);

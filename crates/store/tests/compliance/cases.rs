@@ -1,0 +1,47 @@
+//! The rows of the table, by crossing what may be said with what may be listed, and when.
+
+mod consents;
+mod lists;
+mod together;
+mod updates;
+mod writing;
+
+use crate::story::{Case, Event};
+use crate::values::Person;
+
+/// All rows; their numbers are also their people's.
+pub(crate) fn all() -> Vec<Case> {
+    let mut table = Table::default();
+    lists::add(&mut table);
+    writing::add(&mut table);
+    consents::add(&mut table);
+    updates::add(&mut table);
+    together::add(&mut table);
+    table.cases
+}
+
+#[derive(Default)]
+pub(crate) struct Table {
+    chapter: &'static str,
+    cases: Vec<Case>,
+}
+
+impl Table {
+    /// What the following rows are about.
+    fn chapter(&mut self, chapter: &'static str) {
+        self.chapter = chapter;
+    }
+
+    fn row(&mut self, events: impl FnOnce(Person) -> Vec<Event>) {
+        let number = self.cases.len() + 1;
+        self.cases.push(Case { number, chapter: self.chapter, events: events(Person { number }) });
+    }
+
+    /// A row for each of the values that a person has many of.
+    fn rows<T>(&mut self, values: impl Fn(Person) -> Vec<T>, events: impl Fn(Person, T) -> Vec<Event>) {
+        let count = values(Person { number: 0 }).len();
+        for place in 0..count {
+            self.row(|person| events(person, values(person).swap_remove(place)));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! However a value is written, on either side.
+
+use super::Table;
+use crate::story::{Event, PLAIN, Way, Which};
+use crate::values::Person;
+use Event::{Accepted, Committed, Listed, Posted};
+
+pub(super) fn add(table: &mut Table) {
+    phones(table);
+    emails(table);
+}
+
+fn phones(table: &mut Table) {
+    table.chapter("However a phone is written");
+    let written = Person::phones_written;
+    let entry = |who: Person| Listed(who.phone_entry(Which::First));
+    table.rows(written, |who, phone| vec![Posted(who.lead().phone(phone))]);
+    table.rows(written, |who, phone| vec![entry(who), Posted(who.lead().phone(phone))]);
+    table.rows(written, |who, phone| vec![Posted(who.lead().phone(phone)), entry(who)]);
+    table.rows(Person::phone_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::phone_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+
+    let american = Way { region: Some("US"), ..PLAIN };
+    let national = |who: Person| who.lead().phone(who.national_phone()).to(american);
+    table.row(|who| vec![Posted(national(who))]);
+    table.row(|who| vec![entry(who), Posted(national(who))]);
+    table.row(|who| vec![Posted(national(who)), entry(who)]);
+    table.row(|who| vec![Accepted(national(who)), entry(who), Committed]);
+
+    table.rows(Person::bad_phones, |who, phone| vec![Posted(who.lead().phone(phone))]);
+    table.rows(Person::bad_phones, |who, phone| vec![entry(who), Posted(who.lead().phone(phone))]);
+    table.row(|who| vec![Posted(who.lead().without_phone())]);
+}
+
+fn emails(table: &mut Table) {
+    table.chapter("However an email or a domain is written");
+    let entry = |who: Person| Listed(who.email_entry(Which::First));
+    let domain = |who: Person| Listed(who.domain_entry(Which::First));
+    let written = Person::emails_written;
+    table.rows(written, |who, email| vec![entry(who), Posted(who.lead().email(email))]);
+    table.rows(written, |who, email| vec![Posted(who.lead().email(email)), entry(who)]);
+    table.rows(written, |who, email| vec![Posted(who.lead().email(email)), domain(who)]);
+    table.rows(Person::email_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::email_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+    table.rows(Person::international, |who, (email, entry)| {
+        vec![Listed(entry), Posted(who.lead().email(email))]
+    });
+    table.rows(Person::international, |who, (email, entry)| {
+        vec![Posted(who.lead().email(email)), Listed(entry)]
+    });
+    table.rows(Person::domain_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::domain_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+    for place in 0..5 {
+        let below = |who: Person| {
+            let (email, mut entries) = who.below();
+            (who.lead().email(email), entries.swap_remove(place))
+        };
+        table.row(|who| {
+            let (lead, entry) = below(who);
+            vec![Listed(entry), Posted(lead)]
+        });
+        table.row(|who| {
+            let (lead, entry) = below(who);
+            vec![Posted(lead), Listed(entry)]
+        });
+    }
+    table.rows(Person::bad_emails, |who, email| vec![entry(who), Posted(who.lead().email(email))]);
+    table.row(|who| vec![entry(who), domain(who), Posted(who.lead().without_email())]);
+}
