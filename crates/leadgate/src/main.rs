@@ -69,6 +69,9 @@ enum Command {
     /// What became of what came in
     #[command(subcommand)]
     Report(commands::report::Command),
+    /// Who read or changed what
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
     /// Messages that nobody could attribute
     #[command(subcommand)]
     Parked(commands::parked::Command),
@@ -122,6 +125,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Score(command) => commands::score::run(command, &config, output).await,
         Command::Lead(command) => commands::lead::run(command, &config, output).await,
         Command::Report(command) => commands::report::run(command, &config, output).await,
+        Command::Audit(command) => commands::audit::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,

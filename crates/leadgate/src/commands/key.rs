@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::validate::LONGEST_TAG;
-use leadgate_domain::{ApiKey, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization, source_of};
+use super::{Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -76,7 +76,9 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Command::Create(new) => create(&store, new, config, output).await?,
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            list(&store.keys(owner.id).await?, &owner.name, output);
+            let keys = store.keys(owner.id).await?;
+            saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", keys.len())).await?;
+            list(&keys, &owner.name, output);
         }
         Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
         Command::Revoke { id } => {

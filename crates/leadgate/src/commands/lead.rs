@@ -3,12 +3,12 @@
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::{OrganizationId, SubmissionId, explain};
+use leadgate_domain::{AuditAction, OrganizationId, SubmissionId, explain};
 use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -32,6 +32,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Command::Show(which) => {
             let owner = organization(&store, &which.organization).await?;
             let shown = lead(&store, owner.id, which.id).await?;
+            saw(&store, store.entry(owner.id, AuditAction::LeadRead).about(which.id)).await?;
             output.print(&shown, |line| {
                 line(&serde_json::to_string_pretty(&shown).unwrap_or_default());
             });
@@ -60,6 +61,7 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     let submission = SubmissionId::from_uuid(id);
     let record = store.submission(organization, submission).await?;
     let record = record.with_context(|| format!("there is no lead or submission {id}"))?;
+    saw(store, store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
     let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
     let received = explain::received(&record.submission, source.as_deref());
     let history: Vec<_> = record.outcomes.iter().map(|entry| describe(entry, &record)).collect();

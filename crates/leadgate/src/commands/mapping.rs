@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::{self as dialect, Document, Undecodable};
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::{Source, SourceId, Submission};
+use leadgate_domain::{AuditAction, Source, SourceId, Submission};
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization, source_of};
+use super::{Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -71,6 +71,8 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Command::List { of } => {
             let source = named(&store, &of).await?;
             let all = store.mappings(source.organization, source.id).await?;
+            let entry = store.entry(source.organization, AuditAction::MappingsListed).about(source.id);
+            saw(&store, entry.with("count", all.len())).await?;
             output.print(&all, |line| {
                 for one in &all {
                     let state = if one.active { "in use" } else { "" };
@@ -95,6 +97,8 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
                 None => source.mapping.as_ref().map(|active| active.mapping.clone()),
             };
             let bodies = store.recent_submissions(source.organization, source.id, last).await?;
+            let entry = store.entry(source.organization, AuditAction::MappingPreviewed).about(source.id);
+            saw(&store, entry.with("count", bodies.len())).await?;
             let all: Vec<_> = bodies.iter().map(|body| preview(body, &source, mapping.as_ref())).collect();
             output.print(&all, |line| {
                 for shown in &all {

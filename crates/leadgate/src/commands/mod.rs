@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub mod audit;
 pub mod backup;
 pub mod config;
 pub mod consent;
@@ -22,8 +23,9 @@ pub mod tag;
 pub use output::Output;
 
 use anyhow::Context as _;
-use leadgate_domain::{Organization, Source, SourceId};
+use leadgate_domain::{Actor, AuditEntry, Organization, Source, SourceId};
 use leadgate_store::Store;
+use nix::unistd::{User, getuid};
 use serde_json::json;
 
 use crate::config::Config;
@@ -43,13 +45,24 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if config.is_embedded() {
         ports::migrate(config).await?;
     }
-    ports::store(config)
+    Ok(ports::store(config)?.acting_for(operator()))
+}
+
+/// Who sits at the command line, by the name that the system knows the process's user by.
+fn operator() -> Actor {
+    let user = User::from_uid(getuid()).ok().flatten();
+    Actor::at_command_line(user.as_ref().map(|user| user.name.as_str()))
+}
+
+/// Notes what an operator is about to be shown.
+pub(crate) async fn saw(store: &Store, entry: AuditEntry) -> anyhow::Result<()> {
+    store.record(vec![entry]).await.context("the audit log")
 }
 
 /// The same, for a command whose question may take the store a while.
 pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
     open_store(config).await?;
-    ports::worker_store(config)
+    Ok(ports::worker_store(config)?.acting_for(operator()))
 }
 
 /// The organization of that name.

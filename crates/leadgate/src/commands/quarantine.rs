@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Subcommand;
 use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
-use leadgate_domain::{Organization, Timestamp};
+use leadgate_domain::{AuditAction, Organization, Timestamp};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, source_of};
+use super::{Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::ports;
 
@@ -73,12 +73,15 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Command::List { organization: name, state, limit } => {
             let owner = organization(&store, &name).await?;
             let page = store.quarantined(owner.id, Some(state), None, limit).await?;
+            let entry = store.entry(owner.id, AuditAction::QuarantineListed);
+            saw(&store, entry.with("count", page.data.len())).await?;
             output.print(&page.data, |line| page.data.iter().for_each(|entry| line(&one_line(entry))));
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let found = store.quarantine_entry(owner.id, id).await?;
             let (entry, submission) = found.with_context(|| missing(&owner, id))?;
+            saw(&store, store.entry(owner.id, AuditAction::QuarantineRead).about(id)).await?;
             let shown = json!({ "entry": entry, "submission": submission });
             output.print(&shown, |line| {
                 line(&one_line(&entry));
@@ -96,9 +99,10 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         }
         Command::Discard { ids, organization: name, note } => {
             let owner = organization(&store, &name).await?;
+            let by = store.actor().to_string();
             let mut entries = Vec::with_capacity(ids.len());
             for id in ids {
-                let discarded = store.discard(owner.id, id, "command line", note.as_deref()).await?;
+                let discarded = store.discard(owner.id, id, &by, note.as_deref()).await?;
                 entries.push(discarded.with_context(|| missing(&owner, id))?);
             }
             output.print(&entries, |line| entries.iter().for_each(|entry| line(&one_line(entry))));
@@ -160,6 +164,8 @@ async fn release(
         let found = store.quarantine_entry(owner.id, *id).await?;
         let (entry, submission) = found.with_context(|| missing(owner, *id))?;
         if entry.state == QuarantineState::Open {
+            // Before it can have an effect.
+            saw(store, store.entry(owner.id, AuditAction::QuarantineReleased).about(entry.id)).await?;
             let submission = submission.released(entry.id, entry.reason, Timestamp::now());
             publisher.publish(serde_json::to_vec(&submission)?.into()).await?;
             released += 1;

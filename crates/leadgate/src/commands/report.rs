@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use leadgate_domain::{Day, SourceId, Timestamp, Zone};
+use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, organization, patient_store, source_of};
+use super::{Output, organization, patient_store, saw, source_of};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -39,6 +39,8 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         source_of(&store, &owner, source).await?;
     }
     let report = store.intake_report(owner.id, source, &day).await?;
+    let entry = store.entry(owner.id, AuditAction::ReportRead).with("report", "intake").with("day", &day);
+    saw(&store, AuditEntry { target: source.map(|source| source.to_string()), ..entry }).await?;
     let sources = store.sources(owner.id).await?;
     let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
     let names: BTreeMap<_, _> = names.collect();

@@ -8,14 +8,14 @@ use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope, Signature, Source,
-    SourceId, SourceSettings, Timestamp, Window,
+    ApiKey, AuditAction, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
+    Signature, Source, SourceId, SourceSettings, Timestamp, Window,
 };
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{Output, open_store, organization, source_of};
+use super::{Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -148,11 +148,16 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            list(&store.sources(owner.id).await?, &owner.name, config, output);
+            let sources = store.sources(owner.id).await?;
+            let entry = store.entry(owner.id, AuditAction::SourcesListed);
+            saw(&store, entry.with("count", sources.len())).await?;
+            list(&sources, &owner.name, config, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
-            print(&source_of(&store, &owner, id).await?, &owner.name, None);
+            let source = source_of(&store, &owner, id).await?;
+            saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
+            print(&source, &owner.name, None);
         }
         Command::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
@@ -213,6 +218,10 @@ async fn sign(
         true => source,
         false => changed(store, &Source { signature, ..source }).await?,
     };
+    if source.signature.is_some() {
+        let entry = store.entry(source.organization, AuditAction::SourceSecretShown);
+        saw(store, entry.about(source.id)).await?;
+    }
     let key = secret::load(config)?.signatures();
     let secret = source.signature.map(|signature| key.secret(source.id, signature.version));
     let secret = secret.as_ref().map(|secret| secret.expose_secret());

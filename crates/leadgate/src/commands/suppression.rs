@@ -10,12 +10,12 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::{SuppressionRequest, list_name};
-use leadgate_domain::{Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
+use leadgate_domain::{AuditAction, Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, open_store, organization, progress};
+use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -195,6 +195,8 @@ async fn find(desk: &Desk, values: &Values, output: &Output) -> anyhow::Result<(
         keys.extend(value.watched(&desk.matching, owner.id));
     }
     let found = desk.store.suppressions_under(owner.id, keys).await?;
+    let entry = desk.store.entry(owner.id, AuditAction::SuppressionsListed);
+    saw(&desk.store, entry.with("count", found.len())).await?;
     print(&found, output);
     Ok(())
 }
@@ -209,6 +211,7 @@ async fn list(store: &Store, owner: &Organization, output: &Output) -> anyhow::R
             break;
         }
     }
+    saw(store, store.entry(owner.id, AuditAction::SuppressionsListed).with("count", all.len())).await?;
     print(&all, output);
     Ok(())
 }

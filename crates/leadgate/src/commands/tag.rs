@@ -2,10 +2,11 @@
 
 use anyhow::ensure;
 use clap::Subcommand;
+use leadgate_domain::AuditAction;
 use leadgate_domain::validate::LONGEST_TAG;
 use serde_json::json;
 
-use super::{Output, open_store, organization};
+use super::{Output, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -40,6 +41,7 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             let tags = store.tags(owner.id).await?;
+            saw(&store, store.entry(owner.id, AuditAction::TagsListed).with("count", tags.len())).await?;
             output.print(&tags, |line| {
                 for tag in &tags {
                     line(&format!("{}  {}", tag.id, tag.name));

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod audit;
 mod backup;
 mod cli;
 mod consent;

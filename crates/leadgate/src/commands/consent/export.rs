@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use leadgate_domain::seal::{Seal, SealKey};
-use leadgate_domain::{LeadId, OrganizationId, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, LeadId, OrganizationId, SubmissionId, Timestamp};
 use leadgate_store::{ConsentsOf, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Output, open_store, organization};
+use super::super::{Output, open_store, organization, saw};
 use super::Export;
 use crate::config::Config;
 use crate::secret;
@@ -77,6 +77,7 @@ pub(super) async fn run(arguments: &Export, config: &Config, output: &Output) ->
 async fn write(to: impl Write, arguments: &Export, config: &Config) -> anyhow::Result<Seal> {
     let store = open_store(config).await?;
     let owner = organization(&store, &arguments.organization).await?;
+    saw(&store, store.entry(owner.id, AuditAction::ConsentExported)).await?;
     let Export { lead, submission, from, to: before, without_people, .. } = *arguments;
     let of = match (lead, submission) {
         (Some(lead), _) => ConsentsOf::Lead(lead),

@@ -1,0 +1,67 @@
+//! `leadgate audit`.
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
+use leadgate_store::{AuditFilter, AuditRecord};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Output, open_store, organization, saw};
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List who read or changed what, the newest first
+    List {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// Only what was done with this key
+        #[arg(long, value_name = "ID")]
+        key: Option<String>,
+        /// Only this, such as lead.read
+        #[arg(long)]
+        action: Option<AuditAction>,
+        /// Only from then on: a time such as 2026-11-21T00:00:00Z, or how long ago, such as 2d
+        #[arg(long, value_name = "TIME", value_parser = since)]
+        since: Option<Timestamp>,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Only what is older than the entry of this id
+        #[arg(long, value_name = "ID")]
+        after: Option<Uuid>,
+    },
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    let ago = || humantime::parse_duration(text).map(|ago| Timestamp::now().minus(ago)).ok();
+    let wrong = || "not a time (such as 2026-11-21T00:00:00Z, or 2d)".to_owned();
+    Timestamp::parse(text).or_else(ago).ok_or_else(wrong)
+}
+
+pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    let Command::List { organization: name, key, action, since, limit, after } = command;
+    let owner = organization(&store, &name).await?;
+    let key = key.map(|id| KeyId::parse(&id).context("that is not the id of a key")).transpose()?;
+    let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
+    let page = store.audit(owner.id, filter, after, limit).await?;
+    saw(&store, store.entry(owner.id, AuditAction::AuditListed).with("count", page.data.len())).await?;
+    output.print(&json!({ "data": page.data, "next": page.next }), |line| {
+        page.data.iter().for_each(|entry| line(&one_line(entry)));
+        if let Some(next) = page.next {
+            line(&format!("there is more: --after {next}"));
+        }
+    });
+    Ok(())
+}
+
+fn one_line(entry: &AuditRecord) -> String {
+    let AuditRecord { at, actor, action, target, detail, .. } = entry;
+    let target = target.as_deref().unwrap_or_default();
+    let detail = match detail.is_empty() {
+        true => String::new(),
+        false => Value::Object(detail.clone()).to_string(),
+    };
+    format!("{at}  {actor:<20}  {action:<22}  {target}  {detail}").trim_end().to_owned()
+}
