@@ -1,6 +1,8 @@
 //! A batch reads what it names, however much is stored.
 
-use leadgate_domain::{Actor, AuditAction, AuditEntry, Day, Submission, SuppressionKind, Zone};
+use std::time::{Duration, Instant};
+
+use leadgate_domain::{Actor, AuditAction, AuditEntry, Day, Retention, Submission, SuppressionKind, Zone};
 use leadgate_store::{AuditFilter, ConsentsOf, StoreConfig};
 
 use crate::races::suppression;
@@ -58,6 +60,40 @@ async fn postgres_reads_in_proportion_to_what_is_asked() {
     assert!(read > SUBMISSIONS / 2, "{read} rows read: nothing was counted");
     // A table read once per batch, instead of its index, would be 90,000 rows.
     assert!(read < SUBMISSIONS * 9, "{read} rows read for {SUBMISSIONS} submissions");
+}
+
+/// What is erased is found by its ids, also by plans that were made while there was nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_erases_in_proportion_to_what_is_erased() {
+    let url = postgres().await.database().await.unwrap();
+    let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
+    let world = World::at(config, tempfile::tempdir().unwrap()).await;
+    let day = Some(Duration::from_secs(24 * 60 * 60));
+    let keep = async |retention| {
+        world.store.set_retention(world.organization.id, retention).await.unwrap();
+        world.store.sweep_retention(Instant::now() + Duration::from_secs(60)).await.unwrap()
+    };
+    let somebody = |n: usize| world.consenting(&format!("+1415555{n:04}"), &format!("p{n}@example.com"));
+    let erase = async |n: usize| {
+        let sought = World::sought(&[&format!("+1415555{n:04}")], &[]);
+        world.store.delete_leads_of(world.organization.id, &sought, &sought).await.unwrap()
+    };
+    world.commit(&[somebody(0), somebody(1)]).await;
+    assert_eq!(erase(1).await.leads, 1);
+    keep(Retention { submissions: day, leads: day, ..Retention::default() }).await;
+    let submissions: Vec<_> = (0..2_000).map(somebody).collect();
+    for batch in submissions.chunks(500) {
+        world.commit(batch).await;
+    }
+    for n in 0..20 {
+        assert_eq!(erase(n).await.leads, 1);
+    }
+    let swept = keep(Retention { submissions: day, leads: day, ..Retention::default() }).await;
+    assert_eq!((swept.submissions, swept.leads), (1_980, 1_980));
+    drop(world);
+    until_told(&url).await;
+    let read = read_so_far(&url).await;
+    assert!(read > 4_000 && read < 2_000 * 20, "{read} rows read for 2,000 people");
 }
 
 #[tokio::test(flavor = "multi_thread")]

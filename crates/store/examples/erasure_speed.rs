@@ -1,0 +1,65 @@
+//! How fast a person is looked for, and how fast what is too old is erased, over both databases.
+//!
+//! `cargo run --release -p leadgate-store --example erasure_speed [SUBMISSIONS]`
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "figures are what it is for"
+)]
+#![allow(dead_code, unused_macros, unused_imports, reason = "the world is the contract suite's")]
+
+#[path = "../tests/contract/world.rs"]
+mod world;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadgate_domain::{Email, Phone, Retention, Sought};
+use leadgate_store::{StoreConfig, Whom};
+use leadgate_testkit::servers::Postgres;
+use world::World;
+
+#[tokio::main]
+async fn main() {
+    let size = std::env::args().nth(1).map_or(20_000, |size| size.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    measure("sqlite", &format!("sqlite:{}", folder.path().join("store.db").display()), size).await;
+    let server = Postgres::start().await.unwrap();
+    measure("postgres", &server.database().await.unwrap(), size).await;
+}
+
+async fn measure(name: &str, url: &str, size: usize) {
+    let world = World::at(StoreConfig::worker(url), tempfile::tempdir().unwrap()).await;
+    let all: Vec<_> = (0..size)
+        .map(|n| world.consenting(&format!("+1415{:07}", 2_000_000 + n), &format!("p{n}@example.com")))
+        .collect();
+    let per_second = |begun: Instant| size as f64 / begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    for batch in all.chunks(512) {
+        world.commit(batch).await;
+    }
+    println!("{name}: {size} submissions committed, {:.0}/s", per_second(begun));
+
+    let mut sought = Sought::default();
+    sought.add_phone(Phone::parse("+14152000007", None).unwrap());
+    sought.add_email(Email::parse("p7@example.com").unwrap());
+    let begun = Instant::now();
+    let whom = Whom::Person(Arc::new(sought));
+    let finding = world.store.find_person(world.organization.id, whom, |_| {}).await.unwrap();
+    assert_eq!((finding.submissions.len(), finding.leads.len()), (1, 1));
+    println!("{name}: looked through, {:.0}/s", per_second(begun));
+
+    let day = Some(Duration::from_secs(24 * 60 * 60));
+    let submissions = Retention { submissions: day, ..Retention::default() };
+    for (what, keep) in
+        [("submissions", submissions), ("leads", Retention { leads: day, ..Retention::default() })]
+    {
+        world.store.set_retention(world.organization.id, keep).await.unwrap();
+        let begun = Instant::now();
+        let swept = world.store.sweep_retention(begun + Duration::from_secs(3_600)).await.unwrap();
+        assert_eq!(swept.submissions + swept.leads, size);
+        println!("{name}: {what} erased by age, {:.0}/s", per_second(begun));
+    }
+}
