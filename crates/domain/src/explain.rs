@@ -10,8 +10,19 @@ use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, T
 
 pub use words::{date, words};
 
-/// The stages of the pipeline, in their order.
-const STAGES: [&str; 6] = ["normalize", "screen", "deduplicate", "enrich", "score", "decide"];
+/// Why something was decided once more, then the stages of the pipeline in their order.
+const STAGES: [&str; 10] = [
+    "reassess",
+    "reprocess",
+    "remap",
+    "normalize",
+    "screen",
+    "deduplicate",
+    "enrich",
+    "score",
+    "decide",
+    "opt_out",
+];
 
 /// What a stage did.
 #[derive(Debug, Clone, PartialEq, Eq)]

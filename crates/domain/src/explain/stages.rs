@@ -10,6 +10,10 @@ pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
     let told = match (stage, part) {
         ("screen", Value::Array(hits)) => Some(screen(hits)),
         ("quarantine", Value::String(reason)) => Some(vec![aside(reason)]),
+        ("reassess", Value::String(why)) => {
+            Some(vec![format!("Nobody submitted anything: the lead was decided anew because {why}.")])
+        }
+        ("opt_out", Value::Array(leads)) => Some(opt_out(leads)),
         _ => Part::of(part).and_then(|part| stage_of(stage, part)),
     };
     told.unwrap_or_else(|| vec![words(part)])
@@ -17,6 +21,8 @@ pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
 
 fn stage_of(stage: &str, mut part: Part) -> Option<Vec<String>> {
     let mut told = match stage {
+        "reprocess" => reprocess(&mut part),
+        "remap" => remap(&mut part),
         "normalize" => normalize(&mut part),
         "deduplicate" => deduplicate(&mut part),
         "enrich" => enrich(&mut part),
@@ -29,6 +35,30 @@ fn stage_of(stage: &str, mut part: Part) -> Option<Vec<String>> {
         told.push(format!("Recorded besides: {rest}."));
     }
     Some(told)
+}
+
+fn reprocess(part: &mut Part) -> Vec<String> {
+    let mut told = vec![
+        "It was read again, by the mapping, the settings, the lists and the scoring of that day.".to_owned(),
+    ];
+    told.extend(named("Other leads hold what it is known by now", part.take_list("identity_conflict")));
+    told
+}
+
+fn remap(part: &mut Part) -> Vec<String> {
+    let version = part.take("mapping_version").filter(|version| !version.is_null());
+    let by = version
+        .map_or("without a mapping".to_owned(), |version| format!("by version {version} of the mapping"));
+    vec![format!("Its body was read once more, {by}.")]
+}
+
+/// The leads that an opt-out reached without being merged into them.
+fn opt_out(leads: &[Value]) -> Vec<String> {
+    let lead = |lead: &Value| {
+        let lead = Part::of(lead).and_then(|mut lead| lead.take_text("lead"))?;
+        Some(format!("The person asked not to be contacted: the lead {lead} is held since."))
+    };
+    leads.iter().map(|told| lead(told).unwrap_or_else(|| words(told))).collect()
 }
 
 /// A code as the value that it stands for, if this build knows it.

@@ -262,3 +262,26 @@ proptest::proptest! {
         proptest::prop_assert!(sentences.iter().all(|sentence| !sentence.is_empty()), "{:?}", sentences);
     }
 }
+
+#[test]
+fn what_was_decided_once_more_says_why() {
+    let again = "Nobody submitted anything: the lead was decided anew because suppression lists changed.";
+    assert_eq!(told("reassess", json!("suppression lists changed")), [again]);
+    assert_eq!(
+        told("reprocess", json!({"identity_conflict": ["phone"]}))[1..],
+        ["Other leads hold what it is known by now: phone."]
+    );
+    assert_eq!(told("reprocess", json!({})).len(), 1);
+    assert_eq!(
+        told("remap", json!({"mapping_version": 3})),
+        ["Its body was read once more, by version 3 of the mapping."]
+    );
+    let reached = json!([{"lead": LEAD, "eligibility": "held", "reasons": ["opted_out"]}, "somebody"]);
+    assert_eq!(
+        told("opt_out", reached),
+        [
+            format!("The person asked not to be contacted: the lead {LEAD} is held since."),
+            "somebody".to_owned()
+        ]
+    );
+}
