@@ -142,14 +142,15 @@ pub(super) const ERASURE: Erasure = Erasure {
         " JOIN consents AS c ON c.organization = r.organization AND c.lead = r.id
          WHERE h.organization = c.organization AND h.submission = c.submission"
     ),
+    // By the lead alone: a plan that begins with the organization reads all its claims.
     release_taken: "
         DELETE FROM claims AS c
         USING json_to_recordset($1::json) AS r (organization uuid, lead uuid, submission uuid)
-        WHERE c.organization = r.organization AND c.lead = r.lead AND c.submission = r.submission",
+        WHERE c.lead = r.lead AND c.submission = r.submission AND (c.organization = r.organization) IS TRUE",
     release_claims_of: concat!(
         "DELETE FROM claims AS c USING ",
         one!(),
-        " WHERE c.organization = r.organization AND c.lead = r.id"
+        " WHERE c.lead = r.id AND (c.organization = r.organization) IS TRUE"
     ),
     delete_leads: concat!(
         "DELETE FROM leads AS l USING ",
