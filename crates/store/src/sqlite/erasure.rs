@@ -121,17 +121,10 @@ pub(super) const ERASURE: Erasure = Erasure {
         DELETE FROM consent_people WHERE (organization, submission) IN (
             SELECT c.organization, c.submission FROM json_each($1) AS r CROSS JOIN consents AS c
             WHERE c.organization = r.value->>'organization' AND c.lead = r.value->>'id')",
-    // By the lead alone: a plan that begins with the organization reads all its claims.
     release_taken: "
-        DELETE FROM claims
-        WHERE lead IN (SELECT value->>'lead' FROM json_each($1))
-          AND (+organization, +lead, submission) IN (
-              SELECT value->>'organization', value->>'lead', value->>'submission' FROM json_each($1))",
-    release_claims_of: "
-        DELETE FROM claims
-        WHERE lead IN (SELECT value->>'id' FROM json_each($1))
-          AND (+organization, +lead) IN (
-              SELECT value->>'organization', value->>'id' FROM json_each($1))",
+        DELETE FROM claims WHERE (organization, lead, submission) IN (
+            SELECT value->>'organization', value->>'lead', value->>'submission' FROM json_each($1))",
+    release_claims_of: concat!("DELETE FROM claims WHERE ", named!("lead")),
     delete_leads: concat!("DELETE FROM leads WHERE ", named!("id")),
     blank: "
         UPDATE suppressions SET value = NULL, reason = NULL

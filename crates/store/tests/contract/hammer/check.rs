@@ -41,7 +41,12 @@ type Outcomes = BTreeMap<SubmissionId, Vec<(Outcome, Option<LeadId>)>>;
 fn each_has_one_outcome(told: &[Told], outcomes: &Outcomes) -> Vec<String> {
     let submitted: BTreeSet<_> = told.iter().map(|told| told.id).collect();
     let invented = outcomes.keys().filter(|id| !submitted.contains(id)).map(|id| format!("{id} is nobody's"));
-    let one = |told: &Told| match outcomes.get(&told.id).map_or(0, Vec::len) {
+    // What a suppression makes of a stored lead is one more entry of a history, and the same outcome.
+    let distinct = |told: &Told| {
+        let all = outcomes.get(&told.id).into_iter().flatten();
+        all.map(|(outcome, lead)| (*outcome, *lead)).collect::<BTreeSet<_>>().len()
+    };
+    let one = |told: &Told| match distinct(told) {
         1 => None,
         several => Some(format!("{} has {several} outcomes", told.id)),
     };
@@ -136,7 +141,28 @@ fn nothing_is_lost(
         }
     }
     let one = |lead: &Lead| {
-        let expected = folded(of.get(&lead.id).map_or(&[][..], Vec::as_slice));
+        let own = of.get(&lead.id).map_or(&[][..], Vec::as_slice);
+        let mut expected = folded(own);
+        // An opt-out is heard by whoever held one of its keys, whatever else became of it.
+        if lead.opt_out && !expected.opted_out {
+            // Whoever met a lead brought free keys along.
+            let met = |told: &&Told| {
+                let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
+                ended.is_some_and(|(_, met)| *met == Some(lead.id))
+            };
+            let met: Vec<_> = told.iter().filter(met).collect();
+            let shares = |out: &&Told| {
+                met.iter().any(|own| {
+                    (own.phone.is_some() && own.phone == out.phone)
+                        || (own.external_id.is_some() && own.external_id == out.external_id)
+                })
+            };
+            expected.opted_out = told.iter().filter(|told| told.opts_out).any(|out| shares(&out));
+        }
+        if lead.opt_out {
+            let (received_at, updated_at) = expected.received_and_updated;
+            expected.received_and_updated = (received_at, updated_at.max(lead.updated_at.as_microseconds()));
+        }
         let differs = expected != said(lead);
         differs.then(|| format!("{} says {:?} and not {expected:?}", lead.id, said(lead)))
     };
