@@ -57,6 +57,8 @@ impl Audit {
 impl Writer {
     /// Writes until told that nobody leaves anything any more, and then what is left.
     pub(crate) async fn run(mut self, done: &CancellationToken) {
+        // So that it can be watched before there is anything to see.
+        counter!("leadgate_gateway_audit_lost_total").increment(0);
         while done.run_until_cancelled(self.gather()).await == Some(true) {
             if !self.write().await {
                 done.run_until_cancelled(sleep(FLUSH_EVERY)).await;
