@@ -26,6 +26,8 @@ pub struct Swept {
     pub submissions: usize,
     pub leads: usize,
     pub quarantined: usize,
+    /// Entries of the audit log.
+    pub audited: usize,
     /// Whether there was no time for all of it.
     pub more: bool,
 }
@@ -94,6 +96,7 @@ impl Store {
             self.sweep_submissions(row, deadline, &mut swept).await?;
             self.sweep_leads(row, deadline, &mut swept).await?;
             self.sweep_quarantine(row, deadline, &mut swept).await?;
+            self.sweep_audit(row, deadline, &mut swept).await?;
         }
         Ok(swept)
     }
@@ -194,6 +197,28 @@ impl Store {
                 empty(session, organization, &kept, &entries, By::Retention)
             });
             swept.quarantined += erased.await?.quarantined;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    async fn sweep_audit(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let Some(age) = row.retention.audit else { return Ok(()) };
+        let before = first_id_at(Timestamp::now().minus(age));
+        let page = Between { organization: row.organization, id: Uuid::nil(), before, most: PAGE };
+        while !swept.is_late(deadline) {
+            let gone =
+                self.write(move |session| session.execute(session.sql.retention.audit, &[page])).await?;
+            swept.audited += gone;
+            if gone == 0 {
+                break;
+            }
         }
         Ok(())
     }

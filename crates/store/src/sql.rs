@@ -294,6 +294,8 @@ pub(crate) struct Retention {
     pub(crate) leads: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased.
     pub(crate) entries: &'static str,
+    /// In: `Between`. Deletes entries of the audit log, the oldest first.
+    pub(crate) audit: &'static str,
 }
 
 pub(crate) struct Scorings {

@@ -79,19 +79,24 @@ async fn erase(store: &Store, directory: &Directory, pipeline: &Arc<Pipeline>) -
         rebuild_without_erased(store, organization, &late.to_rebuild, (&known, pipeline)).await?;
     }
     let swept = store.sweep_retention(begun + RETENTION_TIME).await?;
-    if swept.submissions + swept.leads + swept.quarantined > 0 {
+    if swept.submissions + swept.leads + swept.quarantined + swept.audited > 0 {
         tracing::info!(
             submissions = swept.submissions,
             leads = swept.leads,
             quarantined = swept.quarantined,
+            audited = swept.audited,
             took_seconds = begun.elapsed().as_secs_f64(),
             more = swept.more,
             "what is older than it is kept for is erased"
         );
     }
-    for (what, count) in
-        [("submissions", swept.submissions), ("leads", swept.leads), ("quarantined", swept.quarantined)]
-    {
+    let counts = [
+        ("submissions", swept.submissions),
+        ("leads", swept.leads),
+        ("quarantined", swept.quarantined),
+        ("audited", swept.audited),
+    ];
+    for (what, count) in counts {
         let count = u64::try_from(count).unwrap_or(0);
         metrics::counter!("leadgate_retention_erased_total", "what" => what).increment(count);
     }

@@ -14,6 +14,9 @@ use crate::config::Config;
 /// For how long one round goes on.
 const A_WHILE: Duration = Duration::from_secs(60);
 
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Say for how long things are kept; what is not named stays as it is
@@ -84,22 +87,33 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
 async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
     let mut all = Swept::default();
     loop {
-        let Swept { submissions, leads, quarantined, more } =
+        let Swept { submissions, leads, quarantined, audited, more } =
             store.sweep_retention(Instant::now() + A_WHILE).await?;
         all.submissions += submissions;
         all.leads += leads;
         all.quarantined += quarantined;
+        all.audited += audited;
         if !more {
             break;
         }
     }
-    let Swept { submissions, leads, quarantined, .. } = all;
-    let document = json!({ "submissions": submissions, "leads": leads, "quarantined": quarantined });
+    let Swept { submissions, leads, quarantined, audited, .. } = all;
+    let document = json!({
+        "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
+    });
     output.print(&document, |line| {
         line(&format!("{submissions} submissions erased, {leads} leads deleted"));
-        line(&format!("{quarantined} entries of the quarantine emptied"));
+        line(&format!("{quarantined} entries of the quarantine emptied, {audited} of the audit log deleted"));
     });
     Ok(())
+}
+
+/// In days, where it is so many.
+fn in_words(age: Option<Duration>) -> String {
+    match age.map(|age| (age.as_secs() / DAY, age.as_secs() % DAY)) {
+        Some((days, 0)) => format!("{days}d"),
+        _ => Window(age).to_string(),
+    }
 }
 
 fn show(retention: Retention, output: &Output) {
@@ -109,7 +123,7 @@ fn show(retention: Retention, output: &Output) {
         ("quarantine", retention.quarantine),
         ("audit", retention.audit),
     ]
-    .map(|(name, age)| (name, Window(age).to_string()));
+    .map(|(name, age)| (name, in_words(age)));
     let document: serde_json::Map<_, _> =
         shown.iter().map(|(name, age)| ((*name).to_owned(), json!(age))).collect();
     output.print(&document, |line| shown.iter().for_each(|(name, age)| line(&format!("{name:<12} {age}"))));

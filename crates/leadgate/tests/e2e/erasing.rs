@@ -96,7 +96,7 @@ async fn what_is_too_old_is_erased() {
     assert_eq!((&told["submissions"], &told["leads"]), (&json!("1s"), &json!("ever")));
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let swept = world.cli(&["retention", "sweep"]).await;
-    assert_eq!(swept, json!({ "submissions": 1, "leads": 0, "quarantined": 0 }));
+    assert_eq!(swept, json!({ "submissions": 1, "leads": 0, "quarantined": 0, "audited": 0 }));
     let (_, submission) = world.get(&format!("/v1/submissions/{id}")).await;
     assert!(submission["erased_at"].is_string() && submission.get("fields").is_none(), "{submission}");
     let (_, lead) = world.get(&format!("/v1/leads/{id}")).await;

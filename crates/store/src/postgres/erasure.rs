@@ -217,6 +217,16 @@ pub(super) const RETENTION: Retention = Retention {
         WHERE t.organization = r.organization",
     submissions: between!("json_build_array(s.id, s.erased_at IS NOT NULL)", "submissions", ""),
     leads: between!("json_build_array(s.id, s.updated_at)", "leads", ""),
+    audit: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, before uuid, most int)),
+        o AS MATERIALIZED (
+            SELECT s.organization, s.id FROM audit AS s
+            WHERE s.organization = (SELECT organization FROM p)
+              AND s.id > (SELECT id FROM p) AND s.id < (SELECT before FROM p)
+            ORDER BY s.organization, s.id
+            LIMIT (SELECT most FROM p))
+        DELETE FROM audit AS a USING o WHERE a.organization = o.organization AND a.id = o.id",
     entries: between!(
         "json_build_object('id', s.id, 'submission', s.submission, 'state', s.state,
                            'quarantined_at', s.quarantined_at)",

@@ -182,6 +182,14 @@ pub(super) const RETENTION: Retention = Retention {
         ""
     ),
     leads: between!("json_array(s.id, s.updated_at)", "leads", ""),
+    audit: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        DELETE FROM audit WHERE (organization, id) IN (
+            SELECT s.organization, s.id FROM audit AS s
+            WHERE s.organization = (SELECT value->>'organization' FROM p)
+              AND s.id > (SELECT value->>'id' FROM p) AND s.id < (SELECT value->>'before' FROM p)
+            ORDER BY s.organization, s.id
+            LIMIT (SELECT value->>'most' FROM p))",
     entries: between!(
         "json_object('id', s.id, 'submission', s.submission, 'state', s.state,
                      'quarantined_at', s.quarantined_at)",

@@ -168,6 +168,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.retention.submissions,
         SQL.retention.leads,
         SQL.retention.entries,
+        SQL.retention.audit,
         SQL.scorings.add,
         SQL.scorings.activate,
         SQL.scorings.of,

@@ -15,6 +15,7 @@ over_both!(
     old_leads_are_deleted_with_their_claims_and_the_person_of_their_consents,
     old_entries_of_the_quarantine_are_emptied,
     a_sweep_goes_on_where_it_stopped,
+    old_entries_of_the_audit_log_are_deleted,
     what_comes_late_is_found_by_the_next_round,
 );
 
@@ -150,6 +151,27 @@ async fn a_sweep_goes_on_where_it_stopped(world: World) {
     let swept = world.sweep().await;
     assert_eq!((swept.submissions, swept.leads, swept.more), (450, 450, false));
     assert!(!world.dump().contains("1415555"));
+}
+
+async fn old_entries_of_the_audit_log_are_deleted(world: World) {
+    let entry = |age: u32| {
+        let action = leadgate_domain::AuditAction::LeadRead;
+        let id = leadgate_domain::SubmissionId::least_of(leadgate_domain::Timestamp::now().minus(DAY * age));
+        leadgate_domain::AuditEntry { id: id.as_uuid(), ..world.store.entry(world.organization.id, action) }
+    };
+    let entries: Vec<_> = (10..460).map(entry).collect();
+    world.store.record(entries).await.unwrap();
+    world.keep(Retention { audit: Some(DAY * 30), ..Retention::default() }).await;
+    let swept = world.sweep().await;
+    assert_eq!((swept.audited, swept.submissions), (430, 0));
+    assert_eq!(world.sweep().await, Swept::default());
+    let filter = leadgate_store::AuditFilter::default();
+    let left = world.store.audit(world.organization.id, filter, None, 100).await.unwrap().data;
+    assert!(
+        (20..30).contains(&left.len()),
+        "those of the last month, and what this test set up: {}",
+        left.len()
+    );
 }
 
 async fn what_comes_late_is_found_by_the_next_round(world: World) {
