@@ -244,8 +244,9 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
     // A value too long for its index.
     let batch = vec![world.normalize(world.consenting("+14155550132", "ann@example.com"))];
     let judge = Hooked::judge(world.judge(), |effects| {
-        let long = (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
-        effects.created[0].email.as_mut().unwrap().address = Some(long);
+        let long: String =
+            (0..9_000_u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap()).collect();
+        effects.created[0].email.as_mut().unwrap().address = Some(format!("{long}@example.com"));
     });
     let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, judge).await else { panic!() };
     assert_eq!(code, "54000");
