@@ -33,3 +33,7 @@ hammer:
 # Writes docs/compliance.md from the cases that the tests play
 compliance:
     LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance
+
+# What validation tells against what becomes of 10,000 leads, on PostgreSQL too
+agreement:
+    LEADGATE_TEST_LEADS=10000 cargo test -p leadgate-gateway --test gateway agreeing -- --nocapture

@@ -92,8 +92,8 @@ pub(crate) struct Incoming<'r> {
 }
 
 /// What a body says, or that its source's mapping could not make anything of it.
-pub(crate) struct Understood {
-    pub(crate) fields: Fields,
+struct Understood {
+    fields: Fields,
     mapping_fault: Option<MappingFault>,
 }
 
@@ -110,7 +110,8 @@ impl<'r> Incoming<'r> {
         let media = body::media(request.headers(), self.spoken)?;
         let body = self.body(arriving).await?;
         signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
-        let submission = self.submission(head, media, &body, &caller)?;
+        let brought = Brought { spoken: self.spoken, media, query: self.query(), body: &body };
+        let submission = submission(brought, head, &caller, state)?;
         self.publish(submission, &caller).await
     }
 
@@ -191,32 +192,6 @@ impl<'r> Incoming<'r> {
         Some(self.request.query_string()).filter(|query| !query.is_empty())
     }
 
-    fn submission(
-        &self,
-        head: Head,
-        media: Media,
-        body: &Bytes,
-        caller: &Caller,
-    ) -> Result<Submission, Refusal> {
-        let mut document = self.document(&media, body)?;
-        let secrets = secrets::take(&mut document, self.spoken);
-        let Understood { fields, mapping_fault } = understand(&document, caller)?;
-        let mapped = caller.source.mapping.is_some();
-        if mapped && serde_json::to_vec(&fields).is_ok_and(|fields| fields.len() > LARGEST_FIELDS) {
-            return Err(Refusal::BodyTooLarge { limit: self.state.config.body_limit });
-        }
-        let said = receive::Said {
-            media,
-            body,
-            query: self.query(),
-            document: &document,
-            secrets: &secrets,
-            fields,
-        };
-        let submission = receive::submission(head, said, caller, self.state);
-        Ok(Submission { mapping_fault, ..submission })
-    }
-
     /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
     async fn publish(&self, mut submission: Submission, caller: &Caller) -> Result<HttpResponse, Refusal> {
         let (state, id) = (self.state, submission.id);
@@ -289,9 +264,37 @@ pub(crate) enum Arriving {
     Read(Bytes),
 }
 
+/// A body, and how it came.
+pub(crate) struct Brought<'r> {
+    pub(crate) spoken: Dialect,
+    pub(crate) media: Media,
+    pub(crate) query: Option<&'r str>,
+    pub(crate) body: &'r [u8],
+}
+
+/// What is published of a body.
+pub(crate) fn submission(
+    brought: Brought<'_>,
+    head: Head,
+    caller: &Caller,
+    state: &State,
+) -> Result<Submission, Refusal> {
+    let Brought { spoken, media, query, body } = brought;
+    let mut document = Document::read(spoken, &media, body, query).map_err(Refusal::Unreadable)?;
+    let secrets = secrets::take(&mut document, spoken);
+    let Understood { fields, mapping_fault } = understand(&document, caller)?;
+    let mapped = caller.source.mapping.is_some();
+    if mapped && serde_json::to_vec(&fields).is_ok_and(|fields| fields.len() > LARGEST_FIELDS) {
+        return Err(Refusal::BodyTooLarge { limit: state.config.body_limit });
+    }
+    let said = receive::Said { media, body, query, document: &document, secrets: &secrets, fields };
+    let submission = receive::submission(head, said, caller, state);
+    Ok(Submission { mapping_fault, ..submission })
+}
+
 /// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,
 /// and the lead is kept aside instead.
-pub(crate) fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
+fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
     let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
     match dialect::decode(caller.source.dialect, document, mapping) {
         Ok(fields) => Ok(Understood { fields, mapping_fault: None }),

@@ -14,6 +14,7 @@ use crate::state::State;
 use crate::{head, secrets};
 
 /// What a submission takes from the head of its request.
+#[derive(Clone)]
 pub(crate) struct Head {
     client: Client,
     idempotency_key_hash: Option<KeyHash>,
@@ -37,15 +38,19 @@ impl Head {
         // A signed post that is sent once more, by its sender or by who overheard it, is the same post.
         let signed = caller.source.signature.and_then(|_| head::webhook_id(headers));
         let key = head::idempotency_key(headers)?.or(signed);
-        Ok(Self {
-            client: Client {
-                address: address.map(|address| address.to_string()),
-                user_agent: head::user_agent(headers),
-                key: Some(caller.key.id.clone()),
-            },
-            idempotency_key_hash: key.map(hash).transpose()?.flatten(),
-            traceparent: head::traceparent(headers),
-        })
+        let idempotency_key_hash = key.map(hash).transpose()?.flatten();
+        Ok(Self { idempotency_key_hash, ..Self::of_client(request, address, caller) })
+    }
+
+    /// The same of a request that is judged for itself, whatever was sent before under its key.
+    pub(crate) fn of_client(request: &HttpRequest, address: Option<IpAddr>, caller: &Caller) -> Self {
+        let headers = request.headers();
+        let client = Client {
+            address: address.map(|address| address.to_string()),
+            user_agent: head::user_agent(headers),
+            key: Some(caller.key.id.clone()),
+        };
+        Self { client, idempotency_key_hash: None, traceparent: head::traceparent(headers) }
     }
 }
 

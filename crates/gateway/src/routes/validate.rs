@@ -5,20 +5,21 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use leadgate_dialect::{self as dialect, Document, native};
-use leadgate_domain::{AuditAction, Client, Media, Normalized, Outcome, Submission, Timestamp};
+use leadgate_dialect::{self as dialect, native};
+use leadgate_domain::{AuditAction, Media, Normalized, Outcome, Submission};
 use leadgate_store::Preview;
 use tokio::task::spawn_blocking;
 
 use crate::authenticate::Caller;
 use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
-use crate::intake::understand;
+use crate::intake::{self, Brought};
 use crate::problem::Refused;
 use crate::read::{self, Asked};
+use crate::receive::Head;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{head, limit, respond};
+use crate::{limit, respond};
 
 /// As many lines are judged at once.
 const MOST_LINES: usize = 500;
@@ -32,17 +33,18 @@ pub(crate) async fn validate(
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
-    let client = client(&request, asked.caller(), &state);
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
     let config = &state.config;
+    let address = client_address(&request, &config.trusted_proxies);
+    let head = Head::of_client(&request, address, asked.caller());
     let limit = if many { config.bulk_limit } else { config.body_limit };
     let limits = BodyLimits { limit, timeout: config.body_timeout };
     body::check_head(request.headers(), limits)?;
     if !many {
         body::media(request.headers(), asked.spoken()).and_then(only_json)?;
         let body = body::read(&request, payload, limits).await?;
-        let submission = submission(&body, &client, asked.caller(), &state)?;
+        let submission = submission(&body, &head, asked.caller(), &state)?;
         let told = judge(vec![submission], &asked, &state).await?;
         return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?)));
     }
@@ -54,7 +56,7 @@ pub(crate) async fn validate(
         return Err(Refusal::InvalidParameter { name: "body", detail }.into());
     }
     limit::more(&state, &request, asked.caller(), u32::try_from(lines.len()).unwrap_or(u32::MAX)).await?;
-    let read: Vec<_> = lines.iter().map(|line| submission(line, &client, asked.caller(), &state)).collect();
+    let read: Vec<_> = lines.iter().map(|line| submission(line, &head, asked.caller(), &state)).collect();
     let (good, faulty): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| read.is_ok());
     let (places, good): (Vec<_>, Vec<_>) =
         good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
@@ -70,25 +72,14 @@ fn only_json(media: Media) -> Result<(), Refusal> {
     if media.is_json() { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
-/// Who would post it.
-fn client(request: &HttpRequest, caller: &Caller, state: &State) -> Client {
-    Client {
-        address: client_address(request, &state.config.trusted_proxies).map(|address| address.to_string()),
-        user_agent: head::user_agent(request.headers()),
-        key: Some(caller.key.id.clone()),
+/// What would be published, if it were posted.
+fn submission(body: &[u8], head: &Head, caller: &Caller, state: &State) -> Result<Submission, Refusal> {
+    let limit = state.config.body_limit;
+    if body.len() > limit {
+        return Err(Refusal::BodyTooLarge { limit });
     }
-}
-
-/// What would be published.
-fn submission(body: &[u8], client: &Client, caller: &Caller, state: &State) -> Result<Submission, Refusal> {
-    let spoken = caller.source.dialect;
-    let document = Document::read(spoken, &Media::Json, body, None).map_err(Refusal::Unreadable)?;
-    let mut fields = understand(&document, caller)?.fields;
-    caller.key.mark(&mut fields);
-    let now = Timestamp::now();
-    let id = state.ids.make(caller.source.organization, now);
-    let client = client.clone();
-    Ok(Submission { client, ..Submission::new(id, &caller.source, now, fields, body) })
+    let brought = Brought { spoken: caller.source.dialect, media: Media::Json, query: None, body };
+    intake::submission(brought, head.clone(), caller, state)
 }
 
 /// The worker's own code, on a thread where it may take its time.

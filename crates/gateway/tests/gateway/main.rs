@@ -1,7 +1,9 @@
 //! The gateway over real HTTP and the real embedded adapters, each test in a world of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::print_stdout, reason = "the numbers of long runs, with --nocapture")]
 
 mod accepting;
+mod agreeing;
 mod audit;
 mod authentication;
 mod bad_input;
