@@ -11,7 +11,7 @@ use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, T
 pub use words::{date, words};
 
 /// Why something was decided once more, then the stages of the pipeline in their order.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "reassess",
     "reprocess",
     "remap",
@@ -22,6 +22,7 @@ const STAGES: [&str; 10] = [
     "score",
     "decide",
     "opt_out",
+    "erased",
 ];
 
 /// What a stage did.

@@ -79,7 +79,7 @@ impl Store {
         retention: Retention,
     ) -> Result<(), StoreError> {
         let row = RetentionRow { organization, retention, swept_to: None, swept_from: None };
-        let entry = self.entry(organization, AuditAction::RetentionSet).with("days", row.retention);
+        let entry = self.entry(organization, AuditAction::RetentionSet).with("kept", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
             audit::record(session, std::slice::from_ref(&entry))

@@ -228,23 +228,19 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
     })
 }
 
-/// A constant text with at most one bind.
+/// A constant text and what is bound wherever it says `$1`.
 ///
 /// `sql_query` would be prepared anew at each use, because diesel cannot know that its text is constant. This one
 /// is kept under its text.
 struct Statement<'a> {
-    head: &'static str,
-    tail: Option<&'static str>,
+    text: &'static str,
     rows: &'a str,
     kept: bool,
 }
 
 impl<'a> Statement<'a> {
     fn new(text: &'static str, rows: &'a str) -> Self {
-        match text.split_once("$1") {
-            Some((head, tail)) => Self { head, tail: Some(tail), rows, kept: true },
-            None => Self { head: text, tail: None, rows, kept: true },
-        }
+        Self { text, rows, kept: true }
     }
 }
 
@@ -256,10 +252,11 @@ where
         if !self.kept {
             pass.unsafe_to_cache_prepared();
         }
-        pass.push_sql(self.head);
-        if let Some(tail) = self.tail {
+        let mut parts = self.text.split("$1");
+        pass.push_sql(parts.next().unwrap_or_default());
+        for part in parts {
             pass.push_bind_param::<Text, str>(self.rows)?;
-            pass.push_sql(tail);
+            pass.push_sql(part);
         }
         Ok(())
     }
@@ -275,3 +272,19 @@ impl Query for Statement<'_> {
 }
 
 impl<C> RunQueryDsl<C> for Statement<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use diesel::Connection as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_twice_is_bound_twice() {
+        let statement = || Statement::new("SELECT $1 || '-' || $1", "a");
+        let mut sqlite = SqliteConnection::establish(":memory:").unwrap();
+        assert_eq!(statement().load::<String>(&mut sqlite).unwrap(), ["a-a"]);
+        let shown = diesel::debug_query::<diesel::pg::Pg, _>(&statement()).to_string();
+        assert_eq!(shown, "SELECT $1 || '-' || $2 -- binds: [\"a\", \"a\"]");
+    }
+}

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::words::{Part, list, words};
-use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, TimeProblem};
+use super::words::{Part, date, list, words};
+use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, TimeProblem, Timestamp};
 
 pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
     let told = match (stage, part) {
@@ -14,6 +14,7 @@ pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
             Some(vec![format!("Nobody submitted anything: the lead was decided anew because {why}.")])
         }
         ("opt_out", Value::Array(leads)) => Some(opt_out(leads)),
+        ("erased", Value::String(at)) => Some(vec![erased(at)]),
         _ => Part::of(part).and_then(|part| stage_of(stage, part)),
     };
     told.unwrap_or_else(|| vec![words(part)])
@@ -59,6 +60,11 @@ fn opt_out(leads: &[Value]) -> Vec<String> {
         Some(format!("The person asked not to be contacted: the lead {lead} is held since."))
     };
     leads.iter().map(|told| lead(told).unwrap_or_else(|| words(told))).collect()
+}
+
+fn erased(at: &str) -> String {
+    let at = Timestamp::parse(at).map_or_else(|| at.to_owned(), date);
+    format!("What it said was erased on {at}, and with it what was read and inferred from that.")
 }
 
 /// A code as the value that it stands for, if this build knows it.
@@ -132,6 +138,7 @@ fn hit(mut part: Part) -> String {
     let what = match part.take_text("reason").as_deref() {
         Some("suppressed_phone") => "The phone that was sent".to_owned(),
         Some("suppressed_email") => "The email that was sent".to_owned(),
+        Some("suppressed_domain") => "The domain of the email that was sent".to_owned(),
         reason => format!("What was sent ({})", reason.unwrap_or("for no reason that is told")),
     };
     let on = part
@@ -255,7 +262,12 @@ fn inferred(name: &str, value: &Value) -> String {
 fn score(part: &mut Part) -> Vec<String> {
     let score = part.take_text("score").unwrap_or_else(|| "unknown".to_owned());
     let temperature = part.take_text("temperature").map(|how| format!(", so the lead is {how}"));
-    let mut told = vec![format!("The score is {score}{}.", temperature.unwrap_or_default())];
+    let rules = match part.take("scoring_version") {
+        None => String::new(),
+        Some(version) if version == 0 => ", by the standard rules".to_owned(),
+        Some(version) => format!(", by version {} of the rules", words(&version)),
+    };
+    let mut told = vec![format!("The score is {score}{}{rules}.", temperature.unwrap_or_default())];
     told.extend(part.take_list("points").iter().map(points));
     told
 }

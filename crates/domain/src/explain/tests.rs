@@ -198,9 +198,12 @@ fn every_point_is_told_with_its_rule() {
         ["odd"],
     ]);
     assert_eq!(
-        told("score", json!({"score": 60, "temperature": "warm", "points": points, "version": 2})),
+        told(
+            "score",
+            json!({"score": 60, "temperature": "warm", "points": points, "scoring_version": 4, "version": 2})
+        ),
         [
-            "The score is 60, so the lead is warm.",
+            "The score is 60, so the lead is warm, by version 4 of the rules.",
             "phone_valid gives 25 points.",
             "email_role takes 5 points.",
             "vip gives 40 points (because: tag).",
@@ -209,6 +212,21 @@ fn every_point_is_told_with_its_rule() {
             "Recorded besides: version: 2.",
         ]
     );
+}
+
+#[test]
+fn the_standard_rules_are_told_apart() {
+    assert_eq!(
+        told("score", json!({"score": 60, "scoring_version": 0})),
+        ["The score is 60, by the standard rules."]
+    );
+}
+
+#[test]
+fn an_erasure_is_told_with_its_time() {
+    let sentence = "What it said was erased on 1 November 2026 at 08:00:00 UTC, and with it what was read and \
+                    inferred from that.";
+    assert_eq!(told("erased", json!(SEEN)), [sentence]);
 }
 
 #[test]

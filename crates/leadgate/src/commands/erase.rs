@@ -128,7 +128,7 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     let mut error = std::io::stderr().lock();
     write!(
         error,
-        "{submissions} submissions, {leads} leads and {entries} further entries of the quarantine will be erased \
+        "Submissions: {submissions}, leads: {leads}, further entries of the quarantine: {entries}. They will be erased \
          for good. Type `yes`: "
     )?;
     error.flush()?;
@@ -145,8 +145,9 @@ fn told_dry(finding: &Finding, belongings: &Belongings, output: &Output) {
         "quarantined": entries.len(), "mentioned": mentioned, "shared": belongings.shared,
     });
     output.print(&document, |line| {
-        line(&format!("{} submissions and {} leads would be erased", submissions.len(), leads.len()));
-        line(&format!("{} further entries of the quarantine", entries.len()));
+        line(&format!("submissions that would be erased:   {}", submissions.len()));
+        line(&format!("leads that would be deleted:        {}", leads.len()));
+        line(&format!("further entries of the quarantine:  {}", entries.len()));
         left_alone(mentioned.len(), belongings.shared, line);
     });
 }
@@ -158,15 +159,15 @@ fn told(erased: &Erased, output: &Output) {
     }
     output.print(&document, |line| {
         let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
-        line(&format!("{submissions} submissions with {traces} traces erased, {leads} leads deleted"));
-        line(&format!("{quarantined} entries of the quarantine emptied"));
-        line(&format!("{consents} consents without their person now, {claims} claims deleted"));
-        line(&format!("{suppressed} keys on the list `erased` hold whoever comes back"));
+        line(&format!("submissions erased:             {submissions}"));
+        line(&format!("their traces:                   {traces}"));
+        line(&format!("quarantine, entries emptied:    {quarantined}"));
+        line(&format!("consents without their person:  {consents}"));
+        line(&format!("leads deleted:                  {leads}"));
+        line(&format!("claims deleted:                 {claims}"));
+        line(&format!("on the list `erased`:           {suppressed}"));
         if !erased.to_rebuild.is_empty() {
-            let count = erased.to_rebuild.len();
-            line(&format!(
-                "{count} leads of others still have what was erased, because they cannot be made anew:"
-            ));
+            line("leads of others that still have what was erased, because they cannot be made anew:");
             erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
         }
         left_alone(erased.mentioned.len(), erased.shared, line);
@@ -175,12 +176,13 @@ fn told(erased: &Erased, output: &Output) {
 
 fn left_alone(mentioned: usize, shared: usize, line: &mut dyn FnMut(&str)) {
     if mentioned > 0 {
-        line(&format!("{mentioned} submissions of others mention the person; --mentions erases them, too"));
+        line(&format!(
+            "submissions of others that mention the person: {mentioned}; --mentions erases them, too"
+        ));
     }
     if shared > 0 {
         line(&format!(
-            "{shared} phones or emails of the person are also those of others and were left alone; name them to erase \
-             them"
+            "phones or emails left alone because others have them, too: {shared}; name them to erase them"
         ));
     }
 }

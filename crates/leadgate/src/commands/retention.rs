@@ -102,8 +102,10 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
         "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
     });
     output.print(&document, |line| {
-        line(&format!("{submissions} submissions erased, {leads} leads deleted"));
-        line(&format!("{quarantined} entries of the quarantine emptied, {audited} of the audit log deleted"));
+        line(&format!("submissions erased:           {submissions}"));
+        line(&format!("leads deleted:                {leads}"));
+        line(&format!("quarantine, entries emptied:  {quarantined}"));
+        line(&format!("audit log, entries deleted:   {audited}"));
     });
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The rows of the table, by crossing what may be said with what may be listed, and when.
 
 mod consents;
+mod erasures;
 mod lists;
 mod together;
 mod updates;
@@ -17,6 +18,7 @@ pub(crate) fn all() -> Vec<Case> {
     consents::add(&mut table);
     updates::add(&mut table);
     together::add(&mut table);
+    erasures::add(&mut table);
     table.cases
 }
 

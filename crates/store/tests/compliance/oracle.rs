@@ -47,6 +47,7 @@ fn listed(events: &[Event]) -> Vec<&Entry> {
     for event in events {
         match event {
             Event::Listed(entry) | Event::Raced(_, entry) if entry.lasts != Lasts::Over => listed.push(entry),
+            Event::Erased(erasure) => listed.extend(erasure.entries()),
             Event::Removed(gone, From::AllLists) => listed.retain(|entry| entry.value != gone.value),
             Event::Removed(gone, From::ItsList) | Event::Ended(gone) => {
                 listed.retain(|entry| (&entry.value, entry.list) != (&gone.value, gone.list));
@@ -108,7 +109,21 @@ impl<'e> Told<'e> {
     /// The lead that the last submission made or met.
     fn of(events: &'e [Event]) -> Self {
         let (mut leads, mut held, mut last) = (Vec::<Self>::new(), Vec::<Held>::new(), 0);
-        for post in events.iter().filter_map(Event::post) {
+        let mut on_the_way = None;
+        for event in events {
+            let stored = match event {
+                Event::Accepted(post) => {
+                    on_the_way = Some(post);
+                    None
+                }
+                Event::Committed => on_the_way.take(),
+                Event::Erased(erasure) => {
+                    held.retain(|one| !erasure.entries().any(|entry| leads[one.lead].has(entry)));
+                    None
+                }
+                other => other.post(),
+            };
+            let Some(post) = stored else { continue };
             let keys = keys(post);
             held.retain(|one| !(is_old(one, post) && keys.contains(&one.key)));
             let holder = |key: &Key| Some(held.iter().find(|one| one.key == *key)?.lead);
@@ -135,6 +150,16 @@ impl<'e> Told<'e> {
         let mut lead = leads.swap_remove(last);
         lead.posts.sort_by_key(|post| post.after);
         lead
+    }
+
+    /// Whether it has the phone or the email that an entry is about.
+    fn has(&self, entry: &Entry) -> bool {
+        let value = match entry.kind {
+            SuppressionKind::Phone => self.last(|post| Some(post.phone.as_ref()?.means)),
+            SuppressionKind::Email => self.last(|post| Some(post.email.as_ref()?.means)),
+            SuppressionKind::Domain => None,
+        };
+        value.is_some() && value == entry.holds.map(Means::Own)
     }
 
     /// What was said last about something; what is not said changes nothing.

@@ -8,12 +8,12 @@ use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
     ApiKey, Consents, Dialect, Fields, KeyKind, Lead, Normalized, OrganizationId, Said, Scope, Sha256Digest,
-    Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField, Timestamp,
+    Sought, Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField, Timestamp,
 };
 use serde_json::Value;
 
 use crate::hooked::Gate;
-use crate::story::{Case, Entry, Event, From, Lasts, Listing, Post, Test, Way, Whose};
+use crate::story::{Case, Entry, Erasure, Event, From, Lasts, Listing, Post, Test, Way, Whose};
 use crate::values::Written;
 use crate::world::World;
 
@@ -114,6 +114,7 @@ impl<'w> Stage<'w> {
                 }
                 Event::Committed => posted.extend(self.on_the_way.remove(&case.number)),
                 Event::Raced(post, entry) => racing.push((self.read(case, post), self.entry(entry))),
+                Event::Erased(erasure) => self.erase(erasure).await,
             }
         }
         for whose in [Whose::Ours, Whose::AnotherOrganizations] {
@@ -131,6 +132,23 @@ impl<'w> Stage<'w> {
         let list = (from == From::ItsList).then_some(entry.list);
         let (organization, key) = (self.organization(entry.whose), self.entry(entry).key);
         self.world.store.unsuppress(organization, vec![key], list, self.world.judge()).await.unwrap();
+    }
+
+    async fn erase(&self, erasure: &Erasure) {
+        let mut given = Sought::default();
+        for entry in &erasure.given {
+            match value(entry) {
+                SuppressedValue::Phone(phone) => given.add_phone(phone),
+                SuppressedValue::Email(email) => given.add_email(email),
+                other => panic!("nobody is erased by {other:?}"),
+            }
+        }
+        let (store, organization) = (&self.world.store, self.organization(erasure.given[0].whose));
+        let belongings = store.belongings(organization, &mut given, &[]).await.unwrap();
+        store
+            .erase(organization, &given, belongings, (None, false), self.world.judge(), |_| {})
+            .await
+            .unwrap();
     }
 
     /// The times of these entries come; a worker sweeps.
@@ -176,15 +194,7 @@ impl<'w> Stage<'w> {
     }
 
     fn entry(&self, entry: &Entry) -> Suppression {
-        let value = match &entry.value {
-            Listing::Plain { text, region } => {
-                SuppressedValue::read(entry.kind, text, region.map(|region| region.parse().unwrap()))
-            }
-            Listing::DigestOf(text) => {
-                SuppressedValue::digest(entry.kind, &Sha256Digest::of(text.as_bytes()).to_string())
-            }
-        };
-        let value = value.unwrap_or_else(|problem| panic!("{}: {problem}", entry.words));
+        let value = value(entry);
         let now = Timestamp::now();
         let expires_at = match entry.lasts {
             Lasts::ForEver => None,
@@ -209,6 +219,18 @@ impl<'w> Stage<'w> {
         self.sent.entry(case.number).or_default().push(submission.id);
         self.world.normalize_by(&source, submission)
     }
+}
+
+fn value(entry: &Entry) -> SuppressedValue {
+    let value = match &entry.value {
+        Listing::Plain { text, region } => {
+            SuppressedValue::read(entry.kind, text, region.map(|region| region.parse().unwrap()))
+        }
+        Listing::DigestOf(text) => {
+            SuppressedValue::digest(entry.kind, &Sha256Digest::of(text.as_bytes()).to_string())
+        }
+    };
+    value.unwrap_or_else(|problem| panic!("{}: {problem}", entry.words))
 }
 
 async fn source(world: &World, way: Way, number: usize) -> Arc<Source> {

@@ -40,6 +40,7 @@ pub(crate) enum Event {
     Committed,
     /// The entry is added while the transaction of the post is under way and has read the lists.
     Raced(Post, Entry),
+    Erased(Erasure),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Event {
     pub(crate) fn post(&self) -> Option<&Post> {
         match self {
             Self::Posted(post) | Self::Accepted(post) | Self::Raced(post, _) => Some(post),
-            Self::Listed(_) | Self::Removed(..) | Self::Ended(_) | Self::Committed => None,
+            Self::Listed(_) | Self::Removed(..) | Self::Ended(_) | Self::Committed | Self::Erased(_) => None,
         }
     }
 
@@ -68,6 +69,7 @@ impl Event {
             Self::Raced(post, entry) => {
                 format!("{}; while it is being stored {} is listed", post.words(), entry.words)
             }
+            Self::Erased(erasure) => erasure.words(),
         }
     }
 }
@@ -133,6 +135,25 @@ impl Entry {
     pub(crate) fn of_another(self) -> Self {
         let words = format!("{}, by another organization,", self.words);
         Self { words, whose: Whose::AnotherOrganizations, holds: None, ..self }
+    }
+}
+
+/// Everything about a person is erased.
+pub(crate) struct Erasure {
+    /// What is known of the person.
+    pub(crate) given: Vec<Entry>,
+    /// What stored leads show to be the person's, too.
+    pub(crate) beside: Vec<Entry>,
+}
+
+impl Erasure {
+    fn words(&self) -> String {
+        let given = self.given.iter().map(|entry| entry.words.as_str()).collect::<Vec<_>>();
+        format!("whoever has {} is erased", given.join(" and "))
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.given.iter().chain(&self.beside)
     }
 }
 
