@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::{
     ActiveScoring, Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome,
-    PhoneView, QuarantineReason, Said, Source, Submission, SuppressionKey, Suppressions, TextField, Trace,
+    PhoneView, QuarantineReason, Said, Source, Submission, Suppression, SuppressionKey, Suppressions,
+    TextField, Trace,
 };
 
 /// What normalization made of a submission's values.
@@ -55,6 +56,12 @@ impl Normalized {
             Disposition::Quarantine(_) => None,
         };
         reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
+    }
+
+    /// Whether a person asks in it not to be contacted. A test asks for nothing.
+    pub fn asks_out(&self) -> bool {
+        let Submission { fields, .. } = &self.submission;
+        matches!(self.disposition, Disposition::Judge { .. }) && fields.opt_out && !fields.is_test
     }
 
     /// What of it may be on a suppression list.
@@ -119,6 +126,8 @@ pub struct Effects<'b> {
     pub claims: Vec<Claim>,
     pub released: Vec<ClaimKey>,
     pub cases: Vec<Case<'b>>,
+    /// As [`Judge::opted_out`] tells for each case.
+    pub opted_out: Vec<Suppression>,
 }
 
 /// The pure half of a commit.
@@ -150,6 +159,10 @@ pub trait Judge: Send + Sync {
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)>;
+
+    /// The phones and emails of whoever asks in this submission not to be contacted: what it says, and what the leads have
+    /// that it reaches. They hold all other leads with them, those that are stored and those that are still to come.
+    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression>;
 
     /// The values of these leads whose suppression has to be looked up.
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;

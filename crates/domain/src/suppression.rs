@@ -21,6 +21,9 @@ pub const DEFAULT_LIST: &str = "default";
 /// The list of whoever was erased: its entries hold only keys.
 pub const ERASED_LIST: &str = "erased";
 
+/// The list of whoever asked in a submission not to be contacted. Its entries hold as [`crate::Reason::OptedOut`].
+pub const OPTED_OUT_LIST: &str = "opted_out";
+
 const LONGEST_LIST: usize = 100;
 
 /// What a suppression entry names.

@@ -27,9 +27,10 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
     hold(lead.is_test, Reason::TestLead);
     hold(lead.phone.is_none(), Reason::PhoneMissing);
     hold(lead.phone.is_some() && lead.e164().is_none(), Reason::PhoneInvalid);
-    hold(lead.opt_out, Reason::OptedOut);
+    let listed = |reason: Reason| hits.iter().any(|hit| hit.reason == reason);
+    hold(lead.opt_out || listed(Reason::OptedOut), Reason::OptedOut);
     for reason in [Reason::SuppressedPhone, Reason::SuppressedEmail, Reason::SuppressedDomain] {
-        hold(hits.iter().any(|hit| hit.reason == reason), reason);
+        hold(listed(reason), reason);
     }
     let consent = lead.consent_required.then(|| Evidence::of(lead));
     hold(consent == Some(Evidence::Missing), Reason::ConsentMissing);

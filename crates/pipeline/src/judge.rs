@@ -7,7 +7,8 @@ use std::sync::Arc;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
-    OrganizationId, Outcome, Reading, Resolution, Source, Submission, SuppressionKey, Suppressions, Trace,
+    OrganizationId, Outcome, Reading, Resolution, Source, Submission, Suppression, SuppressionKey,
+    Suppressions, Trace,
 };
 use serde::Serialize;
 
@@ -127,9 +128,12 @@ impl Judge for Pipeline {
         for case in &mut resolution.cases {
             self.judge_case(case, &mut book, suppressions);
         }
+        let opted_out = resolution.cases.iter().filter(|case| case.normalized.asks_out());
+        let opted_out =
+            opted_out.flat_map(|case| self.opted_out(case.normalized, &book.reached(case))).collect();
         let (created, updated) = book.close();
         let Resolution { cases, claims, released, .. } = resolution;
-        Effects { created, updated, claims, released, cases }
+        Effects { created, updated, claims, released, cases, opted_out }
     }
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
@@ -152,6 +156,10 @@ impl Judge for Pipeline {
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
         rebuild::lead(self, before, parts, suppressions)
+    }
+
+    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+        screen::opted_out(&self.matching, normalized, reached)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
@@ -209,6 +217,14 @@ impl Book {
             self.updated.insert(id);
         }
         Some(lead)
+    }
+
+    /// The leads of which an opt-out is told, as they are now.
+    fn reached(&self, case: &Case<'_>) -> Vec<&Lead> {
+        let made =
+            case.ruling.lead.filter(|_| matches!(case.ruling.outcome, Outcome::Created | Outcome::Updated));
+        let ids: BTreeSet<LeadId> = made.into_iter().chain(case.opts_out.iter().copied()).collect();
+        ids.iter().filter_map(|id| self.leads.get(id)).collect()
     }
 
     fn close(mut self) -> (Vec<Lead>, Vec<Lead>) {

@@ -9,7 +9,7 @@ use leadgate_domain::{
 };
 
 use crate::error::{Fault, StoreError};
-use crate::rows::{One, SubmissionRow};
+use crate::rows::{Hold, One, SubmissionRow};
 use crate::statements::Statements;
 use crate::store::Store;
 
@@ -73,8 +73,11 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
         batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
     let (distinct, clashing) = collapse(posted);
 
-    // A new suppression waits for us or we see it: an opt-out never slips between look-up and commit.
-    tx.share_organizations(batch.iter().map(|normalized| normalized.submission.organization))?;
+    // A new suppression waits for us or we see it: none slips between look-up and commit. An opt-out makes some.
+    tx.hold_organizations(batch.iter().map(|normalized| {
+        let hold = if normalized.asks_out() { Hold::Alone } else { Hold::Shared };
+        (normalized.submission.organization, hold)
+    }))?;
 
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
     let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -103,6 +106,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
     tx.record_consents(&effects.cases)?;
+    tx.opt_out(&effects.opted_out, judge)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
     Ok(Committed { settled, repeated, reused })

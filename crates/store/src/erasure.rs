@@ -155,7 +155,7 @@ impl Store {
         for (submissions, entries) in chunks {
             let (submissions, entries) = (submissions.to_vec(), entries.to_vec());
             let more = self.write(move |session| {
-                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                Statements::new(session).share_organization(organization)?;
                 empty(session, organization, &submissions, &entries, By::Request)
             });
             erased.add(&more.await?);
@@ -186,7 +186,7 @@ impl Store {
         }
         erased.claims += self
             .write(move |session| {
-                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                Statements::new(session).share_organization(organization)?;
                 session.execute(session.sql.claims.release, &claims)
             })
             .await?;

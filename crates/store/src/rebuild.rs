@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use leadgate_domain::{
     AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Ruling, Submission, SubmissionId, Trace,
+    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::{Fault, StoreError};
-use crate::rows::One;
+use crate::rows::{Hold, One};
 use crate::statements::Statements;
 use crate::store::Store;
 use crate::submissions::{Stored, unwrap};
@@ -131,59 +131,75 @@ struct Run<'j> {
     judge: &'j dyn Judge,
 }
 
+/// What is stored of the leads.
+struct Found {
+    leads: BTreeMap<LeadId, Lead>,
+    makers: Makers,
+    /// Who held the keys before they were locked, and after.
+    there: BTreeMap<ClaimKey, Claim>,
+    held: BTreeMap<ClaimKey, Claim>,
+    suppressions: Suppressions,
+}
+
 impl Run<'_> {
     fn all(&self, tx: &mut Statements<'_>, rebuilds: &[Rebuild]) -> Result<Vec<Rebuilt>, Fault> {
         let keys = Keys::of(rebuilds);
+        let found = self.find(tx, rebuilds, &keys)?;
+        let mut written = Written::default();
+        let rebuilt = rebuilds.iter().map(|one| self.one(one, &keys, &found, &mut written)).collect();
+        if !self.dry {
+            written.write(tx, self.judge)?;
+        }
+        Ok(rebuilt)
+    }
+
+    fn find(&self, tx: &mut Statements<'_>, rebuilds: &[Rebuild], keys: &Keys) -> Result<Found, Fault> {
         let ids: BTreeSet<_> =
             rebuilds.iter().map(|one| One { organization: self.organization, id: one.lead }).collect();
+        let parts = || rebuilds.iter().flat_map(|one| &one.parts).map(|part| &part.normalized);
         let there = tx.read_claims(&keys.provisional)?;
         let leads = if self.dry {
             tx.read_leads(&ids)?
         } else {
-            tx.share_organizations(std::iter::once(self.organization))?;
+            let hold = if parts().any(Normalized::asks_out) { Hold::Alone } else { Hold::Shared };
+            tx.hold_organizations([(self.organization, hold)])?;
             tx.lock_claims(&keys.provisional)?;
             tx.lock_leads(&ids)?
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
         let makers = tx.read_makers(&ids)?;
-        let watched = rebuilds.iter().flat_map(|one| &one.parts).flat_map(|part| part.normalized.watched());
-        let suppressions = tx.read_suppressions(&watched.copied().collect())?;
+        let suppressions = tx.read_suppressions(&parts().flat_map(Normalized::watched).copied().collect())?;
+        let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
+        Ok(Found { leads, makers, there, held, suppressions })
+    }
 
-        let leads: BTreeMap<_, _> = leads.into_iter().map(|lead| (lead.id, lead)).collect();
-        let mut written = Written::default();
-        let mut rebuilt = Vec::with_capacity(rebuilds.len());
-        for one in rebuilds {
-            let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
-            let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
-            let Some(before) = before else {
-                rebuilt.push(Rebuilt::Moved);
-                written.release(keys.taken_by(one.lead, &there, &held));
-                continue;
-            };
-            let normalized: Vec<_> = one.parts.iter().map(|part| &part.normalized).collect();
-            let Some((after, traces)) = self.judge.rebuild(before, &normalized, &suppressions) else {
-                rebuilt.push(Rebuilt::Refused);
-                written.release(keys.taken_by(one.lead, &there, &held));
-                continue;
-            };
-            written.release(keys.outdated(one.lead, &held));
-            // The clocks of fields may be written in two ways that mean the same.
-            if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
-                rebuilt.push(Rebuilt::Unchanged);
-                continue;
-            }
-            let conflicts = keys.conflicts(one, &held);
-            written.cases.extend(
-                one.parts.iter().zip(traces).map(|(part, trace)| case(part, one.lead, trace, &conflicts)),
-            );
-            written.leads.push(after.clone());
-            let (before, after) = (Box::new(before.clone()), Box::new(after));
-            rebuilt.push(Rebuilt::Changed { before, after, conflicts });
+    fn one<'r>(&self, one: &'r Rebuild, keys: &Keys, found: &Found, written: &mut Written<'r>) -> Rebuilt {
+        let Found { leads, makers, there, held, suppressions } = found;
+        let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
+        let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
+        let Some(before) = before else {
+            written.release(keys.taken_by(one.lead, there, held));
+            return Rebuilt::Moved;
+        };
+        let normalized: Vec<_> = one.parts.iter().map(|part| &part.normalized).collect();
+        let Some((after, traces)) = self.judge.rebuild(before, &normalized, suppressions) else {
+            written.release(keys.taken_by(one.lead, there, held));
+            return Rebuilt::Refused;
+        };
+        written.release(keys.outdated(one.lead, held));
+        // The clocks of fields may be written in two ways that mean the same.
+        if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
+            return Rebuilt::Unchanged;
         }
-        if !self.dry {
-            written.write(tx)?;
+        let conflicts = keys.conflicts(one, held);
+        let cases = one.parts.iter().zip(traces);
+        written.cases.extend(cases.map(|(part, trace)| case(part, one.lead, trace, &conflicts)));
+        if after.opt_out && !before.opt_out {
+            let asking = normalized.into_iter().filter(|part| part.asks_out());
+            written.opted_out.extend(asking.flat_map(|part| self.judge.opted_out(part, &[&after])));
         }
-        Ok(rebuilt)
+        written.leads.push(after.clone());
+        Rebuilt::Changed { before: Box::new(before.clone()), after: Box::new(after), conflicts }
     }
 }
 
@@ -204,6 +220,7 @@ struct Written<'r> {
     leads: Vec<Lead>,
     cases: Vec<Case<'r>>,
     released: BTreeSet<ClaimKey>,
+    opted_out: Vec<Suppression>,
 }
 
 impl Written<'_> {
@@ -211,10 +228,11 @@ impl Written<'_> {
         self.released.extend(keys);
     }
 
-    fn write(self, tx: &mut Statements<'_>) -> Result<(), Fault> {
+    fn write(self, tx: &mut Statements<'_>, judge: &dyn Judge) -> Result<(), Fault> {
         tx.update_leads(&self.leads)?;
         tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
-        tx.record_outcomes_again(&self.cases)
+        tx.record_outcomes_again(&self.cases)?;
+        tx.opt_out(&self.opted_out, judge)
     }
 }
 

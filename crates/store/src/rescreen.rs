@@ -114,7 +114,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(organization) = entries.first().map(|entry| entry.key.organization) else { return Ok(()) };
         self.write(move |session| {
-            Statements::new(session).share_organizations(std::iter::once(organization))?;
+            Statements::new(session).share_organization(organization)?;
             reassess_contacts(session, &entries, judge.as_ref())?;
             settle(session, &entries, begun)
         })
@@ -193,7 +193,7 @@ impl Store {
         let leads: BTreeSet<_> = leads.into_iter().map(|id| One { organization, id }).collect();
         self.write(move |session| {
             let mut tx = Statements::new(session);
-            tx.share_organizations(std::iter::once(organization))?;
+            tx.share_organization(organization)?;
             let locked = tx.lock_leads(&leads)?;
             reassess(&mut tx, locked, judge.as_ref())
         })

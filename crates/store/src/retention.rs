@@ -127,7 +127,7 @@ impl Store {
             let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
             let progress = Progress { organization, swept_to: page.id, swept_from };
             let erased = self.write(move |session| {
-                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                Statements::new(session).share_organization(organization)?;
                 let erased = empty(session, organization, &old, &[], By::Retention)?;
                 session.execute(session.sql.retention.progress, std::slice::from_ref(&progress))?;
                 Ok(erased.submissions)
@@ -193,7 +193,7 @@ impl Store {
             let kept: Vec<_> = kept.map(|entry| entry.submission).collect();
             let entries: Vec<_> = old.iter().map(|entry| entry.id).collect();
             let erased = self.write(move |session| {
-                Statements::new(session).share_organizations(std::iter::once(organization))?;
+                Statements::new(session).share_organization(organization)?;
                 empty(session, organization, &kept, &entries, By::Retention)
             });
             swept.quarantined += erased.await?.quarantined;

@@ -1,5 +1,7 @@
 //! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
 
+use std::collections::BTreeMap;
+
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
@@ -103,21 +105,31 @@ pub(crate) struct Before {
     pub(crate) most: u32,
 }
 
+/// Who else may write leads of an organization while a transaction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Whoever leaves its suppression lists alone.
+    Shared,
+    Alone,
+}
+
 /// An advisory lock.
 #[derive(Serialize)]
 pub(crate) struct Lock {
-    pub(crate) key: i64,
+    key: i64,
+    alone: bool,
 }
 
 impl Lock {
     /// One lock per organization, in the order in which everybody takes them.
-    pub(crate) fn of(organizations: impl IntoIterator<Item = OrganizationId>) -> Vec<Self> {
-        let key = |organization: OrganizationId| {
+    pub(crate) fn of(organizations: impl IntoIterator<Item = (OrganizationId, Hold)>) -> Vec<Self> {
+        let mut locks = BTreeMap::new();
+        for (organization, hold) in organizations {
             let (_, low) = organization.as_uuid().as_u64_pair();
-            i64::from_ne_bytes(low.to_ne_bytes())
-        };
-        let keys: std::collections::BTreeSet<i64> = organizations.into_iter().map(key).collect();
-        keys.into_iter().map(|key| Self { key }).collect()
+            let alone = locks.entry(i64::from_ne_bytes(low.to_ne_bytes())).or_insert(false);
+            *alone |= hold == Hold::Alone;
+        }
+        locks.into_iter().map(|(key, alone)| Self { key, alone }).collect()
     }
 }
 

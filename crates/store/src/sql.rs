@@ -134,9 +134,7 @@ pub(crate) struct Claims {
 
 pub(crate) struct Leads {
     /// In: `Lock`, sorted. Shared, until the transaction ends. `None` where there is one writer at a time anyway.
-    pub(crate) share: Option<&'static str>,
-    /// As `share`, but nobody else's.
-    pub(crate) exclude: Option<&'static str>,
+    pub(crate) hold: Option<&'static str>,
     /// In: `One`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,
     /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.

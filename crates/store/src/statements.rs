@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, ConsentEvidence, Lead, LeadId, Listing, OrganizationId, Outcome, QuarantineReason,
-    Release, Salt, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions, Timestamp, Trace,
+    Case, Claim, ClaimKey, ConsentEvidence, Judge, Lead, LeadId, Listing, OrganizationId, Outcome,
+    QuarantineReason, Release, Salt, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions,
+    Timestamp, Trace,
 };
 
 use crate::commit::{SubmissionKey, release_of};
 use crate::error::{Fault, StoreError};
 use crate::rebuild::Makers;
-use crate::rows::{LeadRow, Lock, One, OutcomeRow, PersonRow, QuarantineRow, ReleaseRow, SubmissionRow};
+use crate::rows::{
+    Hold, LeadRow, Lock, One, OutcomeRow, PersonRow, QuarantineRow, ReleaseRow, SubmissionRow,
+};
 use crate::session::Session;
 use crate::sql::Sql;
+use crate::suppressions;
 
 /// The statements of one transaction. A step without rows is skipped.
 pub(crate) struct Statements<'s> {
@@ -41,19 +45,32 @@ impl<'s> Statements<'s> {
         if rows.is_empty() { Ok(Vec::new()) } else { self.session.load(text, rows) }
     }
 
-    /// Holds suppressions of these organizations off until the transaction ends.
-    pub(crate) fn share_organizations(
+    /// Until the transaction ends.
+    pub(crate) fn hold_organizations(
         &mut self,
-        organizations: impl Iterator<Item = OrganizationId>,
+        organizations: impl IntoIterator<Item = (OrganizationId, Hold)>,
     ) -> Result<(), Fault> {
-        let Some(share) = self.sql.leads.share else { return Ok(()) };
-        self.execute(share, &Lock::of(organizations)).map(drop)
+        let Some(hold) = self.sql.leads.hold else { return Ok(()) };
+        self.execute(hold, &Lock::of(organizations)).map(drop)
+    }
+
+    /// Holds changes of the organization's suppression lists off until the transaction ends.
+    pub(crate) fn share_organization(&mut self, organization: OrganizationId) -> Result<(), Fault> {
+        self.hold_organizations([(organization, Hold::Shared)])
     }
 
     /// Holds everybody else off who writes leads of this organization, until the transaction ends.
     pub(crate) fn exclude_organization(&mut self, organization: OrganizationId) -> Result<(), Fault> {
-        let Some(exclude) = self.sql.leads.exclude else { return Ok(()) };
-        self.execute(exclude, &Lock::of([organization])).map(drop)
+        self.hold_organizations([(organization, Hold::Alone)])
+    }
+
+    /// Lists whoever asked not to be contacted, and decides the stored leads anew that this concerns. Whoever calls this
+    /// has excluded everybody else from their organizations.
+    pub(crate) fn opt_out(&mut self, entries: &[Suppression], judge: &dyn Judge) -> Result<(), Fault> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        suppressions::add(self.session, entries, judge, self.now).map(drop)
     }
 
     /// The keys of those that were not there. `submissions` in the order of their keys.

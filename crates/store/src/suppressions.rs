@@ -138,12 +138,10 @@ impl Store {
             let entry = self.entry(organization, AuditAction::SuppressionAdded);
             let listed = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                let now = Timestamp::now();
-                let (listed, changed) = merge(&chunk, find(session, &chunk)?, now);
-                write(session, &changed, now)?;
-                reassess_contacts(session, &changed, judge.as_ref())?;
-                if !changed.is_empty() {
-                    audit::record(session, &[entry.clone().with("count", changed.len())])?;
+                let listed = add(session, &chunk, judge.as_ref(), Timestamp::now())?;
+                let changed = listed.iter().filter(|listed| **listed != Listed::Kept).count();
+                if changed > 0 {
+                    audit::record(session, &[entry.clone().with("count", changed)])?;
                 }
                 Ok(listed)
             });
@@ -228,6 +226,20 @@ fn check<'a>(
         true => Ok(()),
         false => Err(StoreError::Bug("a suppression of another organization".to_owned())),
     }
+}
+
+/// Writes what is new of the entries, and decides stored leads anew that are found by what they name. Whoever calls
+/// this has excluded everybody else from the organization.
+pub(crate) fn add(
+    session: &mut Session,
+    entries: &[Suppression],
+    judge: &dyn Judge,
+    now: Timestamp,
+) -> Result<Vec<Listed>, Fault> {
+    let (listed, changed) = merge(entries, find(session, entries)?, now);
+    write(session, &changed, now)?;
+    reassess_contacts(session, &changed, judge)?;
+    Ok(listed)
 }
 
 pub(crate) fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {

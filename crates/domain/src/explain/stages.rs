@@ -138,6 +138,7 @@ fn hit(mut part: Part) -> String {
     let what = match part.take_text("reason").as_deref() {
         Some("suppressed_phone") => "The phone that was sent".to_owned(),
         Some("suppressed_email") => "The email that was sent".to_owned(),
+        Some("opted_out") => "The phone or the email that was sent".to_owned(),
         Some("suppressed_domain") => "The domain of the email that was sent".to_owned(),
         reason => format!("What was sent ({})", reason.unwrap_or("for no reason that is told")),
     };

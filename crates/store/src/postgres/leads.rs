@@ -11,10 +11,10 @@ macro_rules! rows {
 }
 
 pub(super) const LEADS: Leads = Leads {
-    share: Some(
-        "SELECT pg_advisory_xact_lock_shared(key) FROM json_to_recordset($1::json) AS r (key bigint)",
+    hold: Some(
+        "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(key)::text ELSE pg_advisory_xact_lock_shared(key)::text END
+         FROM json_to_recordset($1::json) AS r (key bigint, alone boolean)",
     ),
-    exclude: Some("SELECT pg_advisory_xact_lock(key) FROM json_to_recordset($1::json) AS r (key bigint)"),
     lock: "
         SELECT l.document::text
         FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)

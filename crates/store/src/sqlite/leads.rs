@@ -1,8 +1,7 @@
 use crate::sql::Leads;
 
 pub(super) const LEADS: Leads = Leads {
-    share: None,
-    exclude: None,
+    hold: None,
     lock: "
         SELECT l.document
         FROM json_each($1) AS r CROSS JOIN leads AS l

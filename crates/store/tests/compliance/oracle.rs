@@ -109,6 +109,8 @@ impl<'e> Told<'e> {
     /// The lead that the last submission made or met.
     fn of(events: &'e [Event]) -> Self {
         let (mut leads, mut held, mut last) = (Vec::<Self>::new(), Vec::<Held>::new(), 0);
+        // Who asked not to be contacted, by phone or email: nobody contacts them as whichever lead.
+        let mut opted = Vec::<(SuppressionKind, Means)>::new();
         let mut on_the_way = None;
         for event in events {
             let stored = match event {
@@ -119,6 +121,12 @@ impl<'e> Told<'e> {
                 Event::Committed => on_the_way.take(),
                 Event::Erased(erasure) => {
                     held.retain(|one| !erasure.entries().any(|entry| leads[one.lead].has(entry)));
+                    None
+                }
+                Event::Removed(gone, From::AllLists) => {
+                    opted.retain(|one| {
+                        gone.is_digest() || Some(one.1) != gone.holds.map(Means::Own) || one.0 != gone.kind
+                    });
                     None
                 }
                 other => other.post(),
@@ -139,6 +147,12 @@ impl<'e> Told<'e> {
             }
             // Whoever asks not to be contacted is heard, whatever else is made of what they sent.
             named.iter().for_each(|lead| leads[*lead].opted_out |= post.opt_out);
+            if post.opt_out && post.test == Test::No {
+                let made = post.way.policy == PolicyName::Update || last == leads.len() - 1;
+                let reached = named.iter().copied().chain(made.then_some(last));
+                opted.extend(reached.flat_map(|lead| leads[lead].contacts()));
+                opted.extend(Self { posts: vec![post], opted_out: true }.contacts());
+            }
             for key in keys {
                 match held.iter_mut().find(|one| one.key == key) {
                     Some(one) if one.lead == last => one.seen = one.seen.max(post.after),
@@ -149,17 +163,24 @@ impl<'e> Told<'e> {
         }
         let mut lead = leads.swap_remove(last);
         lead.posts.sort_by_key(|post| post.after);
+        lead.opted_out |= lead.contacts().iter().any(|contact| opted.contains(contact));
         lead
+    }
+
+    /// Its phone and its email, as far as they are somebody's.
+    fn contacts(&self) -> Vec<(SuppressionKind, Means)> {
+        let mut posts = self.posts.clone();
+        posts.sort_by_key(|post| std::cmp::Reverse(post.after));
+        let phone = posts.iter().find_map(|post| Some((SuppressionKind::Phone, post.phone.as_ref()?.means)));
+        let email = posts.iter().find_map(|post| Some((SuppressionKind::Email, post.email.as_ref()?.means)));
+        phone.into_iter().chain(email).filter(|(_, means)| matches!(means, Means::Own(_))).collect()
     }
 
     /// Whether it has the phone or the email that an entry is about.
     fn has(&self, entry: &Entry) -> bool {
-        let value = match entry.kind {
-            SuppressionKind::Phone => self.last(|post| Some(post.phone.as_ref()?.means)),
-            SuppressionKind::Email => self.last(|post| Some(post.email.as_ref()?.means)),
-            SuppressionKind::Domain => None,
-        };
-        value.is_some() && value == entry.holds.map(Means::Own)
+        self.contacts()
+            .iter()
+            .any(|(kind, means)| *kind == entry.kind && Some(*means) == entry.holds.map(Means::Own))
     }
 
     /// What was said last about something; what is not said changes nothing.

@@ -112,7 +112,13 @@ impl<'w> Stage<'w> {
                     let read = self.read(case, post);
                     self.on_the_way.insert(case.number, read);
                 }
-                Event::Committed => posted.extend(self.on_the_way.remove(&case.number)),
+                Event::Committed => {
+                    let arrived = self.on_the_way.remove(&case.number).unwrap();
+                    let sent = self.sent.get_mut(&case.number).unwrap();
+                    sent.retain(|id| *id != arrived.submission.id);
+                    sent.push(arrived.submission.id);
+                    posted.push(arrived);
+                }
                 Event::Raced(post, entry) => racing.push((self.read(case, post), self.entry(entry))),
                 Event::Erased(erasure) => self.erase(erasure).await,
             }

@@ -124,6 +124,10 @@ pub(crate) enum Whose {
 }
 
 impl Entry {
+    pub(crate) fn is_digest(&self) -> bool {
+        matches!(self.value, Listing::DigestOf(_))
+    }
+
     pub(crate) fn on(self, list: &'static str) -> Self {
         Self { words: format!("{} on `{list}`", self.words), list, ..self }
     }

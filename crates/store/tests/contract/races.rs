@@ -20,6 +20,7 @@ over_both!(
     updates_of_the_same_leads_lose_nothing,
     no_lead_is_eligible_beside_its_suppression,
     an_entry_waits_for_a_commit_that_did_not_see_it,
+    an_opt_out_waits_for_a_commit_that_did_not_see_it,
     an_expired_key_is_taken_once,
     two_keys_of_one_lead_change_it_one_after_the_other,
 );
@@ -163,6 +164,29 @@ async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
     commit.await.unwrap();
     suppress.await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, [Reason::SuppressedPhone]);
+}
+
+async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
+    let gate = Gate::new(world.judge());
+    let submission = world.consenting(&phone(1), "ann@example.com");
+    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
+    let judge = Arc::clone(&gate.judge);
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    // No key of the source names the lead.
+    let mut asking = world.submission(leadgate_domain::Fields::default());
+    asking.fields.email = leadgate_domain::Said::Value("Ann@Example.com".into());
+    asking.fields.opt_out = true;
+    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(asking)], world.judge());
+    let opt_out = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    world.until_it_waits_or_is_done(&opt_out).await;
+    gate.open();
+    commit.await.unwrap();
+    opt_out.await.unwrap();
+    let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164().is_some()).unwrap();
+    assert_eq!(lead.reasons, [Reason::OptedOut]);
+    let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
+    assert_eq!(listed.iter().map(|entry| entry.list.as_str()).collect::<Vec<_>>(), ["opted_out"]);
 }
 
 async fn an_expired_key_is_taken_once(world: World) {

@@ -8,8 +8,8 @@ use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
     Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
-    QuarantineReason, Resolution, Said, Source, Submission, SuppressionKey, Suppressions, TextField,
-    Timestamp, Trace,
+    QuarantineReason, Resolution, Said, Source, Submission, Suppression, SuppressionKey, Suppressions,
+    TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Role};
@@ -157,6 +157,10 @@ impl Judge for Touchy {
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
         self.0.rebuild(before, parts, suppressions)
+    }
+
+    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+        self.0.opted_out(normalized, reached)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

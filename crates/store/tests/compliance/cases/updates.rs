@@ -115,6 +115,38 @@ fn opt_outs(table: &mut Table) {
             ]
         });
     }
+    // By another way than the lead came, and before it comes: the phone and the email are the person's.
+    let unknown = || Post::nothing("somebody opts out").opted_out().later(30);
+    for said in [
+        |who: Person, post: Post| post.email(who.email(Which::First)),
+        |who: Person, post: Post| post.email(who.emails_written().swap_remove(3)),
+        |who: Person, post: Post| post.phone(who.phones_written().swap_remove(7)),
+        |who: Person, post: Post| post.phone(who.phone(Which::Second)).email(who.email(Which::First)),
+        |who: Person, post: Post| post.phone(who.phone(Which::Second)).email(who.email(Which::Second)),
+        |who: Person, post: Post| post.email(who.email(Which::First)).test(Test::Said),
+    ] {
+        let opt_out = |who: Person| said(who, unknown());
+        table.row(|who| vec![Posted(opt_out(who)), Posted(who.lead().later(60))]);
+        table.row(|who| {
+            let again = Post { verb: "it is made once more", ..who.lead().later(60).to(CREATING) };
+            vec![Posted(who.lead()), Posted(opt_out(who)), Posted(again)]
+        });
+        table.row(|who| vec![Accepted(who.lead()), Posted(opt_out(who)), Committed]);
+    }
+    table.row(|who| {
+        let by_id = who.update_by_id().to(UPDATING).opted_out();
+        let again = Post { verb: "the same person is posted without the id", ..who.lead().later(90) };
+        vec![Posted(first(who)), Posted(by_id), Posted(again.to(CREATING))]
+    });
+    for off in [vec![], vec![Which::First]] {
+        table.row(|who| {
+            let by_email = unknown().email(who.email(Which::First));
+            let off = off.iter().map(|which| Removed(who.email_entry(*which), From::AllLists));
+            let posts = [Posted(who.lead()), Posted(by_email)];
+            let again = Posted(who.update().later(90).told("after that"));
+            posts.into_iter().chain(off).chain([again]).collect()
+        });
+    }
     table.row(|who| {
         let early = who.update().to(UPDATING).told("though it was received before,").opted_out();
         vec![Posted(who.lead().later(120).to(UPDATING)), Posted(early)]
