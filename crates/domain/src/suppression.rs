@@ -177,7 +177,7 @@ impl Suppression {
 
     /// Whether stored leads that it concerns are found by an index on what they hold, a few at most as a rule.
     pub fn is_of_one_contact(&self) -> bool {
-        self.form.is_plain() && self.key.kind != SuppressionKind::Domain
+        self.form.is_plain() && self.key.kind != SuppressionKind::Domain && self.value.is_some()
     }
 }
 

@@ -84,6 +84,7 @@ impl Gateway {
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
             counting: Semaphore::new(2),
+            rescreening: Semaphore::new(1),
             render_metrics: ports.metrics,
             stop,
             audit,

@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) ids: SubmissionIds,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
+    /// Held while stored leads learn of suppressions.
+    pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
     pub(crate) audit: Audit,

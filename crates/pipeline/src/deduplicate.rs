@@ -90,21 +90,27 @@ impl Claims {
         let (ruling, opts_out) = match &normalized.disposition {
             Disposition::Quarantine(reason) => (quarantined(*reason), Vec::new()),
             Disposition::Judge { source, reading, .. } => {
-                let (ruling, part) = self.resolve_one(normalized, source, reading);
-                let opts_out = if normalized.submission.fields.opt_out { part.leads() } else { Vec::new() };
+                let (ruling, part, named) = self.resolve_one(normalized, source, reading);
                 trace.record("deduplicate", part);
-                (ruling, opts_out)
+                (ruling, named)
             }
         };
         Case { normalized, trace, ruling, opts_out }
     }
 
-    fn resolve_one(&mut self, normalized: &Normalized, source: &Source, reading: &Reading) -> (Ruling, Part) {
+    /// Of an opt-out also every lead that its keys name.
+    fn resolve_one(
+        &mut self,
+        normalized: &Normalized,
+        source: &Source,
+        reading: &Reading,
+    ) -> (Ruling, Part, Vec<LeadId>) {
         let submission = &normalized.submission;
-        if let Some(repeated) = self.repeated(submission, source, reading) {
-            return repeated;
-        }
         let met = self.meet(submission, source, reading);
+        let named = if submission.fields.opt_out { met.leads() } else { Vec::new() };
+        if let Some((ruling, part)) = self.repeated(submission, source, reading) {
+            return (ruling, part, named);
+        }
         let ruling = match (met.matched, source.policy) {
             (None, _) if submission.fields.must_exist => quarantined(QuarantineReason::NoMatch),
             (None, _) | (Some(_), Policy::Create) => ruling(Outcome::Created, submission.id.into()),
@@ -117,7 +123,7 @@ impl Claims {
                 self.take(normalized, source, *key, lead);
             }
         }
-        (ruling, met)
+        (ruling, met, named)
     }
 
     /// An idempotency key that was used before: with the same body a duplicate, else somebody's mistake.

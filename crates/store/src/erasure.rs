@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::audit;
 use crate::error::{Fault, StoreError};
-use crate::rescreen::{Contact, reassess_listed};
+use crate::rescreen::Contact;
 use crate::rows::{Listed, Of, One};
 use crate::session::Session;
 use crate::statements::Statements;
@@ -128,10 +128,9 @@ impl Store {
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
             let (_, changed) = suppressions::merge(&entries, suppressions::find(session, &entries)?, now);
-            suppressions::write(session, &changed, now)?;
-            session.execute(session.sql.erasure.blank, &listed)?;
             let values = sought.values().map(|(kind, value)| Listed { organization, kind, value });
-            reassess_listed(session, &values.collect::<Vec<_>>(), judge.as_ref())?;
+            suppressions::apply_to(session, &changed, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
+            session.execute(session.sql.erasure.blank, &listed)?;
             let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
             let begun = Begun { organization, id, begun_at: now, keys: &keys };
             session.execute(session.sql.erasure.begin, &[begun])?;

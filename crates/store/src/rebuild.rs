@@ -157,12 +157,15 @@ impl Run<'_> {
         let ids: BTreeSet<_> =
             rebuilds.iter().map(|one| One { organization: self.organization, id: one.lead }).collect();
         let parts = || rebuilds.iter().flat_map(|one| &one.parts).map(|part| &part.normalized);
+        if !self.dry {
+            // Before anything is read: whoever deletes leads with their claims has done so by then.
+            let hold = if parts().any(Normalized::asks_out) { Hold::Alone } else { Hold::Shared };
+            tx.hold_organizations([(self.organization, hold)])?;
+        }
         let there = tx.read_claims(&keys.provisional)?;
         let leads = if self.dry {
             tx.read_leads(&ids)?
         } else {
-            let hold = if parts().any(Normalized::asks_out) { Hold::Alone } else { Hold::Shared };
-            tx.hold_organizations([(self.organization, hold)])?;
             tx.lock_claims(&keys.provisional)?;
             tx.lock_leads(&ids)?
         };

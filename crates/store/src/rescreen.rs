@@ -1,13 +1,16 @@
 //! Stored leads learn of suppressions that began or ended.
 //!
 //! Who has a phone or an email that is named is found by an index, in the transaction that writes the entry. A domain
-//! may be everybody's, and a digest says nothing that an index could find: those leads are gone through page by
-//! page, each page a transaction of its own, while the entry is marked as pending. It holds every new lead meanwhile.
+//! may be everybody's, some phones are the same on a great many leads, and a digest or a bare key says nothing that an
+//! index could find: those leads are gone through page by page, each page a transaction of its own, while the entry is
+//! marked as pending. It holds every new lead meanwhile.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{Judge, Lead, LeadId, OrganizationId, Suppression, SuppressionKey, Timestamp};
+use leadgate_domain::{
+    Judge, Lead, LeadId, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,12 +24,38 @@ use crate::suppressions::{AfterEntry, SuppressionCursor};
 /// Leads or entries per page.
 const PAGE: u32 = 1_000;
 
-#[derive(Serialize)]
-struct SettledRow<'a> {
+/// Digests and bare keys that one look at every lead is for.
+const UNKNOWN_AT_ONCE: usize = 100_000;
+
+/// Entries per transaction.
+const SETTLED_AT_ONCE: usize = 1_000;
+
+/// An entry of which stored leads have yet to learn.
+#[derive(Deserialize)]
+struct Pending {
+    #[serde(flatten)]
+    entry: Suppression,
+    pending_since: Timestamp,
+}
+
+/// Of an entry as it was read: what was changed since is pending anew.
+#[derive(Serialize, Clone)]
+struct SettledRow {
     #[serde(flatten)]
     key: SuppressionKey,
-    list: &'a str,
+    list: String,
+    pending_since: Timestamp,
+    /// When it was read, before any lead was looked at.
     now: Timestamp,
+}
+
+/// A page of the leads with a phone or an email.
+#[derive(Serialize, Clone)]
+struct WithValue {
+    organization: OrganizationId,
+    value: String,
+    id: Uuid,
+    most: u32,
 }
 
 /// A page of the leads at a domain.
@@ -60,6 +89,11 @@ pub(crate) struct Contact {
 }
 
 impl Store {
+    /// Whether stored leads have yet to learn of an entry of the organization.
+    pub async fn has_pending(&self, organization: OrganizationId) -> Result<bool, StoreError> {
+        Ok(!self.pending(organization, None, 1).await?.is_empty())
+    }
+
     /// Decides stored leads anew that entries concern of which they have not learnt yet. `looked_at` is told how many
     /// more leads were looked at. Two at once do the same work, and no harm.
     pub async fn rescreen(
@@ -68,64 +102,119 @@ impl Store {
         judge: Arc<dyn Judge>,
         mut looked_at: impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let begun = Timestamp::now();
-        let (mut after, mut any_digest) = (None, false);
+        let mut after = None;
+        let mut unknown = Vec::new();
         loop {
-            let entries = self.pending(organization, after, begun).await?;
-            after = entries.last().map(SuppressionCursor::of);
+            let now = Timestamp::now();
+            let page = self.pending(organization, after, PAGE).await?;
+            after = page.last().map(|last| SuppressionCursor::of(&last.entry));
+            let mut contacts = Vec::new();
+            for pending in page {
+                let row = SettledRow {
+                    key: pending.entry.key,
+                    list: pending.entry.list.clone(),
+                    pending_since: pending.pending_since,
+                    now,
+                };
+                if contact(&pending.entry).is_some() {
+                    contacts.push((pending.entry, row));
+                } else if pending.entry.form.is_plain() && pending.entry.value.is_some() {
+                    self.rescreen_domain(&pending.entry, &judge, &mut looked_at).await?;
+                    self.settle(vec![row]).await?;
+                } else {
+                    unknown.push(row);
+                }
+            }
+            self.rescreen_contacts(organization, contacts, &judge, &mut looked_at).await?;
+            // Whatever is settled by this was read before the first lead was looked at.
+            if !unknown.is_empty() && (after.is_none() || unknown.len() >= UNKNOWN_AT_ONCE) {
+                self.rescreen_everybody(organization, &judge, &mut looked_at).await?;
+                for rows in std::mem::take(&mut unknown).chunks(SETTLED_AT_ONCE) {
+                    self.settle(rows.to_vec()).await?;
+                }
+            }
             if after.is_none() {
-                break;
-            }
-            let (digests, plain): (Vec<_>, Vec<_>) =
-                entries.into_iter().partition(|entry| !entry.form.is_plain());
-            any_digest |= !digests.is_empty();
-            let (contacts, domains): (Vec<_>, Vec<_>) =
-                plain.into_iter().partition(Suppression::is_of_one_contact);
-            self.rescreen_contacts(contacts, Arc::clone(&judge), begun).await?;
-            for domain in domains {
-                self.rescreen_domain(domain, &judge, begun, &mut looked_at).await?;
+                return Ok(());
             }
         }
-        if any_digest {
-            self.rescreen_everybody(organization, &judge, &mut looked_at).await?;
-            self.settle_digests(organization, begun).await?;
-        }
-        Ok(())
     }
 
     async fn pending(
         &self,
         organization: OrganizationId,
         after: Option<SuppressionCursor>,
-        begun: Timestamp,
-    ) -> Result<Vec<Suppression>, StoreError> {
+        most: u32,
+    ) -> Result<Vec<Pending>, StoreError> {
         self.read(move |session| {
-            let after = AfterEntry::new(organization, after.as_ref(), begun, PAGE);
+            let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
             session.load_anew(session.sql.suppressions.pending, &[after])
         })
         .await
     }
 
+    async fn settle(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
+        self.write(move |session| settle(session, &rows)).await
+    }
+
+    /// Leads that few have in one transaction, those that many have page by page.
     async fn rescreen_contacts(
         &self,
-        entries: Vec<Suppression>,
-        judge: Arc<dyn Judge>,
-        begun: Timestamp,
+        organization: OrganizationId,
+        entries: Vec<(Suppression, SettledRow)>,
+        judge: &Arc<dyn Judge>,
+        looked_at: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let Some(organization) = entries.first().map(|entry| entry.key.organization) else { return Ok(()) };
-        self.write(move |session| {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let judging = Arc::clone(judge);
+        let many = self.write(move |session| {
             Statements::new(session).share_organization(organization)?;
-            reassess_contacts(session, &entries, judge.as_ref())?;
-            settle(session, &entries, begun)
-        })
-        .await
+            let named: Vec<_> = entries.iter().filter_map(|(entry, _)| contact(entry)).collect();
+            let crowded = crowded(session, &named)?;
+            let is_many = |named: &Listed<'_>| crowded.contains(&(named.kind, named.value.to_owned()));
+            let (many, few): (Vec<_>, Vec<_>) =
+                entries.iter().cloned().partition(|(entry, _)| contact(entry).as_ref().is_some_and(is_many));
+            let named: Vec<_> = few.iter().filter_map(|(entry, _)| contact(entry)).collect();
+            reassess_listed(session, &named, judging.as_ref())?;
+            settle(session, &few.iter().map(|(_, row)| row.clone()).collect::<Vec<_>>())?;
+            Ok(many)
+        });
+        for (entry, row) in many.await? {
+            self.rescreen_many(&entry, judge, looked_at).await?;
+            self.settle(vec![row]).await?;
+        }
+        Ok(())
+    }
+
+    async fn rescreen_many(
+        &self,
+        entry: &Suppression,
+        judge: &Arc<dyn Judge>,
+        looked_at: &mut impl FnMut(usize),
+    ) -> Result<(), StoreError> {
+        let (organization, kind) = (entry.key.organization, entry.key.kind);
+        let value = entry.value.clone().unwrap_or_default();
+        let mut page = WithValue { organization, value, id: Uuid::nil(), most: PAGE };
+        loop {
+            let asked = page.clone();
+            let found = self.read(move |session| {
+                let leads = &session.sql.leads;
+                let text = if kind == SuppressionKind::Phone { leads.with_phone } else { leads.with_email };
+                session.load_anew(text, &[asked])
+            });
+            let found: Vec<LeadId> = found.await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            page.id = last.as_uuid();
+            looked_at(found.len());
+            self.reassess_some(organization, found.into_iter().collect(), Arc::clone(judge)).await?;
+        }
     }
 
     async fn rescreen_domain(
         &self,
-        entry: Suppression,
+        entry: &Suppression,
         judge: &Arc<dyn Judge>,
-        begun: Timestamp,
         looked_at: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
         let mut at = AtDomain::start(entry.key.organization, entry.value.as_deref().unwrap_or_default());
@@ -133,13 +222,12 @@ impl Store {
             let asked = at.clone();
             let found = self.read(move |session| session.load_anew(session.sql.leads.at_domain, &[asked]));
             let found: Vec<(String, LeadId)> = found.await?;
-            let Some((email, id)) = found.last() else { break };
+            let Some((email, id)) = found.last() else { return Ok(()) };
             (at.after, at.id) = (email.clone(), id.as_uuid());
             looked_at(found.len());
             let leads = found.into_iter().map(|(_, id)| id).collect();
             self.reassess_some(entry.key.organization, leads, Arc::clone(judge)).await?;
         }
-        self.write(move |session| settle(session, std::slice::from_ref(&entry), begun)).await
     }
 
     /// Looks at each lead of an organization, for digests that may be of it.
@@ -168,19 +256,6 @@ impl Store {
         }
     }
 
-    async fn settle_digests(&self, organization: OrganizationId, begun: Timestamp) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let entries = self.pending(organization, after, begun).await?;
-            after = entries.last().map(SuppressionCursor::of);
-            if after.is_none() {
-                return Ok(());
-            }
-            let digests: Vec<_> = entries.into_iter().filter(|entry| !entry.form.is_plain()).collect();
-            self.write(move |session| settle(session, &digests, begun)).await?;
-        }
-    }
-
     async fn reassess_some(
         &self,
         organization: OrganizationId,
@@ -201,21 +276,26 @@ impl Store {
     }
 }
 
-/// Decides the leads anew that have the phones and emails that entries name. Whoever calls this has excluded
-/// everybody else from the organization, or the entries are no news to commits.
-pub(crate) fn reassess_contacts(
-    session: &mut Session,
-    entries: &[Suppression],
-    judge: &dyn Judge,
-) -> Result<(), Fault> {
-    let listed = entries.iter().filter_map(|entry| {
-        let value = entry.value.as_deref().filter(|_| entry.is_of_one_contact())?;
-        Some(Listed { organization: entry.key.organization, kind: entry.key.kind, value })
-    });
-    reassess_listed(session, &listed.collect::<Vec<_>>(), judge)
+/// The phone or the email that an entry names.
+pub(crate) fn contact(entry: &Suppression) -> Option<Listed<'_>> {
+    let value = entry.value.as_deref().filter(|_| entry.is_of_one_contact())?;
+    Some(Listed { organization: entry.key.organization, kind: entry.key.kind, value })
 }
 
-/// Decides the leads anew that have these values. As above.
+/// Those values that very many leads have: too many for one transaction.
+pub(crate) fn crowded(
+    session: &mut Session,
+    named: &[Listed<'_>],
+) -> Result<BTreeSet<(SuppressionKind, String)>, Fault> {
+    if named.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let crowded: Vec<_> = session.load_anew(session.sql.leads.crowded, named)?;
+    Ok(crowded.into_iter().collect())
+}
+
+/// Decides the leads anew that have these values. Whoever calls this has excluded everybody else from the organization,
+/// or the values are no news to commits.
 pub(crate) fn reassess_listed(
     session: &mut Session,
     listed: &[Listed<'_>],
@@ -263,11 +343,6 @@ fn concerned(
     Ok(named.map(|(id, _)| id).collect())
 }
 
-fn settle(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Result<(), Fault> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> =
-        entries.iter().map(|entry| SettledRow { key: entry.key, list: &entry.list, now }).collect();
-    session.execute(session.sql.suppressions.settle, &rows).map(drop)
+fn settle(session: &mut Session, rows: &[SettledRow]) -> Result<(), Fault> {
+    if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.settle, rows).map(drop) }
 }

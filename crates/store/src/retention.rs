@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::rows::{Of, One};
 use crate::statements::Statements;
 use crate::store::Store;
+use crate::sweep::go_on;
 
 /// Rows looked at per transaction.
 const PAGE: u32 = 200;
@@ -41,6 +42,14 @@ struct RetentionRow {
     swept_to: Option<Uuid>,
     #[serde(default, skip_serializing)]
     swept_from: Option<Timestamp>,
+    #[serde(default, skip_serializing)]
+    leads_swept_to: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+struct LeadsProgress {
+    organization: OrganizationId,
+    leads_swept_to: Option<Uuid>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +87,8 @@ impl Store {
         organization: OrganizationId,
         retention: Retention,
     ) -> Result<(), StoreError> {
-        let row = RetentionRow { organization, retention, swept_to: None, swept_from: None };
+        let row =
+            RetentionRow { organization, retention, swept_to: None, swept_from: None, leads_swept_to: None };
         let entry = self.entry(organization, AuditAction::RetentionSet).with("kept", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
@@ -92,13 +102,27 @@ impl Store {
         let rows = self.read(|session| session.load_all(session.sql.retention.all));
         let rows: Vec<RetentionRow> = rows.await?;
         let mut swept = Swept::default();
-        for row in rows {
-            self.sweep_submissions(row, deadline, &mut swept).await?;
-            self.sweep_leads(row, deadline, &mut swept).await?;
-            self.sweep_quarantine(row, deadline, &mut swept).await?;
-            self.sweep_audit(row, deadline, &mut swept).await?;
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        for (row, left) in rows.into_iter().zip((1..=count).rev()) {
+            // Nobody takes the time of those that come after.
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            let swept_row = self.sweep_row(row, Instant::now() + share, &mut swept).await;
+            go_on(row.organization, "retention", swept_row)?;
         }
         Ok(swept)
+    }
+
+    /// What is quickly done comes first.
+    async fn sweep_row(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        self.sweep_audit(row, deadline, swept).await?;
+        self.sweep_quarantine(row, deadline, swept).await?;
+        self.sweep_submissions(row, deadline, swept).await?;
+        self.sweep_leads(row, deadline, swept).await
     }
 
     async fn sweep_submissions(
@@ -138,7 +162,7 @@ impl Store {
     }
 
     /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
-    /// not updated since.
+    /// not updated since. Where there was no time for all of them the next round goes on.
     async fn sweep_leads(
         &self,
         row: RetentionRow,
@@ -147,28 +171,54 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.leads else { return Ok(()) };
         let (organization, limit) = (row.organization, Timestamp::now().minus(age));
-        let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
-        while !swept.is_late(deadline) {
-            let found = self.read(move |session| session.load_anew(session.sql.retention.leads, &[page]));
-            let found: Vec<(LeadId, Timestamp)> = found.await?;
-            let Some((last, _)) = found.last() else { break };
-            let range = Between { before: after(last.as_uuid()), ..page };
-            page.id = last.as_uuid();
-            if found.iter().all(|(_, updated_at)| *updated_at >= limit) {
-                continue;
+        let (begun, end) = (row.leads_swept_to.unwrap_or(Uuid::nil()), first_id_at(limit));
+        for (id, before) in [(begun, end), (Uuid::nil(), after(begun).min(end))] {
+            let mut page = Between { organization, id, before, most: PAGE };
+            while let Some(last) = self.sweep_some_leads(page, limit, swept).await? {
+                page.id = last;
+                if swept.is_late(deadline) {
+                    return self.leads_swept_to(organization, Some(last)).await;
+                }
             }
-            let erased = self.write(move |session| {
-                // Nobody updates one of them while it goes.
-                Statements::new(session).exclude_organization(organization)?;
-                let found: Vec<(LeadId, Timestamp)> =
-                    session.load_anew(session.sql.retention.leads, &[range])?;
-                let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
-                let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
-                delete(session, &old)
-            });
-            swept.leads += erased.await?.leads;
         }
-        Ok(())
+        if row.leads_swept_to.is_some() { self.leads_swept_to(organization, None).await } else { Ok(()) }
+    }
+
+    /// The last one that was looked at.
+    async fn sweep_some_leads(
+        &self,
+        page: Between,
+        limit: Timestamp,
+        swept: &mut Swept,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let organization = page.organization;
+        let found = self.read(move |session| session.load_anew(session.sql.retention.leads, &[page]));
+        let found: Vec<(LeadId, Timestamp)> = found.await?;
+        let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
+        if found.iter().all(|(_, updated_at)| *updated_at >= limit) {
+            return Ok(Some(last));
+        }
+        let range = Between { before: after(last), ..page };
+        let erased = self.write(move |session| {
+            // Nobody updates one of them while it goes.
+            Statements::new(session).exclude_organization(organization)?;
+            let found: Vec<(LeadId, Timestamp)> = session.load_anew(session.sql.retention.leads, &[range])?;
+            let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
+            let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
+            delete(session, &old)
+        });
+        swept.leads += erased.await?.leads;
+        Ok(Some(last))
+    }
+
+    async fn leads_swept_to(
+        &self,
+        organization: OrganizationId,
+        leads_swept_to: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let progress = [LeadsProgress { organization, leads_swept_to }];
+        self.write(move |session| session.execute(session.sql.retention.leads_progress, &progress).map(drop))
+            .await
     }
 
     async fn sweep_quarantine(
@@ -200,9 +250,7 @@ impl Store {
         }
         Ok(())
     }
-}
 
-impl Store {
     async fn sweep_audit(
         &self,
         row: RetentionRow,
@@ -226,8 +274,9 @@ impl Store {
 
 impl Swept {
     fn is_late(&mut self, deadline: Instant) -> bool {
-        self.more |= Instant::now() >= deadline;
-        self.more
+        let is_late = Instant::now() >= deadline;
+        self.more |= is_late;
+        is_late
     }
 }
 

@@ -139,6 +139,11 @@ pub(crate) struct Leads {
     pub(crate) lock: &'static str,
     /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.
     pub(crate) lock_listed: &'static str,
+    /// In: `Listed`. Out: `(SuppressionKind, String)`: those values that more than a hundred leads have.
+    pub(crate) crowded: &'static str,
+    /// In: `WithValue`. Out: `LeadId`, those with the phone or the email, in order.
+    pub(crate) with_phone: &'static str,
+    pub(crate) with_email: &'static str,
     /// In: `AtDomain`. Out: `(String, LeadId)`: the reversed email and the lead, in that order.
     pub(crate) at_domain: &'static str,
     /// In: `After`. Out: `Contact`, by id.
@@ -190,12 +195,12 @@ pub(crate) struct Suppressions {
     pub(crate) write: &'static str,
     /// In: `AfterEntry`. Out: `Suppression`, those that hold, by kind, key and list.
     pub(crate) page: &'static str,
-    /// As `page`, those of which stored leads had yet to learn at that time.
+    /// As `page`, those of which stored leads have yet to learn. Out: `Pending`.
     pub(crate) pending: &'static str,
-    /// In: `SettledRow`. Stored leads have learnt of these.
+    /// In: `SettledRow`. Stored leads have learnt of these, unless somebody changed them since.
     pub(crate) settle: &'static str,
-    /// In: `Now`. Marks those that have ended as such of which stored leads have yet to learn. Out: their
-    /// organizations.
+    /// In: `Lapsing`. Marks those that have ended as such of which stored leads have yet to learn, some at a time. Out:
+    /// their organizations, each as often as it has some.
     pub(crate) lapse: &'static str,
     /// In: `Now`. Out: the organizations with entries that were pending then.
     pub(crate) overdue: &'static str,
@@ -286,6 +291,8 @@ pub(crate) struct Retention {
     pub(crate) all: &'static str,
     /// In: `Progress`.
     pub(crate) progress: &'static str,
+    /// In: `LeadsProgress`.
+    pub(crate) leads_progress: &'static str,
     /// In: `Between`. Out: `(SubmissionId, bool)`: whether it is erased.
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.

@@ -13,7 +13,8 @@ use serde::Serialize;
 use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::page::Page;
-use crate::rescreen::reassess_contacts;
+use crate::rescreen::{contact, crowded, reassess_listed};
+use crate::rows::Listed as Named;
 use crate::session::Session;
 use crate::statements::Statements;
 use crate::store::Store;
@@ -84,9 +85,8 @@ pub(crate) struct EntryRow<'a> {
 }
 
 impl<'a> EntryRow<'a> {
-    /// Stored leads learn of it in the same transaction where they are found at once; else later.
-    fn of(entry: &'a Suppression, now: Timestamp) -> Self {
-        let at_once = entry.is_of_one_contact();
+    /// Stored leads learn of it in the same transaction, or later.
+    fn of(entry: &'a Suppression, at_once: bool, now: Timestamp) -> Self {
         Self {
             entry,
             pending_since: (!at_once).then_some(now),
@@ -122,8 +122,8 @@ impl<'a> AfterEntry<'a> {
 impl Store {
     /// Adds entries; what became of each, in their order. One that is there is never shortened.
     ///
-    /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain or
-    /// a digest they learn by [`Store::rescreen`], which is to be called then. Long lists go in chunks: after an error
+    /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain, a
+    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists go in chunks: after an error
     /// the beginning may be in; add it again.
     pub async fn suppress(
         &self,
@@ -173,8 +173,7 @@ impl Store {
                 found.retain(|entry| entry.holds_at(now) && wanted(entry));
                 let end = |entry: Suppression| Suppression { expires_at: Some(now), ..entry };
                 let ended: Vec<_> = found.into_iter().map(end).collect();
-                write(session, &ended, now)?;
-                reassess_contacts(session, &ended, judge.as_ref())?;
+                apply(session, &ended, judge.as_ref(), now)?;
                 if !ended.is_empty() {
                     audit::record(session, &[entry.clone().with("count", ended.len())])?;
                 }
@@ -237,9 +236,37 @@ pub(crate) fn add(
     now: Timestamp,
 ) -> Result<Vec<Listed>, Fault> {
     let (listed, changed) = merge(entries, find(session, entries)?, now);
-    write(session, &changed, now)?;
-    reassess_contacts(session, &changed, judge)?;
+    apply(session, &changed, judge, now)?;
     Ok(listed)
+}
+
+/// Writes entries, and decides the stored leads anew that are found by what they name.
+fn apply(
+    session: &mut Session,
+    entries: &[Suppression],
+    judge: &dyn Judge,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let named: Vec<_> = entries.iter().filter_map(contact).collect();
+    let crowded = crowded(session, &named)?;
+    let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
+    let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
+    write(session, entries.iter().map(|entry| EntryRow::of(entry, is_at_once(entry), now)))?;
+    let few: Vec<_> = named.into_iter().filter(is_few).collect();
+    reassess_listed(session, &few, judge)
+}
+
+/// The same for entries that only have a key, by the values that the keys are of.
+pub(crate) fn apply_to(
+    session: &mut Session,
+    entries: &[Suppression],
+    named: &[Named<'_>],
+    judge: &dyn Judge,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let at_once = crowded(session, named)?.is_empty();
+    write(session, entries.iter().map(|entry| EntryRow::of(entry, at_once, now)))?;
+    if at_once { reassess_listed(session, named, judge) } else { Ok(()) }
 }
 
 pub(crate) fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {
@@ -247,12 +274,9 @@ pub(crate) fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec
     session.load(session.sql.suppressions.find, &keys)
 }
 
-pub(crate) fn write(session: &mut Session, entries: &[Suppression], now: Timestamp) -> Result<(), Fault> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = entries.iter().map(|entry| EntryRow::of(entry, now)).collect();
-    session.execute(session.sql.suppressions.write, &rows).map(drop)
+fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) -> Result<(), Fault> {
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.write, &rows).map(drop) }
 }
 
 /// What becomes of each of the entries beside those that are there, and what is to be written.

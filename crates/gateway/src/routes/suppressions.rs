@@ -92,7 +92,7 @@ pub(crate) async fn add(
     let judge: Arc<dyn Judge> = state.keys.pipeline()?.clone();
     let store = asked.store(&state);
     let listed = read::within(&state, store.suppress(organization, good, Arc::clone(&judge))).await?;
-    let settled = settle(&state, organization, judge, read.iter().flatten()).await;
+    let settled = settle(&state, organization, judge).await;
     let mut listed = listed.into_iter();
     let verdicts = read.iter().map(|read| match read {
         Ok(entry) => Verdict::Taken {
@@ -151,24 +151,25 @@ pub(crate) async fn remove(
     let store = asked.store(&state);
     let removing = store.unsuppress(organization, vec![key], wanted.list.as_deref(), Arc::clone(&judge));
     let removed = read::within(&state, removing).await?;
-    let settled = settle(&state, organization, judge, removed.iter()).await;
+    let settled = settle(&state, organization, judge).await;
     let now = Timestamp::now();
     let shown: Vec<_> = removed.iter().map(|entry| native::suppression(entry, now)).collect();
     Ok(respond::json(&serde_json::json!({ "data": shown, "stored_leads_settled": settled })))
 }
 
-/// Lets stored leads learn of domains and digests; whether they all have by now.
-async fn settle(
-    state: &State,
-    organization: OrganizationId,
-    judge: Arc<dyn Judge>,
-    mut entries: impl Iterator<Item = &Suppression>,
-) -> bool {
-    if entries.all(Suppression::is_of_one_contact) {
-        return true;
+/// Lets stored leads learn of what they have yet to learn; whether they all have by now.
+async fn settle(state: &Data<State>, organization: OrganizationId, judge: Arc<dyn Judge>) -> bool {
+    let has_pending = state.store.has_pending(organization);
+    match timeout(PATIENCE, has_pending).await {
+        Ok(Ok(false)) => return true,
+        Ok(Ok(true)) => {}
+        Ok(Err(_)) | Err(_) => return false,
     }
-    let store = state.store.clone();
-    // It goes on when nobody waits for it any more.
-    let learning = tokio::spawn(async move { store.rescreen(organization, judge, |_| {}).await });
+    let state = Data::clone(state);
+    // It goes on when nobody waits for it any more. Of many, the first may do what the others came for.
+    let learning = tokio::spawn(async move {
+        let _permit = state.rescreening.acquire().await;
+        state.store.rescreen(organization, judge, |_| {}).await
+    });
     matches!(timeout(PATIENCE, learning).await, Ok(Ok(Ok(()))))
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::{Output, open_store, organization};
 use crate::config::Config;
 
-/// For how long one round goes on.
-const A_WHILE: Duration = Duration::from_secs(60);
+/// Nothing is left for another round.
+const LONG_ENOUGH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// In seconds.
 const DAY: u64 = 24 * 60 * 60;
@@ -85,19 +85,8 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
 }
 
 async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
-    let mut all = Swept::default();
-    loop {
-        let Swept { submissions, leads, quarantined, audited, more } =
-            store.sweep_retention(Instant::now() + A_WHILE).await?;
-        all.submissions += submissions;
-        all.leads += leads;
-        all.quarantined += quarantined;
-        all.audited += audited;
-        if !more {
-            break;
-        }
-    }
-    let Swept { submissions, leads, quarantined, audited, .. } = all;
+    let Swept { submissions, leads, quarantined, audited, .. } =
+        store.sweep_retention(Instant::now() + LONG_ENOUGH).await?;
     let document = json!({
         "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
     });

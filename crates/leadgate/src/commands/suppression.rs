@@ -125,8 +125,8 @@ impl Desk {
     }
 
     /// Lets stored leads learn of what no index finds.
-    async fn rescreen(&self, owner: &Organization, broad: bool) -> anyhow::Result<()> {
-        if !broad {
+    async fn rescreen(&self, owner: &Organization) -> anyhow::Result<()> {
+        if !self.store.has_pending(owner.id).await? {
             return Ok(());
         }
         let bar = progress::counting("stored leads looked at");
@@ -160,7 +160,7 @@ async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> an
         |request| terms.of(request).entry(&desk.matching, owner.id, now).map_err(|error| anyhow!(error));
     let entries = requests.into_iter().map(entry).collect::<anyhow::Result<Vec<_>>>()?;
     let listed = desk.store.suppress(owner.id, entries.clone(), Arc::clone(&desk.judge)).await?;
-    desk.rescreen(&owner, !entries.iter().all(Suppression::is_of_one_contact)).await?;
+    desk.rescreen(&owner).await?;
     let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
     let (added, extended, kept) = (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
     output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
@@ -179,7 +179,7 @@ async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Outpu
     };
     let keys = values.requests()?.into_iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
     let removed = desk.store.unsuppress(owner.id, keys, list, Arc::clone(&desk.judge)).await?;
-    desk.rescreen(&owner, !removed.iter().all(Suppression::is_of_one_contact)).await?;
+    desk.rescreen(&owner).await?;
     output.print(&json!({ "removed": removed.len() }), |line| {
         let removed = removed.len();
         line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));

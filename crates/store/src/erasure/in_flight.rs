@@ -14,6 +14,7 @@ use super::{CHUNK, Erased};
 use crate::error::StoreError;
 use crate::retention::first_id_at;
 use crate::store::Store;
+use crate::sweep::go_on;
 
 /// How often it is looked for, for as long as something may be on its way.
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -53,7 +54,8 @@ impl Store {
         }
         let mut erased = BTreeMap::new();
         for (organization, begun) in of {
-            erased.insert(organization, self.sweep_in_flight_of(organization, begun, now).await?);
+            let swept = self.sweep_in_flight_of(organization, begun, now).await;
+            erased.insert(organization, go_on(organization, "in_flight", swept)?);
         }
         Ok(erased)
     }
@@ -66,7 +68,10 @@ impl Store {
     ) -> Result<Erased, StoreError> {
         let mut keys = BTreeMap::new();
         for one in &begun {
-            keys.extend(one.keys.iter().map(|key| (*key, one.begun_at)));
+            for key in &one.keys {
+                let last = keys.entry(*key).or_insert(one.begun_at);
+                *last = one.begun_at.max(*last);
+            }
         }
         let times = || begun.iter().map(|one| one.begun_at);
         let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(Erased::default()) };

@@ -166,6 +166,7 @@ pub(super) const ERASURE: Erasure = Erasure {
         INSERT INTO leads_to_rebuild (organization, lead, since)
         SELECT organization, id, since
         FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, since timestamptz)
+        WHERE EXISTS (SELECT FROM leads AS l WHERE l.organization = r.organization AND l.id = r.id)
         ON CONFLICT (organization, lead) DO NOTHING",
     rebuilding: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid))
@@ -190,7 +191,7 @@ macro_rules! row {
         "json_build_object('organization', t.organization, 'submissions_seconds', t.submissions_seconds,
                            'leads_seconds', t.leads_seconds, 'quarantine_seconds', t.quarantine_seconds,
                            'audit_seconds', t.audit_seconds, 'swept_to', t.swept_to,
-                           'swept_from', t.swept_from)::text
+                           'swept_from', t.swept_from, 'leads_swept_to', t.leads_swept_to)::text
          FROM retention AS t"
     };
 }
@@ -214,6 +215,10 @@ pub(super) const RETENTION: Retention = Retention {
     progress: "
         UPDATE retention AS t SET swept_to = r.swept_to, swept_from = r.swept_from
         FROM json_to_recordset($1::json) AS r (organization uuid, swept_to uuid, swept_from timestamptz)
+        WHERE t.organization = r.organization",
+    leads_progress: "
+        UPDATE retention AS t SET leads_swept_to = r.leads_swept_to
+        FROM json_to_recordset($1::json) AS r (organization uuid, leads_swept_to uuid)
         WHERE t.organization = r.organization",
     submissions: between!("json_build_array(s.id, s.erased_at IS NOT NULL)", "submissions", ""),
     leads: between!("json_build_array(s.id, s.updated_at)", "leads", ""),

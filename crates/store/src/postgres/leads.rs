@@ -10,6 +10,15 @@ macro_rules! rows {
     };
 }
 
+macro_rules! with_value {
+    () => {
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, value text, id uuid, most int))
+         SELECT to_json(l.id)::text FROM leads AS l
+         WHERE l.organization = (SELECT organization FROM p) AND l.id > (SELECT id FROM p) AND "
+    };
+}
+
 pub(super) const LEADS: Leads = Leads {
     hold: Some(
         "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(key)::text ELSE pg_advisory_xact_lock_shared(key)::text END
@@ -34,6 +43,18 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document::text FROM met JOIN leads AS l ON l.organization = met.organization AND l.id = met.id
         ORDER BY l.organization, l.id
         FOR UPDATE OF l",
+    crowded: "
+        SELECT json_build_array(r.kind, r.value)::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)
+        WHERE 100 < CASE r.kind
+            WHEN 'phone' THEN (SELECT count(*) FROM (
+                SELECT FROM leads AS l WHERE l.organization = r.organization AND l.phone_e164 = r.value LIMIT 101) AS few)
+            WHEN 'email' THEN (SELECT count(*) FROM (
+                SELECT FROM leads AS l WHERE l.organization = r.organization AND l.email_address = r.value LIMIT 101) AS few)
+            ELSE 0 END",
+    with_phone: concat!(with_value!(), "l.phone_e164 = (SELECT value FROM p) ORDER BY l.id LIMIT (SELECT most FROM p)"),
+    with_email:
+        concat!(with_value!(), "l.email_address = (SELECT value FROM p) ORDER BY l.id LIMIT (SELECT most FROM p)"),
     at_domain: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, domain text, below text, after text,

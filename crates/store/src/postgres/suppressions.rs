@@ -4,7 +4,8 @@ macro_rules! entry {
     () => {
         "json_build_object('organization', s.organization, 'kind', s.kind, 'key', encode(s.key, 'hex'),
                            'list', s.list, 'form', s.form, 'value', s.value, 'reason', s.reason,
-                           'added_at', s.added_at, 'expires_at', s.expires_at)::text"
+                           'added_at', s.added_at, 'expires_at', s.expires_at,
+                           'pending_since', s.pending_since)::text"
     };
 }
 
@@ -57,17 +58,26 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
             added_at = excluded.added_at, expires_at = excluded.expires_at,
             pending_since = excluded.pending_since, ended_at = excluded.ended_at",
     page: page!("(s.expires_at IS NULL OR s.expires_at > (SELECT now FROM p))"),
-    pending: page!("s.pending_since <= (SELECT now FROM p)"),
+    pending: page!("s.pending_since IS NOT NULL"),
     settle: "
         UPDATE suppressions AS s
         SET pending_since = NULL, ended_at = CASE WHEN s.expires_at <= r.now THEN r.now END
-        FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, list text, now timestamptz)
+        FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, list text, now timestamptz,
+                                           pending_since timestamptz)
         WHERE s.organization = r.organization AND s.kind = r.kind AND s.key = decode(r.key, 'hex')
-          AND s.list = r.list AND s.pending_since <= r.now",
+          AND s.list = r.list AND s.pending_since = r.pending_since",
     lapse: "
-        UPDATE suppressions AS s SET pending_since = p.now
-        FROM json_to_recordset($1::json) AS p (now timestamptz)
-        WHERE s.expires_at <= p.now AND s.ended_at IS NULL AND s.pending_since IS NULL
+        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (now timestamptz, most int)),
+        o AS MATERIALIZED (
+            SELECT s.organization, s.kind, s.key, s.list FROM suppressions AS s
+            WHERE s.expires_at <= (SELECT now FROM p) AND s.expires_at IS NOT NULL AND s.ended_at IS NULL
+              AND s.pending_since IS NULL
+            ORDER BY s.expires_at
+            LIMIT (SELECT most FROM p))
+        UPDATE suppressions AS s SET pending_since = (SELECT now FROM p)
+        FROM o
+        WHERE s.organization = o.organization AND s.kind = o.kind AND s.key = o.key AND s.list = o.list
+          AND s.pending_since IS NULL
         RETURNING to_json(s.organization)::text",
     overdue: "
         SELECT DISTINCT to_json(s.organization)::text

@@ -133,7 +133,9 @@ pub(super) const ERASURE: Erasure = Erasure {
           AND suppressions.key = unhex(r.value->>'key') AND suppressions.value IS NOT NULL",
     to_rebuild: "
         INSERT INTO leads_to_rebuild (organization, lead, since)
-        SELECT value->>'organization', value->>'id', value->>'since' FROM json_each($1) WHERE true
+        SELECT value->>'organization', value->>'id', value->>'since' FROM json_each($1)
+        WHERE EXISTS (SELECT 1 FROM leads AS l
+                      WHERE l.organization = value->>'organization' AND l.id = value->>'id')
         ON CONFLICT (organization, lead) DO NOTHING",
     rebuilding: "
         WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
@@ -153,7 +155,8 @@ macro_rules! row {
     () => {
         "json_object('organization', r.organization, 'submissions_seconds', r.submissions_seconds,
                      'leads_seconds', r.leads_seconds, 'quarantine_seconds', r.quarantine_seconds,
-                     'audit_seconds', r.audit_seconds, 'swept_to', r.swept_to, 'swept_from', r.swept_from)
+                     'audit_seconds', r.audit_seconds, 'swept_to', r.swept_to, 'swept_from', r.swept_from,
+                     'leads_swept_to', r.leads_swept_to)
          FROM retention AS r"
     };
 }
@@ -175,6 +178,9 @@ pub(super) const RETENTION: Retention = Retention {
     all: concat!("SELECT ", row!()),
     progress: "
         UPDATE retention SET swept_to = r.value->>'swept_to', swept_from = r.value->>'swept_from'
+        FROM json_each($1) AS r WHERE organization = r.value->>'organization'",
+    leads_progress: "
+        UPDATE retention SET leads_swept_to = r.value->>'leads_swept_to'
         FROM json_each($1) AS r WHERE organization = r.value->>'organization'",
     submissions: between!(
         "json_array(s.id, json(iif(s.erased_at IS NULL, 'false', 'true')))",

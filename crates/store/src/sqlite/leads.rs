@@ -1,5 +1,13 @@
 use crate::sql::Leads;
 
+macro_rules! with_value {
+    () => {
+        "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+         SELECT json_quote(l.id) FROM leads AS l
+         WHERE l.organization = (SELECT value->>'organization' FROM p) AND l.id > (SELECT value->>'id' FROM p) AND "
+    };
+}
+
 pub(super) const LEADS: Leads = Leads {
     hold: None,
     lock: "
@@ -20,6 +28,24 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document FROM met CROSS JOIN leads AS l
         WHERE l.organization = met.organization AND l.id = met.id
         ORDER BY l.organization, l.id",
+    crowded: "
+        SELECT json_array(r.value->>'kind', r.value->>'value') FROM json_each($1) AS r
+        WHERE 100 < CASE r.value->>'kind'
+            WHEN 'phone' THEN (SELECT count(*) FROM (
+                SELECT 1 FROM leads AS l
+                WHERE l.organization = r.value->>'organization' AND l.phone_e164 = r.value->>'value' LIMIT 101))
+            WHEN 'email' THEN (SELECT count(*) FROM (
+                SELECT 1 FROM leads AS l
+                WHERE l.organization = r.value->>'organization' AND l.email_address = r.value->>'value' LIMIT 101))
+            ELSE 0 END",
+    with_phone: concat!(
+        with_value!(),
+        "l.phone_e164 = (SELECT value->>'value' FROM p) ORDER BY l.id LIMIT (SELECT value->>'most' FROM p)"
+    ),
+    with_email: concat!(
+        with_value!(),
+        "l.email_address = (SELECT value->>'value' FROM p) ORDER BY l.id LIMIT (SELECT value->>'most' FROM p)"
+    ),
     at_domain: "
         WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
         SELECT json_array(l.email_reversed, l.id) FROM leads AS l

@@ -29,6 +29,7 @@ fn migrated() -> SqliteConnection {
         include_str!("../../../../migrations/sqlite/0008_audit/up.sql"),
         include_str!("../../../../migrations/sqlite/0010_erasure/up.sql"),
         include_str!("../../../../migrations/sqlite/0011_repairs/up.sql"),
+        include_str!("../../../../migrations/sqlite/0012_retention_of_leads/up.sql"),
     ] {
         connection.batch_execute(migration).unwrap();
     }
@@ -169,6 +170,10 @@ fn no_statement_reads_a_whole_table() {
         SQL.retention.leads,
         SQL.retention.entries,
         SQL.retention.audit,
+        SQL.retention.leads_progress,
+        SQL.leads.crowded,
+        SQL.leads.with_phone,
+        SQL.leads.with_email,
         SQL.scorings.add,
         SQL.scorings.activate,
         SQL.scorings.of,

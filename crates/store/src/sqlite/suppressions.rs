@@ -4,7 +4,7 @@ macro_rules! entry {
     () => {
         "json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key)), 'list', s.list,
                      'form', s.form, 'value', s.value, 'reason', s.reason, 'added_at', s.added_at,
-                     'expires_at', s.expires_at)"
+                     'expires_at', s.expires_at, 'pending_since', s.pending_since)"
     };
 }
 
@@ -54,7 +54,7 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
             added_at = excluded.added_at, expires_at = excluded.expires_at,
             pending_since = excluded.pending_since, ended_at = excluded.ended_at",
     page: page!("(s.expires_at IS NULL OR s.expires_at > (SELECT value->>'now' FROM p))"),
-    pending: page!("s.pending_since IS NOT NULL AND s.pending_since <= (SELECT value->>'now' FROM p)"),
+    pending: page!("s.pending_since IS NOT NULL"),
     settle: "
         UPDATE suppressions
         SET pending_since = NULL,
@@ -62,12 +62,16 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
         FROM json_each($1) AS r
         WHERE organization = r.value->>'organization' AND kind = r.value->>'kind'
           AND suppressions.key = unhex(r.value->>'key') AND list = r.value->>'list'
-          AND pending_since <= r.value->>'now'",
+          AND pending_since = r.value->>'pending_since'",
     lapse: "
-        UPDATE suppressions SET pending_since = p.value->>'now'
-        FROM json_each($1) AS p
-        WHERE expires_at <= p.value->>'now' AND expires_at IS NOT NULL
-          AND ended_at IS NULL AND pending_since IS NULL
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        UPDATE suppressions SET pending_since = (SELECT value->>'now' FROM p)
+        WHERE (organization, kind, key, list) IN (
+            SELECT s.organization, s.kind, s.key, s.list FROM suppressions AS s INDEXED BY suppressions_lapsing
+            WHERE s.expires_at <= (SELECT value->>'now' FROM p) AND s.expires_at IS NOT NULL
+              AND s.ended_at IS NULL AND s.pending_since IS NULL
+            ORDER BY s.expires_at
+            LIMIT (SELECT value->>'most' FROM p))
         RETURNING json_quote(organization)",
     overdue: "
         SELECT DISTINCT json_quote(s.organization) FROM suppressions AS s INDEXED BY suppressions_pending

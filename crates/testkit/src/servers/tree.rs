@@ -1,22 +1,33 @@
 //! Signals to a process and everything it forked.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Sends `signal` to `root` first, so that it forks no more, then to all its descendants.
+/// Until every process has heard that it is to stop.
+const STOPPED_IN: Duration = Duration::from_secs(5);
+
+/// Sends `signal` to `root` first, so that it forks no more, then to all its descendants. With [`Signal::STOP`] none of
+/// them runs any more when this returns.
 ///
 /// # Errors
-/// When the processes cannot be listed or `root` cannot be signalled.
+/// When the processes cannot be listed or `root` cannot be signalled, or when one of them goes on.
 pub(crate) fn signal_tree(root: u32, signal: Signal) -> anyhow::Result<()> {
-    let descendants = descendants(root)?;
     send(root, signal).with_context(|| format!("signalling process {root}"))?;
-    for pid in descendants {
-        // One that ended meanwhile needs no signal.
-        send(pid, signal).ok();
+    let begun = Instant::now();
+    loop {
+        let family = family(root)?;
+        for process in family.iter().filter(|process| process.pid != root) {
+            // One that ended meanwhile needs no signal.
+            send(process.pid, signal).ok();
+        }
+        if signal != Signal::STOP || family.iter().all(Process::is_still) {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < STOPPED_IN, "process {root} and its children do not stop");
     }
-    Ok(())
 }
 
 /// Sends `signal` to one process.
@@ -25,20 +36,37 @@ pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
     Ok(kill_process(pid, signal)?)
 }
 
-fn descendants(root: u32) -> anyhow::Result<Vec<u32>> {
-    let listing = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().context("running ps")?;
-    let pairs: Vec<(u32, u32)> = String::from_utf8_lossy(&listing.stdout).lines().filter_map(pair).collect();
-    let mut family = vec![root];
-    let mut seen = 0;
-    while let Some(parent) = family.get(seen).copied() {
-        family.extend(pairs.iter().filter(|(_, ppid)| *ppid == parent).map(|(pid, _)| *pid));
-        seen += 1;
-    }
-    family.remove(0);
-    Ok(family)
+struct Process {
+    pid: u32,
+    parent: u32,
+    state: char,
 }
 
-fn pair(line: &str) -> Option<(u32, u32)> {
-    let (pid, ppid) = line.trim().split_once(char::is_whitespace)?;
-    Some((pid.parse().ok()?, ppid.trim().parse().ok()?))
+impl Process {
+    /// A line of `ps`.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (pid, parent, state) = (words.next()?, words.next()?, words.next()?);
+        Some(Self { pid: pid.parse().ok()?, parent: parent.parse().ok()?, state: state.chars().next()? })
+    }
+
+    /// Stopped, or at its end.
+    fn is_still(&self) -> bool {
+        matches!(self.state, 'T' | 't' | 'Z' | 'X')
+    }
+}
+
+/// A process and all that descend from it.
+fn family(root: u32) -> anyhow::Result<Vec<Process>> {
+    let listing =
+        Command::new("ps").args(["-A", "-o", "pid=,ppid=,state="]).output().context("running ps")?;
+    let text = String::from_utf8_lossy(&listing.stdout);
+    let (mut family, mut others): (Vec<_>, Vec<_>) =
+        text.lines().filter_map(Process::read).partition(|process| process.pid == root);
+    let mut seen = 0;
+    while let Some(parent) = family.get(seen).map(|process| process.pid) {
+        family.extend(others.extract_if(.., |process| process.parent == parent));
+        seen += 1;
+    }
+    Ok(family)
 }

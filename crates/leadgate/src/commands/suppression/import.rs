@@ -61,13 +61,8 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
     let told = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
     let file = File::create(&told).with_context(|| told.display().to_string())?;
     let owner = desk.store.ensure_organization(&import.organization).await?;
-    let mut importer = Importer {
-        desk,
-        owner,
-        counts: Counts::default(),
-        broad: false,
-        verdicts: csv::Writer::from_writer(file),
-    };
+    let mut importer =
+        Importer { desk, owner, counts: Counts::default(), verdicts: csv::Writer::from_writer(file) };
     importer.verdicts.write_record(["row", "result", "kind", "detail"])?;
 
     let (mut record, mut items) = (ByteRecord::new(), Vec::with_capacity(CHUNK));
@@ -81,7 +76,7 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
     importer.write(items).await?;
     importer.verdicts.flush()?;
     bar.finish_and_clear();
-    desk.rescreen(&importer.owner, importer.broad).await?;
+    desk.rescreen(&importer.owner).await?;
     report(&importer.counts, &told, output);
     Ok(())
 }
@@ -112,8 +107,6 @@ struct Importer<'d> {
     desk: &'d Desk,
     owner: Organization,
     counts: Counts,
-    /// Whether stored leads are to be gone through for any of them.
-    broad: bool,
     verdicts: csv::Writer<File>,
 }
 
@@ -138,7 +131,6 @@ impl Importer<'_> {
 
     async fn write(&mut self, items: Vec<Item>) -> anyhow::Result<()> {
         let good: Vec<_> = items.iter().filter_map(|item| item.read.as_ref().ok()).cloned().collect();
-        self.broad |= !good.iter().all(Suppression::is_of_one_contact);
         let judge = Arc::clone(&self.desk.judge);
         let mut listed = self.desk.store.suppress(self.owner.id, good, judge).await?.into_iter();
         for Item { row, read } in &items {
