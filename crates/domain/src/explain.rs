@@ -11,13 +11,14 @@ use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, T
 pub use words::{date, words};
 
 /// Why something was decided once more, then the stages of the pipeline in their order.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "reassess",
     "reprocess",
     "remap",
     "normalize",
     "screen",
     "deduplicate",
+    "merge",
     "enrich",
     "score",
     "decide",

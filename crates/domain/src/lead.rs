@@ -86,6 +86,9 @@ pub struct Clocks {
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub own: BTreeMap<String, Clock>,
+    /// Where there were too many custom fields: none is kept that was said by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Clock>,
 }
 
 /// A lead. What was said is kept apart from what was derived from it, which is derived anew at every change.

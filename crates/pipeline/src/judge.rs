@@ -69,8 +69,9 @@ impl Pipeline {
     fn judge_own(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
+        let mut left_out = merge::LeftOut::default();
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
-            Some(lead) => merge::fold(lead, submission, source, reading),
+            Some(lead) => left_out = merge::fold(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
         }) else {
             return;
@@ -81,6 +82,9 @@ impl Pipeline {
         decide::lead(lead, &hits);
 
         let trace = &mut case.trace;
+        if !left_out.is_nothing() {
+            trace.record("merge", left_out);
+        }
         trace.record("enrich", enrich::part(lead));
         trace.record("score", score);
         trace.record("decide", decide::part(lead));

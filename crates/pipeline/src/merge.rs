@@ -7,6 +7,10 @@ use leadgate_domain::{
 };
 use serde_json::{Map, Value};
 
+mod bounds;
+
+pub(crate) use bounds::LeftOut;
+
 /// A new lead out of one submission. It is held and cold until the later stages say otherwise.
 pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, reading: &Reading) -> Lead {
     let mut lead = Lead {
@@ -29,7 +33,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         is_test: submission.fields.is_test,
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
-        clocks: Clocks { base: submission.order(), first: None, own: BTreeMap::new() },
+        clocks: Clocks { base: submission.order(), first: None, own: BTreeMap::new(), left_out: None },
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
@@ -45,7 +49,9 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
 
 /// Merges what a submission says into a lead: a clock per field, an explicit null is a value, an absent field is
 /// nothing, tags are a union, custom fields merge per top-level key, and an opt-out survives everything.
-pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) {
+///
+/// Returns what there is too much of to be kept.
+pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) -> LeftOut {
     let fields = &submission.fields;
     let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.order() };
 
@@ -78,6 +84,7 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     }
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
+    bounds::keep(lead)
 }
 
 /// Takes nothing of a submission but that the person asked not to be contacted.

@@ -174,10 +174,13 @@ impl Store {
         let (begun, end) = (row.leads_swept_to.unwrap_or(Uuid::nil()), first_id_at(limit));
         for (id, before) in [(begun, end), (Uuid::nil(), after(begun).min(end))] {
             let mut page = Between { organization, id, before, most: PAGE };
-            while let Some(last) = self.sweep_some_leads(page, limit, swept).await? {
-                page.id = last;
+            loop {
                 if swept.is_late(deadline) {
-                    return self.leads_swept_to(organization, Some(last)).await;
+                    return self.leads_swept_to(organization, Some(page.id)).await;
+                }
+                match self.sweep_some_leads(page, limit, swept).await? {
+                    Some(last) => page.id = last,
+                    None => break,
                 }
             }
         }

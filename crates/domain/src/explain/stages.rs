@@ -26,6 +26,7 @@ fn stage_of(stage: &str, mut part: Part) -> Option<Vec<String>> {
         "remap" => remap(&mut part),
         "normalize" => normalize(&mut part),
         "deduplicate" => deduplicate(&mut part),
+        "merge" => merge(&mut part),
         "enrich" => enrich(&mut part),
         "score" => score(&mut part),
         "decide" => decide(&mut part),
@@ -222,6 +223,14 @@ fn key(code: &str) -> String {
         Ok(ClaimKind::Idempotency) => "idempotency key".to_owned(),
         Ok(ClaimKind::Phone | ClaimKind::Email) | Err(_) => code.to_owned(),
     }
+}
+
+fn merge(part: &mut Part) -> Vec<String> {
+    let mut count = |name| part.take_text(name).unwrap_or_default();
+    let (fields, tags) = (count("custom_fields"), count("tags"));
+    vec![format!(
+        "The lead has as much as a lead can have; custom fields left out: {fields}, tags left out: {tags}."
+    )]
 }
 
 fn enrich(part: &mut Part) -> Vec<String> {

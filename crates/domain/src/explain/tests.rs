@@ -215,6 +215,12 @@ fn every_point_is_told_with_its_rule() {
 }
 
 #[test]
+fn what_did_not_fit_is_told() {
+    let sentence = "The lead has as much as a lead can have; custom fields left out: 3, tags left out: 0.";
+    assert_eq!(told("merge", json!({"custom_fields": 3, "tags": 0})), [sentence]);
+}
+
+#[test]
 fn the_standard_rules_are_told_apart() {
     assert_eq!(
         told("score", json!({"score": 60, "scoring_version": 0})),

@@ -130,13 +130,13 @@ proptest! {
             for position in order {
                 let (one, source) = (&said[*position].0, &sources[said[*position].1]);
                 match &mut lead {
-                    Some(lead) => fold(lead, one, source, &read(one)),
+                    Some(lead) => drop(fold(lead, one, source, &read(one))),
                     None => lead = Some(create(one.id.into(), one, source, &read(one))),
                 }
             }
             // Who created the lead is not the order's to keep; everything else is.
             let lead = lead.unwrap();
-            let base = Clocks { base: said[0].0.order(), first: None, own: BTreeMap::new() };
+            let base = Clocks { base: said[0].0.order(), first: None, own: BTreeMap::new(), left_out: None };
             let clocks = clocks(&lead);
             (Lead { id: said[0].0.id.into(), clocks: base, ..lead }, clocks)
         };
@@ -179,4 +179,46 @@ fn the_source_is_that_of_the_earliest_whoever_is_worked_on_first() {
     fold(&mut lead, &early, &other, &read(&early));
     fold(&mut lead, &between, &one, &read(&between));
     assert_eq!((lead.source, lead.id), (other.id, late.id.into()));
+}
+
+#[test]
+fn a_lead_does_not_grow_without_end() {
+    let [source, _] = sources();
+    let named = |count: i64, size: usize| -> Vec<Submission> {
+        let one = |at: i64| {
+            let mut fields = Fields { tags: vec![format!("tag {at:05}")], ..Fields::default() };
+            let value = if at % 7 == 0 { Value::Null } else { "x".repeat(size).into() };
+            fields.custom_fields.insert(format!("field {at}"), value);
+            submission(&source, at * 2, fields)
+        };
+        (1..=count).map(one).collect()
+    };
+    for (all, kept, left) in [(named(1_500, 10), 1_000, 500), (named(300, 2_000), 151, 0)] {
+        let mut shuffled = all.clone();
+        shuffled.reverse();
+        shuffled.swap(3, 200);
+        shuffled.swap(17, 250);
+        let leads = [all, shuffled].map(|all| {
+            let (first, rest) = all.split_first().unwrap();
+            let mut lead = create(first.id.into(), first, &source, &read(first));
+            let mut left_out = LeftOut::default();
+            for one in rest {
+                left_out = fold(&mut lead, one, &source, &read(one));
+            }
+            assert_eq!(left_out.tags.min(1), left.min(1), "and says so");
+            lead
+        });
+        let held = |lead: &Lead| {
+            let silent = lead.clocks.own.keys().filter_map(|name| name.strip_prefix("custom_fields/"));
+            silent
+                .map(str::to_owned)
+                .chain(lead.custom_fields.keys().cloned())
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(held(&leads[0]), held(&leads[1]));
+        assert_eq!(held(&leads[0]).len(), kept, "the newest are there");
+        assert_eq!(leads[0].custom_fields, leads[1].custom_fields);
+        assert_eq!(leads[0].tags, leads[1].tags);
+        assert!(leads[0].tags.len() <= 1_000 && leads[0].tags.contains("tag 00001"));
+    }
 }

@@ -29,6 +29,7 @@ mod rebuilding;
 mod refusals;
 mod releases;
 mod reports;
+mod rescreening;
 mod retention;
 mod scorings;
 mod sources;

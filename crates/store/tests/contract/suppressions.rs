@@ -29,28 +29,28 @@ over_both!(
 );
 
 impl World {
-    async fn suppress(&self, entries: &[Suppression]) -> Vec<Listed> {
+    pub(crate) async fn suppress(&self, entries: &[Suppression]) -> Vec<Listed> {
         self.store.suppress(self.organization.id, entries.to_vec(), self.judge()).await.unwrap()
     }
 
-    async fn unsuppress(&self, entry: &Suppression, list: Option<&str>) -> Vec<Suppression> {
+    pub(crate) async fn unsuppress(&self, entry: &Suppression, list: Option<&str>) -> Vec<Suppression> {
         self.store.unsuppress(self.organization.id, vec![entry.key], list, self.judge()).await.unwrap()
     }
 
-    async fn rescreen(&self) -> usize {
+    pub(crate) async fn rescreen(&self) -> usize {
         let mut looked_at = 0;
         self.store.rescreen(self.organization.id, self.judge(), |more| looked_at += more).await.unwrap();
         looked_at
     }
 
-    async fn reasons(&self, submission: &Submission) -> Vec<Reason> {
+    pub(crate) async fn reasons(&self, submission: &Submission) -> Vec<Reason> {
         let lead = self.store.lead(self.organization.id, submission.id.into()).await.unwrap().unwrap();
         let held = lead.eligibility == Eligibility::Held;
         assert_eq!(held, !lead.reasons.is_empty());
         lead.reasons
     }
 
-    async fn digest(&self, kind: SuppressionKind, of: &str) -> Suppression {
+    pub(crate) async fn digest(&self, kind: SuppressionKind, of: &str) -> Suppression {
         let matching = self.store.match_key().await.unwrap();
         let digest = Sha256Digest::of(of.as_bytes()).to_string();
         let value = SuppressedValue::digest(kind, &digest).unwrap();

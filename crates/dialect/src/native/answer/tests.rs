@@ -49,7 +49,12 @@ fn sample() -> Lead {
         is_test: false,
         consent_required: true,
         consent_max_age_seconds: None,
-        clocks: Clocks { base: (at(), ID.parse().unwrap()), first: None, own: BTreeMap::new() },
+        clocks: Clocks {
+            base: (at(), ID.parse().unwrap()),
+            first: None,
+            own: BTreeMap::new(),
+            left_out: None,
+        },
         observed: None,
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),
         inferred: [("state".to_owned(), Inferred::new("CA", Basis::PhonePrefix))].into(),
