@@ -31,7 +31,9 @@ pub(super) async fn all(anvil: &Anvil, policy: Policy) -> Vec<String> {
     wrong.extend(each_has_one_outcome(&told, &outcomes));
     wrong.extend(each_is_where_its_key_is(anvil, policy, &told, &outcomes, &claims));
     wrong.extend(no_orphans(policy, &outcomes, &claims, &leads));
-    wrong.extend(nobody_suppressed_is_eligible(anvil, &leads));
+    let listed = opted_out(anvil);
+    wrong.extend(who_opted_out_is_listed(&listed, &told, &outcomes, &leads));
+    wrong.extend(nobody_suppressed_is_eligible(anvil, &listed, &leads));
     wrong.extend(nothing_is_lost(policy, &told, &outcomes, &leads));
     wrong
 }
@@ -109,12 +111,39 @@ fn no_orphans(
     orphans.chain(lost).chain(unmade).chain(taken).collect()
 }
 
-fn nobody_suppressed_is_eligible(anvil: &Anvil, leads: &BTreeMap<LeadId, Lead>) -> Vec<String> {
+/// The phone of every opt-out, and besides those only phones that leads had which opted out.
+fn who_opted_out_is_listed(
+    listed: &BTreeSet<String>,
+    told: &[Told],
+    outcomes: &Outcomes,
+    leads: &BTreeMap<LeadId, Lead>,
+) -> Vec<String> {
+    let said = |opted: &dyn Fn(&Told) -> bool| -> BTreeSet<String> {
+        told.iter().filter(|told| opted(told)).filter_map(|told| Some(told::phone(told.phone?))).collect()
+    };
+    let own = said(&|told| told.opts_out);
+    let of_leads = said(&|told| {
+        let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
+        let lead = ended.and_then(|(_, lead)| leads.get(&(*lead)?));
+        lead.is_some_and(|lead| lead.opt_out)
+    });
+    let missing = own.difference(listed).map(|phone| format!("{phone} opted out and is not listed"));
+    let invented = listed.iter().filter(|phone| !own.contains(*phone) && !of_leads.contains(*phone));
+    missing.chain(invented.map(|phone| format!("{phone} is listed and did not opt out"))).collect()
+}
+
+fn nobody_suppressed_is_eligible(
+    anvil: &Anvil,
+    opted_out: &BTreeSet<String>,
+    leads: &BTreeMap<LeadId, Lead>,
+) -> Vec<String> {
     let suppressed = anvil.suppressed.lock().unwrap();
     let one = |lead: &Lead| {
         let is_suppressed = lead.e164().is_some_and(|phone| suppressed.contains(phone));
-        let is_good = lead.e164().is_some() && lead.consent.is_some() && !lead.opt_out && !is_suppressed;
+        let is_out = lead.opt_out || lead.e164().is_some_and(|phone| opted_out.contains(phone));
+        let is_good = lead.e164().is_some() && lead.consent.is_some() && !is_out && !is_suppressed;
         let agrees = lead.reasons.contains(&Reason::SuppressedPhone) == is_suppressed
+            && lead.reasons.contains(&Reason::OptedOut) == is_out
             && (lead.eligibility == Eligibility::Eligible) == is_good;
         (!agrees).then(|| format!("{} is {:?}, {:?}", lead.id, lead.eligibility, lead.reasons))
     };
@@ -246,6 +275,11 @@ fn claims(anvil: &Anvil) -> BTreeMap<String, Held> {
         Some((key, Held { lead: words.next()?.parse().ok()?, submission: words.next()?.parse().ok()? }))
     };
     anvil.world.lines(&sql).into_iter().map(|line| held(line).unwrap()).collect()
+}
+
+fn opted_out(anvil: &Anvil) -> BTreeSet<String> {
+    let sql = "SELECT value AS line FROM suppressions WHERE list = 'opted_out'";
+    anvil.world.lines(sql).into_iter().collect()
 }
 
 /// The hash of each key.
