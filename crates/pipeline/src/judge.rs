@@ -18,7 +18,7 @@ use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, scree
 /// Why a lead was decided anew though nobody submitted anything.
 const REASSESSED: &str = "suppression lists changed";
 
-/// `normalize → screen → deduplicate → enrich → score → decide`.
+/// `normalize → deduplicate → screen → merge → enrich → score → decide`.
 pub struct Pipeline {
     matching: MatchKey,
     places: Option<Arc<Places>>,

@@ -73,7 +73,7 @@ fn take_leads(config: &mut ServiceConfig) {
         .service(door(AskAd, "/api/v1/leads/capture", post().to(intake::capture)));
 }
 
-/// What needs the scope `admin`.
+/// What an organization has set up: changes need the scope `admin`, looking at most of it `read`.
 fn administer(config: &mut ServiceConfig) {
     let both = |path: &str, show: Route, make: Route| only(BOTH, resource(path).route(show).route(make));
     config

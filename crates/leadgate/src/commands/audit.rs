@@ -7,7 +7,7 @@ use leadgate_store::{AuditFilter, AuditRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, saw};
+use super::{Output, moment, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -22,8 +22,8 @@ pub enum Command {
         /// Only this, such as lead.read
         #[arg(long)]
         action: Option<AuditAction>,
-        /// Only from then on: a time such as 2026-11-21T00:00:00Z, or how long ago, such as 2d
-        #[arg(long, value_name = "TIME", value_parser = since)]
+        /// Only from then on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
+        #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -31,12 +31,6 @@ pub enum Command {
         #[arg(long, value_name = "ID")]
         after: Option<Uuid>,
     },
-}
-
-fn since(text: &str) -> Result<Timestamp, String> {
-    let ago = || humantime::parse_duration(text).map(|ago| Timestamp::now().minus(ago)).ok();
-    let wrong = || "not a time (such as 2026-11-21T00:00:00Z, or 2d)".to_owned();
-    Timestamp::parse(text).or_else(ago).ok_or_else(wrong)
 }
 
 pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {

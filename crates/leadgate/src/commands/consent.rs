@@ -11,7 +11,7 @@ use leadgate_domain::seal::PublicKey;
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
 use serde_json::json;
 
-use super::Output;
+use super::{Output, moment};
 use crate::config::Config;
 use crate::secret;
 
@@ -41,10 +41,10 @@ pub struct Export {
     #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
     submission: Option<SubmissionId>,
     /// Only what was received at this time or later: RFC 3339, or a day in UTC such as 2026-01-31
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
     /// Only what was received before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
     /// Leave the persons out, and the salts by which they could be guessed
     #[arg(long)]
@@ -71,27 +71,6 @@ pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::
             let key = keys.first().context("there is no secret")?;
             output.print(&json!({ "public_key": key }), |line| line(&key.to_string()));
             Ok(())
-        }
-    }
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    let day = Timestamp::read(&format!("{text}T00:00:00Z"));
-    day.or_else(|_| Timestamp::read(text)).map_err(|problem| problem.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_may_be_a_day() {
-        let day = Timestamp::parse("2026-01-31T00:00:00Z");
-        for text in ["2026-01-31", "2026-01-31T01:00:00+01:00"] {
-            assert_eq!(time(text).ok(), day, "{text}");
-        }
-        for text in ["2026-02-30", "yesterday", "2026-01-31T00:00:00", ""] {
-            assert!(time(text).is_err(), "{text}");
         }
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, bail, ensure};
 use clap::Args;
-use leadgate_domain::{LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
+use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Belongings, Directory, Erased, Finding, Store, Whom};
 use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization, progress};
+use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -78,6 +78,8 @@ pub async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Resu
     if asked.dry_run || !asked.yes {
         let finding = desk.find(&asked, &belongings).await?;
         if asked.dry_run {
+            let entry = desk.store.entry(desk.owner.id, AuditAction::Erase).with("dry_run", true);
+            saw(&desk.store, entry).await?;
             told_dry(&finding, &belongings, output);
             return Ok(());
         }

@@ -26,7 +26,7 @@ pub enum Command {
     },
     /// Put another key in a key's place; it is shown once
     Rotate {
-        /// The key's id: what stands before the second to last `_`, after the prefix
+        /// The key's id, as `key list` prints it
         id: String,
         /// For how long the old one stays good
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
@@ -34,7 +34,7 @@ pub enum Command {
     },
     /// End a key; gateways refuse it within ten seconds
     Revoke {
-        /// The key's id: what stands between `lg_live_` and the next `_`
+        /// The key's id, as `key list` prints it
         id: String,
     },
 }

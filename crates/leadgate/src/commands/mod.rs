@@ -8,6 +8,7 @@ pub mod erase;
 pub mod key;
 pub mod lead;
 pub mod mapping;
+mod moment;
 mod output;
 pub mod parked;
 mod progress;
@@ -20,6 +21,7 @@ pub mod source;
 pub mod suppression;
 pub mod tag;
 
+pub(crate) use moment::moment;
 pub use output::Output;
 
 use anyhow::Context as _;

@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::Args;
 use leadgate_dialect::native;
 use leadgate_domain::{
-    ClaimKind, Eligibility, Lead, LeadId, Organization, Outcome, Reason, SourceId, SubmissionId, Timestamp,
+    AuditAction, ClaimKind, Eligibility, Lead, LeadId, Organization, Outcome, Reason, SourceId, SubmissionId,
+    Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Rebuilt, Snapshot, Store};
@@ -14,7 +15,7 @@ use leadgate_worker::rebuild;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, progress};
+use super::{Output, moment, open_store, organization, progress, saw};
 use crate::config::Config;
 
 /// Leads that are made anew together.
@@ -33,11 +34,11 @@ pub struct Reprocess {
     /// Leads that first came in by this source
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// Leads received from this time on (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Leads received from this time on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
     /// Leads received before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
     /// eligible or held
     #[arg(long, value_parser = eligibility)]
@@ -51,10 +52,6 @@ pub struct Reprocess {
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::read(text).map_err(|problem| problem.to_string())
 }
 
 fn eligibility(text: &str) -> Result<Eligibility, String> {
@@ -100,6 +97,11 @@ pub async fn run(asked: Reprocess, config: &Config, output: &Output) -> anyhow::
         if told.looked_at() == 0 {
             bail!("`{}` has none of these leads", desk.owner.name);
         }
+    }
+    if asked.dry_run {
+        // What was changed left its own entry; what was only shown is noted before it is.
+        let entry = desk.store.entry(desk.owner.id, AuditAction::LeadsReprocessed);
+        saw(&desk.store, entry.with("dry_run", true).with("count", told.changed)).await?;
     }
     report(&told, asked.dry_run, output);
     Ok(())

@@ -38,7 +38,7 @@ Post a lead:
   curl -i http://{listen}/v1/leads \
     -H 'Authorization: Bearer {text}' \
     -H 'Content-Type: application/json' \
-    -d '{{"full_name":"Ann Lee","phone":"+1 415 555 0132","email":"ann@acme.example","consent":{{"consent_timestamp":"2026-01-31T12:00:00Z","consent_text_version":"v1","source_url":"https://acme.example/quote"}}}}'
+    -d '{{"full_name":"Ann Lee","phone":"+1 415 555 0100","email":"ann@acme.example","consent":{{"consent_timestamp":"2026-01-31T12:00:00Z","consent_text_version":"v1","source_url":"https://acme.example/quote"}}}}'
 
 and look at it under the `Location` that comes back:
 
