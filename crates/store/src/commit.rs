@@ -22,6 +22,8 @@ pub struct Committed {
     pub repeated: usize,
     /// How many bore the id of another submission; they are in quarantine.
     pub reused: usize,
+    /// Organizations in which very many stored leads have yet to learn of an opt-out: [`Store::rescreen`] tells them.
+    pub pending: BTreeSet<OrganizationId>,
 }
 
 /// How one submission ended.
@@ -106,10 +108,10 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
     tx.record_consents(&effects.cases)?;
-    tx.opt_out(&effects.opted_out, judge)?;
+    let pending = tx.opt_out(&effects.opted_out, judge)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
-    Ok(Committed { settled, repeated, reused })
+    Ok(Committed { settled, repeated, reused, pending })
 }
 
 /// What this build lets go of. A release that names another id than its submission's is none: that submission is

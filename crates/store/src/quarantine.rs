@@ -74,11 +74,11 @@ fn keep(
         None => (true, 0),
     };
     if !fresh {
-        return Ok(Committed { settled: Vec::new(), repeated: 1 - reused.min(1), reused });
+        return Ok(Committed { repeated: 1 - reused.min(1), reused, ..Committed::default() });
     }
     let ruling = Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
     let case = [Case { normalized, trace: normalized.trace.clone(), ruling, opts_out: Vec::new() }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
-    Ok(Committed { settled: case.iter().map(Settled::of).collect(), repeated: 0, reused: 0 })
+    Ok(Committed { settled: case.iter().map(Settled::of).collect(), ..Committed::default() })
 }

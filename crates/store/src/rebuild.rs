@@ -235,7 +235,8 @@ impl Written<'_> {
         tx.update_leads(&self.leads)?;
         tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
         tx.record_outcomes_again(&self.cases)?;
-        tx.opt_out(&self.opted_out, judge)
+        // What is left over is swept.
+        tx.opt_out(&self.opted_out, judge).map(drop)
     }
 }
 

@@ -134,7 +134,7 @@ impl Lock {
 }
 
 /// A value on a suppression list, as leads hold it.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, Copy)]
 pub(crate) struct Listed<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) kind: SuppressionKind,

@@ -65,12 +65,17 @@ impl<'s> Statements<'s> {
     }
 
     /// Lists whoever asked not to be contacted, and decides the stored leads anew that this concerns. Whoever calls this
-    /// has excluded everybody else from their organizations.
-    pub(crate) fn opt_out(&mut self, entries: &[Suppression], judge: &dyn Judge) -> Result<(), Fault> {
+    /// has excluded everybody else from their organizations. Returns those whose stored leads have yet to learn.
+    pub(crate) fn opt_out(
+        &mut self,
+        entries: &[Suppression],
+        judge: &dyn Judge,
+    ) -> Result<BTreeSet<OrganizationId>, Fault> {
         if entries.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
-        suppressions::add(self.session, entries, judge, self.now).map(drop)
+        let (_, pending) = suppressions::add(self.session, entries, judge, self.now)?;
+        Ok(pending.into_iter().map(|key| key.organization).collect())
     }
 
     /// The keys of those that were not there. `submissions` in the order of their keys.

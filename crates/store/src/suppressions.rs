@@ -138,7 +138,7 @@ impl Store {
             let entry = self.entry(organization, AuditAction::SuppressionAdded);
             let listed = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                let listed = add(session, &chunk, judge.as_ref(), Timestamp::now())?;
+                let (listed, _) = add(session, &chunk, judge.as_ref(), Timestamp::now())?;
                 let changed = listed.iter().filter(|listed| **listed != Listed::Kept).count();
                 if changed > 0 {
                     audit::record(session, &[entry.clone().with("count", changed)])?;
@@ -228,32 +228,34 @@ fn check<'a>(
 }
 
 /// Writes what is new of the entries, and decides stored leads anew that are found by what they name. Whoever calls
-/// this has excluded everybody else from the organization.
+/// this has excluded everybody else from the organization. Also returns the entries of which stored leads have yet to
+/// learn.
 pub(crate) fn add(
     session: &mut Session,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<Vec<Listed>, Fault> {
+) -> Result<(Vec<Listed>, Vec<SuppressionKey>), Fault> {
     let (listed, changed) = merge(entries, find(session, entries)?, now);
-    apply(session, &changed, judge, now)?;
-    Ok(listed)
+    let pending = apply(session, &changed, judge, now)?;
+    Ok((listed, pending))
 }
 
-/// Writes entries, and decides the stored leads anew that are found by what they name.
+/// Writes entries, and decides the stored leads anew that are found by what they name. Returns the others.
 fn apply(
     session: &mut Session,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<Vec<SuppressionKey>, Fault> {
     let named: Vec<_> = entries.iter().filter_map(contact).collect();
     let crowded = crowded(session, &named)?;
     let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
     write(session, entries.iter().map(|entry| EntryRow::of(entry, is_at_once(entry), now)))?;
-    let few: Vec<_> = named.into_iter().filter(is_few).collect();
-    reassess_listed(session, &few, judge)
+    let few: Vec<_> = named.iter().filter(|named| is_few(named)).copied().collect();
+    reassess_listed(session, &few, judge)?;
+    Ok(entries.iter().filter(|entry| !is_at_once(entry)).map(|entry| entry.key).collect())
 }
 
 /// The same for entries that only have a key, by the values that the keys are of.

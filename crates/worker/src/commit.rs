@@ -128,6 +128,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
+                self.rescreen(&committed);
                 self.tell(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(Verdict::Done)
             }
@@ -136,6 +137,18 @@ impl Committer {
                 tracing::warn!(batch.size = part.len(), "batch refused, looking for the row: {error}");
                 Ok(Verdict::RowAtFault)
             }
+        }
+    }
+
+    /// Nobody's acknowledgement waits for very many leads to learn of an opt-out. If this ends early a sweep does it.
+    fn rescreen(&self, committed: &Committed) {
+        for organization in committed.pending.iter().copied() {
+            let (store, judge) = (self.store.clone(), Arc::clone(&self.judge));
+            tokio::spawn(async move {
+                if let Err(error) = store.rescreen(organization, judge, |_| {}).await {
+                    tracing::warn!(%organization, "stored leads have yet to learn of an opt-out: {error}");
+                }
+            });
         }
     }
 

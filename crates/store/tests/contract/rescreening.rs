@@ -132,7 +132,8 @@ async fn an_opt_out_of_very_many_leads_is_left_to_the_sweep(world: World) {
     world.many_with("+14155550132").await;
     let mut asking = world.phone("+14155550132");
     asking.fields.opt_out = true;
-    world.commit(std::slice::from_ref(&asking)).await;
+    let committed = world.commit(std::slice::from_ref(&asking)).await;
+    assert!(committed.pending.contains(&world.organization.id), "and the committer is told");
     assert_eq!(world.held().await, 1, "the one that the source knows by the phone");
     assert!(world.has_pending().await);
     world.sql("UPDATE suppressions SET pending_since = '2026-01-01T00:00:00.000000Z'").await;

@@ -18,6 +18,8 @@ struct Held {
 
 /// What is wrong.
 pub(super) async fn all(anvil: &Anvil, policy: Policy) -> Vec<String> {
+    // What very many leads had was left to the workers.
+    anvil.world.store.rescreen(anvil.world.organization.id, anvil.world.judge(), |_| {}).await.unwrap();
     let mut told = anvil.all.lock().unwrap().clone();
     told.sort_by_key(Told::order);
     let outcomes = outcomes(anvil);
