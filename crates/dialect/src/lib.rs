@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-pub mod abc_sales;
+mod abc_sales;
 mod answer;
 pub mod askad;
 mod decode;
 mod document;
-pub mod five_hundred_leads;
+mod five_hundred_leads;
 pub mod kickofflabs;
-pub mod lead2inbound;
+mod lead2inbound;
 mod mend;
 mod names;
 pub mod native;

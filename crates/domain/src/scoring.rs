@@ -2,9 +2,9 @@
 //!
 //! A scoring is read once, out of TOML or JSON; what was read can be asked about any lead and cannot fail.
 
+mod condition;
 mod field;
 mod read;
-mod test;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -12,8 +12,8 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+pub use condition::{Condition, Operand, Test};
 pub use field::Field;
-pub use test::{Condition, Operand, Test};
 
 use crate::{Lead, Temperature};
 

@@ -132,7 +132,7 @@ impl<'r> Incoming<'r> {
                 taken.map(|()| (caller, arriving))
             }
             Err(refusal) => {
-                limit::turned_away(state, request, &caller, address).await?;
+                limit::known(state, request, &caller, address).await?;
                 Err(refusal)
             }
         }

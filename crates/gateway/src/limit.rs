@@ -75,9 +75,9 @@ pub(crate) async fn webhook(state: &State, request: &HttpRequest, caller: &Calle
     admit(state.limiter.acquire(Request::of(caller.organization(), counter)).await, request)
 }
 
-/// Takes the permit of somebody who is known and may not come in. A key that stands in a page or a URL is
+/// Takes the permit of somebody who is known, and only asks or may not come in. A key that stands in a page or a URL is
 /// anybody's: it pays as a stranger does, so that nobody can use it up for the others.
-pub(crate) async fn turned_away(
+pub(crate) async fn known(
     state: &State,
     request: &HttpRequest,
     caller: &Caller,

@@ -38,7 +38,7 @@ impl Asked {
         let address = client_address(request, &state.config.trusted_proxies);
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, address, presented).await?;
-        limit::turned_away(state, request, &caller, address).await?;
+        limit::known(state, request, &caller, address).await?;
         caller.may(scope)?;
         if scope == Scope::Admin && !caller.speaks_for_organization() {
             return Err(Refusal::OtherSource);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
+use super::condition::{Condition, Operand, Test};
 use super::field::{Field, Shape};
-use super::test::{Condition, Operand, Test};
 use super::{ScoreRule, Scoring, ScoringFaults};
 use crate::Region;
 
