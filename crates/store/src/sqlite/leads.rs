@@ -33,10 +33,10 @@ pub(super) const LEADS: Leads = Leads {
         WHERE 100 < CASE r.value->>'kind'
             WHEN 'phone' THEN (SELECT count(*) FROM (
                 SELECT 1 FROM leads AS l
-                WHERE l.organization = r.value->>'organization' AND l.phone_e164 = r.value->>'value' LIMIT 101))
+                WHERE l.organization = r.value->>'organization' AND l.phone_e164 = r.value->>'value' LIMIT 101) AS few)
             WHEN 'email' THEN (SELECT count(*) FROM (
                 SELECT 1 FROM leads AS l
-                WHERE l.organization = r.value->>'organization' AND l.email_address = r.value->>'value' LIMIT 101))
+                WHERE l.organization = r.value->>'organization' AND l.email_address = r.value->>'value' LIMIT 101) AS few)
             ELSE 0 END",
     with_phone: concat!(
         with_value!(),

@@ -7,8 +7,8 @@ use diesel::sql_types::Text;
 use super::SQL;
 
 /// Names of what statements make themselves.
-const OWN: [&str; 10] =
-    ["json_each", "r", "p", "met", "listed", "received", "touched", "t", "once", "judged"];
+const OWN: [&str; 11] =
+    ["json_each", "r", "p", "met", "listed", "received", "touched", "t", "once", "judged", "few"];
 
 #[derive(QueryableByName)]
 struct Step {
