@@ -156,7 +156,9 @@ pub struct AuditEntry {
 impl AuditEntry {
     /// An entry of this moment.
     pub fn now(organization: OrganizationId, actor: Actor, action: AuditAction) -> Self {
-        let (id, at) = (Uuid::now_v7(), Timestamp::now());
+        // The id last: then who asks for what is not older than `at` is never shown less, whatever millisecond it is.
+        let at = Timestamp::now();
+        let id = Uuid::now_v7();
         Self { organization, id, at, actor, action, target: None, detail: AuditDetail::new() }
     }
 
