@@ -123,8 +123,8 @@ impl Store {
     /// Adds entries; what became of each, in their order. One that is there is never shortened.
     ///
     /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain, a
-    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists go in chunks: after an error
-    /// the beginning may be in; add it again.
+    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists go
+    /// in chunks: after an error the beginning may be in; add it again.
     pub async fn suppress(
         &self,
         organization: OrganizationId,
