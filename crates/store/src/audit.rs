@@ -74,7 +74,7 @@ impl Store {
                     [Between { action: Some(_), .. }] => audit.page_of_action,
                     _ => audit.page,
                 };
-                session.load_anew(text, &between)
+                session.load(text, &between)
             })
             .await?;
         Ok(Page::cut(found, limit, |entry: &AuditRecord| entry.id))

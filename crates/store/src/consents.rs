@@ -66,7 +66,7 @@ impl Store {
                 ConsentsOf::Submission(_) => consents.of_submission,
                 ConsentsOf::Received { .. } => consents.page,
             };
-            session.load_anew(text, &[wanted])
+            session.load(text, &[wanted])
         });
         let place = |one: &ConsentEvidence| ConsentCursor { at: one.received_at, id: one.submission };
         Ok(Page::cut(found.await?, limit, place))

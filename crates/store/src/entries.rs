@@ -188,7 +188,7 @@ impl Store {
             .read(move |session| {
                 let quarantine = &session.sql.quarantine;
                 let text = if state.is_some() { quarantine.page_in_state } else { quarantine.page };
-                session.load_anew(text, &before)
+                session.load(text, &before)
             })
             .await?;
         let entries = rows.into_iter().map(|row| row.read().map(|(entry, _)| entry));
@@ -203,7 +203,7 @@ impl Store {
     ) -> Result<Option<(QuarantineEntry, Submission)>, StoreError> {
         let wanted = [One { organization, id }];
         let held: Vec<Held> =
-            self.read(move |session| session.load_anew(session.sql.quarantine.entry, &wanted)).await?;
+            self.read(move |session| session.load(session.sql.quarantine.entry, &wanted)).await?;
         held.into_iter().next().map(Held::read).transpose()
     }
 
@@ -225,7 +225,7 @@ impl Store {
                 if session.execute(session.sql.quarantine.repair, &[repaired])? > 0 {
                     audit::record(session, std::slice::from_ref(&entry))?;
                 }
-                session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
+                session.load(session.sql.quarantine.entry, &[One { organization, id }])
             })
             .await?;
         let entry = held.into_iter().next().map(|held| held.entry.read());
@@ -249,7 +249,7 @@ impl Store {
                 if session.execute(session.sql.quarantine.discard, &[discarded])? > 0 {
                     audit::record(session, std::slice::from_ref(&entry))?;
                 }
-                session.load_anew(session.sql.quarantine.entry, &[One { organization, id }])
+                session.load(session.sql.quarantine.entry, &[One { organization, id }])
             })
             .await?;
         let entry = held.into_iter().next().map(|held| held.entry.read());

@@ -221,7 +221,7 @@ impl Store {
             if listed.is_empty() {
                 return Ok(Vec::new());
             }
-            session.load_anew(session.sql.erasure.contacts, &listed)
+            session.load(session.sql.erasure.contacts, &listed)
         })
         .await
     }
@@ -247,7 +247,7 @@ impl Store {
         remaining: bool,
     ) -> Result<Vec<LeadId>, StoreError> {
         let of = [Of { organization }];
-        let all = self.read(move |session| session.load_anew(session.sql.erasure.rebuilding, &of));
+        let all = self.read(move |session| session.load(session.sql.erasure.rebuilding, &of));
         let all: Vec<(LeadId, bool)> = all.await?;
         Ok(all.into_iter().filter(|(_, remains)| *remains == remaining).map(|(lead, _)| lead).collect())
     }

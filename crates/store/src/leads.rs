@@ -53,8 +53,8 @@ impl Store {
     ) -> Result<(Vec<Lead>, u64), StoreError> {
         let at = At { organization, offset: i64::try_from(offset).unwrap_or(i64::MAX), most: limit };
         self.read(move |session| {
-            let leads = session.load_anew(session.sql.leads.page_at, &[at])?;
-            let count: Vec<u64> = session.load_anew(session.sql.leads.count, &[Of { organization }])?;
+            let leads = session.load(session.sql.leads.page_at, &[at])?;
+            let count: Vec<u64> = session.load(session.sql.leads.count, &[Of { organization }])?;
             Ok((leads, count.into_iter().next().unwrap_or(0)))
         })
         .await
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<Page<Lead, Cursor>, StoreError> {
         let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
         let before = Before { organization, at, id, most: limit.saturating_add(1) };
-        let leads = self.read(move |session| session.load_anew(session.sql.leads.page, &[before])).await?;
+        let leads = self.read(move |session| session.load(session.sql.leads.page, &[before])).await?;
         Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
     }
 
@@ -77,7 +77,7 @@ impl Store {
     pub async fn find(&self, organization: OrganizationId, id: Uuid) -> Result<Option<Found>, StoreError> {
         let wanted = [One { organization, id }];
         let found: Vec<Found> =
-            self.read(move |session| session.load_anew(session.sql.submissions.find, &wanted)).await?;
+            self.read(move |session| session.load(session.sql.submissions.find, &wanted)).await?;
         Ok(found.into_iter().next().map(|found| Found {
             quarantine: found.quarantine.filter(|_| found.outcome == Some(Outcome::Quarantined)),
             ..found

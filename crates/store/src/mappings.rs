@@ -92,7 +92,7 @@ impl Store {
     ) -> Result<Vec<MappingRecord>, StoreError> {
         let of = [OfSource { organization, source, most: u32::MAX }];
         let rows: Vec<MappingRow> =
-            self.read(move |session| session.load_anew(session.sql.mappings.of, &of)).await?;
+            self.read(move |session| session.load(session.sql.mappings.of, &of)).await?;
         Ok(rows.into_iter().filter_map(MappingRow::read).collect())
     }
 

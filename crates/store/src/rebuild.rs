@@ -89,7 +89,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<MakerRow> =
-            self.read(move |session| session.load_anew(session.sql.submissions.of_leads, &wanted)).await?;
+            self.read(move |session| session.load(session.sql.submissions.of_leads, &wanted)).await?;
         rows.into_iter().map(MakerRow::read).collect()
     }
 

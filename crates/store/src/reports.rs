@@ -102,7 +102,7 @@ impl Store {
             .read(move |session| {
                 let reports = &session.sql.reports;
                 let text = if source.is_some() { reports.intake_of_source } else { reports.intake };
-                session.load_anew(text, &received)
+                session.load(text, &received)
             })
             .await?;
         let (whole, parts) = Intake::of(counted);

@@ -147,7 +147,7 @@ impl Store {
     ) -> Result<Vec<Pending>, StoreError> {
         self.read(move |session| {
             let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
-            session.load_anew(session.sql.suppressions.pending, &[after])
+            session.load(session.sql.suppressions.pending, &[after])
         })
         .await
     }
@@ -201,7 +201,7 @@ impl Store {
             let found = self.read(move |session| {
                 let leads = &session.sql.leads;
                 let text = if kind == SuppressionKind::Phone { leads.with_phone } else { leads.with_email };
-                session.load_anew(text, &[asked])
+                session.load(text, &[asked])
             });
             let found: Vec<LeadId> = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
@@ -220,7 +220,7 @@ impl Store {
         let mut at = AtDomain::start(entry.key.organization, entry.value.as_deref().unwrap_or_default());
         loop {
             let asked = at.clone();
-            let found = self.read(move |session| session.load_anew(session.sql.leads.at_domain, &[asked]));
+            let found = self.read(move |session| session.load(session.sql.leads.at_domain, &[asked]));
             let found: Vec<(String, LeadId)> = found.await?;
             let Some((email, id)) = found.last() else { return Ok(()) };
             (at.after, at.id) = (email.clone(), id.as_uuid());
@@ -243,7 +243,7 @@ impl Store {
             let judging = Arc::clone(judge);
             let (last, count, concerned) = self
                 .read(move |session| {
-                    let contacts: Vec<Contact> = session.load_anew(session.sql.leads.contacts, &[after])?;
+                    let contacts: Vec<Contact> = session.load(session.sql.leads.contacts, &[after])?;
                     let last = contacts.last().map(|contact| contact.id.as_uuid());
                     let concerned = concerned(session, organization, &contacts, judging.as_ref())?;
                     Ok((last, contacts.len(), concerned))
@@ -290,7 +290,7 @@ pub(crate) fn crowded(
     if named.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let crowded: Vec<_> = session.load_anew(session.sql.leads.crowded, named)?;
+    let crowded: Vec<_> = session.load(session.sql.leads.crowded, named)?;
     Ok(crowded.into_iter().collect())
 }
 
@@ -304,7 +304,7 @@ pub(crate) fn reassess_listed(
     if listed.is_empty() {
         return Ok(());
     }
-    let leads = session.load_anew(session.sql.leads.lock_listed, listed)?;
+    let leads = session.load(session.sql.leads.lock_listed, listed)?;
     reassess(&mut Statements::new(session), leads, judge)
 }
 

@@ -77,7 +77,7 @@ impl Store {
     /// For how long the organization keeps what; for ever, unless it said otherwise.
     pub async fn retention(&self, organization: OrganizationId) -> Result<Retention, StoreError> {
         let of = [Of { organization }];
-        let found = self.read(move |session| session.load_anew(session.sql.retention.of, &of));
+        let found = self.read(move |session| session.load(session.sql.retention.of, &of));
         let found: Vec<RetentionRow> = found.await?;
         Ok(found.first().map(|row| row.retention).unwrap_or_default())
     }
@@ -143,8 +143,7 @@ impl Store {
             most: PAGE,
         };
         while !swept.is_late(deadline) {
-            let found =
-                self.read(move |session| session.load_anew(session.sql.retention.submissions, &[page]));
+            let found = self.read(move |session| session.load(session.sql.retention.submissions, &[page]));
             let found: Vec<(SubmissionId, bool)> = found.await?;
             let Some((last, _)) = found.last() else { break };
             page.id = last.as_uuid();
@@ -195,7 +194,7 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<Option<Uuid>, StoreError> {
         let organization = page.organization;
-        let found = self.read(move |session| session.load_anew(session.sql.retention.leads, &[page]));
+        let found = self.read(move |session| session.load(session.sql.retention.leads, &[page]));
         let found: Vec<(LeadId, Timestamp)> = found.await?;
         let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
         if found.iter().all(|(_, updated_at)| *updated_at >= limit) {
@@ -205,7 +204,7 @@ impl Store {
         let erased = self.write(move |session| {
             // Nobody updates one of them while it goes.
             Statements::new(session).exclude_organization(organization)?;
-            let found: Vec<(LeadId, Timestamp)> = session.load_anew(session.sql.retention.leads, &[range])?;
+            let found: Vec<(LeadId, Timestamp)> = session.load(session.sql.retention.leads, &[range])?;
             let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
             let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
             delete(session, &old)
@@ -234,7 +233,7 @@ impl Store {
         let (organization, limit) = (row.organization, Timestamp::now().minus(age));
         let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
         while !swept.is_late(deadline) {
-            let found = self.read(move |session| session.load_anew(session.sql.retention.entries, &[page]));
+            let found = self.read(move |session| session.load(session.sql.retention.entries, &[page]));
             let found: Vec<OldEntry> = found.await?;
             let Some(last) = found.last() else { break };
             page.id = last.id;

@@ -69,9 +69,8 @@ impl Store {
 
     /// An organization's scorings by version. What only a newer build can read is left out, with a warning.
     pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
-        let rows: Vec<ScoringRow> = self
-            .read(move |session| session.load_anew(session.sql.scorings.of, &[Of { organization }]))
-            .await?;
+        let rows: Vec<ScoringRow> =
+            self.read(move |session| session.load(session.sql.scorings.of, &[Of { organization }])).await?;
         let record = |row: ScoringRow| {
             let ActiveScoring { version, scoring } = read(row.version, &row.document)?;
             Some(ScoringRecord { version, scoring, created_at: row.created_at, active: row.active })

@@ -62,22 +62,6 @@ impl Session {
         self.run(text, rows, load)?.iter().map(|json| read(json)).collect()
     }
 
-    /// [`Session::load`] for a statement that is planned anew each time.
-    ///
-    /// A plan that was made and kept while tables were small may read all rows of an organization, and goes on
-    /// doing so. Those that only join their rows with one table have one good plan at every size; those that
-    /// join several, or cut a page out of many rows, are loaded by this.
-    pub(crate) fn load_anew<R: Serialize, T: DeserializeOwned>(
-        &mut self,
-        text: &'static str,
-        rows: &[R],
-    ) -> Result<Vec<T>, Fault> {
-        let anew = |connection: &mut Connection, statement: Statement<'_>| {
-            load(connection, Statement { kept: false, ..statement })
-        };
-        self.run(text, rows, anew)?.iter().map(|json| read(json)).collect()
-    }
-
     /// [`Session::load`] for a statement that takes nothing.
     pub(crate) fn load_all<T: DeserializeOwned>(&mut self, text: &'static str) -> Result<Vec<T>, Fault> {
         self.load::<(), T>(text, &[])
@@ -235,12 +219,11 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
 struct Statement<'a> {
     text: &'static str,
     rows: &'a str,
-    kept: bool,
 }
 
 impl<'a> Statement<'a> {
     fn new(text: &'static str, rows: &'a str) -> Self {
-        Self { text, rows, kept: true }
+        Self { text, rows }
     }
 }
 
@@ -249,9 +232,6 @@ where
     str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if !self.kept {
-            pass.unsafe_to_cache_prepared();
-        }
         let mut parts = self.text.split("$1");
         pass.push_sql(parts.next().unwrap_or_default());
         for part in parts {

@@ -110,7 +110,7 @@ impl<'s> Statements<'s> {
             return Ok(BTreeMap::new());
         }
         let released: Vec<(OrganizationId, SubmissionId, bool)> =
-            self.session.load_anew(self.sql.quarantine.release, &rows)?;
+            self.session.load(self.sql.quarantine.release, &rows)?;
         Ok(released.into_iter().map(|(organization, id, apart)| (One { organization, id }, apart)).collect())
     }
 

@@ -76,7 +76,7 @@ impl Store {
     ) -> Result<Option<SubmissionRecord>, StoreError> {
         let wanted = [One { organization, id }];
         let stored: Vec<Stored> =
-            self.read(move |session| session.load_anew(session.sql.submissions.read, &wanted)).await?;
+            self.read(move |session| session.load(session.sql.submissions.read, &wanted)).await?;
         stored.into_iter().next().map(Stored::record).transpose()
     }
 
@@ -89,7 +89,7 @@ impl Store {
     ) -> Result<Vec<Submission>, StoreError> {
         let of = [OfSource { organization, source, most: limit }];
         let stored: Vec<Stored> =
-            self.read(move |session| session.load_anew(session.sql.submissions.recent, &of)).await?;
+            self.read(move |session| session.load(session.sql.submissions.recent, &of)).await?;
         stored.into_iter().map(Stored::submission).collect()
     }
 
@@ -102,8 +102,7 @@ impl Store {
     ) -> Result<Page<SubmissionSummary, SubmissionId>, StoreError> {
         let id = after.unwrap_or(SubmissionId::from_uuid(uuid::Uuid::nil()));
         let after = After { organization, id, most: limit.saturating_add(1) };
-        let found =
-            self.read(move |session| session.load_anew(session.sql.submissions.page, &[after])).await?;
+        let found = self.read(move |session| session.load(session.sql.submissions.page, &[after])).await?;
         Ok(Page::cut(found, limit, |summary: &SubmissionSummary| summary.id))
     }
 }

@@ -210,7 +210,7 @@ impl Store {
         let found = self.read(move |session| {
             let most = limit.saturating_add(1);
             let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
-            session.load_anew(session.sql.suppressions.page, &[after])
+            session.load(session.sql.suppressions.page, &[after])
         });
         Ok(Page::cut(found.await?, limit, SuppressionCursor::of))
     }

@@ -58,8 +58,7 @@ impl Store {
             });
             let lapsed = lapsed.await;
             let overdue = Now { now: now.minus(OVERDUE) };
-            let left =
-                self.read(move |session| session.load_anew(session.sql.suppressions.overdue, &[overdue]));
+            let left = self.read(move |session| session.load(session.sql.suppressions.overdue, &[overdue]));
             let left: Vec<OrganizationId> = left.await?;
             let is_last = lapsed.as_ref().map_or(true, |lapsed| lapsed.len() < LAPSING_AT_ONCE);
             let of_lapsed = lapsed.as_ref().into_iter().flatten().copied();

@@ -127,7 +127,7 @@ pub(super) fn load<R: Serialize, T: serde::de::DeserializeOwned>(
     text: &'static str,
     rows: &[R],
 ) -> Result<Vec<T>, Fault> {
-    if rows.is_empty() { Ok(Vec::new()) } else { session.load_anew(text, rows) }
+    if rows.is_empty() { Ok(Vec::new()) } else { session.load(text, rows) }
 }
 
 fn execute<R: Serialize>(session: &mut Session, text: &'static str, rows: &[R]) -> Result<usize, Fault> {

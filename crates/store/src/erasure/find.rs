@@ -197,7 +197,7 @@ impl Store {
         let mut page = Between { most: PAGE / 10, ..Between::all(organization) };
         let regions = self.regions(organization).await?;
         loop {
-            let found = self.read(move |session| session.load_anew(session.sql.erasure.documents, &[page]));
+            let found = self.read(move |session| session.load(session.sql.erasure.documents, &[page]));
             let found: Vec<Aside> = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
             page.id = last.id();
@@ -217,7 +217,7 @@ impl Store {
         let mentioned: Vec<_> = finding.mentioned.iter().map(|id| One { organization, id: *id }).collect();
         for chunk in mentioned.chunks(super::CHUNK) {
             let chunk = chunk.to_vec();
-            let targets = self.read(move |session| session.load_anew(session.sql.erasure.targets, &chunk));
+            let targets = self.read(move |session| session.load(session.sql.erasure.targets, &chunk));
             let targets: Vec<Target> = targets.await?;
             for quarantined in targets.iter().filter(|target| target.is_quarantined()) {
                 finding.mentioned.remove(&quarantined.submission);
@@ -277,7 +277,7 @@ fn look(
     whom: &Whom,
     regions: &BTreeMap<SourceId, Region>,
 ) -> Result<Looked, Fault> {
-    let rows: Vec<(SubmissionId, Option<Stored>)> = session.load_anew(session.sql.erasure.page, &[page])?;
+    let rows: Vec<(SubmissionId, Option<Stored>)> = session.load(session.sql.erasure.page, &[page])?;
     let last = rows.last().map(|(id, _)| id.as_uuid());
     let mut looked = Looked { count: rows.len(), last, named: Vec::new(), mentioned: Vec::new() };
     for (id, stored) in rows {

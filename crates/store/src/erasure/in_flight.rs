@@ -46,7 +46,7 @@ impl Store {
     pub async fn sweep_in_flight(&self) -> Result<BTreeMap<OrganizationId, Erased>, StoreError> {
         let now = Timestamp::now();
         let young = Young { since: now.minus(QUEUED_FOR_AT_MOST), swept_before: now.minus(EVERY) };
-        let young = self.read(move |session| session.load_anew(session.sql.erasure.young, &[young]));
+        let young = self.read(move |session| session.load(session.sql.erasure.young, &[young]));
         let mut of: BTreeMap<OrganizationId, Vec<Begun>> = BTreeMap::new();
         for begun in young.await? {
             let begun: Begun = begun;

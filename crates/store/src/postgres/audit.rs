@@ -1,7 +1,7 @@
 use crate::sql::Audit;
 
 macro_rules! page {
-    ($condition:literal) => {
+    ($condition:literal, $by:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (
                  SELECT * FROM json_to_recordset($1::json)
@@ -12,7 +12,9 @@ macro_rules! page {
              WHERE a.organization = (SELECT organization FROM p)",
             $condition,
             "  AND a.id >= (SELECT first FROM p) AND a.id < (SELECT before FROM p)
-             ORDER BY a.id DESC
+             ORDER BY ",
+            $by,
+            "a.id DESC
              LIMIT (SELECT most FROM p)"
         )
     };
@@ -25,10 +27,14 @@ pub(super) const AUDIT: Audit = Audit {
         FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, at timestamptz, actor text,
                                                action text, target text, detail jsonb)
         ON CONFLICT (organization, id) DO NOTHING",
-    page: page!(""),
+    page: page!("", ""),
     page_of_actor: page!(
-        " AND a.actor = (SELECT actor FROM p)
-          AND a.action = coalesce((SELECT action FROM p), a.action)"
+        " AND a.actor BETWEEN (SELECT actor FROM p) AND (SELECT actor FROM p)
+          AND a.action = coalesce((SELECT action FROM p), a.action)",
+        "a.actor DESC, "
     ),
-    page_of_action: page!(" AND a.action = (SELECT action FROM p)"),
+    page_of_action: page!(
+        " AND a.action BETWEEN (SELECT action FROM p) AND (SELECT action FROM p)",
+        "a.action DESC, "
+    ),
 };

@@ -66,14 +66,18 @@ impl Address {
     }
 }
 
-/// A statement's plan is kept with the statement, and may have been made while a table was empty: then it reads
-/// the whole table for ever after. All our look-ups have an index, and batches are small; so the plans that are
-/// better only for small tables are not on offer. (Their cost would otherwise call for compilation.)
+/// A plan that was made while a table was small, or by what was known of it then, reads the whole table for as long as
+/// it is kept. So plans are made anew by the table's size of the moment; and as all our look-ups have an index and
+/// batches are small, the plans that are better only for small tables are not on offer. (Their cost would otherwise
+/// call for compilation.) Measured: `docs/decisions/store-statements.md`.
 const PLANS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
+    SET enable_material = off;
+    SET plan_cache_mode = force_custom_plan;
+    SET random_page_cost = 0.1;
     SET jit = off;";
 
 /// Adds what the address does not say itself.

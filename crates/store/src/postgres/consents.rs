@@ -9,9 +9,9 @@ macro_rules! evidence {
              'text_version', c.text_version, 'page_url', c.page_url,
              'trustedform_certificate', c.trustedform_certificate, 'jornaya_leadid', c.jornaya_leadid,
              'salt', encode(c.salt, 'hex'), 'digest', encode(c.digest, 'hex'), 'revision', c.revision,
-             'person', h.person)::text
+             'person', (SELECT h.person FROM consent_people AS h
+                        WHERE h.organization = c.organization AND h.submission = c.submission))::text
          FROM consents AS c
-         LEFT JOIN consent_people AS h ON h.organization = c.organization AND h.submission = c.submission
          WHERE c.organization = (SELECT organization FROM p)"
     };
 }
@@ -55,9 +55,9 @@ pub(super) const CONSENTS: Consents = Consents {
     page_of_lead: concat!(
         wanted!(),
         evidence!(),
-        " AND c.lead = (SELECT lead FROM p)
+        " AND c.lead BETWEEN (SELECT lead FROM p) AND (SELECT lead FROM p)
            AND (c.received_at, c.submission) > ((SELECT at FROM p), (SELECT id FROM p))
-         ORDER BY c.received_at, c.submission
+         ORDER BY c.lead, c.received_at, c.submission
          LIMIT (SELECT most FROM p)"
     ),
     of_submission: concat!(wanted!(), evidence!(), " AND c.submission = (SELECT id FROM p)"),

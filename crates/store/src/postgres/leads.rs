@@ -11,11 +11,20 @@ macro_rules! rows {
 }
 
 macro_rules! with_value {
-    () => {
-        "WITH p AS MATERIALIZED (
-             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, value text, id uuid, most int))
-         SELECT to_json(l.id)::text FROM leads AS l
-         WHERE l.organization = (SELECT organization FROM p) AND l.id > (SELECT id FROM p) AND "
+    ($column:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (
+                 SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, value text, id uuid, most int))
+             SELECT to_json(l.id)::text FROM leads AS l
+             WHERE l.organization = (SELECT organization FROM p) AND l.id > (SELECT id FROM p)
+               AND ",
+            $column,
+            " BETWEEN (SELECT value FROM p) AND (SELECT value FROM p)
+             ORDER BY ",
+            $column,
+            ", l.id
+             LIMIT (SELECT most FROM p)"
+        )
     };
 }
 
@@ -52,9 +61,8 @@ pub(super) const LEADS: Leads = Leads {
             WHEN 'email' THEN (SELECT count(*) FROM (
                 SELECT FROM leads AS l WHERE l.organization = r.organization AND l.email_address = r.value LIMIT 101) AS few)
             ELSE 0 END",
-    with_phone: concat!(with_value!(), "l.phone_e164 = (SELECT value FROM p) ORDER BY l.id LIMIT (SELECT most FROM p)"),
-    with_email:
-        concat!(with_value!(), "l.email_address = (SELECT value FROM p) ORDER BY l.id LIMIT (SELECT most FROM p)"),
+    with_phone: with_value!("l.phone_e164"),
+    with_email: with_value!("l.email_address"),
     at_domain: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, domain text, below text, after text,

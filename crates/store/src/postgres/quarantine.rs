@@ -19,7 +19,7 @@ macro_rules! entry {
 }
 
 macro_rules! page {
-    ($condition:literal) => {
+    ($condition:literal, $by:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (
                  SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, state text, id uuid, most int)),
@@ -27,7 +27,9 @@ macro_rules! page {
                  SELECT * FROM quarantine AS q
                  WHERE q.organization = (SELECT organization FROM p) AND q.id < (SELECT id FROM p)",
             $condition,
-            "    ORDER BY q.id DESC
+            "    ORDER BY ",
+            $by,
+            "q.id DESC
                  LIMIT (SELECT most FROM p))
              SELECT json_build_object(",
             entry!(),
@@ -77,8 +79,8 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
         rows!(),
         " WHERE q.organization = r.organization AND q.id = r.id"
     ),
-    page: page!(""),
-    page_in_state: page!(" AND q.state = (SELECT state FROM p)"),
+    page: page!("", ""),
+    page_in_state: page!(" AND q.state BETWEEN (SELECT state FROM p) AND (SELECT state FROM p)", "q.state DESC, "),
     entry: concat!(
         "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
          SELECT json_build_object('entry', json_build_object(",

@@ -104,8 +104,9 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         submission!(),
         ")::text
          FROM submissions AS s
-         WHERE s.organization = (SELECT organization FROM p) AND s.source = (SELECT source FROM p)
-         ORDER BY s.id DESC
+         WHERE s.organization = (SELECT organization FROM p)
+           AND s.source BETWEEN (SELECT source FROM p) AND (SELECT source FROM p)
+         ORDER BY s.source DESC, s.id DESC
          LIMIT (SELECT most FROM p)"
     ),
     of_leads: concat!(
