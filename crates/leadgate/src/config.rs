@@ -12,12 +12,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-pub use read::{Flags, unknown_variables};
+pub(crate) use read::{Flags, unknown_variables};
 
 /// The whole configuration. Every program of Leadgate takes the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where the embedded shape keeps `queue.db`, `store.db` and its secret.
     pub data: PathBuf,
     /// Where the gateway listens.
@@ -61,7 +61,7 @@ impl Default for Config {
 /// Leads, claims, keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct StoreSection {
+pub(crate) struct StoreSection {
     /// `sqlite:PATH` or `postgres://…`; empty is `store.db` in `data`.
     pub url: String,
     /// Connections per process.
@@ -77,7 +77,7 @@ impl Default for StoreSection {
 /// What a lead is durable in when the 202 is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct QueueSection {
+pub(crate) struct QueueSection {
     /// `sqlite:PATH` or `amqp://…`; empty is `queue.db` in `data`.
     pub url: String,
     /// RabbitMQ: how many queues `leads.0 … leads.<n-1>`. The same for all processes.
@@ -106,7 +106,7 @@ impl Default for QueueSection {
 /// Rate limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LimiterSection {
+pub(crate) struct LimiterSection {
     /// `memory:` or `redis://…`.
     pub url: String,
     /// Starts every key in Redis.
@@ -124,7 +124,7 @@ impl Default for LimiterSection {
 /// The HTTP side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct GatewaySection {
+pub(crate) struct GatewaySection {
     /// Threads that answer requests; 0 is one per core.
     pub threads: usize,
     /// The largest body of a single lead.
@@ -162,7 +162,7 @@ impl Default for GatewaySection {
 /// API keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct AuthSection {
+pub(crate) struct AuthSection {
     /// For how long the last snapshot of keys serves while the store is away.
     #[serde(with = "humantime_serde")]
     pub stale_max: Duration,
@@ -177,7 +177,7 @@ impl Default for AuthSection {
 /// The queue's consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct WorkerSection {
+pub(crate) struct WorkerSection {
     /// Batches in flight at once, each on a connection of its own.
     pub lanes: usize,
     /// The most submissions that one transaction takes.
@@ -198,7 +198,7 @@ impl Default for WorkerSection {
 /// Where people are who post with a browser of their own.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PlacesSection {
+pub(crate) struct PlacesSection {
     /// A City database in MaxMind's format, read once at the start; empty is none.
     pub file: String,
 }
@@ -206,7 +206,7 @@ pub struct PlacesSection {
 /// Logs go to standard error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LogSection {
+pub(crate) struct LogSection {
     /// What is logged, in the syntax of tracing's `EnvFilter`. lapin repeats at error what Leadgate handles and logs
     /// itself.
     pub filter: String,
@@ -221,24 +221,24 @@ impl Default for LogSection {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     Text,
     Json,
 }
 
 impl Config {
     /// The store's URL, or the embedded shape's.
-    pub fn store_url(&self) -> String {
+    pub(crate) fn store_url(&self) -> String {
         or_file(&self.store.url, &self.data, "store.db")
     }
 
     /// The queue's URL, or the embedded shape's.
-    pub fn queue_url(&self) -> String {
+    pub(crate) fn queue_url(&self) -> String {
         or_file(&self.queue.url, &self.data, "queue.db")
     }
 
     /// Where clients reach the gateways, as far as is known here.
-    pub fn public_url(&self) -> String {
+    pub(crate) fn public_url(&self) -> String {
         match self.gateway.public_url.as_str() {
             "" => format!("http://{}", self.listen),
             url => url.trim_end_matches('/').to_owned(),
@@ -246,12 +246,12 @@ impl Config {
     }
 
     /// Whether everything runs in one process, out of files.
-    pub fn is_embedded(&self) -> bool {
+    pub(crate) fn is_embedded(&self) -> bool {
         self.store_url().starts_with("sqlite:") && self.queue_url().starts_with("sqlite:")
     }
 
     /// The configuration as it may be shown: without secrets and passwords.
-    pub fn redacted(&self) -> Self {
+    pub(crate) fn redacted(&self) -> Self {
         let hide = |secret: &Option<String>| secret.as_ref().map(|_| "(set)".to_owned());
         let mut shown = self.clone();
         shown.secret = hide(&self.secret);

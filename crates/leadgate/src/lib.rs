@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-pub mod commands;
-pub mod config;
+mod commands;
+mod config;
 mod lock;
 mod ports;
-pub mod run;
+pub mod programs;
+mod run;
 mod secret;
 mod telemetry;

@@ -1,25 +1,5 @@
-//! `leadgate-gateway`: takes leads in over HTTP.
+//! `leadgate-gateway`.
 
-use std::net::SocketAddr;
-use std::process::ExitCode;
-
-use clap::Parser;
-use leadgate::config::{Config, Flags};
-use leadgate::run;
-
-/// Takes leads in over HTTP and answers when they are durable; start as many as needed.
-#[derive(Parser)]
-#[command(name = "leadgate-gateway", version, about)]
-struct Arguments {
-    #[command(flatten)]
-    flags: Flags,
-    /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    run::exit(async { run::gateway(Config::load(&arguments.flags, arguments.listen)?).await }).await
+fn main() -> std::process::ExitCode {
+    leadgate::programs::gateway()
 }

@@ -11,7 +11,7 @@ use super::{Output, moment, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List who read or changed what, the newest first
     List {
         #[arg(long, value_name = "NAME")]
@@ -33,7 +33,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let Command::List { organization: name, key, action, since, limit, after } = command;
     let owner = organization(&store, &name).await?;

@@ -18,7 +18,7 @@ const QUEUE: &str = "queue.db";
 const STORE: &str = "store.db";
 
 /// Writes queue, store and secret into one tar file, beside a running server.
-pub async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
         "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
@@ -49,7 +49,7 @@ pub async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Re
 }
 
 /// Puts a backup in place of an empty data folder.
-pub async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(config.is_embedded(), "restore is for the embedded shape");
     fs::create_dir_all(&config.data)?;
     let _lock = lock::take(config)?;

@@ -6,12 +6,12 @@ use super::Output;
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print the configuration in force, without secrets
     Show,
 }
 
-pub fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let Command::Show = command;
     let shown = config.redacted();
     let text = toml::to_string(&shown)?;

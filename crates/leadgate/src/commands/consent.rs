@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Write evidence of consent, one JSON document a line, and sign it
     Export(Export),
     /// Check what `export` wrote: that it is whole, unchanged, and whose it is
@@ -31,7 +31,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct Export {
+pub(crate) struct Export {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// Only what came with a lead's submissions
@@ -54,7 +54,7 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     match command {
         Command::Export(arguments) => export::run(&arguments, config, output).await,
         Command::Verify { file, public_key: Some(key) } => verify::run(&file, &[key], output),

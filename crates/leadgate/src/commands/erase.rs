@@ -15,7 +15,7 @@ use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Args)]
-pub struct Erase {
+pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// A phone of the person; may be given several times
@@ -62,7 +62,7 @@ impl Erase {
     }
 }
 
-pub async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
     let mut given = asked.given()?;
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make a key; it is shown once
     Create(New),
     /// List the keys and URL tokens of an organization
@@ -40,7 +40,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct New {
+pub(crate) struct New {
     /// Organization it belongs to, made if missing
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -70,7 +70,7 @@ pub struct New {
     tags: Vec<String>,
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Create(new) => create(&store, new, config, output).await?,

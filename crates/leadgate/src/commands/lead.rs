@@ -12,7 +12,7 @@ use super::{Output, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print a lead, by its id or that of any of its submissions
     Show(Which),
     /// Print why a submission ended as it did, and what that means for its lead
@@ -20,13 +20,13 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct Which {
+pub(crate) struct Which {
     id: Uuid,
     #[arg(long, value_name = "NAME")]
     organization: String,
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Show(which) => {

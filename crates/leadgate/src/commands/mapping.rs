@@ -15,7 +15,7 @@ use super::{Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 
 #[derive(Args)]
-pub struct Of {
+pub(crate) struct Of {
     /// The source whose mapping it is
     #[arg(long, value_name = "ID")]
     source: SourceId,
@@ -24,7 +24,7 @@ pub struct Of {
 }
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Store a mapping as the next version, and use it
     Set {
         #[command(flatten)]
@@ -58,7 +58,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Set { of, file } => {

@@ -1,28 +1,28 @@
 //! One file per subcommand.
 
-pub mod audit;
-pub mod backup;
-pub mod config;
-pub mod consent;
-pub mod erase;
-pub mod key;
-pub mod lead;
-pub mod mapping;
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod config;
+pub(crate) mod consent;
+pub(crate) mod erase;
+pub(crate) mod key;
+pub(crate) mod lead;
+pub(crate) mod mapping;
 mod moment;
 mod output;
-pub mod parked;
+pub(crate) mod parked;
 mod progress;
-pub mod quarantine;
-pub mod report;
-pub mod reprocess;
-pub mod retention;
-pub mod score;
-pub mod source;
-pub mod suppression;
-pub mod tag;
+pub(crate) mod quarantine;
+pub(crate) mod report;
+pub(crate) mod reprocess;
+pub(crate) mod retention;
+pub(crate) mod score;
+pub(crate) mod source;
+pub(crate) mod suppression;
+pub(crate) mod tag;
 
 pub(crate) use moment::moment;
-pub use output::Output;
+pub(crate) use output::Output;
 
 use anyhow::Context as _;
 use leadgate_domain::{Actor, AuditEntry, Organization, Source, SourceId};
@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::ports;
 
 /// Brings the database's schema, and RabbitMQ's exchanges and queues, to what this build needs.
-pub async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     ports::migrate(config).await?;
     output.print(&json!({ "migrated": true }), |line| line("store and queue are ready"));

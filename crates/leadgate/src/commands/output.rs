@@ -6,17 +6,17 @@ use serde::Serialize;
 use serde_json::json;
 
 /// Where the answer of a command goes.
-pub struct Output {
+pub(crate) struct Output {
     json: bool,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Self { json }
     }
 
     /// Prints a result. `text` is handed a printer of lines.
-    pub fn print(&self, document: &impl Serialize, text: impl FnOnce(&mut dyn FnMut(&str))) {
+    pub(crate) fn print(&self, document: &impl Serialize, text: impl FnOnce(&mut dyn FnMut(&str))) {
         let mut out = std::io::stdout().lock();
         if self.json {
             let document = serde_json::to_string(document).unwrap_or_default();
@@ -29,7 +29,7 @@ impl Output {
     }
 
     /// Prints a failure: to standard error for people, as the one document with `--json`.
-    pub fn error(&self, error: &anyhow::Error) {
+    pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
             let _ = writeln!(std::io::stdout(), "{}", json!({ "error": format!("{error:#}") }));
         } else {

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List what is parked
     List {
         #[arg(long, default_value_t = 50)]
@@ -21,7 +21,7 @@ pub enum Command {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// Ids as `parked list` prints them
     ids: Vec<String>,
     /// Everything that is parked
@@ -29,7 +29,7 @@ pub struct Replay {
     all: bool,
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     let queue = ports::queue(config, Role::Admin).await?;
     match command {

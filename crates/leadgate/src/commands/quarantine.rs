@@ -22,7 +22,7 @@ use crate::ports;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List what is kept aside
     List {
         #[arg(long, value_name = "NAME")]
@@ -67,7 +67,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::List { organization: name, state, limit } => {

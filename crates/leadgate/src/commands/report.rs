@@ -10,7 +10,7 @@ use super::{Output, organization, patient_store, saw, source_of};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Count what came in on a day, by what became of it
     Intake {
         #[arg(long, value_name = "NAME")]
@@ -27,7 +27,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = patient_store(config).await?;
     let Command::Intake { organization: name, source, day, timezone } = command;
     let owner = organization(&store, &name).await?;

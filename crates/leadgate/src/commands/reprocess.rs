@@ -25,7 +25,7 @@ const CHUNK: u32 = 100;
 const MOST_SHOWN: usize = 1_000;
 
 #[derive(Args)]
-pub struct Reprocess {
+pub(crate) struct Reprocess {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// A lead; may be given several times
@@ -77,7 +77,7 @@ impl Reprocess {
     }
 }
 
-pub async fn run(asked: Reprocess, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> anyhow::Result<()> {
     if !asked.names_anything() {
         bail!("say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all");
     }

@@ -18,7 +18,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Say for how long things are kept; what is not named stays as it is
     Set(Set),
     /// Erase now, for every organization, what is too old; workers do so by themselves every five minutes
@@ -31,7 +31,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct Set {
+pub(crate) struct Set {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// What submissions said, from when they were received: how long, such as 400d, or ever
@@ -60,7 +60,7 @@ impl Set {
     }
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let retention = match &command {
         Command::Sweep => return sweep(&store, output).await,

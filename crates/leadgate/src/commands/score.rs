@@ -15,13 +15,13 @@ use super::{Output, open_store, organization};
 use crate::config::Config;
 
 #[derive(Args)]
-pub struct Of {
+pub(crate) struct Of {
     #[arg(long, value_name = "NAME")]
     organization: String,
 }
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print the scoring in use, as `set` takes it
     Show {
         #[command(flatten)]
@@ -60,7 +60,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Show { of, version } => {

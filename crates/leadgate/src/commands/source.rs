@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make a way in with settings of its own, and the URL that takes leads for it
     Create {
         /// Organization it belongs to, made if missing
@@ -128,7 +128,7 @@ impl From<Settings> for SourceSettings {
 /// For how long the signing secret before a rotation is good.
 const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let print = |source: &Source, owner: &str, token| print(source, owner, token, config, output);
     match command {

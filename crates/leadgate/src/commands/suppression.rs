@@ -19,7 +19,7 @@ use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Suppress phones, emails or domains: stored leads with them are held at once
     Add {
         #[command(flatten)]
@@ -50,7 +50,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
-pub struct Values {
+pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// A phone number; may be given several times
@@ -69,7 +69,7 @@ pub struct Values {
 
 /// What goes with entries that are added.
 #[derive(Args, Clone)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// The list that they go on
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
     list: String,
@@ -137,7 +137,7 @@ impl Desk {
     }
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let desk = Desk::open(config).await?;
     match command {
         Command::Add { values, terms } => add(&desk, &values, &terms, output).await,

@@ -10,7 +10,7 @@ use super::{Output, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make a tag, or find the one of that name; its number is what clients send as `tag_id`
     Create {
         /// Organization it belongs to, made if missing
@@ -27,7 +27,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Create { organization, name } => {

@@ -11,7 +11,7 @@ use super::Config;
 
 /// What the command line says; it wins over environment and file.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Configuration file [default: ./leadgate.toml if it exists]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
@@ -25,7 +25,7 @@ const FILE: &str = "leadgate.toml";
 
 impl Config {
     /// Reads file, environment and flags. An error names the key and the place it came from.
-    pub fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
+    pub(crate) fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
         let figment = Figment::from(Serialized::defaults(Self::default()));
         let figment = match &flags.config {
             Some(file) if !file.exists() => {
@@ -72,7 +72,7 @@ const PREFIX: &str = "LEADGATE_";
 
 /// Variables that look like settings and are none. They are no error: a container platform sets some of its own
 /// (`LEADGATE_GATEWAY_SERVICE_HOST`), and a shell may hold others. But a slip of the pen should be seen.
-pub fn unknown_variables() -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
     let known: Vec<_> = keys().iter().map(|key| variable(key)).collect();
     let named = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     named.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()

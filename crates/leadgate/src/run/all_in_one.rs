@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::{lock, ports, telemetry};
 
 /// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
-pub async fn all_in_one(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
     let render = telemetry::start_metrics()?;
     ports::prepare(&config)?;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::{ports, telemetry};
 
 /// Runs until it is told to stop; what is in flight is answered first.
-pub async fn gateway(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;

@@ -7,15 +7,15 @@ mod health;
 mod parts;
 mod worker;
 
-pub use all_in_one::all_in_one;
-pub use gateway::gateway;
-pub use worker::worker;
+pub(crate) use all_in_one::all_in_one;
+pub(crate) use gateway::gateway;
+pub(crate) use worker::worker;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Runs a program to its end and says on standard error why it failed, if it did.
-pub async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::{ports, telemetry};
 
 /// Runs until it is told to stop; the batch at hand is finished first.
-pub async fn worker(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;

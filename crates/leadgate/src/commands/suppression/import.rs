@@ -20,7 +20,7 @@ use crate::commands::{Output, progress};
 const CHUNK: usize = 1_000;
 
 #[derive(Args)]
-pub struct Import {
+pub(crate) struct Import {
     /// A CSV file whose first row names its columns: phone, email, domain, phone_sha256, email_sha256, and if there
     /// are any, list, reason, expires_at
     file: PathBuf,

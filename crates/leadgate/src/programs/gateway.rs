@@ -1,0 +1,27 @@
+//! `leadgate-gateway`: takes leads in over HTTP.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, Flags};
+use crate::run;
+
+/// Takes leads in over HTTP and answers when they are durable; start as many as needed.
+#[derive(Parser)]
+#[command(name = "leadgate-gateway", version, about)]
+struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// Reads the command line and runs until it is told to stop.
+#[tokio::main]
+pub async fn gateway() -> ExitCode {
+    let arguments = Arguments::parse();
+    run::exit(async { run::gateway(Config::load(&arguments.flags, arguments.listen)?).await }).await
+}

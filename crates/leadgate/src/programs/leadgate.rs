@@ -1,0 +1,136 @@
+//! `leadgate`: everything in one process, and the command line beside it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{self, Output};
+use crate::config::{Config, Flags};
+use crate::run;
+
+/// Takes sales leads in, answers when they are durable, and says which of them may be called.
+#[derive(Parser)]
+#[command(name = "leadgate", version, about)]
+struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run gateway and worker in this process (the default)
+    Serve {
+        /// Address to listen on [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Bring database and broker to what this build needs
+    Migrate,
+    /// API keys
+    #[command(subcommand)]
+    Key(commands::key::Command),
+    /// Configured ways in
+    #[command(subcommand)]
+    Source(commands::source::Command),
+    /// How the names that a client uses become fields
+    #[command(subcommand)]
+    Mapping(commands::mapping::Command),
+    /// Tags by number, for KickoffLabs's clients
+    #[command(subcommand)]
+    Tag(commands::tag::Command),
+    /// Submissions that are kept aside
+    #[command(subcommand)]
+    Quarantine(commands::quarantine::Command),
+    /// Read stored leads once more, by the mappings, lists and scoring of today
+    Reprocess(commands::reprocess::Reprocess),
+    /// Phones, emails and domains that must not be contacted
+    #[command(subcommand)]
+    Suppression(commands::suppression::Command),
+    /// Forget a person: hold whoever comes back, and erase everything that is kept of them
+    Erase(commands::erase::Erase),
+    /// For how long an organization keeps what
+    #[command(subcommand)]
+    Retention(commands::retention::Command),
+    /// Evidence of consent, for those who ask for it
+    #[command(subcommand)]
+    Consent(commands::consent::Command),
+    /// How promising leads are, by which rules
+    #[command(subcommand)]
+    Score(commands::score::Command),
+    /// Leads and why they are what they are
+    #[command(subcommand)]
+    Lead(commands::lead::Command),
+    /// What became of what came in
+    #[command(subcommand)]
+    Report(commands::report::Command),
+    /// Who read or changed what
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
+    /// Messages that nobody could attribute
+    #[command(subcommand)]
+    Parked(commands::parked::Command),
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(commands::config::Command),
+    /// Copy queue, store and secret of the embedded shape into one file, while it runs
+    Backup {
+        /// File to write; it must not exist
+        file: PathBuf,
+    },
+    /// Put a backup in place of an empty data folder
+    Restore {
+        /// File that `backup` wrote
+        file: PathBuf,
+    },
+}
+
+/// Reads the command line and does what it asks for.
+#[tokio::main]
+pub async fn leadgate() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    match dispatch(arguments, &output).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
+    let listen = match &arguments.command {
+        Some(Command::Serve { listen }) => *listen,
+        _ => None,
+    };
+    let config = Config::load(&arguments.flags, listen)?;
+    match arguments.command.unwrap_or(Command::Serve { listen: None }) {
+        Command::Serve { .. } => run::all_in_one(config).await,
+        Command::Migrate => commands::migrate(&config, output).await,
+        Command::Key(command) => commands::key::run(command, &config, output).await,
+        Command::Source(command) => commands::source::run(command, &config, output).await,
+        Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
+        Command::Tag(command) => commands::tag::run(command, &config, output).await,
+        Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
+        Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
+        Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        Command::Erase(command) => commands::erase::run(command, &config, output).await,
+        Command::Retention(command) => commands::retention::run(command, &config, output).await,
+        Command::Consent(command) => commands::consent::run(command, &config, output).await,
+        Command::Score(command) => commands::score::run(command, &config, output).await,
+        Command::Lead(command) => commands::lead::run(command, &config, output).await,
+        Command::Report(command) => commands::report::run(command, &config, output).await,
+        Command::Audit(command) => commands::audit::run(command, &config, output).await,
+        Command::Parked(command) => commands::parked::run(command, &config, output).await,
+        Command::Config(command) => commands::config::run(&command, &config, output),
+        Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
+        Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
+    }
+}
