@@ -127,7 +127,8 @@ impl Store {
         let entry = self.entry(organization, AuditAction::Erase).about(id);
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
-            let (_, changed) = suppressions::merge(&entries, suppressions::find(session, &entries)?, now);
+            let there = suppressions::holding(session, entries.iter().map(|entry| entry.key))?;
+            let (_, changed) = suppressions::merge(&entries, there);
             let values = sought.values().map(|(kind, value)| Listed { organization, kind, value });
             suppressions::apply_to(session, &changed, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
             session.execute(session.sql.erasure.blank, &listed)?;

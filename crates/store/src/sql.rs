@@ -199,9 +199,11 @@ pub(crate) struct Suppressions {
     pub(crate) pending: &'static str,
     /// In: `SettledRow`. Stored leads have learnt of these, unless somebody changed them since.
     pub(crate) settle: &'static str,
-    /// In: `Lapsing`. Marks those that have ended as such of which stored leads have yet to learn, some at a time. Out:
-    /// their organizations, each as often as it has some.
+    /// In: `Lapsing`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
+    /// some at a time.
     pub(crate) lapse: &'static str,
+    /// In: `Now`. Out: the organizations with entries to mark.
+    pub(crate) lapsing: &'static str,
     /// In: `Now`. Out: the organizations with entries that were pending then.
     pub(crate) overdue: &'static str,
 }

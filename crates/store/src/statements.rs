@@ -157,10 +157,11 @@ impl<'s> Statements<'s> {
         &mut self,
         watched: &BTreeSet<SuppressionKey>,
     ) -> Result<Suppressions, Fault> {
-        let keys: Vec<_> = watched.iter().copied().collect();
-        let found: Vec<Suppression> = self.load(self.sql.suppressions.find, &keys)?;
+        if watched.is_empty() {
+            return Ok(Suppressions::new());
+        }
         let mut lists = Suppressions::new();
-        for entry in found.into_iter().filter(|entry| entry.holds_at(self.now)) {
+        for entry in suppressions::holding(self.session, watched.iter().copied())? {
             let Suppression { key, list, added_at, expires_at, form, .. } = entry;
             lists.entry(key).or_default().push(Listing { list, added_at, expires_at, form });
         }

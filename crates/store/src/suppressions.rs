@@ -8,7 +8,7 @@ use std::sync::Arc;
 use leadgate_domain::{
     AuditAction, Judge, KeyHash, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::{Fault, StoreError};
@@ -92,6 +92,24 @@ impl<'a> EntryRow<'a> {
             pending_since: (!at_once).then_some(now),
             ended_at: (at_once && !entry.holds_at(now)).then_some(now),
         }
+    }
+}
+
+/// An entry, and what stored leads know of it.
+#[derive(Deserialize)]
+pub(crate) struct Found {
+    #[serde(flatten)]
+    pub(crate) entry: Suppression,
+    pending_since: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+}
+
+impl Found {
+    /// Whether it holds whoever is judged now. Once it was marked as ended nobody looks for leads that it holds, so
+    /// the mark counts whatever this machine's clock says.
+    pub(crate) fn holds_at(&self, now: Timestamp) -> bool {
+        let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.holds_at(marked));
+        self.ended_at.is_none() && !ended_when_marked && self.entry.holds_at(now)
     }
 }
 
@@ -236,7 +254,7 @@ pub(crate) fn add(
     judge: &dyn Judge,
     now: Timestamp,
 ) -> Result<(Vec<Listed>, Vec<SuppressionKey>), Fault> {
-    let (listed, changed) = merge(entries, find(session, entries)?, now);
+    let (listed, changed) = merge(entries, holding(session, entries.iter().map(|entry| entry.key))?);
     let pending = apply(session, &changed, judge, now)?;
     Ok((listed, pending))
 }
@@ -271,9 +289,16 @@ pub(crate) fn apply_to(
     if at_once { reassess_listed(session, named, judge) } else { Ok(()) }
 }
 
-pub(crate) fn find(session: &mut Session, entries: &[Suppression]) -> Result<Vec<Suppression>, Fault> {
-    let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
-    session.load(session.sql.suppressions.find, &keys)
+/// What is there under these keys and has not ended.
+pub(crate) fn holding(
+    session: &mut Session,
+    keys: impl Iterator<Item = SuppressionKey>,
+) -> Result<Vec<Suppression>, Fault> {
+    let keys: Vec<_> = keys.collect();
+    let found: Vec<Found> = session.load(session.sql.suppressions.find, &keys)?;
+    // Not when this transaction began: it may have waited for somebody who ended an entry.
+    let now = Timestamp::now();
+    Ok(found.into_iter().filter(|found| found.holds_at(now)).map(|found| found.entry).collect())
 }
 
 fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) -> Result<(), Fault> {
@@ -281,19 +306,17 @@ fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) ->
     if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.write, &rows).map(drop) }
 }
 
-/// What becomes of each of the entries beside those that are there, and what is to be written.
+/// What becomes of each of the entries beside those that hold already, and what is to be written.
 pub(crate) fn merge(
     entries: &[Suppression],
-    there: Vec<Suppression>,
-    now: Timestamp,
+    holding: Vec<Suppression>,
 ) -> (Vec<Listed>, Vec<Suppression>) {
     let place = |entry: &Suppression| (entry.key, entry.list.clone());
-    let mut known: BTreeMap<_, _> = there.into_iter().map(|entry| (place(&entry), entry)).collect();
+    let mut known: BTreeMap<_, _> = holding.into_iter().map(|entry| (place(&entry), entry)).collect();
     let mut changed = BTreeMap::new();
     let mut listed = Vec::with_capacity(entries.len());
     for entry in entries {
-        let held = known.get(&place(entry)).filter(|held| held.holds_at(now));
-        let (verdict, written) = match held {
+        let (verdict, written) = match known.get(&place(entry)) {
             None => (Listed::Added, entry.clone()),
             Some(held) if lasts_longer(entry, held) => {
                 let reason = entry.reason.clone().or_else(|| held.reason.clone());

@@ -8,6 +8,7 @@ use leadgate_domain::{Judge, OrganizationId, Timestamp};
 use serde::Serialize;
 
 use crate::error::{StoreError, Trouble};
+use crate::statements::Statements;
 use crate::store::Store;
 
 /// Whoever adds an entry also sees to it that stored leads learn of it. After this time somebody else does.
@@ -23,6 +24,7 @@ struct Now {
 
 #[derive(Serialize, Clone, Copy)]
 struct Lapsing {
+    organization: OrganizationId,
     now: Timestamp,
     most: usize,
 }
@@ -49,27 +51,42 @@ impl Store {
     ///
     /// What goes wrong with one organization keeps no other waiting. Returns the organizations that this concerned.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
-        let now = Timestamp::now();
         let mut concerned = BTreeSet::new();
         loop {
-            let lapsing = Lapsing { now, most: LAPSING_AT_ONCE };
-            let lapsed = self.write(move |session| {
-                session.load::<_, OrganizationId>(session.sql.suppressions.lapse, &[lapsing])
+            let now = Now { now: Timestamp::now() };
+            let overdue = Now { now: now.now.minus(OVERDUE) };
+            let found = self.read(move |session| {
+                let lapsing: Vec<OrganizationId> = session.load(session.sql.suppressions.lapsing, &[now])?;
+                let left: Vec<OrganizationId> = session.load(session.sql.suppressions.overdue, &[overdue])?;
+                Ok(lapsing.into_iter().chain(left).collect::<BTreeSet<_>>())
             });
-            let lapsed = lapsed.await;
-            let overdue = Now { now: now.minus(OVERDUE) };
-            let left = self.read(move |session| session.load(session.sql.suppressions.overdue, &[overdue]));
-            let left: Vec<OrganizationId> = left.await?;
-            let is_last = lapsed.as_ref().map_or(true, |lapsed| lapsed.len() < LAPSING_AT_ONCE);
-            let of_lapsed = lapsed.as_ref().into_iter().flatten().copied();
-            for organization in of_lapsed.chain(left).collect::<BTreeSet<_>>() {
-                let rescreened = self.rescreen(organization, Arc::clone(&judge), |_| {}).await;
-                go_on(organization, "suppressions", rescreened)?;
-                concerned.insert(organization);
-            }
-            lapsed?;
-            if is_last {
+            let found = &found.await? - &concerned;
+            if found.is_empty() {
                 return Ok(concerned.len());
+            }
+            for organization in found {
+                concerned.insert(organization);
+                go_on(organization, "suppressions", self.sweep_lists(organization, &judge).await)?;
+            }
+        }
+    }
+
+    async fn sweep_lists(
+        &self,
+        organization: OrganizationId,
+        judge: &Arc<dyn Judge>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let lapsed = self.write(move |session| {
+                // Whoever was told that an entry holds has written its leads by then, and the rescreen sees them.
+                Statements::new(session).exclude_organization(organization)?;
+                let lapsing = Lapsing { organization, now: Timestamp::now(), most: LAPSING_AT_ONCE };
+                session.execute(session.sql.suppressions.lapse, &[lapsing])
+            });
+            let lapsed = lapsed.await?;
+            self.rescreen(organization, Arc::clone(judge), |_| {}).await?;
+            if lapsed < LAPSING_AT_ONCE {
+                return Ok(());
             }
         }
     }

@@ -82,11 +82,16 @@ async fn what_was_left_is_written_at_the_end() {
 #[tokio::test]
 async fn entries_wait_for_a_store_that_is_away() {
     let world = World::start();
+    let (audit, mut writer) = Audit::new(world.store.clone(), STORE_TIMEOUT);
+    let world = World { audit, ..world };
     world.note(300);
-    sleep(Duration::from_millis(300)).await;
-    assert_eq!(world.written().await, 0);
+    assert!(writer.gather().await);
+    assert!(!writer.write().await, "there is no table yet");
+    assert_eq!(writer.batch.len() + writer.entries.len(), 300, "all wait");
     world.store.migrate().await.unwrap();
-    world.until_written(300).await;
+    world.done.cancel();
+    writer.run(&world.done).await;
+    assert_eq!(world.written().await, 300);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ macro_rules! entry {
         "json_build_object('organization', s.organization, 'kind', s.kind, 'key', encode(s.key, 'hex'),
                            'list', s.list, 'form', s.form, 'value', s.value, 'reason', s.reason,
                            'added_at', s.added_at, 'expires_at', s.expires_at,
-                           'pending_since', s.pending_since)::text"
+                           'pending_since', s.pending_since, 'ended_at', s.ended_at)::text"
     };
 }
 
@@ -67,18 +67,24 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
         WHERE s.organization = r.organization AND s.kind = r.kind AND s.key = decode(r.key, 'hex')
           AND s.list = r.list AND s.pending_since = r.pending_since",
     lapse: "
-        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (now timestamptz, most int)),
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, now timestamptz, most int)),
         o AS MATERIALIZED (
             SELECT s.organization, s.kind, s.key, s.list FROM suppressions AS s
-            WHERE s.expires_at <= (SELECT now FROM p) AND s.expires_at IS NOT NULL AND s.ended_at IS NULL
+            WHERE s.organization = (SELECT organization FROM p)
+              AND s.expires_at <= (SELECT now FROM p) AND s.expires_at IS NOT NULL AND s.ended_at IS NULL
               AND s.pending_since IS NULL
             ORDER BY s.expires_at
             LIMIT (SELECT most FROM p))
         UPDATE suppressions AS s SET pending_since = (SELECT now FROM p)
         FROM o
         WHERE s.organization = o.organization AND s.kind = o.kind AND s.key = o.key AND s.list = o.list
-          AND s.pending_since IS NULL
-        RETURNING to_json(s.organization)::text",
+          AND s.pending_since IS NULL",
+    lapsing: "
+        SELECT DISTINCT to_json(s.organization)::text
+        FROM json_to_recordset($1::json) AS p (now timestamptz)
+        JOIN suppressions AS s ON s.expires_at <= p.now
+        WHERE s.expires_at IS NOT NULL AND s.ended_at IS NULL AND s.pending_since IS NULL",
     overdue: "
         SELECT DISTINCT to_json(s.organization)::text
         FROM json_to_recordset($1::json) AS p (now timestamptz)

@@ -114,6 +114,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.suppressions.pending,
         SQL.suppressions.settle,
         SQL.suppressions.lapse,
+        SQL.suppressions.lapsing,
         SQL.leads.at_domain,
         SQL.leads.contacts,
         SQL.sweeps.lease,

@@ -4,7 +4,7 @@ macro_rules! entry {
     () => {
         "json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key)), 'list', s.list,
                      'form', s.form, 'value', s.value, 'reason', s.reason, 'added_at', s.added_at,
-                     'expires_at', s.expires_at, 'pending_since', s.pending_since)"
+                     'expires_at', s.expires_at, 'pending_since', s.pending_since, 'ended_at', s.ended_at)"
     };
 }
 
@@ -68,11 +68,15 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
         UPDATE suppressions SET pending_since = (SELECT value->>'now' FROM p)
         WHERE (organization, kind, key, list) IN (
             SELECT s.organization, s.kind, s.key, s.list FROM suppressions AS s INDEXED BY suppressions_lapsing
-            WHERE s.expires_at <= (SELECT value->>'now' FROM p) AND s.expires_at IS NOT NULL
+            WHERE s.organization = (SELECT value->>'organization' FROM p)
+              AND s.expires_at <= (SELECT value->>'now' FROM p) AND s.expires_at IS NOT NULL
               AND s.ended_at IS NULL AND s.pending_since IS NULL
             ORDER BY s.expires_at
-            LIMIT (SELECT value->>'most' FROM p))
-        RETURNING json_quote(organization)",
+            LIMIT (SELECT value->>'most' FROM p))",
+    lapsing: "
+        SELECT DISTINCT json_quote(s.organization) FROM suppressions AS s INDEXED BY suppressions_lapsing
+        WHERE s.expires_at <= (SELECT value->>'now' FROM json_each($1)) AND s.expires_at IS NOT NULL
+          AND s.ended_at IS NULL AND s.pending_since IS NULL",
     overdue: "
         SELECT DISTINCT json_quote(s.organization) FROM suppressions AS s INDEXED BY suppressions_pending
         WHERE s.pending_since IS NOT NULL AND s.pending_since <= (SELECT value->>'now' FROM json_each($1))",

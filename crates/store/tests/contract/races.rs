@@ -21,6 +21,7 @@ over_both!(
     no_lead_is_eligible_beside_its_suppression,
     an_entry_waits_for_a_commit_that_did_not_see_it,
     an_opt_out_waits_for_a_commit_that_did_not_see_it,
+    the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold,
     an_expired_key_is_taken_once,
     two_keys_of_one_lead_change_it_one_after_the_other,
 );
@@ -187,6 +188,29 @@ async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
     assert_eq!(lead.reasons, [Reason::OptedOut]);
     let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
     assert_eq!(listed.iter().map(|entry| entry.list.as_str()).collect::<Vec<_>>(), ["opted_out"]);
+}
+
+async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
+    let mut entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
+    let end = entry.added_at.plus(Duration::from_millis(500));
+    entry.expires_at = Some(end);
+    world.suppress(&[entry]).await;
+    let gate = Gate::new(world.judge());
+    let submission = world.consenting(&phone(1), "ann@example.com");
+    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
+    let judge = Arc::clone(&gate.judge);
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    while Timestamp::now() < end {
+        tokio::task::yield_now().await;
+    }
+    let (store, judge) = (world.store.clone(), world.judge());
+    let sweep = tokio::spawn(async move { store.sweep_suppressions(judge).await.unwrap() });
+    world.until_it_waits_or_is_done(&sweep).await;
+    gate.open();
+    commit.await.unwrap();
+    sweep.await.unwrap();
+    assert_eq!(all_leads(&world).await[0].reasons, []);
 }
 
 async fn an_expired_key_is_taken_once(world: World) {
