@@ -181,7 +181,8 @@ impl Committer {
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match attempt().await {
-                Err(error) if error.is_transient() => error,
+                // A schema that is behind is nobody's fault either: whoever migrates it ends the wait.
+                Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };
             if since.elapsed() >= self.hold_max {

@@ -24,6 +24,25 @@ fn lock(session: &mut Session) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Indexes that are made beside those who write. One whose making was cut off stays behind, slows every write and
+/// serves nobody; `IF NOT EXISTS` would then take it for made.
+const MADE_CONCURRENTLY: [&str; 5] =
+    ["leads_by_domain", "claims_by_lead", "consents_of_lead", "leads_with_phone", "leads_with_email"];
+
+/// Removes those whose making was cut off. Whoever calls this has the lock: nobody is making any.
+fn drop_halves(session: &mut Session) -> Result<(), Fault> {
+    const HALVES: &str = "
+        SELECT to_json(c.relname)::text
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+    let halves: Vec<String> = session.load_all(HALVES)?;
+    for index in MADE_CONCURRENTLY.iter().filter(|index| halves.iter().any(|half| half == *index)) {
+        tracing::warn!(index, "an index is made again: its making was cut off");
+        session.batch(&format!("DROP INDEX CONCURRENTLY {index}"))?;
+    }
+    Ok(())
+}
+
 impl Address {
     /// Runs what was not run yet, and `then`; who migrates at the same time waits.
     ///
@@ -33,7 +52,7 @@ impl Address {
         mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
     ) -> Result<(), StoreError> {
         let mut session = self.connect_patiently()?;
-        let locked = lock(&mut session);
+        let locked = lock(&mut session).and_then(|()| drop_halves(&mut session));
         locked.map_err(|fault| session.conclude(fault))?;
         if let Connection::Postgres(connection) = session.connection() {
             connection

@@ -89,3 +89,19 @@ async fn what_is_held_for_too_long_goes_back_and_comes_again() {
     world.drain().await;
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
+
+/// A worker that is newer than the schema waits for whoever migrates; nothing is taken for a faulty row.
+#[tokio::test]
+async fn a_schema_that_is_behind_is_nobodys_fault() {
+    let postgres = shared().postgres().await.unwrap();
+    let mut world = World::over(postgres, Duration::from_millis(100)).await;
+    let sql = "ALTER TABLE suppressions RENAME COLUMN pending_since TO unknown_yet";
+    postgres.sql(&world.url, sql).await.unwrap();
+    let all = world.publish_all(&["a", "b"]).await;
+    assert!(world.lane.run_once().await.released);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 2, "they are in the queue again");
+    let sql = "ALTER TABLE suppressions RENAME COLUMN unknown_yet TO pending_since";
+    postgres.sql(&world.url, sql).await.unwrap();
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}

@@ -1,0 +1,2 @@
+-- leads_with_email begins with the same columns.
+DROP INDEX CONCURRENTLY IF EXISTS leads_by_email;
