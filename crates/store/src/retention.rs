@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
-use crate::entries::QuarantineState;
 use crate::erasure::{Between, By, delete, empty};
 use crate::error::StoreError;
 use crate::rows::{Of, One};
@@ -63,7 +62,6 @@ struct Progress {
 struct OldEntry {
     id: Uuid,
     submission: SubmissionId,
-    state: QuarantineState,
     quarantined_at: Timestamp,
 }
 
@@ -238,15 +236,12 @@ impl Store {
             let Some(last) = found.last() else { break };
             page.id = last.id;
             let old: Vec<_> = found.into_iter().filter(|entry| entry.quarantined_at < limit).collect();
-            // What was released is a submission like all others.
-            let kept = old.iter().filter(|entry| {
-                entry.state != QuarantineState::Released && entry.id == entry.submission.as_uuid()
-            });
-            let kept: Vec<_> = kept.map(|entry| entry.submission).collect();
+            let own = old.iter().filter(|entry| entry.id == entry.submission.as_uuid());
+            let own: Vec<_> = own.map(|entry| entry.submission).collect();
             let entries: Vec<_> = old.iter().map(|entry| entry.id).collect();
             let erased = self.write(move |session| {
                 Statements::new(session).share_organization(organization)?;
-                empty(session, organization, &kept, &entries, By::Retention)
+                empty(session, organization, &own, &entries, By::Retention)
             });
             swept.quarantined += erased.await?.quarantined;
         }

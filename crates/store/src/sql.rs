@@ -299,7 +299,7 @@ pub(crate) struct Retention {
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
-    /// In: `Between`. Out: `OldEntry`, not erased.
+    /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,
     /// In: `Between`. Deletes entries of the audit log, the oldest first.
     pub(crate) audit: &'static str,

@@ -76,7 +76,11 @@ async fn erase(store: &Store, directory: &Directory, pipeline: &Arc<Pipeline>) -
             );
         }
         let known = directory.snapshot();
-        rebuild_without_erased(store, organization, &late.to_rebuild, (&known, pipeline)).await?;
+        let rebuilt = rebuild_without_erased(store, organization, &late.to_rebuild, (&known, pipeline)).await;
+        if let Err(error) = rebuilt {
+            // They stay on the list for the next round, and nobody else's are kept waiting.
+            tracing::warn!(%organization, %error, "leads still show what was erased");
+        }
     }
     let swept = store.sweep_retention(begun + RETENTION_TIME).await?;
     if swept.submissions + swept.leads + swept.quarantined + swept.audited > 0 {

@@ -233,9 +233,8 @@ pub(super) const RETENTION: Retention = Retention {
             LIMIT (SELECT most FROM p))
         DELETE FROM audit AS a USING o WHERE a.organization = o.organization AND a.id = o.id",
     entries: between!(
-        "json_build_object('id', s.id, 'submission', s.submission, 'state', s.state,
-                           'quarantined_at', s.quarantined_at)",
+        "json_build_object('id', s.id, 'submission', s.submission, 'quarantined_at', s.quarantined_at)",
         "quarantine",
-        " AND s.erased_at IS NULL"
+        " AND s.erased_at IS NULL AND s.state <> 'released'"
     ),
 };

@@ -197,9 +197,8 @@ pub(super) const RETENTION: Retention = Retention {
             ORDER BY s.organization, s.id
             LIMIT (SELECT value->>'most' FROM p))",
     entries: between!(
-        "json_object('id', s.id, 'submission', s.submission, 'state', s.state,
-                     'quarantined_at', s.quarantined_at)",
+        "json_object('id', s.id, 'submission', s.submission, 'quarantined_at', s.quarantined_at)",
         "quarantine",
-        " AND s.erased_at IS NULL"
+        " AND s.erased_at IS NULL AND s.state <> 'released'"
     ),
 };
