@@ -166,12 +166,12 @@ pub(crate) const PEOPLE: Names = &[
     (Slot::Text(TextField::State), &["state_code"]),
     (Slot::Text(TextField::Timezone), &["time_zone"]),
     (Slot::Text(TextField::PageUrl), &["page_uri"]),
-    (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
 ];
 
-/// What every dialect takes besides: consent in one piece or in parts, its certificates, and where somebody came
-/// from.
+/// What every dialect takes besides: that somebody is not to be contacted, consent in one piece or in parts, its
+/// certificates, and where somebody came from.
 pub(crate) const SHARED: Names = &[
+    (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
     (Slot::ConsentPart(ConsentPart::Timestamp), &["consent_timestamp"]),
     (Slot::ConsentPart(ConsentPart::TextVersion), &["consent_text_version"]),

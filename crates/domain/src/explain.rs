@@ -11,7 +11,7 @@ use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, T
 pub use words::{date, words};
 
 /// Why something was decided once more, then the stages of the pipeline in their order.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 13] = [
     "reassess",
     "reprocess",
     "remap",
@@ -19,6 +19,7 @@ const STAGES: [&str; 12] = [
     "screen",
     "deduplicate",
     "merge",
+    "screen_lead",
     "enrich",
     "score",
     "decide",

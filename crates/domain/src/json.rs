@@ -18,6 +18,17 @@ pub const MAX_KEYS: usize = 200;
 /// Magnitudes from here on are no 64-bit integers any more; a client should send such ids as strings.
 const NUMBER_BOUND: f64 = 18_446_744_073_709_551_616.0;
 
+/// What says nothing: null, white space, an empty list.
+pub fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// What is wrong with a document. The codes are part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultCode {

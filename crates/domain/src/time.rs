@@ -66,14 +66,15 @@ impl Timestamp {
         at.if_meant()
     }
 
-    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970.
+    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of twelve, so that
+    /// `202401011030` is not taken for a day of 1976.
     fn from_epoch(text: &str, digits: usize) -> Result<Self, TimeProblem> {
         let unit: i64 = match digits {
             _ if text.starts_with('-') => return Err(TimeProblem::OutOfRange),
             9..=10 => 1_000_000,
-            12..=13 => 1_000,
+            13 => 1_000,
             15..=16 => 1,
-            11 | 14 | 17 => return Err(TimeProblem::OutOfRange),
+            11 | 12 | 14 | 17 => return Err(TimeProblem::OutOfRange),
             _ => return Err(TimeProblem::NotATime),
         };
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -186,6 +187,7 @@ mod tests {
             ("1", NotATime),
             ("1e9", NotATime),
             ("NaN", NotATime),
+            ("202601151030", OutOfRange),
             ("1709208000000000000", NotATime),
             ("-1709208000", OutOfRange),
             ("-1", OutOfRange),

@@ -16,6 +16,7 @@ const INFERRED: &str = "enrich";
 const HARMLESS: &[(&str, &[&str])] = &[
     ("normalize", &["phone", "email", "quarantined"]),
     ("screen", &[]),
+    ("screen_lead", &[]),
     ("deduplicate", &["rule", "policy", "matched", "identity_conflict", "expired"]),
     ("score", &["score", "temperature", "scoring_version"]),
     ("decide", &["eligibility", "reasons", "consent_not_required", "eligible_until", "registry"]),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, Region, TextField, name};
+use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, Region, TextField, json, name};
 use serde::Serialize;
 
 mod mail;
@@ -75,7 +75,8 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
             several => infer("timezones", Some(Inferred::new(several.to_vec(), Basis::PhonePrefix))),
         }
     }
-    let said = |name: &str| lead.attribution.as_ref().is_some_and(|said| said.contains_key(name));
+    let attribution = |name: &str| lead.attribution.as_ref()?.get(name);
+    let said = |name: &str| attribution(name).is_some_and(|value| !json::is_nothing(value));
     if let Some(page_url) = lead.text(TextField::PageUrl) {
         for (name, value) in page::campaign(page_url).filter(|(name, _)| !said(name)) {
             infer(&name, Some(Inferred::new(value, Basis::PageUrl)));

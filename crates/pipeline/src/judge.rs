@@ -76,7 +76,8 @@ impl Pipeline {
         }) else {
             return;
         };
-        let hits = screen::suppression(&self.keys_of(lead, reading), suppressions);
+        let keys = self.keys_of(lead, reading);
+        let hits = screen::suppression(&keys, suppressions);
         enrich::lead(lead);
         let score = score::lead(lead, scoring);
         decide::lead(lead, &hits);
@@ -85,6 +86,10 @@ impl Pipeline {
         if !left_out.is_nothing() {
             trace.record("merge", left_out);
         }
+        // Else it says what stands under `screen` already.
+        if let Cow::Owned(_) = keys {
+            trace.record("screen_lead", &hits);
+        }
         trace.record("enrich", enrich::part(lead));
         trace.record("score", score);
         trace.record("decide", decide::part(lead));
@@ -92,16 +97,19 @@ impl Pipeline {
 
     /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
     fn opt_out(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
+        let Disposition::Judge { scoring, .. } = &case.normalized.disposition else { return };
         let mut reached = Vec::new();
         for id in &case.opts_out {
             let Some(lead) = book.change(*id, |lead| !lead.opt_out) else { continue };
             merge::opt_out(lead, &case.normalized.submission);
             let hits = screen::suppression(&self.lead_keys(lead), suppressions);
+            let score = score::lead(lead, scoring);
             decide::lead(lead, &hits);
-            reached.push(*id);
+            reached.push((*id, score));
         }
-        let decided = reached.iter().filter_map(|id| book.leads.get(id));
-        let decided = decided.map(|lead| Reached { lead: lead.id, decision: decide::part(lead) });
+        let decided = reached.into_iter().filter_map(|(id, score)| Some((book.leads.get(&id)?, score)));
+        let decided =
+            decided.map(|(lead, score)| Reached { lead: lead.id, score, decision: decide::part(lead) });
         let decided: Vec<_> = decided.collect();
         if !decided.is_empty() {
             case.trace.record("opt_out", decided);
@@ -146,7 +154,7 @@ impl Judge for Pipeline {
             decide::lead(&mut lead, &hits);
             let mut trace = Trace::default();
             trace.record("reassess", REASSESSED);
-            trace.record("screen", hits);
+            trace.record("screen_lead", hits);
             trace.record("decide", decide::part(&lead));
             (lead, trace)
         };
@@ -241,6 +249,8 @@ impl Book {
 #[derive(Serialize)]
 struct Reached<'a> {
     lead: LeadId,
+    #[serde(flatten)]
+    score: score::Part<'a>,
     #[serde(flatten)]
     decision: decide::Part<'a>,
 }

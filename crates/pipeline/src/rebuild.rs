@@ -49,7 +49,7 @@ pub(crate) fn lead(
     decide::lead(&mut lead, &hits);
     let told = |normalized: &&Normalized| {
         let mut trace = normalized.trace.clone();
-        trace.record("screen", &hits);
+        trace.record("screen_lead", &hits);
         trace.record("enrich", enrich::part(&lead));
         trace.record("score", &scored);
         trace.record("decide", decide::part(&lead));

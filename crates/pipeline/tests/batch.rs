@@ -12,7 +12,7 @@ use leadgate_domain::{
     ActiveScoring, Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey,
     IdentityRule, Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy,
     QuarantineReason, Reason, Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions,
-    TextField, Timestamp, Trace,
+    Temperature, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use serde_json::json;
@@ -254,8 +254,29 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
     let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
     let (cleared, trace) = &cleared[0];
     assert_eq!(cleared.reasons, [Reason::ConsentMissing]);
-    assert_eq!(trace.stage("screen"), Some(&json!([])));
+    assert_eq!(trace.stage("screen_lead"), Some(&json!([])));
     assert_eq!(trace.stage("decide").unwrap()["reasons"], json!(["consent_missing"]));
+}
+
+#[test]
+fn the_trace_names_the_entry_that_holds_a_lead_by_what_was_not_sent_again() {
+    let mut world = World::new(Policy::Update);
+    world.post(1, ANN, "x1");
+    let listing = Listing {
+        list: "partners".to_owned(),
+        added_at: Timestamp::from_microseconds(7),
+        expires_at: None,
+        form: SuppressionForm::default(),
+    };
+    let phone = world.pipeline.watched_by(&world.leads).into_iter().next().unwrap();
+    world.suppressions = [(phone, vec![listing])].into();
+    let mut again = world.submission(2, "", "x1");
+    again.fields.phone = Said::Absent;
+    let settled = world.commit(vec![again]);
+    assert!(world.leads[0].reasons.contains(&Reason::SuppressedPhone));
+    let trace = &settled.cases[0].1;
+    assert_eq!(trace.stage("screen"), Some(&json!([])), "no phone was sent");
+    assert_eq!(trace.stage("screen_lead").unwrap()[0]["list"], "partners");
 }
 
 /// A lead that would be eligible, with consent given `given` seconds after it was received.
@@ -270,10 +291,13 @@ fn an_opt_out_reaches_every_lead_that_its_keys_name_whatever_the_policy() {
         let settled = world.commit(vec![asked]);
         let opted_out = |id: u128| {
             let lead = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == id).unwrap();
-            lead.opt_out && lead.reasons.contains(&Reason::OptedOut) && lead.updated_at.as_microseconds() == 3
+            let held = lead.opt_out && lead.reasons.contains(&Reason::OptedOut);
+            held && lead.updated_at.as_microseconds() == 3 && lead.temperature == Temperature::Cold
         };
         assert!(opted_out(1) && opted_out(2), "{policy}");
         let reached = settled.cases[0].1.stage("opt_out").unwrap().as_array().unwrap().len();
+        let score = &settled.cases[0].1.stage("opt_out").unwrap()[0]["points"];
+        assert!(score.to_string().contains(r#"["opted_out",-100]"#), "{score}");
         assert_eq!(reached, if policy == Policy::Update { 1 } else { 2 }, "{policy}: beside its own");
         let held = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == 1).unwrap();
         let merged = held.e164() == Some(BEN);

@@ -307,10 +307,7 @@ fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) ->
 }
 
 /// What becomes of each of the entries beside those that hold already, and what is to be written.
-pub(crate) fn merge(
-    entries: &[Suppression],
-    holding: Vec<Suppression>,
-) -> (Vec<Listed>, Vec<Suppression>) {
+pub(crate) fn merge(entries: &[Suppression], holding: Vec<Suppression>) -> (Vec<Listed>, Vec<Suppression>) {
     let place = |entry: &Suppression| (entry.key, entry.list.clone());
     let mut known: BTreeMap<_, _> = holding.into_iter().map(|entry| (place(&entry), entry)).collect();
     let mut changed = BTreeMap::new();

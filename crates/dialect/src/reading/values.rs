@@ -157,7 +157,8 @@ impl<'d> Reading<'d> {
     /// may have opted out is not called.
     pub(super) fn opt_out(&mut self, one: &Found<'d>, firm: bool) -> Taken {
         let flag = self.flag(one);
-        self.fields.opt_out |= flag.as_ref().map_or(!firm && says_something(one.value), |flag| *flag);
+        let unclear = || !firm && says_something(one.value) && word(one.value) != Some(false);
+        self.fields.opt_out |= flag.as_ref().map_or_else(|_| unclear(), |flag| *flag);
         flag.map(|_| ())
     }
 

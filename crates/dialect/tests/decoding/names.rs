@@ -3,7 +3,7 @@
 use insta::assert_json_snapshot;
 use leadgate_domain::Dialect::{self, AskAd, FiveHundredLeads, Native};
 use leadgate_domain::{Said, TextField};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::reading::json;
 
@@ -86,6 +86,24 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
       "opt_out": true
     }
     "#);
+}
+
+#[test]
+fn who_may_have_opted_out_has_by_whatever_name_and_a_clear_no_is_none() {
+    for dialect in Dialect::ALL {
+        let asks = |name: &str, said: Value| {
+            let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: said });
+            json(dialect, body).unwrap().opt_out
+        };
+        for name in ["OptOut", "opt-out", "opted_out", "do_not_call", "DoNotContact", "unsubscribed"] {
+            for yes in [json!(true), json!("true"), json!("yes"), json!(1), json!("maybe")] {
+                assert!(asks(name, yes.clone()), "{dialect} {name} {yes}");
+            }
+            for no in [json!(false), json!("false"), json!("No"), json!(0), json!(""), json!(null)] {
+                assert!(!asks(name, no.clone()), "{dialect} {name} {no}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, TimePr
 
 pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
     let told = match (stage, part) {
-        ("screen", Value::Array(hits)) => Some(screen(hits)),
+        ("screen", Value::Array(hits)) => Some(screen(hits, "that was sent")),
+        ("screen_lead", Value::Array(hits)) => Some(screen(hits, "of the lead")),
         ("quarantine", Value::String(reason)) => Some(vec![aside(reason)]),
         ("reassess", Value::String(why)) => {
             Some(vec![format!("Nobody submitted anything: the lead was decided anew because {why}.")])
@@ -128,20 +129,22 @@ fn named(what: &str, fields: Vec<Value>) -> Option<String> {
     if fields.is_empty() { None } else { Some(format!("{what}: {}.", list(&fields))) }
 }
 
-fn screen(hits: &[Value]) -> Vec<String> {
+/// Whose phone and email were looked for, `which` says.
+fn screen(hits: &[Value], which: &str) -> Vec<String> {
     if hits.is_empty() {
-        return vec!["No entry of a suppression list names the phone or the email that was sent.".to_owned()];
+        return vec![format!("No entry of a suppression list names the phone or the email {which}.")];
     }
-    hits.iter().map(|found| Part::of(found).map_or_else(|| words(found), hit)).collect()
+    let told = |found| Part::of(found).map_or_else(|| words(found), |part| hit(part, which));
+    hits.iter().map(told).collect()
 }
 
-fn hit(mut part: Part) -> String {
+fn hit(mut part: Part, which: &str) -> String {
     let what = match part.take_text("reason").as_deref() {
-        Some("suppressed_phone") => "The phone that was sent".to_owned(),
-        Some("suppressed_email") => "The email that was sent".to_owned(),
-        Some("opted_out") => "The phone or the email that was sent".to_owned(),
-        Some("suppressed_domain") => "The domain of the email that was sent".to_owned(),
-        reason => format!("What was sent ({})", reason.unwrap_or("for no reason that is told")),
+        Some("suppressed_phone") => format!("The phone {which}"),
+        Some("suppressed_email") => format!("The email {which}"),
+        Some("opted_out") => format!("The phone or the email {which}"),
+        Some("suppressed_domain") => format!("The domain of the email {which}"),
+        reason => format!("The contact {which} ({})", reason.unwrap_or("for no reason that is told")),
     };
     let on = part
         .take_text("list")

@@ -121,8 +121,15 @@ fn suppressions_are_told_with_their_lists_and_times() {
             "The phone that was sent is on the suppression list, since 1 November 2026 at 08:00:00 UTC.",
             "The email that was sent is on the suppression list \"partners\", since 1 November 2026 at 08:00:00 UTC, \
              until 1 November 2026 at 08:00:00 UTC (by: ann).",
-            "What was sent (suppressed_fax) is on the suppression list.",
+            "The contact that was sent (suppressed_fax) is on the suppression list.",
             "suppressed",
+        ]
+    );
+    assert_eq!(
+        told("screen_lead", json!([{"reason": "opted_out", "list": "opted_out", "added_at": SEEN}])),
+        [
+            "The phone or the email of the lead is on the suppression list \"opted_out\", since 1 November 2026 at \
+             08:00:00 UTC."
         ]
     );
     assert_eq!(told("screen", json!({"hits": []})), ["hits: nothing found"], "a shape that nobody knows yet");

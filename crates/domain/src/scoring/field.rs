@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::json::is_nothing;
 use crate::{Basis, EmailKind, Lead, PhoneKind, Region, TextField};
 
 /// Something about a lead, by its name in the native dialect.
@@ -141,15 +142,15 @@ impl Field {
     /// Whether somebody said it, and it was not only inferred.
     pub(super) fn is_said(&self, lead: &Lead) -> bool {
         match self {
-            Self::Text(field) => lead.text(*field).is_some(),
-            Self::Attribution(key) => said_in_attribution(lead, key).is_some_and(|value| !is_nothing(value)),
+            Self::Text(field) => lead.texts.contains_key(field),
+            Self::Attribution(key) => said_in_attribution(lead, key).is_some(),
             _ => !self.of(lead).is_nothing(),
         }
     }
 }
 
 fn said_in_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
-    lead.attribution.as_ref()?.get(key)
+    lead.attribution.as_ref()?.get(key).filter(|value| !is_nothing(value))
 }
 
 fn told_by_a_page<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
@@ -159,17 +160,6 @@ fn told_by_a_page<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
 
 fn observed<'l>(lead: &'l Lead, part: &str, member: &str) -> Option<&'l str> {
     lead.observed.as_ref()?.get(part)?.value.get(member)?.as_str()
-}
-
-/// What says nothing: null, white space, an empty list.
-pub(super) fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 impl Found<'_> {

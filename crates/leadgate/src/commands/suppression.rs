@@ -62,6 +62,12 @@ pub(crate) struct Values {
     /// Everybody at a domain and below it; may be given several times
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
+    /// The SHA-256 of a phone number, in hex, as `find` shows it; may be given several times
+    #[arg(long, value_name = "DIGEST")]
+    phone_sha256: Vec<String>,
+    /// The SHA-256 of an email address in lower case; may be given several times
+    #[arg(long, value_name = "DIGEST")]
+    email_sha256: Vec<String>,
     /// Reads phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
@@ -96,14 +102,22 @@ impl Values {
     /// One request for each value. At least one is needed.
     fn requests(&self) -> anyhow::Result<Vec<SuppressionRequest>> {
         let blank = || SuppressionRequest { phone_country: self.region, ..SuppressionRequest::default() };
-        let phones =
-            self.phone.iter().cloned().map(|phone| SuppressionRequest { phone: Some(phone), ..blank() });
-        let emails =
-            self.email.iter().cloned().map(|email| SuppressionRequest { email: Some(email), ..blank() });
-        let domains =
-            self.domain.iter().cloned().map(|domain| SuppressionRequest { domain: Some(domain), ..blank() });
-        let requests: Vec<_> = phones.chain(emails).chain(domains).collect();
-        ensure!(!requests.is_empty(), "none of --phone, --email, --domain was given");
+        let named =
+            |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
+                values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
+            };
+        let requests = [
+            named(&self.phone, |phone, blank| SuppressionRequest { phone, ..blank }),
+            named(&self.email, |email, blank| SuppressionRequest { email, ..blank }),
+            named(&self.domain, |domain, blank| SuppressionRequest { domain, ..blank }),
+            named(&self.phone_sha256, |phone_sha256, blank| SuppressionRequest { phone_sha256, ..blank }),
+            named(&self.email_sha256, |email_sha256, blank| SuppressionRequest { email_sha256, ..blank }),
+        ];
+        let requests = requests.concat();
+        ensure!(
+            !requests.is_empty(),
+            "none of --phone, --email, --domain, --phone-sha256, --email-sha256 was given"
+        );
         Ok(requests)
     }
 }

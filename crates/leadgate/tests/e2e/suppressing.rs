@@ -64,6 +64,12 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
     assert_eq!(reasons(&world, &bob).await, json!([]));
     let listed = world.cli(&["suppression", "list", "--organization", "acme"]).await;
     assert_eq!(listed.as_array().unwrap().len(), 3);
+
+    let digest = "8e7f32ab8b2a2ad5e4c7ab0d3f5bd9bd0f0d90c5a4a8f1f8c49ed37d6f1dd3f5";
+    let removed = ["suppression", "remove", "--organization", "acme", "--email-sha256", digest];
+    assert_eq!(world.cli(&removed).await, json!({ "removed": 1 }));
+    let listed = world.cli(&["suppression", "list", "--organization", "acme"]).await;
+    assert_eq!(listed.as_array().unwrap().len(), 2);
 }
 
 async fn lead(world: &World, phone: &str, email: &str) -> String {

@@ -50,7 +50,8 @@ pub(super) fn campaign(page_url: &str) -> impl Iterator<Item = (String, String)>
 
 /// The host of the page from which somebody came, as attribution says it.
 pub(super) fn referrer_host(attribution: &Map<String, Value>) -> Option<String> {
-    let said = REFERRERS.iter().find_map(|name| attribution.get(*name)?.as_str())?.trim();
+    let said = |name: &&str| attribution.get(*name)?.as_str().map(str::trim).filter(|said| !said.is_empty());
+    let said = REFERRERS.iter().find_map(said)?;
     let url = if said.contains("://") { Url::parse(said) } else { Url::parse(&format!("https://{said}")) };
     let host = url.ok()?.host_str()?.to_owned();
     host.contains('.').then_some(host)

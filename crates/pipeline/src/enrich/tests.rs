@@ -72,6 +72,19 @@ fn every_inferred_value_names_what_it_follows_from() {
 }
 
 #[test]
+fn what_says_nothing_hides_nothing() {
+    let (_, told) = enriched(|lead| {
+        lead.texts.insert(TextField::PageUrl, "https://x.example/?utm_medium=cpc&gclid=b".to_owned());
+        let attribution =
+            json!({ "gclid": "", "utm_medium": null, "referrer": " ", "_referrer": "https://n.example" });
+        lead.attribution = attribution.as_object().cloned();
+    });
+    let values: Vec<_> =
+        ["gclid", "utm_medium", "referrer_host"].map(|name| told[name]["value"].clone()).into();
+    assert_eq!(values, ["b", "cpc", "n.example"]);
+}
+
+#[test]
 fn nothing_said_is_overwritten() {
     let said = [
         (TextField::Company, "Zenith"),

@@ -110,7 +110,7 @@ async fn a_lead_is_read_by_the_settings_of_today(world: World) {
     let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
     let trace = &record.outcome().unwrap().trace;
     assert!(trace.stage("reprocess").is_some() && trace.stage("decide").is_some());
-    assert_eq!(trace.stage("screen").unwrap()[0]["reason"], "suppressed_domain");
+    assert_eq!(trace.stage("screen_lead").unwrap()[0]["reason"], "suppressed_domain");
 }
 
 async fn a_dry_run_says_the_same_and_writes_nothing(world: World) {

@@ -81,8 +81,10 @@ async fn an_entry_takes_stored_leads_out_and_its_removal_lets_them_in(world: Wor
 
     // Each change of mind is one more entry of the history, and says why.
     let record = world.store.submission(world.organization.id, submissions[0].id).await.unwrap().unwrap();
-    let screened: Vec<_> =
-        record.outcomes.iter().map(|outcome| outcome.trace.stage("screen").unwrap().clone()).collect();
+    let screened = |trace: &leadgate_domain::Trace| {
+        trace.stage("screen_lead").or(trace.stage("screen")).unwrap().clone()
+    };
+    let screened: Vec<_> = record.outcomes.iter().map(|outcome| screened(&outcome.trace)).collect();
     assert_eq!(screened.len(), 3);
     assert_eq!([&screened[0], &screened[2]], [&Value::Array(vec![]), &Value::Array(vec![])]);
     assert_eq!(screened[1][0]["reason"], "suppressed_email");
