@@ -61,6 +61,13 @@ pub struct PhoneView {
     pub reason: Option<PhoneProblem>,
 }
 
+impl PhoneView {
+    /// What tells one number from another: E.164, or what came where nothing could be read.
+    pub fn identity(&self) -> &str {
+        self.e164.as_deref().unwrap_or(&self.raw)
+    }
+}
+
 /// An email as it came and as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailView {
@@ -128,6 +135,10 @@ pub struct Lead {
     /// How old its consent may be: the least of what the sources that it came in by say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_max_age_seconds: Option<u64>,
+    /// The phone that was sent together with its consent: in E.164, or as it came where it could not be read. `None` if
+    /// none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_phone: Option<String>,
     pub clocks: Clocks,
 
     /// Texts that follow from what was said, such as a first name out of a full one.

@@ -31,10 +31,12 @@ pub enum Reason {
     ConsentInFuture,
     /// Consent is older than a source that the lead came in by allows.
     ConsentExpired,
+    /// Consent was sent together with another phone than the lead has by now.
+    ConsentForOtherPhone,
 }
 
 impl Reason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TestLead,
         Self::PhoneMissing,
         Self::PhoneInvalid,
@@ -46,6 +48,7 @@ impl Reason {
         Self::ConsentIncomplete,
         Self::ConsentInFuture,
         Self::ConsentExpired,
+        Self::ConsentForOtherPhone,
     ];
 
     /// What it means, for people; `docs/reasons.md` says what to do about it.
@@ -64,6 +67,7 @@ impl Reason {
             }
             Self::ConsentInFuture => "the consent is dated later than it was received",
             Self::ConsentExpired => "the consent is older than a source allows",
+            Self::ConsentForOtherPhone => "the consent was given for another phone",
         }
     }
 
@@ -80,6 +84,7 @@ impl Reason {
             Self::ConsentIncomplete => "consent_incomplete",
             Self::ConsentInFuture => "consent_in_future",
             Self::ConsentExpired => "consent_expired",
+            Self::ConsentForOtherPhone => "consent_for_other_phone",
         }
     }
 }

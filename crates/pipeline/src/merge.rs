@@ -33,6 +33,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         is_test: submission.fields.is_test,
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
+        consent_phone: None,
         clocks: Clocks { base: submission.order(), first: None, own: BTreeMap::new(), left_out: None },
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),
@@ -57,7 +58,10 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
 
     clocks.say("phone", &mut lead.phone, &reading.phone);
     clocks.say("email", &mut lead.email, &reading.email);
-    clocks.say("consent", &mut lead.consent, &fields.consent);
+    if clocks.say("consent", &mut lead.consent, &fields.consent) {
+        let consented = lead.consent.as_ref().and(reading.phone.value());
+        lead.consent_phone = consented.map(|phone| phone.identity().to_owned());
+    }
     clocks.say("attribution", &mut lead.attribution, &fields.attribution);
     clocks.say("automations", &mut lead.automations, &fields.automations);
     clocks.say("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
@@ -99,10 +103,10 @@ struct Fold<'c> {
 }
 
 impl Fold<'_> {
-    /// Takes what was said unless something later was said already.
-    fn say<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Said<T>) {
+    /// Takes what was said unless something later was said already; whether it did.
+    fn say<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Said<T>) -> bool {
         if said.is_absent() || self.last(name, held.is_some()).is_some_and(|last| last > self.now) {
-            return;
+            return false;
         }
         *held = said.value().cloned();
         if held.is_some() && self.now == self.clocks.base {
@@ -110,6 +114,7 @@ impl Fold<'_> {
         } else {
             self.clocks.own.insert(name.to_owned(), self.now);
         }
+        true
     }
 
     /// When the field was last said. One that is there without a clock of its own was said by the creator.

@@ -64,6 +64,7 @@ pub(crate) fn lead() -> Lead {
         is_test: false,
         consent_required: true,
         consent_max_age_seconds: None,
+        consent_phone: None,
         clocks: Clocks { base: (at, submission()), first: None, own: BTreeMap::new(), left_out: None },
         observed: None,
         derived: BTreeMap::new(),

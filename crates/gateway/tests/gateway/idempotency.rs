@@ -38,6 +38,25 @@ async fn a_key_means_nothing_in_another_source() {
 }
 
 #[tokio::test]
+async fn what_was_tried_with_a_test_key_stands_in_nobodys_way() {
+    let world = World::start().await;
+    let key = world.key_with(|key| key.test = true).await;
+    let body = r#"{"phone":"+14155550121"}"#;
+    let tried = async || {
+        let request =
+            world.client.post(world.url("/v1/leads")).bearer_auth(&key).header("idempotency-key", "order-1");
+        send(request.header("content-type", "application/json").body(body)).await
+    };
+    let (test, again) = (tried().await, tried().await);
+    assert_eq!(test.body["id"], again.body["id"]);
+    let live = post(&world, "order-1", body).await;
+    assert_eq!(live.status, 202);
+    assert_ne!(live.body["id"], test.body["id"]);
+    assert_eq!(world.published().await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn fifty_at_once_are_one() {
     let world = World::start().await;
     let ask = |_| post(&world, "rush", r#"{"phone":"+14155550123"}"#);

@@ -28,6 +28,7 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
         (Reason::ConsentIncomplete, lead.consent_is(Consent::Incomplete)),
         (Reason::ConsentInFuture, lead.consent_is(Consent::InFuture)),
         (Reason::ConsentExpired, lead.consent_is(Consent::Expired)),
+        (Reason::ConsentForOtherPhone, lead.consent_is_for_other_phone()),
     ];
     all.into_iter().filter_map(|(reason, applies)| applies.then_some(reason)).collect()
 }
@@ -184,12 +185,26 @@ impl<'e> Told<'e> {
     }
 
     /// What was said last about something; what is not said changes nothing.
-    fn last<T>(&self, said: impl Fn(&Post) -> Option<T>) -> Option<T> {
+    fn last<T>(&self, said: impl Fn(&'e Post) -> Option<T>) -> Option<T> {
         self.posts.iter().rev().find_map(|post| said(post))
     }
 
     fn consent_is(&self, consent: Consent) -> bool {
         self.consent() == consent
+    }
+
+    /// Whether a phone came with the consent that counts, and it is not the one that counts.
+    fn consent_is_for_other_phone(&self) -> bool {
+        let phone = self.last(|post| post.phone.as_ref());
+        let consented = self.last(|post| Some((post.consent.as_ref()?.means, post.phone.as_ref())));
+        let (Some((means, Some(consented))), Some(phone)) = (consented, phone) else { return false };
+        let is_required = self.consent() != Consent::NotRequired && means != Consented::Nothing;
+        is_required
+            && match (consented.means, phone.means) {
+                (Means::Nothing, _) | (_, Means::Nothing) => false,
+                (Means::Unreadable, Means::Unreadable) => consented.text != phone.text,
+                (with, now) => with != now,
+            }
     }
 
     fn consent(&self) -> Consent {

@@ -49,6 +49,7 @@ fn sample() -> Lead {
         is_test: false,
         consent_required: true,
         consent_max_age_seconds: None,
+        consent_phone: None,
         clocks: Clocks {
             base: (at(), ID.parse().unwrap()),
             first: None,

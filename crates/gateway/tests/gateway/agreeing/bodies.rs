@@ -22,6 +22,7 @@ pub(super) struct Body {
 pub(super) struct Bodies {
     leads: Generator,
     made: usize,
+    people: BTreeSet<String>,
     twists: Vec<(&'static str, Value)>,
     /// About somebody who was in the chunk already.
     kept_back: Vec<Body>,
@@ -29,7 +30,8 @@ pub(super) struct Bodies {
 
 impl Bodies {
     pub(super) fn new(seed: u64) -> Self {
-        Self { leads: Generator::new(seed).repeats(15), made: 0, twists: twists(), kept_back: Vec::new() }
+        let leads = Generator::new(seed).repeats(15);
+        Self { leads, made: 0, people: BTreeSet::new(), twists: twists(), kept_back: Vec::new() }
     }
 
     /// So many about as many people: each can be judged alone.
@@ -63,12 +65,20 @@ impl Iterator for Bodies {
             return Some(Body { bytes, phone: None, email: None, keys: [key].into() });
         }
         let text = |name: &str| lead.body[name].as_str().map(str::to_owned);
-        let phone = match &lead.phone {
+        let mut phone = match &lead.phone {
             Phone::Usual(e164) | Phone::Unusual(e164) => Some(e164.clone()),
             Phone::Absent | Phone::Invalid => None,
         };
-        let email = text("email");
-        let keys = [text("external_id"), phone.clone(), Some(lead.person.to_string())];
+        let is_known = !self.people.insert(lead.person.to_string());
+        let (id, email) = (text("external_id"), text("email"));
+        if is_known && id.is_some() && self.made.is_multiple_of(2) {
+            // They have another number by now, and nobody asked them about that.
+            let number = format!("+1415{}", 2_000_000 + self.made);
+            lead.body["phone"] = json!(number);
+            lead.body.as_object_mut().unwrap().remove("consent");
+            phone = Some(number);
+        }
+        let keys = [id, phone.clone(), Some(lead.person.to_string())];
         let keys = keys.into_iter().flatten().collect();
         if let Some(turn) = nasty {
             let (name, value) = self.twists[turn % self.twists.len()].clone();

@@ -168,6 +168,19 @@ fn phones(table: &mut Table) {
     let (old, new) =
         (|who: Person| who.phone_entry(Which::First), |who: Person| who.phone_entry(Which::Second));
     table.row(|who| vec![Posted(first(who)), Posted(other(who))]);
+    let consent = || given(-DAY, "a day ago");
+    table.row(|who| vec![Posted(first(who)), Posted(other(who).consent(consent()))]);
+    table.row(|who| {
+        vec![Posted(first(who)), Posted(other(who)), Posted(then(who).consent(consent()).later(90))]
+    });
+    table.row(|who| {
+        let back = then(who).phone(who.phone(Which::First)).later(90);
+        vec![Posted(first(who)), Posted(other(who)), Posted(back)]
+    });
+    table.row(|who| {
+        let early = early(who).phone(who.phone(Which::Second)).consent(consent());
+        vec![Posted(first(who).later(120).without_consent()), Posted(early)]
+    });
     for entry in [old, new] {
         table.row(|who| vec![Listed(entry(who)), Posted(first(who)), Posted(other(who))]);
         table.row(|who| vec![Posted(first(who)), Listed(entry(who)), Posted(other(who))]);
