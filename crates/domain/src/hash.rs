@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::SubmissionId;
+
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
         $(#[$doc])*
@@ -73,6 +75,11 @@ digest! {
 }
 
 digest! {
+    /// SHA-256 of a submission's id and the phone that came with it.
+    PhoneDigest, 32
+}
+
+digest! {
     /// SHA-256 of an export up to its seal; see [`crate::seal`].
     ExportHash, 32
 }
@@ -86,6 +93,12 @@ impl Salt {
 impl PersonDigest {
     pub(crate) fn of(salt: &Salt, person: &str) -> Self {
         Self(Sha256::new().chain_update(salt.0).chain_update(person).finalize().into())
+    }
+}
+
+impl PhoneDigest {
+    pub fn of(submission: SubmissionId, phone: &str) -> Self {
+        Self(Sha256::new().chain_update(submission.as_uuid()).chain_update(phone).finalize().into())
     }
 }
 

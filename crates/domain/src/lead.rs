@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneKind, PhoneProblem,
-    Reason, Region, SourceId, SubmissionId, TextField, Timestamp,
+    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneDigest, PhoneKind,
+    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Timestamp,
 };
 
 /// Whether a lead may be called.
@@ -135,10 +135,10 @@ pub struct Lead {
     /// How old its consent may be: the least of what the sources that it came in by say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_max_age_seconds: Option<u64>,
-    /// The phone that was sent together with its consent: in E.164, or as it came where it could not be read. `None` if
-    /// none was.
+    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would be here
+    /// still when nobody looks for it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consent_phone: Option<String>,
+    pub consent_phone: Option<PhoneDigest>,
     pub clocks: Clocks,
 
     /// Texts that follow from what was said, such as a first name out of a full one.
@@ -168,7 +168,22 @@ impl Lead {
     /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
     /// said by the creator, if by anybody.
     pub fn said_at(&self, field: &str) -> Timestamp {
-        self.clocks.own.get(field).unwrap_or(&self.clocks.base).0
+        self.said_by(field).0
+    }
+
+    fn said_by(&self, field: &str) -> Clock {
+        *self.clocks.own.get(field).unwrap_or(&self.clocks.base)
+    }
+
+    /// Whether its consent came together with another phone than it has by now. One that came without a phone is for
+    /// the lead's.
+    pub fn has_consent_for_other_phone(&self) -> bool {
+        match (&self.consent, &self.consent_phone, &self.phone) {
+            (Some(_), Some(consented), Some(phone)) => {
+                *consented != PhoneDigest::of(self.said_by("consent").1, phone.identity())
+            }
+            _ => false,
+        }
     }
 
     /// The same, else as it was inferred: for whoever is shown [`Lead::all_inferred`] beside it.

@@ -48,7 +48,7 @@ pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use evidence::{ConsentEvidence, Person};
 pub use fields::{Consent, Fields, Said, TextField};
-pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, Salt, Sha256Digest};
+pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, PhoneDigest, Salt, Sha256Digest};
 pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
 pub use identity::Identity;
 pub use inferred::{Basis, Inferred};

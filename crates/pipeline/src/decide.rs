@@ -37,7 +37,7 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
     hold(consent == Some(Evidence::Incomplete), Reason::ConsentIncomplete);
     hold(consent == Some(Evidence::InFuture), Reason::ConsentInFuture);
     hold(consent == Some(Evidence::Expired), Reason::ConsentExpired);
-    hold(consent.is_some() && is_for_other_phone(lead), Reason::ConsentForOtherPhone);
+    hold(consent.is_some() && lead.has_consent_for_other_phone(), Reason::ConsentForOtherPhone);
     lead.eligibility = if reasons.is_empty() { Eligibility::Eligible } else { Eligibility::Held };
     lead.reasons = reasons;
     lead.eligible_until = match (lead.eligibility, consent) {
@@ -74,14 +74,6 @@ impl Evidence {
             Some(until) if until < lead.updated_at => Self::Expired,
             until => Self::Good { until },
         }
-    }
-}
-
-/// Consent is to calls at the number that it was given with. One that came without a number is for the lead's.
-fn is_for_other_phone(lead: &Lead) -> bool {
-    match (&lead.consent, &lead.consent_phone, &lead.phone) {
-        (Some(_), Some(consented), Some(phone)) => consented != phone.identity(),
-        _ => false,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use leadgate_domain::{
-    Clock, Clocks, Consents, Eligibility, Lead, LeadId, Reading, Said, Source, Submission, Temperature,
+    Clock, Clocks, Consents, Eligibility, Lead, LeadId, PhoneDigest, Reading, Said, Source, Submission,
+    Temperature,
 };
 use serde_json::{Map, Value};
 
@@ -56,11 +57,18 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     let fields = &submission.fields;
     let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.order() };
 
+    // A build that knew of none kept no phone beside a consent; what was said at once came together.
+    if let (Some(_), None, Some(phone)) = (&lead.consent, lead.consent_phone, &lead.phone)
+        && let Some(consented) = clocks.last("consent", true)
+        && clocks.last("phone", true) == Some(consented)
+    {
+        lead.consent_phone = Some(PhoneDigest::of(consented.1, phone.identity()));
+    }
     clocks.say("phone", &mut lead.phone, &reading.phone);
     clocks.say("email", &mut lead.email, &reading.email);
     if clocks.say("consent", &mut lead.consent, &fields.consent) {
         let consented = lead.consent.as_ref().and(reading.phone.value());
-        lead.consent_phone = consented.map(|phone| phone.identity().to_owned());
+        lead.consent_phone = consented.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
     }
     clocks.say("attribution", &mut lead.attribution, &fields.attribution);
     clocks.say("automations", &mut lead.automations, &fields.automations);

@@ -318,6 +318,28 @@ fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
 }
 
 #[test]
+fn consent_is_for_the_phone_that_it_came_with() {
+    for kept_by_an_older_build in [false, true] {
+        let mut world = World::new(Policy::Update);
+        let mut first = consenting(&mut world, 1, 0);
+        first.fields.texts.insert(TextField::ExternalId, Some("x1".into()));
+        world.commit(vec![first]);
+        assert_eq!(world.leads[0].reasons, []);
+        if kept_by_an_older_build {
+            world.leads[0].consent_phone = None;
+        }
+        world.post(2, BEN, "x1");
+        assert_eq!(world.leads[0].reasons, [Reason::ConsentForOtherPhone], "{kept_by_an_older_build}");
+        assert!(
+            !serde_json::to_string(&world.leads[0]).unwrap().contains("4155550132"),
+            "nothing of it is left"
+        );
+        world.post(3, ANN, "x1");
+        assert_eq!(world.leads[0].reasons, []);
+    }
+}
+
+#[test]
 fn consent_is_neither_too_old_nor_from_the_future() {
     const SECONDS_A_DAY: i64 = 86_400;
     let now = 1_790_000_000_000_000;

@@ -7,9 +7,10 @@ mod empty;
 mod find;
 mod in_flight;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{AuditAction, Judge, LeadId, OrganizationId, Sought, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, SubmissionId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -184,10 +185,17 @@ impl Store {
         for chunk in leads.chunks(CHUNK) {
             erased.add(&self.delete_leads(organization, chunk.to_vec()).await?);
         }
+        let sought = sought.clone();
         erased.claims += self
             .write(move |session| {
-                Statements::new(session).share_organization(organization)?;
-                session.execute(session.sql.claims.release, &claims)
+                Statements::new(session).exclude_organization(organization)?;
+                // Whoever came since then keeps what they are known by.
+                let there: BTreeSet<_> =
+                    contacts(session, organization, &sought)?.into_iter().map(|one| one.id).collect();
+                let held: Vec<Claim> = session.load(session.sql.claims.read, &claims)?;
+                let left = held.into_iter().filter(|claim| !there.contains(&claim.lead));
+                let left: Vec<_> = left.map(|claim| claim.key).collect();
+                session.execute(session.sql.claims.release, &left)
             })
             .await?;
         Ok(erased)
@@ -216,15 +224,7 @@ impl Store {
         sought: &Sought,
     ) -> Result<Vec<Contact>, StoreError> {
         let sought = sought.clone();
-        self.read(move |session| {
-            let listed = sought.values().map(|(kind, value)| Listed { organization, kind, value });
-            let listed: Vec<_> = listed.collect();
-            if listed.is_empty() {
-                return Ok(Vec::new());
-            }
-            session.load(session.sql.erasure.contacts, &listed)
-        })
-        .await
+        self.read(move |session| contacts(session, organization, &sought)).await
     }
 
     /// Leads that erased submissions made or changed, and that still have what these said.
@@ -271,6 +271,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// Leads that have one of these values by now.
+fn contacts(
+    session: &mut Session,
+    organization: OrganizationId,
+    sought: &Sought,
+) -> Result<Vec<Contact>, Fault> {
+    let listed: Vec<_> = sought.values().map(|(kind, value)| Listed { organization, kind, value }).collect();
+    if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
 }
 
 /// Leads with their claims and the personal part of their consents. Whoever calls this has excluded everybody else.

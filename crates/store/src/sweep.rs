@@ -1,9 +1,11 @@
 //! What has to be done from time to time, by one of all the workers.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use leadgate_domain::{Judge, OrganizationId, Timestamp};
 use serde::Serialize;
 
@@ -13,6 +15,9 @@ use crate::store::Store;
 
 /// Whoever adds an entry also sees to it that stored leads learn of it. After this time somebody else does.
 const OVERDUE: Duration = Duration::from_secs(60);
+
+/// Organizations that are gone through at the same time.
+const SWEPT_AT_ONCE: usize = 3;
 
 /// Entries that end are marked so many at a time.
 const LAPSING_AT_ONCE: usize = 10_000;
@@ -49,7 +54,7 @@ impl Store {
 
     /// Lets stored leads learn of suppressions that have ended, and of those whose author did not see to it.
     ///
-    /// What goes wrong with one organization keeps no other waiting. Returns the organizations that this concerned.
+    /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the organizations that this concerned.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
         let mut concerned = BTreeSet::new();
         loop {
@@ -64,9 +69,13 @@ impl Store {
             if found.is_empty() {
                 return Ok(concerned.len());
             }
-            for organization in found {
-                concerned.insert(organization);
-                go_on(organization, "suppressions", self.sweep_lists(organization, &judge).await)?;
+            concerned.extend(found.iter().copied());
+            let sweep = async |organization| {
+                go_on(organization, "suppressions", self.sweep_lists(organization, &judge).await)
+            };
+            let mut sweeps = pin!(stream::iter(found).map(sweep).buffer_unordered(SWEPT_AT_ONCE));
+            while let Some(swept) = sweeps.next().await {
+                swept?;
             }
         }
     }

@@ -45,7 +45,8 @@ impl Store {
     /// organization that erased somebody lately.
     pub async fn sweep_in_flight(&self) -> Result<BTreeMap<OrganizationId, Erased>, StoreError> {
         let now = Timestamp::now();
-        let young = Young { since: now.minus(QUEUED_FOR_AT_MOST), swept_before: now.minus(EVERY) };
+        // Once more after the last moment at which something could have been stored.
+        let young = Young { since: now.minus(QUEUED_FOR_AT_MOST + EVERY), swept_before: now.minus(EVERY) };
         let young = self.read(move |session| session.load(session.sql.erasure.young, &[young]));
         let mut of: BTreeMap<OrganizationId, Vec<Begun>> = BTreeMap::new();
         for begun in young.await? {

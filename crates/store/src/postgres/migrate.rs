@@ -24,21 +24,30 @@ fn lock(session: &mut Session) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Indexes that are made beside those who write. One whose making was cut off stays behind, slows every write and
-/// serves nobody; `IF NOT EXISTS` would then take it for made.
-const MADE_CONCURRENTLY: [&str; 5] =
-    ["leads_by_domain", "claims_by_lead", "consents_of_lead", "leads_with_phone", "leads_with_email"];
+/// Indexes that are made beside those who write, and by which migration. One whose making was cut off stays behind,
+/// slows every write and serves nobody; `IF NOT EXISTS` would then take it for made.
+const MADE_CONCURRENTLY: [(&str, &str); 5] = [
+    ("leads_by_domain", "0009"),
+    ("claims_by_lead", "0013"),
+    ("consents_of_lead", "0014"),
+    ("leads_with_phone", "0015"),
+    ("leads_with_email", "0016"),
+];
 
-/// Removes those whose making was cut off. Whoever calls this has the lock: nobody is making any.
+/// Removes those whose making was cut off, so that it is begun again. Whoever calls this has the lock: nobody is making any.
 fn drop_halves(session: &mut Session) -> Result<(), Fault> {
     const HALVES: &str = "
         SELECT to_json(c.relname)::text
         FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-        WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+                             JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE NOT i.indisvalid AND n.nspname = current_schema()";
     let halves: Vec<String> = session.load_all(HALVES)?;
-    for index in MADE_CONCURRENTLY.iter().filter(|index| halves.iter().any(|half| half == *index)) {
+    for (index, migration) in
+        MADE_CONCURRENTLY.iter().filter(|(index, _)| halves.iter().any(|half| half == index))
+    {
         tracing::warn!(index, "an index is made again: its making was cut off");
         session.batch(&format!("DROP INDEX CONCURRENTLY {index}"))?;
+        session.batch(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{migration}'"))?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
     pending: page!("s.pending_since IS NOT NULL"),
     settle: "
         UPDATE suppressions AS s
-        SET pending_since = NULL, ended_at = CASE WHEN s.expires_at <= r.now THEN r.now END
+        SET pending_since = NULL, ended_at = CASE WHEN s.expires_at <= s.pending_since THEN r.now END
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, list text, now timestamptz,
                                            pending_since timestamptz)
         WHERE s.organization = r.organization AND s.kind = r.kind AND s.key = decode(r.key, 'hex')

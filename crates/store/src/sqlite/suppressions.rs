@@ -58,7 +58,7 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
     settle: "
         UPDATE suppressions
         SET pending_since = NULL,
-            ended_at = CASE WHEN suppressions.expires_at <= r.value->>'now' THEN r.value->>'now' END
+            ended_at = CASE WHEN suppressions.expires_at <= suppressions.pending_since THEN r.value->>'now' END
         FROM json_each($1) AS r
         WHERE organization = r.value->>'organization' AND kind = r.value->>'kind'
           AND suppressions.key = unhex(r.value->>'key') AND list = r.value->>'list'

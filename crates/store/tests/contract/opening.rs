@@ -114,12 +114,15 @@ async fn an_index_whose_making_was_cut_off_is_made_again() {
     let url = postgres().await.database().await.unwrap();
     let store = Store::open(&StoreConfig::worker(&url)).unwrap();
     store.migrate().await.unwrap();
-    let cut_off = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'leads_with_phone'::regclass;
+    let cut_off = "UPDATE pg_index SET indisvalid = false
+                   WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass);
                    DELETE FROM __diesel_schema_migrations WHERE version = '0015'";
     postgres().await.sql(&url, cut_off).await.unwrap();
     assert_eq!(store.check().await, Err(StoreError::NotMigrated));
     store.migrate().await.unwrap();
     store.check().await.unwrap();
-    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'leads_with_phone'::regclass";
-    assert_eq!(postgres().await.sql(&url, valid).await.unwrap().trim(), "t");
+    // The one was not recorded yet, the other was taken for made.
+    let valid = "SELECT count(*) FROM pg_index
+                 WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass) AND indisvalid";
+    assert_eq!(postgres().await.sql(&url, valid).await.unwrap().trim(), "2");
 }

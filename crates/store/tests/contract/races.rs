@@ -192,12 +192,12 @@ async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
 
 async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
     let mut entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
-    let end = entry.added_at.plus(Duration::from_millis(500));
+    let end = entry.added_at.plus(Duration::from_secs(2));
     entry.expires_at = Some(end);
     world.suppress(&[entry]).await;
     let gate = Gate::new(world.judge());
     let submission = world.consenting(&phone(1), "ann@example.com");
-    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
+    let (store, batch) = (world.store.clone(), vec![world.normalize(submission.clone())]);
     let judge = Arc::clone(&gate.judge);
     let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
     gate.wait();
@@ -211,6 +211,9 @@ async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
     commit.await.unwrap();
     sweep.await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, []);
+    let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
+    let decided = record.outcomes.iter().map(|one| &one.trace.stage("decide").unwrap()["reasons"]);
+    assert_eq!(decided.map(ToString::to_string).collect::<Vec<_>>(), [r#"["suppressed_phone"]"#, "[]"]);
 }
 
 async fn an_expired_key_is_taken_once(world: World) {

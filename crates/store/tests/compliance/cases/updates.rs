@@ -56,7 +56,7 @@ fn consents(table: &mut Table) {
         });
     }
     // Received before, worked on later: what was received last counts.
-    let early = |who: Person| who.update().to(UPDATING).told("though it was received before,");
+    let early = |who: Person| who.update().to(UPDATING).told("though it was received before");
     let late = |who: Person| who.lead().later(120).to(UPDATING);
     table.row(|who| vec![Posted(late(who)), Posted(early(who).consent(shapes().swap_remove(0)))]);
     table.row(|who| vec![Posted(late(who).without_consent()), Posted(early(who).consent(complete()))]);
@@ -148,7 +148,7 @@ fn opt_outs(table: &mut Table) {
         });
     }
     table.row(|who| {
-        let early = who.update().to(UPDATING).told("though it was received before,").opted_out();
+        let early = who.update().to(UPDATING).told("though it was received before").opted_out();
         vec![Posted(who.lead().later(120).to(UPDATING)), Posted(early)]
     });
     table.row(|who| {
@@ -164,7 +164,7 @@ fn opt_outs(table: &mut Table) {
 fn phones(table: &mut Table) {
     table.chapter("A phone that changes");
     let other = |who: Person| then(who).phone(who.phone(Which::Second));
-    let early = |who: Person| then(who).told("though it was received before,");
+    let early = |who: Person| then(who).told("though it was received before");
     let (old, new) =
         (|who: Person| who.phone_entry(Which::First), |who: Person| who.phone_entry(Which::Second));
     table.row(|who| vec![Posted(first(who)), Posted(other(who))]);

@@ -143,7 +143,9 @@ fn nobody_suppressed_is_eligible(
     let one = |lead: &Lead| {
         let is_suppressed = lead.e164().is_some_and(|phone| suppressed.contains(phone));
         let is_out = lead.opt_out || lead.e164().is_some_and(|phone| opted_out.contains(phone));
-        let is_good = lead.e164().is_some() && lead.consent.is_some() && !is_out && !is_suppressed;
+        // Whether rightly so is looked at where it is known what was said.
+        let consents = lead.consent.is_some() && !lead.reasons.contains(&Reason::ConsentForOtherPhone);
+        let is_good = lead.e164().is_some() && consents && !is_out && !is_suppressed;
         let agrees = lead.reasons.contains(&Reason::SuppressedPhone) == is_suppressed
             && lead.reasons.contains(&Reason::OptedOut) == is_out
             && (lead.eligibility == Eligibility::Eligible) == is_good;
@@ -209,6 +211,7 @@ struct Says {
     custom: BTreeMap<String, Option<u64>>,
     tags: BTreeSet<String>,
     consents: bool,
+    consents_for_other_phone: bool,
     opted_out: bool,
     received_and_updated: (i64, i64),
 }
@@ -216,6 +219,7 @@ struct Says {
 /// Written once more, and simpler: last one wins.
 fn folded(told: &[&Told]) -> Says {
     let mut says = Says::default();
+    let mut consented = None;
     for told in told {
         says.phone = told.phone.map(told::phone).or(says.phone);
         says.external_id = told.external_id.map(told::external_id).or(says.external_id);
@@ -225,9 +229,11 @@ fn folded(told: &[&Told]) -> Says {
         }
         says.tags.extend(told.tag.map(told::tag));
         says.consents |= told.consents;
+        consented = if told.consents { told.phone.map(told::phone) } else { consented };
         says.opted_out |= told.opts_out;
     }
     says.custom.retain(|_, value| value.is_some());
+    says.consents_for_other_phone = consented.is_some() && says.phone.is_some() && consented != says.phone;
     let at = |told: Option<&&Told>| told.map_or(0, |told| told.received_at.as_microseconds());
     says.received_and_updated = (at(told.first()), at(told.last()));
     says
@@ -241,6 +247,7 @@ fn said(lead: &Lead) -> Says {
         custom: lead.custom_fields.iter().map(|(key, value)| (key.clone(), value.as_u64())).collect(),
         tags: lead.tags.clone(),
         consents: lead.consent.is_some(),
+        consents_for_other_phone: lead.reasons.contains(&Reason::ConsentForOtherPhone),
         opted_out: lead.opt_out,
         received_and_updated: (lead.received_at.as_microseconds(), lead.updated_at.as_microseconds()),
     }
