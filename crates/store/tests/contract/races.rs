@@ -22,6 +22,7 @@ over_both!(
     an_entry_waits_for_a_commit_that_did_not_see_it,
     an_opt_out_waits_for_a_commit_that_did_not_see_it,
     the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold,
+    what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold,
     an_expired_key_is_taken_once,
     two_keys_of_one_lead_change_it_one_after_the_other,
 );
@@ -214,6 +215,30 @@ async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
     let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
     let decided = record.outcomes.iter().map(|one| &one.trace.stage("decide").unwrap()["reasons"]);
     assert_eq!(decided.map(ToString::to_string).collect::<Vec<_>>(), [r#"["suppressed_phone"]"#, "[]"]);
+}
+
+async fn what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold(world: World) {
+    let mut entry = suppression(&world, SuppressionKind::Domain, "example.com").await;
+    let end = entry.added_at.plus(Duration::from_secs(2));
+    entry.expires_at = Some(end);
+    world.suppress(&[entry]).await;
+    let gate = Gate::new(world.judge());
+    let submission = world.consenting(&phone(1), "ann@example.com");
+    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
+    let judge = Arc::clone(&gate.judge);
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    while Timestamp::now() < end {
+        tokio::task::yield_now().await;
+    }
+    let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
+    let rescreen = tokio::spawn(async move { store.rescreen(organization, judge, |_| {}).await.unwrap() });
+    world.until_it_waits_or_is_done(&rescreen).await;
+    gate.open();
+    commit.await.unwrap();
+    rescreen.await.unwrap();
+    world.store.sweep_suppressions(world.judge()).await.unwrap();
+    assert_eq!(all_leads(&world).await[0].reasons, []);
 }
 
 async fn an_expired_key_is_taken_once(world: World) {
