@@ -10,7 +10,7 @@ use crate::run;
 
 /// Takes leads in over HTTP and answers when they are durable; start as many as needed.
 #[derive(Parser)]
-#[command(name = "leadgate-gateway", version, about)]
+#[command(name = "leadgate-gateway", version)]
 struct Arguments {
     #[command(flatten)]
     flags: Flags,

@@ -12,7 +12,7 @@ use crate::run;
 
 /// Takes sales leads in, answers when they are durable, and says which of them may be called.
 #[derive(Parser)]
-#[command(name = "leadgate", version, about)]
+#[command(name = "leadgate", version)]
 struct Arguments {
     #[command(flatten)]
     flags: Flags,

@@ -9,7 +9,7 @@ use crate::run;
 
 /// Takes submissions off the queue and makes leads of them; start as many as needed.
 #[derive(Parser)]
-#[command(name = "leadgate-worker", version, about)]
+#[command(name = "leadgate-worker", version)]
 struct Arguments {
     #[command(flatten)]
     flags: Flags,
