@@ -9,7 +9,8 @@ use leadgate_domain::{
     Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
     SuppressionKind, TextField, Timestamp,
 };
-use tokio::task::JoinSet;
+use leadgate_store::Committed;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::hooked::Gate;
 use crate::world::{World, over_both};
@@ -150,13 +151,18 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
     }
 }
 
-async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
+/// A commit that has read everything and written nothing.
+fn half_way(world: &World, submission: Submission) -> (Gate, JoinHandle<Committed>) {
     let gate = Gate::new(world.judge());
-    let submission = world.consenting(&phone(1), "ann@example.com");
     let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
     let judge = Arc::clone(&gate.judge);
     let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
     gate.wait();
+    (gate, commit)
+}
+
+async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
+    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
     let entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
     let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
     let suppress =
@@ -169,12 +175,7 @@ async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
 }
 
 async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
-    let gate = Gate::new(world.judge());
-    let submission = world.consenting(&phone(1), "ann@example.com");
-    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
-    let judge = Arc::clone(&gate.judge);
-    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
+    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
     // No key of the source names the lead.
     let mut asking = world.submission(leadgate_domain::Fields::default());
     asking.fields.email = leadgate_domain::Said::Value("Ann@Example.com".into());
@@ -196,12 +197,8 @@ async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
     let end = entry.added_at.plus(Duration::from_secs(2));
     entry.expires_at = Some(end);
     world.suppress(&[entry]).await;
-    let gate = Gate::new(world.judge());
     let submission = world.consenting(&phone(1), "ann@example.com");
-    let (store, batch) = (world.store.clone(), vec![world.normalize(submission.clone())]);
-    let judge = Arc::clone(&gate.judge);
-    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
+    let (gate, commit) = half_way(&world, submission.clone());
     while Timestamp::now() < end {
         tokio::task::yield_now().await;
     }
@@ -222,12 +219,7 @@ async fn what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold(world: W
     let end = entry.added_at.plus(Duration::from_secs(2));
     entry.expires_at = Some(end);
     world.suppress(&[entry]).await;
-    let gate = Gate::new(world.judge());
-    let submission = world.consenting(&phone(1), "ann@example.com");
-    let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
-    let judge = Arc::clone(&gate.judge);
-    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
+    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
     while Timestamp::now() < end {
         tokio::task::yield_now().await;
     }
