@@ -4,7 +4,7 @@ mod form;
 mod multipart;
 mod unreadable;
 
-use leadgate_domain::json::{self, Fault, FaultCode};
+use leadgate_domain::json::{self, Fault, FaultCode, says_something};
 use leadgate_domain::{Dialect, Media};
 use serde_json::{Map, Value};
 
@@ -74,17 +74,6 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
     match json::parse(body).map_err(Unreadable::Json)? {
         Value::Object(members) => Ok(members),
         _ => Err(Unreadable::NotAnObject),
-    }
-}
-
-/// A null, an empty text and whatever holds nothing else say nothing.
-pub(crate) fn says_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(items) => items.iter().any(says_something),
-        Value::Object(members) => members.values().any(says_something),
     }
 }
 

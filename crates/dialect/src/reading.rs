@@ -8,11 +8,11 @@ mod values;
 
 use std::collections::HashMap;
 
+use leadgate_domain::json::says_something;
 use leadgate_domain::validate::{self, FieldFault};
 use leadgate_domain::{Fields, Said, TextField};
 use serde_json::{Map, Value};
 
-use crate::document::says_something;
 use crate::names::{ConsentPart, Index, Place, Slot};
 use values::Taken;
 

@@ -18,14 +18,14 @@ pub const MAX_KEYS: usize = 200;
 /// Magnitudes from here on are no 64-bit integers any more; a client should send such ids as strings.
 const NUMBER_BOUND: f64 = 18_446_744_073_709_551_616.0;
 
-/// What says nothing: null, white space, an empty list.
-pub fn is_nothing(value: &Value) -> bool {
+/// A null, an empty text and whatever holds nothing else say nothing.
+pub fn says_something(value: &Value) -> bool {
     match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
+        Value::Null => false,
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => items.iter().any(says_something),
+        Value::Object(members) => members.values().any(says_something),
     }
 }
 

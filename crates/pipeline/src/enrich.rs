@@ -76,7 +76,7 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
         }
     }
     let attribution = |name: &str| lead.attribution.as_ref()?.get(name);
-    let said = |name: &str| attribution(name).is_some_and(|value| !json::is_nothing(value));
+    let said = |name: &str| attribution(name).is_some_and(json::says_something);
     if let Some(page_url) = lead.text(TextField::PageUrl) {
         for (name, value) in page::campaign(page_url).filter(|(name, _)| !said(name)) {
             infer(&name, Some(Inferred::new(value, Basis::PageUrl)));

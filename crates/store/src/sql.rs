@@ -133,7 +133,8 @@ pub(crate) struct Claims {
 }
 
 pub(crate) struct Leads {
-    /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time anyway.
+    /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time
+    /// anyway.
     pub(crate) hold: Option<&'static str>,
     /// In: `One`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,

@@ -186,9 +186,9 @@ impl Store {
             let gone = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
                 let now = Timestamp::now();
-                let mut found: Vec<Suppression> = session.load(session.sql.suppressions.find, &chunk)?;
+                let mut found = holding(session, chunk.iter().copied())?;
                 let wanted = |entry: &Suppression| list.as_deref().is_none_or(|list| entry.list == list);
-                found.retain(|entry| entry.holds_at(now) && wanted(entry));
+                found.retain(wanted);
                 let end = |entry: Suppression| Suppression { expires_at: Some(now), ..entry };
                 let ended: Vec<_> = found.into_iter().map(end).collect();
                 apply(session, &ended, judge.as_ref(), now)?;

@@ -1,12 +1,12 @@
 //! What consists of parts: consent, attribution, custom fields, a phone and its calling code.
 
+use leadgate_domain::json::says_something;
 use leadgate_domain::validate::{self, LONGEST_PHONE};
 use leadgate_domain::{Consent, Phone, Region, Said, TextField, certificate};
 use serde_json::{Map, Value};
 
 use super::values::{self, Taken, unfit, wrong_type};
 use super::{Found, Reading, keep_in};
-use crate::document::says_something;
 use crate::names::{ConsentPart, fold};
 
 impl ConsentPart {

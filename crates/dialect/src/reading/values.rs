@@ -1,11 +1,11 @@
 //! Single values: texts, flags, regions, tags.
 
+use leadgate_domain::json::says_something;
 use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
 use leadgate_domain::{Region, Said};
 use serde_json::Value;
 
 use super::{Found, Reading};
-use crate::document::says_something;
 
 /// Whether a value fitted its slot, or what was wrong with it.
 pub(super) type Taken<T = ()> = Result<T, Vec<FieldFault>>;

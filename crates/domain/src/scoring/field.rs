@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::json::is_nothing;
+use crate::json::says_something;
 use crate::{Basis, EmailKind, Lead, PhoneKind, Region, TextField};
 
 /// Something about a lead, by its name in the native dialect.
@@ -150,7 +150,7 @@ impl Field {
 }
 
 fn said_in_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
-    lead.attribution.as_ref()?.get(key).filter(|value| !is_nothing(value))
+    lead.attribution.as_ref()?.get(key).filter(|value| says_something(value))
 }
 
 fn told_by_a_page<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
@@ -169,7 +169,7 @@ impl Found<'_> {
             Self::Something => false,
             Self::Flag(is) => !is,
             Self::Text(text) => text.trim().is_empty(),
-            Self::Value(value) => is_nothing(value),
+            Self::Value(value) => !says_something(value),
             Self::Tags(lead) => lead.tags.is_empty() && lead.derived_tags.is_empty(),
         }
     }
