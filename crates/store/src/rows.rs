@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
-    SubmissionId, SuppressionKind, Timestamp, Trace,
+    SubmissionId, SuppressionKind, Timestamp, Trace, Trust,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -149,6 +149,7 @@ pub(crate) struct SubmissionRow<'a> {
     source_revision: i32,
     dialect: Dialect,
     received_at: Timestamp,
+    trust: Trust,
     client_address: Option<&'a str>,
     client_user_agent: Option<&'a str>,
     client_key: Option<&'a KeyId>,
@@ -181,6 +182,7 @@ impl<'a> SubmissionRow<'a> {
             source_revision: submission.source_revision,
             dialect: submission.dialect,
             received_at: submission.received_at,
+            trust: submission.trust,
             client_address: submission.client.address.as_deref(),
             client_user_agent: submission.client.user_agent.as_deref(),
             client_key: submission.client.key.as_ref(),

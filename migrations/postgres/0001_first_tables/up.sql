@@ -62,6 +62,7 @@ CREATE TABLE submissions (
     source_revision      integer     NOT NULL,
     dialect              text        NOT NULL,
     received_at          timestamptz NOT NULL,
+    trust                text        NOT NULL DEFAULT 'public',
     client_address       text,
     client_user_agent    text,
     client_key           text,
@@ -83,6 +84,7 @@ CREATE TABLE claims (
     key          bytea       NOT NULL,
     lead         uuid        NOT NULL,
     submission   uuid        NOT NULL,
+    trust        text        NOT NULL DEFAULT 'public',
     body_hash    bytea,
     last_seen    timestamptz NOT NULL,
     PRIMARY KEY (organization, kind, key)

@@ -79,7 +79,7 @@ fn submission(body: &[u8], head: &Head, caller: &Caller, state: &State) -> Resul
         return Err(Refusal::BodyTooLarge { limit });
     }
     let brought = Brought { spoken: caller.source.dialect, media: Media::Json, query: None, body };
-    intake::submission(brought, head.clone(), caller, state)
+    intake::received(brought, head.clone(), caller, state).map(|received| received.submission)
 }
 
 /// The worker's own code, on a thread where it may take its time.

@@ -120,7 +120,7 @@ async fn sources_and_tags_are_made_by_the_api() {
     let (campaign, url) = (made.body["campaign_id"].as_str().unwrap(), made.body["url"].as_str().unwrap());
     assert!(url.contains(&format!("/v2/{campaign}/inbound-webhook/tok_")), "{url}");
     let request = world.client.post(url).header("content-type", "application/json");
-    assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 202);
+    assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 201);
     let (one, again) =
         (ask("/v1/tags", json!({ "name": "hot" })).await, ask("/v1/tags", json!({ "name": " hot" })).await);
     assert_eq!((one.status, &one.body["id"]), (201, &again.body["id"]));
