@@ -33,6 +33,14 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
+    /// The only source whose leads may be read; `None` for those of all.
+    pub(crate) fn source(self) -> Option<SourceId> {
+        match self {
+            Self::Organization => None,
+            Self::Source(source) => Some(source),
+        }
+    }
+
     pub(crate) fn covers(self, source: SourceId) -> bool {
         match self {
             Self::Organization => true,

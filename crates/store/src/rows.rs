@@ -80,10 +80,18 @@ pub(crate) struct After<Id> {
     pub(crate) most: u32,
 }
 
+/// The leads of an organization, or of one of its sources.
+#[derive(Serialize)]
+pub(crate) struct OfSources {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
+}
+
 /// A page of leads by its place.
 #[derive(Serialize)]
 pub(crate) struct At {
     pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
     pub(crate) offset: i64,
     pub(crate) most: u32,
 }
@@ -100,6 +108,7 @@ pub(crate) struct OfSource {
 #[derive(Serialize)]
 pub(crate) struct Before {
     pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
     pub(crate) at: Timestamp,
     pub(crate) id: LeadId,
     pub(crate) most: u32,

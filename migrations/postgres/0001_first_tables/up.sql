@@ -113,6 +113,7 @@ CREATE TABLE leads (
     PRIMARY KEY (organization, id)
 ) WITH (fillfactor = 90);
 CREATE INDEX leads_newest ON leads (organization, received_at, id);
+CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 

@@ -122,7 +122,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
     makers: concat!("SELECT json_build_array(o.lead, o.submission)::text FROM ", makers!()),
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
-        SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,
+        SELECT json_build_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', l.document,
                                  'erased_at', s.erased_at, 'quarantine', q.reason)::text
         FROM submissions AS s
         LEFT JOIN LATERAL (

@@ -113,7 +113,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         makers!()
     ),
     find: "
-        SELECT json_object('submission', s.id, 'outcome', o.outcome, 'lead', json(l.document),
+        SELECT json_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', json(l.document),
                            'erased_at', s.erased_at, 'quarantine', q.reason)
         FROM json_each($1) AS r CROSS JOIN submissions AS s
         LEFT JOIN outcomes AS o
