@@ -10,9 +10,9 @@ use leadgate_domain::{
     Actor, ApiKey, KeyKind, Lead, OrganizationId, Scope, Source, SourceId, Timestamp, Trust,
 };
 
-use crate::limit;
 use crate::refusal::Refusal;
 use crate::state::State;
+use crate::{limit, origin};
 
 /// A key that was proven, and the source through which it comes in.
 #[derive(Debug, Clone)]
@@ -137,8 +137,14 @@ async fn identify(
     presented: Result<PresentedKey, Refusal>,
 ) -> Result<Caller, Turned> {
     let presented = presented.map_err(Turned::Uncounted)?;
-    let proven =
-        |caller: Caller| caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind));
+    let proven = |caller: Caller| {
+        let caller = caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind))?;
+        // Checked first: nothing that a visitor of that page sends counts against the server.
+        if caller.key.kind == KeyKind::Secret {
+            origin::check(request, &caller.key)?;
+        }
+        Ok(caller)
+    };
     if let Some(caller) = state.keys.get(&presented.id).map_err(Turned::Uncounted)? {
         return proven(caller).map_err(Turned::Uncounted);
     }

@@ -108,6 +108,7 @@ impl<'r> Incoming<'r> {
         let (caller, arriving) = self.admit(door, payload).await?;
         let head = Head::read(request, self.address, &caller)?;
         let media = body::media(request.headers(), self.spoken)?;
+        signature::covers(&caller.source, &media, self.query())?;
         let body = self.body(arriving).await?;
         signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
         let brought = Brought { spoken: self.spoken, media, query: self.query(), body: &body };
@@ -188,7 +189,7 @@ impl<'r> Incoming<'r> {
         Document::read(self.spoken, media, body, self.query()).map_err(Refusal::Unreadable)
     }
 
-    fn query(&self) -> Option<&str> {
+    pub(crate) fn query(&self) -> Option<&str> {
         Some(self.request.query_string()).filter(|query| !query.is_empty())
     }
 

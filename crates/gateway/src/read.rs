@@ -17,7 +17,7 @@ use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{credentials, limit, respond};
+use crate::{credentials, entrance, limit, respond};
 
 /// A read by somebody who may read.
 pub(crate) struct Asked {
@@ -45,6 +45,7 @@ impl Asked {
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, address, presented).await?;
         limit::known(state, request, &caller, address).await?;
+        entrance::from_network(&caller.source, address)?;
         caller.may(scope)?;
         if scope == Scope::Admin && !caller.speaks_for_organization() {
             return Err(Refusal::OtherSource);

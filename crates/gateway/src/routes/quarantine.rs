@@ -66,9 +66,8 @@ pub(crate) async fn repair(
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let (organization, id) = (asked.organization(), asked.id(&request)?);
-    let reading = state.store.quarantine_entry(organization, id);
-    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    let (entry, submission) = find(&asked, &request, AuditAction::QuarantineRepaired, &state).await?;
+    let (organization, id) = (asked.organization(), entry.id);
     if entry.state != QuarantineState::Open {
         return Ok(respond::json(&entry));
     }

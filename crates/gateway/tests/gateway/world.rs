@@ -45,6 +45,11 @@ pub(crate) fn config() -> GatewayConfig {
     GatewayConfig { threads: 1, directory_poll: Duration::from_millis(50), ..GatewayConfig::default() }
 }
 
+/// The same, where what changes in the store is not noticed while a test runs.
+pub(crate) fn config_without_polls() -> GatewayConfig {
+    GatewayConfig { directory_poll: Duration::from_secs(3_600), ..config() }
+}
+
 pub(crate) fn secret() -> Secret {
     Secret::new("a root secret for tests, long enough", None).unwrap()
 }
