@@ -208,7 +208,7 @@ impl<'r> Incoming<'r> {
         };
         submission.reply_to = expected.as_ref().map(Expected::address).cloned();
         let message = serde_json::to_vec(&submission).map_err(|_| Refusal::Internal)?;
-        let published = state.publisher.publish(message.into()).await;
+        let published = state.publisher.publish(submission.organization, message.into()).await;
         idempotency::end(state, &submission, published.as_ref().err()).await;
         published.map_err(Refusal::Queue)?;
         metrics::counter!("leadgate_gateway_accepted_total", "dialect" => self.spoken.as_str()).increment(1);

@@ -32,6 +32,8 @@ pub(crate) struct Installation {
     pub(crate) found: &'static str,
     /// Adds one to the generation and holds the row until the transaction ends. Out: the new generation.
     pub(crate) advance: &'static str,
+    /// In: `ShardsRow`. A number that is not larger changes nothing.
+    pub(crate) raise_shards: &'static str,
     /// Out: the versions of all migrations that were run.
     pub(crate) migrations: &'static str,
 }

@@ -1,8 +1,10 @@
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source or a key.
+-- suppressions); `generation` grows in every transaction that changes an organization, a source, a key or `shards`, the
+-- number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
+    shards     integer  NOT NULL DEFAULT 1 CHECK (shards > 0),
     generation bigint   NOT NULL
 );
 

@@ -2,10 +2,12 @@
 -- documents are JSON text, keyed hashes are blobs, booleans are 0 and 1.
 
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source or a key.
+-- suppressions); `generation` grows in every transaction that changes an organization, a source, a key or `shards`, the
+-- number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     match_key  TEXT    NOT NULL,
+    shards     INTEGER NOT NULL DEFAULT 1 CHECK (shards > 0),
     generation INTEGER NOT NULL
 ) STRICT;
 

@@ -55,7 +55,7 @@ pub(crate) async fn release(request: HttpRequest, state: Data<State>) -> Result<
     read::within(&state, state.store.record(vec![told])).await?;
     let released = submission.released(entry.id, entry.reason, Timestamp::now());
     let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
-    state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
+    state.publisher.publish(released.organization, message.into()).await.map_err(Refusal::Queue)?;
     Ok(respond::json_as(StatusCode::ACCEPTED, &entry))
 }
 
