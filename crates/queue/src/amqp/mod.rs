@@ -20,7 +20,6 @@ mod wire;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use lapin::uri::AMQPUri;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,6 +38,7 @@ pub(crate) use ticket::Ticket;
 pub use topology::declare_topology;
 use wire::Endpoint;
 
+use crate::config::Broker;
 use crate::consumer::Lane as AnyLane;
 use crate::publisher::Line as AnyLine;
 use crate::replier::Way;
@@ -66,8 +66,8 @@ pub struct Amqp {
 }
 
 impl Amqp {
-    pub(crate) fn open(uri: AMQPUri, config: QueueConfig, role: Role) -> Self {
-        let endpoint = Endpoint::new(uri, config.heartbeat);
+    pub(crate) fn open(broker: Broker, config: QueueConfig, role: Role) -> Self {
+        let endpoint = Endpoint::new(broker, config.heartbeat);
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let gate = Gate::shut(Cause::Disconnected, "not connected to the broker yet");
         let tasks = TaskTracker::new();
