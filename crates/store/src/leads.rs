@@ -60,7 +60,7 @@ impl Store {
         .await
     }
 
-    /// At most `limit` leads from the newest to the oldest, beginning after the cursor.
+    /// At most `limit` leads from the newest to the oldest, beginning after the cursor; fewer where they are large.
     pub async fn leads(
         &self,
         organization: OrganizationId,
@@ -69,8 +69,8 @@ impl Store {
     ) -> Result<Page<Lead, Cursor>, StoreError> {
         let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
         let before = Before { organization, at, id, most: limit.saturating_add(1) };
-        let leads = self.read(move |session| session.load(session.sql.leads.page, &[before])).await?;
-        Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
+        let place = |lead: &Lead| Cursor { at: lead.received_at, id: lead.id };
+        self.read(move |session| session.load_page(session.sql.leads.page, &[before], limit, place)).await
     }
 
     /// Resolves a lead's id or a submission's. `None` also for what belongs to somebody else.
