@@ -10,6 +10,7 @@ use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Store, StoreConfig};
 
 use crate::config::Config;
+use crate::tls;
 
 /// Makes the data folder, if anything is kept in it. Only its owner may look inside.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
@@ -27,7 +28,7 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
     store(config)?.migrate().await.context("migrating the store")?;
     if config.queue_url().starts_with("amqp") {
-        leadgate_queue::declare_topology(&config.queue_url(), config.queue.shards)
+        leadgate_queue::declare_topology(&tls::queue_url(config), config.queue.shards)
             .await
             .context("declaring queues")?;
     }
@@ -36,14 +37,15 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
 
 /// The store, for somebody who has a client or an operator waiting.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
-    let settings = StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(config.store_url()) };
+    let settings =
+        StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };
     Store::open(&settings).context("store.url")
 }
 
 /// The store, for a worker: it would only come back with the same batch.
 pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
     let pool_size = config.store.pool_size.max(u32::try_from(config.worker.lanes).unwrap_or(u32::MAX));
-    let settings = StoreConfig { pool_size, ..StoreConfig::worker(config.store_url()) };
+    let settings = StoreConfig { pool_size, ..StoreConfig::worker(tls::store_url(config)) };
     Store::open(&settings).context("store.url")
 }
 
@@ -53,7 +55,7 @@ pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> 
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,
         max_bytes: config.queue.max_size.as_u64(),
-        ..QueueConfig::new(config.queue_url())
+        ..QueueConfig::new(tls::queue_url(config))
     };
     Ok(Queue::open(settings, role).await?)
 }
@@ -71,6 +73,7 @@ pub(crate) async fn markers(config: &Config) -> anyhow::Result<Markers> {
 fn limiter_config(config: &Config) -> LimiterConfig {
     LimiterConfig {
         url: config.limiter.url.clone(),
+        ca_file: tls::ca_file(config),
         prefix: config.limiter.prefix.clone(),
         gateways: config.limiter.gateways,
         ..LimiterConfig::default()

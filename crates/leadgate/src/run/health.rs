@@ -1,13 +1,18 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker process.
 
+use std::time::Duration;
+
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use leadgate_gateway::RenderMetrics;
 use leadgate_queue::{Queue, Status};
-use leadgate_store::Store;
+use leadgate_store::{Store, StoreError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long the store may take to answer.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// Serves until told to stop. Without an address there is nothing to serve.
 pub(super) fn serve(
@@ -37,13 +42,23 @@ pub(super) fn serve(
     Ok(tokio::spawn(server))
 }
 
+/// Why the store cannot be used. The database's own words name its host and user, and are for the log.
+async fn unready(store: &Store) -> Option<String> {
+    match tokio::time::timeout(PATIENCE, store.check()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(StoreError::Unavailable { trouble, .. })) => Some(format!("not available: {trouble}")),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("not available: timeout".to_owned()),
+    }
+}
+
 async fn ready(queue: Queue, store: Store) -> HttpResponse {
     let mut missing = Vec::new();
     if let Status::NotReady { reason } = queue.status() {
         missing.push(json!({ "port": "queue", "reason": &*reason }));
     }
-    if let Err(error) = store.check().await {
-        missing.push(json!({ "port": "store", "reason": error.to_string() }));
+    if let Some(reason) = unready(&store).await {
+        missing.push(json!({ "port": "store", "reason": reason }));
     }
     if missing.is_empty() {
         HttpResponse::Ok().json(json!({ "status": "ready" }))
