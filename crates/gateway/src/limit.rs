@@ -24,7 +24,7 @@ pub(crate) async fn post(
     caller: &Caller,
     address: Option<IpAddr>,
 ) -> Result<(), Refusal> {
-    let Caller { key, source } = caller;
+    let Caller { key, source, .. } = caller;
     let from = || address.map_or_else(|| "unknown".to_owned(), counted);
     let of_source = source.rate.map(|rate| Counter::new(format!("source:{}", source.id), rate));
     let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
@@ -57,7 +57,7 @@ pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) 
 }
 
 fn reading(caller: &Caller) -> Counter {
-    let Caller { key, source } = caller;
+    let Caller { key, source, .. } = caller;
     match (key.rate, source.dialect.default_limit()) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted: Counted::Key, rate }) => {

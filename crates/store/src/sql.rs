@@ -161,10 +161,13 @@ pub(crate) struct Leads {
     pub(crate) read: &'static str,
     /// In: `Before`. Out: `Lead`, newest first.
     pub(crate) page: &'static str,
+    pub(crate) page_of_source: &'static str,
     /// In: `At`. Out: `Lead`, newest first.
     pub(crate) page_at: &'static str,
-    /// In: `Of`. Out: how many.
+    pub(crate) page_at_of_source: &'static str,
+    /// In: `OfSources`. Out: how many.
     pub(crate) count: &'static str,
+    pub(crate) count_of_source: &'static str,
 }
 
 pub(crate) struct Quarantine {

@@ -62,6 +62,7 @@ CREATE TABLE submissions (
     source_revision      integer     NOT NULL,
     dialect              text        NOT NULL,
     received_at          timestamptz NOT NULL,
+    trust                text        NOT NULL DEFAULT 'public',
     client_address       text,
     client_user_agent    text,
     client_key           text,
@@ -83,6 +84,7 @@ CREATE TABLE claims (
     key          bytea       NOT NULL,
     lead         uuid        NOT NULL,
     submission   uuid        NOT NULL,
+    trust        text        NOT NULL DEFAULT 'public',
     body_hash    bytea,
     last_seen    timestamptz NOT NULL,
     PRIMARY KEY (organization, kind, key)
@@ -111,6 +113,7 @@ CREATE TABLE leads (
     PRIMARY KEY (organization, id)
 ) WITH (fillfactor = 90);
 CREATE INDEX leads_newest ON leads (organization, received_at, id);
+CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 

@@ -65,6 +65,7 @@ CREATE TABLE submissions (
     source_revision      INTEGER NOT NULL,
     dialect              TEXT    NOT NULL,
     received_at          TEXT    NOT NULL,
+    trust                TEXT    NOT NULL DEFAULT 'public',
     client_address       TEXT,
     client_user_agent    TEXT,
     client_key           TEXT,
@@ -86,6 +87,7 @@ CREATE TABLE claims (
     key          BLOB NOT NULL,
     lead         TEXT NOT NULL,
     submission   TEXT NOT NULL,
+    trust        TEXT NOT NULL DEFAULT 'public',
     body_hash    BLOB,
     last_seen    TEXT NOT NULL,
     PRIMARY KEY (organization, kind, key)
@@ -114,6 +116,7 @@ CREATE TABLE leads (
     PRIMARY KEY (organization, id)
 ) STRICT;
 CREATE INDEX leads_newest ON leads (organization, received_at, id);
+CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 

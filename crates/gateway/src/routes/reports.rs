@@ -11,10 +11,14 @@ use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::State;
 
-/// A day of the organization, or of one of its sources.
+/// A day of the organization, or of one of its sources; a key of a named source sees its own.
 pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let Query { source, day } = Query::parse(request.query_string())?;
+    let source = source.or(asked.reach().source());
+    if let Some(source) = source.filter(|source| !asked.reach().covers(*source)) {
+        return Err(asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state).into());
+    }
     if let Some(source) = source {
         let own = read::within(&state, state.store.source(asked.organization(), source)).await?;
         own.ok_or_else(|| asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state))?;

@@ -41,6 +41,7 @@ async fn a_submission_says_everything_a_worker_needs() {
       "source_revision": 1,
       "dialect": "native",
       "received_at": "[time]",
+      "trust": "secret",
       "client": {
         "address": "127.0.0.1",
         "user_agent": "test/1",

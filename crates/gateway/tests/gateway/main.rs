@@ -23,6 +23,7 @@ mod scoring;
 mod shutdown;
 mod suppressing;
 mod tenants;
+mod trusting;
 mod validating;
 mod waiting;
 mod world;
