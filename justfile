@@ -38,6 +38,14 @@ newer-servers *arguments:
 compliance:
     LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance
 
+# The long form of what deploy/test runs short: clients that do not read and clients that send slowly, for a minute
+memory:
+    LEADGATE_TEST_SECONDS=60 cargo test -p leadgate --test e2e memory -- --nocapture
+
+# The worst scorings over the worst leads, in a release build
+scoring-cost:
+    cargo run --release -p leadgate-domain --example scoring_cost
+
 # What validation tells against what becomes of 10,000 leads, on PostgreSQL too
 agreement:
     LEADGATE_TEST_LEADS=10000 cargo test -p leadgate-gateway --test gateway agreeing -- --nocapture

@@ -3,6 +3,7 @@
 //! A scoring is read once, out of TOML or JSON; what was read can be asked about any lead and cannot fail.
 
 mod condition;
+mod facts;
 mod field;
 mod read;
 
@@ -14,6 +15,8 @@ use serde_json::Value;
 
 pub use condition::{Condition, Operand, Test};
 pub use field::Field;
+
+use facts::Facts;
 
 use crate::{Lead, Temperature};
 
@@ -120,7 +123,8 @@ impl Scoring {
 
     /// The sum of all rules that apply, between 0 and 100.
     pub fn score(&self, lead: &Lead) -> Score<'_> {
-        let applying = self.rules.iter().filter(|rule| rule.when.holds(lead));
+        let mut facts = Facts::about(lead);
+        let applying = self.rules.iter().filter(|rule| rule.when.holds(&mut facts));
         let points: Vec<_> = applying.map(|rule| (rule.name.as_str(), rule.points)).collect();
         let sum: i32 = points.iter().map(|(_, points)| points).sum();
         let score = u8::try_from(sum.clamp(0, 100)).unwrap_or(0);

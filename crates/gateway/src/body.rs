@@ -43,12 +43,27 @@ pub(crate) async fn read(
     payload: Payload,
     limits: BodyLimits,
 ) -> Result<Bytes, Refusal> {
+    read_with(request, payload, limits, |_| Ok(())).await
+}
+
+/// [`read`], which may be refused whenever more of the body has arrived.
+pub(crate) async fn read_with(
+    request: &HttpRequest,
+    payload: Payload,
+    limits: BodyLimits,
+    arrived: impl FnMut(&[u8]) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     let expected = declared(request.headers()).unwrap_or_default();
-    let reading = collect(payload, expected, limits.limit);
+    let reading = collect(payload, expected, limits.limit, arrived);
     timeout(limits.timeout, reading).await.unwrap_or(Err(Refusal::BodyTimeout))
 }
 
-async fn collect(mut payload: Payload, expected: usize, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(
+    mut payload: Payload,
+    expected: usize,
+    limit: usize,
+    mut arrived: impl FnMut(&[u8]) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     let mut body = BytesMut::with_capacity(expected.min(limit).min(FIRST_ROOM));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {
@@ -58,6 +73,7 @@ async fn collect(mut payload: Payload, expected: usize, limit: usize) -> Result<
         if limit - body.len() < chunk.len() {
             return Err(Refusal::BodyTooLarge { limit });
         }
+        arrived(&chunk)?;
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())

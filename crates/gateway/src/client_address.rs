@@ -1,6 +1,7 @@
 //! Who is at the other end of the connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
@@ -12,14 +13,40 @@ use leadgate_domain::Network;
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[Network]) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical())?;
     let lines: Vec<_> = request.headers().get_all(X_FORWARDED_FOR).collect();
+    if !lines.is_empty() && is_private(peer) && !is_trusted(peer, trusted) {
+        warn_once(peer);
+    }
     let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     Some(behind(peer, hops, trusted))
+}
+
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
+}
+
+/// From where a proxy of one's own comes. On a public address anybody may write the header.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
+}
+
+fn warn_once(peer: IpAddr) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            %peer,
+            "requests carry X-Forwarded-For, which is ignored because their peer is not in gateway.trusted_proxies: if \
+             the peer is your proxy, all clients count as one address"
+        );
+    });
 }
 
 fn behind<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h [u8]>, trusted: &[Network]) -> IpAddr {
     let mut nearest = peer;
     for hop in hops {
-        if !trusted.iter().any(|network| network.contains(nearest)) {
+        if !is_trusted(nearest, trusted) {
             break;
         }
         match address(hop) {

@@ -1,5 +1,6 @@
 //! What a gateway can be told.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use leadgate_domain::{Network, Rate};
@@ -15,6 +16,8 @@ pub struct GatewayConfig {
     pub body_timeout: Duration,
     /// How long a request's head may take to arrive.
     pub head_timeout: Duration,
+    /// How long a client may read nothing of an answer that waits for it.
+    pub read_timeout: Duration,
     /// How long an idle connection is kept for the next request.
     pub keep_alive: Duration,
     /// Threads that answer requests; 0 is one per core.
@@ -41,6 +44,9 @@ pub struct GatewayConfig {
     /// Where clients reach the gateways (`https://leads.example.com`), for URLs in answers; `None` for the host
     /// that a request names.
     pub public_url: Option<String>,
+    /// Where `/metrics`, and `/readyz` with its reasons, are served; `None` for the public address, to requests from
+    /// the machine itself.
+    pub metrics_listen: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
 }
@@ -52,6 +58,7 @@ impl Default for GatewayConfig {
             bulk_limit: 10 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             threads: 0,
             max_connections: 10_000,
@@ -64,6 +71,7 @@ impl Default for GatewayConfig {
             reply_timeout: Duration::from_secs(2),
             longest_wait: Duration::from_secs(10),
             public_url: None,
+            metrics_listen: None,
             trusted_proxies: Vec::new(),
         }
     }

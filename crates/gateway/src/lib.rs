@@ -3,6 +3,7 @@
 mod audit;
 mod authenticate;
 mod body;
+mod bulk;
 mod client_address;
 mod config;
 mod credentials;
@@ -14,7 +15,9 @@ mod keys;
 mod limit;
 mod lookups;
 mod observe;
+mod operator;
 mod origin;
+mod pace;
 mod prefer;
 mod problem;
 mod public_url;

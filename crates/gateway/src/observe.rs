@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -12,14 +12,15 @@ use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
 use crate::intake::Spoken;
+use crate::pace::paced;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 use crate::{limit, origin};
 
 pub(crate) async fn observe(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let _in_flight = InFlight::enter();
     let page = request.headers().get(header::ORIGIN).cloned();
@@ -40,7 +41,7 @@ pub(crate) async fn observe(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     record(&response, started);
-    Ok(response)
+    Ok(response.map_body(|_, body| paced(body)))
 }
 
 /// The route's template stands for the URL, which may hold a token one day.

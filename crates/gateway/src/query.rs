@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use url::form_urlencoded;
+
 use crate::refusal::Refusal;
 
 /// How many items a page has at most.
@@ -29,4 +31,24 @@ pub(crate) fn after<T: FromStr>(value: &str) -> Result<Option<T>, Refusal> {
     let after = value.parse().ok();
     let detail = "`after` is the `next` of a page.";
     after.map(Some).ok_or(Refusal::InvalidParameter { name: "after", detail })
+}
+
+/// Which page of a list, where nothing else can be asked.
+pub(crate) struct Paging<After> {
+    pub(crate) limit: u32,
+    pub(crate) after: Option<After>,
+}
+
+impl<After: FromStr> Paging<After> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut paging = Self { limit: 50, after: None };
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            match &*name {
+                "limit" => paging.limit = limit(&value)?,
+                "after" => paging.after = after(&value)?,
+                _ => {}
+            }
+        }
+        Ok(paging)
+    }
 }

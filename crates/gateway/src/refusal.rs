@@ -42,6 +42,7 @@ pub(crate) enum Refusal {
     BodyTooLarge { limit: usize },
     BodyTimeout,
     BodyBroken,
+    BulkBusy,
     Unreadable(Unreadable),
     NothingSaid,
     Faulty(Vec<FieldFault>),
@@ -105,6 +106,8 @@ impl Refusal {
             Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
             Self::BodyBroken => (400, "body_broken"),
+            // 503: bodies of many leads are taken one after another.
+            Self::BulkBusy => (503, "bulk_busy"),
             // 400: not a document that could be looked at.
             Self::Unreadable(fault) => (400, fault.code()),
             // 422: `{}` is a document; there is nobody in it.
@@ -127,6 +130,8 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 (503, "store_unavailable")
             }
+            // 422: until something is revoked, coming again does not help.
+            Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
             Self::NotReady(_) => (503, "not_ready"),
             // 500: a fault of ours.
@@ -175,6 +180,7 @@ impl Refusal {
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BodyBroken => "The body ended before its declared length.",
+            Self::BulkBusy => "Too many bodies of many leads are under way. Send it again.",
             Self::Unreadable(fault) => return fault.detail(),
             Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",
@@ -187,6 +193,7 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 "The database cannot be read at the moment."
             }
+            Self::Store(error @ StoreError::TooMany { .. }) => return format!("{error}.").into(),
             Self::NotReady(_) => "This gateway cannot take leads at the moment; see `reasons`.",
             Self::Store(_) | Self::Internal => "Something went wrong here.",
         };

@@ -21,8 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
+use crate::bulk::BulkMemory;
 use crate::keys::Keys;
 use crate::observe::observe;
+use crate::pace::limit_unread;
 use crate::routes;
 use crate::state::{RenderMetrics, State};
 
@@ -57,6 +59,8 @@ pub struct Ports {
 pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
+    /// For operators, if they have an address of their own.
+    operators: Option<(Server, SocketAddr)>,
     state: Data<State>,
     audit: Writer,
 }
@@ -84,6 +88,7 @@ impl Gateway {
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
             counting: Semaphore::new(2),
+            bulk: BulkMemory::for_bodies_of(config.bulk_limit),
             rescreening: Semaphore::new(1),
             render_metrics: ports.metrics,
             stop,
@@ -92,8 +97,15 @@ impl Gateway {
         });
         let shared = state.clone();
         let app = move || App::new().app_data(shared.clone()).wrap(from_fn(observe)).configure(routes::serve);
-        let GatewayConfig { threads, max_connections, keep_alive, head_timeout, shutdown_timeout, .. } =
-            state.config;
+        let GatewayConfig {
+            threads,
+            max_connections,
+            keep_alive,
+            head_timeout,
+            read_timeout,
+            shutdown_timeout,
+            ..
+        } = state.config;
         let http = HttpServer::new(app)
             .disable_signals()
             .shutdown_signal(state.stop.clone().cancelled_owned())
@@ -103,10 +115,18 @@ impl Gateway {
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
             .client_disconnect_timeout(LINGER)
+            .on_connect(move |connection, _| limit_unread(connection, read_timeout))
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
-        Ok(Self { server: http.run(), addresses, state, audit: writer })
+        let operators = state.config.metrics_listen.map(|address| serve_operators(address, &state));
+        let operators = operators.transpose()?;
+        Ok(Self { server: http.run(), addresses, operators, state, audit: writer })
+    }
+
+    /// The bound address for operators, if they have one of their own.
+    pub fn operators_address(&self) -> Option<SocketAddr> {
+        self.operators.as_ref().map(|(_, address)| *address)
     }
 
     /// The bound addresses.
@@ -120,7 +140,12 @@ impl Gateway {
     /// # Errors
     /// When the server's threads cannot be started.
     pub async fn run(self) -> io::Result<()> {
-        let Self { server, state, audit, .. } = self;
+        let Self { server, operators, state, audit, .. } = self;
+        let operators = operators.map(|(server, _)| {
+            let handle = server.handle();
+            tokio::spawn(server);
+            handle
+        });
         let config = &state.config;
         // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
         // first who wait would be told nothing.
@@ -145,11 +170,22 @@ impl Gateway {
             () = overdue => Ok(()),
         };
         following.abort();
+        if let Some(operators) = operators {
+            operators.stop(false).await;
+        }
         // What was read in the last second is written yet.
         answered.cancel();
         let _ = auditing.await;
         ended
     }
+}
+
+fn serve_operators(address: SocketAddr, state: &Data<State>) -> io::Result<(Server, SocketAddr)> {
+    let state = state.clone();
+    let app = move || App::new().app_data(state.clone()).configure(routes::serve_operators);
+    let http = HttpServer::new(app).disable_signals().workers(1).bind(address)?;
+    let address = http.addrs().first().copied().unwrap_or(address);
+    Ok((http.run(), address))
 }
 
 fn cores() -> usize {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::audit::Audit;
+use crate::bulk::BulkMemory;
 use crate::keys::{Freshness, Keys};
 use crate::refusal::Refusal;
 
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) ids: SubmissionIds,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
+    pub(crate) bulk: Arc<BulkMemory>,
     /// Held while stored leads learn of suppressions.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,

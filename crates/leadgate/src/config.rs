@@ -4,6 +4,7 @@
 //! `LEADGATE_SECTION_NAME` in the environment.
 
 mod read;
+mod secret_text;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use read::{Flags, unknown_variables};
+pub(crate) use secret_text::SecretText;
 
 /// The whole configuration. Every program of Leadgate takes the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,14 +25,15 @@ pub(crate) struct Config {
     /// Where the gateway listens.
     pub listen: SocketAddr,
     /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
-    pub secret: Option<String>,
+    pub secret: Option<SecretText>,
     /// A file to read the secret from.
     pub secret_file: Option<PathBuf>,
     /// The secret before a rotation: it still verifies.
-    pub secret_previous: Option<String>,
+    pub secret_previous: Option<SecretText>,
     pub store: StoreSection,
     pub queue: QueueSection,
     pub limiter: LimiterSection,
+    pub tls: TlsSection,
     pub gateway: GatewaySection,
     pub auth: AuthSection,
     pub worker: WorkerSection,
@@ -49,6 +52,7 @@ impl Default for Config {
             store: StoreSection::default(),
             queue: QueueSection::default(),
             limiter: LimiterSection::default(),
+            tls: TlsSection::default(),
             gateway: GatewaySection::default(),
             auth: AuthSection::default(),
             worker: WorkerSection::default(),
@@ -122,6 +126,15 @@ impl Default for LimiterSection {
     }
 }
 
+/// Connections to PostgreSQL, RabbitMQ and Redis that use TLS.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TlsSection {
+    /// The certificates (PEM) of the authorities that sign the servers' own; empty is the system's, and for PostgreSQL
+    /// what its URL says.
+    pub ca_file: String,
+}
+
 /// The HTTP side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -142,6 +155,9 @@ pub(crate) struct GatewaySection {
     /// How long clients of systems that answer with the lead are kept waiting for a worker.
     #[serde(with = "humantime_serde")]
     pub reply_timeout: Duration,
+    /// Where `/metrics`, and `/readyz` with its reasons, are served; empty is the public address, to requests from the
+    /// machine itself only.
+    pub metrics_listen: String,
     /// Peers whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`).
     pub trusted_proxies: Vec<String>,
 }
@@ -155,6 +171,7 @@ impl Default for GatewaySection {
             shutdown_timeout: Duration::from_secs(10),
             public_url: String::new(),
             reply_timeout: Duration::from_secs(2),
+            metrics_listen: String::new(),
             trusted_proxies: Vec::new(),
         }
     }
@@ -251,12 +268,9 @@ impl Config {
         self.store_url().starts_with("sqlite:") && self.queue_url().starts_with("sqlite:")
     }
 
-    /// The configuration as it may be shown: without secrets and passwords.
+    /// The configuration as it may be shown: without passwords.
     pub(crate) fn redacted(&self) -> Self {
-        let hide = |secret: &Option<String>| secret.as_ref().map(|_| "(set)".to_owned());
         let mut shown = self.clone();
-        shown.secret = hide(&self.secret);
-        shown.secret_previous = hide(&self.secret_previous);
         let QueueSection { url, management_url, .. } = &mut shown.queue;
         for url in [&mut shown.store.url, url, management_url, &mut shown.limiter.url] {
             *url = without_password(url);
@@ -285,11 +299,12 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let mut config = Config { secret: Some("hidden".to_owned()), ..Config::default() };
+        let mut config = Config { secret: Some("hidden".parse().unwrap()), ..Config::default() };
         config.store.url = "postgres://leadgate:hidden@db/leadgate".to_owned();
         config.queue.management_url = "http://leadgate:hidden@broker:15672".to_owned();
         let shown = serde_json::to_string(&config.redacted()).unwrap();
         assert!(!shown.contains("hidden"), "{shown}");
+        assert!(!format!("{:?}", config.secret).contains("hidden"));
         assert!(shown.contains("@db/leadgate"));
     }
 }

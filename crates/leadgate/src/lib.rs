@@ -8,3 +8,4 @@ pub mod programs;
 mod run;
 mod secret;
 mod telemetry;
+mod tls;

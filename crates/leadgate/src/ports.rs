@@ -10,6 +10,7 @@ use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Store, StoreConfig};
 
 use crate::config::Config;
+use crate::tls;
 
 /// Makes the data folder, if anything is kept in it. Only its owner may look inside.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
@@ -36,7 +37,7 @@ pub(crate) enum Policies {
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
     let store = store(config)?;
     store.migrate().await.context("migrating the store")?;
-    let (url, management) = (config.queue_url(), config.queue.management_url.as_str());
+    let (url, management) = (tls::queue_url(config), config.queue.management_url.as_str());
     if !url.starts_with("amqp") {
         return Ok(Policies::NotNeeded);
     }
@@ -50,20 +51,21 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
 
 /// Declares the broker's queues up to `shards`, then has every running program use them.
 pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> anyhow::Result<()> {
-    leadgate_queue::declare_topology(&config.queue_url(), shards).await.context("declaring queues")?;
+    leadgate_queue::declare_topology(&tls::queue_url(config), shards).await.context("declaring queues")?;
     Ok(store.raise_shards(shards).await?)
 }
 
 /// The store, for somebody who has a client or an operator waiting.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
-    let settings = StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(config.store_url()) };
+    let settings =
+        StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };
     Store::open(&settings).context("store.url")
 }
 
 /// The store, for a worker: it would only come back with the same batch.
 pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
     let pool_size = config.store.pool_size.max(u32::try_from(config.worker.lanes).unwrap_or(u32::MAX));
-    let settings = StoreConfig { pool_size, ..StoreConfig::worker(config.store_url()) };
+    let settings = StoreConfig { pool_size, ..StoreConfig::worker(tls::store_url(config)) };
     Store::open(&settings).context("store.url")
 }
 
@@ -72,7 +74,7 @@ pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> 
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,
         max_bytes: config.queue.max_size.as_u64(),
-        ..QueueConfig::new(config.queue_url())
+        ..QueueConfig::new(tls::queue_url(config))
     };
     Ok(Queue::open(settings, role).await?)
 }
@@ -90,6 +92,7 @@ pub(crate) async fn markers(config: &Config) -> anyhow::Result<Markers> {
 fn limiter_config(config: &Config) -> LimiterConfig {
     LimiterConfig {
         url: config.limiter.url.clone(),
+        ca_file: tls::ca_file(config),
         prefix: config.limiter.prefix.clone(),
         gateways: config.limiter.gateways,
         ..LimiterConfig::default()

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use leadgate_domain::secret::Secret;
 
-use crate::config::Config;
+use crate::config::{Config, SecretText};
 
 /// The file in which the embedded shape keeps its secret.
 pub(crate) const FILE: &str = "secret";
@@ -16,7 +16,7 @@ pub(crate) const FILE: &str = "secret";
 pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
     let current = match (&config.secret, &config.secret_file) {
         (Some(_), Some(_)) => bail!("`secret` and `secret_file` are both set"),
-        (Some(secret), None) => secret.clone(),
+        (Some(secret), None) => secret.expose().to_owned(),
         (None, Some(file)) => read(file)?,
         (None, None) if config.is_embedded() => own(&config.data.join(FILE))?,
         (None, None) => bail!(
@@ -24,7 +24,7 @@ pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
              for example the output of `openssl rand -hex 32`"
         ),
     };
-    Ok(Secret::new(&current, config.secret_previous.as_deref())?)
+    Ok(Secret::new(&current, config.secret_previous.as_ref().map(SecretText::expose))?)
 }
 
 /// Whether [`load`] would find a secret rather than make one.

@@ -8,7 +8,8 @@ use leadgate_gateway::RenderMetrics;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSection, unknown_variables};
+use crate::config::{Config, LogFormat, unknown_variables};
+use crate::tls;
 
 /// Bounds of the histograms of durations, in seconds: from a local confirm to the longest wait there is.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -17,10 +18,13 @@ const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// Starts logging. Once per process.
-pub(crate) fn start_logs(log: &LogSection) -> anyhow::Result<()> {
+pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
+    let log = &config.log;
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
     // Whatever is configured: lapin logs a returned message with its payload, and that is somebody's phone.
     let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
+    // What strangers send as HTTP is refused and counted; actix-http repeats it at error, as often as they like.
+    let filter = filter.add_directive("actix_http::h1=off".parse()?);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => logs.with_ansi(false).try_init(),
@@ -29,6 +33,9 @@ pub(crate) fn start_logs(log: &LogSection) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))?;
     for name in unknown_variables() {
         tracing::warn!("the environment has {name}, which is no setting");
+    }
+    for warning in tls::warnings(config) {
+        tracing::warn!("{warning}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a limiter needs to know at its start, and what it says about itself later.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How to reach the counts.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct LimiterConfig {
     /// `memory:`, `redis://[user:password@]host[:port][/database]` or `rediss://…`.
     pub url: String,
+    /// The file of the certificates (PEM) that sign Redis' own, with `rediss:`; `None` for the system's.
+    pub ca_file: Option<PathBuf>,
     /// Starts every key in Redis; all gateways of an installation share it.
     pub prefix: String,
     /// How many gateways run: without Redis each admits its part of a limit, at least one permit.
@@ -22,6 +25,7 @@ impl Default for LimiterConfig {
     fn default() -> Self {
         Self {
             url: "memory:".to_owned(),
+            ca_file: None,
             prefix: "leadgate".to_owned(),
             gateways: 1,
             timeout: Duration::from_millis(25),
@@ -48,6 +52,8 @@ impl fmt::Debug for LimiterConfig {
 pub enum LimiterError {
     #[error("the limiter's url starts with none of `memory:`, `redis://`, `rediss://`")]
     Scheme,
+    #[error("the file of certificates for redis cannot be used ({0})")]
+    Certificates(String),
     #[error("the limiter's url is not a valid address of a redis server ({0})")]
     Address(String),
 }

@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use url::Url;
 
 use crate::QueueError;
 
@@ -32,7 +36,7 @@ impl Role {
 /// How a queue is reached and how much it may hold.
 #[derive(Clone)]
 pub struct QueueConfig {
-    /// `sqlite:PATH`, `amqp://…` or `amqps://…`.
+    /// `sqlite:PATH`, `amqp://…` or `amqps://…`; `?cacertfile=FILE` names the certificates that sign the broker's.
     pub url: String,
     /// RabbitMQ: how many queues `leads.0 … leads.<n-1>` are known at the start; see
     /// [`Queue::follow_shards`](crate::Queue::follow_shards).
@@ -85,7 +89,7 @@ impl fmt::Debug for QueueConfig {
 
 /// Which adapter a URL names.
 pub(crate) enum Address {
-    Amqp(Box<lapin::uri::AMQPUri>),
+    Amqp(Box<Broker>),
     Embedded(PathBuf),
 }
 
@@ -102,8 +106,27 @@ impl Address {
         if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
             return Err(QueueError::Url("expected `sqlite:PATH`, `amqp://…` or `amqps://…`"));
         }
-        let uri = url.parse().map_err(|_| QueueError::Url("not a well-formed `amqp:` URL"))?;
-        Ok(Self::Amqp(Box::new(uri)))
+        Ok(Self::Amqp(Box::new(Broker::parse(url)?)))
+    }
+}
+
+/// A broker's URL, and the certificates that it is believed by.
+pub(crate) struct Broker {
+    pub(crate) uri: AMQPUri,
+    /// As PEM; `None` for the system's.
+    pub(crate) authorities: Option<Arc<str>>,
+}
+
+impl Broker {
+    /// The query may name a file, as it may in RabbitMQ's own clients: `?cacertfile=/etc/ca.pem`.
+    fn parse(url: &str) -> Result<Self, QueueError> {
+        let malformed = QueueError::Url("not a well-formed `amqp:` URL");
+        let Ok(uri) = url.parse() else { return Err(malformed) };
+        let Ok(url) = Url::parse(url) else { return Err(malformed) };
+        let file = url.query_pairs().find(|(name, _)| name == "cacertfile");
+        let text = file.map(|(_, file)| std::fs::read_to_string(&*file)).transpose();
+        let text = text.map_err(|_| QueueError::Url("the file that `cacertfile` names cannot be read"))?;
+        Ok(Self { uri, authorities: text.map(Into::into) })
     }
 }
 
@@ -124,6 +147,8 @@ mod tests {
         for wrong in ["", "sqlite:", "sqlite::memory:", "redis://host", "amqp:", "postgres://host"] {
             assert!(matches!(Address::parse(wrong), Err(QueueError::Url(_))), "{wrong}");
         }
+        let Err(error) = Address::parse("amqps://broker/leads?cacertfile=/no/such/file") else { panic!() };
+        assert!(error.to_string().contains("cacertfile"), "{error}");
     }
 
     #[test]

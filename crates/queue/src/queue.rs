@@ -34,7 +34,7 @@ impl Queue {
     /// When the URL names no queue, or the embedded queue's file cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
         match Address::parse(&config.url)? {
-            Address::Amqp(uri) => Ok(Self::Amqp(Arc::new(Amqp::open(*uri, config, role)))),
+            Address::Amqp(broker) => Ok(Self::Amqp(Arc::new(Amqp::open(*broker, config, role)))),
             Address::Embedded(path) => Ok(Self::Embedded(Embedded::open(path, config, role).await?)),
         }
     }

@@ -66,18 +66,16 @@ impl Store {
         let before = after.unwrap_or(Uuid::max());
         let most = limit.saturating_add(1);
         let between = [Between { organization, actor, action, first, before, most }];
-        let found = self
-            .read(move |session| {
-                let audit = &session.sql.audit;
-                let text = match between {
-                    [Between { actor: Some(_), .. }] => audit.page_of_actor,
-                    [Between { action: Some(_), .. }] => audit.page_of_action,
-                    _ => audit.page,
-                };
-                session.load(text, &between)
-            })
-            .await?;
-        Ok(Page::cut(found, limit, |entry: &AuditRecord| entry.id))
+        self.read(move |session| {
+            let audit = &session.sql.audit;
+            let text = match between {
+                [Between { actor: Some(_), .. }] => audit.page_of_actor,
+                [Between { action: Some(_), .. }] => audit.page_of_action,
+                _ => audit.page,
+            };
+            session.load_page(text, &between, limit, |entry: &AuditRecord| entry.id)
+        })
+        .await
     }
 }
 

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// The address cannot be used.
     #[error("the store's address is not usable: {0}")]
     Config(String),
+    /// Nothing was stored: an organization cannot have more of these.
+    #[error("an organization has at most {most} {what}")]
+    TooMany { what: &'static str, most: u32 },
     /// This store cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
+use crate::quotas;
 use crate::rows::{Of, Retired, Revoked, Stamped, Wanted};
 use crate::store::Store;
 
@@ -79,7 +80,8 @@ impl KeyRow {
 }
 
 impl Store {
-    /// Its organization and source must be there, and its id must be new ([`StoreError::RowRefused`]).
+    /// Its organization and source must be there, and its id must be new ([`StoreError::RowRefused`]). An organization
+    /// has at most 2,000 that are not revoked ([`StoreError::TooMany`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let row = KeyRow::of(key);
         let entry = self.entry(key.organization, AuditAction::KeyCreated).about(&key.id);
@@ -87,6 +89,7 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             audit::record(session, std::slice::from_ref(&entry))
         })
         .await

@@ -71,8 +71,8 @@ impl Store {
         .await
     }
 
-    /// At most `limit` leads from the newest to the oldest, beginning after the cursor; of the organization, or of one of
-    /// its sources.
+    /// At most `limit` leads from the newest to the oldest, beginning after the cursor, and fewer where they are large; of
+    /// the organization, or of one of its sources.
     pub async fn leads(
         &self,
         organization: OrganizationId,
@@ -82,13 +82,13 @@ impl Store {
     ) -> Result<Page<Lead, Cursor>, StoreError> {
         let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
         let before = Before { organization, source, at, id, most: limit.saturating_add(1) };
-        let reading = self.read(move |session| {
+        let place = |lead: &Lead| Cursor { at: lead.received_at, id: lead.id };
+        self.read(move |session| {
             let sql = &session.sql.leads;
             let page = if source.is_some() { sql.page_of_source } else { sql.page };
-            session.load(page, &[before])
-        });
-        let leads = reading.await?;
-        Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
+            session.load_page(page, &[before], limit, place)
+        })
+        .await
     }
 
     /// Resolves a lead's id or a submission's. `None` also for what belongs to somebody else.

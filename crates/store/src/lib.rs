@@ -20,6 +20,7 @@ mod pool;
 mod postgres;
 mod preview;
 mod quarantine;
+mod quotas;
 mod rebuild;
 mod reports;
 mod rescreen;

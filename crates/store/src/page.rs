@@ -23,6 +23,21 @@ impl<T, C> Page<T, C> {
     }
 }
 
+/// The rows of a page are at most so large together, in bytes, as the statements that read pages of leads say too. What is
+/// answered is somewhat larger than what is stored, and stays below 1 MB.
+pub(crate) const LARGEST: usize = 512 * 1024;
+
+/// How many rows of these sizes make a page: at most `most`, and at least one.
+pub(crate) fn fitting(sizes: impl Iterator<Item = usize>, most: u32) -> usize {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut total = 0;
+    let fits = |(place, size): &(usize, usize)| {
+        total += size;
+        *place == 0 || total <= LARGEST
+    };
+    sizes.enumerate().take(most).take_while(fits).count()
+}
+
 /// A place in a list of leads from the newest to the oldest. As text it is opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
@@ -65,6 +80,16 @@ mod tests {
         for text in ["", ".", "1", "1.x", "x.00000000000000000000000000000000"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_page_of_large_rows_ends_early_but_has_one() {
+        let fitting = |sizes: &[usize], most| fitting(sizes.iter().copied(), most);
+        assert_eq!(fitting(&[LARGEST / 2; 3], 10), 2);
+        assert_eq!(fitting(&[LARGEST / 2; 3], 1), 1);
+        assert_eq!(fitting(&[2 * LARGEST, 1], 10), 1);
+        assert_eq!(fitting(&[1; 3], 10), 3);
+        assert_eq!(fitting(&[], 10), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::installation::advance;
+use crate::quotas;
 use crate::rows::Of;
 use crate::session::Session;
 use crate::store::Store;
@@ -58,7 +59,8 @@ impl Store {
             let generation = advance(session)?;
             let added = Added { organization, document: &scoring, created_at };
             let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
-            if version.is_some() {
+            if let Some(number) = version {
+                quotas::SCORINGS.check(number.into())?;
                 activate(session, Activated { organization, version, generation })?;
                 audit::record(session, &[entry.clone().with("version", version)])?;
             }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Fault, StoreError, Trouble, Verdict};
+use crate::page::{self, Page};
 use crate::sql::Sql;
 use crate::{postgres, sqlite};
 
@@ -60,6 +61,22 @@ impl Session {
         rows: &[R],
     ) -> Result<Vec<T>, Fault> {
         self.run(text, rows, load)?.iter().map(|json| read(json)).collect()
+    }
+
+    /// One page of a list, out of a statement that gives one row more than `most`. A page whose rows are large ends
+    /// early, so that an answer has a bound.
+    pub(crate) fn load_page<R: Serialize, T: DeserializeOwned, C>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+        most: u32,
+        cursor: impl Fn(&T) -> C,
+    ) -> Result<Page<T, C>, Fault> {
+        let found = self.run(text, rows, load)?;
+        let kept = page::fitting(found.iter().map(String::len), most);
+        let data: Vec<T> = found.iter().take(kept).map(|json| read(json)).collect::<Result<_, _>>()?;
+        let next = data.last().filter(|_| kept < found.len()).map(cursor);
+        Ok(Page { data, next })
     }
 
     /// [`Session::load`] for a statement that takes nothing.

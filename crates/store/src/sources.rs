@@ -9,11 +9,14 @@ use leadgate_domain::{
     AuditAction, AuditEntry, Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
-use crate::rows::{DefaultOf, Of, Stamped, Wanted};
+use crate::page::Page;
+use crate::quotas;
+use crate::rows::{After, DefaultOf, Stamped, Wanted};
 use crate::store::Store;
 
 /// A source as its columns hold it. What only a newer build can read is text here.
@@ -156,7 +159,7 @@ impl Store {
     }
 
     /// Its organization must be there; a second default source is refused, and a campaign that another source has
-    /// ([`StoreError::RowRefused`]). A mapping is added afterwards, by [`Store::add_mapping`].
+    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::TooMany`]). A mapping is added afterwards, by [`Store::add_mapping`].
     pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
         if source.mapping.is_some() {
             return Err(StoreError::Bug("a source was made with a mapping".to_owned()));
@@ -165,6 +168,7 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }])?;
+            quotas::SOURCES.check_counted(session, session.sql.sources.count, row.organization)?;
             audit::record(session, std::slice::from_ref(&entry))
         })
         .await
@@ -207,9 +211,28 @@ impl Store {
 
     /// An organization's sources in the order in which they were made.
     pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
+        let all = After { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
         let rows: Vec<SourceRow> =
-            self.read(move |session| session.load(session.sql.sources.of, &[Of { organization }])).await?;
+            self.read(move |session| session.load(session.sql.sources.of, &[all])).await?;
         Ok(rows.into_iter().filter_map(SourceRow::read).collect())
+    }
+
+    /// At most `limit` of an organization's sources in the order in which they were made, beginning after one; fewer
+    /// where they are large.
+    pub async fn sources_page(
+        &self,
+        organization: OrganizationId,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Page<Source, SourceId>, StoreError> {
+        let id = after.unwrap_or(SourceId::from_uuid(Uuid::nil()));
+        let after = After { organization, id, most: limit.saturating_add(1) };
+        let page: Page<SourceRow, SourceId> = self
+            .read(move |session| {
+                session.load_page(session.sql.sources.of, &[after], limit, |row: &SourceRow| row.id)
+            })
+            .await?;
+        Ok(Page { data: page.data.into_iter().filter_map(SourceRow::read).collect(), next: page.next })
     }
 
     pub async fn source(

@@ -54,10 +54,12 @@ pub(crate) struct Sources {
     pub(crate) insert_default: &'static str,
     /// In: `DefaultOf`. Out: `SourceRow`.
     pub(crate) default_of: &'static str,
-    /// In: `Of`. Out: `SourceRow`, by id.
+    /// In: `After`. Out: `SourceRow`, by id.
     pub(crate) of: &'static str,
     /// In: `Wanted<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
+    /// In: `Of`. Out: their number.
+    pub(crate) count: &'static str,
     /// In: `Wanted<&str>`. Out: `SourceRow`.
     pub(crate) campaign: &'static str,
     /// In: `Stamped<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
@@ -80,6 +82,8 @@ pub(crate) struct Keys {
     pub(crate) insert: &'static str,
     /// In: `Of`. Out: `KeyRow`, by id.
     pub(crate) of: &'static str,
+    /// In: `Of`. Out: the number of those that are not revoked.
+    pub(crate) count: &'static str,
     /// In: `Wanted<KeyId>`. Out: `KeyRow`.
     pub(crate) by_id: &'static str,
     /// In: `Revoked`. Keeps the time of the first revocation. Out: `KeyRow`.
@@ -97,7 +101,7 @@ pub(crate) struct Tags {
     pub(crate) named: &'static str,
     /// In: `One<i64>`. Out: [`crate::Tag`].
     pub(crate) by_id: &'static str,
-    /// In: `Of`. Out: [`crate::Tag`], by number.
+    /// In: `After<i64>`. Out: [`crate::Tag`], by number.
     pub(crate) of: &'static str,
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::StoreError;
-use crate::rows::{Of, One};
+use crate::page::Page;
+use crate::quotas;
+use crate::rows::{After, One};
 use crate::statements::Statements;
 use crate::store::Store;
 
@@ -43,6 +45,7 @@ impl Store {
                 let inserted = session.execute(session.sql.tags.insert, std::slice::from_ref(&row))?;
                 let tag: Option<Tag> = session.find(session.sql.tags.named, &row)?;
                 if let Some(tag) = tag.as_ref().filter(|_| inserted > 0) {
+                    quotas::TAGS.check(tag.id)?;
                     audit::record(session, &[entry.clone().about(tag.id)])?;
                 }
                 Ok(tag)
@@ -53,7 +56,20 @@ impl Store {
 
     /// An organization's tags in the order in which they were made.
     pub async fn tags(&self, organization: OrganizationId) -> Result<Vec<Tag>, StoreError> {
-        self.read(move |session| session.load(session.sql.tags.of, &[Of { organization }])).await
+        Ok(self.tags_page(organization, None, u32::MAX).await?.data)
+    }
+
+    /// At most `limit` of an organization's tags in the order in which they were made, beginning after one.
+    pub async fn tags_page(
+        &self,
+        organization: OrganizationId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<Tag, u64>, StoreError> {
+        let id = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
+        let after = After { organization, id, most: limit.saturating_add(1) };
+        self.read(move |session| session.load_page(session.sql.tags.of, &[after], limit, |tag: &Tag| tag.id))
+            .await
     }
 
     pub async fn tag(&self, organization: OrganizationId, id: u64) -> Result<Option<Tag>, StoreError> {

@@ -5,6 +5,7 @@ pub mod logs;
 pub mod oracle;
 pub mod proxy;
 pub mod servers;
+pub mod tls;
 
 mod ports;
 

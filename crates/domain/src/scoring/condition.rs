@@ -1,12 +1,10 @@
 //! What a rule asks, and whether it holds of a lead.
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer};
-use serde_json::{Number, Value};
+use serde_json::Number;
 
-use super::field::{Field, Found};
-use crate::Lead;
+use super::facts::{Fact, Facts, fold};
+use super::field::Field;
 
 /// When a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,16 +48,28 @@ pub enum Operand {
         written: String,
         /// As it is compared: in lower case, without white space around it.
         folded: String,
+        /// Forms send numbers as texts and texts as numbers.
+        number: Option<Number>,
     },
 }
 
 impl Condition {
-    pub(super) fn holds(&self, lead: &Lead) -> bool {
+    pub(super) fn holds<'a>(&'a self, facts: &mut Facts<'a>) -> bool {
         match self {
-            Self::All { all } => all.iter().all(|one| one.holds(lead)),
-            Self::Any { any } => any.iter().any(|one| one.holds(lead)),
-            Self::Not { not } => !not.holds(lead),
-            Self::Test(test) => test.holds(lead),
+            Self::All { all } => all.iter().all(|one| one.holds(facts)),
+            Self::Any { any } => any.iter().any(|one| one.holds(facts)),
+            Self::Not { not } => !not.holds(facts),
+            Self::Test(test) => test.holds(facts.of(&test.field)),
+        }
+    }
+
+    /// How many values fields are compared with.
+    pub(super) fn operands(&self) -> usize {
+        match self {
+            Self::All { all } => all.iter().map(Self::operands).sum(),
+            Self::Any { any } => any.iter().map(Self::operands).sum(),
+            Self::Not { not } => not.operands(),
+            Self::Test(test) => test.operands(),
         }
     }
 }
@@ -78,17 +88,21 @@ impl Test {
         }
     }
 
-    fn holds(&self, lead: &Lead) -> bool {
-        let found = self.field.of(lead);
+    fn operands(&self) -> usize {
+        let texts = usize::from(self.is.is_some()) + self.one_of.len() + usize::from(self.contains.is_some());
+        texts + usize::from(self.at_least.is_some()) + usize::from(self.at_most.is_some())
+    }
+
+    fn holds(&self, fact: &Fact<'_>) -> bool {
         let bound = |bound: &Option<Number>, keeps: fn(f64, f64) -> bool| {
             let Some(bound) = bound else { return true };
-            number_of(&found).zip(bound.as_f64()).is_some_and(|(number, bound)| keeps(number, bound))
+            fact.number().zip(bound.as_f64()).is_some_and(|(number, bound)| keeps(number, bound))
         };
-        self.present.is_none_or(|present| present != found.is_nothing())
-            && self.said.is_none_or(|said| said == self.field.is_said(lead))
-            && self.is.as_ref().is_none_or(|operand| operand.is(&found))
-            && (self.one_of.is_empty() || self.one_of.iter().any(|operand| operand.is_among(&found)))
-            && self.contains.as_ref().is_none_or(|operand| operand.is_in(&found))
+        self.present.is_none_or(|present| present == fact.present)
+            && self.said.is_none_or(|said| said == fact.said)
+            && self.is.as_ref().is_none_or(|operand| fact.is(operand))
+            && (self.one_of.is_empty() || self.one_of.iter().any(|operand| fact.is_or_has(operand)))
+            && self.contains.as_ref().is_none_or(|operand| fact.contains(operand))
             && bound(&self.at_least, |number, least| number >= least)
             && bound(&self.at_most, |number, most| number <= most)
     }
@@ -96,50 +110,8 @@ impl Test {
 
 impl Operand {
     pub(super) fn text(written: &str) -> Self {
-        Self::Text { written: written.to_owned(), folded: fold(written).into_owned() }
-    }
-
-    fn is(&self, found: &Found<'_>) -> bool {
-        match (self, found) {
-            (Self::Flag(flag), Found::Flag(is)) => flag == is,
-            (Self::Text { folded, .. }, Found::Text(text)) => same(text, folded),
-            (_, Found::Value(value)) => self.is_value(value),
-            _ => false,
-        }
-    }
-
-    /// Of a list, whether one of its items is this.
-    fn is_among(&self, found: &Found<'_>) -> bool {
-        match found {
-            Found::Tags(_) | Found::Value(Value::Array(_)) => self.is_in(found),
-            one => self.is(one),
-        }
-    }
-
-    fn is_in(&self, found: &Found<'_>) -> bool {
-        match (self, found) {
-            (_, Found::Value(Value::Array(items))) => items.iter().any(|item| self.is_value(item)),
-            (Self::Text { folded, .. }, Found::Tags(lead)) => {
-                lead.tags.iter().chain(&lead.derived_tags).any(|tag| same(tag, folded))
-            }
-            (Self::Text { folded, .. }, Found::Text(text)) => fold(text).contains(folded),
-            (Self::Text { folded, .. }, Found::Value(Value::String(text))) => fold(text).contains(folded),
-            _ => false,
-        }
-    }
-
-    /// Forms send numbers and flags as texts, and mean them.
-    fn is_value(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Flag(flag), Value::Bool(is)) => flag == is,
-            (Self::Flag(flag), Value::String(text)) => same(text, if *flag { "true" } else { "false" }),
-            (Self::Number(number), value) => {
-                number.as_f64().is_some() && number.as_f64() == number_of(&Found::Value(value))
-            }
-            (Self::Text { folded, .. }, Value::String(text)) => same(text, folded),
-            (Self::Text { folded, .. }, Value::Number(number)) => number.to_string() == *folded,
-            _ => false,
-        }
+        let folded = fold(written).into_owned();
+        Self::Text { written: written.to_owned(), number: folded.parse().ok(), folded }
     }
 }
 
@@ -151,26 +123,4 @@ impl Serialize for Operand {
             Self::Text { written, .. } => serializer.serialize_str(written),
         }
     }
-}
-
-fn number_of(found: &Found<'_>) -> Option<f64> {
-    let number = match found {
-        Found::Value(Value::Number(number)) => number.as_f64(),
-        Found::Value(Value::String(text)) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.filter(|number| number.is_finite())
-}
-
-fn fold(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
-        Cow::Owned(text.to_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-fn same(text: &str, folded: &str) -> bool {
-    if text.is_ascii() { text.trim().eq_ignore_ascii_case(folded) } else { fold(text) == folded }
 }

@@ -10,7 +10,7 @@ use crate::json::says_something;
 use crate::{Basis, EmailKind, Lead, PhoneKind, Region, TextField};
 
 /// Something about a lead, by its name in the native dialect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Field {
     Phone,
     PhoneValid,

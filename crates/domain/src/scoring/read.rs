@@ -18,6 +18,8 @@ const MOST_VALUES: usize = 200;
 /// How many tests a rule may have, and how deep they may be nested.
 const MOST_TESTS: usize = 50;
 const DEEPEST: usize = 5;
+/// What a lead costs grows with them: the worst takes milliseconds.
+const MOST_OPERANDS: usize = 1_000;
 
 pub(super) const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";
 
@@ -40,6 +42,12 @@ pub(super) fn scoring(document: &Value) -> Result<Scoring, ScoringFaults> {
             Vec::new()
         }
     };
+    let operands: usize = rules.iter().map(|rule| rule.when.operands()).sum();
+    if operands > MOST_OPERANDS {
+        faults.push(format!(
+            "the rules compare fields with {operands} values; all rules together may have {MOST_OPERANDS}"
+        ));
+    }
     if faults.is_empty() { Ok(Scoring { hot, warm, rules }) } else { Err(ScoringFaults(faults)) }
 }
 

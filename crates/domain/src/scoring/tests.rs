@@ -204,6 +204,35 @@ fn all_that_is_wrong_is_told_at_once() {
     assert!(Scoring::from_toml("hot = ").unwrap_err().to_string().contains("line 1"));
 }
 
+#[test]
+fn all_rules_together_compare_with_a_thousand_values_at_most() {
+    let with = |last: Value| {
+        let values: Vec<_> = (0..199).map(|n| format!("v{n}")).collect();
+        let test = json!({ "field": "custom_fields.a", "one_of": values, "at_least": 1 });
+        let when = json!({ "any": [test, test, test, { "all": [test, { "not": last }] }] });
+        let rule = |name: &str, when: &Value| json!({ "name": name, "points": 1, "when": when });
+        Scoring::read(&json!({ "hot": 2, "warm": 1, "rules": [rule("a", &when), rule("b", &test)] }))
+    };
+    with(json!({ "field": "tags", "present": true })).unwrap();
+    let wrong = with(json!({ "field": "tags", "contains": "x" })).unwrap_err();
+    let told = "the rules compare fields with 1001 values; all rules together may have 1000";
+    assert_eq!(wrong.sentences(), [told]);
+}
+
+#[test]
+fn a_long_text_is_compared_up_to_four_kilobytes() {
+    let long = |end: &str| format!("{}{end}", "É".repeat(2_048));
+    let ann = lead(json!({ "custom_fields": { "in": long(""), "out": format!("{}end", long("")),
+        "near": format!("{}end", "É".repeat(2_046)), "digits": "1".repeat(5_000) } }));
+    let contains = |key: &str, text: &str| {
+        holds(&json!({ "field": format!("custom_fields.{key}"), "contains": text }), &ann)
+    };
+    assert!(contains("in", "éé") && contains("near", "ée"));
+    assert!(!contains("out", "end"), "what comes later is not searched");
+    assert!(holds(&json!({ "field": "custom_fields.out", "present": true }), &ann));
+    assert!(!holds(&json!({ "field": "custom_fields.digits", "at_least": 0 }), &ann));
+}
+
 /// docs/scoring.md is what people go by.
 #[test]
 fn the_page_about_scoring_says_what_is_so() {

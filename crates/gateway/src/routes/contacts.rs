@@ -15,6 +15,9 @@ use crate::{query, respond};
 /// A page further down would cost the database more than it is worth to anybody.
 const DEEPEST: u64 = 10_000;
 
+/// How large a page may be, in bytes.
+const LARGEST: usize = 1024 * 1024;
+
 /// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
 pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let listing = async {
@@ -32,7 +35,13 @@ pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result
             read::within(&state, state.store.leads_at(asked.organization(), source, offset, limit)).await?;
         let entry = asked.entry(AuditAction::ContactsListed).with("page", page);
         state.audit.note(read::listed(entry, &leads));
-        Ok(respond::answer(askad::contacts_page(&leads, Paging { page, limit, total })))
+        let answer = askad::contacts_page(&leads, Paging { page, limit, total });
+        // Pages that are numbered cannot end early.
+        if answer.body.len() > LARGEST && leads.len() > 1 {
+            let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
+            return Err(Refusal::InvalidParameter { name: "limit", detail });
+        }
+        Ok(respond::answer(answer))
     };
     listing.await.map_err(|refusal: Refusal| refusal.said_in(Dialect::AskAd))
 }

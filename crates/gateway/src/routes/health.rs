@@ -1,11 +1,13 @@
 //! `GET /healthz`: the process answers. `GET /readyz`: it can take leads.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use leadgate_queue::Depth;
 use serde::Serialize;
 
+use crate::operator;
 use crate::problem::Refused;
+use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::{State, Trouble};
 
@@ -27,7 +29,19 @@ pub(crate) async fn alive() -> HttpResponse {
     respond::json(&Health { status: "ok" })
 }
 
-pub(crate) async fn ready(state: Data<State>) -> Result<HttpResponse, Refused> {
+/// Strangers learn whether, and operators why.
+pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    if operator::asks(&request, &state.config) {
+        return ready_to_operators(state).await;
+    }
+    match state.readiness() {
+        Ok(_) => Ok(respond::json(&Health { status: "ready" })),
+        Err(_) => Err(Refusal::NotReady(Vec::new()).into()),
+    }
+}
+
+/// On an address that only operators reach.
+pub(crate) async fn ready_to_operators(state: Data<State>) -> Result<HttpResponse, Refused> {
     let degraded = state.readiness()?;
     Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
 }

@@ -1,11 +1,22 @@
 //! `GET /metrics`, in the text format of Prometheus.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
+use crate::operator;
+use crate::problem::Refused;
+use crate::refusal::Refusal;
 use crate::state::State;
 
-pub(crate) async fn show(state: Data<State>) -> HttpResponse {
+pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    if !operator::asks(&request, &state.config) {
+        return Err(Refusal::NotFound.into());
+    }
+    Ok(to_operators(state).await)
+}
+
+/// On an address that only operators reach.
+pub(crate) async fn to_operators(state: Data<State>) -> HttpResponse {
     let text = (state.render_metrics)();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }

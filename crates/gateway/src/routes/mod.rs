@@ -51,6 +51,15 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
         .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
 }
 
+/// What operators ask, on an address of their own.
+pub(crate) fn serve_operators(config: &mut ServiceConfig) {
+    config
+        .service(only(READ, resource("/healthz").route(get().to(health::alive))))
+        .service(only(READ, resource("/readyz").route(get().to(health::ready_to_operators))))
+        .service(only(READ, resource("/metrics").route(get().to(metrics::to_operators))))
+        .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
+}
+
 /// The paths by which clients of other systems bring leads.
 fn take_leads(config: &mut ServiceConfig) {
     use Dialect::{AbcSales, AskAd, FiveHundredLeads, KickoffLabs};

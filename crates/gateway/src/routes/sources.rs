@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::problem::Refused;
 use crate::public_url::base_url;
+use crate::query::Paging;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
@@ -18,11 +19,14 @@ use crate::state::State;
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let sources = read::within(&state, state.store.sources(asked.organization())).await?;
-    state.audit.note(asked.entry(AuditAction::SourcesListed).with("count", sources.len()));
+    let Paging { limit, after } = Paging::parse(request.query_string())?;
+    let listing = state.store.sources_page(asked.organization(), after, limit);
+    let page = read::within(&state, listing).await?;
+    state.audit.note(asked.entry(AuditAction::SourcesListed).with("count", page.data.len()));
     let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
-    let shown: Vec<_> = sources.iter().map(|source| native::source(source, &owner, &base, None)).collect();
-    Ok(respond::json(&serde_json::json!({ "data": shown })))
+    let shown = page.data.iter().map(|source| native::source(source, &owner, &base, None));
+    let shown: Vec<_> = shown.collect();
+    Ok(respond::json(&serde_json::json!({ "data": shown, "next": page.next })))
 }
 
 /// Makes a source and the token of its URL, which is shown this once.

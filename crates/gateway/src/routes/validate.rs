@@ -14,6 +14,7 @@ use crate::authenticate::{Caller, Reach};
 use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
 use crate::intake::{self, Brought};
+use crate::pace::Paced;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::receive::Head;
@@ -48,12 +49,18 @@ pub(crate) async fn validate(
         let told = judge(vec![submission], &asked, &state).await?;
         return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?)));
     }
-    let body = body::read(&request, payload, limits).await?;
+    let mut room = state.bulk.room(asked.organization());
+    let mut breaks = 0;
+    let body = body::read_with(&request, payload, limits, |arrived| {
+        breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
+        // Empty lines do not count, within reason.
+        if breaks > 2 * MOST_LINES { Err(wrong_number_of_lines()) } else { room.grow(arrived.len()) }
+    })
+    .await?;
     let lines: Vec<&[u8]> =
         body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.is_empty() || lines.len() > MOST_LINES {
-        let detail = "1 to 500 lines are validated at once.";
-        return Err(Refusal::InvalidParameter { name: "body", detail }.into());
+        return Err(wrong_number_of_lines().into());
     }
     limit::more(&state, &request, asked.caller(), u32::try_from(lines.len()).unwrap_or(u32::MAX)).await?;
     let read: Vec<_> = lines.iter().map(|line| submission(line, &head, asked.caller(), &state)).collect();
@@ -65,7 +72,11 @@ pub(crate) async fn validate(
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
     let body: Vec<u8> = answers.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
-    Ok(HttpResponse::Ok().content_type(NDJSON).body(body))
+    Ok(HttpResponse::Ok().content_type(NDJSON).body(Paced::new(body.into(), Some(room))))
+}
+
+fn wrong_number_of_lines() -> Refusal {
+    Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
 }
 
 fn only_json(media: Media) -> Result<(), Refusal> {

@@ -131,17 +131,3 @@ async fn what_is_not_a_route_is_a_problem_too() {
     }
     world.end().await;
 }
-
-#[tokio::test]
-async fn operators_are_answered_without_a_key() {
-    let world = World::start().await;
-    let answer = send(world.client.get(world.url("/healthz"))).await;
-    assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"})));
-    let answer = send(world.client.get(world.url("/metrics"))).await;
-    assert_eq!((answer.status, answer.body), (200, json!("leadgate_up 1\n")));
-    let answer = world.until_ready_is(200).await;
-    assert_eq!(answer.body, json!({"status": "ready", "degraded": []}));
-    let head = world.client.head(world.url("/healthz")).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), head.bytes().await.unwrap().len()), (200, 0));
-    world.end().await;
-}

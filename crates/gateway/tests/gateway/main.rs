@@ -14,6 +14,7 @@ mod idempotency;
 mod limits;
 mod logs;
 mod nasty;
+mod operators;
 mod outage;
 mod raw;
 mod reading;

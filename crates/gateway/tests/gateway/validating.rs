@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, send};
+use leadgate_gateway::GatewayConfig;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::raw::exchange;
+use crate::world::{Answer, World, config, send};
 
 async fn validate(world: &World, kind: &str, body: &str) -> Answer {
     let request = world.client.post(world.url("/v1/leads/validate")).bearer_auth(&world.key);
@@ -55,6 +60,40 @@ async fn lines_are_told_in_their_order_and_each_alone() {
         ("application/json", "{", 400),
     ] {
         assert_eq!(validate(&world, kind, body).await.status, status, "{kind} {body:.20}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn bodies_of_many_leads_have_a_bounded_amount_of_memory() {
+    let world = World::with(GatewayConfig { bulk_limit: 100_000, ..config() }).await;
+    let head = |length: usize| {
+        format!(
+            "POST /v1/leads/validate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n",
+            world.key
+        )
+    };
+    let line = format!("{{\"email\":\"a@example.com\",\"x\":\"{}\"}}\n", "y".repeat(49_000));
+    // It has sent most of its body, and keeps its memory until it is read or given up.
+    let mut slow = TcpStream::connect(world.address).await.unwrap();
+    slow.write_all(format!("{}{line}", head(line.len() + 10)).as_bytes()).await.unwrap();
+    let second = format!("{}{line}{line}", head(2 * line.len()));
+    let refused = loop {
+        let answer = exchange(world.address, second.as_bytes()).await.unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.problem(), (503, "bulk_busy"));
+    assert_eq!(refused.header("retry-after"), "5");
+    drop(slow);
+    loop {
+        let answer = exchange(world.address, second.as_bytes()).await.unwrap();
+        if answer.status == 200 {
+            break;
+        }
+        assert_eq!(answer.problem(), (503, "bulk_busy"));
     }
     world.end().await;
 }

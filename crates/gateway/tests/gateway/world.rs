@@ -28,6 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) operators: Option<SocketAddr>,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) organization: OrganizationId,
@@ -100,10 +101,22 @@ impl World {
         };
         let stop = CancellationToken::new();
         let gateway = Gateway::bind(("127.0.0.1", 0), ports, config, stop.clone()).unwrap();
-        let address = gateway.addresses()[0];
+        let (address, operators) = (gateway.addresses()[0], gateway.operators_address());
         let serving = tokio::spawn(gateway.run());
         let client = Client::builder().timeout(PATIENCE).build().unwrap();
-        Self { address, store, queue, organization, source, key, client, stop, serving, _folder: folder }
+        Self {
+            address,
+            operators,
+            store,
+            queue,
+            organization,
+            source,
+            key,
+            client,
+            stop,
+            serving,
+            _folder: folder,
+        }
     }
 
     /// Another key, as the caller wants it.

@@ -11,6 +11,7 @@ use leadgate_store::{Belongings, Directory, Erased, Finding, Store, Whom};
 use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
+use super::values::Values;
 use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
@@ -18,10 +19,11 @@ use crate::config::Config;
 pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone of the person; may be given several times
+    /// A phone of the person; may be given several times. `-` reads phones from standard input, `@FILE` from a file,
+    /// one on each line, and keeps them out of the list of processes
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email of the person; may be given several times
+    /// An email of the person; may be given several times, and read as phones are
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
     /// A lead, for its phone and its email; may be given several times
@@ -50,8 +52,10 @@ impl Erase {
         let read = |kind, raw: &String| {
             SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
         };
-        let phones = self.phone.iter().map(|raw| read(SuppressionKind::Phone, raw));
-        for value in phones.chain(self.email.iter().map(|raw| read(SuppressionKind::Email, raw))) {
+        let mut values = Values::default();
+        let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
+        let phones = phones.iter().map(|raw| read(SuppressionKind::Phone, raw));
+        for value in phones.chain(emails.iter().map(|raw| read(SuppressionKind::Email, raw))) {
             match value? {
                 SuppressedValue::Phone(phone) => given.add_phone(phone),
                 SuppressedValue::Email(email) => given.add_email(email),

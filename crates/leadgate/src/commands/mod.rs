@@ -21,6 +21,7 @@ pub(crate) mod score;
 pub(crate) mod source;
 pub(crate) mod suppression;
 pub(crate) mod tag;
+mod values;
 
 pub(crate) use moment::moment;
 pub(crate) use output::Output;

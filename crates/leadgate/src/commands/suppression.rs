@@ -15,7 +15,7 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, open_store, organization, progress, saw};
+use super::{Output, open_store, organization, progress, saw, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -53,10 +53,11 @@ pub(crate) enum Command {
 pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone number; may be given several times
+    /// A phone number; may be given several times. `-` reads numbers from standard input, `@FILE` from a file, one on
+    /// each line, and keeps them out of the list of processes
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email address; may be given several times
+    /// An email address; may be given several times, and read as phone numbers are
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
     /// Everybody at a domain and below it; may be given several times
@@ -106,9 +107,11 @@ impl Values {
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
+        let mut given = values::Values::default();
+        let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
         let requests = [
-            named(&self.phone, |phone, blank| SuppressionRequest { phone, ..blank }),
-            named(&self.email, |email, blank| SuppressionRequest { email, ..blank }),
+            named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),
+            named(&emails, |email, blank| SuppressionRequest { email, ..blank }),
             named(&self.domain, |domain, blank| SuppressionRequest { domain, ..blank }),
             named(&self.phone_sha256, |phone_sha256, blank| SuppressionRequest { phone_sha256, ..blank }),
             named(&self.email_sha256, |email_sha256, blank| SuppressionRequest { email_sha256, ..blank }),

@@ -156,7 +156,7 @@ mod tests {
         let file = "[queue]\nprefetch = 2\nmax_size = \"1 GiB\"";
         let config = read(file, &[("LEADGATE_QUEUE_PREFETCH", "4"), ("LEADGATE_SECRET", "1234")]).unwrap();
         assert_eq!((config.queue.prefetch, config.queue.max_size), (4, ByteSize::gib(1)));
-        assert_eq!(config.secret.as_deref(), Some("1234"));
+        assert_eq!(config.secret, Some("1234".parse().unwrap()));
         let list = read("", &[("LEADGATE_GATEWAY_TRUSTED_PROXIES", "[10.0.0.1, \"10.0.0.0/8\"]")]).unwrap();
         assert_eq!(list.gateway.trusted_proxies, ["10.0.0.1", "10.0.0.0/8"]);
     }

@@ -1,6 +1,6 @@
 //! What a newcomer sees: an organization to play with, its key, and a request that works.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope};
@@ -12,9 +12,17 @@ use crate::secret;
 
 const DEMO: &str = "demo";
 
-/// Makes the `demo` organization with a key, if the store has no organization yet, and prints the key once.
+/// If the store has no organization yet and a person is at the terminal: makes the organization `demo` with a key, and
+/// prints the key once. Anywhere else standard output is kept by something, and a key that may do everything must not
+/// lie there.
 pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> {
     if !store.organizations().await?.is_empty() {
+        return Ok(());
+    }
+    if !std::io::stdout().is_terminal() {
+        tracing::info!(
+            "there is no organization yet; this makes one with a key: leadgate key create --organization NAME"
+        );
         return Ok(());
     }
     let owner = store.ensure_organization(DEMO).await?;

@@ -102,6 +102,10 @@ pub(super) async fn gateway(
         stale_max: config.auth.stale_max,
         trusted_proxies: networks.collect::<Result<_, _>>()?,
         reply_timeout: config.gateway.reply_timeout,
+        metrics_listen: match config.gateway.metrics_listen.as_str() {
+            "" => None,
+            address => Some(address.parse().with_context(|| format!("gateway.metrics_listen: {address}"))?),
+        },
         public_url: Some(config.gateway.public_url.clone()).filter(|url| !url.is_empty()),
         ..GatewayConfig::default()
     };

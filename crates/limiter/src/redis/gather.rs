@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Client, RedisResult};
+use ::redis::{Client, RedisError, RedisResult, TlsCertificates};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
@@ -67,8 +67,7 @@ impl<Q: Question> Clone for Line<Q> {
 impl<Q: Question> Line<Q> {
     /// A Redis that is down is no error.
     pub(crate) async fn open(config: &LimiterConfig) -> Result<Self, LimiterError> {
-        let client = Client::open(config.url.as_str())
-            .map_err(|error| LimiterError::Address(error.category().to_owned()))?;
+        let client = client(config)?;
         let (asks, waiting) = mpsc::channel(WAITING);
         let (reporting, mut state) = watch::channel(State::Away("redis was not reached yet".to_owned()));
         let link = Link::new(client, config.timeout);
@@ -108,6 +107,16 @@ impl<Q: Question> Line<Q> {
             State::Reconnecting(reason) | State::Away(reason) => Status::Degraded(reason.clone()),
         }
     }
+}
+
+fn client(config: &LimiterConfig) -> Result<Client, LimiterError> {
+    let refused = |error: RedisError| LimiterError::Address(error.category().to_owned());
+    let Some(file) = config.ca_file.as_ref().filter(|_| config.url.starts_with("rediss:")) else {
+        return Client::open(config.url.as_str()).map_err(refused);
+    };
+    let authorities = std::fs::read(file).map_err(|error| LimiterError::Certificates(error.to_string()))?;
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities) };
+    Client::build_with_tls(config.url.as_str(), certificates).map_err(refused)
 }
 
 struct Gatherer<Q: Question> {

@@ -22,7 +22,6 @@ mod wire;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use lapin::uri::AMQPUri;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +43,7 @@ pub use topology::declare_topology;
 use wire::Endpoint;
 
 use crate::admin::LastDepth;
+use crate::config::Broker;
 use crate::consumer::Lane as AnyLane;
 use crate::publisher::Line as AnyLine;
 use crate::replier::Way;
@@ -73,8 +73,8 @@ pub struct Amqp {
 }
 
 impl Amqp {
-    pub(crate) fn open(uri: AMQPUri, config: QueueConfig, role: Role) -> Self {
-        let endpoint = Endpoint::new(uri, config.heartbeat);
+    pub(crate) fn open(broker: Broker, config: QueueConfig, role: Role) -> Self {
+        let endpoint = Endpoint::new(broker, config.heartbeat);
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let gate = Gate::shut(Cause::Disconnected, "not connected to the broker yet");
         let tasks = TaskTracker::new();

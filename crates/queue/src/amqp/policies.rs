@@ -36,7 +36,7 @@ fn policies() -> Result<Vec<Policy>, QueueError> {
 
 fn virtual_host(url: &str) -> Result<String, QueueError> {
     match Address::parse(url)? {
-        Address::Amqp(uri) => Ok(uri.vhost),
+        Address::Amqp(broker) => Ok(broker.uri.vhost),
         Address::Embedded(_) => Err(QueueError::Url("only a broker has policies")),
     }
 }

@@ -26,10 +26,10 @@ const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::fro
 /// # Errors
 /// When the broker does not answer, or holds something of that name with other arguments.
 pub async fn declare_topology(url: &str, shards: u16) -> Result<(), QueueError> {
-    let Address::Amqp(uri) = Address::parse(url)? else {
+    let Address::Amqp(broker) = Address::parse(url)? else {
         return Err(QueueError::Url("only a broker has a topology to declare"));
     };
-    let endpoint = Endpoint::new(*uri, QueueConfig::new("").heartbeat);
+    let endpoint = Endpoint::new(*broker, QueueConfig::new("").heartbeat);
     // A broker that has just started answers some declarations with an internal error.
     for pause in ATTEMPT_PAUSES {
         match declare(&endpoint, shards).await {

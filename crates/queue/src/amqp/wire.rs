@@ -13,6 +13,7 @@ use lapin::{Channel, Connection, ConnectionProperties, Event};
 use tokio::time::timeout;
 
 use crate::QueueError;
+use crate::config::Broker;
 
 /// TCP, TLS and AMQP's handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,14 +23,18 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where the broker is, and with which heartbeat to talk to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Endpoint(AMQPUri);
+pub(crate) struct Endpoint {
+    uri: AMQPUri,
+    authorities: Option<Arc<str>>,
+}
 
 impl Endpoint {
-    pub(crate) fn new(mut uri: AMQPUri, heartbeat: Duration) -> Self {
+    pub(crate) fn new(broker: Broker, heartbeat: Duration) -> Self {
+        let Broker { mut uri, authorities } = broker;
         // What the URL says goes before the configuration.
         let seconds = u16::try_from(heartbeat.as_secs()).unwrap_or(u16::MAX).max(1);
         uri.query.heartbeat.get_or_insert(seconds);
-        Self(uri)
+        Self { uri, authorities }
     }
 }
 
@@ -88,9 +93,9 @@ impl Wire {
         let mut attempt = Attempt(Some(Arc::clone(&socket)));
         let options = ConnectionProperties::default().with_connection_name(LongString::from(name));
         let runtime = lapin::runtime::default_runtime().map_err(unreachable)?;
-        let grip = Arc::clone(&socket);
+        let (grip, authorities) = (Arc::clone(&socket), endpoint.authorities.clone());
         let connecting = Connection::connector(
-            endpoint.0.clone(),
+            endpoint.uri.clone(),
             runtime,
             async move |uri: AMQPUri, runtime| {
                 let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
@@ -103,7 +108,8 @@ impl Wire {
                 match uri.scheme {
                     AMQPScheme::AMQP => Ok(stream),
                     AMQPScheme::AMQPS => {
-                        Ok(stream.into_tls(&uri.authority.host, TLSConfig::default()).await?)
+                        let tls = TLSConfig { cert_chain: authorities.as_deref(), ..TLSConfig::default() };
+                        Ok(stream.into_tls(&uri.authority.host, tls).await?)
                     }
                 }
             },

@@ -34,6 +34,10 @@ pub(super) const KEYS: Keys = Keys {
             test boolean, origins text[], tags text[], label text, hash text, created_at timestamptz,
             expires_at timestamptz, revoked_at timestamptz, generation bigint)",
     of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
+    count: "
+        SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid)
+        JOIN api_keys AS k ON k.organization = r.organization
+        WHERE k.revoked_at IS NULL",
     by_id: keys!("id text", "k.id = r.id"),
     revoke: concat!(
         "UPDATE api_keys AS k
@@ -79,5 +83,8 @@ pub(super) const TAGS: Tags = Tags {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("organization uuid, name text", "AND t.name = r.name"),
     by_id: tags!("organization uuid, id bigint", "AND t.id = r.id"),
-    of: tags!("organization uuid", "ORDER BY t.id"),
+    of: tags!(
+        "organization uuid, id bigint, most bigint",
+        "AND t.id > r.id ORDER BY t.id LIMIT (SELECT most FROM json_to_recordset($1::json) AS p (most bigint))"
+    ),
 };

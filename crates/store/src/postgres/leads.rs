@@ -35,13 +35,21 @@ macro_rules! page {
             "WITH p AS MATERIALIZED (
                  SELECT * FROM json_to_recordset($1::json) AS p (",
             $column,
-            "organization uuid, at timestamptz, id uuid, most int))
-             SELECT l.document::text FROM leads AS l
-             WHERE l.organization = (SELECT organization FROM p) ",
+            "organization uuid, at timestamptz, id uuid, most int)),
+             page AS MATERIALIZED (
+                 SELECT l.organization, l.id, l.received_at, octet_length(l.document::text) AS size FROM leads AS l
+                 WHERE l.organization = (SELECT organization FROM p) ",
             $of,
             " AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
-             ORDER BY l.received_at DESC, l.id DESC
-             LIMIT (SELECT most FROM p)"
+                 ORDER BY l.received_at DESC, l.id DESC
+                 LIMIT (SELECT most FROM p)),
+             sized AS (
+                 SELECT organization, id, row_number() OVER w AS place, sum(size) OVER w - size AS before
+                 FROM page WINDOW w AS (ORDER BY received_at DESC, id DESC))
+             SELECT l.document::text FROM sized AS s
+             JOIN leads AS l ON l.organization = s.organization AND l.id = s.id
+             WHERE s.before <= 524288 OR s.place <= 2
+             ORDER BY s.place"
         )
     };
 }

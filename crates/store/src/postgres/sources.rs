@@ -57,7 +57,14 @@ pub(super) const SOURCES: Sources = Sources {
         "organization uuid, dialect text",
         "s.organization = r.organization AND s.dialect = r.dialect AND s.name IS NULL"
     ),
-    of: sources!("organization uuid", "s.organization = r.organization ORDER BY s.id"),
+    of: sources!(
+        "organization uuid, id uuid, most bigint",
+        "s.organization = r.organization AND s.id > r.id ORDER BY s.id
+         LIMIT (SELECT most FROM json_to_recordset($1::json) AS p (most bigint))"
+    ),
+    count: "
+        SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid)
+        JOIN sources AS s ON s.organization = r.organization",
     by_id: sources!("id uuid", "s.id = r.id"),
     campaign: sources!("id text", "s.campaign = r.id"),
     update: concat!(

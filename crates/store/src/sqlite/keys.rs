@@ -29,6 +29,9 @@ pub(super) const KEYS: Keys = Keys {
                value->>'revoked_at', value->>'generation'
         FROM json_each($1)",
     of: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
+    count: "
+        SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN api_keys
+        WHERE api_keys.organization = r.value->>'organization' AND api_keys.revoked_at IS NULL",
     by_id: keys!("api_keys.id = r.value->>'id'"),
     revoke: concat!(
         "UPDATE api_keys
@@ -77,5 +80,5 @@ pub(super) const TAGS: Tags = Tags {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("AND t.name = r.value->>'name'"),
     by_id: tags!("AND t.id = r.value->>'id'"),
-    of: tags!("ORDER BY t.id"),
+    of: tags!("AND t.id > r.value->>'id' ORDER BY t.id LIMIT (SELECT value->>'most' FROM json_each($1))"),
 };

@@ -12,13 +12,20 @@ macro_rules! with_value {
 macro_rules! page {
     ($of:literal) => {
         concat!(
-            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-             SELECT l.document FROM leads AS l
-             WHERE l.organization = (SELECT value->>'organization' FROM p) ",
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1)),
+             page AS MATERIALIZED (
+                 SELECT l.organization, l.id, l.received_at, octet_length(l.document) AS size FROM leads AS l
+                 WHERE l.organization = (SELECT value->>'organization' FROM p) ",
             $of,
             " AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
-             ORDER BY l.received_at DESC, l.id DESC
-             LIMIT (SELECT value->>'most' FROM p)"
+                 ORDER BY l.received_at DESC, l.id DESC
+                 LIMIT (SELECT value->>'most' FROM p)),
+             sized AS MATERIALIZED (
+                 SELECT organization, id, row_number() OVER w AS place, sum(size) OVER w - size AS before
+                 FROM page WINDOW w AS (ORDER BY received_at DESC, id DESC))
+             SELECT l.document FROM sized AS s CROSS JOIN leads AS l
+             WHERE l.organization = s.organization AND l.id = s.id AND (s.before <= 524288 OR s.place <= 2)
+             ORDER BY s.place"
         )
     };
 }

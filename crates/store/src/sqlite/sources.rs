@@ -45,7 +45,13 @@ pub(super) const SOURCES: Sources = Sources {
         "sources.organization = r.value->>'organization' AND sources.dialect = r.value->>'dialect'
          AND sources.name IS NULL"
     ),
-    of: sources!("sources.organization = r.value->>'organization' ORDER BY sources.id"),
+    of: sources!(
+        "sources.organization = r.value->>'organization' AND sources.id > r.value->>'id' ORDER BY sources.id
+         LIMIT (SELECT value->>'most' FROM json_each($1))"
+    ),
+    count: "
+        SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN sources
+        WHERE sources.organization = r.value->>'organization'",
     by_id: sources!("sources.id = r.value->>'id'"),
     campaign: sources!("sources.campaign = r.value->>'id'"),
     update: concat!(

@@ -95,6 +95,17 @@ impl Home {
         &self.path
     }
 
+    /// Writes a file that only the owner may read, as servers demand of their keys.
+    pub(crate) fn write(&self, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(name);
+        std::fs::write(&path, contents)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        if let Some(Owner { uid, gid }) = self.owner {
+            chown(&path, Some(uid), Some(gid))?;
+        }
+        Ok(path)
+    }
+
     pub(crate) fn pid_file(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}.pid"))
     }

@@ -11,6 +11,7 @@ use super::daemon::Daemon;
 use super::find;
 use super::home::{Home, Owner};
 use crate::free_port;
+use crate::tls::Certificate;
 
 const NAME: &str = "postgres";
 const USER: &str = "leadgate";
@@ -42,6 +43,7 @@ struct Private {
     home: Home,
     bin: PathBuf,
     port: u16,
+    tls: Vec<String>,
 }
 
 impl Postgres {
@@ -50,10 +52,30 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed or does not come up; the message has its last log lines.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// Starts a private server that takes connections with TLS, too.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+        Self::start_with(Some(certificate)).await
+    }
+
+    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
         let bin = find::postgres_bin()?;
         let port = free_port()?;
         let home = Home::create(NAME, Owner::for_postgres()?)?;
-        let private = Private { daemon: Daemon::new(NAME), home, bin: bin.clone(), port };
+        let mut tls = Vec::new();
+        if let Some(Certificate { certificate, key }) = certificate {
+            let certificate = home.write("server.pem", certificate)?;
+            let key = home.write("server.key", key)?;
+            tls.push("ssl=on".to_owned());
+            tls.push(format!("ssl_cert_file={}", certificate.display()));
+            tls.push(format!("ssl_key_file={}", key.display()));
+        }
+        let private = Private { daemon: Daemon::new(NAME), home, bin: bin.clone(), port, tls };
         private.create_cluster().await?;
         private.launch().await?;
         let url = format!("postgres://{USER}@127.0.0.1:{port}/postgres");
@@ -191,6 +213,7 @@ impl Private {
         let mut command = self.home.command(NAME, &self.bin.join("postgres"))?;
         command.arg("-D").arg(self.data()).args(["-p", &port]);
         command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
+        command.args(self.tls.iter().flat_map(|setting| ["-c", setting]));
         self.daemon.start(command)?;
         let asked = || async {
             let mut command = Command::new(self.bin.join("pg_isready"));

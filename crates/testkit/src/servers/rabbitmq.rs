@@ -12,6 +12,7 @@ use super::find;
 use super::home::Home;
 use super::management::{Management, Vhost};
 use crate::free_port;
+use crate::tls::Certificate;
 
 const NAME: &str = "rabbitmq";
 const EPMD: &str = "epmd";
@@ -39,6 +40,7 @@ struct Ports {
     management: u16,
     distribution: u16,
     epmd: u16,
+    tls: Option<u16>,
 }
 
 impl RabbitMq {
@@ -47,11 +49,24 @@ impl RabbitMq {
     /// # Errors
     /// When RabbitMQ is not installed or does not come up; the message has its last log lines.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// Starts a private node with a second port, for TLS.
+    ///
+    /// # Errors
+    /// As [`RabbitMq::start`].
+    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+        Self::start_with(Some(certificate)).await
+    }
+
+    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
         let ports = Ports {
             amqp: free_port()?,
             management: free_port()?,
             distribution: free_port()?,
             epmd: free_port()?,
+            tls: certificate.map(|_| free_port()).transpose()?,
         };
         let management = Management::new("127.0.0.1", ports.amqp, ports.management);
         let private = Private {
@@ -62,6 +77,10 @@ impl RabbitMq {
             ports,
             management: management.clone(),
         };
+        if let Some(Certificate { certificate, key }) = certificate {
+            private.home.write("server.pem", certificate)?;
+            private.home.write("server.key", key)?;
+        }
         private.configure()?;
         private.launch_epmd()?;
         private.launch().await?;
@@ -80,6 +99,14 @@ impl RabbitMq {
     /// The port on which the broker speaks AMQP, for a proxy in front of it.
     pub fn port(&self) -> u16 {
         self.management.amqp_port()
+    }
+
+    /// The port on which the broker speaks AMQP with TLS.
+    ///
+    /// # Errors
+    /// When the node was started without.
+    pub fn tls_port(&self) -> anyhow::Result<u16> {
+        self.private()?.ports.tls.context("this RabbitMQ has no port for TLS")
     }
 
     /// Creates a virtual host nobody else has, with a user of its own.
@@ -195,11 +222,21 @@ impl RabbitMq {
 impl Private {
     /// Everything in the Erlang form: the other one takes the node a second longer to translate.
     fn configure(&self) -> anyhow::Result<()> {
-        let Ports { amqp, management, .. } = &self.ports;
+        let Ports { amqp, management, tls, .. } = &self.ports;
         let home = self.home.path();
+        let tls = tls.map_or_else(String::new, |port| {
+            let (certificate, key) = (home.join("server.pem"), home.join("server.key"));
+            format!(
+                r#"{{ssl_listeners, [{{"127.0.0.1", {port}}}]}},
+             {{ssl_options, [{{certfile, "{}"}}, {{keyfile, "{}"}}, {{verify, verify_none}}]}},
+             "#,
+                certificate.display(),
+                key.display()
+            )
+        });
         // Queue lengths are what a queue last said of itself, by default five seconds ago.
         let configuration = format!(
-            r#"[{{rabbit, [{{tcp_listeners, [{{"127.0.0.1", {amqp}}}]}}, {{quorum_tick_interval, 200}},
+            r#"[{{rabbit, [{tls}{{tcp_listeners, [{{"127.0.0.1", {amqp}}}]}}, {{quorum_tick_interval, 200}},
              {{collect_statistics_interval, 500}}, {{disk_free_limit, 1}}, {{vm_memory_high_watermark, 0.6}}]}},
  {{rabbitmq_management, [{{listener, [{{ip, "127.0.0.1"}}, {{port, {management}}}]}}]}},
  {{rabbitmq_management_agent, [{{disable_metrics_collector, true}}]}}]."#

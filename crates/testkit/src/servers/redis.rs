@@ -12,6 +12,7 @@ use super::daemon::Daemon;
 use super::find;
 use super::home::Home;
 use crate::free_port;
+use crate::tls::Certificate;
 
 const NAME: &str = "redis";
 
@@ -28,6 +29,7 @@ struct Private {
     home: Home,
     program: PathBuf,
     port: u16,
+    tls: Option<u16>,
 }
 
 impl Redis {
@@ -36,9 +38,29 @@ impl Redis {
     /// # Errors
     /// When Redis is not installed or does not come up; the message has its last log lines.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// Starts a private server with a second port, for TLS.
+    ///
+    /// # Errors
+    /// As [`Redis::start`].
+    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+        Self::start_with(Some(certificate)).await
+    }
+
+    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
         let port = free_port()?;
         let home = Home::create(NAME, None)?;
-        let private = Private { daemon: Daemon::new(NAME), home, program: find::redis()?, port };
+        let tls = match certificate {
+            Some(Certificate { certificate, key }) => {
+                home.write("server.pem", certificate)?;
+                home.write("server.key", key)?;
+                Some(free_port()?)
+            }
+            None => None,
+        };
+        let private = Private { daemon: Daemon::new(NAME), home, program: find::redis()?, port, tls };
         private.launch().await?;
         Ok(Self { url: format!("redis://127.0.0.1:{port}/"), private: Some(Arc::new(private)) })
     }
@@ -59,6 +81,14 @@ impl Redis {
     /// When the address has none.
     pub fn port(&self) -> anyhow::Result<u16> {
         reqwest::Url::parse(&self.url)?.port().context("the address has no port")
+    }
+
+    /// The port for TLS.
+    ///
+    /// # Errors
+    /// When the server was started without.
+    pub fn tls_port(&self) -> anyhow::Result<u16> {
+        self.private()?.tls.context("this Redis has no port for TLS")
     }
 
     /// The address, and a key prefix nobody else has.
@@ -143,6 +173,12 @@ impl Private {
             "--appendonly",
             "no",
         ]);
+        if let Some(port) = self.tls {
+            command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+            // Relative to the folder of the server.
+            command.args(["--tls-cert-file", "server.pem", "--tls-key-file", "server.key"]);
+            command.args(["--tls-ca-cert-file", "server.pem"]);
+        }
         self.daemon.start(command)?;
         self.daemon
             .ready(&self.home, || async {

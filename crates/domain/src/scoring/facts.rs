@@ -1,0 +1,219 @@
+//! What a lead has in the fields that a scoring asks about.
+//!
+//! Each field is read and folded once for a lead, however many tests ask about it: a scoring costs about as much as the
+//! lead and the scoring are long, and not their product.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Number, Value};
+
+use super::condition::Operand;
+use super::field::{Field, Found};
+use crate::Lead;
+
+/// How much of a text is compared, in bytes. No operand is as long, so a longer text equals none.
+const COMPARED: usize = 4 * 1024;
+
+pub(super) struct Facts<'a> {
+    lead: &'a Lead,
+    known: HashMap<&'a Field, Fact<'a>>,
+}
+
+/// What a lead has in one field.
+pub(super) struct Fact<'l> {
+    pub(super) present: bool,
+    /// Whether it was said, and not only inferred.
+    pub(super) said: bool,
+    value: Comparable<'l>,
+}
+
+enum Comparable<'l> {
+    /// Nothing that an operand could equal.
+    Other,
+    One(Scalar<'l>),
+    List(Items<'l>),
+}
+
+enum Scalar<'l> {
+    Flag(bool),
+    Number(f64),
+    Text {
+        /// The beginning of the text, at most [`COMPARED`] bytes before folding.
+        folded: Cow<'l, str>,
+        whole: bool,
+        number: Option<f64>,
+    },
+}
+
+/// The items of a list, whose order does not matter.
+#[derive(Default)]
+struct Items<'l> {
+    flags: HashSet<bool>,
+    /// Sorted.
+    numbers: Vec<u64>,
+    texts: HashSet<Cow<'l, str>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn about(lead: &'a Lead) -> Self {
+        Self { lead, known: HashMap::new() }
+    }
+
+    pub(super) fn of(&mut self, field: &'a Field) -> &Fact<'a> {
+        let lead = self.lead;
+        self.known.entry(field).or_insert_with(|| Fact::read(field, lead))
+    }
+}
+
+impl<'l> Fact<'l> {
+    fn read(field: &Field, lead: &'l Lead) -> Self {
+        let found = field.of(lead);
+        let present = !found.is_nothing();
+        let said = match field {
+            Field::Text(_) | Field::Attribution(_) => field.is_said(lead),
+            _ => present,
+        };
+        let value = match found {
+            Found::Nothing | Found::Something => Comparable::Other,
+            Found::Flag(flag) => Comparable::One(Scalar::Flag(flag)),
+            Found::Text(text) => Comparable::One(Scalar::text(text)),
+            Found::Tags(lead) => {
+                let tags = lead.tags.iter().chain(&lead.derived_tags);
+                Comparable::List(tags.map(|tag| Scalar::text(tag)).collect())
+            }
+            Found::Value(Value::Array(items)) => {
+                Comparable::List(items.iter().filter_map(Scalar::read).collect())
+            }
+            Found::Value(value) => Scalar::read(value).map_or(Comparable::Other, Comparable::One),
+        };
+        Self { present, said, value }
+    }
+
+    pub(super) fn number(&self) -> Option<f64> {
+        match &self.value {
+            Comparable::One(scalar) => scalar.number(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is(&self, operand: &Operand) -> bool {
+        matches!(&self.value, Comparable::One(scalar) if scalar.is(operand))
+    }
+
+    /// Of a list, whether one of its items is this.
+    pub(super) fn is_or_has(&self, operand: &Operand) -> bool {
+        match &self.value {
+            Comparable::List(items) => items.have(operand),
+            _ => self.is(operand),
+        }
+    }
+
+    pub(super) fn contains(&self, operand: &Operand) -> bool {
+        match (&self.value, operand) {
+            (Comparable::List(items), _) => items.have(operand),
+            (Comparable::One(Scalar::Text { folded: text, .. }), Operand::Text { folded, .. }) => {
+                text.len() >= folded.len() && text.contains(folded)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'l> Scalar<'l> {
+    fn read(value: &'l Value) -> Option<Self> {
+        match value {
+            Value::Bool(flag) => Some(Self::Flag(*flag)),
+            Value::Number(number) => number.as_f64().map(Self::Number),
+            Value::String(text) => Some(Self::text(text)),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    fn text(text: &'l str) -> Self {
+        let text = text.trim();
+        let whole = text.len() <= COMPARED;
+        let folded = fold(text.get(..text.floor_char_boundary(COMPARED)).unwrap_or(text));
+        let number = if whole { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None };
+        Self::Text { folded, whole, number }
+    }
+
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Flag(_) => None,
+            Self::Number(number) => Some(*number),
+            Self::Text { number, .. } => *number,
+        }
+    }
+
+    /// Forms send numbers and flags as texts, and mean them.
+    fn is(&self, operand: &Operand) -> bool {
+        match (operand, self) {
+            (Operand::Flag(flag), Self::Flag(is)) => flag == is,
+            (Operand::Flag(flag), Self::Text { folded, .. }) => folded == spelled(*flag),
+            (Operand::Number(number), _) => number.as_f64().is_some() && number.as_f64() == self.number(),
+            // Lengths are compared first.
+            (Operand::Text { folded, .. }, Self::Text { folded: text, whole, .. }) => {
+                *whole && text == folded
+            }
+            (Operand::Text { number, .. }, Self::Number(is)) => {
+                number.as_ref().and_then(Number::as_f64) == Some(*is)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Items<'_> {
+    fn have(&self, operand: &Operand) -> bool {
+        let has_number = |number: &Number| {
+            number.as_f64().is_some_and(|number| self.numbers.binary_search(&sortable(number)).is_ok())
+        };
+        match operand {
+            Operand::Flag(flag) => self.flags.contains(flag) || self.texts.contains(spelled(*flag)),
+            Operand::Number(number) => has_number(number),
+            Operand::Text { folded, number, .. } => {
+                self.texts.contains(folded.as_str()) || number.as_ref().is_some_and(has_number)
+            }
+        }
+    }
+}
+
+impl<'l> FromIterator<Scalar<'l>> for Items<'l> {
+    fn from_iter<I: IntoIterator<Item = Scalar<'l>>>(scalars: I) -> Self {
+        let mut items = Self::default();
+        for scalar in scalars {
+            items.numbers.extend(scalar.number().map(sortable));
+            match scalar {
+                Scalar::Flag(flag) => {
+                    items.flags.insert(flag);
+                }
+                Scalar::Text { folded, whole: true, .. } => {
+                    items.texts.insert(folded);
+                }
+                Scalar::Number(_) | Scalar::Text { .. } => {}
+            }
+        }
+        items.numbers.sort_unstable();
+        items
+    }
+}
+
+/// Equal numbers have equal bits, 0 and -0 too.
+fn sortable(number: f64) -> u64 {
+    (number + 0.0).to_bits()
+}
+
+fn spelled(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
+/// As texts are compared: in lower case, without white space around them.
+pub(super) fn fold(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        Cow::Owned(text.to_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}

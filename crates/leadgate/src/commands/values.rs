@@ -1,0 +1,54 @@
+//! Values that may come from a file or from standard input: other users of a machine can read a command's arguments, and
+//! shells keep them.
+
+use std::fs;
+use std::io::Read as _;
+
+use anyhow::{Context as _, ensure};
+
+/// Replaces `-` by the lines of standard input and `@FILE` by the lines of a file.
+#[derive(Default)]
+pub(super) struct Values {
+    stdin_was_read: bool,
+}
+
+impl Values {
+    pub(super) fn read(&mut self, given: &[String]) -> anyhow::Result<Vec<String>> {
+        let mut values = Vec::new();
+        for value in given {
+            let text = match value.strip_prefix('@') {
+                Some(file) => fs::read_to_string(file).with_context(|| format!("the values in {file}"))?,
+                None if value == "-" => self.stdin()?,
+                None => value.clone(),
+            };
+            values.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+        }
+        Ok(values)
+    }
+
+    fn stdin(&mut self) -> anyhow::Result<String> {
+        ensure!(!self.stdin_was_read, "`-` can be given once: standard input is read once");
+        self.stdin_was_read = true;
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_stands_for_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("phones.txt");
+        fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
+        let given = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
+        let read = Values::default().read(&given).unwrap();
+        assert_eq!(read, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);
+        let missing = Values::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
+        assert!(missing.to_string().contains("/no/such/file"), "{missing}");
+        assert!(Values { stdin_was_read: true }.read(&["-".to_owned()]).is_err());
+    }
+}

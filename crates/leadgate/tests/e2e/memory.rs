@@ -1,0 +1,136 @@
+//! Clients that do not read their answers and clients that send slowly pin little memory, and not for long.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::world::{PATIENCE, World, until};
+
+const UNREAD: usize = 25;
+const SLOW: usize = 20;
+/// A body of many leads, as large as one may be.
+const BODY: usize = 10 * 1024 * 1024;
+const MOST_GROWTH_MB: u64 = 50;
+/// What the allocator may keep of what it was given back.
+const MOST_LEFT_MB: u64 = 30;
+
+/// For three seconds, or for as long as `LEADGATE_TEST_SECONDS` says.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
+    let seconds = std::env::var("LEADGATE_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
+    let lasting = Duration::from_secs(seconds.unwrap_or(3));
+    let world = World::embedded("memory").await;
+    for number in 0..100 {
+        let lead = json!({ "email": format!("p{number}@example.com"), "custom_fields": { "note": "x".repeat(60_000) } });
+        assert_eq!(world.post(lead.to_string()).await.status(), 202);
+    }
+    until("all leads", || async { (world.observed().await.len() == 100).then_some(()) }).await;
+    let (status, page) = world.get("/v1/leads?limit=100").await;
+    assert_eq!(status, 200);
+    assert!((5..30).contains(&page["data"].as_array().unwrap().len()) && page["next"].is_string());
+
+    let (pid, before) = (world.front.pid().unwrap(), resident(world.front.pid().unwrap()));
+    let mut clients = JoinSet::new();
+    for _ in 0..UNREAD {
+        let (address, key) = (world.base.replace("http://", ""), world.key.clone());
+        clients.spawn(async move {
+            loop {
+                does_not_read(&address, &key).await;
+            }
+        });
+    }
+    for _ in 0..SLOW {
+        let (address, key) = (world.base.replace("http://", ""), world.key.clone());
+        clients.spawn(async move {
+            loop {
+                sends_slowly(&address, &key).await;
+            }
+        });
+    }
+    let (started, mut most) = (Instant::now(), before);
+    while started.elapsed() < lasting {
+        most = most.max(resident(pid));
+        sleep(Duration::from_millis(50)).await;
+    }
+    println!("resident: {before} MB before, {most} MB at most in {lasting:?}");
+    assert!(most < before + MOST_GROWTH_MB, "{before} MB before, {most} MB at most");
+    clients.shutdown().await;
+    until("memory to be given back", || async {
+        let now = resident(pid);
+        (now < before + MOST_LEFT_MB).then(|| println!("resident: {now} MB afterwards"))
+    })
+    .await;
+    assert_eq!(world.get("/v1/leads?limit=1").await.0, 200);
+}
+
+/// Whoever reads nothing is disconnected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_disconnected() {
+    let world = World::embedded("unread").await;
+    for number in 0..40 {
+        let lead = json!({ "email": format!("p{number}@example.com"), "custom_fields": { "note": "x".repeat(60_000) } });
+        assert_eq!(world.post(lead.to_string()).await.status(), 202);
+    }
+    until("all leads", || async { (world.observed().await.len() == 40).then_some(()) }).await;
+    let address = world.base.replace("http://", "");
+    let disconnected = timeout(PATIENCE, does_not_read(&address, &world.key)).await;
+    disconnected.expect("the gateway ends the connection");
+}
+
+/// Asks for more than the system's buffers hold, and returns when the connection has been closed.
+async fn does_not_read(address: &str, key: &str) {
+    let Ok(mut stream) = TcpStream::connect(address).await else {
+        return sleep(Duration::from_millis(50)).await;
+    };
+    let ask = format!("GET /v1/leads?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
+    for _ in 0..12 {
+        if stream.write_all(ask.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+    // Nothing more is written, so an error is the gateway's doing.
+    while stream.take_error().unwrap().is_none() {
+        sleep(Duration::from_millis(50)).await;
+        if stream.write_all(b"G").await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends nearly all of a large body, and the rest byte by byte, until it is refused.
+async fn sends_slowly(address: &str, key: &str) {
+    let Ok(stream) = TcpStream::connect(address).await else { return sleep(Duration::from_millis(50)).await };
+    let (mut receiving, mut sending) = stream.into_split();
+    let refused = tokio::spawn(async move {
+        let mut answer = [0; 1_024];
+        let _ = receiving.read(&mut answer).await;
+    });
+    let head = format!(
+        "POST /v1/leads/validate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {BODY}\r\n\r\n"
+    );
+    let line = format!("{{\"email\":\"a@example.com\",\"x\":\"{}\"}}\n", "y".repeat(40_000));
+    let mut sent = sending.write_all(head.as_bytes()).await;
+    for _ in 0..(BODY / line.len() - 1) {
+        if sent.is_err() {
+            break;
+        }
+        sent = sending.write_all(line.as_bytes()).await;
+    }
+    while sent.is_ok() && !refused.is_finished() {
+        sent = sending.write_all(b" ").await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    let _ = timeout(Duration::from_secs(1), refused).await;
+}
+
+/// What a process holds in memory, in MB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}

@@ -1,0 +1,46 @@
+//! A connection that verifies the broker's certificate and name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use leadgate_domain::OrganizationId;
+use leadgate_queue::{Queue, QueueConfig, Received, Role, Settled, declare_topology};
+use leadgate_testkit::servers::RabbitMq;
+use leadgate_testkit::tls::Authority;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amqps_takes_the_right_certificate_and_no_other() {
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let broker = RabbitMq::start_with_tls(&certificate).await.unwrap();
+    let vhost = broker.vhost().await.unwrap();
+    let url = |host: &str, authority: &Authority| {
+        let (name, port) = (&vhost.name, broker.tls_port().unwrap());
+        format!("amqps://{name}:{name}@{host}:{port}/{name}?cacertfile={}", authority.file().display())
+    };
+    let good = url("127.0.0.1", &authority);
+    declare_topology(&good, 1).await.unwrap();
+    let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
+    queue.publisher().publish(OrganizationId::generate(), br#"{"a":1}"#.to_vec().into()).await.unwrap();
+    let Received::Deliveries(deliveries) = queue.consumer().receive(1).await else { panic!("closed") };
+    assert_eq!(deliveries.len(), 1);
+    for delivery in deliveries {
+        assert_eq!(delivery.ack().await, Settled::Done);
+    }
+    queue.shutdown().await;
+
+    // The certificate is good for the address only.
+    for wrong in [url("127.0.0.1", &stranger), url("localhost", &authority)] {
+        let config = QueueConfig { confirm_timeout: Duration::from_secs(2), ..QueueConfig::new(&wrong) };
+        let queue = Queue::open(config, Role::Gateway).await.unwrap();
+        assert!(
+            queue
+                .publisher()
+                .publish(OrganizationId::generate(), br#"{"a":1}"#.to_vec().into())
+                .await
+                .is_err()
+        );
+        queue.shutdown().await;
+    }
+}

@@ -1,0 +1,109 @@
+//! How much one organization may have.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{StreamExt, iter};
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Scoring, Source, Timestamp};
+use leadgate_store::StoreError;
+
+use crate::world::{World, over_both};
+
+over_both!(
+    an_organization_has_a_thousand_sources,
+    an_organization_has_two_thousand_keys_that_are_not_revoked,
+    an_organization_has_a_thousand_tags_and_scorings,
+    sources_and_tags_have_pages,
+);
+
+/// As many are made at once.
+const AT_ONCE: usize = 16;
+
+fn refused(made: Result<impl std::fmt::Debug, StoreError>, what: &str) {
+    let Err(StoreError::TooMany { .. }) = &made else { panic!("{made:?}") };
+    let told = made.unwrap_err().to_string();
+    assert!(told.contains(what), "{told}");
+}
+
+fn source(world: &World, number: usize) -> Source {
+    Source::new(world.organization.id, Dialect::Native, Some(format!("s{number}")), Timestamp::now())
+}
+
+async fn an_organization_has_a_thousand_sources(world: World) {
+    // The first one came with the world.
+    let sources: Vec<_> = (1..1_000).map(|number| source(&world, number)).collect();
+    let making = iter(&sources).map(|source| world.store.create_source(source));
+    let made: Vec<_> = making.buffer_unordered(AT_ONCE).collect().await;
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    let before = world.store.generation().await.unwrap();
+    refused(world.store.create_source(&source(&world, 1_000)).await, "at most 1000 sources");
+    assert_eq!(world.store.sources(world.organization.id).await.unwrap().len(), 1_000);
+    assert_eq!(world.store.generation().await.unwrap(), before, "nothing was stored");
+    let other = world.store.ensure_organization("other").await.unwrap();
+    world.store.ensure_default_source(other.id, Dialect::Native).await.unwrap();
+}
+
+async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World) {
+    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let key = || {
+        let (presented, _) = PresentedKey::generate(KeyKind::Token);
+        ApiKey::new(&presented, world.organization.id, world.source.id, vec![Scope::Write], &pepper)
+    };
+    let last = key();
+    world.store.create_key(&last).await.unwrap();
+    let keys: Vec<_> = (1..2_000).map(|_| key()).collect();
+    let made: Vec<_> =
+        iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    refused(world.store.create_key(&key()).await, "at most 2000 keys");
+    world.store.revoke_key(&last.id, None).await.unwrap();
+    world.store.create_key(&key()).await.unwrap();
+    refused(world.store.create_key(&key()).await, "at most 2000 keys");
+}
+
+async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
+    let (store, organization) = (&world.store, world.organization.id);
+    let make = |number: usize| async move { store.create_tag(organization, &format!("t{number}")).await };
+    let made: Vec<_> = iter(0..1_000).map(make).buffer_unordered(AT_ONCE).collect().await;
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    refused(store.create_tag(organization, "one more").await, "at most 1000 numbered tags");
+    assert_eq!(store.create_tag(organization, "t7").await.unwrap().name, "t7", "it is there");
+    assert_eq!(store.tags(organization).await.unwrap().len(), 1_000);
+
+    let scoring = Scoring::from_toml("hot = 2\nwarm = 1\nrules = []").unwrap();
+    for _ in 0..1_000 {
+        store.add_scoring(organization, &scoring).await.unwrap();
+    }
+    refused(store.add_scoring(organization, &scoring).await, "at most 1000 versions of its scoring");
+    assert_eq!(store.scorings(organization).await.unwrap().len(), 1_000);
+    assert!(store.activate_scoring(organization, Some(3)).await.unwrap());
+}
+
+async fn sources_and_tags_have_pages(world: World) {
+    let (store, organization) = (&world.store, world.organization.id);
+    for number in 0..4 {
+        store.create_source(&source(&world, number)).await.unwrap();
+        store.create_tag(organization, &format!("t{number}")).await.unwrap();
+    }
+    let other = store.ensure_organization("other").await.unwrap();
+    store.ensure_default_source(other.id, Dialect::Native).await.unwrap();
+    let (mut sources, mut after, mut sizes) = (Vec::new(), None, Vec::new());
+    loop {
+        let page = store.sources_page(organization, after, 2).await.unwrap();
+        sizes.push(page.data.len());
+        sources.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+    assert_eq!(sources, store.sources(organization).await.unwrap());
+
+    let first = store.tags_page(organization, None, 3).await.unwrap();
+    let second = store.tags_page(organization, first.next, 3).await.unwrap();
+    assert_eq!((first.data.len(), second.data.len(), second.next), (3, 1, None));
+    let names: BTreeSet<_> = first.data.into_iter().chain(second.data).map(|tag| tag.name).collect();
+    assert_eq!(names.len(), 4);
+}

@@ -1,0 +1,37 @@
+//! A connection that verifies the database's certificate and name.
+
+use std::net::Ipv4Addr;
+
+use leadgate_store::{Store, StoreConfig, StoreError};
+use leadgate_testkit::servers::Postgres;
+use leadgate_testkit::tls::Authority;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_full_takes_the_right_certificate_and_no_other() {
+    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
+    let server = Postgres::start_with_tls(&certificate).await.unwrap();
+    let database = server.database().await.unwrap();
+    let open = |host: &str, authority: &Authority| {
+        let url = database.replace("127.0.0.1", host);
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={}", authority.file().display());
+        Store::open(&StoreConfig::api(url)).unwrap()
+    };
+    let store = open("127.0.0.1", &authority);
+    store.migrate().await.unwrap();
+    store.ensure_organization("acme").await.unwrap();
+    let sql = "select count(*) > 0 from pg_stat_ssl join pg_stat_activity using (pid) \
+               where ssl and application_name = 'leadgate'";
+    assert_eq!(server.sql(&database, sql).await.unwrap().trim(), "t");
+
+    for (host, authority, told) in [
+        ("127.0.0.1", &stranger, "certificate verify failed"),
+        // The certificate is good for the address only.
+        ("localhost", &authority, "does not match host name"),
+    ] {
+        match open(host, authority).check().await {
+            Err(StoreError::Unavailable { detail: Some(detail), .. }) if detail.contains(told) => {}
+            other => panic!("{host}: {other:?}"),
+        }
+    }
+}
