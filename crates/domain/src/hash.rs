@@ -65,7 +65,7 @@ digest! {
 }
 
 digest! {
-    /// 32 random bytes that keep equal people from having equal digests.
+    /// 32 bytes that keep equal people from having equal digests, and others from trying out whom a digest is of.
     Salt, 32
 }
 
@@ -85,8 +85,8 @@ digest! {
 }
 
 impl Salt {
-    pub fn generate() -> Self {
-        Self(rand::random())
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
 use crate::keys::Keys;
+use crate::long_reports::LongReports;
 use crate::observe::observe;
 use crate::routes;
 use crate::state::{RenderMetrics, State};
@@ -84,6 +85,7 @@ impl Gateway {
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
             counting: Semaphore::new(2),
+            long_reports: LongReports::default(),
             rescreening: Semaphore::new(1),
             render_metrics: ports.metrics,
             stop,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::audit::Audit;
 use crate::keys::{Freshness, Keys};
+use crate::long_reports::LongReports;
 use crate::refusal::Refusal;
 
 /// Renders the process's metrics as text.
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) ids: SubmissionIds,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
+    pub(crate) long_reports: LongReports,
     /// Held while stored leads learn of suppressions.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,

@@ -233,7 +233,7 @@ impl World {
 
 pub(crate) fn store(folder: &TempDir) -> Store {
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    Store::open(&StoreConfig::api(url)).unwrap()
+    Store::open(&StoreConfig::api(url).with_secret(&secret())).unwrap()
 }
 
 pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKey, String) {

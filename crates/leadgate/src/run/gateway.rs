@@ -14,6 +14,7 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
     let store = ports::store(&config)?;
+    parts::refuse_wrong_secret(&store).await?;
     let gateway = parts::gateway(&config, places, &queue, &store, render, stop).await?;
     tracing::info!(listen = %config.listen, "gateway started");
     gateway.run().await?;

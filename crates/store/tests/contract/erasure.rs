@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
-    ActiveScoring, Email, LeadId, Outcome, Phone, QuarantineReason, Raw, Reason, Sought, Source, Submission,
-    SuppressionKind, TextField, Timestamp,
+    ActiveScoring, ClaimKind, Email, IdentityKey, KeyHash, LeadId, Outcome, Phone, QuarantineReason, Raw,
+    Reason, Sought, Source, Submission, SuppressionKind, TextField, Timestamp,
 };
 use leadgate_store::{
-    Belongings, ConsentsOf, Erased, Finding, Part, QuarantineState, Rebuild, Rebuilt, Whom,
+    ConsentsOf, Erased, Finding, Part, Person, QuarantineState, Rebuild, Rebuilt, SubmissionRecord,
 };
 
 use crate::commit::with_body;
@@ -28,8 +27,12 @@ over_both!(
     the_proof_of_consent_remains,
     a_lead_of_another_loses_what_was_erased,
     what_others_have_too_is_left_alone,
-    a_mention_is_reported_and_erased_if_asked_for,
-    what_was_on_its_way_is_swept,
+    a_mention_elsewhere_is_not_found,
+    what_was_on_its_way_is_erased_by_its_commit,
+    what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come,
+    a_second_erasure_counts_from_its_own_time,
+    a_lead_that_is_named_goes_whatever_it_has,
+    nothing_is_read_but_what_belongs_to_the_person,
     other_organizations_are_left_alone,
     a_long_history_goes_in_chunks,
 );
@@ -49,11 +52,17 @@ impl World {
         sought
     }
 
-    pub(crate) async fn erase(&self, mut given: Sought, mentions: bool) -> Erased {
-        let organization = self.organization.id;
-        let belongings = self.store.belongings(organization, &mut given, &[]).await.unwrap();
-        let how = (Some("asked by mail"), mentions);
-        self.store.erase(organization, &given, belongings, how, self.judge(), |_| {}).await.unwrap()
+    pub(crate) async fn person(&self, given: Sought, leads: &[LeadId]) -> Person {
+        self.store.person(self.organization.id, given, leads).await.unwrap()
+    }
+
+    pub(crate) async fn erase(&self, given: Sought) -> Erased {
+        let (person, reason) = (self.person(given, &[]).await, Some("asked by mail"));
+        self.store.erase(self.organization.id, &person, reason, self.judge(), |_| {}).await.unwrap()
+    }
+
+    async fn record(&self, one: &Submission) -> SubmissionRecord {
+        self.store.submission(self.organization.id, one.id).await.unwrap().unwrap()
     }
 
     async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<Rebuilt> {
@@ -149,10 +158,10 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     let bob_before = world.store.submission(organization, bob.id).await.unwrap();
     let bobs_lead = world.store.lead(organization, bob.id.into()).await.unwrap();
 
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (6, 1, 2), "{erased:?}");
     assert_eq!((erased.quarantined, erased.traces, erased.consents), (4, 8, 3), "{erased:?}");
-    assert_eq!((erased.to_rebuild.len(), erased.mentioned.len(), erased.shared), (0, 0, 0), "{erased:?}");
+    assert_eq!((erased.to_rebuild.len(), erased.shared), (0, 0), "{erased:?}");
     let after = world.dump();
     assert_eq!(found_in(&after), [""; 0], "{after}");
 
@@ -197,13 +206,14 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
 
 async fn a_second_erasure_does_nothing(world: World) {
     traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let before = world.dump();
-    let erased = world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[EMAIL])).await;
     assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
     let without = |dump: &str| {
-        // That it was asked for again is noted.
-        let noted = |line: &&str| line.starts_with("erasures:") || line.starts_with("audit:");
+        // That it was asked for again is noted, and when.
+        let erased = |line: &&str| line.starts_with("suppressions:") && line.contains("erased");
+        let noted = |line: &&str| erased(line) || line.starts_with("audit:");
         let lines = dump.lines().filter(|line| !noted(line));
         let mut lines: Vec<_> = lines.map(str::to_owned).collect();
         lines.sort();
@@ -215,28 +225,26 @@ async fn a_second_erasure_does_nothing(world: World) {
 async fn what_was_cut_off_is_finished_by_the_next(world: World) {
     traces_of_ann(&world).await;
     let organization = world.organization.id;
-    let mut given = World::sought(&[PHONE], &[]);
-    let Belongings { sought, .. } = world.store.belongings(organization, &mut given, &[]).await.unwrap();
-    world.store.hold_erased(organization, &sought, None, world.judge()).await.unwrap();
+    let person = world.person(World::sought(&[PHONE], &[]), &[]).await;
+    world.store.suppress_erased(organization, &person.sought, None, world.judge()).await.unwrap();
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
     assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held while it is searched");
-    let whom = Whom::Person(Arc::new(sought));
-    let finding = world.store.find_person(organization, whom, |_| {}).await.unwrap();
+    let finding = world.store.find_person(organization, &person, |_| {}).await.unwrap();
     assert_eq!((finding.submissions.len(), finding.entries.len(), finding.leads.len()), (6, 1, 1));
     let half =
         Finding { submissions: finding.submissions.into_iter().take(3).collect(), ..Finding::default() };
     assert_eq!(world.store.erase_found(organization, &half).await.unwrap().submissions, 3);
 
-    let rest = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let rest = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((rest.submissions, rest.leads, rest.to_rebuild.len()), (3, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
 }
 
 async fn whoever_comes_back_is_held(world: World) {
     traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
-    let back = world.consenting(PHONE, "new@example.net");
-    let by_email = world.consenting("+14155550177", "ANN.lee@example.com");
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let back = world.now(world.consenting(PHONE, "new@example.net"));
+    let by_email = world.now(world.consenting("+14155550177", "ANN.lee@example.com"));
     let committed = world.commit(&[back.clone(), by_email.clone()]).await;
     assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Created));
     let reasons = async |one: &Submission| {
@@ -248,7 +256,7 @@ async fn whoever_comes_back_is_held(world: World) {
 
 async fn what_is_delivered_again_changes_nothing(world: World) {
     let Traces { submissions, bob, source } = traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let before = world.dump();
     let under_bobs_id = Submission { id: bob.id, ..ann(&world, PHONE, "") };
     // The last one is what no column takes.
@@ -273,7 +281,7 @@ async fn the_proof_of_consent_remains(world: World) {
     let everything = ConsentsOf::Received { from: None, to: None };
     let consents = async || world.store.consents(world.organization.id, everything, None, 100).await.unwrap();
     let before = consents().await.data;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let after = consents().await.data;
     assert_eq!(after.len(), 4);
     for (before, after) in before.iter().zip(&after) {
@@ -301,7 +309,7 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     let show = async || world.store.lead(world.organization.id, lead).await.unwrap().unwrap();
     assert_eq!(show().await.text(TextField::FullName), Some("Annabel Lee"));
 
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads), (1, 0));
     assert_eq!(erased.to_rebuild, [lead]);
     let rebuilt = world.rebuild_all(&erased.to_rebuild, std::slice::from_ref(&source)).await;
@@ -314,53 +322,113 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     assert_eq!(found_in(&world.dump()), [""; 0]);
     assert_eq!(world.store.leads_to_rebuild(world.organization.id).await.unwrap(), []);
     // Nobody is recognized by what Ann had.
-    let next = world.commit(&[world.phone(PHONE), world.phone("+14155550188")]).await;
+    let next = world.commit(&[world.phone("+14155550188"), world.now(world.phone(PHONE))]).await;
     let outcomes: Vec<_> = next.settled.iter().map(|one| one.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Created, Outcome::Duplicate]);
+    assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
 }
 
 async fn what_others_have_too_is_left_alone(world: World) {
     let [ann, tom] = [PHONE, "+14155550155"].map(|phone| world.consenting(phone, "family@example.com"));
     world.commit(&[ann.clone(), tom.clone()]).await;
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.shared, erased.suppressed), (1, 1, 1, 1));
     assert_eq!(all_leads(&world).await.iter().map(|lead| lead.id).collect::<Vec<_>>(), [tom.id.into()]);
     assert_eq!(all_leads(&world).await[0].reasons, []);
-    let erased = world.erase(World::sought(&[], &["family@example.com"]), false).await;
+    let erased = world.erase(World::sought(&[], &["family@example.com"])).await;
     assert_eq!((erased.submissions, erased.leads, erased.shared), (1, 1, 0), "it was named");
 }
 
-async fn a_mention_is_reported_and_erased_if_asked_for(world: World) {
+async fn a_mention_elsewhere_is_not_found(world: World) {
     let mut bob = world.consenting("+14155550199", "bob@example.org");
     bob.fields.custom_fields.insert("friend".into(), "+1 (415) 555-0132".into());
     world.commit(std::slice::from_ref(&bob)).await;
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
-    assert_eq!((erased.submissions, erased.mentioned), (0, vec![bob.id]));
-    assert_eq!(all_leads(&world).await.len(), 1);
-    let erased = world.erase(World::sought(&[PHONE], &[]), true).await;
-    assert_eq!((erased.submissions, erased.leads, erased.mentioned), (1, 1, vec![]), "nothing is left of it");
-    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert_eq!(world.erase(World::sought(&[PHONE], &[])).await.submissions, 0);
+    assert_eq!(world.record(&bob).await.submission, bob);
+    let person = world.person(Sought::default(), &[bob.id.into()]).await;
+    let organization = world.organization.id;
+    world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
+    assert_eq!(found_in(&world.dump()), [""; 0], "by the lead it goes");
 }
 
-async fn what_was_on_its_way_is_swept(world: World) {
-    let now = world.now(ann(&world, PHONE, EMAIL));
-    let late = Submission { received_at: now.received_at.minus(Duration::from_secs(60)), ..now.clone() };
-    world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
-    let back = world.now(world.phone("+14155550132"));
-    world.commit(&[late.clone(), world.consenting("+14155550199", "bob@example.org")]).await;
-    let swept = world.store.sweep_in_flight().await.unwrap();
-    assert_eq!(swept.len(), 1);
-    let erased = &swept[&world.organization.id];
-    assert_eq!((erased.submissions, erased.leads), (1, 1));
+async fn what_was_on_its_way_is_erased_by_its_commit(world: World) {
+    let [late, late_update, back] = [(); 3].map(|()| world.now(ann(&world, PHONE, EMAIL))).map(|one| {
+        Submission { idempotency_key_hash: Some(KeyHash::parse(&"07".repeat(16)).unwrap()), ..one }
+    });
+    world.erase(World::sought(&[PHONE], &[EMAIL])).await;
+    let source = world.updating_source().await;
+    let update = world.normalize_by(&source, Submission { source: source.id, ..late_update.clone() });
+    let committed = world.commit(std::slice::from_ref(&late)).await;
+    let updated = world.store.commit(vec![update], world.judge()).await.unwrap();
+    for settled in committed.settled.iter().chain(&updated.settled) {
+        assert_eq!((settled.outcome, settled.lead), (Outcome::Quarantined, None));
+        assert_eq!(settled.quarantine, Some(QuarantineReason::Erased));
+    }
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    assert_eq!(world.store.sweep_in_flight().await.unwrap().len(), 0, "once a day is enough");
+    assert_eq!(all_leads(&world).await.len(), 0);
+    for one in [&late, &late_update] {
+        let record = world.record(one).await;
+        assert!(record.erased_at.is_some() && record.quarantine[0].state == QuarantineState::Discarded);
+    }
+    assert_eq!(world.commit(&[late]).await.repeated, 1);
 
-    // Whoever comes back of their own will is held, and not erased.
-    world.commit(std::slice::from_ref(&back)).await;
-    world.sql("UPDATE erasures SET swept_at = NULL").await;
-    assert_eq!(world.store.sweep_in_flight().await.unwrap()[&world.organization.id].submissions, 0);
+    // What was received afterwards is a new contact, and held. The one on its way has not used up its key.
+    let back = Submission { received_at: Timestamp::now(), ..back };
+    let committed = world.commit(std::slice::from_ref(&back)).await;
+    assert_eq!(committed.settled[0].outcome, Outcome::Created);
     let lead = world.store.lead(world.organization.id, back.id.into()).await.unwrap().unwrap();
     assert!(lead.reasons.contains(&Reason::SuppressedPhone));
+}
+
+async fn what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come(world: World) {
+    let late = world.now(ann(&world, PHONE, EMAIL));
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let by_email = IdentityKey { kind: ClaimKind::Email, window: None };
+    let source =
+        Arc::new(Source { identity: vec![by_email], ..world.updating_source().await.as_ref().clone() });
+    // It would have met the lead of the first one, by its email.
+    let same = world.now(world.consenting("+14155550155", EMAIL));
+    let batch = [&late, &same].map(|one| Submission { source: source.id, ..one.clone() });
+    let batch: Vec<_> = batch.into_iter().map(|one| world.normalize_by(&source, one)).collect();
+    let committed = world.store.commit(batch, world.judge()).await.unwrap();
+    let outcomes: Vec<_> = committed.settled.iter().map(|one| (one.outcome, one.lead)).collect();
+    assert_eq!(outcomes, [(Outcome::Quarantined, None), (Outcome::Created, Some(same.id.into()))]);
+    assert_eq!(world.record(&late).await.submission.fields, Default::default());
+    let lead = world.store.lead(world.organization.id, same.id.into()).await.unwrap().unwrap();
+    assert_eq!((lead.e164(), lead.text(TextField::FullName)), (Some("+14155550155"), None));
+}
+
+async fn a_second_erasure_counts_from_its_own_time(world: World) {
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let late = world.now(ann(&world, PHONE, ""));
+    world.erase(World::sought(&[PHONE], &[])).await;
+    assert_eq!(world.commit(&[late]).await.settled[0].quarantine, Some(QuarantineReason::Erased));
+    let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].reason.as_deref(), Some("asked by mail"));
+}
+
+async fn a_lead_that_is_named_goes_whatever_it_has(world: World) {
+    let mut nameless = world.phone("12");
+    nameless.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
+    let nameless = with_body(&nameless, br#"{"full_name":"Annabel Lee"}"#);
+    world.commit(std::slice::from_ref(&nameless)).await;
+    let person = world.person(Sought::default(), &[nameless.id.into()]).await;
+    assert!(!person.is_nobody() && person.given.is_empty());
+    let organization = world.organization.id;
+    let erased = world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
+    assert_eq!((erased.submissions, erased.leads, erased.suppressed), (1, 1, 0));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert!(world.person(Sought::default(), &[nameless.id.into()]).await.is_nobody());
+}
+
+async fn nothing_is_read_but_what_belongs_to_the_person(world: World) {
+    let others: Vec<_> = (0..300).map(|n| world.phone(&format!("+1415556{n:04}"))).collect();
+    world.commit(&others).await;
+    let Traces { .. } = traces_of_ann(&world).await;
+    let (person, mut read) = (world.person(World::sought(&[PHONE], &[]), &[]).await, 0);
+    let count = |more| read += more;
+    world.store.find_person(world.organization.id, &person, count).await.unwrap();
+    assert_eq!(read, 4, "the quarantine, and none of 300 submissions of others");
 }
 
 async fn other_organizations_are_left_alone(world: World) {
@@ -368,9 +436,8 @@ async fn other_organizations_are_left_alone(world: World) {
     let before = world.dump();
     let other = world.store.ensure_organization("other").await.unwrap().id;
     let given = World::sought(&[PHONE], &[EMAIL]);
-    let belongings = Belongings { sought: given.clone(), shared: 0 };
-    let erased =
-        world.store.erase(other, &given, belongings, (None, true), world.judge(), |_| {}).await.unwrap();
+    let person = world.store.person(other, given, &[all_leads(&world).await[0].id]).await.unwrap();
+    let erased = world.store.erase(other, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
     let kept = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
     assert_eq!(kept(&world.dump()), kept(&before));
@@ -382,17 +449,8 @@ async fn other_organizations_are_left_alone(world: World) {
 async fn a_long_history_goes_in_chunks(world: World) {
     let all: Vec<_> = (0..450).map(|_| ann(&world, PHONE, EMAIL)).collect();
     world.commit(&all).await;
-    let mut looked_at = 0;
-    let given = World::sought(&[PHONE], &[]);
-    let belongings = world.store.belongings(world.organization.id, &mut given.clone(), &[]).await.unwrap();
-    let organization = world.organization.id;
-    let count = |more| looked_at += more;
-    let erased = world
-        .store
-        .erase(organization, &given, belongings, (None, false), world.judge(), count)
-        .await
-        .unwrap();
-    assert_eq!((erased.submissions, erased.leads, looked_at), (450, 1, 450));
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    assert_eq!((erased.submissions, erased.leads), (450, 1));
     assert_eq!(found_in(&world.dump()), [""; 0]);
     let begun = Timestamp::now();
     assert!(world.stored().await.iter().all(|one| one.received_at < begun));
