@@ -289,6 +289,8 @@ async fn the_proof_of_consent_remains(world: World) {
         let is_ann = found_in(person.as_str()).len() > 2;
         assert_eq!(after.person.is_none(), is_ann);
         assert_eq!(person.digest(&after.salt.unwrap()), after.digest, "whoever has her document proves it");
+        let dump = world.dump().to_lowercase();
+        assert!(!dump.contains(&after.salt.unwrap().to_string()), "but nobody finds her by the database alone");
     }
 }
 
