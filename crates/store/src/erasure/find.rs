@@ -158,7 +158,7 @@ impl Store {
             read(found.len());
             for entry in found {
                 let (id, submission) = (entry.id, entry.submission);
-                if !entry.is_about(&person.sought, regions)? {
+                if !entry.mentions(&person.sought, regions)? {
                     continue;
                 }
                 if id == submission.as_uuid() {
@@ -189,7 +189,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn is_about(self, sought: &Sought, regions: &Regions) -> Result<bool, StoreError> {
+    fn mentions(self, sought: &Sought, regions: &Regions) -> Result<bool, StoreError> {
         let wrapped = [self.document, self.repair].into_iter().flatten();
         let mut all = wrapped.map(|whole| unwrap(&whole)).collect::<Result<Vec<_>, _>>()?;
         all.extend(self.stored.map(Stored::submission).transpose()?);
