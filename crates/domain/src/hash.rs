@@ -65,7 +65,7 @@ digest! {
 }
 
 digest! {
-    /// 32 bytes that keep equal people from having equal digests, and others from trying out whom a digest is of.
+    /// 32 bytes that make the digests of equal people differ, and a digest useless for trying values without them.
     Salt, 32
 }
 

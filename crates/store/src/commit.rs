@@ -142,7 +142,7 @@ impl<'b> Resolved<'b> {
         Ok(Self { resolution, leads, suppressions })
     }
 
-    /// Submissions that were received before a person was erased whom they name, set aside.
+    /// Submissions that name an erased person and were received before the erasure, set aside.
     fn erased(&self) -> BTreeMap<SubmissionKey, Normalized> {
         let is_erased = |normalized: &Normalized| {
             let found = normalized.watched().iter().filter_map(|key| self.suppressions.get(key));

@@ -43,7 +43,8 @@ pub struct Person {
 }
 
 impl Person {
-    pub fn is_nobody(&self) -> bool {
+    /// Whether neither a value nor a stored lead was given.
+    pub fn is_unknown(&self) -> bool {
         self.given.is_empty() && self.leads.is_empty()
     }
 }

@@ -61,7 +61,7 @@ struct Position {
     position: Option<Uuid>,
 }
 
-/// Idempotency keys that are older than anybody may rely on.
+/// Idempotency keys that no longer count.
 #[derive(Serialize, Clone, Copy)]
 struct Purge {
     /// The first submission that is too young.

@@ -63,7 +63,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     let person = store.person(owner.id, asked.given()?, &asked.lead).await?;
-    match (person.is_nobody(), asked.lead.is_empty()) {
+    match (person.is_unknown(), asked.lead.is_empty()) {
         (true, true) => bail!("none of --phone, --email, --lead was given"),
         (true, false) => bail!("`{}` has none of these leads", owner.name),
         _ => {}

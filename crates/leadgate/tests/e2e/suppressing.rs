@@ -118,7 +118,7 @@ async fn a_file_that_names_nobody_is_refused_whole() {
     assert_eq!((&told["rows"], &told["added"]), (&json!(2), &json!(2)));
 }
 
-/// Another session that keeps everybody from writing to lists, for as long as said.
+/// Locks the suppression lists against writes from another session.
 async fn lock_lists(url: &str, seconds: u32) -> tokio::task::JoinHandle<()> {
     let postgres = shared().postgres().await.unwrap();
     let lock =

@@ -25,7 +25,7 @@ pub(super) const CLAIMS: Claims = Claims {
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, lead uuid,
                                                submission uuid, body_hash text, last_seen timestamptz)
         WHERE c.organization = r.organization AND c.kind = r.kind AND c.key = decode(r.key, 'hex')",
-    // What a commit has locked is left for the next time: nobody waits for anybody.
+    // Rows that a commit has locked are skipped: neither waits for the other.
     purge: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (before uuid, last_seen timestamptz, most int)),

@@ -33,7 +33,7 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
     all.into_iter().filter_map(|(reason, applies)| applies.then_some(reason)).collect()
 }
 
-/// Whether the last submission was on its way while a person was erased whom it names: then nothing is left of it.
+/// Whether the last submission names a person who was erased while it was in the queue: then nothing is left of it.
 pub(crate) fn is_erased(events: &[Event]) -> bool {
     let on_the_way = events.iter().rposition(|event| matches!(event, Event::Accepted(_)));
     let since = on_the_way.map_or(&[][..], |at| &events[at..]);

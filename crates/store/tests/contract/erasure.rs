@@ -289,7 +289,7 @@ async fn the_proof_of_consent_remains(world: World) {
         let dump = world.dump().to_lowercase();
         assert!(
             !dump.contains(&after.salt.unwrap().to_string()),
-            "but nobody finds her by the database alone"
+            "but the database alone does not lead to her"
         );
     }
 }
@@ -357,12 +357,12 @@ async fn a_lead_that_is_named_goes_whatever_it_has(world: World) {
     let nameless = with_body(&nameless, br#"{"full_name":"Annabel Lee"}"#);
     world.commit(std::slice::from_ref(&nameless)).await;
     let person = world.person(Sought::default(), &[nameless.id.into()]).await;
-    assert!(!person.is_nobody() && person.given.is_empty());
+    assert!(!person.is_unknown() && person.given.is_empty());
     let organization = world.organization.id;
     let erased = world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (1, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    assert!(world.person(Sought::default(), &[nameless.id.into()]).await.is_nobody());
+    assert!(world.person(Sought::default(), &[nameless.id.into()]).await.is_unknown());
 }
 
 async fn nothing_is_read_but_what_belongs_to_the_person(world: World) {

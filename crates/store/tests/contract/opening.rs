@@ -55,7 +55,7 @@ async fn key_of(store: &Store, organization: OrganizationId) -> SuppressionKey {
     SuppressionKey::of(&matching, organization, SuppressionKind::Phone, "+14155550132")
 }
 
-/// Whoever has the database alone cannot find an erased phone by trying numbers.
+/// A copy of the database alone does not allow trying numbers against the key of an erased phone.
 async fn the_match_key_is_not_in_the_database(world: World) {
     let organization = world.organization.id;
     let key = key_of(&world.store, organization).await;
