@@ -65,7 +65,7 @@ digest! {
 }
 
 digest! {
-    /// 32 random bytes that keep equal people from having equal digests.
+    /// 32 bytes that make the digests of equal people differ, and a digest useless for trying values without them.
     Salt, 32
 }
 
@@ -85,8 +85,8 @@ digest! {
 }
 
 impl Salt {
-    pub fn generate() -> Self {
-        Self(rand::random())
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

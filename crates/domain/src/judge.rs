@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     ActiveScoring, Claim, ClaimKey, ClaimKind, EmailView, Inferred, Lead, LeadId, OrganizationId, Outcome,
-    PhoneView, QuarantineReason, Said, Source, Submission, Suppression, SuppressionKey, Suppressions,
+    PhoneView, QuarantineReason, Said, Salt, Source, Submission, Suppression, SuppressionKey, Suppressions,
     TextField, Trace,
 };
 
@@ -164,6 +164,9 @@ pub trait Judge: Send + Sync {
     /// The phones and emails of whoever asks in this submission not to be contacted: what it says, and what the leads have
     /// that it reaches. They hold all other leads with them, those that are stored and those that are still to come.
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression>;
+
+    /// The salt of the consent in this submission.
+    fn consent_salt(&self, submission: &Submission) -> Salt;
 
     /// The values of these leads whose suppression has to be looked up.
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;

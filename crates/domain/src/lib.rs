@@ -29,6 +29,7 @@ pub mod reply;
 mod retention;
 pub mod scoring;
 pub mod seal;
+pub mod sealed;
 pub mod secret;
 mod settings;
 mod sought;

@@ -71,6 +71,8 @@ pub enum QuarantineReason {
     RowRefused,
     /// It crashed a worker three times.
     Crashed,
+    /// It was received before the person was erased. Nothing is left of it.
+    Erased,
 }
 
 impl QuarantineReason {
@@ -84,6 +86,7 @@ impl QuarantineReason {
             Self::IdReused => "id_reused",
             Self::RowRefused => "row_refused",
             Self::Crashed => "crashed",
+            Self::Erased => "erased",
         }
     }
 
@@ -98,6 +101,7 @@ impl QuarantineReason {
             Self::IdReused => "its id was used before, with another body",
             Self::RowRefused => "the database refused it",
             Self::Crashed => "it crashed a worker three times",
+            Self::Erased => "it was received before the person was erased",
         }
     }
 }

@@ -9,7 +9,10 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::seal::SealKey;
-use crate::{ClaimKind, KeyHash, OrganizationId, Sha256Digest, SourceId, SuppressionKind};
+use crate::sealed::{OpenedBy, SealingKey};
+use crate::{
+    ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
+};
 
 /// The shortest root secret that is accepted, in bytes.
 pub const SHORTEST: usize = 32;
@@ -53,6 +56,16 @@ impl Secret {
     pub fn seals(&self) -> SealKey {
         let keys = self.derive("leadgate consent exports v1");
         SealKey::new(keys.iter().map(|key| key.expose_secret()))
+    }
+
+    /// Encrypts the keys that the store keeps.
+    pub fn sealing(&self) -> SealingKey {
+        let fingerprints = self.derive("leadgate secret fingerprint v1");
+        let fingerprints = fingerprints.iter().map(|key| {
+            let (head, _) = key.expose_secret().split_at(8);
+            hex::encode(head)
+        });
+        SealingKey::new(self.derive("leadgate sealed keys v1").into_iter().zip(fingerprints).collect())
     }
 
     fn derive(&self, purpose: &str) -> Vec<Key> {
@@ -129,21 +142,28 @@ impl SigningKey {
     }
 }
 
-/// Hashes what must match for ever: claims and suppressions. It is kept in the store, not derived from
-/// the root secret, so that rotating the root loses no identity and no opt-out.
+/// Hashes what must match for ever: claims and suppressions. It is kept in the store, sealed under the root secret and
+/// not derived from it, so that rotating the root loses no identity and no opt-out.
 pub struct MatchKey(Key);
 
 impl MatchKey {
-    /// Parses 64 hexadecimal digits, the form in which the store keeps the key.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut key = [0; 32];
-        hex::decode_to_slice(text, &mut key).ok()?;
-        Some(Self(SecretBox::new(Box::new(key))))
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(SecretBox::new(Box::new(key)))
     }
 
-    /// A fresh key in the form that [`MatchKey::parse`] reads.
-    pub fn generate() -> String {
-        hex::encode(rand::random::<[u8; 32]>())
+    pub fn generate() -> Self {
+        Self::new(rand::random())
+    }
+
+    /// The form in which the store keeps the key. `None` without a secret.
+    pub fn seal(&self, sealing: &SealingKey) -> Option<String> {
+        sealing.seal(self.0.expose_secret())
+    }
+
+    /// Reads what [`MatchKey::seal`] wrote. `None` if another secret sealed it.
+    pub fn open(sealed: &str, sealing: &SealingKey) -> Option<(Self, OpenedBy)> {
+        let (key, by) = sealing.open(sealed)?;
+        Some((Self::new(key), by))
     }
 
     /// The hash of an identity key. `scope` is the source for kinds that mean nothing outside of it.
@@ -159,6 +179,14 @@ impl MatchKey {
     /// Of a value of which only the SHA-256 is known.
     pub(crate) fn suppression_digest(&self, kind: SuppressionKind, digest: Sha256Digest) -> KeyHash {
         self.hash(&[b"suppression sha256", kind.as_str().as_bytes(), digest.as_bytes()])
+    }
+
+    /// The salt of a submission's consent. It follows from the key and is not stored: a copy of the database alone does not
+    /// allow trying values against the digest of a consent.
+    pub fn consent_salt(&self, organization: OrganizationId, submission: SubmissionId) -> Salt {
+        let (organization, submission) = (organization.as_uuid(), submission.as_uuid());
+        let parts: [&[u8]; 3] = [b"consent salt", organization.as_bytes(), submission.as_bytes()];
+        Salt::new(hmac(self.0.expose_secret(), &parts))
     }
 
     fn hash(&self, parts: &[&[u8]]) -> KeyHash {

@@ -13,6 +13,7 @@ mod idempotency;
 mod intake;
 mod keys;
 mod limit;
+mod long_reports;
 mod lookups;
 mod observe;
 mod operator;

@@ -23,6 +23,7 @@ use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
 use crate::bulk::BulkMemory;
 use crate::keys::Keys;
+use crate::long_reports::LongReports;
 use crate::observe::observe;
 use crate::pace::limit_unread;
 use crate::routes;
@@ -89,6 +90,7 @@ impl Gateway {
             ids: SubmissionIds::new(ports.ids),
             counting: Semaphore::new(2),
             bulk: BulkMemory::for_bodies_of(config.bulk_limit),
+            long_reports: LongReports::default(),
             rescreening: Semaphore::new(1),
             render_metrics: ports.metrics,
             stop,

@@ -15,6 +15,7 @@ use crate::GatewayConfig;
 use crate::audit::Audit;
 use crate::bulk::BulkMemory;
 use crate::keys::{Freshness, Keys};
+use crate::long_reports::LongReports;
 use crate::refusal::Refusal;
 
 /// Renders the process's metrics as text.
@@ -34,6 +35,7 @@ pub(crate) struct State {
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
+    pub(crate) long_reports: LongReports,
     /// Held while stored leads learn of suppressions.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,

@@ -10,7 +10,7 @@ use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Store, StoreConfig};
 
 use crate::config::Config;
-use crate::tls;
+use crate::{secret, tls};
 
 /// Makes the data folder, if anything is kept in it. Only its owner may look inside.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
@@ -59,14 +59,14 @@ pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> a
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
     let settings =
         StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };
-    Store::open(&settings).context("store.url")
+    Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
 /// The store, for a worker: it would only come back with the same batch.
 pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
     let pool_size = config.store.pool_size.max(u32::try_from(config.worker.lanes).unwrap_or(u32::MAX));
     let settings = StoreConfig { pool_size, ..StoreConfig::worker(tls::store_url(config)) };
-    Store::open(&settings).context("store.url")
+    Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
 pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> {

@@ -35,7 +35,8 @@ impl World {
     async fn start(secret: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = Store::open(&StoreConfig::api(url)).unwrap();
+        let store =
+            Store::open(&StoreConfig::api(url).with_secret(&Secret::new(secret, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let world = Self { folder, secret, submissions: Vec::new(), store };
         let submissions = world.commit("acme", 5).await;

@@ -105,7 +105,9 @@ struct Worker {
 
 impl Worker {
     async fn over(url: &str) -> Self {
-        let store = Store::open(&StoreConfig::worker(url)).unwrap();
+        let store =
+            Store::open(&StoreConfig::worker(url).with_secret(&Secret::new(&"s".repeat(32), None).unwrap()))
+                .unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
-    OrganizationId, Outcome, Reading, Resolution, Source, Submission, Suppression, SuppressionKey,
+    OrganizationId, Outcome, Reading, Resolution, Salt, Source, Submission, Suppression, SuppressionKey,
     Suppressions, Trace,
 };
 use serde::Serialize;
@@ -172,6 +172,10 @@ impl Judge for Pipeline {
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
         screen::opted_out(&self.matching, normalized, reached)
+    }
+
+    fn consent_salt(&self, submission: &Submission) -> Salt {
+        self.matching.consent_salt(submission.organization, submission.id)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

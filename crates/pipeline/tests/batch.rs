@@ -34,7 +34,7 @@ impl World {
         let source =
             Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
         Self {
-            pipeline: Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap()),
+            pipeline: Pipeline::new(MatchKey::new([0x55; 32])),
             source: Source { policy, default_region: "US".parse().ok(), ..source },
             scoring: ActiveScoring::standard(),
             claims: BTreeMap::new(),

@@ -263,3 +263,42 @@ async fn only_the_owner_may_read_the_file() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{path}");
     }
 }
+
+/// Whether a text occurs in the queue's file or in its write-ahead log.
+fn is_on_disk(file: &Path, text: &str) -> bool {
+    let log = format!("{}-wal", file.display());
+    let files = [std::fs::read(file).unwrap(), std::fs::read(log).unwrap_or_default()];
+    files.iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_settled_message_on_the_disk() {
+    const NAME: &str = "Theodora Quillfeather";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queue.db");
+    let config = || QueueConfig::new(format!("sqlite:{}", file.display()));
+    // Longer than a page, so that it takes pages of its own.
+    let body = Bytes::from(format!(r#"{{"name":"{NAME}","note":"{}"}}"#, "x".repeat(9_000)));
+    let deliver = async |queue: &Queue| {
+        queue.publisher().publish(organization(1), body.clone()).await.unwrap();
+        let mut consumer = queue.consumer();
+        let delivery = receive_one(&mut consumer).await;
+        assert!(is_on_disk(&file, NAME));
+        assert_eq!(delivery.ack().await, Settled::Done);
+    };
+
+    let queue = open(config(), Role::AllInOne).await;
+    deliver(&queue).await;
+    queue.shutdown().await;
+    assert!(!is_on_disk(&file, NAME), "after a clean stop");
+
+    let queue = open(config(), Role::AllInOne).await;
+    deliver(&queue).await;
+    let emptied = async {
+        while is_on_disk(&file, NAME) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, emptied).await.expect("a queue with nothing to do empties its log");
+    queue.shutdown().await;
+}

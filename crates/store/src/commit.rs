@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
-    BodyHash, Case, Claim, ClaimKey, Judge, LeadId, Normalized, OrganizationId, Outcome, QuarantineReason,
-    Release, Resolution, Submission, SubmissionId,
+    BodyHash, Case, Claim, ClaimKey, Disposition, Judge, Lead, LeadId, Listing, Normalized, OrganizationId,
+    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppressions, Trace,
 };
 
 use crate::error::{Fault, StoreError};
@@ -93,12 +94,16 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let fresh: Vec<&Normalized> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
-    let claims = tx.read_claims(&provisional)?;
-    let resolution = judge.resolve(fresh, claims);
-
-    let leads = tx.lock_leads(&locked(&resolution))?;
-    let watched = judge.watched(&resolution, &leads);
-    let suppressions = tx.read_suppressions(&watched)?;
+    let mut resolved = Resolved::of(tx, judge, fresh, &provisional)?;
+    let erased = resolved.erased();
+    if !erased.is_empty() {
+        // Rare enough to resolve the whole batch once more, without them.
+        let others = resolved.resolution.cases.iter().map(|case| case.normalized);
+        let others = others.filter(|one| !erased.contains_key(&key_of(&one.submission)));
+        let fresh = others.chain(erased.values()).collect();
+        resolved = Resolved::of(tx, judge, fresh, &provisional)?;
+    }
+    let Resolved { resolution, leads, suppressions } = resolved;
     let effects = judge.judge(resolution, leads, &suppressions);
 
     tx.insert_leads(&effects.created)?;
@@ -107,11 +112,52 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.release_claims(&effects.released)?;
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
-    tx.record_consents(&effects.cases)?;
+    tx.record_consents(&effects.cases, judge)?;
+    tx.erase_submissions(erased.keys())?;
     let pending = tx.opt_out(&effects.opted_out, judge)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
     Ok(Committed { settled, repeated, reused, pending })
+}
+
+/// A batch resolved over its claims, with everything that is read for judging it.
+struct Resolved<'b> {
+    resolution: Resolution<'b>,
+    leads: Vec<Lead>,
+    suppressions: Suppressions,
+}
+
+impl<'b> Resolved<'b> {
+    fn of(
+        tx: &mut Statements<'_>,
+        judge: &dyn Judge,
+        fresh: Vec<&'b Normalized>,
+        provisional: &[Claim],
+    ) -> Result<Self, Fault> {
+        let claims = tx.read_claims(provisional)?;
+        let resolution = judge.resolve(fresh, claims);
+        let leads = tx.lock_leads(&locked(&resolution))?;
+        let watched = judge.watched(&resolution, &leads);
+        let suppressions = tx.read_suppressions(&watched)?;
+        Ok(Self { resolution, leads, suppressions })
+    }
+
+    /// Submissions that name an erased person and were received before the erasure, set aside.
+    fn erased(&self) -> BTreeMap<SubmissionKey, Normalized> {
+        let is_erased = |normalized: &Normalized| {
+            let found = normalized.watched().iter().filter_map(|key| self.suppressions.get(key));
+            let made_by_erasure = |listing: &&Listing| listing.list == ERASED_LIST && listing.form.is_plain();
+            let mut erasures = found.flatten().filter(made_by_erasure);
+            erasures.any(|listing| normalized.submission.received_at < listing.added_at)
+        };
+        let late = self.resolution.cases.iter().map(|case| case.normalized).filter(|one| is_erased(one));
+        let set_aside = |one: &Normalized| Normalized {
+            submission: one.submission.clone(),
+            disposition: Disposition::Quarantine(QuarantineReason::Erased),
+            trace: Trace::default(),
+        };
+        late.map(|one| (key_of(&one.submission), set_aside(one))).collect()
+    }
 }
 
 /// What this build lets go of. A release that names another id than its submission's is none: that submission is

@@ -1,7 +1,11 @@
 //! How to reach a store and how long to wait for it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use leadgate_domain::sealed::SealingKey;
+use leadgate_domain::secret::Secret;
 
 /// Everything that opening a store needs. `Default` has no address; [`StoreConfig::api`] and
 /// [`StoreConfig::worker`] are the two ways in which a store is used.
@@ -20,6 +24,8 @@ pub struct StoreConfig {
     /// How long a whole call may take, once it has a connection, before its caller is told that the store is
     /// unavailable. What it was doing may still be done.
     pub call_timeout: Duration,
+    /// Opens the keys that the store keeps sealed. Without it, what needs them is refused.
+    pub sealing: Option<Arc<SealingKey>>,
 }
 
 impl StoreConfig {
@@ -40,6 +46,13 @@ impl StoreConfig {
     }
 }
 
+impl StoreConfig {
+    /// With the installation's secret.
+    pub fn with_secret(self, secret: &Secret) -> Self {
+        Self { sealing: Some(Arc::new(secret.sealing())), ..self }
+    }
+}
+
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
@@ -49,12 +62,13 @@ impl Default for StoreConfig {
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(2),
             call_timeout: Duration::from_secs(6),
+            sealing: None,
         }
     }
 }
 
 impl fmt::Debug for StoreConfig {
-    /// The address may hold a password and is left out.
+    /// The address may hold a password and is left out, as is the key.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("StoreConfig")

@@ -68,8 +68,12 @@ impl Store {
             };
             session.load(text, &[wanted])
         });
+        let (mut found, matching): (Vec<ConsentEvidence>, _) = (found.await?, self.match_key().await?);
+        for one in &mut found {
+            one.salt = Some(matching.consent_salt(one.organization, one.submission));
+        }
         let place = |one: &ConsentEvidence| ConsentCursor { at: one.received_at, id: one.submission };
-        Ok(Page::cut(found.await?, limit, place))
+        Ok(Page::cut(found, limit, place))
     }
 
     /// Deletes the personal part of these submissions' consents; how many had one. What proves that there was consent

@@ -1,16 +1,15 @@
-//! Forgetting a person: hold whoever comes back, find everything, erase it.
+//! Erases a person: suppress the keys, find everything, erase it.
 //!
 //! Each step may be cut off and begun again. What an index finds is deleted last, so that the next try still finds the
 //! rest by it.
 
 mod empty;
 mod find;
-mod in_flight;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, Suppression, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -23,20 +22,31 @@ use crate::statements::Statements;
 use crate::store::Store;
 use crate::suppressions;
 
-pub(crate) use empty::{By, empty};
+pub(crate) use empty::{By, empty, submissions_of};
 pub(crate) use find::Between;
-pub use find::{Finding, Whom};
+pub use find::Finding;
 
 /// Submissions or leads per transaction.
 pub(crate) const CHUNK: usize = 200;
 
-/// What is taken for the person's own.
+/// Who is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Belongings {
+pub struct Person {
+    /// The values given.
+    pub given: Sought,
     /// The values given, and those found beside them.
     pub sought: Sought,
-    /// What was found beside them, but belongs to others too: left alone unless it is named itself.
+    /// Leads that were named; they are erased whatever they have.
+    pub leads: BTreeSet<LeadId>,
+    /// How many values were found beside them that belong to others too: left alone unless they are given.
     pub shared: usize,
+}
+
+impl Person {
+    /// Whether neither a value nor a stored lead was given.
+    pub fn is_unknown(&self) -> bool {
+        self.given.is_empty() && self.leads.is_empty()
+    }
 }
 
 /// How much of a person was erased, or would be: counts and ids, no values.
@@ -53,8 +63,6 @@ pub struct Erased {
     pub leads: usize,
     /// Leads of others that still have what the erased submissions said.
     pub to_rebuild: Vec<LeadId>,
-    /// Submissions of others that name the person somewhere else than as their phone or email.
-    pub mentioned: Vec<SubmissionId>,
     pub shared: usize,
 }
 
@@ -69,75 +77,59 @@ impl Erased {
     }
 }
 
-#[derive(Serialize)]
-struct Begun<'k> {
-    organization: OrganizationId,
-    id: Uuid,
-    begun_at: Timestamp,
-    keys: &'k [leadgate_domain::SuppressionKey],
-}
-
-#[derive(Serialize)]
-struct Finished<'e> {
-    organization: OrganizationId,
-    id: Uuid,
-    finished_at: Timestamp,
-    report: &'e Erased,
-}
-
 impl Store {
-    /// Forgets a person: holds, finds, erases. Run again, it does what is left to do.
+    /// Erases a person. Run again, it does what is left to do.
     ///
-    /// `looked_at` is told how many more submissions were looked at: all of the organization's are.
+    /// `read` is told how many more whole submissions were read. The leads in [`Erased::to_rebuild`] are the caller's
+    /// to rebuild, and to report to [`Store::rebuilt`].
     pub async fn erase(
         &self,
         organization: OrganizationId,
-        given: &Sought,
-        Belongings { sought, shared }: Belongings,
-        (reason, mentions): (Option<&str>, bool),
+        person: &Person,
+        reason: Option<&str>,
         judge: Arc<dyn Judge>,
-        looked_at: impl FnMut(usize),
+        read: impl FnMut(usize),
     ) -> Result<Erased, StoreError> {
-        let (id, suppressed) = self.hold_erased(organization, &sought, reason, judge).await?;
-        let whom = Whom::Person(Arc::new(sought.clone()));
-        let mut finding = self.find_person(organization, whom, looked_at).await?;
-        finding.count_mentions(mentions);
+        let suppressed = self.suppress_erased(organization, &person.sought, reason, judge).await?;
+        let finding = self.find_person(organization, person, read).await?;
         let mut erased = self.erase_found(organization, &finding).await?;
-        let deleted = self.delete_leads_of(organization, given, &sought).await?;
-        erased.add(&deleted);
-        erased.to_rebuild = self.retell_leads(organization).await?;
-        erased.mentioned = finding.mentioned.into_iter().collect();
-        let erased = Erased { suppressed, shared, ..erased };
-        self.finish_erasure(organization, id, erased.clone()).await?;
+        erased.add(&self.delete_leads_of(organization, person).await?);
+        erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
         self.empty_log().await?;
-        Ok(erased)
+        Ok(Erased { suppressed, shared: person.shared, ..erased })
     }
 
-    /// Holds whoever comes back with one of these values, by entries that are nothing but keys, and takes the values out
-    /// of entries that are there. Stored leads with them are held at once. Returns what the erasure is called.
-    pub async fn hold_erased(
+    /// Suppresses these values by entries that are nothing but keys, and takes the values out of entries that are
+    /// there. Stored leads with them are held at once. Returns the number of entries.
+    ///
+    /// The time of an entry is that of the last erasure: commits erase what was received before it.
+    pub async fn suppress_erased(
         &self,
         organization: OrganizationId,
         sought: &Sought,
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
-    ) -> Result<(Uuid, usize), StoreError> {
+    ) -> Result<usize, StoreError> {
         let (matching, now) = (self.match_key().await?, Timestamp::now());
         let entries = sought.entries(&matching, organization, reason, now);
-        let (listed, sought, id) = (sought.listed(&matching, organization), sought.clone(), Uuid::now_v7());
-        let entry = self.entry(organization, AuditAction::Erase).about(id);
+        let (listed, sought) = (sought.listed(&matching, organization), sought.clone());
+        let entry = self.entry(organization, AuditAction::Erase).about(Uuid::now_v7());
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
-            let there = suppressions::holding(session, entries.iter().map(|entry| entry.key))?;
-            let (_, changed) = suppressions::merge(&entries, there);
+            let before = suppressions::holding(session, entries.iter().map(|entry| entry.key))?;
+            let with_reason = |entry: &Suppression| {
+                let same = before.iter().find(|one| (one.key, &one.list) == (entry.key, &entry.list));
+                let reason = entry.reason.clone().or_else(|| same?.reason.clone());
+                Suppression { reason, ..entry.clone() }
+            };
+            let entries: Vec<_> = entries.iter().map(with_reason).collect();
             let values = sought.values().map(|(kind, value)| Listed { organization, kind, value });
-            suppressions::apply_to(session, &changed, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
-            session.execute(session.sql.erasure.blank, &listed)?;
-            let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
-            let begun = Begun { organization, id, begun_at: now, keys: &keys };
-            session.execute(session.sql.erasure.begin, &[begun])?;
+            suppressions::apply_to(session, &entries, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
+            if !listed.is_empty() {
+                session.execute(session.sql.erasure.blank, &listed)?;
+            }
             audit::record(session, std::slice::from_ref(&entry))?;
-            Ok((id, entries.len()))
+            Ok(entries.len())
         })
         .await
     }
@@ -164,38 +156,43 @@ impl Store {
         Ok(erased)
     }
 
-    /// Deletes the leads whose phone or email is one of these, those found by a given one last, and the leads of which
-    /// nothing is left; with what else came for them meanwhile, and the claims of these values.
+    /// Deletes the person's leads, those found by what was given last, and the leads of which nothing is left; with
+    /// what else came for them meanwhile, and the claims of the person's values.
     pub async fn delete_leads_of(
         &self,
         organization: OrganizationId,
-        given: &Sought,
-        sought: &Sought,
+        person: &Person,
     ) -> Result<Erased, StoreError> {
+        let Person { given, sought, leads: named, .. } = person;
         let mut theirs = self.contacts(organization, sought).await?;
+        theirs.retain(|one| !named.contains(&one.id));
         let is_given = |one: &Contact| {
             one.phone.as_deref().is_some_and(|phone| given.has_phone(phone))
                 || one.email.as_deref().is_some_and(|email| given.has_email(email))
         };
         theirs.sort_by_key(is_given);
-        let mut leads: Vec<LeadId> = theirs.into_iter().map(|one| one.id).collect();
-        leads.extend(self.rebuilding(organization, false).await?);
+        let empty = self.rebuilding(organization).await?.into_iter().filter(|(_, remains)| !remains);
+        let mut leads: Vec<LeadId> = empty.map(|(lead, _)| lead).collect();
+        leads.extend(theirs.into_iter().map(|one| one.id).chain(named.iter().copied()));
         let claims = sought.claims(&self.match_key().await?, organization);
         let mut erased = Erased::default();
         for chunk in leads.chunks(CHUNK) {
             erased.add(&self.delete_leads(organization, chunk.to_vec()).await?);
         }
+        if claims.is_empty() {
+            return Ok(erased);
+        }
         let sought = sought.clone();
         erased.claims += self
             .write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                // Whoever came since then keeps what they are known by.
-                let there: BTreeSet<_> =
-                    contacts(session, organization, &sought)?.into_iter().map(|one| one.id).collect();
+                // Who came meanwhile has a lead of their own, and its claims.
+                let there = contacts(session, organization, &sought)?;
+                let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
                 let held: Vec<Claim> = session.load(session.sql.claims.read, &claims)?;
                 let left = held.into_iter().filter(|claim| !there.contains(&claim.lead));
                 let left: Vec<_> = left.map(|claim| claim.key).collect();
-                session.execute(session.sql.claims.release, &left)
+                if left.is_empty() { Ok(0) } else { session.execute(session.sql.claims.release, &left) }
             })
             .await?;
         Ok(erased)
@@ -210,7 +207,7 @@ impl Store {
         let leads: Vec<_> = leads.into_iter().map(|id| One { organization, id }).collect();
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
-            let came: Vec<SubmissionId> = session.load(session.sql.erasure.submissions_of, &leads)?;
+            let came = submissions_of(session, &leads)?;
             let mut erased = empty(session, organization, &came, &[], By::Request)?;
             erased.add(&delete(session, &leads)?);
             Ok(erased)
@@ -229,47 +226,29 @@ impl Store {
 
     /// Leads that erased submissions made or changed, and that still have what these said.
     pub async fn leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
-        self.rebuilding(organization, true).await
+        let all = self.rebuilding(organization).await?;
+        Ok(all.into_iter().filter(|(_, remains)| *remains).map(|(lead, _)| lead).collect())
     }
 
     /// Takes out of the traces of such leads what may follow from what is erased.
-    async fn retell_leads(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
+    async fn clean_leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
-            self.write(move |session| empty::retell_inferred(session, One { organization, id })).await?;
+            self.write(move |session| empty::remove_inferred(session, One { organization, id })).await?;
         }
         Ok(leads)
     }
 
-    /// Of them those of which anything is left, or nothing.
-    async fn rebuilding(
-        &self,
-        organization: OrganizationId,
-        remaining: bool,
-    ) -> Result<Vec<LeadId>, StoreError> {
+    /// Leads that erased submissions made or changed, each with whether any other submission is left of it.
+    async fn rebuilding(&self, organization: OrganizationId) -> Result<Vec<(LeadId, bool)>, StoreError> {
         let of = [Of { organization }];
-        let all = self.read(move |session| session.load(session.sql.erasure.rebuilding, &of));
-        let all: Vec<(LeadId, bool)> = all.await?;
-        Ok(all.into_iter().filter(|(_, remains)| *remains == remaining).map(|(lead, _)| lead).collect())
+        self.read(move |session| session.load(session.sql.erasure.rebuilding, &of)).await
     }
 
     /// They are without it now.
     pub async fn rebuilt(&self, organization: OrganizationId, leads: &[LeadId]) -> Result<(), StoreError> {
         let leads: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
         self.write(move |session| session.execute(session.sql.erasure.rebuilt, &leads).map(drop)).await
-    }
-
-    async fn finish_erasure(
-        &self,
-        organization: OrganizationId,
-        id: Uuid,
-        report: Erased,
-    ) -> Result<(), StoreError> {
-        self.write(move |session| {
-            let finished = Finished { organization, id, finished_at: Timestamp::now(), report: &report };
-            session.execute(session.sql.erasure.finish, &[finished]).map(drop)
-        })
-        .await
     }
 }
 

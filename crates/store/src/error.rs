@@ -19,6 +19,12 @@ pub enum StoreError {
     /// An operator's turn.
     #[error("the store has no schema that this build can use: run `leadgate migrate`")]
     NotMigrated,
+    /// The secret that this program was given did not seal what the store keeps sealed.
+    #[error(
+        "the secret does not belong to the store {store}: give LEADGATE_SECRET (or LEADGATE_SECRET_FILE) the value that \
+         the store was made with; after a rotation, give LEADGATE_SECRET_PREVIOUS the value before it"
+    )]
+    WrongSecret { store: String },
     /// Something panicked in the middle, most likely over one submission. Nothing was stored.
     #[error("a panic ended the call; nothing of it was stored")]
     Panicked,

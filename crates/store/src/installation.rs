@@ -1,5 +1,6 @@
-//! What belongs to the installation as a whole: its schema, its matching key, its generation.
+//! What belongs to the installation as a whole: its schema, its match key, its generation.
 
+use leadgate_domain::sealed::{OpenedBy, SealingKey};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{ApiKey, Organization, Source};
 use serde::{Deserialize, Serialize};
@@ -42,16 +43,27 @@ struct ShardsRow {
     shards: u16,
 }
 
+/// The same key under another secret.
+#[derive(Serialize)]
+struct ResealedRow {
+    before: String,
+    match_key: String,
+}
+
 impl Store {
     /// Brings the schema up to this build, and founds the installation if it is new. Does nothing where nothing
     /// is to be done; may be run by several at once, beside workers of the build before.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let store = self.clone();
-        let migrate = move || match store {
-            Self::Postgres(store) => store.address.migrate(found),
-            Self::Sqlite(store) => store.address.migrate(found),
+        let (store, sealing) = (self.clone(), self.sealing()?);
+        let migrate = move || {
+            let found = |session: &mut Session| found(session, &sealing);
+            match store {
+                Self::Postgres(store) => store.address.migrate(found),
+                Self::Sqlite(store) => store.address.migrate(found),
+            }
         };
-        tokio::task::spawn_blocking(migrate).await.map_err(|_| StoreError::Panicked)?
+        tokio::task::spawn_blocking(migrate).await.map_err(|_| StoreError::Panicked)??;
+        self.match_key().await.map(drop)
     }
 
     /// Whether the store can be reached and has every migration that this build needs.
@@ -65,11 +77,21 @@ impl Store {
         if needed.iter().all(|version| run.contains(version)) { Ok(()) } else { Err(StoreError::NotMigrated) }
     }
 
-    /// The key that hashes what must match for ever.
+    /// The key that hashes what must match for ever. After a rotation, the first program that opens the key by the
+    /// previous secret seals it under the current one.
     pub async fn match_key(&self) -> Result<MatchKey, StoreError> {
-        let row = self.read(installation).await?;
-        MatchKey::parse(&row.match_key)
-            .ok_or_else(|| StoreError::Bug("the installation's matching key cannot be read".to_owned()))
+        let (sealing, before) = (self.sealing()?, self.read(installation).await?.match_key);
+        let opened = MatchKey::open(&before, &sealing);
+        let (key, by) = opened.ok_or_else(|| StoreError::WrongSecret { store: self.name() })?;
+        if by == OpenedBy::Previous {
+            let row = ResealedRow { match_key: seal(&key, &sealing)?, before };
+            self.write(move |session| {
+                session.execute(session.sql.installation.reseal, std::slice::from_ref(&row)).map(drop)
+            })
+            .await?;
+            tracing::info!("the match key is sealed under the current secret");
+        }
+        Ok(key)
     }
 
     /// Grows with every change of an organization, a source or a key.
@@ -115,8 +137,12 @@ impl Store {
     }
 }
 
-fn found(session: &mut Session) -> Result<(), Fault> {
-    let row = MatchKeyRow { match_key: MatchKey::generate() };
+fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
+    key.seal(sealing).ok_or_else(|| StoreError::Bug("the match key cannot be sealed".to_owned()))
+}
+
+fn found(session: &mut Session, sealing: &SealingKey) -> Result<(), Fault> {
+    let row = MatchKeyRow { match_key: seal(&MatchKey::generate(), sealing)? };
     session.execute(session.sql.installation.found, &[row]).map(drop)
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
+use crate::session::Session;
 use crate::store::Store;
 
 /// What became of submissions, and what the leads are by now that they made or updated.
@@ -96,18 +97,42 @@ impl Store {
         source: Option<SourceId>,
         day: &Day,
     ) -> Result<IntakeReport, StoreError> {
+        let received = Received::on(organization, source, day);
+        let counted = self.read(move |session| count(session, &received)).await?;
+        Ok(IntakeReport::of(source, day, counted))
+    }
+
+    /// The same of a day on which so much came in that other readers would not wait for it: it may take two minutes.
+    pub async fn intake_report_patiently(
+        &self,
+        organization: OrganizationId,
+        source: Option<SourceId>,
+        day: &Day,
+    ) -> Result<IntakeReport, StoreError> {
+        let received = Received::on(organization, source, day);
+        let counted = self.read_patiently(move |session| count(session, &received)).await?;
+        Ok(IntakeReport::of(source, day, counted))
+    }
+}
+
+impl Received {
+    fn on(organization: OrganizationId, source: Option<SourceId>, day: &Day) -> Self {
         let (first, end) = (SubmissionId::least_of(day.begins()), SubmissionId::least_of(day.ends()));
-        let received = [Received { organization, source, first, end }];
-        let counted: Vec<Counted> = self
-            .read(move |session| {
-                let reports = &session.sql.reports;
-                let text = if source.is_some() { reports.intake_of_source } else { reports.intake };
-                session.load(text, &received)
-            })
-            .await?;
+        Self { organization, source, first, end }
+    }
+}
+
+fn count(session: &mut Session, received: &Received) -> Result<Vec<Counted>, Fault> {
+    let reports = &session.sql.reports;
+    let text = if received.source.is_some() { reports.intake_of_source } else { reports.intake };
+    session.load(text, std::slice::from_ref(received))
+}
+
+impl IntakeReport {
+    fn of(source: Option<SourceId>, day: &Day, counted: Vec<Counted>) -> Self {
         let (whole, parts) = Intake::of(counted);
         let parts = parts.into_iter().map(|(source, intake)| IntakeOfSource { source, intake });
-        Ok(IntakeReport {
+        Self {
             day: day.clone(),
             timezone: day.zone().name(),
             from: day.begins(),
@@ -115,7 +140,7 @@ impl Store {
             source,
             whole,
             sources: if source.is_some() { Vec::new() } else { parts.collect() },
-        })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! For how long an organization keeps what, and the sweep that sees to it.
+//! For how long an organization keeps what, and the sweep that erases the rest.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{AuditAction, LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
@@ -7,15 +8,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
-use crate::erasure::{Between, By, delete, empty};
+use crate::erasure::{Between, By, delete, empty, submissions_of};
 use crate::error::StoreError;
 use crate::rows::{Of, One};
 use crate::statements::Statements;
 use crate::store::Store;
 use crate::sweep::go_on;
 
+/// The name of this sweep's lease.
+pub const RETENTION_SWEEP: &str = "retention";
+
 /// Rows looked at per transaction.
 const PAGE: u32 = 200;
+
+/// How long an organization's turn lasts.
+const TURN: Duration = Duration::from_secs(5);
 
 /// How often submissions are gone through from the first one on: some are stored long after they were received.
 const FROM_THE_FIRST_EVERY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -40,7 +47,7 @@ struct RetentionRow {
     #[serde(default, skip_serializing)]
     swept_to: Option<Uuid>,
     #[serde(default, skip_serializing)]
-    swept_from: Option<Timestamp>,
+    swept_whole_at: Option<Timestamp>,
     #[serde(default, skip_serializing)]
     leads_swept_to: Option<Uuid>,
 }
@@ -55,7 +62,7 @@ struct LeadsProgress {
 struct Progress {
     organization: OrganizationId,
     swept_to: Uuid,
-    swept_from: Timestamp,
+    swept_whole_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -74,10 +81,8 @@ pub(crate) fn first_id_at(at: Timestamp) -> Uuid {
 impl Store {
     /// For how long the organization keeps what; for ever, unless it said otherwise.
     pub async fn retention(&self, organization: OrganizationId) -> Result<Retention, StoreError> {
-        let of = [Of { organization }];
-        let found = self.read(move |session| session.load(session.sql.retention.of, &of));
-        let found: Vec<RetentionRow> = found.await?;
-        Ok(found.first().map(|row| row.retention).unwrap_or_default())
+        let row = self.retention_row(organization).await?;
+        Ok(row.map(|row| row.retention).unwrap_or_default())
     }
 
     pub async fn set_retention(
@@ -85,8 +90,13 @@ impl Store {
         organization: OrganizationId,
         retention: Retention,
     ) -> Result<(), StoreError> {
-        let row =
-            RetentionRow { organization, retention, swept_to: None, swept_from: None, leads_swept_to: None };
+        let row = RetentionRow {
+            organization,
+            retention,
+            swept_to: None,
+            swept_whole_at: None,
+            leads_swept_to: None,
+        };
         let entry = self.entry(organization, AuditAction::RetentionSet).with("kept", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
@@ -95,19 +105,36 @@ impl Store {
         .await
     }
 
-    /// Erases what is older than its organization keeps it, as far as there is time for it.
+    /// Erases what is older than its organization keeps it, until all is done or the deadline has come.
+    ///
+    /// Organizations take turns, round by round, so that one with much to erase delays no other. The run after one that
+    /// was cut short begins with the organization after the last.
     pub async fn sweep_retention(&self, deadline: Instant) -> Result<Swept, StoreError> {
         let rows = self.read(|session| session.load_all(session.sql.retention.all));
-        let rows: Vec<RetentionRow> = rows.await?;
-        let mut swept = Swept::default();
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        for (row, left) in rows.into_iter().zip((1..=count).rev()) {
-            // Nobody takes the time of those that come after.
-            let share = deadline.saturating_duration_since(Instant::now()) / left;
-            let swept_row = self.sweep_row(row, Instant::now() + share, &mut swept).await;
-            go_on(row.organization, "retention", swept_row)?;
+        let mut last = self.sweep_position(RETENTION_SWEEP).await?;
+        let (mut waiting, mut swept) = (in_turn(rows.await?, last), Swept::default());
+        while let Some(row) = waiting.pop_front() {
+            if swept.is_late(deadline) {
+                self.set_sweep_position(RETENTION_SWEEP, last).await?;
+                break;
+            }
+            let (organization, mut turn) = (row.organization, Swept::default());
+            let ended = self.sweep_row(row, deadline.min(Instant::now() + TURN), &mut turn).await;
+            go_on(organization, "retention", ended)?;
+            swept.add(turn);
+            if turn.more {
+                waiting.extend(self.retention_row(organization).await?);
+            }
+            last = Some(organization.as_uuid());
         }
         Ok(swept)
+    }
+
+    async fn retention_row(&self, organization: OrganizationId) -> Result<Option<RetentionRow>, StoreError> {
+        let of = [Of { organization }];
+        let found: Vec<RetentionRow> =
+            self.read(move |session| session.load(session.sql.retention.of, &of)).await?;
+        Ok(found.into_iter().next())
     }
 
     /// What is quickly done comes first.
@@ -130,23 +157,29 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.submissions else { return Ok(()) };
-        let now = Timestamp::now();
-        let recent = row.swept_from.filter(|from| now.since(*from) < FROM_THE_FIRST_EVERY);
-        let swept_from = recent.unwrap_or(now);
-        let organization = row.organization;
+        let (organization, now) = (row.organization, Timestamp::now());
+        // A pass that has not come to its end goes on, however long ago it began.
+        let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FROM_THE_FIRST_EVERY);
+        let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
         let mut page = Between {
             organization,
-            id: recent.and(row.swept_to).unwrap_or(Uuid::nil()),
+            id: row.swept_to.filter(|_| !is_due).unwrap_or(Uuid::nil()),
             before: first_id_at(now.minus(age)),
             most: PAGE,
         };
         while !swept.is_late(deadline) {
             let found = self.read(move |session| session.load(session.sql.retention.submissions, &[page]));
             let found: Vec<(SubmissionId, bool)> = found.await?;
-            let Some((last, _)) = found.last() else { break };
+            let Some((last, _)) = found.last() else {
+                if swept_whole_at.is_none() {
+                    let whole = Progress { organization, swept_to: page.id, swept_whole_at: Some(now) };
+                    self.submissions_swept(whole).await?;
+                }
+                break;
+            };
             page.id = last.as_uuid();
             let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
-            let progress = Progress { organization, swept_to: page.id, swept_from };
+            let progress = Progress { organization, swept_to: page.id, swept_whole_at };
             let erased = self.write(move |session| {
                 Statements::new(session).share_organization(organization)?;
                 let erased = empty(session, organization, &old, &[], By::Retention)?;
@@ -158,8 +191,15 @@ impl Store {
         Ok(())
     }
 
+    async fn submissions_swept(&self, progress: Progress) -> Result<(), StoreError> {
+        self.write(move |session| {
+            session.execute(session.sql.retention.progress, std::slice::from_ref(&progress)).map(drop)
+        })
+        .await
+    }
+
     /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
-    /// not updated since. Where there was no time for all of them the next round goes on.
+    /// not updated since. Where there was no time for all of them the next turn goes on.
     async fn sweep_leads(
         &self,
         row: RetentionRow,
@@ -168,17 +208,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.leads else { return Ok(()) };
         let (organization, limit) = (row.organization, Timestamp::now().minus(age));
-        let (begun, end) = (row.leads_swept_to.unwrap_or(Uuid::nil()), first_id_at(limit));
-        for (id, before) in [(begun, end), (Uuid::nil(), after(begun).min(end))] {
-            let mut page = Between { organization, id, before, most: PAGE };
-            loop {
-                if swept.is_late(deadline) {
-                    return self.leads_swept_to(organization, Some(page.id)).await;
-                }
-                match self.sweep_some_leads(page, limit, swept).await? {
-                    Some(last) => page.id = last,
-                    None => break,
-                }
+        let id = row.leads_swept_to.unwrap_or(Uuid::nil());
+        let mut page = Between { organization, id, before: first_id_at(limit), most: PAGE };
+        loop {
+            if swept.is_late(deadline) {
+                return self.leads_swept_to(organization, Some(page.id)).await;
+            }
+            match self.sweep_some_leads(page, limit, swept).await? {
+                Some(last) => page.id = last,
+                None => break,
             }
         }
         if row.leads_swept_to.is_some() { self.leads_swept_to(organization, None).await } else { Ok(()) }
@@ -205,9 +243,15 @@ impl Store {
             let found: Vec<(LeadId, Timestamp)> = session.load(session.sql.retention.leads, &[range])?;
             let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
             let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
-            delete(session, &old)
+            // No key leads to the submissions of a lead that is gone: an erasure would not find them.
+            let submissions = submissions_of(session, &old)?;
+            let mut erased = empty(session, organization, &submissions, &[], By::Retention)?;
+            erased.add(&delete(session, &old)?);
+            Ok(erased)
         });
-        swept.leads += erased.await?.leads;
+        let erased = erased.await?;
+        swept.leads += erased.leads;
+        swept.submissions += erased.submissions;
         Ok(Some(last))
     }
 
@@ -270,6 +314,13 @@ impl Store {
 }
 
 impl Swept {
+    fn add(&mut self, turn: Self) {
+        self.submissions += turn.submissions;
+        self.leads += turn.leads;
+        self.quarantined += turn.quarantined;
+        self.audited += turn.audited;
+    }
+
     fn is_late(&mut self, deadline: Instant) -> bool {
         let is_late = Instant::now() >= deadline;
         self.more |= is_late;
@@ -277,7 +328,37 @@ impl Swept {
     }
 }
 
+/// In the order of their organizations, beginning after the last one that had its turn.
+fn in_turn(mut rows: Vec<RetentionRow>, last: Option<Uuid>) -> VecDeque<RetentionRow> {
+    rows.sort_by_key(|row| (Some(row.organization.as_uuid()) <= last, row.organization));
+    rows.into()
+}
+
 /// The next id.
 fn after(id: Uuid) -> Uuid {
     Uuid::from_u128(id.as_u128().saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_begins_with_the_organization_after_the_last() {
+        let owner = |n| OrganizationId::from_uuid(Uuid::from_u128(n));
+        let row = |n| RetentionRow {
+            organization: owner(n),
+            retention: Retention::default(),
+            swept_to: None,
+            swept_whole_at: None,
+            leads_swept_to: None,
+        };
+        let order = |last: Option<u128>| {
+            let rows = in_turn([3, 1, 2].map(row).into(), last.map(Uuid::from_u128));
+            rows.into_iter().map(|row| row.organization).collect::<Vec<_>>()
+        };
+        assert_eq!(order(None), [1, 2, 3].map(owner));
+        assert_eq!(order(Some(1)), [2, 3, 1].map(owner));
+        assert_eq!(order(Some(3)), [1, 2, 3].map(owner));
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Installation {
     pub(crate) read: &'static str,
     /// In: `MatchKeyRow`. Keeps what is there.
     pub(crate) found: &'static str,
+    /// In: `ResealedRow`. Leaves a key alone that was sealed again meanwhile.
+    pub(crate) reseal: &'static str,
     /// Adds one to the generation and holds the row until the transaction ends. Out: the new generation.
     pub(crate) advance: &'static str,
     /// In: `ShardsRow`. A number that is not larger changes nothing.
@@ -136,6 +138,8 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
+    /// In: `Purge`. Deletes the oldest idempotency keys.
+    pub(crate) purge: &'static str,
 }
 
 pub(crate) struct Leads {
@@ -222,6 +226,12 @@ pub(crate) struct Suppressions {
 pub(crate) struct Sweeps {
     /// In: `Lease`. Out: the name, if it was free.
     pub(crate) lease: &'static str,
+    /// In: `Lease`. Only of one that was not taken by another since.
+    pub(crate) end: &'static str,
+    /// In: `Named`. Out: `Uuid`.
+    pub(crate) position: &'static str,
+    /// In: `Position`. Of a sweep that was leased before.
+    pub(crate) set_position: &'static str,
 }
 
 pub(crate) struct Attempts {
@@ -249,22 +259,15 @@ pub(crate) struct Consents {
 }
 
 pub(crate) struct Erasure {
-    /// In: `Begun`.
-    pub(crate) begin: &'static str,
-    /// In: `Finished`.
-    pub(crate) finish: &'static str,
-    /// In: `Young`. Out: `Begun`, those that began since then and were not swept lately.
-    pub(crate) young: &'static str,
-    /// In: `Swept`.
-    pub(crate) swept: &'static str,
     /// In: `Listed`. Out: `Contact`, the leads that have the value.
     pub(crate) contacts: &'static str,
     /// In: `One<LeadId>`. Out: the submissions that made or met them.
     pub(crate) submissions_of: &'static str,
-    /// In: `Between`. Out: `(SubmissionId, Option<Stored>)`, by id; what is erased is not read.
-    pub(crate) page: &'static str,
-    /// In: `Between`. Out: `Aside`: entries of the quarantine with a document or a mended one, by id.
-    pub(crate) documents: &'static str,
+    /// In: `Between`. Out: `Entry`, by id: entries of the quarantine that are not erased. Of released ones only what
+    /// no submission holds.
+    pub(crate) entries: &'static str,
+    /// In: `One<SubmissionId>`. Out: `Stored`, those that are not erased.
+    pub(crate) contents: &'static str,
     /// In: `One<SubmissionId>`. Out: `Target`, those that are not erased.
     pub(crate) targets: &'static str,
     /// In: `Emptied`. Leaves what is erased alone.

@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
     Case, Claim, ClaimKey, ConsentEvidence, Judge, Lead, LeadId, Listing, OrganizationId, Outcome,
-    QuarantineReason, Release, Salt, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions,
+    QuarantineReason, Release, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions,
     Timestamp, Trace,
 };
 
 use crate::commit::{SubmissionKey, release_of};
+use crate::erasure::{self, By};
 use crate::error::{Fault, StoreError};
 use crate::rebuild::Makers;
 use crate::rows::{
@@ -246,8 +247,11 @@ impl<'s> Statements<'s> {
 
     /// What was said about consent, once for each submission, and the persons beside it. A person of a row that was
     /// there already would not be the one of its digest, and may have been forgotten.
-    pub(crate) fn record_consents(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
-        let evidence = cases.iter().filter_map(|case| ConsentEvidence::of(case, Salt::generate(), self.now));
+    pub(crate) fn record_consents(&mut self, cases: &[Case<'_>], judge: &dyn Judge) -> Result<(), Fault> {
+        let evidence = cases.iter().filter_map(|case| {
+            let salt = judge.consent_salt(&case.normalized.submission);
+            ConsentEvidence::of(case, salt, self.now)
+        });
         let mut evidence: Vec<ConsentEvidence> = evidence.collect();
         let people = evidence.iter_mut().filter_map(|one| {
             let ConsentEvidence { organization, submission, .. } = *one;
@@ -259,6 +263,21 @@ impl<'s> Statements<'s> {
         let is_fresh = |one: &PersonRow| fresh.contains(&(one.organization, one.submission));
         let people: Vec<_> = people.into_iter().filter(is_fresh).collect();
         self.execute(self.sql.consents.insert_people, &people).map(drop)
+    }
+
+    /// Leaves nothing of what these submissions said.
+    pub(crate) fn erase_submissions<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k SubmissionKey>,
+    ) -> Result<(), Fault> {
+        let mut of: BTreeMap<OrganizationId, Vec<SubmissionId>> = BTreeMap::new();
+        for key in keys {
+            of.entry(key.organization).or_default().push(key.id);
+        }
+        for (organization, submissions) in of {
+            erasure::empty(self.session, organization, &submissions, &[], By::Request)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn quarantine(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {

@@ -1,14 +1,23 @@
 //! The port: one enum over two databases, chosen once by the address.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::Actor;
+use leadgate_domain::sealed::SealingKey;
+use tokio::sync::Semaphore;
 
 use crate::config::StoreConfig;
-use crate::error::{Fault, StoreError};
+use crate::error::{Fault, StoreError, Trouble};
 use crate::pool::{Manager, Pool};
 use crate::session::Session;
 use crate::{postgres, sqlite};
+
+/// Reads that may take minutes, at the same time in one process.
+const PATIENT_READS: usize = 2;
+
+/// How long one of them may take; PostgreSQL only.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where leads are kept. A clone is another handle to the same connections.
 #[derive(Clone)]
@@ -22,6 +31,8 @@ pub struct PostgresStore {
     pub(crate) address: postgres::Address,
     pool: Pool,
     actor: Arc<Actor>,
+    sealing: Option<Arc<SealingKey>>,
+    patient: Arc<Semaphore>,
 }
 
 /// One connection writes, several read beside it.
@@ -31,12 +42,15 @@ pub struct SqliteStore {
     writer: Pool,
     readers: Pool,
     actor: Arc<Actor>,
+    sealing: Option<Arc<SealingKey>>,
+    patient: Arc<Semaphore>,
 }
 
 impl Store {
     /// Reads the address and connects to nothing yet: the first call does.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let actor = Arc::new(Actor::Leadgate);
+        let (actor, sealing) = (Arc::new(Actor::Leadgate), config.sealing.clone());
+        let patient = Arc::new(Semaphore::new(PATIENT_READS));
         if let Some(path) = config.url.strip_prefix("sqlite:") {
             let address = sqlite::Address::parse(path, config)?;
             let pool = |name, address, size| Pool::new(name, Manager::Sqlite(address), size, config);
@@ -45,13 +59,15 @@ impl Store {
                 readers: pool("readers", address.clone().reading(), config.pool_size),
                 address,
                 actor,
+                sealing,
+                patient,
             }));
         }
         if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let address = postgres::Address::new(config);
             let manager = Manager::Postgres(address.clone());
             let pool = Pool::new("postgres", manager, config.pool_size, config);
-            return Ok(Self::Postgres(PostgresStore { address, pool, actor }));
+            return Ok(Self::Postgres(PostgresStore { address, pool, actor, sealing, patient }));
         }
         Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
     }
@@ -73,6 +89,22 @@ impl Store {
         }
     }
 
+    pub(crate) fn sealing(&self) -> Result<Arc<SealingKey>, StoreError> {
+        let sealing = match self {
+            Self::Postgres(store) => &store.sealing,
+            Self::Sqlite(store) => &store.sealing,
+        };
+        sealing.clone().ok_or(StoreError::Unsupported("this store was opened without the secret"))
+    }
+
+    /// What an operator knows the store by: its address without user, password and settings.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Postgres(store) => store.address.name(),
+            Self::Sqlite(store) => store.address.file().display().to_string(),
+        }
+    }
+
     /// Runs statements that change nothing.
     pub(crate) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
@@ -86,8 +118,32 @@ impl Store {
         pool.run(work).await
     }
 
-    /// Lets nothing stay in SQLite's write-ahead log, unless somebody is reading there: then it goes later.
-    pub(crate) async fn empty_log(&self) -> Result<(), StoreError> {
+    /// Runs statements that change nothing and may take minutes. They have a connection of their own, and take no
+    /// place from other readers; a caller who goes away leaves them running.
+    pub(crate) async fn read_patiently<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+    {
+        let (store, patient) = match self {
+            Self::Postgres(store) => (self.clone(), Arc::clone(&store.patient)),
+            Self::Sqlite(store) => (self.clone(), Arc::clone(&store.patient)),
+        };
+        let turn = patient.acquire_owned().await.map_err(|_| StoreError::unavailable(Trouble::Busy))?;
+        let read = move || {
+            let _turn = turn;
+            let mut session = match &store {
+                Self::Postgres(store) => store.address.connect_to_read(PATIENCE)?,
+                Self::Sqlite(store) => store.address.clone().reading().connect()?,
+            };
+            work(&mut session).map_err(|fault| session.conclude(fault))
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Leaves nothing in SQLite's write-ahead log, unless another connection is reading there. To be called after an
+    /// erasure and before a program ends: until then the log holds what was deleted.
+    pub async fn empty_log(&self) -> Result<(), StoreError> {
         let Self::Sqlite(store) = self else { return Ok(()) };
         let empty = |session: &mut Session| Ok(session.batch("PRAGMA wal_checkpoint(TRUNCATE)")?);
         store.writer.run(empty).await

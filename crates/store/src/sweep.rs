@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use leadgate_domain::{Judge, OrganizationId, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::error::{StoreError, Trouble};
+use crate::retention::first_id_at;
 use crate::statements::Statements;
 use crate::store::Store;
 
@@ -18,6 +20,12 @@ const OVERDUE: Duration = Duration::from_secs(60);
 
 /// Organizations that are gone through at the same time.
 const SWEPT_AT_ONCE: usize = 3;
+
+/// An idempotency key counts for 24 hours by the time of its gateway; a submission may wait in the queue for longer.
+const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// Idempotency keys per transaction.
+const PURGED_AT_ONCE: usize = 1_000;
 
 /// Entries that end are marked so many at a time.
 const LAPSING_AT_ONCE: usize = 10_000;
@@ -34,22 +42,81 @@ struct Lapsing {
     most: usize,
 }
 
-#[derive(Serialize)]
-struct Lease<'a> {
-    name: &'a str,
+/// A task that this worker has for a time.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Lease {
+    name: &'static str,
     taken_at: Timestamp,
     until: Timestamp,
 }
 
+#[derive(Serialize)]
+struct Named {
+    name: &'static str,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct Position {
+    name: &'static str,
+    position: Option<Uuid>,
+}
+
+/// Idempotency keys that no longer count.
+#[derive(Serialize, Clone, Copy)]
+struct Purge {
+    /// The first submission that is too young.
+    before: Uuid,
+    last_seen: Timestamp,
+    most: usize,
+}
+
 impl Store {
-    /// Takes on a task for a time, if nobody else has it.
-    pub async fn lease(&self, name: &'static str, for_: Duration) -> Result<bool, StoreError> {
+    /// Takes a task for a time, if no other worker has it.
+    pub async fn lease(&self, name: &'static str, for_: Duration) -> Result<Option<Lease>, StoreError> {
         self.write(move |session| {
             let taken_at = Timestamp::now();
             let lease = Lease { name, taken_at, until: taken_at.plus(for_) };
-            Ok(session.find::<_, String>(session.sql.sweeps.lease, lease)?.is_some())
+            Ok(session.find::<_, String>(session.sql.sweeps.lease, lease)?.map(|_| lease))
         })
         .await
+    }
+
+    /// Gives a task back. Any worker may take it again after the pause.
+    pub async fn end_lease(&self, lease: Lease, pause: Duration) -> Result<(), StoreError> {
+        self.write(move |session| {
+            let ended = Lease { until: Timestamp::now().plus(pause), ..lease };
+            session.execute(session.sql.sweeps.end, &[ended]).map(drop)
+        })
+        .await
+    }
+
+    /// Where the last run of a sweep stopped.
+    pub(crate) async fn sweep_position(&self, name: &'static str) -> Result<Option<Uuid>, StoreError> {
+        self.read(move |session| session.find(session.sql.sweeps.position, Named { name })).await
+    }
+
+    pub(crate) async fn set_sweep_position(
+        &self,
+        name: &'static str,
+        position: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let row = [Position { name, position }];
+        self.write(move |session| session.execute(session.sql.sweeps.set_position, &row).map(drop)).await
+    }
+
+    /// Deletes idempotency keys whose time was over a day ago; how many, and whether there was no time for all.
+    pub async fn purge_idempotency_keys(&self, deadline: Instant) -> Result<(usize, bool), StoreError> {
+        let last_seen = Timestamp::now().minus(IDEMPOTENCY_KEPT);
+        let purge = [Purge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
+        let mut purged = 0;
+        while Instant::now() < deadline {
+            let gone = self.write(move |session| session.execute(session.sql.claims.purge, &purge)).await?;
+            purged += gone;
+            if gone < PURGED_AT_ONCE {
+                return Ok((purged, false));
+            }
+        }
+        Ok((purged, true))
     }
 
     /// Lets stored leads learn of suppressions that have ended, and of those whose author did not see to it.

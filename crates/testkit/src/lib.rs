@@ -10,3 +10,6 @@ pub mod tls;
 mod ports;
 
 pub use ports::free_port;
+
+/// The secret of installations that exist in a test only.
+pub const SECRET: &str = "a secret that is long enough to be one";

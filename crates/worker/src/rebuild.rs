@@ -45,7 +45,7 @@ pub async fn rebuild(
     Ok(all)
 }
 
-/// Makes leads anew whose erased submissions they still show. Those that cannot be made anew stay on the list.
+/// Rebuilds leads that still show what was erased. Those that cannot be rebuilt stay on the list.
 pub async fn rebuild_without_erased(
     store: &Store,
     organization: OrganizationId,

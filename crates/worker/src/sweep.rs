@@ -1,88 +1,81 @@
 //! What one of all workers does from time to time.
+//!
+//! Each sweep is a task with a lease and a deadline of its own, so that none waits for another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::Judge;
-use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Store, StoreError};
+use leadgate_store::{RETENTION_SWEEP, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::rebuild::rebuild_without_erased;
+/// How often a worker tries to take a sweep.
+const TICK: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether there is something to do.
-const PAUSE: Duration = Duration::from_secs(5);
+/// For how much longer than a run may take it is reserved. A run that overruns its lease may meet another worker's,
+/// which does the same, and no harm.
+const MARGIN: Duration = Duration::from_secs(5);
 
-/// For how long nobody else looks. A sweep that takes longer may meet another's, which does the same, and no harm.
-const LEASE: Duration = Duration::from_secs(10);
+/// Work that is found and done in rounds.
+pub(crate) struct Sweep {
+    name: &'static str,
+    /// How long one run may take; what is left is done by the next, at once.
+    run: Duration,
+    /// How long after a run that finished the next one begins.
+    pause: Duration,
+}
 
-/// How often it is looked for what is too old to be kept, and how much of that time may go into it.
-const RETENTION_LEASE: Duration = Duration::from_secs(5 * 60);
-const RETENTION_TIME: Duration = Duration::from_secs(4 * 60);
+pub(crate) const SUPPRESSIONS: Sweep =
+    Sweep { name: "suppressions", run: Duration::from_secs(10), pause: Duration::from_secs(5) };
+pub(crate) const RETENTION: Sweep =
+    Sweep { name: RETENTION_SWEEP, run: Duration::from_secs(4 * 60), pause: Duration::from_secs(5 * 60) };
+pub(crate) const IDEMPOTENCY_KEYS: Sweep =
+    Sweep { name: "idempotency_keys", run: Duration::from_secs(60), pause: Duration::from_secs(10 * 60) };
 
-/// Sweeps until told to stop. A store that is away is not the sweeper's trouble: it comes again.
-pub(crate) async fn keep_sweeping(store: Store, judge: Arc<dyn Judge>, stop: CancellationToken) {
-    let mut ticks = ticks();
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(error) = sweep(&store, &judge).await {
-            tracing::debug!("nothing swept: {error}");
+impl Sweep {
+    /// Runs `work` until told to stop, whenever no other worker does. `work` gets its deadline and returns whether
+    /// anything is left. An error ends the run; the next one comes after the pause.
+    pub(crate) async fn keep<W: Future<Output = Result<bool, StoreError>>>(
+        self,
+        store: Store,
+        stop: CancellationToken,
+        work: impl Fn(Store, Instant) -> W,
+    ) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Err(error) = self.try_once(&store, &work).await {
+                tracing::debug!(sweep = self.name, %error, "a sweep failed");
+            }
         }
     }
-}
 
-fn ticks() -> tokio::time::Interval {
-    let mut ticks = tokio::time::interval(PAUSE);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks
-}
-
-async fn sweep(store: &Store, judge: &Arc<dyn Judge>) -> Result<(), StoreError> {
-    if store.lease("suppressions", LEASE).await? {
-        let concerned = store.sweep_suppressions(Arc::clone(judge)).await?;
-        if concerned > 0 {
-            tracing::info!(organizations = concerned, "stored leads learnt of suppressions");
-        }
-    }
-    Ok(())
-}
-
-/// Erases what is too old, and what was on its way while its person was erased. It may take minutes, so that it does
-/// not keep others waiting.
-pub(crate) async fn keep_erasing(
-    store: Store,
-    directory: Arc<Directory>,
-    pipeline: Arc<Pipeline>,
-    stop: CancellationToken,
-) {
-    let mut ticks = ticks();
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(error) = erase(&store, &directory, &pipeline).await {
-            tracing::debug!("nothing erased: {error}");
-        }
+    async fn try_once<W: Future<Output = Result<bool, StoreError>>>(
+        &self,
+        store: &Store,
+        work: impl Fn(Store, Instant) -> W,
+    ) -> Result<(), StoreError> {
+        let Some(lease) = store.lease(self.name, self.run + MARGIN).await? else { return Ok(()) };
+        let done = work(store.clone(), Instant::now() + self.run).await;
+        let pause = if matches!(done, Ok(true)) { Duration::ZERO } else { self.pause };
+        store.end_lease(lease, pause).await?;
+        done.map(drop)
     }
 }
 
-async fn erase(store: &Store, directory: &Directory, pipeline: &Arc<Pipeline>) -> Result<(), StoreError> {
-    if !store.lease("retention", RETENTION_LEASE).await? {
-        return Ok(());
+/// Decides stored leads anew after suppression entries ended, or whose author did not get to it.
+pub(crate) async fn suppressions(store: Store, judge: Arc<dyn Judge>) -> Result<bool, StoreError> {
+    let concerned = store.sweep_suppressions(judge).await?;
+    if concerned > 0 {
+        tracing::info!(organizations = concerned, "stored leads learnt of suppressions");
     }
+    Ok(false)
+}
+
+/// Erases what is older than its organization keeps it.
+pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, StoreError> {
     let begun = Instant::now();
-    for (organization, late) in store.sweep_in_flight().await? {
-        if late.submissions > 0 {
-            tracing::info!(
-                submissions = late.submissions,
-                leads = late.leads,
-                "what was on its way while its person was erased is erased, too"
-            );
-        }
-        let known = directory.snapshot();
-        let rebuilt = rebuild_without_erased(store, organization, &late.to_rebuild, (&known, pipeline)).await;
-        if let Err(error) = rebuilt {
-            // They stay on the list for the next round, and nobody else's are kept waiting.
-            tracing::warn!(%organization, %error, "leads still show what was erased");
-        }
-    }
-    let swept = store.sweep_retention(begun + RETENTION_TIME).await?;
+    let swept = store.sweep_retention(deadline).await?;
     if swept.submissions + swept.leads + swept.quarantined + swept.audited > 0 {
         tracing::info!(
             submissions = swept.submissions,
@@ -104,5 +97,13 @@ async fn erase(store: &Store, directory: &Directory, pipeline: &Arc<Pipeline>) -
         let count = u64::try_from(count).unwrap_or(0);
         metrics::counter!("leadgate_retention_erased_total", "what" => what).increment(count);
     }
-    Ok(())
+    Ok(swept.more)
+}
+
+/// Deletes idempotency keys that no longer count.
+pub(crate) async fn idempotency_keys(store: Store, deadline: Instant) -> Result<bool, StoreError> {
+    let (purged, more) = store.purge_idempotency_keys(deadline).await?;
+    let purged = u64::try_from(purged).unwrap_or(0);
+    metrics::counter!("leadgate_idempotency_keys_purged_total").increment(purged);
+    Ok(more)
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commit::Committer;
 use crate::in_hand::InHand;
 use crate::lane::Lane;
-use crate::sweep::{keep_erasing, keep_sweeping};
+use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
 /// How often the worker looks whether sources changed.
 const DIRECTORY_POLL: Duration = Duration::from_secs(2);
@@ -89,9 +89,7 @@ impl Worker {
         }
         let (directory, stop) = (Arc::clone(&self.committer.directory), self.committer.stop.clone());
         let refresh = tokio::spawn(keep_fresh(directory, self.in_hand.clone(), stop));
-        let Committer { store, judge, stop, directory, pipeline, .. } = self.committer.clone();
-        let sweeping = tokio::spawn(keep_sweeping(store.clone(), judge, stop.clone()));
-        let erasing = tokio::spawn(keep_erasing(store, directory, pipeline, stop));
+        let mut sweeps = self.sweeps();
         while let Some(ended) = lanes.join_next().await {
             if ended.is_err() && !self.committer.stop.is_cancelled() {
                 // Its deliveries went back to the broker with its consumer; the work goes on in a new lane.
@@ -100,8 +98,17 @@ impl Worker {
             }
         }
         refresh.abort();
-        sweeping.abort();
-        erasing.abort();
+        sweeps.abort_all();
+    }
+
+    fn sweeps(&self) -> JoinSet<()> {
+        let Committer { store, judge, stop, .. } = self.committer.clone();
+        let mut sweeps = JoinSet::new();
+        let suppressions = move |store, _| sweep::suppressions(store, Arc::clone(&judge));
+        sweeps.spawn(SUPPRESSIONS.keep(store.clone(), stop.clone(), suppressions));
+        sweeps.spawn(RETENTION.keep(store.clone(), stop.clone(), sweep::retention));
+        sweeps.spawn(IDEMPOTENCY_KEYS.keep(store, stop, sweep::idempotency_keys));
+        sweeps
     }
 }
 

@@ -1,6 +1,6 @@
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source, a key or `shards`, the
--- number of the broker's queues that leads are spread over.
+-- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes
+-- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
@@ -91,6 +91,9 @@ CREATE TABLE claims (
     last_seen    timestamptz NOT NULL,
     PRIMARY KEY (organization, kind, key)
 ) WITH (fillfactor = 85);
+-- The oldest idempotency keys, for purging them. By the submission, which does not change: an index over `last_seen`
+-- would end updates in place for all claims.
+CREATE INDEX claims_of_requests ON claims (submission) WHERE kind = 'idempotency';
 
 -- The current state about one person. `document` is the truth; the columns beside it repeat what queries
 -- filter and sort by, and are written together with it from the same value.

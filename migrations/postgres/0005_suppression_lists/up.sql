@@ -13,9 +13,10 @@ ALTER TABLE suppressions
 CREATE INDEX suppressions_pending ON suppressions (organization, kind, key, list) WHERE pending_since IS NOT NULL;
 CREATE INDEX suppressions_lapsing ON suppressions (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
 
--- Who of many workers does what only one has to do, and until when.
+-- Tasks of which one worker at a time does each, and until when it is reserved. `position`: where its last run stopped.
 CREATE TABLE sweeps (
     name     text        PRIMARY KEY,
     taken_at timestamptz NOT NULL,
-    until    timestamptz NOT NULL
+    until    timestamptz NOT NULL,
+    position uuid
 );

@@ -5,20 +5,6 @@ ALTER TABLE submissions
     ADD COLUMN erased_by text CHECK (erased_by IN ('request', 'retention'));
 ALTER TABLE quarantine ADD COLUMN erased_at timestamptz;
 
--- That somebody was erased: under which keys, as suppressions have them, and how much it was. `swept_at`: when it was
--- last looked for what had been on its way.
-CREATE TABLE erasures (
-    organization uuid        NOT NULL,
-    id           uuid        NOT NULL,
-    begun_at     timestamptz NOT NULL,
-    keys         jsonb       NOT NULL,
-    finished_at  timestamptz,
-    report       jsonb,
-    swept_at     timestamptz,
-    PRIMARY KEY (organization, id)
-);
-CREATE INDEX erasures_by_time ON erasures (begun_at);
-
 -- Leads that erased submissions made or changed, until they are without what these said.
 CREATE TABLE leads_to_rebuild (
     organization uuid        NOT NULL,
@@ -28,7 +14,7 @@ CREATE TABLE leads_to_rebuild (
 );
 
 -- For how long an organization keeps what; null is for ever. `swept_to`: up to here its submissions were erased by
--- age; since `swept_from`, when that last began at the first.
+-- age; `swept_whole_at`: when a pass from the first one on last came to its end, null while the first is under way.
 CREATE TABLE retention (
     organization        uuid PRIMARY KEY REFERENCES organizations (id),
     submissions_seconds bigint,
@@ -36,5 +22,5 @@ CREATE TABLE retention (
     quarantine_seconds  bigint,
     audit_seconds       bigint,
     swept_to            uuid,
-    swept_from          timestamptz
+    swept_whole_at      timestamptz
 );

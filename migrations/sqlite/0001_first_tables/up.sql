@@ -2,8 +2,8 @@
 -- documents are JSON text, keyed hashes are blobs, booleans are 0 and 1.
 
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source, a key or `shards`, the
--- number of the broker's queues that leads are spread over.
+-- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes
+-- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     match_key  TEXT    NOT NULL,
@@ -94,6 +94,8 @@ CREATE TABLE claims (
     last_seen    TEXT NOT NULL,
     PRIMARY KEY (organization, kind, key)
 ) STRICT, WITHOUT ROWID;
+-- The oldest idempotency keys, for purging them.
+CREATE INDEX claims_of_requests ON claims (submission) WHERE kind = 'idempotency';
 
 -- The current state about one person. `document` is the truth; the columns beside it repeat what queries
 -- filter and sort by, and are written together with it from the same value.

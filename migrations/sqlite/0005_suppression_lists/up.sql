@@ -33,9 +33,10 @@ UPDATE leads SET email_reversed = (
 WHERE email_address IS NOT NULL;
 CREATE INDEX leads_by_domain ON leads (organization, email_reversed, id) WHERE email_reversed IS NOT NULL;
 
--- Who of many workers does what only one has to do, and until when.
+-- Tasks of which one worker at a time does each, and until when it is reserved. `position`: where its last run stopped.
 CREATE TABLE sweeps (
     name     TEXT NOT NULL PRIMARY KEY,
     taken_at TEXT NOT NULL,
-    until    TEXT NOT NULL
+    until    TEXT NOT NULL,
+    position TEXT
 ) STRICT, WITHOUT ROWID;

@@ -1,7 +1,8 @@
 -- Only adds: the build before writes neither table.
 
 -- That consent was given: one row for each submission that said so and was judged. Never changed and never deleted,
--- and without the person, who is in `consent_people`. `digest` is SHA-256 of `salt` and that person's document.
+-- and without the person, who is in `consent_people`. `digest` is SHA-256 of that person's
+-- document, after a salt that follows from the match key and stands nowhere.
 CREATE TABLE consents (
     organization            TEXT    NOT NULL,
     submission              TEXT    NOT NULL,
@@ -15,7 +16,6 @@ CREATE TABLE consents (
     page_url                TEXT,
     trustedform_certificate TEXT,
     jornaya_leadid          TEXT,
-    salt                    BLOB    NOT NULL,
     digest                  BLOB    NOT NULL,
     revision                INTEGER NOT NULL,
     PRIMARY KEY (organization, submission)

@@ -7,20 +7,6 @@ ALTER TABLE quarantine ADD COLUMN erased_at TEXT;
 -- The claims of a lead that is deleted.
 CREATE INDEX claims_by_lead ON claims (lead);
 
--- That somebody was erased: under which keys, as suppressions have them, and how much it was. `swept_at`: when it was
--- last looked for what had been on its way.
-CREATE TABLE erasures (
-    organization TEXT NOT NULL,
-    id TEXT NOT NULL,
-    begun_at TEXT NOT NULL,
-    keys TEXT NOT NULL,
-    finished_at TEXT,
-    report TEXT,
-    swept_at TEXT,
-    PRIMARY KEY (organization, id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX erasures_by_time ON erasures (begun_at);
-
 -- Leads that erased submissions made or changed, until they are without what these said.
 CREATE TABLE leads_to_rebuild (
     organization TEXT NOT NULL,
@@ -30,7 +16,7 @@ CREATE TABLE leads_to_rebuild (
 ) STRICT, WITHOUT ROWID;
 
 -- For how long an organization keeps what; null is for ever. `swept_to`: up to here its submissions were erased by
--- age; since `swept_from`, when that last began at the first.
+-- age; `swept_whole_at`: when a pass from the first one on last came to its end, null while the first is under way.
 CREATE TABLE retention (
     organization TEXT NOT NULL PRIMARY KEY REFERENCES organizations (id),
     submissions_seconds INTEGER,
@@ -38,5 +24,5 @@ CREATE TABLE retention (
     quarantine_seconds  INTEGER,
     audit_seconds       INTEGER,
     swept_to            TEXT,
-    swept_from          TEXT
+    swept_whole_at      TEXT
 ) STRICT, WITHOUT ROWID;

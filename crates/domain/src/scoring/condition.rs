@@ -13,7 +13,7 @@ pub enum Condition {
     All { all: Vec<Condition> },
     Any { any: Vec<Condition> },
     Not { not: Box<Condition> },
-    Test(Test),
+    Test(Box<Test>),
 }
 
 /// One question about one field: everything that it says has to hold.

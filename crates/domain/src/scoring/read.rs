@@ -157,7 +157,7 @@ fn condition(said: &Value, depth: usize, tests: &mut usize) -> Result<Condition,
         _ => {
             *tests += 1;
             match *tests <= MOST_TESTS {
-                true => test(said).map(Condition::Test),
+                true => test(said).map(|test| Condition::Test(Box::new(test))),
                 false => Err(format!("at most {MOST_TESTS} tests are taken")),
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{SuppressedValue, Suppression, SuppressionKind, list_name};
+use super::{ERASED_LIST, SuppressedValue, Suppression, SuppressionKind, list_name};
 use crate::secret::MatchKey;
 use crate::{OrganizationId, Region, Timestamp};
 
@@ -59,6 +59,11 @@ impl SuppressionRequest {
         let mut entry = Suppression::new(matching, organization, &self.value()?, now);
         if let Some(list) = &self.list {
             entry.list = list_name(list)?;
+            if entry.list == ERASED_LIST {
+                return Err(format!(
+                    "the list `{ERASED_LIST}` is written by `leadgate erase` alone; choose another name"
+                ));
+            }
         }
         entry.reason = self.reason.as_deref().map(reason).transpose()?.flatten();
         entry.expires_at = self.expires_at.as_deref().map(|text| end(text, now)).transpose()?;
@@ -91,7 +96,7 @@ mod tests {
 
     fn read(json: &str) -> Result<Suppression, String> {
         let request: SuppressionRequest = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let matching = MatchKey::parse(&"5".repeat(64)).unwrap();
+        let matching = MatchKey::new([0x55; 32]);
         let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
         request.entry(&matching, OrganizationId::from_uuid(uuid::Uuid::from_u128(7)), now)
     }

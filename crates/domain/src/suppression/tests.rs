@@ -1,7 +1,7 @@
 use super::*;
 
 fn matching() -> MatchKey {
-    MatchKey::parse(&"5".repeat(64)).unwrap()
+    MatchKey::new([0x55; 32])
 }
 
 /// Whether an entry of this value would hold a lead with that phone and email.

@@ -62,7 +62,7 @@ fn one_of(value: impl Fn(usize) -> Value) -> Vec<Value> {
 fn many(tests: usize, test: impl Fn(usize) -> Value) -> Vec<Value> {
     let operands =
         test(0).as_object().unwrap().keys().filter(|key| !["field", "present"].contains(&&***key)).count();
-    let rules = if operands == 0 { 100 } else { 1_000 / operands / tests };
+    let rules = 1_000_usize.checked_div(operands * tests).unwrap_or(100);
     let when = |rule: usize| (0..tests).map(|n| test(rule * tests + n)).collect::<Vec<_>>();
     (0..rules).map(|n| json!({ "name": format!("r{n}"), "points": 1, "when": { "any": when(n) } })).collect()
 }

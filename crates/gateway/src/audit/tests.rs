@@ -1,5 +1,7 @@
+use leadgate_domain::secret::Secret;
 use leadgate_domain::{Actor, AuditAction, OrganizationId};
 use leadgate_store::{AuditFilter, StoreConfig};
+use leadgate_testkit::SECRET;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -20,7 +22,8 @@ impl World {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = Store::open(&StoreConfig::api(url)).unwrap();
+        let store =
+            Store::open(&StoreConfig::api(url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
         let (audit, writer) = Audit::new(store.clone(), STORE_TIMEOUT);
         let done = CancellationToken::new();
         let until = done.clone();

@@ -1,8 +1,12 @@
 //! `GET /v1/reports/intake`: what became of what came in on a day.
 
+use std::time::Duration;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
+use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId, Timestamp, Zone};
+use leadgate_store::{IntakeReport, StoreError, Trouble};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use crate::problem::Refused;
@@ -10,6 +14,9 @@ use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::State;
+
+/// How long a report may take that takes longer than other reads: a day costs what came in on it.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A day of the organization, or of one of its sources; a key of a named source sees its own.
 pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
@@ -23,13 +30,32 @@ pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<H
         let own = read::within(&state, state.store.source(asked.organization(), source)).await?;
         own.ok_or_else(|| asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state))?;
     }
-    // It costs what it counts, and readers are few.
-    let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
-    let reporting = state.store.intake_report(asked.organization(), source, &day);
-    let report = read::within(&state, reporting).await?;
+    let report = report(&state, asked.organization(), source, &day).await?;
     let entry = asked.entry(AuditAction::ReportRead).with("report", "intake").with("day", &day);
     state.audit.note(AuditEntry { target: source.map(|source| source.to_string()), ..entry });
     Ok(respond::json(&report))
+}
+
+/// A day of which much came in is counted apart from other reads: each organization has one such report at a time.
+async fn report(
+    state: &State,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    day: &Day,
+) -> Result<IntakeReport, Refusal> {
+    let soon = async {
+        // It costs what it counts, and readers are few.
+        let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
+        read::within(state, state.store.intake_report(organization, source, day)).await
+    };
+    match soon.await {
+        Err(Refusal::StoreSlow) => {}
+        Err(Refusal::Store(StoreError::Unavailable { trouble: Trouble::Timeout, .. })) => {}
+        settled => return settled,
+    }
+    let _turn = state.long_reports.begin(organization).ok_or(Refusal::StoreSlow)?;
+    let reporting = state.store.intake_report_patiently(organization, source, day);
+    timeout(LONGEST, reporting).await.map_err(|_| Refusal::StoreSlow)?.map_err(Refusal::Store)
 }
 
 struct Query {

@@ -22,7 +22,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::world::{Answer, World, config, send};
+use crate::world::{Answer, World, config, secret, send};
 
 const SEED: u64 = 7;
 
@@ -43,7 +43,7 @@ async fn validation_and_the_stored_lead_agree_in_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn validation_and_the_stored_lead_agree_in_postgresql() {
     let url = shared().postgres().await.unwrap().database().await.unwrap();
-    let store = Store::open(&StoreConfig::api(url)).unwrap();
+    let store = Store::open(&StoreConfig::api(url).with_secret(&secret())).unwrap();
     store.migrate().await.unwrap();
     let leads = std::env::var("LEADGATE_TEST_LEADS").ok().and_then(|leads| leads.parse().ok());
     agree(World::found(store, config()).await, leads.unwrap_or(1_000)).await;

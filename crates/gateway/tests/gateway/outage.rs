@@ -8,7 +8,7 @@ use leadgate_testkit::proxy::{Mode, Proxy};
 use leadgate_testkit::servers::shared;
 use serde_json::json;
 
-use crate::world::{World, config, send};
+use crate::world::{World, config, secret, send};
 
 const LEAD: &str = r#"{"phone":"1"}"#;
 
@@ -16,11 +16,11 @@ const LEAD: &str = r#"{"phone":"1"}"#;
 async fn behind_proxy(config: GatewayConfig) -> (World, Proxy) {
     let postgres = shared().postgres().await.unwrap();
     let url = postgres.database().await.unwrap();
-    let direct = Store::open(&StoreConfig::api(&url)).unwrap();
+    let direct = Store::open(&StoreConfig::api(&url).with_secret(&secret())).unwrap();
     direct.migrate().await.unwrap();
     let proxy = Proxy::start(postgres.port().unwrap()).await.unwrap();
     let through = url.replace(&postgres.port().unwrap().to_string(), &proxy.port().to_string());
-    let store = Store::open(&StoreConfig::api(through)).unwrap();
+    let store = Store::open(&StoreConfig::api(through).with_secret(&secret())).unwrap();
     (World::found(store, config).await, proxy)
 }
 

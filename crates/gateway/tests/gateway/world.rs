@@ -204,10 +204,9 @@ impl World {
     }
 
     /// Forgets a person.
-    pub(crate) async fn erase(&self, mut sought: Sought) {
-        let belongings = self.store.belongings(self.organization, &mut sought, &[]).await.unwrap();
-        let (how, judge) = ((None, false), self.judge().await);
-        self.store.erase(self.organization, &sought, belongings, how, judge, |_| {}).await.unwrap();
+    pub(crate) async fn erase(&self, sought: Sought) {
+        let person = self.store.person(self.organization, sought, &[]).await.unwrap();
+        self.store.erase(self.organization, &person, None, self.judge().await, |_| {}).await.unwrap();
     }
 
     /// A source of a dialect, with a key of its own.
@@ -263,7 +262,7 @@ impl World {
 
 pub(crate) fn store(folder: &TempDir) -> Store {
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    Store::open(&StoreConfig::api(url)).unwrap()
+    Store::open(&StoreConfig::api(url).with_secret(&secret())).unwrap()
 }
 
 pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKey, String) {

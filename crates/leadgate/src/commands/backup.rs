@@ -65,8 +65,8 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
             .with_context(|| format!("{} has no {name}", file.display()))?;
     }
     secret::sync_folder(&config.data)?;
-    let report = ports::store(config)?.check().await;
-    if let Err(error) = report {
+    let store = ports::store(config)?;
+    if let Err(error) = store.check().await.and(store.match_key().await) {
         bail!("the restored store does not open: {error}");
     }
     output.print(&json!({ "restored": config.data }), |line| {

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Belongings, Directory, Erased, Finding, Store, Whom};
+use leadgate_store::{Directory, Erased, Finding, Person, Store};
 use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub(crate) struct Erase {
     /// An email of the person; may be given several times, and read as phones are
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A lead, for its phone and its email; may be given several times
+    /// A lead, with its phone and its email, if it has any; may be given several times
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
     /// Reads phones without a country code, such as US
@@ -35,9 +35,6 @@ pub(crate) struct Erase {
     /// Why, for those who ask later; nothing about the person
     #[arg(long)]
     reason: Option<String>,
-    /// Also erase submissions of others that name the person somewhere else than as their phone or email
-    #[arg(long)]
-    mentions: bool,
     /// Say what would be erased, and erase nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,56 +64,50 @@ impl Erase {
 }
 
 pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let mut given = asked.given()?;
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
-    let belongings = store.belongings(owner.id, &mut given, &asked.lead).await?;
-    match (given.is_empty(), asked.lead.is_empty()) {
+    let person = store.person(owner.id, asked.given()?, &asked.lead).await?;
+    match (person.is_unknown(), asked.lead.is_empty()) {
         (true, true) => bail!("none of --phone, --email, --lead was given"),
-        (true, false) => {
-            bail!("`{}` has none of these leads, or they have neither phone nor email", owner.name)
-        }
+        (true, false) => bail!("`{}` has none of these leads", owner.name),
         _ => {}
     }
-    let desk = Desk { store, owner };
+    let erasing = Erasing { store, owner, person };
     if asked.dry_run || !asked.yes {
-        let finding = desk.find(&asked, &belongings).await?;
+        let finding = erasing.find().await?;
         if asked.dry_run {
-            let entry = desk.store.entry(desk.owner.id, AuditAction::Erase).with("dry_run", true);
-            saw(&desk.store, entry).await?;
-            told_dry(&finding, &belongings, output);
+            let entry = erasing.store.entry(erasing.owner.id, AuditAction::Erase).with("dry_run", true);
+            saw(&erasing.store, entry).await?;
+            told_dry(&finding, &erasing.person, output);
             return Ok(());
         }
         confirm(&finding)?;
     }
-    let erased = desk.erase(&asked, &given, belongings).await?;
+    let erased = erasing.erase(asked.reason.as_deref()).await?;
     told(&erased, output);
     Ok(())
 }
 
-struct Desk {
+struct Erasing {
     store: Store,
     owner: Organization,
+    person: Person,
 }
 
-impl Desk {
-    async fn find(&self, asked: &Erase, belongings: &Belongings) -> anyhow::Result<Finding> {
-        let bar = progress::counting("submissions looked at");
-        let whom = Whom::Person(Arc::new(belongings.sought.clone()));
-        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let mut finding = self.store.find_person(self.owner.id, whom, looked_at).await?;
-        finding.count_mentions(asked.mentions);
+impl Erasing {
+    async fn find(&self) -> anyhow::Result<Finding> {
+        let bar = progress::counting("quarantined submissions read");
+        let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
+        let finding = self.store.find_person(self.owner.id, &self.person, read).await?;
         bar.finish_and_clear();
         Ok(finding)
     }
 
-    async fn erase(&self, asked: &Erase, given: &Sought, belongings: Belongings) -> anyhow::Result<Erased> {
+    async fn erase(&self, reason: Option<&str>) -> anyhow::Result<Erased> {
         let judge = Arc::new(Pipeline::new(self.store.match_key().await?));
-        let bar = progress::counting("submissions looked at");
-        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let how = (asked.reason.as_deref(), asked.mentions);
-        let erased =
-            self.store.erase(self.owner.id, given, belongings, how, judge.clone(), looked_at).await?;
+        let bar = progress::counting("quarantined submissions read");
+        let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
+        let erased = self.store.erase(self.owner.id, &self.person, reason, judge.clone(), read).await?;
         bar.finish_and_clear();
         // Leads of others lose what the erased submissions said.
         let directory = Directory::new(self.store.clone());
@@ -144,17 +135,17 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told_dry(finding: &Finding, belongings: &Belongings, output: &Output) {
-    let Finding { submissions, entries, leads, mentioned } = finding;
+fn told_dry(finding: &Finding, person: &Person, output: &Output) {
+    let Finding { submissions, entries, leads } = finding;
     let document = json!({
         "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),
-        "quarantined": entries.len(), "mentioned": mentioned, "shared": belongings.shared,
+        "quarantined": entries.len(), "shared": person.shared,
     });
     output.print(&document, |line| {
         line(&format!("submissions that would be erased:   {}", submissions.len()));
         line(&format!("leads that would be deleted:        {}", leads.len()));
         line(&format!("further entries of the quarantine:  {}", entries.len()));
-        left_alone(mentioned.len(), belongings.shared, line);
+        left_alone(person.shared, line);
     });
 }
 
@@ -173,19 +164,14 @@ fn told(erased: &Erased, output: &Output) {
         line(&format!("claims deleted:                 {claims}"));
         line(&format!("on the list `erased`:           {suppressed}"));
         if !erased.to_rebuild.is_empty() {
-            line("leads of others that still have what was erased, because they cannot be made anew:");
+            line("leads of others that still have what was erased, because they cannot be rebuilt (--lead deletes one):");
             erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
         }
-        left_alone(erased.mentioned.len(), erased.shared, line);
+        left_alone(erased.shared, line);
     });
 }
 
-fn left_alone(mentioned: usize, shared: usize, line: &mut dyn FnMut(&str)) {
-    if mentioned > 0 {
-        line(&format!(
-            "submissions of others that mention the person: {mentioned}; --mentions erases them, too"
-        ));
-    }
+fn left_alone(shared: usize, line: &mut dyn FnMut(&str)) {
     if shared > 0 {
         line(&format!(
             "phones or emails left alone because others have them, too: {shared}; name them to erase them"

@@ -60,7 +60,10 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if config.is_embedded() {
         ports::migrate(config).await?;
     }
-    Ok(ports::store(config)?.acting_for(operator()))
+    let store = ports::store(config)?;
+    // A wrong secret is told before anything is done with it.
+    store.match_key().await?;
+    Ok(store.acting_for(operator()))
 }
 
 /// Who sits at the command line, by the name that the system knows the process's user by.

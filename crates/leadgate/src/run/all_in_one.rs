@@ -38,6 +38,9 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     worker_stop.cancel();
     working.await?;
     queue.shutdown().await;
+    if let Err(error) = store.empty_log().await {
+        tracing::warn!(%error, "the store's write-ahead log is not emptied; the next start does it");
+    }
     tracing::info!("leadgate stopped");
     Ok(())
 }

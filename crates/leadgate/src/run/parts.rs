@@ -10,7 +10,7 @@ use leadgate_domain::secret::MatchKey;
 use leadgate_gateway::{Gateway, GatewayConfig, Ports, RenderMetrics};
 use leadgate_pipeline::{Pipeline, Places};
 use leadgate_queue::Queue;
-use leadgate_store::{Directory, Store};
+use leadgate_store::{Directory, Store, StoreError};
 use leadgate_worker::{Worker, WorkerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,14 @@ pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow
         if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
             return Ok(None);
         }
+    }
+}
+
+/// Ends a program that has another secret than its store; a store that is away is asked again later.
+pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
+    match store.match_key().await {
+        Err(error @ StoreError::WrongSecret { .. }) => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

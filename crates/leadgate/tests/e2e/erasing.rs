@@ -1,5 +1,8 @@
 //! A person is erased beside a running server.
 
+use std::time::Duration;
+
+use leadgate_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
 use crate::world::{Shape, World, try_run, until};
@@ -108,4 +111,52 @@ async fn what_is_too_old_is_erased() {
     world.cli(&["retention", "set", "--organization", "acme", "--leads", "1s"]).await;
     assert_eq!(world.cli(&["retention", "sweep"]).await["leads"], 1);
     assert_eq!(world.get(&format!("/v1/leads/{id}")).await.1["status"], "erased");
+}
+
+/// Whether a text occurs in a file of the data folder.
+fn is_on_disk(world: &World, text: &str) -> Vec<String> {
+    let data = world.environment().iter().find(|(name, _)| name == "LEADGATE_DATA").unwrap().1.clone();
+    let files = std::fs::read_dir(data).unwrap().map(|file| file.unwrap().path());
+    let has = |file: &std::path::PathBuf| {
+        let bytes = std::fs::read(file).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    files.filter(has).map(|file| file.display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_person_in_the_files() {
+    let mut world = World::start(Shape::Embedded, "forgetting").await;
+    let ann = json!({
+        "phone": "+14155550132", "full_name": "Theodora Quillfeather", "comment": "x".repeat(9_000),
+    });
+    for _ in 0..20 {
+        post(&world, &ann).await;
+    }
+    assert!(!is_on_disk(&world, "Quillfeather").is_empty());
+    let erase = ["erase", "--organization", "acme", "--phone", "+14155550132", "--yes"];
+    assert_eq!(world.cli(&erase).await["submissions"], 20);
+    // This test looks into the store, too: its connections would keep the log.
+    world.store = Store::open(&StoreConfig::api("sqlite:/nowhere")).unwrap();
+    world.front.terminate(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(is_on_disk(&world, "Quillfeather"), [""; 0]);
+}
+
+#[tokio::test]
+async fn another_secret_is_refused_by_every_program() {
+    let world = World::start(Shape::Production, "secrets").await;
+    let mut environment = world.environment().to_vec();
+    environment.retain(|(name, _)| name != "LEADGATE_SECRET");
+    environment.push(("LEADGATE_SECRET".to_owned(), "another secret that is long enough for one".to_owned()));
+    let list = ["suppression", "list", "--organization", "acme"];
+    let (ok, refused) = try_run(&environment, &list).await;
+    let error = refused["error"].as_str().unwrap();
+    assert!(!ok && error.contains("the secret does not belong to the store"), "{error}");
+    // The new one with its predecessor opens it for all that follow.
+    let old = world.environment().iter().find(|(name, _)| name == "LEADGATE_SECRET").unwrap().1.clone();
+    environment.push(("LEADGATE_SECRET_PREVIOUS".to_owned(), old));
+    assert!(try_run(&environment, &list).await.0);
+    environment.pop();
+    assert!(try_run(&environment, &list).await.0);
+    assert!(!try_run(world.environment(), &list).await.0, "it is sealed under the new one alone");
 }

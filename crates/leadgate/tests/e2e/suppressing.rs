@@ -1,5 +1,6 @@
 //! Suppression lists from files, beside a running server.
 
+use leadgate_testkit::servers::shared;
 use serde_json::{Value, json};
 
 use crate::world::{Shape, World, try_run, until};
@@ -115,4 +116,41 @@ async fn a_file_that_names_nobody_is_refused_whole() {
         .cli(&["suppression", "import", file, "--organization", "acme", "--kind", "phone", "--region", "US"])
         .await;
     assert_eq!((&told["rows"], &told["added"]), (&json!(2), &json!(2)));
+}
+
+/// Locks the suppression lists against writes from another session.
+async fn lock_lists(url: &str, seconds: u32) -> tokio::task::JoinHandle<()> {
+    let postgres = shared().postgres().await.unwrap();
+    let lock =
+        format!("BEGIN; LOCK TABLE suppressions IN EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+    let of = url.to_owned();
+    let locked = tokio::spawn(async move { drop(postgres.sql(&of, &lock).await) });
+    let held =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'suppressions'::regclass AND mode = 'ExclusiveLock'
+                AND granted";
+    until("the lock", || async { (postgres.sql(url, held).await.unwrap().trim() != "0").then_some(()) })
+        .await;
+    locked
+}
+
+#[tokio::test]
+async fn an_import_outlasts_a_lock_and_takes_none_for_what_is_in() {
+    let world = World::start(Shape::Production, "importing").await;
+    let url = world.environment().iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list.csv");
+    let rows: String = (0..2_500).map(|n| format!("+1415555{n:04}\n")).collect();
+    std::fs::write(&file, rows).unwrap();
+    let file = file.to_str().unwrap();
+    let import = ["suppression", "import", file, "--organization", "acme", "--kind", "phone"];
+    // A statement gives up after two seconds.
+    let lock = lock_lists(&url, 4).await;
+    assert_eq!(world.cli(&import).await["added"], 2_500);
+    lock.await.unwrap();
+
+    let lock = lock_lists(&url, 600).await;
+    assert_eq!(world.cli(&import).await["kept"], 2_500);
+    assert!(!lock.is_finished());
+    shared().postgres().await.unwrap().terminate_backends(&url).await.unwrap();
+    lock.await.unwrap();
 }

@@ -139,7 +139,10 @@ impl File {
         if mode.journal_mode != "wal" {
             return Err(Fault::Broken("its filesystem does not support SQLite's WAL".to_owned()));
         }
-        self.connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")?;
+        // A message that was settled is overwritten: it holds a person.
+        self.connection.batch_execute(
+            "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON",
+        )?;
         self.connection.immediate_transaction(|connection| {
             let version: Version = sql_query("PRAGMA user_version").get_result(connection)?;
             match version.user_version {
@@ -148,6 +151,11 @@ impl File {
                 newer => Err(Fault::Broken(format!("its version {newer} is newer than this build"))),
             }
         })
+    }
+
+    /// Leaves nothing in the write-ahead log, unless another process is reading there.
+    pub(crate) fn empty_log(&mut self) -> Result<(), Fault> {
+        Ok(self.connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?)
     }
 
     /// Notes that everything handed out before this start is handed out once more.

@@ -35,6 +35,8 @@ pub(crate) struct Writer {
     requests: Vec<Request>,
     held: Held,
     data_version: i64,
+    /// Whether the write-ahead log may still hold messages that were deleted.
+    log_holds_deleted: bool,
     healthy: bool,
 }
 
@@ -67,6 +69,7 @@ impl Writer {
             requests,
             held,
             data_version,
+            log_holds_deleted: true,
             healthy: true,
         })
     }
@@ -169,9 +172,12 @@ impl Writer {
         self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(ROWS_MAX)
     }
 
-    /// With nothing to do: has another process put something into the file?
+    /// With nothing to do: has another process put something into the file? Is anything left of deleted messages?
     fn look_around(&mut self) {
         let Some(file) = self.file.as_mut() else { return };
+        if self.log_holds_deleted {
+            self.log_holds_deleted = file.empty_log().is_err();
+        }
         if let Ok(version) = file.data_version()
             && version != self.data_version
         {
@@ -189,6 +195,7 @@ impl Writer {
     }
 
     fn count(&mut self, growth: &Growth) {
+        self.log_holds_deleted |= growth.count_out > 0;
         self.held.messages = (self.held.messages + growth.count_in).saturating_sub(growth.count_out);
         self.held.bytes = (self.held.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
     }

@@ -23,19 +23,12 @@ pub(crate) enum By {
 
 /// What is to be known of a submission to erase it.
 #[derive(Deserialize)]
-pub(super) struct Target {
+struct Target {
     organization: OrganizationId,
-    pub(super) submission: SubmissionId,
+    submission: SubmissionId,
     /// The idempotency key that it came with.
     request: Option<KeyHash>,
     outcomes: Vec<Told>,
-}
-
-impl Target {
-    pub(super) fn is_quarantined(&self) -> bool {
-        let current = self.outcomes.iter().max_by_key(|told| told.revision);
-        current.is_some_and(|told| told.outcome == Outcome::Quarantined)
-    }
 }
 
 #[derive(Deserialize)]
@@ -122,6 +115,14 @@ pub(crate) fn empty(
     Ok(erased)
 }
 
+/// The submissions that made or met leads.
+pub(crate) fn submissions_of(
+    session: &mut Session,
+    leads: &[One<LeadId>],
+) -> Result<Vec<SubmissionId>, Fault> {
+    load(session, session.sql.erasure.submissions_of, leads)
+}
+
 pub(super) fn load<R: Serialize, T: serde::de::DeserializeOwned>(
     session: &mut Session,
     text: &'static str,
@@ -134,8 +135,8 @@ fn execute<R: Serialize>(session: &mut Session, text: &'static str, rows: &[R]) 
     if rows.is_empty() { Ok(0) } else { session.execute(text, rows) }
 }
 
-/// What was told of a lead's submissions may follow from what the erased ones said.
-pub(super) fn retell_inferred(session: &mut Session, lead: One<LeadId>) -> Result<(), Fault> {
+/// The traces of a lead's other submissions may hold what was inferred from the erased ones.
+pub(super) fn remove_inferred(session: &mut Session, lead: One<LeadId>) -> Result<(), Fault> {
     let told: Vec<Retold> = load(session, session.sql.erasure.traces, &[lead])?;
     let retold = told.into_iter().map(|told| Retold { trace: told.trace.without_inferred(), ..told });
     execute(session, session.sql.erasure.retell, &retold.collect::<Vec<_>>()).map(drop)

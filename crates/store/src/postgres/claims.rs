@@ -27,6 +27,19 @@ pub(super) const CLAIMS: Claims = Claims {
                                                submission uuid, trust text, body_hash text,
                                                last_seen timestamptz)
         WHERE c.organization = r.organization AND c.kind = r.kind AND c.key = decode(r.key, 'hex')",
+    // Rows that a commit has locked are skipped: neither waits for the other.
+    purge: "
+        WITH p AS MATERIALIZED (
+            SELECT * FROM json_to_recordset($1::json) AS p (before uuid, last_seen timestamptz, most int)),
+        old AS MATERIALIZED (
+            SELECT c.organization, c.kind, c.key FROM claims AS c
+            WHERE c.kind = 'idempotency' AND c.submission < (SELECT before FROM p)
+              AND c.last_seen < (SELECT last_seen FROM p)
+            ORDER BY c.submission
+            LIMIT (SELECT most FROM p)
+            FOR UPDATE SKIP LOCKED)
+        DELETE FROM claims AS c USING old
+        WHERE c.organization = old.organization AND c.kind = old.kind AND c.key = old.key",
     release: "
         DELETE FROM claims AS c
         USING json_to_recordset($1::json) AS r (organization uuid, kind text, key text)

@@ -36,6 +36,13 @@ impl Address {
         }
     }
 
+    /// Host and database, without user, password and settings.
+    pub(crate) fn name(&self) -> String {
+        let place = self.url.split('?').next().unwrap_or_default();
+        let place = place.split_once("://").map_or(place, |(_, place)| place);
+        place.rsplit_once('@').map_or(place, |(_, place)| place).to_owned()
+    }
+
     pub(crate) fn connect(&self) -> Result<Session, StoreError> {
         self.connect_with(&format!(
             "SET statement_timeout = {};
@@ -51,6 +58,15 @@ impl Address {
     /// A connection for work that may take as long as it takes.
     pub(crate) fn connect_patiently(&self) -> Result<Session, StoreError> {
         self.connect_with("SET statement_timeout = 0; SET lock_timeout = 0;")
+    }
+
+    /// A connection that only reads, for statements that may take this long.
+    pub(crate) fn connect_to_read(&self, longest: Duration) -> Result<Session, StoreError> {
+        self.connect_with(&format!(
+            "SET statement_timeout = {}; SET lock_timeout = {}; SET default_transaction_read_only = on;",
+            longest.as_millis(),
+            self.lock_timeout.as_millis(),
+        ))
     }
 
     fn connect_with(&self, timeouts: &str) -> Result<Session, StoreError> {
@@ -104,6 +120,14 @@ impl fmt::Debug for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_store_holds_no_password() {
+        for url in ["postgres://ann:pass@word@db:5432/leads?password=x", "postgresql://db:5432/leads"] {
+            let config = StoreConfig::api(url);
+            assert_eq!(Address::new(&config).name(), "db:5432/leads");
+        }
+    }
 
     #[test]
     fn the_address_has_the_last_word() {

@@ -8,7 +8,7 @@ macro_rules! evidence {
              'consent_timestamp', c.consent_timestamp, 'consented_at', c.consented_at,
              'text_version', c.text_version, 'page_url', c.page_url,
              'trustedform_certificate', c.trustedform_certificate, 'jornaya_leadid', c.jornaya_leadid,
-             'salt', encode(c.salt, 'hex'), 'digest', encode(c.digest, 'hex'), 'revision', c.revision,
+             'digest', encode(c.digest, 'hex'), 'revision', c.revision,
              'person', (SELECT h.person FROM consent_people AS h
                         WHERE h.organization = c.organization AND h.submission = c.submission))::text
          FROM consents AS c
@@ -29,14 +29,14 @@ pub(super) const CONSENTS: Consents = Consents {
     insert: "
         INSERT INTO consents (organization, submission, lead, source, received_at, recorded_at,
                               consent_timestamp, consented_at, text_version, page_url,
-                              trustedform_certificate, jornaya_leadid, salt, digest, revision)
+                              trustedform_certificate, jornaya_leadid, digest, revision)
         SELECT organization, submission, lead, source, received_at, recorded_at, consent_timestamp,
                consented_at, text_version, page_url, trustedform_certificate, jornaya_leadid,
-               decode(salt, 'hex'), decode(digest, 'hex'), revision
+               decode(digest, 'hex'), revision
         FROM json_to_recordset($1::json) AS r (
             organization uuid, submission uuid, lead uuid, source uuid, received_at timestamptz,
             recorded_at timestamptz, consent_timestamp text, consented_at timestamptz, text_version text,
-            page_url text, trustedform_certificate text, jornaya_leadid text, salt text, digest text,
+            page_url text, trustedform_certificate text, jornaya_leadid text, digest text,
             revision integer)
         ON CONFLICT (organization, submission) DO NOTHING
         RETURNING json_build_array(organization, submission)::text",

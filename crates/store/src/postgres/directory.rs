@@ -7,6 +7,10 @@ pub(super) const INSTALLATION: Installation = Installation {
         INSERT INTO installation (id, match_key, generation)
         SELECT 1, match_key, 0 FROM json_to_recordset($1::json) AS r (match_key text)
         ON CONFLICT (id) DO NOTHING",
+    reseal: "
+        UPDATE installation AS i SET match_key = r.match_key
+        FROM json_to_recordset($1::json) AS r (before text, match_key text)
+        WHERE i.match_key = r.before",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING generation::text",
     raise_shards: "
         UPDATE installation SET shards = r.shards, generation = generation + 1

@@ -35,26 +35,6 @@ macro_rules! emptied {
 }
 
 pub(super) const ERASURE: Erasure = Erasure {
-    begin: "
-        INSERT INTO erasures (organization, id, begun_at, keys)
-        SELECT organization, id, begun_at, keys
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, begun_at timestamptz, keys jsonb)",
-    finish: "
-        UPDATE erasures AS e SET finished_at = r.finished_at, report = r.report
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, finished_at timestamptz, report jsonb)
-        WHERE e.organization = r.organization AND e.id = r.id",
-    young: "
-        WITH p AS MATERIALIZED (
-            SELECT * FROM json_to_recordset($1::json) AS p (since timestamptz, swept_before timestamptz))
-        SELECT json_build_object('organization', e.organization, 'id', e.id, 'begun_at', e.begun_at,
-                                 'keys', e.keys)::text
-        FROM erasures AS e
-        WHERE e.begun_at > (SELECT since FROM p)
-          AND (e.swept_at IS NULL OR e.swept_at < (SELECT swept_before FROM p))",
-    swept: "
-        UPDATE erasures AS e SET swept_at = r.swept_at
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, swept_at timestamptz)
-        WHERE e.organization = r.organization AND e.id = r.id",
     contacts: "
         WITH r AS (SELECT * FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)),
         met AS (
@@ -73,19 +53,35 @@ pub(super) const ERASURE: Erasure = Erasure {
         one!(),
         " JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id"
     ),
-    page: between!(
-        concat!(
-            "json_build_array(s.id, CASE WHEN s.erased_at IS NULL THEN json_build_object(",
-            submission!(),
-            ") END)"
-        ),
-        "submissions",
-        ""
+    entries: concat!(
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, before uuid, most int)),
+         q AS MATERIALIZED (
+             SELECT e.organization, e.id, e.submission, e.document, e.repair, e.state
+             FROM quarantine AS e
+             WHERE e.organization = (SELECT organization FROM p)
+               AND e.id > (SELECT id FROM p) AND e.id < (SELECT before FROM p)
+               AND e.erased_at IS NULL
+               AND (e.state <> 'released' OR e.document IS NOT NULL OR e.repair IS NOT NULL)
+             ORDER BY e.organization, e.id
+             LIMIT (SELECT most FROM p))
+         SELECT json_build_object('id', q.id, 'submission', q.submission, 'document', q.document,
+                    'repair', q.repair,
+                    'stored', CASE WHEN s.id IS NOT NULL THEN json_build_object(",
+        submission!(),
+        ") END)::text
+         FROM q LEFT JOIN submissions AS s
+           ON s.organization = q.organization AND s.id = q.id AND q.id = q.submission
+          AND q.state <> 'released' AND s.erased_at IS NULL
+         ORDER BY q.id"
     ),
-    documents: between!(
-        "json_build_array(s.id, s.submission, s.document, s.repair)",
-        "quarantine",
-        " AND (s.document IS NOT NULL OR s.repair IS NOT NULL)"
+    contents: concat!(
+        "SELECT json_build_object(",
+        submission!(),
+        ")::text FROM ",
+        one!(),
+        " JOIN submissions AS s ON s.organization = r.organization AND s.id = r.id
+         WHERE s.erased_at IS NULL"
     ),
     targets: concat!(
         "SELECT json_build_object('organization', s.organization, 'submission', s.id,
@@ -191,7 +187,7 @@ macro_rules! row {
         "json_build_object('organization', t.organization, 'submissions_seconds', t.submissions_seconds,
                            'leads_seconds', t.leads_seconds, 'quarantine_seconds', t.quarantine_seconds,
                            'audit_seconds', t.audit_seconds, 'swept_to', t.swept_to,
-                           'swept_from', t.swept_from, 'leads_swept_to', t.leads_swept_to)::text
+                           'swept_whole_at', t.swept_whole_at, 'leads_swept_to', t.leads_swept_to)::text
          FROM retention AS t"
     };
 }
@@ -213,8 +209,8 @@ pub(super) const RETENTION: Retention = Retention {
     ),
     all: concat!("SELECT ", row!()),
     progress: "
-        UPDATE retention AS t SET swept_to = r.swept_to, swept_from = r.swept_from
-        FROM json_to_recordset($1::json) AS r (organization uuid, swept_to uuid, swept_from timestamptz)
+        UPDATE retention AS t SET swept_to = r.swept_to, swept_whole_at = r.swept_whole_at
+        FROM json_to_recordset($1::json) AS r (organization uuid, swept_to uuid, swept_whole_at timestamptz)
         WHERE t.organization = r.organization",
     leads_progress: "
         UPDATE retention AS t SET leads_swept_to = r.leads_swept_to

@@ -99,4 +99,16 @@ pub(super) const SWEEPS: Sweeps = Sweeps {
         ON CONFLICT (name) DO UPDATE SET taken_at = excluded.taken_at, until = excluded.until
         WHERE sweeps.until <= excluded.taken_at
         RETURNING to_json(name)::text",
+    end: "
+        UPDATE sweeps AS s SET until = r.until
+        FROM json_to_recordset($1::json) AS r (name text, taken_at timestamptz, until timestamptz)
+        WHERE s.name = r.name AND s.taken_at = r.taken_at",
+    position: "
+        SELECT to_json(s.position)::text
+        FROM json_to_recordset($1::json) AS r (name text) JOIN sweeps AS s ON s.name = r.name
+        WHERE s.position IS NOT NULL",
+    set_position: "
+        UPDATE sweeps AS s SET position = r.position
+        FROM json_to_recordset($1::json) AS r (name text, position uuid)
+        WHERE s.name = r.name",
 };

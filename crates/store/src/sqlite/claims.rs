@@ -24,6 +24,14 @@ pub(super) const CLAIMS: Claims = Claims {
         FROM json_each($1) AS r
         WHERE claims.organization = r.value->>'organization' AND claims.kind = r.value->>'kind'
           AND claims.key = unhex(r.value->>'key')",
+    purge: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        DELETE FROM claims WHERE (organization, kind, key) IN (
+            SELECT c.organization, c.kind, c.key FROM claims AS c INDEXED BY claims_of_requests
+            WHERE c.kind = 'idempotency' AND c.submission < (SELECT value->>'before' FROM p)
+              AND c.last_seen < (SELECT value->>'last_seen' FROM p)
+            ORDER BY c.submission
+            LIMIT (SELECT value->>'most' FROM p))",
     release: "
         DELETE FROM claims WHERE (organization, kind, key) IN (
             SELECT value->>'organization', value->>'kind', unhex(value->>'key') FROM json_each($1))",

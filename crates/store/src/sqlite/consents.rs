@@ -8,7 +8,7 @@ macro_rules! evidence {
              'consent_timestamp', c.consent_timestamp, 'consented_at', c.consented_at,
              'text_version', c.text_version, 'page_url', c.page_url,
              'trustedform_certificate', c.trustedform_certificate, 'jornaya_leadid', c.jornaya_leadid,
-             'salt', lower(hex(c.salt)), 'digest', lower(hex(c.digest)), 'revision', c.revision,
+             'digest', lower(hex(c.digest)), 'revision', c.revision,
              'person', h.person)
          FROM consents AS c
          LEFT JOIN consent_people AS h ON h.organization = c.organization AND h.submission = c.submission
@@ -20,11 +20,11 @@ pub(super) const CONSENTS: Consents = Consents {
     insert: "
         INSERT INTO consents (organization, submission, lead, source, received_at, recorded_at,
                               consent_timestamp, consented_at, text_version, page_url,
-                              trustedform_certificate, jornaya_leadid, salt, digest, revision)
+                              trustedform_certificate, jornaya_leadid, digest, revision)
         SELECT value->>'organization', value->>'submission', value->>'lead', value->>'source',
                value->>'received_at', value->>'recorded_at', value->>'consent_timestamp',
                value->>'consented_at', value->>'text_version', value->>'page_url',
-               value->>'trustedform_certificate', value->>'jornaya_leadid', unhex(value->>'salt'),
+               value->>'trustedform_certificate', value->>'jornaya_leadid',
                unhex(value->>'digest'), value->>'revision'
         FROM json_each($1) WHERE true
         ON CONFLICT (organization, submission) DO NOTHING

@@ -7,6 +7,9 @@ pub(super) const INSTALLATION: Installation = Installation {
         INSERT INTO installation (id, match_key, generation)
         SELECT 1, value->>'match_key', 0 FROM json_each($1) WHERE true
         ON CONFLICT (id) DO NOTHING",
+    reseal: "
+        UPDATE installation SET match_key = r.value->>'match_key' FROM json_each($1) AS r
+        WHERE installation.match_key = r.value->>'before'",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING json_quote(generation)",
     raise_shards: "
         UPDATE installation SET shards = r.value->>'shards', generation = generation + 1

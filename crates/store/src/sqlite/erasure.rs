@@ -31,23 +31,6 @@ macro_rules! named {
 }
 
 pub(super) const ERASURE: Erasure = Erasure {
-    begin: "
-        INSERT INTO erasures (organization, id, begun_at, keys)
-        SELECT value->>'organization', value->>'id', value->>'begun_at', value->'keys' FROM json_each($1)",
-    finish: "
-        UPDATE erasures SET finished_at = r.value->>'finished_at', report = r.value->'report'
-        FROM json_each($1) AS r
-        WHERE organization = r.value->>'organization' AND erasures.id = r.value->>'id'",
-    young: "
-        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-        SELECT json_object('organization', e.organization, 'id', e.id, 'begun_at', e.begun_at,
-                           'keys', json(e.keys))
-        FROM erasures AS e
-        WHERE e.begun_at > (SELECT value->>'since' FROM p)
-          AND (e.swept_at IS NULL OR e.swept_at < (SELECT value->>'swept_before' FROM p))",
-    swept: "
-        UPDATE erasures SET swept_at = r.value->>'swept_at' FROM json_each($1) AS r
-        WHERE organization = r.value->>'organization' AND erasures.id = r.value->>'id'",
     contacts: "
         WITH listed AS MATERIALIZED (
             SELECT value->>'organization' AS organization, value->>'kind' AS kind, value->>'value' AS value
@@ -65,15 +48,32 @@ pub(super) const ERASURE: Erasure = Erasure {
         SELECT DISTINCT json_quote(o.submission)
         FROM json_each($1) AS r CROSS JOIN outcomes AS o
         WHERE o.organization = r.value->>'organization' AND o.lead = r.value->>'id'",
-    page: between!(
-        concat!("json_array(s.id, json(iif(s.erased_at IS NULL, json_object(", submission!(), "), NULL)))"),
-        "submissions",
-        ""
+    entries: concat!(
+        "WITH p AS MATERIALIZED (SELECT value FROM json_each($1)),
+         entry AS MATERIALIZED (
+             SELECT q.organization, q.id, q.submission, q.document, q.repair, q.state
+             FROM quarantine AS q
+             WHERE q.organization = (SELECT value->>'organization' FROM p)
+               AND q.id > (SELECT value->>'id' FROM p) AND q.id < (SELECT value->>'before' FROM p)
+               AND q.erased_at IS NULL
+               AND (q.state <> 'released' OR q.document IS NOT NULL OR q.repair IS NOT NULL)
+             ORDER BY q.organization, q.id
+             LIMIT (SELECT value->>'most' FROM p))
+         SELECT json_object('id', entry.id, 'submission', entry.submission, 'document', entry.document,
+                    'repair', entry.repair,
+                    'stored', json(iif(s.id IS NOT NULL, json_object(",
+        submission!(),
+        "), NULL)))
+         FROM entry LEFT JOIN submissions AS s
+           ON s.organization = entry.organization AND s.id = entry.id AND entry.id = entry.submission
+          AND entry.state <> 'released' AND s.erased_at IS NULL
+         ORDER BY entry.id"
     ),
-    documents: between!(
-        "json_array(s.id, s.submission, s.document, s.repair)",
-        "quarantine",
-        " AND (s.document IS NOT NULL OR s.repair IS NOT NULL)"
+    contents: concat!(
+        "SELECT json_object(",
+        submission!(),
+        ") FROM json_each($1) AS r CROSS JOIN submissions AS s
+         WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'id' AND s.erased_at IS NULL"
     ),
     targets: "
         SELECT json_object('organization', s.organization, 'submission', s.id,
@@ -155,7 +155,7 @@ macro_rules! row {
     () => {
         "json_object('organization', r.organization, 'submissions_seconds', r.submissions_seconds,
                      'leads_seconds', r.leads_seconds, 'quarantine_seconds', r.quarantine_seconds,
-                     'audit_seconds', r.audit_seconds, 'swept_to', r.swept_to, 'swept_from', r.swept_from,
+                     'audit_seconds', r.audit_seconds, 'swept_to', r.swept_to, 'swept_whole_at', r.swept_whole_at,
                      'leads_swept_to', r.leads_swept_to)
          FROM retention AS r"
     };
@@ -177,7 +177,7 @@ pub(super) const RETENTION: Retention = Retention {
     ),
     all: concat!("SELECT ", row!()),
     progress: "
-        UPDATE retention SET swept_to = r.value->>'swept_to', swept_from = r.value->>'swept_from'
+        UPDATE retention SET swept_to = r.value->>'swept_to', swept_whole_at = r.value->>'swept_whole_at'
         FROM json_each($1) AS r WHERE organization = r.value->>'organization'",
     leads_progress: "
         UPDATE retention SET leads_swept_to = r.value->>'leads_swept_to'

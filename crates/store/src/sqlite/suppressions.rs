@@ -89,4 +89,13 @@ pub(super) const SWEEPS: Sweeps = Sweeps {
         ON CONFLICT (name) DO UPDATE SET taken_at = excluded.taken_at, until = excluded.until
         WHERE sweeps.until <= excluded.taken_at
         RETURNING json_quote(name)",
+    end: "
+        UPDATE sweeps SET until = r.value->>'until' FROM json_each($1) AS r
+        WHERE name = r.value->>'name' AND taken_at = r.value->>'taken_at'",
+    position: "
+        SELECT json_quote(s.position) FROM sweeps AS s
+        WHERE s.name IN (SELECT value->>'name' FROM json_each($1)) AND s.position IS NOT NULL",
+    set_position: "
+        UPDATE sweeps SET position = r.value->>'position' FROM json_each($1) AS r
+        WHERE name = r.value->>'name'",
 };

@@ -32,6 +32,9 @@ async fn every_stored_lead_is_as_expected(world: World) {
     let endings = play::play(&world, &cases).await;
     let (mut wrongly_eligible, mut wrongly_held, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
     for (case, Ending { lead, traced }) in cases.iter().zip(&endings) {
+        let is_erased = oracle::is_erased(&case.events);
+        assert_eq!(lead.is_none(), is_erased, "{}. {}", case.number, case.words());
+        let Some(lead) = lead else { continue };
         let expected = oracle::reasons(&case.events);
         let told =
             format!("{}. {}: expected {expected:?}, found {:?}", case.number, case.words(), lead.reasons);
@@ -74,7 +77,9 @@ fn the_table_is_large_and_says_nothing_twice() {
 
 #[test]
 fn every_reason_is_in_the_table() {
-    let found: BTreeSet<_> = cases::all().iter().flat_map(|case| oracle::reasons(&case.events)).collect();
+    let cases = cases::all();
+    let made = cases.iter().filter(|case| !oracle::is_erased(&case.events));
+    let found: BTreeSet<_> = made.flat_map(|case| oracle::reasons(&case.events)).collect();
     assert_eq!(found, BTreeSet::from(Reason::ALL));
 }
 

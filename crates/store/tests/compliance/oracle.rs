@@ -33,6 +33,22 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
     all.into_iter().filter_map(|(reason, applies)| applies.then_some(reason)).collect()
 }
 
+/// Whether the last submission names a person who was erased while it was in the queue: then nothing is left of it.
+pub(crate) fn is_erased(events: &[Event]) -> bool {
+    let on_the_way = events.iter().rposition(|event| matches!(event, Event::Accepted(_)));
+    let since = on_the_way.map_or(&[][..], |at| &events[at..]);
+    let Some(Event::Accepted(post)) = since.first() else { return false };
+    if since.iter().any(|event| matches!(event, Event::Posted(_) | Event::Raced(..))) {
+        return false;
+    }
+    let own = Told { posts: vec![post], opted_out: false };
+    let mut erased = since.iter().filter_map(|event| match event {
+        Event::Erased(erasure) => Some(erasure),
+        _ => None,
+    });
+    erased.any(|erasure| erasure.entries().any(|entry| own.has(entry)))
+}
+
 /// When the consent of a lead that may be called ends, in microseconds after the first submission.
 pub(crate) fn until(events: &[Event]) -> Option<i64> {
     let lead = Told::of(events);

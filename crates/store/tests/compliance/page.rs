@@ -28,36 +28,65 @@ pub(crate) fn compare(cases: &[Case]) {
 }
 
 fn page(cases: &[Case]) -> String {
-    let judged: Vec<_> = cases.iter().map(|case| (case, oracle::reasons(&case.events))).collect();
-    let eligible = judged.iter().filter(|(_, reasons)| reasons.is_empty()).count();
+    let judged: Vec<_> = cases.iter().map(|case| (case, Expected::of(case))).collect();
+    let count = |what: &str| judged.iter().filter(|(_, expected)| expected.word() == what).count();
+    let [eligible, held, erased] = ["eligible", "held", "erased"].map(|what| count(what).to_string());
     let mut page = include_str!("page.md")
         .replace("{cases}", &cases.len().to_string())
-        .replace("{eligible}", &eligible.to_string())
-        .replace("{held}", &(cases.len() - eligible).to_string())
+        .replace("{eligible}", &eligible)
+        .replace("{held}", &held)
+        .replace("{erased}", &erased)
         .replace("{reasons}", &per_reason(&judged));
     let mut chapter = "";
-    for (case, reasons) in &judged {
+    for (case, expected) in &judged {
         if case.chapter != chapter {
             chapter = case.chapter;
             write!(page, "\n### {chapter}\n\n| | what happens | expected | reasons |\n|--:|---|---|---|\n")
                 .unwrap();
         }
-        writeln!(page, "{}", row(case, reasons)).unwrap();
+        writeln!(page, "{}", row(case, expected)).unwrap();
     }
     page
 }
 
-fn row(case: &Case, reasons: &[Reason]) -> String {
-    let expected = if reasons.is_empty() { "eligible" } else { "held" };
-    let reasons: Vec<_> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
+/// What is to become of the last submission of a case.
+enum Expected {
+    /// Its lead is held for these reasons; eligible without any.
+    Lead(Vec<Reason>),
+    Erased,
+}
+
+impl Expected {
+    fn of(case: &Case) -> Self {
+        if oracle::is_erased(&case.events) { Self::Erased } else { Self::Lead(oracle::reasons(&case.events)) }
+    }
+
+    fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Lead(reasons) => reasons,
+            Self::Erased => &[],
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Lead(reasons) if reasons.is_empty() => "eligible",
+            Self::Lead(_) => "held",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+fn row(case: &Case, expected: &Expected) -> String {
+    let reasons: Vec<_> = expected.reasons().iter().map(|reason| format!("`{reason}`")).collect();
     let words = case.words().replace('|', "\\|");
-    format!("| {} | {words} | {expected} | {} |", case.number, reasons.join(", "))
+    format!("| {} | {words} | {} | {} |", case.number, expected.word(), reasons.join(", "))
 }
 
 /// In how many cases each reason holds.
-fn per_reason(judged: &[(&Case, Vec<Reason>)]) -> String {
+fn per_reason(judged: &[(&Case, Expected)]) -> String {
     let row = |reason: Reason| {
-        let count = judged.iter().filter(|(_, reasons)| reasons.contains(&reason)).count();
+        let count = judged.iter().filter(|(_, expected)| expected.reasons().contains(&reason)).count();
         format!("| `{reason}` | {} | {count} |", reason.sentence())
     };
     Reason::ALL.map(row).join("\n")

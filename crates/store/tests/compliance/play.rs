@@ -7,8 +7,9 @@ use std::time::Duration;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, Fields, KeyKind, Lead, Normalized, OrganizationId, Said, Scope, Sha256Digest,
-    Sought, Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField, Timestamp,
+    ApiKey, Consents, Dialect, Fields, KeyKind, Lead, Normalized, OrganizationId, QuarantineReason, Said,
+    Scope, Sha256Digest, Sought, Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField,
+    Timestamp,
 };
 use serde_json::Value;
 
@@ -25,8 +26,8 @@ const YESTERDAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How a story ended.
 pub(crate) struct Ending {
-    /// The lead that the last submission made or met.
-    pub(crate) lead: Lead,
+    /// The lead that the last submission made or met; none if the submission was erased.
+    pub(crate) lead: Option<Lead>,
     /// What the last decision about it says in the trace.
     pub(crate) traced: Value,
 }
@@ -84,7 +85,10 @@ impl<'w> Stage<'w> {
         let (store, organization, sent) =
             (&self.world.store, self.world.organization.id, &self.sent[&case.number]);
         let found = store.find(organization, sent.last().unwrap().as_uuid()).await.unwrap().unwrap();
-        let lead = found.lead.unwrap_or_else(|| panic!("{}. {} made no lead", case.number, case.words()));
+        let Some(lead) = found.lead else {
+            assert_eq!(found.quarantine, Some(QuarantineReason::Erased), "{}. {}", case.number, case.words());
+            return Ending { lead: None, traced: Value::Null };
+        };
         let mut decisions = Vec::new();
         for id in sent {
             let record = store.submission(organization, *id).await.unwrap().unwrap();
@@ -96,7 +100,7 @@ impl<'w> Stage<'w> {
             }));
         }
         let last = decisions.into_iter().max_by_key(|(at, _)| *at);
-        Ending { lead, traced: last.map(|(_, decision)| decision).unwrap_or_default() }
+        Ending { lead: Some(lead), traced: last.map(|(_, decision)| decision).unwrap_or_default() }
     }
 
     async fn play(&mut self, events: &[(&Case, &Event)]) {
@@ -150,11 +154,8 @@ impl<'w> Stage<'w> {
             }
         }
         let (store, organization) = (&self.world.store, self.organization(erasure.given[0].whose));
-        let belongings = store.belongings(organization, &mut given, &[]).await.unwrap();
-        store
-            .erase(organization, &given, belongings, (None, false), self.world.judge(), |_| {})
-            .await
-            .unwrap();
+        let person = store.person(organization, given, &[]).await.unwrap();
+        store.erase(organization, &person, None, self.world.judge(), |_| {}).await.unwrap();
     }
 
     /// The times of these entries come; a worker sweeps.
@@ -214,7 +215,10 @@ impl<'w> Stage<'w> {
     /// What a worker reads of a post, before its transaction.
     fn read(&mut self, case: &Case, post: &Post) -> Normalized {
         let source = Arc::clone(&self.sources[&post.way]);
-        let received_at = Timestamp::from_microseconds(FIRST_RECEIVED + post.after * 1_000_000);
+        // What comes after an erasure comes after its moment.
+        let comes_back = case.comes_after_erasure(post);
+        let at = Timestamp::from_microseconds(FIRST_RECEIVED + post.after * 1_000_000);
+        let received_at = if comes_back { Timestamp::now() } else { at };
         let mut fields = fields(case.number, post, received_at);
         if post.test == Test::ByKey {
             self.test_key.mark(&mut fields);

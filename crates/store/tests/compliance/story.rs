@@ -23,6 +23,12 @@ impl Case {
         self.events.iter().map(Event::words).collect::<Vec<_>>().join("; ")
     }
 
+    pub(crate) fn comes_after_erasure(&self, post: &Post) -> bool {
+        let is_this = |event: &&Event| event.post().is_some_and(|one| std::ptr::eq(one, post));
+        let before = self.events.iter().take_while(|event| !is_this(event));
+        before.into_iter().any(|event| matches!(event, Event::Erased(_)))
+    }
+
     pub(crate) fn posts(&self) -> impl Iterator<Item = &Post> {
         self.events.iter().filter_map(Event::post)
     }

@@ -167,7 +167,7 @@ async fn nobody_changes_evidence(world: World) {
                 same.replace(
                     '*',
                     "organization, submission, lead, source,
-            received_at, recorded_at, NULL, NULL, 'v2', NULL, NULL, NULL, salt, digest, revision"
+            received_at, recorded_at, NULL, NULL, 'v2', NULL, NULL, NULL, digest, revision"
                 )
             ))
             .await;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::suppression::ERASED_LIST;
@@ -11,7 +10,7 @@ use leadgate_domain::{
     SuppressionKind, TextField, Timestamp,
 };
 use leadgate_store::{
-    Belongings, ConsentsOf, Erased, Finding, Part, QuarantineState, Rebuild, Rebuilt, Whom,
+    ConsentsOf, Erased, Finding, Part, Person, QuarantineState, Rebuild, Rebuilt, SubmissionRecord,
 };
 
 use crate::commit::with_body;
@@ -28,15 +27,16 @@ over_both!(
     the_proof_of_consent_remains,
     a_lead_of_another_loses_what_was_erased,
     what_others_have_too_is_left_alone,
-    a_mention_is_reported_and_erased_if_asked_for,
-    what_was_on_its_way_is_swept,
+    a_mention_elsewhere_is_not_found,
+    a_lead_that_is_named_goes_whatever_it_has,
+    nothing_is_read_but_what_belongs_to_the_person,
     other_organizations_are_left_alone,
     a_long_history_goes_in_chunks,
 );
 
 const OLD_PHONE: &str = "+14155550131";
-const PHONE: &str = "+14155550132";
-const EMAIL: &str = "ann.lee@example.com";
+pub(crate) const PHONE: &str = "+14155550132";
+pub(crate) const EMAIL: &str = "ann.lee@example.com";
 /// Whatever of her may not be found anywhere.
 const ANN: [&str; 7] =
     ["4155550131", "4155550132", "555-0132", "ann.lee", "Annabel", "203.0.113.7", "Mozilla/5.0 (Ann)"];
@@ -49,11 +49,17 @@ impl World {
         sought
     }
 
-    pub(crate) async fn erase(&self, mut given: Sought, mentions: bool) -> Erased {
-        let organization = self.organization.id;
-        let belongings = self.store.belongings(organization, &mut given, &[]).await.unwrap();
-        let how = (Some("asked by mail"), mentions);
-        self.store.erase(organization, &given, belongings, how, self.judge(), |_| {}).await.unwrap()
+    pub(crate) async fn person(&self, given: Sought, leads: &[LeadId]) -> Person {
+        self.store.person(self.organization.id, given, leads).await.unwrap()
+    }
+
+    pub(crate) async fn erase(&self, given: Sought) -> Erased {
+        let (person, reason) = (self.person(given, &[]).await, Some("asked by mail"));
+        self.store.erase(self.organization.id, &person, reason, self.judge(), |_| {}).await.unwrap()
+    }
+
+    pub(crate) async fn record(&self, one: &Submission) -> SubmissionRecord {
+        self.store.submission(self.organization.id, one.id).await.unwrap().unwrap()
     }
 
     async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<Rebuilt> {
@@ -72,7 +78,7 @@ impl World {
 }
 
 /// Ann as she says everything about herself.
-fn ann(world: &World, phone: &str, email: &str) -> Submission {
+pub(crate) fn ann(world: &World, phone: &str, email: &str) -> Submission {
     let mut ann = world.consenting(phone, email);
     ann.client.address = Some("203.0.113.7".into());
     ann.client.user_agent = Some("Mozilla/5.0 (Ann)".into());
@@ -136,7 +142,7 @@ async fn traces_of_ann(world: &World) -> Traces {
     Traces { submissions: vec![first, second, again, faulty, unmapped, wrapped], bob, source }
 }
 
-fn found_in(dump: &str) -> Vec<&'static str> {
+pub(crate) fn found_in(dump: &str) -> Vec<&'static str> {
     let folded = dump.to_lowercase();
     ANN.into_iter().filter(|text| folded.contains(&text.to_lowercase())).collect()
 }
@@ -149,10 +155,10 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     let bob_before = world.store.submission(organization, bob.id).await.unwrap();
     let bobs_lead = world.store.lead(organization, bob.id.into()).await.unwrap();
 
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (6, 1, 2), "{erased:?}");
     assert_eq!((erased.quarantined, erased.traces, erased.consents), (4, 8, 3), "{erased:?}");
-    assert_eq!((erased.to_rebuild.len(), erased.mentioned.len(), erased.shared), (0, 0, 0), "{erased:?}");
+    assert_eq!((erased.to_rebuild.len(), erased.shared), (0, 0), "{erased:?}");
     let after = world.dump();
     assert_eq!(found_in(&after), [""; 0], "{after}");
 
@@ -197,13 +203,14 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
 
 async fn a_second_erasure_does_nothing(world: World) {
     traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let before = world.dump();
-    let erased = world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[EMAIL])).await;
     assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
     let without = |dump: &str| {
-        // That it was asked for again is noted.
-        let noted = |line: &&str| line.starts_with("erasures:") || line.starts_with("audit:");
+        // That it was asked for again is noted, and when.
+        let erased = |line: &&str| line.starts_with("suppressions:") && line.contains("erased");
+        let noted = |line: &&str| erased(line) || line.starts_with("audit:");
         let lines = dump.lines().filter(|line| !noted(line));
         let mut lines: Vec<_> = lines.map(str::to_owned).collect();
         lines.sort();
@@ -215,28 +222,26 @@ async fn a_second_erasure_does_nothing(world: World) {
 async fn what_was_cut_off_is_finished_by_the_next(world: World) {
     traces_of_ann(&world).await;
     let organization = world.organization.id;
-    let mut given = World::sought(&[PHONE], &[]);
-    let Belongings { sought, .. } = world.store.belongings(organization, &mut given, &[]).await.unwrap();
-    world.store.hold_erased(organization, &sought, None, world.judge()).await.unwrap();
+    let person = world.person(World::sought(&[PHONE], &[]), &[]).await;
+    world.store.suppress_erased(organization, &person.sought, None, world.judge()).await.unwrap();
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
     assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held while it is searched");
-    let whom = Whom::Person(Arc::new(sought));
-    let finding = world.store.find_person(organization, whom, |_| {}).await.unwrap();
+    let finding = world.store.find_person(organization, &person, |_| {}).await.unwrap();
     assert_eq!((finding.submissions.len(), finding.entries.len(), finding.leads.len()), (6, 1, 1));
     let half =
         Finding { submissions: finding.submissions.into_iter().take(3).collect(), ..Finding::default() };
     assert_eq!(world.store.erase_found(organization, &half).await.unwrap().submissions, 3);
 
-    let rest = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let rest = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((rest.submissions, rest.leads, rest.to_rebuild.len()), (3, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
 }
 
 async fn whoever_comes_back_is_held(world: World) {
     traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
-    let back = world.consenting(PHONE, "new@example.net");
-    let by_email = world.consenting("+14155550177", "ANN.lee@example.com");
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let back = world.now(world.consenting(PHONE, "new@example.net"));
+    let by_email = world.now(world.consenting("+14155550177", "ANN.lee@example.com"));
     let committed = world.commit(&[back.clone(), by_email.clone()]).await;
     assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Created));
     let reasons = async |one: &Submission| {
@@ -248,7 +253,7 @@ async fn whoever_comes_back_is_held(world: World) {
 
 async fn what_is_delivered_again_changes_nothing(world: World) {
     let Traces { submissions, bob, source } = traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let before = world.dump();
     let under_bobs_id = Submission { id: bob.id, ..ann(&world, PHONE, "") };
     // The last one is what no column takes.
@@ -273,7 +278,7 @@ async fn the_proof_of_consent_remains(world: World) {
     let everything = ConsentsOf::Received { from: None, to: None };
     let consents = async || world.store.consents(world.organization.id, everything, None, 100).await.unwrap();
     let before = consents().await.data;
-    world.erase(World::sought(&[PHONE], &[]), false).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
     let after = consents().await.data;
     assert_eq!(after.len(), 4);
     for (before, after) in before.iter().zip(&after) {
@@ -281,6 +286,11 @@ async fn the_proof_of_consent_remains(world: World) {
         let is_ann = found_in(person.as_str()).len() > 2;
         assert_eq!(after.person.is_none(), is_ann);
         assert_eq!(person.digest(&after.salt.unwrap()), after.digest, "whoever has her document proves it");
+        let dump = world.dump().to_lowercase();
+        assert!(
+            !dump.contains(&after.salt.unwrap().to_string()),
+            "but the database alone does not lead to her"
+        );
     }
 }
 
@@ -301,7 +311,7 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     let show = async || world.store.lead(world.organization.id, lead).await.unwrap().unwrap();
     assert_eq!(show().await.text(TextField::FullName), Some("Annabel Lee"));
 
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads), (1, 0));
     assert_eq!(erased.to_rebuild, [lead]);
     let rebuilt = world.rebuild_all(&erased.to_rebuild, std::slice::from_ref(&source)).await;
@@ -314,53 +324,54 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     assert_eq!(found_in(&world.dump()), [""; 0]);
     assert_eq!(world.store.leads_to_rebuild(world.organization.id).await.unwrap(), []);
     // Nobody is recognized by what Ann had.
-    let next = world.commit(&[world.phone(PHONE), world.phone("+14155550188")]).await;
+    let next = world.commit(&[world.phone("+14155550188"), world.now(world.phone(PHONE))]).await;
     let outcomes: Vec<_> = next.settled.iter().map(|one| one.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Created, Outcome::Duplicate]);
+    assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
 }
 
 async fn what_others_have_too_is_left_alone(world: World) {
     let [ann, tom] = [PHONE, "+14155550155"].map(|phone| world.consenting(phone, "family@example.com"));
     world.commit(&[ann.clone(), tom.clone()]).await;
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.shared, erased.suppressed), (1, 1, 1, 1));
     assert_eq!(all_leads(&world).await.iter().map(|lead| lead.id).collect::<Vec<_>>(), [tom.id.into()]);
     assert_eq!(all_leads(&world).await[0].reasons, []);
-    let erased = world.erase(World::sought(&[], &["family@example.com"]), false).await;
+    let erased = world.erase(World::sought(&[], &["family@example.com"])).await;
     assert_eq!((erased.submissions, erased.leads, erased.shared), (1, 1, 0), "it was named");
 }
 
-async fn a_mention_is_reported_and_erased_if_asked_for(world: World) {
+async fn a_mention_elsewhere_is_not_found(world: World) {
     let mut bob = world.consenting("+14155550199", "bob@example.org");
     bob.fields.custom_fields.insert("friend".into(), "+1 (415) 555-0132".into());
     world.commit(std::slice::from_ref(&bob)).await;
-    let erased = world.erase(World::sought(&[PHONE], &[]), false).await;
-    assert_eq!((erased.submissions, erased.mentioned), (0, vec![bob.id]));
-    assert_eq!(all_leads(&world).await.len(), 1);
-    let erased = world.erase(World::sought(&[PHONE], &[]), true).await;
-    assert_eq!((erased.submissions, erased.leads, erased.mentioned), (1, 1, vec![]), "nothing is left of it");
-    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert_eq!(world.erase(World::sought(&[PHONE], &[])).await.submissions, 0);
+    assert_eq!(world.record(&bob).await.submission, bob);
+    let person = world.person(Sought::default(), &[bob.id.into()]).await;
+    world.store.erase(world.organization.id, &person, None, world.judge(), |_| {}).await.unwrap();
+    assert_eq!(found_in(&world.dump()), [""; 0], "by the lead it goes");
 }
 
-async fn what_was_on_its_way_is_swept(world: World) {
-    let now = world.now(ann(&world, PHONE, EMAIL));
-    let late = Submission { received_at: now.received_at.minus(Duration::from_secs(60)), ..now.clone() };
-    world.erase(World::sought(&[PHONE], &[EMAIL]), false).await;
-    let back = world.now(world.phone("+14155550132"));
-    world.commit(&[late.clone(), world.consenting("+14155550199", "bob@example.org")]).await;
-    let swept = world.store.sweep_in_flight().await.unwrap();
-    assert_eq!(swept.len(), 1);
-    let erased = &swept[&world.organization.id];
-    assert_eq!((erased.submissions, erased.leads), (1, 1));
+async fn a_lead_that_is_named_goes_whatever_it_has(world: World) {
+    let mut nameless = world.phone("12");
+    nameless.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
+    let nameless = with_body(&nameless, br#"{"full_name":"Annabel Lee"}"#);
+    world.commit(std::slice::from_ref(&nameless)).await;
+    let person = world.person(Sought::default(), &[nameless.id.into()]).await;
+    assert!(!person.is_unknown() && person.given.is_empty());
+    let organization = world.organization.id;
+    let erased = world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
+    assert_eq!((erased.submissions, erased.leads, erased.suppressed), (1, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    assert_eq!(world.store.sweep_in_flight().await.unwrap().len(), 0, "once a day is enough");
+    assert!(world.person(Sought::default(), &[nameless.id.into()]).await.is_unknown());
+}
 
-    // Whoever comes back of their own will is held, and not erased.
-    world.commit(std::slice::from_ref(&back)).await;
-    world.sql("UPDATE erasures SET swept_at = NULL").await;
-    assert_eq!(world.store.sweep_in_flight().await.unwrap()[&world.organization.id].submissions, 0);
-    let lead = world.store.lead(world.organization.id, back.id.into()).await.unwrap().unwrap();
-    assert!(lead.reasons.contains(&Reason::SuppressedPhone));
+async fn nothing_is_read_but_what_belongs_to_the_person(world: World) {
+    let others: Vec<_> = (0..300).map(|n| world.phone(&format!("+1415556{n:04}"))).collect();
+    world.commit(&others).await;
+    traces_of_ann(&world).await;
+    let (person, mut read) = (world.person(World::sought(&[PHONE], &[]), &[]).await, 0);
+    world.store.find_person(world.organization.id, &person, |more| read += more).await.unwrap();
+    assert_eq!(read, 4, "the quarantine, and none of 300 submissions of others");
 }
 
 async fn other_organizations_are_left_alone(world: World) {
@@ -368,9 +379,8 @@ async fn other_organizations_are_left_alone(world: World) {
     let before = world.dump();
     let other = world.store.ensure_organization("other").await.unwrap().id;
     let given = World::sought(&[PHONE], &[EMAIL]);
-    let belongings = Belongings { sought: given.clone(), shared: 0 };
-    let erased =
-        world.store.erase(other, &given, belongings, (None, true), world.judge(), |_| {}).await.unwrap();
+    let person = world.store.person(other, given, &[all_leads(&world).await[0].id]).await.unwrap();
+    let erased = world.store.erase(other, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
     let kept = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
     assert_eq!(kept(&world.dump()), kept(&before));
@@ -382,17 +392,8 @@ async fn other_organizations_are_left_alone(world: World) {
 async fn a_long_history_goes_in_chunks(world: World) {
     let all: Vec<_> = (0..450).map(|_| ann(&world, PHONE, EMAIL)).collect();
     world.commit(&all).await;
-    let mut looked_at = 0;
-    let given = World::sought(&[PHONE], &[]);
-    let belongings = world.store.belongings(world.organization.id, &mut given.clone(), &[]).await.unwrap();
-    let organization = world.organization.id;
-    let count = |more| looked_at += more;
-    let erased = world
-        .store
-        .erase(organization, &given, belongings, (None, false), world.judge(), count)
-        .await
-        .unwrap();
-    assert_eq!((erased.submissions, erased.leads, looked_at), (450, 1, 450));
+    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    assert_eq!((erased.submissions, erased.leads), (450, 1));
     assert_eq!(found_in(&world.dump()), [""; 0]);
     let begun = Timestamp::now();
     assert!(world.stored().await.iter().all(|one| one.received_at < begun));

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use leadgate_domain::secret::Secret;
 use leadgate_domain::{Disposition, Normalized, Outcome, QuarantineReason, Said, Trace};
 use leadgate_store::{Store, StoreConfig, StoreError, Trouble};
+use leadgate_testkit::SECRET;
 use leadgate_testkit::proxy::{Mode, Proxy};
 use leadgate_testkit::servers::Postgres;
 
@@ -27,7 +29,7 @@ fn impatient(url: &str) -> StoreConfig {
         lock_timeout: Duration::from_millis(300),
         call_timeout: Duration::from_secs(2),
         pool_size: 3,
-        ..StoreConfig::api(url)
+        ..StoreConfig::api(url).with_secret(&Secret::new(SECRET, None).unwrap())
     }
 }
 

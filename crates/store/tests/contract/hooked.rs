@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, Suppression,
-    SuppressionKey, Suppressions, Trace,
+    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, Salt, Submission,
+    Suppression, SuppressionKey, Suppressions, Trace,
 };
 
 /// Runs a hook on what is about to be written: everything was read, nothing is committed.
@@ -50,6 +50,10 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
         self.judge.opted_out(normalized, reached)
+    }
+
+    fn consent_salt(&self, submission: &Submission) -> Salt {
+        self.judge.consent_salt(submission)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

@@ -12,6 +12,7 @@ mod builds;
 mod commit;
 mod consents;
 mod directory;
+mod erased_late;
 mod erasure;
 mod faults;
 mod hammer;

@@ -1,6 +1,11 @@
 //! Migrations, checks, and stores that are not there.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use leadgate_domain::secret::{MatchKey, Secret};
+use leadgate_domain::{OrganizationId, SuppressionKey, SuppressionKind};
 use leadgate_store::{Store, StoreConfig, StoreError};
+use leadgate_testkit::SECRET;
 use tokio::task::JoinSet;
 
 use crate::world::{World, over_both, postgres};
@@ -8,6 +13,9 @@ use crate::world::{World, over_both, postgres};
 over_both!(
     migrations_run_once_however_many_run_them,
     a_migrated_store_checks_out,
+    the_match_key_is_not_in_the_database,
+    another_secret_opens_nothing_and_says_so,
+    a_rotated_secret_seals_the_match_key_again,
     readers_see_what_writers_wrote
 );
 
@@ -36,6 +44,69 @@ async fn a_migrated_store_checks_out(world: World) {
     world.store.check().await.unwrap();
 }
 
+/// The same store by another secret.
+fn with_secret(world: &World, current: &str, previous: Option<&str>) -> Store {
+    let config = world.config.clone().with_secret(&Secret::new(current, previous).unwrap());
+    Store::open(&config).unwrap()
+}
+
+async fn key_of(store: &Store, organization: OrganizationId) -> SuppressionKey {
+    let matching = store.match_key().await.unwrap();
+    SuppressionKey::of(&matching, organization, SuppressionKind::Phone, "+14155550132")
+}
+
+/// A copy of the database alone does not allow trying numbers against the key of an erased phone.
+async fn the_match_key_is_not_in_the_database(world: World) {
+    let organization = world.organization.id;
+    let key = key_of(&world.store, organization).await;
+    let dump = world.dump();
+    let words = || dump.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c));
+    let from_base64 = words().filter_map(|word| STANDARD.decode(word).ok());
+    let bytes: Vec<_> = words().filter_map(|word| hex::decode(word).ok()).chain(from_base64).collect();
+    let tried = bytes.iter().flat_map(|bytes| bytes.windows(32));
+    let mut count = 0;
+    for key_like in tried {
+        let found = MatchKey::new(key_like.try_into().unwrap());
+        let tried = SuppressionKey::of(&found, organization, SuppressionKind::Phone, "+14155550132");
+        assert_ne!(tried, key);
+        count += 1;
+    }
+    assert!(count > 0, "what is sealed was tried");
+}
+
+async fn another_secret_opens_nothing_and_says_so(world: World) {
+    let other = with_secret(&world, "another secret that is long enough to be one", None);
+    let error = other.match_key().await.err().unwrap();
+    assert!(matches!(error, StoreError::WrongSecret { .. }), "{error}");
+    let place = match world.config.url.strip_prefix("sqlite:") {
+        Some(file) => file.to_owned(),
+        None => world.config.url.split('?').next().unwrap().rsplit('@').next().unwrap().to_owned(),
+    };
+    for text in [place.trim_start_matches("postgres://"), "LEADGATE_SECRET", "LEADGATE_SECRET_PREVIOUS"] {
+        assert!(error.to_string().contains(text), "{text}: {error}");
+    }
+    assert!(matches!(other.migrate().await, Err(StoreError::WrongSecret { .. })));
+    let without = Store::open(&StoreConfig { sealing: None, ..world.config.clone() }).unwrap();
+    assert!(matches!(without.match_key().await, Err(StoreError::Unsupported(_))));
+    assert_eq!(
+        without.organizations().await.unwrap().len(),
+        1,
+        "what needs no key is read without the secret"
+    );
+}
+
+async fn a_rotated_secret_seals_the_match_key_again(world: World) {
+    const NEW: &str = "a newer secret that is long enough to be one";
+    let organization = world.organization.id;
+    let before = key_of(&world.store, organization).await;
+    let rotating = with_secret(&world, NEW, Some(SECRET));
+    let (one, other) = tokio::join!(key_of(&rotating, organization), key_of(&rotating, organization));
+    assert_eq!((one, other), (before, before), "what was matched is matched on");
+    assert_eq!(key_of(&with_secret(&world, NEW, None), organization).await, before);
+    let old = world.store.match_key().await;
+    assert!(matches!(old, Err(StoreError::WrongSecret { .. })), "the previous secret alone opens it no more");
+}
+
 async fn readers_see_what_writers_wrote(world: World) {
     for n in 0..20 {
         world.commit(&[world.phone(&format!("+141555501{n:02}"))]).await;
@@ -48,6 +119,7 @@ async fn readers_see_what_writers_wrote(world: World) {
 
 /// Several at once on a store that has no schema yet.
 async fn founded_once(config: StoreConfig) {
+    let config = config.with_secret(&Secret::new(SECRET, None).unwrap());
     let store = Store::open(&config).unwrap();
     assert_eq!(store.check().await, Err(StoreError::NotMigrated));
     let error = store.organizations().await.unwrap_err();
@@ -115,7 +187,8 @@ async fn postgres_has_its_own_backups() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_whose_making_was_cut_off_is_made_again() {
     let url = postgres().await.database().await.unwrap();
-    let store = Store::open(&StoreConfig::worker(&url)).unwrap();
+    let store =
+        Store::open(&StoreConfig::worker(&url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
     store.migrate().await.unwrap();
     let cut_off = "UPDATE pg_index SET indisvalid = false
                    WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass);

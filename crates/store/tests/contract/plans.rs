@@ -103,11 +103,11 @@ async fn postgres_erases_in_proportion_to_what_is_erased() {
     };
     let somebody = |n: usize| world.consenting(&format!("+1415555{n:04}"), &format!("p{n}@example.com"));
     let erase = async |n: usize| {
-        let sought = World::sought(&[&format!("+1415555{n:04}")], &[]);
-        world.store.delete_leads_of(world.organization.id, &sought, &sought).await.unwrap()
+        let person = world.person(World::sought(&[&format!("+1415555{n:04}")], &[]), &[]).await;
+        world.store.erase(world.organization.id, &person, None, world.judge(), |_| {}).await.unwrap()
     };
-    world.commit(&[somebody(0), somebody(1)]).await;
-    assert_eq!(erase(1).await.leads, 1);
+    world.commit(&[somebody(0), somebody(5_000)]).await;
+    assert_eq!(erase(5_000).await.leads, 1);
     keep(Retention { submissions: day, leads: day, ..Retention::default() }).await;
     let submissions: Vec<_> = (0..2_000).map(somebody).collect();
     for batch in submissions.chunks(500) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::{
     Day, Dialect, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind, Timestamp, Zone,
 };
-use leadgate_store::{Intake, IntakeReport};
+use leadgate_store::{Intake, IntakeReport, Store, StoreConfig, StoreError};
 use tokio::task::JoinSet;
 use uuid::{NoContext, Uuid};
 
@@ -24,6 +25,35 @@ over_both!(
     nobody_counts_what_belongs_to_others,
     the_sums_match_while_others_commit,
 );
+
+/// Other reads give up; a report of a large day is counted all the same, and reads what came in on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_day_is_counted_patiently() {
+    const MORE: usize = 40_000;
+    let world = World::postgres().await;
+    let one = world.consenting("+14155550132", "ann@acme.example");
+    world.commit(std::slice::from_ref(&one)).await;
+    let id = "(substr(s.ID::text, 1, 24) || lpad(to_hex(n), 12, '0'))";
+    let copy = |table: &str, changes: &str| {
+        format!(
+            "INSERT INTO {table} SELECT r.* FROM {table} AS s CROSS JOIN generate_series(1, {MORE}) AS n
+             CROSS JOIN LATERAL jsonb_populate_record(s, jsonb_build_object({changes})) AS r;"
+        )
+    };
+    let submissions = copy("submissions", &format!("'id', {}", id.replace("ID", "id")));
+    let leads = copy("leads", &format!("'id', {}", id.replace("ID", "id")));
+    let of = id.replace("ID", "submission");
+    let outcomes = copy("outcomes", &format!("'submission', {of}, 'lead', {of}"));
+    world.sql(&format!("{submissions}{leads}{outcomes}")).await;
+
+    let impatient = StoreConfig { statement_timeout: Duration::from_millis(5), ..world.config.clone() };
+    let (store, day) = (Store::open(&impatient).unwrap(), day_of(&one));
+    let soon = store.intake_report(world.organization.id, None, &day).await;
+    assert!(soon.as_ref().is_err_and(StoreError::is_transient), "{soon:?}");
+    let whole = store.intake_report_patiently(world.organization.id, None, &day).await.unwrap().whole;
+    let expected = u64::try_from(MORE).unwrap() + 1;
+    assert_eq!((whole.accepted, whole.created, whole.leads), (expected, expected, expected));
+}
 
 fn day_of(submission: &Submission) -> Day {
     Day::of(submission.received_at, Zone::utc())

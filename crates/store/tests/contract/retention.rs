@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{Outcome, Retention, Submission, SuppressionKind};
-use leadgate_store::{ConsentsOf, QuarantineState, Swept};
+use leadgate_store::{ConsentsOf, QuarantineState, RETENTION_SWEEP, Swept};
 
 use crate::races::{all_leads, suppression};
 use crate::releases::{faulty, released};
@@ -17,6 +17,10 @@ over_both!(
     a_sweep_goes_on_where_it_stopped,
     old_entries_of_the_audit_log_are_deleted,
     what_comes_late_is_found_by_the_next_round,
+    an_organization_with_much_to_erase_gets_as_many_turns_as_it_needs,
+    a_pass_does_not_begin_again_before_it_came_to_its_end,
+    old_idempotency_keys_are_purged,
+    a_sweep_is_one_workers_until_it_is_given_back,
 );
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -92,11 +96,16 @@ async fn old_leads_are_deleted_with_their_claims_and_the_person_of_their_consent
     let update = numbered(world.now(world.phone("+14155550144")));
     world.store.commit(vec![updated, update], world.judge()).await.unwrap();
     let entry = suppression(&world, SuppressionKind::Phone, "+14155550132").await;
+    let entry = leadgate_domain::Suppression { value: None, ..entry };
     world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
 
     world.keep(Retention { leads: Some(DAY * 30), ..Retention::default() }).await;
-    assert_eq!(world.sweep().await, Swept { leads: 1, ..Swept::default() });
+    assert_eq!(world.sweep().await, Swept { leads: 1, submissions: 1, ..Swept::default() });
     assert_eq!(world.sweep().await, Swept::default());
+    // No key leads to what a deleted lead was made of: an erasure would not find it.
+    let emptied = world.store.submission(world.organization.id, old.id).await.unwrap().unwrap();
+    assert!(emptied.erased_at.is_some() && emptied.submission.fields == Default::default());
+    assert!(!world.dump().contains("4155550132"), "{}", world.dump());
     let mut left: Vec<_> = all_leads(&world).await.iter().map(|lead| lead.id).collect();
     left.sort();
     let mut expected = vec![new.id.into(), lead];
@@ -181,6 +190,75 @@ async fn what_comes_late_is_found_by_the_next_round(world: World) {
     assert_eq!(world.sweep().await.submissions, 1);
     world.commit(&[late]).await;
     assert_eq!(world.sweep().await.submissions, 0, "it lies before what was swept");
-    world.sql("UPDATE retention SET swept_from = '2026-09-21T14:13:20.000000Z'").await;
+    world.sql("UPDATE retention SET swept_whole_at = '2026-09-21T14:13:20.000000Z'").await;
     assert_eq!(world.sweep().await.submissions, 1);
+}
+
+async fn an_organization_with_much_to_erase_gets_as_many_turns_as_it_needs(world: World) {
+    let (other, day) = (world.store.ensure_organization("other").await.unwrap().id, Some(DAY));
+    let all: Vec<_> = (0..450).map(|n| world.phone(&format!("+1415555{n:04}"))).collect();
+    world.commit(&all).await;
+    let keep = Retention { submissions: day, leads: day, ..Retention::default() };
+    world.keep(keep).await;
+    world.store.set_retention(other, keep).await.unwrap();
+    // Runs that are cut short go on, until one says that nothing is left.
+    let lease = world.store.lease(RETENTION_SWEEP, DAY).await.unwrap().unwrap();
+    let (mut leads, mut runs) = (0, 0);
+    loop {
+        let swept = world.store.sweep_retention(Instant::now() + Duration::from_millis(40)).await.unwrap();
+        (leads, runs) = (leads + swept.leads, runs + 1);
+        if !swept.more {
+            break;
+        }
+        assert!(runs < 10_000, "no run comes to an end");
+    }
+    assert_eq!(leads, 450);
+    world.store.end_lease(lease, Duration::ZERO).await.unwrap();
+}
+
+async fn a_pass_does_not_begin_again_before_it_came_to_its_end(world: World) {
+    let [old, _] = world.old_and_new().await;
+    world.keep(Retention { submissions: Some(DAY * 30), ..Retention::default() }).await;
+    // A pass that began long ago and has not come to its end: it goes on where it is.
+    let place = format!("UPDATE retention SET swept_to = '{}'", old.id);
+    world.sql(&place).await;
+    assert_eq!(world.sweep().await.submissions, 0);
+    let whole = world.lines("SELECT CAST(swept_whole_at AS text) AS line FROM retention");
+    assert!(whole[0].starts_with("20"), "{whole:?}");
+}
+
+async fn old_idempotency_keys_are_purged(world: World) {
+    let keyed = |n: u8, age: Duration| {
+        let received_at = leadgate_domain::Timestamp::now().minus(age);
+        let one = world.phone(&format!("+1415555{:04}", 100 + u32::from(n)));
+        let id = leadgate_domain::SubmissionId::least_of(received_at).as_uuid().as_u128() | u128::from(n);
+        Submission {
+            id: leadgate_domain::SubmissionId::from_uuid(uuid::Uuid::from_u128(id)),
+            received_at,
+            idempotency_key_hash: leadgate_domain::KeyHash::parse(&format!("{n:02x}").repeat(16)),
+            ..one
+        }
+    };
+    let hour = Duration::from_secs(60 * 60);
+    world.commit(&[keyed(1, hour * 72), keyed(2, hour * 49), keyed(3, hour * 47), keyed(4, hour)]).await;
+    let held = || world.lines("SELECT kind AS line FROM claims ORDER BY kind");
+    assert_eq!(held(), ["idempotency"; 4].into_iter().chain(["phone"; 4]).collect::<Vec<_>>());
+    let purge = async || world.store.purge_idempotency_keys(Instant::now() + DAY).await.unwrap();
+    assert_eq!(world.store.purge_idempotency_keys(Instant::now()).await.unwrap(), (0, true), "no time");
+    assert_eq!(purge().await, (2, false));
+    assert_eq!(purge().await, (0, false));
+    assert_eq!(held(), ["idempotency"; 2].into_iter().chain(["phone"; 4]).collect::<Vec<_>>());
+}
+
+async fn a_sweep_is_one_workers_until_it_is_given_back(world: World) {
+    let take = async |name| world.store.lease(name, DAY).await.unwrap();
+    let lease = take("one").await.unwrap();
+    assert!(take("one").await.is_none() && take("other").await.is_some(), "each has a lease of its own");
+    world.store.end_lease(lease, DAY).await.unwrap();
+    assert!(take("one").await.is_none(), "not before the pause is over");
+    world.store.end_lease(lease, Duration::ZERO).await.unwrap();
+    let next = take("one").await.unwrap();
+    world.store.end_lease(lease, Duration::ZERO).await.unwrap();
+    assert!(take("one").await.is_none(), "what another took since is not given back");
+    world.store.end_lease(next, Duration::ZERO).await.unwrap();
 }

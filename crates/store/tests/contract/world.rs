@@ -14,6 +14,7 @@ use leadgate_domain::{
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
+use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::{Postgres, shared};
 
 pub(crate) struct World {
@@ -50,12 +51,13 @@ impl World {
     }
 
     pub(crate) async fn at(config: StoreConfig, folder: tempfile::TempDir) -> Self {
+        let secret = Secret::new(SECRET, None).unwrap();
+        let config = config.with_secret(&secret);
         let store = Store::open(&config).unwrap();
         store.migrate().await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
-        let secret = Secret::new("a secret that is long enough to be one", None).unwrap();
         Self {
             store,
             config,

@@ -29,7 +29,7 @@ fn released(source: &Source, body: &str) -> Submission {
 }
 
 fn again(submission: Submission, source: &Arc<Source>) -> Normalized {
-    let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
+    let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));
     normalize(submission, Arc::clone(source), None, ActiveScoring::standard(), &pipeline)
 }
 
@@ -101,7 +101,7 @@ fn its_credential_still_counts() {
     let key = ApiKey { tags: vec!["fair".into()], ..key };
     let mut submission = released(&source, BODY);
     submission.fields.is_test = true;
-    let pipeline = Pipeline::new(MatchKey::parse(&"5".repeat(64)).unwrap());
+    let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));
     let normalized = normalize(submission, source, Some(&key), ActiveScoring::standard(), &pipeline);
     assert_eq!((normalized.submission.fields.is_test, normalized.submission.fields.tags), (true, key.tags));
 }

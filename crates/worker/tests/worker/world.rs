@@ -8,12 +8,13 @@ use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
     Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
-    QuarantineReason, Resolution, Said, Source, Submission, Suppression, SuppressionKey, Suppressions,
+    QuarantineReason, Resolution, Said, Salt, Source, Submission, Suppression, SuppressionKey, Suppressions,
     TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Directory, Store, StoreConfig};
+use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::{Postgres, shared};
 use leadgate_worker::{Lane, Parts, Worker, WorkerConfig};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +41,8 @@ impl World {
 
     pub(crate) async fn over(postgres: &Postgres, hold_max: Duration) -> Self {
         let url = postgres.database().await.unwrap();
-        let store = Store::open(&StoreConfig::worker(&url)).unwrap();
+        let store =
+            Store::open(&StoreConfig::worker(&url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
@@ -161,6 +163,10 @@ impl Judge for Touchy {
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
         self.0.opted_out(normalized, reached)
+    }
+
+    fn consent_salt(&self, submission: &Submission) -> Salt {
+        self.0.consent_salt(submission)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {

@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable as _};
 use clap::Args;
 use csv::ByteRecord;
 use leadgate_domain::{Organization, Region, Suppression, SuppressionKind, Timestamp};
-use leadgate_store::Listed;
+use leadgate_store::{Listed, StoreError};
 use serde_json::json;
 
 use super::rows::{Columns, delimiter};
@@ -18,6 +20,13 @@ use crate::commands::{Output, progress};
 
 /// Rows that are written together.
 const CHUNK: usize = 1_000;
+
+/// A chunk that meets a lock or an outage is tried again, for about four minutes in all.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LAST: Duration = Duration::from_secs(10);
+const RETRIES: usize = 30;
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -131,8 +140,7 @@ impl Importer<'_> {
 
     async fn write(&mut self, items: Vec<Item>) -> anyhow::Result<()> {
         let good: Vec<_> = items.iter().filter_map(|item| item.read.as_ref().ok()).cloned().collect();
-        let judge = Arc::clone(&self.desk.judge);
-        let mut listed = self.desk.store.suppress(self.owner.id, good, judge).await?.into_iter();
+        let mut listed = self.suppress(good).await?.into_iter();
         for Item { row, read } in &items {
             let (result, kind, detail) = match read {
                 Ok(entry) => {
@@ -147,6 +155,26 @@ impl Importer<'_> {
             self.verdicts.write_record([row.to_string().as_str(), result, kind, detail])?;
         }
         Ok(())
+    }
+}
+
+impl Importer<'_> {
+    /// Entries that are in already cost no lock. After those that are not, commits of the organization get as much
+    /// time as the chunk took.
+    async fn suppress(&self, entries: Vec<Suppression>) -> anyhow::Result<Vec<Listed>> {
+        let begun = Instant::now();
+        let suppress =
+            || self.desk.store.suppress(self.owner.id, entries.clone(), Arc::clone(&self.desk.judge));
+        let wait = ExponentialBuilder::default()
+            .with_min_delay(RETRY_FIRST)
+            .with_max_delay(RETRY_LAST)
+            .with_max_times(RETRIES)
+            .with_jitter();
+        let listed = suppress.retry(wait).when(StoreError::is_transient).await?;
+        if listed.iter().any(|listed| *listed != Listed::Kept) {
+            tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+        }
+        Ok(listed)
     }
 }
 

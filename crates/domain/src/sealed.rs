@@ -1,0 +1,93 @@
+//! Keys that the store keeps, encrypted under a key from the installation's secret.
+//!
+//! The text form is `v1.<fingerprint of the secret>.<base64 of nonce and ciphertext>`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretBox};
+
+/// Binds a ciphertext to what it is: one that was made for another purpose does not open as a match key.
+const MATCH_KEY: &[u8] = b"leadgate match key v1";
+
+const NONCE: usize = 24;
+
+/// Encrypts the match key (XChaCha20-Poly1305). The current secret seals; the current and the previous one open.
+pub struct SealingKey(Vec<(SecretBox<[u8; 32]>, String)>);
+
+/// Which secret opened a sealed key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedBy {
+    Current,
+    /// The key is to be sealed again, under the current secret.
+    Previous,
+}
+
+impl SealingKey {
+    /// Keys with the fingerprints of their secrets, the current one first.
+    pub(crate) fn new(keys: Vec<(SecretBox<[u8; 32]>, String)>) -> Self {
+        Self(keys)
+    }
+
+    pub(crate) fn seal(&self, key: &[u8; 32]) -> Option<String> {
+        let (sealing, fingerprint) = self.0.first()?;
+        let nonce: [u8; NONCE] = rand::random();
+        let payload = Payload { msg: key, aad: MATCH_KEY };
+        let sealed = cipher(sealing).encrypt(&XNonce::from(nonce), payload).ok()?;
+        Some(format!("v1.{fingerprint}.{}", STANDARD.encode([&nonce[..], &sealed].concat())))
+    }
+
+    /// `None` if neither secret is the one that sealed it, or it was changed since.
+    pub(crate) fn open(&self, sealed: &str) -> Option<([u8; 32], OpenedBy)> {
+        let (fingerprint, bytes) = sealed.strip_prefix("v1.")?.split_once('.')?;
+        let bytes = STANDARD.decode(bytes).ok()?;
+        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE>()?;
+        let position = self.0.iter().position(|(_, known)| known == fingerprint)?;
+        let (key, _) = self.0.get(position)?;
+        let payload = Payload { msg: ciphertext, aad: MATCH_KEY };
+        let opened = cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()?;
+        let by = if position == 0 { OpenedBy::Current } else { OpenedBy::Previous };
+        Some((opened.try_into().ok()?, by))
+    }
+}
+
+fn cipher(key: &SecretBox<[u8; 32]>) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&Key::from(*key.expose_secret()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    const OLD: &str = "the old secret, long enough to be one";
+    const NEW: &str = "the new secret, long enough to be one";
+
+    fn key(current: &str, previous: Option<&str>) -> SealingKey {
+        Secret::new(current, previous).unwrap().sealing()
+    }
+
+    #[test]
+    fn a_sealed_key_opens_under_its_secret_alone() {
+        let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
+        assert_ne!(sealed, key(OLD, None).seal(&[7; 32]).unwrap(), "each has a nonce of its own");
+        assert_eq!(key(OLD, None).open(&sealed), Some(([7; 32], OpenedBy::Current)));
+        assert_eq!(key(NEW, Some(OLD)).open(&sealed), Some(([7; 32], OpenedBy::Previous)));
+        assert_eq!(key(NEW, None).open(&sealed), None);
+    }
+
+    #[test]
+    fn a_changed_one_does_not_open() {
+        let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(key(OLD, None).open(&changed), None, "{changed}");
+        }
+        for text in ["", "v1.", "v1..", &hex::encode([7; 32])] {
+            assert_eq!(key(OLD, None).open(text), None, "{text}");
+        }
+    }
+}

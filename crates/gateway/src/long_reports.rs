@@ -1,0 +1,44 @@
+//! Reports that take longer than other reads: one at a time for each organization.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use leadgate_domain::OrganizationId;
+
+/// The organizations of which a long report is being counted.
+#[derive(Default)]
+pub(crate) struct LongReports(Mutex<BTreeSet<OrganizationId>>);
+
+impl LongReports {
+    /// `None` if the organization has one already.
+    pub(crate) fn begin(&self, organization: OrganizationId) -> Option<LongReport<'_>> {
+        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(organization);
+        is_first.then_some(LongReport { reports: self, organization })
+    }
+}
+
+/// The right to count one; it ends with this value.
+pub(crate) struct LongReport<'r> {
+    reports: &'r LongReports,
+    organization: OrganizationId,
+}
+
+impl Drop for LongReport<'_> {
+    fn drop(&mut self) {
+        self.reports.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.organization);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_organization_has_one_at_a_time_and_waits_for_no_other() {
+        let (reports, [one, other]) = (LongReports::default(), [(); 2].map(|()| OrganizationId::generate()));
+        let first = reports.begin(one).unwrap();
+        assert!(reports.begin(one).is_none() && reports.begin(other).is_some());
+        drop(first);
+        assert!(reports.begin(one).is_some());
+    }
+}

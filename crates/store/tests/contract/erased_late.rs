@@ -1,0 +1,76 @@
+//! What was in the queue while its person was erased.
+
+use std::sync::Arc;
+
+use leadgate_domain::{
+    ClaimKind, IdentityKey, KeyHash, Outcome, QuarantineReason, Reason, Source, Submission, TextField,
+    Timestamp,
+};
+use leadgate_store::QuarantineState;
+
+use crate::erasure::{EMAIL, PHONE, ann, found_in};
+use crate::races::all_leads;
+use crate::world::{World, over_both};
+
+over_both!(
+    what_was_on_its_way_is_erased_by_its_commit,
+    what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come,
+    a_second_erasure_counts_from_its_own_time,
+);
+
+async fn what_was_on_its_way_is_erased_by_its_commit(world: World) {
+    let [late, late_update, back] = [(); 3].map(|()| world.now(ann(&world, PHONE, EMAIL))).map(|one| {
+        Submission { idempotency_key_hash: Some(KeyHash::parse(&"07".repeat(16)).unwrap()), ..one }
+    });
+    world.erase(World::sought(&[PHONE], &[EMAIL])).await;
+    let source = world.updating_source().await;
+    let update = world.normalize_by(&source, Submission { source: source.id, ..late_update.clone() });
+    let committed = world.commit(std::slice::from_ref(&late)).await;
+    let updated = world.store.commit(vec![update], world.judge()).await.unwrap();
+    for settled in committed.settled.iter().chain(&updated.settled) {
+        assert_eq!((settled.outcome, settled.lead), (Outcome::Quarantined, None));
+        assert_eq!(settled.quarantine, Some(QuarantineReason::Erased));
+    }
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+    assert_eq!(all_leads(&world).await.len(), 0);
+    for one in [&late, &late_update] {
+        let record = world.record(one).await;
+        assert!(record.erased_at.is_some() && record.quarantine[0].state == QuarantineState::Discarded);
+    }
+    assert_eq!(world.commit(&[late]).await.repeated, 1);
+
+    // What was received afterwards is a new contact, and held. The one on its way has not used up its key.
+    let back = Submission { received_at: Timestamp::now(), ..back };
+    let committed = world.commit(std::slice::from_ref(&back)).await;
+    assert_eq!(committed.settled[0].outcome, Outcome::Created);
+    let lead = world.store.lead(world.organization.id, back.id.into()).await.unwrap().unwrap();
+    assert!(lead.reasons.contains(&Reason::SuppressedPhone));
+}
+
+async fn what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come(world: World) {
+    let late = world.now(ann(&world, PHONE, EMAIL));
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let by_email = IdentityKey { kind: ClaimKind::Email, window: None };
+    let source =
+        Arc::new(Source { identity: vec![by_email], ..world.updating_source().await.as_ref().clone() });
+    // It would have met the lead of the first one, by its email.
+    let same = world.now(world.consenting("+14155550155", EMAIL));
+    let batch = [&late, &same].map(|one| Submission { source: source.id, ..one.clone() });
+    let batch: Vec<_> = batch.into_iter().map(|one| world.normalize_by(&source, one)).collect();
+    let committed = world.store.commit(batch, world.judge()).await.unwrap();
+    let outcomes: Vec<_> = committed.settled.iter().map(|one| (one.outcome, one.lead)).collect();
+    assert_eq!(outcomes, [(Outcome::Quarantined, None), (Outcome::Created, Some(same.id.into()))]);
+    assert_eq!(world.record(&late).await.submission.fields, Default::default());
+    let lead = world.store.lead(world.organization.id, same.id.into()).await.unwrap().unwrap();
+    assert_eq!((lead.e164(), lead.text(TextField::FullName)), (Some("+14155550155"), None));
+}
+
+async fn a_second_erasure_counts_from_its_own_time(world: World) {
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let late = world.now(ann(&world, PHONE, ""));
+    world.erase(World::sought(&[PHONE], &[])).await;
+    assert_eq!(world.commit(&[late]).await.settled[0].quarantine, Some(QuarantineReason::Erased));
+    let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].reason.as_deref(), Some("asked by mail"));
+}
