@@ -1,11 +1,9 @@
 //! What a submission says about a person, in our words, before anything is derived from it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Region, TimeProblem, Timestamp};
+use crate::{Region, Texts, TimeProblem, Timestamp};
 
 /// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
 /// `update` it erases; what is absent changes nothing.
@@ -170,8 +168,8 @@ pub struct Fields {
     #[serde(default, skip_serializing_if = "Said::is_absent")]
     pub email: Said<String>,
     /// `None` is an explicit null.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub texts: BTreeMap<TextField, Option<String>>,
+    #[serde(default, skip_serializing_if = "Texts::is_nothing")]
+    pub texts: Texts<Option<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     #[serde(default, skip_serializing_if = "Said::is_absent")]
@@ -198,6 +196,9 @@ pub struct Fields {
     /// What a public credential sent and may not set ([`crate::Trust::limit`]), by field. Kept, never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub not_trusted: Map<String, Value>,
+    /// What a newer build wrote and this one does not know: kept, never used.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 impl Fields {

@@ -3,19 +3,27 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneDigest, PhoneKind,
-    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Timestamp, Trust,
+    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
 };
 
+/// Reads a code that only a newer build knows as the default: derived values of a stored lead are derived again when
+/// the lead changes, and must not keep this build from reading it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
 /// Whether a lead may be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Eligibility {
     Eligible,
+    #[default]
     Held,
 }
 
@@ -29,11 +37,12 @@ impl Eligibility {
 }
 
 /// How promising a lead is, by its score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Temperature {
     Hot,
     Warm,
+    #[default]
     Cold,
 }
 
@@ -53,11 +62,14 @@ pub struct PhoneView {
     pub raw: String,
     pub e164: Option<String>,
     pub valid: bool,
+    #[serde(default, deserialize_with = "lenient")]
     pub region: Option<Region>,
+    #[serde(default, deserialize_with = "lenient")]
     pub kind: Option<PhoneKind>,
     /// What to dial once the call is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     pub reason: Option<PhoneProblem>,
 }
 
@@ -74,7 +86,9 @@ pub struct EmailView {
     pub raw: String,
     pub address: Option<String>,
     pub valid: bool,
+    #[serde(default, deserialize_with = "lenient")]
     pub kind: Option<EmailKind>,
+    #[serde(default, deserialize_with = "lenient")]
     pub reason: Option<EmailProblem>,
 }
 
@@ -139,7 +153,7 @@ pub struct Lead {
 
     /// What was said, in one spelling; the letter of it is in the submission.
     #[serde(default)]
-    pub texts: BTreeMap<TextField, String>,
+    pub texts: Texts<String>,
     pub phone: Option<PhoneView>,
     pub email: Option<EmailView>,
     #[serde(default)]
@@ -170,7 +184,7 @@ pub struct Lead {
 
     /// Texts that follow from what was said, such as a first name out of a full one.
     #[serde(default)]
-    pub derived: BTreeMap<TextField, String>,
+    pub derived: Texts<String>,
     /// What else follows from what was said, such as `state`, `company` or `utm_source`.
     #[serde(default)]
     pub inferred: BTreeMap<String, Inferred>,
@@ -178,12 +192,17 @@ pub struct Lead {
     #[serde(default)]
     pub derived_tags: BTreeSet<String>,
     pub score: u8,
+    #[serde(default, deserialize_with = "lenient")]
     pub temperature: Temperature,
+    #[serde(default, deserialize_with = "lenient")]
     pub eligibility: Eligibility,
     #[serde(default)]
     pub reasons: Vec<Reason>,
     /// The earliest expiry over the evidence that was needed; `None` if none of it expires.
     pub eligible_until: Option<Timestamp>,
+    /// What a newer build wrote and this one does not know: written back.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 impl Lead {

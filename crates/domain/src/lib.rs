@@ -38,6 +38,7 @@ pub mod standard;
 mod submission;
 pub mod suppression;
 pub mod text;
+mod texts;
 mod time;
 mod trace;
 mod trust;
@@ -61,7 +62,7 @@ pub use network::Network;
 pub use outcome::{Outcome, QuarantineReason};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
 pub use raw::Raw;
-pub use reason::Reason;
+pub use reason::{NewerCode, Reason};
 pub use retention::Retention;
 pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
@@ -74,6 +75,7 @@ pub use submission::{Client, Media, Release, Submission};
 pub use suppression::{
     Listing, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind, Suppressions,
 };
+pub use texts::Texts;
 pub use time::{TimeProblem, Timestamp};
 pub use trace::Trace;
 pub use trust::Trust;

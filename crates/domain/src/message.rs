@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Submission;
+use crate::{OrganizationId, Submission, SubmissionId, Timestamp};
 
 /// The version this build writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -25,15 +25,44 @@ pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
     body
 }
 
-/// Why a message cannot be attributed to anybody and is parked whole.
+/// Why nothing of a message can be read; it is parked whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("not a message: line {line}, column {column}")]
     NotAMessage { line: usize, column: usize },
     #[error("message version {0} is unknown to this build")]
     UnknownVersion(u64),
-    #[error("submission {position} of the message is unreadable: line {line}, column {column}")]
-    Submission { position: usize, line: usize, column: usize },
+}
+
+/// What a message holds. Each submission is read by itself, so that one that cannot be read costs the others nothing.
+#[derive(Debug, Default)]
+pub struct Message {
+    pub submissions: Vec<Submission>,
+    /// Those that this build cannot read.
+    pub unread: Vec<Unread>,
+}
+
+/// A submission that this build cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// A message that holds it alone.
+    pub message: Vec<u8>,
+    /// Whether a newer build wrote it: what identifies it can be read, and something else has a code that is not known here.
+    pub newer: bool,
+    /// Where reading failed.
+    pub line: usize,
+    pub column: usize,
+}
+
+/// What every build reads of a submission.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "id")]
+    _id: SubmissionId,
+    #[serde(rename = "organization")]
+    _organization: OrganizationId,
+    #[serde(rename = "received_at")]
+    _received_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -47,25 +76,31 @@ struct Envelope<'a> {
 ///
 /// The version is looked at before the submissions, so that a message from a newer build is called
 /// unknown rather than malformed. Error texts carry positions, never values.
-pub fn decode(body: &[u8]) -> Result<Vec<Submission>, Unreadable> {
+pub fn decode(body: &[u8]) -> Result<Message, Unreadable> {
     let envelope: Envelope<'_> = serde_json::from_slice(body)
         .map_err(|error| Unreadable::NotAMessage { line: error.line(), column: error.column() })?;
     if envelope.v != VERSION {
         return Err(Unreadable::UnknownVersion(envelope.v));
     }
-    let read = |(position, raw): (usize, &&RawValue)| {
-        serde_json::from_str(raw.get()).map_err(|error| Unreadable::Submission {
-            position,
-            line: error.line(),
-            column: error.column(),
-        })
-    };
-    envelope.submissions.iter().enumerate().map(read).collect()
+    let mut message = Message::default();
+    for raw in envelope.submissions {
+        match serde_json::from_str(raw.get()) {
+            Ok(submission) => message.submissions.push(submission),
+            Err(error) => message.unread.push(Unread {
+                message: encode_group(&[raw.get()]),
+                newer: serde_json::from_str::<Head>(raw.get()).is_ok(),
+                line: error.line(),
+                column: error.column(),
+            }),
+        }
+    }
+    Ok(message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Dialect, Fields, Source};
 
     #[test]
     fn a_group_concatenates_what_it_is_given() {
@@ -78,9 +113,18 @@ mod tests {
         let body = br#"{"v":2,"submissions":[{"whatever":true}],"more":1}"#;
         assert_eq!(decode(body).unwrap_err(), Unreadable::UnknownVersion(2));
         assert!(matches!(decode(b"\x00garbage"), Err(Unreadable::NotAMessage { .. })));
-        assert!(matches!(
-            decode(br#"{"v":1,"submissions":[{}]}"#),
-            Err(Unreadable::Submission { position: 0, .. })
-        ));
+    }
+
+    #[test]
+    fn a_submission_that_cannot_be_read_costs_its_neighbours_nothing() {
+        let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
+        let good = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{}");
+        let good = serde_json::to_string(&good).unwrap();
+        let newer = good.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
+        let message = decode(&encode_group(&[&good, &newer, "{}", &good])).unwrap();
+        assert_eq!(message.submissions.len(), 2);
+        let unread: Vec<_> = message.unread.iter().map(|one| (one.message.clone(), one.newer)).collect();
+        assert_eq!(unread, [(encode_group(&[&newer]), true), (encode_group(&["{}"]), false)]);
     }
 }

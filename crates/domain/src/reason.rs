@@ -1,13 +1,17 @@
 //! Why a lead may not be called.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The closed list of what can hold a lead. The codes are part of the API, the database and the metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// A stored lead may have a reason that only a newer build knows: it is kept, and holds the lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// Posted with a test key, or marked as a test.
     TestLead,
@@ -33,6 +37,34 @@ pub enum Reason {
     ConsentExpired,
     /// Consent was sent together with another phone than the lead has by now.
     ConsentForOtherPhone,
+    /// One of a newer build.
+    Newer(NewerCode),
+}
+
+/// The code of a reason that this build does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NewerCode(&'static str);
+
+impl NewerCode {
+    /// As many codes are told apart, so that what is kept for the life of the process is bounded.
+    const MOST: usize = 256;
+    const LONGEST: usize = 64;
+    /// Stands for a code beyond those bounds.
+    const OTHER: Self = Self("unknown_reason");
+
+    fn of(text: &str) -> Self {
+        static CODES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+        let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = codes.get(text) {
+            return Self(code);
+        }
+        if codes.len() >= Self::MOST || text.len() > Self::LONGEST {
+            return Self::OTHER;
+        }
+        let code: &'static str = Box::leak(text.into());
+        codes.insert(code);
+        Self(code)
+    }
 }
 
 impl Reason {
@@ -68,6 +100,9 @@ impl Reason {
             Self::ConsentInFuture => "the consent is dated later than it was received",
             Self::ConsentExpired => "the consent is older than a source allows",
             Self::ConsentForOtherPhone => "the consent was given for another phone",
+            Self::Newer(_) => {
+                "a newer version of Leadgate holds it for a reason that this version does not know"
+            }
         }
     }
 
@@ -85,6 +120,7 @@ impl Reason {
             Self::ConsentInFuture => "consent_in_future",
             Self::ConsentExpired => "consent_expired",
             Self::ConsentForOtherPhone => "consent_for_other_phone",
+            Self::Newer(NewerCode(code)) => code,
         }
     }
 }
@@ -92,6 +128,19 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = Cow::<str>::deserialize(deserializer)?;
+        Ok(code.parse().unwrap_or_else(|_| Self::Newer(NewerCode::of(&code))))
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Client {
     pub user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyId>,
+    /// What a newer build wrote and this one does not know.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 /// How a body is written, so that it can be read again.
@@ -166,5 +169,33 @@ impl Submission {
     /// The order in which their values win.
     pub fn clock(&self) -> Clock {
         Clock { trust: self.trust, received_at: self.received_at, submission: self.id }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Trust;
+
+    #[test]
+    fn what_a_newer_build_wrote_is_kept_at_every_level() {
+        let id = "018f4e2a-7b1c-7000-8000-0000000000aa";
+        let written = json!({
+            "id": id, "organization": id, "source": id, "source_revision": 1, "dialect": "native",
+            "received_at": "2026-01-01T00:00:00.000000Z", "trust": "secret",
+            "client": { "address": "192.0.2.1", "tls": "1.3" },
+            "fields": {
+                "phone": "+14155550132", "texts": { "full_name": "Ann", "city": "Łódź", "street": null },
+                "consent": { "source_url": "https://x.example", "video": "v" }, "pronouns": ["they"],
+            },
+            "raw": { "text": "{}" }, "body_hash": "ab".repeat(32), "of_tomorrow": { "a": [1] },
+        });
+        let submission: Submission = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&submission).unwrap(), written);
+        let trusted = json!("by_notary");
+        let submission = Submission { trust: serde_json::from_value(trusted).unwrap(), ..submission };
+        assert_eq!(submission.trust, Trust::Public, "the cautious reading");
     }
 }

@@ -11,13 +11,31 @@ use crate::{Fields, KeyKind, Source, TextField};
 /// Whether the credential that brought a submission is secret. The order is that of precedence: under the policy
 /// `update` a value of a public submission never replaces one of a secret submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "Code")]
 pub enum Trust {
     /// A URL token or a publishable key. It stands in web pages and forms, so everyone may hold it.
     #[default]
     Public,
     /// A secret key, or a token of a source that takes signed posts only.
     Secret,
+}
+
+/// As it is read: a trust that only a newer build knows is that of a public credential.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Code {
+    Secret,
+    #[serde(other)]
+    Public,
+}
+
+impl From<Code> for Trust {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Secret => Self::Secret,
+            Code::Public => Self::Public,
+        }
+    }
 }
 
 impl Trust {

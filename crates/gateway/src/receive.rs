@@ -43,6 +43,7 @@ impl Head {
             address: address.map(|address| address.to_string()),
             user_agent: head::user_agent(headers),
             key: Some(caller.key.id.clone()),
+            unknown: serde_json::Map::new(),
         };
         Self { client, idempotency_key: None, traceparent: head::traceparent(headers) }
     }

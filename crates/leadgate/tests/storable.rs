@@ -133,7 +133,8 @@ impl Worker {
         let items: Vec<_> =
             accepted.iter().map(|submission| serde_json::to_vec(submission).unwrap()).collect();
         let message = leadgate_domain::message::encode_group(&items);
-        let received = leadgate_domain::message::decode(&message).expect("what was accepted can be read");
+        let received =
+            leadgate_domain::message::decode(&message).expect("what was accepted can be read").submissions;
         assert!(received == accepted, "nothing changes on the way");
         let normalize = |submission| {
             self.pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard())

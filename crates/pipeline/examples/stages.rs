@@ -45,7 +45,7 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
                 "Ann.{number}@{}",
                 if is_rich { "münchen-dach.de" } else { "gmail.com" }
             )),
-            texts,
+            texts: texts.into_iter().collect(),
             ..Fields::default()
         };
         let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(u128::from(number) + 1));
@@ -54,7 +54,7 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
         let client = Client {
             user_agent: is_rich.then(|| agent.to_owned()),
             address: Some("192.0.2.1".to_owned()),
-            key: None,
+            ..Client::default()
         };
         let at = Timestamp::from_microseconds(i64::from(number));
         Submission { client, ..Submission::new(id, source, at, fields, b"{}") }

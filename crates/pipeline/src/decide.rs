@@ -38,6 +38,8 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
     hold(consent == Some(Evidence::InFuture), Reason::ConsentInFuture);
     hold(consent == Some(Evidence::Expired), Reason::ConsentExpired);
     hold(consent.is_some() && lead.has_consent_for_other_phone(), Reason::ConsentForOtherPhone);
+    // Unknown is not clean: what a newer build found stays until that build decides again.
+    reasons.extend(lead.reasons.iter().filter(|reason| matches!(reason, Reason::Newer(_))));
     lead.eligibility = if reasons.is_empty() { Eligibility::Eligible } else { Eligibility::Held };
     lead.reasons = reasons;
     lead.eligible_until = match (lead.eligibility, consent) {

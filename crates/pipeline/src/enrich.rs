@@ -32,7 +32,7 @@ pub(crate) fn load_tables() {
 
 /// Derives names, the kind of the email, what else can be inferred, and tags anew.
 pub(crate) fn lead(lead: &mut Lead) {
-    lead.derived = names(&lead.texts);
+    lead.derived = names(&lead.texts).into_iter().collect();
     let email = lead.email_address().and_then(Email::kept);
     let kind = email.as_ref().map(mail::kind);
     if let Some(email) = &mut lead.email {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use leadgate_domain::{
     Clock, Clocks, Consents, Eligibility, Lead, LeadId, PhoneDigest, Reading, Said, Source, Submission,
-    Temperature,
+    Temperature, Texts,
 };
 use serde_json::{Map, Value};
 
@@ -21,7 +21,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         source: submission.source,
         received_at: submission.received_at,
         updated_at: submission.received_at,
-        texts: BTreeMap::new(),
+        texts: Texts::default(),
         phone: None,
         email: None,
         tags: source.tags.iter().cloned().collect(),
@@ -37,7 +37,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         consent_max_age_seconds: None,
         consent_phone: None,
         clocks: Clocks { base: submission.clock(), first: None, own: BTreeMap::new(), left_out: None },
-        derived: BTreeMap::new(),
+        derived: Texts::default(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
         score: 0,
@@ -45,6 +45,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         eligibility: Eligibility::Held,
         reasons: Vec::new(),
         eligible_until: None,
+        unknown: Map::new(),
     };
     fold(&mut lead, submission, source, reading);
     lead

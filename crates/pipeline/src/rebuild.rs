@@ -42,6 +42,8 @@ pub(crate) fn lead(
         merge::fold(&mut lead, part.submission, part.source, part.reading);
     }
     lead.opt_out |= before.opt_out;
+    lead.reasons.clone_from(&before.reasons);
+    lead.unknown.clone_from(&before.unknown);
     lead.updated_at = lead.updated_at.max(before.updated_at);
     let hits = screen::suppression(&pipeline.lead_keys(&lead), suppressions);
     enrich::lead(&mut lead);

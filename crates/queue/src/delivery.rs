@@ -97,6 +97,16 @@ impl Delivery {
         }
     }
 
+    /// Parks a part of it as a message of its own. The delivery itself is settled later; [`Settled::Lost`] when the part is
+    /// not parked for sure.
+    pub async fn park_part(&self, part: Bytes, why: ParkReason) -> Settled {
+        match &self.ticket {
+            Some(Ticket::Amqp(ticket)) => ticket.park_part(part, why).await,
+            Some(Ticket::Embedded(ticket)) => ticket.park_part(part, why).await,
+            None => Settled::Lost,
+        }
+    }
+
     /// Gives it back at once; somebody, perhaps the same consumer, gets it again.
     pub fn requeue(self) {}
 }

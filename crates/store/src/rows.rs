@@ -1,5 +1,6 @@
 //! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use leadgate_domain::mapping::MappingFault;
@@ -9,6 +10,8 @@ use leadgate_domain::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::submissions::CLIENT;
 
 /// One thing of an organization, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -175,7 +178,18 @@ pub(crate) struct SubmissionRow<'a> {
     body_hash: BodyHash,
     idempotency_key_hash: Option<KeyHash>,
     traceparent: Option<&'a str>,
-    extra: &'a Map<String, Value>,
+    extra: Cow<'a, Map<String, Value>>,
+}
+
+/// What this build has no column for.
+fn extra(submission: &Submission) -> Cow<'_, Map<String, Value>> {
+    let client = &submission.client.unknown;
+    if client.is_empty() {
+        return Cow::Borrowed(&submission.unknown);
+    }
+    let mut extra = submission.unknown.clone();
+    extra.insert(CLIENT.to_owned(), client.clone().into());
+    Cow::Owned(extra)
 }
 
 impl<'a> SubmissionRow<'a> {
@@ -205,7 +219,7 @@ impl<'a> SubmissionRow<'a> {
             body_hash: submission.body_hash,
             idempotency_key_hash: submission.idempotency_key_hash,
             traceparent: submission.traceparent.as_deref(),
-            extra: &submission.unknown,
+            extra: extra(submission),
         }
     }
 
@@ -229,7 +243,7 @@ impl<'a> SubmissionRow<'a> {
             mapping_version: None,
             mapping_fault: None,
             traceparent: None,
-            extra: &none.extra,
+            extra: Cow::Borrowed(&none.extra),
             ..Self::of(submission)
         }
     }

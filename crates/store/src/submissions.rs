@@ -107,6 +107,9 @@ impl Store {
     }
 }
 
+/// Under this name the column `extra` holds what a newer build said about the client.
+pub(crate) const CLIENT: &str = "client";
+
 /// A submission as its columns hold it.
 #[derive(Deserialize)]
 pub(crate) struct Stored {
@@ -171,6 +174,7 @@ impl Stored {
                 address: self.client_address,
                 user_agent: self.client_user_agent,
                 key: self.client_key,
+                unknown: known(extra, CLIENT).unwrap_or_default(),
             },
             fields: self.fields,
             raw,

@@ -89,7 +89,7 @@ impl Lane {
                 let mut settled = Ok(());
                 for delivery in deliveries {
                     // They were read before; the first reading went down with the batch.
-                    let submissions = message::decode(delivery.payload()).unwrap_or_default();
+                    let submissions = message::decode(delivery.payload()).unwrap_or_default().submissions;
                     settled = self.settle_alone(Opened { delivery, submissions }).await.and(settled);
                 }
                 settled

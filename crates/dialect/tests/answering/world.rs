@@ -72,7 +72,7 @@ pub(crate) fn lead() -> Lead {
             left_out: None,
         },
         observed: None,
-        derived: BTreeMap::new(),
+        derived: Default::default(),
         inferred: BTreeMap::new(),
         derived_tags: ["web".to_owned()].into(),
         score: 61,
@@ -80,13 +80,14 @@ pub(crate) fn lead() -> Lead {
         eligibility: Eligibility::Held,
         reasons: vec![Reason::ConsentMissing],
         eligible_until: None,
+        unknown: Map::new(),
     }
 }
 
 /// A lead of whom hardly anything is known.
 pub(crate) fn stranger() -> Lead {
     Lead {
-        texts: BTreeMap::new(),
+        texts: Default::default(),
         phone: Some(PhoneView {
             raw: "call me".to_owned(),
             e164: None,

@@ -19,8 +19,12 @@ fn normalized(consent: Said<Consent>) -> Normalized {
     let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(3));
     let at = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();
     let fields = Fields { consent, ..Fields::default() };
-    let client =
-        Client { address: Some("192.0.2.1".into()), user_agent: Some("Firefox \"1\"".into()), key: None };
+    let client = Client {
+        address: Some("192.0.2.1".into()),
+        user_agent: Some("Firefox \"1\"".into()),
+        key: None,
+        ..Client::default()
+    };
     let submission = Submission { client, ..Submission::new(id, &source, at, fields, b"{}") };
     let phone = PhoneView {
         extension: None,

@@ -327,7 +327,10 @@ fn decide(part: &mut Part) -> Vec<String> {
         (eligibility, _) => vec![format!("The lead is {}.", eligibility.unwrap_or("not decided"))],
     };
     for reason in &reasons {
-        let why = known::<Reason>(reason).map_or_else(|| words(reason), |known| known.sentence().to_owned());
+        let why = match known::<Reason>(reason) {
+            Some(known) if !matches!(known, Reason::Newer(_)) => known.sentence().to_owned(),
+            _ => words(reason),
+        };
         told.push(format!("The lead is held because {why}."));
     }
     if part.take("consent_not_required") == Some(true.into()) {

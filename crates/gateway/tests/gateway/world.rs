@@ -167,7 +167,7 @@ impl World {
     /// The only submission that was published, as a worker would read it.
     pub(crate) async fn only_submission(&self) -> Submission {
         let Received::Deliveries(deliveries) = self.queue.consumer().receive(10).await else { panic!() };
-        let mut submissions = message::decode(deliveries[0].payload()).unwrap();
+        let mut submissions = message::decode(deliveries[0].payload()).unwrap().submissions;
         assert_eq!((deliveries.len(), submissions.len()), (1, 1));
         submissions.remove(0)
     }

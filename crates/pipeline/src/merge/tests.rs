@@ -46,7 +46,7 @@ fn read(submission: &Submission) -> Reading {
     Reading {
         phone: view(&fields.phone, phone),
         email: view(&fields.email, email),
-        texts: fields.texts.clone(),
+        texts: (*fields.texts).clone(),
         observed: observed.map_or(Said::Absent, Said::Value),
         ..Reading::default()
     }

@@ -43,14 +43,23 @@ impl Ticket {
     }
 
     pub(crate) async fn park(self, payload: Bytes, why: ParkReason) -> Settled {
+        match self.park_part(payload, why).await {
+            Settled::Done => self.ack().await,
+            Settled::Lost => {
+                self.give_back();
+                Settled::Lost
+            }
+        }
+    }
+
+    pub(crate) async fn park_part(&self, payload: Bytes, why: ParkReason) -> Settled {
         let (answer, answered) = oneshot::channel();
         let sent = self.line.send(Job::Park(Parking { payload, why, answer }));
         if sent.is_ok() && matches!(timeout(self.patience, answered).await, Ok(Ok(Ok(())))) {
-            return self.ack().await;
+            return Settled::Done;
         }
-        // It would come back at once, and be tried again at once.
+        // The delivery would come back at once, and be tried again at once.
         sleep(PARK_RETRY).await;
-        self.give_back();
         Settled::Lost
     }
 

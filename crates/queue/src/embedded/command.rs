@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::group::Waiting;
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Ack(Place),
     GiveBack(Place),
     Park(Place, ParkReason, oneshot::Sender<Settled>),
+    /// Parks a message that is part of another.
+    ParkPart(Bytes, ParkReason, oneshot::Sender<Settled>),
     /// Everything that went to this lane comes back.
     Release(LaneId),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
 use leadgate_domain::Timestamp;
 
 use crate::{Parked, QueueError, Selection};
@@ -253,6 +253,15 @@ impl File {
         .bind::<BigInt, _>(id)
         .execute(&mut self.connection)?;
         self.delete(id)
+    }
+
+    pub(crate) fn park_part(&mut self, part: &[u8], reason: &str, at: Timestamp) -> Result<(), Fault> {
+        sql_query("INSERT INTO parked (payload, published_at, reason, parked_at) VALUES (?1, ?3, ?2, ?3)")
+            .bind::<Binary, _>(part)
+            .bind::<Text, _>(reason)
+            .bind::<BigInt, _>(at.as_microseconds())
+            .execute(&mut self.connection)?;
+        Ok(())
     }
 
     pub(crate) fn parked_count(&mut self) -> Result<u64, Fault> {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use leadgate_domain::reply::ReplyAddress;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -248,6 +250,14 @@ impl Ticket {
     pub(crate) async fn park(self, why: ParkReason) -> Settled {
         let (answer, answered) = oneshot::channel();
         match self.settle(Command::Park(self.place, why, answer)) {
+            Settled::Done => answered.await.unwrap_or(Settled::Lost),
+            Settled::Lost => Settled::Lost,
+        }
+    }
+
+    pub(crate) async fn park_part(&self, part: Bytes, why: ParkReason) -> Settled {
+        let (answer, answered) = oneshot::channel();
+        match self.settle(Command::ParkPart(part, why, answer)) {
             Settled::Done => answered.await.unwrap_or(Settled::Lost),
             Settled::Lost => Settled::Lost,
         }

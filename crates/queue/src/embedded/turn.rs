@@ -1,5 +1,6 @@
 //! What waits for one transaction, and how each part is answered once its fate is known.
 
+use bytes::Bytes;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
@@ -16,10 +17,17 @@ pub(crate) struct Turn {
     groups: Vec<Group>,
     messages: Vec<Vec<u8>>,
     parks: Vec<Parking>,
+    parts: Vec<PartParking>,
 }
 
 struct Parking {
     place: Place,
+    why: ParkReason,
+    answer: oneshot::Sender<Settled>,
+}
+
+struct PartParking {
+    part: Bytes,
     why: ParkReason,
     answer: oneshot::Sender<Settled>,
 }
@@ -46,8 +54,12 @@ impl Turn {
         self.parks.push(Parking { place, why, answer });
     }
 
+    pub(crate) fn park_part(&mut self, part: Bytes, why: ParkReason, answer: oneshot::Sender<Settled>) {
+        self.parts.push(PartParking { part, why, answer });
+    }
+
     pub(crate) fn writes(&self) -> bool {
-        !self.messages.is_empty() || !self.parks.is_empty()
+        !self.messages.is_empty() || !self.parks.is_empty() || !self.parts.is_empty()
     }
 
     /// Turns groups into messages, as far as there is room for them in the file.
@@ -86,6 +98,9 @@ impl Turn {
             for parking in &self.parks {
                 file.park(parking.place.id, parking.why.code(), now)?;
             }
+            for PartParking { part, why, .. } in &self.parts {
+                file.park_part(part, why.code(), now)?;
+            }
             let committed = read(file, reading, wanted)?;
             let highest = committed.rows.iter().map(|row| row.id).max().unwrap_or(0);
             // Durable before the rows are handed out, or a message that kills the process would not count.
@@ -111,6 +126,9 @@ impl Turn {
             bytes_out += reading.moved(parking.place);
             parking.answer.send(Settled::Done).ok();
         }
+        for parking in self.parts {
+            parking.answer.send(Settled::Done).ok();
+        }
         for id in &committed.gone {
             reading.forget(*id);
         }
@@ -125,6 +143,9 @@ impl Turn {
         }
         for parking in self.parks {
             reading.give_back(parking.place);
+            parking.answer.send(Settled::Lost).ok();
+        }
+        for parking in self.parts {
             parking.answer.send(Settled::Lost).ok();
         }
     }

@@ -120,6 +120,7 @@ impl Writer {
             Command::GiveBack(place) => self.reading.give_back(place),
             Command::Park(place, why, answer) if self.reading.holds(place) => turn.park(place, why, answer),
             Command::Park(_, _, answer) => _ = answer.send(Settled::Lost),
+            Command::ParkPart(part, why, answer) => turn.park_part(part, why, answer),
             Command::Release(lane) => self.reading.release(lane),
             Command::Depth(answer) => _ = answer.send(self.depth()),
             Command::ParkedList(limit, answer) => {

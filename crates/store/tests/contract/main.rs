@@ -20,6 +20,7 @@ mod hooked;
 mod identity;
 mod keys;
 mod mappings;
+mod newer;
 mod opening;
 mod orders;
 mod plans;

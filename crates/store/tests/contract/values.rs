@@ -121,7 +121,7 @@ fn fields() -> impl Strategy<Value = Fields> {
             )| Fields {
                 phone,
                 email,
-                texts,
+                texts: texts.into_iter().collect(),
                 tags,
                 consent,
                 custom_fields,

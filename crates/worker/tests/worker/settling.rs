@@ -105,3 +105,22 @@ async fn a_schema_that_is_behind_is_nobodys_fault() {
     world.drain().await;
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
+
+#[tokio::test]
+async fn a_submission_that_cannot_be_read_is_parked_alone() {
+    let mut world = World::new().await;
+    let [one, other] = [world.submission("a"), world.submission("b")];
+    let text = |submission: &leadgate_domain::Submission| serde_json::to_string(submission).unwrap();
+    let newer = text(&world.submission("c")).replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
+    // In one message, as a gateway groups them.
+    let group = [text(&one), newer, "{}".to_owned(), text(&other)].join(",");
+    world.queue.publisher().publish(one.organization, group.into_bytes().into()).await.unwrap();
+    world.drain().await;
+    for good in [&one, &other] {
+        assert_eq!(world.outcome(good).await, Some((Outcome::Created, None)));
+    }
+    let parked = world.queue.parked_list(10).await.unwrap();
+    let mut reasons: Vec<_> = parked.iter().map(|one| one.reason.as_str()).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["unknown_version", "unreadable"]);
+}

@@ -65,6 +65,7 @@ fn sample() -> Lead {
         eligibility: Eligibility::Held,
         reasons: vec![Reason::ConsentIncomplete],
         eligible_until: None,
+        unknown: Map::new(),
     }
 }
 

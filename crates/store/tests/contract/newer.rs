@@ -1,0 +1,68 @@
+//! Stored leads with members and codes that only a newer build knows: this one goes on, loses nothing, and holds the lead.
+
+use leadgate_domain::{Eligibility, Fields, Lead, Outcome, Reason, Said, SuppressionKind, TextField};
+use serde_json::{Value, json};
+
+use crate::world::{World, over_both};
+
+over_both!(a_lead_of_a_newer_build_is_changed_and_keeps_what_is_not_known_here);
+
+const PHONE: &str = "+14155550132";
+
+/// A lead as a newer build might have written it: a member more at every level, an unknown code in every enum.
+fn of_tomorrow(lead: &Lead) -> Value {
+    let mut document = serde_json::to_value(lead).unwrap();
+    document["registry"] = json!({ "checked_at": "2030-01-01T00:00:00Z" });
+    document["reasons"] = json!(["registry_listed"]);
+    document["eligibility"] = json!("reviewed");
+    document["temperature"] = json!("boiling");
+    document["texts"]["city"] = json!("Łódź");
+    document["phone"]["kind"] = json!("satellite");
+    document["phone"]["carrier"] = json!("x");
+    document["email"]["kind"] = json!("relay");
+    document["consent"]["proof"] = json!("y");
+    document["clocks"]["base"][0] = json!("notarized");
+    document["inferred"]["mood"] = json!({ "value": 1, "basis": "guess" });
+    document
+}
+
+async fn a_lead_of_a_newer_build_is_changed_and_keeps_what_is_not_known_here(world: World) {
+    let source = world.updating_source().await;
+    let commit = async |submission| {
+        let batch = vec![world.normalize_by(&source, submission)];
+        world.store.commit(batch, world.judge()).await.unwrap().settled[0].clone()
+    };
+    let first = world.consenting(PHONE, "ann@example.com");
+    commit(first.clone()).await;
+    let (organization, id) = (world.organization.id, first.id.into());
+    let lead = async || world.store.lead(organization, id).await.unwrap().unwrap();
+    let before = lead().await;
+    assert_eq!(before.eligibility, Eligibility::Eligible);
+    let document = of_tomorrow(&before).to_string().replace('\'', "''");
+    world.sql(&format!("UPDATE leads SET document = '{document}' WHERE id = '{id}'")).await;
+
+    let said = Fields {
+        phone: Said::Value(PHONE.to_owned()),
+        texts: [(TextField::Company, Some("Acme".to_owned()))].into(),
+        ..Fields::default()
+    };
+    let settled = commit(world.submission(said)).await;
+    assert_eq!((settled.outcome, settled.lead), (Outcome::Updated, Some(id)));
+    held_and_whole(&lead().await);
+
+    let entry = crate::races::suppression(&world, SuppressionKind::Phone, PHONE).await;
+    let key = entry.key;
+    world.store.suppress(organization, vec![entry], world.judge()).await.unwrap();
+    assert!(lead().await.reasons.contains(&Reason::SuppressedPhone));
+    world.store.unsuppress(organization, vec![key], None, world.judge()).await.unwrap();
+    held_and_whole(&lead().await);
+}
+
+fn held_and_whole(lead: &Lead) {
+    assert_eq!(lead.eligibility, Eligibility::Held);
+    assert_eq!(lead.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["registry_listed"]);
+    assert_eq!(lead.text(TextField::Company), Some("Acme"));
+    let document = serde_json::to_value(lead).unwrap();
+    assert_eq!(document["registry"], json!({ "checked_at": "2030-01-01T00:00:00Z" }));
+    assert_eq!((&document["texts"]["city"], &document["consent"]["proof"]), (&json!("Łódź"), &json!("y")));
+}
