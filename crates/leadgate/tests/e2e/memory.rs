@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::world::{PATIENCE, World, until};
+use crate::world::{PATIENCE, World, http, until};
 
 const UNREAD: usize = 25;
 const SLOW: usize = 20;
@@ -33,6 +33,15 @@ async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
     assert_eq!(status, 200);
     assert!((5..30).contains(&page["data"].as_array().unwrap().len()) && page["next"].is_string());
 
+    // What reading costs once, such as the caches of its connections, is there before.
+    let mut readers = JoinSet::new();
+    for _ in 0..32 {
+        let (url, key) = (format!("{}/v1/leads?limit=100", world.base), world.key.clone());
+        readers.spawn(async move {
+            http().get(url).bearer_auth(key).send().await.unwrap().bytes().await.unwrap()
+        });
+    }
+    readers.join_all().await;
     let (pid, before) = (world.front.pid().unwrap(), resident(world.front.pid().unwrap()));
     let mut clients = JoinSet::new();
     for _ in 0..UNREAD {
