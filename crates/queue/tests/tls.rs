@@ -23,13 +23,14 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
     let good = url("127.0.0.1", &authority);
     declare_topology(&good, 1).await.unwrap();
     let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
+    let mut consumer = queue.consumer();
     let deadline = Instant::now() + PATIENCE;
     while queue.status() != Status::Ready {
         assert!(Instant::now() < deadline, "{:?}", queue.status());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     queue.publisher().publish(br#"{"a":1}"#.to_vec().into()).await.unwrap();
-    let Received::Deliveries(deliveries) = queue.consumer().receive(1).await else { panic!("closed") };
+    let Received::Deliveries(deliveries) = consumer.receive(1).await else { panic!("closed") };
     assert_eq!(deliveries.len(), 1);
     for delivery in deliveries {
         let _ = delivery.ack().await;
