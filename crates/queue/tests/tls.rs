@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leadgate_domain::OrganizationId;
-use leadgate_queue::{Queue, QueueConfig, Received, Role, Settled, declare_topology};
+use leadgate_queue::{Queue, QueueConfig, Received, Role, Settled, Status, declare_topology};
 use leadgate_testkit::servers::RabbitMq;
 use leadgate_testkit::tls::Authority;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn amqps_takes_the_right_certificate_and_no_other() {
@@ -22,8 +24,14 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
     let good = url("127.0.0.1", &authority);
     declare_topology(&good, 1).await.unwrap();
     let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
+    let mut consumer = queue.consumer();
+    let deadline = Instant::now() + PATIENCE;
+    while queue.status() != Status::Ready {
+        assert!(Instant::now() < deadline, "{:?}", queue.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     queue.publisher().publish(OrganizationId::generate(), br#"{"a":1}"#.to_vec().into()).await.unwrap();
-    let Received::Deliveries(deliveries) = queue.consumer().receive(1).await else { panic!("closed") };
+    let Received::Deliveries(deliveries) = consumer.receive(1).await else { panic!("closed") };
     assert_eq!(deliveries.len(), 1);
     for delivery in deliveries {
         assert_eq!(delivery.ack().await, Settled::Done);

@@ -8,22 +8,24 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::world::{PATIENCE, World, until};
+use crate::world::{PATIENCE, Shape, World, http, until};
 
 const UNREAD: usize = 25;
 const SLOW: usize = 20;
 /// A body of many leads, as large as one may be.
 const BODY: usize = 10 * 1024 * 1024;
-const MOST_GROWTH_MB: u64 = 50;
+/// In a debug build; without the bounds it grows by more than this in a second, and on.
+const MOST_GROWTH_MB: u64 = 80;
 /// What the allocator may keep of what it was given back.
-const MOST_LEFT_MB: u64 = 30;
+const MOST_LEFT_MB: u64 = 40;
 
 /// For three seconds, or for as long as `LEADGATE_TEST_SECONDS` says.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
     let seconds = std::env::var("LEADGATE_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
     let lasting = Duration::from_secs(seconds.unwrap_or(3));
-    let world = World::embedded("memory").await;
+    // glibc keeps what is freed in an arena of each thread. With one arena it is seen what is in use.
+    let world = World::start_with(Shape::Embedded, "memory", &[("MALLOC_ARENA_MAX", "1")]).await;
     for number in 0..100 {
         let lead = json!({ "email": format!("p{number}@example.com"), "custom_fields": { "note": "x".repeat(60_000) } });
         assert_eq!(world.post(lead.to_string()).await.status(), 202);
@@ -33,6 +35,15 @@ async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
     assert_eq!(status, 200);
     assert!((5..30).contains(&page["data"].as_array().unwrap().len()) && page["next"].is_string());
 
+    // What reading costs once, such as the caches of its connections, is there before.
+    let mut readers = JoinSet::new();
+    for _ in 0..32 {
+        let (url, key) = (format!("{}/v1/leads?limit=100", world.base), world.key.clone());
+        readers.spawn(async move {
+            http().get(url).bearer_auth(key).send().await.unwrap().bytes().await.unwrap()
+        });
+    }
+    readers.join_all().await;
     let (pid, before) = (world.front.pid().unwrap(), resident(world.front.pid().unwrap()));
     let mut clients = JoinSet::new();
     for _ in 0..UNREAD {

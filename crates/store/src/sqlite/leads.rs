@@ -23,9 +23,10 @@ macro_rules! page {
              sized AS MATERIALIZED (
                  SELECT organization, id, row_number() OVER w AS place, sum(size) OVER w - size AS before
                  FROM page WINDOW w AS (ORDER BY received_at DESC, id DESC))
-             SELECT l.document FROM sized AS s CROSS JOIN leads AS l
-             WHERE l.organization = s.organization AND l.id = s.id AND (s.before <= 524288 OR s.place <= 2)
-             ORDER BY s.place"
+             SELECT l.document FROM sized CROSS JOIN leads AS l
+             WHERE l.organization = sized.organization AND l.id = sized.id
+               AND (sized.before <= 524288 OR sized.place <= 2)
+             ORDER BY sized.place"
         )
     };
 }
