@@ -30,6 +30,10 @@ hammer:
     cargo build -p leadgate-testkit
     LEADGATE_TEST_HAMMER_SECONDS=20 target/debug/leadgate-with-servers -- cargo test -p leadgate-store --test contract -- --test-threads 1 --nocapture hammer
 
+# The tests of the ports and the end-to-end suite on RabbitMQ 4, PostgreSQL 17 and Valkey, unpacked into target/
+newer-servers *arguments:
+    deploy/newer-servers {{ arguments }}
+
 # Writes docs/compliance.md from the cases that the tests play
 compliance:
     LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance

@@ -1,6 +1,8 @@
 //! What clients are told about what they posted, each in the words of its dialect.
 
-use leadgate_domain::{Dialect, Lead, Outcome, QuarantineReason, Source, SubmissionId};
+use leadgate_domain::{
+    Dialect, Fields, Lead, Outcome, QuarantineReason, Source, SubmissionId, TextField, Timestamp,
+};
 use serde::Serialize;
 
 use crate::{abc_sales, askad, five_hundred_leads, kickofflabs, lead2inbound, native};
@@ -28,16 +30,45 @@ impl Answer {
     }
 }
 
+/// What a caller may be told about the lead that its submission made or met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disclosure {
+    /// The outcome and ids: for a secret key that may not read this lead.
+    Outcome,
+    /// The lead as it is stored.
+    Lead,
+}
+
+/// What one submission said, for answers that show nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct Posted<'s> {
+    /// The id that is told: of the submission, or of the first one with the same idempotency key.
+    pub id: SubmissionId,
+    pub fields: &'s Fields,
+    /// The tags that the client sent, without those that its key adds.
+    pub tags: &'s [String],
+    /// The source it came in by.
+    pub source: &'s Source,
+    pub received_at: Timestamp,
+}
+
+impl Posted<'_> {
+    /// The id by which the client knows the lead, if it sent one.
+    fn external_id(&self) -> Option<&str> {
+        let withheld = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
+        self.fields.text(TextField::ExternalId).or_else(withheld)
+    }
+}
+
 /// What became of a submission.
 #[derive(Debug, Clone, Copy)]
 pub struct Settlement<'l> {
-    pub id: SubmissionId,
+    pub posted: Posted<'l>,
     pub outcome: Outcome,
     /// The lead it made or met.
     pub lead: Option<&'l Lead>,
     pub quarantine: Option<QuarantineReason>,
-    /// The source it came in by.
-    pub source: &'l Source,
+    pub disclosure: Disclosure,
 }
 
 impl Settlement<'_> {
@@ -53,7 +84,7 @@ impl Settlement<'_> {
     /// For the systems whose documentation knows only submissions that become leads.
     pub(crate) fn leadless(&self) -> Answer {
         let status = native::status(self.outcome);
-        Answer::json(self.http_status(), &Noted { id: self.id, status })
+        Answer::json(self.http_status(), &Noted { id: self.posted.id, status })
     }
 }
 
@@ -71,15 +102,26 @@ pub fn waits(dialect: Dialect) -> bool {
     }
 }
 
-/// The submission is durable, and nobody knows yet what becomes of it. `external_id` is the id by which the client
-/// knows the lead, if it said one.
-pub fn accepted(dialect: Dialect, id: SubmissionId, external_id: Option<&str>) -> Answer {
-    let queued = || Answer::json(202, &native::queued(id));
+/// The submission is durable; what becomes of it is not known yet.
+pub fn accepted(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+    let queued = || Answer::json(202, &native::queued(posted.id));
     match dialect {
         Dialect::Native | Dialect::Lead2inbound => queued().located(),
         Dialect::FiveHundredLeads => five_hundred_leads::success(),
-        Dialect::AbcSales => abc_sales::accepted(id, external_id),
+        Dialect::AbcSales => abc_sales::accepted(posted.id, posted.external_id()),
         Dialect::KickoffLabs | Dialect::AskAd => queued(),
+    }
+}
+
+/// The submission of a public credential is durable. The answer is the same whatever is stored: [`accepted`] or, where
+/// clients expect the lead, 201 with the values of this submission.
+pub fn accepted_from_public(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+    match dialect {
+        Dialect::KickoffLabs => kickofflabs::accepted_from_public(posted),
+        Dialect::AskAd => askad::accepted_from_public(posted),
+        Dialect::Native | Dialect::AbcSales | Dialect::Lead2inbound | Dialect::FiveHundredLeads => {
+            accepted(dialect, posted)
+        }
     }
 }
 

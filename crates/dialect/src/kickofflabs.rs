@@ -8,10 +8,11 @@ use std::sync::LazyLock;
 use leadgate_domain::{Phone, PhoneProblem, QuarantineReason, Said, SubmissionId, TextField};
 use serde::Serialize;
 
-use crate::answer::{Answer, Settlement};
+use crate::answer::{Answer, Disclosure, Posted, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
 use crate::reading::Reading;
 use crate::refusal::{Problem, flat};
+use lead::LeadPayload;
 
 const OWN: Names = &[
     (Slot::Email, &["email"]),
@@ -80,13 +81,24 @@ struct NoMatch {
 /// 201 with the lead, 200 with one that was there. 400 is documented for "no match": nothing was changed.
 pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
     if settlement.quarantine == Some(QuarantineReason::NoMatch) {
-        let (code, id) = (QuarantineReason::NoMatch, settlement.id);
+        let (code, id) = (QuarantineReason::NoMatch, settlement.posted.id);
         return Answer::json(400, &NoMatch { error: "No matching lead was found.", code, id });
     }
-    match settlement.lead {
-        Some(lead) => Answer::json(settlement.http_status(), &lead::LeadPayload::of(lead, settlement.source)),
-        None => settlement.leadless(),
+    let posted = &settlement.posted;
+    match (settlement.lead, settlement.disclosure) {
+        (Some(lead), Disclosure::Lead) => {
+            Answer::json(settlement.http_status(), &LeadPayload::of(lead, posted.source))
+        }
+        (Some(lead), Disclosure::Outcome) => {
+            Answer::json(settlement.http_status(), &LeadPayload::posted(posted, lead.id))
+        }
+        (None, _) => settlement.leadless(),
     }
+}
+
+/// As a new lead with the values of the submission, under its id.
+pub(crate) fn accepted_from_public(posted: &Posted<'_>) -> Answer {
+    Answer::json(201, &LeadPayload::posted(posted, posted.id.into()))
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,9 @@ pub mod native;
 mod reading;
 mod refusal;
 
-pub use answer::{Answer, Settlement, accepted, leads_page, settled, waits};
+pub use answer::{
+    Answer, Disclosure, Posted, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
+};
 pub use decode::{Undecodable, decode};
 pub use document::{Document, FormFault, Unreadable, takes};
 pub use mend::{Unmendable, mend, reread};

@@ -21,7 +21,9 @@ pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, Unmend
     let document = Document::read(submission.dialect, &submission.media, &body, query);
     let document = document.map_err(Unmendable::Unreadable)?;
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
-    decode(submission.dialect, &document, mapping).map_err(Unmendable::Undecodable)
+    let mut fields = decode(submission.dialect, &document, mapping).map_err(Unmendable::Undecodable)?;
+    submission.trust.limit(&mut fields);
+    Ok(fields)
 }
 
 /// A submission as it is with another body. It stays the submission that it was: its id, when and how it came, and the

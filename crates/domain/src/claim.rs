@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::MatchKey;
-use crate::{BodyHash, KeyHash, LeadId, OrganizationId, SourceId, SubmissionId, Timestamp};
+use crate::{BodyHash, KeyHash, LeadId, OrganizationId, SourceId, SubmissionId, Timestamp, Trust};
 
 /// What kind of value a claim stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,6 +78,9 @@ pub struct Claim {
     pub lead: LeadId,
     /// The submission that took the claim.
     pub submission: SubmissionId,
+    /// Of the most trusted submission that made or met the lead by this key. A secret submission that meets a public
+    /// claim updates the lead under every policy but `create`.
+    pub trust: Trust,
     /// For idempotency keys: what the first submission's body was.
     #[serde(default)]
     pub body_hash: Option<BodyHash>,

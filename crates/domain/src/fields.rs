@@ -195,6 +195,9 @@ pub struct Fields {
     /// Makes no lead: who is not known yet is kept aside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_exist: bool,
+    /// What a public credential sent and may not set ([`crate::Trust::limit`]), by field. Kept, never used.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub not_trusted: Map<String, Value>,
 }
 
 impl Fields {

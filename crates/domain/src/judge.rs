@@ -78,6 +78,7 @@ impl Normalized {
             key,
             lead: self.submission.id.into(),
             submission: self.submission.id,
+            trust: self.submission.trust,
             body_hash: (key.kind == ClaimKind::Idempotency).then_some(self.submission.body_hash),
             last_seen: self.submission.received_at,
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneDigest, PhoneKind,
-    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Timestamp,
+    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Timestamp, Trust,
 };
 
 /// Whether a lead may be called.
@@ -78,8 +78,35 @@ pub struct EmailView {
     pub reason: Option<EmailProblem>,
 }
 
-/// The place of a submission in the order in which values win.
-pub type Clock = (Timestamp, SubmissionId);
+/// The place of a submission in the order in which its values win: by trust, then by time, then by id.
+///
+/// In JSON an array of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(Trust, Timestamp, SubmissionId)", into = "(Trust, Timestamp, SubmissionId)")]
+pub struct Clock {
+    pub trust: Trust,
+    pub received_at: Timestamp,
+    pub submission: SubmissionId,
+}
+
+impl Clock {
+    /// The order in which submissions were received, whatever their trust.
+    pub fn order(&self) -> (Timestamp, SubmissionId) {
+        (self.received_at, self.submission)
+    }
+}
+
+impl From<(Trust, Timestamp, SubmissionId)> for Clock {
+    fn from((trust, received_at, submission): (Trust, Timestamp, SubmissionId)) -> Self {
+        Self { trust, received_at, submission }
+    }
+}
+
+impl From<Clock> for (Trust, Timestamp, SubmissionId) {
+    fn from(clock: Clock) -> Self {
+        (clock.trust, clock.received_at, clock.submission)
+    }
+}
 
 /// When each field of a lead was last said, so that the later submission wins whatever the order of work.
 ///
@@ -88,7 +115,7 @@ pub type Clock = (Timestamp, SubmissionId);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the earliest submission that it is made of, where the creating one is not.
+    /// Of the earliest submission that it is made of, where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -168,7 +195,7 @@ impl Lead {
     /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
     /// said by the creator, if by anybody.
     pub fn said_at(&self, field: &str) -> Timestamp {
-        self.said_by(field).0
+        self.said_by(field).received_at
     }
 
     fn said_by(&self, field: &str) -> Clock {
@@ -180,7 +207,7 @@ impl Lead {
     pub fn has_consent_for_other_phone(&self) -> bool {
         match (&self.consent, &self.consent_phone, &self.phone) {
             (Some(_), Some(consented), Some(phone)) => {
-                *consented != PhoneDigest::of(self.said_by("consent").1, phone.identity())
+                *consented != PhoneDigest::of(self.said_by("consent").submission, phone.identity())
             }
             _ => false,
         }

@@ -40,6 +40,7 @@ pub mod suppression;
 pub mod text;
 mod time;
 mod trace;
+mod trust;
 pub mod validate;
 
 pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
@@ -75,3 +76,4 @@ pub use suppression::{
 };
 pub use time::{TimeProblem, Timestamp};
 pub use trace::Trace;
+pub use trust::Trust;

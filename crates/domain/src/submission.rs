@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use crate::mapping::MappingFault;
 use crate::reply::ReplyAddress;
 use crate::{
-    BodyHash, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source, SourceId,
-    SubmissionId, Timestamp,
+    BodyHash, Clock, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source,
+    SourceId, SubmissionId, Timestamp, Trust,
 };
 
 /// Who was at the other end of the connection.
@@ -57,6 +57,9 @@ pub struct Submission {
     pub source_revision: i32,
     pub dialect: Dialect,
     pub received_at: Timestamp,
+    /// Of the credential that it came with; public where that is not said.
+    #[serde(default)]
+    pub trust: Trust,
     #[serde(default)]
     pub client: Client,
     pub fields: Fields,
@@ -104,6 +107,7 @@ impl Submission {
             source_revision: source.revision,
             dialect: source.dialect,
             received_at,
+            trust: Trust::default(),
             client: Client::default(),
             fields,
             raw: Raw::new(body),
@@ -154,8 +158,13 @@ impl Submission {
         }
     }
 
-    /// The order in which submissions count: when they were received, then by id.
+    /// The order in which submissions are processed: when they were received, then by id.
     pub fn order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)
+    }
+
+    /// The order in which their values win.
+    pub fn clock(&self) -> Clock {
+        Clock { trust: self.trust, received_at: self.received_at, submission: self.id }
     }
 }

@@ -11,6 +11,9 @@ const ERASED: &str = "erased";
 /// The stage that repeats what its lead says in other words.
 const INFERRED: &str = "enrich";
 
+/// The stages that look at a submission only.
+const OF_SUBMISSION: [&str; 6] = ["remap", "normalize", "deduplicate", "screen", "quarantine", ERASED];
+
 /// Of each stage the parts that hold words of ours, ids and times; a stage without parts is such a word itself, or a list
 /// of entries of suppression lists.
 const HARMLESS: &[(&str, &[&str])] = &[
@@ -60,6 +63,18 @@ impl Trace {
             kept.insert((*stage).to_owned(), part);
         }
         Self(kept)
+    }
+
+    /// Only what is about the submission itself: nothing of the lead that it met but the lead's id.
+    pub fn of_submission(&self) -> Self {
+        let own = |stage: &str| OF_SUBMISSION.contains(&stage);
+        Self(
+            self.0
+                .iter()
+                .filter(|(stage, _)| own(stage))
+                .map(|(stage, part)| (stage.clone(), part.clone()))
+                .collect(),
+        )
     }
 
     /// Without what follows from everything that its lead said: of that, others may have said a part.

@@ -100,7 +100,7 @@ fn consent_parts(consent: &Consent) -> impl Iterator<Item = (&'static str, &str)
 }
 
 /// The verdicts on the parts that are JSON of any shape.
-fn documents(fields: &Fields) -> [(&'static str, Result<(), FaultCode>); 5] {
+fn documents(fields: &Fields) -> [(&'static str, Result<(), FaultCode>); 6] {
     let value = |said: &Said<Value>| said.value().map_or(Ok(()), json::check);
     [
         ("/custom_fields", json::check_object(&fields.custom_fields)),
@@ -108,5 +108,6 @@ fn documents(fields: &Fields) -> [(&'static str, Result<(), FaultCode>); 5] {
         ("/consent", fields.consent.value().map_or(Ok(()), |consent| json::check_object(&consent.more))),
         ("/automations", value(&fields.automations)),
         ("/user_assignments", value(&fields.user_assignments)),
+        ("/not_trusted", json::check_object(&fields.not_trusted)),
     ]
 }

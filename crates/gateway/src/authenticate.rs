@@ -4,12 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use leadgate_dialect::Disclosure;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{Actor, ApiKey, KeyKind, OrganizationId, Scope, Source, Timestamp};
+use leadgate_domain::{
+    Actor, ApiKey, KeyKind, Lead, OrganizationId, Scope, Source, SourceId, Timestamp, Trust,
+};
 
-use crate::limit;
 use crate::refusal::Refusal;
 use crate::state::State;
+use crate::{limit, origin};
 
 /// A key that was proven, and the source through which it comes in.
 #[derive(Debug, Clone)]
@@ -17,9 +20,45 @@ pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
     /// The one that the key is bound to, unless a path chose another of the organization's.
     pub(crate) source: Arc<Source>,
+    pub(crate) reach: Reach,
+}
+
+/// What of its organization a key may read, post to and administer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everything: the key is bound to a default source.
+    Organization,
+    /// The named source that the key is bound to, and nothing else.
+    Source(SourceId),
+}
+
+impl Reach {
+    /// The only source whose leads may be read; `None` for those of all.
+    pub(crate) fn source(self) -> Option<SourceId> {
+        match self {
+            Self::Organization => None,
+            Self::Source(source) => Some(source),
+        }
+    }
+
+    pub(crate) fn covers(self, source: SourceId) -> bool {
+        match self {
+            Self::Organization => true,
+            Self::Source(own) => own == source,
+        }
+    }
 }
 
 impl Caller {
+    /// `source` is the one that the key is bound to.
+    pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
+        let reach = match source.name {
+            None => Reach::Organization,
+            Some(_) => Reach::Source(source.id),
+        };
+        Self { key, source, reach }
+    }
+
     pub(crate) fn organization(&self) -> OrganizationId {
         self.key.organization
     }
@@ -35,10 +74,19 @@ impl Caller {
         if bounded && self.key.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
     }
 
-    /// Whether the key speaks for its organization, because it is bound to a source that nobody named. That of a named
-    /// source posts by that source alone and administers nothing; what it may read is the organization's.
+    /// Whether the key may post to every source of its organization and administer it.
     pub(crate) fn speaks_for_organization(&self) -> bool {
-        self.key.kind == KeyKind::Secret && self.source.name.is_none()
+        self.key.kind == KeyKind::Secret && self.reach == Reach::Organization
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::of(self.key.kind, &self.source)
+    }
+
+    /// What this caller, who holds a secret key, may be told about a lead that it posted.
+    pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
+        let reads = self.may(Scope::Read).is_ok() && self.reach.covers(lead.source);
+        if reads { Disclosure::Lead } else { Disclosure::Outcome }
     }
 
     fn proven_by(self, presented: &PresentedKey, state: &State) -> Result<Self, Refusal> {
@@ -89,8 +137,14 @@ async fn identify(
     presented: Result<PresentedKey, Refusal>,
 ) -> Result<Caller, Turned> {
     let presented = presented.map_err(Turned::Uncounted)?;
-    let proven =
-        |caller: Caller| caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind));
+    let proven = |caller: Caller| {
+        let caller = caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind))?;
+        // Checked first: nothing that a visitor of that page sends counts against the server.
+        if caller.key.kind == KeyKind::Secret {
+            origin::check(request, &caller.key)?;
+        }
+        Ok(caller)
+    };
     if let Some(caller) = state.keys.get(&presented.id).map_err(Turned::Uncounted)? {
         return proven(caller).map_err(Turned::Uncounted);
     }

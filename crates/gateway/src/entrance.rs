@@ -41,17 +41,22 @@ pub(crate) async fn source(
         Entrance::Of(dialect) => default_source(state, &caller, dialect).await?,
         Entrance::Campaign => campaign(state, request, &caller, address).await?,
     };
-    let allowed = |source: &Source| {
-        source.networks.is_empty()
-            || address.is_some_and(|address| source.networks.iter().any(|network| network.contains(address)))
-    };
-    if !allowed(&caller.source) || !allowed(&source) {
-        return Err(Refusal::AddressNotAllowed);
-    }
+    from_network(&caller.source, address)?;
+    from_network(&source, address)?;
     if caller.source.signature.is_some() && source.id != caller.source.id {
         return Err(Refusal::OtherSource);
     }
     Ok(Caller { source, ..caller })
+}
+
+/// Refuses a request from outside of the networks that a source allows; no network allows all.
+pub(crate) fn from_network(source: &Source, address: Option<IpAddr>) -> Result<(), Refusal> {
+    let allowed = |address: IpAddr| source.networks.iter().any(|network| network.contains(address));
+    if source.networks.is_empty() || address.is_some_and(allowed) {
+        Ok(())
+    } else {
+        Err(Refusal::AddressNotAllowed)
+    }
 }
 
 async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Result<Arc<Source>, Refusal> {

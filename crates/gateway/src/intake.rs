@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
-use leadgate_dialect::{self as dialect, Document, Settlement, Undecodable};
+use leadgate_dialect::{self as dialect, Answer, Disclosure, Document, Posted, Settlement, Undecodable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    Dialect, Fields, KeyKind, Media, Scope, Submission, SubmissionId, TextField, Timestamp,
+    Dialect, Fields, KeyKind, Lead, Media, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust,
 };
 use leadgate_queue::Expected;
 
@@ -19,7 +19,7 @@ use crate::entrance::{self, Entrance};
 use crate::idempotency::{self, Turn};
 use crate::prefer::Patience;
 use crate::problem::Refused;
-use crate::receive::{self, Head};
+use crate::receive::{self, Head, Received};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{credentials, limit, origin, respond, secrets, signature};
@@ -106,13 +106,14 @@ impl<'r> Incoming<'r> {
     async fn take(&mut self, door: Door, payload: Payload) -> Result<HttpResponse, Refusal> {
         let (request, state) = (self.request, self.state);
         let (caller, arriving) = self.admit(door, payload).await?;
-        let head = Head::read(request, self.address, &caller, state)?;
+        let head = Head::read(request, self.address, &caller)?;
         let media = body::media(request.headers(), self.spoken)?;
+        signature::covers(&caller.source, &media, self.query())?;
         let body = self.body(arriving).await?;
         signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
         let brought = Brought { spoken: self.spoken, media, query: self.query(), body: &body };
-        let submission = submission(brought, head, &caller, state)?;
-        self.publish(submission, &caller).await
+        let received = received(brought, head, &caller, state)?;
+        self.publish(received, &caller).await
     }
 
     /// The caller at the source they come in by, with a permit taken: also by who is turned away.
@@ -188,22 +189,18 @@ impl<'r> Incoming<'r> {
         Document::read(self.spoken, media, body, self.query()).map_err(Refusal::Unreadable)
     }
 
-    fn query(&self) -> Option<&str> {
+    pub(crate) fn query(&self) -> Option<&str> {
         Some(self.request.query_string()).filter(|query| !query.is_empty())
     }
 
     /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
-    async fn publish(&self, mut submission: Submission, caller: &Caller) -> Result<HttpResponse, Refusal> {
-        let (state, id) = (self.state, submission.id);
-        let external_id = submission.fields.text(TextField::ExternalId).map(str::to_owned);
-        let config = &state.config;
-        let headers = self.request.headers();
-        let patience = Patience::of(headers, self.spoken, config.reply_timeout, config.longest_wait);
-        match idempotency::begin(state, &submission).await? {
-            Turn::First => {}
-            Turn::Repeated(first) => {
-                return self.answer_again(first, external_id.as_deref(), patience, caller).await;
-            }
+    async fn publish(&self, received: Received, caller: &Caller) -> Result<HttpResponse, Refusal> {
+        let (state, Received { mut submission, own_tags }) = (self.state, received);
+        let id = submission.id;
+        let patience = self.patience(caller);
+        if let Turn::Repeated(first) = idempotency::begin(state, &submission).await? {
+            let posted = Posted { id: first, ..posted(&submission, &own_tags, caller) };
+            return self.answer_again(posted, patience, caller).await;
         }
         let expected = match patience.wait {
             Some(_) if submission.mapping_fault.is_none() => state.replies.expect(id),
@@ -211,7 +208,7 @@ impl<'r> Incoming<'r> {
         };
         submission.reply_to = expected.as_ref().map(Expected::address).cloned();
         let message = serde_json::to_vec(&submission).map_err(|_| Refusal::Internal)?;
-        let published = state.publisher.publish(message.into()).await;
+        let published = state.publisher.publish(submission.organization, message.into()).await;
         idempotency::end(state, &submission, published.as_ref().err()).await;
         published.map_err(Refusal::Queue)?;
         metrics::counter!("leadgate_gateway_accepted_total", "dialect" => self.spoken.as_str()).increment(1);
@@ -219,26 +216,44 @@ impl<'r> Incoming<'r> {
             (Some(expected), Some(wait)) => expected.wait(wait).await,
             _ => None,
         };
-        let answer = match reply {
-            Some(reply) => {
-                let lead = reply.lead.as_deref();
-                let (outcome, quarantine) = (reply.outcome, reply.quarantine);
-                let settlement = Settlement { id, outcome, lead, quarantine, source: &caller.source };
+        let posted = posted(&submission, &own_tags, caller);
+        let ended = reply.as_ref().map(|reply| (reply.outcome, reply.lead.as_deref(), reply.quarantine));
+        Ok(respond::taken(self.answer(posted, ended, caller), id, patience))
+    }
+
+    /// How long a worker is waited for. A public credential is told nothing that a worker finds out.
+    fn patience(&self, caller: &Caller) -> Patience {
+        let config = &self.state.config;
+        match caller.trust() {
+            Trust::Public => Patience::NONE,
+            Trust::Secret => {
+                Patience::of(self.request.headers(), self.spoken, config.reply_timeout, config.longest_wait)
+            }
+        }
+    }
+
+    /// The one place that decides what a caller is told about its submission; `ended` is how it ended, if that is
+    /// known yet.
+    fn answer(&self, posted: Posted<'_>, ended: Option<Ended<'_>>, caller: &Caller) -> Answer {
+        match (caller.trust(), ended) {
+            (Trust::Public, _) => dialect::accepted_from_public(self.spoken, &posted),
+            (Trust::Secret, None) => dialect::accepted(self.spoken, &posted),
+            (Trust::Secret, Some((outcome, lead, quarantine))) => {
+                let disclosure = lead.map_or(Disclosure::Outcome, |lead| caller.disclosure(lead));
+                let settlement = Settlement { posted, outcome, lead, quarantine, disclosure };
                 dialect::settled(self.spoken, &settlement)
             }
-            None => dialect::accepted(self.spoken, id, external_id.as_deref()),
-        };
-        Ok(respond::taken(answer, id, patience))
+        }
     }
 
     /// The answer to a request that was answered before, as far as its submission has come by now.
     async fn answer_again(
         &self,
-        first: SubmissionId,
-        external_id: Option<&str>,
+        posted: Posted<'_>,
         patience: Patience,
         caller: &Caller,
     ) -> Result<HttpResponse, Refusal> {
+        let first = posted.id;
         let found = match patience.wait {
             Some(wait) => {
                 let looking = self.state.store.find(caller.organization(), first.as_uuid());
@@ -246,15 +261,9 @@ impl<'r> Incoming<'r> {
             }
             None => None,
         };
-        let answer = match found.as_ref().and_then(|found| Some((found, found.outcome?))) {
-            Some((found, outcome)) => {
-                let (lead, quarantine) = (found.lead.as_ref(), found.quarantine);
-                let settlement = Settlement { id: first, outcome, lead, quarantine, source: &caller.source };
-                dialect::settled(self.spoken, &settlement)
-            }
-            None => dialect::accepted(self.spoken, first, external_id),
-        };
-        Ok(respond::taken(answer, first, patience))
+        let ended =
+            found.as_ref().and_then(|found| Some((found.outcome?, found.lead.as_ref(), found.quarantine)));
+        Ok(respond::taken(self.answer(posted, ended, caller), first, patience))
     }
 }
 
@@ -272,13 +281,21 @@ pub(crate) struct Brought<'r> {
     pub(crate) body: &'r [u8],
 }
 
+/// How a submission ended: its outcome, the lead that it made or met, and why it is quarantined.
+type Ended<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
+
+fn posted<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> Posted<'s> {
+    let Submission { id, fields, received_at, .. } = submission;
+    Posted { id: *id, fields, tags, source: &caller.source, received_at: *received_at }
+}
+
 /// What is published of a body.
-pub(crate) fn submission(
+pub(crate) fn received(
     brought: Brought<'_>,
     head: Head,
     caller: &Caller,
     state: &State,
-) -> Result<Submission, Refusal> {
+) -> Result<Received, Refusal> {
     let Brought { spoken, media, query, body } = brought;
     let mut document = Document::read(spoken, &media, body, query).map_err(Refusal::Unreadable)?;
     let secrets = secrets::take(&mut document, spoken);
@@ -288,8 +305,8 @@ pub(crate) fn submission(
         return Err(Refusal::BodyTooLarge { limit: state.config.body_limit });
     }
     let said = receive::Said { media, body, query, document: &document, secrets: &secrets, fields };
-    let submission = receive::submission(head, said, caller, state);
-    Ok(Submission { mapping_fault, ..submission })
+    let received = receive::submission(head, said, caller, state)?;
+    Ok(Received { submission: Submission { mapping_fault, ..received.submission }, ..received })
 }
 
 /// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,

@@ -94,7 +94,7 @@ impl Keys {
         }
         let Some(key) = self.directory.key(id) else { return Ok(None) };
         match self.directory.source(key.source) {
-            Some(source) if source.organization == key.organization => Ok(Some(Caller { key, source })),
+            Some(source) if source.organization == key.organization => Ok(Some(Caller::new(key, source))),
             // A source that only a newer build can read: another gateway may know better.
             _ => Err(Refusal::KeysUnavailable),
         }
@@ -107,7 +107,7 @@ impl Keys {
         address: Option<IpAddr>,
     ) -> Result<Option<Caller>, Refusal> {
         let found = self.lookups.run(id, address, self.fetch(id)).await?;
-        Ok(found.map(|(key, source)| Caller { key, source }))
+        Ok(found.map(|(key, source)| Caller::new(key, source)))
     }
 
     async fn fetch(&self, id: &KeyId) -> Result<Option<(Arc<ApiKey>, Arc<Source>)>, Refusal> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
-use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Timestamp};
+use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Timestamp, Trust};
 use leadgate_limiter::{Counter, Decision, Request, Verdict};
 
 use crate::authenticate::Caller;
@@ -17,19 +17,21 @@ use crate::state::State;
 const PUBLIC_RATE: Rate = Rate::per_minute(30);
 
 /// Takes the permit for a lead: of what its dialect counts by, and of the key and the source where those have
-/// limits of their own.
+/// limits of their own. What public credentials take counts apart from what secret ones take.
 pub(crate) async fn post(
     state: &State,
     request: &HttpRequest,
     caller: &Caller,
     address: Option<IpAddr>,
 ) -> Result<(), Refusal> {
-    let Caller { key, source } = caller;
-    let from = || address.map_or_else(|| "unknown".to_owned(), counted);
-    let of_source = source.rate.map(|rate| Counter::new(format!("source:{}", source.id), rate));
+    let Caller { key, source, .. } = caller;
+    let (trust, from) = (caller.trust(), || address.map_or_else(|| "unknown".to_owned(), counted));
+    let of_source = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
     let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
     let usual = source.dialect.default_limit();
     let of_dialect = match usual.counted {
+        // Everyone may use a public credential: each address by itself, and none at the expense of the servers.
+        _ if trust == Trust::Public => Some(format!("source:{}:{trust}:{}", source.id, from())),
         Counted::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
         Counted::SourceAddress => Some(format!("source:{}:{}", source.id, from())),
         // What was said of the source itself takes the place of the system's limit.
@@ -57,7 +59,7 @@ pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) 
 }
 
 fn reading(caller: &Caller) -> Counter {
-    let Caller { key, source } = caller;
+    let Caller { key, source, .. } = caller;
     match (key.rate, source.dialect.default_limit()) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted: Counted::Key, rate }) => {

@@ -12,10 +12,9 @@ use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
 use crate::intake::Spoken;
-use crate::limit;
-use crate::origin::AllowedOrigin;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
+use crate::{limit, origin};
 
 pub(crate) async fn observe(
     request: ServiceRequest,
@@ -23,18 +22,19 @@ pub(crate) async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let _in_flight = InFlight::enter();
+    let page = request.headers().get(header::ORIGIN).cloned();
     let mut response = next.call(request).await?;
-    let (decision, spoken, origin) = {
+    let (decision, spoken) = {
         let mut left = response.request().extensions_mut();
-        (left.remove::<Decision>(), left.remove::<Spoken>(), left.remove::<AllowedOrigin>())
+        (left.remove::<Decision>(), left.remove::<Spoken>())
     };
     let headers = response.headers_mut();
     if let Some(decision) = decision {
         let spoken = spoken.map_or(Dialect::Native, |Spoken(dialect)| dialect);
         limit::headers(&decision, spoken, headers);
     }
-    if let Some(origin) = origin {
-        origin.write(headers);
+    if let Some(page) = page {
+        origin::let_page_read(page, headers);
     }
     // Answers hold personal data, or what is true for a moment only.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,82 +1,61 @@
 //! Web pages that post leads: which may, and what their browsers are told (the Fetch standard's CORS).
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, KeyKind, Timestamp};
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_domain::{ApiKey, KeyKind};
 
-use crate::state::State;
-use crate::{problem::Refused, refusal::Refusal};
+use crate::refusal::Refusal;
 
 const ALLOWED_HEADERS: &str =
     "Authorization, X-API-Key, Authentication, Content-Type, Idempotency-Key, Prefer, Traceparent";
 const EXPOSED_HEADERS: &str = "Location, Retry-After, Preference-Applied, RateLimit, RateLimit-Policy, \
                                X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
 
-/// For how long a browser may remember a preflight's answer, in seconds: as long as it may take for a change.
+/// For how long a browser may remember a preflight's answer, in seconds.
 const REMEMBERED_SECONDS: u32 = 600;
 
-/// The origin whose page may read the answer. Kept with the request until the answer goes out.
-pub(crate) struct AllowedOrigin(HeaderValue);
-
-impl AllowedOrigin {
-    pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.0);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
-        headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    }
+/// Lets the page that a request comes from read the answer, refusals too. It holds nothing that the same request without
+/// a browser would not get; what a page may do is decided by its key.
+pub(crate) fn let_page_read(origin: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Whether the page that a request comes from may use this key. A secret key belongs into no page: it is not
-/// asked, and no browser is told that its page may read the answer.
+/// Whether the page that a request comes from may use this key. A secret key belongs in no page but our own.
 pub(crate) fn check(request: &HttpRequest, key: &ApiKey) -> Result<(), Refusal> {
     let origin = origin(request.headers());
-    let allowed = match (key.kind, origin) {
-        (KeyKind::Secret, _) => return Ok(()),
-        (KeyKind::Token, _) if key.origins.is_empty() => true,
-        (KeyKind::Token | KeyKind::Publishable, origin) => {
-            origin.is_some_and(|origin| names(&key.origins, origin))
+    match key.kind {
+        KeyKind::Secret if is_of_another_site(request) => Err(Refusal::SecretKeyInPage),
+        KeyKind::Secret => Ok(()),
+        KeyKind::Token if key.origins.is_empty() => Ok(()),
+        KeyKind::Token | KeyKind::Publishable => {
+            let named = origin.is_some_and(|origin| names(&key.origins, origin));
+            if named { Ok(()) } else { Err(Refusal::OriginNotAllowed) }
         }
-    };
-    if !allowed {
-        return Err(Refusal::OriginNotAllowed);
     }
-    remember(request);
-    Ok(())
 }
 
-/// Answers a browser that asks whether its page may post. The preflight carries no key in a header, so there the
-/// origin only has to be some key's; a token in the path is known.
-pub(crate) async fn preflight(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let Some(origin) = origin(request.headers()) else {
-        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, "POST, OPTIONS")).finish());
-    };
-    let allowed = match PresentedKey::parse(request.match_info().query("token")) {
-        Some(presented) => {
-            let key = state.keys.get(&presented.id)?.map(|caller| caller.key);
-            key.is_some_and(|key| {
-                let known = presented.matches(&key, &state.keys.pepper) && key.is_good_at(Timestamp::now());
-                known && (key.origins.is_empty() || names(&key.origins, origin))
-            })
-        }
-        None => state.keys.directory.origin_is_allowed(origin),
-    };
-    if !allowed {
-        return Err(Refusal::OriginNotAllowed.into());
-    }
-    remember(&request);
-    Ok(HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
-        .insert_header((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED_SECONDS))
-        .finish())
+/// Whether a page sent the request that this server did not serve: its origin names another host or port.
+fn is_of_another_site(request: &HttpRequest) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    own.is_none() || own.zip(host).is_none_or(|(own, host)| !own.eq_ignore_ascii_case(host))
 }
 
-fn remember(request: &HttpRequest) {
-    if let Some(origin) = request.headers().get(header::ORIGIN) {
-        request.extensions_mut().insert(AllowedOrigin(origin.clone()));
+/// Answers a browser that asks what a page may send. It carries no key, so every page gets the same answer; whether the
+/// page may use its key is checked when it sends the request itself.
+pub(crate) fn preflight(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::NoContent();
+    response.insert_header((header::ALLOW, allowed));
+    if request.headers().contains_key(header::ORIGIN) {
+        response
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allowed))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED_SECONDS));
     }
+    response.finish()
 }
 
 /// What a page without an address of its own sends, `null`, is no origin.

@@ -24,6 +24,9 @@ enum Applied {
 }
 
 impl Patience {
+    /// Nothing is waited for, whatever the client prefers.
+    pub(crate) const NONE: Self = Self { wait: None, applied: None };
+
     /// `Prefer: wait=N`, at most `longest`; else what clients of the dialect expect, unless they opt out by
     /// `respond-async`. Both together mean: wait, then answer without (RFC 7240, section 4.3).
     pub(crate) fn of(headers: &HeaderMap, spoken: Dialect, usual: Duration, longest: Duration) -> Self {

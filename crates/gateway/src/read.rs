@@ -12,12 +12,12 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::authenticate::{self, Caller};
+use crate::authenticate::{self, Caller, Reach};
 use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{credentials, limit, respond};
+use crate::{credentials, entrance, limit, respond};
 
 /// A read by somebody who may read.
 pub(crate) struct Asked {
@@ -27,6 +27,12 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) async fn of(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
         Self::with(Scope::Read, request, state).await
+    }
+
+    /// By a caller who may read what belongs to no single source.
+    pub(crate) async fn of_organization(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+        let asked = Self::of(request, state).await?;
+        if asked.reach() == Reach::Organization { Ok(asked) } else { Err(Refusal::OtherSource) }
     }
 
     /// By somebody who may change things.
@@ -39,6 +45,7 @@ impl Asked {
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, address, presented).await?;
         limit::known(state, request, &caller, address).await?;
+        entrance::from_network(&caller.source, address)?;
         caller.may(scope)?;
         if scope == Scope::Admin && !caller.speaks_for_organization() {
             return Err(Refusal::OtherSource);
@@ -48,6 +55,10 @@ impl Asked {
 
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        self.caller.reach
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {

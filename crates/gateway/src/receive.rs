@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use leadgate_dialect::Document;
 use leadgate_domain::{
-    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp,
+    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp, Trust,
 };
 
 use crate::authenticate::Caller;
@@ -18,7 +18,7 @@ use crate::{head, secrets};
 #[derive(Clone)]
 pub(crate) struct Head {
     client: Client,
-    idempotency_key_hash: Option<KeyHash>,
+    idempotency_key: Option<String>,
     traceparent: Option<String>,
 }
 
@@ -27,22 +27,13 @@ impl Head {
         request: &HttpRequest,
         address: Option<IpAddr>,
         caller: &Caller,
-        state: &State,
     ) -> Result<Self, Refusal> {
         let headers = request.headers();
-        let hash = |key: &str| {
-            let (organization, source) = (caller.key.organization, caller.source.id);
-            let matching = state.keys.matching()?;
-            // What was tried with a test key stands in nobody's way; no header holds a control character.
-            let key = if caller.key.test { Cow::from(format!("test\0{key}")) } else { Cow::from(key) };
-            Ok(ClaimKey::new(matching, organization, source, ClaimKind::Idempotency, &key)
-                .map(|claim| claim.key))
-        };
-        // A signed post that is sent once more, by its sender or by who overheard it, is the same post.
+        // A signed post that is sent once more, by its sender or by one who copied it, is the same post. No signature
+        // covers the header Idempotency-Key.
         let signed = caller.source.signature.and_then(|_| head::webhook_id(headers));
-        let key = head::idempotency_key(headers)?.or(signed);
-        let idempotency_key_hash = key.map(hash).transpose()?.flatten();
-        Ok(Self { idempotency_key_hash, ..Self::of_client(request, address, caller) })
+        let idempotency_key = signed.or(head::idempotency_key(headers)?).map(str::to_owned);
+        Ok(Self { idempotency_key, ..Self::of_client(request, address, caller) })
     }
 
     /// The same of a request that is judged for itself, whatever was sent before under its key.
@@ -53,7 +44,7 @@ impl Head {
             user_agent: head::user_agent(headers),
             key: Some(caller.key.id.clone()),
         };
-        Self { client, idempotency_key_hash: None, traceparent: head::traceparent(headers) }
+        Self { client, idempotency_key: None, traceparent: head::traceparent(headers) }
     }
 }
 
@@ -68,9 +59,43 @@ pub(crate) struct Said<'r> {
     pub(crate) fields: Fields,
 }
 
-pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &State) -> Submission {
-    let Caller { key, source } = caller;
+/// A submission, and the tags that the client sent with it.
+pub(crate) struct Received {
+    pub(crate) submission: Submission,
+    /// Without those that the key adds, which a public credential is not told.
+    pub(crate) own_tags: Vec<String>,
+}
+
+/// The key under which an `Idempotency-Key` is claimed. Everyone may use a public credential, so such a key counts
+/// apart from those of servers and only together with the body; and one of a test key apart from those of live keys.
+fn idempotency_hash(
+    key: &str,
+    body: BodyHash,
+    caller: &Caller,
+    state: &State,
+) -> Result<Option<KeyHash>, Refusal> {
+    let (organization, source) = (caller.organization(), caller.source.id);
+    // No header holds a control character.
+    let key = match caller.trust() {
+        Trust::Secret => Cow::from(key),
+        Trust::Public => Cow::from(format!("public\0{body}\0{key}")),
+    };
+    let key = if caller.key.test { Cow::from(format!("test\0{key}")) } else { key };
+    let claim = ClaimKey::new(state.keys.matching()?, organization, source, ClaimKind::Idempotency, &key);
+    Ok(claim.map(|claim| claim.key))
+}
+
+pub(crate) fn submission(
+    head: Head,
+    said: Said<'_>,
+    caller: &Caller,
+    state: &State,
+) -> Result<Received, Refusal> {
+    let Caller { key, source, .. } = caller;
     let mut fields = said.fields;
+    let trust = caller.trust();
+    trust.limit(&mut fields);
+    let own_tags = fields.tags.clone();
     key.mark(&mut fields);
     let received_at = Timestamp::now();
     let id = state.ids.make(source.organization, received_at);
@@ -88,9 +113,13 @@ pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &St
             BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
         }
     };
-    Submission {
+    let idempotency_key = head.idempotency_key.as_deref();
+    let idempotency_key_hash =
+        idempotency_key.map(|key| idempotency_hash(key, body_hash, caller, state)).transpose()?.flatten();
+    let submission = Submission {
+        trust,
         client: head.client,
-        idempotency_key_hash: head.idempotency_key_hash,
+        idempotency_key_hash,
         traceparent: head.traceparent,
         raw,
         media,
@@ -98,5 +127,6 @@ pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &St
         body_hash,
         mapping_version: source.mapping.as_ref().map(|active| active.version),
         ..Submission::new(id, source, received_at, fields, &[])
-    }
+    };
+    Ok(Received { submission, own_tags })
 }

@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     MissingSignature,
     InvalidSignature,
     StaleSignature,
+    UnsignedQuery,
+    SecretKeyInPage,
     KeysUnavailable,
     RateLimited { retry_after_seconds: u64 },
     LargerThanLimit,
@@ -79,6 +81,10 @@ impl Refusal {
             Self::MissingSignature => (401, "missing_signature"),
             Self::InvalidSignature => (401, "invalid_signature"),
             Self::StaleSignature => (401, "stale_signature"),
+            // 400: taking it would be taking a value that is not signed; leaving it out would lose it.
+            Self::UnsignedQuery => (400, "unsigned_query"),
+            // 403: the key is good, and everyone who opens that page can read it.
+            Self::SecretKeyInPage => (403, "secret_key_in_page"),
             // 503: whether a key is good cannot be told now; a 401 would make a client throw away a good key.
             Self::KeysUnavailable => (503, "keys_unavailable"),
             // 429: RFC 6585; the window's end is in Retry-After.
@@ -146,6 +152,13 @@ impl Refusal {
             }
             Self::InvalidSignature => "The signature is not that of this body.",
             Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
+            Self::UnsignedQuery => {
+                "This source takes signed posts only: send everything in the body, nothing in the query."
+            }
+            Self::SecretKeyInPage => {
+                "This is a secret key, and it was sent from a web page, where everyone can read it. Revoke it, and use a \
+                 publishable key there (`leadgate key create --publishable --origins …`)."
+            }
             Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
             Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
             Self::InsufficientScope(Scope::Admin) => "The API key lacks the scope `admin`.",

@@ -7,15 +7,31 @@ use actix_web::http::header::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::secret::SigningKey;
-use leadgate_domain::{Source, Timestamp};
+use leadgate_domain::{Media, Source, Timestamp};
 
 use crate::refusal::Refusal;
+use crate::secrets;
 
 /// How old or how far ahead a signature may be.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// As many signatures may stand in one header, for a sender that rotates its secret.
 const MOST_SIGNATURES: usize = 5;
+
+/// Refuses what a signature over the body does not cover: the type of a body that is not JSON, and anything in the query
+/// but a key.
+pub(crate) fn covers(source: &Source, media: &Media, query: Option<&str>) -> Result<(), Refusal> {
+    if source.signature.is_none() {
+        return Ok(());
+    }
+    if !media.is_json() {
+        return Err(Refusal::UnsupportedMediaType);
+    }
+    match query.and_then(|query| secrets::query_without(&[], query)) {
+        Some(_) => Err(Refusal::UnsignedQuery),
+        None => Ok(()),
+    }
+}
 
 /// Checks a body's signature, if its source demands one.
 pub(crate) fn check(

@@ -65,6 +65,12 @@ impl State {
         if let queue::Status::NotReady { reason } = self.queue.status() {
             missing.push(Trouble::new("queue", &reason));
         }
+        if let Some(depth) = self.queue.last_depth()
+            && !depth.unconsumed.is_empty()
+        {
+            let reason = format!("no worker is consuming {}", depth.unconsumed.join(", "));
+            degraded.push(Trouble::new("queue", &reason));
+        }
         match self.keys.freshness() {
             Freshness::Fresh => {}
             Freshness::Aging => degraded.push(Trouble::new("store", "not reachable; known keys still serve")),

@@ -80,8 +80,9 @@ impl Default for StoreSection {
 pub(crate) struct QueueSection {
     /// `sqlite:PATH` or `amqp://…`; empty is `queue.db` in `data`.
     pub url: String,
-    /// RabbitMQ: how many queues `leads.0 … leads.<n-1>`. The same for all processes.
-    pub shards: u16,
+    /// RabbitMQ: the management interface (`http://USER:PASSWORD@HOST:15672`), to which `leadgate migrate` uploads the
+    /// policies; empty is none, and `migrate` prints the commands that set them.
+    pub management_url: String,
     /// RabbitMQ: how long a lead may wait for the broker's confirm before it is refused.
     #[serde(with = "humantime_serde")]
     pub confirm_timeout: Duration,
@@ -95,7 +96,7 @@ impl Default for QueueSection {
     fn default() -> Self {
         Self {
             url: String::new(),
-            shards: 1,
+            management_url: String::new(),
             confirm_timeout: Duration::from_secs(3),
             prefetch: 32,
             max_size: ByteSize::gib(4),
@@ -256,7 +257,8 @@ impl Config {
         let mut shown = self.clone();
         shown.secret = hide(&self.secret);
         shown.secret_previous = hide(&self.secret_previous);
-        for url in [&mut shown.store.url, &mut shown.queue.url, &mut shown.limiter.url] {
+        let QueueSection { url, management_url, .. } = &mut shown.queue;
+        for url in [&mut shown.store.url, url, management_url, &mut shown.limiter.url] {
             *url = without_password(url);
         }
         shown
@@ -285,6 +287,7 @@ mod tests {
     fn secrets_are_not_shown() {
         let mut config = Config { secret: Some("hidden".to_owned()), ..Config::default() };
         config.store.url = "postgres://leadgate:hidden@db/leadgate".to_owned();
+        config.queue.management_url = "http://leadgate:hidden@broker:15672".to_owned();
         let shown = serde_json::to_string(&config.redacted()).unwrap();
         assert!(!shown.contains("hidden"), "{shown}");
         assert!(shown.contains("@db/leadgate"));

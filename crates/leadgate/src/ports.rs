@@ -23,16 +23,36 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
     folder.with_context(|| format!("the data folder {}", config.data.display()))
 }
 
-/// Brings the database's schema and the broker's topology to what this build needs. The only place that declares
-/// them; everybody else verifies.
-pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
-    store(config)?.migrate().await.context("migrating the store")?;
-    if config.queue_url().starts_with("amqp") {
-        leadgate_queue::declare_topology(&config.queue_url(), config.queue.shards)
-            .await
-            .context("declaring queues")?;
+/// What `migrate` did about the broker's policies.
+pub(crate) enum Policies {
+    /// There is no broker.
+    NotNeeded,
+    Uploaded,
+    /// No management interface is configured; these commands set them.
+    ToBeSet(Vec<String>),
+}
+
+/// Brings the database's schema, and the broker's queues and policies, to what this build needs. Beside
+/// [`add_shards`] the only place that declares them; all programs verify.
+pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
+    let store = store(config)?;
+    store.migrate().await.context("migrating the store")?;
+    let (url, management) = (config.queue_url(), config.queue.management_url.as_str());
+    if !url.starts_with("amqp") {
+        return Ok(Policies::NotNeeded);
     }
-    Ok(())
+    leadgate_queue::declare_topology(&url, store.shards().await?).await.context("declaring queues")?;
+    if management.is_empty() {
+        return Ok(Policies::ToBeSet(leadgate_queue::policy_commands(&url)?));
+    }
+    leadgate_queue::upload_policies(&url, management).await.context("queue.management_url")?;
+    Ok(Policies::Uploaded)
+}
+
+/// Declares the broker's queues up to `shards`, then has every running program use them.
+pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> anyhow::Result<()> {
+    leadgate_queue::declare_topology(&config.queue_url(), shards).await.context("declaring queues")?;
+    Ok(store.raise_shards(shards).await?)
 }
 
 /// The store, for somebody who has a client or an operator waiting.
@@ -50,7 +70,6 @@ pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
 
 pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> {
     let settings = QueueConfig {
-        shards: config.queue.shards,
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,
         max_bytes: config.queue.max_size.as_u64(),

@@ -67,7 +67,8 @@ impl Markers {
     }
 
     /// Notes that a submission with this key is about to be published. Of many at once exactly one is
-    /// [`Begun::First`]. It answers in two time-outs at most.
+    /// [`Begun::First`]. While Redis is away it answers at once; a connection that turns out to be broken is replaced
+    /// first, which takes half a second at most.
     pub async fn begin(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) -> Begun {
         let begun = match &self.0 {
             Place::Memory(markers) => markers.begin(key, submission, body).await,

@@ -21,18 +21,21 @@ impl Counter {
     }
 }
 
+const UNKNOWN_GROUPS: u64 = 64;
+
 /// Whose counters these are. In Redis this is the hash tag, so that one request stays within one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
     Organization(OrganizationId),
-    Unknown,
+    /// One of 64 groups of requests that no organization could be named for, by what they are counted by.
+    Unknown(u64),
 }
 
 impl fmt::Display for Owner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Organization(id) => fmt::Display::fmt(id, formatter),
-            Self::Unknown => formatter.write_str("unknown"),
+            Self::Unknown(group) => write!(formatter, "unknown-{group}"),
         }
     }
 }
@@ -55,7 +58,8 @@ impl Request {
 
     /// A request nobody could be named for, such as one with an unknown token.
     pub fn unknown(counter: Counter) -> Self {
-        Self::owned_by(Owner::Unknown, counter)
+        let group = u64::from(crc32fast::hash(counter.scope.as_bytes())) % UNKNOWN_GROUPS;
+        Self::owned_by(Owner::Unknown(group), counter)
     }
 
     fn owned_by(owner: Owner, counter: Counter) -> Self {

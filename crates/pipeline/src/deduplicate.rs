@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadgate_domain::{
     Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, Outcome, Policy,
-    QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp,
+    QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp, Trust,
 };
 use serde::Serialize;
 
@@ -19,6 +19,9 @@ struct Part {
     policy: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<Match>,
+    /// A secret submission met a lead that only public ones had made, and updates it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    over_public: bool,
     /// Keys that point at other leads than the one that decided.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     conflicts: Vec<Match>,
@@ -49,6 +52,8 @@ struct Match {
     by: ClaimKind,
     lead: LeadId,
     last_seen: Timestamp,
+    #[serde(skip)]
+    trust: Trust,
 }
 
 /// Walks a batch in the order of receipt over the claims, writing to them as it goes.
@@ -106,14 +111,18 @@ impl Claims {
         reading: &Reading,
     ) -> (Ruling, Part, Vec<LeadId>) {
         let submission = &normalized.submission;
-        let met = self.meet(submission, source, reading);
+        let mut met = self.meet(submission, source, reading);
         let named = if submission.fields.opt_out { met.leads() } else { Vec::new() };
         if let Some((ruling, part)) = self.repeated(submission, source, reading) {
             return (ruling, part, named);
         }
+        // A public form may have taken the claim first: that must not keep out what a server knows.
+        met.over_public = source.policy != Policy::Create
+            && met.matched.is_some_and(|existing| existing.trust < submission.trust);
         let ruling = match (met.matched, source.policy) {
             (None, _) if submission.fields.must_exist => quarantined(QuarantineReason::NoMatch),
             (None, _) | (Some(_), Policy::Create) => ruling(Outcome::Created, submission.id.into()),
+            (Some(existing), _) if met.over_public => ruling(Outcome::Updated, existing.lead),
             (Some(existing), Policy::ReturnExisting) => ruling(Outcome::Duplicate, existing.lead),
             (Some(existing), Policy::Update) => ruling(Outcome::Updated, existing.lead),
             (Some(existing), Policy::Link) => ruling(Outcome::Linked, existing.lead),
@@ -140,7 +149,12 @@ impl Claims {
         if first.body_hash != Some(submission.body_hash) {
             return Some((quarantined(QuarantineReason::IdempotencyMismatch), Part::default()));
         }
-        let matched = Match { by: ClaimKind::Idempotency, lead: first.lead, last_seen: first.last_seen };
+        let matched = Match {
+            by: ClaimKind::Idempotency,
+            lead: first.lead,
+            last_seen: first.last_seen,
+            trust: first.trust,
+        };
         let part = Part { matched: Some(matched), ..Part::default() };
         Some((ruling(Outcome::Duplicate, first.lead), part))
     }
@@ -157,7 +171,8 @@ impl Claims {
                 part.lapsed.push(claim.lead);
                 continue;
             }
-            matches.push((position, Match { by: key.kind, lead: claim.lead, last_seen: claim.last_seen }));
+            let Claim { lead, last_seen, trust, .. } = *claim;
+            matches.push((position, Match { by: key.kind, lead, last_seen, trust }));
         }
         let decides = |position: usize| source.identity_rule == IdentityRule::AnyOf || position == 0;
         part.matched = matches.iter().find(|(position, _)| decides(*position)).map(|(_, met)| *met);
@@ -176,7 +191,10 @@ impl Claims {
             Some(claim) if is_expired(claim, source, received_at) => {
                 *slot = Some(Claim { lead, ..normalized.provisional(key) });
             }
-            Some(claim) if claim.lead == lead => claim.last_seen = claim.last_seen.max(received_at),
+            Some(claim) if claim.lead == lead => {
+                claim.last_seen = claim.last_seen.max(received_at);
+                claim.trust = claim.trust.max(normalized.submission.trust);
+            }
             Some(_) => {}
             None => *slot = Some(Claim { lead, ..normalized.provisional(key) }),
         }

@@ -1,4 +1,5 @@
-//! A submission into a lead: the later one wins per field, in whatever order workers process them.
+//! A submission into a lead: the later one wins per field, in whatever order workers process them. A value of a secret
+//! submission is replaced by a secret submission only.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: Clocks { base: submission.order(), first: None, own: BTreeMap::new(), left_out: None },
+        clocks: Clocks { base: submission.clock(), first: None, own: BTreeMap::new(), left_out: None },
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
@@ -55,14 +56,14 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
 /// Returns what there is too much of to be kept.
 pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) -> LeftOut {
     let fields = &submission.fields;
-    let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.order() };
+    let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.clock() };
 
     // A build that knew of none kept no phone beside a consent; what was said at once came together.
     if let (Some(_), None, Some(phone)) = (&lead.consent, lead.consent_phone, &lead.phone)
         && let Some(consented) = clocks.last("consent", true)
         && clocks.last("phone", true) == Some(consented)
     {
-        lead.consent_phone = Some(PhoneDigest::of(consented.1, phone.identity()));
+        lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
     }
     clocks.say("phone", &mut lead.phone, &reading.phone);
     clocks.say("email", &mut lead.email, &reading.email);
@@ -90,8 +91,8 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.consent_required |= source.consent == Consents::Required;
     let allowed = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
-    if submission.order() < lead.clocks.first.unwrap_or(lead.clocks.base) {
-        lead.clocks.first = Some(submission.order());
+    if submission.order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
+        lead.clocks.first = Some(submission.clock());
         lead.source = submission.source;
     }
     lead.received_at = lead.received_at.min(submission.received_at);

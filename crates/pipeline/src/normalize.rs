@@ -29,6 +29,9 @@ struct Part<'a> {
     email_reason: Option<String>,
     #[serde(flatten)]
     texts: texts::Part,
+    /// What a public credential sent and may not set, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_trusted: Vec<&'a str>,
     /// Why the time of the consent cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent_time: Option<TimeProblem>,
@@ -181,7 +184,7 @@ fn part<'a>(
     phone: &Said<PhoneView>,
     email: &Said<EmailView>,
     region: Option<Region>,
-    fields: &Fields,
+    fields: &'a Fields,
     source: &'a Source,
 ) -> Part<'a> {
     let verdict = |valid: Option<bool>| match valid {
@@ -197,6 +200,7 @@ fn part<'a>(
         email: verdict(email.value().map(|email| email.valid)),
         email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
         texts: texts::Part::default(),
+        not_trusted: fields.not_trusted.keys().map(String::as_str).collect(),
         consent_time: consent.and_then(|consent| consent.time()?.err()),
         consent_trustedform: consent.and_then(|consent| consent.trustedform_certificate()?.err()),
         consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()),

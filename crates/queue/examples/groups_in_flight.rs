@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bytes::Bytes;
+use leadgate_domain::OrganizationId;
 use leadgate_queue::{Queue, QueueConfig, Role, declare_topology};
 use leadgate_testkit::servers::RabbitMq;
 use tokio::task::JoinSet;
@@ -86,12 +87,12 @@ async fn publish(config: QueueConfig, publishers: usize, window: Duration) -> an
     let started = Instant::now();
     let mut publishing = JoinSet::new();
     for _ in 0..publishers {
-        let (publisher, lead) = (queue.publisher(), lead.clone());
+        let (publisher, lead, organization) = (queue.publisher(), lead.clone(), OrganizationId::generate());
         publishing.spawn(async move {
             let mut took = Vec::new();
             while started.elapsed() < window {
                 let asked = Instant::now();
-                publisher.publish(lead.clone()).await?;
+                publisher.publish(organization, lead.clone()).await?;
                 took.push(asked.elapsed());
             }
             Ok::<_, leadgate_queue::Refused>(took)

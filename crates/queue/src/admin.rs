@@ -1,8 +1,11 @@
 //! What an administrator sees of a queue.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use leadgate_domain::Timestamp;
+use metrics::gauge;
+use serde::{Serialize, Serializer};
 
 /// A message that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +27,67 @@ pub enum Selection {
 }
 
 impl Selection {
-    pub(crate) fn has(&self, id: &str) -> bool {
+    /// Whether this id is selected. An id that was named is selected once.
+    pub(crate) fn take(&mut self, id: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Ids(ids) => ids.iter().any(|one| one == id),
+            Self::Ids(ids) => {
+                let before = ids.len();
+                ids.retain(|one| one != id);
+                ids.len() < before
+            }
         }
+    }
+
+    /// Nothing more can be selected.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Ids(ids) if ids.is_empty())
     }
 }
 
 /// How much a queue holds, in messages; each carries up to a group of submissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Depth {
     /// Waiting to be delivered.
     pub ready: u64,
     /// Handed out by this process and not settled.
     pub in_flight: u64,
     pub parked: u64,
-    /// Age of the oldest message that is not done with. On RabbitMQ the oldest this process holds:
-    /// the broker does not show what it has not delivered.
+    /// Age of the oldest message that is not settled, in seconds. On RabbitMQ the oldest this process holds: the
+    /// broker does not show what it has not delivered.
+    #[serde(rename = "oldest_age_seconds", serialize_with = "seconds")]
     pub oldest_age: Option<Duration>,
+    /// Queues that no worker consumes. An embedded queue is consumed within its process only.
+    pub unconsumed: Vec<String>,
+}
+
+impl Depth {
+    pub(crate) fn report(&self) {
+        for (state, messages) in
+            [("ready", self.ready), ("in_flight", self.in_flight), ("parked", self.parked)]
+        {
+            gauge!("leadgate_queue_messages", "state" => state)
+                .set(u32::try_from(messages).unwrap_or(u32::MAX));
+        }
+        gauge!("leadgate_queue_oldest_age_seconds").set(self.oldest_age.unwrap_or_default().as_secs_f64());
+        gauge!("leadgate_queue_unconsumed").set(u32::try_from(self.unconsumed.len()).unwrap_or(u32::MAX));
+    }
+}
+
+fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs()).serialize(serializer)
+}
+
+/// What a queue held when it was last looked at; nothing while it does not answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastDepth(Arc<Mutex<Option<Depth>>>);
+
+impl LastDepth {
+    pub(crate) fn get(&self) -> Option<Depth> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, depth: Option<Depth>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = depth;
+    }
 }

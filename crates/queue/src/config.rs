@@ -34,7 +34,8 @@ impl Role {
 pub struct QueueConfig {
     /// `sqlite:PATH`, `amqp://…` or `amqps://…`.
     pub url: String,
-    /// RabbitMQ: how many queues `leads.0 … leads.<n-1>`. The same for all processes.
+    /// RabbitMQ: how many queues `leads.0 … leads.<n-1>` are known at the start; see
+    /// [`Queue::follow_shards`](crate::Queue::follow_shards).
     pub shards: u16,
     /// The most submissions in one message.
     pub group_max: usize,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use leadgate_domain::OrganizationId;
 use tokio::sync::oneshot;
 
 use crate::{QueueConfig, Refused};
@@ -57,15 +58,24 @@ impl Drop for Room {
 /// One submission on its way into a message, and who waits for the answer.
 #[derive(Debug)]
 pub(crate) struct Waiting {
+    organization: OrganizationId,
     submission: Bytes,
     answer: oneshot::Sender<Result<(), Refused>>,
     room: Room,
 }
 
 impl Waiting {
-    pub(crate) fn new(submission: Bytes, room: Room) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
+    pub(crate) fn new(
+        organization: OrganizationId,
+        submission: Bytes,
+        room: Room,
+    ) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { submission, answer, room }, answered)
+        (Self { organization, submission, answer, room }, answered)
+    }
+
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.organization
     }
 
     pub(crate) fn settle(self, outcome: Result<(), Refused>) {

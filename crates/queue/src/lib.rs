@@ -12,10 +12,11 @@ mod publisher;
 mod queue;
 mod replier;
 mod replies;
+mod shards;
 mod status;
 
 pub use admin::{Depth, Parked, Selection};
-pub use amqp::{Amqp, declare_topology};
+pub use amqp::{Amqp, declare_topology, policy_commands, upload_policies};
 pub use config::{QueueConfig, Role};
 pub use consumer::{Consumer, Received};
 pub use delivery::{Delivery, ParkReason, Settled};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use leadgate_domain::OrganizationId;
 use metrics::{counter, histogram};
 use tokio::time::timeout;
 
@@ -30,14 +31,14 @@ impl Publisher {
         Self { line, gate, admission: Admission::new(config), confirm_timeout: config.confirm_timeout }
     }
 
-    /// Publishes one submission (its JSON) and returns once it is durable.
+    /// Publishes one submission (its JSON) of `organization`, and returns once it is durable.
     ///
     /// # Errors
     /// Within [`QueueConfig::confirm_timeout`], whatever the queue does. A refused submission may still
     /// arrive: its confirm may be what got lost.
-    pub async fn publish(&self, submission: Bytes) -> Result<(), Refused> {
+    pub async fn publish(&self, organization: OrganizationId, submission: Bytes) -> Result<(), Refused> {
         let started = Instant::now();
-        let outcome = self.attempt(submission).await;
+        let outcome = self.attempt(organization, submission).await;
         match &outcome {
             Ok(()) => histogram!("leadgate_queue_publish_seconds").record(started.elapsed()),
             Err(refused) => counter!("leadgate_queue_refused_total", "reason" => refused.code()).increment(1),
@@ -45,10 +46,10 @@ impl Publisher {
         outcome
     }
 
-    async fn attempt(&self, submission: Bytes) -> Result<(), Refused> {
+    async fn attempt(&self, organization: OrganizationId, submission: Bytes) -> Result<(), Refused> {
         self.gate.check()?;
         let room = self.admission.admit(submission.len())?;
-        let (waiting, answered) = Waiting::new(submission, room);
+        let (waiting, answered) = Waiting::new(organization, submission, room);
         let taken = match &self.line {
             Line::Amqp(line) => line.publish(waiting),
             Line::Embedded(writer) => writer.publish(waiting),

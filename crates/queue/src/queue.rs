@@ -1,17 +1,22 @@
 //! The port: which adapter, and what it offers.
 
 use std::path::Path;
-
 use std::sync::Arc;
+use std::time::Duration;
 
-use metrics::gauge;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
+use crate::admin::LastDepth;
 use crate::amqp::Amqp;
 use crate::config::Address;
 use crate::embedded::Embedded;
 use crate::{
     Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection, Status,
 };
+
+const OBSERVED_EVERY: Duration = Duration::from_secs(5);
 
 /// A queue, opened. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,7 +91,7 @@ impl Queue {
         }
     }
 
-    /// How much the queue holds. Sets the gauges of the same names.
+    /// How much the queue holds. Sets the gauges `leadgate_queue_*` of the same names.
     ///
     /// # Errors
     /// When the broker or the file does not answer.
@@ -95,14 +100,42 @@ impl Queue {
             Self::Amqp(amqp) => amqp.depth().await,
             Self::Embedded(embedded) => embedded.depth().await,
         }?;
-        for (state, messages) in
-            [("ready", depth.ready), ("in_flight", depth.in_flight), ("parked", depth.parked)]
-        {
-            gauge!("leadgate_queue_messages", "state" => state)
-                .set(u32::try_from(messages).unwrap_or(u32::MAX));
-        }
-        gauge!("leadgate_queue_oldest_age_seconds").set(depth.oldest_age.unwrap_or_default().as_secs_f64());
+        depth.report();
         Ok(depth)
+    }
+
+    /// Looks at the queue every few seconds until told to stop, for the gauges and [`Queue::last_depth`].
+    pub async fn observe(&self, stop: &CancellationToken) {
+        let mut ticks = interval(OBSERVED_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let Some(depth) = stop.run_until_cancelled(self.depth()).await else { return };
+            if let Err(error) = &depth {
+                tracing::debug!(queue.reason = %error, "the queue's depth is not known");
+            }
+            self.kept_depth().set(depth.ok());
+        }
+    }
+
+    /// What the queue held when it was last looked at. `None` while it does not answer, or without
+    /// [`Queue::observe`].
+    pub fn last_depth(&self) -> Option<Depth> {
+        self.kept_depth().get()
+    }
+
+    fn kept_depth(&self) -> &LastDepth {
+        match self {
+            Self::Amqp(amqp) => amqp.last_depth(),
+            Self::Embedded(embedded) => embedded.last_depth(),
+        }
+    }
+
+    /// Follows the number of shards that the installation has. On RabbitMQ, publishes to and consumes the queues
+    /// of that number from now on; an embedded queue has no shards. Must be called within a tokio runtime.
+    pub fn follow_shards(&self, shards: watch::Receiver<u16>) {
+        if let Self::Amqp(amqp) = self {
+            amqp.follow_shards(shards);
+        }
     }
 
     /// The messages that were put aside, `limit` at most, oldest first.

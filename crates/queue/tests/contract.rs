@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use leadgate_queue::{ParkReason, Received, Refused, Role, Selection, Settled};
-use support::{World, drain, numbers, publish, receive, receive_one, settled_empty, submission};
+use support::{
+    World, drain, numbers, organization, publish, receive, receive_one, settled_empty, submission,
+};
 use tokio::task::JoinSet;
 
 async fn what_is_published_arrives_as_it_was(world: World) {
@@ -182,7 +184,9 @@ async fn a_thousand_at_once_form_groups_and_arrive_once(world: World) {
     let mut publishing = JoinSet::new();
     for number in 0..1_000 {
         let publisher = queue.publisher();
-        publishing.spawn(async move { publisher.publish(Bytes::from(submission(number))).await });
+        publishing.spawn(async move {
+            publisher.publish(organization(number), Bytes::from(submission(number))).await
+        });
     }
     let outcomes = publishing.join_all().await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
@@ -201,7 +205,7 @@ async fn a_message_is_bounded_in_bytes(world: World) {
         let publisher = queue.publisher();
         let filler = "x".repeat(if number == 50 { 2_000 } else { 200 });
         let body = format!(r#"{{"number":{number},"filler":"{filler}"}}"#);
-        publishing.spawn(async move { publisher.publish(Bytes::from(body)).await });
+        publishing.spawn(async move { publisher.publish(organization(number), Bytes::from(body)).await });
     }
     assert!(publishing.join_all().await.iter().all(Result::is_ok));
     let mut consumer = queue.consumer();
@@ -222,7 +226,8 @@ async fn too_much_waiting_is_refused(world: World) {
     publish(&queue, &submission(1_000)).await;
     // All ask before the first of them can be answered.
     let publisher = queue.publisher();
-    let publishing = (0..500).map(|number| publisher.publish(Bytes::from(submission(number))));
+    let publishing =
+        (0..500).map(|number| publisher.publish(organization(number), Bytes::from(submission(number))));
     let outcomes = futures_util::future::join_all(publishing).await;
     let busy = outcomes.iter().filter(|outcome| **outcome == Err(Refused::Busy)).count();
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -242,7 +247,7 @@ async fn after_shutdown_everything_is_refused(world: World) {
     assert_eq!(delivery.ack().await, Settled::Done, "what was handed out can still be settled");
     drop(consumer);
     queue.shutdown().await;
-    let refused = publisher.publish(Bytes::from(submission(2))).await.unwrap_err();
+    let refused = publisher.publish(organization(2), Bytes::from(submission(2))).await.unwrap_err();
     assert_eq!(refused, Refused::Unavailable(leadgate_queue::Cause::Closed));
     assert!(!queue.status().is_ready());
     let queue = world.open().await;
@@ -256,7 +261,9 @@ async fn shutdown_answers_what_is_in_flight(world: World) {
     let mut publishing = JoinSet::new();
     for number in 0..300 {
         let publisher = queue.publisher();
-        publishing.spawn(async move { (number, publisher.publish(Bytes::from(submission(number))).await) });
+        publishing.spawn(async move {
+            (number, publisher.publish(organization(number), Bytes::from(submission(number))).await)
+        });
     }
     let first = publishing.join_next().await.unwrap().unwrap();
     queue.shutdown().await;
@@ -306,7 +313,9 @@ async fn lanes_share_the_work(world: World) {
 
 async fn depth_tells_what_there_is(world: World) {
     let queue = world.open().await;
-    assert_eq!(queue.depth().await.unwrap(), leadgate_queue::Depth::default());
+    let empty = queue.depth().await.unwrap();
+    assert_eq!((empty.ready, empty.in_flight, empty.parked, empty.oldest_age), (0, 0, 0, None));
+    assert!(!empty.unconsumed.is_empty(), "no worker is there");
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
     }
@@ -314,6 +323,7 @@ async fn depth_tells_what_there_is(world: World) {
     let mut consumer = queue.consumer();
     let held = receive_one(&mut consumer).await;
     let depth = queue.depth().await.unwrap();
+    assert_eq!(depth.unconsumed, Vec::<String>::new());
     assert!(depth.in_flight >= 1 && depth.ready + depth.in_flight == 3, "{depth:?}");
     assert!(depth.oldest_age.unwrap() < Duration::from_secs(60));
     assert_eq!(held.ack().await, Settled::Done);

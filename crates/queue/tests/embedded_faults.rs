@@ -20,7 +20,7 @@ use diesel::prelude::*;
 use leadgate_queue::{
     Cause, ParkReason, Queue, QueueConfig, QueueError, Refused, Role, Selection, Settled, Status,
 };
-use support::{LONG, World, bounded_publish, open, publish, receive_one, submission};
+use support::{LONG, World, bounded_publish, open, organization, publish, receive_one, submission};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -40,7 +40,7 @@ async fn child() {
         async move {
             for number in (first + lane..).step_by(8) {
                 let body = format!(r#"{{"number":{number},"filler":"{filler}"}}"#);
-                match publisher.publish(Bytes::from(body)).await {
+                match publisher.publish(organization(number), Bytes::from(body)).await {
                     Ok(()) => println!("accepted {number}"),
                     Err(refused) => {
                         println!("refused {}", refused.code());

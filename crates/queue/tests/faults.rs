@@ -10,12 +10,12 @@
 
 mod support;
 
-use leadgate_queue::{Cause, QueueConfig, Refused, Role, Settled, Status, declare_topology};
+use leadgate_queue::{Cause, QueueConfig, Refused, Role, Settled, declare_topology};
 use leadgate_testkit::proxy::{Direction, Mode, Proxy};
 use leadgate_testkit::servers::{RabbitMq, Vhost, shared};
 use serde_json::json;
 use support::load::{Load, accepted, find_all};
-use support::{LONG, World, bounded_publish, open, publish, receive_one, submission};
+use support::{LONG, World, bounded_publish, open, publish, reason, receive_one, submission};
 use tokio::time::timeout;
 
 /// All that is done to a node as a whole, on one node, one after the other: starting one takes long.
@@ -246,8 +246,8 @@ async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
 
     vhost.declare_queue("leads.1", json!({ "x-queue-type": "classic" })).await.unwrap();
     let error = declare_topology(&vhost.amqp_url, 2).await.unwrap_err().to_string();
-    assert!(error.contains("queue `leads.1` exists but is of another kind"), "{error}");
-    let different = reason(&queue, "queue `leads.1` exists but is of another kind").await;
+    assert!(error.contains("queue `leads.1` exists with other arguments"), "{error}");
+    let different = reason(&queue, "queue `leads.1` exists with other arguments").await;
     assert!(different.contains("`leadgate migrate`"), "{different}");
     assert_eq!(bounded_publish(&queue, 1).await, Err(Refused::Unavailable(Cause::Topology)));
 
@@ -255,21 +255,6 @@ async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
     declare_topology(&vhost.amqp_url, 2).await.unwrap();
     timeout(LONG, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
-}
-
-/// Waits until the queue is not ready and says why; a wrong topology is looked at again every five seconds.
-async fn reason(queue: &leadgate_queue::Queue, part: &str) -> String {
-    let said = async {
-        loop {
-            if let Status::NotReady { reason } = queue.status()
-                && reason.contains(part)
-            {
-                return reason.to_string();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LONG, said).await.unwrap_or_else(|_| panic!("{:?} does not say {part}", queue.status()))
 }
 
 /// The policy that we hand out, on the broker that is installed: a full queue refuses, and what the broker

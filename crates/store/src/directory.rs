@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId};
+use tokio::sync::watch;
 
 use crate::error::StoreError;
 use crate::snapshot::Snapshot;
@@ -14,12 +15,14 @@ use crate::store::Store;
 pub struct Directory {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
+    shards: watch::Sender<u16>,
 }
 
 impl Directory {
     /// Empty until the first [`Directory::refresh`].
     pub fn new(store: Store) -> Self {
-        Self { store, snapshot: ArcSwap::from_pointee(Snapshot::empty()) }
+        let snapshot = ArcSwap::from_pointee(Snapshot::empty());
+        Self { store, snapshot, shards: watch::Sender::new(1) }
     }
 
     /// Asks the store what changed: one small row, if nothing did.
@@ -31,7 +34,18 @@ impl Directory {
             next.apply(&changes, asked);
             next
         });
+        // Of two refreshes that overtake each other the larger number is the newer one.
+        self.shards.send_if_modified(|shards| {
+            let grown = changes.shards > *shards;
+            *shards = changes.shards.max(*shards);
+            grown
+        });
         Ok(())
+    }
+
+    /// How many queues of the broker leads are spread over; 1 until the store tells.
+    pub fn shards(&self) -> watch::Receiver<u16> {
+        self.shards.subscribe()
     }
 
     /// How long ago the store last told its latest; `None` if it never did.

@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct Changes {
     /// Ask with this one the next time.
     pub generation: i64,
+    /// How many queues of the broker leads are spread over.
+    pub shards: u16,
     pub organizations: Vec<Organization>,
     pub sources: Vec<Source>,
     /// Revoked ones too.
@@ -27,6 +29,7 @@ pub struct Changes {
 #[derive(Deserialize)]
 pub(crate) struct Row {
     match_key: String,
+    shards: u16,
     generation: i64,
 }
 
@@ -40,6 +43,11 @@ struct MatchKeyRow {
 struct ResealedRow {
     before: String,
     match_key: String,
+}
+
+#[derive(Serialize)]
+struct ShardsRow {
+    shards: u16,
 }
 
 impl Store {
@@ -91,11 +99,24 @@ impl Store {
         Ok(self.read(installation).await?.generation)
     }
 
+    /// How many queues of the broker leads are spread over.
+    pub async fn shards(&self) -> Result<u16, StoreError> {
+        Ok(self.read(installation).await?.shards)
+    }
+
+    /// Raises the number of shards. A number that is not larger changes nothing: a shard may still hold leads.
+    pub async fn raise_shards(&self, shards: u16) -> Result<(), StoreError> {
+        self.write(move |session| {
+            session.execute(session.sql.installation.raise_shards, &[ShardsRow { shards }]).map(drop)
+        })
+        .await
+    }
+
     /// What changed after `generation`; with -1, everything.
     pub async fn changes_since(&self, generation: i64) -> Result<Changes, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
-            let current = installation(session)?.generation;
+            let Row { generation: current, shards, .. } = installation(session)?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
                 let since = [Since { generation }];
@@ -106,6 +127,7 @@ impl Store {
             }
             Ok(Changes {
                 generation: current,
+                shards,
                 organizations: organizations.into_iter().map(Organization::from).collect(),
                 sources: sources.into_iter().filter_map(SourceRow::read).collect(),
                 keys: keys.into_iter().filter_map(KeyRow::read).collect(),

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use leadgate_domain::{Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId, Timestamp};
+use leadgate_domain::{
+    Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::page::{Cursor, Page};
-use crate::rows::{At, Before, Of, One};
+use crate::rows::{At, Before, OfSources, One};
 use crate::store::Store;
 
 /// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Found {
     pub submission: SubmissionId,
+    /// The source that the submission came in by.
+    pub source: SourceId,
     /// The current one.
     pub outcome: Option<Outcome>,
     /// The lead that the submission made or met.
@@ -41,35 +45,49 @@ impl Store {
         self.read(move |session| session.load(session.sql.leads.read, &wanted)).await
     }
 
-    /// At most `limit` leads from the newest to the oldest, leaving out `offset`, and how many there are in all.
+    /// At most `limit` leads from the newest to the oldest, leaving out `offset`, and how many there are in all; of the
+    /// organization, or of one of its sources.
     ///
     /// For lists with page numbers. Both are counted out one by one: where a list may be long,
     /// [`Store::leads`] is the better way.
     pub async fn leads_at(
         &self,
         organization: OrganizationId,
+        source: Option<SourceId>,
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Lead>, u64), StoreError> {
-        let at = At { organization, offset: i64::try_from(offset).unwrap_or(i64::MAX), most: limit };
+        let at = At { organization, source, offset: i64::try_from(offset).unwrap_or(i64::MAX), most: limit };
         self.read(move |session| {
-            let leads = session.load(session.sql.leads.page_at, &[at])?;
-            let count: Vec<u64> = session.load(session.sql.leads.count, &[Of { organization }])?;
+            let sql = &session.sql.leads;
+            let (page, count) = match source {
+                None => (sql.page_at, sql.count),
+                Some(_) => (sql.page_at_of_source, sql.count_of_source),
+            };
+            let leads = session.load(page, &[at])?;
+            let count: Vec<u64> = session.load(count, &[OfSources { organization, source }])?;
             Ok((leads, count.into_iter().next().unwrap_or(0)))
         })
         .await
     }
 
-    /// At most `limit` leads from the newest to the oldest, beginning after the cursor.
+    /// At most `limit` leads from the newest to the oldest, beginning after the cursor; of the organization, or of one of
+    /// its sources.
     pub async fn leads(
         &self,
         organization: OrganizationId,
+        source: Option<SourceId>,
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<Lead, Cursor>, StoreError> {
         let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
-        let before = Before { organization, at, id, most: limit.saturating_add(1) };
-        let leads = self.read(move |session| session.load(session.sql.leads.page, &[before])).await?;
+        let before = Before { organization, source, at, id, most: limit.saturating_add(1) };
+        let reading = self.read(move |session| {
+            let sql = &session.sql.leads;
+            let page = if source.is_some() { sql.page_of_source } else { sql.page };
+            session.load(page, &[before])
+        });
+        let leads = reading.await?;
         Ok(Page::cut(leads, limit, |lead: &Lead| Cursor { at: lead.received_at, id: lead.id }))
     }
 

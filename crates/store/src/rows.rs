@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
-    SubmissionId, SuppressionKind, Timestamp, Trace,
+    SubmissionId, SuppressionKind, Timestamp, Trace, Trust,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -80,10 +80,18 @@ pub(crate) struct After<Id> {
     pub(crate) most: u32,
 }
 
+/// The leads of an organization, or of one of its sources.
+#[derive(Serialize)]
+pub(crate) struct OfSources {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
+}
+
 /// A page of leads by its place.
 #[derive(Serialize)]
 pub(crate) struct At {
     pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
     pub(crate) offset: i64,
     pub(crate) most: u32,
 }
@@ -100,6 +108,7 @@ pub(crate) struct OfSource {
 #[derive(Serialize)]
 pub(crate) struct Before {
     pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
     pub(crate) at: Timestamp,
     pub(crate) id: LeadId,
     pub(crate) most: u32,
@@ -149,6 +158,7 @@ pub(crate) struct SubmissionRow<'a> {
     source_revision: i32,
     dialect: Dialect,
     received_at: Timestamp,
+    trust: Trust,
     client_address: Option<&'a str>,
     client_user_agent: Option<&'a str>,
     client_key: Option<&'a KeyId>,
@@ -181,6 +191,7 @@ impl<'a> SubmissionRow<'a> {
             source_revision: submission.source_revision,
             dialect: submission.dialect,
             received_at: submission.received_at,
+            trust: submission.trust,
             client_address: submission.client.address.as_deref(),
             client_user_agent: submission.client.user_agent.as_deref(),
             client_key: submission.client.key.as_ref(),

@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn at(generation: i64, keys: Vec<ApiKey>) -> Changes {
-        Changes { generation, organizations: Vec::new(), sources: Vec::new(), keys }
+        Changes { generation, shards: 1, organizations: Vec::new(), sources: Vec::new(), keys }
     }
 
     #[test]

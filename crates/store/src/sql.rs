@@ -34,6 +34,8 @@ pub(crate) struct Installation {
     pub(crate) reseal: &'static str,
     /// Adds one to the generation and holds the row until the transaction ends. Out: the new generation.
     pub(crate) advance: &'static str,
+    /// In: `ShardsRow`. A number that is not larger changes nothing.
+    pub(crate) raise_shards: &'static str,
     /// Out: the versions of all migrations that were run.
     pub(crate) migrations: &'static str,
 }
@@ -161,10 +163,13 @@ pub(crate) struct Leads {
     pub(crate) read: &'static str,
     /// In: `Before`. Out: `Lead`, newest first.
     pub(crate) page: &'static str,
+    pub(crate) page_of_source: &'static str,
     /// In: `At`. Out: `Lead`, newest first.
     pub(crate) page_at: &'static str,
-    /// In: `Of`. Out: how many.
+    pub(crate) page_at_of_source: &'static str,
+    /// In: `OfSources`. Out: how many.
     pub(crate) count: &'static str,
+    pub(crate) count_of_source: &'static str,
 }
 
 pub(crate) struct Quarantine {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Client, Dialect, Fields, KeyHash, KeyId, LeadId, Media, OrganizationId, Outcome,
-    QuarantineReason, Raw, SourceId, Submission, SubmissionId, Timestamp, Trace,
+    QuarantineReason, Raw, SourceId, Submission, SubmissionId, Timestamp, Trace, Trust,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -116,6 +116,7 @@ pub(crate) struct Stored {
     source_revision: i32,
     dialect: Dialect,
     received_at: Timestamp,
+    trust: Trust,
     client_address: Option<String>,
     client_user_agent: Option<String>,
     client_key: Option<KeyId>,
@@ -165,6 +166,7 @@ impl Stored {
             source_revision: self.source_revision,
             dialect: self.dialect,
             received_at: self.received_at,
+            trust: self.trust,
             client: Client {
                 address: self.client_address,
                 user_agent: self.client_user_agent,

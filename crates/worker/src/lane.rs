@@ -64,6 +64,7 @@ impl Lane {
         }
         if settled.is_err() {
             self.consumer.release().await;
+            metrics::counter!("leadgate_worker_releases_total").increment(1);
             progress.released = true;
         } else {
             self.at_hand = None;

@@ -1,8 +1,10 @@
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes an organization, a source or a key.
+-- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that
+-- changes an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
+    shards     integer  NOT NULL DEFAULT 1 CHECK (shards > 0),
     generation bigint   NOT NULL
 );
 
@@ -62,6 +64,7 @@ CREATE TABLE submissions (
     source_revision      integer     NOT NULL,
     dialect              text        NOT NULL,
     received_at          timestamptz NOT NULL,
+    trust                text        NOT NULL DEFAULT 'public',
     client_address       text,
     client_user_agent    text,
     client_key           text,
@@ -83,6 +86,7 @@ CREATE TABLE claims (
     key          bytea       NOT NULL,
     lead         uuid        NOT NULL,
     submission   uuid        NOT NULL,
+    trust        text        NOT NULL DEFAULT 'public',
     body_hash    bytea,
     last_seen    timestamptz NOT NULL,
     PRIMARY KEY (organization, kind, key)
@@ -114,6 +118,7 @@ CREATE TABLE leads (
     PRIMARY KEY (organization, id)
 ) WITH (fillfactor = 90);
 CREATE INDEX leads_newest ON leads (organization, received_at, id);
+CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 

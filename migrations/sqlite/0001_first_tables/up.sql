@@ -3,10 +3,11 @@
 
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
 -- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that
--- changes an organization, a source or a key.
+-- changes an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
 CREATE TABLE installation (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     match_key  TEXT    NOT NULL,
+    shards     INTEGER NOT NULL DEFAULT 1 CHECK (shards > 0),
     generation INTEGER NOT NULL
 ) STRICT;
 
@@ -66,6 +67,7 @@ CREATE TABLE submissions (
     source_revision      INTEGER NOT NULL,
     dialect              TEXT    NOT NULL,
     received_at          TEXT    NOT NULL,
+    trust                TEXT    NOT NULL DEFAULT 'public',
     client_address       TEXT,
     client_user_agent    TEXT,
     client_key           TEXT,
@@ -87,6 +89,7 @@ CREATE TABLE claims (
     key          BLOB NOT NULL,
     lead         TEXT NOT NULL,
     submission   TEXT NOT NULL,
+    trust        TEXT NOT NULL DEFAULT 'public',
     body_hash    BLOB,
     last_seen    TEXT NOT NULL,
     PRIMARY KEY (organization, kind, key)
@@ -117,6 +120,7 @@ CREATE TABLE leads (
     PRIMARY KEY (organization, id)
 ) STRICT;
 CREATE INDEX leads_newest ON leads (organization, received_at, id);
+CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 

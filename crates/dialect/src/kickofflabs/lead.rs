@@ -1,12 +1,14 @@
 //! The lead as KickoffLabs shows it. What means nothing here is null or empty: nothing is invented.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use leadgate_domain::{Lead, LeadId, Source, TextField, Timestamp};
+use leadgate_domain::{Lead, LeadId, Phone, Source, TextField, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::COMMANDS;
+use crate::answer::Posted;
 
 type Nothing = Option<()>;
 
@@ -41,7 +43,7 @@ pub(super) struct LeadPayload<'l> {
     thankyou_url: Nothing,
     status_url: Nothing,
     email: Option<&'l str>,
-    phone_number: Option<&'l str>,
+    phone_number: Option<Cow<'l, str>>,
     family_name: Option<&'l str>,
     custom_fields: Map<String, Value>,
     unsubscribe_url: UnsubscribeUrl,
@@ -73,30 +75,68 @@ struct UnverifiedLeads {
 }
 
 impl<'l> LeadPayload<'l> {
+    /// A stored lead.
     pub(super) fn of(lead: &'l Lead, source: &Source) -> Self {
-        let origin = |name| lead.attribution.as_ref()?.get(name);
-        let first_name = lead.text(TextField::FirstName);
+        let phone = lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
+        Self {
+            when: Some(lead.received_at),
+            email: lead.email.as_ref().map(|email| email.address.as_deref().unwrap_or(&email.raw)),
+            phone_number: phone.map(Cow::Borrowed),
+            opted_out: lead.opt_out,
+            tags: lead.all_tags(),
+            ..Self::shared(
+                lead.id,
+                source,
+                |field| lead.text(field),
+                &lead.custom_fields,
+                lead.attribution.as_ref(),
+            )
+        }
+    }
+
+    /// What one submission said, and nothing that is stored.
+    pub(super) fn posted(posted: &'l Posted<'_>, id: LeadId) -> Self {
+        let Posted { fields, tags, source, received_at, .. } = *posted;
+        let region = fields.phone_country.or(source.default_region);
+        let phone = fields.phone.value().map(|raw| match Phone::parse(raw, region) {
+            Ok(phone) => Cow::Owned(phone.e164().to_owned()),
+            Err(_) => Cow::Borrowed(raw.trim()),
+        });
+        let attribution = fields.attribution.value();
+        Self {
+            when: Some(received_at),
+            email: fields.email.value().map(|raw| raw.trim()),
+            phone_number: phone,
+            opted_out: fields.opt_out,
+            tags: tags.iter().map(String::as_str).collect(),
+            ..Self::shared(id, source, |field| fields.text(field), &fields.custom_fields, attribution)
+        }
+    }
+
+    fn shared(
+        id: LeadId,
+        source: &Source,
+        text: impl Fn(TextField) -> Option<&'l str>,
+        custom_fields: &Map<String, Value>,
+        attribution: Option<&'l Map<String, Value>>,
+    ) -> Self {
+        let origin = |name| attribution?.get(name);
+        let first_name = text(TextField::FirstName);
         let campaign = source.campaign.as_deref().map(campaign);
         let shown = |(name, _): &(&String, &Value)| !COMMANDS.contains(&name.as_str());
-        let custom = lead.custom_fields.iter().filter(shown);
-        let utm = lead.attribution.iter().flatten().filter(|(name, _)| name.starts_with("utm_"));
+        let utm = attribution.into_iter().flatten().filter(|(name, _)| name.starts_with("utm_"));
         let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
         Self {
-            id: Some(lead.id),
+            id: Some(id),
             campaign_id: campaign.clone(),
             list_id: campaign,
             given_name: first_name,
             first_name,
-            when: Some(lead.received_at),
-            display_name: lead.text(TextField::FullName).or(first_name),
-            email: lead.email.as_ref().map(|email| email.address.as_deref().unwrap_or(&email.raw)),
-            phone_number: lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw)),
-            family_name: lead.text(TextField::LastName),
-            custom_fields: custom.map(owned).collect(),
+            display_name: text(TextField::FullName).or(first_name),
+            family_name: text(TextField::LastName),
+            custom_fields: custom_fields.iter().filter(shown).map(owned).collect(),
             uid: origin("__uid"),
-            opted_out: lead.opt_out,
             utm: utm.map(owned).collect(),
-            tags: lead.all_tags(),
             ip: origin("ip"),
             referrer: origin("referrer"),
             ..Self::default()

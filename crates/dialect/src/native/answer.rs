@@ -11,7 +11,7 @@ use leadgate_domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, Settlement};
+use crate::answer::{Answer, Disclosure, Posted, Settlement};
 
 /// A submission that is durable and waits for a worker: the answer to a post, and to a look before its time.
 #[derive(Debug, Serialize)]
@@ -65,6 +65,13 @@ struct Settled<'l> {
     outcome: Outcome,
     lead_id: LeadId,
     status: &'static str,
+    /// Whether the lead may be called, and why not, for who may read it.
+    #[serde(flatten)]
+    verdict: Option<Verdict<'l>>,
+}
+
+#[derive(Serialize)]
+struct Verdict<'l> {
     eligibility: Eligibility,
     reasons: &'l [Reason],
 }
@@ -80,7 +87,7 @@ struct SettledLeadless {
 }
 
 pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Settlement { id, outcome, quarantine, .. } = *settlement;
+    let Settlement { posted: Posted { id, .. }, outcome, quarantine, disclosure, .. } = *settlement;
     let answer = match settlement.lead {
         Some(lead) => Answer::json(
             settlement.http_status(),
@@ -89,8 +96,8 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
                 outcome,
                 lead_id: lead.id,
                 status: "new",
-                eligibility: lead.eligibility,
-                reasons: &lead.reasons,
+                verdict: (disclosure == Disclosure::Lead)
+                    .then(|| Verdict { eligibility: lead.eligibility, reasons: &lead.reasons }),
             },
         ),
         None => Answer::json(
@@ -312,6 +319,9 @@ struct Understood<'s> {
     user_assignments: &'s Said<Value>,
     opt_out: bool,
     is_test: bool,
+    /// What a public credential sent and may not set.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    not_trusted: &'s Map<String, Value>,
 }
 
 impl<'s> Understood<'s> {
@@ -329,6 +339,7 @@ impl<'s> Understood<'s> {
             user_assignments: &fields.user_assignments,
             opt_out: fields.opt_out,
             is_test: fields.is_test,
+            not_trusted: &fields.not_trusted,
         }
     }
 }

@@ -1,13 +1,15 @@
 use insta::assert_snapshot;
-use leadgate_dialect::{accepted, waits};
-use leadgate_domain::Dialect;
+use leadgate_dialect::{Disclosure, accepted, accepted_from_public, waits};
+use leadgate_domain::{Dialect, Outcome, Trust};
 
-use crate::world::{submission, text};
+use crate::world::{fields, lead, posted, settle_for, source, text};
 
 #[test]
 fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
-    let told =
-        |dialect: Dialect| format!("{dialect}: {}", text(&accepted(dialect, submission(), Some("crm-7"))));
+    let fields = fields();
+    let told = |dialect: Dialect| {
+        format!("{dialect}: {}", text(&accepted(dialect, &posted(&fields, &source(dialect)))))
+    };
     assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
@@ -28,4 +30,54 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
 fn three_of_them_answer_with_what_became_of_the_lead() {
     let waiting: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| waits(*dialect)).collect();
     assert_eq!(waiting, [Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd]);
+}
+
+#[test]
+fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
+    let mut fields = fields();
+    Trust::Public.limit(&mut fields);
+    let told = |dialect: Dialect| {
+        format!("{dialect}: {}", text(&accepted_from_public(dialect, &posted(&fields, &source(dialect)))))
+    };
+    assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
+    native: 202 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
+    abc_sales: 202 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued","external_id":"crm-7"}
+    lead2inbound: 202 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
+    500_leads: 200 application/json
+    {"success":true}
+    kickofflabs: 201 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","social_id":null,"rank":null,"counter":null,"lead_count":null,"contest_score":null,"contest_score_rank":null,"contest_score_rank_relative_position":null,"rank_relative_position":null,"campaign_id":4711000815,"list_id":4711000815,"given_name":null,"first_name":null,"avatar":null,"when":"2025-06-01T12:00:00.000000Z","enhanced":null,"anonymous":null,"verified":null,"verified_email":null,"verified_phone_number":null,"waitlisted":null,"display_name":"Bo Li","completed_actions":[],"social_url":null,"redirect_url":null,"thankyou_url":null,"status_url":null,"email":"bo@example.com","phone_number":"+14155550199","family_name":null,"custom_fields":{"color":"red"},"unsubscribe_url":{"default":null,"safe":null},"uid":"u2","parent_id":null,"opted_out":false,"utm":{"utm_source":"x"},"tags":["fair"],"referrals":null,"unverified_leads":{"indirect":null,"direct":null},"verified_leads":{},"influence":{},"subscription_number":null,"ip":"192.0.2.9","referrer":null,"fraudulent":null}
+    askad: 201 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"created"}
+    "#);
+}
+
+#[test]
+fn a_key_without_the_scope_read_is_told_the_outcome_and_ids() {
+    let lead = lead();
+    let told = |dialect: Dialect| {
+        let answer = settle_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
+        format!("{dialect}: {}", text(&answer))
+    };
+    let told = Dialect::ALL.map(told).join("\n");
+    for stored in ["Ann", "4155550132", "beta", "held", "consent_missing", "shirt", "192.0.2.7"] {
+        assert!(!told.contains(stored), "{stored} in {told}");
+    }
+    assert_snapshot!(told, @r#"
+    native: 200 application/json Location
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"duplicate","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+    abc_sales: 200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"duplicate"}
+    lead2inbound: 200 application/json Location
+    {"outcome":"duplicate","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
+    500_leads: 200 application/json
+    {"success":true}
+    kickofflabs: 200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","social_id":null,"rank":null,"counter":null,"lead_count":null,"contest_score":null,"contest_score_rank":null,"contest_score_rank_relative_position":null,"rank_relative_position":null,"campaign_id":4711000815,"list_id":4711000815,"given_name":null,"first_name":null,"avatar":null,"when":"2025-06-01T12:00:00.000000Z","enhanced":null,"anonymous":null,"verified":null,"verified_email":null,"verified_phone_number":null,"waitlisted":null,"display_name":"Bo Li","completed_actions":[],"social_url":null,"redirect_url":null,"thankyou_url":null,"status_url":null,"email":"bo@example.com","phone_number":"+14155550199","family_name":null,"custom_fields":{"color":"red"},"unsubscribe_url":{"default":null,"safe":null},"uid":"u2","parent_id":null,"opted_out":false,"utm":{"utm_source":"x"},"tags":["fair"],"referrals":null,"unverified_leads":{"indirect":null,"direct":null},"verified_leads":{},"influence":{},"subscription_number":null,"ip":"192.0.2.9","referrer":null,"fraudulent":null}
+    askad: 200 application/json
+    {"id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"created","outcome":"duplicate"}
+    "#);
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_dialect::{Answer, Settlement, settled};
+use leadgate_dialect::{Answer, Disclosure, Posted, Settlement, settled};
 use leadgate_domain::{
-    Clocks, Dialect, Eligibility, EmailView, Lead, OrganizationId, Outcome, PhoneKind, PhoneView,
-    QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp,
+    Clocks, Dialect, Eligibility, EmailView, Fields, Lead, OrganizationId, Outcome, PhoneKind, PhoneView,
+    QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp, Trust,
 };
 use serde_json::{Map, Value, json};
 
@@ -65,7 +65,12 @@ pub(crate) fn lead() -> Lead {
         consent_required: true,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: Clocks { base: (at, submission()), first: None, own: BTreeMap::new(), left_out: None },
+        clocks: Clocks {
+            base: (Trust::Secret, at, submission()).into(),
+            first: None,
+            own: BTreeMap::new(),
+            left_out: None,
+        },
         observed: None,
         derived: BTreeMap::new(),
         inferred: BTreeMap::new(),
@@ -104,11 +109,36 @@ pub(crate) fn source(dialect: Dialect) -> Source {
     Source { campaign: source.campaign.map(|_| "4711000815".to_owned()), ..source }
 }
 
+/// What a submission said that met or made some lead.
+pub(crate) fn fields() -> Fields {
+    let document = json!({
+        "phone": " (415) 555-0199 ", "phone_country": "US", "email": " bo@example.com ",
+        "texts": { "full_name": "Bo Li", "external_id": "crm-7" },
+        "attribution": { "__uid": "u2", "ip": "192.0.2.9", "utm_source": "x" },
+        "custom_fields": { "color": "red", "redirect_url": "y" }, "tags": ["fair"],
+    });
+    serde_json::from_value(document).unwrap()
+}
+
+pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> Posted<'s> {
+    Posted { id: submission(), fields, tags: &fields.tags, source, received_at: source.created_at }
+}
+
 /// The answer to a client that waited.
 pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> Answer {
+    settle_for(Disclosure::Lead, dialect, outcome, lead)
+}
+
+pub(crate) fn settle_for(
+    disclosure: Disclosure,
+    dialect: Dialect,
+    outcome: Outcome,
+    lead: Option<&Lead>,
+) -> Answer {
     let quarantine = (outcome == Outcome::Quarantined).then_some(QuarantineReason::MappingFailed);
-    let source = source(dialect);
-    settled(dialect, &Settlement { id: submission(), outcome, lead, quarantine, source: &source })
+    let (fields, source) = (fields(), source(dialect));
+    let posted = posted(&fields, &source);
+    settled(dialect, &Settlement { posted, outcome, lead, quarantine, disclosure })
 }
 
 /// Status, media type, whether there is a `Location`, body.

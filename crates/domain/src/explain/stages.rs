@@ -101,6 +101,8 @@ fn normalize(part: &mut Part) -> Vec<String> {
     told.extend(named("Written in the one spelling of their kind", part.take_list("rewritten")));
     let nothing = "Taken for nothing, which is all that programs mean by it";
     told.extend(named(nothing, part.take_list("not_said")));
+    let kept = "Kept but not used, because a public credential may not set it";
+    told.extend(named(kept, part.take_list("not_trusted")));
     for field in part.take_named("unknown") {
         told.push(format!("The {field} is on no list of such values and was kept as it came."));
     }
@@ -156,7 +158,9 @@ fn hit(mut part: Part, which: &str) -> String {
 
 fn deduplicate(part: &mut Part) -> Vec<String> {
     let rule = part.take_text("rule");
-    let policy = part.take("policy");
+    // What the policy says did not happen then.
+    let over_public = part.take("over_public") == Some(true.into());
+    let policy = part.take("policy").filter(|_| !over_public);
     let mut told = Vec::new();
     match (part.take("matched").as_ref().and_then(Part::of), &rule) {
         (Some(met), _) => told.push(matched(met, policy.as_ref())),
@@ -170,6 +174,11 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
             };
             told.push(format!("It met no lead by {by}."));
         }
+    }
+    if over_public {
+        told.push(
+            "Only public submissions had made that lead, so this one from a server updated it.".to_owned(),
+        );
     }
     for conflict in part.take_list("identity_conflict") {
         told.push(Part::of(&conflict).map_or_else(

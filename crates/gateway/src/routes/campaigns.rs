@@ -46,6 +46,7 @@ async fn make(request: &HttpRequest, payload: Payload, state: &State) -> Result<
     let (caller, arriving) = incoming.admit(DOOR, payload).await?;
     let base = base_url(request, state)?;
     let media = body::media(request.headers(), Dialect::KickoffLabs)?;
+    signature::covers(&caller.source, &media, incoming.query())?;
     let body = incoming.body(arriving).await?;
     signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
     let document = match body.is_empty() && request.query_string().is_empty() {
@@ -108,6 +109,8 @@ async fn create(state: &State, caller: &Caller, wanted: Wanted) -> Result<secrec
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
     read::within(state, state.store.acting_for(caller.actor()).create_key(&key)).await?;
+    // Its source may be as new: another process made it a moment ago.
+    state.keys.directory.insert_source((*caller.source).clone());
     state.keys.directory.insert_key(key);
     Ok(text)
 }

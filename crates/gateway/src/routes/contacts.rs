@@ -15,7 +15,7 @@ use crate::{query, respond};
 /// A page further down would cost the database more than it is worth to anybody.
 const DEEPEST: u64 = 10_000;
 
-/// The organization's leads, by numbered pages.
+/// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
 pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let listing = async {
         let asked = Asked::of(&request, &state).await?;
@@ -25,10 +25,11 @@ pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result
             let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
             return Err(Refusal::InvalidParameter { name: "page", detail });
         }
+        let source = asked.reach().source();
         // Counting and skipping cost what they count and skip, and readers are few.
         let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
         let (leads, total) =
-            read::within(&state, state.store.leads_at(asked.organization(), offset, limit)).await?;
+            read::within(&state, state.store.leads_at(asked.organization(), source, offset, limit)).await?;
         let entry = asked.entry(AuditAction::ContactsListed).with("page", page);
         state.audit.note(read::listed(entry, &leads));
         Ok(respond::answer(askad::contacts_page(&leads, Paging { page, limit, total })))

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use leadgate_queue::Depth;
 use serde::Serialize;
 
 use crate::problem::Refused;
@@ -17,6 +18,9 @@ struct Health {
 struct Readiness {
     status: &'static str,
     degraded: Vec<Trouble>,
+    /// What the queue held when it was last looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<Depth>,
 }
 
 pub(crate) async fn alive() -> HttpResponse {
@@ -25,5 +29,5 @@ pub(crate) async fn alive() -> HttpResponse {
 
 pub(crate) async fn ready(state: Data<State>) -> Result<HttpResponse, Refused> {
     let degraded = state.readiness()?;
-    Ok(respond::json(&Readiness { status: "ready", degraded }))
+    Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
 }

@@ -7,6 +7,7 @@ use leadgate_domain::AuditAction;
 use leadgate_store::{Cursor, Found};
 use url::form_urlencoded;
 
+use crate::authenticate::Reach;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
@@ -17,13 +18,27 @@ use crate::{query, respond};
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let id = asked.id(&request)?;
-    match read::within(&state, state.store.find(asked.organization(), id)).await? {
-        Some(found) => {
+    let found = read::within(&state, state.store.find(asked.organization(), id)).await?;
+    match found.map(|found| within_reach(found, asked.reach())) {
+        Some(None) => Err(asked.not_found(id, AuditAction::LeadRead, &state).into()),
+        Some(Some(found)) => {
             let entry = asked.entry(AuditAction::LeadRead).about(id);
             state.audit.note(entry.with("lead", found.lead.as_ref().map(|lead| lead.id)));
             Ok(answer(&found))
         }
         None => Ok(asked.queued(id, AuditAction::LeadRead, &state)?),
+    }
+}
+
+/// What of it a key may see: of its own submission the outcome, also where the lead is another source's.
+fn within_reach(found: Found, reach: Reach) -> Option<Found> {
+    match &found.lead {
+        Some(lead) if reach.covers(lead.source) => Some(found),
+        _ if reach.covers(found.source) => {
+            let lead = found.lead.filter(|lead| reach.covers(lead.source));
+            Some(Found { lead, ..found })
+        }
+        _ => None,
     }
 }
 
@@ -40,12 +55,14 @@ fn answer(found: &Found) -> HttpResponse {
     }
 }
 
-/// The organization's leads, from the newest to the oldest, as the caller's dialect shows them.
+/// The leads of the organization or, for a key of a named source, of that source; from the newest to the oldest, as the
+/// caller's dialect shows them.
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let listing = async {
         let Query { limit, after } = Query::parse(request.query_string())?;
-        let page = read::within(&state, state.store.leads(asked.organization(), after, limit)).await?;
+        let listing = state.store.leads(asked.organization(), asked.reach().source(), after, limit);
+        let page = read::within(&state, listing).await?;
         state.audit.note(read::listed(asked.entry(AuditAction::LeadsListed), &page.data));
         let next = page.next.map(|next| next.to_string());
         Ok(respond::answer(dialect::leads_page(asked.spoken(), &page.data, next.as_deref())))

@@ -21,7 +21,7 @@ use std::future::ready;
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::Method;
 use actix_web::web::{ServiceConfig, post, put, resource, route, to};
-use actix_web::{Resource, Route};
+use actix_web::{HttpRequest, Resource, Route};
 
 use leadgate_domain::Dialect;
 
@@ -29,17 +29,17 @@ use crate::origin;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 
-const READ: &str = "GET, HEAD";
+const READ: &str = "GET, HEAD, OPTIONS";
 const POST: &str = "POST, OPTIONS";
-const BOTH: &str = "GET, HEAD, POST";
+const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 pub(crate) fn serve(config: &mut ServiceConfig) {
     take_leads(config);
     administer(config);
     let list = resource("/v1/leads").route(post().to(intake::leads)).route(get().to(leads::list));
     config
-        .service(only("GET, HEAD, POST, OPTIONS", preflighted(list)))
-        .service(only("POST", resource("/v1/leads/validate").route(post().to(validate::validate))))
+        .service(only(BOTH, list))
+        .service(only(POST, resource("/v1/leads/validate").route(post().to(validate::validate))))
         .service(only(READ, resource("/v1/leads/{id}").route(get().to(leads::show))))
         .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
         .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))
@@ -54,14 +54,13 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
 /// The paths by which clients of other systems bring leads.
 fn take_leads(config: &mut ServiceConfig) {
     use Dialect::{AbcSales, AskAd, FiveHundredLeads, KickoffLabs};
-    let door =
-        |spoken, path: &str, route: Route| only_in(spoken, POST, preflighted(resource(path).route(route)));
+    let door = |spoken, path: &str, route: Route| only_in(spoken, POST, resource(path).route(route));
     let webhooks = resource("/v2/{campaign}/inbound-webhook").route(post().to(campaigns::create_webhook));
     config
         .service(door(AbcSales, "/v1/webhooks/leads", post().to(intake::webhooks_leads)))
         .service(door(FiveHundredLeads, "/api/webhooks/inbound/{token}", post().to(intake::token)))
         .service(door(FiveHundredLeads, "/api/webhooks/{token}", post().to(intake::token)))
-        .service(only_in(KickoffLabs, "POST", webhooks))
+        .service(only_in(KickoffLabs, POST, webhooks))
         .service(door(
             KickoffLabs,
             "/v2/{campaign}/inbound-webhook/{token}",
@@ -80,22 +79,18 @@ fn administer(config: &mut ServiceConfig) {
         .service(both("/v1/tags", get().to(tags::list), post().to(tags::create)))
         .service(both("/v1/sources", get().to(sources::list), post().to(sources::create)))
         .service(both("/v1/suppressions", get().to(suppressions::list), post().to(suppressions::add)))
-        .service(only("POST", resource("/v1/suppressions/find").route(post().to(suppressions::find))))
-        .service(only("POST", resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
+        .service(only(POST, resource("/v1/suppressions/find").route(post().to(suppressions::find))))
+        .service(only(POST, resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
         .service(only(
-            "GET, HEAD, PUT",
+            "GET, HEAD, PUT, OPTIONS",
             resource("/v1/scoring").route(get().to(scoring::show)).route(put().to(scoring::set)),
         ))
         .service(only(READ, resource("/v1/audit").route(get().to(audit::list))))
         .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
         .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
-        .service(only("POST", resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
-        .service(only("POST", resource("/v1/quarantine/{id}/repair").route(post().to(quarantine::repair))))
-        .service(only("POST", resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
-}
-
-fn preflighted(resource: Resource) -> Resource {
-    resource.route(route().method(Method::OPTIONS).to(origin::preflight))
+        .service(only(POST, resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
+        .service(only(POST, resource("/v1/quarantine/{id}/repair").route(post().to(quarantine::repair))))
+        .service(only(POST, resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
 }
 
 /// GET, and HEAD wherever there is GET (RFC 9110, section 9.1).
@@ -107,8 +102,14 @@ fn only(allowed: &'static str, resource: Resource) -> Resource {
     only_in(Dialect::Native, allowed, resource)
 }
 
-/// Other methods are refused in the words of the path's dialect.
+/// A browser's question what may be sent is answered; other methods are refused in the words of the path's dialect.
 fn only_in(spoken: Dialect, allowed: &'static str, resource: Resource) -> Resource {
-    let refused = move || Refusal::MethodNotAllowed { allowed }.said_in(spoken);
-    resource.default_service(to(move || ready(Err::<&str, Refused>(refused()))))
+    let other = move |request: HttpRequest| {
+        let answer = match *request.method() {
+            Method::OPTIONS => Ok(origin::preflight(&request, allowed)),
+            _ => Err(Refusal::MethodNotAllowed { allowed }.said_in(spoken)),
+        };
+        ready(answer)
+    };
+    resource.default_service(to(other))
 }

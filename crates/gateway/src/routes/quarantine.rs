@@ -55,7 +55,7 @@ pub(crate) async fn release(request: HttpRequest, state: Data<State>) -> Result<
     read::within(&state, state.store.record(vec![told])).await?;
     let released = submission.released(entry.id, entry.reason, Timestamp::now());
     let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
-    state.publisher.publish(message.into()).await.map_err(Refusal::Queue)?;
+    state.publisher.publish(released.organization, message.into()).await.map_err(Refusal::Queue)?;
     Ok(respond::json_as(StatusCode::ACCEPTED, &entry))
 }
 
@@ -66,9 +66,8 @@ pub(crate) async fn repair(
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let (organization, id) = (asked.organization(), asked.id(&request)?);
-    let reading = state.store.quarantine_entry(organization, id);
-    let (entry, submission) = read::within(&state, reading).await?.ok_or(Refusal::NotFound)?;
+    let (entry, submission) = find(&asked, &request, AuditAction::QuarantineRepaired, &state).await?;
+    let (organization, id) = (asked.organization(), entry.id);
     if entry.state != QuarantineState::Open {
         return Ok(respond::json(&entry));
     }

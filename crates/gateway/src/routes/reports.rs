@@ -18,10 +18,14 @@ use crate::state::State;
 /// How long a report may take that takes longer than other reads: a day costs what came in on it.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A day of the organization, or of one of its sources.
+/// A day of the organization, or of one of its sources; a key of a named source sees its own.
 pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let Query { source, day } = Query::parse(request.query_string())?;
+    let source = source.or(asked.reach().source());
+    if let Some(source) = source.filter(|source| !asked.reach().covers(*source)) {
+        return Err(asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state).into());
+    }
     if let Some(source) = source {
         let own = read::within(&state, state.store.source(asked.organization(), source)).await?;
         own.ok_or_else(|| asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state))?;

@@ -50,7 +50,7 @@ enum Verdict<'s> {
 }
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
+    let asked = Asked::of_organization(&request, &state).await?;
     let (mut limit, mut after) = (50, None::<SuppressionCursor>);
     for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
         match &*name {
@@ -124,7 +124,7 @@ pub(crate) async fn find(
     payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
+    let asked = Asked::of_organization(&request, &state).await?;
     let wanted: SuppressionRequest = read::document(&request, payload, &state).await?;
     let value = wanted.value().map_err(Refusal::InvalidSettings)?;
     let keys = value.watched(state.keys.matching()?, asked.organization());

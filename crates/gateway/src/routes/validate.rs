@@ -10,7 +10,7 @@ use leadgate_domain::{AuditAction, Media, Normalized, Outcome, Submission};
 use leadgate_store::Preview;
 use tokio::task::spawn_blocking;
 
-use crate::authenticate::Caller;
+use crate::authenticate::{Caller, Reach};
 use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
 use crate::intake::{self, Brought};
@@ -79,7 +79,7 @@ fn submission(body: &[u8], head: &Head, caller: &Caller, state: &State) -> Resul
         return Err(Refusal::BodyTooLarge { limit });
     }
     let brought = Brought { spoken: caller.source.dialect, media: Media::Json, query: None, body };
-    intake::submission(brought, head.clone(), caller, state)
+    intake::received(brought, head.clone(), caller, state).map(|received| received.submission)
 }
 
 /// The worker's own code, on a thread where it may take its time.
@@ -100,7 +100,17 @@ async fn judge(submissions: Vec<Submission>, asked: &Asked, state: &State) -> Re
     let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
     let entry = asked.entry(AuditAction::Validate).with("count", told.len());
     state.audit.note(if met.is_empty() { entry } else { entry.with("leads", met) });
-    Ok(told)
+    Ok(told.into_iter().map(|one| within_reach(one, asked.reach())).collect())
+}
+
+/// Without what is stored of a lead of another source.
+fn within_reach(told: Preview, reach: Reach) -> Preview {
+    match &told.lead {
+        Some(lead) if told.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
+            Preview { lead: None, trace: told.trace.of_submission(), ..told }
+        }
+        _ => told,
+    }
 }
 
 fn shown(told: &Preview) -> native::Validated<'_> {

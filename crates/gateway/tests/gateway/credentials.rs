@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{Dialect, KeyKind, Scope, Signature, Source, Timestamp};
 use secrecy::ExposeSecret;
+use serde_json::json;
 use sha2::Sha256;
 
 use crate::world::{Answer, World, send};
@@ -89,7 +90,7 @@ async fn what_stands_in_a_page_makes_no_url_and_uses_nobodys_limit_up() {
     let url = world.url(&format!("{webhooks}/{token}"));
     let request = world.client.post(url).header("origin", "https://shop.example");
     let posted = send(request.header("content-type", "application/json").body(LEAD)).await;
-    assert_eq!((posted.status, posted.header("x-ratelimit-remaining")), (202, "2"), "{}", posted.body);
+    assert_eq!((posted.status, posted.header("x-ratelimit-remaining")), (201, "2"), "{}", posted.body);
     assert_eq!(post(&world, &webhooks, &key).await.status, 200);
     let in_path = send(world.client.post(world.url(&format!("/api/webhooks/{key}"))).json(&())).await;
     assert_eq!(in_path.status, 404, "a secret key belongs into no URL");
@@ -172,5 +173,90 @@ async fn a_source_may_demand_that_posts_are_signed() {
     let stale = sign(&secret(2), "msg_1", old, LEAD);
     assert_eq!(send_signed(&stale, old, LEAD).await.problem(), (401, "stale_signature"));
     assert_eq!(post(&world, "/v1/leads", &key).await.problem(), (401, "missing_signature"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_secret_key_in_a_page_is_refused_in_an_answer_that_the_page_can_read() {
+    let world = World::start().await;
+    let own = format!("http://{}", world.address);
+    let post = async |key: &str, origin: &str| {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(key).header("origin", origin);
+        send(request.header("content-type", "application/json").body(LEAD)).await
+    };
+    for origin in ["https://page.example", "null", "http://127.0.0.1", "https://127.0.0.1.page.example"] {
+        let read = world.get("/v1/leads").header("origin", origin);
+        for refused in [post(&world.key, origin).await, send(read).await] {
+            assert_eq!(refused.problem(), (403, "secret_key_in_page"), "{origin}");
+            assert_eq!(refused.header("access-control-allow-origin"), origin);
+        }
+    }
+    let unknown = post("lg_live_x", "https://page.example").await;
+    assert_eq!(unknown.problem(), (401, "malformed_key"));
+    assert_eq!(unknown.header("access-control-allow-origin"), "https://page.example");
+    assert_eq!(world.published().await, 0);
+    assert_eq!(post(&world.key, &own).await.status, 202, "a page that this server serves");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_signed_source_takes_nothing_that_its_signature_does_not_cover() {
+    let world = World::start().await;
+    let required = Signature { version: 1, previous_until: None };
+    let (source, _) = world.source_of(Dialect::KickoffLabs, |source| source.signature = Some(required)).await;
+    let bind = |key: &mut leadgate_domain::ApiKey| key.source = source.id;
+    let token = world.credential(KeyKind::Token, bind).await;
+    let url = leadgate_dialect::native::token_path(&source, &token);
+    let signing = Secret::new("a root secret for tests, long enough", None).unwrap().signatures();
+    let secret = signing.secret(source.id, 1).expose_secret().to_owned();
+    let seconds = Timestamp::now().as_milliseconds() / 1_000;
+    let send_signed = async |url: &str, media: &str, key: Option<&str>| {
+        let mut request = world.client.post(world.url(url)).header("content-type", media);
+        for (name, value) in [
+            ("webhook-id", "msg_1".to_owned()),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", sign(&secret, "msg_1", seconds, LEAD)),
+        ] {
+            request = request.header(name, value);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        send(request.body(LEAD)).await
+    };
+    let json = "application/json";
+    let forged = send_signed(&format!("{url}?phone_number=%2B14155550199&optin=1"), json, None).await;
+    assert_eq!((forged.status, &forged.body["code"]), (400, &json!("unsigned_query")), "{}", forged.body);
+    let form = send_signed(&url, "application/x-www-form-urlencoded", None).await;
+    assert_eq!((form.status, &form.body["code"]), (415, &json!("unsupported_media_type")), "{}", form.body);
+    assert_eq!(world.published().await, 0);
+    let mut ids = Vec::new();
+    for key in [None, Some("one"), Some("two"), None] {
+        let answer = send_signed(&url, json, key).await;
+        assert!((200..=202).contains(&answer.status), "{}", answer.body);
+        ids.push(answer.body["id"].clone());
+    }
+    assert!(
+        ids.iter().all(|id| id == &ids[0]),
+        "one signed post, whatever the unsigned header says: {ids:?}"
+    );
+    assert_eq!(world.published().await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_new_webhook_of_a_campaign_that_this_process_has_not_seen_takes_leads_at_once() {
+    let world = World::with(crate::world::config_without_polls()).await;
+    let source =
+        Source::new(world.organization, Dialect::KickoffLabs, Some("new".to_owned()), Timestamp::now());
+    world.store.create_source(&source).await.unwrap();
+    let campaign = source.campaign.unwrap();
+    let made = post(&world, &format!("/v2/{campaign}/inbound-webhook"), &world.key).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let url = made.body["url"].as_str().unwrap();
+    let path = &url[url.find("/v2/").unwrap()..];
+    let request = world.client.post(world.url(path)).header("content-type", "application/json");
+    let taken = send(request.body(LEAD)).await;
+    assert_eq!(taken.status, 201, "{}", taken.body);
     world.end().await;
 }

@@ -138,3 +138,33 @@ async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
     assert_eq!(other.status, 429);
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_public_credentials_send_leaves_the_servers_limit_alone_and_counts_by_address() {
+    let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let world = World::with(GatewayConfig { trusted_proxies, ..config() }).await;
+    for dialect in leadgate_domain::Dialect::ALL {
+        let (source, key) = world.source_of(dialect, |_| {}).await;
+        let token = world.credential(leadgate_domain::KeyKind::Token, |key| key.source = source.id).await;
+        let path = leadgate_dialect::native::token_path(&source, &token);
+        let permits = u64::from(dialect.default_limit().rate.permits);
+        let body = r#"{"full_name":"Ann Lee","phone":"+14155550131"}"#;
+        let by_form = async |address: &str| {
+            let request = world.client.post(world.url(&path)).header("x-forwarded-for", address);
+            send(request.header("content-type", "application/json").body(body)).await
+        };
+        let by_server = async || {
+            let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
+            let request =
+                request.header("content-type", "application/json").header("prefer", "respond-async");
+            send(request.body(body)).await
+        };
+        let remaining = |answer: &Answer| answer.header("x-ratelimit-remaining").parse::<u64>().unwrap();
+        let first = by_server().await;
+        assert_eq!(remaining(&by_form("192.0.2.1").await), permits - 1, "{dialect}");
+        assert_eq!(remaining(&by_form("192.0.2.1").await), permits - 2, "{dialect}");
+        assert_eq!(remaining(&by_form("192.0.2.2").await), permits - 1, "{dialect}: another visitor");
+        assert_eq!(remaining(&by_server().await), remaining(&first) - 1, "{dialect}");
+    }
+    world.end().await;
+}

@@ -22,6 +22,7 @@ mod scoring;
 mod shutdown;
 mod suppressing;
 mod tenants;
+mod trusting;
 mod validating;
 mod waiting;
 mod world;

@@ -120,7 +120,7 @@ async fn sources_and_tags_are_made_by_the_api() {
     let (campaign, url) = (made.body["campaign_id"].as_str().unwrap(), made.body["url"].as_str().unwrap());
     assert!(url.contains(&format!("/v2/{campaign}/inbound-webhook/tok_")), "{url}");
     let request = world.client.post(url).header("content-type", "application/json");
-    assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 202);
+    assert_eq!(send(request.body(r#"{"email":"a@example.com"}"#)).await.status, 201);
     let (one, again) =
         (ask("/v1/tags", json!({ "name": "hot" })).await, ask("/v1/tags", json!({ "name": " hot" })).await);
     assert_eq!((one.status, &one.body["id"]), (201, &again.body["id"]));
@@ -140,5 +140,61 @@ async fn sources_and_tags_are_made_by_the_api() {
     }
     let sources: Vec<Source> = world.store.sources(world.organization).await.unwrap();
     assert_eq!(sources.iter().filter(|source| source.campaign.is_some()).count(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
+    let world = World::start().await;
+    world.employ().await;
+    let (crm, crm_key) = world.source_of(Dialect::Native, |_| {}).await;
+    let (_, partner) = world.source_of(Dialect::Native, |_| {}).await;
+    let post = async |key: &str, body: serde_json::Value| {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(key).header("prefer", "wait=10");
+        send(request.header("content-type", "application/json").body(body.to_string())).await
+    };
+    let get = async |path: &str| send(world.client.get(world.url(path)).bearer_auth(&partner)).await;
+    let id = |answer: &crate::world::Answer| answer.body["id"].as_str().unwrap().to_owned();
+    let theirs = post(&crm_key, json!({ "phone": "+14155550161", "full_name": "Storedname" })).await;
+    let own = post(&partner, json!({ "phone": "+14155550162" })).await;
+    assert!(own.body["eligibility"].is_string(), "{}", own.body);
+    let met = post(&partner, json!({ "phone": "+14155550161" })).await;
+    let keys: Vec<_> = met.body.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["id", "lead_id", "outcome", "status"], "ids and the outcome: {}", met.body);
+    assert_eq!((&met.body["outcome"], &met.body["lead_id"]), (&json!("duplicate"), &theirs.body["id"]));
+
+    for path in ["/v1/leads", "/api/v1/contacts"] {
+        let list = get(path).await;
+        let ids: Vec<_> = list.body["data"].as_array().unwrap().iter().map(|lead| &lead["id"]).collect();
+        assert_eq!(ids, [&own.body["id"]], "{path}");
+    }
+    assert_eq!(get("/api/v1/contacts").await.body["total"], 1);
+    for path in ["/v1/leads", "/v1/submissions"] {
+        assert_eq!(get(&format!("{path}/{}", id(&theirs))).await.status, 404, "{path}");
+        assert_eq!(get(&format!("{path}/{}", id(&own))).await.status, 200, "{path}");
+    }
+    let about = get(&format!("/v1/leads/{}", id(&met))).await;
+    let told = json!({ "id": met.body["id"], "status": "processed",
+                       "submission": { "id": met.body["id"], "outcome": "duplicate" } });
+    assert_eq!((about.status, &about.body), (200, &told));
+    let record = get(&format!("/v1/submissions/{}", id(&met))).await;
+    let stages: Vec<_> = record.body["trace"].as_object().unwrap().keys().collect();
+    assert_eq!(stages, ["deduplicate", "normalize", "screen"], "nothing of the lead: {}", record.body);
+    let request = world.client.post(world.url("/v1/leads/validate")).bearer_auth(&partner);
+    let request = request.header("content-type", "application/json");
+    let judged = send(request.body(r#"{"phone":"+14155550161"}"#)).await;
+    assert_eq!((judged.status, &judged.body["outcome"]), (200, &json!("duplicate")));
+    for answer in [&met, &about, &record, &judged] {
+        let told = answer.body.to_string();
+        assert!(!told.contains("Storedname") && !told.contains("consent_missing"), "{told}");
+    }
+
+    assert_eq!(get("/v1/suppressions").await.problem(), (403, "other_source"));
+    let request = world.client.post(world.url("/v1/suppressions/find")).bearer_auth(&partner);
+    let request = request.header("content-type", "application/json");
+    assert_eq!(send(request.body(r#"{"phone":"+14155550161"}"#)).await.problem(), (403, "other_source"));
+    assert_eq!(get(&format!("/v1/reports/intake?source={}", crm.id)).await.status, 404);
+    let report = get("/v1/reports/intake").await;
+    assert_eq!((report.status, &report.body["accepted"]), (200, &json!(2)), "{}", report.body);
     world.end().await;
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    ApiKey, Dialect, KeyKind, OrganizationId, Scope, Source, SourceId, Submission, Timestamp, message,
+    ApiKey, Dialect, Judge, KeyKind, OrganizationId, Scope, Sought, Source, SourceId, Submission, Timestamp,
+    message,
 };
 use leadgate_gateway::{Gateway, GatewayConfig, Ports};
 use leadgate_limiter::{Limiter, LimiterConfig, Markers};
@@ -42,6 +43,11 @@ pub(crate) struct World {
 /// A configuration for tests: one thread, and keys that are followed closely.
 pub(crate) fn config() -> GatewayConfig {
     GatewayConfig { threads: 1, directory_poll: Duration::from_millis(50), ..GatewayConfig::default() }
+}
+
+/// The same, where what changes in the store is not noticed while a test runs.
+pub(crate) fn config_without_polls() -> GatewayConfig {
+    GatewayConfig { directory_poll: Duration::from_secs(3_600), ..config() }
 }
 
 pub(crate) fn secret() -> Secret {
@@ -178,6 +184,17 @@ impl World {
             pipeline,
         };
         Worker::new(parts, WorkerConfig::default(), self.stop.clone())
+    }
+
+    pub(crate) async fn judge(&self) -> Arc<dyn Judge> {
+        Arc::new(Pipeline::new(self.store.match_key().await.unwrap()))
+    }
+
+    /// Forgets a person.
+    pub(crate) async fn erase(&self, mut sought: Sought) {
+        let belongings = self.store.belongings(self.organization, &mut sought, &[]).await.unwrap();
+        let (how, judge) = ((None, false), self.judge().await);
+        self.store.erase(self.organization, &sought, belongings, how, judge, |_| {}).await.unwrap();
     }
 
     /// A source of a dialect, with a key of its own.

@@ -47,8 +47,8 @@ pub(crate) struct New {
     /// Source it posts to [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// What it may do: write, read, admin
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "write,read")]
+    /// What it may do: write, read, admin [default: write,read; with --source: write]
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<Scope>,
     /// A limit of its own, such as 1200/min
     #[arg(long, value_name = "N/min")]
@@ -98,13 +98,17 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     let pepper = secret::load(config)?.api_keys();
     let owner = store.ensure_organization(&new.organization).await?;
     let source = match new.source {
-        Some(id) => source_of(store, &owner, id).await?.id,
-        None => store.ensure_default_source(owner.id, Dialect::Native).await?.id,
+        Some(id) => source_of(store, &owner, id).await?,
+        None => store.ensure_default_source(owner.id, Dialect::Native).await?,
     };
-    let (kind, scopes) = match new.publishable {
-        true => (KeyKind::Publishable, vec![Scope::Write]),
-        false => (KeyKind::Secret, new.scopes),
+    let (kind, scopes) = match (new.publishable, &source.name) {
+        (true, _) => (KeyKind::Publishable, vec![Scope::Write]),
+        (false, _) if !new.scopes.is_empty() => (KeyKind::Secret, new.scopes),
+        // A partner's key takes leads in; reading is given on purpose.
+        (false, Some(_)) => (KeyKind::Secret, vec![Scope::Write]),
+        (false, None) => (KeyKind::Secret, vec![Scope::Write, Scope::Read]),
     };
+    let source = source.id;
     let (presented, text) = PresentedKey::generate(kind);
     let key = ApiKey {
         name: new.name,

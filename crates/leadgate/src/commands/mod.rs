@@ -13,6 +13,7 @@ mod output;
 pub(crate) mod parked;
 mod progress;
 pub(crate) mod quarantine;
+pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod reprocess;
 pub(crate) mod retention;
@@ -31,13 +32,24 @@ use nix::unistd::{User, getuid};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::ports;
+use crate::ports::{self, Policies};
 
-/// Brings the database's schema, and RabbitMQ's exchanges and queues, to what this build needs.
+/// Brings the database's schema, and RabbitMQ's exchanges, queues and policies, to what this build needs.
 pub(crate) async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
-    ports::migrate(config).await?;
-    output.print(&json!({ "migrated": true }), |line| line("store and queue are ready"));
+    let (policies, to_be_run) = match ports::migrate(config).await? {
+        Policies::NotNeeded => ("not_needed", Vec::new()),
+        Policies::Uploaded => ("uploaded", Vec::new()),
+        Policies::ToBeSet(commands) => ("to_be_set", commands),
+    };
+    let document = json!({ "migrated": true, "policies": policies, "to_be_run": to_be_run });
+    output.print(&document, |line| {
+        line("store and queue are ready");
+        if !to_be_run.is_empty() {
+            line("the broker's policies were not uploaded, because queue.management_url is not set. On the broker, run:");
+            to_be_run.iter().for_each(|command| line(command));
+        }
+    });
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use leadgate_domain::{AuditAction, Organization, Timestamp};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -156,6 +157,7 @@ async fn release(
     output: &Output,
 ) -> anyhow::Result<()> {
     let queue = ports::queue(config, Role::Gateway).await?;
+    queue.follow_shards(watch::channel(store.shards().await?).1);
     // A broker takes a moment to connect to; what is wrong after that, the first publish says.
     let _ = timeout(PATIENCE, queue.ready()).await;
     let publisher = queue.publisher();
@@ -167,7 +169,7 @@ async fn release(
             // Before it can have an effect.
             saw(store, store.entry(owner.id, AuditAction::QuarantineReleased).about(entry.id)).await?;
             let submission = submission.released(entry.id, entry.reason, Timestamp::now());
-            publisher.publish(serde_json::to_vec(&submission)?.into()).await?;
+            publisher.publish(owner.id, serde_json::to_vec(&submission)?.into()).await?;
             released += 1;
         }
     }

@@ -151,7 +151,7 @@ impl Desk {
         let bar = progress::counting("leads looked at");
         let mut after = None;
         loop {
-            let page = self.store.leads(self.owner.id, after, CHUNK).await?;
+            let page = self.store.leads(self.owner.id, None, after, CHUNK).await?;
             bar.inc(u64::try_from(page.data.len()).unwrap_or(0));
             let wanted = page.data.iter().filter(|lead| asked.wants(lead)).map(|lead| lead.id);
             self.chunk(wanted.collect(), told).await?;

@@ -155,7 +155,7 @@ async fn newest(store: &Store, owner: &Organization, most: usize) -> anyhow::Res
     let (mut all, mut after) = (Vec::new(), None);
     while all.len() < most {
         let page = u32::try_from((most - all.len()).min(500))?;
-        let page = store.leads(owner.id, after, page).await?;
+        let page = store.leads(owner.id, None, after, page).await?;
         all.extend(page.data);
         after = page.next;
         if after.is_none() {

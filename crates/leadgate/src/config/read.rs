@@ -153,9 +153,9 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file() {
-        let file = "[queue]\nshards = 2\nmax_size = \"1 GiB\"";
-        let config = read(file, &[("LEADGATE_QUEUE_SHARDS", "4"), ("LEADGATE_SECRET", "1234")]).unwrap();
-        assert_eq!((config.queue.shards, config.queue.max_size), (4, ByteSize::gib(1)));
+        let file = "[queue]\nprefetch = 2\nmax_size = \"1 GiB\"";
+        let config = read(file, &[("LEADGATE_QUEUE_PREFETCH", "4"), ("LEADGATE_SECRET", "1234")]).unwrap();
+        assert_eq!((config.queue.prefetch, config.queue.max_size), (4, ByteSize::gib(1)));
         assert_eq!(config.secret.as_deref(), Some("1234"));
         let list = read("", &[("LEADGATE_GATEWAY_TRUSTED_PROXIES", "[10.0.0.1, \"10.0.0.0/8\"]")]).unwrap();
         assert_eq!(list.gateway.trusted_proxies, ["10.0.0.1", "10.0.0.0/8"]);
@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn an_error_names_the_key_and_the_place() {
-        let error = read("", &[("LEADGATE_QUEUE_SHARDS", "many")]).unwrap_err().to_string();
-        assert!(error.contains("queue.shards") && error.contains("environment"), "{error}");
-        let error = read("[queue]\nshard = 1", &[]).unwrap_err().to_string();
-        assert!(error.contains("shard") && error.contains("TOML"), "{error}");
+        let error = read("", &[("LEADGATE_QUEUE_PREFETCH", "many")]).unwrap_err().to_string();
+        assert!(error.contains("queue.prefetch") && error.contains("environment"), "{error}");
+        let error = read("[queue]\nshards = 1", &[]).unwrap_err().to_string();
+        assert!(error.contains("shards") && error.contains("TOML"), "{error}");
         assert_eq!(read("", &[("LEADGATE_QUEUE_SERVICE_HOST", "10.0.0.1")]).unwrap(), Config::default());
     }
 

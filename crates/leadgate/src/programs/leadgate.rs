@@ -76,6 +76,9 @@ enum Command {
     /// Messages that nobody could attribute
     #[command(subcommand)]
     Parked(commands::parked::Command),
+    /// RabbitMQ's queues
+    #[command(subcommand)]
+    Queue(commands::queue::Command),
     /// The configuration in force
     #[command(subcommand)]
     Config(commands::config::Command),
@@ -129,6 +132,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Report(command) => commands::report::run(command, &config, output).await,
         Command::Audit(command) => commands::audit::run(command, &config, output).await,
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
+        Command::Queue(command) => commands::queue::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
         Command::Restore { file } => commands::backup::restore(&config, &file, output).await,

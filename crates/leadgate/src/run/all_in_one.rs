@@ -5,6 +5,7 @@ use leadgate_queue::Role;
 
 use super::{first_start, parts};
 use crate::config::Config;
+use crate::ports::Policies;
 use crate::{lock, ports, telemetry};
 
 /// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
@@ -13,7 +14,11 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let render = telemetry::start_metrics()?;
     ports::prepare(&config)?;
     let _lock = if config.data.exists() { Some(lock::take(&config)?) } else { None };
-    ports::migrate(&config).await?;
+    if matches!(ports::migrate(&config).await?, Policies::ToBeSet(_)) {
+        tracing::warn!(
+            "queue.management_url is not set: `leadgate migrate` prints how to set the broker's policies"
+        );
+    }
     let places = parts::places(&config)?;
     let store = ports::store(&config)?;
     let stop = parts::stop_on_signal()?;
@@ -28,6 +33,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     first_start::greet(&config, &store).await?;
     tracing::info!(listen = %config.listen, data = %config.data.display(), "leadgate started");
     let working = tokio::spawn(worker.run());
+    parts::observe(&queue, &stop);
     gateway.run().await?;
     worker_stop.cancel();
     working.await?;

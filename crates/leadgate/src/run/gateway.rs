@@ -13,6 +13,7 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
+    parts::observe(&queue, &stop);
     let store = ports::store(&config)?;
     parts::refuse_wrong_secret(&store).await?;
     let gateway = parts::gateway(&config, places, &queue, &store, render, stop).await?;

@@ -1,13 +1,22 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker process.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use leadgate_gateway::RenderMetrics;
 use leadgate_queue::{Queue, Status};
-use leadgate_store::Store;
+use leadgate_store::{Store, StoreError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Between two checks of the store.
+const CHECKED_EVERY: Duration = Duration::from_secs(2);
+/// A store that did not answer for this long is away. A check takes as long as a worker is willing to wait for a
+/// connection, which is much longer.
+const STORE_AWAY_AFTER: Duration = Duration::from_secs(5);
 
 /// Serves until told to stop. Without an address there is nothing to serve.
 pub(super) fn serve(
@@ -20,34 +29,90 @@ pub(super) fn serve(
     if listen.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));
     }
+    let checks = StoreChecks::default();
+    let health = web::Data::new(Health { queue, checks: checks.clone() });
     let app = move || {
-        let (queue, store, render) = (queue.clone(), store.clone(), render.clone());
+        let render = render.clone();
         App::new()
+            .app_data(health.clone())
             .route("/healthz", web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
-            .route("/readyz", web::get().to(move || ready(queue.clone(), store.clone())))
+            .route("/readyz", web::get().to(ready))
             .route("/metrics", web::get().to(move || std::future::ready(HttpResponse::Ok().body(render()))))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).bind(listen);
     let server = server.with_context(|| format!("worker.listen: {listen}"))?.run();
     let handle = server.handle();
     tokio::spawn(async move {
-        stop.cancelled().await;
+        stop.run_until_cancelled(checks.keep_checking(&store)).await;
         handle.stop(true).await;
     });
     Ok(tokio::spawn(server))
 }
 
-async fn ready(queue: Queue, store: Store) -> HttpResponse {
+struct Health {
+    queue: Queue,
+    checks: StoreChecks,
+}
+
+/// Answers at once, by what was found out before.
+async fn ready(health: web::Data<Health>) -> HttpResponse {
     let mut missing = Vec::new();
-    if let Status::NotReady { reason } = queue.status() {
-        missing.push(json!({ "port": "queue", "reason": &*reason }));
+    if let Status::NotReady { reason } = health.queue.status() {
+        missing.push(json!({ "part": "queue", "reason": &*reason }));
     }
-    if let Err(error) = store.check().await {
-        missing.push(json!({ "port": "store", "reason": error.to_string() }));
+    if let Some(reason) = health.checks.missing() {
+        missing.push(json!({ "part": "store", "reason": reason }));
     }
+    let queue = health.queue.last_depth();
     if missing.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "ready" }))
+        HttpResponse::Ok().json(json!({ "status": "ready", "queue": queue }))
     } else {
-        HttpResponse::ServiceUnavailable().json(json!({ "status": "not_ready", "missing": missing }))
+        let body = json!({ "status": "not_ready", "missing": missing, "queue": queue });
+        HttpResponse::ServiceUnavailable().json(body)
+    }
+}
+
+/// When the store last answered, and what is wrong with it if it cannot be used.
+#[derive(Clone, Default)]
+struct StoreChecks(Arc<Mutex<Checked>>);
+
+#[derive(Default)]
+struct Checked {
+    answered: Option<Instant>,
+    unusable: Option<&'static str>,
+}
+
+impl StoreChecks {
+    async fn keep_checking(&self, store: &Store) {
+        loop {
+            self.note(store.check().await);
+            tokio::time::sleep(CHECKED_EVERY).await;
+        }
+    }
+
+    fn note(&self, checked: Result<(), StoreError>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The error's text is not shown: it may name the database's host and user.
+        last.unusable = match checked {
+            Ok(()) => None,
+            Err(StoreError::NotMigrated) => {
+                Some("it has no schema that this build can use: run `leadgate migrate`")
+            }
+            Err(error) if error.is_transient() => return,
+            Err(error) => {
+                tracing::debug!(%error, "the store cannot be checked");
+                Some("it cannot be used; the log says why")
+            }
+        };
+        last.answered = Some(Instant::now());
+    }
+
+    fn missing(&self) -> Option<&'static str> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match last.answered {
+            None => Some("it has not answered yet"),
+            Some(answered) if answered.elapsed() > STORE_AWAY_AFTER => Some("it does not answer"),
+            Some(_) => last.unusable,
+        }
     }
 }

@@ -74,6 +74,19 @@ pub(super) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
     Ok(Some(Arc::new(places)))
 }
 
+/// A snapshot of the store's; the queue learns from it how many shards there are.
+fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
+    let directory = Arc::new(Directory::new(store.clone()));
+    queue.follow_shards(directory.shards());
+    directory
+}
+
+/// Has the queue's depth looked at until told to stop, for metrics and readiness.
+pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
+    let (queue, stop) = (queue.clone(), stop.clone());
+    tokio::spawn(async move { queue.observe(&stop).await });
+}
+
 /// A gateway over these ports, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
@@ -102,7 +115,7 @@ pub(super) async fn gateway(
     };
     let parts = Ports {
         store: store.clone(),
-        directory: Arc::new(Directory::new(store.clone())),
+        directory: directory(store, queue),
         queue: queue.clone(),
         limiter: ports::limiter(config).await?,
         markers: ports::markers(config).await?,
@@ -135,7 +148,7 @@ pub(super) async fn worker(
     let parts = leadgate_worker::Parts {
         queue: queue.clone(),
         store: store.clone(),
-        directory: Arc::new(Directory::new(store.clone())),
+        directory: directory(store, queue),
         judge: pipeline.clone(),
         pipeline,
     };

@@ -13,6 +13,7 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Worker).await?;
+    parts::observe(&queue, &stop);
     let store = ports::worker_store(&config)?;
     let health = health::serve(&config.worker.listen, queue.clone(), store.clone(), render, stop.clone())?;
     if let Some(worker) = parts::worker(&config, places, &queue, &store, &stop).await? {

@@ -29,6 +29,11 @@ async fn keys_and_sources(shape: Shape) {
     assert_eq!((&source["policy"], &source["region"]), (&json!("update"), &json!("GB")));
     let id = source["id"].as_str().unwrap();
     let key = world.cli(&["key", "create", "--organization", "acme", "--source", id, "--test"]).await;
+    assert_eq!(
+        key["scopes"],
+        json!(["write"]),
+        "a key of a named source reads nothing unless that is asked for"
+    );
     let text = key["key"].as_str().unwrap();
 
     // A key made beside the running gateway works at once; its source decides how its leads are read.

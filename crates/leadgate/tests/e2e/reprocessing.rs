@@ -17,7 +17,8 @@ async fn a_mapping_is_mended_and_leads_follow(shape: Shape) {
     let source = world.cli(&create).await;
     let (id, url) = (source["id"].as_str().unwrap(), source["url"].as_str().unwrap());
     let path = &url[url.find("/api/").unwrap()..];
-    let key = world.cli(&["key", "create", "--organization", "acme", "--source", id]).await;
+    let create = ["key", "create", "--organization", "acme", "--source", id, "--scopes", "write,read"];
+    let key = world.cli(&create).await;
     let key = key["key"].as_str().unwrap();
     let set = async |rules: String| {
         let mapping = file("mapping.toml", &rules);

@@ -9,6 +9,7 @@ use leadgate_store::{Store, StoreConfig};
 use leadgate_testkit::free_port;
 use leadgate_testkit::logs::Process;
 use leadgate_testkit::oracle::{Client, Observed, Oracle, State};
+use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{Postgres, RabbitMq, Redis, Vhost, shared};
 use serde_json::Value;
 
@@ -173,6 +174,14 @@ impl World {
     pub async fn start_worker(&mut self) {
         let name = format!("{}-worker", self.name);
         self.workers.push(spawn(&name, WORKER, &[], &self.environment));
+    }
+
+    /// Programs that are started from now on reach the database through the proxy.
+    pub fn through(&mut self, proxy: &Proxy) {
+        let (_, url) = self.environment.iter_mut().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap();
+        let mut through = reqwest::Url::parse(url).unwrap();
+        through.set_port(Some(proxy.port())).unwrap();
+        *url = through.into();
     }
 
     /// Starts the front process again, on the same address and data.

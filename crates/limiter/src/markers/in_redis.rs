@@ -22,6 +22,7 @@ pub(super) struct InRedis {
 }
 
 /// A use of a key in Redis' words.
+#[derive(Clone)]
 pub(super) struct Use {
     key: String,
     /// What is to be done, the submission, the body, the lifetime.
@@ -36,7 +37,7 @@ impl InRedis {
 
     pub(super) async fn begin(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) -> Begun {
         let body = body.to_string();
-        let answer = self.line.ask(self.to("begin", key, submission, body, self.in_flight)).await;
+        let answer = self.line.ask_again(self.to("begin", key, submission, body, self.in_flight)).await;
         match answer.as_deref() {
             Some("first") => Begun::First,
             Some("in_flight") => Begun::InFlight,
@@ -47,11 +48,11 @@ impl InRedis {
     }
 
     pub(super) async fn done(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
-        self.line.ask(self.to("done", key, submission, body.to_string(), REMEMBERED)).await;
+        self.line.ask_again(self.to("done", key, submission, body.to_string(), REMEMBERED)).await;
     }
 
     pub(super) async fn forget(&self, key: ClaimKey, submission: SubmissionId) {
-        self.line.ask(self.to("forget", key, submission, String::new(), Duration::ZERO)).await;
+        self.line.ask_again(self.to("forget", key, submission, String::new(), Duration::ZERO)).await;
     }
 
     pub(super) fn status(&self) -> Status {

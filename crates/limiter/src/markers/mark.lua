@@ -20,7 +20,8 @@ end
 local use = {}
 
 function use.begin(key, state, holder, known, id, body, lifetime)
-  if not state then
+  -- The same submission asks again if it did not get the first answer.
+  if not state or (state == '?' and holder == id) then
     redis.call('SET', key, '?' .. id .. body, 'PX', lifetime)
     return 'first'
   end

@@ -19,6 +19,9 @@ const WAITING: usize = 4_096;
 /// How long an opening line waits for Redis before it starts degraded.
 const OPENING: Duration = Duration::from_millis(500);
 
+/// How long a question waits for a connection that is being replaced.
+const REPLACING: Duration = Duration::from_millis(500);
+
 /// Something that Redis is asked, many at once.
 pub(crate) trait Question: Send + Sync + Sized + 'static {
     type Answer: Send + 'static;
@@ -42,12 +45,22 @@ pub(crate) struct Asked<Q: Question> {
 /// Asks the one task that speaks with Redis about this. The task ends with the last clone.
 pub(crate) struct Line<Q: Question> {
     asks: mpsc::Sender<Asked<Q>>,
-    status: watch::Receiver<Status>,
+    state: watch::Receiver<State>,
+}
+
+/// Whether Redis can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Ready,
+    /// A connection turned out to be broken, and the first attempt to open another goes on.
+    Reconnecting(String),
+    /// That failed, too: Redis is away.
+    Away(String),
 }
 
 impl<Q: Question> Clone for Line<Q> {
     fn clone(&self) -> Self {
-        Self { asks: self.asks.clone(), status: self.status.clone() }
+        Self { asks: self.asks.clone(), state: self.state.clone() }
     }
 }
 
@@ -57,17 +70,16 @@ impl<Q: Question> Line<Q> {
         let client = Client::open(config.url.as_str())
             .map_err(|error| LimiterError::Address(error.category().to_owned()))?;
         let (asks, waiting) = mpsc::channel(WAITING);
-        let (reporting, mut status) =
-            watch::channel(Status::Degraded("redis was not reached yet".to_owned()));
+        let (reporting, mut state) = watch::channel(State::Away("redis was not reached yet".to_owned()));
         let link = Link::new(client, config.timeout);
-        tokio::spawn(Gatherer::<Q> { link, waiting, status: reporting }.run());
-        _ = timeout(OPENING, status.wait_for(|status| *status == Status::Ready)).await;
-        Ok(Self { asks, status })
+        tokio::spawn(Gatherer::<Q> { link, waiting, state: reporting }.run());
+        _ = timeout(OPENING, state.wait_for(|state| *state == State::Ready)).await;
+        Ok(Self { asks, state })
     }
 
     /// None, in two time-outs at most, if Redis does not answer.
     pub(crate) async fn ask(&self, question: Q) -> Option<Q::Answer> {
-        if *self.status.borrow() != Status::Ready {
+        if *self.state.borrow() != State::Ready {
             return None;
         }
         let (reply, answer) = oneshot::channel();
@@ -75,15 +87,33 @@ impl<Q: Question> Line<Q> {
         answer.await.ok()
     }
 
+    /// Asks once more if only the connection was broken: one that Redis closed while nothing was asked shows that
+    /// with the first question. The question must be one that may be asked twice.
+    pub(crate) async fn ask_again(&self, question: Q) -> Option<Q::Answer>
+    where
+        Q: Clone,
+    {
+        if let Some(answer) = self.ask(question.clone()).await {
+            return Some(answer);
+        }
+        let mut state = self.state.clone();
+        let replaced = state.wait_for(|state| !matches!(state, State::Reconnecting(_)));
+        _ = timeout(REPLACING, replaced).await;
+        self.ask(question).await
+    }
+
     pub(crate) fn status(&self) -> Status {
-        self.status.borrow().clone()
+        match &*self.state.borrow() {
+            State::Ready => Status::Ready,
+            State::Reconnecting(reason) | State::Away(reason) => Status::Degraded(reason.clone()),
+        }
     }
 }
 
 struct Gatherer<Q: Question> {
     link: Link<Q>,
     waiting: mpsc::Receiver<Asked<Q>>,
-    status: watch::Sender<Status>,
+    state: watch::Sender<State>,
 }
 
 impl<Q: Question> Gatherer<Q> {
@@ -91,25 +121,32 @@ impl<Q: Question> Gatherer<Q> {
     async fn run(mut self) {
         metrics::gauge!("leadgate_limiter_fallback_active", "of" => Q::OF).set(1);
         while let Some(connection) = self.reconnect().await {
-            self.degraded(false, Status::Ready);
+            self.degraded(false, State::Ready);
             tracing::info!(limiter.of = Q::OF, "limiter asks redis");
             let Err(error) = self.serve(connection).await else { return };
             tracing::warn!(limiter.of = Q::OF, %error, "limiter goes on without redis until it answers again");
-            self.degraded(true, Status::Degraded(error.to_string()));
+            self.degraded(
+                true,
+                match &error {
+                    // Connecting to it would only take as long.
+                    LinkError::Late(_) => State::Away(error.to_string()),
+                    LinkError::Redis(_) => State::Reconnecting(error.to_string()),
+                },
+            );
         }
     }
 
-    fn degraded(&self, active: bool, status: Status) {
+    fn degraded(&self, active: bool, state: State) {
         metrics::gauge!("leadgate_limiter_fallback_active", "of" => Q::OF).set(u8::from(active));
-        self.status.send_replace(status);
+        self.state.send_replace(state);
     }
 
     /// Meanwhile what still waits is let go unanswered. None: no line is left.
     async fn reconnect(&mut self) -> Option<MultiplexedConnection> {
-        let status = &self.status;
+        let state = &self.state;
         let note = |error: LinkError| {
             tracing::debug!(%error, "redis cannot be asked yet");
-            status.send_replace(Status::Degraded(error.to_string()));
+            state.send_replace(State::Away(error.to_string()));
         };
         let mut establishing = std::pin::pin!(self.link.establish(note));
         let mut unanswered = Vec::with_capacity(GATHERED);

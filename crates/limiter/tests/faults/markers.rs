@@ -80,6 +80,34 @@ async fn without_redis_nobody_can_tell() {
     assert_eq!(begin(&markers, key).await, Begun::InFlight);
 }
 
+/// As after a restart, or behind a proxy that closes idle connections: the first question finds it broken.
+#[tokio::test]
+async fn a_connection_that_redis_closed_is_replaced_before_the_answer() {
+    let redis = Redis::start().await.unwrap();
+    let (markers, key) = (open(&redis).await, key());
+    let first = submission();
+    assert_eq!(markers.begin(key, first, BodyHash::of(b"body")).await, Begun::First);
+    markers.done(key, first, BodyHash::of(b"body")).await;
+    for _ in 0..5 {
+        redis.command("CLIENT KILL TYPE normal").await.unwrap();
+        let asking = (0..20).map(|_| markers.begin(key, submission(), BodyHash::of(b"another body")));
+        for begun in futures_util::future::join_all(asking).await {
+            assert_eq!(begun, Begun::OtherBody);
+        }
+    }
+}
+
+/// A marker of the submission's own is what a first try left whose answer was lost.
+#[tokio::test]
+async fn a_submission_may_ask_twice() {
+    let redis = Redis::start().await.unwrap();
+    let (markers, key, own) = (open(&redis).await, key(), submission());
+    for _ in 0..2 {
+        assert_eq!(markers.begin(key, own, BodyHash::of(b"body")).await, Begun::First);
+    }
+    assert_eq!(begin(&markers, key).await, Begun::InFlight);
+}
+
 #[tokio::test]
 async fn what_somebody_else_wrote_is_no_marker() {
     let redis = Redis::start().await.unwrap();

@@ -136,7 +136,7 @@ proptest! {
             }
             // Who created the lead is not the order's to keep; everything else is.
             let lead = lead.unwrap();
-            let base = Clocks { base: said[0].0.order(), first: None, own: BTreeMap::new(), left_out: None };
+            let base = Clocks { base: said[0].0.clock(), first: None, own: BTreeMap::new(), left_out: None };
             let clocks = clocks(&lead);
             (Lead { id: said[0].0.id.into(), clocks: base, ..lead }, clocks)
         };

@@ -9,13 +9,14 @@ use lapin::options::{
     QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{Channel, Confirmation};
+use lapin::{Acker, Channel, Confirmation};
 use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::held::Held;
 use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
-use super::{message, names};
+use super::{message, names, topology};
+use crate::shards::Shards;
 use crate::{Depth, Parked, QueueError, Selection};
 
 /// Between two looks whether the broker has taken messages back.
@@ -25,56 +26,66 @@ const GIVING_BACK: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub(crate) struct Desk {
     endpoint: Endpoint,
-    shards: u16,
+    shards: Shards,
     held: Held,
     wire: Arc<Mutex<Option<Wire>>>,
 }
 
 impl Desk {
-    pub(crate) fn new(endpoint: Endpoint, shards: u16, held: Held) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, shards: Shards, held: Held) -> Self {
         Self { endpoint, shards, held, wire: Arc::default() }
     }
 
     pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
         let wire = self.take_wire().await?;
         let channel = wire.channel().await?;
-        let mut ready = 0;
-        for queue in names::consumed(self.shards) {
-            ready += count(&channel, &queue).await?;
+        let (mut ready, mut unconsumed) = (0, Vec::new());
+        for queue in names::consumed(self.shards.count()) {
+            let Counts { messages, consumers } = count(&channel, &queue).await?;
+            ready += messages;
+            if consumers == 0 {
+                unconsumed.push(queue);
+            }
         }
-        let parked = count(&channel, names::PARKED).await?;
+        let parked = count(&channel, names::PARKED).await?.messages;
         close(&channel).await;
         self.keep(wire);
         let oldest_age = self.held.oldest().map(|at| Timestamp::now().since(at));
-        Ok(Depth { ready, in_flight: self.held.count(), parked, oldest_age })
+        Ok(Depth { ready, in_flight: self.held.count(), parked, oldest_age, unconsumed })
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        let wire = self.take_wire().await?;
+        let wire = self.take_verified_wire().await?;
         let channel = wire.channel().await?;
-        let mut messages = Vec::new();
-        while messages.len() < limit {
+        let (mut parked, mut looked_at) = (Vec::new(), LookedAt::default());
+        while parked.len() < limit {
             let Some(message) = get(&channel).await? else { break };
-            messages.push(message);
+            parked.push(describe(&message));
+            looked_at.add(message);
         }
-        let parked = messages.iter().map(describe).collect();
-        give_back(&channel, messages).await?;
+        looked_at.give_back(&channel).await?;
         self.keep(wire);
         Ok(parked)
     }
 
     /// Each message is acknowledged in `parked` only once the broker has confirmed it elsewhere, one after
     /// the other: with a single message on its way no confirm can be mistaken for another's.
-    pub(crate) async fn parked_replay(&self, selection: &Selection) -> Result<usize, QueueError> {
-        let wire = self.take_wire().await?;
+    ///
+    /// What is not selected is held unacknowledged until the end, so that each message is looked at once, and given
+    /// back then. Nothing is looked at after the last selected one.
+    pub(crate) async fn parked_replay(&self, mut selection: Selection) -> Result<usize, QueueError> {
+        let wire = self.take_verified_wire().await?;
         let channel = wire.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        let (mut replayed, mut kept) = (0, Vec::new());
+        let (mut replayed, mut looked_at) = (0, LookedAt::default());
         // Not until it is empty: a worker may park again what is replayed.
-        for turn in 0..count(&channel, names::PARKED).await? {
+        for _ in 0..count(&channel, names::PARKED).await?.messages {
+            if selection.is_empty() {
+                break;
+            }
             let Some(message) = get(&channel).await? else { break };
-            if !selection.has(&message::id(&message.properties, &message.data)) {
-                kept.push(message);
+            if !selection.take(&message::id(&message.properties, &message.data)) {
+                looked_at.add(message);
                 continue;
             }
             if wire.blocked() {
@@ -82,17 +93,20 @@ impl Desk {
                     "the broker takes no messages: memory or disk alarm".to_owned(),
                 ));
             }
-            republish(&channel, &message, self.shard(turn)).await?;
+            republish(&channel, &message).await?;
             call(message.ack(BasicAckOptions::default())).await?;
             replayed += 1;
         }
-        give_back(&channel, kept).await?;
+        looked_at.give_back(&channel).await?;
         self.keep(wire);
         Ok(replayed)
     }
 
-    fn shard(&self, turn: u64) -> String {
-        names::shard(u16::try_from(turn % u64::from(self.shards)).unwrap_or(0))
+    /// For reading `parked`: where the queue has a delivery limit, reading it often loses what it holds.
+    async fn take_verified_wire(&self) -> Result<Wire, QueueError> {
+        let wire = self.take_wire().await?;
+        topology::verify_parked(&wire).await?;
+        Ok(wire)
     }
 
     async fn take_wire(&self) -> Result<Wire, QueueError> {
@@ -122,10 +136,15 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-async fn count(channel: &Channel, queue: &str) -> Result<u64, QueueError> {
+struct Counts {
+    messages: u64,
+    consumers: u32,
+}
+
+async fn count(channel: &Channel, queue: &str) -> Result<Counts, QueueError> {
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let queue = call(channel.queue_declare(queue.into(), options, FieldTable::default())).await?;
-    Ok(u64::from(queue.message_count()))
+    Ok(Counts { messages: u64::from(queue.message_count()), consumers: queue.consumer_count() })
 }
 
 async fn get(channel: &Channel) -> Result<Option<BasicGetMessage>, QueueError> {
@@ -141,10 +160,11 @@ fn describe(message: &BasicGetMessage) -> Parked {
     }
 }
 
-async fn republish(channel: &Channel, message: &BasicGetMessage, shard: String) -> Result<(), QueueError> {
+/// To the first shard: which organizations a message belongs to is not known here.
+async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), QueueError> {
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = message::properties(FieldTable::default());
-    let (exchange, key) = (names::EXCHANGE.into(), shard.as_str().into());
+    let (exchange, key) = (names::EXCHANGE.into(), names::shard(0).as_str().into());
     let published =
         async { channel.basic_publish(exchange, key, options, &message.data, properties).await?.await };
     match call(published).await? {
@@ -157,21 +177,36 @@ async fn republish(channel: &Channel, message: &BasicGetMessage, shard: String) 
     }
 }
 
-/// Gives back what was looked at and waits until it lies in the queue again, so that the next look finds it.
-async fn give_back(channel: &Channel, looked_at: Vec<BasicGetMessage>) -> Result<(), QueueError> {
-    if let Some(last) = looked_at.last() {
-        let there = u64::from(last.message_count) + u64::try_from(looked_at.len()).unwrap_or(0);
-        call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
-        // The broker answers nothing to a nack, and closing the channel does not wait for it either. Somebody
-        // else may take messages meanwhile, so this is no error if it does not come true.
-        let back = async {
-            while count(channel, names::PARKED).await? < there {
-                sleep(GIVING_BACK).await;
-            }
-            Ok(())
-        };
-        timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
+/// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not kept.
+#[derive(Default)]
+struct LookedAt {
+    count: u64,
+    /// The last one's, and how many messages were left behind it.
+    last: Option<(Acker, u64)>,
+}
+
+impl LookedAt {
+    fn add(&mut self, message: BasicGetMessage) {
+        self.count += 1;
+        let left = u64::from(message.message_count);
+        self.last = Some((message.delivery.acker, left));
     }
-    close(channel).await;
-    Ok(())
+
+    /// Gives them back with one nack and waits until they lie in the queue again, so that the next look finds them.
+    async fn give_back(self, channel: &Channel) -> Result<(), QueueError> {
+        if let Some((last, left)) = self.last {
+            call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
+            // The broker answers nothing to a nack, and closing the channel does not wait for it either. Another
+            // program may take messages meanwhile, so this is no error if it does not come true.
+            let back = async {
+                while count(channel, names::PARKED).await?.messages < left + self.count {
+                    sleep(GIVING_BACK).await;
+                }
+                Ok(())
+            };
+            timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
+        }
+        close(channel).await;
+        Ok(())
+    }
 }

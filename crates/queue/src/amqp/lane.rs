@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{BoxStream, SelectAll, select_all};
+use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -20,6 +20,7 @@ use super::ticket::Ticket;
 use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
 use super::{message, names, topology};
 use crate::delivery::Ticket as AnyTicket;
+use crate::shards::Shards;
 use crate::{Delivery, QueueError, Received};
 
 /// Whether a lane is to take messages.
@@ -101,7 +102,7 @@ impl LaneHandle {
 #[derive(Debug, Clone)]
 pub(crate) struct Common {
     pub(crate) endpoint: Endpoint,
-    pub(crate) shards: u16,
+    pub(crate) shards: Shards,
     pub(crate) prefetch: u16,
     pub(crate) patience: Duration,
     pub(crate) line: LineHandle,
@@ -141,7 +142,36 @@ impl Over {
     }
 }
 
-type Arrivals = SelectAll<BoxStream<'static, Arrival>>;
+/// A channel with a consumer for each queue.
+struct Consuming {
+    channel: Channel,
+    shards: watch::Receiver<u16>,
+    /// How many shards are consumed.
+    known: u16,
+    tags: Vec<String>,
+    arrivals: SelectAll<BoxStream<'static, Arrival>>,
+}
+
+impl Consuming {
+    async fn add(&mut self, queue: String) -> Result<(), QueueError> {
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consumer =
+            call(self.channel.basic_consume(queue.as_str().into(), "".into(), options, arguments)).await?;
+        self.tags.push(consumer.tag().to_string());
+        self.arrivals.push(arrivals(consumer, queue));
+        Ok(())
+    }
+
+    /// Consumes the shards that were added, beside those that are consumed already.
+    async fn grow(&mut self) -> Result<(), QueueError> {
+        let count = *self.shards.borrow_and_update();
+        for shard in self.known..count {
+            self.add(names::shard(shard)).await?;
+        }
+        self.known = count;
+        Ok(())
+    }
+}
 
 enum Arrival {
     Message(Box<lapin::message::Delivery>),
@@ -199,7 +229,7 @@ impl Lane {
 
     async fn connect(&self) -> Result<Wire, QueueError> {
         let wire = Wire::connect(&self.common.endpoint, "leadgate consuming").await?;
-        match topology::verify(&wire, self.common.shards).await {
+        match topology::verify(&wire, self.common.shards.count()).await {
             Ok(()) => Ok(wire),
             Err(error) => {
                 wire.close().await;
@@ -248,44 +278,35 @@ impl Lane {
         events: &mut (impl Stream<Item = Event> + Unpin),
         over: &Over,
     ) -> End {
-        let (channel, tags, mut arrivals) = match self.open(wire).await {
+        let mut consuming = match self.open(wire).await {
             Ok(opened) => opened,
             Err(error) => return End::Lost(error.to_string()),
         };
-        let pumping = self.pump(&channel, &tags, &mut arrivals, events);
         let end = tokio::select! {
-            end = pumping => end,
+            end = self.pump(&mut consuming, events) => end,
             () = over.reached() => End::Closed,
         };
-        if !matches!(end, End::Lost(_)) && !close(&channel).await {
+        if !matches!(end, End::Lost(_)) && !close(&consuming.channel).await {
             // A broker that does not answer gives the messages to others once the connection has ended.
             return End::Lost("the channel could not be closed".to_owned());
         }
         end
     }
 
-    async fn open(&self, wire: &Wire) -> Result<(Channel, Vec<String>, Arrivals), QueueError> {
+    async fn open(&self, wire: &Wire) -> Result<Consuming, QueueError> {
         let channel = wire.channel().await?;
         call(channel.basic_qos(self.common.prefetch, BasicQosOptions { global: false })).await?;
-        let mut tags = Vec::new();
-        let mut streams = Vec::new();
-        for queue in names::consumed(self.common.shards) {
-            let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-            let consumer =
-                call(channel.basic_consume(queue.as_str().into(), "".into(), options, arguments)).await?;
-            tags.push(consumer.tag().to_string());
-            streams.push(arrivals(consumer, queue));
+        let mut shards = self.common.shards.subscribe();
+        let known = *shards.borrow_and_update();
+        let mut consuming =
+            Consuming { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() };
+        for queue in names::consumed(known) {
+            consuming.add(queue).await?;
         }
-        Ok((channel, tags, select_all(streams)))
+        Ok(consuming)
     }
 
-    async fn pump(
-        &self,
-        channel: &Channel,
-        tags: &[String],
-        arrivals: &mut Arrivals,
-        events: &mut (impl Stream<Item = Event> + Unpin),
-    ) -> End {
+    async fn pump(&self, consuming: &mut Consuming, events: &mut (impl Stream<Item = Event> + Unpin)) -> End {
         let (mut order, mut stopped) = (self.order.clone(), false);
         loop {
             tokio::select! {
@@ -294,9 +315,12 @@ impl Lane {
                 reason = lost(events) => return End::Lost(reason),
                 () = self.common.stop.cancelled(), if !stopped => {
                     stopped = true;
-                    cancel(channel, tags).await;
+                    cancel(&consuming.channel, &consuming.tags).await;
                 }
-                arrival = arrivals.next(), if !stopped => match arrival {
+                Ok(()) = consuming.shards.changed(), if !stopped => if let Err(error) = consuming.grow().await {
+                    return End::Lost(error.to_string());
+                },
+                arrival = consuming.arrivals.next(), if !stopped => match arrival {
                     Some(Arrival::Message(delivery)) => self.forward(*delivery),
                     Some(Arrival::Ended(reason)) => return End::Lost(reason),
                     None => return End::Lost("all consumers ended".to_owned()),

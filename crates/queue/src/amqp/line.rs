@@ -14,23 +14,32 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::flying::{Cargo, Flying, Letter, Spoilt};
+use super::pending::{Next, Pending};
 use super::wire::{Endpoint, Wire, call};
 use super::{message, names, topology};
 use crate::group::{Group, Limits, Waiting};
 use crate::publisher::Stopped;
+use crate::shards::Shards;
 use crate::status::Gate;
 use crate::{Cause, ParkReason, QueueConfig, QueueError, Refused};
 
 pub(crate) enum Job {
     Publish(Waiting),
-    Park { payload: Bytes, why: ParkReason, answer: oneshot::Sender<Result<(), Refused>> },
+    Park(Parking),
+}
+
+/// A message on its way to `parked`.
+pub(crate) struct Parking {
+    pub(crate) payload: Bytes,
+    pub(crate) why: ParkReason,
+    pub(crate) answer: oneshot::Sender<Result<(), Refused>>,
 }
 
 impl Job {
-    fn refuse(self, cause: Cause) {
+    pub(crate) fn refuse(self, cause: Cause) {
         match self {
             Self::Publish(waiting) => waiting.settle(Err(Refused::Unavailable(cause))),
-            Self::Park { answer, .. } => _ = answer.send(Err(Refused::Unavailable(cause))),
+            Self::Park(parking) => _ = parking.answer.send(Err(Refused::Unavailable(cause))),
         }
     }
 }
@@ -51,14 +60,10 @@ impl LineHandle {
 
 pub(crate) struct Line {
     endpoint: Endpoint,
-    shards: u16,
-    next_shard: u16,
-    limits: Limits,
+    shards: Shards,
     in_flight_max: usize,
     patience: Duration,
-    jobs: mpsc::UnboundedReceiver<Job>,
-    /// Taken from `jobs` but of the next message.
-    carried: Option<Job>,
+    pending: Pending,
     gate: Gate,
     closing: CancellationToken,
 }
@@ -80,21 +85,17 @@ impl Line {
     pub(crate) fn new(
         endpoint: Endpoint,
         config: &QueueConfig,
+        shards: Shards,
         gate: Gate,
         closing: CancellationToken,
     ) -> (LineHandle, Self) {
         let (handle, jobs) = mpsc::unbounded_channel();
-        let shards = config.shards.max(1);
         let line = Self {
             endpoint,
+            pending: Pending::new(jobs, shards.clone(), Limits::new(config)),
             shards,
-            // Gateways that start together do not all begin with the same queue.
-            next_shard: rand::random_range(0..shards),
-            limits: Limits::new(config),
             in_flight_max: config.groups_in_flight.max(1),
             patience: config.confirm_timeout,
-            jobs,
-            carried: None,
             gate,
             closing,
         };
@@ -107,11 +108,12 @@ impl Line {
             let delay = backoff.next();
             let connecting = async {
                 sleep(delay).await;
-                connect(&self.endpoint, self.shards).await
+                connect(&self.endpoint, self.shards.count()).await
             };
+            let gate = &self.gate;
             let connected = tokio::select! {
                 connected = connecting => connected,
-                () = refuse_jobs(&mut self.jobs, &self.gate) => return,
+                () = self.pending.refuse_all(|| cause_at(gate)) => return,
                 () = self.closing.cancelled() => return,
             };
             let started = Instant::now();
@@ -185,7 +187,10 @@ impl Line {
         self.gate.close(cause, &cause.to_string());
         match end {
             End::Closed => flying.close().await,
-            End::Alarm | End::Spoilt(_) => flying.refuse(cause),
+            End::Alarm | End::Spoilt(_) => {
+                flying.refuse(cause);
+                self.pending.refuse(cause);
+            }
         }
         end
     }
@@ -210,74 +215,21 @@ impl Line {
                 landed = flying.landed(), if flying.len() > 0 => if let Err(spoilt) = landed {
                     return End::Spoilt(spoilt);
                 },
-                job = next_job(&mut self.carried, &mut self.jobs), if has_room && open => {
+                filled = self.pending.filled(), if has_room && open => {
                     // In an alarm lapin's calls would wait for ever.
                     if wire.blocked() {
-                        self.carried = job;
                         return End::Alarm;
                     }
-                    match job {
-                        Some(job) => self.launch(job, flying),
-                        None => open = false,
+                    open = filled;
+                    if let Some(next) = self.pending.next() {
+                        launch(next, flying);
                     }
                 }
-                () = self.closing.cancelled(), if open && flying.len() == 0 && self.jobs.is_empty() => open = false,
+                () = self.closing.cancelled(), if open && flying.len() == 0 && self.pending.is_empty() => open = false,
             }
             if !open && flying.len() == 0 {
                 return End::Closed;
             }
-        }
-    }
-
-    fn launch(&mut self, job: Job, flying: &mut Flying) {
-        match job {
-            Job::Publish(first) => {
-                let mut group = self.gather(first);
-                if group.prune() {
-                    histogram!("leadgate_queue_group_submissions")
-                        .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
-                    let letter = self.lead_letter(group.message());
-                    flying.launch(letter, Cargo::Group(group));
-                }
-            }
-            Job::Park { payload, why, answer } => {
-                let properties = message::parked(why);
-                let letter =
-                    Letter { exchange: "", key: names::PARKED.to_owned(), body: payload, properties };
-                flying.launch(letter, Cargo::Parked(answer));
-            }
-        }
-    }
-
-    /// Takes into a group what waits already; nobody is waited for.
-    fn gather(&mut self, first: Waiting) -> Group {
-        let mut group = Group::of(first);
-        while !group.is_full(&self.limits) {
-            match self.jobs.try_recv() {
-                Ok(Job::Publish(waiting)) => {
-                    if let Err(waiting) = group.add(waiting, &self.limits) {
-                        self.carried = Some(Job::Publish(waiting));
-                        break;
-                    }
-                }
-                Ok(job) => {
-                    self.carried = Some(job);
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        group
-    }
-
-    fn lead_letter(&mut self, body: Vec<u8>) -> Letter {
-        let key = names::shard(self.next_shard);
-        self.next_shard = (self.next_shard + 1) % self.shards;
-        Letter {
-            exchange: names::EXCHANGE,
-            key,
-            body: body.into(),
-            properties: message::properties(FieldTable::default()),
         }
     }
 
@@ -287,9 +239,7 @@ impl Line {
         wire: &Wire,
         events: &mut (impl Stream<Item = Event> + Unpin),
     ) -> Option<End> {
-        if let Some(job) = self.carried.take() {
-            job.refuse(Cause::Alarm);
-        }
+        let gate = &self.gate;
         while wire.blocked() {
             tokio::select! {
                 event = events.next() => match event {
@@ -297,7 +247,7 @@ impl Line {
                     Some(_) => {}
                     None => return Some(lost("the connection ended")),
                 },
-                () = refuse_jobs(&mut self.jobs, &self.gate) => return Some(End::Closed),
+                () = self.pending.refuse_all(|| cause_at(gate)) => return Some(End::Closed),
                 () = self.closing.cancelled() => return Some(End::Closed),
             }
         }
@@ -316,18 +266,35 @@ async fn connect(endpoint: &Endpoint, shards: u16) -> Result<Wire, QueueError> {
     }
 }
 
-async fn next_job(carried: &mut Option<Job>, jobs: &mut mpsc::UnboundedReceiver<Job>) -> Option<Job> {
-    match carried.take() {
-        Some(job) => Some(job),
-        None => jobs.recv().await,
+fn launch(next: Next, flying: &mut Flying) {
+    match next {
+        Next::Group(shard, mut group) => {
+            if group.prune() {
+                histogram!("leadgate_queue_group_submissions")
+                    .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+                flying.launch(to_shard(shard, &group), Cargo::Group(group));
+            }
+        }
+        Next::Parking(Parking { payload, why, answer }) => {
+            let properties = message::parked(why);
+            let letter = Letter { exchange: "", key: names::PARKED.to_owned(), body: payload, properties };
+            flying.launch(letter, Cargo::Parked(answer));
+        }
     }
 }
 
-/// Refuses whatever comes, for as long as it is polled. Returns when nobody is left who could publish.
-async fn refuse_jobs(jobs: &mut mpsc::UnboundedReceiver<Job>, gate: &Gate) {
-    while let Some(job) = jobs.recv().await {
-        job.refuse(gate.cause().unwrap_or(Cause::Disconnected));
+fn to_shard(shard: u16, group: &Group) -> Letter {
+    Letter {
+        exchange: names::EXCHANGE,
+        key: names::shard(shard),
+        body: group.message().into(),
+        properties: message::properties(FieldTable::default()),
     }
+}
+
+/// Why the gate is closed; a gate that is just about to close says nothing yet.
+fn cause_at(gate: &Gate) -> Cause {
+    gate.cause().unwrap_or(Cause::Disconnected)
 }
 
 fn cause_of(error: &QueueError) -> Cause {

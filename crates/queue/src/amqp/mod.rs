@@ -12,6 +12,8 @@ mod line;
 mod listener;
 mod message;
 mod names;
+mod pending;
+mod policies;
 mod teller;
 mod ticket;
 mod topology;
@@ -21,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,16 +36,19 @@ use lanes::Lanes;
 use line::Line;
 pub(crate) use line::LineHandle;
 use listener::Listener;
+pub use policies::{policy_commands, upload_policies};
 use teller::Teller;
 pub(crate) use teller::TellerHandle;
 pub(crate) use ticket::Ticket;
 pub use topology::declare_topology;
 use wire::Endpoint;
 
+use crate::admin::LastDepth;
 use crate::consumer::Lane as AnyLane;
 use crate::publisher::Line as AnyLine;
 use crate::replier::Way;
 use crate::replies::Waiters;
+use crate::shards::Shards;
 use crate::status::Gate;
 use crate::{
     Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection,
@@ -60,6 +66,7 @@ pub struct Amqp {
     gate: Gate,
     common: Common,
     desk: Desk,
+    last_depth: LastDepth,
     replies: OnceLock<Replies>,
     replier: OnceLock<Replier>,
     tasks: TaskTracker,
@@ -71,15 +78,16 @@ impl Amqp {
         let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
         let gate = Gate::shut(Cause::Disconnected, "not connected to the broker yet");
         let tasks = TaskTracker::new();
-        let (handle, line) = Line::new(endpoint.clone(), &config, gate.clone(), closing.clone());
+        let shards = Shards::new(config.shards);
+        let (handle, line) =
+            Line::new(endpoint.clone(), &config, shards.clone(), gate.clone(), closing.clone());
         if role.publishes() {
             tasks.spawn(line.run());
         }
         let held = Held::default();
-        let shards = config.shards.max(1);
         let common = Common {
             endpoint: endpoint.clone(),
-            shards,
+            shards: shards.clone(),
             prefetch: config.prefetch,
             patience: config.confirm_timeout,
             line: handle.clone(),
@@ -91,7 +99,8 @@ impl Amqp {
         let publisher = Publisher::new(AnyLine::Amqp(handle), gate.clone(), &config);
         let desk = Desk::new(endpoint, shards, held);
         let (replies, replier) = (OnceLock::new(), OnceLock::new());
-        Self { role, publisher, gate, common, desk, replies, replier, tasks }
+        let last_depth = LastDepth::default();
+        Self { role, publisher, gate, common, desk, last_depth, replies, replier, tasks }
     }
 
     pub(crate) fn publisher(&self) -> Publisher {
@@ -140,6 +149,22 @@ impl Amqp {
         }
     }
 
+    pub(crate) fn follow_shards(&self, mut installed: watch::Receiver<u16>) {
+        let (shards, closing) = (self.common.shards.clone(), self.common.closing.clone());
+        self.tasks.spawn(closing.run_until_cancelled_owned(async move {
+            loop {
+                shards.grow_to(*installed.borrow_and_update());
+                if installed.changed().await.is_err() {
+                    return;
+                }
+            }
+        }));
+    }
+
+    pub(crate) fn last_depth(&self) -> &LastDepth {
+        &self.last_depth
+    }
+
     pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
         self.desk.depth().await
     }
@@ -149,7 +174,7 @@ impl Amqp {
     }
 
     pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
-        self.desk.parked_replay(&selection).await
+        self.desk.parked_replay(selection).await
     }
 
     pub(crate) fn stop_receiving(&self) {

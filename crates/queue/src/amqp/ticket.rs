@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::held::Entry;
-use super::line::{Job, LineHandle};
+use super::line::{Job, LineHandle, Parking};
 use crate::{ParkReason, Settled};
 
 /// For how long a message is kept that could not be put aside.
@@ -44,7 +44,7 @@ impl Ticket {
 
     pub(crate) async fn park(self, payload: Bytes, why: ParkReason) -> Settled {
         let (answer, answered) = oneshot::channel();
-        let sent = self.line.send(Job::Park { payload, why, answer });
+        let sent = self.line.send(Job::Park(Parking { payload, why, answer }));
         if sent.is_ok() && matches!(timeout(self.patience, answered).await, Ok(Ok(Ok(())))) {
             return self.ack().await;
         }

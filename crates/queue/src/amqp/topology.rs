@@ -13,13 +13,18 @@ use super::wire::{self, CALL_TIMEOUT, Endpoint, Wire};
 use crate::config::Address;
 use crate::{QueueConfig, QueueError};
 
+/// Every queue's `x-delivery-limit`, in effect none: RabbitMQ 4 drops what was returned 20 times unless the queue says
+/// otherwise, and its releases before 4.3 do not follow a policy that is changed later. -1 means none on 4.x and zero
+/// on 3.x.
+const DELIVERY_LIMIT: i32 = 2_000_000_000;
+
 const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Declares the exchanges and queues that a queue of `shards` shards consists of. `leadgate migrate` is
-/// the only place that does; everybody else verifies. Declaring what exists changes nothing.
+/// Declares the exchanges and queues that a queue of `shards` shards consists of. Only `leadgate migrate` and
+/// `leadgate queue shards` do; all other programs verify. Declaring what exists changes nothing.
 ///
 /// # Errors
-/// When the broker does not answer, or holds something of that name that is of another kind.
+/// When the broker does not answer, or holds something of that name with other arguments.
 pub async fn declare_topology(url: &str, shards: u16) -> Result<(), QueueError> {
     let Address::Amqp(uri) = Address::parse(url)? else {
         return Err(QueueError::Url("only a broker has a topology to declare"));
@@ -56,16 +61,25 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Resu
     wire::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
 }
 
-/// Verifies that everything is there and of the right kind.
+/// Verifies that everything is there and was declared with the arguments that this build declares.
 ///
-/// AMQP compares kinds only when declaring, so what exists is declared once more with the same
-/// arguments. That needs the `configure` permission; without it only existence is verified. Bindings
-/// cannot be asked for at all: a message that finds none lands in `unrouted`, which is consumed too.
+/// AMQP compares arguments only when declaring, so what exists is declared once more. That needs the `configure`
+/// permission; without it only existence is verified. Bindings cannot be asked for at all: a message that finds
+/// none lands in `unrouted`, which is consumed too.
 pub(crate) async fn verify(wire: &Wire, shards: u16) -> Result<(), QueueError> {
+    let queues = names::queues(shards).map(Thing::Queue);
+    verify_all(wire, [Thing::Exchange, Thing::Alternate].into_iter().chain(queues)).await
+}
+
+/// [`verify`] for the queue of parked messages alone: looking at them returns them.
+pub(crate) async fn verify_parked(wire: &Wire) -> Result<(), QueueError> {
+    verify_all(wire, [Thing::Queue(names::PARKED.to_owned())]).await
+}
+
+async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Result<(), QueueError> {
     let mut channel = wire.channel().await?;
     let mut compare = true;
-    let queues = names::queues(shards).map(Thing::Queue);
-    for thing in [Thing::Exchange, Thing::Alternate].into_iter().chain(queues) {
+    for thing in things {
         thing.declare(&channel, true).await.map_err(|fault| fault.describe(&thing))?;
         if !compare {
             continue;
@@ -73,6 +87,10 @@ pub(crate) async fn verify(wire: &Wire, shards: u16) -> Result<(), QueueError> {
         match thing.declare(&channel, false).await {
             Ok(()) => {}
             Err(Fault::Forbidden) => {
+                tracing::warn!(
+                    queue.name = thing.name(),
+                    "the broker's user may not configure this: its arguments are not verified"
+                );
                 compare = false;
                 channel = wire.channel().await?;
             }
@@ -120,9 +138,10 @@ impl Thing {
                     channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
                 }
                 Self::Queue(name) => {
-                    // No other argument, ever: one that changes later closes channels. Limits are policies.
+                    // No other argument, ever: one that changes later closes channels. Lengths are policies.
                     let mut arguments = FieldTable::default();
                     arguments.insert("x-queue-type".into(), text("quorum"));
+                    arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERY_LIMIT));
                     let options = QueueDeclareOptions { durable: true, passive, ..Default::default() };
                     channel.queue_declare(name.as_str().into(), options, arguments).await.map(drop)
                 }
@@ -158,11 +177,10 @@ impl Fault {
             Self::Missing(said) => {
                 format!("{name} is missing on the broker: run `leadgate migrate` ({said})")
             }
-            Self::Different(said) => {
-                format!(
-                    "{name} exists but is of another kind: empty and delete it, then run `leadgate migrate` ({said})"
-                )
-            }
+            Self::Different(said) => format!(
+                "{name} exists with other arguments than Leadgate declares. Arguments cannot be changed: move what the \
+                 queue holds, delete it and run `leadgate migrate`; see docs/production.md, RabbitMQ ({said})"
+            ),
             Self::Forbidden => format!("the broker's user may not configure {name}"),
             Self::Other(error) => return error,
         })

@@ -270,11 +270,11 @@ impl File {
     }
 
     /// Moves what is selected back, as one transaction.
-    pub(crate) fn parked_replay(&mut self, selection: &Selection) -> Result<usize, Fault> {
+    pub(crate) fn parked_replay(&mut self, mut selection: Selection) -> Result<usize, Fault> {
         self.transaction(|file| {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
-            let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.has(&id.to_string())).collect();
+            let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.take(&id.to_string())).collect();
             for id in &chosen {
                 sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
                     .bind::<BigInt, _>(id)

@@ -9,7 +9,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::reply::ReplyAddress;
@@ -22,6 +22,7 @@ use command::{Command, LaneId, Live, Place, Request};
 use file::File;
 use writer::Writer;
 
+use crate::admin::LastDepth;
 use crate::consumer::Lane;
 use crate::group::Limits;
 use crate::publisher::{Line, Stopped};
@@ -41,6 +42,10 @@ pub struct Embedded {
     gate: Gate,
     lanes: Arc<AtomicU64>,
     waiters: Arc<Waiters>,
+    /// How many there are in this process.
+    consumers: Arc<AtomicUsize>,
+    name: Arc<str>,
+    last_depth: LastDepth,
     stop: CancellationToken,
     shutdown_timeout: Duration,
 }
@@ -50,6 +55,7 @@ impl Embedded {
         let (writer, inbox) = WriterHandle::new();
         let gate = Gate::shut(Cause::Storage, "opening");
         let (limits, bytes_max) = (Limits::new(&config), config.max_bytes);
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let (opened, opening) = oneshot::channel();
         let thread_gate = gate.clone();
         let start = move || {
@@ -80,6 +86,9 @@ impl Embedded {
             gate,
             lanes: Arc::default(),
             waiters: Arc::new(waiters),
+            consumers: Arc::default(),
+            name: name.into(),
+            last_depth: LastDepth::default(),
             stop,
             shutdown_timeout: config.confirm_timeout,
         })
@@ -91,12 +100,14 @@ impl Embedded {
 
     pub(crate) fn consumer(&self) -> Consumer {
         let lane = self.next_lane();
+        self.consumers.fetch_add(1, Ordering::Relaxed);
         let reader = Reader {
             writer: self.writer.clone(),
             lanes: Arc::clone(&self.lanes),
             lane,
             live: Live::new(),
             stop: self.stop.clone(),
+            consumers: Arc::clone(&self.consumers),
         };
         Consumer::new(Lane::Embedded(reader))
     }
@@ -122,7 +133,15 @@ impl Embedded {
     }
 
     pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
-        self.writer.ask(Command::Depth).await
+        let mut depth = self.writer.ask(Command::Depth).await?;
+        if self.consumers.load(Ordering::Relaxed) == 0 {
+            depth.unconsumed.push(self.name.to_string());
+        }
+        Ok(depth)
+    }
+
+    pub(crate) fn last_depth(&self) -> &LastDepth {
+        &self.last_depth
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
@@ -173,6 +192,7 @@ pub(crate) struct Reader {
     lane: LaneId,
     live: Live,
     stop: CancellationToken,
+    consumers: Arc<AtomicUsize>,
 }
 
 impl Reader {
@@ -202,6 +222,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.consumers.fetch_sub(1, Ordering::Relaxed);
         self.release();
     }
 }

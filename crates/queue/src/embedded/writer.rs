@@ -126,7 +126,7 @@ impl Writer {
                 answer.send(self.administer(|file| file.parked_list(limit))).ok();
             }
             Command::ParkedReplay(selection, answer) => {
-                let replayed = self.administer(|file| file.parked_replay(&selection));
+                let replayed = self.administer(|file| file.parked_replay(selection));
                 self.recount();
                 answer.send(replayed).ok();
             }
@@ -243,7 +243,8 @@ impl Writer {
         let ready = self.held.messages.saturating_sub(in_flight).saturating_sub(done);
         self.administer(|file| {
             let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
-            Ok(Depth { ready, in_flight, parked: file.parked_count()?, oldest_age })
+            let parked = file.parked_count()?;
+            Ok(Depth { ready, in_flight, parked, oldest_age, unconsumed: Vec::new() })
         })
     }
 

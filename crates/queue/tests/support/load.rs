@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{BOUND, LONG, numbers, open, receive, submission};
+use super::{BOUND, LONG, numbers, open, organization, receive, submission};
 
 /// How many ask at the same time.
 const PUBLISHERS: usize = 64;
@@ -53,7 +53,8 @@ impl Load {
                 while !stop.is_cancelled() {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     let started = Instant::now();
-                    let outcome = publisher.publish(Bytes::from(submission(number))).await;
+                    let outcome =
+                        publisher.publish(organization(number), Bytes::from(submission(number))).await;
                     answers.push(Answer { number, outcome, took: started.elapsed() });
                     sender.send_modify(|counts| match outcome {
                         Ok(()) => counts.accepted += 1,

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use leadgate_queue::{Consumer, Delivery, Queue, QueueConfig, Received, Refused, Role, declare_topology};
+use leadgate_domain::OrganizationId;
+use leadgate_queue::{
+    Consumer, Delivery, Queue, QueueConfig, Received, Refused, Role, Status, declare_topology,
+};
 use leadgate_testkit::servers::{Vhost, shared};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -61,13 +64,22 @@ pub async fn open(config: QueueConfig, role: Role) -> Queue {
 
 /// Publishes, and waits as long as the queue is not there yet. For setting a scene.
 pub async fn publish(queue: &Queue, submission: &str) {
+    publish_for(queue, organization(0), submission).await;
+}
+
+pub async fn publish_for(queue: &Queue, organization: OrganizationId, submission: &str) {
     let publisher = queue.publisher();
     let published = async {
-        while publisher.publish(Bytes::from(submission.to_owned())).await.is_err() {
+        while publisher.publish(organization, Bytes::from(submission.to_owned())).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
     timeout(LONG, published).await.expect("the queue accepts at last");
+}
+
+/// Another organization for every number, so that shards are used alike.
+pub fn organization(number: usize) -> OrganizationId {
+    format!("00000000-0000-4000-8000-{number:012x}").parse().unwrap()
 }
 
 /// A submission's JSON.
@@ -128,9 +140,24 @@ pub async fn await_ready(queue: &Queue, ready: u64) {
     timeout(LONG, reached).await.unwrap_or_else(|_| panic!("the queue never held {ready} messages"));
 }
 
+/// Waits until the queue is not ready and says why; a wrong topology is looked at again every five seconds.
+pub async fn reason(queue: &Queue, part: &str) -> String {
+    let said = async {
+        loop {
+            if let Status::NotReady { reason } = queue.status()
+                && reason.contains(part)
+            {
+                return reason.to_string();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LONG, said).await.unwrap_or_else(|_| panic!("{:?} does not say {part}", queue.status()))
+}
+
 /// Publishes once and measures: the answer must come within [`BOUND`].
 pub async fn bounded_publish(queue: &Queue, number: usize) -> Result<(), Refused> {
     let publisher = queue.publisher();
-    let publishing = publisher.publish(Bytes::from(submission(number)));
+    let publishing = publisher.publish(organization(number), Bytes::from(submission(number)));
     timeout(BOUND, publishing).await.expect("every publish is answered within five seconds")
 }

@@ -1,7 +1,8 @@
 use crate::sql::{Installation, Organizations};
 
 pub(super) const INSTALLATION: Installation = Installation {
-    read: "SELECT json_build_object('match_key', match_key, 'generation', generation)::text FROM installation",
+    read: "SELECT json_build_object('match_key', match_key, 'shards', shards, 'generation', generation)::text
+           FROM installation",
     found: "
         INSERT INTO installation (id, match_key, generation)
         SELECT 1, match_key, 0 FROM json_to_recordset($1::json) AS r (match_key text)
@@ -11,6 +12,9 @@ pub(super) const INSTALLATION: Installation = Installation {
         FROM json_to_recordset($1::json) AS r (before text, match_key text)
         WHERE i.match_key = r.before",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING generation::text",
+    raise_shards: "
+        UPDATE installation SET shards = r.shards, generation = generation + 1
+        FROM json_to_recordset($1::json) AS r (shards integer) WHERE installation.shards < r.shards",
     migrations: "SELECT to_json(version)::text FROM __diesel_schema_migrations",
 };
 

@@ -28,6 +28,52 @@ macro_rules! with_value {
     };
 }
 
+/// A page of leads, the newest first; `$of` and `$column` restrict it to a source.
+macro_rules! page {
+    ($of:literal, $column:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (
+                 SELECT * FROM json_to_recordset($1::json) AS p (",
+            $column,
+            "organization uuid, at timestamptz, id uuid, most int))
+             SELECT l.document::text FROM leads AS l
+             WHERE l.organization = (SELECT organization FROM p) ",
+            $of,
+            " AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
+             ORDER BY l.received_at DESC, l.id DESC
+             LIMIT (SELECT most FROM p)"
+        )
+    };
+}
+
+/// The same by the number of leads before it.
+macro_rules! page_at {
+    ($of:literal, $column:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (
+                 SELECT * FROM json_to_recordset($1::json) AS p (",
+            $column,
+            "organization uuid, \"offset\" bigint, most int))
+             SELECT l.document::text FROM leads AS l
+             WHERE l.organization = (SELECT organization FROM p) ",
+            $of,
+            " ORDER BY l.received_at DESC, l.id DESC
+             LIMIT (SELECT most FROM p) OFFSET (SELECT \"offset\" FROM p)"
+        )
+    };
+}
+
+macro_rules! count {
+    ($of:literal, $column:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid",
+            $column,
+            ")) SELECT count(*)::text FROM leads AS l WHERE l.organization = (SELECT organization FROM p) ",
+            $of
+        )
+    };
+}
+
 pub(super) const LEADS: Leads = Leads {
     hold: Some(
         "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(key)::text ELSE pg_advisory_xact_lock_shared(key)::text END
@@ -107,22 +153,10 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document::text
         FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
         JOIN leads AS l ON l.organization = r.organization AND l.id = r.id",
-    page: "
-        WITH p AS MATERIALIZED (
-            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, at timestamptz, id uuid, most int))
-        SELECT l.document::text FROM leads AS l
-        WHERE l.organization = (SELECT organization FROM p)
-          AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
-        ORDER BY l.received_at DESC, l.id DESC
-        LIMIT (SELECT most FROM p)",
-    page_at: "
-        WITH p AS MATERIALIZED (
-            SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, \"offset\" bigint, most int))
-        SELECT l.document::text FROM leads AS l
-        WHERE l.organization = (SELECT organization FROM p)
-        ORDER BY l.received_at DESC, l.id DESC
-        LIMIT (SELECT most FROM p) OFFSET (SELECT \"offset\" FROM p)",
-    count: "
-        WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid))
-        SELECT count(*)::text FROM leads AS l WHERE l.organization = (SELECT organization FROM p)",
+    page: page!("", ""),
+    page_of_source: page!("AND l.source = (SELECT source FROM p)", "source uuid, "),
+    page_at: page_at!("", ""),
+    page_at_of_source: page_at!("AND l.source = (SELECT source FROM p)", "source uuid, "),
+    count: count!("", ""),
+    count_of_source: count!("AND l.source = (SELECT source FROM p)", ", source uuid"),
 };

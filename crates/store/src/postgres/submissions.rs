@@ -4,7 +4,7 @@ use crate::sql::Submissions;
 macro_rules! submission {
     () => {
         "'organization', s.organization, 'id', s.id, 'source', s.source,
-         'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
+         'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at, 'trust', s.trust,
          'client_address', s.client_address, 'client_user_agent', s.client_user_agent,
          'client_key', s.client_key, 'fields', s.fields, 'raw', s.raw, 'raw_encoding', s.raw_encoding,
          'media', s.media, 'query', s.query, 'mapping_version', s.mapping_version,
@@ -31,18 +31,18 @@ macro_rules! makers {
 
 pub(super) const SUBMISSIONS: Submissions = Submissions {
     insert: "
-        INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
-                                 client_user_agent, client_key, fields, raw, raw_encoding, media, query,
+        INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, trust,
+                                 client_address, client_user_agent, client_key, fields, raw, raw_encoding, media, query,
                                  mapping_version, mapping_fault, body_hash, idempotency_key_hash, traceparent,
                                  extra)
-        SELECT organization, id, source, source_revision, dialect, received_at, client_address,
+        SELECT organization, id, source, source_revision, dialect, received_at, trust, client_address,
                client_user_agent, client_key, fields, raw, raw_encoding, media, query,
                mapping_version, mapping_fault, decode(body_hash, 'hex'),
                decode(idempotency_key_hash, 'hex'), traceparent, extra
         FROM json_to_recordset($1::json) AS r (
             organization uuid, id uuid, source uuid, source_revision integer, dialect text,
-            received_at timestamptz, client_address text, client_user_agent text, client_key text, fields jsonb,
-            raw text, raw_encoding text, media jsonb, query text, mapping_version integer, mapping_fault jsonb,
+            received_at timestamptz, trust text, client_address text, client_user_agent text, client_key text,
+            fields jsonb, raw text, raw_encoding text, media jsonb, query text, mapping_version integer, mapping_fault jsonb,
             body_hash text, idempotency_key_hash text, traceparent text, extra jsonb)
         ON CONFLICT (organization, id) DO NOTHING
         RETURNING json_build_array(organization, id)::text",
@@ -122,7 +122,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
     makers: concat!("SELECT json_build_array(o.lead, o.submission)::text FROM ", makers!()),
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
-        SELECT json_build_object('submission', s.id, 'outcome', o.outcome, 'lead', l.document,
+        SELECT json_build_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', l.document,
                                  'erased_at', s.erased_at, 'quarantine', q.reason)::text
         FROM submissions AS s
         LEFT JOIN LATERAL (

@@ -8,6 +8,46 @@ macro_rules! with_value {
     };
 }
 
+/// A page of leads, the newest first; `$of` restricts it to a source.
+macro_rules! page {
+    ($of:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT l.document FROM leads AS l
+             WHERE l.organization = (SELECT value->>'organization' FROM p) ",
+            $of,
+            " AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
+             ORDER BY l.received_at DESC, l.id DESC
+             LIMIT (SELECT value->>'most' FROM p)"
+        )
+    };
+}
+
+/// The same by the number of leads before it.
+macro_rules! page_at {
+    ($of:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT l.document FROM leads AS l
+             WHERE l.organization = (SELECT value->>'organization' FROM p) ",
+            $of,
+            " ORDER BY l.received_at DESC, l.id DESC
+             LIMIT (SELECT value->>'most' FROM p) OFFSET (SELECT value->>'offset' FROM p)"
+        )
+    };
+}
+
+macro_rules! count {
+    ($of:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT json_quote(count(*)) FROM leads AS l
+             WHERE l.organization = (SELECT value->>'organization' FROM p) ",
+            $of
+        )
+    };
+}
+
 pub(super) const LEADS: Leads = Leads {
     hold: None,
     lock: "
@@ -86,21 +126,10 @@ pub(super) const LEADS: Leads = Leads {
         SELECT l.document
         FROM json_each($1) AS r CROSS JOIN leads AS l
         WHERE l.organization = r.value->>'organization' AND l.id = r.value->>'id'",
-    page: "
-        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-        SELECT l.document FROM leads AS l
-        WHERE l.organization = (SELECT value->>'organization' FROM p)
-          AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
-        ORDER BY l.received_at DESC, l.id DESC
-        LIMIT (SELECT value->>'most' FROM p)",
-    page_at: "
-        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-        SELECT l.document FROM leads AS l
-        WHERE l.organization = (SELECT value->>'organization' FROM p)
-        ORDER BY l.received_at DESC, l.id DESC
-        LIMIT (SELECT value->>'most' FROM p) OFFSET (SELECT value->>'offset' FROM p)",
-    count: "
-        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-        SELECT json_quote(count(*)) FROM leads AS l
-        WHERE l.organization = (SELECT value->>'organization' FROM p)",
+    page: page!(""),
+    page_of_source: page!("AND l.source = (SELECT value->>'source' FROM p)"),
+    page_at: page_at!(""),
+    page_at_of_source: page_at!("AND l.source = (SELECT value->>'source' FROM p)"),
+    count: count!(""),
+    count_of_source: count!("AND l.source = (SELECT value->>'source' FROM p)"),
 };

@@ -4,7 +4,7 @@ use crate::sql::Submissions;
 macro_rules! submission {
     () => {
         "'organization', s.organization, 'id', s.id, 'source', s.source,
-         'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at,
+         'source_revision', s.source_revision, 'dialect', s.dialect, 'received_at', s.received_at, 'trust', s.trust,
          'client_address', s.client_address, 'client_user_agent', s.client_user_agent,
          'client_key', s.client_key, 'fields', json(s.fields), 'raw', s.raw,
          'raw_encoding', s.raw_encoding, 'media', json(s.media), 'query', s.query,
@@ -32,13 +32,13 @@ macro_rules! makers {
 
 pub(super) const SUBMISSIONS: Submissions = Submissions {
     insert: "
-        INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, client_address,
-                                 client_user_agent, client_key, fields, raw, raw_encoding, media, query,
+        INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, trust,
+                                 client_address, client_user_agent, client_key, fields, raw, raw_encoding, media, query,
                                  mapping_version, mapping_fault, body_hash, idempotency_key_hash, traceparent,
                                  extra)
         SELECT value->>'organization', value->>'id', value->>'source', value->>'source_revision',
-               value->>'dialect', value->>'received_at', value->>'client_address', value->>'client_user_agent',
-               value->>'client_key', value->'fields', value->>'raw', value->>'raw_encoding',
+               value->>'dialect', value->>'received_at', value->>'trust', value->>'client_address',
+               value->>'client_user_agent', value->>'client_key', value->'fields', value->>'raw', value->>'raw_encoding',
                value->'media', value->>'query', value->>'mapping_version', value->'mapping_fault',
                unhex(value->>'body_hash'), unhex(value->>'idempotency_key_hash'), value->>'traceparent',
                value->'extra'
@@ -113,7 +113,7 @@ pub(super) const SUBMISSIONS: Submissions = Submissions {
         makers!()
     ),
     find: "
-        SELECT json_object('submission', s.id, 'outcome', o.outcome, 'lead', json(l.document),
+        SELECT json_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', json(l.document),
                            'erased_at', s.erased_at, 'quarantine', q.reason)
         FROM json_each($1) AS r CROSS JOIN submissions AS s
         LEFT JOIN outcomes AS o

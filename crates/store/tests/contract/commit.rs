@@ -45,7 +45,7 @@ async fn one_batch_resolves_in_the_order_of_receipt(world: World) {
     assert_eq!(outcomes[0], Outcome::Created);
     assert_eq!(outcomes[1..], [Outcome::Duplicate; 4]);
     assert!(committed.settled.iter().all(|settled| settled.lead == Some(submissions[0].id.into())));
-    assert_eq!(world.store.leads(world.organization.id, None, 10).await.unwrap().data.len(), 1);
+    assert_eq!(world.store.leads(world.organization.id, None, None, 10).await.unwrap().data.len(), 1);
 }
 
 async fn what_is_stored_is_what_was_sent(world: World) {
@@ -80,7 +80,7 @@ async fn what_is_stored_is_what_was_sent(world: World) {
     assert_eq!(lead.e164(), Some("+81332249999"));
     assert_eq!(lead.received_at, submission.received_at);
     assert_eq!(lead.custom_fields, submission.fields.custom_fields);
-    let listed = world.store.leads(world.organization.id, None, 10).await.unwrap();
+    let listed = world.store.leads(world.organization.id, None, None, 10).await.unwrap();
     assert_eq!(listed.data, [lead]);
 }
 

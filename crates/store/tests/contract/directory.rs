@@ -21,6 +21,7 @@ over_both!(
     only_an_operator_revokes_the_keys_of_others,
     a_generation_tells_what_changed_since,
     a_directory_follows,
+    the_number_of_shards_only_grows_and_is_followed,
     a_looked_up_key_never_undoes_a_revocation,
 );
 
@@ -34,6 +35,28 @@ fn key(id: &str, source: &Source) -> ApiKey {
         test: true,
         ..ApiKey::new(&presented, source.organization, source.id, scopes, &pepper)
     }
+}
+
+async fn the_number_of_shards_only_grows_and_is_followed(world: World) {
+    let directory = Directory::new(world.store.clone());
+    let mut shards = directory.shards();
+    directory.refresh().await.unwrap();
+    assert_eq!((*shards.borrow_and_update(), world.store.shards().await.unwrap()), (1, 1));
+
+    let before = world.store.generation().await.unwrap();
+    world.store.raise_shards(4).await.unwrap();
+    assert!(world.store.generation().await.unwrap() > before, "snapshots follow");
+    directory.refresh().await.unwrap();
+    assert!(shards.has_changed().unwrap());
+    assert_eq!(*shards.borrow_and_update(), 4);
+
+    let before = world.store.generation().await.unwrap();
+    for count in [3, 4] {
+        world.store.raise_shards(count).await.unwrap();
+    }
+    directory.refresh().await.unwrap();
+    assert_eq!((*shards.borrow(), world.store.shards().await.unwrap()), (4, 4));
+    assert_eq!(world.store.generation().await.unwrap(), before);
 }
 
 async fn a_name_makes_one_organization_however_many_ask(world: World) {

@@ -113,7 +113,7 @@ async fn a_locked_table_is_not_waited_for_longer_than_said() {
     let begun = Instant::now();
     let batch = vec![world.normalize(world.phone("+14155550132"))];
     assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::Locked);
-    assert_eq!(trouble(world.store.leads(world.organization.id, None, 10).await), Trouble::Locked);
+    assert_eq!(trouble(world.store.leads(world.organization.id, None, None, 10).await), Trouble::Locked);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_eq!(world.stored().await, []);
     drop(other);

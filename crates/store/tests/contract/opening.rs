@@ -110,7 +110,10 @@ async fn a_rotated_secret_seals_the_match_key_again(world: World) {
 async fn readers_see_what_writers_wrote(world: World) {
     for n in 0..20 {
         world.commit(&[world.phone(&format!("+141555501{n:02}"))]).await;
-        assert_eq!(world.store.leads(world.organization.id, None, 100).await.unwrap().data.len(), n + 1);
+        assert_eq!(
+            world.store.leads(world.organization.id, None, None, 100).await.unwrap().data.len(),
+            n + 1
+        );
     }
 }
 

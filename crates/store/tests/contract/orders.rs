@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::{
     Clock, Consents, Dialect, Fields, Lead, Outcome, Policy, Source, SourceSettings, Submission,
-    SubmissionId, SuppressionKind, Timestamp,
+    SuppressionKind, Timestamp,
 };
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
@@ -151,11 +151,11 @@ async fn submissions_of_one_person_make_one_lead_in_whatever_order(world: World)
     assert!(creators.len() > 6, "the orders differ: {creators:?}");
     let (lead, clocks) = expected.unwrap();
     says_what_was_said_last(&lead);
-    let order = |place: usize| -> (Timestamp, SubmissionId) { all[place].0.order() };
+    let clock = |place: usize| -> Clock { all[place].0.clock() };
     for (field, place) in
         [("phone", 7), ("full_name", 9), ("consent", 10), ("custom_fields/x", 10), ("company", 4)]
     {
-        assert_eq!(clocks[field], order(place), "{field}");
+        assert_eq!(clocks[field], clock(place), "{field}");
     }
     assert_eq!(lead["source"], json!(sources[0].id), "by which the earliest came in");
 }

@@ -58,7 +58,7 @@ async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
         world.store.find(world.organization.id, id.as_uuid()).await.unwrap().unwrap();
         world.store.submission(world.organization.id, id).await.unwrap().unwrap();
         world.store.lead(world.organization.id, id.into()).await.unwrap();
-        world.store.leads(world.organization.id, None, 20).await.unwrap();
+        world.store.leads(world.organization.id, None, None, 20).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
         let lead = ConsentsOf::Lead(id.into());

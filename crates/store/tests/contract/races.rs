@@ -296,7 +296,7 @@ pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &st
 pub(crate) async fn all_leads(world: &World) -> Vec<leadgate_domain::Lead> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = world.store.leads(world.organization.id, after, 7).await.unwrap();
+        let page = world.store.leads(world.organization.id, None, after, 7).await.unwrap();
         all.extend(page.data);
         after = page.next;
         if after.is_none() {

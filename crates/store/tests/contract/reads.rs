@@ -21,7 +21,7 @@ async fn leads_come_newest_first_in_pages(world: World) {
     }
     let (mut seen, mut after, mut pages): (Vec<LeadId>, Option<Cursor>, u32) = (Vec::new(), None, 0);
     loop {
-        let page = world.store.leads(world.organization.id, after, 10).await.unwrap();
+        let page = world.store.leads(world.organization.id, None, after, 10).await.unwrap();
         seen.extend(page.data.iter().map(|lead| lead.id));
         pages += 1;
         after = page.next.map(|cursor| cursor.to_string().parse().unwrap());
@@ -44,12 +44,12 @@ async fn leads_come_by_page_number_and_are_counted(world: World) {
         (u64::MAX, 5, &[]),
         (3, 0, &[]),
     ] {
-        let (page, total) = world.store.leads_at(world.organization.id, offset, limit).await.unwrap();
+        let (page, total) = world.store.leads_at(world.organization.id, None, offset, limit).await.unwrap();
         assert_eq!(page.iter().map(|lead| lead.id).collect::<Vec<_>>(), expected);
         assert_eq!(total, 12);
     }
     let other = world.store.ensure_organization("other").await.unwrap().id;
-    assert_eq!(world.store.leads_at(other, 0, 5).await.unwrap(), (Vec::new(), 0));
+    assert_eq!(world.store.leads_at(other, None, 0, 5).await.unwrap(), (Vec::new(), 0));
 }
 
 async fn many_leads_are_read_at_once(world: World) {
@@ -73,7 +73,7 @@ async fn nobody_reads_what_belongs_to_another(world: World) {
     assert_eq!(store.lead(other, submission.id.into()).await.unwrap(), None);
     assert_eq!(store.find(other, submission.id.as_uuid()).await.unwrap(), None);
     assert_eq!(store.submission(other, submission.id).await.unwrap(), None);
-    assert_eq!(store.leads(other, None, 10).await.unwrap().data, []);
+    assert_eq!(store.leads(other, None, None, 10).await.unwrap().data, []);
     assert_eq!(store.submissions(other, None, 10).await.unwrap().data, []);
     assert_eq!(store.sources(other).await.unwrap(), []);
     assert!(store.find(world.organization.id, submission.id.as_uuid()).await.unwrap().is_some());

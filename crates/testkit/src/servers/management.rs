@@ -108,6 +108,19 @@ impl Vhost {
         Ok(Self { amqp_url, name, management })
     }
 
+    /// The management interface, with the credentials of the administrator.
+    pub fn management_url(&self) -> String {
+        format!("http://guest:guest@{}:{}/", self.management.host, self.management.port)
+    }
+
+    /// The definition of a policy of this virtual host.
+    ///
+    /// # Errors
+    /// When there is no such policy.
+    pub async fn policy(&self, policy: &str) -> anyhow::Result<Value> {
+        self.management.get(&["policies", &self.name, policy], &[]).await
+    }
+
     /// The same virtual host by way of another port, where a [`crate::proxy::Proxy`] listens.
     ///
     /// # Errors

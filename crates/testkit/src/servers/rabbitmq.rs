@@ -179,7 +179,7 @@ impl RabbitMq {
     pub async fn rabbitmqctl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let private = self.private()?;
         let mut command = Command::new(find::rabbitmq("rabbitmqctl")?);
-        private.environment(&mut command);
+        private.environment(&mut command)?;
         command.arg("-q").args(arguments);
         let output = tokio::process::Command::from(command).kill_on_drop(true).output().await?;
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -217,7 +217,7 @@ impl Private {
 
     async fn launch(&self) -> anyhow::Result<()> {
         let mut command = self.home.command(NAME, &find::rabbitmq("rabbitmq-server")?)?;
-        self.environment(&mut command);
+        self.environment(&mut command)?;
         // With input allowed, the start script becomes the node instead of waiting for it: one process to kill.
         command.env("RABBITMQ_ALLOW_INPUT", "1").arg("-noinput");
         self.node.start(command)?;
@@ -233,7 +233,7 @@ impl Private {
         .await
     }
 
-    fn environment(&self, command: &mut Command) {
+    fn environment(&self, command: &mut Command) -> anyhow::Result<()> {
         let home = self.home.path();
         let folder = |name: &str| home.join(name);
         let paths = [
@@ -257,6 +257,7 @@ impl Private {
             // Bound schedulers fight with everything else that runs beside the node.
             ("RABBITMQ_SCHEDULER_BIND_TYPE", "u".to_owned()),
         ];
-        command.envs(texts);
+        command.envs(texts).envs(find::path_to_erlang()?.map(|path| ("PATH", path)));
+        Ok(())
     }
 }

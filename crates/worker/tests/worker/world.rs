@@ -77,7 +77,7 @@ impl World {
 
     pub(crate) async fn publish(&self, submission: &Submission) {
         let bytes = serde_json::to_vec(submission).unwrap();
-        self.queue.publisher().publish(bytes.into()).await.unwrap();
+        self.queue.publisher().publish(submission.organization, bytes.into()).await.unwrap();
     }
 
     /// Publishes a lead for each external id, each a message of its own.

@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::{Basis, Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source};
+use leadgate_domain::{Basis, Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source, Trust};
 use serde_json::json;
 
 use super::*;
@@ -51,7 +51,7 @@ fn sample() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         clocks: Clocks {
-            base: (at(), ID.parse().unwrap()),
+            base: (Trust::Secret, at(), ID.parse().unwrap()).into(),
             first: None,
             own: BTreeMap::new(),
             left_out: None,

@@ -320,7 +320,7 @@ async fn leads(anvil: &Anvil) -> BTreeMap<LeadId, Lead> {
     let (store, organization) = (&anvil.world.store, anvil.world.organization.id);
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
-        let page = store.leads(organization, after, 1_000).await.unwrap();
+        let page = store.leads(organization, None, after, 1_000).await.unwrap();
         all.extend(page.data.into_iter().map(|lead| (lead.id, lead)));
         after = page.next;
         if after.is_none() {

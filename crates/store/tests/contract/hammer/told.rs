@@ -1,6 +1,6 @@
 //! What is submitted: few bits each, so that all of it can be kept and looked at in the end.
 
-use leadgate_domain::{Clock, Consent, Fields, Said, Source, Submission, SubmissionId, TextField, Timestamp};
+use leadgate_domain::{Consent, Fields, Said, Source, Submission, SubmissionId, TextField, Timestamp};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl Told {
         }
     }
 
-    pub(super) fn order(&self) -> Clock {
+    pub(super) fn order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)
     }
 }

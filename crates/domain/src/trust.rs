@@ -1,0 +1,133 @@
+//! How far a credential is trusted, and what that allows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Fields, KeyKind, Source, TextField};
+
+/// Whether the credential that brought a submission is secret. The order is that of precedence: under the policy
+/// `update` a value of a public submission never replaces one of a secret submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// A URL token or a publishable key. It stands in web pages and forms, so everyone may hold it.
+    #[default]
+    Public,
+    /// A secret key, or a token of a source that takes signed posts only.
+    Secret,
+}
+
+impl Trust {
+    pub const ALL: [Self; 2] = [Self::Public, Self::Secret];
+
+    /// The trust in a credential of this kind at this source.
+    pub fn of(kind: KeyKind, source: &Source) -> Self {
+        match kind {
+            KeyKind::Secret => Self::Secret,
+            KeyKind::Token if source.signature.is_some() => Self::Secret,
+            KeyKind::Token | KeyKind::Publishable => Self::Public,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Secret => "secret",
+        }
+    }
+
+    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential the
+    /// identifiers of other systems, what tells them to act, and the mark of a test. A key's own mark of a test
+    /// ([`crate::ApiKey::mark`]) is set afterwards.
+    pub fn limit(self, fields: &mut Fields) {
+        if self == Self::Secret {
+            return;
+        }
+        let withheld = &mut fields.not_trusted;
+        for field in [TextField::ExternalId, TextField::LineId] {
+            if let Some(text) = fields.texts.remove(&field) {
+                withheld.insert(field.as_str().to_owned(), text.into());
+            }
+        }
+        let documents =
+            [("automations", &mut fields.automations), ("user_assignments", &mut fields.user_assignments)];
+        for (name, said) in documents {
+            if !said.is_absent() {
+                let value = std::mem::take(said).value().cloned().unwrap_or_default();
+                withheld.insert(name.to_owned(), value);
+            }
+        }
+        if std::mem::take(&mut fields.is_test) {
+            withheld.insert("is_test".to_owned(), Value::Bool(true));
+        }
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Trust {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|trust| trust.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is not a kind of trust (public, secret)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Dialect, OrganizationId, Said, Signature, Timestamp};
+
+    fn everything() -> Fields {
+        serde_json::from_value(json!({
+            "phone": "+14155550132", "opt_out": true, "must_exist": true, "is_test": true,
+            "texts": { "external_id": "crm-7", "line_id": null, "company": "Acme" },
+            "automations": [1], "user_assignments": null, "custom_fields": { "budget": 5 },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_public_credential_sets_no_identifier_of_other_systems() {
+        let mut fields = everything();
+        Trust::Public.limit(&mut fields);
+        let withheld = json!({
+            "external_id": "crm-7", "line_id": null, "automations": [1], "user_assignments": null, "is_test": true,
+        });
+        assert_eq!(Value::from(fields.not_trusted.clone()), withheld);
+        assert_eq!(fields.texts.keys().collect::<Vec<_>>(), [&TextField::Company]);
+        assert_eq!((&fields.automations, &fields.user_assignments), (&Said::Absent, &Said::Absent));
+        assert_eq!((fields.is_test, fields.opt_out, fields.must_exist), (false, true, true));
+        assert_eq!(fields.custom_fields, everything().custom_fields);
+
+        let mut fields = everything();
+        Trust::Secret.limit(&mut fields);
+        assert_eq!(fields, everything());
+    }
+
+    #[test]
+    fn a_token_is_public_unless_its_source_demands_a_signature() {
+        let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let signed =
+            Source { signature: Some(Signature { version: 1, previous_until: None }), ..source.clone() };
+        assert_eq!(
+            KeyKind::ALL.map(|kind| Trust::of(kind, &source).as_str()),
+            ["secret", "public", "public"]
+        );
+        assert_eq!(
+            KeyKind::ALL.map(|kind| Trust::of(kind, &signed).as_str()),
+            ["secret", "public", "secret"]
+        );
+        assert!(Trust::Public < Trust::Secret);
+    }
+}

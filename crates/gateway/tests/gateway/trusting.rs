@@ -1,0 +1,296 @@
+//! Public credentials (URL tokens, publishable keys): what they are answered, what they may set, what they may change.
+//! Every test walks all dialects, so that a new one is covered.
+
+use leadgate_dialect::native::token_path;
+use leadgate_domain::suppression::SuppressionRequest;
+use leadgate_domain::{Dialect, Email, IdentityRule, KeyKind, Phone, Policy, Sought, Source, Timestamp};
+use leadgate_store::SubmissionSummary;
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use crate::world::{Answer, World, send};
+
+const PAGE: &str = "https://page.example";
+const PUBLIC: [KeyKind; 2] = [KeyKind::Publishable, KeyKind::Token];
+
+/// What is stored about people and must never be in an answer to a public credential.
+const STORED: [&str; 6] = ["Storedname", "stored-tag", "stored-value", "crm-stored", "suppressed", "erased"];
+
+/// A public credential of a source, and where it posts.
+struct Form<'w> {
+    world: &'w World,
+    kind: KeyKind,
+    paths: Vec<String>,
+    key: String,
+}
+
+impl<'w> Form<'w> {
+    async fn at(world: &'w World, source: &Source, kind: KeyKind) -> Self {
+        let key = world
+            .credential(kind, |key| {
+                key.source = source.id;
+                key.origins = vec![PAGE.to_owned()];
+                key.tags = vec!["stored-tag".to_owned()];
+                key.label = Some("stored-value".to_owned());
+            })
+            .await;
+        let paths = match kind {
+            KeyKind::Token => vec![token_path(source, &key)],
+            _ => paths(source),
+        };
+        Self { world, kind, paths, key }
+    }
+
+    fn request(&self, path: &str, body: &Value) -> RequestBuilder {
+        let request = self.world.client.post(self.world.url(path)).header("origin", PAGE);
+        let request = match self.kind {
+            KeyKind::Token => request,
+            _ => request.bearer_auth(&self.key),
+        };
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    async fn post(&self, body: &Value) -> Answer {
+        let answer = send(self.request(&self.paths[0], body)).await;
+        assert!(
+            (200..=202).contains(&answer.status),
+            "{} {}: {}",
+            self.kind.as_str(),
+            answer.status,
+            answer.body
+        );
+        answer
+    }
+}
+
+/// Where a key of this source may post.
+fn paths(source: &Source) -> Vec<String> {
+    let own = match source.dialect {
+        Dialect::Native | Dialect::Lead2inbound | Dialect::FiveHundredLeads => None,
+        Dialect::AbcSales => Some("/v1/webhooks/leads".to_owned()),
+        Dialect::KickoffLabs => Some(format!("/v2/{}", source.campaign.as_deref().unwrap())),
+        Dialect::AskAd => Some("/api/v1/leads/capture".to_owned()),
+    };
+    ["/v1/leads".to_owned()].into_iter().chain(own).collect()
+}
+
+fn person(number: usize) -> Value {
+    json!({
+        "full_name": "Visitor", "phone": format!("+1415555{:04}", 100 + number), "email": format!("v{number}@example.com"),
+    })
+}
+
+/// Stores the first person as a server's lead, puts the second on a list, erases the third. The fourth is new.
+async fn people(world: &World, source: &Source, key: &str, first: usize) -> [Value; 4] {
+    let people = [0, 1, 2, 3].map(|place| person(first + place));
+    for known in &people[..3] {
+        let mut lead = known.clone();
+        lead["full_name"] = "Storedname".into();
+        lead["external_id"] = format!("crm-stored-{}", known["email"]).into();
+        lead["tags"] = json!(["stored-tag"]);
+        lead["color"] = "stored-value".into();
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(key);
+        let request = request.header("prefer", "wait=10").header("content-type", "application/json");
+        let answer = send(request.body(lead.to_string())).await;
+        assert!(
+            (200..=202).contains(&answer.status),
+            "{}: {} {}",
+            source.dialect,
+            answer.status,
+            answer.body
+        );
+    }
+    let entry: SuppressionRequest = serde_json::from_value(json!({ "phone": people[1]["phone"] })).unwrap();
+    let matching = world.store.match_key().await.unwrap();
+    let entry = entry.entry(&matching, world.organization, Timestamp::now()).unwrap();
+    world.store.suppress(world.organization, vec![entry], world.judge().await).await.unwrap();
+    let mut sought = Sought::default();
+    sought.add_phone(Phone::parse(people[2]["phone"].as_str().unwrap(), None).unwrap());
+    sought.add_email(Email::parse(people[2]["email"].as_str().unwrap()).unwrap());
+    world.erase(sought).await;
+    people
+}
+
+/// Status, names of headers, and the body with what every request has of its own (ids, times, its values) taken out.
+fn shape(answer: &Answer, body: &Value) -> String {
+    let mut text = answer.body.to_string();
+    for name in ["phone", "email"] {
+        text = text.replace(body[name].as_str().unwrap(), name);
+    }
+    let mut shown: Value = serde_json::from_str(&text).unwrap();
+    for name in ["id", "when", "external_id"] {
+        if let Some(value) = shown.get_mut(name) {
+            *value = json!(format!("some {name}"));
+        }
+    }
+    let mut headers: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+    headers.sort_unstable();
+    format!("{} {headers:?} {shown}", answer.status)
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_whatever_is_stored() {
+    let world = World::start().await;
+    world.employ().await;
+    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+        let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
+        for (nth, kind) in PUBLIC.into_iter().enumerate() {
+            let people = people(&world, &source, &key, 100 * place + 10 * nth).await;
+            for path in 0..Form::at(&world, &source, kind).await.paths.len() {
+                // One of its own for each path: a public credential may do little from one address.
+                let form = Form::at(&world, &source, kind).await;
+                let path = &form.paths[path];
+                let mut shapes = Vec::new();
+                for (header, extra) in [
+                    (None, json!({})),
+                    (Some(("idempotency-key", "k-1")), json!({})),
+                    (Some(("idempotency-key", "k-1")), json!({})),
+                    (Some(("prefer", "wait=5")), json!({})),
+                    (Some(("prefer", "respond-async")), json!({})),
+                    (None, json!({ "must_exist": true })),
+                ] {
+                    for person in &people {
+                        let mut body = person.clone();
+                        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+                        let mut request = form.request(path, &body);
+                        if let Some((name, value)) = header {
+                            request = request.header(name, value);
+                        }
+                        let answer = send(request).await;
+                        let told = format!("{:?} {}", answer.headers, answer.body);
+                        for stored in STORED {
+                            assert!(!told.contains(stored), "{dialect} {path}: {stored} in {told}");
+                        }
+                        shapes.push(shape(&answer, person));
+                    }
+                }
+                for one in &shapes {
+                    assert_eq!(one, &shapes[0], "{dialect} {path} by {}", kind.as_str());
+                }
+            }
+        }
+    }
+    world.end().await;
+}
+
+/// The newest lead with a phone, as a key with every right sees it.
+async fn lead(world: &World, phone: &Value) -> Value {
+    let list = send(world.get("/v1/leads?limit=100")).await;
+    let found = list.body["data"].as_array().unwrap().iter().find(|lead| lead["phone"]["e164"] == *phone);
+    found.unwrap_or_else(|| panic!("no lead with {phone} in {}", list.body)).clone()
+}
+
+/// Those that made or met a lead, in the order of their ids.
+async fn submissions_of(world: &World, lead: &str) -> Vec<SubmissionSummary> {
+    let page = world.store.submissions(world.organization, None, 500).await.unwrap();
+    page.data.into_iter().filter(|one| one.lead.is_some_and(|id| id.to_string() == lead)).collect()
+}
+
+async fn from_server(world: &World, source: &Source, key: &str, body: &Value) -> Answer {
+    let path = paths(source).pop().unwrap();
+    let request = world.client.post(world.url(&path)).bearer_auth(key).header("prefer", "respond-async");
+    send(request.header("content-type", "application/json").body(body.to_string())).await
+}
+
+#[tokio::test]
+async fn a_form_cannot_keep_a_servers_lead_out() {
+    let world = World::start().await;
+    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+        for (nth, policy) in [Policy::ReturnExisting, Policy::Link, Policy::Update].into_iter().enumerate() {
+            for (more, kind) in PUBLIC.into_iter().enumerate() {
+                let (source, key) = world.source_of(dialect, |source| source.policy = policy).await;
+                let form = Form::at(&world, &source, kind).await;
+                let mut body = person(2_000 + 100 * place + 10 * nth + more);
+                form.post(&body).await;
+                world.work().await;
+                body["full_name"] = "Ann Server".into();
+                body["external_id"] = "crm-1".into();
+                let [once, again] = [(), ()].map(|()| from_server(&world, &source, &key, &body));
+                drop(once.await);
+                world.work().await;
+                let lead = lead(&world, &body["phone"]).await;
+                let told = (&lead["full_name"], &lead["external_id"]);
+                assert_eq!(told, (&json!("Ann Server"), &json!("crm-1")), "{dialect} {policy}");
+                drop(again.await);
+                world.work().await;
+                let id = lead["id"].as_str().unwrap();
+                let made = submissions_of(&world, id).await;
+                let outcomes: Vec<_> = made.iter().map(|one| one.outcome.unwrap().as_str()).collect();
+                // What a server's first key says is another lead for some: that is not kept out either.
+                let own = source.identity_rule == IdentityRule::FirstOf;
+                let met = if own { vec!["created"] } else { vec!["created", "updated"] };
+                let then = match policy {
+                    Policy::ReturnExisting => "duplicate",
+                    Policy::Link => "linked",
+                    _ => "updated",
+                };
+                assert_eq!(outcomes, [met, vec![then]].concat(), "{dialect} {policy} {id}");
+            }
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_form_changes_nothing_that_a_server_said() {
+    let world = World::start().await;
+    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+        for (nth, kind) in PUBLIC.into_iter().enumerate() {
+            let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
+            let form = Form::at(&world, &source, kind).await;
+            let said = person(4_000 + 100 * place + 10 * nth);
+            let mut server = said.clone();
+            server["company"] = "Acme".into();
+            server["color"] = "red".into();
+            from_server(&world, &source, &key, &server).await;
+            world.work().await;
+            let mut forged = said.clone();
+            let more = json!({
+                "full_name": "Forged Name", "email": format!("forged.{place}.{nth}@example.com"), "company": null, "color": "black",
+                "external_id": "crm-forged", "line_id": "line-forged", "automations": ["forged"],
+                "user_assignments": [1], "is_test": true, "size": "XL", "opt_out": true,
+            });
+            forged.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            form.post(&forged).await;
+            world.work().await;
+            let lead = lead(&world, &said["phone"]).await;
+            let told = [&lead["full_name"], &lead["email"]["address"], &lead["company"]];
+            assert_eq!(
+                told,
+                [&said["full_name"], &said["email"], &json!("Acme")],
+                "{dialect} {}",
+                kind.as_str()
+            );
+            for name in ["external_id", "line_id", "automations", "user_assignments"] {
+                assert_eq!(lead[name], Value::Null, "{dialect} {name}");
+            }
+            assert_eq!(
+                lead["custom_fields"],
+                json!({ "color": "red", "size": "XL" }),
+                "{dialect}: only what is new"
+            );
+            let reasons = lead["reasons"].as_array().unwrap();
+            assert!(reasons.contains(&json!("opted_out")), "an opt-out always counts: {reasons:?}");
+            assert!(!reasons.contains(&json!("test_lead")), "{reasons:?}");
+            kept_and_noted(&world, lead["id"].as_str().unwrap()).await;
+        }
+    }
+    world.end().await;
+}
+
+/// What a form may not set stays in its submission, and the trace names it.
+async fn kept_and_noted(world: &World, lead: &str) {
+    let last = submissions_of(world, lead).await.pop().unwrap().id;
+    let shown = send(world.get(&format!("/v1/submissions/{last}"))).await;
+    let kept = json!({
+        "external_id": "crm-forged", "line_id": "line-forged", "automations": ["forged"],
+        "user_assignments": [1], "is_test": true,
+    });
+    assert_eq!(shown.body["fields"]["not_trusted"], kept, "{}", shown.body);
+    let mut noted: Vec<_> = kept.as_object().unwrap().keys().collect();
+    noted.sort();
+    let mut told: Vec<_> =
+        shown.body["trace"]["normalize"]["not_trusted"].as_array().unwrap().iter().collect();
+    told.sort_by_key(|name| name.to_string());
+    assert_eq!(told, noted.iter().map(|name| json!(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+}

@@ -1,0 +1,36 @@
+//! `leadgate queue`.
+
+use anyhow::ensure;
+use clap::{Subcommand, value_parser};
+use serde_json::json;
+
+use super::{Output, open_store};
+use crate::config::Config;
+use crate::ports;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Print over how many queues of RabbitMQ leads are spread, or add queues
+    ///
+    /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
+    /// leads.
+    Shards {
+        /// The new number of queues
+        #[arg(value_parser = value_parser!(u16).range(1..=256))]
+        count: Option<u16>,
+    },
+}
+
+pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let Command::Shards { count } = command;
+    ensure!(config.queue_url().starts_with("amqp"), "queue.url: an embedded queue has no shards");
+    let store = open_store(config).await?;
+    if let Some(count) = count {
+        let installed = store.shards().await?;
+        ensure!(count >= installed, "there are {installed} shards already, and their number only grows");
+        ports::add_shards(config, &store, count).await?;
+    }
+    let shards = store.shards().await?;
+    output.print(&json!({ "shards": shards }), |line| line(&format!("{shards}")));
+    Ok(())
+}

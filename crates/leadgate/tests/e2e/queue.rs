@@ -1,0 +1,147 @@
+//! What operators see of the queue, and do to it, while programs run.
+
+use std::time::{Duration, Instant};
+
+use leadgate_testkit::free_port;
+use leadgate_testkit::proxy::{Mode, Proxy};
+use serde_json::{Value, json};
+
+use crate::metrics::metric;
+use crate::world::{Servers, Shape, World, http, run, try_run, until};
+
+async fn without_workers(name: &str, settings: &[(&str, &str)]) -> World {
+    World::production_with(name, &Servers::shared().await, 0, settings).await
+}
+
+/// Waits until the gateway's readiness is as it should be.
+async fn ready(world: &World, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    until(what, || async {
+        let (status, ready) = world.get("/readyz").await;
+        (status == 200 && is(&ready)).then_some(ready)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_gateway_tells_that_no_worker_is_there_and_what_waits() {
+    let mut world = without_workers("unconsumed", &[]).await;
+    for number in 0..3 {
+        let accepted = world.post(json!({ "phone": format!("+1415558000{number}") }).to_string()).await;
+        assert_eq!(accepted.status(), 202);
+    }
+    let unconsumed = json!([{ "part": "queue", "reason": "no worker is consuming leads.0, unrouted" }]);
+    let told = ready(&world, "three messages that wait", |ready| ready["queue"]["ready"] == 3).await;
+    assert_eq!(told["degraded"], unconsumed, "{told}");
+    assert_eq!(told["queue"]["parked"], 0, "{told}");
+    assert_eq!(metric(&world.base, "leadgate_queue_messages{state=\"ready\"}").await, 3);
+    assert_eq!(metric(&world.base, "leadgate_queue_unconsumed").await, 2);
+
+    world.start_worker().await;
+    let told = ready(&world, "an empty queue", |ready| {
+        ready["queue"]["ready"] == 0 && ready["queue"]["unconsumed"] == json!([])
+    })
+    .await;
+    assert_eq!(told["degraded"], json!([]), "{told}");
+    assert_eq!(metric(&world.base, "leadgate_queue_unconsumed").await, 0);
+}
+
+#[tokio::test]
+async fn the_embedded_shape_tells_what_waits() {
+    let world = World::embedded("depth").await;
+    let told = ready(&world, "a worker", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+    assert_eq!((&told["degraded"], &told["queue"]["parked"]), (&json!([]), &json!(0)), "{told}");
+}
+
+/// The number of shards is the installation's: programs that run follow it, whatever their configuration.
+#[tokio::test]
+async fn shards_are_added_beside_running_programs() {
+    let mut world = without_workers("shards", &[]).await;
+    world.start_worker().await;
+    assert_eq!(world.cli(&["queue", "shards"]).await, json!({ "shards": 1 }));
+    assert_eq!(world.cli(&["queue", "shards", "4"]).await, json!({ "shards": 4 }));
+    ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+
+    let mut posted = Vec::new();
+    for number in 0..8 {
+        let organization = format!("shard-{number}");
+        let key = world.cli(&["key", "create", "--organization", &organization]).await;
+        let key = key["key"].as_str().unwrap().to_owned();
+        let request = http().post(format!("{}/v1/leads", world.base)).bearer_auth(&key);
+        let accepted = request.json(&json!({ "phone": "+14155580042" })).send().await.unwrap();
+        assert_eq!(accepted.status(), 202);
+        posted.push((key, accepted.headers()["location"].to_str().unwrap().to_owned()));
+    }
+    for (key, location) in posted {
+        until("a lead of each organization", || async {
+            let shown =
+                http().get(format!("{}{location}", world.base)).bearer_auth(&key).send().await.unwrap();
+            let shown: Value = shown.json().await.unwrap();
+            (shown["status"] != "queued").then_some(())
+        })
+        .await;
+    }
+
+    let (ok, problem) = try_run(world.environment(), &["queue", "shards", "3"]).await;
+    assert!(!ok && problem["error"].as_str().unwrap().contains("4 shards already"), "{problem}");
+    // A worker that starts later knows them from the store.
+    world.workers.pop().unwrap().kill9().unwrap();
+    ready(&world, "no worker", |ready| ready["queue"]["unconsumed"].as_array().unwrap().len() == 5).await;
+    world.start_worker().await;
+    ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+}
+
+#[tokio::test]
+async fn an_embedded_queue_has_no_shards() {
+    let world = World::start(Shape::Embedded, "no-shards").await;
+    let (ok, problem) = try_run(world.environment(), &["queue", "shards", "2"]).await;
+    assert!(!ok && problem["error"].as_str().unwrap().contains("embedded queue"), "{problem}");
+}
+
+#[tokio::test]
+async fn migrate_uploads_the_policies_or_says_how_to_set_them() {
+    let world = without_workers("policies", &[]).await;
+    let vhost = world.vhost.as_ref().unwrap();
+    let told = world.cli(&["migrate"]).await;
+    assert_eq!(told["policies"], "to_be_set");
+    let command = told["to_be_run"][0].as_str().unwrap();
+    assert!(command.starts_with(&format!("rabbitmqctl set_policy --vhost '{}'", vhost.name)), "{command}");
+    assert!(vhost.policy("leadgate-leads").await.is_err());
+
+    let mut environment = world.environment().to_vec();
+    environment.push(("LEADGATE_QUEUE_MANAGEMENT_URL".to_owned(), vhost.management_url()));
+    assert_eq!(run(&environment, &["migrate"]).await["policies"], "uploaded");
+    let policy = vhost.policy("leadgate-leads").await.unwrap();
+    assert_eq!(policy["definition"]["overflow"], "reject-publish", "{policy}");
+    assert_eq!(policy["definition"]["dead-letter-routing-key"], "parked", "{policy}");
+
+    environment.last_mut().unwrap().1 = vhost.management_url().replace("guest:guest", "guest:wrong");
+    let (ok, problem) = try_run(&environment, &["migrate"]).await;
+    let error = problem["error"].as_str().unwrap();
+    assert!(!ok && error.contains("401") && !error.contains("wrong"), "{error}");
+}
+
+/// A worker waits long for its database, and says meanwhile that it does.
+#[tokio::test]
+async fn a_workers_readiness_is_told_at_once_while_the_database_is_away() {
+    let servers = Servers::shared().await;
+    let proxy = Proxy::start(servers.postgres.port().unwrap()).await.unwrap();
+    let listen = format!("127.0.0.1:{}", free_port().unwrap());
+    let mut world = without_workers("worker-ready", &[("LEADGATE_WORKER_LISTEN", listen.as_str())]).await;
+    world.through(&proxy);
+    world.start_worker().await;
+    let ask = async || {
+        let asked = Instant::now();
+        let answer = http().get(format!("http://{listen}/readyz")).send().await.ok()?;
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        Some((answer.status().as_u16(), answer.json::<Value>().await.unwrap()))
+    };
+    let is = async |status: u16| {
+        until("the worker's readiness", || async { ask().await.filter(|told| told.0 == status) }).await.1
+    };
+    assert_eq!(is(200).await["status"], "ready");
+    proxy.set(Mode::Blackhole).await.unwrap();
+    let told = is(503).await;
+    assert_eq!(told["missing"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
+    proxy.set(Mode::Pass).await.unwrap();
+    is(200).await;
+}

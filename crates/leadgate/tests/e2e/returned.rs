@@ -1,0 +1,119 @@
+//! Messages that go back to the broker again and again, because their workers die or the database is away: RabbitMQ 4
+//! drops what was returned 20 times, unless the queue says otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_queue::{Queue, QueueConfig, Role};
+use leadgate_testkit::free_port;
+use leadgate_testkit::oracle::Oracle;
+use leadgate_testkit::servers::shared;
+use serde_json::json;
+
+use crate::metrics::metric;
+use crate::world::{Servers, World, http, until};
+
+/// How often messages are returned: CI runs the short form, `just newer-servers` one beyond RabbitMQ's limit.
+fn returns() -> u64 {
+    std::env::var("LEADGATE_TEST_RETURNS").ok().map_or(3, |text| text.parse().unwrap())
+}
+
+struct Trial {
+    world: World,
+    oracle: Arc<Oracle>,
+    admin: Queue,
+}
+
+impl Trial {
+    /// Leads that are accepted while no worker is there, no more than one lane of a worker holds.
+    async fn start(name: &str, leads: usize, settings: &[(&str, &str)]) -> Self {
+        let world = World::production_with(name, &Servers::shared().await, 0, settings).await;
+        let oracle = Arc::new(Oracle::new());
+        let lead = |number| json!({ "phone": format!("+1415557{number:04}"), "full_name": "Often Returned" });
+        let bodies: Vec<_> = (0..leads).map(|number| lead(number).to_string().into_bytes()).collect();
+        world.client().closed_loop(&oracle, bodies).await.unwrap();
+        assert_eq!(oracle.acked(), leads);
+        let config = QueueConfig::new(&world.vhost.as_ref().unwrap().amqp_url);
+        let admin = Queue::open(config, Role::Admin).await.unwrap();
+        Self { world, oracle, admin }
+    }
+
+    /// Runs SQL on the server of the installation's database, whose name is put for `{database}`, and ends all
+    /// sessions, so that workers begin new ones.
+    async fn sql(&self, sql: &str) {
+        let postgres = shared().postgres().await.unwrap();
+        let environment = self.world.environment();
+        let url = &environment.iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1;
+        let database = url.rsplit('/').next().unwrap();
+        postgres.sql(postgres.url(), &sql.replace("{database}", database)).await.unwrap();
+        postgres.terminate_backends(url).await.unwrap();
+    }
+
+    /// From now on nothing can be stored, but reads are answered.
+    async fn make_database_read_only(&self) {
+        self.sql("alter database {database} set default_transaction_read_only = on").await;
+    }
+
+    async fn make_database_writable(&self) {
+        self.sql("alter database {database} reset default_transaction_read_only").await;
+    }
+
+    async fn a_worker_holds_everything(&self) {
+        until("a worker to hold all messages", || async {
+            (self.admin.depth().await.unwrap().ready == 0).then_some(())
+        })
+        .await;
+    }
+
+    async fn everything_is_returned(&self) {
+        until("all messages to be there again", || async {
+            (self.admin.depth().await.unwrap().ready > 0).then_some(())
+        })
+        .await;
+    }
+
+    async fn is_conserved(&self) {
+        let report = self.oracle.check(&self.world.drained(&self.oracle).await);
+        println!("{report:?}");
+        report.assert_conserved();
+    }
+}
+
+#[tokio::test]
+async fn workers_that_are_killed_while_they_hold_messages() {
+    let mut trial = Trial::start("killed-holding", 30, &[]).await;
+    trial.make_database_read_only().await;
+    for _ in 0..returns() {
+        trial.world.start_worker().await;
+        trial.a_worker_holds_everything().await;
+        trial.world.workers.pop().unwrap().kill9().unwrap();
+        trial.everything_is_returned().await;
+    }
+    trial.make_database_writable().await;
+    trial.world.start_worker().await;
+    trial.is_conserved().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_releases_what_it_cannot_store() {
+    let listen = format!("127.0.0.1:{}", free_port().unwrap());
+    let settings = [
+        ("LEADGATE_WORKER_LISTEN", listen.as_str()),
+        ("LEADGATE_WORKER_HOLD_MAX", "500ms"),
+        ("LEADGATE_WORKER_LANES", "1"),
+    ];
+    let mut trial = Trial::start("releasing", 4, &settings).await;
+    trial.make_database_read_only().await;
+    trial.world.start_worker().await;
+    let base = format!("http://{listen}");
+    until("the worker", || async { http().get(format!("{base}/healthz")).send().await.ok() }).await;
+    tokio::time::timeout(Duration::from_secs(300), async {
+        while metric(&base, "leadgate_worker_releases_total").await < returns() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the worker releases what it holds");
+    trial.make_database_writable().await;
+    trial.is_conserved().await;
+}

@@ -1,0 +1,112 @@
+//! The broker's policies: how much a queue may hold, and where the broker puts what it gives up.
+
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::QueueError;
+use crate::config::Address;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize)]
+struct Definitions {
+    policies: Vec<Policy>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Policy {
+    #[serde(skip_serializing)]
+    name: String,
+    pattern: String,
+    #[serde(rename = "apply-to")]
+    apply_to: String,
+    priority: i32,
+    definition: Map<String, Value>,
+}
+
+fn policies() -> Result<Vec<Policy>, QueueError> {
+    let file = include_str!("../../../../deploy/rabbitmq/policies.json");
+    let definitions: Definitions = serde_json::from_str(file)
+        .map_err(|error| QueueError::Topology(format!("policies.json: {error}")))?;
+    Ok(definitions.policies)
+}
+
+fn virtual_host(url: &str) -> Result<String, QueueError> {
+    match Address::parse(url)? {
+        Address::Amqp(uri) => Ok(uri.vhost),
+        Address::Embedded(_) => Err(QueueError::Url("only a broker has policies")),
+    }
+}
+
+/// The commands of `rabbitmqctl` that set the policies in the virtual host of the broker at `url`.
+///
+/// # Errors
+/// When `url` names no broker.
+pub fn policy_commands(url: &str) -> Result<Vec<String>, QueueError> {
+    let host = quoted(&virtual_host(url)?);
+    let command = |policy: Policy| {
+        let Policy { name, pattern, apply_to, priority, definition } = policy;
+        let (pattern, definition) = (quoted(&pattern), quoted(&Value::Object(definition).to_string()));
+        format!(
+            "rabbitmqctl set_policy --vhost {host} --priority {priority} --apply-to {apply_to} {name} {pattern} \
+             {definition}"
+        )
+    };
+    Ok(policies()?.into_iter().map(command).collect())
+}
+
+/// Sets the policies in the virtual host of the broker at `url`, by the management interface at `management`
+/// (`http://USER:PASSWORD@HOST:15672`). The user needs the tag `policymaker`.
+///
+/// # Errors
+/// When `management` is no such address, does not answer, or refuses.
+pub async fn upload_policies(url: &str, management: &str) -> Result<(), QueueError> {
+    let host = virtual_host(url)?;
+    let client = Client::builder().timeout(TIMEOUT).build().map_err(unreachable)?;
+    for policy in policies()? {
+        let mut address = Url::parse(management)
+            .map_err(|_| QueueError::Url("the management interface needs an `http:` URL"))?;
+        address
+            .path_segments_mut()
+            .map_err(|()| QueueError::Url("the management interface needs an `http:` URL"))?
+            .pop_if_empty()
+            .extend(["api", "policies", &host, &policy.name]);
+        let answer = client.put(address).json(&policy).send().await.map_err(unreachable)?;
+        if !answer.status().is_success() {
+            return Err(QueueError::Interrupted(format!(
+                "the management interface answered {} to the policy `{}`: its user needs the tag `policymaker` and \
+                 access to the virtual host `{host}`",
+                answer.status(),
+                policy.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The address may hold a password.
+fn unreachable(error: reqwest::Error) -> QueueError {
+    QueueError::Unreachable(error.without_url().to_string())
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_the_virtual_host() {
+        let commands = policy_commands("amqp://user:hunter2@broker/it%27s").unwrap();
+        let [command] = commands.as_slice() else { panic!("{commands:?}") };
+        let start = r"rabbitmqctl set_policy --vhost 'it'\''s' --priority 10 --apply-to queues leadgate-leads '^(leads";
+        assert!(command.starts_with(start), "{command}");
+        assert!(command.contains(r#""overflow":"reject-publish""#), "{command}");
+        assert!(!command.contains("hunter2") && !command.contains("delivery-limit"), "{command}");
+    }
+}

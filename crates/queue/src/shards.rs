@@ -1,0 +1,72 @@
+//! How many queues the leads are spread over, and which one an organization's leads go to.
+
+use std::sync::Arc;
+
+use leadgate_domain::OrganizationId;
+use tokio::sync::watch;
+
+/// The number of queues `leads.0 … leads.<n-1>` that this process knows of. Clones share it; it only grows.
+#[derive(Debug, Clone)]
+pub(crate) struct Shards(Arc<watch::Sender<u16>>);
+
+impl Shards {
+    pub(crate) fn new(count: u16) -> Self {
+        Self(Arc::new(watch::Sender::new(count.max(1))))
+    }
+
+    pub(crate) fn count(&self) -> u16 {
+        *self.0.borrow()
+    }
+
+    /// Ignores a smaller number: a shard may still hold leads.
+    pub(crate) fn grow_to(&self, count: u16) {
+        self.0.send_if_modified(|known| {
+            let grows = count > *known;
+            *known = count.max(*known);
+            grows
+        });
+    }
+
+    /// Sees every later growth.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u16> {
+        self.0.subscribe()
+    }
+}
+
+/// One organization's leads all go to one shard, so that batches of different shards lock different organizations.
+pub(crate) fn shard_of(organization: OrganizationId, count: u16) -> u16 {
+    // An id's low bits are random.
+    let shard = organization.as_uuid().as_u128() % u128::from(count.max(1));
+    u16::try_from(shard).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_only_grows() {
+        let shards = Shards::new(0);
+        let mut seen = shards.subscribe();
+        assert_eq!(shards.count(), 1);
+        shards.grow_to(3);
+        assert!(seen.has_changed().unwrap());
+        seen.mark_unchanged();
+        shards.grow_to(2);
+        assert_eq!(shards.count(), 3);
+        assert!(!seen.has_changed().unwrap());
+    }
+
+    #[test]
+    fn organizations_spread_over_all_shards_and_stay_where_they_are() {
+        let organizations: Vec<_> = (0..4_000).map(|_| OrganizationId::generate()).collect();
+        let mut counts = [0; 4];
+        for organization in &organizations {
+            let shard = shard_of(*organization, 4);
+            assert_eq!(shard_of(*organization, 4), shard);
+            assert_eq!(shard_of(*organization, 1), 0);
+            counts[usize::from(shard)] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! An organization's leads share a queue, and queues are added while programs run.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use leadgate_domain::OrganizationId;
+use leadgate_queue::{QueueConfig, Role, declare_topology};
+use leadgate_testkit::servers::{Vhost, shared};
+use support::{LONG, drain, open, organization, publish_for, settled_empty, submission};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+const SHARDS: u16 = 3;
+
+async fn vhost(shards: u16) -> Vhost {
+    let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
+    declare_topology(&vhost.amqp_url, shards).await.unwrap();
+    vhost
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_has_one_shard() {
+    let vhost = vhost(SHARDS).await;
+    let config = QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) };
+    let queue = open(config, Role::Gateway).await;
+    // One after the other, so that each is a message.
+    let organizations: Vec<OrganizationId> = (0..usize::from(SHARDS)).map(organization).collect();
+    for number in 0..12 {
+        publish_for(&queue, organizations[number % organizations.len()], &submission(number)).await;
+    }
+    for shard in 0..SHARDS {
+        vhost.await_depth(&format!("leads.{shard}"), 4, LONG).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_are_added_while_programs_run() {
+    let vhost = vhost(1).await;
+    let (installed, following) = watch::channel(1);
+    let gateway = open(QueueConfig::new(&vhost.amqp_url), Role::Gateway).await;
+    let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
+    let mut consumer = worker.consumer();
+    for queue in [&gateway, &worker] {
+        queue.follow_shards(following.clone());
+    }
+    for number in 0..6 {
+        publish_for(&gateway, organization(number), &submission(number)).await;
+    }
+    assert_eq!(drain(&mut consumer, 6).await.len(), 6);
+
+    declare_topology(&vhost.amqp_url, SHARDS).await.unwrap();
+    let unconsumed =
+        |shards: &[u16]| -> Vec<String> { shards.iter().map(|n| format!("leads.{n}")).collect() };
+    let observer =
+        open(QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) }, Role::Admin).await;
+    assert_eq!(observer.depth().await.unwrap().unconsumed, unconsumed(&[1, 2]));
+    installed.send_replace(SHARDS);
+    let consumed = async { while !observer.depth().await.unwrap().unconsumed.is_empty() {} };
+    timeout(LONG, consumed).await.expect("a worker that runs consumes what was added");
+
+    for number in 10..16 {
+        publish_for(&gateway, organization(number), &submission(number)).await;
+    }
+    let seen: BTreeSet<usize> = drain(&mut consumer, 6).await.into_keys().collect();
+    assert_eq!(seen, (10..16).collect());
+    settled_empty(&observer).await;
+    // Without a consumer they stay where they were published to.
+    worker.shutdown().await;
+    for number in 20..23 {
+        publish_for(&gateway, organization(number), &submission(number)).await;
+    }
+    for shard in 0..SHARDS {
+        vhost.await_depth(&format!("leads.{shard}"), 1, LONG).await.unwrap();
+    }
+    // A smaller number changes nothing: what is in a shard must be consumed.
+    installed.send_replace(1);
+    let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
+    worker.follow_shards(watch::channel(SHARDS).1);
+    assert_eq!(drain(&mut worker.consumer(), 3).await.len(), 3);
+}
