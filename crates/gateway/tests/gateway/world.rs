@@ -191,10 +191,10 @@ impl World {
     }
 
     /// Forgets a person.
-    pub(crate) async fn erase(&self, mut sought: Sought) {
-        let belongings = self.store.belongings(self.organization, &mut sought, &[]).await.unwrap();
-        let (how, judge) = ((None, false), self.judge().await);
-        self.store.erase(self.organization, &sought, belongings, how, judge, |_| {}).await.unwrap();
+    pub(crate) async fn erase(&self, sought: Sought) {
+        let person = self.store.person(self.organization, sought, &[]).await.unwrap();
+        let judge = self.judge().await;
+        self.store.erase(self.organization, &person, None, judge, |_| {}).await.unwrap();
     }
 
     /// A source of a dialect, with a key of its own.
