@@ -280,7 +280,7 @@ async fn nothing_is_left_of_a_settled_message_on_the_disk() {
     // Longer than a page, so that it takes pages of its own.
     let body = Bytes::from(format!(r#"{{"name":"{NAME}","note":"{}"}}"#, "x".repeat(9_000)));
     let deliver = async |queue: &Queue| {
-        queue.publisher().publish(body.clone()).await.unwrap();
+        queue.publisher().publish(organization(0), body.clone()).await.unwrap();
         let mut consumer = queue.consumer();
         let delivery = receive_one(&mut consumer).await;
         assert!(is_on_disk(&file, NAME));
