@@ -4,6 +4,7 @@
 //! `LEADGATE_SECTION_NAME` in the environment.
 
 mod read;
+mod shape;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub(crate) struct Config {
     pub data: PathBuf,
     /// Where the gateway listens.
     pub listen: SocketAddr,
+    /// Whether a queue in a file may be used beside a store that is none, and the reverse.
+    pub allow_mixed_shape: bool,
     /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
     pub secret: Option<String>,
     /// A file to read the secret from.
@@ -43,6 +46,7 @@ impl Default for Config {
         Self {
             data: "./leadgate-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allow_mixed_shape: false,
             secret: None,
             secret_file: None,
             secret_previous: None,

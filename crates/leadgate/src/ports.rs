@@ -25,6 +25,7 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
 /// Brings the database's schema and the broker's topology to what this build needs. The only place that declares
 /// them; everybody else verifies.
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
+    config.check_shape()?;
     store(config)?.migrate().await.context("migrating the store")?;
     if config.queue_url().starts_with("amqp") {
         leadgate_queue::declare_topology(&config.queue_url(), config.queue.shards)
@@ -48,6 +49,10 @@ pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> {
+    match role {
+        Role::Gateway | Role::Worker => config.check_shared_queue()?,
+        Role::AllInOne | Role::Admin => config.check_shape()?,
+    }
     let settings = QueueConfig {
         shards: config.queue.shards,
         confirm_timeout: config.queue.confirm_timeout,

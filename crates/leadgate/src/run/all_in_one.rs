@@ -10,6 +10,7 @@ use crate::{lock, ports, telemetry};
 /// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
+    parts::log_addresses(&config);
     let render = telemetry::start_metrics()?;
     ports::prepare(&config)?;
     let _lock = if config.data.exists() { Some(lock::take(&config)?) } else { None };

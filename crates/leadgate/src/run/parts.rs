@@ -21,6 +21,12 @@ use crate::{ports, secret};
 /// How often a store that is away is asked again while a process starts.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Which servers or files this process works with.
+pub(super) fn log_addresses(config: &Config) {
+    let [store, queue, limiter] = config.addresses();
+    tracing::info!(store.url = store, queue.url = queue, limiter.url = limiter, "starting");
+}
+
 /// Cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();

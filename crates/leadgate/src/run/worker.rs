@@ -9,6 +9,7 @@ use crate::{ports, telemetry};
 /// Runs until it is told to stop; the batch at hand is finished first.
 pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config.log)?;
+    parts::log_addresses(&config);
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
