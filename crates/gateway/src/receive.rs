@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use leadgate_dialect::Document;
 use leadgate_domain::{
-    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp,
+    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission,
 };
 
 use crate::authenticate::Caller;
@@ -72,7 +72,7 @@ pub(crate) fn submission(head: Head, said: Said<'_>, caller: &Caller, state: &St
     let Caller { key, source } = caller;
     let mut fields = said.fields;
     key.mark(&mut fields);
-    let received_at = Timestamp::now();
+    let received_at = state.clock.now();
     let id = state.ids.make(source.organization, received_at);
     let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
     let (raw, media) = match said.secrets {

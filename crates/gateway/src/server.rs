@@ -9,6 +9,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use leadgate_domain::MonotonicClock;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
@@ -83,6 +84,7 @@ impl Gateway {
             markers: ports.markers,
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
+            clock: MonotonicClock::new(),
             counting: Semaphore::new(2),
             rescreening: Semaphore::new(1),
             render_metrics: ports.metrics,

@@ -1,8 +1,9 @@
 //! What belongs to the installation as a whole: its schema, its matching key, its generation.
 
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::{ApiKey, Organization, Source};
+use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
 use crate::keys::KeyRow;
@@ -21,17 +22,29 @@ pub struct Changes {
     pub sources: Vec<Source>,
     /// Revoked ones too.
     pub keys: Vec<ApiKey>,
+    /// Another one after each restore from a backup.
+    pub epoch: Uuid,
+    /// The time of the database's clock, if it has one of its own.
+    pub now: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Row {
     match_key: String,
     generation: i64,
+    epoch: Uuid,
+    now: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
-struct MatchKeyRow {
+struct FoundedRow {
     match_key: String,
+    epoch: Uuid,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct EpochRow {
+    epoch: Uuid,
 }
 
 impl Store {
@@ -73,7 +86,7 @@ impl Store {
     pub async fn changes_since(&self, generation: i64) -> Result<Changes, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
-            let current = installation(session)?.generation;
+            let Row { generation: current, epoch, now, .. } = installation(session)?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
                 let since = [Since { generation }];
@@ -87,14 +100,23 @@ impl Store {
                 organizations: organizations.into_iter().map(Organization::from).collect(),
                 sources: sources.into_iter().filter_map(SourceRow::read).collect(),
                 keys: keys.into_iter().filter_map(KeyRow::read).collect(),
+                epoch,
+                now,
             })
         })
         .await
     }
+
+    /// To be called after the store was restored from a backup: what gateways remember of requests, they remember of
+    /// submissions that the store may no longer have.
+    pub async fn renew_epoch(&self) -> Result<(), StoreError> {
+        let row = EpochRow { epoch: Uuid::now_v7() };
+        self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
+    }
 }
 
 fn found(session: &mut Session) -> Result<(), Fault> {
-    let row = MatchKeyRow { match_key: MatchKey::generate() };
+    let row = FoundedRow { match_key: MatchKey::generate(), epoch: Uuid::now_v7() };
     session.execute(session.sql.installation.found, &[row]).map(drop)
 }
 

@@ -159,7 +159,8 @@ mod tests {
     }
 
     fn at(generation: i64, keys: Vec<ApiKey>) -> Changes {
-        Changes { generation, organizations: Vec::new(), sources: Vec::new(), keys }
+        let epoch = uuid::Uuid::nil();
+        Changes { generation, organizations: Vec::new(), sources: Vec::new(), keys, epoch, now: None }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source or a key.
+-- suppressions); `generation` grows in every transaction that changes an organization, a source or a key;
+-- `epoch` is another one after each restore from a backup.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
-    generation bigint   NOT NULL
+    generation bigint   NOT NULL,
+    epoch      uuid     NOT NULL
 );
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.

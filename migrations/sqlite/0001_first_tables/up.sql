@@ -2,11 +2,13 @@
 -- documents are JSON text, keyed hashes are blobs, booleans are 0 and 1.
 
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions); `generation` grows in every transaction that changes an organization, a source or a key.
+-- suppressions); `generation` grows in every transaction that changes an organization, a source or a key;
+-- `epoch` is another one after each restore from a backup.
 CREATE TABLE installation (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     match_key  TEXT    NOT NULL,
-    generation INTEGER NOT NULL
+    generation INTEGER NOT NULL,
+    epoch      TEXT    NOT NULL
 ) STRICT;
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.

@@ -65,10 +65,11 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
             .with_context(|| format!("{} has no {name}", file.display()))?;
     }
     secret::sync_folder(&config.data)?;
-    let report = ports::store(config)?.check().await;
-    if let Err(error) = report {
+    let store = ports::store(config)?;
+    if let Err(error) = store.check().await {
         bail!("the restored store does not open: {error}");
     }
+    store.renew_epoch().await.context("noting that the store was restored")?;
     output.print(&json!({ "restored": config.data }), |line| {
         line(&format!("restored into {}", config.data.display()));
     });

@@ -34,9 +34,12 @@ use crate::config::Config;
 use crate::ports;
 
 /// Brings the database's schema, and RabbitMQ's exchanges and queues, to what this build needs.
-pub(crate) async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     ports::migrate(config).await?;
+    if restored {
+        ports::store(config)?.renew_epoch().await.context("noting that the store was restored")?;
+    }
     output.print(&json!({ "migrated": true }), |line| line("store and queue are ready"));
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! `leadgate serve`: gateway and worker in one process.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use leadgate_queue::Role;
+use leadgate_store::Directory;
 
 use super::{first_start, parts};
 use crate::config::Config;
@@ -23,7 +26,9 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let gateway_stop = stop.child_token();
     let gateway = parts::gateway(&config, places.clone(), &queue, &store, render, gateway_stop).await?;
     let worker_stop = tokio_util::sync::CancellationToken::new();
-    let worker = parts::worker(&config, places, &queue, &ports::worker_store(&config)?, &worker_stop).await?;
+    let worker_store = ports::worker_store(&config)?;
+    let directory = Arc::new(Directory::new(worker_store.clone()));
+    let worker = parts::worker(&config, places, &queue, directory, &worker_store, &worker_stop).await?;
     let worker = worker.context("told to stop before the start")?;
 
     first_start::greet(&config, &store).await?;

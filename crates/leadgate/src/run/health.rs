@@ -1,10 +1,12 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker process.
 
+use std::sync::Arc;
+
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use leadgate_gateway::RenderMetrics;
 use leadgate_queue::{Queue, Status};
-use leadgate_store::Store;
+use leadgate_store::{ClockSkew, Directory, Store};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,7 @@ pub(super) fn serve(
     listen: &str,
     queue: Queue,
     store: Store,
+    directory: Arc<Directory>,
     render: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
@@ -22,9 +25,13 @@ pub(super) fn serve(
     }
     let app = move || {
         let (queue, store, render) = (queue.clone(), store.clone(), render.clone());
+        let directory = Arc::clone(&directory);
         App::new()
             .route("/healthz", web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
-            .route("/readyz", web::get().to(move || ready(queue.clone(), store.clone())))
+            .route(
+                "/readyz",
+                web::get().to(move || ready(queue.clone(), store.clone(), Arc::clone(&directory))),
+            )
             .route("/metrics", web::get().to(move || std::future::ready(HttpResponse::Ok().body(render()))))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).bind(listen);
@@ -37,16 +44,22 @@ pub(super) fn serve(
     Ok(tokio::spawn(server))
 }
 
-async fn ready(queue: Queue, store: Store) -> HttpResponse {
-    let mut missing = Vec::new();
+async fn ready(queue: Queue, store: Store, directory: Arc<Directory>) -> HttpResponse {
+    let (mut missing, mut degraded) = (Vec::new(), Vec::new());
     if let Status::NotReady { reason } = queue.status() {
         missing.push(json!({ "port": "queue", "reason": &*reason }));
     }
     if let Err(error) = store.check().await {
         missing.push(json!({ "port": "store", "reason": error.to_string() }));
     }
+    let clock = || json!({ "part": "clock", "reason": ClockSkew::REASON });
+    match directory.clock_skew() {
+        ClockSkew::Small => {}
+        ClockSkew::Degraded => degraded.push(clock()),
+        ClockSkew::NotReady => missing.push(clock()),
+    }
     if missing.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "ready" }))
+        HttpResponse::Ok().json(json!({ "status": "ready", "degraded": degraded }))
     } else {
         HttpResponse::ServiceUnavailable().json(json!({ "status": "not_ready", "missing": missing }))
     }

@@ -119,6 +119,7 @@ pub(super) async fn worker(
     config: &Config,
     places: Option<Arc<Places>>,
     queue: &Queue,
+    directory: Arc<Directory>,
     store: &Store,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Worker>> {
@@ -133,7 +134,7 @@ pub(super) async fn worker(
     let parts = leadgate_worker::Parts {
         queue: queue.clone(),
         store: store.clone(),
-        directory: Arc::new(Directory::new(store.clone())),
+        directory,
         judge: pipeline.clone(),
         pipeline,
     };

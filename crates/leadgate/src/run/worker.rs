@@ -1,6 +1,9 @@
 //! `leadgate-worker`: one of many consumers.
 
+use std::sync::Arc;
+
 use leadgate_queue::Role;
+use leadgate_store::Directory;
 
 use super::{health, parts};
 use crate::config::Config;
@@ -15,8 +18,11 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Worker).await?;
     let store = ports::worker_store(&config)?;
-    let health = health::serve(&config.worker.listen, queue.clone(), store.clone(), render, stop.clone())?;
-    if let Some(worker) = parts::worker(&config, places, &queue, &store, &stop).await? {
+    let directory = Arc::new(Directory::new(store.clone()));
+    let shown = Arc::clone(&directory);
+    let listen = &config.worker.listen;
+    let health = health::serve(listen, queue.clone(), store.clone(), shown, render, stop.clone())?;
+    if let Some(worker) = parts::worker(&config, places, &queue, directory, &store, &stop).await? {
         tracing::info!(worker.lanes = config.worker.lanes, "worker started");
         worker.run().await;
     }

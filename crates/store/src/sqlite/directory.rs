@@ -1,13 +1,16 @@
 use crate::sql::{Installation, Organizations};
 
 pub(super) const INSTALLATION: Installation = Installation {
-    read: "SELECT json_object('match_key', match_key, 'generation', generation) FROM installation",
+    read: "
+        SELECT json_object('match_key', match_key, 'generation', generation, 'epoch', epoch) FROM installation",
     found: "
-        INSERT INTO installation (id, match_key, generation)
-        SELECT 1, value->>'match_key', 0 FROM json_each($1) WHERE true
+        INSERT INTO installation (id, match_key, generation, epoch)
+        SELECT 1, value->>'match_key', 0, value->>'epoch' FROM json_each($1) WHERE true
         ON CONFLICT (id) DO NOTHING",
+    renew: "UPDATE installation SET epoch = (SELECT value->>'epoch' FROM json_each($1))",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING json_quote(generation)",
     migrations: "SELECT json_quote(version) FROM __diesel_schema_migrations",
+    clock: None,
 };
 
 macro_rules! organizations {
