@@ -49,3 +49,7 @@ scoring-cost:
 # What validation tells against what becomes of 10,000 leads, on PostgreSQL too
 agreement:
     LEADGATE_TEST_LEADS=10000 cargo test -p leadgate-gateway --test gateway agreeing -- --nocapture
+
+# What opt-outs and a repeated phone cost: batches per second as ratios, on a PostgreSQL of its own
+opt-outs *arguments:
+    cargo run --release -p leadgate-store --example opt_outs {{ arguments }}

@@ -1,6 +1,6 @@
 //! What the worst scorings take: `cargo run --release -p leadgate-domain --example scoring_cost`.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 #[path = "../tests/scoring_cost/worst.rs"]
 mod worst;

@@ -138,4 +138,10 @@ impl KeyHash {
     pub(crate) fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
+
+    /// Another hash for each state of the store: what is kept outside of it under this hash is forgotten when the store is
+    /// restored from a backup.
+    pub fn in_epoch(self, epoch: uuid::Uuid) -> Self {
+        Self((u128::from_be_bytes(self.0) ^ epoch.as_u128()).to_be_bytes())
+    }
 }

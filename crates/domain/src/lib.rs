@@ -3,6 +3,7 @@
 mod audit;
 pub mod certificate;
 mod claim;
+mod clock;
 mod day;
 mod email;
 mod evidence;
@@ -47,6 +48,7 @@ pub mod validate;
 pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
 pub use certificate::CertificateProblem;
 pub use claim::{Claim, ClaimKey, ClaimKind};
+pub use clock::MonotonicClock;
 pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use evidence::{ConsentEvidence, Person};

@@ -18,7 +18,7 @@ pub(crate) enum Turn {
 }
 
 pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Turn, Refusal> {
-    let Some(key) = key(submission) else { return Ok(Turn::First) };
+    let Some(key) = key(state, submission) else { return Ok(Turn::First) };
     match state.markers.begin(key, submission.id, submission.body_hash).await {
         Begun::First | Begun::Unknown => Ok(Turn::First),
         Begun::Done(first) => Ok(Turn::Repeated(first)),
@@ -30,7 +30,7 @@ pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Turn
 /// Says how the publish went. Where it may have been stored although it was refused, the marker runs out by
 /// itself: until then whoever comes again is told to wait.
 pub(crate) async fn end(state: &State, submission: &Submission, refused: Option<&Refused>) {
-    let Some(key) = key(submission) else { return };
+    let Some(key) = key(state, submission) else { return };
     match refused {
         None => state.markers.done(key, submission.id, submission.body_hash).await,
         Some(refused) if was_never_sent(refused) => state.markers.forget(key, submission.id).await,
@@ -49,7 +49,8 @@ fn was_never_sent(refused: &Refused) -> bool {
     }
 }
 
-fn key(submission: &Submission) -> Option<ClaimKey> {
-    let key = submission.idempotency_key_hash?;
+/// Markers of before a restore say nothing: the submissions that they name may be gone.
+fn key(state: &State, submission: &Submission) -> Option<ClaimKey> {
+    let key = submission.idempotency_key_hash?.in_epoch(state.keys.directory.epoch()?);
     Some(ClaimKey { organization: submission.organization, kind: ClaimKind::Idempotency, key })
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use leadgate_dialect::Document;
 use leadgate_domain::{
-    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Timestamp, Trust,
+    BodyHash, ClaimKey, ClaimKind, Client, Dialect, Fields, KeyHash, Media, Raw, Submission, Trust,
 };
 
 use crate::authenticate::Caller;
@@ -98,7 +98,7 @@ pub(crate) fn submission(
     trust.limit(&mut fields);
     let own_tags = fields.tags.clone();
     key.mark(&mut fields);
-    let received_at = Timestamp::now();
+    let received_at = state.clock.now();
     let id = state.ids.make(source.organization, received_at);
     let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
     let (raw, media) = match said.secrets {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use leadgate_domain::MonotonicClock;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::SigningKey;
 use leadgate_limiter::{self as limiter, Limiter, Markers};
 use leadgate_queue::{self as queue, Publisher, Queue, Replies};
-use leadgate_store::Store;
+use leadgate_store::{ClockSkew, Store};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) markers: Markers,
     pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
+    /// When submissions are received.
+    pub(crate) clock: MonotonicClock,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
@@ -78,6 +81,11 @@ impl State {
             Freshness::Aging => degraded.push(Trouble::new("store", "not reachable; known keys still serve")),
             Freshness::Stale => missing.push(Trouble::new("keys", "the last known ones are too old")),
             Freshness::Missing => missing.push(Trouble::new("keys", "not loaded yet")),
+        }
+        match self.keys.directory.clock_skew() {
+            ClockSkew::Small => {}
+            ClockSkew::Degraded => degraded.push(Trouble::new("clock", ClockSkew::REASON)),
+            ClockSkew::NotReady => missing.push(Trouble::new("clock", ClockSkew::REASON)),
         }
         if let limiter::Status::Degraded(reason) = self.limiter.status() {
             degraded.push(Trouble::new("limiter", &reason));

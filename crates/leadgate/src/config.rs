@@ -5,6 +5,7 @@
 
 mod read;
 mod secret_text;
+mod shape;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub data: PathBuf,
     /// Where the gateway listens.
     pub listen: SocketAddr,
+    /// Whether a queue in a file may be used beside a store that is none, and the reverse.
+    pub allow_mixed_shape: bool,
     /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
     pub secret: Option<SecretText>,
     /// A file to read the secret from.
@@ -46,6 +49,7 @@ impl Default for Config {
         Self {
             data: "./leadgate-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allow_mixed_shape: false,
             secret: None,
             secret_file: None,
             secret_previous: None,

@@ -35,6 +35,7 @@ pub(crate) enum Policies {
 /// Brings the database's schema, and the broker's queues and policies, to what this build needs. Beside
 /// [`add_shards`] the only place that declares them; all programs verify.
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
+    config.check_shape()?;
     let store = store(config)?;
     store.migrate().await.context("migrating the store")?;
     let (url, management) = (tls::queue_url(config), config.queue.management_url.as_str());
@@ -70,6 +71,10 @@ pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> {
+    match role {
+        Role::Gateway | Role::Worker => config.check_shared_queue()?,
+        Role::AllInOne | Role::Admin => config.check_shape()?,
+    }
     let settings = QueueConfig {
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,

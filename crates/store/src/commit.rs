@@ -23,7 +23,7 @@ pub struct Committed {
     pub repeated: usize,
     /// How many bore the id of another submission; they are in quarantine.
     pub reused: usize,
-    /// Organizations in which very many stored leads have yet to learn of an opt-out: [`Store::rescreen`] tells them.
+    /// Organizations in which stored leads may have yet to learn of an opt-out: call [`Store::rescreen`] for each.
     pub pending: BTreeSet<OrganizationId>,
 }
 
@@ -76,11 +76,8 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
         batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
     let (distinct, clashing) = collapse(posted);
 
-    // A new suppression waits for us or we see it: none slips between look-up and commit. An opt-out makes some.
-    tx.hold_organizations(batch.iter().map(|normalized| {
-        let hold = if normalized.asks_out() { Hold::Alone } else { Hold::Shared };
-        (normalized.submission.organization, hold)
-    }))?;
+    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait: see `opt_out`.
+    tx.hold_organizations(batch.iter().map(|normalized| (normalized.submission.organization, Hold::Shared)))?;
 
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
     let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =

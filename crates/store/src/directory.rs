@@ -3,32 +3,68 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+
+/// How far this machine's clock and the database's are apart. Times of one are compared with times of the other: a
+/// suppression entry ends by the database's clock, a submission was received by a gateway's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockSkew {
+    /// Up to a second, or not known yet.
+    Small,
+    Degraded,
+    /// More than 30 s.
+    NotReady,
+}
+
+impl ClockSkew {
+    /// For operators.
+    pub const REASON: &str = "the clocks of this machine and of the database differ; synchronize both (NTP)";
+
+    fn of(skew: Duration) -> Self {
+        match skew.as_secs_f64() {
+            ..=1.0 => Self::Small,
+            ..=30.0 => Self::Degraded,
+            _ => Self::NotReady,
+        }
+    }
+}
+
+/// What a refresh learned beside the snapshot.
+#[derive(Clone, Copy)]
+struct Observed {
+    epoch: Uuid,
+    skew: Duration,
+}
 
 /// A snapshot that can be brought up to date.
 pub struct Directory {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     shards: watch::Sender<u16>,
+    observed: ArcSwapOption<Observed>,
 }
 
 impl Directory {
     /// Empty until the first [`Directory::refresh`].
     pub fn new(store: Store) -> Self {
-        let snapshot = ArcSwap::from_pointee(Snapshot::empty());
-        Self { store, snapshot, shards: watch::Sender::new(1) }
+        let (snapshot, observed) = (ArcSwap::from_pointee(Snapshot::empty()), ArcSwapOption::empty());
+        Self { store, snapshot, shards: watch::Sender::new(1), observed }
     }
 
     /// Asks the store what changed: one small row, if nothing did.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let asked = Instant::now();
+        let (asked, before) = (Instant::now(), Timestamp::now());
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
+        let skew = changes.now.map_or(Duration::ZERO, |now| distance(now, before, Timestamp::now()));
+        metrics::gauge!("leadgate_clock_skew_seconds").set(skew.as_secs_f64());
+        self.observed.store(Some(Arc::new(Observed { epoch: changes.epoch, skew })));
         self.snapshot.rcu(|snapshot| {
             let mut next = Snapshot::clone(snapshot);
             next.apply(&changes, asked);
@@ -51,6 +87,16 @@ impl Directory {
     /// How long ago the store last told its latest; `None` if it never did.
     pub fn age(&self) -> Option<Duration> {
         self.snapshot.load().asked.map(|asked| asked.elapsed())
+    }
+
+    /// As of the last refresh.
+    pub fn clock_skew(&self) -> ClockSkew {
+        self.observed.load().as_ref().map_or(ClockSkew::Small, |observed| ClockSkew::of(observed.skew))
+    }
+
+    /// Another one after each restore of the store from a backup; `None` if the store never told.
+    pub fn epoch(&self) -> Option<Uuid> {
+        self.observed.load().as_ref().map(|observed| observed.epoch)
     }
 
     /// The generation that this holds; -1 if the store never told.
@@ -117,5 +163,31 @@ impl Directory {
             add(&mut next);
             next
         });
+    }
+}
+
+/// How far a time lies outside of the interval in which it was asked for: how long the answer took is no skew.
+fn distance(time: Timestamp, begin: Timestamp, end: Timestamp) -> Duration {
+    begin.since(time).max(time.since(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_no_skew() {
+        let at = |seconds: i64| Timestamp::from_microseconds(seconds * 1_000_000);
+        for (time, skew, verdict) in [
+            (at(100), 0, ClockSkew::Small),
+            (at(109), 0, ClockSkew::Small),
+            (at(111), 1, ClockSkew::Small),
+            (at(112), 2, ClockSkew::Degraded),
+            (at(70), 30, ClockSkew::Degraded),
+            (at(69), 31, ClockSkew::NotReady),
+        ] {
+            let found = distance(time, at(100), at(110));
+            assert_eq!((found, ClockSkew::of(found)), (Duration::from_secs(skew), verdict), "{time}");
+        }
     }
 }

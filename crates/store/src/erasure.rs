@@ -9,7 +9,7 @@ mod find;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, Suppression, Timestamp};
+use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, Suppression};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -110,12 +110,13 @@ impl Store {
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
     ) -> Result<usize, StoreError> {
-        let (matching, now) = (self.match_key().await?, Timestamp::now());
-        let entries = sought.entries(&matching, organization, reason, now);
+        let (matching, reason) = (self.match_key().await?, reason.map(str::to_owned));
         let (listed, sought) = (sought.listed(&matching, organization), sought.clone());
         let entry = self.entry(organization, AuditAction::Erase).about(Uuid::now_v7());
         self.write(move |session| {
             Statements::new(session).exclude_organization(organization)?;
+            let now = session.now()?;
+            let entries = sought.entries(&matching, organization, reason.as_deref(), now);
             let before = suppressions::holding(session, entries.iter().map(|entry| entry.key))?;
             let with_reason = |entry: &Suppression| {
                 let same = before.iter().find(|one| (one.key, &one.list) == (entry.key, &entry.list));

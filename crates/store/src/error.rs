@@ -47,6 +47,14 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    /// What the trouble is, if the store is unavailable.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Unavailable { trouble, .. } => Some(*trouble),
+            _ => None,
+        }
+    }
+
     pub(crate) fn unavailable(trouble: Trouble) -> Self {
         Self::Unavailable { trouble, detail: None }
     }
@@ -69,6 +77,9 @@ pub enum Trouble {
     Resources,
     /// It takes no writes at the moment.
     ReadOnly,
+    /// It refuses what this program needs, whatever the rows: a missing grant, table or function, a password that is no
+    /// longer right. An operator has to correct it.
+    Refused,
     /// The database says that it is in trouble of its own.
     Internal,
 }
@@ -83,6 +94,7 @@ impl Trouble {
             Self::Locked => "locked",
             Self::Resources => "resources",
             Self::ReadOnly => "read_only",
+            Self::Refused => "refused",
             Self::Internal => "internal",
         }
     }

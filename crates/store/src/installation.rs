@@ -2,8 +2,9 @@
 
 use leadgate_domain::sealed::{OpenedBy, SealingKey};
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::{ApiKey, Organization, Source};
+use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
 use crate::keys::KeyRow;
@@ -24,6 +25,10 @@ pub struct Changes {
     pub sources: Vec<Source>,
     /// Revoked ones too.
     pub keys: Vec<ApiKey>,
+    /// Another one after each restore from a backup.
+    pub epoch: Uuid,
+    /// The time of the database's clock, if it has one of its own.
+    pub now: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -31,11 +36,19 @@ pub(crate) struct Row {
     match_key: String,
     shards: u16,
     generation: i64,
+    epoch: Uuid,
+    now: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
-struct MatchKeyRow {
+struct FoundedRow {
     match_key: String,
+    epoch: Uuid,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct EpochRow {
+    epoch: Uuid,
 }
 
 #[derive(Serialize)]
@@ -116,7 +129,7 @@ impl Store {
     pub async fn changes_since(&self, generation: i64) -> Result<Changes, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
-            let Row { generation: current, shards, .. } = installation(session)?;
+            let Row { generation: current, shards, epoch, now, .. } = installation(session)?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
                 let since = [Since { generation }];
@@ -131,9 +144,18 @@ impl Store {
                 organizations: organizations.into_iter().map(Organization::from).collect(),
                 sources: sources.into_iter().filter_map(SourceRow::read).collect(),
                 keys: keys.into_iter().filter_map(KeyRow::read).collect(),
+                epoch,
+                now,
             })
         })
         .await
+    }
+
+    /// To be called after the store was restored from a backup: what gateways remember of requests, they remember of
+    /// submissions that the store may no longer have.
+    pub async fn renew_epoch(&self) -> Result<(), StoreError> {
+        let row = EpochRow { epoch: Uuid::now_v7() };
+        self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
     }
 }
 
@@ -142,7 +164,7 @@ fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
 }
 
 fn found(session: &mut Session, sealing: &SealingKey) -> Result<(), Fault> {
-    let row = MatchKeyRow { match_key: seal(&MatchKey::generate(), sealing)? };
+    let row = FoundedRow { match_key: seal(&MatchKey::generate(), sealing)?, epoch: Uuid::now_v7() };
     session.execute(session.sql.installation.found, &[row]).map(drop)
 }
 

@@ -36,7 +36,11 @@ impl ManageConnection for Manager {
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
-        session.ping().map_err(|_| StoreError::unavailable(Trouble::Connection))
+        let checked = session.ping();
+        if let Err(error @ StoreError::Config(_)) = &checked {
+            tracing::error!("{error}");
+        }
+        checked
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {

@@ -236,7 +236,7 @@ impl Written<'_> {
         tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
         tx.record_outcomes_again(&self.cases)?;
         // What is left over is swept.
-        tx.opt_out(&self.opted_out, judge).map(drop)
+        tx.opt_out_alone(&self.opted_out, judge)
     }
 }
 

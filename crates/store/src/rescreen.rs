@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::{
     Judge, Lead, LeadId, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
-use crate::rows::{After, Listed, One, reversed};
+use crate::rows::{After, Hold, Listed, Lock, One, reversed};
 use crate::session::Session;
 use crate::statements::Statements;
 use crate::store::Store;
@@ -26,6 +27,10 @@ const PAGE: u32 = 1_000;
 
 /// Digests and bare keys that one look at every lead is for.
 const UNKNOWN_AT_ONCE: usize = 100_000;
+
+/// Pauses between two looks at which commits still run.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Entries per transaction.
 const SETTLED_AT_ONCE: usize = 1_000;
@@ -91,7 +96,8 @@ pub(crate) struct Contact {
 impl Store {
     /// Whether stored leads have yet to learn of an entry of the organization.
     pub async fn has_pending(&self, organization: OrganizationId) -> Result<bool, StoreError> {
-        Ok(!self.pending(organization, None, 1).await?.is_empty())
+        let (_, page) = self.pending(organization, None, 1).await?;
+        Ok(!page.is_empty())
     }
 
     /// Decides stored leads anew that entries concern of which they have not learnt yet. `looked_at` is told how many
@@ -105,8 +111,10 @@ impl Store {
         let mut after = None;
         let mut unknown = Vec::new();
         loop {
-            let now = Timestamp::now();
-            let page = self.pending(organization, after, PAGE).await?;
+            let (now, page) = self.pending(organization, after, PAGE).await?;
+            if !page.is_empty() {
+                self.wait_for_running_commits(organization).await?;
+            }
             after = page.last().map(|last| SuppressionCursor::of(&last.entry));
             let mut contacts = Vec::new();
             for pending in page {
@@ -144,12 +152,33 @@ impl Store {
         organization: OrganizationId,
         after: Option<SuppressionCursor>,
         most: u32,
-    ) -> Result<Vec<Pending>, StoreError> {
+    ) -> Result<(Timestamp, Vec<Pending>), StoreError> {
         self.read(move |session| {
-            let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
-            session.load(session.sql.suppressions.pending, &[after])
+            let now = session.now()?;
+            let after = AfterEntry::new(organization, after.as_ref(), now, most);
+            Ok((now, session.load(session.sql.suppressions.pending, &[after])?))
         })
         .await
+    }
+
+    /// Waits for the commits of the organization that run now: they may have looked at the lists before the entries that
+    /// are pending now were written. Commits that begin later see the entries, and are not kept waiting.
+    ///
+    /// To lock the organization alone would be a wait without polling, but would stop all its commits.
+    async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {
+        let running = move |session: &mut Session| {
+            let Some(sharing) = session.sql.leads.sharing else { return Ok(BTreeSet::new()) };
+            let names: Vec<String> = session.load(sharing, &Lock::of([(organization, Hold::Shared)]))?;
+            Ok(names.into_iter().collect())
+        };
+        let mut earlier: BTreeSet<String> = self.read(running).await?;
+        let mut pause = FIRST_PAUSE;
+        while !earlier.is_empty() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            earlier = &earlier & &self.read(running).await?;
+        }
+        Ok(())
     }
 
     async fn settle(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
@@ -292,6 +321,19 @@ pub(crate) fn crowded(
     }
     let crowded: Vec<_> = session.load(session.sql.leads.crowded, named)?;
     Ok(crowded.into_iter().collect())
+}
+
+/// Decides the leads anew that have these values and that no other transaction has locked.
+pub(crate) fn reassess_free(
+    session: &mut Session,
+    listed: &[Listed<'_>],
+    judge: &dyn Judge,
+) -> Result<(), Fault> {
+    if listed.is_empty() {
+        return Ok(());
+    }
+    let leads = session.load(session.sql.leads.lock_listed_free, listed)?;
+    reassess(&mut Statements::new(session), leads, judge)
 }
 
 /// Decides the leads anew that have these values. Whoever calls this has excluded everybody else from the organization,

@@ -125,7 +125,7 @@ pub(crate) enum Hold {
     Alone,
 }
 
-/// An advisory lock.
+/// An advisory lock of one or more organizations.
 #[derive(Serialize)]
 pub(crate) struct Lock {
     key: i64,
@@ -133,16 +133,25 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// One lock per organization, in the order in which everybody takes them.
+    /// The locks of these organizations, in the order in which every transaction takes them.
     pub(crate) fn of(organizations: impl IntoIterator<Item = (OrganizationId, Hold)>) -> Vec<Self> {
         let mut locks = BTreeMap::new();
         for (organization, hold) in organizations {
+            // The last bits of a UUIDv7 are random.
             let (_, low) = organization.as_uuid().as_u64_pair();
-            let alone = locks.entry(i64::from_ne_bytes(low.to_ne_bytes())).or_insert(false);
+            let slot = i64::try_from(low % Self::SLOTS).unwrap_or(0);
+            let alone = locks.entry(Self::CLASS | slot).or_insert(false);
             *alone |= hold == Hold::Alone;
         }
         locks.into_iter().map(|(key, alone)| Self { key, alone }).collect()
     }
+
+    /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and a batch may
+    /// be of as many organizations as it has submissions.
+    const SLOTS: u64 = 256;
+
+    /// The upper half of every key, so that other users of the database do not meet ours by chance.
+    const CLASS: i64 = 0x6c65_6164 << 32;
 }
 
 /// A value on a suppression list, as leads hold it.
@@ -371,4 +380,18 @@ pub(crate) struct PersonRow {
     pub(crate) organization: OrganizationId,
     pub(crate) submission: SubmissionId,
     pub(crate) person: leadgate_domain::Person,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_very_many_organizations_takes_few_locks() {
+        let organizations: Vec<_> = (0..20_000).map(|_| OrganizationId::generate()).collect();
+        let locks = Lock::of(organizations.iter().map(|organization| (*organization, Hold::Shared)));
+        assert!(locks.len() <= 256 && locks.is_sorted_by_key(|lock| lock.key) && !locks[0].alone);
+        let alone = Lock::of([(organizations[0], Hold::Shared), (organizations[0], Hold::Alone)]);
+        assert!(alone.len() == 1 && alone[0].alone);
+    }
 }

@@ -9,8 +9,10 @@ use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Text};
 use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
+use leadgate_domain::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::error::{Fault, StoreError, Trouble, Verdict};
 use crate::page::{self, Page};
@@ -32,6 +34,8 @@ pub(crate) struct Session {
     failed: Option<Failed>,
     /// Whether the connection is not to be used again.
     spoiled: bool,
+    /// What was set for the session under `leadgate.session` when it began; PostgreSQL only.
+    pub(crate) mark: Option<Uuid>,
 }
 
 /// A statement that failed.
@@ -43,7 +47,7 @@ pub(crate) struct Failed {
 
 impl Session {
     pub(crate) fn new(connection: Connection, sql: &'static Sql) -> Self {
-        Self { sql, connection, failed: None, spoiled: false }
+        Self { sql, connection, failed: None, spoiled: false, mark: None }
     }
 
     /// Runs a statement for its effect; the number of rows it changed.
@@ -91,6 +95,13 @@ impl Session {
         row: R,
     ) -> Result<Option<T>, Fault> {
         self.load(text, &[row]).map(|rows| rows.into_iter().next())
+    }
+
+    /// The current time by the clock that all programs share: the database's.
+    pub(crate) fn now(&mut self) -> Result<Timestamp, Fault> {
+        let Some(clock) = self.sql.installation.clock else { return Ok(Timestamp::now()) };
+        let now = self.load_all(clock)?.into_iter().next();
+        now.ok_or_else(|| StoreError::Bug("the database did not tell its time".to_owned()).into())
     }
 
     fn run<R: Serialize, T>(
@@ -194,10 +205,25 @@ impl Session {
         }
     }
 
-    pub(crate) fn ping(&mut self) -> QueryResult<()> {
-        match &mut self.connection {
-            Connection::Postgres(connection) => connection.ping(),
-            Connection::Sqlite(connection) => connection.ping(),
+    /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives each
+    /// transaction another session of the server.
+    pub(crate) fn ping(&mut self) -> Result<(), StoreError> {
+        let Some(mark) = self.mark else {
+            let ping = match &mut self.connection {
+                Connection::Postgres(connection) => connection.ping(),
+                Connection::Sqlite(connection) => connection.ping(),
+            };
+            return ping.map_err(|_| StoreError::unavailable(Trouble::Connection));
+        };
+        let found = self.load_all::<String>(
+            "SELECT to_json(coalesce(current_setting('leadgate.session', true), ''))::text",
+        );
+        match found {
+            Ok(found) if found.iter().any(|found| *found == mark.to_string()) => Ok(()),
+            Ok(_) => {
+                Err(StoreError::Config("its pooler must be in session mode: settings were lost".to_owned()))
+            }
+            Err(_) => Err(StoreError::unavailable(Trouble::Connection)),
         }
     }
 

@@ -164,7 +164,9 @@ mod tests {
     }
 
     fn at(generation: i64, keys: Vec<ApiKey>) -> Changes {
-        Changes { generation, shards: 1, organizations: Vec::new(), sources: Vec::new(), keys }
+        let epoch = uuid::Uuid::nil();
+        let (organizations, sources, now) = (Vec::new(), Vec::new(), None);
+        Changes { generation, shards: 1, organizations, sources, keys, epoch, now }
     }
 
     #[test]

@@ -28,16 +28,20 @@ pub(crate) struct Sql {
 pub(crate) struct Installation {
     /// Out: [`crate::installation::Row`].
     pub(crate) read: &'static str,
-    /// In: `MatchKeyRow`. Keeps what is there.
+    /// In: `FoundedRow`. Keeps what is there.
     pub(crate) found: &'static str,
     /// In: `ResealedRow`. Leaves a key alone that was sealed again meanwhile.
     pub(crate) reseal: &'static str,
+    /// In: `EpochRow`.
+    pub(crate) renew: &'static str,
     /// Adds one to the generation and holds the row until the transaction ends. Out: the new generation.
     pub(crate) advance: &'static str,
     /// In: `ShardsRow`. A number that is not larger changes nothing.
     pub(crate) raise_shards: &'static str,
     /// Out: the versions of all migrations that were run.
     pub(crate) migrations: &'static str,
+    /// Out: the current time of the database's clock. `None` where that is this machine's clock.
+    pub(crate) clock: Option<&'static str>,
 }
 
 pub(crate) struct Organizations {
@@ -146,10 +150,14 @@ pub(crate) struct Leads {
     /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time
     /// anyway.
     pub(crate) hold: Option<&'static str>,
+    /// In: `Lock`. Out: names of the running transactions that hold one of the locks shared. `None` as for `hold`.
+    pub(crate) sharing: Option<&'static str>,
     /// In: `One`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,
     /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.
     pub(crate) lock_listed: &'static str,
+    /// As `lock_listed`, without the leads that another transaction has locked: it never waits.
+    pub(crate) lock_listed_free: &'static str,
     /// In: `Listed`. Out: `(SuppressionKind, String)`: those values that more than a hundred leads have.
     pub(crate) crowded: &'static str,
     /// In: `WithValue`. Out: `LeadId`, those with the phone or the email, in order.

@@ -65,18 +65,27 @@ impl<'s> Statements<'s> {
         self.hold_organizations([(organization, Hold::Alone)])
     }
 
-    /// Lists whoever asked not to be contacted, and decides the stored leads anew that this concerns. Whoever calls this
-    /// has excluded everybody else from their organizations. Returns those whose stored leads have yet to learn.
+    /// Lists the people who asked not to be contacted, and decides anew the stored leads that this concerns. The caller
+    /// excludes all other writers from the organizations.
+    pub(crate) fn opt_out_alone(&mut self, entries: &[Suppression], judge: &dyn Judge) -> Result<(), Fault> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let now = self.session.now()?;
+        suppressions::add(self.session, entries, judge, now).map(drop)
+    }
+
+    /// The same beside other writers. Returns the organizations that have to be rescreened.
     pub(crate) fn opt_out(
         &mut self,
         entries: &[Suppression],
         judge: &dyn Judge,
     ) -> Result<BTreeSet<OrganizationId>, Fault> {
         if entries.is_empty() {
-            return Ok(BTreeSet::new());
+            Ok(BTreeSet::new())
+        } else {
+            suppressions::opt_out(self.session, entries, judge)
         }
-        let (_, pending) = suppressions::add(self.session, entries, judge, self.now)?;
-        Ok(pending.into_iter().map(|key| key.organization).collect())
     }
 
     /// The keys of those that were not there. `submissions` in the order of their keys.

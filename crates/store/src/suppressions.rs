@@ -1,6 +1,6 @@
 //! Adding to and taking from suppression lists, with the leads that this concerns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit;
 use crate::error::{Fault, StoreError};
 use crate::page::Page;
-use crate::rescreen::{contact, crowded, reassess_listed};
+use crate::rescreen::{contact, crowded, reassess_free, reassess_listed};
 use crate::rows::Listed as Named;
 use crate::session::Session;
 use crate::statements::Statements;
@@ -102,13 +102,16 @@ pub(crate) struct Found {
     pub(crate) entry: Suppression,
     pending_since: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    /// When it was read, by the database's clock; absent where that is this machine's.
+    now: Option<Timestamp>,
 }
 
 impl Found {
-    /// Whether it holds whoever is judged now. Once it was marked as ended nobody looks for leads that it holds, so
-    /// the mark counts whatever this machine's clock says.
-    pub(crate) fn holds_at(&self, now: Timestamp) -> bool {
+    /// Whether it holds the leads that are judged now. Once it was marked as ended, no sweep looks for leads that it
+    /// holds, so the mark counts whatever a clock says.
+    pub(crate) fn holds(&self) -> bool {
         let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.holds_at(marked));
+        let now = self.now.unwrap_or_else(Timestamp::now);
         self.ended_at.is_none() && !ended_when_marked && self.entry.holds_at(now)
     }
 }
@@ -160,7 +163,8 @@ impl Store {
             let entry = self.entry(organization, AuditAction::SuppressionAdded);
             let listed = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                let (listed, _) = add(session, &chunk, judge.as_ref(), Timestamp::now())?;
+                let now = session.now()?;
+                let listed = add(session, &chunk, judge.as_ref(), now)?;
                 let changed = listed.iter().filter(|listed| **listed != Listed::Kept).count();
                 if changed > 0 {
                     audit::record(session, &[entry.clone().with("count", changed)])?;
@@ -199,7 +203,7 @@ impl Store {
             let entry = self.entry(organization, AuditAction::SuppressionRemoved);
             let gone = self.write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                let now = Timestamp::now();
+                let now = session.now()?;
                 let mut found = holding(session, chunk.iter().copied())?;
                 let wanted = |entry: &Suppression| list.as_deref().is_none_or(|list| entry.list == list);
                 found.retain(wanted);
@@ -241,7 +245,7 @@ impl Store {
     ) -> Result<Page<Suppression, SuppressionCursor>, StoreError> {
         let found = self.read(move |session| {
             let most = limit.saturating_add(1);
-            let after = AfterEntry::new(organization, after.as_ref(), Timestamp::now(), most);
+            let after = AfterEntry::new(organization, after.as_ref(), session.now()?, most);
             session.load(session.sql.suppressions.page, &[after])
         });
         Ok(Page::cut(found.await?, limit, SuppressionCursor::of))
@@ -259,35 +263,57 @@ fn check<'a>(
     }
 }
 
-/// Writes what is new of the entries, and decides stored leads anew that are found by what they name. Whoever calls
-/// this has excluded everybody else from the organization. Also returns the entries of which stored leads have yet to
-/// learn.
+/// Writes what is new of the entries, and decides stored leads anew that are found by what they name. The caller
+/// excludes all other writers from the organization.
 pub(crate) fn add(
     session: &mut Session,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<(Vec<Listed>, Vec<SuppressionKey>), Fault> {
+) -> Result<Vec<Listed>, Fault> {
     let (listed, changed) = merge(entries, holding(session, entries.iter().map(|entry| entry.key))?);
-    let pending = apply(session, &changed, judge, now)?;
-    Ok((listed, pending))
+    apply(session, &changed, judge, now)?;
+    Ok(listed)
 }
 
-/// Writes entries, and decides the stored leads anew that are found by what they name. Returns the others.
+/// The same beside commits of the organization: most batches of a busy one hold an opt-out, and with a lock of its own
+/// each would stop all others. Returns the organizations of the entries that were written.
+///
+/// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible yet,
+/// and leads that another transaction has locked. To wait for those here could deadlock.
+pub(crate) fn opt_out(
+    session: &mut Session,
+    entries: &[Suppression],
+    judge: &dyn Judge,
+) -> Result<BTreeSet<OrganizationId>, Fault> {
+    let (_, changed) = merge(entries, holding(session, entries.iter().map(|entry| entry.key))?);
+    if changed.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let now = session.now()?;
+    write(session, changed.iter().map(|entry| EntryRow::of(entry, false, now)))?;
+    let named: Vec<_> = changed.iter().filter_map(contact).collect();
+    let crowded = crowded(session, &named)?;
+    let is_few = |named: &&Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
+    let few: Vec<_> = named.iter().filter(is_few).copied().collect();
+    reassess_free(session, &few, judge)?;
+    Ok(changed.iter().map(|entry| entry.key.organization).collect())
+}
+
+/// Writes entries, and decides the stored leads anew that are found by what they name.
 fn apply(
     session: &mut Session,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<Vec<SuppressionKey>, Fault> {
+) -> Result<(), Fault> {
     let named: Vec<_> = entries.iter().filter_map(contact).collect();
     let crowded = crowded(session, &named)?;
     let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
     write(session, entries.iter().map(|entry| EntryRow::of(entry, is_at_once(entry), now)))?;
     let few: Vec<_> = named.iter().filter(|named| is_few(named)).copied().collect();
-    reassess_listed(session, &few, judge)?;
-    Ok(entries.iter().filter(|entry| !is_at_once(entry)).map(|entry| entry.key).collect())
+    reassess_listed(session, &few, judge)
 }
 
 /// The same for entries that only have a key, by the values that the keys are of.
@@ -310,9 +336,7 @@ pub(crate) fn holding(
 ) -> Result<Vec<Suppression>, Fault> {
     let keys: Vec<_> = keys.collect();
     let found: Vec<Found> = session.load(session.sql.suppressions.find, &keys)?;
-    // Not when this transaction began: it may have waited for somebody who ended an entry.
-    let now = Timestamp::now();
-    Ok(found.into_iter().filter(|found| found.holds_at(now)).map(|found| found.entry).collect())
+    Ok(found.into_iter().filter(Found::holds).map(|found| found.entry).collect())
 }
 
 fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) -> Result<(), Fault> {

@@ -74,7 +74,7 @@ impl Store {
     /// Takes a task for a time, if no other worker has it.
     pub async fn lease(&self, name: &'static str, for_: Duration) -> Result<Option<Lease>, StoreError> {
         self.write(move |session| {
-            let taken_at = Timestamp::now();
+            let taken_at = session.now()?;
             let lease = Lease { name, taken_at, until: taken_at.plus(for_) };
             Ok(session.find::<_, String>(session.sql.sweeps.lease, lease)?.map(|_| lease))
         })
@@ -125,9 +125,9 @@ impl Store {
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
         let mut concerned = BTreeSet::new();
         loop {
-            let now = Now { now: Timestamp::now() };
-            let overdue = Now { now: now.now.minus(OVERDUE) };
             let found = self.read(move |session| {
+                let now = Now { now: session.now()? };
+                let overdue = Now { now: now.now.minus(OVERDUE) };
                 let lapsing: Vec<OrganizationId> = session.load(session.sql.suppressions.lapsing, &[now])?;
                 let left: Vec<OrganizationId> = session.load(session.sql.suppressions.overdue, &[overdue])?;
                 Ok(lapsing.into_iter().chain(left).collect::<BTreeSet<_>>())
@@ -156,7 +156,7 @@ impl Store {
             let lapsed = self.write(move |session| {
                 // Whoever was told that an entry holds has written its leads by then, and the rescreen sees them.
                 Statements::new(session).exclude_organization(organization)?;
-                let lapsing = Lapsing { organization, now: Timestamp::now(), most: LAPSING_AT_ONCE };
+                let lapsing = Lapsing { organization, now: session.now()?, most: LAPSING_AT_ONCE };
                 session.execute(session.sql.suppressions.lapse, &[lapsing])
             });
             let lapsed = lapsed.await?;

@@ -69,7 +69,9 @@ async fn a_batch_costs_the_same_whatever_its_size(world: &World) {
         .filter(|text| !prepared.contains(text))
         .collect::<BTreeSet<_>>();
     let plain = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"];
-    assert!(not_prepared.iter().all(|text| plain.contains(&text.as_str())), "{not_prepared:#?}");
+    // The ping of PostgreSQL was prepared with the connection.
+    let is_known = |text: &&String| plain.contains(&text.as_str()) || text.contains("leadgate.session");
+    assert!(not_prepared.iter().all(is_known), "{not_prepared:#?}");
 }
 
 /// Releases `size` submissions that were kept aside.

@@ -1,22 +1,27 @@
 //! One batch into the store, whatever state the store is in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{Judge, Normalized, QuarantineReason, Source, SourceId, Submission};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Replier;
-use leadgate_store::{Committed, Directory, Store, StoreError};
+use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::patience::{Patience, Pauses};
 use crate::remap;
+use crate::rescreens::Rescreens;
 use crate::tell::Waiting;
 
-/// The first pause after the database was away; it doubles up to [`LONGEST_PAUSE`].
+/// Pauses between two tries while the database is in trouble.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// After so many time-outs a try is not repeated: what is tried may itself be what takes so long.
+const MOST_TIMEOUTS: u32 = 2;
 
 type Sources = HashMap<SourceId, Arc<Source>>;
 
@@ -37,6 +42,9 @@ pub(crate) struct Committer {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) replier: Replier,
+    pub(crate) rescreens: Rescreens,
+    /// Shared by the lanes.
+    pub(crate) splitter: Arc<Splitter>,
     pub(crate) hold_max: Duration,
     pub(crate) stop: CancellationToken,
     /// Held while a submission is run alone; see [`crate::isolate`].
@@ -46,37 +54,40 @@ pub(crate) struct Committer {
 impl Committer {
     /// Normalizes and commits. On success every submission has its outcome.
     pub(crate) async fn commit(&self, submissions: Vec<Submission>) -> Result<(), Unsettled> {
-        let batch = self.normalize(submissions).await?;
-        let mut parts = vec![batch];
-        while let Some(part) = parts.pop() {
-            match self.commit_part(&part).await? {
-                Verdict::Done => {}
-                Verdict::RowAtFault if part.len() > 1 => {
-                    let (left, right) = part.split_at(part.len() / 2);
-                    parts.extend([Arc::from(right), Arc::from(left)]);
+        let patience = self.patience();
+        let batch = self.normalize(submissions, patience).await?;
+        let mut parts = VecDeque::from(self.splitter.split(batch));
+        while let Some(part) = parts.pop_front() {
+            match (self.commit_part(&part, patience).await?, &part[..]) {
+                (Verdict::Done, _) => {}
+                (Verdict::RowAtFault, [one]) => {
+                    self.quarantine(&one.submission, QuarantineReason::RowRefused, patience).await?;
                 }
-                Verdict::RowAtFault => self.quarantine_all(&part, QuarantineReason::RowRefused).await?,
+                (Verdict::RowAtFault, part) => {
+                    let (left, right) = part.split_at(part.len() / 2);
+                    parts.push_front(Arc::from(right));
+                    parts.push_front(Arc::from(left));
+                }
             }
         }
         Ok(())
     }
 
-    /// Keeps submissions aside, each in a transaction of its own.
-    async fn quarantine_all(&self, part: &[Normalized], reason: QuarantineReason) -> Result<(), Unsettled> {
-        for normalized in part {
-            self.quarantine(&normalized.submission, reason).await?;
-        }
-        Ok(())
+    /// For a batch that begins now.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(self.hold_max)
     }
 
     pub(crate) async fn quarantine(
         &self,
         submission: &Submission,
         reason: QuarantineReason,
+        patience: Patience,
     ) -> Result<(), Unsettled> {
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
-        let stored = self.hold(|| self.store.quarantine_alone(submission.clone(), reason)).await?;
+        let quarantine = || self.store.quarantine_alone(submission.clone(), reason);
+        let stored = self.hold(patience, quarantine).await?;
         let committed = stored.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
             Unsettled::Held
@@ -86,8 +97,12 @@ impl Committer {
     }
 
     /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
-    async fn normalize(&self, submissions: Vec<Submission>) -> Result<Arc<[Normalized]>, Unsettled> {
-        let sources = self.sources_of(&submissions).await?;
+    async fn normalize(
+        &self,
+        submissions: Vec<Submission>,
+        patience: Patience,
+    ) -> Result<Vec<Normalized>, Unsettled> {
+        let sources = self.sources_of(&submissions, patience).await?;
         let (pipeline, known) = (Arc::clone(&self.pipeline), self.directory.snapshot());
         let normalize = move |submission: Submission| {
             let scoring = known.scoring(submission.organization);
@@ -105,14 +120,14 @@ impl Committer {
 
     /// The sources by which these were read, at that revision or a later one; the latest, for what is released.
     /// One that is not among them is gone.
-    async fn sources_of(&self, submissions: &[Submission]) -> Result<Sources, Unsettled> {
+    async fn sources_of(&self, submissions: &[Submission], patience: Patience) -> Result<Sources, Unsettled> {
         let known = |submission: &Submission| {
             let source = self.directory.source(submission.source);
             submission.release.is_none()
                 && source.is_some_and(|source| source.revision >= submission.source_revision)
         };
         if !submissions.iter().all(known)
-            && let Err(error) = self.hold(|| self.directory.refresh()).await?
+            && let Err(error) = self.hold(patience, || self.directory.refresh()).await?
         {
             tracing::error!("sources cannot be read: {error}");
             return Err(Unsettled::Held);
@@ -122,13 +137,14 @@ impl Committer {
         Ok(submissions.iter().filter_map(source).collect())
     }
 
-    async fn commit_part(&self, part: &Arc<[Normalized]>) -> Result<Verdict, Unsettled> {
+    async fn commit_part(&self, part: &Arc<[Normalized]>, patience: Patience) -> Result<Verdict, Unsettled> {
         let started = Instant::now();
-        let committed = self.hold(|| self.store.commit(Arc::clone(part), Arc::clone(&self.judge))).await?;
+        let commit = || self.store.commit(Arc::clone(part), Arc::clone(&self.judge));
+        let committed = self.hold(patience, commit).await?;
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
-                self.rescreen(&committed);
+                committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
                 self.tell(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(Verdict::Done)
             }
@@ -137,18 +153,6 @@ impl Committer {
                 tracing::warn!(batch.size = part.len(), "batch refused, looking for the row: {error}");
                 Ok(Verdict::RowAtFault)
             }
-        }
-    }
-
-    /// Nobody's acknowledgement waits for very many leads to learn of an opt-out. If this ends early a sweep does it.
-    fn rescreen(&self, committed: &Committed) {
-        for organization in committed.pending.iter().copied() {
-            let (store, judge) = (self.store.clone(), Arc::clone(&self.judge));
-            tokio::spawn(async move {
-                if let Err(error) = store.rescreen(organization, judge, |_| {}).await {
-                    tracing::warn!(%organization, "stored leads have yet to learn of an opt-out: {error}");
-                }
-            });
         }
     }
 
@@ -165,42 +169,45 @@ impl Committer {
 
     /// Waits as long as it takes, or until the worker is told to stop.
     pub(crate) async fn until_database_answers(&self) {
-        while !self.stop.is_cancelled() && !matches!(self.hold(|| self.store.check()).await, Ok(Ok(()))) {}
+        let answers = async || matches!(self.hold(self.patience(), || self.store.check()).await, Ok(Ok(())));
+        while !self.stop.is_cancelled() && !answers().await {}
     }
 
-    /// Repeats what failed because the database is in trouble, which is nobody's fault and consumes nobody's
-    /// attempts, for as long as deliveries may be held.
+    /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long as
+    /// the batch may be held. What timed out twice is returned as it is.
     pub(crate) async fn hold<T, F>(
         &self,
+        patience: Patience,
         mut attempt: impl FnMut() -> F,
     ) -> Result<Result<T, StoreError>, Unsettled>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let since = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut timeouts = 0;
         loop {
             let error = match attempt().await {
-                // A schema that is behind is nobody's fault either: whoever migrates it ends the wait.
+                // An older schema is the operator's turn, too: `leadgate migrate` ends the wait.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };
-            if since.elapsed() >= self.hold_max {
-                tracing::warn!(
-                    held.seconds = since.elapsed().as_secs(),
-                    "database still away, giving back: {error}"
-                );
+            let held = patience.held().as_secs();
+            if patience.is_over() {
+                tracing::warn!(held.seconds = held, "database still in trouble, giving back: {error}");
                 return Err(Unsettled::Held);
             }
-            if pause == FIRST_PAUSE {
+            timeouts += u32::from(error.trouble() == Some(Trouble::Timeout));
+            if timeouts >= MOST_TIMEOUTS {
+                return Ok(Err(error));
+            }
+            if pauses.is_first() {
                 tracing::warn!("database in trouble, holding: {error}");
             }
             metrics::counter!("leadgate_worker_holds_total").increment(1);
             tokio::select! {
-                () = tokio::time::sleep(jittered(pause)) => {}
+                () = tokio::time::sleep(pauses.next()) => {}
                 () = self.stop.cancelled() => return Err(Unsettled::Held),
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
@@ -208,11 +215,6 @@ impl Committer {
 enum Verdict {
     Done,
     RowAtFault,
-}
-
-/// Half to all of the pause, so that workers do not come back in step.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.5..=1.0))
 }
 
 fn report(part: &[Normalized], committed: &Committed, started: Instant) {

@@ -25,14 +25,15 @@ pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Re
 }
 
 async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
+    let patience = committer.patience();
     loop {
-        let attempts = committer.hold(|| committer.store.begin_attempt(submission.id)).await?;
+        let attempts = committer.hold(patience, || committer.store.begin_attempt(submission.id)).await?;
         let attempts = attempts.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "attempt cannot be counted: {error}");
             Unsettled::Held
         })?;
         if attempts > MOST_ATTEMPTS {
-            return committer.quarantine(submission, QuarantineReason::Crashed).await;
+            return committer.quarantine(submission, QuarantineReason::Crashed, patience).await;
         }
         match committer.commit(vec![submission.clone()]).await {
             Err(Unsettled::Crashed) => {

@@ -1,5 +1,7 @@
 //! One lane of a worker: `receive → normalize → commit → settle`, batch after batch.
 
+use std::time::Duration;
+
 use leadgate_domain::{Submission, Timestamp, message};
 use leadgate_queue::{Consumer, Delivery, Received, Settled};
 
@@ -7,9 +9,14 @@ use crate::batch::{self, Opened};
 use crate::commit::{Committer, Unsettled};
 use crate::in_hand::{Batch, InHand};
 use crate::isolate;
+use crate::patience::Pauses;
 
 /// From this delivery on, what a message carries is run one by one: it may be what ends its workers.
 const SUSPECT_AFTER: u32 = 2;
+
+/// Pauses after deliveries were given back.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What one round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,11 +42,16 @@ impl Lane {
     /// Works until the worker is told to stop. A batch that was begun is finished.
     pub async fn run(mut self) {
         let stop = self.committer.stop.clone();
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !stop.is_cancelled() {
-            if self.run_once().await.released {
-                self.committer.until_database_answers().await;
-                self.at_hand = None;
+            if !self.run_once().await.released {
+                pauses.reset();
+                continue;
             }
+            // A database may answer and refuse all the same: a grant may be missing.
+            self.committer.until_database_answers().await;
+            stop.run_until_cancelled(tokio::time::sleep(pauses.next())).await;
+            self.at_hand = None;
         }
         self.consumer.release().await;
     }
@@ -53,16 +65,7 @@ impl Lane {
         self.at_hand = oldest(&opened).map(|oldest| self.in_hand.take(oldest));
         let (suspects, clean): (Vec<_>, Vec<_>) =
             opened.into_iter().partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
-        let mut settled = Ok(());
-        for group in batch::group(clean, self.batch) {
-            progress.submissions += group.submissions.len();
-            settled = self.settle_together(group.deliveries, group.submissions).await.and(settled);
-        }
-        for suspect in suspects {
-            progress.submissions += suspect.submissions.len();
-            settled = self.settle_alone(suspect).await.and(settled);
-        }
-        if settled.is_err() {
+        if self.settle(clean, suspects, &mut progress).await.is_err() {
             self.consumer.release().await;
             metrics::counter!("leadgate_worker_releases_total").increment(1);
             progress.released = true;
@@ -70,6 +73,24 @@ impl Lane {
             self.at_hand = None;
         }
         progress
+    }
+
+    /// Stops at the first batch that is held: those behind it would only be held as long again.
+    async fn settle(
+        &self,
+        clean: Vec<Opened>,
+        suspects: Vec<Opened>,
+        progress: &mut Progress,
+    ) -> Result<(), Unsettled> {
+        for group in batch::group(clean, self.batch) {
+            progress.submissions += group.submissions.len();
+            self.settle_together(group.deliveries, group.submissions).await?;
+        }
+        for suspect in suspects {
+            progress.submissions += suspect.submissions.len();
+            self.settle_alone(suspect).await?;
+        }
+        Ok(())
     }
 
     /// The usual way: all submissions of a group in one transaction.
@@ -86,13 +107,12 @@ impl Lane {
                 Ok(())
             }
             Err(Unsettled::Crashed) => {
-                let mut settled = Ok(());
                 for delivery in deliveries {
                     // They were read before; the first reading went down with the batch.
                     let submissions = message::decode(delivery.payload()).unwrap_or_default().submissions;
-                    settled = self.settle_alone(Opened { delivery, submissions }).await.and(settled);
+                    self.settle_alone(Opened { delivery, submissions }).await?;
                 }
-                settled
+                Ok(())
             }
             held => held,
         }

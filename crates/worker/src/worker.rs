@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commit::Committer;
 use crate::in_hand::InHand;
 use crate::lane::Lane;
+use crate::rescreens::Rescreens;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
 /// How often the worker looks whether sources changed.
@@ -62,8 +63,18 @@ impl Worker {
     pub fn new(parts: Parts, config: WorkerConfig, stop: CancellationToken) -> Self {
         let Parts { queue, store, directory, pipeline, judge } = parts;
         let (replier, hold_max) = (queue.replier(), config.hold_max);
-        let committer =
-            Committer { store, directory, pipeline, judge, replier, hold_max, stop, alone: Arc::default() };
+        let committer = Committer {
+            rescreens: Rescreens::new(store.clone(), Arc::clone(&judge)),
+            splitter: Arc::default(),
+            alone: Arc::default(),
+            store,
+            directory,
+            pipeline,
+            judge,
+            replier,
+            hold_max,
+            stop,
+        };
         Self { queue, committer, in_hand: InHand::default(), config }
     }
 

@@ -1,11 +1,13 @@
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
 -- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes
--- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
+-- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over; `epoch` is
+-- another one after each restore from a backup.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
     shards     integer  NOT NULL DEFAULT 1 CHECK (shards > 0),
-    generation bigint   NOT NULL
+    generation bigint   NOT NULL,
+    epoch      uuid     NOT NULL
 );
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.

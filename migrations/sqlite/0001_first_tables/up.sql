@@ -3,12 +3,14 @@
 
 -- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
 -- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes
--- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over.
+-- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over; `epoch` is
+-- another one after each restore from a backup.
 CREATE TABLE installation (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     match_key  TEXT    NOT NULL,
     shards     INTEGER NOT NULL DEFAULT 1 CHECK (shards > 0),
-    generation INTEGER NOT NULL
+    generation INTEGER NOT NULL,
+    epoch      TEXT    NOT NULL
 ) STRICT;
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.

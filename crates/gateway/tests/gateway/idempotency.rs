@@ -87,3 +87,18 @@ async fn who_waits_hears_the_same_again() {
     assert_eq!(first.body, again.body);
     world.end().await;
 }
+
+/// The store may no longer have the submissions that the markers name.
+#[tokio::test]
+async fn a_marker_of_before_a_restore_does_not_answer() {
+    let world = World::start().await;
+    let body = r#"{"phone":"+14155550132"}"#;
+    let first = post(&world, "order-1", body).await.body["id"].clone();
+    assert_eq!(post(&world, "order-1", body).await.body["id"], first, "it is remembered");
+    world.store.renew_epoch().await.unwrap();
+    let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while post(&world, "order-1", body).await.body["id"] == first {
+        assert!(tokio::time::Instant::now() < deadline, "the marker still answers");
+    }
+    world.end().await;
+}

@@ -109,3 +109,29 @@ async fn a_queue_that_takes_nothing_is_no_202() {
     assert_eq!(send(world.get("/v1/leads")).await.status, 200, "reads need no queue");
     world.end().await;
 }
+
+/// A database whose clock is ahead of this machine's.
+#[tokio::test]
+async fn clocks_that_differ_are_told_before_they_do_harm() {
+    let postgres = shared().postgres().await.unwrap();
+    let url = postgres.database().await.unwrap();
+    let database = url.rsplit('/').next().unwrap();
+    Store::open(&StoreConfig::api(&url)).unwrap().migrate().await.unwrap();
+    // Names are looked up in `pg_catalog` first, unless that stands later in the path.
+    let ahead = format!(
+        "CREATE SCHEMA skewed;
+         CREATE TABLE skewed.ahead (by interval NOT NULL);
+         INSERT INTO skewed.ahead VALUES ('10 seconds');
+         CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+             AS $$ SELECT pg_catalog.clock_timestamp() + by FROM skewed.ahead $$;
+         ALTER DATABASE {database} SET search_path = public, skewed, pg_catalog"
+    );
+    postgres.sql(&url, &ahead).await.unwrap();
+    let world = World::found(Store::open(&StoreConfig::api(&url)).unwrap(), config()).await;
+    let ready = world.until_ready_is(200).await;
+    assert_eq!(ready.body["degraded"][0]["part"], "clock", "{}", ready.body);
+    postgres.sql(&url, "UPDATE skewed.ahead SET by = '1 minute'").await.unwrap();
+    let not_ready = world.until_ready_is(503).await;
+    assert!(not_ready.body.to_string().contains("the clocks of this machine and of the database differ"));
+    world.end().await;
+}

@@ -69,6 +69,7 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
     if let Err(error) = store.check().await.and(store.match_key().await) {
         bail!("the restored store does not open: {error}");
     }
+    store.renew_epoch().await.context("noting that the store was restored")?;
     output.print(&json!({ "restored": config.data }), |line| {
         line(&format!("restored into {}", config.data.display()));
     });

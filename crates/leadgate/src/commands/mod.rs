@@ -36,13 +36,16 @@ use crate::config::Config;
 use crate::ports::{self, Policies};
 
 /// Brings the database's schema, and RabbitMQ's exchanges, queues and policies, to what this build needs.
-pub(crate) async fn migrate(config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     let (policies, to_be_run) = match ports::migrate(config).await? {
         Policies::NotNeeded => ("not_needed", Vec::new()),
         Policies::Uploaded => ("uploaded", Vec::new()),
         Policies::ToBeSet(commands) => ("to_be_set", commands),
     };
+    if restored {
+        ports::store(config)?.renew_epoch().await.context("noting that the store was restored")?;
+    }
     let document = json!({ "migrated": true, "policies": policies, "to_be_run": to_be_run });
     output.print(&document, |line| {
         line("store and queue are ready");

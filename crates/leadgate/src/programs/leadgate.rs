@@ -32,7 +32,11 @@ enum Command {
         listen: Option<SocketAddr>,
     },
     /// Bring database and broker to what this build needs
-    Migrate,
+    Migrate {
+        /// The database was restored from a backup: forget which requests the gateways have answered
+        #[arg(long)]
+        restored: bool,
+    },
     /// API keys
     #[command(subcommand)]
     Key(commands::key::Command),
@@ -116,7 +120,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     let config = Config::load(&arguments.flags, listen)?;
     match arguments.command.unwrap_or(Command::Serve { listen: None }) {
         Command::Serve { .. } => run::all_in_one(config).await,
-        Command::Migrate => commands::migrate(&config, output).await,
+        Command::Migrate { restored } => commands::migrate(&config, restored, output).await,
         Command::Key(command) => commands::key::run(command, &config, output).await,
         Command::Source(command) => commands::source::run(command, &config, output).await,
         Command::Mapping(command) => commands::mapping::run(command, &config, output).await,

@@ -9,6 +9,7 @@ use crate::{ports, telemetry};
 /// Runs until it is told to stop; what is in flight is answered first.
 pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
+    parts::log_addresses(&config);
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;

@@ -7,7 +7,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use leadgate_gateway::RenderMetrics;
 use leadgate_queue::{Queue, Status};
-use leadgate_store::{Store, StoreError};
+use leadgate_store::{ClockSkew, Directory, Store, StoreError};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ pub(super) fn serve(
     listen: &str,
     queue: Queue,
     store: Store,
+    directory: Arc<Directory>,
     render: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
@@ -30,7 +31,7 @@ pub(super) fn serve(
         return Ok(tokio::spawn(async { Ok(()) }));
     }
     let checks = StoreChecks::default();
-    let health = web::Data::new(Health { queue, checks: checks.clone() });
+    let health = web::Data::new(Health { queue, checks: checks.clone(), directory });
     let app = move || {
         let render = render.clone();
         App::new()
@@ -52,20 +53,27 @@ pub(super) fn serve(
 struct Health {
     queue: Queue,
     checks: StoreChecks,
+    directory: Arc<Directory>,
 }
 
 /// Answers at once, by what was found out before.
 async fn ready(health: web::Data<Health>) -> HttpResponse {
-    let mut missing = Vec::new();
+    let (mut missing, mut degraded) = (Vec::new(), Vec::new());
     if let Status::NotReady { reason } = health.queue.status() {
         missing.push(json!({ "part": "queue", "reason": &*reason }));
     }
     if let Some(reason) = health.checks.missing() {
         missing.push(json!({ "part": "store", "reason": reason }));
     }
+    let clock = || json!({ "part": "clock", "reason": ClockSkew::REASON });
+    match health.directory.clock_skew() {
+        ClockSkew::Small => {}
+        ClockSkew::Degraded => degraded.push(clock()),
+        ClockSkew::NotReady => missing.push(clock()),
+    }
     let queue = health.queue.last_depth();
     if missing.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "ready", "queue": queue }))
+        HttpResponse::Ok().json(json!({ "status": "ready", "degraded": degraded, "queue": queue }))
     } else {
         let body = json!({ "status": "not_ready", "missing": missing, "queue": queue });
         HttpResponse::ServiceUnavailable().json(body)

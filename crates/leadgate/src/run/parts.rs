@@ -21,6 +21,12 @@ use crate::{ports, secret};
 /// How often a store that is away is asked again while a process starts.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Which servers or files this process works with.
+pub(super) fn log_addresses(config: &Config) {
+    let [store, queue, limiter] = config.addresses();
+    tracing::info!(store.url = store, queue.url = queue, limiter.url = limiter, "starting");
+}
+
 /// Cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
@@ -75,7 +81,7 @@ pub(super) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
 }
 
 /// A snapshot of the store's; the queue learns from it how many shards there are.
-fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
+pub(super) fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
     let directory = Arc::new(Directory::new(store.clone()));
     queue.follow_shards(directory.shards());
     directory
@@ -138,6 +144,7 @@ pub(super) async fn worker(
     config: &Config,
     places: Option<Arc<Places>>,
     queue: &Queue,
+    directory: Arc<Directory>,
     store: &Store,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Worker>> {
@@ -152,7 +159,7 @@ pub(super) async fn worker(
     let parts = leadgate_worker::Parts {
         queue: queue.clone(),
         store: store.clone(),
-        directory: directory(store, queue),
+        directory,
         judge: pipeline.clone(),
         pipeline,
     };

@@ -1,5 +1,7 @@
 //! `leadgate-worker`: one of many consumers.
 
+use std::sync::Arc;
+
 use leadgate_queue::Role;
 
 use super::{health, parts};
@@ -9,14 +11,18 @@ use crate::{ports, telemetry};
 /// Runs until it is told to stop; the batch at hand is finished first.
 pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
+    parts::log_addresses(&config);
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
     let queue = ports::queue(&config, Role::Worker).await?;
     parts::observe(&queue, &stop);
     let store = ports::worker_store(&config)?;
-    let health = health::serve(&config.worker.listen, queue.clone(), store.clone(), render, stop.clone())?;
-    if let Some(worker) = parts::worker(&config, places, &queue, &store, &stop).await? {
+    let directory = parts::directory(&store, &queue);
+    let shown = Arc::clone(&directory);
+    let listen = &config.worker.listen;
+    let health = health::serve(listen, queue.clone(), store.clone(), shown, render, stop.clone())?;
+    if let Some(worker) = parts::worker(&config, places, &queue, directory, &store, &stop).await? {
         tracing::info!(worker.lanes = config.worker.lanes, "worker started");
         worker.run().await;
     }

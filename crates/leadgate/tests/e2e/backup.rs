@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use leadgate_store::{Directory, Store};
 use leadgate_testkit::leads::Generator;
 use leadgate_testkit::oracle::Oracle;
 
@@ -29,6 +30,14 @@ async fn a_backup_holds_everything_that_was_acked_before_it() {
     assert!(!ok && over["error"].as_str().unwrap().contains("exists"), "{over}");
 
     let restored = World::on(elsewhere, environment, world.key.clone()).await;
+    let epochs = (epoch(&world.store).await, epoch(&restored.store).await);
+    assert_ne!(epochs.0, epochs.1, "what gateways remember of requests was before the restore");
     let held = restored.drained(&oracle).await;
     oracle.check(&held).assert_conserved();
+}
+
+async fn epoch(store: &Store) -> Option<uuid::Uuid> {
+    let directory = Directory::new(store.clone());
+    directory.refresh().await.unwrap();
+    directory.epoch()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use diesel::{Connection as _, PgConnection};
+use uuid::Uuid;
 
 use crate::config::StoreConfig;
 use crate::error::{StoreError, Trouble};
@@ -77,10 +78,19 @@ impl Address {
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
         let mut session = Session::new(Connection::Postgres(connection), &super::SQL);
-        session.batch(&format!("{timeouts}{PLANS}")).map_err(|error| session.conclude(error.into()))?;
+        let mark = Uuid::now_v7();
+        let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{mark}';");
+        session.batch(&settings).map_err(|error| session.conclude(error.into()))?;
+        session.mark = Some(mark);
         Ok(session)
     }
 }
+
+/// A commit is on the disk when it is answered, whatever is set for the role, the database or the server: the queue forgets
+/// what was committed. `remote_write` is at least as durable as `on` without a standby, and stays.
+const DURABILITY: &str = "
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local');";
 
 /// A plan that was made while a table was small, or by what was known of it then, reads the whole table for as long as
 /// it is kept. So plans are made anew by the table's size of the moment; and as all our look-ups have an index and
@@ -119,7 +129,26 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
+    use leadgate_testkit::servers::shared;
+
     use super::*;
+
+    /// As a pooler does that gives the next transaction another session.
+    #[tokio::test]
+    async fn a_session_that_lost_its_settings_is_not_used() {
+        let url = shared().postgres().await.unwrap().database().await.unwrap();
+        let check = move || {
+            let mut session = Address::new(&StoreConfig::api(url)).connect().unwrap();
+            session.ping().unwrap();
+            session.batch("RESET ALL").unwrap();
+            let lost = session.ping();
+            assert!(
+                matches!(&lost, Err(StoreError::Config(told)) if told.contains("session mode")),
+                "{lost:?}"
+            );
+        };
+        tokio::task::spawn_blocking(check).await.unwrap();
+    }
 
     #[test]
     fn the_name_of_a_store_holds_no_password() {

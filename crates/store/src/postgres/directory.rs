@@ -1,21 +1,24 @@
 use crate::sql::{Installation, Organizations};
 
 pub(super) const INSTALLATION: Installation = Installation {
-    read: "SELECT json_build_object('match_key', match_key, 'shards', shards, 'generation', generation)::text
+    read: "SELECT json_build_object('match_key', match_key, 'shards', shards, 'generation', generation, 'epoch', epoch,
+                                    'now', clock_timestamp())::text
            FROM installation",
     found: "
-        INSERT INTO installation (id, match_key, generation)
-        SELECT 1, match_key, 0 FROM json_to_recordset($1::json) AS r (match_key text)
+        INSERT INTO installation (id, match_key, generation, epoch)
+        SELECT 1, match_key, 0, epoch FROM json_to_recordset($1::json) AS r (match_key text, epoch uuid)
         ON CONFLICT (id) DO NOTHING",
     reseal: "
         UPDATE installation AS i SET match_key = r.match_key
         FROM json_to_recordset($1::json) AS r (before text, match_key text)
         WHERE i.match_key = r.before",
+    renew: "UPDATE installation SET epoch = r.epoch FROM json_to_recordset($1::json) AS r (epoch uuid)",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING generation::text",
     raise_shards: "
         UPDATE installation SET shards = r.shards, generation = generation + 1
         FROM json_to_recordset($1::json) AS r (shards integer) WHERE installation.shards < r.shards",
     migrations: "SELECT to_json(version)::text FROM __diesel_schema_migrations",
+    clock: Some("SELECT to_json(clock_timestamp())::text"),
 };
 
 macro_rules! organizations {

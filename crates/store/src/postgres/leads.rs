@@ -10,6 +10,26 @@ macro_rules! rows {
     };
 }
 
+macro_rules! listed {
+    ($locks:literal) => {
+        concat!(
+            "WITH r AS (SELECT * FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)),
+             met AS (
+                 SELECT l.organization, l.id FROM r
+                 JOIN leads AS l ON l.organization = r.organization AND l.phone_e164 = r.value
+                 WHERE r.kind = 'phone'
+                 UNION
+                 SELECT l.organization, l.id FROM r
+                 JOIN leads AS l ON l.organization = r.organization AND l.email_address = r.value
+                 WHERE r.kind = 'email')
+             SELECT l.document::text
+             FROM met JOIN leads AS l ON l.organization = met.organization AND l.id = met.id
+             ORDER BY l.organization, l.id ",
+            $locks
+        )
+    };
+}
+
 macro_rules! with_value {
     ($column:literal) => {
         concat!(
@@ -87,25 +107,23 @@ pub(super) const LEADS: Leads = Leads {
         "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(key)::text ELSE pg_advisory_xact_lock_shared(key)::text END
          FROM json_to_recordset($1::json) AS r (key bigint, alone boolean)",
     ),
+    // The two halves of a key of 64 bits are `classid` and `objid`, and `objsubid` is 1.
+    sharing: Some(
+        "SELECT DISTINCT to_json(l.virtualtransaction)::text
+         FROM json_to_recordset($1::json) AS r (key bigint)
+         JOIN pg_locks AS l
+           ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ShareLock'
+              AND l.classid = (r.key >> 32)::oid AND l.objid = (r.key & 4294967295)::oid
+         WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    ),
     lock: "
         SELECT l.document::text
         FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
         JOIN leads AS l ON l.organization = r.organization AND l.id = r.id
         ORDER BY l.organization, l.id
         FOR UPDATE OF l",
-    lock_listed: "
-        WITH r AS (SELECT * FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)),
-        met AS (
-            SELECT l.organization, l.id FROM r
-            JOIN leads AS l ON l.organization = r.organization AND l.phone_e164 = r.value
-            WHERE r.kind = 'phone'
-            UNION
-            SELECT l.organization, l.id FROM r
-            JOIN leads AS l ON l.organization = r.organization AND l.email_address = r.value
-            WHERE r.kind = 'email')
-        SELECT l.document::text FROM met JOIN leads AS l ON l.organization = met.organization AND l.id = met.id
-        ORDER BY l.organization, l.id
-        FOR UPDATE OF l",
+    lock_listed: listed!("FOR UPDATE OF l"),
+    lock_listed_free: listed!("FOR UPDATE OF l SKIP LOCKED"),
     crowded: "
         SELECT json_build_array(r.kind, r.value)::text
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)

@@ -5,7 +5,8 @@ macro_rules! entry {
         "json_build_object('organization', s.organization, 'kind', s.kind, 'key', encode(s.key, 'hex'),
                            'list', s.list, 'form', s.form, 'value', s.value, 'reason', s.reason,
                            'added_at', s.added_at, 'expires_at', s.expires_at,
-                           'pending_since', s.pending_since, 'ended_at', s.ended_at)::text"
+                           'pending_since', s.pending_since, 'ended_at', s.ended_at,
+                           'now', clock_timestamp())::text"
     };
 }
 

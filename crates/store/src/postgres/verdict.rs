@@ -79,6 +79,11 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
         Some("53" | "58") => unavailable(Trouble::Resources),
         Some("40" | "55") => unavailable(Trouble::Conflict),
         Some("XX" | "F0") => unavailable(Trouble::Internal),
+        // No value of a row causes these: missing rights and objects, logins, features, states of session and transaction.
+        Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
+            trouble: Trouble::Refused,
+            detail: Some(format!("SQLSTATE {code}; an operator has to correct it")),
+        }),
         _ => bug(&format!("PostgreSQL refused a statement (SQLSTATE {code})")),
     }
 }

@@ -1,20 +1,23 @@
 use crate::sql::{Installation, Organizations};
 
 pub(super) const INSTALLATION: Installation = Installation {
-    read: "SELECT json_object('match_key', match_key, 'shards', shards, 'generation', generation)
-           FROM installation",
+    read: "
+        SELECT json_object('match_key', match_key, 'shards', shards, 'generation', generation, 'epoch', epoch)
+        FROM installation",
     found: "
-        INSERT INTO installation (id, match_key, generation)
-        SELECT 1, value->>'match_key', 0 FROM json_each($1) WHERE true
+        INSERT INTO installation (id, match_key, generation, epoch)
+        SELECT 1, value->>'match_key', 0, value->>'epoch' FROM json_each($1) WHERE true
         ON CONFLICT (id) DO NOTHING",
     reseal: "
         UPDATE installation SET match_key = r.value->>'match_key' FROM json_each($1) AS r
         WHERE installation.match_key = r.value->>'before'",
+    renew: "UPDATE installation SET epoch = (SELECT value->>'epoch' FROM json_each($1))",
     advance: "UPDATE installation SET generation = generation + 1 RETURNING json_quote(generation)",
     raise_shards: "
         UPDATE installation SET shards = r.value->>'shards', generation = generation + 1
         FROM json_each($1) AS r WHERE installation.shards < r.value->>'shards'",
     migrations: "SELECT json_quote(version) FROM __diesel_schema_migrations",
+    clock: None,
 };
 
 macro_rules! organizations {

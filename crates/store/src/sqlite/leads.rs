@@ -56,14 +56,7 @@ macro_rules! count {
     };
 }
 
-pub(super) const LEADS: Leads = Leads {
-    hold: None,
-    lock: "
-        SELECT l.document
-        FROM json_each($1) AS r CROSS JOIN leads AS l
-        WHERE l.organization = r.value->>'organization' AND l.id = r.value->>'id'
-        ORDER BY l.organization, l.id",
-    lock_listed: "
+const LISTED: &str = "
         WITH listed AS MATERIALIZED (
             SELECT value->>'organization' AS organization, value->>'kind' AS kind, value->>'value' AS value
             FROM json_each($1)),
@@ -75,7 +68,18 @@ pub(super) const LEADS: Leads = Leads {
             WHERE r.kind = 'email' AND l.organization = r.organization AND l.email_address = r.value)
         SELECT l.document FROM met CROSS JOIN leads AS l
         WHERE l.organization = met.organization AND l.id = met.id
+        ORDER BY l.organization, l.id";
+
+pub(super) const LEADS: Leads = Leads {
+    hold: None,
+    sharing: None,
+    lock: "
+        SELECT l.document
+        FROM json_each($1) AS r CROSS JOIN leads AS l
+        WHERE l.organization = r.value->>'organization' AND l.id = r.value->>'id'
         ORDER BY l.organization, l.id",
+    lock_listed: LISTED,
+    lock_listed_free: LISTED,
     crowded: "
         SELECT json_array(r.value->>'kind', r.value->>'value') FROM json_each($1) AS r
         WHERE 100 < CASE r.value->>'kind'

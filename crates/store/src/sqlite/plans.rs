@@ -104,6 +104,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.claims.release,
         SQL.leads.lock,
         SQL.leads.lock_listed,
+        SQL.leads.lock_listed_free,
         SQL.leads.insert,
         SQL.leads.update,
         SQL.leads.read,

@@ -212,6 +212,13 @@ async fn every_class_of_errors_asks_for_what_it_should() {
         ("58030", Trouble::Resources),
         ("25006", Trouble::ReadOnly),
         ("XX001", Trouble::Internal),
+        // An operator's fault: a missing grant, function or feature is never a row's.
+        ("42501", Trouble::Refused),
+        ("42883", Trouble::Refused),
+        ("28000", Trouble::Refused),
+        ("0A000", Trouble::Refused),
+        ("25001", Trouble::Refused),
+        ("26000", Trouble::Refused),
     ] {
         sql(&format!("truncate trip; insert into trip values ('{code}')")).await;
         assert_eq!(trouble(commit().await), expected, "{code}");
@@ -221,9 +228,12 @@ async fn every_class_of_errors_asks_for_what_it_should() {
         let Err(StoreError::RowRefused { code: told, .. }) = commit().await else { panic!("{code}") };
         assert_eq!(told, code);
     }
-    sql("truncate trip; insert into trip values ('42883')").await;
+    sql("truncate trip; insert into trip values ('42501')").await;
+    let error = commit().await.unwrap_err().to_string();
+    assert!(error.contains("42501") && !error.contains("schief"), "{error}");
+    sql("truncate trip; insert into trip values ('P0001')").await;
     let Err(StoreError::Bug(told)) = commit().await else { panic!() };
-    assert!(told.contains("42883") && !told.contains("schief"), "{told}");
+    assert!(told.contains("P0001") && !told.contains("schief"), "{told}");
     sql("truncate trip").await;
     assert_eq!(world.stored().await, []);
     assert_eq!(commit().await.unwrap().settled[0].outcome, Outcome::Created);

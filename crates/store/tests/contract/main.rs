@@ -9,6 +9,7 @@
 
 mod audit;
 mod builds;
+mod clocks;
 mod commit;
 mod consents;
 mod directory;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::{
-    Eligibility, Fields, LeadId, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
+    Eligibility, Fields, LeadId, Normalized, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
     SuppressionKind, TextField, Timestamp,
 };
-use leadgate_store::Committed;
+use leadgate_store::{Committed, Splitter};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::hooked::Gate;
@@ -21,7 +21,7 @@ over_both!(
     updates_of_the_same_leads_lose_nothing,
     no_lead_is_eligible_beside_its_suppression,
     an_entry_waits_for_a_commit_that_did_not_see_it,
-    an_opt_out_waits_for_a_commit_that_did_not_see_it,
+    an_opt_out_reaches_the_lead_of_a_commit_that_did_not_see_it,
     the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold,
     what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold,
     an_expired_key_is_taken_once,
@@ -174,15 +174,25 @@ async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
     assert_eq!(all_leads(&world).await[0].reasons, [Reason::SuppressedPhone]);
 }
 
-async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
-    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
-    // No key of the source names the lead.
-    let mut asking = world.submission(leadgate_domain::Fields::default());
-    asking.fields.email = leadgate_domain::Said::Value("Ann@Example.com".into());
+/// An opt-out by an email. No identity key of the source names the leads that have it.
+fn opting_out(world: &World, email: &str) -> Submission {
+    let mut asking = world.submission(Fields::default());
+    asking.fields.email = Said::Value(email.into());
     asking.fields.opt_out = true;
+    asking
+}
+
+async fn an_opt_out_reaches_the_lead_of_a_commit_that_did_not_see_it(world: World) {
+    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
+    let asking = opting_out(&world, "Ann@Example.com");
     let (store, batch, judge) = (world.store.clone(), vec![world.normalize(asking)], world.judge());
-    let opt_out = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&opt_out).await;
+    let (organization, rescreens) = (world.organization.id, world.judge());
+    let opt_out = tokio::spawn(async move {
+        let committed = store.commit(batch, judge).await.unwrap();
+        assert!(committed.pending.contains(&organization), "the caller is told to rescreen");
+        store.rescreen(organization, rescreens, |_| {}).await.unwrap();
+    });
+    world.until_it_looks_for_running_commits(&opt_out).await;
     gate.open();
     commit.await.unwrap();
     opt_out.await.unwrap();
@@ -190,6 +200,70 @@ async fn an_opt_out_waits_for_a_commit_that_did_not_see_it(world: World) {
     assert_eq!(lead.reasons, [Reason::OptedOut]);
     let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
     assert_eq!(listed.iter().map(|entry| entry.list.as_str()).collect::<Vec<_>>(), ["opted_out"]);
+}
+
+/// One opt-out in a batch must not stop the other commits of its organization.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_and_other_commits_do_not_wait_for_each_other() {
+    let world = World::postgres().await;
+    let known = world.consenting(&phone(1), "ann@example.com");
+    world.commit(std::slice::from_ref(&known)).await;
+    let (gate, commit) = half_way(&world, world.consenting(&phone(2), "bob@example.com"));
+    let asking = opting_out(&world, "Ann@Example.com");
+    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(asking)], world.judge());
+    let opt_out = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    world.until_it_waits_or_is_done(&opt_out).await;
+    assert!(opt_out.is_finished(), "the opt-out waits for a commit of somebody else's lead");
+    let lead = world.store.lead(world.organization.id, known.id.into()).await.unwrap().unwrap();
+    assert_eq!(lead.reasons, [Reason::OptedOut], "leads that are visible and free are decided at once");
+    let again = world.commit(&[opting_out(&world, "ann@example.com")]).await;
+    assert!(again.pending.is_empty(), "who is on the list is not listed once more");
+    gate.open();
+    commit.await.unwrap();
+}
+
+/// A phone that comes again and again must not make whole batches take turns, nor must an opt-out.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_keys_and_opt_outs_are_committed_apart() {
+    let world = World::postgres().await;
+    let splitter = Splitter::default();
+    let parts = |submissions: &[Submission]| {
+        let batch = submissions.iter().map(|one| world.normalize(one.clone())).collect();
+        let parts = splitter.split(batch);
+        let ids = |part: &Arc<[Normalized]>| part.iter().map(|one| one.submission.id).collect();
+        parts.iter().map(ids).collect::<Vec<Vec<_>>>()
+    };
+    let first = [world.phone(&phone(1)), world.phone(&phone(2)), world.phone(&phone(1))];
+    let ids = |some: &[&Submission]| some.iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(parts(&first), [ids(&[&first[0], &first[1], &first[2]])], "one batch may repeat a key");
+    let second = [world.phone(&phone(1)), world.phone(&phone(3)), opting_out(&world, "ann@example.com")];
+    assert_eq!(parts(&second), [ids(&[&second[1]]), ids(&[&second[0], &second[2]])]);
+    let third = [world.phone(&phone(3))];
+    assert_eq!(parts(&third), [ids(&[&third[0]])], "no part is empty");
+}
+
+/// A lead that another transaction has locked is left to the rescreen: to wait for it could deadlock.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_does_not_wait_for_a_locked_lead() {
+    let world = World::postgres().await;
+    let source = world.updating_source().await;
+    let known = world.consenting(&phone(1), "ann@example.com");
+    world.commit(std::slice::from_ref(&known)).await;
+    let mut update = world.phone(&phone(1));
+    update.source = source.id;
+    let gate = Gate::new(world.judge());
+    let (store, batch) = (world.store.clone(), vec![world.normalize_by(&source, update)]);
+    let judge = Arc::clone(&gate.judge);
+    let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
+    gate.wait();
+    let committed = world.commit(&[opting_out(&world, "ann@example.com")]).await;
+    assert!(committed.pending.contains(&world.organization.id));
+    gate.open();
+    assert_eq!(commit.await.unwrap().settled[0].outcome, Outcome::Updated);
+    world.store.rescreen(world.organization.id, world.judge(), |_| {}).await.unwrap();
+    let lead = world.store.lead(world.organization.id, known.id.into()).await.unwrap().unwrap();
+    assert_eq!(lead.reasons, [Reason::OptedOut]);
+    assert!(!world.store.has_pending(world.organization.id).await.unwrap());
 }
 
 async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
@@ -225,7 +299,7 @@ async fn what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold(world: W
     }
     let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
     let rescreen = tokio::spawn(async move { store.rescreen(organization, judge, |_| {}).await.unwrap() });
-    world.until_it_waits_or_is_done(&rescreen).await;
+    world.until_it_looks_for_running_commits(&rescreen).await;
     gate.open();
     commit.await.unwrap();
     rescreen.await.unwrap();

@@ -207,6 +207,21 @@ impl World {
         }
     }
 
+    /// For SQLite there is nothing to look for: the one writer is taken.
+    pub(crate) async fn until_it_looks_for_running_commits<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        if self.config.url.starts_with("sqlite:") {
+            return;
+        }
+        let looking = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and query like '%l.virtualtransaction%' \
+                       and pid <> pg_backend_pid()";
+        while !task.is_finished() {
+            if postgres().await.sql(&self.config.url, looking).await.unwrap().trim() != "0" {
+                return;
+            }
+        }
+    }
+
     /// Every submission that is stored.
     pub(crate) async fn stored(&self) -> Vec<SubmissionSummary> {
         let (mut all, mut after): (Vec<SubmissionSummary>, Option<SubmissionId>) = (Vec::new(), None);

@@ -1,9 +1,11 @@
 //! Every submission ends in one outcome, whatever breaks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leadgate_domain::{Outcome, QuarantineReason, SourceId};
+use leadgate_store::StoreConfig;
 use leadgate_testkit::servers::{Postgres, shared};
+use leadgate_worker::WorkerConfig;
 
 use crate::world::{POISON, World};
 
@@ -123,4 +125,90 @@ async fn a_submission_that_cannot_be_read_is_parked_alone() {
     let mut reasons: Vec<_> = parked.iter().map(|one| one.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["unknown_version", "unreadable"]);
+}
+
+/// A worker whose role in the database was not granted everything.
+async fn without_grant(hold_max: Duration) -> World {
+    let postgres = shared().postgres().await.unwrap();
+    let url = postgres.database().await.unwrap();
+    let role = format!("clerk_of_{}", url.rsplit('/').next().unwrap());
+    postgres
+        .sql(&url, &format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}"))
+        .await
+        .unwrap();
+    let own = url.replace("leadgate@", &format!("{role}@"));
+    let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
+    let mut world = World::with(StoreConfig::worker(own), config).await;
+    postgres.sql(&url, &format!("REVOKE INSERT ON leads FROM {role}")).await.unwrap();
+    world.url = url;
+    world
+}
+
+async fn grant(world: &World) {
+    let role = format!("clerk_of_{}", world.url.rsplit('/').next().unwrap());
+    let sql = format!("GRANT INSERT ON leads TO {role}");
+    shared().postgres().await.unwrap().sql(&world.url, &sql).await.unwrap();
+}
+
+/// A grant that an operator forgot must not empty the queue into quarantine.
+#[tokio::test]
+async fn a_missing_grant_holds_and_is_no_rows_fault() {
+    let mut world = without_grant(Duration::from_millis(100)).await;
+    let all = world.publish_all(&["a", "b", "c"]).await;
+    assert!(world.lane.run_once().await.released);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 3, "they are in the queue again");
+    grant(&world).await;
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
+
+/// The database answers, so only the pauses keep a worker from taking and giving back as fast as it can.
+#[tokio::test]
+async fn a_worker_pauses_after_each_release() {
+    let world = without_grant(Duration::ZERO).await;
+    world.publish_all(&["a"]).await;
+    let begun = Instant::now();
+    let mut judged = world.judged.clone();
+    let running = tokio::spawn(world.lane.run());
+    let thrice = judged.wait_for(|judged| *judged >= 3);
+    tokio::time::timeout(Duration::from_secs(60), thrice).await.expect("it comes again").unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    running.abort();
+}
+
+/// The batch as a whole is held for so long, not each of its parts.
+#[tokio::test]
+async fn the_first_batch_that_is_held_ends_the_round() {
+    let postgres = Postgres::start().await.unwrap();
+    let config = WorkerConfig { batch: 1, hold_max: Duration::from_millis(100), ..WorkerConfig::default() };
+    let store = StoreConfig::worker(postgres.database().await.unwrap());
+    let store = StoreConfig { acquire_timeout: Duration::from_secs(1), ..store };
+    let mut world = World::with(store, config).await;
+    let all = world.publish_all(&["a", "b", "c", "d"]).await;
+    postgres.stop().await.unwrap();
+    let progress = world.lane.run_once().await;
+    assert_eq!((progress.released, progress.deliveries, progress.submissions), (true, 4, 1));
+    assert_eq!(world.queue.depth().await.unwrap().ready, 4, "they are in the queue again");
+    postgres.start_again().await.unwrap();
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
+
+/// A statement that never ends in time is found like a row that the database refuses.
+#[tokio::test]
+async fn a_batch_that_timed_out_twice_is_halved() {
+    let postgres = shared().postgres().await.unwrap();
+    let url = postgres.database().await.unwrap();
+    let store = StoreConfig { statement_timeout: Duration::from_secs(2), ..StoreConfig::worker(&url) };
+    let mut world = World::with(store, WorkerConfig::default()).await;
+    let sleeps = format!(
+        "CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF new.external_id = '{POISON}' THEN PERFORM pg_sleep(60); END IF; RETURN new; END $$;
+         CREATE TRIGGER sleeps BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION sleeps()"
+    );
+    postgres.sql(&url, &sleeps).await.unwrap();
+    let all = world.publish_all(&["a", POISON]).await;
+    assert!(!world.lane.run_once().await.released);
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }

@@ -17,6 +17,7 @@ use leadgate_store::{Directory, Store, StoreConfig};
 use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::{Postgres, shared};
 use leadgate_worker::{Lane, Parts, Worker, WorkerConfig};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What the database refuses, or what panics the judge, in these tests.
@@ -31,6 +32,8 @@ pub(crate) struct World {
     pub(crate) directory: Arc<Directory>,
     ids: SubmissionIds,
     pub(crate) lane: Lane,
+    /// How many batches were judged.
+    pub(crate) judged: watch::Receiver<usize>,
     _folder: tempfile::TempDir,
 }
 
@@ -41,8 +44,13 @@ impl World {
 
     pub(crate) async fn over(postgres: &Postgres, hold_max: Duration) -> Self {
         let url = postgres.database().await.unwrap();
-        let store =
-            Store::open(&StoreConfig::worker(&url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
+        let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
+        Self::with(StoreConfig::worker(url), config).await
+    }
+
+    pub(crate) async fn with(store: StoreConfig, config: WorkerConfig) -> Self {
+        let url = store.url.clone();
+        let store = Store::open(&store.with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
@@ -53,17 +61,17 @@ impl World {
             .unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(store.clone()));
+        let (judging, judged) = watch::channel(0);
         let parts = Parts {
             queue: queue.clone(),
             store: store.clone(),
             directory: Arc::clone(&directory),
-            judge: Arc::new(Touchy(Arc::clone(&pipeline))),
+            judge: Arc::new(Touchy(Arc::clone(&pipeline), judging)),
             pipeline,
         };
-        let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
         let worker = Worker::new(parts, config, CancellationToken::new());
         let ids = SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids());
-        Self { queue, store, url, source, directory, ids, lane: worker.lane(), _folder: folder }
+        Self { queue, store, url, source, directory, ids, lane: worker.lane(), judged, _folder: folder }
     }
 
     pub(crate) fn submission(&self, external_id: &str) -> Submission {
@@ -122,8 +130,8 @@ impl World {
     }
 }
 
-/// The pipeline, but for a batch with poison in it: that panics.
-struct Touchy(Arc<Pipeline>);
+/// The pipeline, but for a batch with poison in it: that panics. It counts the batches.
+struct Touchy(Arc<Pipeline>, watch::Sender<usize>);
 
 impl Judge for Touchy {
     fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
@@ -140,6 +148,7 @@ impl Judge for Touchy {
         leads: Vec<Lead>,
         suppressions: &Suppressions,
     ) -> Effects<'b> {
+        self.1.send_modify(|judged| *judged += 1);
         let touchy = resolution.cases.iter().any(|case| {
             let fields = &case.normalized.submission.fields;
             fields.text(TextField::ExternalId) == Some(POISON) && fields.is_test
