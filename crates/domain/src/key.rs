@@ -186,6 +186,8 @@ pub struct ApiKey {
     pub tags: Vec<String>,
     /// The label `source` of leads that are posted with it and have none.
     pub label: Option<String>,
+    /// The key that asked for it over HTTP; revoking that key may revoke this one too.
+    pub made_by: Option<KeyId>,
     /// HMAC of the secret, see [`Pepper`].
     pub hash: String,
     pub created_at: Timestamp,
@@ -215,6 +217,7 @@ impl ApiKey {
             origins: Vec::new(),
             tags: Vec::new(),
             label: None,
+            made_by: None,
             hash: presented.hash(pepper),
             created_at: Timestamp::now(),
             expires_at: None,

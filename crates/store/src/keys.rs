@@ -1,13 +1,13 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, AuditAction, KeyId, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{Of, Retired, Revoked, Stamped, Wanted};
+use crate::rows::{Of, Retired, Revoked, SourceOf, Stamped, Wanted};
 use crate::store::Store;
 
 /// A key as its columns hold it. What only a newer build can read is text here.
@@ -24,6 +24,7 @@ pub(crate) struct KeyRow {
     origins: Vec<String>,
     tags: Vec<String>,
     label: Option<String>,
+    made_by: Option<KeyId>,
     hash: String,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -44,6 +45,7 @@ impl KeyRow {
             origins: key.origins.clone(),
             tags: key.tags.clone(),
             label: key.label.clone(),
+            made_by: key.made_by.clone(),
             hash: key.hash.clone(),
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -71,6 +73,7 @@ impl KeyRow {
             origins: self.origins,
             tags: self.tags,
             label: self.label,
+            made_by: self.made_by,
             hash: self.hash,
             created_at: self.created_at,
             expires_at: self.expires_at,
@@ -90,6 +93,11 @@ impl Store {
             let generation = advance(session)?;
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
+            if row.kind == KeyKind::Token.as_str() {
+                let of = [SourceOf { organization: row.organization, source: row.source }];
+                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &of)?;
+                quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
+            }
             audit::record(session, std::slice::from_ref(&entry))
         })
         .await
@@ -100,6 +108,23 @@ impl Store {
         let rows: Vec<KeyRow> =
             self.read(move |session| session.load(session.sql.keys.of, &[Of { organization }])).await?;
         Ok(rows.into_iter().filter_map(KeyRow::read).collect())
+    }
+
+    /// Revokes the keys and tokens that a key asked for; how many were not revoked before.
+    pub async fn revoke_made_by(&self, key: &ApiKey) -> Result<usize, StoreError> {
+        let (id, organization, revoked_at) = (key.id.clone(), key.organization, Timestamp::now());
+        let store = self.clone();
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let revoked = Revoked { id: &id, organization: Some(organization), revoked_at, generation };
+            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_made_by, &[revoked])?;
+            let entry = |row: &KeyRow| {
+                store.entry(organization, AuditAction::KeyRevoked).about(&row.id).with("made_by", &id)
+            };
+            audit::record(session, &rows.iter().map(entry).collect::<Vec<_>>())?;
+            Ok(rows.len())
+        })
+        .await
     }
 
     /// Revokes a key; of an organization, if one is given. `None` if there is no such key.

@@ -9,6 +9,8 @@ use crate::session::Session;
 pub(crate) const SOURCES: Quota = Quota { what: "sources", most: 1_000 };
 /// Revoked ones do not count.
 pub(crate) const KEYS: Quota = Quota { what: "keys and tokens", most: 2_000 };
+/// Of one source; revoked ones do not count.
+pub(crate) const TOKENS: Quota = Quota { what: "tokens of a source", most: 1_000 };
 pub(crate) const TAGS: Quota = Quota { what: "numbered tags", most: 1_000 };
 pub(crate) const SCORINGS: Quota = Quota { what: "versions of its scoring", most: 1_000 };
 

@@ -90,6 +90,13 @@ pub(crate) struct OfSources {
     pub(crate) source: Option<SourceId>,
 }
 
+/// One source of an organization.
+#[derive(Serialize)]
+pub(crate) struct SourceOf {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: SourceId,
+}
+
 /// A page of leads by its place.
 #[derive(Serialize)]
 pub(crate) struct At {

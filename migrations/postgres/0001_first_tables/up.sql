@@ -48,6 +48,7 @@ CREATE TABLE api_keys (
     scopes       text[]      NOT NULL,
     rate         text,
     test         boolean     NOT NULL,
+    made_by      text,
     hash         text        NOT NULL,
     created_at   timestamptz NOT NULL,
     revoked_at   timestamptz,

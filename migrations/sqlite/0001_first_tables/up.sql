@@ -51,6 +51,7 @@ CREATE TABLE api_keys (
     scopes       TEXT    NOT NULL,
     rate         TEXT,
     test         INTEGER NOT NULL,
+    made_by      TEXT,
     hash         TEXT    NOT NULL,
     created_at   TEXT    NOT NULL,
     revoked_at   TEXT,

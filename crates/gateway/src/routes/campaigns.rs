@@ -106,6 +106,7 @@ async fn create(state: &State, caller: &Caller, wanted: Wanted) -> Result<secrec
         tags: tag.into_iter().map(|tag| tag.name).collect(),
         label: wanted.label,
         test: caller.key.test,
+        made_by: Some(caller.key.id.clone()),
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
     read::within(state, state.store.acting_for(caller.actor()).create_key(&key)).await?;

@@ -44,6 +44,7 @@ pub(crate) async fn create(
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let scopes = vec![Scope::Write];
     let token = ApiKey::new(&presented, source.organization, source.id, scopes, &state.keys.pepper);
+    let token = ApiKey { made_by: Some(asked.caller().key.id.clone()), ..token };
     let store = asked.store(&state);
     read::within(&state, store.create_source(&source)).await?;
     read::within(&state, store.create_key(&token)).await?;

@@ -36,6 +36,9 @@ pub(crate) enum Command {
     Revoke {
         /// The key's id, as `key list` prints it
         id: String,
+        /// Also end the URL tokens that were made with it over HTTP
+        #[arg(long)]
+        with_tokens: bool,
     },
 }
 
@@ -81,13 +84,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             list(&keys, &owner.name, output);
         }
         Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
-        Command::Revoke { id } => {
-            let id = KeyId::parse(&id).context("that is not the id of a key")?;
-            if store.revoke_key(&id, None).await?.is_none() {
-                bail!("there is no key {id}");
-            }
-            output.print(&json!({ "id": id, "revoked": true }), |line| line(&format!("key {id} is revoked")));
-        }
+        Command::Revoke { id, with_tokens } => revoke(&store, &id, with_tokens, output).await?,
     }
     Ok(())
 }
@@ -120,6 +117,19 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     };
     store.create_key(&key).await?;
     show_once(&key, &owner.name, &text, output);
+    Ok(())
+}
+
+async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
+    let id = KeyId::parse(id).context("that is not the id of a key")?;
+    let key = store.revoke_key(&id, None).await?.with_context(|| format!("there is no key {id}"))?;
+    let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
+    output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
+        line(&format!("key {id} is revoked"));
+        if with_tokens {
+            line(&format!("{tokens} URL tokens that were made with it are revoked"));
+        }
+    });
     Ok(())
 }
 
@@ -206,6 +216,7 @@ fn describe(key: &ApiKey, organization: &str) -> Value {
         "test": key.test,
         "origins": key.origins,
         "tags": key.tags,
+        "made_by": key.made_by,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,

@@ -5,7 +5,7 @@ macro_rules! key {
         "json_build_object(
             'id', k.id, 'kind', k.kind, 'organization', k.organization, 'source', k.source, 'name', k.name,
             'scopes', k.scopes, 'rate', k.rate, 'test', k.test, 'origins', k.origins, 'tags', k.tags,
-            'label', k.label, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
+            'label', k.label, 'made_by', k.made_by, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
             'revoked_at', k.revoked_at)::text"
     };
 }
@@ -26,12 +26,12 @@ macro_rules! keys {
 pub(super) const KEYS: Keys = Keys {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-                              hash, created_at, expires_at, revoked_at, generation)
+                              made_by, hash, created_at, expires_at, revoked_at, generation)
         SELECT id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-               hash, created_at, expires_at, revoked_at, generation
+               made_by, hash, created_at, expires_at, revoked_at, generation
         FROM json_to_recordset($1::json) AS r (
             id text, kind text, organization uuid, source uuid, name text, scopes text[], rate text,
-            test boolean, origins text[], tags text[], label text, hash text, created_at timestamptz,
+            test boolean, origins text[], tags text[], label text, made_by text, hash text, created_at timestamptz,
             expires_at timestamptz, revoked_at timestamptz, generation bigint)",
     of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
     count: "
@@ -48,6 +48,18 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
+    revoke_made_by: concat!(
+        "UPDATE api_keys AS k SET revoked_at = r.revoked_at, generation = r.generation
+         FROM json_to_recordset($1::json) AS r (id text, organization uuid, revoked_at timestamptz,
+                                                generation bigint)
+         WHERE k.organization = r.organization AND k.made_by = r.id AND k.revoked_at IS NULL
+         RETURNING ",
+        key!()
+    ),
+    count_tokens: "
+        SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid, source uuid)
+        JOIN api_keys AS k ON k.organization = r.organization AND k.source = r.source
+        WHERE k.kind = 'token' AND k.revoked_at IS NULL",
     retire: concat!(
         "UPDATE api_keys AS k
          SET expires_at = least(k.expires_at, r.expires_at), generation = r.generation

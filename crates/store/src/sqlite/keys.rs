@@ -8,7 +8,7 @@ macro_rules! key {
             'source', api_keys.source, 'name', api_keys.name, 'scopes', json(api_keys.scopes),
             'rate', api_keys.rate, 'test', json(iif(api_keys.test, 'true', 'false')),
             'origins', json(api_keys.origins), 'tags', json(api_keys.tags), 'label', api_keys.label,
-            'hash', api_keys.hash, 'created_at', api_keys.created_at, 'expires_at', api_keys.expires_at,
+            'made_by', api_keys.made_by, 'hash', api_keys.hash, 'created_at', api_keys.created_at, 'expires_at', api_keys.expires_at,
             'revoked_at', api_keys.revoked_at)"
     };
 }
@@ -22,10 +22,10 @@ macro_rules! keys {
 pub(super) const KEYS: Keys = Keys {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-                              hash, created_at, expires_at, revoked_at, generation)
+                              made_by, hash, created_at, expires_at, revoked_at, generation)
         SELECT value->>'id', value->>'kind', value->>'organization', value->>'source', value->>'name',
                value->'scopes', value->>'rate', value->>'test', value->'origins', value->'tags',
-               value->>'label', value->>'hash', value->>'created_at', value->>'expires_at',
+               value->>'label', value->>'made_by', value->>'hash', value->>'created_at', value->>'expires_at',
                value->>'revoked_at', value->>'generation'
         FROM json_each($1)",
     of: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
@@ -43,6 +43,18 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
+    revoke_made_by: concat!(
+        "UPDATE api_keys SET revoked_at = r.value->>'revoked_at', generation = r.value->>'generation'
+         FROM json_each($1) AS r
+         WHERE api_keys.organization = r.value->>'organization' AND api_keys.made_by = r.value->>'id'
+           AND api_keys.revoked_at IS NULL
+         RETURNING ",
+        key!()
+    ),
+    count_tokens: "
+        SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN api_keys
+        WHERE api_keys.organization = r.value->>'organization' AND api_keys.source = r.value->>'source'
+          AND api_keys.kind = 'token' AND api_keys.revoked_at IS NULL",
     // The `min` of several values is null if one of them is.
     retire: concat!(
         "UPDATE api_keys

@@ -11,6 +11,7 @@ use crate::world::{World, over_both};
 
 over_both!(
     every_kind_comes_back_as_it_was_made,
+    a_key_is_revoked_with_the_tokens_that_it_asked_for,
     a_rotated_key_is_good_for_a_while_beside_its_replacement,
     a_rotation_never_lengthens_a_life,
     nobody_rotates_the_keys_of_others,
@@ -32,6 +33,7 @@ async fn every_kind_comes_back_as_it_was_made(world: World) {
             origins: vec!["https://a.example".into(), "https://{b},\"c\".example".into()],
             tags: vec!["web, shop".into(), "NULL".into()],
             label: Some("shop".into()),
+            made_by: KeyId::parse("abcdefghij"),
             expires_at: Some(Timestamp::now().plus(Duration::from_secs(60))),
             ..key(kind, &world.source)
         };
@@ -45,6 +47,29 @@ async fn every_kind_comes_back_as_it_was_made(world: World) {
     assert_eq!(listed, made);
     let revoked = world.store.revoke_key(&made[0].id, None).await.unwrap().unwrap();
     assert_eq!(ApiKey { revoked_at: None, ..revoked }, made[0]);
+}
+
+async fn a_key_is_revoked_with_the_tokens_that_it_asked_for(world: World) {
+    let asking = key(KeyKind::Secret, &world.source);
+    let made = ApiKey { made_by: Some(asking.id.clone()), ..key(KeyKind::Token, &world.source) };
+    let other = ApiKey { made_by: Some(made.id.clone()), ..key(KeyKind::Token, &world.source) };
+    for one in [&asking, &made, &other] {
+        world.store.create_key(one).await.unwrap();
+    }
+    assert_eq!(world.store.find_key(&made.id).await.unwrap(), Some(made.clone()));
+    let asking = world.store.revoke_key(&asking.id, None).await.unwrap().unwrap();
+    let now = Timestamp::now();
+    assert!(
+        world.store.find_key(&made.id).await.unwrap().unwrap().is_good_at(now),
+        "not unless that is asked for"
+    );
+    let before = world.store.generation().await.unwrap();
+    assert_eq!(world.store.revoke_made_by(&asking).await.unwrap(), 1);
+    assert!(world.store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
+    assert!(world.store.find_key(&other.id).await.unwrap().unwrap().revoked_at.is_none());
+    let changed = world.store.changes_since(before).await.unwrap().keys;
+    assert_eq!(changed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made.id], "directories hear of it");
+    assert_eq!(world.store.revoke_made_by(&asking).await.unwrap(), 0);
 }
 
 async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) {

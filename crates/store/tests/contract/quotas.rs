@@ -46,13 +46,19 @@ async fn an_organization_has_a_thousand_sources(world: World) {
 
 async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World) {
     let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
-    let key = || {
-        let (presented, _) = PresentedKey::generate(KeyKind::Token);
+    let of_kind = |kind| {
+        let (presented, _) = PresentedKey::generate(kind);
         ApiKey::new(&presented, world.organization.id, world.source.id, vec![Scope::Write], &pepper)
     };
+    let tokens: Vec<_> = (0..1_000).map(|_| of_kind(KeyKind::Token)).collect();
+    let made: Vec<_> =
+        iter(&tokens).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    refused(world.store.create_key(&of_kind(KeyKind::Token)).await, "at most 1000 tokens of a source");
+    let key = || of_kind(KeyKind::Secret);
     let last = key();
     world.store.create_key(&last).await.unwrap();
-    let keys: Vec<_> = (1..2_000).map(|_| key()).collect();
+    let keys: Vec<_> = (1..1_000).map(|_| key()).collect();
     let made: Vec<_> =
         iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
