@@ -30,10 +30,12 @@ pub(crate) async fn post(
     let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
     let usual = source.dialect.default_limit();
     let of_dialect = match usual.counted {
+        Counted::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
+        // A limit of its own takes the place of the system's.
+        _ if trust == Trust::Public && (of_key.is_some() || of_source.is_some()) => None,
         // Everyone may use a public credential: each address by itself, and none at the expense of the servers.
         _ if trust == Trust::Public => Some(format!("source:{}:{trust}:{}", source.id, from())),
         Counted::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
-        Counted::SourceAddress => Some(format!("source:{}:{}", source.id, from())),
         // What was said of the source itself takes the place of the system's limit.
         _ if of_source.is_some() => None,
         Counted::Organization => Some(format!("dialect:{}", source.dialect)),

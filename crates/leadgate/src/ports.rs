@@ -71,10 +71,7 @@ pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> {
-    match role {
-        Role::Gateway | Role::Worker => config.check_shared_queue()?,
-        Role::AllInOne | Role::Admin => config.check_shape()?,
-    }
+    config.check_shape()?;
     let settings = QueueConfig {
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,

@@ -116,7 +116,8 @@ async fn clocks_that_differ_are_told_before_they_do_harm() {
     let postgres = shared().postgres().await.unwrap();
     let url = postgres.database().await.unwrap();
     let database = url.rsplit('/').next().unwrap();
-    Store::open(&StoreConfig::api(&url)).unwrap().migrate().await.unwrap();
+    let open = || Store::open(&StoreConfig::api(&url).with_secret(&secret())).unwrap();
+    open().migrate().await.unwrap();
     // Names are looked up in `pg_catalog` first, unless that stands later in the path.
     let ahead = format!(
         "CREATE SCHEMA skewed;
@@ -127,7 +128,7 @@ async fn clocks_that_differ_are_told_before_they_do_harm() {
          ALTER DATABASE {database} SET search_path = public, skewed, pg_catalog"
     );
     postgres.sql(&url, &ahead).await.unwrap();
-    let world = World::found(Store::open(&StoreConfig::api(&url)).unwrap(), config()).await;
+    let world = World::found(open(), config()).await;
     let ready = world.until_ready_is(200).await;
     assert_eq!(ready.body["degraded"][0]["part"], "clock", "{}", ready.body);
     postgres.sql(&url, "UPDATE skewed.ahead SET by = '1 minute'").await.unwrap();

@@ -13,6 +13,7 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
+    config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
     parts::observe(&queue, &stop);
     let store = ports::store(&config)?;

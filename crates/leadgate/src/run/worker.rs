@@ -15,6 +15,7 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let render = telemetry::start_metrics()?;
     let places = parts::places(&config)?;
     let stop = parts::stop_on_signal()?;
+    config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Worker).await?;
     parts::observe(&queue, &stop);
     let store = ports::worker_store(&config)?;

@@ -14,10 +14,10 @@ const UNREAD: usize = 25;
 const SLOW: usize = 20;
 /// A body of many leads, as large as one may be.
 const BODY: usize = 10 * 1024 * 1024;
-/// In a debug build; without the bounds it grows by more than this in a second, and on.
-const MOST_GROWTH_MB: u64 = 80;
-/// What the allocator may keep of what it was given back.
-const MOST_LEFT_MB: u64 = 40;
+/// In a debug build. Without any bound a minute of this took 198 MB more.
+const MOST_GROWTH_MB: u64 = 90;
+/// By how much a second round may be above the first: what was in use is given back, and used again.
+const MOST_MORE_MB: u64 = 20;
 
 /// For three seconds, or for as long as `LEADGATE_TEST_SECONDS` says.
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +44,19 @@ async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
         });
     }
     readers.join_all().await;
-    let (pid, before) = (world.front.pid().unwrap(), resident(world.front.pid().unwrap()));
+    let before = resident(world.front.pid().unwrap());
+    let most = besieged(&world, lasting).await;
+    println!("resident: {before} MB before, {most} MB at most in {lasting:?}");
+    assert!(most < before + MOST_GROWTH_MB, "{before} MB before, {most} MB at most");
+    let again = besieged(&world, lasting).await;
+    println!("resident: {again} MB at most in a second round");
+    assert!(again < most + MOST_MORE_MB, "{most} MB at most at first, {again} MB then");
+    assert_eq!(world.get("/v1/leads?limit=1").await.0, 200);
+}
+
+/// The most memory that the gateway has, in MB, while clients that do not read or send slowly come again and again.
+async fn besieged(world: &World, lasting: Duration) -> u64 {
+    let pid = world.front.pid().unwrap();
     let mut clients = JoinSet::new();
     for _ in 0..UNREAD {
         let (address, key) = (world.base.replace("http://", ""), world.key.clone());
@@ -62,20 +74,13 @@ async fn clients_that_do_not_read_or_send_slowly_pin_little_memory() {
             }
         });
     }
-    let (started, mut most) = (Instant::now(), before);
+    let (started, mut most) = (Instant::now(), resident(pid));
     while started.elapsed() < lasting {
         most = most.max(resident(pid));
         sleep(Duration::from_millis(50)).await;
     }
-    println!("resident: {before} MB before, {most} MB at most in {lasting:?}");
-    assert!(most < before + MOST_GROWTH_MB, "{before} MB before, {most} MB at most");
     clients.shutdown().await;
-    until("memory to be given back", || async {
-        let now = resident(pid);
-        (now < before + MOST_LEFT_MB).then(|| println!("resident: {now} MB afterwards"))
-    })
-    .await;
-    assert_eq!(world.get("/v1/leads?limit=1").await.0, 200);
+    most
 }
 
 /// Whoever reads nothing is disconnected.
@@ -88,7 +93,7 @@ async fn a_client_that_does_not_read_is_disconnected() {
     }
     until("all leads", || async { (world.observed().await.len() == 40).then_some(()) }).await;
     let address = world.base.replace("http://", "");
-    let disconnected = timeout(PATIENCE, does_not_read(&address, &world.key)).await;
+    let disconnected = timeout(PATIENCE * 2, does_not_read(&address, &world.key)).await;
     disconnected.expect("the gateway ends the connection");
 }
 

@@ -33,7 +33,8 @@ impl Way {
         let create = ["source", "create", "--organization", "acme", "--dialect", dialect];
         let made = world.cli(&[&create, arguments].concat()).await;
         let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
-        let key = ["key", "create", "--organization", "acme", "--source", &text("id")];
+        let source = text("id");
+        let key = ["key", "create", "--organization", "acme", "--source", &source, "--scopes", "write,read"];
         let key = world.cli(&key).await["key"].as_str().unwrap().to_owned();
         let path = text("url").split_once("//").unwrap().1.split_once('/').unwrap().1.to_owned();
         let url = format!("{}/{path}", world.base);

@@ -81,14 +81,14 @@ fn windows_that_ended_are_swept() {
 
 #[test]
 fn an_owner_with_too_many_windows_shares_one_and_hurts_nobody_else() {
-    let (mut shard, now) = (Shard::new(100), Instant::now());
+    let (mut shard, now, owner) = (Shard::new(100), Instant::now(), OrganizationId::generate());
     let mut allowed = 0;
     for n in 0..1_000 {
-        let request = Request::unknown(counter(&format!("ip:{n}"), 7));
+        let request = Request::of(owner, counter(&format!("ip:{n}"), 7));
         allowed += u32::from(shard.judge(&request, Share::WHOLE, now).allowed());
     }
     assert_eq!((allowed, open_windows(&shard)), (107, 101));
-    let known = Request::unknown(counter("ip:5", 7));
+    let known = Request::of(owner, counter("ip:5", 7));
     assert_eq!(shard.judge(&known, Share::WHOLE, now).remaining, 5, "who has a window keeps it");
     let other = Request::of(OrganizationId::generate(), counter("key", 7));
     assert_eq!(shard.judge(&other, Share::WHOLE, now).remaining, 6);
