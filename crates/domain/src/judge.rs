@@ -117,6 +117,9 @@ pub struct Resolution<'b> {
     pub released: Vec<ClaimKey>,
     /// The stored leads that the batch changes, sorted: the order in which they are locked.
     pub leads: BTreeSet<LeadId>,
+    /// Leads that only public submissions had made, and that secret ones of this batch update. Other claims of public
+    /// submissions for them end: they may belong to another person.
+    pub taken_over: BTreeSet<(OrganizationId, LeadId)>,
 }
 
 /// What the store writes.

@@ -1,6 +1,7 @@
 //! The current state about one person for one organization.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
@@ -104,9 +105,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The order in which submissions were received, whatever their trust.
-    pub fn order(&self) -> (Timestamp, SubmissionId) {
-        (self.received_at, self.submission)
+    /// Whether a lead belongs to the source of this submission rather than of the other: to that of a secret one, then
+    /// of the earlier one.
+    pub fn precedes(&self, other: &Self) -> bool {
+        let place = |clock: &Self| (Reverse(clock.trust), clock.received_at, clock.submission);
+        place(self) < place(other)
     }
 }
 
@@ -129,7 +132,7 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the earliest submission that it is made of, where that is not the creating one.
+    /// Of the submission whose source the lead belongs to ([`Clock::precedes`]), where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -144,7 +147,7 @@ pub struct Clocks {
 pub struct Lead {
     pub id: LeadId,
     pub organization: OrganizationId,
-    /// The source that its earliest submission came in by.
+    /// The source that its earliest submission came in by; a secret submission goes before every public one.
     pub source: SourceId,
     /// When the earliest of its submissions was received.
     pub received_at: Timestamp,

@@ -130,6 +130,8 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 (503, "store_unavailable")
             }
+            // 401: told to who holds the secret of the revoked key.
+            Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
             // 422: until something is revoked, coming again does not help.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
@@ -193,6 +195,7 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 "The database cannot be read at the moment."
             }
+            Self::Store(StoreError::MakerRevoked) => "This API key was revoked.",
             Self::Store(error @ StoreError::TooMany { .. }) => return format!("{error}.").into(),
             Self::NotReady(_) => "This gateway cannot take leads at the moment; see `reasons`.",
             Self::Store(_) | Self::Internal => "Something went wrong here.",

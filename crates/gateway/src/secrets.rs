@@ -95,6 +95,11 @@ pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
     Some(written(kept)).filter(|kept| !kept.is_empty())
 }
 
+/// Whether every parameter has the name of a key.
+pub(crate) fn holds_only_keys(query: &str) -> bool {
+    pairs(query).all(|(name, _)| is_credential(&name))
+}
+
 type Pair<'t> = (std::borrow::Cow<'t, str>, std::borrow::Cow<'t, str>);
 
 fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {

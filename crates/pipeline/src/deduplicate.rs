@@ -1,11 +1,13 @@
 //! Which lead a submission makes or meets, decided over the claims that the store read under lock.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leadgate_domain::{
-    Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, Outcome, Policy,
-    QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp, Trust,
+    Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, OrganizationId, Outcome,
+    Policy, QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp,
+    Trust,
 };
 use serde::Serialize;
 
@@ -72,22 +74,28 @@ pub(crate) fn resolve<'b>(
         .flat_map(|case| updated(case).into_iter().chain(case.opts_out.iter().copied()))
         .filter(changed)
         .collect();
+    let taken_over = claims.taken_over.clone();
     let (claims, released) = claims.settle(&stored);
-    Resolution { cases, claims, released, leads }
+    Resolution { cases, claims, released, leads, taken_over }
 }
 
 /// Who holds each key of the batch at this point of the walk; `None` is free.
-struct Claims(BTreeMap<ClaimKey, Option<Claim>>);
+struct Claims {
+    held: BTreeMap<ClaimKey, Option<Claim>>,
+    /// Leads that only public submissions had made before this batch.
+    taken_over: BTreeSet<(OrganizationId, LeadId)>,
+}
 
 impl Claims {
     /// A claim taken by a submission of this very batch is one that the store inserted provisionally.
     fn new(stored: &BTreeMap<ClaimKey, Claim>, batch: &BTreeSet<SubmissionId>) -> Self {
         let held = |claim: &Claim| (!batch.contains(&claim.submission)).then(|| claim.clone());
-        Self(stored.iter().map(|(key, claim)| (*key, held(claim))).collect())
+        let held = stored.iter().map(|(key, claim)| (*key, held(claim))).collect();
+        Self { held, taken_over: BTreeSet::new() }
     }
 
     fn holder(&self, key: &ClaimKey) -> Option<&Claim> {
-        self.0.get(key)?.as_ref()
+        self.held.get(key)?.as_ref()
     }
 
     fn rule<'b>(&mut self, normalized: &'b Normalized) -> Case<'b> {
@@ -128,11 +136,31 @@ impl Claims {
             (Some(existing), Policy::Link) => ruling(Outcome::Linked, existing.lead),
         };
         if let Some(lead) = ruling.lead {
-            for key in reading.keys.iter().chain(&reading.idempotency) {
+            if met.over_public {
+                self.take_over(submission, reading, lead);
+            }
+            // A form may know a person's phone and any other's email: it ties no key to a lead that a server made.
+            let trusted = met.matched.is_none_or(|met| met.lead != lead || met.trust <= submission.trust);
+            let keys = reading.keys.iter().filter(|_| trusted);
+            for key in keys.chain(&reading.idempotency) {
                 self.take(normalized, source, *key, lead);
             }
         }
         (ruling, met, named)
+    }
+
+    /// Frees what public submissions tied to the lead and the server does not: another person may be behind it.
+    fn take_over(&mut self, submission: &Submission, reading: &Reading, lead: LeadId) {
+        self.taken_over.insert((submission.organization, lead));
+        for (key, slot) in &mut self.held {
+            let is_public = |claim: &Claim| claim.lead == lead && claim.trust == Trust::Public;
+            if key.kind != ClaimKind::Idempotency
+                && !reading.keys.contains(key)
+                && slot.as_ref().is_some_and(is_public)
+            {
+                *slot = None;
+            }
+        }
     }
 
     /// An idempotency key that was used before: with the same body a duplicate, else somebody's mistake.
@@ -175,7 +203,10 @@ impl Claims {
             matches.push((position, Match { by: key.kind, lead, last_seen, trust }));
         }
         let decides = |position: usize| source.identity_rule == IdentityRule::AnyOf || position == 0;
-        part.matched = matches.iter().find(|(position, _)| decides(*position)).map(|(_, met)| *met);
+        let deciding = matches.iter().filter(|(position, _)| decides(*position));
+        // The more trusted one; of those the first.
+        part.matched =
+            deciding.min_by_key(|(position, met)| (Reverse(met.trust), *position)).map(|(_, met)| *met);
         let deciding = part.matched.map(|met| met.lead);
         part.conflicts =
             matches.into_iter().map(|(_, met)| met).filter(|met| Some(met.lead) != deciding).collect();
@@ -186,14 +217,17 @@ impl Claims {
     /// another lead holds never moves.
     fn take(&mut self, normalized: &Normalized, source: &Source, key: ClaimKey, lead: LeadId) {
         let received_at = normalized.submission.received_at;
-        let Some(slot) = self.0.get_mut(&key) else { return };
+        let Some(slot) = self.held.get_mut(&key) else { return };
         match slot {
             Some(claim) if is_expired(claim, source, received_at) => {
                 *slot = Some(Claim { lead, ..normalized.provisional(key) });
             }
             Some(claim) if claim.lead == lead => {
-                claim.last_seen = claim.last_seen.max(received_at);
-                claim.trust = claim.trust.max(normalized.submission.trust);
+                // A form does not keep a server's lead known for longer than the server does.
+                if claim.trust <= normalized.submission.trust {
+                    claim.last_seen = claim.last_seen.max(received_at);
+                    claim.trust = normalized.submission.trust;
+                }
             }
             Some(_) => {}
             None => *slot = Some(Claim { lead, ..normalized.provisional(key) }),
@@ -203,7 +237,7 @@ impl Claims {
     /// What differs from the store, and what was taken provisionally but belongs to nobody after all.
     fn settle(self, stored: &BTreeMap<ClaimKey, Claim>) -> (Vec<Claim>, Vec<ClaimKey>) {
         let (mut changed, mut released) = (Vec::new(), Vec::new());
-        for (key, claim) in self.0 {
+        for (key, claim) in self.held {
             match claim {
                 Some(claim) if stored.get(&key) != Some(&claim) => changed.push(claim),
                 Some(_) => {}

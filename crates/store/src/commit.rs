@@ -101,12 +101,14 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
         resolved = Resolved::of(tx, judge, fresh, &provisional)?;
     }
     let Resolved { resolution, leads, suppressions } = resolved;
+    let taken_over = resolution.taken_over.clone();
     let effects = judge.judge(resolution, leads, &suppressions);
 
     tx.insert_leads(&effects.created)?;
     tx.update_leads(&effects.updated)?;
     tx.write_claims(&effects.claims)?;
     tx.release_claims(&effects.released)?;
+    tx.release_public_claims(&taken_over)?;
     tx.record_outcomes(&effects.cases)?;
     tx.quarantine(&effects.cases)?;
     tx.record_consents(&effects.cases, judge)?;

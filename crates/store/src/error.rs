@@ -34,6 +34,9 @@ pub enum StoreError {
     /// Nothing was stored: an organization cannot have more of these.
     #[error("an organization has at most {most} {what}")]
     TooMany { what: &'static str, most: u32 },
+    /// Nothing was stored: the key that asked for another was revoked meanwhile.
+    #[error("the key that asked for it was revoked")]
+    MakerRevoked,
     /// This store cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),

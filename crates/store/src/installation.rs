@@ -90,6 +90,11 @@ impl Store {
         if needed.iter().all(|version| run.contains(version)) { Ok(()) } else { Err(StoreError::NotMigrated) }
     }
 
+    /// The current time by the database's clock.
+    pub(crate) async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.read(|session| session.now()).await
+    }
+
     /// The key that hashes what must match for ever. After a rotation, the first program that opens the key by the
     /// previous secret seals it under the current one.
     pub async fn match_key(&self) -> Result<MatchKey, StoreError> {

@@ -91,6 +91,13 @@ impl Store {
         let entry = entry.with("kind", key.kind).with("scopes", &key.scopes).with("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
+            // Whoever revokes a key together with what it made has the installation's row too, before or after this.
+            if let Some(maker) = &row.made_by {
+                let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
+                if maker.is_some_and(|maker| maker.revoked_at.is_some()) {
+                    return Err(StoreError::MakerRevoked.into());
+                }
+            }
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {

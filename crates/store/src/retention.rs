@@ -157,7 +157,7 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.submissions else { return Ok(()) };
-        let (organization, now) = (row.organization, Timestamp::now());
+        let (organization, now) = (row.organization, self.now().await?);
         // A pass that has not come to its end goes on, however long ago it began.
         let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FROM_THE_FIRST_EVERY);
         let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
@@ -207,7 +207,7 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.leads else { return Ok(()) };
-        let (organization, limit) = (row.organization, Timestamp::now().minus(age));
+        let (organization, limit) = (row.organization, self.now().await?.minus(age));
         let id = row.leads_swept_to.unwrap_or(Uuid::nil());
         let mut page = Between { organization, id, before: first_id_at(limit), most: PAGE };
         loop {
@@ -272,7 +272,7 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.quarantine else { return Ok(()) };
-        let (organization, limit) = (row.organization, Timestamp::now().minus(age));
+        let (organization, limit) = (row.organization, self.now().await?.minus(age));
         let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
         while !swept.is_late(deadline) {
             let found = self.read(move |session| session.load(session.sql.retention.entries, &[page]));
@@ -299,7 +299,7 @@ impl Store {
         swept: &mut Swept,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.audit else { return Ok(()) };
-        let before = first_id_at(Timestamp::now().minus(age));
+        let before = first_id_at(self.now().await?.minus(age));
         let page = Between { organization: row.organization, id: Uuid::nil(), before, most: PAGE };
         while !swept.is_late(deadline) {
             let gone =

@@ -146,6 +146,8 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
+    /// In: `One<LeadId>`. Identity keys that only public submissions tied to these leads.
+    pub(crate) release_public: &'static str,
     /// In: `Purge`. Deletes the oldest idempotency keys.
     pub(crate) purge: &'static str,
 }

@@ -201,6 +201,16 @@ impl<'s> Statements<'s> {
         self.execute(self.sql.claims.release, keys).map(drop)
     }
 
+    /// Of these leads, after the claims of the batch were written.
+    pub(crate) fn release_public_claims(
+        &mut self,
+        leads: &BTreeSet<(OrganizationId, LeadId)>,
+    ) -> Result<(), Fault> {
+        let rows: Vec<_> =
+            leads.iter().map(|(organization, id)| One { organization: *organization, id: *id }).collect();
+        self.execute(self.sql.claims.release_public, &rows).map(drop)
+    }
+
     pub(crate) fn record_outcomes(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
         let row = |case| self.outcome(case);
         let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));

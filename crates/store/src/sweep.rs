@@ -84,7 +84,7 @@ impl Store {
     /// Gives a task back. Any worker may take it again after the pause.
     pub async fn end_lease(&self, lease: Lease, pause: Duration) -> Result<(), StoreError> {
         self.write(move |session| {
-            let ended = Lease { until: Timestamp::now().plus(pause), ..lease };
+            let ended = Lease { until: session.now()?.plus(pause), ..lease };
             session.execute(session.sql.sweeps.end, &[ended]).map(drop)
         })
         .await
@@ -106,7 +106,7 @@ impl Store {
 
     /// Deletes idempotency keys whose time was over a day ago; how many, and whether there was no time for all.
     pub async fn purge_idempotency_keys(&self, deadline: Instant) -> Result<(usize, bool), StoreError> {
-        let last_seen = Timestamp::now().minus(IDEMPOTENCY_KEPT);
+        let last_seen = self.now().await?.minus(IDEMPOTENCY_KEPT);
         let purge = [Purge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
         let mut purged = 0;
         while Instant::now() < deadline {

@@ -40,6 +40,12 @@ pub(super) const CLAIMS: Claims = Claims {
             FOR UPDATE SKIP LOCKED)
         DELETE FROM claims AS c USING old
         WHERE c.organization = old.organization AND c.kind = old.kind AND c.key = old.key",
+    // Found by the lead's index, whatever the statistics say of the organization.
+    release_public: "
+        DELETE FROM claims AS c
+        USING json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        WHERE c.lead = r.id AND (c.organization = r.organization) IS TRUE AND c.trust = 'public'
+          AND c.kind <> 'idempotency'",
     release: "
         DELETE FROM claims AS c
         USING json_to_recordset($1::json) AS r (organization uuid, kind text, key text)

@@ -46,7 +46,12 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         }
         _ => match failed {
             None => unavailable(Trouble::Internal),
-            Some(failed) if failed.took >= LONG => unavailable(Trouble::Timeout),
+            // A wait for a lock ends after as long a time and is nobody's fault. Of the two only a statement's own time-out
+            // says so, and a server that speaks another language says neither.
+            Some(failed) if failed.took >= LONG => {
+                let own = information.message().contains("statement timeout");
+                unavailable(if own { Trouble::Timeout } else { Trouble::Locked })
+            }
             Some(failed) => match examine(connection, &failed) {
                 Ok(Finding { code, .. }) if code == "00000" => Verdict::Again,
                 // A lock stands in the way now; but nobody had waited for it for as long as that takes. So it was a

@@ -32,6 +32,10 @@ pub(super) const CLAIMS: Claims = Claims {
               AND c.last_seen < (SELECT value->>'last_seen' FROM p)
             ORDER BY c.submission
             LIMIT (SELECT value->>'most' FROM p))",
+    release_public: "
+        DELETE FROM claims WHERE (organization, lead) IN (
+            SELECT value->>'organization', value->>'id' FROM json_each($1))
+          AND trust = 'public' AND kind <> 'idempotency'",
     release: "
         DELETE FROM claims WHERE (organization, kind, key) IN (
             SELECT value->>'organization', value->>'kind', unhex(value->>'key') FROM json_each($1))",

@@ -40,5 +40,6 @@ mod sources;
 mod suppressions;
 mod tags;
 mod tls;
+mod trust;
 mod values;
 mod world;

@@ -1,0 +1,111 @@
+//! What public submissions may do to leads that servers make, and what they may not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_domain::{Dialect, Fields, Outcome, Policy, Said, Source, Submission, Timestamp, Trust};
+
+use crate::world::{World, over_both};
+
+over_both!(
+    a_form_ties_no_key_of_another_person_to_a_servers_lead,
+    a_form_that_came_first_leaves_other_people_alone,
+    a_form_does_not_lengthen_the_window_of_a_servers_lead,
+);
+
+const ANN: (&str, &str) = ("+14155550131", "ann@example.com");
+const BOB: (&str, &str) = ("+14155550132", "bob@example.com");
+/// Ann's phone with Bob's email.
+const MIXED: (&str, &str) = (ANN.0, BOB.1);
+
+/// A source that knows people by email or phone.
+async fn source(world: &World) -> Arc<Source> {
+    let (organization, now) = (world.organization.id, Timestamp::now());
+    let name = Some(uuid::Uuid::now_v7().to_string());
+    let source =
+        Source { policy: Policy::ReturnExisting, ..Source::new(organization, Dialect::AskAd, name, now) };
+    world.store.create_source(&source).await.unwrap();
+    Arc::new(source)
+}
+
+fn said(world: &World, trust: Trust, (phone, email): (&str, &str)) -> Submission {
+    let fields = Fields {
+        phone: Said::Value(phone.to_owned()),
+        email: Said::Value(email.to_owned()),
+        ..Fields::default()
+    };
+    Submission { trust, ..world.submission(fields) }
+}
+
+async fn commit(world: &World, source: &Arc<Source>, batch: Vec<Submission>) -> Vec<Outcome> {
+    let batch: Vec<_> = batch.into_iter().map(|one| world.normalize_by(source, one)).collect();
+    let committed = world.store.commit(batch, world.judge()).await.unwrap();
+    committed.settled.iter().map(|settled| settled.outcome).collect()
+}
+
+/// Phone and email of every lead, in order.
+async fn people(world: &World) -> Vec<(String, String)> {
+    let page = world.store.leads(world.organization.id, None, None, 100).await.unwrap();
+    let mut people: Vec<_> = page
+        .data
+        .iter()
+        .map(|lead| {
+            (lead.e164().unwrap_or_default().to_owned(), lead.email_address().unwrap_or_default().to_owned())
+        })
+        .collect();
+    people.sort();
+    people
+}
+
+async fn a_form_ties_no_key_of_another_person_to_a_servers_lead(world: World) {
+    let source = source(&world).await;
+    let both = [ANN, BOB].map(|(phone, email)| (phone.to_owned(), email.to_owned()));
+    let ann = said(&world, Trust::Secret, ANN);
+    let form = said(&world, Trust::Public, MIXED);
+    let bob = said(&world, Trust::Secret, BOB);
+    for (one, outcome) in [(ann, Outcome::Created), (form, Outcome::Duplicate), (bob, Outcome::Created)] {
+        assert_eq!(commit(&world, &source, vec![one]).await, [outcome]);
+    }
+    assert_eq!(people(&world).await, both);
+}
+
+async fn a_form_that_came_first_leaves_other_people_alone(world: World) {
+    let both = [ANN, BOB].map(|(phone, email)| (phone.to_owned(), email.to_owned()));
+    for together in [false, true] {
+        let source = source(&world).await;
+        let all = vec![
+            said(&world, Trust::Public, MIXED),
+            said(&world, Trust::Secret, ANN),
+            said(&world, Trust::Secret, BOB),
+        ];
+        let outcomes = match together {
+            true => commit(&world, &source, all).await,
+            false => {
+                let mut outcomes = Vec::new();
+                for one in all {
+                    outcomes.extend(commit(&world, &source, vec![one]).await);
+                }
+                outcomes
+            }
+        };
+        assert_eq!(outcomes, [Outcome::Created, Outcome::Updated, Outcome::Created], "together: {together}");
+        assert_eq!(people(&world).await, both, "together: {together}");
+        world
+            .sql("DELETE FROM outcomes; DELETE FROM submissions; DELETE FROM leads; DELETE FROM claims")
+            .await;
+    }
+}
+
+async fn a_form_does_not_lengthen_the_window_of_a_servers_lead(world: World) {
+    let source = source(&world).await;
+    let day =
+        |n: u64| Timestamp::from_microseconds(1_790_000_000_000_000).plus(Duration::from_secs(n * 86_400));
+    let on = |n: u64, trust| Submission { received_at: day(n), ..said(&world, trust, ANN) };
+    assert_eq!(commit(&world, &source, vec![on(0, Trust::Secret)]).await, [Outcome::Created]);
+    assert_eq!(commit(&world, &source, vec![on(20, Trust::Public)]).await, [Outcome::Duplicate]);
+    assert_eq!(
+        commit(&world, &source, vec![on(45, Trust::Secret)]).await,
+        [Outcome::Created],
+        "the 30 days are over"
+    );
+}
