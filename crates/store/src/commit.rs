@@ -6,7 +6,8 @@ use std::sync::Arc;
 use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
     BodyHash, Case, Claim, ClaimKey, Disposition, Judge, Lead, LeadId, Listing, Normalized, OrganizationId,
-    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppressions, Trace,
+    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppression, Suppressions,
+    Trace,
 };
 
 use crate::error::{Fault, StoreError};
@@ -93,6 +94,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.lock_claims(&provisional)?;
     let mut resolved = Resolved::of(tx, judge, fresh, &provisional)?;
     let erased = resolved.erased();
+    let late_opt_outs = resolved.opt_outs_of(&erased, judge);
     if !erased.is_empty() {
         // Rare enough to resolve the whole batch once more, without them.
         let others = resolved.resolution.cases.iter().map(|case| case.normalized);
@@ -113,7 +115,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.quarantine(&effects.cases)?;
     tx.record_consents(&effects.cases, judge)?;
     tx.erase_submissions(erased.keys())?;
-    let pending = tx.opt_out(&effects.opted_out, judge)?;
+    let pending = tx.opt_out(&[effects.opted_out, late_opt_outs].concat(), judge)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
     Ok(Committed { settled, repeated, reused, pending })
@@ -139,6 +141,22 @@ impl<'b> Resolved<'b> {
         let watched = judge.watched(&resolution, &leads);
         let suppressions = tx.read_suppressions(&watched)?;
         Ok(Self { resolution, leads, suppressions })
+    }
+
+    /// What the opt-outs among these suppress: an opt-out counts, whatever else becomes of it. What an erasure suppresses
+    /// already is left out, so that nothing but its key stays.
+    fn opt_outs_of(
+        &self,
+        erased: &BTreeMap<SubmissionKey, Normalized>,
+        judge: &dyn Judge,
+    ) -> Vec<Suppression> {
+        let cases = self.resolution.cases.iter().map(|case| case.normalized);
+        let asking = cases.filter(|one| one.asks_out() && erased.contains_key(&key_of(&one.submission)));
+        let by_erasure = |entry: &Suppression| {
+            let listings = self.suppressions.get(&entry.key);
+            listings.is_some_and(|listings| listings.iter().any(|listing| listing.list == ERASED_LIST))
+        };
+        asking.flat_map(|one| judge.opted_out(one, &[])).filter(|entry| !by_erasure(entry)).collect()
     }
 
     /// Submissions that name an erased person and were received before the erasure, set aside.

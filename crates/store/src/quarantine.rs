@@ -1,9 +1,11 @@
 //! Keeping one submission aside.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Case, Disposition, Normalized, Outcome, QuarantineReason, Ruling, Submission, Timestamp, Trace,
+    Case, Disposition, Judge, Normalized, Outcome, QuarantineReason, Ruling, Submission, Suppression,
+    Timestamp, Trace,
 };
 
 use crate::commit::{Committed, Settled, release_of};
@@ -24,13 +26,35 @@ impl Store {
         submission: Submission,
         reason: QuarantineReason,
     ) -> Result<Committed, StoreError> {
+        self.quarantine_with(submission, reason, None).await
+    }
+
+    /// The same of a submission that was normalized. If it is an opt-out, that counts all the same.
+    pub async fn quarantine_normalized(
+        &self,
+        normalized: &Normalized,
+        reason: QuarantineReason,
+        judge: Arc<dyn Judge>,
+    ) -> Result<Committed, StoreError> {
+        let entries = if normalized.asks_out() { judge.opted_out(normalized, &[]) } else { Vec::new() };
+        let opt_out = (!entries.is_empty()).then(|| (Arc::from(entries), judge));
+        self.quarantine_with(normalized.submission.clone(), reason, opt_out).await
+    }
+
+    async fn quarantine_with(
+        &self,
+        submission: Submission,
+        reason: QuarantineReason,
+        opt_out: Option<OptOut>,
+    ) -> Result<Committed, StoreError> {
         let mut trace = Trace::default();
         trace.record("quarantine", reason);
         let normalized =
             Arc::new(Normalized { submission, disposition: Disposition::Quarantine(reason), trace });
         for form in [Form::Columns, Form::Whole] {
-            let normalized = Arc::clone(&normalized);
-            let kept = self.write(move |session| keep(session, &normalized, reason, form)).await;
+            let (normalized, opt_out) = (Arc::clone(&normalized), opt_out.clone());
+            let kept =
+                self.write(move |session| keep(session, &normalized, reason, form, opt_out.as_ref())).await;
             match kept {
                 Err(StoreError::RowRefused { .. }) => {}
                 settled => return settled,
@@ -39,6 +63,9 @@ impl Store {
         Err(StoreError::unavailable(Trouble::Internal))
     }
 }
+
+/// The entries that an opt-out makes, and who decides the stored leads that they concern.
+type OptOut = (Arc<[Suppression]>, Arc<dyn Judge>);
 
 /// In which form a submission is stored.
 #[derive(Clone, Copy)]
@@ -52,6 +79,7 @@ fn keep(
     normalized: &Normalized,
     reason: QuarantineReason,
     form: Form,
+    opt_out: Option<&OptOut>,
 ) -> Result<Committed, Fault> {
     let submission = &normalized.submission;
     let (whole, none) = (whole(submission)?, NoFields::default());
@@ -60,6 +88,9 @@ fn keep(
         Form::Whole => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
     };
     let mut tx = Statements::new(session);
+    if opt_out.is_some() {
+        tx.share_organization(submission.organization)?;
+    }
     let (fresh, reused) = match release_of(submission) {
         Some(_) => {
             let released = tx.release(std::iter::once(submission))?.into_values().next();
@@ -80,5 +111,9 @@ fn keep(
     let case = [Case { normalized, trace: normalized.trace.clone(), ruling, opts_out: Vec::new() }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
-    Ok(Committed { settled: case.iter().map(Settled::of).collect(), ..Committed::default() })
+    let pending = match opt_out {
+        Some((entries, judge)) => tx.opt_out(entries, judge.as_ref())?,
+        None => BTreeSet::new(),
+    };
+    Ok(Committed { settled: case.iter().map(Settled::of).collect(), pending, ..Committed::default() })
 }

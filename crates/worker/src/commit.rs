@@ -61,7 +61,10 @@ impl Committer {
             match (self.commit_part(&part, patience).await?, &part[..]) {
                 (Verdict::Done, _) => {}
                 (Verdict::RowAtFault, [one]) => {
-                    self.quarantine(&one.submission, QuarantineReason::RowRefused, patience).await?;
+                    let reason = QuarantineReason::RowRefused;
+                    let quarantine =
+                        || self.store.quarantine_normalized(one, reason, Arc::clone(&self.judge));
+                    self.quarantine(&one.submission, reason, patience, quarantine).await?;
                 }
                 (Verdict::RowAtFault, part) => {
                     let (left, right) = part.split_at(part.len() / 2);
@@ -78,20 +81,35 @@ impl Committer {
         Patience::new(self.hold_max)
     }
 
-    pub(crate) async fn quarantine(
+    /// One that crashes the worker is not normalized once more, so an opt-out in it waits for its release.
+    pub(crate) async fn quarantine_crashed(
+        &self,
+        submission: &Submission,
+        patience: Patience,
+    ) -> Result<(), Unsettled> {
+        let reason = QuarantineReason::Crashed;
+        let quarantine = || self.store.quarantine_alone(submission.clone(), reason);
+        self.quarantine(submission, reason, patience, quarantine).await
+    }
+
+    async fn quarantine<F>(
         &self,
         submission: &Submission,
         reason: QuarantineReason,
         patience: Patience,
-    ) -> Result<(), Unsettled> {
+        quarantine: impl FnMut() -> F,
+    ) -> Result<(), Unsettled>
+    where
+        F: Future<Output = Result<Committed, StoreError>>,
+    {
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
-        let quarantine = || self.store.quarantine_alone(submission.clone(), reason);
         let stored = self.hold(patience, quarantine).await?;
         let committed = stored.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
             Unsettled::Held
         })?;
+        committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
         self.tell([submission], committed);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A submission that may be what crashes the worker, run alone and counted.
 
-use leadgate_domain::{QuarantineReason, Submission};
+use leadgate_domain::Submission;
 
 use crate::commit::{Committer, Unsettled};
 
@@ -33,7 +33,7 @@ async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), U
             Unsettled::Held
         })?;
         if attempts > MOST_ATTEMPTS {
-            return committer.quarantine(submission, QuarantineReason::Crashed, patience).await;
+            return committer.quarantine_crashed(submission, patience).await;
         }
         match committer.commit(vec![submission.clone()]).await {
             Err(Unsettled::Crashed) => {

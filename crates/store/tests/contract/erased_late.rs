@@ -16,6 +16,7 @@ over_both!(
     what_was_on_its_way_is_erased_by_its_commit,
     what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come,
     a_second_erasure_counts_from_its_own_time,
+    an_opt_out_that_was_on_its_way_counts_for_what_was_not_erased,
 );
 
 async fn what_was_on_its_way_is_erased_by_its_commit(world: World) {
@@ -73,4 +74,21 @@ async fn a_second_erasure_counts_from_its_own_time(world: World) {
     let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].reason.as_deref(), Some("asked by mail"));
+}
+
+async fn an_opt_out_that_was_on_its_way_counts_for_what_was_not_erased(world: World) {
+    let other = "ann@other.example";
+    let mut late = world.now(ann(&world, PHONE, other));
+    late.fields.opt_out = true;
+    let lead = world.consenting("+14155550199", other);
+    world.commit(std::slice::from_ref(&lead)).await;
+    world.erase(World::sought(&[PHONE], &[])).await;
+    let committed = world.commit(std::slice::from_ref(&late)).await;
+    assert_eq!(committed.settled[0].quarantine, Some(QuarantineReason::Erased));
+    world.store.rescreen(world.organization.id, world.judge(), |_| {}).await.unwrap();
+    let lead = world.store.lead(world.organization.id, lead.id.into()).await.unwrap().unwrap();
+    assert_eq!(lead.reasons, [Reason::OptedOut]);
+    let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap();
+    let values = listed.data.iter().filter_map(|entry| entry.value.as_deref());
+    assert_eq!(values.collect::<Vec<_>>(), [other], "of the phone nothing but its key is left");
 }

@@ -212,3 +212,21 @@ async fn a_batch_that_timed_out_twice_is_halved() {
     world.drain().await;
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
+
+/// A row that the database refuses is set aside, and what the person asks for in it counts all the same.
+#[tokio::test]
+async fn an_opt_out_whose_row_is_refused_counts() {
+    let mut world = World::new().await;
+    let check = format!("alter table leads add constraint poisoned check (external_id <> '{POISON}')");
+    shared().postgres().await.unwrap().sql(&world.url, &check).await.unwrap();
+    let mut refused = world.submission(POISON);
+    refused.fields.opt_out = true;
+    world.publish(&refused).await;
+    world.drain().await;
+    let quarantined = Some((Outcome::Quarantined, Some(QuarantineReason::RowRefused)));
+    assert_eq!(world.outcome(&refused).await, quarantined);
+    let listed = world.store.suppressions(refused.organization, None, 10).await.unwrap();
+    let values: Vec<_> =
+        listed.data.iter().map(|entry| (entry.list.as_str(), entry.value.as_deref())).collect();
+    assert_eq!(values, [("opted_out", Some("a@b.com"))]);
+}
