@@ -95,8 +95,8 @@ impl Keys {
         let Some(key) = self.directory.key(id) else { return Ok(None) };
         match self.directory.source(key.source) {
             Some(source) if source.organization == key.organization => Ok(Some(Caller::new(key, source))),
-            // A source that only a newer build can read: another gateway may know better.
-            _ => Err(Refusal::KeysUnavailable),
+            // The snapshot may have read the sources just before this one was made.
+            _ => Ok(None),
         }
     }
 
@@ -114,7 +114,7 @@ impl Keys {
         let fetching = async {
             let Some(key) = self.store.find_key(id).await? else { return Ok(None) };
             let source = self.store.source(key.organization, key.source).await?;
-            Ok::<_, StoreError>(source.map(|source| (key, source)))
+            Ok::<_, StoreError>(Some((key, source)))
         };
         let found = timeout(self.store_timeout, fetching).await;
         let Some((key, source)) = found.map_err(|_| Refusal::KeysUnavailable)?.map_err(|error| {
@@ -124,6 +124,8 @@ impl Keys {
         else {
             return Ok(None);
         };
+        // A source that only a newer build can read: another gateway may know better.
+        let source = source.ok_or(Refusal::KeysUnavailable)?;
         self.directory.insert_source(source.clone());
         self.directory.insert_key(key.clone());
         Ok(Some((Arc::new(key), Arc::new(source))))
