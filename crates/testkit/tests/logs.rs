@@ -66,8 +66,8 @@ async fn it_dies_with_its_value() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_ready_process_is_found_ready() -> anyhow::Result<()> {
-    let port = leadgate_testkit::free_port()?;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
     tokio::spawn(async move {
         for status in ["503 no", "200 yes"] {
             let (mut stream, _) = listener.accept().await.unwrap();

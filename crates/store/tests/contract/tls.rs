@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use leadgate_domain::secret::Secret;
 use leadgate_store::{Store, StoreConfig, StoreError};
+use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::Postgres;
 use leadgate_testkit::tls::Authority;
 
@@ -15,7 +17,8 @@ async fn verify_full_takes_the_right_certificate_and_no_other() {
     let open = |host: &str, authority: &Authority| {
         let url = database.replace("127.0.0.1", host);
         let url = format!("{url}?sslmode=verify-full&sslrootcert={}", authority.file().display());
-        Store::open(&StoreConfig::api(url)).unwrap()
+        let secret = Secret::new(SECRET, None).unwrap();
+        Store::open(&StoreConfig::api(url).with_secret(&secret)).unwrap()
     };
     let store = open("127.0.0.1", &authority);
     store.migrate().await.unwrap();

@@ -9,21 +9,29 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Until every process has heard that it is to stop.
 const STOPPED_IN: Duration = Duration::from_secs(5);
 
-/// Sends `signal` to `root` first, so that it forks no more, then to all its descendants. With [`Signal::STOP`] none of
-/// them runs any more when this returns.
+/// Sends `signal` to `root` first, so that it forks no more, then to all its descendants. With [`Signal::STOP`] and
+/// [`Signal::KILL`] none of them runs any more when this returns.
 ///
 /// # Errors
 /// When the processes cannot be listed or `root` cannot be signalled, or when one of them goes on.
 pub(crate) fn signal_tree(root: u32, signal: Signal) -> anyhow::Result<()> {
+    // The children of a killed process are no longer found by their parent.
+    let before: Vec<u32> = family(root)?.iter().map(|process| process.pid).collect();
     send(root, signal).with_context(|| format!("signalling process {root}"))?;
     let begun = Instant::now();
     loop {
         let family = family(root)?;
-        for process in family.iter().filter(|process| process.pid != root) {
+        let after = family.iter().map(|process| process.pid);
+        for pid in before.iter().copied().chain(after).filter(|pid| *pid != root) {
             // One that ended meanwhile needs no signal.
-            send(process.pid, signal).ok();
+            send(pid, signal).ok();
         }
-        if signal != Signal::STOP || family.iter().all(Process::is_still) {
+        let is_done = match signal {
+            Signal::STOP => family.iter().all(Process::is_still),
+            Signal::KILL => all()?.iter().all(|process| !before.contains(&process.pid) || process.is_still()),
+            _ => true,
+        };
+        if is_done {
             return Ok(());
         }
         ensure!(begun.elapsed() < STOPPED_IN, "process {root} and its children do not stop");
@@ -56,13 +64,16 @@ impl Process {
     }
 }
 
-/// A process and all that descend from it.
-fn family(root: u32) -> anyhow::Result<Vec<Process>> {
+fn all() -> anyhow::Result<Vec<Process>> {
     let listing =
         Command::new("ps").args(["-A", "-o", "pid=,ppid=,state="]).output().context("running ps")?;
-    let text = String::from_utf8_lossy(&listing.stdout);
+    Ok(String::from_utf8_lossy(&listing.stdout).lines().filter_map(Process::read).collect())
+}
+
+/// A process and all that descend from it.
+fn family(root: u32) -> anyhow::Result<Vec<Process>> {
     let (mut family, mut others): (Vec<_>, Vec<_>) =
-        text.lines().filter_map(Process::read).partition(|process| process.pid == root);
+        all()?.into_iter().partition(|process| process.pid == root);
     let mut seen = 0;
     while let Some(parent) = family.get(seen).map(|process| process.pid) {
         family.extend(others.extract_if(.., |process| process.parent == parent));
