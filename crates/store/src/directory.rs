@@ -127,11 +127,6 @@ impl Directory {
         self.snapshot.load().default_source(organization, dialect)
     }
 
-    /// See [`Snapshot::origin_is_allowed`].
-    pub fn origin_is_allowed(&self, origin: &str) -> bool {
-        self.snapshot.load().origin_is_allowed(origin)
-    }
-
     /// Everything at once, for a caller who needs several parts to agree.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()

@@ -7,7 +7,7 @@ use crate::audit;
 use crate::error::StoreError;
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{Of, Retired, Revoked, SourceOf, Stamped, Wanted};
+use crate::rows::{Of, OfSources, Retired, Revoked, Stamped, Wanted};
 use crate::store::Store;
 
 /// A key as its columns hold it. What only a newer build can read is text here.
@@ -101,7 +101,7 @@ impl Store {
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {
-                let of = [SourceOf { organization: row.organization, source: row.source }];
+                let of = [OfSources { organization: row.organization, source: Some(row.source) }];
                 let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &of)?;
                 quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
             }

@@ -90,13 +90,6 @@ pub(crate) struct OfSources {
     pub(crate) source: Option<SourceId>,
 }
 
-/// One source of an organization.
-#[derive(Serialize)]
-pub(crate) struct SourceOf {
-    pub(crate) organization: OrganizationId,
-    pub(crate) source: SourceId,
-}
-
 /// A page of leads by its place.
 #[derive(Serialize)]
 pub(crate) struct At {

@@ -1,12 +1,11 @@
 //! Organizations, sources and keys at one generation.
 
-use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
 use leadgate_domain::{
-    ActiveScoring, ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp,
+    ActiveScoring, ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId,
 };
 use rpds::HashTrieMapSync;
 
@@ -24,8 +23,6 @@ pub struct Snapshot {
     campaigns: Shared<String, SourceId>,
     /// The sources without a name.
     defaults: Shared<(OrganizationId, Dialect), SourceId>,
-    /// In lower case, with the keys that name it and are not revoked.
-    origins: Shared<String, BTreeSet<KeyId>>,
 }
 
 /// A copy shares everything with its original; an insertion into it copies the few nodes on the way to its place. So a
@@ -42,7 +39,6 @@ impl Snapshot {
             keys: Shared::default(),
             campaigns: Shared::default(),
             defaults: Shared::default(),
-            origins: Shared::default(),
         }
     }
 
@@ -75,14 +71,6 @@ impl Snapshot {
         self.source(*self.defaults.get(&(organization, dialect))?)
     }
 
-    /// Whether some credential that is good now names this origin, in whatever case.
-    pub fn origin_is_allowed(&self, origin: &str) -> bool {
-        let now = Timestamp::now();
-        let good = |id: &KeyId| self.keys.get(id).is_some_and(|key| key.is_good_at(now));
-        let named = self.origins.get(&origin.to_ascii_lowercase());
-        named.is_some_and(|keys| keys.iter().any(good))
-    }
-
     pub(crate) fn apply(&mut self, changes: &Changes, asked: Instant) {
         // Two refreshes may overtake each other; the one that knows less must not undo a revocation.
         if changes.generation < self.generation {
@@ -112,25 +100,7 @@ impl Snapshot {
     }
 
     pub(crate) fn put_key(&mut self, key: Arc<ApiKey>) {
-        let old = self.key(&key.id);
-        self.keys.insert_mut(key.id.clone(), Arc::clone(&key));
-        for origin in old.iter().flat_map(|old| &old.origins) {
-            self.name_origin(origin, |keys| keys.remove(&key.id));
-        }
-        for origin in key.origins.iter().filter(|_| key.revoked_at.is_none()) {
-            self.name_origin(origin, |keys| keys.insert(key.id.clone()));
-        }
-    }
-
-    fn name_origin(&mut self, origin: &str, change: impl FnOnce(&mut BTreeSet<KeyId>) -> bool) {
-        let origin = origin.to_ascii_lowercase();
-        let mut keys = self.origins.get(&origin).cloned().unwrap_or_default();
-        change(&mut keys);
-        if keys.is_empty() {
-            self.origins.remove_mut(&origin);
-        } else {
-            self.origins.insert_mut(origin, keys);
-        }
+        self.keys.insert_mut(key.id.clone(), key);
     }
 }
 
@@ -151,9 +121,9 @@ fn swap<K: Clone + Eq + Hash>(index: &mut Shared<K, SourceId>, old: Option<K>, n
 mod tests {
     use std::time::Duration;
 
-    use leadgate_domain::KeyKind;
     use leadgate_domain::key::PresentedKey;
     use leadgate_domain::secret::Secret;
+    use leadgate_domain::{KeyKind, Timestamp};
 
     use super::*;
 
@@ -179,35 +149,6 @@ mod tests {
         snapshot.apply(&at(5, vec![good]), slow);
         assert!(snapshot.keys.values().all(|key| key.revoked_at.is_some()));
         assert_eq!((snapshot.generation, snapshot.asked), (6, Some(quick)));
-    }
-
-    #[test]
-    fn an_origin_is_allowed_as_long_as_a_good_key_names_it() {
-        let named = |origins: &[&str]| ApiKey {
-            origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
-            ..key()
-        };
-        let (first, second) =
-            (named(&["https://Shop.example", "https://b.example"]), named(&["https://shop.example"]));
-        let mut snapshot = Snapshot::empty();
-        snapshot.apply(&at(1, vec![first.clone(), second.clone()]), Instant::now());
-        for origin in ["https://shop.example", "HTTPS://SHOP.EXAMPLE", "https://b.example"] {
-            assert!(snapshot.origin_is_allowed(origin), "{origin}");
-        }
-        assert!(!snapshot.origin_is_allowed("https://shop.example.evil") && !snapshot.origin_is_allowed(""));
-
-        let now = Timestamp::now();
-        let revoked = ApiKey { revoked_at: Some(now), ..first };
-        snapshot.apply(&at(2, vec![revoked]), Instant::now());
-        assert!(!snapshot.origin_is_allowed("https://b.example"));
-        assert!(snapshot.origin_is_allowed("https://shop.example"), "the second key names it too");
-        let over = ApiKey { expires_at: Some(now.minus(Duration::from_secs(1))), ..second.clone() };
-        snapshot.apply(&at(3, vec![over]), Instant::now());
-        assert!(!snapshot.origin_is_allowed("https://shop.example"));
-        let moved = ApiKey { origins: vec!["https://c.example".to_owned()], ..second };
-        snapshot.apply(&at(4, vec![moved]), Instant::now());
-        assert!(snapshot.origin_is_allowed("https://c.example"));
-        assert_eq!(snapshot.origins.size(), 1, "what nobody names is forgotten: {:?}", snapshot.origins);
     }
 
     /// Inserting copies a path and not the map: 50,000 keys, each into a copy of the snapshot before, take a second of

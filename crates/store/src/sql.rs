@@ -96,7 +96,7 @@ pub(crate) struct Keys {
     pub(crate) revoke: &'static str,
     /// In: `Revoked`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_made_by: &'static str,
-    /// In: `SourceOf`. Out: how many tokens of the source are not revoked.
+    /// In: `OfSources`. Out: how many tokens of the source are not revoked.
     pub(crate) count_tokens: &'static str,
     /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
     pub(crate) retire: &'static str,

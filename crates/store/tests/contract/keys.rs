@@ -5,7 +5,7 @@ use std::time::Duration;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, Source, Timestamp};
-use leadgate_store::{Directory, StoreError};
+use leadgate_store::StoreError;
 
 use crate::world::{World, over_both};
 
@@ -15,7 +15,6 @@ over_both!(
     a_rotated_key_is_good_for_a_while_beside_its_replacement,
     a_rotation_never_lengthens_a_life,
     nobody_rotates_the_keys_of_others,
-    an_origin_is_known_to_a_directory,
 );
 
 pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
@@ -118,16 +117,4 @@ async fn nobody_rotates_the_keys_of_others(world: World) {
     assert_eq!(world.store.find_key(&new.id).await.unwrap(), None);
     let nobody = KeyId::parse("nobodyskey").unwrap();
     assert_eq!(world.store.rotate_key(&nobody, None, &new, end).await.unwrap(), None);
-}
-
-async fn an_origin_is_known_to_a_directory(world: World) {
-    let directory = Directory::new(world.store.clone());
-    let made =
-        ApiKey { origins: vec!["https://Shop.example".into()], ..key(KeyKind::Publishable, &world.source) };
-    directory.insert_key(made.clone());
-    assert!(directory.origin_is_allowed("https://shop.EXAMPLE"));
-    world.store.create_key(&made).await.unwrap();
-    world.store.revoke_key(&made.id, None).await.unwrap();
-    directory.refresh().await.unwrap();
-    assert!(!directory.origin_is_allowed("https://shop.example"));
 }
