@@ -1,11 +1,17 @@
 //! What travels on the queue: one message carries a group of submissions.
 
+use std::num::NonZeroU64;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{OrganizationId, Submission, SubmissionId, Timestamp};
 
-/// The version this build writes, and the only one it reads.
+/// The version that this build writes. It reads this one and all before it.
+///
+/// It rises by one when a build writes what an older build must not interpret: another format, or a new dialect, policy,
+/// identity kind or other code. An older build sets such a submission aside in the queue `newer.v<its own version + 1>`,
+/// and a build of that version or a later one consumes it. See `docs/decisions/newer-messages.md`.
 pub const VERSION: u64 = 1;
 
 /// Wraps already serialized submissions into one message body: `{"v":1,"submissions":[…]}`.
@@ -25,7 +31,7 @@ pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
     body
 }
 
-/// Why nothing of a message can be read; it is parked whole.
+/// Why nothing of a message can be read; it is set aside whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("not a message: line {line}, column {column}")]
@@ -67,7 +73,7 @@ struct Head {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    v: u64,
+    v: NonZeroU64,
     #[serde(borrow, default)]
     submissions: Vec<&'a RawValue>,
 }
@@ -79,8 +85,8 @@ struct Envelope<'a> {
 pub fn decode(body: &[u8]) -> Result<Message, Unreadable> {
     let envelope: Envelope<'_> = serde_json::from_slice(body)
         .map_err(|error| Unreadable::NotAMessage { line: error.line(), column: error.column() })?;
-    if envelope.v != VERSION {
-        return Err(Unreadable::UnknownVersion(envelope.v));
+    if envelope.v.get() > VERSION {
+        return Err(Unreadable::UnknownVersion(envelope.v.get()));
     }
     let mut message = Message::default();
     for raw in envelope.submissions {
@@ -112,7 +118,9 @@ mod tests {
     fn a_newer_version_is_unknown_not_malformed() {
         let body = br#"{"v":2,"submissions":[{"whatever":true}],"more":1}"#;
         assert_eq!(decode(body).unwrap_err(), Unreadable::UnknownVersion(2));
-        assert!(matches!(decode(b"\x00garbage"), Err(Unreadable::NotAMessage { .. })));
+        for malformed in [&b"\x00garbage"[..], br#"{"v":0,"submissions":[]}"#, br#"{"submissions":[]}"#] {
+            assert!(matches!(decode(malformed), Err(Unreadable::NotAMessage { .. })));
+        }
     }
 
     #[test]

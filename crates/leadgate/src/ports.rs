@@ -42,7 +42,7 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
     if !url.starts_with("amqp") {
         return Ok(Policies::NotNeeded);
     }
-    leadgate_queue::declare_topology(&url, store.shards().await?).await.context("declaring queues")?;
+    declare_queues(&url, store.shards().await?).await?;
     if management.is_empty() {
         return Ok(Policies::ToBeSet(leadgate_queue::policy_commands(&url)?));
     }
@@ -52,8 +52,14 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
 
 /// Declares the broker's queues up to `shards`, then has every running program use them.
 pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> anyhow::Result<()> {
-    leadgate_queue::declare_topology(&tls::queue_url(config), shards).await.context("declaring queues")?;
+    declare_queues(&tls::queue_url(config), shards).await?;
     Ok(store.raise_shards(shards).await?)
+}
+
+async fn declare_queues(url: &str, shards: u16) -> anyhow::Result<()> {
+    leadgate_queue::declare_topology(&QueueConfig::new(url).with_shards(shards))
+        .await
+        .context("declaring queues")
 }
 
 /// The store, for somebody who has a client or an operator waiting.

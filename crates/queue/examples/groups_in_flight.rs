@@ -66,7 +66,7 @@ async fn measure(broker: &RabbitMq, case: Case, window: Duration) -> anyhow::Res
     match case.rabbitmq {
         Some((shards, groups_in_flight)) => {
             let vhost = broker.vhost().await?;
-            declare_topology(&vhost.amqp_url, shards).await?;
+            declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(shards)).await?;
             let config = QueueConfig { shards, groups_in_flight, ..QueueConfig::new(&vhost.amqp_url) };
             let measured = publish(config, case.publishers, window).await?;
             vhost.remove().await?;

@@ -52,7 +52,10 @@ pub struct Depth {
     pub ready: u64,
     /// Handed out by this process and not settled.
     pub in_flight: u64,
+    /// Set aside: what cannot be attributed, and what the broker gave up.
     pub parked: u64,
+    /// Set aside because only a newer build can read it.
+    pub newer: u64,
     /// Age of the oldest message that is not settled, in seconds. On RabbitMQ the oldest this process holds: the
     /// broker does not show what it has not delivered.
     #[serde(rename = "oldest_age_seconds", serialize_with = "seconds")]
@@ -63,9 +66,13 @@ pub struct Depth {
 
 impl Depth {
     pub(crate) fn report(&self) {
-        for (state, messages) in
-            [("ready", self.ready), ("in_flight", self.in_flight), ("parked", self.parked)]
-        {
+        let states = [
+            ("ready", self.ready),
+            ("in_flight", self.in_flight),
+            ("parked", self.parked),
+            ("newer", self.newer),
+        ];
+        for (state, messages) in states {
             gauge!("leadgate_queue_messages", "state" => state)
                 .set(u32::try_from(messages).unwrap_or(u32::MAX));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
+use leadgate_domain::message;
 use url::Url;
 
 use crate::QueueError;
@@ -41,6 +42,9 @@ pub struct QueueConfig {
     /// RabbitMQ: how many queues `leads.0 … leads.<n-1>` are known at the start; see
     /// [`Queue::follow_shards`](crate::Queue::follow_shards).
     pub shards: u16,
+    /// RabbitMQ: the message version that this build reads, which decides the queues `newer.v<N>`: this build consumes
+    /// those up to this version, and sets aside what it cannot read in the next one.
+    pub version: u64,
     /// The most submissions in one message.
     pub group_max: usize,
     /// The most bytes in one message; a single larger submission travels alone.
@@ -67,6 +71,7 @@ impl QueueConfig {
         Self {
             url: url.into(),
             shards: 1,
+            version: message::VERSION,
             group_max: 64,
             group_bytes: 256 * 1024,
             groups_in_flight: 4,
@@ -77,6 +82,12 @@ impl QueueConfig {
             max_bytes: 4 * 1024 * 1024 * 1024,
             heartbeat: Duration::from_secs(5),
         }
+    }
+
+    /// The same with another number of shards.
+    #[must_use]
+    pub fn with_shards(self, shards: u16) -> Self {
+        Self { shards, ..self }
     }
 }
 

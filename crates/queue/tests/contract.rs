@@ -158,7 +158,8 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
         }
     }
     settled_empty(&queue).await;
-    assert_eq!(queue.depth().await.unwrap().parked, 3);
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.parked, depth.newer), (0, 3));
 
     let list = queue.parked_list(10).await.unwrap();
     assert_eq!(queue.parked_list(10).await.unwrap(), list, "looking changes nothing");
@@ -174,8 +175,33 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
 
     assert_eq!(queue.parked_replay(Selection::All).await.unwrap(), 2);
     assert_eq!(drain(&mut consumer, 2).await.len(), 2);
-    assert_eq!(queue.depth().await.unwrap().parked, 0);
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.parked, depth.newer), (0, 0));
     settled_empty(&queue).await;
+}
+
+async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
+    let older = world.open().await;
+    let mut consumer = older.consumer();
+    for (number, why) in [ParkReason::UnknownVersion, ParkReason::Unreadable].into_iter().enumerate() {
+        publish(&older, &submission(number)).await;
+        assert_eq!(receive_one(&mut consumer).await.park(why).await, Settled::Done);
+    }
+    settled_empty(&older).await;
+    let depth = older.depth().await.unwrap();
+    assert_eq!((depth.parked, depth.newer), (1, 1));
+    assert_eq!(older.parked_list(10).await.unwrap().len(), 2, "both are listed");
+    older.shutdown().await;
+
+    let newer = world.open_with_version(2).await;
+    let delivery = receive_one(&mut newer.consumer()).await;
+    assert_eq!(numbers(delivery.payload()), [0]);
+    assert_eq!(delivery.ack().await, Settled::Done);
+    settled_empty(&newer).await;
+    let depth = newer.depth().await.unwrap();
+    assert_eq!((depth.parked, depth.newer), (1, 0));
+    let reasons: Vec<_> = newer.parked_list(10).await.unwrap().into_iter().map(|one| one.reason).collect();
+    assert_eq!(reasons, ["unreadable"]);
 }
 
 async fn a_thousand_at_once_form_groups_and_arrive_once(world: World) {
@@ -359,6 +385,7 @@ contract! {
     a_batch_takes_what_is_ready,
     an_abandoned_receive_loses_nothing,
     a_parked_message_waits_to_be_replayed,
+    what_only_a_newer_build_can_read_waits_for_it,
     a_thousand_at_once_form_groups_and_arrive_once,
     a_message_is_bounded_in_bytes,
     too_much_waiting_is_refused,

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
     let node = RabbitMq::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     let world = World::Amqp(vhost);
     let queue = open(world.config(), Role::Gateway).await;
 
@@ -183,7 +183,7 @@ async fn queues_deleted_under_load() {
     let mut load = Load::start(&queue);
     load.accepts(500).await;
     let answers = load.stop().await;
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     find_all(world.config(), &answers).await;
 
     // With nothing left to catch it, nothing may be accepted.
@@ -192,7 +192,7 @@ async fn queues_deleted_under_load() {
     }
     let mut load = Load::start(&queue);
     load.refuses(500).await;
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
     find_all(world.config(), &answers).await;
@@ -208,7 +208,7 @@ async fn an_exchange_deleted_under_load() {
     vhost.delete_exchange("leadgate.leads").await.unwrap();
     load.refuses(500).await;
     assert!(!queue.status().is_ready());
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
     find_all(world.config(), &answers).await;
@@ -239,20 +239,21 @@ async fn a_full_queue_refuses_and_takes_again_once_there_is_room() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
-    let config = QueueConfig { shards: 2, ..QueueConfig::new(&vhost.amqp_url) };
+    let config = QueueConfig::new(&vhost.amqp_url).with_shards(2);
     let queue = leadgate_queue::Queue::open(config, Role::Gateway).await.unwrap();
     let missing = reason(&queue, "exchange `leadgate.leads` is missing").await;
     assert!(missing.contains("`leadgate migrate`"), "{missing}");
 
     vhost.declare_queue("leads.1", json!({ "x-queue-type": "classic" })).await.unwrap();
-    let error = declare_topology(&vhost.amqp_url, 2).await.unwrap_err().to_string();
+    let error =
+        declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap_err().to_string();
     assert!(error.contains("queue `leads.1` exists with other arguments"), "{error}");
     let different = reason(&queue, "queue `leads.1` exists with other arguments").await;
     assert!(different.contains("`leadgate migrate`"), "{different}");
     assert_eq!(bounded_publish(&queue, 1).await, Err(Refused::Unavailable(Cause::Topology)));
 
     vhost.delete_queue("leads.1").await.unwrap();
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     timeout(LONG, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
 }

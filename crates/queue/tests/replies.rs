@@ -304,7 +304,7 @@ fn sends_at_once(replier: &Replier, to: &ReplyAddress) {
 async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
     let node = RabbitMq::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
-    declare_topology(&vhost.amqp_url, 2).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     node.remember_queues().await.unwrap();
     let pair = Pair::over(&World::Amqp(vhost)).await;
     pair.heard_again(1).await;

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use leadgate_queue::{
-    Consumer, Delivery, ParkReason, QueueError, Role, Selection, Settled, declare_topology,
+    Consumer, Delivery, ParkReason, QueueConfig, QueueError, Role, Selection, Settled, declare_topology,
 };
 use leadgate_testkit::proxy::{Mode, Proxy};
 use leadgate_testkit::servers::shared;
@@ -120,7 +120,7 @@ async fn a_queue_without_our_limit_is_not_used() {
             assert!(reason.contains("x-delivery-limit") && reason.contains("`leadgate migrate`"), "{reason}");
             queue.shutdown().await;
         }
-        let refused = declare_topology(&vhost.amqp_url, 2).await;
+        let refused = declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await;
         assert!(
             matches!(&refused, Err(QueueError::Topology(said)) if said.contains(&expected)),
             "{refused:?}"

@@ -63,7 +63,7 @@ async fn lapin_acknowledges_what_no_queue_took() {
 async fn the_publisher_never_does() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
-    declare_topology(&vhost.amqp_url, 10).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(10)).await.unwrap();
     // One submission per message, so that many confirms are on their way.
     let config = QueueConfig { shards: 10, group_max: 1, groups_in_flight: 8, ..world.config() };
     let queue = open(config.clone(), Role::Gateway).await;

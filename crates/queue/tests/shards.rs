@@ -16,14 +16,14 @@ const SHARDS: u16 = 3;
 
 async fn vhost(shards: u16) -> Vhost {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
-    declare_topology(&vhost.amqp_url, shards).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(shards)).await.unwrap();
     vhost
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organization_has_one_shard() {
     let vhost = vhost(SHARDS).await;
-    let config = QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) };
+    let config = QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS);
     let queue = open(config, Role::Gateway).await;
     // One after the other, so that each is a message.
     let organizations: Vec<OrganizationId> = (0..usize::from(SHARDS)).map(organization).collect();
@@ -50,11 +50,10 @@ async fn shards_are_added_while_programs_run() {
     }
     assert_eq!(drain(&mut consumer, 6).await.len(), 6);
 
-    declare_topology(&vhost.amqp_url, SHARDS).await.unwrap();
+    declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS)).await.unwrap();
     let unconsumed =
         |shards: &[u16]| -> Vec<String> { shards.iter().map(|n| format!("leads.{n}")).collect() };
-    let observer =
-        open(QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) }, Role::Admin).await;
+    let observer = open(QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS), Role::Admin).await;
     assert_eq!(observer.depth().await.unwrap().unconsumed, unconsumed(&[1, 2]));
     installed.send_replace(SHARDS);
     let consumed = async { while !observer.depth().await.unwrap().unconsumed.is_empty() {} };

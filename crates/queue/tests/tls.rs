@@ -22,7 +22,7 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
         format!("amqps://{name}:{name}@{host}:{port}/{name}?cacertfile={}", authority.file().display())
     };
     let good = url("127.0.0.1", &authority);
-    declare_topology(&good, 1).await.unwrap();
+    declare_topology(&QueueConfig::new(&good)).await.unwrap();
     let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
     let mut consumer = queue.consumer();
     let deadline = Instant::now() + PATIENCE;

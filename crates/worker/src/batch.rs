@@ -1,41 +1,50 @@
-//! Deliveries opened into submissions, and gathered into batches.
+//! Deliveries opened into submissions, gathered into batches, and settled.
 
 use leadgate_domain::Submission;
 use leadgate_domain::message::{self, Message, Unread, Unreadable};
 use leadgate_queue::{Delivery, ParkReason, Settled};
 
-/// A delivery whose message could be read.
+/// A delivery and what could be read of its message.
 pub(crate) struct Opened {
     pub(crate) delivery: Delivery,
     pub(crate) submissions: Vec<Submission>,
+    /// What is set aside before the delivery is acknowledged: some of its submissions, or all of the message.
+    unread: Result<Vec<Unread>, Unreadable>,
 }
 
 /// What goes into the store in one transaction, and what is settled after it.
 #[derive(Default)]
 pub(crate) struct Group {
-    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) submissions: Vec<Submission>,
+    /// Without their submissions.
+    pub(crate) opened: Vec<Opened>,
 }
 
-/// Reads messages. What cannot be read is parked: a submission by itself, or the whole message.
-pub(crate) async fn open(deliveries: Vec<Delivery>) -> Vec<Opened> {
-    let mut opened = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
+impl Opened {
+    pub(crate) fn new(delivery: Delivery) -> Self {
         match message::decode(delivery.payload()) {
-            Ok(Message { submissions, unread }) => {
-                if park_unread(&delivery, unread).await {
-                    opened.push(Opened { delivery, submissions });
-                }
-            }
-            Err(unreadable) => park(delivery, unreadable).await,
+            Ok(Message { submissions, unread }) => Self { delivery, submissions, unread: Ok(unread) },
+            Err(unreadable) => Self { delivery, submissions: Vec::new(), unread: Err(unreadable) },
         }
     }
-    opened
+
+    /// Sets aside what could not be read, then acknowledges. What was read must be committed before: it does not wait
+    /// until the queue takes what is set aside.
+    pub(crate) async fn settle(self) {
+        match self.unread {
+            Err(unreadable) => park(self.delivery, unreadable).await,
+            // Otherwise the drop gives the whole message back. The store's inbox absorbs what was committed.
+            Ok(unread) => {
+                if park_parts(&self.delivery, unread).await {
+                    acknowledge(self.delivery).await;
+                }
+            }
+        }
+    }
 }
 
-/// Parks submissions before their neighbours are worked on. If it fails, dropping the delivery gives the whole message
-/// back; what was parked by then is parked again, and a replay of both has one effect.
-async fn park_unread(delivery: &Delivery, unread: Vec<Unread>) -> bool {
+/// Returns whether all are parked. What was parked before a failure is parked again, and a replay of both has one effect.
+async fn park_parts(delivery: &Delivery, unread: Vec<Unread>) -> bool {
     for Unread { message, newer, line, column } in unread {
         let why = if newer { ParkReason::UnknownVersion } else { ParkReason::Unreadable };
         let bytes = message.len();
@@ -71,17 +80,25 @@ async fn park(delivery: Delivery, unreadable: Unreadable) {
     }
 }
 
+/// An acknowledgement that is lost brings the delivery once more, and the store's inbox absorbs it.
+async fn acknowledge(delivery: Delivery) {
+    if delivery.ack().await == Settled::Lost {
+        metrics::counter!("leadgate_worker_acks_lost_total").increment(1);
+    }
+}
+
 /// Gathers deliveries into groups of at most `most` submissions; a single message is never split.
 pub(crate) fn group(opened: Vec<Opened>, most: usize) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for Opened { delivery, submissions } in opened {
+    for mut opened in opened {
+        let submissions = std::mem::take(&mut opened.submissions);
         let fits = |group: &&mut Group| group.submissions.len() + submissions.len() <= most;
         match groups.last_mut().filter(fits) {
             Some(group) => {
-                group.deliveries.push(delivery);
+                group.opened.push(opened);
                 group.submissions.extend(submissions);
             }
-            None => groups.push(Group { deliveries: vec![delivery], submissions }),
+            None => groups.push(Group { opened: vec![opened], submissions }),
         }
     }
     groups

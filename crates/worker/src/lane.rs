@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use leadgate_domain::{Submission, Timestamp, message};
-use leadgate_queue::{Consumer, Delivery, Received, Settled};
+use futures_util::future::join_all;
+use leadgate_domain::Timestamp;
+use leadgate_queue::{Consumer, Received};
 
-use crate::batch::{self, Opened};
+use crate::batch::{self, Group, Opened};
 use crate::commit::{Committer, Unsettled};
 use crate::in_hand::{Batch, InHand};
 use crate::isolate;
@@ -61,7 +62,7 @@ impl Lane {
         let received = self.committer.stop.run_until_cancelled(self.consumer.receive(self.prefetch)).await;
         let Some(Received::Deliveries(deliveries)) = received else { return Progress::default() };
         let mut progress = Progress { deliveries: deliveries.len(), ..Progress::default() };
-        let opened = batch::open(deliveries).await;
+        let opened: Vec<_> = deliveries.into_iter().map(Opened::new).collect();
         self.at_hand = oldest(&opened).map(|oldest| self.in_hand.take(oldest));
         let (suspects, clean): (Vec<_>, Vec<_>) =
             opened.into_iter().partition(|opened| opened.delivery.deliveries() >= SUSPECT_AFTER);
@@ -84,7 +85,7 @@ impl Lane {
     ) -> Result<(), Unsettled> {
         for group in batch::group(clean, self.batch) {
             progress.submissions += group.submissions.len();
-            self.settle_together(group.deliveries, group.submissions).await?;
+            self.settle_together(group).await?;
         }
         for suspect in suspects {
             progress.submissions += suspect.submissions.len();
@@ -94,23 +95,16 @@ impl Lane {
     }
 
     /// The usual way: all submissions of a group in one transaction.
-    async fn settle_together(
-        &self,
-        deliveries: Vec<Delivery>,
-        submissions: Vec<Submission>,
-    ) -> Result<(), Unsettled> {
+    async fn settle_together(&self, Group { submissions, opened }: Group) -> Result<(), Unsettled> {
         match self.committer.commit(submissions).await {
             Ok(()) => {
-                for delivery in deliveries {
-                    acknowledge(delivery).await;
-                }
+                join_all(opened.into_iter().map(Opened::settle)).await;
                 Ok(())
             }
             Err(Unsettled::Crashed) => {
-                for delivery in deliveries {
-                    // They were read before; the first reading went down with the batch.
-                    let submissions = message::decode(delivery.payload()).unwrap_or_default().submissions;
-                    self.settle_alone(Opened { delivery, submissions }).await?;
+                for Opened { delivery, .. } in opened {
+                    // The first reading went down with the batch.
+                    self.settle_alone(Opened::new(delivery)).await?;
                 }
                 Ok(())
             }
@@ -123,15 +117,8 @@ impl Lane {
         for submission in &opened.submissions {
             isolate::settle(&self.committer, submission).await?;
         }
-        acknowledge(opened.delivery).await;
+        opened.settle().await;
         Ok(())
-    }
-}
-
-/// An acknowledgement that is lost brings the delivery once more, and the store's inbox absorbs it.
-async fn acknowledge(delivery: Delivery) {
-    if delivery.ack().await == Settled::Lost {
-        metrics::counter!("leadgate_worker_acks_lost_total").increment(1);
     }
 }
 

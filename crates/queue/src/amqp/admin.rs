@@ -14,6 +14,7 @@ use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::held::Held;
+use super::names::Queues;
 use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
 use super::{message, names, topology};
 use crate::shards::Shards;
@@ -27,85 +28,72 @@ const GIVING_BACK: Duration = Duration::from_millis(10);
 pub(crate) struct Desk {
     endpoint: Endpoint,
     shards: Shards,
+    /// The message version that this build reads.
+    version: u64,
     held: Held,
     wire: Arc<Mutex<Option<Wire>>>,
 }
 
 impl Desk {
-    pub(crate) fn new(endpoint: Endpoint, shards: Shards, held: Held) -> Self {
-        Self { endpoint, shards, held, wire: Arc::default() }
+    pub(crate) fn new(endpoint: Endpoint, shards: Shards, version: u64, held: Held) -> Self {
+        Self { endpoint, shards, version, held, wire: Arc::default() }
     }
 
     pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
         let wire = self.take_wire().await?;
         let channel = wire.channel().await?;
         let (mut ready, mut unconsumed) = (0, Vec::new());
-        for queue in names::consumed(self.shards.count()) {
+        for queue in (Queues { shards: self.shards.count(), version: self.version }).consumed() {
             let Counts { messages, consumers } = count(&channel, &queue).await?;
             ready += messages;
             if consumers == 0 {
                 unconsumed.push(queue);
             }
         }
-        let parked = count(&channel, names::PARKED).await?.messages;
+        let [parked, newer] = names::set_aside(self.version);
+        let parked = count(&channel, &parked).await?.messages;
+        let newer = count(&channel, &newer).await?.messages;
         close(&channel).await;
         self.keep(wire);
         let oldest_age = self.held.oldest().map(|at| Timestamp::now().since(at));
-        Ok(Depth { ready, in_flight: self.held.count(), parked, oldest_age, unconsumed })
+        Ok(Depth { ready, in_flight: self.held.count(), parked, newer, oldest_age, unconsumed })
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
         let wire = self.take_verified_wire().await?;
         let channel = wire.channel().await?;
-        let (mut parked, mut looked_at) = (Vec::new(), LookedAt::default());
-        while parked.len() < limit {
-            let Some(message) = get(&channel).await? else { break };
-            parked.push(describe(&message));
-            looked_at.add(message);
+        let mut parked = Vec::new();
+        for queue in names::set_aside(self.version) {
+            let mut looked_at = LookedAt::default();
+            while parked.len() < limit {
+                let Some(message) = get(&channel, &queue).await? else { break };
+                parked.push(describe(&message));
+                looked_at.add(message);
+            }
+            looked_at.give_back(&channel, &queue).await?;
         }
-        looked_at.give_back(&channel).await?;
+        close(&channel).await;
         self.keep(wire);
         Ok(parked)
     }
 
-    /// Each message is acknowledged in `parked` only once the broker has confirmed it elsewhere, one after
-    /// the other: with a single message on its way no confirm can be mistaken for another's.
-    ///
-    /// What is not selected is held unacknowledged until the end, so that each message is looked at once, and given
-    /// back then. Nothing is looked at after the last selected one.
     pub(crate) async fn parked_replay(&self, mut selection: Selection) -> Result<usize, QueueError> {
         let wire = self.take_verified_wire().await?;
         let channel = wire.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        let (mut replayed, mut looked_at) = (0, LookedAt::default());
-        // Not until it is empty: a worker may park again what is replayed.
-        for _ in 0..count(&channel, names::PARKED).await?.messages {
-            if selection.is_empty() {
-                break;
-            }
-            let Some(message) = get(&channel).await? else { break };
-            if !selection.take(&message::id(&message.properties, &message.data)) {
-                looked_at.add(message);
-                continue;
-            }
-            if wire.blocked() {
-                return Err(QueueError::Interrupted(
-                    "the broker takes no messages: memory or disk alarm".to_owned(),
-                ));
-            }
-            republish(&channel, &message).await?;
-            call(message.ack(BasicAckOptions::default())).await?;
-            replayed += 1;
+        let mut replayed = 0;
+        for queue in names::set_aside(self.version) {
+            replayed += replay(&wire, &channel, &queue, &mut selection).await?;
         }
-        looked_at.give_back(&channel).await?;
+        close(&channel).await;
         self.keep(wire);
         Ok(replayed)
     }
 
-    /// For reading `parked`: where the queue has a delivery limit, reading it often loses what it holds.
+    /// For reading what is set aside: a queue that has a delivery limit loses what is read often.
     async fn take_verified_wire(&self) -> Result<Wire, QueueError> {
         let wire = self.take_wire().await?;
-        topology::verify_parked(&wire).await?;
+        topology::verify_set_aside(&wire, self.version).await?;
         Ok(wire)
     }
 
@@ -147,8 +135,8 @@ async fn count(channel: &Channel, queue: &str) -> Result<Counts, QueueError> {
     Ok(Counts { messages: u64::from(queue.message_count()), consumers: queue.consumer_count() })
 }
 
-async fn get(channel: &Channel) -> Result<Option<BasicGetMessage>, QueueError> {
-    call(channel.basic_get(names::PARKED.into(), BasicGetOptions::default())).await
+async fn get(channel: &Channel, queue: &str) -> Result<Option<BasicGetMessage>, QueueError> {
+    call(channel.basic_get(queue.into(), BasicGetOptions::default())).await
 }
 
 fn describe(message: &BasicGetMessage) -> Parked {
@@ -158,6 +146,41 @@ fn describe(message: &BasicGetMessage) -> Parked {
         parked_at: message::parked_at(&message.properties),
         bytes: message.data.len(),
     }
+}
+
+/// Replays what is selected in one queue. Each message is acknowledged there only once the broker has confirmed it
+/// elsewhere, one after the other: with a single message on its way no confirm can be mistaken for another's.
+///
+/// What is not selected is held unacknowledged until the end, so that each message is looked at once, and given back
+/// then. Nothing is looked at after the last selected one.
+async fn replay(
+    wire: &Wire,
+    channel: &Channel,
+    queue: &str,
+    selection: &mut Selection,
+) -> Result<usize, QueueError> {
+    let (mut replayed, mut looked_at) = (0, LookedAt::default());
+    // Not until it is empty: a worker may set aside again what is replayed.
+    for _ in 0..count(channel, queue).await?.messages {
+        if selection.is_empty() {
+            break;
+        }
+        let Some(message) = get(channel, queue).await? else { break };
+        if !selection.take(&message::id(&message.properties, &message.data)) {
+            looked_at.add(message);
+            continue;
+        }
+        if wire.blocked() {
+            return Err(QueueError::Interrupted(
+                "the broker takes no messages: memory or disk alarm".to_owned(),
+            ));
+        }
+        republish(channel, &message).await?;
+        call(message.ack(BasicAckOptions::default())).await?;
+        replayed += 1;
+    }
+    looked_at.give_back(channel, queue).await?;
+    Ok(replayed)
 }
 
 /// To the first shard: which organizations a message belongs to is not known here.
@@ -193,20 +216,19 @@ impl LookedAt {
     }
 
     /// Gives them back with one nack and waits until they lie in the queue again, so that the next look finds them.
-    async fn give_back(self, channel: &Channel) -> Result<(), QueueError> {
+    async fn give_back(self, channel: &Channel, queue: &str) -> Result<(), QueueError> {
         if let Some((last, left)) = self.last {
             call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
             // The broker answers nothing to a nack, and closing the channel does not wait for it either. Another
             // program may take messages meanwhile, so this is no error if it does not come true.
             let back = async {
-                while count(channel, names::PARKED).await?.messages < left + self.count {
+                while count(channel, queue).await?.messages < left + self.count {
                     sleep(GIVING_BACK).await;
                 }
                 Ok(())
             };
             timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
         }
-        close(channel).await;
         Ok(())
     }
 }

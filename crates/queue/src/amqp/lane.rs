@@ -16,6 +16,7 @@ use super::backoff::Backoff;
 use super::held::Held;
 use super::lanes::{Lanes, Standing};
 use super::line::LineHandle;
+use super::names::Queues;
 use super::ticket::Ticket;
 use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
 use super::{message, names, topology};
@@ -103,6 +104,8 @@ impl LaneHandle {
 pub(crate) struct Common {
     pub(crate) endpoint: Endpoint,
     pub(crate) shards: Shards,
+    /// The message version that this build reads.
+    pub(crate) version: u64,
     pub(crate) prefetch: u16,
     pub(crate) patience: Duration,
     pub(crate) line: LineHandle,
@@ -110,6 +113,12 @@ pub(crate) struct Common {
     pub(crate) lanes: Lanes,
     pub(crate) stop: CancellationToken,
     pub(crate) closing: CancellationToken,
+}
+
+impl Common {
+    fn queues(&self, shards: u16) -> Queues {
+        Queues { shards, version: self.version }
+    }
 }
 
 pub(crate) struct Lane {
@@ -229,7 +238,7 @@ impl Lane {
 
     async fn connect(&self) -> Result<Wire, QueueError> {
         let wire = Wire::connect(&self.common.endpoint, "leadgate consuming").await?;
-        match topology::verify(&wire, self.common.shards.count()).await {
+        match topology::verify(&wire, self.common.queues(self.common.shards.count())).await {
             Ok(()) => Ok(wire),
             Err(error) => {
                 wire.close().await;
@@ -300,7 +309,7 @@ impl Lane {
         let known = *shards.borrow_and_update();
         let mut consuming =
             Consuming { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() };
-        for queue in names::consumed(known) {
+        for queue in self.common.queues(known).consumed() {
             consuming.add(queue).await?;
         }
         Ok(consuming)

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::flying::{Cargo, Flying, Letter, Spoilt};
+use super::names::Queues;
 use super::pending::{Next, Pending};
 use super::wire::{Endpoint, Wire, call};
 use super::{message, names, topology};
@@ -28,7 +29,7 @@ pub(crate) enum Job {
     Park(Parking),
 }
 
-/// A message on its way to `parked`.
+/// A message to set aside, in `parked` or for a newer build.
 pub(crate) struct Parking {
     pub(crate) payload: Bytes,
     pub(crate) why: ParkReason,
@@ -61,6 +62,8 @@ impl LineHandle {
 pub(crate) struct Line {
     endpoint: Endpoint,
     shards: Shards,
+    /// The message version that this build reads.
+    version: u64,
     in_flight_max: usize,
     patience: Duration,
     pending: Pending,
@@ -94,6 +97,7 @@ impl Line {
             endpoint,
             pending: Pending::new(jobs, shards.clone(), Limits::new(config)),
             shards,
+            version: config.version,
             in_flight_max: config.groups_in_flight.max(1),
             patience: config.confirm_timeout,
             gate,
@@ -108,7 +112,7 @@ impl Line {
             let delay = backoff.next();
             let connecting = async {
                 sleep(delay).await;
-                connect(&self.endpoint, self.shards.count()).await
+                connect(&self.endpoint, Queues { shards: self.shards.count(), version: self.version }).await
             };
             let gate = &self.gate;
             let connected = tokio::select! {
@@ -222,7 +226,7 @@ impl Line {
                     }
                     open = filled;
                     if let Some(next) = self.pending.next() {
-                        launch(next, flying);
+                        launch(next, flying, self.version);
                     }
                 }
                 () = self.closing.cancelled(), if open && flying.len() == 0 && self.pending.is_empty() => open = false,
@@ -255,9 +259,9 @@ impl Line {
     }
 }
 
-async fn connect(endpoint: &Endpoint, shards: u16) -> Result<Wire, QueueError> {
+async fn connect(endpoint: &Endpoint, queues: Queues) -> Result<Wire, QueueError> {
     let wire = Wire::connect(endpoint, "leadgate publishing").await?;
-    match topology::verify(&wire, shards).await {
+    match topology::verify(&wire, queues).await {
         Ok(()) => Ok(wire),
         Err(error) => {
             wire.close().await;
@@ -266,7 +270,7 @@ async fn connect(endpoint: &Endpoint, shards: u16) -> Result<Wire, QueueError> {
     }
 }
 
-fn launch(next: Next, flying: &mut Flying) {
+fn launch(next: Next, flying: &mut Flying, version: u64) {
     match next {
         Next::Group(shard, mut group) => {
             if group.prune() {
@@ -277,7 +281,8 @@ fn launch(next: Next, flying: &mut Flying) {
         }
         Next::Parking(Parking { payload, why, answer }) => {
             let properties = message::parked(why);
-            let letter = Letter { exchange: "", key: names::PARKED.to_owned(), body: payload, properties };
+            let letter =
+                Letter { exchange: "", key: names::set_aside_for(why, version), body: payload, properties };
             flying.launch(letter, Cargo::Parked(answer));
         }
     }

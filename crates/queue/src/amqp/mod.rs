@@ -88,6 +88,7 @@ impl Amqp {
         let common = Common {
             endpoint: endpoint.clone(),
             shards: shards.clone(),
+            version: config.version,
             prefetch: config.prefetch,
             patience: config.confirm_timeout,
             line: handle.clone(),
@@ -97,7 +98,7 @@ impl Amqp {
             closing,
         };
         let publisher = Publisher::new(AnyLine::Amqp(handle), gate.clone(), &config);
-        let desk = Desk::new(endpoint, shards, held);
+        let desk = Desk::new(endpoint, shards, config.version, held);
         let (replies, replier) = (OnceLock::new(), OnceLock::new());
         let last_depth = LastDepth::default();
         Self { role, publisher, gate, common, desk, last_depth, replies, replier, tasks }

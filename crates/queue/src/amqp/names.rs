@@ -1,13 +1,19 @@
 //! What things are called on the broker. Other programs and the broker's policies rely on these names.
 
+use crate::ParkReason;
+
 /// Where publishers send to.
 pub(crate) const EXCHANGE: &str = "leadgate.leads";
 /// Where messages go that no queue of [`EXCHANGE`] takes.
 pub(crate) const ALTERNATE: &str = "leadgate.unrouted";
 /// The queue behind [`ALTERNATE`]. Workers consume it too.
 pub(crate) const UNROUTED: &str = "unrouted";
-/// Messages nobody can attribute, and what the broker dead-letters.
+/// Messages that cannot be attributed, and what the broker dead-letters.
 pub(crate) const PARKED: &str = "parked";
+/// What the names of the queues for newer builds begin with.
+const NEWER: &str = "newer.v";
+/// The first version that an older build could not read.
+const FIRST_NEWER: u64 = 2;
 
 /// What the name of a gateway's own queue begins with.
 const REPLIES: &str = "leadgate.replies.";
@@ -21,14 +27,41 @@ pub(crate) fn shard(number: u16) -> String {
     format!("leads.{number}")
 }
 
-/// What a worker consumes.
-pub(crate) fn consumed(shards: u16) -> impl Iterator<Item = String> {
-    (0..shards).map(shard).chain([UNROUTED.to_owned()])
+/// The queues that the programs of an installation use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Queues {
+    pub(crate) shards: u16,
+    /// The message version that this build reads.
+    pub(crate) version: u64,
 }
 
-/// Every queue there must be.
-pub(crate) fn queues(shards: u16) -> impl Iterator<Item = String> {
-    consumed(shards).chain([PARKED.to_owned()])
+impl Queues {
+    /// What a worker consumes.
+    pub(crate) fn consumed(self) -> impl Iterator<Item = String> {
+        let readable = (FIRST_NEWER..=self.version).map(newer);
+        (0..self.shards).map(shard).chain([UNROUTED.to_owned()]).chain(readable)
+    }
+
+    /// All that must exist.
+    pub(crate) fn all(self) -> impl Iterator<Item = String> {
+        self.consumed().chain(set_aside(self.version))
+    }
+}
+
+/// Where a build that reads `version` sets messages aside.
+pub(crate) fn set_aside(version: u64) -> [String; 2] {
+    [PARKED.to_owned(), newer(version + 1)]
+}
+
+/// Which of the queues of [`set_aside`] takes a message.
+pub(crate) fn set_aside_for(why: ParkReason, version: u64) -> String {
+    let [parked, newer] = set_aside(version);
+    if why == ParkReason::UnknownVersion { newer } else { parked }
+}
+
+/// The queue that builds consume which read `version`.
+fn newer(version: u64) -> String {
+    format!("{NEWER}{version}")
 }
 
 /// A gateway's own queue, of a name that was never used.

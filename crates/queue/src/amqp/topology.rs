@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ErrorKind, ExchangeKind};
 use tokio::time::{sleep, timeout};
 
-use super::names;
+use super::names::{self, Queues};
 use super::wire::{self, CALL_TIMEOUT, Endpoint, Wire};
 use crate::config::Address;
 use crate::{QueueConfig, QueueError};
@@ -20,34 +20,35 @@ const DELIVERY_LIMIT: i32 = 2_000_000_000;
 
 const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Declares the exchanges and queues that a queue of `shards` shards consists of. Only `leadgate migrate` and
+/// Declares the exchanges and queues that a queue with this configuration consists of. Only `leadgate migrate` and
 /// `leadgate queue shards` do; all other programs verify. Declaring what exists changes nothing.
 ///
 /// # Errors
 /// When the broker does not answer, or holds something of that name with other arguments.
-pub async fn declare_topology(url: &str, shards: u16) -> Result<(), QueueError> {
-    let Address::Amqp(broker) = Address::parse(url)? else {
+pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
+    let Address::Amqp(broker) = Address::parse(&config.url)? else {
         return Err(QueueError::Url("only a broker has a topology to declare"));
     };
-    let endpoint = Endpoint::new(*broker, QueueConfig::new("").heartbeat);
+    let endpoint = Endpoint::new(*broker, config.heartbeat);
+    let queues = Queues { shards: config.shards, version: config.version };
     // A broker that has just started answers some declarations with an internal error.
     for pause in ATTEMPT_PAUSES {
-        match declare(&endpoint, shards).await {
+        match declare(&endpoint, queues).await {
             Err(QueueError::Unreachable(_)) => sleep(pause).await,
             outcome => return outcome,
         }
     }
-    declare(&endpoint, shards).await
+    declare(&endpoint, queues).await
 }
 
-async fn declare(endpoint: &Endpoint, shards: u16) -> Result<(), QueueError> {
+async fn declare(endpoint: &Endpoint, queues: Queues) -> Result<(), QueueError> {
     let wire = Wire::connect(endpoint, "leadgate migrate").await?;
     let channel = wire.channel().await?;
-    let queues = names::queues(shards).map(Thing::Queue);
-    for thing in [Thing::Alternate, Thing::Exchange].into_iter().chain(queues) {
+    let all = queues.all().map(Thing::Queue);
+    for thing in [Thing::Alternate, Thing::Exchange].into_iter().chain(all) {
         thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
     }
-    for shard in (0..shards).map(names::shard) {
+    for shard in (0..queues.shards).map(names::shard) {
         bind(&channel, &shard, names::EXCHANGE, &shard).await?;
     }
     bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
@@ -66,14 +67,14 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Resu
 /// AMQP compares arguments only when declaring, so what exists is declared once more. That needs the `configure`
 /// permission; without it only existence is verified. Bindings cannot be asked for at all: a message that finds
 /// none lands in `unrouted`, which is consumed too.
-pub(crate) async fn verify(wire: &Wire, shards: u16) -> Result<(), QueueError> {
-    let queues = names::queues(shards).map(Thing::Queue);
-    verify_all(wire, [Thing::Exchange, Thing::Alternate].into_iter().chain(queues)).await
+pub(crate) async fn verify(wire: &Wire, queues: Queues) -> Result<(), QueueError> {
+    let all = queues.all().map(Thing::Queue);
+    verify_all(wire, [Thing::Exchange, Thing::Alternate].into_iter().chain(all)).await
 }
 
-/// [`verify`] for the queue of parked messages alone: looking at them returns them.
-pub(crate) async fn verify_parked(wire: &Wire) -> Result<(), QueueError> {
-    verify_all(wire, [Thing::Queue(names::PARKED.to_owned())]).await
+/// [`verify`] for the queues of messages that are set aside: looking at those returns them.
+pub(crate) async fn verify_set_aside(wire: &Wire, version: u64) -> Result<(), QueueError> {
+    verify_all(wire, names::set_aside(version).map(Thing::Queue)).await
 }
 
 async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Result<(), QueueError> {

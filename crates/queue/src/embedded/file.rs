@@ -1,6 +1,5 @@
 //! The queue's file: its schema, and every statement that touches it.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Text};
 use leadgate_domain::Timestamp;
 
-use crate::{Parked, QueueError, Selection};
+use crate::{ParkReason, Parked, QueueError, Selection};
 
 diesel::table! {
     message (id) {
@@ -124,7 +123,7 @@ impl File {
         if let Some(kind) = super::filesystem::networked(&folder) {
             return Err(refuse(format!("lies on a network filesystem ({kind}), where locks do not hold")));
         }
-        make_private(path).map_err(|error| refuse(error.to_string()))?;
+        super::filesystem::make_private(path).map_err(|error| refuse(error.to_string()))?;
         let name = path.to_str().ok_or_else(|| refuse("its path is not UTF-8".to_owned()))?;
         let connection = SqliteConnection::establish(name).map_err(|error| refuse(error.to_string()))?;
         let mut file = Self { connection };
@@ -269,6 +268,13 @@ impl File {
         Ok(unsigned(count))
     }
 
+    /// How many messages only a newer build can read.
+    pub(crate) fn newer_count(&mut self) -> Result<u64, Fault> {
+        let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
+        let count: i64 = newer.count().get_result(&mut self.connection)?;
+        Ok(unsigned(count))
+    }
+
     pub(crate) fn parked_list(&mut self, limit: usize) -> Result<Vec<Parked>, Fault> {
         let rows: Vec<ParkedRow> = sql_query(
             "SELECT id, reason, parked_at, length(payload) AS bytes FROM parked ORDER BY id LIMIT ?",
@@ -284,14 +290,28 @@ impl File {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
             let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.take(&id.to_string())).collect();
-            for id in &chosen {
-                sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
-                    .bind::<BigInt, _>(id)
-                    .execute(&mut file.connection)?;
-                diesel::delete(parked::table.find(id)).execute(&mut file.connection)?;
-            }
+            file.move_back(&chosen)?;
             Ok(chosen.len())
         })
+    }
+
+    /// Moves what an older build could not read back: this build may read it. If not, it is parked again.
+    pub(crate) fn replay_newer(&mut self) -> Result<(), Fault> {
+        self.transaction(|file| {
+            let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
+            let ids: Vec<i64> = newer.order(parked::id).select(parked::id).load(&mut file.connection)?;
+            file.move_back(&ids)
+        })
+    }
+
+    fn move_back(&mut self, parked: &[i64]) -> Result<(), Fault> {
+        for id in parked {
+            sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
+                .bind::<BigInt, _>(id)
+                .execute(&mut self.connection)?;
+            diesel::delete(parked::table.find(id)).execute(&mut self.connection)?;
+        }
+        Ok(())
     }
 
     /// Writes a consistent copy to a file that must not be there yet, beside whatever else is going on.
@@ -299,19 +319,10 @@ impl File {
         let io = |error: std::io::Error| Fault::Broken(error.to_string());
         let name = target.to_str().ok_or_else(|| Fault::Broken("the copy's path is not UTF-8".to_owned()))?;
         // SQLite writes into an empty file, but would make it readable for others.
-        make_private(target).map_err(io)?;
+        super::filesystem::make_private(target).map_err(io)?;
         sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut self.connection)?;
         std::fs::File::open(target).and_then(|copy| copy.sync_all()).map_err(io)
     }
-}
-
-/// Makes the file readable for its owner only, before SQLite makes it readable for all.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 type Columns = (i64, Vec<u8>, i64, i32);

@@ -1,8 +1,10 @@
-//! Refuses folders where SQLite's locks and its shared memory do not hold.
+//! Where the file may be, and who may read it.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 
-/// Filesystems, as Linux names them, that other machines write to as well.
+/// Filesystems, as Linux names them, that other machines write to as well: SQLite's locks and shared memory do not hold
+/// there.
 const NETWORKED: &[&str] = &[
     "nfs",
     "nfs4",
@@ -18,6 +20,15 @@ const NETWORKED: &[&str] = &[
     "ocfs2",
     "ncpfs",
 ];
+
+/// Creates the file readable by its owner only, before SQLite creates it readable by all.
+pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
 
 /// Returns the kind of network filesystem that holds `path`, if one does. `path` must exist.
 pub(crate) fn networked(path: &Path) -> Option<String> {

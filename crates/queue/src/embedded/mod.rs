@@ -178,6 +178,7 @@ fn prepare(path: &std::path::Path, role: Role) -> Result<File, QueueError> {
     let mut file = File::open(path)?;
     if role.consumes() {
         file.count_start().map_err(|fault| fault_at(path, fault))?;
+        file.replay_newer().map_err(|fault| fault_at(path, fault))?;
     }
     Ok(file)
 }

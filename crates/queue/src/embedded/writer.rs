@@ -244,8 +244,9 @@ impl Writer {
         let ready = self.held.messages.saturating_sub(in_flight).saturating_sub(done);
         self.administer(|file| {
             let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
-            let parked = file.parked_count()?;
-            Ok(Depth { ready, in_flight, parked, oldest_age, unconsumed: Vec::new() })
+            let (all, newer) = (file.parked_count()?, file.newer_count()?);
+            let parked = all.saturating_sub(newer);
+            Ok(Depth { ready, in_flight, parked, newer, oldest_age, unconsumed: Vec::new() })
         })
     }
 

@@ -33,7 +33,7 @@ impl World {
 
     pub async fn amqp() -> Self {
         let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
-        declare_topology(&vhost.amqp_url, SHARDS).await.unwrap();
+        declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS)).await.unwrap();
         Self::Amqp(vhost)
     }
 
@@ -42,12 +42,21 @@ impl World {
             Self::Embedded(folder) => {
                 QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()))
             }
-            Self::Amqp(vhost) => QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) },
+            Self::Amqp(vhost) => QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS),
         }
     }
 
     pub async fn open(&self) -> Queue {
         open(self.config(), Role::AllInOne).await
+    }
+
+    /// As a build that reads `version` opens it, after its `leadgate migrate`.
+    pub async fn open_with_version(&self, version: u64) -> Queue {
+        let config = QueueConfig { version, ..self.config() };
+        if let Self::Amqp(_) = self {
+            declare_topology(&config).await.unwrap();
+        }
+        open(config, Role::AllInOne).await
     }
 }
 

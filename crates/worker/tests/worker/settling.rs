@@ -6,6 +6,7 @@ use leadgate_domain::{Outcome, QuarantineReason, SourceId};
 use leadgate_store::StoreConfig;
 use leadgate_testkit::servers::{Postgres, shared};
 use leadgate_worker::WorkerConfig;
+use serde_json::json;
 
 use crate::world::{POISON, World};
 
@@ -125,6 +126,30 @@ async fn a_submission_that_cannot_be_read_is_parked_alone() {
     let mut reasons: Vec<_> = parked.iter().map(|one| one.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["unknown_version", "unreadable"]);
+}
+
+/// What can be read does not wait until what cannot be read is set aside.
+#[tokio::test]
+async fn a_full_queue_of_unread_submissions_holds_up_no_other() {
+    let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
+    let mut world = World::on_broker(&vhost).await;
+    let full = json!({ "max-length": 0, "overflow": "reject-publish" });
+    vhost.set_policy("full", "^newer\\.v2$", full).await.unwrap();
+    let good = world.submission("a");
+    let text = serde_json::to_string(&good).unwrap();
+    let newer = text.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
+    let group = [newer.clone(), text].join(",");
+    world.queue.publisher().publish(good.organization, group.into_bytes().into()).await.unwrap();
+    // Until the policy is in force, what cannot be read is taken.
+    world.lane.run_once().await;
+    assert_eq!(world.outcome(&good).await, Some((Outcome::Created, None)));
+    assert_eq!(world.queue.parked_list(10).await.unwrap().len(), 0);
+
+    vhost.delete_policy("full").await.unwrap();
+    while world.queue.depth().await.unwrap().newer == 0 {
+        world.lane.run_once().await;
+    }
+    world.drain().await;
 }
 
 /// A worker whose role in the database was not granted everything.

@@ -12,10 +12,10 @@ use leadgate_domain::{
     TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
-use leadgate_queue::{Queue, QueueConfig, Role};
+use leadgate_queue::{Queue, QueueConfig, Role, declare_topology};
 use leadgate_store::{Directory, Store, StoreConfig};
 use leadgate_testkit::SECRET;
-use leadgate_testkit::servers::{Postgres, shared};
+use leadgate_testkit::servers::{Postgres, Vhost, shared};
 use leadgate_worker::{Lane, Parts, Worker, WorkerConfig};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) lane: Lane,
     /// How many batches were judged.
     pub(crate) judged: watch::Receiver<usize>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl World {
@@ -49,16 +49,28 @@ impl World {
     }
 
     pub(crate) async fn with(store: StoreConfig, config: WorkerConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
+        Self { _folder: Some(folder), ..Self::with_queue(store, config, queue).await }
+    }
+
+    /// Over RabbitMQ.
+    pub(crate) async fn on_broker(vhost: &Vhost) -> Self {
+        let queue = QueueConfig::new(&vhost.amqp_url);
+        declare_topology(&queue).await.unwrap();
+        let store = StoreConfig::worker(shared().postgres().await.unwrap().database().await.unwrap());
+        let world = Self::with_queue(store, WorkerConfig::default(), queue).await;
+        world.queue.ready().await;
+        world
+    }
+
+    async fn with_queue(store: StoreConfig, config: WorkerConfig, queue: QueueConfig) -> Self {
         let url = store.url.clone();
         let store = Store::open(&store.with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("queue.db");
-        let queue = Queue::open(QueueConfig::new(format!("sqlite:{}", path.display())), Role::AllInOne)
-            .await
-            .unwrap();
+        let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(store.clone()));
         let (judging, judged) = watch::channel(0);
@@ -71,7 +83,7 @@ impl World {
         };
         let worker = Worker::new(parts, config, CancellationToken::new());
         let ids = SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids());
-        Self { queue, store, url, source, directory, ids, lane: worker.lane(), judged, _folder: folder }
+        Self { queue, store, url, source, directory, ids, lane: worker.lane(), judged, _folder: None }
     }
 
     pub(crate) fn submission(&self, external_id: &str) -> Submission {
