@@ -139,8 +139,7 @@ impl KeyHash {
         Self(bytes)
     }
 
-    /// Another hash for each state of the store: what is kept outside of it under this hash is forgotten when the store is
-    /// restored from a backup.
+    /// A hash that is different in each epoch of the store. Markers outside of the store become invalid after a restore.
     pub fn in_epoch(self, epoch: uuid::Uuid) -> Self {
         Self((u128::from_be_bytes(self.0) ^ epoch.as_u128()).to_be_bytes())
     }

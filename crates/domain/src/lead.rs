@@ -13,8 +13,8 @@ use crate::{
     PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
 };
 
-/// Reads a code that only a newer build knows as the default: derived values of a stored lead are derived again when
-/// the lead changes, and must not keep this build from reading it.
+/// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read
+/// the lead.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
 }

@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// Whether the key may post to every source of its organization and administer it.
-    pub(crate) fn speaks_for_organization(&self) -> bool {
+    pub(crate) fn is_organization_key(&self) -> bool {
         self.key.kind == KeyKind::Secret && self.reach == Reach::Organization
     }
 

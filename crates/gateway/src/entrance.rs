@@ -37,7 +37,7 @@ pub(crate) async fn source(
     let source = match entrance {
         Entrance::Shared => Arc::clone(&caller.source),
         Entrance::Of(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
-        Entrance::Of(_) if !caller.speaks_for_organization() => return Err(Refusal::OtherSource),
+        Entrance::Of(_) if !caller.is_organization_key() => return Err(Refusal::OtherSource),
         Entrance::Of(dialect) => default_source(state, &caller, dialect).await?,
         Entrance::Campaign => campaign(state, request, &caller, address).await?,
     };
@@ -103,7 +103,7 @@ async fn campaign(
         }
     };
     match source.filter(ours).ok_or(Refusal::NotFound)? {
-        source if caller.speaks_for_organization() => Ok(source),
+        source if caller.is_organization_key() => Ok(source),
         _ => Err(Refusal::OtherSource),
     }
 }

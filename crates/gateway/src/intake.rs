@@ -221,7 +221,7 @@ impl<'r> Incoming<'r> {
         Ok(respond::taken(self.answer(posted, ended, caller), id, patience))
     }
 
-    /// How long a worker is waited for. A public credential is told nothing that a worker finds out.
+    /// How long to wait for a worker. A public credential never waits: its answer must not depend on stored data.
     fn patience(&self, caller: &Caller) -> Patience {
         let config = &self.state.config;
         match caller.trust() {

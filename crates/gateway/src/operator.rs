@@ -1,4 +1,4 @@
-//! Who is told how the gateway is.
+//! Which requests may see metrics and readiness details.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

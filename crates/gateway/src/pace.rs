@@ -1,5 +1,5 @@
-//! Large answers are handed to their connection piece by piece, and only for a while: a client that does not read
-//! what it asked for keeps no copy of it in the connection's buffer, and not for long.
+//! Writes large responses in chunks with a deadline, so that a client that does not read cannot pin the whole response
+//! in memory.
 
 use std::any::Any;
 use std::io;

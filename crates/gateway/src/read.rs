@@ -47,7 +47,7 @@ impl Asked {
         limit::known(state, request, &caller, address).await?;
         entrance::from_network(&caller.source, address)?;
         caller.may(scope)?;
-        if scope == Scope::Admin && !caller.speaks_for_organization() {
+        if scope == Scope::Admin && !caller.is_organization_key() {
             return Err(Refusal::OtherSource);
         }
         Ok(Self { caller })

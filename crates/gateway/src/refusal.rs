@@ -130,7 +130,7 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 (503, "store_unavailable")
             }
-            // 401: told to who holds the secret of the revoked key.
+            // 401: the caller has proven possession of the (now revoked) key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
             // 422: until something is revoked, coming again does not help.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
@@ -155,16 +155,17 @@ impl Refusal {
             Self::AddressNotAllowed => "This source takes nothing from this address.",
             Self::OriginNotAllowed => "This key may not be used from this web page.",
             Self::MissingSignature => {
-                "This source takes signed posts only: webhook-id, webhook-timestamp, webhook-signature."
+                "This source requires signed requests: send webhook-id, webhook-timestamp and webhook-signature."
             }
             Self::InvalidSignature => "The signature is not that of this body.",
             Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
             Self::UnsignedQuery => {
-                "This source takes signed posts only: send everything in the body, nothing in the query."
+                "This source requires signed requests, and a signature does not cover the query: send all values in the \
+                 JSON body."
             }
             Self::SecretKeyInPage => {
-                "This is a secret key, and it was sent from a web page, where everyone can read it. Revoke it, and use a \
-                 publishable key there (`leadgate key create --publishable --origins …`)."
+                "This is a secret key, and it was sent from a web page, where every visitor can read it. Revoke it, and \
+                 use a publishable key there (`leadgate key create --publishable --origins …`)."
             }
             Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
             Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
@@ -182,7 +183,9 @@ impl Refusal {
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BodyBroken => "The body ended before its declared length.",
-            Self::BulkBusy => "Too many bodies of many leads are under way. Send it again.",
+            Self::BulkBusy => {
+                "Too many bulk requests are being processed. Retry after the time in `Retry-After`."
+            },
             Self::Unreadable(fault) => return fault.detail(),
             Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",

@@ -23,7 +23,7 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
     // Whatever is configured: lapin logs a returned message with its payload, and that is somebody's phone.
     let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
-    // What strangers send as HTTP is refused and counted; actix-http repeats it at error, as often as they like.
+    // actix-http logs every malformed request at error; clients could flood the log.
     let filter = filter.add_directive("actix_http::h1=off".parse()?);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {

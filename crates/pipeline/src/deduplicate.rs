@@ -124,7 +124,7 @@ impl Claims {
         if let Some((ruling, part)) = self.repeated(submission, source, reading) {
             return (ruling, part, named);
         }
-        // A public form may have taken the claim first: that must not keep out what a server knows.
+        // A public submission may hold the claim; a secret submission must still update the lead.
         met.over_public = source.policy != Policy::Create
             && met.matched.is_some_and(|existing| existing.trust < submission.trust);
         let ruling = match (met.matched, source.policy) {
@@ -223,7 +223,7 @@ impl Claims {
                 *slot = Some(Claim { lead, ..normalized.provisional(key) });
             }
             Some(claim) if claim.lead == lead => {
-                // A form does not keep a server's lead known for longer than the server does.
+                // A public submission does not extend the window of a secret claim.
                 if claim.trust <= normalized.submission.trust {
                     claim.last_seen = claim.last_seen.max(received_at);
                     claim.trust = normalized.submission.trust;

@@ -111,7 +111,7 @@ impl Queue {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let Some(depth) = stop.run_until_cancelled(self.depth()).await else { return };
             if let Err(error) = &depth {
-                tracing::debug!(queue.reason = %error, "the queue's depth is not known");
+                tracing::debug!(queue.reason = %error, "queue depth could not be read");
             }
             self.kept_depth().set(depth.ok());
         }

@@ -143,8 +143,8 @@ impl<'b> Resolved<'b> {
         Ok(Self { resolution, leads, suppressions })
     }
 
-    /// What the opt-outs among these suppress: an opt-out counts, whatever else becomes of it. What an erasure suppresses
-    /// already is left out, so that nothing but its key stays.
+    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its submission is erased.
+    /// Values that the erasure already suppresses are left out, so that only their key is stored.
     fn opt_outs_of(
         &self,
         erased: &BTreeMap<SubmissionKey, Normalized>,

@@ -161,7 +161,7 @@ impl Directory {
     }
 }
 
-/// How far a time lies outside of the interval in which it was asked for: how long the answer took is no skew.
+/// How far a time lies outside of the interval between request and response: the response time does not count as skew.
 fn distance(time: Timestamp, begin: Timestamp, end: Timestamp) -> Duration {
     begin.since(time).max(time.since(end))
 }

@@ -187,7 +187,7 @@ impl Store {
         erased.claims += self
             .write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                // Who came meanwhile has a lead of their own, and its claims.
+                // Leads created meanwhile keep their claims.
                 let there = contacts(session, organization, &sought)?;
                 let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
                 let held: Vec<Claim> = session.load(session.sql.claims.read, &claims)?;

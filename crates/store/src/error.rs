@@ -32,10 +32,10 @@ pub enum StoreError {
     #[error("the store's address is not usable: {0}")]
     Config(String),
     /// Nothing was stored: an organization cannot have more of these.
-    #[error("an organization has at most {most} {what}")]
-    TooMany { what: &'static str, most: u32 },
-    /// Nothing was stored: the key that asked for another was revoked meanwhile.
-    #[error("the key that asked for it was revoked")]
+    #[error("the limit of {most} {what} is reached{advice}")]
+    TooMany { what: &'static str, most: u32, advice: &'static str },
+    /// Nothing was stored: the key that made the request was revoked meanwhile.
+    #[error("the API key that made this request was revoked")]
     MakerRevoked,
     /// This store cannot do that.
     #[error("{0}")]

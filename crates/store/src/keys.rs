@@ -91,7 +91,7 @@ impl Store {
         let entry = entry.with("kind", key.kind).with("scopes", &key.scopes).with("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            // Whoever revokes a key together with what it made has the installation's row too, before or after this.
+            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are serialized.
             if let Some(maker) = &row.made_by {
                 let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
                 if maker.is_some_and(|maker| maker.revoked_at.is_some()) {

@@ -276,8 +276,8 @@ pub(crate) fn add(
     Ok(listed)
 }
 
-/// The same beside commits of the organization: most batches of a busy one hold an opt-out, and with a lock of its own
-/// each would stop all others. Returns the organizations of the entries that were written.
+/// The same, concurrently with commits of the organization: in a busy organization most batches contain an opt-out, and
+/// an exclusive lock in each would serialize all commits. Returns the organizations of the entries that were written.
 ///
 /// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible yet,
 /// and leads that another transaction has locked. To wait for those here could deadlock.

@@ -119,7 +119,7 @@ impl Store {
         Ok((purged, true))
     }
 
-    /// Lets stored leads learn of suppressions that have ended, and of those whose author did not see to it.
+    /// Re-screens stored leads after entries ended or whose re-screening was interrupted.
     ///
     /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the organizations that this concerned.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {

@@ -49,7 +49,7 @@ async fn park_unread(delivery: &Delivery, unread: Vec<Unread>) -> bool {
             line,
             column,
             reason = why.code(),
-            "submission parked: it cannot be read"
+            "submission parked: unreadable"
         );
     }
     true

@@ -211,7 +211,10 @@ impl Committer {
             };
             let held = patience.held().as_secs();
             if patience.is_over() {
-                tracing::warn!(held.seconds = held, "database still in trouble, giving back: {error}");
+                tracing::warn!(
+                    held.seconds = held,
+                    "database still unavailable after worker.hold_max; releasing the batch to the queue: {error}"
+                );
                 return Err(Unsettled::Held);
             }
             timeouts += u32::from(error.trouble() == Some(Trouble::Timeout));
@@ -219,7 +222,7 @@ impl Committer {
                 return Ok(Err(error));
             }
             if pauses.is_first() {
-                tracing::warn!("database in trouble, holding: {error}");
+                tracing::warn!("database unavailable; holding the batch: {error}");
             }
             metrics::counter!("leadgate_worker_holds_total").increment(1);
             tokio::select! {

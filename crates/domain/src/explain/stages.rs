@@ -158,7 +158,7 @@ fn hit(mut part: Part, which: &str) -> String {
 
 fn deduplicate(part: &mut Part) -> Vec<String> {
     let rule = part.take_text("rule");
-    // What the policy says did not happen then.
+    // The policy was not applied in this case.
     let over_public = part.take("over_public") == Some(true.into());
     let policy = part.take("policy").filter(|_| !over_public);
     let mut told = Vec::new();
@@ -177,7 +177,8 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     }
     if over_public {
         told.push(
-            "Only public submissions had made that lead, so this one from a server updated it.".to_owned(),
+            "The lead was created by public submissions only, so this submission with a secret credential updated it."
+                .to_owned(),
         );
     }
     for conflict in part.take_list("identity_conflict") {

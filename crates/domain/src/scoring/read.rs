@@ -18,7 +18,7 @@ const MOST_VALUES: usize = 200;
 /// How many tests a rule may have, and how deep they may be nested.
 const MOST_TESTS: usize = 50;
 const DEEPEST: usize = 5;
-/// What a lead costs grows with them: the worst takes milliseconds.
+/// Scoring time grows with the number of operands; this bound keeps the worst case at a few milliseconds.
 const MOST_OPERANDS: usize = 1_000;
 
 pub(super) const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";

@@ -29,7 +29,7 @@ pub(crate) async fn alive() -> HttpResponse {
     respond::json(&Health { status: "ok" })
 }
 
-/// Strangers learn whether, and operators why.
+/// Public callers get the status only; operators also get the reasons.
 pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     if operator::asks(&request, &state.config) {
         return ready_to_operators(state).await;

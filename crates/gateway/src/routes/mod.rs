@@ -111,7 +111,7 @@ fn only(allowed: &'static str, resource: Resource) -> Resource {
     only_in(Dialect::Native, allowed, resource)
 }
 
-/// A browser's question what may be sent is answered; other methods are refused in the words of the path's dialect.
+/// Answers CORS preflights; other methods get a 405 in the path's dialect.
 fn only_in(spoken: Dialect, allowed: &'static str, resource: Resource) -> Resource {
     let other = move |request: HttpRequest| {
         let answer = match *request.method() {

@@ -19,14 +19,14 @@ use crate::config::Config;
 pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone of the person; may be given several times. `-` reads phones from standard input, `@FILE` from a file,
-    /// one on each line, and keeps them out of the list of processes
+    /// A phone of the person; may be given several times. `-` reads standard input, `@FILE` reads a file, one value
+    /// per line; other users can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email of the person; may be given several times, and read as phones are
+    /// An email of the person; may be given several times. `-` and `@FILE` as for phones
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A lead, with its phone and its email, if it has any; may be given several times
+    /// A lead to delete; may be given several times. Its phone and email are erased too, unless other leads share them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
     /// Reads phones without a country code, such as US
@@ -96,7 +96,7 @@ struct Erasing {
 
 impl Erasing {
     async fn find(&self) -> anyhow::Result<Finding> {
-        let bar = progress::counting("quarantined submissions read");
+        let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
         let finding = self.store.find_person(self.owner.id, &self.person, read).await?;
         bar.finish_and_clear();
@@ -105,7 +105,7 @@ impl Erasing {
 
     async fn erase(&self, reason: Option<&str>) -> anyhow::Result<Erased> {
         let judge = Arc::new(Pipeline::new(self.store.match_key().await?));
-        let bar = progress::counting("quarantined submissions read");
+        let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
         let erased = self.store.erase(self.owner.id, &self.person, reason, judge.clone(), read).await?;
         bar.finish_and_clear();
@@ -164,7 +164,9 @@ fn told(erased: &Erased, output: &Output) {
         line(&format!("claims deleted:                 {claims}"));
         line(&format!("on the list `erased`:           {suppressed}"));
         if !erased.to_rebuild.is_empty() {
-            line("leads of others that still have what was erased, because they cannot be rebuilt (--lead deletes one):");
+            line(
+                "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
+            );
             erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
         }
         left_alone(erased.shared, line);

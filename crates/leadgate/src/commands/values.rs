@@ -27,7 +27,7 @@ impl Values {
     }
 
     fn stdin(&mut self) -> anyhow::Result<String> {
-        ensure!(!self.stdin_was_read, "`-` can be given once: standard input is read once");
+        ensure!(!self.stdin_was_read, "`-` can be used only once per command");
         self.stdin_was_read = true;
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;

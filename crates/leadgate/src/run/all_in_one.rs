@@ -45,7 +45,10 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     working.await?;
     queue.shutdown().await;
     if let Err(error) = store.empty_log().await {
-        tracing::warn!(%error, "the store's write-ahead log is not emptied; the next start does it");
+        tracing::warn!(
+            %error,
+            "the store's write-ahead log could not be truncated; it may still hold deleted data"
+        );
     }
     tracing::info!("leadgate stopped");
     Ok(())

@@ -54,7 +54,7 @@ enum State {
     Ready,
     /// A connection turned out to be broken, and the first attempt to open another goes on.
     Reconnecting(String),
-    /// That failed, too: Redis is away.
+    /// Reconnecting failed: Redis is unavailable.
     Away(String),
 }
 
@@ -137,7 +137,7 @@ impl<Q: Question> Gatherer<Q> {
             self.degraded(
                 true,
                 match &error {
-                    // Connecting to it would only take as long.
+                    // A slow server would also be slow to accept a connection, so it counts as away.
                     LinkError::Late(_) => State::Away(error.to_string()),
                     LinkError::Redis(_) => State::Reconnecting(error.to_string()),
                 },

@@ -139,7 +139,7 @@ impl File {
         if mode.journal_mode != "wal" {
             return Err(Fault::Broken("its filesystem does not support SQLite's WAL".to_owned()));
         }
-        // A message that was settled is overwritten: it holds a person.
+        // Deleted messages contain personal data, so their pages are overwritten.
         self.connection.batch_execute(
             "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON",
         )?;

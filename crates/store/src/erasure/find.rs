@@ -140,7 +140,7 @@ impl Store {
         Ok(())
     }
 
-    /// Every entry is read: no key leads to what was not understood. Therefore a mention anywhere in it counts, too.
+    /// Quarantined submissions have no keys, so every entry is read, and a value anywhere in it counts.
     async fn find_in_quarantine(
         &self,
         organization: OrganizationId,

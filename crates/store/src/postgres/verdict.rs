@@ -46,8 +46,8 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         }
         _ => match failed {
             None => unavailable(Trouble::Internal),
-            // A wait for a lock ends after as long a time and is nobody's fault. Of the two only a statement's own time-out
-            // says so, and a server that speaks another language says neither.
+            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
+            // else is treated as a lock time-out.
             Some(failed) if failed.took >= LONG => {
                 let own = information.message().contains("statement timeout");
                 unavailable(if own { Trouble::Timeout } else { Trouble::Locked })
@@ -87,7 +87,7 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
         // No value of a row causes these: missing rights and objects, logins, features, states of session and transaction.
         Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
             trouble: Trouble::Refused,
-            detail: Some(format!("SQLSTATE {code}; an operator has to correct it")),
+            detail: Some(format!("SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema")),
         }),
         _ => bug(&format!("PostgreSQL refused a statement (SQLSTATE {code})")),
     }
