@@ -35,4 +35,4 @@ mod state;
 
 pub use config::GatewayConfig;
 pub use server::{Gateway, Ports};
-pub use state::RenderMetrics;
+pub use state::{ReadinessReason, RenderMetrics};

@@ -10,7 +10,7 @@ use leadgate_domain::{KeyKind, Scope};
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
 
-use crate::state::Trouble;
+use crate::state::ReadinessReason;
 
 /// Everything that a request can be refused for.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
     Queue(Refused),
     Store(StoreError),
     StoreSlow,
-    NotReady(Vec<Trouble>),
+    NotReady(Vec<ReadinessReason>),
     Internal,
 }
 
@@ -185,7 +185,7 @@ impl Refusal {
             Self::BodyBroken => "The body ended before its declared length.",
             Self::BulkBusy => {
                 "Too many bulk requests are being processed. Retry after the time in `Retry-After`."
-            },
+            }
             Self::Unreadable(fault) => return fault.detail(),
             Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",

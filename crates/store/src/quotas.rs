@@ -8,7 +8,8 @@ use crate::session::Session;
 
 pub(crate) const SOURCES: Quota = Quota { what: "sources per organization", most: 1_000, advice: "" };
 /// Revoked ones do not count.
-pub(crate) const KEYS: Quota = Quota { what: "keys and tokens per organization", most: 2_000, advice: REVOKE };
+pub(crate) const KEYS: Quota =
+    Quota { what: "keys and tokens per organization", most: 2_000, advice: REVOKE };
 /// Of one source; revoked ones do not count.
 pub(crate) const TOKENS: Quota = Quota { what: "tokens per source", most: 1_000, advice: REVOKE };
 pub(crate) const TAGS: Quota = Quota { what: "numbered tags per organization", most: 1_000, advice: "" };

@@ -9,7 +9,7 @@ use crate::operator;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 use crate::respond;
-use crate::state::{State, Trouble};
+use crate::state::{ReadinessReason, State};
 
 #[derive(Serialize)]
 struct Health {
@@ -19,7 +19,7 @@ struct Health {
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
-    degraded: Vec<Trouble>,
+    degraded: Vec<ReadinessReason>,
     /// What the queue held when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<Depth>,

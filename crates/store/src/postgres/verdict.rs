@@ -87,7 +87,9 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
         // No value of a row causes these: missing rights and objects, logins, features, states of session and transaction.
         Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
             trouble: Trouble::Refused,
-            detail: Some(format!("SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema")),
+            detail: Some(format!(
+                "SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema"
+            )),
         }),
         _ => bug(&format!("PostgreSQL refused a statement (SQLSTATE {code})")),
     }
