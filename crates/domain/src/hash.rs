@@ -80,7 +80,7 @@ digest! {
 }
 
 digest! {
-    /// SHA-256 of an export up to its seal; see [`crate::seal`].
+    /// SHA-256 of an export up to its signature; see [`crate::export_signature`].
     ExportHash, 32
 }
 
