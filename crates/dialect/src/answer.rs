@@ -41,7 +41,7 @@ pub enum Disclosure {
 
 /// What one submission said, for answers that show nothing else.
 #[derive(Debug, Clone, Copy)]
-pub struct Posted<'s> {
+pub struct PostedLead<'s> {
     /// The id that is told: of the submission, or of the first one with the same idempotency key.
     pub id: SubmissionId,
     pub fields: &'s Fields,
@@ -52,7 +52,7 @@ pub struct Posted<'s> {
     pub received_at: Timestamp,
 }
 
-impl Posted<'_> {
+impl PostedLead<'_> {
     /// The id by which the client knows the lead, if it sent one.
     fn external_id(&self) -> Option<&str> {
         let withheld = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
@@ -63,7 +63,7 @@ impl Posted<'_> {
 /// What became of a submission.
 #[derive(Debug, Clone, Copy)]
 pub struct Settlement<'l> {
-    pub posted: Posted<'l>,
+    pub posted: PostedLead<'l>,
     pub outcome: Outcome,
     /// The lead it made or met.
     pub lead: Option<&'l Lead>,
@@ -103,7 +103,7 @@ pub fn waits(dialect: Dialect) -> bool {
 }
 
 /// The submission is durable; what becomes of it is not known yet.
-pub fn accepted(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+pub fn accepted(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
     let queued = || Answer::json(202, &native::queued(posted.id));
     match dialect {
         Dialect::Native | Dialect::Lead2inbound => queued().located(),
@@ -115,7 +115,7 @@ pub fn accepted(dialect: Dialect, posted: &Posted<'_>) -> Answer {
 
 /// The submission of a public credential is durable. The answer is the same whatever is stored: [`accepted`] or, where
 /// clients expect the lead, 201 with the values of this submission.
-pub fn accepted_from_public(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+pub fn accepted_from_public(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
     match dialect {
         Dialect::KickoffLabs => kickofflabs::accepted_from_public(posted),
         Dialect::AskAd => askad::accepted_from_public(posted),

@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
 use crate::bulk::BulkMemory;
+use crate::chunked_body::set_write_timeout;
 use crate::keys::Keys;
 use crate::long_reports::LongReports;
 use crate::observe::observe;
-use crate::pace::limit_unread;
 use crate::routes;
 use crate::state::{RenderMetrics, State};
 
@@ -119,7 +119,7 @@ impl Gateway {
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
             .client_disconnect_timeout(LINGER)
-            .on_connect(move |connection, _| limit_unread(connection, read_timeout))
+            .on_connect(move |connection, _| set_write_timeout(connection, read_timeout))
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();

@@ -36,9 +36,9 @@ impl ClockSkew {
     }
 }
 
-/// What a refresh learned beside the snapshot.
+/// What a refresh found besides the snapshot.
 #[derive(Clone, Copy)]
-struct Observed {
+struct RefreshResult {
     epoch: Uuid,
     skew: Duration,
 }
@@ -48,7 +48,7 @@ pub struct Directory {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     shards: watch::Sender<u16>,
-    observed: ArcSwapOption<Observed>,
+    observed: ArcSwapOption<RefreshResult>,
 }
 
 impl Directory {
@@ -64,7 +64,7 @@ impl Directory {
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
         let skew = changes.now.map_or(Duration::ZERO, |now| distance(now, before, Timestamp::now()));
         metrics::gauge!("leadgate_clock_skew_seconds").set(skew.as_secs_f64());
-        self.observed.store(Some(Arc::new(Observed { epoch: changes.epoch, skew })));
+        self.observed.store(Some(Arc::new(RefreshResult { epoch: changes.epoch, skew })));
         self.snapshot.rcu(|snapshot| {
             let mut next = Snapshot::clone(snapshot);
             next.apply(&changes, asked);

@@ -31,7 +31,7 @@ pub(crate) const CHUNK: usize = 200;
 
 /// Who is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct ErasureSubject {
     /// The values given.
     pub given: Sought,
     /// The values given, and those found beside them.
@@ -42,7 +42,7 @@ pub struct Person {
     pub shared: usize,
 }
 
-impl Person {
+impl ErasureSubject {
     /// Whether neither a value nor a stored lead was given.
     pub fn is_unknown(&self) -> bool {
         self.given.is_empty() && self.leads.is_empty()
@@ -85,7 +85,7 @@ impl Store {
     pub async fn erase(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
         read: impl FnMut(usize),
@@ -162,9 +162,9 @@ impl Store {
     pub async fn delete_leads_of(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
     ) -> Result<Erased, StoreError> {
-        let Person { given, sought, leads: named, .. } = person;
+        let ErasureSubject { given, sought, leads: named, .. } = person;
         let mut theirs = self.contacts(organization, sought).await?;
         theirs.retain(|one| !named.contains(&one.id));
         let is_given = |one: &Contact| {

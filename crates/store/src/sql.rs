@@ -28,9 +28,9 @@ pub(crate) struct Sql {
 pub(crate) struct Installation {
     /// Out: [`crate::installation::Row`].
     pub(crate) read: &'static str,
-    /// In: `FoundedRow`. Keeps what is there.
+    /// In: `NewInstallationRow`. Keeps what is there.
     pub(crate) found: &'static str,
-    /// In: `ResealedRow`. Leaves a key alone that was sealed again meanwhile.
+    /// In: `MatchKeyRow`. Leaves a key alone that was sealed again meanwhile.
     pub(crate) reseal: &'static str,
     /// In: `EpochRow`.
     pub(crate) renew: &'static str,

@@ -7,11 +7,11 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Erased, Finding, Person, Store};
+use leadgate_store::{Directory, Erased, ErasureSubject, Finding, Store};
 use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
-use super::values::Values;
+use super::values::ValueArguments;
 use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
@@ -49,7 +49,7 @@ impl Erase {
         let read = |kind, raw: &String| {
             SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
         };
-        let mut values = Values::default();
+        let mut values = ValueArguments::default();
         let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
         let phones = phones.iter().map(|raw| read(SuppressionKind::Phone, raw));
         for value in phones.chain(emails.iter().map(|raw| read(SuppressionKind::Email, raw))) {
@@ -91,7 +91,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
 struct Erasing {
     store: Store,
     owner: Organization,
-    person: Person,
+    person: ErasureSubject,
 }
 
 impl Erasing {
@@ -135,7 +135,7 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told_dry(finding: &Finding, person: &Person, output: &Output) {
+fn told_dry(finding: &Finding, person: &ErasureSubject, output: &Output) {
     let Finding { submissions, entries, leads } = finding;
     let document = json!({
         "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),

@@ -107,7 +107,7 @@ impl Values {
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
-        let mut given = values::Values::default();
+        let mut given = values::ValueArguments::default();
         let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
         let requests = [
             named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),

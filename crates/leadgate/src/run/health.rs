@@ -82,10 +82,10 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
 
 /// When the store last answered, and what is wrong with it if it cannot be used.
 #[derive(Clone, Default)]
-struct StoreChecks(Arc<Mutex<Checked>>);
+struct StoreChecks(Arc<Mutex<StoreHealth>>);
 
 #[derive(Default)]
-struct Checked {
+struct StoreHealth {
     answered: Option<Instant>,
     unusable: Option<&'static str>,
 }
