@@ -107,7 +107,7 @@ pub struct Clock {
 impl Clock {
     /// Whether a lead belongs to the source of this submission rather than of the other: to that of a secret one, then
     /// of the earlier one.
-    pub fn precedes(&self, other: &Self) -> bool {
+    pub fn owns_source_before(&self, other: &Self) -> bool {
         let place = |clock: &Self| (Reverse(clock.trust), clock.received_at, clock.submission);
         place(self) < place(other)
     }
@@ -132,7 +132,7 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the submission whose source the lead belongs to ([`Clock::precedes`]), where that is not the creating one.
+    /// Of the submission whose source the lead belongs to ([`Clock::owns_source_before`]), where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

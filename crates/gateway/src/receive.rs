@@ -95,7 +95,7 @@ pub(crate) fn submission(
     let Caller { key, source, .. } = caller;
     let mut fields = said.fields;
     let trust = caller.trust();
-    trust.limit(&mut fields);
+    trust.withhold_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
     key.mark(&mut fields);
     let received_at = state.clock.now();

@@ -106,7 +106,7 @@ impl Gateway {
             max_connections,
             keep_alive,
             head_timeout,
-            read_timeout,
+            write_timeout,
             shutdown_timeout,
             ..
         } = state.config;
@@ -119,7 +119,7 @@ impl Gateway {
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
             .client_disconnect_timeout(LINGER)
-            .on_connect(move |connection, _| set_write_timeout(connection, read_timeout))
+            .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();

@@ -87,8 +87,8 @@ impl State {
         }
         match self.keys.directory.clock_skew() {
             ClockSkew::Small => {}
-            ClockSkew::Degraded => degraded.push(ReadinessReason::new("clock", ClockSkew::REASON)),
-            ClockSkew::NotReady => reasons.push(ReadinessReason::new("clock", ClockSkew::REASON)),
+            ClockSkew::Large => degraded.push(ReadinessReason::new("clock", ClockSkew::REASON)),
+            ClockSkew::TooLarge => reasons.push(ReadinessReason::new("clock", ClockSkew::REASON)),
         }
         if let limiter::Status::Degraded(reason) = self.limiter.status() {
             degraded.push(ReadinessReason::new("limiter", &reason));

@@ -18,9 +18,10 @@ use crate::store::Store;
 pub enum ClockSkew {
     /// Up to a second, or not known yet.
     Small,
-    Degraded,
-    /// More than 30 s.
-    NotReady,
+    /// Up to 30 s: programs report that they are degraded.
+    Large,
+    /// More than 30 s: programs are not ready.
+    TooLarge,
 }
 
 impl ClockSkew {
@@ -30,8 +31,8 @@ impl ClockSkew {
     fn of(skew: Duration) -> Self {
         match skew.as_secs_f64() {
             ..=1.0 => Self::Small,
-            ..=30.0 => Self::Degraded,
-            _ => Self::NotReady,
+            ..=30.0 => Self::Large,
+            _ => Self::TooLarge,
         }
     }
 }
@@ -177,9 +178,9 @@ mod tests {
             (at(100), 0, ClockSkew::Small),
             (at(109), 0, ClockSkew::Small),
             (at(111), 1, ClockSkew::Small),
-            (at(112), 2, ClockSkew::Degraded),
-            (at(70), 30, ClockSkew::Degraded),
-            (at(69), 31, ClockSkew::NotReady),
+            (at(112), 2, ClockSkew::Large),
+            (at(70), 30, ClockSkew::Large),
+            (at(69), 31, ClockSkew::TooLarge),
         ] {
             let found = distance(time, at(100), at(110));
             assert_eq!((found, ClockSkew::of(found)), (Duration::from_secs(skew), verdict), "{time}");

@@ -31,7 +31,7 @@ pub(crate) async fn alive() -> HttpResponse {
 
 /// Public callers get the status only; operators also get the reasons.
 pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    if operator::asks(&request, &state.config) {
+    if operator::is_operator_request(&request, &state.config) {
         return ready_to_operators(state).await;
     }
     match state.readiness() {

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    if !operator::asks(&request, &state.config) {
+    if !operator::is_operator_request(&request, &state.config) {
         return Err(Refusal::NotFound.into());
     }
     Ok(to_operators(state).await)

@@ -68,8 +68,8 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     let clock = || ReadinessReason::new("clock", ClockSkew::REASON);
     match health.directory.clock_skew() {
         ClockSkew::Small => {}
-        ClockSkew::Degraded => degraded.push(clock()),
-        ClockSkew::NotReady => reasons.push(clock()),
+        ClockSkew::Large => degraded.push(clock()),
+        ClockSkew::TooLarge => reasons.push(clock()),
     }
     let queue = health.queue.last_depth();
     if reasons.is_empty() {
