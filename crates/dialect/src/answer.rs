@@ -1,4 +1,4 @@
-//! What clients are told about what they posted, each in the words of its dialect.
+//! Responses to posted leads, in the format of each dialect.
 
 use leadgate_domain::{
     Dialect, Fields, Lead, Outcome, QuarantineReason, Source, SubmissionId, TextField, Timestamp,
@@ -30,7 +30,7 @@ impl Answer {
     }
 }
 
-/// What a caller may be told about the lead that its submission made or met.
+/// What a response may contain about the lead that the submission created or matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disclosure {
     /// The outcome and ids: for a secret key that may not read this lead.

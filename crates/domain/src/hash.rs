@@ -60,7 +60,7 @@ digest! {
 }
 
 digest! {
-    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies somebody; see [`crate::secret::MatchKey`].
+    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies a person; see [`crate::secret::MatchKey`].
     KeyHash, 16
 }
 
@@ -113,8 +113,8 @@ impl BodyHash {
         Self(Sha256::digest(body).into())
     }
 
-    /// What stands in the place of the hash of a body that was erased: whoever has a hash can try small bodies. No
-    /// two of an organization are equal.
+    /// Replaces the hash of an erased body, because the hash of a small body can be found by trying. Unique within an
+    /// organization.
     pub fn erased(of: uuid::Uuid) -> Self {
         let mut bytes = [0; 32];
         for (byte, of) in bytes.iter_mut().zip(of.as_bytes().iter().cycle()) {

@@ -167,7 +167,7 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
-    /// What a person's browser told besides, such as `device` and `place`.
+    /// What a person's browser sent in addition, such as `device` and `place`.
     #[serde(default)]
     pub observed: Option<BTreeMap<String, Inferred>>,
     #[serde(default)]
@@ -179,8 +179,8 @@ pub struct Lead {
     /// How old its consent may be: the least of what the sources that it came in by say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_max_age_seconds: Option<u64>,
-    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would be here
-    /// still when nobody looks for it any more.
+    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would
+    /// remain here after the phone was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_phone: Option<PhoneDigest>,
     pub clocks: Clocks,
@@ -215,7 +215,7 @@ impl Lead {
     }
 
     /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
-    /// said by the creator, if by anybody.
+    /// set by the creating submission, if at all.
     pub fn said_at(&self, field: &str) -> Timestamp {
         self.said_by(field).received_at
     }
@@ -240,7 +240,7 @@ impl Lead {
         self.text(field).or_else(|| self.inferred.get(field.as_str())?.value.as_str())
     }
 
-    /// Every value that nobody said, and what it follows from.
+    /// Every inferred value with its basis.
     pub fn all_inferred(&self) -> BTreeMap<&str, Cow<'_, Inferred>> {
         let derived = self.derived.iter().map(|(field, text)| {
             let basis = if *field == TextField::FullName { Basis::NameParts } else { Basis::FullName };

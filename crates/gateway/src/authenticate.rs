@@ -83,7 +83,7 @@ impl Caller {
         Trust::of(self.key.kind, &self.source)
     }
 
-    /// What this caller, who holds a secret key, may be told about a lead that it posted.
+    /// What a response to this caller, who has a secret key, may contain about a lead that it posted.
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
         let reads = self.may(Scope::Read).is_ok() && self.reach.covers(lead.source);
         if reads { Disclosure::Lead } else { Disclosure::Outcome }
@@ -100,8 +100,7 @@ impl Caller {
     }
 }
 
-/// Finds out who is calling with what was presented. Whoever cannot be named counts as a stranger from where
-/// they call.
+/// Authenticates the presented credentials. A caller that cannot be authenticated is rate-limited by its address.
 pub(crate) async fn caller(
     state: &State,
     request: &HttpRequest,
@@ -119,7 +118,7 @@ pub(crate) async fn caller(
     }
 }
 
-/// Why nobody could be named, and whether that took a stranger's permit yet.
+/// Why authentication failed, and whether the failure was already counted for the address.
 enum Turned {
     Counted(Refusal),
     Uncounted(Refusal),

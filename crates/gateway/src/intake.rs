@@ -31,7 +31,7 @@ const LARGEST_FIELDS: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bearing {
     Headers,
-    /// Also in the query or the body, which is then read before anybody is known.
+    /// Also in the query or the body, which is then read before the caller is authenticated.
     Anywhere,
     Path,
 }
@@ -68,7 +68,7 @@ impl Door {
     }
 }
 
-/// The dialect in which a request is answered, for whoever writes headers on the way out.
+/// The dialect of the response, for middleware that adds headers.
 pub(crate) struct Spoken(pub(crate) Dialect);
 
 pub(crate) async fn take(
@@ -151,7 +151,7 @@ impl<'r> Incoming<'r> {
         Ok(caller)
     }
 
-    /// Who it is. A key in the body has to be read first, by whoever sends it.
+    /// Authenticates the caller. A key in the body has to be read first.
     async fn caller(&self, bearing: Bearing, payload: Payload) -> Result<(Caller, Arriving), Refusal> {
         let mut arriving = Arriving::Unread(payload);
         let presented = match bearing {
@@ -232,8 +232,8 @@ impl<'r> Incoming<'r> {
         }
     }
 
-    /// The one place that decides what a caller is told about its submission; `ended` is how it ended, if that is
-    /// known yet.
+    /// The one place that decides what a response says about the submission; `ended` is how it ended, if that is known
+    /// yet.
     fn answer(&self, posted: PostedLead<'_>, ended: Option<OutcomeDetails<'_>>, caller: &Caller) -> Answer {
         match (caller.trust(), ended) {
             (Trust::Public, _) => dialect::accepted_from_public(self.spoken, &posted),
@@ -309,8 +309,8 @@ pub(crate) fn received(
     Ok(AcceptedPost { submission: Submission { mapping_fault, ..received.submission }, ..received })
 }
 
-/// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,
-/// and the lead is kept aside instead.
+/// Decodes the document. With a key, a failed mapping is an error in the response. A URL token is used in forms, where no
+/// client reads the response, so the submission is quarantined instead.
 fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
     let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
     match dialect::decode(caller.source.dialect, document, mapping) {

@@ -62,16 +62,16 @@ impl Refusal {
     /// The only mapping of refusals to HTTP.
     pub(crate) fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            // 401: nobody was named, or not in a way that is understood. Each slip has its own name.
+            // 401: no credentials, or malformed ones. Each mistake has its own code.
             Self::MissingCredentials => (401, "missing_credentials"),
             Self::SeveralCredentials => (401, "several_credentials"),
             Self::UnsupportedScheme => (401, "unsupported_scheme"),
             Self::MalformedKey => (401, "malformed_key"),
-            // 401: unknown and wrong alike, so that nobody learns which key ids exist.
+            // 401: unknown and wrong alike, so that a response does not reveal which key ids exist.
             Self::InvalidKey => (401, "invalid_key"),
-            // 401: told only to who holds the secret of the revoked key.
+            // 401: only if the caller has proven possession of the revoked key.
             Self::RevokedKey => (401, "revoked_key"),
-            // 404: a URL with a wrong or revoked token leads nowhere; which of the two is nobody's business.
+            // 404: the same for a wrong and for a revoked token in a URL.
             Self::UnknownToken => (404, "unknown_token"),
             // 403: the key is good, for other things, or from other places.
             Self::InsufficientScope(_) => (403, "insufficient_scope"),
@@ -86,7 +86,7 @@ impl Refusal {
             Self::UnsignedQuery => (400, "unsigned_query"),
             // 403: the key is good, and everyone who opens that page can read it.
             Self::SecretKeyInPage => (403, "secret_key_in_page"),
-            // 503: whether a key is good cannot be told now; a 401 would make a client throw away a good key.
+            // 503: the key cannot be verified now; a 401 would make a client throw away a good key.
             Self::KeysUnavailable => (503, "keys_unavailable"),
             // 429: RFC 6585; the window's end is in Retry-After.
             Self::RateLimited { .. } => (429, "rate_limited"),
@@ -100,7 +100,7 @@ impl Refusal {
             // 409, 422: draft-ietf-httpapi-idempotency-key-header-07, section 2.6.
             Self::IdempotencyInFlight => (409, "idempotency_in_flight"),
             Self::IdempotencyMismatch => (422, "idempotency_mismatch"),
-            // 413: told before the body is read where its length is declared.
+            // 413: before the body is read if its length is declared.
             Self::BodyTooLarge { .. } => (413, "body_too_large"),
             // 408: the client may try again.
             Self::BodyTimeout => (408, "body_timeout"),
@@ -110,7 +110,7 @@ impl Refusal {
             Self::BulkBusy => (503, "bulk_busy"),
             // 400: not a document that could be looked at.
             Self::Unreadable(fault) => (400, fault.code()),
-            // 422: `{}` is a document; there is nobody in it.
+            // 422: `{}` is a document, but it contains no lead.
             Self::NothingSaid => (422, "nothing_said"),
             // 422: a document, but not a lead; `errors` names every fault.
             Self::Faulty(_) => (422, "invalid_lead"),
@@ -141,7 +141,7 @@ impl Refusal {
         }
     }
 
-    /// A sentence for whoever reads the answer. Positions and names only, never a value.
+    /// A sentence for the client. Positions and names only, never a value.
     pub(crate) fn detail(&self) -> Cow<'static, str> {
         let detail = match self {
             Self::MissingCredentials => "Send an API key: `Authorization: Bearer lg_live_…`.",
@@ -257,7 +257,7 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// For logs: what a port said is more than the client is told, and holds no value of anybody either.
+    /// For logs: contains more detail of a port's error than the response, and no personal data.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queue(refused) => fmt::Display::fmt(refused, formatter),

@@ -152,7 +152,7 @@ impl Gateway {
         });
         let config = &state.config;
         // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
-        // first who wait would be told nothing.
+        // first requests that wait would get no result.
         let keys = timeout(config.store_timeout, state.keys.refresh());
         let _ = tokio::join!(keys, timeout(FIRST_ADDRESS, state.replies.ready()));
         let following = tokio::spawn({

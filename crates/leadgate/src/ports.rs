@@ -56,7 +56,7 @@ pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> a
     Ok(store.raise_shards(shards).await?)
 }
 
-/// The store, for somebody who has a client or an operator waiting.
+/// The store, for callers with a waiting client or operator.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
     let settings =
         StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };

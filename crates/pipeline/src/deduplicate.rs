@@ -163,7 +163,7 @@ impl Claims {
         }
     }
 
-    /// An idempotency key that was used before: with the same body a duplicate, else somebody's mistake.
+    /// An idempotency key that was used before: with the same body a duplicate, otherwise a client error.
     fn repeated(
         &self,
         submission: &Submission,
@@ -234,7 +234,7 @@ impl Claims {
         }
     }
 
-    /// What differs from the store, and what was taken provisionally but belongs to nobody after all.
+    /// Claims that differ from the store, and claims that were taken provisionally and are not needed.
     fn settle(self, stored: &BTreeMap<ClaimKey, Claim>) -> (Vec<Claim>, Vec<ClaimKey>) {
         let (mut changed, mut released) = (Vec::new(), Vec::new());
         for (key, claim) in self.held {

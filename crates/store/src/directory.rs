@@ -80,12 +80,12 @@ impl Directory {
         Ok(())
     }
 
-    /// How many queues of the broker leads are spread over; 1 until the store tells.
+    /// How many queues of the broker leads are spread over; 1 until the first refresh.
     pub fn shards(&self) -> watch::Receiver<u16> {
         self.shards.subscribe()
     }
 
-    /// How long ago the store last told its latest; `None` if it never did.
+    /// Time since the last successful refresh; `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         self.snapshot.load().asked.map(|asked| asked.elapsed())
     }

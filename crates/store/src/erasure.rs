@@ -52,7 +52,7 @@ impl ErasureSubject {
 /// How much of a person was erased, or would be: counts and ids, no values.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Erased {
-    /// Entries that hold whoever comes back; those that were there are counted, too.
+    /// Suppression entries of the person's values, including those that existed before.
     pub suppressed: usize,
     pub submissions: usize,
     pub traces: usize,
@@ -80,7 +80,7 @@ impl Erased {
 impl Store {
     /// Erases a person. Run again, it does what is left to do.
     ///
-    /// `read` is told how many more whole submissions were read. The leads in [`Erased::to_rebuild`] are the caller's
+    /// `read` is called with the number of further submissions that were read. The leads in [`Erased::to_rebuild`] are the caller's
     /// to rebuild, and to report to [`Store::rebuilt`].
     pub async fn erase(
         &self,
@@ -199,7 +199,7 @@ impl Store {
         Ok(erased)
     }
 
-    /// With nobody else at work for the organization, so that nothing comes to a lead while it goes.
+    /// Excludes all other writers of the organization, so that no submission is added to a lead while it is deleted.
     async fn delete_leads(
         &self,
         organization: OrganizationId,
@@ -263,7 +263,7 @@ fn contacts(
     if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
 }
 
-/// Leads with their claims and the personal part of their consents. Whoever calls this has excluded everybody else.
+/// Leads with their claims and the personal part of their consents. The caller must have excluded all other writers.
 pub(crate) fn delete(session: &mut Session, leads: &[One<LeadId>]) -> Result<Erased, Fault> {
     if leads.is_empty() {
         return Ok(Erased::default());

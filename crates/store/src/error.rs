@@ -5,8 +5,8 @@ use std::fmt;
 /// No variant carries a value of a row: codes, names of constraints and positions only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nobody's fault and bound to pass: keep the batch, back off, come again; answer 503. Nothing was stored, or
-    /// it cannot be known: come again with the same ids.
+    /// Temporary: keep the batch, back off and retry; answer 503. Nothing was stored, or
+    /// it cannot be known: retry with the same ids.
     #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
     Unavailable { trouble: Trouble, detail: Option<String> },
     /// One row's fault: nothing of the batch was stored. Run its halves, down to the row, and quarantine that.
@@ -40,7 +40,7 @@ pub enum StoreError {
     /// This store cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A defect of this build, or a store that somebody else wrote to. Coming again will not help.
+    /// A defect of this build, or a store that another program wrote to. A retry does not help.
     #[error("defect in the store: {0}")]
     Bug(String),
 }
@@ -74,7 +74,7 @@ pub enum Trouble {
     Timeout,
     /// Deadlocked or conflicted with others several times in a row.
     Conflict,
-    /// Somebody else held a lock for too long.
+    /// Another transaction held a lock for too long.
     Locked,
     /// Disk, memory or connections ran out, or the disk failed.
     Resources,

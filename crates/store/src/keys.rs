@@ -186,7 +186,7 @@ impl Store {
         .await
     }
 
-    /// A key by its id, revoked or not: nobody knows yet whose it is.
+    /// A key by its id, revoked or not, in any organization.
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let id = id.clone();
         let row: Option<KeyRow> =

@@ -169,7 +169,7 @@ impl Session {
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(fault), Ok(())) => Err(fault),
             (Err(fault), Err(_)) => {
-                // The first error is the one that tells something; whatever state this leaves is not worth keeping.
+                // The first error is the informative one. The connection is in an unknown state and is dropped.
                 self.spoiled = true;
                 Err(fault)
             }

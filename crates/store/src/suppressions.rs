@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::statements::Statements;
 use crate::store::Store;
 
-/// Entries per transaction: while one runs, nobody commits leads of the organization.
+/// Entries per transaction: while one runs, no leads of the organization are committed.
 pub(crate) const CHUNK: usize = 1_000;
 
 /// What became of an entry that was to be added.
@@ -252,7 +252,7 @@ impl Store {
     }
 }
 
-/// Nobody writes to another's list, whoever built the keys.
+/// Refuses entries of another organization.
 fn check<'a>(
     organization: OrganizationId,
     mut keys: impl Iterator<Item = &'a SuppressionKey>,

@@ -15,7 +15,7 @@ use crate::retention::first_id_at;
 use crate::statements::Statements;
 use crate::store::Store;
 
-/// Whoever adds an entry also sees to it that stored leads learn of it. After this time somebody else does.
+/// The program that adds an entry also re-screens the stored leads. After this time a sweep does it instead.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// Organizations that are gone through at the same time.
@@ -154,7 +154,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         loop {
             let lapsed = self.write(move |session| {
-                // Whoever was told that an entry holds has written its leads by then, and the rescreen sees them.
+                // Commits that read the entry as current have written their leads by then, and the rescreen sees them.
                 Statements::new(session).exclude_organization(organization)?;
                 let lapsing = Lapsing { organization, now: session.now()?, most: LAPSING_AT_ONCE };
                 session.execute(session.sql.suppressions.lapse, &[lapsing])

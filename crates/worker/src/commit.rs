@@ -28,7 +28,7 @@ type Sources = HashMap<SourceId, Arc<Source>>;
 /// Why a batch is not settled. In both cases its deliveries still belong to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsettled {
-    /// The database was away for too long, or the worker is told to stop.
+    /// The database was unavailable for too long, or the worker is stopping.
     Held,
     /// Something panicked over it.
     Crashed,
@@ -174,8 +174,8 @@ impl Committer {
         }
     }
 
-    /// Those that were settled before, by another delivery, were told of then. A task of its own: nobody's
-    /// acknowledgement waits for a look-up that somebody else waits for.
+    /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of its
+    /// own, so that acknowledgements do not wait for the look-up.
     fn tell<'s>(&self, submissions: impl IntoIterator<Item = &'s Submission>, committed: Committed) {
         let waiting = Waiting::of(submissions);
         if waiting.is_empty() {
@@ -185,7 +185,7 @@ impl Committer {
         tokio::spawn(async move { waiting.tell(&committed.settled, &store, &replier).await });
     }
 
-    /// Waits as long as it takes, or until the worker is told to stop.
+    /// Waits as long as it takes, or until the worker is stopping.
     pub(crate) async fn until_database_answers(&self) {
         let answers = async || matches!(self.hold(self.patience(), || self.store.check()).await, Ok(Ok(())));
         while !self.stop.is_cancelled() && !answers().await {}

@@ -41,7 +41,7 @@ pub struct Leadless {
     submission: SubmissionNote,
 }
 
-/// A submission of somebody who was erased, and whose lead is gone.
+/// A submission of an erased person, whose lead is deleted.
 pub fn erased(id: SubmissionId, outcome: Outcome) -> Leadless {
     Leadless { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
 }
@@ -138,7 +138,7 @@ pub struct LeadAnswer<'l> {
     consent: Option<&'l Consent>,
     attribution: Option<&'l Map<String, Value>>,
     custom_fields: &'l Map<String, Value>,
-    /// What nobody said, each with what it follows from.
+    /// Inferred values, each with its basis.
     inferred: BTreeMap<&'l str, Cow<'l, Inferred>>,
     received_at: Timestamp,
     updated_at: Timestamp,

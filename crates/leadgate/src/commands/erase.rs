@@ -119,7 +119,10 @@ impl Erasing {
 }
 
 fn confirm(finding: &Finding) -> anyhow::Result<()> {
-    ensure!(std::io::stdin().is_terminal(), "nobody can be asked here: say --yes, or --dry-run first");
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "standard input is no terminal: confirm with --yes, or try --dry-run first"
+    );
     let Finding { submissions, leads, entries, .. } = finding;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());
     let mut error = std::io::stderr().lock();

@@ -35,7 +35,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
     },
-    /// Print every entry that holds, or held, somebody with these values
+    /// Print every current and expired entry for these values
     Find {
         #[command(flatten)]
         values: Values,
@@ -45,7 +45,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress everybody in a file; the verdict on each row is written beside it
+    /// Suppress every row of a file; the result of each row is written to a file beside it
     Import(import::Import),
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Values {
     /// An email address; may be given several times, and read as phone numbers are
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// Everybody at a domain and below it; may be given several times
+    /// A domain, with all its subdomains; may be given several times
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
     /// The SHA-256 of a phone number, in hex, as `find` shows it; may be given several times

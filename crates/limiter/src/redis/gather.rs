@@ -150,7 +150,7 @@ impl<Q: Question> Gatherer<Q> {
         self.state.send_replace(state);
     }
 
-    /// Meanwhile what still waits is let go unanswered. None: no line is left.
+    /// Requests that wait meanwhile are dropped unanswered. `None` when no line is left.
     async fn reconnect(&mut self) -> Option<MultiplexedConnection> {
         let state = &self.state;
         let note = |error: LinkError| {

@@ -79,7 +79,7 @@ impl Store {
         Ok(ErasureSubject { given, sought, leads, shared })
     }
 
-    /// Finds a person's leads and submissions. `read` is told how many more whole submissions were read.
+    /// Finds a person's leads and submissions. `read` is called with the number of further submissions that were read.
     pub async fn find_person(
         &self,
         organization: OrganizationId,
