@@ -42,7 +42,7 @@ pub enum Disclosure {
 /// What one submission said, for answers that show nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct PostedLead<'s> {
-    /// The id that is told: of the submission, or of the first one with the same idempotency key.
+    /// The id in the response: of the submission, or of the first one with the same idempotency key.
     pub id: SubmissionId,
     pub fields: &'s Fields,
     /// The tags that the client sent, without those that its key adds.
@@ -102,7 +102,7 @@ pub fn waits(dialect: Dialect) -> bool {
     }
 }
 
-/// The submission is durable; what becomes of it is not known yet.
+/// The submission is durable; its outcome is not known yet.
 pub fn accepted(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
     let queued = || Answer::json(202, &native::queued(posted.id));
     match dialect {

@@ -23,7 +23,7 @@ pub(crate) struct Caller {
     pub(crate) reach: Reach,
 }
 
-/// What of its organization a key may read, post to and administer.
+/// Which sources of its organization a key may use. What it may do there is its [`Scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Everything: the key is bound to a default source.

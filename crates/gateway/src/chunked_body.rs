@@ -20,7 +20,7 @@ const PIECE: usize = 16 * 1024;
 /// How long a client may take to read one answer, in all.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Ends a connection whose client has read nothing for so long. Where the system has no such option, only
+/// Ends a connection whose client has read nothing for `timeout`. Where the system has no such option, only
 /// [`LONGEST`] and the keep-alive bound it.
 pub(crate) fn set_write_timeout(connection: &dyn Any, timeout: Duration) {
     let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
@@ -33,7 +33,7 @@ pub(crate) fn set_write_timeout(connection: &dyn Any, timeout: Duration) {
     let _ = (connection, milliseconds);
 }
 
-/// A body in pieces.
+/// A body that is written in chunks.
 pub(crate) struct ChunkedBody {
     left: Bytes,
     deadline: Pin<Box<Sleep>>,
@@ -43,13 +43,13 @@ pub(crate) struct ChunkedBody {
 
 impl ChunkedBody {
     pub(crate) fn new(body: Bytes, room: Option<BulkPermit>) -> Self {
-        // What was serialized may have twice the room that it needs, and would keep it.
+        // The serialized buffer may have twice the needed capacity; the copy has the exact size.
         let left = Bytes::copy_from_slice(&body);
         Self { left, deadline: Box::pin(sleep(LONGEST)), _room: room }
     }
 }
 
-/// Any body, in pieces if it is large.
+/// Any body, in chunks if it is large.
 pub(crate) fn in_chunks(body: impl MessageBody + 'static) -> BoxBody {
     let large = matches!(body.size(), BodySize::Sized(size) if size > PIECE.try_into().unwrap_or(u64::MAX));
     if !large {

@@ -150,9 +150,9 @@ impl Keys {
         let mut well = true;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             match self.refresh().await {
-                Ok(()) if !well => tracing::info!("keys and sources are followed again"),
+                Ok(()) if !well => tracing::info!("keys and sources are refreshed again"),
                 Ok(()) => {}
-                Err(error) if well => tracing::warn!(%error, "keys and sources are not followed"),
+                Err(error) if well => tracing::warn!(%error, "keys and sources cannot be refreshed"),
                 Err(_) => {}
             }
             well = self.freshness() == Freshness::Fresh;

@@ -63,7 +63,7 @@ pub(crate) struct Said<'r> {
 /// A submission, and the tags that the client sent with it.
 pub(crate) struct AcceptedPost {
     pub(crate) submission: Submission,
-    /// Without those that the key adds, which a public credential is not told.
+    /// Without those that the key adds, which a public credential does not see.
     pub(crate) own_tags: Vec<String>,
 }
 

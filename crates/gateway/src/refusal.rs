@@ -106,7 +106,7 @@ impl Refusal {
             Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
             Self::BodyBroken => (400, "body_broken"),
-            // 503: bodies of many leads are taken one after another.
+            // 503: the memory budget of bulk requests is used up.
             Self::BulkBusy => (503, "bulk_busy"),
             // 400: not a document that could be looked at.
             Self::Unreadable(fault) => (400, fault.code()),
@@ -132,7 +132,7 @@ impl Refusal {
             }
             // 401: the caller has proven possession of the (now revoked) key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
-            // 422: until something is revoked, coming again does not help.
+            // 422: a retry does not help.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
             Self::NotReady(_) => (503, "not_ready"),

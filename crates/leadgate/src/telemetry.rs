@@ -32,7 +32,7 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     };
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))?;
     for name in unknown_variables() {
-        tracing::warn!("the environment has {name}, which is no setting");
+        tracing::warn!("unknown setting in the environment: {name}");
     }
     for warning in tls::warnings(config) {
         tracing::warn!("{warning}");

@@ -33,7 +33,7 @@ fn with_authorities(mut url: String, parameter: &str, config: &Config) -> String
     url
 }
 
-/// A sentence for each server on another machine whose connection does not prove that it is that server.
+/// A warning for each connection to another machine that does not verify the server.
 pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     let (store, queue, limiter) = (config.store_url(), config.queue_url(), config.limiter.url.as_str());
     let mut warnings = Vec::new();

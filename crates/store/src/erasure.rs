@@ -80,8 +80,8 @@ impl Erased {
 impl Store {
     /// Erases a person. Run again, it does what is left to do.
     ///
-    /// `read` is called with the number of further submissions that were read. The leads in [`Erased::to_rebuild`] are the caller's
-    /// to rebuild, and to report to [`Store::rebuilt`].
+    /// `read` is called with the number of further submissions that were read. The caller must rebuild the leads in
+    /// [`Erased::to_rebuild`] and report them to [`Store::rebuilt`].
     pub async fn erase(
         &self,
         organization: OrganizationId,

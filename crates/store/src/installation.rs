@@ -156,8 +156,8 @@ impl Store {
         .await
     }
 
-    /// To be called after the store was restored from a backup: what gateways remember of requests, they remember of
-    /// submissions that the store may no longer have.
+    /// To be called after the store was restored from a backup: the idempotency markers of gateways may name submissions
+    /// that the store no longer has.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
         let row = EpochRow { epoch: Uuid::now_v7() };
         self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)

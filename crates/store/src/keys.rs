@@ -58,7 +58,7 @@ impl KeyRow {
     pub(crate) fn read(self) -> Option<ApiKey> {
         let rate = self.rate.map(|rate| rate.parse()).transpose();
         let (Ok(kind), Ok(rate)) = (self.kind.parse(), rate) else {
-            tracing::warn!(key.id = %self.id, "this build cannot read a key, and goes on without it");
+            tracing::warn!(key.id = %self.id, "this build cannot read a key and ignores it");
             return None;
         };
         Some(ApiKey {

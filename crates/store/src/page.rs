@@ -13,7 +13,7 @@ pub struct Page<T, C> {
 }
 
 impl<T, C> Page<T, C> {
-    /// Out of one row more than was asked for.
+    /// From a result with one row more than the limit.
     pub(crate) fn cut(mut data: Vec<T>, most: u32, cursor: impl Fn(&T) -> C) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let more = data.len() > most;

@@ -78,7 +78,7 @@ impl SourceRow {
         let id = self.id;
         let source = self.parse();
         if source.is_none() {
-            tracing::warn!(source.id = %id, "this build cannot read a source, and goes on without it");
+            tracing::warn!(source.id = %id, "this build cannot read a source and ignores it");
         }
         source
     }

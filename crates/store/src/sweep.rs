@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// Leaves an organization to the next round that a sweep failed for, unless the store is away from all.
+/// After an error, leaves the organization to the next round, unless the whole store is unavailable.
 pub(crate) fn go_on<T: Default>(
     organization: OrganizationId,
     sweep: &'static str,
@@ -179,7 +179,7 @@ pub(crate) fn go_on<T: Default>(
             Err(StoreError::Unavailable { trouble, detail })
         }
         Err(error) => {
-            tracing::warn!(%organization, sweep, %error, "a sweep failed for an organization; it comes again");
+            tracing::warn!(%organization, sweep, %error, "a sweep failed for an organization; it will be retried");
             Ok(T::default())
         }
         Ok(swept) => Ok(swept),

@@ -16,7 +16,7 @@ use crate::remap;
 use crate::rescreens::Rescreens;
 use crate::tell::Waiting;
 
-/// Pauses between two tries while the database is in trouble.
+/// Pauses between two attempts while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -168,7 +168,10 @@ impl Committer {
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
             Err(error) => {
-                tracing::warn!(batch.size = part.len(), "batch refused, looking for the row: {error}");
+                tracing::warn!(
+                    batch.size = part.len(),
+                    "batch failed; trying its parts to find the row: {error}"
+                );
                 Ok(Verdict::RowAtFault)
             }
         }
@@ -205,7 +208,7 @@ impl Committer {
         let mut timeouts = 0;
         loop {
             let error = match attempt().await {
-                // An older schema is the operator's turn, too: `leadgate migrate` ends the wait.
+                // An older schema ends with `leadgate migrate`, so the batch waits for it, too.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };

@@ -65,7 +65,7 @@ struct Settled<'l> {
     outcome: Outcome,
     lead_id: LeadId,
     status: &'static str,
-    /// Whether the lead may be called, and why not, for who may read it.
+    /// Whether the lead may be called, and why not, for callers who may read it.
     #[serde(flatten)]
     verdict: Option<Verdict<'l>>,
 }

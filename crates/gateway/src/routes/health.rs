@@ -40,7 +40,7 @@ pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<Ht
     }
 }
 
-/// On an address that only operators reach.
+/// `/readyz` on the address for operators.
 pub(crate) async fn ready_to_operators(state: Data<State>) -> Result<HttpResponse, Refused> {
     let degraded = state.readiness()?;
     Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))

@@ -15,7 +15,7 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     Ok(to_operators(state).await)
 }
 
-/// On an address that only operators reach.
+/// `/metrics` on the address for operators.
 pub(crate) async fn to_operators(state: Data<State>) -> HttpResponse {
     let text = (state.render_metrics)();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)

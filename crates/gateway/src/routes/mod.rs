@@ -51,7 +51,7 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
         .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
 }
 
-/// What operators ask, on an address of their own.
+/// Routes for operators, on their own address.
 pub(crate) fn serve_operators(config: &mut ServiceConfig) {
     config
         .service(only(READ, resource("/healthz").route(get().to(health::alive))))

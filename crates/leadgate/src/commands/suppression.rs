@@ -53,11 +53,11 @@ pub(crate) enum Command {
 pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone number; may be given several times. `-` reads numbers from standard input, `@FILE` from a file, one on
-    /// each line, and keeps them out of the list of processes
+    /// A phone number; may be given several times. `-` reads standard input, `@FILE` reads a file, one value per line;
+    /// other users can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email address; may be given several times, and read as phone numbers are
+    /// An email address; may be given several times. `-` and `@FILE` as for phone numbers
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
     /// A domain, with all its subdomains; may be given several times

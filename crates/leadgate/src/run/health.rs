@@ -56,7 +56,7 @@ struct Health {
     directory: Arc<Directory>,
 }
 
-/// Answers at once, by what was found out before.
+/// Answers immediately from the last check.
 async fn ready(health: web::Data<Health>) -> HttpResponse {
     let (mut reasons, mut degraded) = (Vec::new(), Vec::new());
     if let Status::NotReady { reason } = health.queue.status() {
