@@ -46,7 +46,7 @@ memory:
 scoring-cost:
     cargo run --release -p leadgate-domain --example scoring_cost
 
-# What validation tells against what becomes of 10,000 leads, on PostgreSQL too
+# Compares the result of validation with that of the worker for 10,000 leads, on PostgreSQL too
 agreement:
     LEADGATE_TEST_LEADS=10000 cargo test -p leadgate-gateway --test gateway agreeing -- --nocapture
 

@@ -1,4 +1,4 @@
-//! What clients are told about what they posted, each in the words of its dialect.
+//! Responses to posted leads, in the format of each dialect.
 
 use leadgate_domain::{
     Dialect, Fields, Lead, Outcome, QuarantineReason, Source, SubmissionId, TextField, Timestamp,
@@ -30,7 +30,7 @@ impl Answer {
     }
 }
 
-/// What a caller may be told about the lead that its submission made or met.
+/// What a response may contain about the lead that the submission created or matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disclosure {
     /// The outcome and ids: for a secret key that may not read this lead.
@@ -41,8 +41,8 @@ pub enum Disclosure {
 
 /// What one submission said, for answers that show nothing else.
 #[derive(Debug, Clone, Copy)]
-pub struct Posted<'s> {
-    /// The id that is told: of the submission, or of the first one with the same idempotency key.
+pub struct PostedLead<'s> {
+    /// The id in the response: of the submission, or of the first one with the same idempotency key.
     pub id: SubmissionId,
     pub fields: &'s Fields,
     /// The tags that the client sent, without those that its key adds.
@@ -52,7 +52,7 @@ pub struct Posted<'s> {
     pub received_at: Timestamp,
 }
 
-impl Posted<'_> {
+impl PostedLead<'_> {
     /// The id by which the client knows the lead, if it sent one.
     fn external_id(&self) -> Option<&str> {
         let withheld = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
@@ -63,7 +63,7 @@ impl Posted<'_> {
 /// What became of a submission.
 #[derive(Debug, Clone, Copy)]
 pub struct Settlement<'l> {
-    pub posted: Posted<'l>,
+    pub posted: PostedLead<'l>,
     pub outcome: Outcome,
     /// The lead it made or met.
     pub lead: Option<&'l Lead>,
@@ -102,8 +102,8 @@ pub fn waits(dialect: Dialect) -> bool {
     }
 }
 
-/// The submission is durable; what becomes of it is not known yet.
-pub fn accepted(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+/// The submission is durable; its outcome is not known yet.
+pub fn accepted(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
     let queued = || Answer::json(202, &native::queued(posted.id));
     match dialect {
         Dialect::Native | Dialect::Lead2inbound => queued().located(),
@@ -115,7 +115,7 @@ pub fn accepted(dialect: Dialect, posted: &Posted<'_>) -> Answer {
 
 /// The submission of a public credential is durable. The answer is the same whatever is stored: [`accepted`] or, where
 /// clients expect the lead, 201 with the values of this submission.
-pub fn accepted_from_public(dialect: Dialect, posted: &Posted<'_>) -> Answer {
+pub fn accepted_from_public(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
     match dialect {
         Dialect::KickoffLabs => kickofflabs::accepted_from_public(posted),
         Dialect::AskAd => askad::accepted_from_public(posted),

@@ -7,7 +7,7 @@ use leadgate_domain::{Lead, LeadId, Outcome, TextField, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, Posted, Settlement};
+use crate::answer::{Answer, PostedLead, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
 
 /// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
@@ -38,7 +38,7 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
 }
 
 /// As a new lead, under the id of the submission.
-pub(crate) fn accepted_from_public(posted: &Posted<'_>) -> Answer {
+pub(crate) fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
     Answer::json(201, &Created { id: posted.id.into(), status: "created", outcome: None })
 }
 

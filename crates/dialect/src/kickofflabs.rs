@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use leadgate_domain::{Phone, PhoneProblem, QuarantineReason, Said, SubmissionId, TextField};
 use serde::Serialize;
 
-use crate::answer::{Answer, Disclosure, Posted, Settlement};
+use crate::answer::{Answer, Disclosure, PostedLead, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
 use crate::reading::Reading;
 use crate::refusal::{Problem, flat};
@@ -97,7 +97,7 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
 }
 
 /// As a new lead with the values of the submission, under its id.
-pub(crate) fn accepted_from_public(posted: &Posted<'_>) -> Answer {
+pub(crate) fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
     Answer::json(201, &LeadPayload::posted(posted, posted.id.into()))
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use leadgate_domain::{Lead, LeadId, Outcome, SubmissionId, TextField};
 use serde::Serialize;
 
-use crate::answer::{Answer, Posted, Settlement};
+use crate::answer::{Answer, PostedLead, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
 use crate::native::{self, LeadAnswer};
 use crate::reading::Reading;
@@ -56,7 +56,7 @@ struct Leadless {
 
 /// A duplicate is told the id of the lead that was there; its 200 is ours, only the body is documented.
 pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Settlement { posted: Posted { id, .. }, outcome, .. } = *settlement;
+    let Settlement { posted: PostedLead { id, .. }, outcome, .. } = *settlement;
     let answer = match settlement.lead {
         Some(lead) => {
             let body = Settled { outcome, lead_id: lead.id, status: "new" };

@@ -15,7 +15,7 @@ mod reading;
 mod refusal;
 
 pub use answer::{
-    Answer, Disclosure, Posted, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
+    Answer, Disclosure, PostedLead, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
 };
 pub use decode::{Undecodable, decode};
 pub use document::{Document, FormFault, Unreadable, takes};

@@ -22,7 +22,7 @@ pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, Unmend
     let document = document.map_err(Unmendable::Unreadable)?;
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     let mut fields = decode(submission.dialect, &document, mapping).map_err(Unmendable::Undecodable)?;
-    submission.trust.limit(&mut fields);
+    submission.trust.withhold_untrusted_fields(&mut fields);
     Ok(fields)
 }
 

@@ -17,8 +17,8 @@ use crate::names::{Grammar, Index, NATIVE, SHARED, Slot};
 use crate::reading::{Reading, Text};
 
 pub use answer::{
-    Ended, LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, Validated, erased, lead, leadless,
-    page, queued, record, validated,
+    LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, SubmissionResult, Validated, erased, lead,
+    leadless, page, queued, record, validated,
 };
 pub(crate) use answer::{listed, settled, status};
 pub use source::{SourceAnswer, source, token_path};

@@ -60,7 +60,7 @@ digest! {
 }
 
 digest! {
-    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies somebody; see [`crate::secret::MatchKey`].
+    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies a person; see [`crate::secret::MatchKey`].
     KeyHash, 16
 }
 
@@ -80,7 +80,7 @@ digest! {
 }
 
 digest! {
-    /// SHA-256 of an export up to its seal; see [`crate::seal`].
+    /// SHA-256 of an export up to its signature; see [`crate::export_signature`].
     ExportHash, 32
 }
 
@@ -113,8 +113,8 @@ impl BodyHash {
         Self(Sha256::digest(body).into())
     }
 
-    /// What stands in the place of the hash of a body that was erased: whoever has a hash can try small bodies. No
-    /// two of an organization are equal.
+    /// Replaces the hash of an erased body, because the hash of a small body can be found by trying. Unique within an
+    /// organization.
     pub fn erased(of: uuid::Uuid) -> Self {
         let mut bytes = [0; 32];
         for (byte, of) in bytes.iter_mut().zip(of.as_bytes().iter().cycle()) {
@@ -139,8 +139,7 @@ impl KeyHash {
         Self(bytes)
     }
 
-    /// Another hash for each state of the store: what is kept outside of it under this hash is forgotten when the store is
-    /// restored from a backup.
+    /// A hash that is different in each epoch of the store. Markers outside of the store become invalid after a restore.
     pub fn in_epoch(self, epoch: uuid::Uuid) -> Self {
         Self((u128::from_be_bytes(self.0) ^ epoch.as_u128()).to_be_bytes())
     }

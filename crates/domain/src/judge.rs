@@ -1,4 +1,4 @@
-//! What a store hands to the pipeline inside its transaction, and what it gets back.
+//! What a store passes to the pipeline inside its transaction, and what the pipeline returns.
 //!
 //! The store knows in which order rows are locked; the pipeline knows what they mean. Neither knows the other:
 //! the store calls a [`Judge`], between its statements, with everything that it read under lock.
@@ -19,7 +19,7 @@ pub struct Reading {
     pub email: Said<EmailView>,
     /// In one spelling; `None` is an explicit null.
     pub texts: BTreeMap<TextField, Option<String>>,
-    /// What the browser told besides; absent where no person's browser posted.
+    /// What the browser sent in addition; absent if the post did not come from a person's browser.
     pub observed: Said<BTreeMap<String, Inferred>>,
     /// The supplied identity keys, in the order in which the source lets them decide.
     pub keys: Vec<ClaimKey>,
@@ -72,7 +72,7 @@ impl Normalized {
         }
     }
 
-    /// The claim that this submission takes if nobody holds the key yet.
+    /// The claim that this submission takes if the key is free.
     pub fn provisional(&self, key: ClaimKey) -> Claim {
         Claim {
             key,
@@ -113,7 +113,7 @@ pub struct Resolution<'b> {
     pub cases: Vec<Case<'b>>,
     /// Claims that differ from what the store holds.
     pub claims: Vec<Claim>,
-    /// Claims that were taken provisionally and belong to nobody after all.
+    /// Claims that were taken provisionally and are not needed.
     pub released: Vec<ClaimKey>,
     /// The stored leads that the batch changes, sorted: the order in which they are locked.
     pub leads: BTreeSet<LeadId>,
@@ -130,7 +130,7 @@ pub struct Effects<'b> {
     pub claims: Vec<Claim>,
     pub released: Vec<ClaimKey>,
     pub cases: Vec<Case<'b>>,
-    /// As [`Judge::opted_out`] tells for each case.
+    /// The result of [`Judge::opted_out`] for each case.
     pub opted_out: Vec<Suppression>,
 }
 
@@ -164,8 +164,8 @@ pub trait Judge: Send + Sync {
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)>;
 
-    /// The phones and emails of whoever asks in this submission not to be contacted: what it says, and what the leads have
-    /// that it reaches. They hold all other leads with them, those that are stored and those that are still to come.
+    /// Suppressions of the phones and emails that this opt-out names, and of those of the leads that it reaches. They hold
+    /// all other leads with these values, stored and future ones.
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression>;
 
     /// The salt of the consent in this submission.

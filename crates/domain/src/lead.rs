@@ -13,8 +13,8 @@ use crate::{
     PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
 };
 
-/// Reads a code that only a newer build knows as the default: derived values of a stored lead are derived again when
-/// the lead changes, and must not keep this build from reading it.
+/// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read
+/// the lead.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
 }
@@ -107,7 +107,7 @@ pub struct Clock {
 impl Clock {
     /// Whether a lead belongs to the source of this submission rather than of the other: to that of a secret one, then
     /// of the earlier one.
-    pub fn precedes(&self, other: &Self) -> bool {
+    pub fn owns_source_before(&self, other: &Self) -> bool {
         let place = |clock: &Self| (Reverse(clock.trust), clock.received_at, clock.submission);
         place(self) < place(other)
     }
@@ -132,7 +132,7 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the submission whose source the lead belongs to ([`Clock::precedes`]), where that is not the creating one.
+    /// Of the submission whose source the lead belongs to ([`Clock::owns_source_before`]), where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -167,7 +167,7 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
-    /// What a person's browser told besides, such as `device` and `place`.
+    /// What a person's browser sent in addition, such as `device` and `place`.
     #[serde(default)]
     pub observed: Option<BTreeMap<String, Inferred>>,
     #[serde(default)]
@@ -179,8 +179,8 @@ pub struct Lead {
     /// How old its consent may be: the least of what the sources that it came in by say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_max_age_seconds: Option<u64>,
-    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would be here
-    /// still when nobody looks for it any more.
+    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would
+    /// remain here after the phone was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_phone: Option<PhoneDigest>,
     pub clocks: Clocks,
@@ -215,7 +215,7 @@ impl Lead {
     }
 
     /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
-    /// said by the creator, if by anybody.
+    /// set by the creating submission, if at all.
     pub fn said_at(&self, field: &str) -> Timestamp {
         self.said_by(field).received_at
     }
@@ -240,7 +240,7 @@ impl Lead {
         self.text(field).or_else(|| self.inferred.get(field.as_str())?.value.as_str())
     }
 
-    /// Every value that nobody said, and what it follows from.
+    /// Every inferred value with its basis.
     pub fn all_inferred(&self) -> BTreeMap<&str, Cow<'_, Inferred>> {
         let derived = self.derived.iter().map(|(field, text)| {
             let basis = if *field == TextField::FullName { Basis::NameParts } else { Basis::FullName };

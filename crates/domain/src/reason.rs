@@ -46,7 +46,7 @@ pub enum Reason {
 pub struct NewerCode(&'static str);
 
 impl NewerCode {
-    /// As many codes are told apart, so that what is kept for the life of the process is bounded.
+    /// Maximum number of distinct unknown codes; they are kept until the process ends.
     const MOST: usize = 256;
     const LONGEST: usize = 64;
     /// Stands for a code beyond those bounds.

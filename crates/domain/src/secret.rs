@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::seal::SealKey;
+use crate::export_signature::ExportSigningKey;
 use crate::sealed::{OpenedBy, SealingKey};
 use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
@@ -52,10 +52,10 @@ impl Secret {
         SigningKey(self.derive("leadgate inbound signatures v1"))
     }
 
-    /// Signs exports of consent. The current secret's key first, then its predecessor's.
-    pub fn seals(&self) -> SealKey {
+    /// Signs exports of consents. The current secret's key first, then its predecessor's.
+    pub fn export_signatures(&self) -> ExportSigningKey {
         let keys = self.derive("leadgate consent exports v1");
-        SealKey::new(keys.iter().map(|key| key.expose_secret()))
+        ExportSigningKey::new(keys.iter().map(|key| key.expose_secret()))
     }
 
     /// Encrypts the keys that the store keeps.

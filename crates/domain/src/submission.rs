@@ -1,4 +1,4 @@
-//! What somebody sent, once.
+//! What a client sent, once.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ impl Media {
 /// That a submission comes out of the quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
-    /// The entry of the quarantine; it is let go once, whatever is delivered how often.
+    /// The quarantine entry. It is released once, however often the message is delivered.
     pub entry: uuid::Uuid,
     pub released_at: Timestamp,
 }

@@ -44,8 +44,8 @@ impl Trace {
         self.0.get(stage)
     }
 
-    /// What may be known for ever about how a submission of somebody ended who is to be forgotten: outcome, reasons
-    /// and lists, and nothing that was said or follows from it. A stage or a part of one that this build does not know goes.
+    /// The part of a trace that may be kept after its person was erased: outcome, reasons and lists, and no submitted or
+    /// derived value. A stage or a part of one that this build does not know goes.
     pub fn erased(&self, at: Timestamp) -> Self {
         if self.0.contains_key(ERASED) {
             return self.clone();

@@ -57,10 +57,10 @@ impl Trust {
         }
     }
 
-    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential the
-    /// identifiers of other systems, what tells them to act, and the mark of a test. A key's own mark of a test
-    /// ([`crate::ApiKey::mark`]) is set afterwards.
-    pub fn limit(self, fields: &mut Fields) {
+    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential
+    /// external identifiers, automations, assignments and the test flag. A key's own test flag ([`crate::ApiKey::mark`]) is
+    /// set afterwards.
+    pub fn withhold_untrusted_fields(self, fields: &mut Fields) {
         if self == Self::Secret {
             return;
         }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_public_credential_sets_no_identifier_of_other_systems() {
         let mut fields = everything();
-        Trust::Public.limit(&mut fields);
+        Trust::Public.withhold_untrusted_fields(&mut fields);
         let withheld = json!({
             "external_id": "crm-7", "line_id": null, "automations": [1], "user_assignments": null, "is_test": true,
         });
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(fields.custom_fields, everything().custom_fields);
 
         let mut fields = everything();
-        Trust::Secret.limit(&mut fields);
+        Trust::Secret.withhold_untrusted_fields(&mut fields);
         assert_eq!(fields, everything());
     }
 

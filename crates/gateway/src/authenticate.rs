@@ -23,7 +23,7 @@ pub(crate) struct Caller {
     pub(crate) reach: Reach,
 }
 
-/// What of its organization a key may read, post to and administer.
+/// Which sources of its organization a key may use. What it may do there is its [`Scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Everything: the key is bound to a default source.
@@ -75,7 +75,7 @@ impl Caller {
     }
 
     /// Whether the key may post to every source of its organization and administer it.
-    pub(crate) fn speaks_for_organization(&self) -> bool {
+    pub(crate) fn is_organization_key(&self) -> bool {
         self.key.kind == KeyKind::Secret && self.reach == Reach::Organization
     }
 
@@ -83,7 +83,7 @@ impl Caller {
         Trust::of(self.key.kind, &self.source)
     }
 
-    /// What this caller, who holds a secret key, may be told about a lead that it posted.
+    /// What a response to this caller, who has a secret key, may contain about a lead that it posted.
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
         let reads = self.may(Scope::Read).is_ok() && self.reach.covers(lead.source);
         if reads { Disclosure::Lead } else { Disclosure::Outcome }
@@ -100,8 +100,7 @@ impl Caller {
     }
 }
 
-/// Finds out who is calling with what was presented. Whoever cannot be named counts as a stranger from where
-/// they call.
+/// Authenticates the presented credentials. A caller that cannot be authenticated is rate-limited by its address.
 pub(crate) async fn caller(
     state: &State,
     request: &HttpRequest,
@@ -119,7 +118,7 @@ pub(crate) async fn caller(
     }
 }
 
-/// Why nobody could be named, and whether that took a stranger's permit yet.
+/// Why authentication failed, and whether the failure was already counted for the address.
 enum Turned {
     Counted(Refusal),
     Uncounted(Refusal),

@@ -110,7 +110,7 @@ fn named(text: &str) -> Option<Media> {
     utf8.then_some(media)
 }
 
-/// Nothing here decompresses: a small body that unpacks to a large one is nobody's lead.
+/// Compressed bodies are rejected (decompression bombs).
 fn is_plain(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::CONTENT_ENCODING);
     codings.into_iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))

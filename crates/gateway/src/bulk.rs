@@ -29,19 +29,19 @@ impl BulkMemory {
     }
 
     /// Room for a body of an organization, which grows as the body arrives.
-    pub(crate) fn room(self: &Arc<Self>, organization: OrganizationId) -> Room {
-        Room { memory: Arc::clone(self), organization, size: 0 }
+    pub(crate) fn room(self: &Arc<Self>, organization: OrganizationId) -> BulkPermit {
+        BulkPermit { memory: Arc::clone(self), organization, size: 0 }
     }
 }
 
 /// Memory in use, given back when this is dropped.
-pub(crate) struct Room {
+pub(crate) struct BulkPermit {
     memory: Arc<BulkMemory>,
     organization: OrganizationId,
     size: usize,
 }
 
-impl Room {
+impl BulkPermit {
     pub(crate) fn grow(&mut self, size: usize) -> Result<(), Refusal> {
         let mut taken = self.memory.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let Taken { total, of } = &mut *taken;
@@ -56,7 +56,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for BulkPermit {
     fn drop(&mut self) {
         let mut taken = self.memory.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.total -= self.size;

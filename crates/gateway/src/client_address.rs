@@ -24,7 +24,8 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 
-/// From where a proxy of one's own comes. On a public address anybody may write the header.
+/// Private addresses, where an operator's own proxy usually is. On public addresses the header cannot be trusted and is
+/// no sign of a proxy.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || address.is_loopback(),
@@ -37,8 +38,8 @@ fn warn_once(peer: IpAddr) {
     ONCE.call_once(|| {
         tracing::warn!(
             %peer,
-            "requests carry X-Forwarded-For, which is ignored because their peer is not in gateway.trusted_proxies: if \
-             the peer is your proxy, all clients count as one address"
+            "X-Forwarded-For is ignored because the peer is not in gateway.trusted_proxies; add the address if it is \
+             your proxy, or all clients share one rate limit"
         );
     });
 }

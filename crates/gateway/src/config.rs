@@ -16,8 +16,8 @@ pub struct GatewayConfig {
     pub body_timeout: Duration,
     /// How long a request's head may take to arrive.
     pub head_timeout: Duration,
-    /// How long a client may read nothing of an answer that waits for it.
-    pub read_timeout: Duration,
+    /// How long a response may wait while its client reads nothing.
+    pub write_timeout: Duration,
     /// How long an idle connection is kept for the next request.
     pub keep_alive: Duration,
     /// Threads that answer requests; 0 is one per core.
@@ -58,7 +58,7 @@ impl Default for GatewayConfig {
             bulk_limit: 10 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             threads: 0,
             max_connections: 10_000,

@@ -24,7 +24,7 @@ pub(crate) enum Entrance {
 
 /// The caller at the source that the path asks for.
 ///
-/// A key of a named source speaks for that source only. A key of a source that nobody named speaks for its
+/// A key of a named source speaks for that source only. A key of a default source speaks for its
 /// organization: elsewhere it comes in by the default source of the path's dialect, made when first needed, or by
 /// the campaign. What its own source demands of a request still holds.
 pub(crate) async fn source(
@@ -37,7 +37,7 @@ pub(crate) async fn source(
     let source = match entrance {
         Entrance::Shared => Arc::clone(&caller.source),
         Entrance::Of(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
-        Entrance::Of(_) if !caller.speaks_for_organization() => return Err(Refusal::OtherSource),
+        Entrance::Of(_) if !caller.is_organization_key() => return Err(Refusal::OtherSource),
         Entrance::Of(dialect) => default_source(state, &caller, dialect).await?,
         Entrance::Campaign => campaign(state, request, &caller, address).await?,
     };
@@ -73,7 +73,7 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
     Ok(Arc::new(made))
 }
 
-/// A campaign of somebody else does not exist.
+/// A campaign of another organization does not exist for this caller.
 async fn campaign(
     state: &State,
     request: &HttpRequest,
@@ -93,7 +93,7 @@ async fn campaign(
         return Err(Refusal::NotFound);
     }
     let ours = |source: &Arc<Source>| source.organization == caller.organization();
-    // One of somebody else takes as long as one that nobody has.
+    // Another organization's campaign takes as long as one that does not exist.
     let known = state.keys.directory.campaign(campaign).filter(ours);
     let source = match known {
         Some(source) => Some(source),
@@ -103,7 +103,7 @@ async fn campaign(
         }
     };
     match source.filter(ours).ok_or(Refusal::NotFound)? {
-        source if caller.speaks_for_organization() => Ok(source),
+        source if caller.is_organization_key() => Ok(source),
         _ => Err(Refusal::OtherSource),
     }
 }

@@ -1,7 +1,7 @@
 //! The `Idempotency-Key` while the gateways remember it (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! This only answers early. That one key has one effect is decided by the worker's claim, also when nobody here
-//! remembers anything.
+//! This only answers early. That one key has one effect is decided by the worker's claim, also when
+//! no marker is left.
 
 use leadgate_domain::{ClaimKey, ClaimKind, Submission, SubmissionId};
 use leadgate_limiter::Begun;
@@ -27,8 +27,8 @@ pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Turn
     }
 }
 
-/// Says how the publish went. Where it may have been stored although it was refused, the marker runs out by
-/// itself: until then whoever comes again is told to wait.
+/// Says how the publish went. Where it may have been stored although it was refused, the marker expires by
+/// itself: until then a retry is asked to wait.
 pub(crate) async fn end(state: &State, submission: &Submission, refused: Option<&Refused>) {
     let Some(key) = key(state, submission) else { return };
     match refused {

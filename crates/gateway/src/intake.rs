@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
-use leadgate_dialect::{self as dialect, Answer, Disclosure, Document, Posted, Settlement, Undecodable};
+use leadgate_dialect::{self as dialect, Answer, Disclosure, Document, PostedLead, Settlement, Undecodable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     Dialect, Fields, KeyKind, Lead, Media, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust,
@@ -19,7 +19,7 @@ use crate::entrance::{self, Entrance};
 use crate::idempotency::{self, Turn};
 use crate::prefer::Patience;
 use crate::problem::Refused;
-use crate::receive::{self, Head, Received};
+use crate::receive::{self, AcceptedPost, Head};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{credentials, limit, origin, respond, secrets, signature};
@@ -31,7 +31,7 @@ const LARGEST_FIELDS: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bearing {
     Headers,
-    /// Also in the query or the body, which is then read before anybody is known.
+    /// Also in the query or the body, which is then read before the caller is authenticated.
     Anywhere,
     Path,
 }
@@ -68,7 +68,7 @@ impl Door {
     }
 }
 
-/// The dialect in which a request is answered, for whoever writes headers on the way out.
+/// The dialect of the response, for middleware that adds headers.
 pub(crate) struct Spoken(pub(crate) Dialect);
 
 pub(crate) async fn take(
@@ -151,7 +151,7 @@ impl<'r> Incoming<'r> {
         Ok(caller)
     }
 
-    /// Who it is. A key in the body has to be read first, by whoever sends it.
+    /// Authenticates the caller. A key in the body has to be read first.
     async fn caller(&self, bearing: Bearing, payload: Payload) -> Result<(Caller, Arriving), Refusal> {
         let mut arriving = Arriving::Unread(payload);
         let presented = match bearing {
@@ -194,12 +194,12 @@ impl<'r> Incoming<'r> {
     }
 
     /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
-    async fn publish(&self, received: Received, caller: &Caller) -> Result<HttpResponse, Refusal> {
-        let (state, Received { mut submission, own_tags }) = (self.state, received);
+    async fn publish(&self, received: AcceptedPost, caller: &Caller) -> Result<HttpResponse, Refusal> {
+        let (state, AcceptedPost { mut submission, own_tags }) = (self.state, received);
         let id = submission.id;
         let patience = self.patience(caller);
         if let Turn::Repeated(first) = idempotency::begin(state, &submission).await? {
-            let posted = Posted { id: first, ..posted(&submission, &own_tags, caller) };
+            let posted = PostedLead { id: first, ..posted(&submission, &own_tags, caller) };
             return self.answer_again(posted, patience, caller).await;
         }
         let expected = match patience.wait {
@@ -221,7 +221,7 @@ impl<'r> Incoming<'r> {
         Ok(respond::taken(self.answer(posted, ended, caller), id, patience))
     }
 
-    /// How long a worker is waited for. A public credential is told nothing that a worker finds out.
+    /// How long to wait for a worker. A public credential never waits: its answer must not depend on stored data.
     fn patience(&self, caller: &Caller) -> Patience {
         let config = &self.state.config;
         match caller.trust() {
@@ -232,9 +232,9 @@ impl<'r> Incoming<'r> {
         }
     }
 
-    /// The one place that decides what a caller is told about its submission; `ended` is how it ended, if that is
-    /// known yet.
-    fn answer(&self, posted: Posted<'_>, ended: Option<Ended<'_>>, caller: &Caller) -> Answer {
+    /// The one place that decides what a response says about the submission; `ended` is how it ended, if that is known
+    /// yet.
+    fn answer(&self, posted: PostedLead<'_>, ended: Option<OutcomeDetails<'_>>, caller: &Caller) -> Answer {
         match (caller.trust(), ended) {
             (Trust::Public, _) => dialect::accepted_from_public(self.spoken, &posted),
             (Trust::Secret, None) => dialect::accepted(self.spoken, &posted),
@@ -249,7 +249,7 @@ impl<'r> Incoming<'r> {
     /// The answer to a request that was answered before, as far as its submission has come by now.
     async fn answer_again(
         &self,
-        posted: Posted<'_>,
+        posted: PostedLead<'_>,
         patience: Patience,
         caller: &Caller,
     ) -> Result<HttpResponse, Refusal> {
@@ -282,11 +282,11 @@ pub(crate) struct Brought<'r> {
 }
 
 /// How a submission ended: its outcome, the lead that it made or met, and why it is quarantined.
-type Ended<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
+type OutcomeDetails<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
 
-fn posted<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> Posted<'s> {
+fn posted<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> PostedLead<'s> {
     let Submission { id, fields, received_at, .. } = submission;
-    Posted { id: *id, fields, tags, source: &caller.source, received_at: *received_at }
+    PostedLead { id: *id, fields, tags, source: &caller.source, received_at: *received_at }
 }
 
 /// What is published of a body.
@@ -295,7 +295,7 @@ pub(crate) fn received(
     head: Head,
     caller: &Caller,
     state: &State,
-) -> Result<Received, Refusal> {
+) -> Result<AcceptedPost, Refusal> {
     let Brought { spoken, media, query, body } = brought;
     let mut document = Document::read(spoken, &media, body, query).map_err(Refusal::Unreadable)?;
     let secrets = secrets::take(&mut document, spoken);
@@ -306,11 +306,11 @@ pub(crate) fn received(
     }
     let said = receive::Said { media, body, query, document: &document, secrets: &secrets, fields };
     let received = receive::submission(head, said, caller, state)?;
-    Ok(Received { submission: Submission { mapping_fault, ..received.submission }, ..received })
+    Ok(AcceptedPost { submission: Submission { mapping_fault, ..received.submission }, ..received })
 }
 
-/// A mapping that fails is told to whoever has a key. A URL with a token stands in a form: nobody would read it,
-/// and the lead is kept aside instead.
+/// Decodes the document. With a key, a failed mapping is an error in the response. A URL token is used in forms, where no
+/// client reads the response, so the submission is quarantined instead.
 fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
     let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
     match dialect::decode(caller.source.dialect, document, mapping) {

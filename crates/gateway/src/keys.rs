@@ -35,9 +35,9 @@ pub(crate) struct Keys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Fresh,
-    /// The store missed several polls; what it told last still serves.
+    /// Several polls failed; the last snapshot still serves.
     Aging,
-    /// Nobody may be let in on knowledge this old.
+    /// The last snapshot is too old to authenticate requests.
     Stale,
     /// The store never told.
     Missing,
@@ -86,7 +86,7 @@ impl Keys {
         self.pipeline.get().ok_or(Refusal::KeysUnavailable)
     }
 
-    /// The caller whom a key id stands for, if the snapshot has it and is good enough to say.
+    /// The caller of a key id, if the snapshot contains it and is recent enough.
     pub(crate) fn get(&self, id: &KeyId) -> Result<Option<Caller>, Refusal> {
         match self.freshness() {
             Freshness::Fresh | Freshness::Aging => {}
@@ -143,16 +143,16 @@ impl Keys {
         Ok(())
     }
 
-    /// Follows the store until told to stop. A change of its mood is logged once.
+    /// Polls the store until cancelled. Logs once when the store becomes unreachable and once when it recovers.
     pub(crate) async fn follow(&self, stop: &CancellationToken) {
         let mut ticks = interval(self.poll);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut well = true;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             match self.refresh().await {
-                Ok(()) if !well => tracing::info!("keys and sources are followed again"),
+                Ok(()) if !well => tracing::info!("keys and sources are refreshed again"),
                 Ok(()) => {}
-                Err(error) if well => tracing::warn!(%error, "keys and sources are not followed"),
+                Err(error) if well => tracing::warn!(%error, "keys and sources cannot be refreshed"),
                 Err(_) => {}
             }
             well = self.freshness() == Freshness::Fresh;

@@ -13,7 +13,7 @@ use crate::client_address::counted;
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// A key that stands in a web page, by each address that uses it: whoever copies it does not use it up.
+/// Limit of a publishable key for each client address, so that a copied key cannot be used up for all.
 const PUBLIC_RATE: Rate = Rate::per_minute(30);
 
 /// Takes the permit for a lead: of what its dialect counts by, and of the key and the source where those have
@@ -72,15 +72,15 @@ fn reading(caller: &Caller) -> Counter {
     }
 }
 
-/// Takes the permit for making a URL that takes leads: each stays until somebody revokes it.
+/// Takes the permit for making a URL that takes leads: each is kept until it is revoked.
 pub(crate) async fn webhook(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
     let rate = Rate { permits: 60, window: Duration::from_secs(60 * 60) };
     let counter = Counter::new(format!("webhooks:{}", caller.source.id), rate);
     admit(state.limiter.acquire(Request::of(caller.organization(), counter)).await, request)
 }
 
-/// Takes the permit of somebody who is known, and only asks or may not come in. A key that stands in a page or a URL is
-/// anybody's: it pays as a stranger does, so that nobody can use it up for the others.
+/// Takes a permit for an authenticated caller whose request only reads or is refused. A public credential is counted by
+/// client address, like an unauthenticated request, so that one client cannot use it up for others.
 pub(crate) async fn known(
     state: &State,
     request: &HttpRequest,
@@ -116,8 +116,7 @@ pub(crate) async fn unread(
     admit(state.limiter.acquire(Request::unknown(counter)).await, request)
 }
 
-/// Takes `cost` permits, one or none, for a request that nobody could be named for; counted by where it
-/// came from.
+/// Takes `cost` permits, one or none, for an unauthenticated request; counted by client address.
 pub(crate) async fn stranger(
     state: &State,
     request: &HttpRequest,

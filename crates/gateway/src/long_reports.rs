@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use leadgate_domain::OrganizationId;
 
-/// The organizations of which a long report is being counted.
+/// Organizations that have a long report running.
 #[derive(Default)]
 pub(crate) struct LongReports(Mutex<BTreeSet<OrganizationId>>);
 

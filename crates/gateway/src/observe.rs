@@ -11,8 +11,8 @@ use actix_web::{Error, HttpMessage};
 use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
+use crate::chunked_body::in_chunks;
 use crate::intake::Spoken;
-use crate::pace::paced;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 use crate::{limit, origin};
@@ -41,7 +41,7 @@ pub(crate) async fn observe(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     record(&response, started);
-    Ok(response.map_body(|_, body| paced(body)))
+    Ok(response.map_body(|_, body| in_chunks(body)))
 }
 
 /// The route's template stands for the URL, which may hold a token one day.

@@ -1,4 +1,4 @@
-//! Web pages that post leads: which may, and what their browsers are told (the Fetch standard's CORS).
+//! Web pages that post leads: which are allowed, and the CORS headers for their browsers (the Fetch standard).
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};

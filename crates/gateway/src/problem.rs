@@ -9,7 +9,7 @@ use leadgate_dialect::Problem;
 use leadgate_domain::{Dialect, Scope};
 
 use crate::refusal::Refusal;
-use crate::state::Trouble;
+use crate::state::ReadinessReason;
 
 /// How long a client is asked to wait where nothing better is known, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -109,7 +109,7 @@ impl Refusal {
     /// What is told of it, in whatever shape.
     pub(crate) fn problem(&self) -> Problem<'_> {
         let (status, code) = self.status_and_code();
-        let reasons: &[Trouble] = match self {
+        let reasons: &[ReadinessReason] = match self {
             Self::NotReady(reasons) => reasons,
             _ => &[],
         };

@@ -34,12 +34,12 @@ pub(crate) fn after<T: FromStr>(value: &str) -> Result<Option<T>, Refusal> {
 }
 
 /// Which page of a list, where nothing else can be asked.
-pub(crate) struct Paging<After> {
+pub(crate) struct PageQuery<After> {
     pub(crate) limit: u32,
     pub(crate) after: Option<After>,
 }
 
-impl<After: FromStr> Paging<After> {
+impl<After: FromStr> PageQuery<After> {
     pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         let mut paging = Self { limit: 50, after: None };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {

@@ -1,4 +1,4 @@
-//! What all reads share: who asks, and for how long the store is waited for.
+//! What all reads share: authentication, and how long to wait for the store.
 
 use actix_web::http::header;
 use actix_web::web::Payload;
@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{credentials, entrance, limit, respond};
 
-/// A read by somebody who may read.
+/// An authenticated request with the scope `read`.
 pub(crate) struct Asked {
     caller: Caller,
 }
@@ -35,7 +35,7 @@ impl Asked {
         if asked.reach() == Reach::Organization { Ok(asked) } else { Err(Refusal::OtherSource) }
     }
 
-    /// By somebody who may change things.
+    /// An authenticated request with the scope `admin`.
     pub(crate) async fn to_administer(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
         Self::with(Scope::Admin, request, state).await
     }
@@ -47,7 +47,7 @@ impl Asked {
         limit::known(state, request, &caller, address).await?;
         entrance::from_network(&caller.source, address)?;
         caller.may(scope)?;
-        if scope == Scope::Admin && !caller.speaks_for_organization() {
+        if scope == Scope::Admin && !caller.is_organization_key() {
             return Err(Refusal::OtherSource);
         }
         Ok(Self { caller })
@@ -75,7 +75,7 @@ impl Asked {
         self.caller.source.dialect
     }
 
-    /// Who reads or changes something, for whoever asks later.
+    /// An audit entry of this caller.
     pub(crate) fn actor(&self) -> Actor {
         self.caller.actor()
     }
@@ -90,13 +90,13 @@ impl Asked {
         AuditEntry::now(self.organization(), self.actor(), action)
     }
 
-    /// The id in the path. What is no id names nothing, like an id that nobody has.
+    /// The id in the path. A text that is no id is answered like an id that does not exist.
     pub(crate) fn id(&self, request: &HttpRequest) -> Result<Uuid, Refusal> {
         request.match_info().query("id").parse().map_err(|_| Refusal::NotFound)
     }
 
-    /// The answer for an id that the store does not have: it is on its way, if we made it for this
-    /// organization; else it is nobody's, or somebody else's, which is the same to whoever asks.
+    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise the
+    /// same 404 for an unknown id and for one of another organization.
     pub(crate) fn queued(
         &self,
         id: Uuid,
@@ -111,7 +111,7 @@ impl Asked {
         Ok(respond::json(&native::queued(submission)))
     }
 
-    /// Who looks for what is not theirs leaves a trace with them, and none with whom it belongs to.
+    /// A lookup of another organization's id is audited for the caller only.
     pub(crate) fn not_found(&self, id: Uuid, action: AuditAction, state: &State) -> Refusal {
         state.audit.note(self.entry(action).about(id).with("answer", "not_found"));
         Refusal::NotFound

@@ -61,9 +61,9 @@ pub(crate) struct Said<'r> {
 }
 
 /// A submission, and the tags that the client sent with it.
-pub(crate) struct Received {
+pub(crate) struct AcceptedPost {
     pub(crate) submission: Submission,
-    /// Without those that the key adds, which a public credential is not told.
+    /// Without those that the key adds, which a public credential does not see.
     pub(crate) own_tags: Vec<String>,
 }
 
@@ -91,11 +91,11 @@ pub(crate) fn submission(
     said: Said<'_>,
     caller: &Caller,
     state: &State,
-) -> Result<Received, Refusal> {
+) -> Result<AcceptedPost, Refusal> {
     let Caller { key, source, .. } = caller;
     let mut fields = said.fields;
     let trust = caller.trust();
-    trust.limit(&mut fields);
+    trust.withhold_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
     key.mark(&mut fields);
     let received_at = state.clock.now();
@@ -129,5 +129,5 @@ pub(crate) fn submission(
         mapping_version: source.mapping.as_ref().map(|active| active.version),
         ..Submission::new(id, source, received_at, fields, &[])
     };
-    Ok(Received { submission, own_tags })
+    Ok(AcceptedPost { submission, own_tags })
 }

@@ -10,7 +10,7 @@ use leadgate_domain::{KeyKind, Scope};
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
 
-use crate::state::Trouble;
+use crate::state::ReadinessReason;
 
 /// Everything that a request can be refused for.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) enum Refusal {
     Queue(Refused),
     Store(StoreError),
     StoreSlow,
-    NotReady(Vec<Trouble>),
+    NotReady(Vec<ReadinessReason>),
     Internal,
 }
 
@@ -62,16 +62,16 @@ impl Refusal {
     /// The only mapping of refusals to HTTP.
     pub(crate) fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            // 401: nobody was named, or not in a way that is understood. Each slip has its own name.
+            // 401: no credentials, or malformed ones. Each mistake has its own code.
             Self::MissingCredentials => (401, "missing_credentials"),
             Self::SeveralCredentials => (401, "several_credentials"),
             Self::UnsupportedScheme => (401, "unsupported_scheme"),
             Self::MalformedKey => (401, "malformed_key"),
-            // 401: unknown and wrong alike, so that nobody learns which key ids exist.
+            // 401: unknown and wrong alike, so that a response does not reveal which key ids exist.
             Self::InvalidKey => (401, "invalid_key"),
-            // 401: told only to who holds the secret of the revoked key.
+            // 401: only if the caller has proven possession of the revoked key.
             Self::RevokedKey => (401, "revoked_key"),
-            // 404: a URL with a wrong or revoked token leads nowhere; which of the two is nobody's business.
+            // 404: the same for a wrong and for a revoked token in a URL.
             Self::UnknownToken => (404, "unknown_token"),
             // 403: the key is good, for other things, or from other places.
             Self::InsufficientScope(_) => (403, "insufficient_scope"),
@@ -86,7 +86,7 @@ impl Refusal {
             Self::UnsignedQuery => (400, "unsigned_query"),
             // 403: the key is good, and everyone who opens that page can read it.
             Self::SecretKeyInPage => (403, "secret_key_in_page"),
-            // 503: whether a key is good cannot be told now; a 401 would make a client throw away a good key.
+            // 503: the key cannot be verified now; a 401 would make a client throw away a good key.
             Self::KeysUnavailable => (503, "keys_unavailable"),
             // 429: RFC 6585; the window's end is in Retry-After.
             Self::RateLimited { .. } => (429, "rate_limited"),
@@ -100,17 +100,17 @@ impl Refusal {
             // 409, 422: draft-ietf-httpapi-idempotency-key-header-07, section 2.6.
             Self::IdempotencyInFlight => (409, "idempotency_in_flight"),
             Self::IdempotencyMismatch => (422, "idempotency_mismatch"),
-            // 413: told before the body is read where its length is declared.
+            // 413: before the body is read if its length is declared.
             Self::BodyTooLarge { .. } => (413, "body_too_large"),
             // 408: the client may try again.
             Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
             Self::BodyBroken => (400, "body_broken"),
-            // 503: bodies of many leads are taken one after another.
+            // 503: the memory budget of bulk requests is used up.
             Self::BulkBusy => (503, "bulk_busy"),
             // 400: not a document that could be looked at.
             Self::Unreadable(fault) => (400, fault.code()),
-            // 422: `{}` is a document; there is nobody in it.
+            // 422: `{}` is a document, but it contains no lead.
             Self::NothingSaid => (422, "nothing_said"),
             // 422: a document, but not a lead; `errors` names every fault.
             Self::Faulty(_) => (422, "invalid_lead"),
@@ -130,9 +130,9 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
                 (503, "store_unavailable")
             }
-            // 401: told to who holds the secret of the revoked key.
+            // 401: the caller has proven possession of the (now revoked) key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
-            // 422: until something is revoked, coming again does not help.
+            // 422: a retry does not help.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
             Self::NotReady(_) => (503, "not_ready"),
@@ -141,7 +141,7 @@ impl Refusal {
         }
     }
 
-    /// A sentence for whoever reads the answer. Positions and names only, never a value.
+    /// A sentence for the client. Positions and names only, never a value.
     pub(crate) fn detail(&self) -> Cow<'static, str> {
         let detail = match self {
             Self::MissingCredentials => "Send an API key: `Authorization: Bearer lg_live_…`.",
@@ -155,16 +155,17 @@ impl Refusal {
             Self::AddressNotAllowed => "This source takes nothing from this address.",
             Self::OriginNotAllowed => "This key may not be used from this web page.",
             Self::MissingSignature => {
-                "This source takes signed posts only: webhook-id, webhook-timestamp, webhook-signature."
+                "This source requires signed requests: send webhook-id, webhook-timestamp and webhook-signature."
             }
             Self::InvalidSignature => "The signature is not that of this body.",
             Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
             Self::UnsignedQuery => {
-                "This source takes signed posts only: send everything in the body, nothing in the query."
+                "This source requires signed requests, and a signature does not cover the query: send all values in the \
+                 JSON body."
             }
             Self::SecretKeyInPage => {
-                "This is a secret key, and it was sent from a web page, where everyone can read it. Revoke it, and use a \
-                 publishable key there (`leadgate key create --publishable --origins …`)."
+                "This is a secret key, and it was sent from a web page, where every visitor can read it. Revoke it, and \
+                 use a publishable key there (`leadgate key create --publishable --origins …`)."
             }
             Self::InsufficientScope(Scope::Write) => "The API key lacks the scope `write`.",
             Self::InsufficientScope(Scope::Read) => "The API key lacks the scope `read`.",
@@ -182,7 +183,9 @@ impl Refusal {
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BodyBroken => "The body ended before its declared length.",
-            Self::BulkBusy => "Too many bodies of many leads are under way. Send it again.",
+            Self::BulkBusy => {
+                "Too many bulk requests are being processed. Retry after the time in `Retry-After`."
+            }
             Self::Unreadable(fault) => return fault.detail(),
             Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",
@@ -254,7 +257,7 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// For logs: what a port said is more than the client is told, and holds no value of anybody either.
+    /// For logs: contains more detail of a port's error than the response, and no personal data.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queue(refused) => fmt::Display::fmt(refused, formatter),

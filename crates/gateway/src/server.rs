@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
 use crate::bulk::BulkMemory;
+use crate::chunked_body::set_write_timeout;
 use crate::keys::Keys;
 use crate::long_reports::LongReports;
 use crate::observe::observe;
-use crate::pace::limit_unread;
 use crate::routes;
 use crate::state::{RenderMetrics, State};
 
@@ -106,7 +106,7 @@ impl Gateway {
             max_connections,
             keep_alive,
             head_timeout,
-            read_timeout,
+            write_timeout,
             shutdown_timeout,
             ..
         } = state.config;
@@ -119,7 +119,7 @@ impl Gateway {
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
             .client_disconnect_timeout(LINGER)
-            .on_connect(move |connection, _| limit_unread(connection, read_timeout))
+            .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
@@ -152,7 +152,7 @@ impl Gateway {
         });
         let config = &state.config;
         // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
-        // first who wait would be told nothing.
+        // first requests that wait would get no result.
         let keys = timeout(config.store_timeout, state.keys.refresh());
         let _ = tokio::join!(keys, timeout(FIRST_ADDRESS, state.replies.ready()));
         let following = tokio::spawn({

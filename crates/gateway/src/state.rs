@@ -46,50 +46,53 @@ pub(crate) struct State {
     pub(crate) audit: Audit,
 }
 
-/// Something that does not work as it should, for operators. Carries no address and no secret.
+/// Why a program is degraded or not ready: an item of `degraded` and `reasons` in `/readyz` of gateways and workers. For
+/// operators; contains no address and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Trouble {
-    pub(crate) part: &'static str,
-    pub(crate) reason: String,
+pub struct ReadinessReason {
+    part: &'static str,
+    reason: String,
 }
 
-impl Trouble {
-    fn new(part: &'static str, reason: &str) -> Self {
+impl ReadinessReason {
+    pub fn new(part: &'static str, reason: &str) -> Self {
         Self { part, reason: reason.to_owned() }
     }
 }
 
 impl State {
     /// Ready to take leads, though perhaps with less comfort; or the reasons why not.
-    pub(crate) fn readiness(&self) -> Result<Vec<Trouble>, Refusal> {
-        let mut missing = Vec::new();
+    pub(crate) fn readiness(&self) -> Result<Vec<ReadinessReason>, Refusal> {
+        let mut reasons = Vec::new();
         let mut degraded = Vec::new();
         if self.stop.is_cancelled() {
-            missing.push(Trouble::new("gateway", "shutting down"));
+            reasons.push(ReadinessReason::new("gateway", "shutting down"));
         }
         if let queue::Status::NotReady { reason } = self.queue.status() {
-            missing.push(Trouble::new("queue", &reason));
+            reasons.push(ReadinessReason::new("queue", &reason));
         }
         if let Some(depth) = self.queue.last_depth()
             && !depth.unconsumed.is_empty()
         {
             let reason = format!("no worker is consuming {}", depth.unconsumed.join(", "));
-            degraded.push(Trouble::new("queue", &reason));
+            degraded.push(ReadinessReason::new("queue", &reason));
         }
         match self.keys.freshness() {
             Freshness::Fresh => {}
-            Freshness::Aging => degraded.push(Trouble::new("store", "not reachable; known keys still serve")),
-            Freshness::Stale => missing.push(Trouble::new("keys", "the last known ones are too old")),
-            Freshness::Missing => missing.push(Trouble::new("keys", "not loaded yet")),
+            Freshness::Aging => {
+                degraded.push(ReadinessReason::new("store", "not reachable; known keys still serve"))
+            }
+            Freshness::Stale => reasons.push(ReadinessReason::new("keys", "the last known ones are too old")),
+            Freshness::Missing => reasons.push(ReadinessReason::new("keys", "not loaded yet")),
         }
         match self.keys.directory.clock_skew() {
             ClockSkew::Small => {}
-            ClockSkew::Degraded => degraded.push(Trouble::new("clock", ClockSkew::REASON)),
-            ClockSkew::NotReady => missing.push(Trouble::new("clock", ClockSkew::REASON)),
+            ClockSkew::Large => degraded.push(ReadinessReason::new("clock", ClockSkew::REASON)),
+            ClockSkew::TooLarge => reasons.push(ReadinessReason::new("clock", ClockSkew::REASON)),
         }
         if let limiter::Status::Degraded(reason) = self.limiter.status() {
-            degraded.push(Trouble::new("limiter", &reason));
+            degraded.push(ReadinessReason::new("limiter", &reason));
         }
-        if missing.is_empty() { Ok(degraded) } else { Err(Refusal::NotReady(missing)) }
+        if reasons.is_empty() { Ok(degraded) } else { Err(Refusal::NotReady(reasons)) }
     }
 }

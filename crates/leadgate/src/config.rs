@@ -25,7 +25,7 @@ pub(crate) struct Config {
     pub data: PathBuf,
     /// Where the gateway listens.
     pub listen: SocketAddr,
-    /// Whether a queue in a file may be used beside a store that is none, and the reverse.
+    /// Allows a local queue file with a database server, or the reverse. For trials only.
     pub allow_mixed_shape: bool,
     /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
     pub secret: Option<SecretText>,

@@ -62,7 +62,7 @@ async fn declare_queues(url: &str, shards: u16) -> anyhow::Result<()> {
         .context("declaring queues")
 }
 
-/// The store, for somebody who has a client or an operator waiting.
+/// The store, for callers with a waiting client or operator.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
     let settings =
         StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };

@@ -21,9 +21,9 @@ const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 51
 pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     let log = &config.log;
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
-    // Whatever is configured: lapin logs a returned message with its payload, and that is somebody's phone.
+    // Whatever is configured: lapin logs a returned message with its payload, which is personal data.
     let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
-    // What strangers send as HTTP is refused and counted; actix-http repeats it at error, as often as they like.
+    // actix-http logs every malformed request at error; clients could flood the log.
     let filter = filter.add_directive("actix_http::h1=off".parse()?);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
@@ -32,7 +32,7 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     };
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))?;
     for name in unknown_variables() {
-        tracing::warn!("the environment has {name}, which is no setting");
+        tracing::warn!("unknown setting in the environment: {name}");
     }
     for warning in tls::warnings(config) {
         tracing::warn!("{warning}");
@@ -50,7 +50,7 @@ pub(crate) fn start_metrics() -> anyhow::Result<RenderMetrics> {
     metrics::set_global_recorder(recorder).map_err(|error| anyhow::anyhow!("metrics: {error}"))?;
     let folding = handle.clone();
     tokio::spawn(async move {
-        // Histograms grow until they are folded, and nobody has to read `/metrics`.
+        // Histograms grow until they are folded, and `/metrics` may never be read.
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         loop {
             ticks.tick().await;

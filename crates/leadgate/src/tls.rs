@@ -1,4 +1,4 @@
-//! How the connections to other servers are secured, and what is said where they are not.
+//! TLS settings of connections, and warnings for unencrypted ones.
 
 use std::path::PathBuf;
 
@@ -33,25 +33,26 @@ fn with_authorities(mut url: String, parameter: &str, config: &Config) -> String
     url
 }
 
-/// A sentence for each server on another machine whose connection does not prove that it is that server.
+/// A warning for each connection to another machine that does not verify the server.
 pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     let (store, queue, limiter) = (config.store_url(), config.queue_url(), config.limiter.url.as_str());
     let mut warnings = Vec::new();
     if store.starts_with("postgres") && is_elsewhere(&store) && !store.contains("sslmode=verify-full") {
         warnings.push(
-            "store.url: leads travel to PostgreSQL on another machine without proof that it is the right one; add \
+            "store.url: the connection to PostgreSQL on another machine does not verify the server; add \
              `sslmode=verify-full` (docs/production.md)",
         );
     }
     if queue.starts_with("amqp:") && is_elsewhere(&queue) {
         warnings.push(
-            "queue.url: leads and a password travel to RabbitMQ on another machine in clear; use `amqps:` \
+            "queue.url: the connection to RabbitMQ on another machine is not encrypted; use `amqps:` \
              (docs/production.md)",
         );
     }
     if limiter.starts_with("redis:") && is_elsewhere(limiter) {
         warnings.push(
-            "limiter.url: Redis on another machine is asked in clear; use `rediss:` (docs/production.md)",
+            "limiter.url: the connection to Redis on another machine is not encrypted; use `rediss:` \
+             (docs/production.md)",
         );
     }
     warnings

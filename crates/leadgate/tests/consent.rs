@@ -126,12 +126,12 @@ async fn an_export_holds_what_was_asked_for_and_is_believed() {
     assert!(!ok && again.contains("exists"), "{again}");
 
     let lines = world.export(&[]);
-    let [header, rows @ .., seal] = lines.as_slice() else { panic!("{lines:?}") };
+    let [header, rows @ .., signature] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!((&header["format"], &header["version"]), (&json!("leadgate consent export"), &json!(1)));
     assert_eq!((&header["organization"]["name"], &header["asked_for"]), (&json!("acme"), &json!({})));
     let ids = |rows: &[Value]| rows.iter().map(|row| row["submission"].clone()).collect::<Vec<_>>();
     let said: Vec<_> = world.submissions.iter().map(|one| json!(one.id)).collect();
-    assert_eq!((ids(rows), &seal["rows"]), (said.clone(), &json!(5)));
+    assert_eq!((ids(rows), &signature["rows"]), (said.clone(), &json!(5)));
     assert_eq!(rows[0]["page_url"], "https://acme.example/quote");
     assert!(rows[0]["person"].as_str().unwrap().contains("+14155550130"));
 
@@ -168,13 +168,13 @@ async fn a_person_may_be_left_out_or_forgotten() {
     assert_eq!((&told["rows"], &told["people"]), (&json!(5), &json!(4)));
 }
 
-/// All bytes would take a process each: a few of every line, and every one of the seal.
+/// All bytes would take a process each: a few of every line, and every one of the signature.
 #[tokio::test]
 async fn a_byte_that_was_changed_anywhere_is_noticed() {
     let world = World::start(SECRET).await;
     let whole = world.exported("all.ndjson");
-    let seal = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
-    let places = (0..seal).step_by(97).chain(seal..whole.len());
+    let signature = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    let places = (0..signature).step_by(97).chain(signature..whole.len());
     for place in places {
         let mut changed = whole.clone();
         changed[place] ^= 1;
@@ -228,13 +228,13 @@ async fn another_installation_is_told_apart() {
     assert_eq!(theirs.refusal(&whole, &["--public-key", &ours.public_key()]), None);
     assert!(ours.refusal(&whole, &["--public-key", &theirs.public_key()]).is_some());
 
-    // Somebody else's seal over our bytes, and our seal with somebody else's name on it.
+    // Another installation's signature over our bytes, and our signature with the other's public key.
     let text = String::from_utf8(whole).unwrap();
     let other = String::from_utf8(theirs.exported("all.ndjson")).unwrap();
-    let (body, seal) = text.trim_end().rsplit_once('\n').unwrap();
+    let (body, signature) = text.trim_end().rsplit_once('\n').unwrap();
     let foreign = other.trim_end().rsplit_once('\n').unwrap().1;
     assert!(ours.refusal(format!("{body}\n{foreign}\n").as_bytes(), &[]).is_some());
-    let renamed = seal.replace(&ours.public_key(), &theirs.public_key());
+    let renamed = signature.replace(&ours.public_key(), &theirs.public_key());
     let refusal = theirs.refusal(format!("{body}\n{renamed}\n").as_bytes(), &[]).unwrap();
     assert!(refusal.contains("signature does not fit"), "{refusal}");
 }

@@ -52,7 +52,7 @@ impl fmt::Debug for LimiterConfig {
 pub enum LimiterError {
     #[error("the limiter's url starts with none of `memory:`, `redis://`, `rediss://`")]
     Scheme,
-    #[error("the file of certificates for redis cannot be used ({0})")]
+    #[error("tls.ca_file cannot be used for Redis ({0})")]
     Certificates(String),
     #[error("the limiter's url is not a valid address of a redis server ({0})")]
     Address(String),

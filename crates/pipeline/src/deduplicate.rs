@@ -124,7 +124,7 @@ impl Claims {
         if let Some((ruling, part)) = self.repeated(submission, source, reading) {
             return (ruling, part, named);
         }
-        // A public form may have taken the claim first: that must not keep out what a server knows.
+        // A public submission may hold the claim; a secret submission must still update the lead.
         met.over_public = source.policy != Policy::Create
             && met.matched.is_some_and(|existing| existing.trust < submission.trust);
         let ruling = match (met.matched, source.policy) {
@@ -163,7 +163,7 @@ impl Claims {
         }
     }
 
-    /// An idempotency key that was used before: with the same body a duplicate, else somebody's mistake.
+    /// An idempotency key that was used before: with the same body a duplicate, otherwise a client error.
     fn repeated(
         &self,
         submission: &Submission,
@@ -223,7 +223,7 @@ impl Claims {
                 *slot = Some(Claim { lead, ..normalized.provisional(key) });
             }
             Some(claim) if claim.lead == lead => {
-                // A form does not keep a server's lead known for longer than the server does.
+                // A public submission does not extend the window of a secret claim.
                 if claim.trust <= normalized.submission.trust {
                     claim.last_seen = claim.last_seen.max(received_at);
                     claim.trust = normalized.submission.trust;
@@ -234,7 +234,7 @@ impl Claims {
         }
     }
 
-    /// What differs from the store, and what was taken provisionally but belongs to nobody after all.
+    /// Claims that differ from the store, and claims that were taken provisionally and are not needed.
     fn settle(self, stored: &BTreeMap<ClaimKey, Claim>) -> (Vec<Claim>, Vec<ClaimKey>) {
         let (mut changed, mut released) = (Vec::new(), Vec::new());
         for (key, claim) in self.held {

@@ -58,7 +58,7 @@ impl Queue {
     /// Where this process hears what becomes of submissions that it publishes with a reply address. Opened with
     /// the first call, and kept; must be called within a tokio runtime.
     ///
-    /// Readiness is not asked for it: without an address nobody waits.
+    /// Not part of readiness: without an address no request waits.
     pub fn replies(&self) -> Replies {
         match self {
             Self::Amqp(amqp) => amqp.replies(),
@@ -104,14 +104,14 @@ impl Queue {
         Ok(depth)
     }
 
-    /// Looks at the queue every few seconds until told to stop, for the gauges and [`Queue::last_depth`].
+    /// Reads the queue depth every few seconds until cancelled, for the gauges and [`Queue::last_depth`].
     pub async fn observe(&self, stop: &CancellationToken) {
         let mut ticks = interval(OBSERVED_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let Some(depth) = stop.run_until_cancelled(self.depth()).await else { return };
             if let Err(error) = &depth {
-                tracing::debug!(queue.reason = %error, "the queue's depth is not known");
+                tracing::debug!(queue.reason = %error, "queue depth could not be read");
             }
             self.kept_depth().set(depth.ok());
         }

@@ -247,8 +247,8 @@ async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
     vhost.declare_queue("leads.1", json!({ "x-queue-type": "classic" })).await.unwrap();
     let error =
         declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap_err().to_string();
-    assert!(error.contains("queue `leads.1` exists with other arguments"), "{error}");
-    let different = reason(&queue, "queue `leads.1` exists with other arguments").await;
+    assert!(error.contains("queue `leads.1` exists with different arguments"), "{error}");
+    let different = reason(&queue, "queue `leads.1` exists with different arguments").await;
     assert!(different.contains("`leadgate migrate`"), "{different}");
     assert_eq!(bounded_publish(&queue, 1).await, Err(Refused::Unavailable(Cause::Topology)));
 

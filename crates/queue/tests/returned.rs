@@ -112,7 +112,7 @@ async fn a_queue_without_our_limit_is_not_used() {
         let World::Amqp(vhost) = &world else { panic!("not a broker") };
         vhost.delete_queue(name).await.unwrap();
         vhost.declare_queue(name, json!({ "x-queue-type": "quorum" })).await.unwrap();
-        let expected = format!("queue `{name}` exists with other arguments");
+        let expected = format!("queue `{name}` exists with different arguments");
         for role in [Role::Gateway, Role::Worker] {
             let queue = leadgate_queue::Queue::open(world.config(), role).await.unwrap();
             let _consumer = queue.consumer();

@@ -9,7 +9,7 @@ use crate::page::Page;
 use crate::session::Session;
 use crate::store::Store;
 
-/// An entry as it was written, by this build or by another: actions that only that one knows are told as well.
+/// An entry as it was written, by this build or by another: actions that only that build knows are included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditRecord {
     pub id: Uuid,
@@ -48,7 +48,7 @@ impl Store {
         self.write(move |session| record(session, &entries)).await
     }
 
-    /// An entry of this moment about whom this store acts for, to be given to [`Store::record`].
+    /// An entry with the current time and this store's actor, for [`Store::record`].
     pub fn entry(&self, organization: OrganizationId, action: AuditAction) -> AuditEntry {
         AuditEntry::now(organization, self.actor().clone(), action)
     }

@@ -92,7 +92,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let fresh: Vec<&Normalized> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
-    let mut resolved = Resolved::of(tx, judge, fresh, &provisional)?;
+    let mut resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
     let erased = resolved.erased();
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
     if !erased.is_empty() {
@@ -100,9 +100,9 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
         let others = resolved.resolution.cases.iter().map(|case| case.normalized);
         let others = others.filter(|one| !erased.contains_key(&key_of(&one.submission)));
         let fresh = others.chain(erased.values()).collect();
-        resolved = Resolved::of(tx, judge, fresh, &provisional)?;
+        resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
     }
-    let Resolved { resolution, leads, suppressions } = resolved;
+    let ResolvedBatch { resolution, leads, suppressions } = resolved;
     let taken_over = resolution.taken_over.clone();
     let effects = judge.judge(resolution, leads, &suppressions);
 
@@ -122,13 +122,13 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
 }
 
 /// A batch resolved over its claims, with everything that is read for judging it.
-struct Resolved<'b> {
+struct ResolvedBatch<'b> {
     resolution: Resolution<'b>,
     leads: Vec<Lead>,
     suppressions: Suppressions,
 }
 
-impl<'b> Resolved<'b> {
+impl<'b> ResolvedBatch<'b> {
     fn of(
         tx: &mut Statements<'_>,
         judge: &dyn Judge,
@@ -143,8 +143,8 @@ impl<'b> Resolved<'b> {
         Ok(Self { resolution, leads, suppressions })
     }
 
-    /// What the opt-outs among these suppress: an opt-out counts, whatever else becomes of it. What an erasure suppresses
-    /// already is left out, so that nothing but its key stays.
+    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its submission is erased.
+    /// Values that the erasure already suppresses are left out, so that only their key is stored.
     fn opt_outs_of(
         &self,
         erased: &BTreeMap<SubmissionKey, Normalized>,

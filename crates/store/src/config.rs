@@ -21,20 +21,20 @@ pub struct StoreConfig {
     pub statement_timeout: Duration,
     /// How long a statement may wait for a lock; for SQLite, for the one writer of another process.
     pub lock_timeout: Duration,
-    /// How long a whole call may take, once it has a connection, before its caller is told that the store is
-    /// unavailable. What it was doing may still be done.
+    /// How long a whole call may take, once it has a connection, before it fails as unavailable. What it was doing
+    /// may still be done.
     pub call_timeout: Duration,
     /// Opens the keys that the store keeps sealed. Without it, what needs them is refused.
     pub sealing: Option<Arc<SealingKey>>,
 }
 
 impl StoreConfig {
-    /// For somebody who has a client waiting.
+    /// For programs with a waiting client.
     pub fn api(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
     }
 
-    /// For somebody who would only come back with the same batch.
+    /// For workers, which would only retry the same batch.
     pub fn worker(url: impl Into<String>) -> Self {
         Self {
             acquire_timeout: Duration::from_secs(30),

@@ -18,9 +18,10 @@ use crate::store::Store;
 pub enum ClockSkew {
     /// Up to a second, or not known yet.
     Small,
-    Degraded,
-    /// More than 30 s.
-    NotReady,
+    /// Up to 30 s: programs report that they are degraded.
+    Large,
+    /// More than 30 s: programs are not ready.
+    TooLarge,
 }
 
 impl ClockSkew {
@@ -30,15 +31,15 @@ impl ClockSkew {
     fn of(skew: Duration) -> Self {
         match skew.as_secs_f64() {
             ..=1.0 => Self::Small,
-            ..=30.0 => Self::Degraded,
-            _ => Self::NotReady,
+            ..=30.0 => Self::Large,
+            _ => Self::TooLarge,
         }
     }
 }
 
-/// What a refresh learned beside the snapshot.
+/// What a refresh found besides the snapshot.
 #[derive(Clone, Copy)]
-struct Observed {
+struct RefreshResult {
     epoch: Uuid,
     skew: Duration,
 }
@@ -48,7 +49,7 @@ pub struct Directory {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     shards: watch::Sender<u16>,
-    observed: ArcSwapOption<Observed>,
+    observed: ArcSwapOption<RefreshResult>,
 }
 
 impl Directory {
@@ -64,7 +65,7 @@ impl Directory {
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
         let skew = changes.now.map_or(Duration::ZERO, |now| distance(now, before, Timestamp::now()));
         metrics::gauge!("leadgate_clock_skew_seconds").set(skew.as_secs_f64());
-        self.observed.store(Some(Arc::new(Observed { epoch: changes.epoch, skew })));
+        self.observed.store(Some(Arc::new(RefreshResult { epoch: changes.epoch, skew })));
         self.snapshot.rcu(|snapshot| {
             let mut next = Snapshot::clone(snapshot);
             next.apply(&changes, asked);
@@ -79,12 +80,12 @@ impl Directory {
         Ok(())
     }
 
-    /// How many queues of the broker leads are spread over; 1 until the store tells.
+    /// How many queues of the broker leads are spread over; 1 until the first refresh.
     pub fn shards(&self) -> watch::Receiver<u16> {
         self.shards.subscribe()
     }
 
-    /// How long ago the store last told its latest; `None` if it never did.
+    /// Time since the last successful refresh; `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         self.snapshot.load().asked.map(|asked| asked.elapsed())
     }
@@ -161,7 +162,7 @@ impl Directory {
     }
 }
 
-/// How far a time lies outside of the interval in which it was asked for: how long the answer took is no skew.
+/// How far a time lies outside of the interval between request and response: the response time does not count as skew.
 fn distance(time: Timestamp, begin: Timestamp, end: Timestamp) -> Duration {
     begin.since(time).max(time.since(end))
 }
@@ -177,9 +178,9 @@ mod tests {
             (at(100), 0, ClockSkew::Small),
             (at(109), 0, ClockSkew::Small),
             (at(111), 1, ClockSkew::Small),
-            (at(112), 2, ClockSkew::Degraded),
-            (at(70), 30, ClockSkew::Degraded),
-            (at(69), 31, ClockSkew::NotReady),
+            (at(112), 2, ClockSkew::Large),
+            (at(70), 30, ClockSkew::Large),
+            (at(69), 31, ClockSkew::TooLarge),
         ] {
             let found = distance(time, at(100), at(110));
             assert_eq!((found, ClockSkew::of(found)), (Duration::from_secs(skew), verdict), "{time}");

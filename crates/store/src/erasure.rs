@@ -31,7 +31,7 @@ pub(crate) const CHUNK: usize = 200;
 
 /// Who is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct ErasureSubject {
     /// The values given.
     pub given: Sought,
     /// The values given, and those found beside them.
@@ -42,7 +42,7 @@ pub struct Person {
     pub shared: usize,
 }
 
-impl Person {
+impl ErasureSubject {
     /// Whether neither a value nor a stored lead was given.
     pub fn is_unknown(&self) -> bool {
         self.given.is_empty() && self.leads.is_empty()
@@ -52,7 +52,7 @@ impl Person {
 /// How much of a person was erased, or would be: counts and ids, no values.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Erased {
-    /// Entries that hold whoever comes back; those that were there are counted, too.
+    /// Suppression entries of the person's values, including those that existed before.
     pub suppressed: usize,
     pub submissions: usize,
     pub traces: usize,
@@ -80,12 +80,12 @@ impl Erased {
 impl Store {
     /// Erases a person. Run again, it does what is left to do.
     ///
-    /// `read` is told how many more whole submissions were read. The leads in [`Erased::to_rebuild`] are the caller's
-    /// to rebuild, and to report to [`Store::rebuilt`].
+    /// `read` is called with the number of further submissions that were read. The caller must rebuild the leads in
+    /// [`Erased::to_rebuild`] and report them to [`Store::rebuilt`].
     pub async fn erase(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
         read: impl FnMut(usize),
@@ -162,9 +162,9 @@ impl Store {
     pub async fn delete_leads_of(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
     ) -> Result<Erased, StoreError> {
-        let Person { given, sought, leads: named, .. } = person;
+        let ErasureSubject { given, sought, leads: named, .. } = person;
         let mut theirs = self.contacts(organization, sought).await?;
         theirs.retain(|one| !named.contains(&one.id));
         let is_given = |one: &Contact| {
@@ -187,7 +187,7 @@ impl Store {
         erased.claims += self
             .write(move |session| {
                 Statements::new(session).exclude_organization(organization)?;
-                // Who came meanwhile has a lead of their own, and its claims.
+                // Leads created meanwhile keep their claims.
                 let there = contacts(session, organization, &sought)?;
                 let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
                 let held: Vec<Claim> = session.load(session.sql.claims.read, &claims)?;
@@ -199,7 +199,7 @@ impl Store {
         Ok(erased)
     }
 
-    /// With nobody else at work for the organization, so that nothing comes to a lead while it goes.
+    /// Excludes all other writers of the organization, so that no submission is added to a lead while it is deleted.
     async fn delete_leads(
         &self,
         organization: OrganizationId,
@@ -263,7 +263,7 @@ fn contacts(
     if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
 }
 
-/// Leads with their claims and the personal part of their consents. Whoever calls this has excluded everybody else.
+/// Leads with their claims and the personal part of their consents. The caller must have excluded all other writers.
 pub(crate) fn delete(session: &mut Session, leads: &[One<LeadId>]) -> Result<Erased, Fault> {
     if leads.is_empty() {
         return Ok(Erased::default());

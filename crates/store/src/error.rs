@@ -5,8 +5,8 @@ use std::fmt;
 /// No variant carries a value of a row: codes, names of constraints and positions only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nobody's fault and bound to pass: keep the batch, back off, come again; answer 503. Nothing was stored, or
-    /// it cannot be known: come again with the same ids.
+    /// Temporary: keep the batch, back off and retry; answer 503. Nothing was stored, or
+    /// it cannot be known: retry with the same ids.
     #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
     Unavailable { trouble: Trouble, detail: Option<String> },
     /// One row's fault: nothing of the batch was stored. Run its halves, down to the row, and quarantine that.
@@ -32,15 +32,15 @@ pub enum StoreError {
     #[error("the store's address is not usable: {0}")]
     Config(String),
     /// Nothing was stored: an organization cannot have more of these.
-    #[error("an organization has at most {most} {what}")]
-    TooMany { what: &'static str, most: u32 },
-    /// Nothing was stored: the key that asked for another was revoked meanwhile.
-    #[error("the key that asked for it was revoked")]
+    #[error("the limit of {most} {what} is reached{advice}")]
+    TooMany { what: &'static str, most: u32, advice: &'static str },
+    /// Nothing was stored: the key that made the request was revoked meanwhile.
+    #[error("the API key that made this request was revoked")]
     MakerRevoked,
     /// This store cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A defect of this build, or a store that somebody else wrote to. Coming again will not help.
+    /// A defect of this build, or a store that another program wrote to. A retry does not help.
     #[error("defect in the store: {0}")]
     Bug(String),
 }
@@ -74,7 +74,7 @@ pub enum Trouble {
     Timeout,
     /// Deadlocked or conflicted with others several times in a row.
     Conflict,
-    /// Somebody else held a lock for too long.
+    /// Another transaction held a lock for too long.
     Locked,
     /// Disk, memory or connections ran out, or the disk failed.
     Resources,

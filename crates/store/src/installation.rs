@@ -41,7 +41,7 @@ pub(crate) struct Row {
 }
 
 #[derive(Serialize)]
-struct FoundedRow {
+struct NewInstallationRow {
     match_key: String,
     epoch: Uuid,
 }
@@ -58,7 +58,7 @@ struct ShardsRow {
 
 /// The same key under another secret.
 #[derive(Serialize)]
-struct ResealedRow {
+struct MatchKeyRow {
     before: String,
     match_key: String,
 }
@@ -102,7 +102,7 @@ impl Store {
         let opened = MatchKey::open(&before, &sealing);
         let (key, by) = opened.ok_or_else(|| StoreError::WrongSecret { store: self.name() })?;
         if by == OpenedBy::Previous {
-            let row = ResealedRow { match_key: seal(&key, &sealing)?, before };
+            let row = MatchKeyRow { match_key: seal(&key, &sealing)?, before };
             self.write(move |session| {
                 session.execute(session.sql.installation.reseal, std::slice::from_ref(&row)).map(drop)
             })
@@ -156,8 +156,8 @@ impl Store {
         .await
     }
 
-    /// To be called after the store was restored from a backup: what gateways remember of requests, they remember of
-    /// submissions that the store may no longer have.
+    /// To be called after the store was restored from a backup: the idempotency markers of gateways may name submissions
+    /// that the store no longer has.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
         let row = EpochRow { epoch: Uuid::now_v7() };
         self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
@@ -169,7 +169,7 @@ fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
 }
 
 fn found(session: &mut Session, sealing: &SealingKey) -> Result<(), Fault> {
-    let row = FoundedRow { match_key: seal(&MatchKey::generate(), sealing)?, epoch: Uuid::now_v7() };
+    let row = NewInstallationRow { match_key: seal(&MatchKey::generate(), sealing)?, epoch: Uuid::now_v7() };
     session.execute(session.sql.installation.found, &[row]).map(drop)
 }
 

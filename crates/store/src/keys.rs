@@ -58,7 +58,7 @@ impl KeyRow {
     pub(crate) fn read(self) -> Option<ApiKey> {
         let rate = self.rate.map(|rate| rate.parse()).transpose();
         let (Ok(kind), Ok(rate)) = (self.kind.parse(), rate) else {
-            tracing::warn!(key.id = %self.id, "this build cannot read a key, and goes on without it");
+            tracing::warn!(key.id = %self.id, "this build cannot read a key and ignores it");
             return None;
         };
         Some(ApiKey {
@@ -91,7 +91,7 @@ impl Store {
         let entry = entry.with("kind", key.kind).with("scopes", &key.scopes).with("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            // Whoever revokes a key together with what it made has the installation's row too, before or after this.
+            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are serialized.
             if let Some(maker) = &row.made_by {
                 let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
                 if maker.is_some_and(|maker| maker.revoked_at.is_some()) {
@@ -186,7 +186,7 @@ impl Store {
         .await
     }
 
-    /// A key by its id, revoked or not: nobody knows yet whose it is.
+    /// A key by its id, revoked or not, in any organization.
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let id = id.clone();
         let row: Option<KeyRow> =

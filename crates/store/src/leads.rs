@@ -91,7 +91,7 @@ impl Store {
         .await
     }
 
-    /// Resolves a lead's id or a submission's. `None` also for what belongs to somebody else.
+    /// Resolves a lead's id or a submission's. `None` also for ids of another organization.
     pub async fn find(&self, organization: OrganizationId, id: Uuid) -> Result<Option<Found>, StoreError> {
         let wanted = [One { organization, id }];
         let found: Vec<Found> =

@@ -46,7 +46,7 @@ pub use config::StoreConfig;
 pub use consents::{ConsentCursor, ConsentsOf};
 pub use directory::{ClockSkew, Directory};
 pub use entries::{QuarantineEntry, QuarantineState};
-pub use erasure::{Erased, Finding, Person};
+pub use erasure::{Erased, ErasureSubject, Finding};
 pub use error::{StoreError, Trouble};
 pub use installation::Changes;
 pub use leads::Found;

@@ -13,7 +13,7 @@ pub struct Page<T, C> {
 }
 
 impl<T, C> Page<T, C> {
-    /// Out of one row more than was asked for.
+    /// From a result with one row more than the limit.
     pub(crate) fn cut(mut data: Vec<T>, most: u32, cursor: impl Fn(&T) -> C) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let more = data.len() > most;
@@ -23,8 +23,8 @@ impl<T, C> Page<T, C> {
     }
 }
 
-/// The rows of a page are at most so large together, in bytes, as the statements that read pages of leads say too. What is
-/// answered is somewhat larger than what is stored, and stays below 1 MB.
+/// Maximum total size of a page's rows in bytes. The SQL of lead pages repeats this number. A response is somewhat larger
+/// than the stored rows, and stays below 1 MB.
 pub(crate) const LARGEST: usize = 512 * 1024;
 
 /// How many rows of these sizes make a page: at most `most`, and at least one.

@@ -6,18 +6,23 @@ use crate::error::{Fault, StoreError};
 use crate::rows::Of;
 use crate::session::Session;
 
-pub(crate) const SOURCES: Quota = Quota { what: "sources", most: 1_000 };
+pub(crate) const SOURCES: Quota = Quota { what: "sources per organization", most: 1_000, advice: "" };
 /// Revoked ones do not count.
-pub(crate) const KEYS: Quota = Quota { what: "keys and tokens", most: 2_000 };
+pub(crate) const KEYS: Quota =
+    Quota { what: "keys and tokens per organization", most: 2_000, advice: REVOKE };
 /// Of one source; revoked ones do not count.
-pub(crate) const TOKENS: Quota = Quota { what: "tokens of a source", most: 1_000 };
-pub(crate) const TAGS: Quota = Quota { what: "numbered tags", most: 1_000 };
-pub(crate) const SCORINGS: Quota = Quota { what: "versions of its scoring", most: 1_000 };
+pub(crate) const TOKENS: Quota = Quota { what: "tokens per source", most: 1_000, advice: REVOKE };
+pub(crate) const TAGS: Quota = Quota { what: "numbered tags per organization", most: 1_000, advice: "" };
+pub(crate) const SCORINGS: Quota =
+    Quota { what: "scoring versions per organization", most: 1_000, advice: "" };
+
+const REVOKE: &str = "; revoke keys and tokens that are no longer used";
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quota {
     what: &'static str,
     most: u32,
+    advice: &'static str,
 }
 
 impl Quota {
@@ -26,7 +31,7 @@ impl Quota {
         if number <= u64::from(self.most) {
             return Ok(());
         }
-        Err(StoreError::TooMany { what: self.what, most: self.most }.into())
+        Err(StoreError::TooMany { what: self.what, most: self.most, advice: self.advice }.into())
     }
 
     /// [`Quota::check`] for what `statement` counts. The caller holds a lock that keeps the number.

@@ -102,7 +102,7 @@ impl Store {
         Ok(IntakeReport::of(source, day, counted))
     }
 
-    /// The same of a day on which so much came in that other readers would not wait for it: it may take two minutes.
+    /// The same for a large day, with a time limit of two minutes.
     pub async fn intake_report_patiently(
         &self,
         organization: OrganizationId,

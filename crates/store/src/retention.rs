@@ -158,7 +158,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.submissions else { return Ok(()) };
         let (organization, now) = (row.organization, self.now().await?);
-        // A pass that has not come to its end goes on, however long ago it began.
+        // An unfinished pass is continued.
         let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FROM_THE_FIRST_EVERY);
         let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
         let mut page = Between {

@@ -60,7 +60,7 @@ pub(crate) struct Since {
 #[derive(Serialize)]
 pub(crate) struct Revoked<'a> {
     pub(crate) id: &'a KeyId,
-    /// `None` for an operator, who may revoke anybody's.
+    /// `None` for an operator, who may revoke keys of all organizations.
     pub(crate) organization: Option<OrganizationId>,
     pub(crate) revoked_at: Timestamp,
     pub(crate) generation: i64,
@@ -120,7 +120,7 @@ pub(crate) struct Before {
 /// Who else may write leads of an organization while a transaction does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// Whoever leaves its suppression lists alone.
+    /// For writers that do not change its suppression lists.
     Shared,
     Alone,
 }
@@ -289,7 +289,7 @@ pub(crate) struct QuarantineRow {
     pub(crate) quarantined_at: Timestamp,
 }
 
-/// An entry of the quarantine that is to be let go.
+/// A quarantine entry to release.
 #[derive(Serialize)]
 pub(crate) struct ReleaseRow {
     pub(crate) organization: OrganizationId,
@@ -306,7 +306,7 @@ pub(crate) struct LeadRow<'a> {
     external_id: Option<&'a str>,
     phone_e164: Option<&'a str>,
     email_address: Option<String>,
-    /// For finding everybody at a domain.
+    /// For finding all leads at a domain.
     email_reversed: Option<String>,
     status: &'static str,
     eligibility: &'static str,

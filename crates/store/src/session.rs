@@ -101,7 +101,7 @@ impl Session {
     pub(crate) fn now(&mut self) -> Result<Timestamp, Fault> {
         let Some(clock) = self.sql.installation.clock else { return Ok(Timestamp::now()) };
         let now = self.load_all(clock)?.into_iter().next();
-        now.ok_or_else(|| StoreError::Bug("the database did not tell its time".to_owned()).into())
+        now.ok_or_else(|| StoreError::Bug("the database returned no time".to_owned()).into())
     }
 
     fn run<R: Serialize, T>(
@@ -169,7 +169,7 @@ impl Session {
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(fault), Ok(())) => Err(fault),
             (Err(fault), Err(_)) => {
-                // The first error is the one that tells something; whatever state this leaves is not worth keeping.
+                // The first error is the informative one. The connection is in an unknown state and is dropped.
                 self.spoiled = true;
                 Err(fault)
             }
@@ -221,7 +221,11 @@ impl Session {
         match found {
             Ok(found) if found.iter().any(|found| *found == mark.to_string()) => Ok(()),
             Ok(_) => {
-                Err(StoreError::Config("its pooler must be in session mode: settings were lost".to_owned()))
+                Err(StoreError::Config(
+                    "the connection pooler in front of PostgreSQL changes sessions between transactions; set it to \
+                     session mode (PgBouncer: pool_mode = session)"
+                        .to_owned(),
+                ))
             }
             Err(_) => Err(StoreError::unavailable(Trouble::Connection)),
         }

@@ -104,7 +104,7 @@ impl Snapshot {
     }
 }
 
-/// Moves an id from one place of an index to another. Somebody else may have taken the old one already.
+/// Moves an id from one place of an index to another. Another entry may have taken the old one already.
 fn swap<K: Clone + Eq + Hash>(index: &mut Shared<K, SourceId>, old: Option<K>, new: Option<K>, id: SourceId) {
     if old == new {
         return;

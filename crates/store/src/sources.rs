@@ -78,7 +78,7 @@ impl SourceRow {
         let id = self.id;
         let source = self.parse();
         if source.is_none() {
-            tracing::warn!(source.id = %id, "this build cannot read a source, and goes on without it");
+            tracing::warn!(source.id = %id, "this build cannot read a source and ignores it");
         }
         source
     }
@@ -179,7 +179,7 @@ impl Store {
         entry.with("dialect", source.dialect).with("default", source.name.is_none())
     }
 
-    /// Changes all of a source that can be configured, except its mapping, unless somebody changed it since its
+    /// Changes all of a source that can be configured, except its mapping, unless it was changed since its
     /// revision: then, and if there is no such source, `None`. Otherwise the source as it is now, one revision on.
     pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
         let row = SourceRow::of(source);
@@ -187,7 +187,7 @@ impl Store {
         let changed: Option<SourceRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
-                // Whoever else would change it waits for the generation.
+                // Concurrent changes wait for the generation.
                 let before: Option<SourceRow> =
                     session.find(session.sql.sources.by_id, Wanted { id: row.id })?;
                 let after = session.find(session.sql.sources.update, Stamped { row: &row, generation })?;

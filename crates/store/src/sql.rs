@@ -28,9 +28,9 @@ pub(crate) struct Sql {
 pub(crate) struct Installation {
     /// Out: [`crate::installation::Row`].
     pub(crate) read: &'static str,
-    /// In: `FoundedRow`. Keeps what is there.
+    /// In: `NewInstallationRow`. Keeps what is there.
     pub(crate) found: &'static str,
-    /// In: `ResealedRow`. Leaves a key alone that was sealed again meanwhile.
+    /// In: `MatchKeyRow`. Leaves a key alone that was sealed again meanwhile.
     pub(crate) reseal: &'static str,
     /// In: `EpochRow`.
     pub(crate) renew: &'static str,
@@ -194,13 +194,13 @@ pub(crate) struct Quarantine {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
     /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
-    /// the id was erased nobody knows its body any more: all are taken for redeliveries.
+    /// the id was erased, its body is unknown: all are treated as redeliveries.
     pub(crate) insert_reused: &'static str,
-    /// In: `ReleaseRow`, sorted. Locks and lets go those that are open and were not let go by this release or a
-    /// later one before. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
+    /// In: `ReleaseRow`, sorted. Locks and releases those that are open and were not released before by this release
+    /// or a later one. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
     /// another, so that only the entry holds it.
     pub(crate) release: &'static str,
-    /// In: `QuarantineRow`. Opens entries that were let go.
+    /// In: `QuarantineRow`. Opens released entries again.
     pub(crate) reopen: &'static str,
     /// In: `BeforeEntry`. Out: [`crate::entries::EntryRow`], newest first.
     pub(crate) page: &'static str,
@@ -225,8 +225,8 @@ pub(crate) struct Suppressions {
     pub(crate) page: &'static str,
     /// As `page`, those of which stored leads have yet to learn. Out: `Pending`.
     pub(crate) pending: &'static str,
-    /// In: `SettledRow`. Stored leads have learnt of these, unless somebody changed them since. Over is what had ended when
-    /// it was marked: what ended meanwhile, commits may have seen hold that nobody has seen yet.
+    /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what had expired
+    /// when it was marked is over: an entry that expired later may still have applied to a commit that is not visible yet.
     pub(crate) settle: &'static str,
     /// In: `Lapsing`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
     /// some at a time.
@@ -286,7 +286,7 @@ pub(crate) struct Erasure {
     pub(crate) targets: &'static str,
     /// In: `Emptied`. Leaves what is erased alone.
     pub(crate) empty: &'static str,
-    /// In: `One<LeadId>`. Out: `Retold`, what was told of submissions that made or met these leads.
+    /// In: `One<LeadId>`. Out: `Retold`, the traces of submissions that created or matched these leads.
     pub(crate) traces: &'static str,
     /// In: `Retold`.
     pub(crate) retell: &'static str,

@@ -60,7 +60,7 @@ impl<'s> Statements<'s> {
         self.hold_organizations([(organization, Hold::Shared)])
     }
 
-    /// Holds everybody else off who writes leads of this organization, until the transaction ends.
+    /// Excludes all other writers of leads of this organization until the transaction ends.
     pub(crate) fn exclude_organization(&mut self, organization: OrganizationId) -> Result<(), Fault> {
         self.hold_organizations([(organization, Hold::Alone)])
     }
@@ -105,7 +105,7 @@ impl<'s> Statements<'s> {
         Ok(fresh.into_iter().map(|(organization, id)| One { organization, id }).collect())
     }
 
-    /// Lets go what is open in the quarantine and was not let go by the same release before. The keys of those;
+    /// Releases what is open in the quarantine and was not released by the same release before. The keys of those;
     /// true for one that came under the id of another, whose submission has no row unless it was released before.
     pub(crate) fn release<'a>(
         &mut self,
@@ -141,7 +141,7 @@ impl<'s> Statements<'s> {
         self.execute(self.sql.quarantine.insert_reused, &rows)
     }
 
-    /// Takes the free keys and locks the others. `claims` in the order of their keys: nobody deadlocks.
+    /// Takes the free keys and locks the others. `claims` must be sorted by key, which prevents deadlocks.
     pub(crate) fn lock_claims(&mut self, claims: &[Claim]) -> Result<(), Fault> {
         self.execute(self.sql.claims.lock, claims).map(drop)
     }
@@ -184,7 +184,7 @@ impl<'s> Statements<'s> {
         self.execute(self.sql.leads.insert, &rows).map(drop)
     }
 
-    /// All of them are there: whoever calls this has read them under lock.
+    /// All of them exist: the caller has read them under lock.
     pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), Fault> {
         let rows: Vec<_> = leads.iter().map(LeadRow::of).collect();
         match self.execute(self.sql.leads.update, &rows)? == rows.len() {

@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::statements::Statements;
 use crate::store::Store;
 
-/// Entries per transaction: while one runs, nobody commits leads of the organization.
+/// Entries per transaction: while one runs, no leads of the organization are committed.
 pub(crate) const CHUNK: usize = 1_000;
 
 /// What became of an entry that was to be added.
@@ -252,7 +252,7 @@ impl Store {
     }
 }
 
-/// Nobody writes to another's list, whoever built the keys.
+/// Refuses entries of another organization.
 fn check<'a>(
     organization: OrganizationId,
     mut keys: impl Iterator<Item = &'a SuppressionKey>,
@@ -276,8 +276,8 @@ pub(crate) fn add(
     Ok(listed)
 }
 
-/// The same beside commits of the organization: most batches of a busy one hold an opt-out, and with a lock of its own
-/// each would stop all others. Returns the organizations of the entries that were written.
+/// The same, concurrently with commits of the organization: in a busy organization most batches contain an opt-out, and
+/// an exclusive lock in each would serialize all commits. Returns the organizations of the entries that were written.
 ///
 /// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible yet,
 /// and leads that another transaction has locked. To wait for those here could deadlock.

@@ -15,7 +15,7 @@ use crate::retention::first_id_at;
 use crate::statements::Statements;
 use crate::store::Store;
 
-/// Whoever adds an entry also sees to it that stored leads learn of it. After this time somebody else does.
+/// The program that adds an entry also re-screens the stored leads. After this time a sweep does it instead.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// Organizations that are gone through at the same time.
@@ -119,7 +119,7 @@ impl Store {
         Ok((purged, true))
     }
 
-    /// Lets stored leads learn of suppressions that have ended, and of those whose author did not see to it.
+    /// Re-screens stored leads after entries ended or whose re-screening was interrupted.
     ///
     /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the organizations that this concerned.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
@@ -154,7 +154,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         loop {
             let lapsed = self.write(move |session| {
-                // Whoever was told that an entry holds has written its leads by then, and the rescreen sees them.
+                // Commits that read the entry as current have written their leads by then, and the rescreen sees them.
                 Statements::new(session).exclude_organization(organization)?;
                 let lapsing = Lapsing { organization, now: session.now()?, most: LAPSING_AT_ONCE };
                 session.execute(session.sql.suppressions.lapse, &[lapsing])
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// Leaves an organization to the next round that a sweep failed for, unless the store is away from all.
+/// After an error, leaves the organization to the next round, unless the whole store is unavailable.
 pub(crate) fn go_on<T: Default>(
     organization: OrganizationId,
     sweep: &'static str,
@@ -179,7 +179,7 @@ pub(crate) fn go_on<T: Default>(
             Err(StoreError::Unavailable { trouble, detail })
         }
         Err(error) => {
-            tracing::warn!(%organization, sweep, %error, "a sweep failed for an organization; it comes again");
+            tracing::warn!(%organization, sweep, %error, "a sweep failed for an organization; it will be retried");
             Ok(T::default())
         }
         Ok(swept) => Ok(swept),

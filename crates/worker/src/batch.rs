@@ -58,7 +58,7 @@ async fn park_parts(delivery: &Delivery, unread: Vec<Unread>) -> bool {
             line,
             column,
             reason = why.code(),
-            "submission parked: it cannot be read"
+            "submission parked: unreadable"
         );
     }
     true

@@ -16,7 +16,7 @@ use crate::remap;
 use crate::rescreens::Rescreens;
 use crate::tell::Waiting;
 
-/// Pauses between two tries while the database is in trouble.
+/// Pauses between two attempts while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -28,7 +28,7 @@ type Sources = HashMap<SourceId, Arc<Source>>;
 /// Why a batch is not settled. In both cases its deliveries still belong to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsettled {
-    /// The database was away for too long, or the worker is told to stop.
+    /// The database was unavailable for too long, or the worker is stopping.
     Held,
     /// Something panicked over it.
     Crashed,
@@ -168,14 +168,17 @@ impl Committer {
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
             Err(error) => {
-                tracing::warn!(batch.size = part.len(), "batch refused, looking for the row: {error}");
+                tracing::warn!(
+                    batch.size = part.len(),
+                    "batch failed; trying its parts to find the row: {error}"
+                );
                 Ok(Verdict::RowAtFault)
             }
         }
     }
 
-    /// Those that were settled before, by another delivery, were told of then. A task of its own: nobody's
-    /// acknowledgement waits for a look-up that somebody else waits for.
+    /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of its
+    /// own, so that acknowledgements do not wait for the look-up.
     fn tell<'s>(&self, submissions: impl IntoIterator<Item = &'s Submission>, committed: Committed) {
         let waiting = Waiting::of(submissions);
         if waiting.is_empty() {
@@ -185,7 +188,7 @@ impl Committer {
         tokio::spawn(async move { waiting.tell(&committed.settled, &store, &replier).await });
     }
 
-    /// Waits as long as it takes, or until the worker is told to stop.
+    /// Waits as long as it takes, or until the worker is stopping.
     pub(crate) async fn until_database_answers(&self) {
         let answers = async || matches!(self.hold(self.patience(), || self.store.check()).await, Ok(Ok(())));
         while !self.stop.is_cancelled() && !answers().await {}
@@ -205,13 +208,16 @@ impl Committer {
         let mut timeouts = 0;
         loop {
             let error = match attempt().await {
-                // An older schema is the operator's turn, too: `leadgate migrate` ends the wait.
+                // An older schema ends with `leadgate migrate`, so the batch waits for it, too.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };
             let held = patience.held().as_secs();
             if patience.is_over() {
-                tracing::warn!(held.seconds = held, "database still in trouble, giving back: {error}");
+                tracing::warn!(
+                    held.seconds = held,
+                    "database still unavailable after worker.hold_max; releasing the batch to the queue: {error}"
+                );
                 return Err(Unsettled::Held);
             }
             timeouts += u32::from(error.trouble() == Some(Trouble::Timeout));
@@ -219,7 +225,7 @@ impl Committer {
                 return Ok(Err(error));
             }
             if pauses.is_first() {
-                tracing::warn!("database in trouble, holding: {error}");
+                tracing::warn!("database unavailable; holding the batch: {error}");
             }
             metrics::counter!("leadgate_worker_holds_total").increment(1);
             tokio::select! {

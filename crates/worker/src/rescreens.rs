@@ -37,7 +37,7 @@ impl Rescreens {
             // The semaphore is never closed.
             let permit = self.permits.acquire().await;
             if let Err(error) = self.store.rescreen(organization, Arc::clone(&self.judge), |_| {}).await {
-                tracing::warn!(%organization, "stored leads are not rescreened yet: {error}");
+                tracing::warn!(%organization, "re-screening after an opt-out failed; a sweep will retry: {error}");
             }
             drop(permit);
             if !self.running.end(organization) {

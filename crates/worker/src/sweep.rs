@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 /// How often a worker tries to take a sweep.
 const TICK: Duration = Duration::from_secs(5);
 
-/// For how much longer than a run may take it is reserved. A run that overruns its lease may meet another worker's,
-/// which does the same, and no harm.
+/// How much longer than a run its lease lasts. If a run overruns its lease, another worker may run too: both do the same
+/// work, which is safe.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Work that is found and done in rounds.
@@ -63,11 +63,11 @@ impl Sweep {
     }
 }
 
-/// Decides stored leads anew after suppression entries ended, or whose author did not get to it.
+/// Re-screens stored leads after suppression entries ended, or whose re-screening was interrupted.
 pub(crate) async fn suppressions(store: Store, judge: Arc<dyn Judge>) -> Result<bool, StoreError> {
     let concerned = store.sweep_suppressions(judge).await?;
     if concerned > 0 {
-        tracing::info!(organizations = concerned, "stored leads learnt of suppressions");
+        tracing::info!(organizations = concerned, "stored leads re-screened after suppression changes");
     }
     Ok(false)
 }

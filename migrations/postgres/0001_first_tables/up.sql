@@ -19,7 +19,7 @@ CREATE TABLE organizations (
 );
 CREATE INDEX organizations_by_generation ON organizations (generation);
 
--- Configured ways in. The one without a name is its organization's default for the dialect.
+-- Sources. The one without a name is its organization's default for the dialect.
 CREATE TABLE sources (
     id             uuid        PRIMARY KEY,
     organization   uuid        NOT NULL REFERENCES organizations (id),
@@ -57,7 +57,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_by_organization ON api_keys (organization, id);
 CREATE INDEX api_keys_by_generation ON api_keys (generation);
 
--- What somebody sent, once; never changed. It is the inbox too: a redelivered id inserts nothing.
+-- What a client sent, once; never changed. It is the inbox too: a redelivered id inserts nothing.
 -- `raw_encoding`: `text`, `base64`, or `submission` for a row the database refused in any other form, where `raw`
 -- is the base64 of the whole serialized submission.
 CREATE TABLE submissions (
@@ -152,7 +152,7 @@ CREATE TABLE quarantine (
     UNIQUE (organization, submission, body_hash)
 );
 
--- Whom an organization must not contact. Only the keyed hash in `key` is ever matched.
+-- Contacts that an organization must not call or write to. Only the keyed hash in `key` is ever matched.
 CREATE TABLE suppressions (
     organization uuid        NOT NULL,
     kind         text        NOT NULL,

@@ -2,7 +2,7 @@
 
 -- That consent was given: one row for each submission that said so and was judged. Never changed and never deleted,
 -- and without the person, who is in `consent_people`. `digest` is SHA-256 of that person's
--- document, after a salt that follows from the match key and stands nowhere.
+-- document, after a salt that is derived from the match key and not stored.
 CREATE TABLE consents (
     organization            uuid        NOT NULL,
     submission              uuid        NOT NULL,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::COMMANDS;
-use crate::answer::Posted;
+use crate::answer::PostedLead;
 
 type Nothing = Option<()>;
 
@@ -95,8 +95,8 @@ impl<'l> LeadPayload<'l> {
     }
 
     /// What one submission said, and nothing that is stored.
-    pub(super) fn posted(posted: &'l Posted<'_>, id: LeadId) -> Self {
-        let Posted { fields, tags, source, received_at, .. } = *posted;
+    pub(super) fn posted(posted: &'l PostedLead<'_>, id: LeadId) -> Self {
+        let PostedLead { fields, tags, source, received_at, .. } = *posted;
         let region = fields.phone_country.or(source.default_region);
         let phone = fields.phone.value().map(|raw| match Phone::parse(raw, region) {
             Ok(phone) => Cow::Owned(phone.e164().to_owned()),

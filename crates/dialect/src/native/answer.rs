@@ -11,7 +11,7 @@ use leadgate_domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, Disclosure, Posted, Settlement};
+use crate::answer::{Answer, Disclosure, PostedLead, Settlement};
 
 /// A submission that is durable and waits for a worker: the answer to a post, and to a look before its time.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub struct Leadless {
     submission: SubmissionNote,
 }
 
-/// A submission of somebody who was erased, and whose lead is gone.
+/// A submission of an erased person, whose lead is deleted.
 pub fn erased(id: SubmissionId, outcome: Outcome) -> Leadless {
     Leadless { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
 }
@@ -65,7 +65,7 @@ struct Settled<'l> {
     outcome: Outcome,
     lead_id: LeadId,
     status: &'static str,
-    /// Whether the lead may be called, and why not, for who may read it.
+    /// Whether the lead may be called, and why not, for callers who may read it.
     #[serde(flatten)]
     verdict: Option<Verdict<'l>>,
 }
@@ -87,7 +87,7 @@ struct SettledLeadless {
 }
 
 pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Settlement { posted: Posted { id, .. }, outcome, quarantine, disclosure, .. } = *settlement;
+    let Settlement { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } = *settlement;
     let answer = match settlement.lead {
         Some(lead) => Answer::json(
             settlement.http_status(),
@@ -138,7 +138,7 @@ pub struct LeadAnswer<'l> {
     consent: Option<&'l Consent>,
     attribution: Option<&'l Map<String, Value>>,
     custom_fields: &'l Map<String, Value>,
-    /// What nobody said, each with what it follows from.
+    /// Inferred values, each with its basis.
     inferred: BTreeMap<&'l str, Cow<'l, Inferred>>,
     received_at: Timestamp,
     updated_at: Timestamp,
@@ -222,7 +222,7 @@ pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>) -> Page<'l> {
 
 /// How a submission ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended<'s> {
+pub struct SubmissionResult<'s> {
     pub outcome: Outcome,
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
@@ -234,7 +234,7 @@ pub struct Ended<'s> {
     pub source: Option<&'s str>,
 }
 
-impl Ended<'_> {
+impl SubmissionResult<'_> {
     /// The whole story: how the submission came in, what each stage did, and how it ended.
     pub fn explanation(&self, submission: &Submission) -> Vec<String> {
         let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
@@ -273,7 +273,7 @@ struct Content<'s> {
     body_hash: BodyHash,
 }
 
-pub fn record<'s>(submission: &'s Submission, ended: Ended<'s>) -> Record<'s> {
+pub fn record<'s>(submission: &'s Submission, ended: SubmissionResult<'s>) -> Record<'s> {
     Record {
         id: submission.id,
         status: status(ended.outcome),

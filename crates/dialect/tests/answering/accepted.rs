@@ -35,7 +35,7 @@ fn three_of_them_answer_with_what_became_of_the_lead() {
 #[test]
 fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
     let mut fields = fields();
-    Trust::Public.limit(&mut fields);
+    Trust::Public.withhold_untrusted_fields(&mut fields);
     let told = |dialect: Dialect| {
         format!("{dialect}: {}", text(&accepted_from_public(dialect, &posted(&fields, &source(dialect)))))
     };

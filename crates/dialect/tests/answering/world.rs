@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_dialect::{Answer, Disclosure, Posted, Settlement, settled};
+use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, settled};
 use leadgate_domain::{
     Clocks, Dialect, Eligibility, EmailView, Fields, Lead, OrganizationId, Outcome, PhoneKind, PhoneView,
     QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp, Trust,
@@ -121,8 +121,8 @@ pub(crate) fn fields() -> Fields {
     serde_json::from_value(document).unwrap()
 }
 
-pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> Posted<'s> {
-    Posted { id: submission(), fields, tags: &fields.tags, source, received_at: source.created_at }
+pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> PostedLead<'s> {
+    PostedLead { id: submission(), fields, tags: &fields.tags, source, received_at: source.created_at }
 }
 
 /// The answer to a client that waited.

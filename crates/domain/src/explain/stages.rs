@@ -12,7 +12,7 @@ pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
         ("screen_lead", Value::Array(hits)) => Some(screen(hits, "of the lead")),
         ("quarantine", Value::String(reason)) => Some(vec![aside(reason)]),
         ("reassess", Value::String(why)) => {
-            Some(vec![format!("Nobody submitted anything: the lead was decided anew because {why}.")])
+            Some(vec![format!("No new submission: the lead was decided again because {why}.")])
         }
         ("opt_out", Value::Array(leads)) => Some(opt_out(leads)),
         ("erased", Value::String(at)) => Some(vec![erased(at)]),
@@ -89,7 +89,7 @@ fn normalize(part: &mut Part) -> Vec<String> {
         let (to, code) = (to.unwrap_or_default(), code.unwrap_or_default());
         told.push(format!("The mapping could not fill {to}: {code}{}.", fault.remark()));
     }
-    // Whose source it was is told with how it came in.
+    // The source is part of the sentence about the receipt.
     part.take("source");
     let read_in = match part.take_text("phone_read_in") {
         Some(region) => format!("as a number of {region} unless it has a country code of its own"),
@@ -146,7 +146,7 @@ fn hit(mut part: Part, which: &str) -> String {
         Some("suppressed_email") => format!("The email {which}"),
         Some("opted_out") => format!("The phone or the email {which}"),
         Some("suppressed_domain") => format!("The domain of the email {which}"),
-        reason => format!("The contact {which} ({})", reason.unwrap_or("for no reason that is told")),
+        reason => format!("The contact {which} ({})", reason.unwrap_or("no reason given")),
     };
     let on = part
         .take_text("list")
@@ -158,13 +158,13 @@ fn hit(mut part: Part, which: &str) -> String {
 
 fn deduplicate(part: &mut Part) -> Vec<String> {
     let rule = part.take_text("rule");
-    // What the policy says did not happen then.
+    // The policy was not applied in this case.
     let over_public = part.take("over_public") == Some(true.into());
     let policy = part.take("policy").filter(|_| !over_public);
     let mut told = Vec::new();
     match (part.take("matched").as_ref().and_then(Part::of), &rule) {
         (Some(met), _) => told.push(matched(met, policy.as_ref())),
-        // Neither the rule nor a match is told of what contradicts an idempotency key.
+        // The part has neither rule nor match if the idempotency key was used with another body.
         (None, None) => told.push("Its idempotency key was used before, with another body.".to_owned()),
         (None, Some(rule)) => {
             let by = match rule.as_str() {
@@ -177,7 +177,8 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     }
     if over_public {
         told.push(
-            "Only public submissions had made that lead, so this one from a server updated it.".to_owned(),
+            "The lead was created by public submissions only, so this submission with a secret credential updated it."
+                .to_owned(),
         );
     }
     for conflict in part.take_list("identity_conflict") {

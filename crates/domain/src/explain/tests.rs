@@ -296,7 +296,7 @@ proptest::proptest! {
 
 #[test]
 fn what_was_decided_once_more_says_why() {
-    let again = "Nobody submitted anything: the lead was decided anew because suppression lists changed.";
+    let again = "No new submission: the lead was decided again because suppression lists changed.";
     assert_eq!(told("reassess", json!("suppression lists changed")), [again]);
     assert_eq!(
         told("reprocess", json!({"identity_conflict": ["phone"]}))[1..],

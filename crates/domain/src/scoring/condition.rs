@@ -23,7 +23,7 @@ pub struct Test {
     /// Whether there is one, said or inferred.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<bool>,
-    /// Whether there is one that somebody said.
+    /// Whether there is a value that a submission supplied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! A scoring out of a document. Everything that is wrong is told at once, under the name of its rule.
+//! Reads a scoring from a document. All errors are reported at once, each with the name of its rule.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const MOST_VALUES: usize = 200;
 /// How many tests a rule may have, and how deep they may be nested.
 const MOST_TESTS: usize = 50;
 const DEEPEST: usize = 5;
-/// What a lead costs grows with them: the worst takes milliseconds.
+/// Scoring time grows with the number of operands; this bound keeps the worst case at a few milliseconds.
 const MOST_OPERANDS: usize = 1_000;
 
 pub(super) const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";
@@ -227,7 +227,7 @@ fn values(shape: Shape, operand: &Value) -> Result<Vec<Operand>, String> {
     }
 }
 
-/// What a field of this shape may be compared with. A value that it can never have is somebody's mistake.
+/// What a field of this shape may be compared with. A value that it can never have is an error.
 fn value(shape: Shape, operand: &Value) -> Result<Operand, String> {
     match (shape, operand) {
         (Shape::Flag | Shape::Any { .. }, Value::Bool(flag)) => Ok(Operand::Flag(*flag)),

@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{query, respond};
 
-/// A page further down would cost the database more than it is worth to anybody.
+/// Deeper pages would cost the database too much.
 const DEEPEST: u64 = 10_000;
 
 /// How large a page may be, in bytes.

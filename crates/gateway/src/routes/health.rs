@@ -9,7 +9,7 @@ use crate::operator;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 use crate::respond;
-use crate::state::{State, Trouble};
+use crate::state::{ReadinessReason, State};
 
 #[derive(Serialize)]
 struct Health {
@@ -19,7 +19,7 @@ struct Health {
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
-    degraded: Vec<Trouble>,
+    degraded: Vec<ReadinessReason>,
     /// What the queue held when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<Depth>,
@@ -29,9 +29,9 @@ pub(crate) async fn alive() -> HttpResponse {
     respond::json(&Health { status: "ok" })
 }
 
-/// Strangers learn whether, and operators why.
+/// Public callers get the status only; operators also get the reasons.
 pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    if operator::asks(&request, &state.config) {
+    if operator::is_operator_request(&request, &state.config) {
         return ready_to_operators(state).await;
     }
     match state.readiness() {
@@ -40,7 +40,7 @@ pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<Ht
     }
 }
 
-/// On an address that only operators reach.
+/// `/readyz` on the address for operators.
 pub(crate) async fn ready_to_operators(state: Data<State>) -> Result<HttpResponse, Refused> {
     let degraded = state.readiness()?;
     Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))

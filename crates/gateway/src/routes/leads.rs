@@ -30,7 +30,8 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     }
 }
 
-/// What of it a key may see: of its own submission the outcome, also where the lead is another source's.
+/// Removes what the key may not read. For its own submission the outcome stays visible even if the lead belongs to
+/// another source.
 fn within_reach(found: Found, reach: Reach) -> Option<Found> {
     match &found.lead {
         Some(lead) if reach.covers(lead.source) => Some(found),

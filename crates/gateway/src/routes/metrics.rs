@@ -9,13 +9,13 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    if !operator::asks(&request, &state.config) {
+    if !operator::is_operator_request(&request, &state.config) {
         return Err(Refusal::NotFound.into());
     }
     Ok(to_operators(state).await)
 }
 
-/// On an address that only operators reach.
+/// `/metrics` on the address for operators.
 pub(crate) async fn to_operators(state: Data<State>) -> HttpResponse {
     let text = (state.render_metrics)();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)

@@ -51,7 +51,7 @@ pub(crate) fn serve(config: &mut ServiceConfig) {
         .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
 }
 
-/// What operators ask, on an address of their own.
+/// Routes for operators, on their own address.
 pub(crate) fn serve_operators(config: &mut ServiceConfig) {
     config
         .service(only(READ, resource("/healthz").route(get().to(health::alive))))
@@ -111,7 +111,7 @@ fn only(allowed: &'static str, resource: Resource) -> Resource {
     only_in(Dialect::Native, allowed, resource)
 }
 
-/// A browser's question what may be sent is answered; other methods are refused in the words of the path's dialect.
+/// Answers CORS preflights; other methods get a 405 in the path's dialect.
 fn only_in(spoken: Dialect, allowed: &'static str, resource: Resource) -> Resource {
     let other = move |request: HttpRequest| {
         let answer = match *request.method() {

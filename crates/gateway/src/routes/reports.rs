@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::State;
 
-/// How long a report may take that takes longer than other reads: a day costs what came in on it.
+/// Time limit of a long report. Its cost grows with the submissions of the day.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A day of the organization, or of one of its sources; a key of a named source sees its own.
@@ -36,7 +36,7 @@ pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<H
     Ok(respond::json(&report))
 }
 
-/// A day of which much came in is counted apart from other reads: each organization has one such report at a time.
+/// Large days are counted on a separate connection: each organization has one such report at a time.
 async fn report(
     state: &State,
     organization: OrganizationId,
@@ -44,7 +44,7 @@ async fn report(
     day: &Day,
 ) -> Result<IntakeReport, Refusal> {
     let soon = async {
-        // It costs what it counts, and readers are few.
+        // Counting is expensive, so at most two run at once.
         let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
         read::within(state, state.store.intake_report(organization, source, day)).await
     };

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::problem::Refused;
 use crate::public_url::base_url;
-use crate::query::Paging;
+use crate::query::PageQuery;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
@@ -19,7 +19,7 @@ use crate::state::State;
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let Paging { limit, after } = Paging::parse(request.query_string())?;
+    let PageQuery { limit, after } = PageQuery::parse(request.query_string())?;
     let listing = state.store.sources_page(asked.organization(), after, limit);
     let page = read::within(&state, listing).await?;
     state.audit.note(asked.entry(AuditAction::SourcesListed).with("count", page.data.len()));

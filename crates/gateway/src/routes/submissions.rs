@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use leadgate_dialect::native::{self, Ended};
+use leadgate_dialect::native::{self, SubmissionResult};
 use leadgate_domain::{AuditAction, SubmissionId};
 use leadgate_store::SubmissionRecord;
 
@@ -52,7 +52,7 @@ fn answer(record: &SubmissionRecord, source: Option<&str>, lead_is_shown: bool) 
     let trace =
         if lead_is_shown { Cow::Borrowed(&current.trace) } else { Cow::Owned(current.trace.of_submission()) };
     let own = record.quarantine.iter().find(|entry| entry.id == submission.id.as_uuid());
-    let ended = Ended {
+    let ended = SubmissionResult {
         outcome: current.outcome,
         lead: current.lead,
         quarantine: own.map(|entry| entry.reason),

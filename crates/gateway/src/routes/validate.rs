@@ -12,9 +12,9 @@ use tokio::task::spawn_blocking;
 
 use crate::authenticate::{Caller, Reach};
 use crate::body::{self, BodyLimits};
+use crate::chunked_body::ChunkedBody;
 use crate::client_address::client_address;
 use crate::intake::{self, Brought};
-use crate::pace::Paced;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::receive::Head;
@@ -72,7 +72,7 @@ pub(crate) async fn validate(
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
     let body: Vec<u8> = answers.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
-    Ok(HttpResponse::Ok().content_type(NDJSON).body(Paced::new(body.into(), Some(room))))
+    Ok(HttpResponse::Ok().content_type(NDJSON).body(ChunkedBody::new(body.into(), Some(room))))
 }
 
 fn wrong_number_of_lines() -> Refusal {

@@ -37,7 +37,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let store = open_store(config).await?;
     let Command::List { organization: name, key, action, since, limit, after } = command;
     let owner = organization(&store, &name).await?;
-    let key = key.map(|id| KeyId::parse(&id).context("that is not the id of a key")).transpose()?;
+    let key = key
+        .map(|id| KeyId::parse(&id).context("not a key id; `leadgate key list` shows them"))
+        .transpose()?;
     let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
     let page = store.audit(owner.id, filter, after, limit).await?;
     saw(&store, store.entry(owner.id, AuditAction::AuditListed).with("count", page.data.len())).await?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
-use leadgate_domain::seal::PublicKey;
+use leadgate_domain::export_signature::PublicKey;
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
 use serde_json::json;
 
@@ -64,10 +64,10 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 "there is no installation in {}: say with --public-key whose export it should be",
                 config.data.display()
             );
-            verify::run(&file, &secret::load(config)?.seals().public_keys(), output)
+            verify::run(&file, &secret::load(config)?.export_signatures().public_keys(), output)
         }
         Command::PublicKey => {
-            let keys = secret::load(config)?.seals().public_keys();
+            let keys = secret::load(config)?.export_signatures().public_keys();
             let key = keys.first().context("there is no secret")?;
             output.print(&json!({ "public_key": key }), |line| line(&key.to_string()));
             Ok(())

@@ -7,11 +7,11 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Erased, Finding, Person, Store};
+use leadgate_store::{Directory, Erased, ErasureSubject, Finding, Store};
 use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
-use super::values::Values;
+use super::values::ValueArguments;
 use super::{Output, open_store, organization, progress, saw};
 use crate::config::Config;
 
@@ -19,14 +19,14 @@ use crate::config::Config;
 pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone of the person; may be given several times. `-` reads phones from standard input, `@FILE` from a file,
-    /// one on each line, and keeps them out of the list of processes
+    /// A phone of the person; may be given several times. `-` reads standard input, `@FILE` reads a file, one value
+    /// per line; other users can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email of the person; may be given several times, and read as phones are
+    /// An email of the person; may be given several times. `-` and `@FILE` as for phones
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A lead, with its phone and its email, if it has any; may be given several times
+    /// A lead to delete; may be given several times. Its phone and email are erased too, unless other leads share them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
     /// Reads phones without a country code, such as US
@@ -49,7 +49,7 @@ impl Erase {
         let read = |kind, raw: &String| {
             SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
         };
-        let mut values = Values::default();
+        let mut values = ValueArguments::default();
         let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
         let phones = phones.iter().map(|raw| read(SuppressionKind::Phone, raw));
         for value in phones.chain(emails.iter().map(|raw| read(SuppressionKind::Email, raw))) {
@@ -91,12 +91,12 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
 struct Erasing {
     store: Store,
     owner: Organization,
-    person: Person,
+    person: ErasureSubject,
 }
 
 impl Erasing {
     async fn find(&self) -> anyhow::Result<Finding> {
-        let bar = progress::counting("quarantined submissions read");
+        let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
         let finding = self.store.find_person(self.owner.id, &self.person, read).await?;
         bar.finish_and_clear();
@@ -105,7 +105,7 @@ impl Erasing {
 
     async fn erase(&self, reason: Option<&str>) -> anyhow::Result<Erased> {
         let judge = Arc::new(Pipeline::new(self.store.match_key().await?));
-        let bar = progress::counting("quarantined submissions read");
+        let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
         let erased = self.store.erase(self.owner.id, &self.person, reason, judge.clone(), read).await?;
         bar.finish_and_clear();
@@ -119,7 +119,10 @@ impl Erasing {
 }
 
 fn confirm(finding: &Finding) -> anyhow::Result<()> {
-    ensure!(std::io::stdin().is_terminal(), "nobody can be asked here: say --yes, or --dry-run first");
+    ensure!(
+        std::io::stdin().is_terminal(),
+        "standard input is no terminal: confirm with --yes, or try --dry-run first"
+    );
     let Finding { submissions, leads, entries, .. } = finding;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());
     let mut error = std::io::stderr().lock();
@@ -135,7 +138,7 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told_dry(finding: &Finding, person: &Person, output: &Output) {
+fn told_dry(finding: &Finding, person: &ErasureSubject, output: &Output) {
     let Finding { submissions, entries, leads } = finding;
     let document = json!({
         "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),
@@ -164,7 +167,9 @@ fn told(erased: &Erased, output: &Output) {
         line(&format!("claims deleted:                 {claims}"));
         line(&format!("on the list `erased`:           {suppressed}"));
         if !erased.to_rebuild.is_empty() {
-            line("leads of others that still have what was erased, because they cannot be rebuilt (--lead deletes one):");
+            line(
+                "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
+            );
             erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
         }
         left_alone(erased.shared, line);

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Revoke {
         /// The key's id, as `key list` prints it
         id: String,
-        /// Also end the URL tokens that were made with it over HTTP
+        /// Also revoke the URL tokens created with it over HTTP
         #[arg(long)]
         with_tokens: bool,
     },
@@ -121,13 +121,13 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
 }
 
 async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("that is not the id of a key")?;
+    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
     let key = store.revoke_key(&id, None).await?.with_context(|| format!("there is no key {id}"))?;
     let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
     output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
         line(&format!("key {id} is revoked"));
         if with_tokens {
-            line(&format!("{tokens} URL tokens that were made with it are revoked"));
+            line(&format!("{tokens} URL tokens created with it are revoked"));
         }
     });
     Ok(())
@@ -140,7 +140,7 @@ async fn rotate(
     config: &Config,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("that is not the id of a key")?;
+    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
     let old = store.find_key(&id).await?.with_context(|| format!("there is no key {id}"))?;
     let (presented, text) = PresentedKey::generate(old.kind);
     let made =

@@ -64,7 +64,7 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
         ports::migrate(config).await?;
     }
     let store = ports::store(config)?;
-    // A wrong secret is told before anything is done with it.
+    // Fails early if the secret is wrong.
     store.match_key().await?;
     Ok(store.acting_for(operator()))
 }

@@ -10,7 +10,7 @@ use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Print over how many queues of RabbitMQ leads are spread, or add queues
+    /// Show or raise the number of RabbitMQ queues for leads
     ///
     /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
     /// leads.

@@ -35,7 +35,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
     },
-    /// Print every entry that holds, or held, somebody with these values
+    /// Print every current and expired entry for these values
     Find {
         #[command(flatten)]
         values: Values,
@@ -45,7 +45,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress everybody in a file; the verdict on each row is written beside it
+    /// Suppress every row of a file; the result of each row is written to a file beside it
     Import(import::Import),
 }
 
@@ -53,14 +53,14 @@ pub(crate) enum Command {
 pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone number; may be given several times. `-` reads numbers from standard input, `@FILE` from a file, one on
-    /// each line, and keeps them out of the list of processes
+    /// A phone number; may be given several times. `-` reads standard input, `@FILE` reads a file, one value per line;
+    /// other users can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email address; may be given several times, and read as phone numbers are
+    /// An email address; may be given several times. `-` and `@FILE` as for phone numbers
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// Everybody at a domain and below it; may be given several times
+    /// A domain, with all its subdomains; may be given several times
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
     /// The SHA-256 of a phone number, in hex, as `find` shows it; may be given several times
@@ -107,7 +107,7 @@ impl Values {
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
-        let mut given = values::Values::default();
+        let mut given = values::ValueArguments::default();
         let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
         let requests = [
             named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),

@@ -8,11 +8,11 @@ use anyhow::{Context as _, ensure};
 
 /// Replaces `-` by the lines of standard input and `@FILE` by the lines of a file.
 #[derive(Default)]
-pub(super) struct Values {
+pub(super) struct ValueArguments {
     stdin_was_read: bool,
 }
 
-impl Values {
+impl ValueArguments {
     pub(super) fn read(&mut self, given: &[String]) -> anyhow::Result<Vec<String>> {
         let mut values = Vec::new();
         for value in given {
@@ -27,7 +27,7 @@ impl Values {
     }
 
     fn stdin(&mut self) -> anyhow::Result<String> {
-        ensure!(!self.stdin_was_read, "`-` can be given once: standard input is read once");
+        ensure!(!self.stdin_was_read, "`-` can be used only once per command");
         self.stdin_was_read = true;
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;
@@ -45,10 +45,10 @@ mod tests {
         let file = folder.path().join("phones.txt");
         fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
         let given = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
-        let read = Values::default().read(&given).unwrap();
+        let read = ValueArguments::default().read(&given).unwrap();
         assert_eq!(read, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);
-        let missing = Values::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
+        let missing = ValueArguments::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
         assert!(missing.to_string().contains("/no/such/file"), "{missing}");
-        assert!(Values { stdin_was_read: true }.read(&["-".to_owned()]).is_err());
+        assert!(ValueArguments { stdin_was_read: true }.read(&["-".to_owned()]).is_err());
     }
 }

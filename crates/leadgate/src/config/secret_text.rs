@@ -23,7 +23,7 @@ impl FromStr for SecretText {
     }
 }
 
-/// Of settings, not of what a client sent: the time that it takes tells nothing to anybody.
+/// Compares configuration values only, so it need not be constant-time.
 impl PartialEq for SecretText {
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()

@@ -11,8 +11,8 @@ impl Config {
         let (store, queue) = (self.store_url(), self.queue_url());
         ensure!(
             self.allow_mixed_shape || is_file(&store) == is_file(&queue),
-            "the store is {} and the queue is {}: one is a file of this machine and the other is not. Set store.url and \
-             queue.url (LEADGATE_STORE_URL, LEADGATE_QUEUE_URL) together, or allow_mixed_shape if this is intended",
+            "the store is {} and the queue is {}: one is a local file and the other a server. Set store.url and \
+             queue.url (LEADGATE_STORE_URL, LEADGATE_QUEUE_URL) together, or allow_mixed_shape to allow it",
             without_credentials(&store),
             without_credentials(&queue),
         );
@@ -29,7 +29,7 @@ impl Config {
         ensure!(
             self.allow_mixed_shape || !is_file(&self.queue.url),
             "the queue is {}, a file: gateways and workers of their own need a queue that they share (amqp://…). Run \
-             `leadgate serve` for everything in one process, or set allow_mixed_shape if this is intended",
+             `leadgate serve` for everything in one process, or set allow_mixed_shape to allow it",
             without_credentials(&self.queue.url),
         );
         self.check_shape()

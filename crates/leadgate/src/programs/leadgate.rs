@@ -33,14 +33,14 @@ enum Command {
     },
     /// Bring database and broker to what this build needs
     Migrate {
-        /// The database was restored from a backup: forget which requests the gateways have answered
+        /// Run after restoring the database from a backup: invalidates the gateways' idempotency markers
         #[arg(long)]
         restored: bool,
     },
     /// API keys
     #[command(subcommand)]
     Key(commands::key::Command),
-    /// Configured ways in
+    /// Manage sources
     #[command(subcommand)]
     Source(commands::source::Command),
     /// How the names that a client uses become fields
@@ -57,7 +57,7 @@ enum Command {
     /// Phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
-    /// Forget a person: hold whoever comes back, and erase everything that is kept of them
+    /// Erase a person: delete all stored data, and hold new leads with the same phone or email
     Erase(commands::erase::Erase),
     /// For how long an organization keeps what
     #[command(subcommand)]
@@ -71,16 +71,16 @@ enum Command {
     /// Leads and why they are what they are
     #[command(subcommand)]
     Lead(commands::lead::Command),
-    /// What became of what came in
+    /// Intake reports
     #[command(subcommand)]
     Report(commands::report::Command),
     /// Who read or changed what
     #[command(subcommand)]
     Audit(commands::audit::Command),
-    /// Messages that nobody could attribute
+    /// Messages that cannot be attributed: unreadable, or of an unknown version
     #[command(subcommand)]
     Parked(commands::parked::Command),
-    /// RabbitMQ's queues
+    /// Manage RabbitMQ queues
     #[command(subcommand)]
     Queue(commands::queue::Command),
     /// The configuration in force

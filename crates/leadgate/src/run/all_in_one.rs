@@ -34,7 +34,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker_store = ports::worker_store(&config)?;
     let directory = Arc::new(Directory::new(worker_store.clone()));
     let worker = parts::worker(&config, places, &queue, directory, &worker_store, &worker_stop).await?;
-    let worker = worker.context("told to stop before the start")?;
+    let worker = worker.context("stopped before the start")?;
 
     first_start::greet(&config, &store).await?;
     tracing::info!(listen = %config.listen, data = %config.data.display(), "leadgate started");
@@ -45,7 +45,10 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     working.await?;
     queue.shutdown().await;
     if let Err(error) = store.empty_log().await {
-        tracing::warn!(%error, "the store's write-ahead log is not emptied; the next start does it");
+        tracing::warn!(
+            %error,
+            "the store's write-ahead log could not be truncated; it may still hold deleted data"
+        );
     }
     tracing::info!("leadgate stopped");
     Ok(())

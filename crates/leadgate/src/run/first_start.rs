@@ -13,15 +13,14 @@ use crate::secret;
 const DEMO: &str = "demo";
 
 /// If the store has no organization yet and a person is at the terminal: makes the organization `demo` with a key, and
-/// prints the key once. Anywhere else standard output is kept by something, and a key that may do everything must not
-/// lie there.
+/// prints the key once. Otherwise standard output is probably stored as a log, which must not contain an admin key.
 pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> {
     if !store.organizations().await?.is_empty() {
         return Ok(());
     }
     if !std::io::stdout().is_terminal() {
         tracing::info!(
-            "there is no organization yet; this makes one with a key: leadgate key create --organization NAME"
+            "no organization exists yet; create one with a key: `leadgate key create --organization NAME`"
         );
         return Ok(());
     }

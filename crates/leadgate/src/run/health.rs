@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
-use leadgate_gateway::RenderMetrics;
+use leadgate_gateway::{ReadinessReason, RenderMetrics};
 use leadgate_queue::{Queue, Status};
 use leadgate_store::{ClockSkew, Directory, Store, StoreError};
 use serde_json::json;
@@ -56,36 +56,36 @@ struct Health {
     directory: Arc<Directory>,
 }
 
-/// Answers at once, by what was found out before.
+/// Answers immediately from the last check.
 async fn ready(health: web::Data<Health>) -> HttpResponse {
-    let (mut missing, mut degraded) = (Vec::new(), Vec::new());
+    let (mut reasons, mut degraded) = (Vec::new(), Vec::new());
     if let Status::NotReady { reason } = health.queue.status() {
-        missing.push(json!({ "part": "queue", "reason": &*reason }));
+        reasons.push(ReadinessReason::new("queue", &reason));
     }
     if let Some(reason) = health.checks.missing() {
-        missing.push(json!({ "part": "store", "reason": reason }));
+        reasons.push(ReadinessReason::new("store", reason));
     }
-    let clock = || json!({ "part": "clock", "reason": ClockSkew::REASON });
+    let clock = || ReadinessReason::new("clock", ClockSkew::REASON);
     match health.directory.clock_skew() {
         ClockSkew::Small => {}
-        ClockSkew::Degraded => degraded.push(clock()),
-        ClockSkew::NotReady => missing.push(clock()),
+        ClockSkew::Large => degraded.push(clock()),
+        ClockSkew::TooLarge => reasons.push(clock()),
     }
     let queue = health.queue.last_depth();
-    if missing.is_empty() {
+    if reasons.is_empty() {
         HttpResponse::Ok().json(json!({ "status": "ready", "degraded": degraded, "queue": queue }))
     } else {
-        let body = json!({ "status": "not_ready", "missing": missing, "queue": queue });
+        let body = json!({ "status": "not_ready", "reasons": reasons, "queue": queue });
         HttpResponse::ServiceUnavailable().json(body)
     }
 }
 
 /// When the store last answered, and what is wrong with it if it cannot be used.
 #[derive(Clone, Default)]
-struct StoreChecks(Arc<Mutex<Checked>>);
+struct StoreChecks(Arc<Mutex<StoreHealth>>);
 
 #[derive(Default)]
-struct Checked {
+struct StoreHealth {
     answered: Option<Instant>,
     unusable: Option<&'static str>,
 }

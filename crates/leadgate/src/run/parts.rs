@@ -87,7 +87,7 @@ pub(super) fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
     directory
 }
 
-/// Has the queue's depth looked at until told to stop, for metrics and readiness.
+/// Spawns the task that reads the queue depth for metrics and readiness.
 pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
     let (queue, stop) = (queue.clone(), stop.clone());
     tokio::spawn(async move { queue.observe(&stop).await });

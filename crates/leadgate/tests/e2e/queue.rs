@@ -141,7 +141,7 @@ async fn a_workers_readiness_is_told_at_once_while_the_database_is_away() {
     assert_eq!(is(200).await["status"], "ready");
     proxy.set(Mode::Blackhole).await.unwrap();
     let told = is(503).await;
-    assert_eq!(told["missing"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
+    assert_eq!(told["reasons"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
     proxy.set(Mode::Pass).await.unwrap();
     is(200).await;
 }

@@ -54,7 +54,7 @@ enum State {
     Ready,
     /// A connection turned out to be broken, and the first attempt to open another goes on.
     Reconnecting(String),
-    /// That failed, too: Redis is away.
+    /// Reconnecting failed: Redis is unavailable.
     Away(String),
 }
 
@@ -137,7 +137,7 @@ impl<Q: Question> Gatherer<Q> {
             self.degraded(
                 true,
                 match &error {
-                    // Connecting to it would only take as long.
+                    // A slow server would also be slow to accept a connection, so it counts as away.
                     LinkError::Late(_) => State::Away(error.to_string()),
                     LinkError::Redis(_) => State::Reconnecting(error.to_string()),
                 },
@@ -150,7 +150,7 @@ impl<Q: Question> Gatherer<Q> {
         self.state.send_replace(state);
     }
 
-    /// Meanwhile what still waits is let go unanswered. None: no line is left.
+    /// Requests that wait meanwhile are dropped unanswered. `None` when no line is left.
     async fn reconnect(&mut self) -> Option<MultiplexedConnection> {
         let state = &self.state;
         let note = |error: LinkError| {

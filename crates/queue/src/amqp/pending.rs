@@ -80,7 +80,7 @@ impl Pending {
         }
     }
 
-    /// Refuses whatever comes, for as long as it is polled. Returns when no handle is left.
+    /// Refuses all jobs while it is polled. Returns when no handle is left.
     pub(crate) async fn refuse_all(&mut self, cause: impl Fn() -> Cause) {
         self.refuse(cause());
         while let Some(job) = self.jobs.recv().await {

@@ -1,4 +1,4 @@
-//! The broker's policies: how much a queue may hold, and where the broker puts what it gives up.
+//! The broker's policies: how much a queue may hold, and where dead-lettered messages go.
 
 use std::time::Duration;
 

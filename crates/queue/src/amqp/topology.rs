@@ -90,7 +90,7 @@ async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Res
             Err(Fault::Forbidden) => {
                 tracing::warn!(
                     queue.name = thing.name(),
-                    "the broker's user may not configure this: its arguments are not verified"
+                    "broker user lacks the configure permission; queue arguments are not verified"
                 );
                 compare = false;
                 channel = wire.channel().await?;
@@ -179,8 +179,8 @@ impl Fault {
                 format!("{name} is missing on the broker: run `leadgate migrate` ({said})")
             }
             Self::Different(said) => format!(
-                "{name} exists with other arguments than Leadgate declares. Arguments cannot be changed: move what the \
-                 queue holds, delete it and run `leadgate migrate`; see docs/production.md, RabbitMQ ({said})"
+                "{name} exists with different arguments. Queue arguments cannot be changed: move its messages, delete \
+                 the queue and run `leadgate migrate`; see docs/production.md, RabbitMQ ({said})"
             ),
             Self::Forbidden => format!("the broker's user may not configure {name}"),
             Self::Other(error) => return error,

@@ -59,7 +59,7 @@ const SCHEMA: &str = "
     INSERT INTO delivered (one, high_water) VALUES (1, 0);
     PRAGMA user_version = 1;";
 
-/// How long a statement waits for somebody else's lock. Well below a publish's three seconds.
+/// How long a statement waits for a lock of another process. Well below a publish's three seconds.
 const BUSY_TIMEOUT_MS: u32 = 1_000;
 
 pub(crate) struct File {
@@ -83,7 +83,7 @@ pub(crate) struct Held {
 
 /// Why a statement did not work.
 pub(crate) enum Fault {
-    /// Somebody else holds the lock. The connection is fine.
+    /// Another process holds the lock. The connection is fine.
     Locked,
     /// The connection is not to be trusted any more: after a failed sync its pages may differ from the disk's.
     Broken(String),
@@ -138,7 +138,7 @@ impl File {
         if mode.journal_mode != "wal" {
             return Err(Fault::Broken("its filesystem does not support SQLite's WAL".to_owned()));
         }
-        // A message that was settled is overwritten: it holds a person.
+        // Deleted messages contain personal data, so their pages are overwritten.
         self.connection.batch_execute(
             "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON",
         )?;

@@ -79,7 +79,7 @@ impl Embedded {
         gate.open();
         let publisher = Publisher::new(Line::Embedded(writer.clone()), gate.clone(), &config);
         let stop = CancellationToken::new();
-        // Another one in every process: what was published before a restart has nobody left who waits.
+        // A new address in every process: publishes from before a restart have no waiting request left.
         let waiters = Waiters::new();
         waiters.open(ReplyAddress::new(format!("{:032x}", rand::random::<u128>())));
         Ok(Self {
@@ -265,7 +265,7 @@ impl Ticket {
     }
 
     pub(crate) fn give_back(self) {
-        // With the thread gone there is nobody to give it to: the next start finds it in the file.
+        // If the thread has ended, the message stays in the file for the next start.
         self.writer.send(Command::GiveBack(self.place)).ok();
     }
 

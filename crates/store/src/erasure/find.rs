@@ -8,7 +8,7 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Person;
+use super::ErasureSubject;
 use super::empty::load;
 use crate::error::StoreError;
 use crate::rows::One;
@@ -49,7 +49,7 @@ impl Store {
         organization: OrganizationId,
         mut given: Sought,
         leads: &[LeadId],
-    ) -> Result<Person, StoreError> {
+    ) -> Result<ErasureSubject, StoreError> {
         let named: Vec<_> = leads.iter().map(|lead| (organization, *lead)).collect();
         let named = self.leads_of(&named).await?;
         for lead in &named {
@@ -76,14 +76,14 @@ impl Store {
             }
         }
         let leads = named.into_iter().map(|lead| lead.id).collect();
-        Ok(Person { given, sought, leads, shared })
+        Ok(ErasureSubject { given, sought, leads, shared })
     }
 
-    /// Finds a person's leads and submissions. `read` is told how many more whole submissions were read.
+    /// Finds a person's leads and submissions. `read` is called with the number of further submissions that were read.
     pub async fn find_person(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
         mut read: impl FnMut(usize),
     ) -> Result<Finding, StoreError> {
         let contacts = self.contacts(organization, &person.sought).await?;
@@ -111,7 +111,7 @@ impl Store {
     async fn find_in_leads_of_others(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
         regions: &Regions,
         finding: &mut Finding,
         read: &mut impl FnMut(usize),
@@ -140,11 +140,11 @@ impl Store {
         Ok(())
     }
 
-    /// Every entry is read: no key leads to what was not understood. Therefore a mention anywhere in it counts, too.
+    /// Quarantined submissions have no keys, so every entry is read, and a value anywhere in it counts.
     async fn find_in_quarantine(
         &self,
         organization: OrganizationId,
-        person: &Person,
+        person: &ErasureSubject,
         regions: &Regions,
         finding: &mut Finding,
         read: &mut impl FnMut(usize),

@@ -1,8 +1,8 @@
 use crate::sql::Claims;
 
 pub(super) const CLAIMS: Claims = Claims {
-    // Writes nothing where a claim is held, and locks it all the same; a plain `DO NOTHING` would not. Rows go in
-    // the order in which they come, which is everybody's.
+    // Writes nothing where a claim is held, and locks it all the same; a plain `DO NOTHING` would not. Rows are
+    // locked in the given order, which is the same for all writers.
     lock: "
         INSERT INTO claims (organization, kind, key, lead, submission, trust, body_hash, last_seen)
         SELECT organization, kind, decode(key, 'hex'), lead, submission, trust, decode(body_hash, 'hex'), last_seen

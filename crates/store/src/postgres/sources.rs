@@ -83,7 +83,7 @@ pub(super) const SOURCES: Sources = Sources {
 };
 
 pub(super) const MAPPINGS: Mappings = Mappings {
-    // Whoever adds one holds the installation's row, so nobody else counts at the same time.
+    // The writer holds the lock of the installation's row, so counts are serialized.
     add: "
         INSERT INTO mappings AS n (organization, source, version, document, created_at)
         SELECT s.organization, s.id,

@@ -2,7 +2,7 @@
 //!
 //! An SQLSTATE says it, but diesel keeps that to itself, except for a handful of kinds, and the message is in
 //! whatever language the server speaks. So a statement that failed for another reason is run once more, alone,
-//! inside a block that catches the error and tells its SQLSTATE, and is rolled back. What a value did once it
+//! inside a block that catches the error and returns its SQLSTATE, and is rolled back. What a value did once it
 //! does again; what does not happen again (a deadlock, above all) asks for another try anyway.
 
 use std::time::Duration;
@@ -46,16 +46,16 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         }
         _ => match failed {
             None => unavailable(Trouble::Internal),
-            // A wait for a lock ends after as long a time and is nobody's fault. Of the two only a statement's own time-out
-            // says so, and a server that speaks another language says neither.
+            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
+            // else is treated as a lock time-out.
             Some(failed) if failed.took >= LONG => {
                 let own = information.message().contains("statement timeout");
                 unavailable(if own { Trouble::Timeout } else { Trouble::Locked })
             }
             Some(failed) => match examine(connection, &failed) {
                 Ok(Finding { code, .. }) if code == "00000" => Verdict::Again,
-                // A lock stands in the way now; but nobody had waited for it for as long as that takes. So it was a
-                // deadlock, and its other half is not done yet.
+                // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`. So it
+                // was a deadlock, and the other transaction still holds the lock.
                 Ok(Finding { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
                     Verdict::Again
                 }
@@ -87,7 +87,9 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
         // No value of a row causes these: missing rights and objects, logins, features, states of session and transaction.
         Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
             trouble: Trouble::Refused,
-            detail: Some(format!("SQLSTATE {code}; an operator has to correct it")),
+            detail: Some(format!(
+                "SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema"
+            )),
         }),
         _ => bug(&format!("PostgreSQL refused a statement (SQLSTATE {code})")),
     }
@@ -106,7 +108,7 @@ fn bug(what: &str) -> Verdict {
     Verdict::Is(StoreError::Bug(what.to_owned()))
 }
 
-/// What running a statement once more told.
+/// The result of running a failed statement once more.
 struct Finding {
     /// Its SQLSTATE; `00000` if it does not fail this time.
     code: String,

@@ -70,8 +70,8 @@ impl Event {
             Self::Removed(entry, From::ItsList) => format!("{} is taken off that list", entry.words),
             Self::Ended(entry) => format!("the time of {} on the list ends", entry.words),
             Self::Posted(post) => post.words(),
-            Self::Accepted(post) => format!("{}, and is on its way", post.words()),
-            Self::Committed => "it arrives in the store".to_owned(),
+            Self::Accepted(post) => format!("{}, and is queued", post.words()),
+            Self::Committed => "the lead reaches the store".to_owned(),
             Self::Raced(post, entry) => {
                 format!("{}; while it is being stored {} is listed", post.words(), entry.words)
             }
@@ -159,7 +159,7 @@ pub(crate) struct Erasure {
 impl Erasure {
     fn words(&self) -> String {
         let given = self.given.iter().map(|entry| entry.words.as_str()).collect::<Vec<_>>();
-        format!("whoever has {} is erased", given.join(" and "))
+        format!("the person with {} is erased", given.join(" and "))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

@@ -61,10 +61,10 @@ async fn an_entry_ends_when_the_database_says_so() {
 async fn a_directory_sees_how_far_the_clocks_are_apart() {
     for (ahead, skew) in [
         ("0 seconds", ClockSkew::Small),
-        ("10 seconds", ClockSkew::Degraded),
-        ("-10 seconds", ClockSkew::Degraded),
-        ("1 hour", ClockSkew::NotReady),
-        ("-1 hour", ClockSkew::NotReady),
+        ("10 seconds", ClockSkew::Large),
+        ("-10 seconds", ClockSkew::Large),
+        ("1 hour", ClockSkew::TooLarge),
+        ("-1 hour", ClockSkew::TooLarge),
     ] {
         let directory = Directory::new(with_clock(ahead).await.store.clone());
         assert_eq!(directory.clock_skew(), ClockSkew::Small, "not known yet");

@@ -10,7 +10,7 @@ use leadgate_domain::{
     SuppressionKind, TextField, Timestamp,
 };
 use leadgate_store::{
-    ConsentsOf, Erased, Finding, Part, Person, QuarantineState, Rebuild, Rebuilt, SubmissionRecord,
+    ConsentsOf, Erased, ErasureSubject, Finding, Part, QuarantineState, Rebuild, Rebuilt, SubmissionRecord,
 };
 
 use crate::commit::with_body;
@@ -49,7 +49,7 @@ impl World {
         sought
     }
 
-    pub(crate) async fn person(&self, given: Sought, leads: &[LeadId]) -> Person {
+    pub(crate) async fn person(&self, given: Sought, leads: &[LeadId]) -> ErasureSubject {
         self.store.person(self.organization.id, given, leads).await.unwrap()
     }
 

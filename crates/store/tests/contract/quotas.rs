@@ -54,7 +54,10 @@ async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World
     let made: Vec<_> =
         iter(&tokens).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(world.store.create_key(&of_kind(KeyKind::Token)).await, "at most 1000 tokens of a source");
+    refused(
+        world.store.create_key(&of_kind(KeyKind::Token)).await,
+        "the limit of 1000 tokens per source is reached; revoke",
+    );
     let key = || of_kind(KeyKind::Secret);
     let last = key();
     world.store.create_key(&last).await.unwrap();
@@ -81,7 +84,10 @@ async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
     for _ in 0..1_000 {
         store.add_scoring(organization, &scoring).await.unwrap();
     }
-    refused(store.add_scoring(organization, &scoring).await, "at most 1000 versions of its scoring");
+    refused(
+        store.add_scoring(organization, &scoring).await,
+        "the limit of 1000 scoring versions per organization is reached",
+    );
     assert_eq!(store.scorings(organization).await.unwrap().len(), 1_000);
     assert!(store.activate_scoring(organization, Some(3)).await.unwrap());
 }

@@ -223,7 +223,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         Submission { client, ..Submission::new(OTHER.parse().unwrap(), &source, at(), fields, body) };
     let mut trace = Trace::default();
     trace.record("normalize", json!({"phone": "valid"}));
-    let ended = Ended {
+    let ended = SubmissionResult {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),
         quarantine: None,

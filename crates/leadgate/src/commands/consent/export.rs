@@ -1,10 +1,10 @@
-//! Writing evidence of consent: a header, a line for each, and a seal over all of it.
+//! Writing evidence of consent: a header, a line for each, and a signature of all of it.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use leadgate_domain::seal::{Seal, SealKey};
+use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
 use leadgate_domain::{AuditAction, LeadId, OrganizationId, SubmissionId, Timestamp};
 use leadgate_store::{ConsentsOf, Store};
 use serde::{Deserialize, Serialize};
@@ -62,11 +62,11 @@ pub(super) async fn run(arguments: &Export, config: &Config, output: &Output) ->
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner only, and never there in part.
     let whole = tempfile::NamedTempFile::new_in(folder)?;
-    let seal = write(whole.as_file(), arguments, config).await?;
+    let signature = write(whole.as_file(), arguments, config).await?;
     whole.as_file().sync_all()?;
     whole.persist_noclobber(file)?;
     secret::sync_folder(folder)?;
-    let Seal { rows, sha256, public_key, .. } = seal;
+    let ExportSignature { rows, sha256, public_key, .. } = signature;
     let document = json!({ "file": file, "rows": rows, "sha256": sha256, "public_key": public_key });
     output.print(&document, |line| {
         line(&format!("{rows} consents in {}, signed with the key {public_key}", file.display()));
@@ -74,7 +74,7 @@ pub(super) async fn run(arguments: &Export, config: &Config, output: &Output) ->
     Ok(())
 }
 
-async fn write(to: impl Write, arguments: &Export, config: &Config) -> anyhow::Result<Seal> {
+async fn write(to: impl Write, arguments: &Export, config: &Config) -> anyhow::Result<ExportSignature> {
     let store = open_store(config).await?;
     let owner = organization(&store, &arguments.organization).await?;
     saw(&store, store.entry(owner.id, AuditAction::ConsentExported)).await?;
@@ -94,7 +94,7 @@ async fn write(to: impl Write, arguments: &Export, config: &Config) -> anyhow::R
         people: !without_people,
     })?;
     rows(&mut lines, &store, owner.id, of, without_people).await?;
-    lines.seal(&secret::load(config)?.seals())
+    lines.sign(&secret::load(config)?.export_signatures())
 }
 
 /// Page by page: an export is never held in memory.
@@ -137,11 +137,11 @@ impl<W: Write> Lines<W> {
         Ok(self.to.write_all(&line)?)
     }
 
-    fn seal(mut self, key: &SealKey) -> anyhow::Result<Seal> {
+    fn sign(mut self, key: &ExportSigningKey) -> anyhow::Result<ExportSignature> {
         let sha256 = <[u8; 32]>::from(self.sha256.clone().finalize()).into();
-        let seal = key.seal(sha256, self.rows).context("there is no secret")?;
-        self.write(&seal)?;
+        let signature = key.sign(sha256, self.rows).context("there is no secret")?;
+        self.write(&signature)?;
         self.to.flush()?;
-        Ok(seal)
+        Ok(signature)
     }
 }

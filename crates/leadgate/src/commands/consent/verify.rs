@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use leadgate_domain::ConsentEvidence;
-use leadgate_domain::seal::{PublicKey, Seal};
+use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -32,13 +32,13 @@ struct Read {
 
 pub(super) fn run(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {
     let lines = BufReader::new(File::open(file).with_context(|| format!("{}", file.display()))?);
-    let (read, seal) = read(lines).with_context(|| format!("{}", file.display()))?;
+    let (read, signature) = read(lines).with_context(|| format!("{}", file.display()))?;
     let Read { header, rows, people, .. } = &read;
-    let problems = judge(&read, &seal, trusted);
+    let problems = judge(&read, &signature, trusted);
     let (Some(header), []) = (header, problems.as_slice()) else {
         bail!("{} is not to be trusted: {}", file.display(), problems.join("; "));
     };
-    let (owner, made_at, key) = (&header.organization, header.made_at, seal.public_key);
+    let (owner, made_at, key) = (&header.organization, header.made_at, signature.public_key);
     let document = json!({
         "verified": true,
         "organization": owner,
@@ -56,8 +56,8 @@ pub(super) fn run(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow
     Ok(())
 }
 
-/// Reads line by line; the last one is the seal.
-fn read(mut lines: impl BufRead) -> anyhow::Result<(Read, Seal)> {
+/// Reads line by line; the last one is the signature.
+fn read(mut lines: impl BufRead) -> anyhow::Result<(Read, ExportSignature)> {
     let mut read = Read::default();
     let mut held: Option<Vec<u8>> = None;
     for number in 0_u64.. {
@@ -71,13 +71,16 @@ fn read(mut lines: impl BufRead) -> anyhow::Result<(Read, Seal)> {
         }
     }
     let last = held.unwrap_or_default();
-    let Ok(seal) = serde_json::from_slice::<Seal>(&last) else {
-        bail!("it was cut off, or its end was changed: the last line is no seal");
+    let Ok(signature) = serde_json::from_slice::<ExportSignature>(&last) else {
+        bail!("it was cut off, or its end was changed: the last line is no signature");
     };
-    let mut written = serde_json::to_vec(&seal)?;
+    let mut written = serde_json::to_vec(&signature)?;
     written.push(b'\n');
-    ensure!(written == last, "it was cut off, or its end was changed: the seal is not as it was written");
-    Ok((read, seal))
+    ensure!(
+        written == last,
+        "it was cut off, or its end was changed: the signature is not as it was written"
+    );
+    Ok((read, signature))
 }
 
 impl Read {
@@ -112,19 +115,22 @@ impl Read {
 }
 
 /// Everything that is wrong.
-fn judge(read: &Read, seal: &Seal, trusted: &[PublicKey]) -> Vec<String> {
+fn judge(read: &Read, signature: &ExportSignature, trusted: &[PublicKey]) -> Vec<String> {
     let mut problems = Vec::new();
     let sha256 = <[u8; 32]>::from(read.sha256.clone().finalize()).into();
-    if !seal.is_genuine() {
-        problems.push("it was changed: the signature does not fit the seal".to_owned());
+    if !signature.is_genuine() {
+        problems
+            .push("it was changed: the signature does not fit the hash and the number of rows".to_owned());
     }
-    if !trusted.contains(&seal.public_key) {
-        problems.push(format!("it was signed by another installation, with the key {}", seal.public_key));
+    if !trusted.contains(&signature.public_key) {
+        problems
+            .push(format!("it was signed by another installation, with the key {}", signature.public_key));
     }
-    if seal.rows != read.rows {
-        problems.push(format!("it was changed: {} rows were signed and {} are there", seal.rows, read.rows));
+    if signature.rows != read.rows {
+        problems
+            .push(format!("it was changed: {} rows were signed and {} are there", signature.rows, read.rows));
     }
-    if seal.sha256 != sha256 {
+    if signature.sha256 != sha256 {
         problems.push("it was changed: these are not the bytes that were signed".to_owned());
     }
     problems.extend(read.problems.iter().cloned());

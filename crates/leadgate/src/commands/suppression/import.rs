@@ -124,7 +124,9 @@ impl Importer<'_> {
         let row = record.position().map_or(self.counts.rows, csv::Position::line);
         let now = Timestamp::now();
         let requests = match columns.read(record, import.region) {
-            Ok(requests) if requests.is_empty() => Err("it names nobody".to_owned()),
+            Ok(requests) if requests.is_empty() => {
+                Err("it has neither phone nor email nor domain".to_owned())
+            }
             Ok(requests) => Ok(requests),
             Err(error) => Err(error.to_string()),
         };

@@ -73,7 +73,7 @@ pub(super) fn add(table: &mut Table) {
         vec![Posted(who.lead()), Erased(another), Posted(again(who))]
     });
 
-    table.chapter("Who is erased while something is on its way");
+    table.chapter("Who is erased while a lead is queued");
     table.row(|who| vec![Accepted(who.lead()), erased_by_phone(who, vec![]), Committed]);
     table.row(|who| {
         let by_email = Erased(Erasure { given: vec![email(who)], beside: vec![] });

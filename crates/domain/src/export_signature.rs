@@ -1,4 +1,4 @@
-//! Exports that can be trusted: Ed25519 (RFC 8032) over the hash of everything that was written.
+//! Signatures of exports: Ed25519 (RFC 8032) over the hash of everything that was written.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use crate::ExportHash;
 
 /// Signs exports with its first key; those of all of them verify.
-pub struct SealKey(Vec<SigningKey>);
+pub struct ExportSigningKey(Vec<SigningKey>);
 
-impl SealKey {
+impl ExportSigningKey {
     pub(crate) fn new<'k>(seeds: impl Iterator<Item = &'k [u8; 32]>) -> Self {
         Self(seeds.map(SigningKey::from_bytes).collect())
     }
 
-    /// The seal of an export, from the hash of its bytes and the number of its rows. `None` without a key.
-    pub fn seal(&self, sha256: ExportHash, rows: u64) -> Option<Seal> {
+    /// Signs the hash of an export's bytes and the number of its rows. `None` without a key.
+    pub fn sign(&self, sha256: ExportHash, rows: u64) -> Option<ExportSignature> {
         let key = self.0.first()?;
         let signature = key.sign(content(sha256, rows).as_bytes());
-        Some(Seal {
+        Some(ExportSignature {
             algorithm: Algorithm::Ed25519,
             public_key: PublicKey(key.verifying_key().to_bytes()),
             rows,
@@ -50,7 +50,7 @@ enum Algorithm {
 /// The last line of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seal {
+pub struct ExportSignature {
     algorithm: Algorithm,
     pub public_key: PublicKey,
     pub rows: u64,
@@ -58,9 +58,9 @@ pub struct Seal {
     signature: String,
 }
 
-impl Seal {
-    /// Whether the signature is one of the seal's own key over the seal's own hash and number. Whose key it is, and
-    /// whether hash and number are those of the export, is for the caller to compare.
+impl ExportSignature {
+    /// Whether the signature was made with `public_key` over `sha256` and `rows`. The caller must compare the key with
+    /// the expected one, and hash and number with the export.
     pub fn is_genuine(&self) -> bool {
         let key = VerifyingKey::from_bytes(&self.public_key.0);
         let signature = STANDARD.decode(&self.signature).ok();
@@ -73,7 +73,7 @@ impl Seal {
     }
 }
 
-/// Whom a seal is from: 32 bytes, written in base64.
+/// The key that verifies a signature: 32 bytes, written in base64.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey([u8; 32]);
@@ -121,24 +121,24 @@ mod tests {
     const OLD: &str = "the old secret, long enough to be one";
     const NEW: &str = "the new secret, long enough to be one";
 
-    fn keys(current: &str, previous: Option<&str>) -> SealKey {
-        Secret::new(current, previous).unwrap().seals()
+    fn keys(current: &str, previous: Option<&str>) -> ExportSigningKey {
+        Secret::new(current, previous).unwrap().export_signatures()
     }
 
     #[test]
-    fn a_seal_is_genuine_until_anything_in_it_changes() {
+    fn a_signature_is_genuine_until_anything_in_it_changes() {
         let hash = ExportHash::from([7; 32]);
-        let seal = keys(NEW, None).seal(hash, 3).unwrap();
-        assert!(seal.is_genuine());
-        let other = keys(OLD, None).seal(hash, 3).unwrap();
-        assert_ne!(seal.public_key, other.public_key);
+        let signed = keys(NEW, None).sign(hash, 3).unwrap();
+        assert!(signed.is_genuine());
+        let other = keys(OLD, None).sign(hash, 3).unwrap();
+        assert_ne!(signed.public_key, other.public_key);
         for changed in [
-            Seal { rows: 4, ..seal.clone() },
-            Seal { sha256: ExportHash::from([8; 32]), ..seal.clone() },
-            Seal { public_key: other.public_key, ..seal.clone() },
-            Seal { signature: other.signature, ..seal.clone() },
-            Seal { signature: "none".to_owned(), ..seal.clone() },
-            Seal { public_key: PublicKey([0; 32]), ..seal },
+            ExportSignature { rows: 4, ..signed.clone() },
+            ExportSignature { sha256: ExportHash::from([8; 32]), ..signed.clone() },
+            ExportSignature { public_key: other.public_key, ..signed.clone() },
+            ExportSignature { signature: other.signature, ..signed.clone() },
+            ExportSignature { signature: "none".to_owned(), ..signed.clone() },
+            ExportSignature { public_key: PublicKey([0; 32]), ..signed },
         ] {
             assert!(!changed.is_genuine(), "{changed:?}");
         }
@@ -149,7 +149,7 @@ mod tests {
         let before = keys(OLD, None).public_keys();
         let during = keys(NEW, Some(OLD));
         assert_eq!(during.public_keys(), [keys(NEW, None).public_keys(), before.clone()].concat());
-        assert_eq!(during.seal(ExportHash::from([7; 32]), 0).unwrap().public_key, during.public_keys()[0]);
+        assert_eq!(during.sign(ExportHash::from([7; 32]), 0).unwrap().public_key, during.public_keys()[0]);
         assert!(!keys(NEW, None).public_keys().contains(&before[0]));
     }
 

@@ -1,5 +1,5 @@
-//! Large answers are handed to their connection piece by piece, and only for a while: a client that does not read
-//! what it asked for keeps no copy of it in the connection's buffer, and not for long.
+//! Writes large responses in chunks with a deadline, so that a client that does not read cannot pin the whole response
+//! in memory.
 
 use std::any::Any;
 use std::io;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use crate::bulk::Room;
+use crate::bulk::BulkPermit;
 
 /// A body up to this size is written at once.
 const PIECE: usize = 16 * 1024;
@@ -20,9 +20,9 @@ const PIECE: usize = 16 * 1024;
 /// How long a client may take to read one answer, in all.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Ends a connection whose client has read nothing for so long. Where the system has no such option, only
+/// Ends a connection whose client has read nothing for `timeout`. Where the system has no such option, only
 /// [`LONGEST`] and the keep-alive bound it.
-pub(crate) fn limit_unread(connection: &dyn Any, timeout: Duration) {
+pub(crate) fn set_write_timeout(connection: &dyn Any, timeout: Duration) {
     let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
     let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -33,35 +33,35 @@ pub(crate) fn limit_unread(connection: &dyn Any, timeout: Duration) {
     let _ = (connection, milliseconds);
 }
 
-/// A body in pieces.
-pub(crate) struct Paced {
+/// A body that is written in chunks.
+pub(crate) struct ChunkedBody {
     left: Bytes,
     deadline: Pin<Box<Sleep>>,
     /// Given back when the answer was read or given up.
-    _room: Option<Room>,
+    _room: Option<BulkPermit>,
 }
 
-impl Paced {
-    pub(crate) fn new(body: Bytes, room: Option<Room>) -> Self {
-        // What was serialized may have twice the room that it needs, and would keep it.
+impl ChunkedBody {
+    pub(crate) fn new(body: Bytes, room: Option<BulkPermit>) -> Self {
+        // The serialized buffer may have twice the needed capacity; the copy has the exact size.
         let left = Bytes::copy_from_slice(&body);
         Self { left, deadline: Box::pin(sleep(LONGEST)), _room: room }
     }
 }
 
-/// Any body, in pieces if it is large.
-pub(crate) fn paced(body: impl MessageBody + 'static) -> BoxBody {
+/// Any body, in chunks if it is large.
+pub(crate) fn in_chunks(body: impl MessageBody + 'static) -> BoxBody {
     let large = matches!(body.size(), BodySize::Sized(size) if size > PIECE.try_into().unwrap_or(u64::MAX));
     if !large {
         return body.boxed();
     }
     match body.try_into_bytes() {
-        Ok(body) => Paced::new(body, None).boxed(),
+        Ok(body) => ChunkedBody::new(body, None).boxed(),
         Err(body) => body.boxed(),
     }
 }
 
-impl MessageBody for Paced {
+impl MessageBody for ChunkedBody {
     type Error = io::Error;
 
     fn size(&self) -> BodySize {

@@ -1,0 +1,80 @@
+//! What the statements of the queue's file return.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer, Text};
+use leadgate_domain::Timestamp;
+
+use super::file::Row;
+use crate::Parked;
+
+pub(super) type Columns = (i64, Vec<u8>, i64, i32);
+
+impl From<Columns> for Row {
+    fn from((id, payload, published_at, deliveries): Columns) -> Self {
+        Self {
+            id,
+            payload: payload.into(),
+            published_at: Timestamp::from_microseconds(published_at),
+            deliveries: u32::try_from(deliveries).unwrap_or(0),
+        }
+    }
+}
+
+impl From<ParkedRow> for Parked {
+    fn from(row: ParkedRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            reason: row.reason,
+            parked_at: Some(Timestamp::from_microseconds(row.parked_at)),
+            bytes: usize::try_from(row.bytes).unwrap_or(0),
+        }
+    }
+}
+
+pub(super) fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+#[derive(QueryableByName)]
+pub(super) struct JournalMode {
+    #[diesel(sql_type = Text)]
+    pub(super) journal_mode: String,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    pub(super) busy: i32,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct Version {
+    #[diesel(sql_type = Integer)]
+    pub(super) user_version: i32,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    pub(super) data_version: i64,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct Sums {
+    #[diesel(sql_type = BigInt)]
+    pub(super) messages: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) bytes: i64,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct ParkedRow {
+    #[diesel(sql_type = BigInt)]
+    pub(super) id: i64,
+    #[diesel(sql_type = Text)]
+    pub(super) reason: String,
+    #[diesel(sql_type = BigInt)]
+    pub(super) parked_at: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) bytes: i64,
+}
