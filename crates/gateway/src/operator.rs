@@ -1,7 +1,10 @@
 //! Which requests may see metrics and readiness details.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::uri::Authority;
 
 use crate::GatewayConfig;
 use crate::client_address::is_trusted;
@@ -15,6 +18,20 @@ pub(crate) fn is_operator_request(request: &HttpRequest, config: &GatewayConfig)
         && peer.is_loopback()
         && !is_trusted(peer, &config.trusted_proxies)
         && !forwarded.iter().any(|name| request.headers().contains_key(name))
+        && !is_from_a_page(request)
+}
+
+/// Whether a web page in a browser on this machine may have sent the request. The browser would let it read the answer
+/// (CORS), or take it for the page's own where the page's host name leads here (DNS rebinding).
+fn is_from_a_page(request: &HttpRequest) -> bool {
+    let value = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let fetch_site = value(HeaderName::from_static("sec-fetch-site"));
+    let host = value(header::HOST).and_then(|host| host.parse::<Authority>().ok());
+    let named = host.is_some_and(|host| {
+        let host = host.host().trim_matches(['[', ']']);
+        host != "localhost" && host.parse::<IpAddr>().is_err()
+    });
+    request.headers().contains_key(header::ORIGIN) || fetch_site.is_some_and(|site| site != "none") || named
 }
 
 #[cfg(test)]
@@ -31,6 +48,7 @@ mod tests {
             is_operator_request(&request.to_http_request(), config)
         };
         let open = GatewayConfig::default();
+        assert!(!allowed("127.0.0.1:9", header::ORIGIN, &open));
         assert!(allowed("127.0.0.1:9", header::ACCEPT, &open) && allowed("[::1]:9", header::ACCEPT, &open));
         assert!(
             !allowed("192.0.2.1:9", header::ACCEPT, &open) && !allowed("10.0.0.1:9", header::ACCEPT, &open)

@@ -64,6 +64,8 @@ pub struct Erased {
     /// Leads of others that still have what the erased submissions said.
     pub to_rebuild: Vec<LeadId>,
     pub shared: usize,
+    /// SQLite: whether the write-ahead log still holds what was erased, because another connection reads there.
+    pub left_in_log: bool,
 }
 
 impl Erased {
@@ -95,7 +97,7 @@ impl Store {
         let mut erased = self.erase_found(organization, &finding).await?;
         erased.add(&self.delete_leads_of(organization, person).await?);
         erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
-        self.empty_log().await?;
+        erased.left_in_log = !self.empty_log().await?;
         Ok(Erased { suppressed, shared: person.shared, ..erased })
     }
 

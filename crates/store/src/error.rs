@@ -70,8 +70,10 @@ pub enum Trouble {
     Connection,
     /// Every connection was in use for as long as the caller was willing to wait.
     Busy,
-    /// It did not answer in time.
+    /// The database ended a statement that took longer than it may. The statement itself may be what takes so long.
     Timeout,
+    /// The database did not answer for as long as the caller waits.
+    NoAnswer,
     /// Deadlocked or conflicted with others several times in a row.
     Conflict,
     /// Another transaction held a lock for too long.
@@ -93,6 +95,7 @@ impl Trouble {
             Self::Connection => "connection",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
+            Self::NoAnswer => "no_answer",
             Self::Conflict => "conflict",
             Self::Locked => "locked",
             Self::Resources => "resources",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{HandleError, ManageConnection, PooledConnection};
@@ -17,11 +18,19 @@ use crate::{postgres, sqlite};
 /// The longest pause between two tries to connect; r2d2 backs off to half of it.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// How connections of a pool are made.
+/// Where a pool's connections lead to.
 #[derive(Debug)]
-pub(crate) enum Manager {
+pub(crate) enum Target {
     Postgres(postgres::Address),
     Sqlite(sqlite::Address),
+}
+
+/// How connections of a pool are made and checked.
+#[derive(Debug)]
+struct Manager {
+    target: Target,
+    /// Whether a connection was not usable when it was last checked, so that this is logged once.
+    unusable: AtomicBool,
 }
 
 impl ManageConnection for Manager {
@@ -29,15 +38,20 @@ impl ManageConnection for Manager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Session, StoreError> {
-        match self {
-            Self::Postgres(address) => address.connect(),
-            Self::Sqlite(address) => address.connect(),
+        match &self.target {
+            Target::Postgres(address) => address.connect(),
+            Target::Sqlite(address) => address.connect(),
         }
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
         let checked = session.ping();
-        if let Err(error @ StoreError::Config(_)) = &checked {
+        let unusable = matches!(checked, Err(StoreError::Config(_)));
+        let was_unusable = self.unusable.swap(unusable, Ordering::Relaxed);
+        if let Err(error) = &checked
+            && unusable
+            && !was_unusable
+        {
             tracing::error!("{error}");
         }
         checked
@@ -62,18 +76,18 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Connects to nothing yet, so that a gateway can start before its database.
-    pub(crate) fn new(name: &'static str, manager: Manager, size: u32, config: &StoreConfig) -> Self {
+    pub(crate) fn new(name: &'static str, target: Target, size: u32, config: &StoreConfig) -> Self {
         let size = size.max(1);
-        let file = match &manager {
-            Manager::Postgres(_) => None,
-            Manager::Sqlite(address) => Some(address.file().into()),
+        let file = match &target {
+            Target::Postgres(_) => None,
+            Target::Sqlite(address) => Some(address.file().into()),
         };
         let connections = diesel::r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(RECONNECT)
             .error_handler(Box::new(Quiet))
-            .build_unchecked(manager);
+            .build_unchecked(Manager { target, unusable: AtomicBool::new(false) });
         Self {
             connections,
             permits: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))),
@@ -118,7 +132,7 @@ impl Pool {
             Ok(Ok(result)) => result,
             Ok(Err(join)) if join.is_panic() => Err(StoreError::Panicked),
             Ok(Err(_)) => Err(StoreError::unavailable(Trouble::Busy)),
-            Err(_) => Err(StoreError::unavailable(Trouble::Timeout)),
+            Err(_) => Err(StoreError::unavailable(Trouble::NoAnswer)),
         }
     }
 }

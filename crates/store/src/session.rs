@@ -205,6 +205,14 @@ impl Session {
         }
     }
 
+    /// See [`Store::empty_log`](crate::Store::empty_log).
+    pub(crate) fn empty_log(&mut self) -> QueryResult<bool> {
+        match &mut self.connection {
+            Connection::Postgres(_) => Ok(true),
+            Connection::Sqlite(connection) => sqlite::empty_log(connection),
+        }
+    }
+
     /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives each
     /// transaction another session of the server.
     pub(crate) fn ping(&mut self) -> Result<(), StoreError> {

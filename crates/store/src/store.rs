@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::StoreConfig;
 use crate::error::{Fault, StoreError, Trouble};
-use crate::pool::{Manager, Pool};
+use crate::pool::{Pool, Target};
 use crate::session::Session;
 use crate::{postgres, sqlite};
 
@@ -53,7 +53,7 @@ impl Store {
         let patient = Arc::new(Semaphore::new(PATIENT_READS));
         if let Some(path) = config.url.strip_prefix("sqlite:") {
             let address = sqlite::Address::parse(path, config)?;
-            let pool = |name, address, size| Pool::new(name, Manager::Sqlite(address), size, config);
+            let pool = |name, address, size| Pool::new(name, Target::Sqlite(address), size, config);
             return Ok(Self::Sqlite(SqliteStore {
                 writer: pool("writer", address.clone(), 1),
                 readers: pool("readers", address.clone().reading(), config.pool_size),
@@ -65,8 +65,8 @@ impl Store {
         }
         if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let address = postgres::Address::new(config);
-            let manager = Manager::Postgres(address.clone());
-            let pool = Pool::new("postgres", manager, config.pool_size, config);
+            let target = Target::Postgres(address.clone());
+            let pool = Pool::new("postgres", target, config.pool_size, config);
             return Ok(Self::Postgres(PostgresStore { address, pool, actor, sealing, patient }));
         }
         Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
@@ -141,12 +141,11 @@ impl Store {
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Panicked)?
     }
 
-    /// Leaves nothing in SQLite's write-ahead log, unless another connection is reading there. To be called after an
-    /// erasure and before a program ends: until then the log holds what was deleted.
-    pub async fn empty_log(&self) -> Result<(), StoreError> {
-        let Self::Sqlite(store) = self else { return Ok(()) };
-        let empty = |session: &mut Session| Ok(session.batch("PRAGMA wal_checkpoint(TRUNCATE)")?);
-        store.writer.run(empty).await
+    /// Empties SQLite's write-ahead log, which holds what was deleted. To be called after an erasure, and when a program
+    /// starts and ends. Returns false if another connection still reads there.
+    pub async fn empty_log(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite(store) = self else { return Ok(true) };
+        store.writer.run(|session| Ok(session.empty_log()?)).await
     }
 
     /// Runs a transaction, more than once if it conflicts with others.

@@ -57,16 +57,23 @@ impl Committer {
         let patience = self.patience();
         let batch = self.normalize(submissions, patience).await?;
         let mut parts = VecDeque::from(self.splitter.split(batch));
+        let mut slow = None;
         while let Some(part) = parts.pop_front() {
             match (self.commit_part(&part, patience).await?, &part[..]) {
                 (Verdict::Done, _) => {}
-                (Verdict::RowAtFault, [one]) => {
+                (Verdict::TimedOut, [one]) if slow != Some(one.submission.id) => {
+                    // The database may have been what was slow: the row is tried once more when the database answers.
+                    slow = Some(one.submission.id);
+                    _ = self.hold(patience, || self.store.check()).await?;
+                    parts.push_front(part);
+                }
+                (Verdict::RowAtFault | Verdict::TimedOut, [one]) => {
                     let reason = QuarantineReason::RowRefused;
                     let quarantine =
                         || self.store.quarantine_normalized(one, reason, Arc::clone(&self.judge));
                     self.quarantine(&one.submission, reason, patience, quarantine).await?;
                 }
-                (Verdict::RowAtFault, part) => {
+                (Verdict::RowAtFault | Verdict::TimedOut, part) => {
                     let (left, right) = part.split_at(part.len() / 2);
                     parts.push_front(Arc::from(right));
                     parts.push_front(Arc::from(left));
@@ -167,6 +174,13 @@ impl Committer {
                 Ok(Verdict::Done)
             }
             Err(StoreError::Panicked) => Err(Unsettled::Crashed),
+            Err(error) if error.trouble() == Some(Trouble::Timeout) => {
+                tracing::warn!(
+                    batch.size = part.len(),
+                    "batch timed out twice, looking for a slow row: {error}"
+                );
+                Ok(Verdict::TimedOut)
+            }
             Err(error) => {
                 tracing::warn!(
                     batch.size = part.len(),
@@ -239,6 +253,8 @@ impl Committer {
 enum Verdict {
     Done,
     RowAtFault,
+    /// As often as a batch may.
+    TimedOut,
 }
 
 fn report(part: &[Normalized], committed: &Committed, started: Instant) {

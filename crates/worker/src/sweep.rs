@@ -43,23 +43,37 @@ impl Sweep {
     ) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.try_once(&store, &work).await {
-                tracing::debug!(sweep = self.name, %error, "a sweep failed");
+            match self.try_once(&store, &work).await {
+                Ok(false) => {}
+                Ok(true) if std::mem::take(&mut failing) => {
+                    tracing::info!(sweep = self.name, "sweep works again")
+                }
+                Ok(true) => {}
+                Err(error) => {
+                    metrics::counter!("leadgate_worker_sweeps_failed_total", "sweep" => self.name)
+                        .increment(1);
+                    // Logged once until it works again: it is tried every few seconds.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(sweep = self.name, %error, "sweep failed");
+                    }
+                }
             }
         }
     }
 
+    /// Returns whether it was this worker's turn.
     async fn try_once<W: Future<Output = Result<bool, StoreError>>>(
         &self,
         store: &Store,
         work: impl Fn(Store, Instant) -> W,
-    ) -> Result<(), StoreError> {
-        let Some(lease) = store.lease(self.name, self.run + MARGIN).await? else { return Ok(()) };
+    ) -> Result<bool, StoreError> {
+        let Some(lease) = store.lease(self.name, self.run + MARGIN).await? else { return Ok(false) };
         let done = work(store.clone(), Instant::now() + self.run).await;
         let pause = if matches!(done, Ok(true)) { Duration::ZERO } else { self.pause };
         store.end_lease(lease, pause).await?;
-        done.map(drop)
+        done.map(|_| true)
     }
 }
 

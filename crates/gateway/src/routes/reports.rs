@@ -50,7 +50,10 @@ async fn report(
     };
     match soon.await {
         Err(Refusal::StoreSlow) => {}
-        Err(Refusal::Store(StoreError::Unavailable { trouble: Trouble::Timeout, .. })) => {}
+        Err(Refusal::Store(StoreError::Unavailable {
+            trouble: Trouble::Timeout | Trouble::NoAnswer,
+            ..
+        })) => {}
         settled => return settled,
     }
     let _turn = state.long_reports.begin(organization).ok_or(Refusal::StoreSlow)?;

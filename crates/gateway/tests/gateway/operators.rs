@@ -26,6 +26,14 @@ async fn who_comes_through_a_proxy_is_told_whether_and_not_why() {
     assert_eq!(send(forwarded("/metrics")).await.problem(), (404, "not_found"));
     let ready = send(forwarded("/readyz")).await;
     assert_eq!((ready.status, ready.body), (200, json!({"status": "ready"})));
+    // A page in a browser on the machine.
+    for (name, value) in
+        [("origin", "https://page.example"), ("sec-fetch-site", "cross-site"), ("host", "page.example:8080")]
+    {
+        let of_page = |path: &str| world.client.get(world.url(path)).header(name, value);
+        assert_eq!(send(of_page("/metrics")).await.problem(), (404, "not_found"), "{name}");
+        assert_eq!(send(of_page("/readyz")).await.body, json!({"status": "ready"}), "{name}");
+    }
     world.queue.shutdown().await;
     let told = world.until_ready_is(503).await;
     assert_eq!(told.body["reasons"][0]["part"], "queue");

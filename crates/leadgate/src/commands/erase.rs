@@ -172,6 +172,9 @@ fn told(erased: &Erased, output: &Output) {
             );
             erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
         }
+        if erased.left_in_log {
+            line("The database file's write-ahead log still holds what was erased, because it is in use. Run the command again.");
+        }
         left_alone(erased.shared, line);
     });
 }

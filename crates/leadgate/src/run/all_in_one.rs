@@ -36,6 +36,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker = parts::worker(&config, places, &queue, directory, &worker_store, &worker_stop).await?;
     let worker = worker.context("stopped before the start")?;
 
+    empty_log(&store).await;
     first_start::greet(&config, &store).await?;
     tracing::info!(listen = %config.listen, data = %config.data.display(), "leadgate started");
     let working = tokio::spawn(worker.run());
@@ -44,12 +45,16 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     worker_stop.cancel();
     working.await?;
     queue.shutdown().await;
-    if let Err(error) = store.empty_log().await {
-        tracing::warn!(
-            %error,
-            "the store's write-ahead log could not be truncated; it may still hold deleted data"
-        );
-    }
+    empty_log(&store).await;
     tracing::info!("leadgate stopped");
     Ok(())
+}
+
+/// At the end, and at the start for a process that was killed.
+async fn empty_log(store: &leadgate_store::Store) {
+    match store.empty_log().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("the store's write-ahead log is in use and may still hold deleted data"),
+        Err(error) => tracing::warn!(%error, "the store's write-ahead log could not be emptied"),
+    }
 }

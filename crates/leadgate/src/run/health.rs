@@ -7,7 +7,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
 use leadgate_gateway::{ReadinessReason, RenderMetrics};
 use leadgate_queue::{Queue, Status};
-use leadgate_store::{ClockSkew, Directory, Store, StoreError};
+use leadgate_store::{ClockSkew, Directory, Store, StoreError, Trouble};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -99,19 +99,25 @@ impl StoreChecks {
     }
 
     fn note(&self, checked: Result<(), StoreError>) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The error's text is not shown: it may name the database's host and user.
-        last.unusable = match checked {
+        let unusable = match &checked {
             Ok(()) => None,
             Err(StoreError::NotMigrated) => {
                 Some("it has no schema that this build can use: run `leadgate migrate`")
             }
-            Err(error) if error.is_transient() => return,
-            Err(error) => {
-                tracing::debug!(%error, "the store cannot be checked");
-                Some("it cannot be used; the log says why")
+            Err(error) if error.trouble() == Some(Trouble::Refused) => {
+                Some("it refuses what this program needs; the log says what")
             }
+            Err(error) if error.is_transient() => return,
+            Err(_) => Some("it cannot be used; the log says why"),
         };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = checked
+            && last.unusable != unusable
+        {
+            tracing::error!(%error, "the store cannot be used");
+        }
+        last.unusable = unusable;
         last.answered = Some(Instant::now());
     }
 

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Binary, Integer, Text};
+use diesel::sql_types::{BigInt, Binary, Text};
 use leadgate_domain::Timestamp;
+
+use super::rows::{Checkpoint, Columns, DataVersion, JournalMode, ParkedRow, Sums, Version, unsigned};
 
 use crate::{ParkReason, Parked, QueueError, Selection};
 
@@ -152,9 +154,14 @@ impl File {
         })
     }
 
-    /// Leaves nothing in the write-ahead log, unless another process is reading there.
-    pub(crate) fn empty_log(&mut self) -> Result<(), Fault> {
-        Ok(self.connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?)
+    /// Empties the write-ahead log. Returns false if another connection still reads there.
+    pub(crate) fn empty_log(&mut self) -> Result<bool, Fault> {
+        // Not waiting for the other connection: publishes would wait, too.
+        self.connection.batch_execute("PRAGMA busy_timeout = 0")?;
+        let checkpoint: Result<Checkpoint, _> =
+            sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut self.connection);
+        self.connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
+        Ok(checkpoint?.busy == 0)
     }
 
     /// Notes that everything handed out before this start is handed out once more.
@@ -325,68 +332,21 @@ impl File {
     }
 }
 
-type Columns = (i64, Vec<u8>, i64, i32);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<Columns> for Row {
-    fn from((id, payload, published_at, deliveries): Columns) -> Self {
-        Self {
-            id,
-            payload: payload.into(),
-            published_at: Timestamp::from_microseconds(published_at),
-            deliveries: u32::try_from(deliveries).unwrap_or(0),
-        }
+    #[test]
+    fn a_log_that_is_read_is_not_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        let mut file = File::open(&path).ok().unwrap();
+        file.insert(b"a message", Timestamp::now()).ok().unwrap();
+        let mut reader = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        reader.batch_execute("BEGIN; SELECT count(*) FROM message").unwrap();
+        file.delete(1).ok().unwrap();
+        assert!(matches!(file.empty_log(), Ok(false)));
+        reader.batch_execute("COMMIT").unwrap();
+        assert!(matches!(file.empty_log(), Ok(true)));
     }
-}
-
-impl From<ParkedRow> for Parked {
-    fn from(row: ParkedRow) -> Self {
-        Self {
-            id: row.id.to_string(),
-            reason: row.reason,
-            parked_at: Some(Timestamp::from_microseconds(row.parked_at)),
-            bytes: usize::try_from(row.bytes).unwrap_or(0),
-        }
-    }
-}
-
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-#[derive(QueryableByName)]
-struct JournalMode {
-    #[diesel(sql_type = Text)]
-    journal_mode: String,
-}
-
-#[derive(QueryableByName)]
-struct Version {
-    #[diesel(sql_type = Integer)]
-    user_version: i32,
-}
-
-#[derive(QueryableByName)]
-struct DataVersion {
-    #[diesel(sql_type = BigInt)]
-    data_version: i64,
-}
-
-#[derive(QueryableByName)]
-struct Sums {
-    #[diesel(sql_type = BigInt)]
-    messages: i64,
-    #[diesel(sql_type = BigInt)]
-    bytes: i64,
-}
-
-#[derive(QueryableByName)]
-struct ParkedRow {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = Text)]
-    reason: String,
-    #[diesel(sql_type = BigInt)]
-    parked_at: i64,
-    #[diesel(sql_type = BigInt)]
-    bytes: i64,
 }

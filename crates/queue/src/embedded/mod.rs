@@ -4,6 +4,7 @@ mod command;
 mod file;
 mod filesystem;
 mod reading;
+mod rows;
 mod turn;
 mod writer;
 

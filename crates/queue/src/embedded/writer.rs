@@ -177,7 +177,7 @@ impl Writer {
     fn look_around(&mut self) {
         let Some(file) = self.file.as_mut() else { return };
         if self.log_holds_deleted {
-            self.log_holds_deleted = file.empty_log().is_err();
+            self.log_holds_deleted = !matches!(file.empty_log(), Ok(true));
         }
         if let Ok(version) = file.data_version()
             && version != self.data_version

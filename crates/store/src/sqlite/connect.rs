@@ -5,7 +5,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use diesel::{Connection as _, SqliteConnection};
+use diesel::sql_types::Integer;
+use diesel::{Connection as _, QueryResult, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use crate::config::StoreConfig;
 use crate::error::{StoreError, Trouble};
@@ -76,4 +77,16 @@ impl Address {
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         format!("file:{path}?mode=rw")
     }
+}
+
+/// Empties the write-ahead log. Returns false if another connection still reads there.
+pub(crate) fn empty_log(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    let checkpoint: Checkpoint = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(connection)?;
+    Ok(checkpoint.busy == 0)
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
 }

@@ -19,7 +19,7 @@ mod submissions;
 mod suppressions;
 mod verdict;
 
-pub(crate) use connect::Address;
+pub(crate) use connect::{Address, empty_log};
 pub(crate) use verdict::judge;
 
 use crate::sql::Sql;

@@ -158,7 +158,7 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     let erased = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (6, 1, 2), "{erased:?}");
     assert_eq!((erased.quarantined, erased.traces, erased.consents), (4, 8, 3), "{erased:?}");
-    assert_eq!((erased.to_rebuild.len(), erased.shared), (0, 0), "{erased:?}");
+    assert_eq!((erased.to_rebuild.len(), erased.shared, erased.left_in_log), (0, 0, false), "{erased:?}");
     let after = world.dump();
     assert_eq!(found_in(&after), [""; 0], "{after}");
 

@@ -63,7 +63,7 @@ async fn a_database_that_goes_is_missed_in_time_and_found_again() {
 
     // First of all, while nobody is connecting: what is born at that moment would not be frozen.
     server.freeze().unwrap();
-    unavailable(&[Trouble::Timeout, Trouble::Connection, Trouble::Busy]).await;
+    unavailable(&[Trouble::NoAnswer, Trouble::Connection, Trouble::Busy]).await;
     server.thaw().unwrap();
     recovers(&world).await;
 

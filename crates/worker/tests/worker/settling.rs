@@ -238,6 +238,30 @@ async fn a_batch_that_timed_out_twice_is_halved() {
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
 
+/// A database that was slow for a while is not taken for a slow row.
+#[tokio::test]
+async fn a_single_submission_is_tried_again_when_the_database_answers() {
+    let postgres = shared().postgres().await.unwrap();
+    let url = postgres.database().await.unwrap();
+    let store = StoreConfig { statement_timeout: Duration::from_secs(2), ..StoreConfig::worker(&url) };
+    let mut world = World::with(store, WorkerConfig::default()).await;
+    let stalls = "CREATE TABLE stall (); INSERT INTO stall DEFAULT VALUES;
+         CREATE FUNCTION stalls() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF EXISTS (SELECT FROM stall) THEN PERFORM pg_sleep(60); END IF; RETURN new; END $$;
+         CREATE TRIGGER stalls BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION stalls()";
+    postgres.sql(&url, stalls).await.unwrap();
+    let all = world.publish_all(&["a"]).await;
+    let mut judged = world.judged.clone();
+    let recovers = async {
+        // The second attempt is under way; it times out, too.
+        judged.wait_for(|judged| *judged >= 2).await.unwrap();
+        postgres.sql(&url, "DELETE FROM stall").await.unwrap();
+    };
+    tokio::join!(world.lane.run_once(), recovers);
+    world.drain().await;
+    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+}
+
 /// A row that the database refuses is set aside, and what the person asks for in it counts all the same.
 #[tokio::test]
 async fn an_opt_out_whose_row_is_refused_counts() {
