@@ -38,9 +38,11 @@ newer-servers *arguments:
 compliance:
     LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance
 
-# The long form of what deploy/test runs short: clients that do not read and clients that send slowly, for a minute
+# The long form of what deploy/test runs short: clients that do not read and clients that send slowly, for a minute,
+# against a release build
 memory:
-    LEADGATE_TEST_SECONDS=60 cargo test -p leadgate --test e2e memory -- --nocapture
+    cargo build --release --locked
+    LEADGATE_TEST_PROGRAMS="$PWD/target/release" LEADGATE_TEST_SECONDS=60 cargo test -p leadgate --test e2e memory -- --nocapture
 
 # The worst scorings over the worst leads, in a release build
 scoring-cost:

@@ -64,7 +64,7 @@ impl Session {
         text: &'static str,
         rows: &[R],
     ) -> Result<Vec<T>, Fault> {
-        self.run(text, rows, load)?.iter().map(|json| read(json)).collect()
+        self.run(text, rows, load)?.into_iter().map(|json| read(&json)).collect()
     }
 
     /// One page of a list, out of a statement that gives one row more than `most`. A page whose rows are large ends
@@ -78,8 +78,10 @@ impl Session {
     ) -> Result<Page<T, C>, Fault> {
         let found = self.run(text, rows, load)?;
         let kept = page::fitting(found.iter().map(String::len), most);
-        let data: Vec<T> = found.iter().take(kept).map(|json| read(json)).collect::<Result<_, _>>()?;
-        let next = data.last().filter(|_| kept < found.len()).map(cursor);
+        let more = kept < found.len();
+        // Each row's text is dropped as soon as it is read, so that a page is in memory once and not twice.
+        let data: Vec<T> = found.into_iter().take(kept).map(|json| read(&json)).collect::<Result<_, _>>()?;
+        let next = data.last().filter(|_| more).map(cursor);
         Ok(Page { data, next })
     }
 

@@ -21,7 +21,7 @@ struct Arguments {
 
 /// Reads the command line and runs until it is told to stop.
 #[tokio::main]
-pub async fn gateway() -> ExitCode {
+pub(super) async fn gateway() -> ExitCode {
     let arguments = Arguments::parse();
     run::exit(async { run::gateway(Config::load(&arguments.flags, arguments.listen)?).await }).await
 }

@@ -100,7 +100,7 @@ enum Command {
 
 /// Reads the command line and does what it asks for.
 #[tokio::main]
-pub async fn leadgate() -> ExitCode {
+pub(super) async fn leadgate() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(arguments.json);
     match dispatch(arguments, &output).await {

@@ -7,6 +7,24 @@ mod gateway;
 mod leadgate;
 mod worker;
 
-pub use self::gateway::gateway;
-pub use self::leadgate::leadgate;
-pub use self::worker::worker;
+use std::process::ExitCode;
+
+use crate::allocator;
+
+pub fn gateway() -> ExitCode {
+    start(gateway::gateway)
+}
+
+pub fn leadgate() -> ExitCode {
+    start(leadgate::leadgate)
+}
+
+pub fn worker() -> ExitCode {
+    start(worker::worker)
+}
+
+/// The runtime that `program` makes starts threads.
+fn start(program: fn() -> ExitCode) -> ExitCode {
+    allocator::return_large_blocks();
+    program()
+}

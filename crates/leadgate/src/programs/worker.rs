@@ -17,7 +17,7 @@ struct Arguments {
 
 /// Reads the command line and runs until it is told to stop.
 #[tokio::main]
-pub async fn worker() -> ExitCode {
+pub(super) async fn worker() -> ExitCode {
     let arguments = Arguments::parse();
     run::exit(async { run::worker(Config::load(&arguments.flags, None)?).await }).await
 }

@@ -1,6 +1,7 @@
 //! An installation of its own for every test: real programs, a database, a virtual host and a prefix.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -298,9 +299,16 @@ async fn front(shape: Shape, name: &str, environment: &[(String, String)], port:
 }
 
 fn spawn(name: &str, program: &str, arguments: &[&str], environment: &[(String, String)]) -> Process {
-    let mut command = Command::new(program);
+    let mut command = Command::new(installed(program));
     command.args(arguments).envs(environment.iter().cloned());
     Process::spawn(name, &command).unwrap()
+}
+
+/// The program of this build, or the one of the same name in the folder that `LEADGATE_TEST_PROGRAMS` names.
+fn installed(program: &str) -> PathBuf {
+    let folder = std::env::var_os("LEADGATE_TEST_PROGRAMS").map(PathBuf::from);
+    let name = Path::new(program).file_name().unwrap();
+    folder.map_or_else(|| program.into(), |folder| folder.join(name))
 }
 
 /// Runs `leadgate --json` to its end; its answer.
@@ -312,7 +320,7 @@ pub async fn run(environment: &[(String, String)], arguments: &[&str]) -> Value 
 
 /// The same for a command that may fail: whether it succeeded, and its answer.
 pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (bool, Value) {
-    let mut command = tokio::process::Command::new(LEADGATE);
+    let mut command = tokio::process::Command::new(installed(LEADGATE));
     command.arg("--json").args(arguments).envs(environment.iter().cloned());
     let output = command.output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -324,7 +332,7 @@ pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (b
 
 /// Runs `leadgate` as people do: what it prints, and what it complains of.
 pub async fn say(environment: &[(String, String)], arguments: &[&str]) -> (String, String) {
-    let mut command = tokio::process::Command::new(LEADGATE);
+    let mut command = tokio::process::Command::new(installed(LEADGATE));
     let output = command.args(arguments).envs(environment.iter().cloned()).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr))
