@@ -37,7 +37,7 @@ async fn an_organization_has_a_thousand_sources(world: World) {
     let made: Vec<_> = making.buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
     let before = world.store.generation().await.unwrap();
-    refused(world.store.create_source(&source(&world, 1_000)).await, "at most 1000 sources");
+    refused(world.store.create_source(&source(&world, 1_000)).await, "the limit of 1000 sources");
     assert_eq!(world.store.sources(world.organization.id).await.unwrap().len(), 1_000);
     assert_eq!(world.store.generation().await.unwrap(), before, "nothing was stored");
     let other = world.store.ensure_organization("other").await.unwrap();
@@ -65,10 +65,10 @@ async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World
     let made: Vec<_> =
         iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(world.store.create_key(&key()).await, "at most 2000 keys");
+    refused(world.store.create_key(&key()).await, "the limit of 2000 keys");
     world.store.revoke_key(&last.id, None).await.unwrap();
     world.store.create_key(&key()).await.unwrap();
-    refused(world.store.create_key(&key()).await, "at most 2000 keys");
+    refused(world.store.create_key(&key()).await, "the limit of 2000 keys");
 }
 
 async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
@@ -76,7 +76,7 @@ async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
     let make = |number: usize| async move { store.create_tag(organization, &format!("t{number}")).await };
     let made: Vec<_> = iter(0..1_000).map(make).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(store.create_tag(organization, "one more").await, "at most 1000 numbered tags");
+    refused(store.create_tag(organization, "one more").await, "the limit of 1000 numbered tags");
     assert_eq!(store.create_tag(organization, "t7").await.unwrap().name, "t7", "it is there");
     assert_eq!(store.tags(organization).await.unwrap().len(), 1_000);
 
