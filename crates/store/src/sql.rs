@@ -146,7 +146,10 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
-    /// In: `One<LeadId>`. Identity keys that only public submissions tied to these leads.
+    /// In: `One<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked in
+    /// the order of keys. `None` where there is one writer at a time anyway.
+    pub(crate) lock_public: Option<&'static str>,
+    /// In: `One<LeadId>`. The same keys.
     pub(crate) release_public: &'static str,
     /// In: `Purge`. Deletes the oldest idempotency keys.
     pub(crate) purge: &'static str,
