@@ -330,6 +330,9 @@ pub(crate) struct Retention {
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
+    /// In: `One<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one twice;
+    /// none once all are.
+    pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,
     /// In: `Between`. Deletes entries of the audit log, the oldest first.
