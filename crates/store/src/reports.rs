@@ -102,15 +102,17 @@ impl Store {
         Ok(IntakeReport::of(source, day, counted))
     }
 
-    /// The same of a day on which so much came in that other readers would not wait for it: it may take two minutes.
+    /// The same of a day on which so much came in that other readers would not wait for it: it may take a minute.
+    /// `permit` is dropped when the count has ended, which may be after the caller went away.
     pub async fn intake_report_patiently(
         &self,
         organization: OrganizationId,
         source: Option<SourceId>,
         day: &Day,
+        permit: impl Send + 'static,
     ) -> Result<IntakeReport, StoreError> {
         let received = Received::on(organization, source, day);
-        let counted = self.read_patiently(move |session| count(session, &received)).await?;
+        let counted = self.read_patiently(permit, move |session| count(session, &received)).await?;
         Ok(IntakeReport::of(source, day, counted))
     }
 }
