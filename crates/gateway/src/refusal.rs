@@ -132,7 +132,7 @@ impl Refusal {
             }
             // 401: told to who holds the secret of the revoked key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
-            // 422: until something is revoked, coming again does not help.
+            // 422: sending it again does not help; the detail says what does.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
             Self::NotReady(_) => (503, "not_ready"),

@@ -32,8 +32,13 @@ pub enum StoreError {
     #[error("the store's address is not usable: {0}")]
     Config(String),
     /// Nothing was stored: an organization cannot have more of these.
-    #[error("an organization has at most {most} {what}")]
-    TooMany { what: &'static str, most: u32 },
+    #[error("an organization has at most {most} {what}; {remedy}")]
+    TooMany {
+        what: &'static str,
+        most: u32,
+        /// What the caller can do.
+        remedy: &'static str,
+    },
     /// Nothing was stored: the key that asked for another was revoked meanwhile.
     #[error("the key that asked for it was revoked")]
     MakerRevoked,

@@ -344,6 +344,8 @@ pub(crate) struct Scorings {
     pub(crate) add: &'static str,
     /// In: `Activated`. Puts a version that is there in force, or none.
     pub(crate) activate: &'static str,
+    /// In: `Outdated`.
+    pub(crate) delete: &'static str,
     /// In: `Of`. Out: `ScoringRow`, by version.
     pub(crate) of: &'static str,
 }
