@@ -23,7 +23,8 @@ impl<T, C> Page<T, C> {
     }
 }
 
-/// The rows of a page are at most so large together, in bytes, as the statements that read pages of leads say too. What is
+/// The rows of a page are at most so large together, in bytes. The statements that read pages of leads repeat the
+/// number, which a test compares. What is
 /// answered is somewhat larger than what is stored, and stays below 1 MB.
 pub(crate) const LARGEST: usize = 512 * 1024;
 
@@ -90,6 +91,15 @@ mod tests {
         assert_eq!(fitting(&[2 * LARGEST, 1], 10), 1);
         assert_eq!(fitting(&[1; 3], 10), 3);
         assert_eq!(fitting(&[], 10), 0);
+    }
+
+    #[test]
+    fn pages_of_leads_end_where_others_do() {
+        for leads in [&crate::postgres::SQL.leads, &crate::sqlite::SQL.leads] {
+            for text in [leads.page, leads.page_of_source] {
+                assert!(text.contains(&format!("before <= {LARGEST} OR")), "{text}");
+            }
+        }
     }
 
     #[test]
