@@ -1,31 +1,31 @@
 //! Reports that take longer than other reads: one at a time for each organization.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use leadgate_domain::OrganizationId;
 
 /// Organizations that have a long report running.
 #[derive(Default)]
-pub(crate) struct LongReports(Mutex<BTreeSet<OrganizationId>>);
+pub(crate) struct LongReports(Arc<Mutex<BTreeSet<OrganizationId>>>);
 
 impl LongReports {
     /// `None` if the organization has one already.
-    pub(crate) fn begin(&self, organization: OrganizationId) -> Option<LongReport<'_>> {
+    pub(crate) fn begin(&self, organization: OrganizationId) -> Option<LongReport> {
         let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(organization);
-        is_first.then_some(LongReport { reports: self, organization })
+        is_first.then(|| LongReport { reports: Arc::clone(&self.0), organization })
     }
 }
 
-/// The right to count one; it ends with this value.
-pub(crate) struct LongReport<'r> {
-    reports: &'r LongReports,
+/// The permit to count one. The store keeps it until the count has ended.
+pub(crate) struct LongReport {
+    reports: Arc<Mutex<BTreeSet<OrganizationId>>>,
     organization: OrganizationId,
 }
 
-impl Drop for LongReport<'_> {
+impl Drop for LongReport {
     fn drop(&mut self) {
-        self.reports.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.organization);
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.organization);
     }
 }
 

@@ -132,7 +132,7 @@ impl Refusal {
             }
             // 401: the caller has proven possession of the (now revoked) key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
-            // 422: a retry does not help.
+            // 422: a retry does not help; the detail says what does.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
             Self::NotReady(_) => (503, "not_ready"),

@@ -71,7 +71,7 @@ impl Store {
 }
 
 /// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine,
-/// claims, leads, each sorted. One statement per step whatever the size of the batch; a step without rows is none.
+/// claims, leads, each sorted; the claims of a lead that is taken over follow those of the batch. One statement per step whatever the size of the batch; a step without rows is none.
 fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
     let (releases, posted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
@@ -137,6 +137,7 @@ impl<'b> ResolvedBatch<'b> {
     ) -> Result<Self, Fault> {
         let claims = tx.read_claims(provisional)?;
         let resolution = judge.resolve(fresh, claims);
+        tx.lock_public_claims(&resolution.taken_over)?;
         let leads = tx.lock_leads(&locked(&resolution))?;
         let watched = judge.watched(&resolution, &leads);
         let suppressions = tx.read_suppressions(&watched)?;

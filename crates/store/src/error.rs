@@ -32,8 +32,13 @@ pub enum StoreError {
     #[error("the store's address is not usable: {0}")]
     Config(String),
     /// Nothing was stored: an organization cannot have more of these.
-    #[error("the limit of {most} {what} is reached{advice}")]
-    TooMany { what: &'static str, most: u32, advice: &'static str },
+    #[error("the limit of {most} {what} is reached; {remedy}")]
+    TooMany {
+        what: &'static str,
+        most: u32,
+        /// What the caller can do.
+        remedy: &'static str,
+    },
     /// Nothing was stored: the key that made the request was revoked meanwhile.
     #[error("the API key that made this request was revoked")]
     MakerRevoked,

@@ -23,8 +23,8 @@ impl<T, C> Page<T, C> {
     }
 }
 
-/// Maximum total size of a page's rows in bytes. The SQL of lead pages repeats this number. A response is somewhat larger
-/// than the stored rows, and stays below 1 MB.
+/// Maximum total size of a page's rows in bytes. The SQL of lead pages repeats this number, which a test compares. A
+/// response is somewhat larger than the stored rows, and stays below 1 MB.
 pub(crate) const LARGEST: usize = 512 * 1024;
 
 /// How many rows of these sizes make a page: at most `most`, and at least one.
@@ -90,6 +90,15 @@ mod tests {
         assert_eq!(fitting(&[2 * LARGEST, 1], 10), 1);
         assert_eq!(fitting(&[1; 3], 10), 3);
         assert_eq!(fitting(&[], 10), 0);
+    }
+
+    #[test]
+    fn pages_of_leads_end_where_others_do() {
+        for leads in [&crate::postgres::SQL.leads, &crate::sqlite::SQL.leads] {
+            for text in [leads.page, leads.page_of_source] {
+                assert!(text.contains(&format!("before <= {LARGEST} OR")), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -6,23 +6,37 @@ use crate::error::{Fault, StoreError};
 use crate::rows::Of;
 use crate::session::Session;
 
-pub(crate) const SOURCES: Quota = Quota { what: "sources per organization", most: 1_000, advice: "" };
+pub(crate) const SOURCES: Quota = Quota {
+    what: "sources",
+    most: 1_000,
+    remedy: "a source cannot be deleted, so change the settings of one that is no longer used",
+};
 /// Revoked ones do not count.
-pub(crate) const KEYS: Quota =
-    Quota { what: "keys and tokens per organization", most: 2_000, advice: REVOKE };
+pub(crate) const KEYS: Quota = Quota {
+    what: "keys and tokens",
+    most: 2_000,
+    remedy: "revoke those that are no longer used (`leadgate key list`, `leadgate key revoke`)",
+};
 /// Of one source; revoked ones do not count.
-pub(crate) const TOKENS: Quota = Quota { what: "tokens per source", most: 1_000, advice: REVOKE };
-pub(crate) const TAGS: Quota = Quota { what: "numbered tags per organization", most: 1_000, advice: "" };
-pub(crate) const SCORINGS: Quota =
-    Quota { what: "scoring versions per organization", most: 1_000, advice: "" };
+pub(crate) const TOKENS: Quota = Quota {
+    what: "tokens per source",
+    most: 1_000,
+    remedy: "revoke those that are no longer used (`leadgate key list`, `leadgate key revoke`)",
+};
+pub(crate) const TAGS: Quota = Quota {
+    what: "numbered tags",
+    most: 1_000,
+    remedy: "a numbered tag cannot be deleted or renamed, so use one that is there",
+};
 
-const REVOKE: &str = "; revoke keys and tokens that are no longer used";
+/// The newest versions of a scoring that are kept.
+pub(crate) const SCORINGS: u32 = 1_000;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quota {
     what: &'static str,
     most: u32,
-    advice: &'static str,
+    remedy: &'static str,
 }
 
 impl Quota {
@@ -31,7 +45,7 @@ impl Quota {
         if number <= u64::from(self.most) {
             return Ok(());
         }
-        Err(StoreError::TooMany { what: self.what, most: self.most, advice: self.advice }.into())
+        Err(StoreError::TooMany { what: self.what, most: self.most, remedy: self.remedy }.into())
     }
 
     /// [`Quota::check`] for what `statement` counts. The caller holds a lock that keeps the number.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leadgate_domain::{
     AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace,
+    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,8 @@ impl Store {
     /// would become of them and writes nothing.
     ///
     /// Who they are is not asked again: a lead keeps its id and its submissions. Keys that today's reading gives it are
-    /// claimed where they are free, and keys that it only had by yesterday's reading are let go.
+    /// claimed where they are free, and keys that it only had by yesterday's reading are let go. Of a lead that a secret
+    /// submission made or updated, the keys of public ones count for nothing.
     pub async fn rebuild(
         &self,
         organization: OrganizationId,
@@ -242,25 +243,46 @@ impl Written<'_> {
 
 /// The identity keys of leads by today's reading and by yesterday's.
 struct Keys {
-    /// In the order in which everybody locks them, each as the first lead would claim it.
+    /// In the order in which everybody locks them, each as the most trusted submission would claim it that gives it
+    /// to its lead today; of several the first.
     provisional: Vec<Claim>,
     today: BTreeSet<(LeadId, ClaimKey)>,
 }
 
+/// A claim that one submission would take.
+struct Candidate {
+    /// Whether its lead has the key by today's reading, and the submission's trust.
+    rank: (bool, Trust),
+    claim: Claim,
+}
+
 impl Keys {
     fn of(rebuilds: &[Rebuild]) -> Self {
-        let mut provisional: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
+        let mut candidates: BTreeMap<ClaimKey, Candidate> = BTreeMap::new();
         let mut today = BTreeSet::new();
-        for (lead, part) in rebuilds.iter().flat_map(|one| one.parts.iter().map(|part| (one.lead, part))) {
-            let is_identity = |key: &&ClaimKey| key.kind != ClaimKind::Idempotency;
-            let now: Vec<_> = part.normalized.claim_keys().filter(is_identity).collect();
-            today.extend(now.iter().map(|key| (lead, **key)));
-            for key in now.into_iter().chain(&part.keys) {
-                let claim = || Claim { lead, ..part.normalized.provisional(*key) };
-                provisional.entry(*key).or_insert_with(claim);
+        for Rebuild { lead, parts } in rebuilds {
+            let highest = parts.iter().map(|part| part.normalized.submission.trust).max();
+            for Part { normalized, keys, .. } in parts {
+                let trust = normalized.submission.trust;
+                let is_identity = |key: &&ClaimKey| key.kind != ClaimKind::Idempotency;
+                let now: Vec<_> = normalized.claim_keys().filter(is_identity).collect();
+                // A form ties no key to a lead that a server made or took over.
+                if Some(trust) == highest {
+                    today.extend(now.iter().map(|key| (*lead, **key)));
+                }
+                for key in now.into_iter().chain(keys) {
+                    let claim = Claim { lead: *lead, ..normalized.provisional(*key) };
+                    let rank = (today.contains(&(*lead, *key)), trust);
+                    let best =
+                        candidates.entry(*key).or_insert_with(|| Candidate { rank, claim: claim.clone() });
+                    if best.rank < rank {
+                        *best = Candidate { rank, claim };
+                    }
+                }
             }
         }
-        Self { provisional: provisional.into_values().collect(), today }
+        let provisional = candidates.into_values().map(|candidate| candidate.claim).collect();
+        Self { provisional, today }
     }
 
     fn of_lead<'k>(

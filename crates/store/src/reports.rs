@@ -102,15 +102,17 @@ impl Store {
         Ok(IntakeReport::of(source, day, counted))
     }
 
-    /// The same for a large day, with a time limit of two minutes.
+    /// The same for a large day: it may take a minute, on a connection of its own. `permit` is dropped when the count has
+    /// ended, which may be after the caller went away.
     pub async fn intake_report_patiently(
         &self,
         organization: OrganizationId,
         source: Option<SourceId>,
         day: &Day,
+        permit: impl Send + 'static,
     ) -> Result<IntakeReport, StoreError> {
         let received = Received::on(organization, source, day);
-        let counted = self.read_patiently(move |session| count(session, &received)).await?;
+        let counted = self.read_patiently(permit, move |session| count(session, &received)).await?;
         Ok(IntakeReport::of(source, day, counted))
     }
 }

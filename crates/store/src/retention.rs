@@ -1,16 +1,18 @@
 //! For how long an organization keeps what, and the sweep that erases the rest.
 
+mod leads;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{AuditAction, LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
+use leadgate_domain::{AuditAction, OrganizationId, Retention, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
-use crate::erasure::{Between, By, delete, empty, submissions_of};
+use crate::erasure::{Between, By, empty};
 use crate::error::StoreError;
-use crate::rows::{Of, One};
+use crate::rows::Of;
 use crate::statements::Statements;
 use crate::store::Store;
 use crate::sweep::go_on;
@@ -49,12 +51,6 @@ struct RetentionRow {
     #[serde(default, skip_serializing)]
     swept_whole_at: Option<Timestamp>,
     #[serde(default, skip_serializing)]
-    leads_swept_to: Option<Uuid>,
-}
-
-#[derive(Serialize)]
-struct LeadsProgress {
-    organization: OrganizationId,
     leads_swept_to: Option<Uuid>,
 }
 
@@ -198,73 +194,6 @@ impl Store {
         .await
     }
 
-    /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
-    /// not updated since. Where there was no time for all of them the next turn goes on.
-    async fn sweep_leads(
-        &self,
-        row: RetentionRow,
-        deadline: Instant,
-        swept: &mut Swept,
-    ) -> Result<(), StoreError> {
-        let Some(age) = row.retention.leads else { return Ok(()) };
-        let (organization, limit) = (row.organization, self.now().await?.minus(age));
-        let id = row.leads_swept_to.unwrap_or(Uuid::nil());
-        let mut page = Between { organization, id, before: first_id_at(limit), most: PAGE };
-        loop {
-            if swept.is_late(deadline) {
-                return self.leads_swept_to(organization, Some(page.id)).await;
-            }
-            match self.sweep_some_leads(page, limit, swept).await? {
-                Some(last) => page.id = last,
-                None => break,
-            }
-        }
-        if row.leads_swept_to.is_some() { self.leads_swept_to(organization, None).await } else { Ok(()) }
-    }
-
-    /// The last one that was looked at.
-    async fn sweep_some_leads(
-        &self,
-        page: Between,
-        limit: Timestamp,
-        swept: &mut Swept,
-    ) -> Result<Option<Uuid>, StoreError> {
-        let organization = page.organization;
-        let found = self.read(move |session| session.load(session.sql.retention.leads, &[page]));
-        let found: Vec<(LeadId, Timestamp)> = found.await?;
-        let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
-        if found.iter().all(|(_, updated_at)| *updated_at >= limit) {
-            return Ok(Some(last));
-        }
-        let range = Between { before: after(last), ..page };
-        let erased = self.write(move |session| {
-            // Nobody updates one of them while it goes.
-            Statements::new(session).exclude_organization(organization)?;
-            let found: Vec<(LeadId, Timestamp)> = session.load(session.sql.retention.leads, &[range])?;
-            let old = found.into_iter().filter(|(_, updated_at)| *updated_at < limit);
-            let old: Vec<_> = old.map(|(id, _)| One { organization, id }).collect();
-            // No key leads to the submissions of a lead that is gone: an erasure would not find them.
-            let submissions = submissions_of(session, &old)?;
-            let mut erased = empty(session, organization, &submissions, &[], By::Retention)?;
-            erased.add(&delete(session, &old)?);
-            Ok(erased)
-        });
-        let erased = erased.await?;
-        swept.leads += erased.leads;
-        swept.submissions += erased.submissions;
-        Ok(Some(last))
-    }
-
-    async fn leads_swept_to(
-        &self,
-        organization: OrganizationId,
-        leads_swept_to: Option<Uuid>,
-    ) -> Result<(), StoreError> {
-        let progress = [LeadsProgress { organization, leads_swept_to }];
-        self.write(move |session| session.execute(session.sql.retention.leads_progress, &progress).map(drop))
-            .await
-    }
-
     async fn sweep_quarantine(
         &self,
         row: RetentionRow,
@@ -332,11 +261,6 @@ impl Swept {
 fn in_turn(mut rows: Vec<RetentionRow>, last: Option<Uuid>) -> VecDeque<RetentionRow> {
     rows.sort_by_key(|row| (Some(row.organization.as_uuid()) <= last, row.organization));
     rows.into()
-}
-
-/// The next id.
-fn after(id: Uuid) -> Uuid {
-    Uuid::from_u128(id.as_u128().saturating_add(1))
 }
 
 #[cfg(test)]

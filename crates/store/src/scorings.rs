@@ -38,6 +38,13 @@ struct Added<'a> {
     created_at: Timestamp,
 }
 
+/// This version and those before it.
+#[derive(Serialize)]
+struct Outdated {
+    organization: OrganizationId,
+    version: u32,
+}
+
 #[derive(Serialize)]
 struct Activated {
     organization: OrganizationId,
@@ -47,7 +54,7 @@ struct Activated {
 
 impl Store {
     /// Stores a scoring as the organization's next version and puts it in force. `None` if there is no such
-    /// organization.
+    /// organization. The newest 1,000 versions are kept.
     pub async fn add_scoring(
         &self,
         organization: OrganizationId,
@@ -60,8 +67,10 @@ impl Store {
             let added = Added { organization, document: &scoring, created_at };
             let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
             if let Some(number) = version {
-                quotas::SCORINGS.check(number.into())?;
                 activate(session, Activated { organization, version, generation })?;
+                let oldest = number.saturating_sub(quotas::SCORINGS);
+                session
+                    .execute(session.sql.scorings.delete, &[Outdated { organization, version: oldest }])?;
                 audit::record(session, &[entry.clone().with("version", version)])?;
             }
             Ok(version)

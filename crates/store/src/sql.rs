@@ -3,6 +3,7 @@
 //! Each takes at most one bind, `$1`, the JSON array of its rows, and each that gives rows gives one column of
 //! JSON text. "In" and "out" below name those rows' types.
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Sql {
     pub(crate) installation: Installation,
     pub(crate) organizations: Organizations,
@@ -25,6 +26,7 @@ pub(crate) struct Sql {
     pub(crate) audit: Audit,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Installation {
     /// Out: [`crate::installation::Row`].
     pub(crate) read: &'static str,
@@ -44,6 +46,7 @@ pub(crate) struct Installation {
     pub(crate) clock: Option<&'static str>,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Organizations {
     /// In: `Stamped<OrganizationRow>`. Keeps what is there.
     pub(crate) insert: &'static str,
@@ -53,6 +56,7 @@ pub(crate) struct Organizations {
     pub(crate) since: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Sources {
     /// In: `Stamped<SourceRow>`.
     pub(crate) insert: &'static str,
@@ -74,6 +78,7 @@ pub(crate) struct Sources {
     pub(crate) since: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Mappings {
     /// In: `Added`. Out: the next version of a source that is there.
     pub(crate) add: &'static str,
@@ -83,6 +88,7 @@ pub(crate) struct Mappings {
     pub(crate) of: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Keys {
     /// In: `Stamped<KeyRow>`.
     pub(crate) insert: &'static str,
@@ -104,6 +110,7 @@ pub(crate) struct Keys {
     pub(crate) since: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Tags {
     /// In: `TagRow`. Gives it the organization's next number.
     pub(crate) insert: &'static str,
@@ -115,6 +122,7 @@ pub(crate) struct Tags {
     pub(crate) of: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Submissions {
     /// In: `SubmissionRow`, sorted. Out: `(OrganizationId, SubmissionId)` of those that were not there.
     pub(crate) insert: &'static str,
@@ -137,6 +145,7 @@ pub(crate) struct Submissions {
     pub(crate) find: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Claims {
     /// In: `Claim`, sorted. Takes those that are free and locks those that are not.
     pub(crate) lock: &'static str,
@@ -146,12 +155,16 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
-    /// In: `One<LeadId>`. Identity keys that only public submissions tied to these leads.
+    /// In: `One<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked in
+    /// the order of keys. `None` where there is one writer at a time anyway.
+    pub(crate) lock_public: Option<&'static str>,
+    /// In: `One<LeadId>`. The same keys.
     pub(crate) release_public: &'static str,
     /// In: `Purge`. Deletes the oldest idempotency keys.
     pub(crate) purge: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Leads {
     /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time
     /// anyway.
@@ -190,6 +203,7 @@ pub(crate) struct Leads {
     pub(crate) count_of_source: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Quarantine {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
@@ -214,6 +228,7 @@ pub(crate) struct Quarantine {
     pub(crate) repair: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Suppressions {
     /// In: `SuppressionKey`. Out: `Suppression`, ended ones too.
     pub(crate) find: &'static str,
@@ -237,6 +252,7 @@ pub(crate) struct Suppressions {
     pub(crate) overdue: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Sweeps {
     /// In: `Lease`. Out: the name, if it was free.
     pub(crate) lease: &'static str,
@@ -248,6 +264,7 @@ pub(crate) struct Sweeps {
     pub(crate) set_position: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Attempts {
     /// In: `AttemptRow`. Out: the attempts so far.
     pub(crate) begin: &'static str,
@@ -257,6 +274,7 @@ pub(crate) struct Attempts {
     pub(crate) purge: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Consents {
     /// In: `ConsentEvidence`. Keeps what is there. Out: `(OrganizationId, SubmissionId)` of those that were not.
     pub(crate) insert: &'static str,
@@ -272,6 +290,7 @@ pub(crate) struct Consents {
     pub(crate) forget_people: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Erasure {
     /// In: `Listed`. Out: `Contact`, the leads that have the value.
     pub(crate) contacts: &'static str,
@@ -312,6 +331,7 @@ pub(crate) struct Erasure {
     pub(crate) rebuilt: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Retention {
     /// In: `RetentionRow`.
     pub(crate) set: &'static str,
@@ -327,21 +347,28 @@ pub(crate) struct Retention {
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
+    /// In: `One<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one twice;
+    /// none once all are.
+    pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,
     /// In: `Between`. Deletes entries of the audit log, the oldest first.
     pub(crate) audit: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Scorings {
     /// In: `Added`. Out: the next version of an organization that is there.
     pub(crate) add: &'static str,
     /// In: `Activated`. Puts a version that is there in force, or none.
     pub(crate) activate: &'static str,
+    /// In: `Outdated`.
+    pub(crate) delete: &'static str,
     /// In: `Of`. Out: `ScoringRow`, by version.
     pub(crate) of: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Reports {
     /// In: `Received`. Out: [`crate::reports::Counted`], how many there are of each kind.
     pub(crate) intake: &'static str,
@@ -349,6 +376,7 @@ pub(crate) struct Reports {
     pub(crate) intake_of_source: &'static str,
 }
 
+#[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Audit {
     /// In: `AuditEntry`. Keeps what is there.
     pub(crate) insert: &'static str,

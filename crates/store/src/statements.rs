@@ -201,14 +201,29 @@ impl<'s> Statements<'s> {
         self.execute(self.sql.claims.release, keys).map(drop)
     }
 
+    /// Locks what [`Statements::release_public_claims`] deletes later. A commit that this waited for may have tied another
+    /// key to one of the leads; it had to lock a key of the lead for that. So once all of them are locked none is added.
+    pub(crate) fn lock_public_claims(
+        &mut self,
+        leads: &BTreeSet<(OrganizationId, LeadId)>,
+    ) -> Result<(), Fault> {
+        let Some(lock) = self.sql.claims.lock_public else { return Ok(()) };
+        let (rows, mut locked) = (leads_of(leads), BTreeSet::<ClaimKey>::new());
+        loop {
+            let before = locked.len();
+            locked.extend(self.load::<_, ClaimKey>(lock, &rows)?);
+            if locked.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
     /// Of these leads, after the claims of the batch were written.
     pub(crate) fn release_public_claims(
         &mut self,
         leads: &BTreeSet<(OrganizationId, LeadId)>,
     ) -> Result<(), Fault> {
-        let rows: Vec<_> =
-            leads.iter().map(|(organization, id)| One { organization: *organization, id: *id }).collect();
-        self.execute(self.sql.claims.release_public, &rows).map(drop)
+        self.execute(self.sql.claims.release_public, &leads_of(leads)).map(drop)
     }
 
     pub(crate) fn record_outcomes(&mut self, cases: &[Case<'_>]) -> Result<(), Fault> {
@@ -323,6 +338,10 @@ impl<'s> Statements<'s> {
             quarantined_at: self.now,
         }
     }
+}
+
+fn leads_of(leads: &BTreeSet<(OrganizationId, LeadId)>) -> Vec<One<LeadId>> {
+    leads.iter().map(|(organization, id)| One { organization: *organization, id: *id }).collect()
 }
 
 fn is_released(case: &Case<'_>) -> bool {

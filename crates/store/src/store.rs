@@ -6,6 +6,7 @@ use std::time::Duration;
 use leadgate_domain::Actor;
 use leadgate_domain::sealed::SealingKey;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::StoreConfig;
 use crate::error::{Fault, StoreError, Trouble};
@@ -13,11 +14,11 @@ use crate::pool::{Pool, Target};
 use crate::session::Session;
 use crate::{postgres, sqlite};
 
-/// Reads that may take minutes, at the same time in one process.
+/// Reads that take longer than others, at the same time in one process.
 const PATIENT_READS: usize = 2;
 
-/// How long one of them may take; PostgreSQL only.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a caller waits for one of them, its turn included.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where leads are kept. A clone is another handle to the same connections.
 #[derive(Clone)]
@@ -118,27 +119,41 @@ impl Store {
         pool.run(work).await
     }
 
-    /// Runs statements that change nothing and may take minutes. They have a connection of their own, and take no
-    /// place from other readers; a caller who goes away leaves them running.
-    pub(crate) async fn read_patiently<T, W>(&self, work: W) -> Result<T, StoreError>
+    /// Runs statements that change nothing and take longer than other reads. They have a connection of their own, and
+    /// take no place from other readers.
+    ///
+    /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends them when the
+    /// caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
+    pub(crate) async fn read_patiently<T, P, W>(&self, permit: P, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
+        P: Send + 'static,
         W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
     {
         let (store, patient) = match self {
             Self::Postgres(store) => (self.clone(), Arc::clone(&store.patient)),
             Self::Sqlite(store) => (self.clone(), Arc::clone(&store.patient)),
         };
-        let turn = patient.acquire_owned().await.map_err(|_| StoreError::unavailable(Trouble::Busy))?;
+        let deadline = Instant::now() + PATIENCE;
+        let Ok(Ok(turn)) = timeout_at(deadline, patient.acquire_owned()).await else {
+            return Err(StoreError::unavailable(Trouble::Busy));
+        };
         let read = move || {
-            let _turn = turn;
+            let _held = (turn, permit);
             let mut session = match &store {
-                Self::Postgres(store) => store.address.connect_to_read(PATIENCE)?,
+                Self::Postgres(store) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    // PostgreSQL takes 0 for no limit.
+                    store.address.connect_to_read(left.max(Duration::from_millis(1)))?
+                }
                 Self::Sqlite(store) => store.address.clone().reading().connect()?,
             };
             work(&mut session).map_err(|fault| session.conclude(fault))
         };
-        tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Panicked)?
+        match timeout_at(deadline, tokio::task::spawn_blocking(read)).await {
+            Ok(read) => read.map_err(|_| StoreError::Panicked)?,
+            Err(_) => Err(StoreError::unavailable(Trouble::Timeout)),
+        }
     }
 
     /// Empties SQLite's write-ahead log, which holds what was deleted. To be called after an erasure, and when a program

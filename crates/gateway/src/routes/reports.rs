@@ -1,12 +1,9 @@
 //! `GET /v1/reports/intake`: what became of what came in on a day.
 
-use std::time::Duration;
-
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId, Timestamp, Zone};
 use leadgate_store::{IntakeReport, StoreError, Trouble};
-use tokio::time::timeout;
 use url::form_urlencoded;
 
 use crate::problem::Refused;
@@ -14,9 +11,6 @@ use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::State;
-
-/// Time limit of a long report. Its cost grows with the submissions of the day.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// A day of the organization, or of one of its sources; a key of a named source sees its own.
 pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
@@ -56,9 +50,9 @@ async fn report(
         })) => {}
         settled => return settled,
     }
-    let _turn = state.long_reports.begin(organization).ok_or(Refusal::StoreSlow)?;
-    let reporting = state.store.intake_report_patiently(organization, source, day);
-    timeout(LONGEST, reporting).await.map_err(|_| Refusal::StoreSlow)?.map_err(Refusal::Store)
+    let permit = state.long_reports.begin(organization).ok_or(Refusal::StoreSlow)?;
+    let reporting = state.store.intake_report_patiently(organization, source, day, permit);
+    reporting.await.map_err(Refusal::Store)
 }
 
 struct Query {

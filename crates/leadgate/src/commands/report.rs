@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     if let Some(source) = source {
         source_of(&store, &owner, source).await?;
     }
-    let report = store.intake_report_patiently(owner.id, source, &day).await?;
+    let report = store.intake_report_patiently(owner.id, source, &day, ()).await?;
     let entry = store.entry(owner.id, AuditAction::ReportRead).with("report", "intake").with("day", &day);
     saw(&store, AuditEntry { target: source.map(|source| source.to_string()), ..entry }).await?;
     let sources = store.sources(owner.id).await?;

@@ -40,7 +40,17 @@ pub(super) const CLAIMS: Claims = Claims {
             FOR UPDATE SKIP LOCKED)
         DELETE FROM claims AS c USING old
         WHERE c.organization = old.organization AND c.kind = old.kind AND c.key = old.key",
-    // Found by the lead's index, whatever the statistics say of the organization.
+    // Found by the lead's index, whatever the statistics say of the organization. The kinds in the order of `ClaimKind`,
+    // by which commits lock claims.
+    lock_public: Some(
+        "
+        SELECT json_build_object('organization', c.organization, 'kind', c.kind, 'key', encode(c.key, 'hex'))::text
+        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid)
+        JOIN claims AS c ON c.lead = r.id AND (c.organization = r.organization) IS TRUE
+        WHERE c.trust = 'public' AND c.kind <> 'idempotency'
+        ORDER BY c.organization, array_position(ARRAY['external_id', 'line_id', 'phone', 'email'], c.kind), c.key
+        FOR UPDATE OF c",
+    ),
     release_public: "
         DELETE FROM claims AS c
         USING json_to_recordset($1::json) AS r (organization uuid, id uuid)

@@ -218,6 +218,16 @@ pub(super) const RETENTION: Retention = Retention {
         WHERE t.organization = r.organization",
     submissions: between!("json_build_array(s.id, s.erased_at IS NOT NULL)", "submissions", ""),
     leads: between!("json_build_array(s.id, s.updated_at)", "leads", ""),
+    // Not DISTINCT and not ordered: either would read all of them first.
+    submissions_of: concat!(
+        "SELECT to_json(s.id)::text
+         FROM ",
+        one!(),
+        " JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id
+          JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
+         WHERE s.erased_at IS NULL
+         LIMIT 10000"
+    ),
     audit: "
         WITH p AS MATERIALIZED (
             SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid, before uuid, most int)),

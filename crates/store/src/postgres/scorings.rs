@@ -16,6 +16,10 @@ pub(super) const SCORINGS: Scorings = Scorings {
         FROM json_to_recordset($1::json) AS r (organization uuid, version integer, generation bigint)
         LEFT JOIN scorings AS s ON s.organization = r.organization AND s.version = r.version
         WHERE o.id = r.organization AND (r.version IS NULL OR s.version IS NOT NULL)",
+    delete: "
+        DELETE FROM scorings AS s
+        USING json_to_recordset($1::json) AS r (organization uuid, version integer)
+        WHERE s.organization = r.organization AND s.version <= r.version",
     of: "
         SELECT json_build_object('version', s.version, 'document', s.document, 'created_at', s.created_at,
                                  'active', o.scoring_version IS NOT DISTINCT FROM s.version)::text

@@ -32,6 +32,7 @@ pub(super) const CLAIMS: Claims = Claims {
               AND c.last_seen < (SELECT value->>'last_seen' FROM p)
             ORDER BY c.submission
             LIMIT (SELECT value->>'most' FROM p))",
+    lock_public: None,
     release_public: "
         DELETE FROM claims WHERE (organization, lead) IN (
             SELECT value->>'organization', value->>'id' FROM json_each($1))

@@ -188,6 +188,13 @@ pub(super) const RETENTION: Retention = Retention {
         ""
     ),
     leads: between!("json_array(s.id, s.updated_at)", "leads", ""),
+    // Not DISTINCT and not ordered: either would read all of them first.
+    submissions_of: "
+        SELECT json_quote(s.id)
+        FROM json_each($1) AS r CROSS JOIN outcomes AS o CROSS JOIN submissions AS s
+        WHERE o.organization = r.value->>'organization' AND o.lead = r.value->>'id'
+          AND s.organization = o.organization AND s.id = o.submission AND s.erased_at IS NULL
+        LIMIT 10000",
     audit: "
         WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
         DELETE FROM audit WHERE (organization, id) IN (

@@ -1,5 +1,7 @@
 //! Every statement finds its rows by an index.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -24,6 +26,24 @@ const OWN: [&str; 14] = [
     "sized",
 ];
 
+/// Statements that may read a whole table or index.
+const WHOLE: [&str; 10] = [
+    // Submissions that crashed a worker in the last days.
+    "attempts.purge",
+    // One row, and one for each migration.
+    "installation.advance",
+    "installation.migrations",
+    "installation.raise_shards",
+    "installation.read",
+    "installation.renew",
+    "installation.reseal",
+    // Tables that refer to sources. SQLite reads them only while a violated foreign key is pending.
+    "sources.insert",
+    "sources.insert_default",
+    // The index of pending entries.
+    "suppressions.overdue",
+];
+
 #[derive(QueryableByName)]
 struct Step {
     #[diesel(sql_type = Text)]
@@ -32,6 +52,8 @@ struct Step {
 
 fn migrated() -> SqliteConnection {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
+    // diesel's own.
+    connection.batch_execute("CREATE TABLE __diesel_schema_migrations (version TEXT PRIMARY KEY)").unwrap();
     for migration in [
         include_str!("../../../../migrations/sqlite/0001_first_tables/up.sql"),
         include_str!("../../../../migrations/sqlite/0002_mappings_tags_release/up.sql"),
@@ -48,6 +70,16 @@ fn migrated() -> SqliteConnection {
         connection.batch_execute(migration).unwrap();
     }
     connection
+}
+
+/// Every statement under the names of its group and its own.
+fn statements() -> impl Iterator<Item = (String, String)> {
+    let groups: BTreeMap<String, BTreeMap<String, Option<String>>> =
+        serde_json::from_value(serde_json::to_value(&SQL).unwrap()).unwrap();
+    groups.into_iter().flat_map(|(group, statements)| {
+        let named = move |(name, text): (String, Option<String>)| Some((format!("{group}.{name}"), text?));
+        statements.into_iter().filter_map(named)
+    })
 }
 
 fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<Step> {
@@ -90,125 +122,18 @@ fn a_page_of_the_audit_log_reads_its_entries_alone() {
 #[test]
 fn no_statement_reads_a_whole_table() {
     let mut connection = migrated();
-    let hot = [
-        SQL.submissions.insert,
-        SQL.submissions.decide,
-        SQL.submissions.decide_again,
-        SQL.submissions.recent,
-        SQL.submissions.read,
-        SQL.submissions.page,
-        SQL.submissions.find,
-        SQL.claims.lock,
-        SQL.claims.read,
-        SQL.claims.write,
-        SQL.claims.release,
-        SQL.leads.lock,
-        SQL.leads.lock_listed,
-        SQL.leads.lock_listed_free,
-        SQL.leads.insert,
-        SQL.leads.update,
-        SQL.leads.read,
-        SQL.leads.page,
-        SQL.leads.page_at,
-        SQL.leads.count,
-        SQL.quarantine.insert,
-        SQL.quarantine.insert_reused,
-        SQL.quarantine.release,
-        SQL.quarantine.reopen,
-        SQL.quarantine.page,
-        SQL.quarantine.page_in_state,
-        SQL.quarantine.entry,
-        SQL.quarantine.discard,
-        SQL.quarantine.repair,
-        SQL.submissions.of_leads,
-        SQL.submissions.makers,
-        SQL.suppressions.find,
-        SQL.suppressions.among_pending,
-        SQL.suppressions.write,
-        SQL.suppressions.page,
-        SQL.suppressions.pending,
-        SQL.suppressions.settle,
-        SQL.suppressions.lapse,
-        SQL.suppressions.lapsing,
-        SQL.leads.at_domain,
-        SQL.leads.contacts,
-        SQL.sweeps.lease,
-        SQL.sweeps.end,
-        SQL.sweeps.position,
-        SQL.sweeps.set_position,
-        SQL.claims.purge,
-        SQL.attempts.begin,
-        SQL.attempts.forget,
-        SQL.sources.of,
-        SQL.sources.by_id,
-        SQL.sources.since,
-        SQL.sources.campaign,
-        SQL.sources.update,
-        SQL.mappings.add,
-        SQL.mappings.activate,
-        SQL.mappings.of,
-        SQL.keys.retire,
-        SQL.tags.insert,
-        SQL.tags.named,
-        SQL.tags.by_id,
-        SQL.tags.of,
-        SQL.keys.of,
-        SQL.keys.by_id,
-        SQL.keys.since,
-        SQL.organizations.since,
-        SQL.consents.insert,
-        SQL.consents.insert_people,
-        SQL.consents.page,
-        SQL.consents.page_of_lead,
-        SQL.consents.of_submission,
-        SQL.consents.forget_people,
-        SQL.erasure.contacts,
-        SQL.erasure.submissions_of,
-        SQL.erasure.entries,
-        SQL.erasure.contents,
-        SQL.erasure.targets,
-        SQL.erasure.empty,
-        SQL.erasure.traces,
-        SQL.erasure.retell,
-        SQL.erasure.empty_entries,
-        SQL.erasure.forget_requests,
-        SQL.erasure.forget_people_of,
-        SQL.erasure.release_taken,
-        SQL.erasure.release_claims_of,
-        SQL.erasure.delete_leads,
-        SQL.erasure.blank,
-        SQL.erasure.to_rebuild,
-        SQL.erasure.rebuilding,
-        SQL.erasure.rebuilt,
-        SQL.retention.set,
-        SQL.retention.of,
-        SQL.retention.progress,
-        SQL.retention.submissions,
-        SQL.retention.leads,
-        SQL.retention.entries,
-        SQL.retention.audit,
-        SQL.retention.leads_progress,
-        SQL.leads.crowded,
-        SQL.leads.with_phone,
-        SQL.leads.with_email,
-        SQL.scorings.add,
-        SQL.scorings.activate,
-        SQL.scorings.of,
-        SQL.reports.intake,
-        SQL.reports.intake_of_source,
-        SQL.audit.insert,
-        SQL.audit.page,
-        SQL.audit.page_of_actor,
-        SQL.audit.page_of_action,
-    ];
-    for text in hot {
-        for Step { detail } in &plan(&mut connection, text) {
+    let mut whole = BTreeSet::new();
+    for (name, text) in statements() {
+        for Step { detail } in &plan(&mut connection, &text) {
             // What a statement may read whole is its own rows.
-            let whole = detail.strip_prefix("SCAN ").map(|table| table.split(' ').next().unwrap_or_default());
+            let scanned =
+                detail.strip_prefix("SCAN ").map(|table| table.split(' ').next().unwrap_or_default());
             // What a subquery reads has a step of its own.
             let made = |table: &str| OWN.contains(&table) || table.starts_with("(subquery-");
-            let own = whole.is_none_or(|table| made(table) || detail.contains("CONSTANT ROW"));
-            assert!(own, "{detail}: {text}");
+            if !scanned.is_none_or(|table| made(table) || detail.contains("CONSTANT ROW")) {
+                whole.insert(name.clone());
+            }
         }
     }
+    assert_eq!(whole, WHOLE.map(str::to_owned).into());
 }

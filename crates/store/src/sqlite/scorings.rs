@@ -16,6 +16,11 @@ pub(super) const SCORINGS: Scorings = Scorings {
         LEFT JOIN scorings AS s
                ON s.organization = r.value->>'organization' AND s.version = r.value->>'version'
         WHERE o.id = r.value->>'organization' AND (r.value->>'version' IS NULL OR s.version IS NOT NULL)",
+    delete: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+        DELETE FROM scorings
+        WHERE organization = (SELECT value->>'organization' FROM p)
+          AND version <= (SELECT value->>'version' FROM p)",
     of: "
         SELECT json_object('version', s.version, 'document', json(s.document), 'created_at', s.created_at,
                            'active', json(iif(o.scoring_version IS s.version, 'true', 'false')))

@@ -1,6 +1,7 @@
 //! The pipeline's judge with a hand in what it says, or a foot in the door.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
@@ -12,16 +13,25 @@ use leadgate_domain::{
 pub(crate) struct Hooked<F> {
     judge: Arc<dyn Judge>,
     hook: F,
+    /// How many batches were resolved; a transaction that is run again resolves its batch again.
+    resolved: Arc<AtomicUsize>,
 }
 
 impl<F: Fn(&mut Effects<'_>) + Send + Sync + 'static> Hooked<F> {
     pub(crate) fn judge(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
-        Arc::new(Self { judge, hook })
+        Self::counting(judge, hook).0
+    }
+
+    /// With the number of batches that were resolved.
+    pub(crate) fn counting(judge: Arc<dyn Judge>, hook: F) -> (Arc<dyn Judge>, Arc<AtomicUsize>) {
+        let resolved = Arc::new(AtomicUsize::new(0));
+        (Arc::new(Self { judge, hook, resolved: Arc::clone(&resolved) }), resolved)
     }
 }
 
 impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
     fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+        self.resolved.fetch_add(1, Ordering::Relaxed);
         self.judge.resolve(fresh, claims)
     }
 
@@ -73,6 +83,7 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
 /// A judge that says when it got to the hook, and waits there.
 pub(crate) struct Gate {
     pub(crate) judge: Arc<dyn Judge>,
+    resolved: Arc<AtomicUsize>,
     reached: mpsc::Receiver<()>,
     open: mpsc::Sender<()>,
 }
@@ -82,11 +93,11 @@ impl Gate {
         let (arrived, reached) = mpsc::channel();
         let (open, opened) = mpsc::channel();
         let opened = Mutex::new(opened);
-        let judge = Hooked::judge(judge, move |_| {
+        let (judge, resolved) = Hooked::counting(judge, move |_| {
             arrived.send(()).unwrap();
             opened.lock().unwrap().recv().unwrap();
         });
-        Self { judge, reached, open }
+        Self { judge, resolved, reached, open }
     }
 
     pub(crate) fn wait(&self) {
@@ -95,5 +106,9 @@ impl Gate {
 
     pub(crate) fn open(&self) {
         self.open.send(()).unwrap();
+    }
+    /// How many times the batch was resolved: once, unless its transaction was run again.
+    pub(crate) fn resolved(&self) -> usize {
+        self.resolved.load(Ordering::Relaxed)
     }
 }

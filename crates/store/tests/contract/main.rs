@@ -39,6 +39,7 @@ mod scorings;
 mod sources;
 mod suppressions;
 mod tags;
+mod take_overs;
 mod tls;
 mod trust;
 mod values;

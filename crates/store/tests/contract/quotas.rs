@@ -13,7 +13,7 @@ use crate::world::{World, over_both};
 over_both!(
     an_organization_has_a_thousand_sources,
     an_organization_has_two_thousand_keys_that_are_not_revoked,
-    an_organization_has_a_thousand_tags_and_scorings,
+    an_organization_has_a_thousand_tags_and_keeps_a_thousand_scorings,
     sources_and_tags_have_pages,
 );
 
@@ -37,7 +37,7 @@ async fn an_organization_has_a_thousand_sources(world: World) {
     let made: Vec<_> = making.buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
     let before = world.store.generation().await.unwrap();
-    refused(world.store.create_source(&source(&world, 1_000)).await, "the limit of 1000 sources");
+    refused(world.store.create_source(&source(&world, 1_000)).await, "the limit of 1000 sources is reached; ");
     assert_eq!(world.store.sources(world.organization.id).await.unwrap().len(), 1_000);
     assert_eq!(world.store.generation().await.unwrap(), before, "nothing was stored");
     let other = world.store.ensure_organization("other").await.unwrap();
@@ -65,18 +65,18 @@ async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World
     let made: Vec<_> =
         iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(world.store.create_key(&key()).await, "the limit of 2000 keys");
+    refused(world.store.create_key(&key()).await, "the limit of 2000 keys and tokens is reached; revoke");
     world.store.revoke_key(&last.id, None).await.unwrap();
     world.store.create_key(&key()).await.unwrap();
-    refused(world.store.create_key(&key()).await, "the limit of 2000 keys");
+    refused(world.store.create_key(&key()).await, "the limit of 2000 keys and tokens is reached; revoke");
 }
 
-async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
+async fn an_organization_has_a_thousand_tags_and_keeps_a_thousand_scorings(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
     let make = |number: usize| async move { store.create_tag(organization, &format!("t{number}")).await };
     let made: Vec<_> = iter(0..1_000).map(make).buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(store.create_tag(organization, "one more").await, "the limit of 1000 numbered tags");
+    refused(store.create_tag(organization, "one more").await, "the limit of 1000 numbered tags is reached; ");
     assert_eq!(store.create_tag(organization, "t7").await.unwrap().name, "t7", "it is there");
     assert_eq!(store.tags(organization).await.unwrap().len(), 1_000);
 
@@ -84,11 +84,14 @@ async fn an_organization_has_a_thousand_tags_and_scorings(world: World) {
     for _ in 0..1_000 {
         store.add_scoring(organization, &scoring).await.unwrap();
     }
-    refused(
-        store.add_scoring(organization, &scoring).await,
-        "the limit of 1000 scoring versions per organization is reached",
-    );
-    assert_eq!(store.scorings(organization).await.unwrap().len(), 1_000);
+    assert!(store.activate_scoring(organization, Some(2)).await.unwrap());
+    for expected in 1_001..1_003 {
+        assert_eq!(store.add_scoring(organization, &scoring).await.unwrap(), Some(expected));
+    }
+    let kept = store.scorings(organization).await.unwrap();
+    assert!(kept.iter().map(|one| one.version).eq(3..1_003), "the newest are kept");
+    assert_eq!(kept.iter().filter(|one| one.active).map(|one| one.version).collect::<Vec<_>>(), [1_002]);
+    assert!(!store.activate_scoring(organization, Some(2)).await.unwrap(), "it is gone");
     assert!(store.activate_scoring(organization, Some(3)).await.unwrap());
 }
 

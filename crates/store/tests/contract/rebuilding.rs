@@ -34,7 +34,7 @@ impl World {
     }
 
     /// As it is read by these settings, after it was read by the source's.
-    async fn read_anew(&self, lead: LeadId, before: &Arc<Source>, now: &Arc<Source>) -> Rebuild {
+    pub(crate) async fn read_anew(&self, lead: LeadId, before: &Arc<Source>, now: &Arc<Source>) -> Rebuild {
         let makers = self.store.makers(self.organization.id, &[lead]).await.unwrap();
         let part = |maker: leadgate_store::Maker| {
             let by = |source: &Arc<Source>| {
@@ -50,7 +50,7 @@ impl World {
         Rebuild { lead, parts: makers.into_iter().map(part).collect() }
     }
 
-    async fn rebuild(&self, one: Rebuild, dry: bool) -> Rebuilt {
+    pub(crate) async fn rebuild(&self, one: Rebuild, dry: bool) -> Rebuilt {
         let rebuilt = self.store.rebuild(self.organization.id, vec![one], self.judge(), dry).await.unwrap();
         rebuilt.into_iter().next().unwrap()
     }

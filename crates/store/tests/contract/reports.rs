@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::PgConnection;
+use diesel::connection::{Connection as _, SimpleConnection as _};
 use leadgate_domain::{
     Day, Dialect, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind, Timestamp, Zone,
 };
 use leadgate_store::{Intake, IntakeReport, Store, StoreConfig, StoreError};
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 use uuid::{NoContext, Uuid};
 
@@ -50,9 +53,30 @@ async fn a_large_day_is_counted_patiently() {
     let (store, day) = (Store::open(&impatient).unwrap(), day_of(&one));
     let soon = store.intake_report(world.organization.id, None, &day).await;
     assert!(soon.as_ref().is_err_and(StoreError::is_transient), "{soon:?}");
-    let whole = store.intake_report_patiently(world.organization.id, None, &day).await.unwrap().whole;
+    let whole = store.intake_report_patiently(world.organization.id, None, &day, ()).await.unwrap().whole;
     let expected = u64::try_from(MORE).unwrap() + 1;
     assert_eq!((whole.accepted, whole.created, whole.leads), (expected, expected, expected));
+}
+
+/// What an organization may have once at a time is given back by the count itself, not by its caller.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_keeps_its_permit_when_its_caller_goes_away() {
+    let world = World::postgres().await;
+    let mut other = PgConnection::establish(&world.config.url).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE submissions IN ACCESS EXCLUSIVE MODE").unwrap();
+    let (permit, mut given_back) = oneshot::channel::<()>();
+    let (store, organization) = (world.store.clone(), world.organization.id);
+    let reporting = tokio::spawn(async move {
+        store
+            .intake_report_patiently(organization, None, &Day::of(Timestamp::now(), Zone::utc()), permit)
+            .await
+    });
+    world.until_it_waits_or_is_done(&reporting).await;
+    reporting.abort();
+    assert!(reporting.await.unwrap_err().is_cancelled());
+    assert_eq!(given_back.try_recv(), Err(TryRecvError::Empty), "the count goes on");
+    other.batch_execute("ROLLBACK").unwrap();
+    given_back.await.unwrap_err();
 }
 
 fn day_of(submission: &Submission) -> Day {

@@ -1,10 +1,12 @@
 //! What is older than an organization keeps it is erased.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{Outcome, Retention, Submission, SuppressionKind};
 use leadgate_store::{ConsentsOf, QuarantineState, RETENTION_SWEEP, Swept};
 
+use crate::hooked::Gate;
 use crate::races::{all_leads, suppression};
 use crate::releases::{faulty, released};
 use crate::world::{World, over_both};
@@ -15,6 +17,7 @@ over_both!(
     old_leads_are_deleted_with_their_claims_and_the_person_of_their_consents,
     old_entries_of_the_quarantine_are_emptied,
     a_sweep_goes_on_where_it_stopped,
+    what_a_lead_was_made_of_is_emptied_before_the_lead_is_deleted,
     old_entries_of_the_audit_log_are_deleted,
     what_comes_late_is_found_by_the_next_round,
     an_organization_with_much_to_erase_gets_as_many_turns_as_it_needs,
@@ -160,6 +163,58 @@ async fn a_sweep_goes_on_where_it_stopped(world: World) {
     let swept = world.sweep().await;
     assert_eq!((swept.submissions, swept.leads, swept.more), (450, 450, false));
     assert!(!world.dump().contains("1415555"));
+}
+
+/// An old lead that this many submissions updated.
+async fn updated(world: &World, submissions: usize) {
+    let source = world.updating_source().await;
+    let one = |_| Submission { source: source.id, ..world.phone("+14155550132") };
+    let all: Vec<_> = (0..submissions).map(|n| world.normalize_by(&source, one(n))).collect();
+    world.store.commit(all, world.judge()).await.unwrap();
+}
+
+async fn what_a_lead_was_made_of_is_emptied_before_the_lead_is_deleted(world: World) {
+    updated(&world, 450).await;
+    world.keep(Retention { leads: Some(DAY), ..Retention::default() }).await;
+    // The last transaction fails every time, as one does that takes too long.
+    let (refuse, allow) = match world.config.url.starts_with("sqlite:") {
+        true => (
+            "CREATE TRIGGER trip BEFORE DELETE ON leads BEGIN SELECT RAISE(ABORT, 'not now'); END",
+            "DROP TRIGGER trip",
+        ),
+        false => (
+            "CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+             CREATE TRIGGER trip BEFORE DELETE ON leads FOR EACH ROW EXECUTE FUNCTION trip()",
+            "DROP TRIGGER trip ON leads",
+        ),
+    };
+    world.sql(refuse).await;
+    let swept = world.sweep().await;
+    assert_eq!((swept.submissions, swept.leads), (450, 0));
+    world.sql(allow).await;
+    let swept = world.sweep().await;
+    assert_eq!((swept.submissions, swept.leads), (0, 1));
+}
+
+/// A lead may have very many submissions: its organization takes leads while they are emptied.
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_of_old_leads_are_emptied_beside_other_commits() {
+    let world = World::postgres().await;
+    updated(&world, 450).await;
+    world.keep(Retention { leads: Some(DAY), ..Retention::default() }).await;
+    let gate = Gate::new(world.judge());
+    let running = vec![world.normalize(world.now(world.phone("+14155550133")))];
+    let (store, judge) = (world.store.clone(), Arc::clone(&gate.judge));
+    let commit = tokio::spawn(async move { store.commit(running, judge).await.unwrap() });
+    gate.wait();
+    let store = world.store.clone();
+    let sweep = tokio::spawn(async move { store.sweep_retention(Instant::now() + DAY).await.unwrap() });
+    world.until_it_waits_or_is_done(&sweep).await;
+    let emptied = world.lines("SELECT count(erased_at)::text AS line FROM submissions");
+    assert_eq!(emptied, ["450"]);
+    gate.open();
+    commit.await.unwrap();
+    assert_eq!(sweep.await.unwrap().leads, 1);
 }
 
 async fn old_entries_of_the_audit_log_are_deleted(world: World) {

@@ -5,21 +5,24 @@ use std::time::Duration;
 
 use leadgate_domain::{Dialect, Fields, Outcome, Policy, Said, Source, Submission, Timestamp, Trust};
 
+use crate::races::all_leads;
 use crate::world::{World, over_both};
 
 over_both!(
     a_form_ties_no_key_of_another_person_to_a_servers_lead,
     a_form_that_came_first_leaves_other_people_alone,
+    a_rebuild_ties_no_key_of_a_form_to_a_servers_lead,
+    a_rebuild_claims_a_key_with_the_trust_of_the_server_that_sent_it,
     a_form_does_not_lengthen_the_window_of_a_servers_lead,
 );
 
-const ANN: (&str, &str) = ("+14155550131", "ann@example.com");
-const BOB: (&str, &str) = ("+14155550132", "bob@example.com");
+pub(crate) const ANN: (&str, &str) = ("+14155550131", "ann@example.com");
+pub(crate) const BOB: (&str, &str) = ("+14155550132", "bob@example.com");
 /// Ann's phone with Bob's email.
-const MIXED: (&str, &str) = (ANN.0, BOB.1);
+pub(crate) const MIXED: (&str, &str) = (ANN.0, BOB.1);
 
 /// A source that knows people by email or phone.
-async fn source(world: &World) -> Arc<Source> {
+pub(crate) async fn source(world: &World) -> Arc<Source> {
     let (organization, now) = (world.organization.id, Timestamp::now());
     let name = Some(uuid::Uuid::now_v7().to_string());
     let source =
@@ -28,7 +31,7 @@ async fn source(world: &World) -> Arc<Source> {
     Arc::new(source)
 }
 
-fn said(world: &World, trust: Trust, (phone, email): (&str, &str)) -> Submission {
+pub(crate) fn said(world: &World, trust: Trust, (phone, email): (&str, &str)) -> Submission {
     let fields = Fields {
         phone: Said::Value(phone.to_owned()),
         email: Said::Value(email.to_owned()),
@@ -37,7 +40,7 @@ fn said(world: &World, trust: Trust, (phone, email): (&str, &str)) -> Submission
     Submission { trust, ..world.submission(fields) }
 }
 
-async fn commit(world: &World, source: &Arc<Source>, batch: Vec<Submission>) -> Vec<Outcome> {
+pub(crate) async fn commit(world: &World, source: &Arc<Source>, batch: Vec<Submission>) -> Vec<Outcome> {
     let batch: Vec<_> = batch.into_iter().map(|one| world.normalize_by(source, one)).collect();
     let committed = world.store.commit(batch, world.judge()).await.unwrap();
     committed.settled.iter().map(|settled| settled.outcome).collect()
@@ -94,6 +97,40 @@ async fn a_form_that_came_first_leaves_other_people_alone(world: World) {
             .sql("DELETE FROM outcomes; DELETE FROM submissions; DELETE FROM leads; DELETE FROM claims")
             .await;
     }
+}
+
+async fn a_rebuild_ties_no_key_of_a_form_to_a_servers_lead(world: World) {
+    let both = [ANN, BOB].map(|(phone, email)| (phone.to_owned(), email.to_owned()));
+    let source = source(&world).await;
+    for (trust, person, outcome) in
+        [(Trust::Public, MIXED, Outcome::Created), (Trust::Secret, ANN, Outcome::Updated)]
+    {
+        assert_eq!(commit(&world, &source, vec![said(&world, trust, person)]).await, [outcome]);
+    }
+    let lead = all_leads(&world).await.remove(0).id;
+    let held = claims(&world);
+    world.rebuild(world.read_anew(lead, &source, &source).await, false).await;
+    assert_eq!(claims(&world), held);
+    assert_eq!(commit(&world, &source, vec![said(&world, Trust::Secret, BOB)]).await, [Outcome::Created]);
+    assert_eq!(people(&world).await, both);
+}
+
+async fn a_rebuild_claims_a_key_with_the_trust_of_the_server_that_sent_it(world: World) {
+    let source = source(&world).await;
+    for trust in [Trust::Public, Trust::Secret] {
+        commit(&world, &source, vec![said(&world, trust, ANN)]).await;
+    }
+    let lead = all_leads(&world).await.remove(0).id;
+    let held = claims(&world);
+    assert!(held.iter().all(|claim| claim.ends_with(" secret")), "{held:?}");
+    world.sql("DELETE FROM claims").await;
+    world.rebuild(world.read_anew(lead, &source, &source).await, false).await;
+    assert_eq!(claims(&world), held);
+}
+
+/// Kind and trust of every claim, in order.
+pub(crate) fn claims(world: &World) -> Vec<String> {
+    world.lines("SELECT kind || ' ' || trust AS line FROM claims ORDER BY kind")
 }
 
 async fn a_form_does_not_lengthen_the_window_of_a_servers_lead(world: World) {

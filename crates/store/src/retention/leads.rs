@@ -1,0 +1,161 @@
+//! Leads that are older than their organization keeps them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use leadgate_domain::{LeadId, OrganizationId, SubmissionId, Timestamp};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{PAGE, RetentionRow, Swept, first_id_at};
+use crate::erasure::{Between, By, Erased, delete, empty};
+use crate::error::StoreError;
+use crate::rows::One;
+use crate::statements::Statements;
+use crate::store::Store;
+
+/// Submissions of old leads emptied per transaction.
+const CHUNK: usize = 200;
+
+#[derive(Serialize)]
+struct LeadsProgress {
+    organization: OrganizationId,
+    leads_swept_to: Option<Uuid>,
+}
+
+impl Store {
+    /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
+    /// not updated since. Where there was no time for all of them the next turn goes on.
+    pub(super) async fn sweep_leads(
+        &self,
+        row: RetentionRow,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), StoreError> {
+        let Some(age) = row.retention.leads else { return Ok(()) };
+        let (organization, limit) = (row.organization, self.now().await?.minus(age));
+        let id = row.leads_swept_to.unwrap_or(Uuid::nil());
+        let mut page = Between { organization, id, before: first_id_at(limit), most: PAGE };
+        loop {
+            if swept.is_late(deadline) {
+                return self.leads_swept_to(organization, Some(page.id)).await;
+            }
+            match self.sweep_some_leads(page, limit, deadline, swept).await? {
+                Some(last) => page.id = last,
+                None => break,
+            }
+        }
+        if row.leads_swept_to.is_some() { self.leads_swept_to(organization, None).await } else { Ok(()) }
+    }
+
+    /// The last one that was looked at; the one before this page, if there is more to do on it.
+    async fn sweep_some_leads(
+        &self,
+        page: Between,
+        limit: Timestamp,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let organization = page.organization;
+        let found = self.read(move |session| session.load(session.sql.retention.leads, &[page]));
+        let found: Vec<(LeadId, Timestamp)> = found.await?;
+        let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
+        let old = older_than(limit, organization, found);
+        if old.is_empty() {
+            return Ok(Some(last));
+        }
+        // No key leads to the submissions of a lead that is gone: an erasure would not find them.
+        if !self.empty_submissions_of(organization, old, deadline, swept).await? {
+            return Ok(Some(page.id));
+        }
+        let range = Between { before: after(last), ..page };
+        match self.delete_leads_older_than(limit, range).await? {
+            Some(erased) => {
+                swept.leads += erased.leads;
+                swept.submissions += erased.submissions;
+                Ok(Some(last))
+            }
+            None => Ok(Some(page.id)),
+        }
+    }
+
+    /// Empties what these leads are made of, in small transactions beside other commits; a lead may have very many
+    /// submissions. Whether there was time for all of them: the next turn goes on with the rest.
+    async fn empty_submissions_of(
+        &self,
+        organization: OrganizationId,
+        leads: Vec<One<LeadId>>,
+        deadline: Instant,
+        swept: &mut Swept,
+    ) -> Result<bool, StoreError> {
+        let leads = Arc::new(leads);
+        loop {
+            let of = Arc::clone(&leads);
+            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &of));
+            let found: Vec<SubmissionId> = found.await?;
+            if found.is_empty() {
+                return Ok(true);
+            }
+            for chunk in found.chunks(CHUNK) {
+                let chunk = chunk.to_vec();
+                let erased = self.write(move |session| {
+                    Statements::new(session).share_organization(organization)?;
+                    empty(session, organization, &chunk, &[], By::Retention)
+                });
+                swept.submissions += erased.await?.submissions;
+                if swept.is_late(deadline) {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Deletes the old leads of a page with what came for them meanwhile; `None` if that is too much for a transaction
+    /// that no other commit of the organization runs beside.
+    async fn delete_leads_older_than(
+        &self,
+        limit: Timestamp,
+        range: Between,
+    ) -> Result<Option<Erased>, StoreError> {
+        let organization = range.organization;
+        self.write(move |session| {
+            // So that no submission updates one of them while it is deleted.
+            Statements::new(session).exclude_organization(organization)?;
+            let found = session.load(session.sql.retention.leads, &[range])?;
+            let old = older_than(limit, organization, found);
+            let came: Vec<SubmissionId> = session.load(session.sql.retention.submissions_of, &old)?;
+            if came.len() > CHUNK {
+                return Ok(None);
+            }
+            let mut erased = empty(session, organization, &came, &[], By::Retention)?;
+            erased.add(&delete(session, &old)?);
+            Ok(Some(erased))
+        })
+        .await
+    }
+
+    async fn leads_swept_to(
+        &self,
+        organization: OrganizationId,
+        leads_swept_to: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let progress = [LeadsProgress { organization, leads_swept_to }];
+        self.write(move |session| session.execute(session.sql.retention.leads_progress, &progress).map(drop))
+            .await
+    }
+}
+
+/// Those that were not updated since.
+fn older_than(
+    limit: Timestamp,
+    organization: OrganizationId,
+    leads: Vec<(LeadId, Timestamp)>,
+) -> Vec<One<LeadId>> {
+    let old = leads.into_iter().filter(|(_, updated_at)| *updated_at < limit);
+    old.map(|(id, _)| One { organization, id }).collect()
+}
+
+/// The next id.
+fn after(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(1))
+}
