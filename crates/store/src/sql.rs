@@ -225,6 +225,8 @@ pub(crate) struct Suppressions {
     pub(crate) page: &'static str,
     /// As `page`, those of which stored leads have yet to learn. Out: `Pending`.
     pub(crate) pending: &'static str,
+    /// As `pending`, those that name one phone or one email.
+    pub(crate) pending_contacts: &'static str,
     /// In: `SettledRow`. Stored leads have learnt of these, unless somebody changed them since. Over is what had ended when
     /// it was marked: what ended meanwhile, commits may have seen hold that nobody has seen yet.
     pub(crate) settle: &'static str,

@@ -127,6 +127,7 @@ fn no_statement_reads_a_whole_table() {
         SQL.suppressions.write,
         SQL.suppressions.page,
         SQL.suppressions.pending,
+        SQL.suppressions.pending_contacts,
         SQL.suppressions.settle,
         SQL.suppressions.lapse,
         SQL.suppressions.lapsing,
