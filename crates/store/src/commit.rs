@@ -10,6 +10,7 @@ use leadgate_domain::{
     Trace,
 };
 
+use crate::directory::MOST_CLOCK_SKEW;
 use crate::error::{Fault, StoreError};
 use crate::rows::{Hold, One, SubmissionRow};
 use crate::statements::Statements;
@@ -159,13 +160,15 @@ impl<'b> Resolved<'b> {
         asking.flat_map(|one| judge.opted_out(one, &[])).filter(|entry| !by_erasure(entry)).collect()
     }
 
-    /// Submissions that name an erased person and were received before the erasure, set aside.
+    /// Submissions that name an erased person and may have been received before the erasure, set aside.
     fn erased(&self) -> BTreeMap<SubmissionKey, Normalized> {
         let is_erased = |normalized: &Normalized| {
             let found = normalized.watched().iter().filter_map(|key| self.suppressions.get(key));
             let made_by_erasure = |listing: &&Listing| listing.list == ERASED_LIST && listing.form.is_plain();
             let mut erasures = found.flatten().filter(made_by_erasure);
-            erasures.any(|listing| normalized.submission.received_at < listing.added_at)
+            // An erased person stays erased, whatever the difference between the gateway's clock and the database's.
+            let received_by = normalized.submission.received_at.minus(MOST_CLOCK_SKEW);
+            erasures.any(|listing| received_by < listing.added_at)
         };
         let late = self.resolution.cases.iter().map(|case| case.normalized).filter(|one| is_erased(one));
         let set_aside = |one: &Normalized| Normalized {
