@@ -194,7 +194,7 @@ pub(crate) struct Quarantine {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
     /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
-    /// the id was erased nobody knows its body any more: all are taken for redeliveries.
+    /// the id was erased nobody knows its body any more: all are taken for redeliveries. Out: the ids of the entries.
     pub(crate) insert_reused: &'static str,
     /// In: `ReleaseRow`, sorted. Locks and lets go those that are open and were not let go by this release or a
     /// later one before. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of

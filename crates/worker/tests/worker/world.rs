@@ -23,6 +23,12 @@ use tokio_util::sync::CancellationToken;
 /// What the database refuses, or what panics the judge, in these tests.
 pub(crate) const POISON: &str = "poison";
 
+/// What panics the judge, whatever else it says.
+pub(crate) const CRASHER: &str = "crasher";
+
+/// The same, also when its opt-out is read.
+pub(crate) const UNREADABLE: &str = "unreadable";
+
 pub(crate) struct World {
     pub(crate) queue: Queue,
     pub(crate) store: Store,
@@ -182,7 +188,10 @@ impl Judge for Touchy {
         self.judging.send_modify(|judged| *judged += 1);
         let touchy = resolution.cases.iter().any(|case| {
             let fields = &case.normalized.submission.fields;
-            fields.text(TextField::ExternalId) == Some(POISON) && fields.is_test
+            match fields.text(TextField::ExternalId) {
+                Some(CRASHER | UNREADABLE) => true,
+                text => text == Some(POISON) && fields.is_test,
+            }
         });
         assert!(!touchy, "this is the panic that the test is about");
         self.pipeline.judge(resolution, leads, suppressions)
@@ -204,6 +213,8 @@ impl Judge for Touchy {
     }
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+        let text = normalized.submission.fields.text(TextField::ExternalId);
+        assert_ne!(text, Some(UNREADABLE), "this is the panic that the test is about");
         self.pipeline.opted_out(normalized, reached)
     }
 
