@@ -49,7 +49,7 @@ pub(crate) struct Organizations {
     pub(crate) insert: &'static str,
     /// In: `Name`. Out: `OrganizationRow`.
     pub(crate) named: &'static str,
-    /// In: `Since`. Out: `OrganizationRow`, by name.
+    /// In: `Since`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Sources {
     pub(crate) campaign: &'static str,
     /// In: `Stamped<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
     pub(crate) update: &'static str,
-    /// In: `Since`. Out: `SourceRow`.
+    /// In: `Since`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Keys {
     pub(crate) count_tokens: &'static str,
     /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
     pub(crate) retire: &'static str,
-    /// In: `Since`. Out: `KeyRow`.
+    /// In: `Since`. Out: `(i64, KeyId, KeyRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
