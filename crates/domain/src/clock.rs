@@ -18,8 +18,18 @@ impl MonotonicClock {
         self.not_before(Timestamp::now())
     }
 
-    /// `now`, or the latest time that was given so far.
-    fn not_before(&self, now: Timestamp) -> Timestamp {
+    /// What [`MonotonicClock::now`] would give. It is not remembered.
+    pub fn peek(&self) -> Timestamp {
+        self.peek_at(Timestamp::now())
+    }
+
+    fn peek_at(&self, now: Timestamp) -> Timestamp {
+        let latest = self.0.load(Ordering::Relaxed);
+        Timestamp::from_microseconds(latest.max(now.as_microseconds()))
+    }
+
+    /// `now`, or the latest time that was given so far. From now on it is no earlier than that.
+    pub fn not_before(&self, now: Timestamp) -> Timestamp {
         let latest = self.0.fetch_max(now.as_microseconds(), Ordering::Relaxed);
         Timestamp::from_microseconds(latest.max(now.as_microseconds()))
     }
@@ -42,6 +52,10 @@ mod tests {
         assert_eq!(clock.not_before(noon), noon);
         assert_eq!(clock.not_before(before), noon, "five seconds back");
         assert_eq!(clock.not_before(after), after);
+        assert_eq!(clock.peek_at(before), after);
+        let later = Timestamp::from_microseconds(13_000_000);
+        assert_eq!(clock.peek_at(later), later);
+        assert_eq!(clock.not_before(before), after, "a time that was only looked at is not remembered");
         assert!(clock.now() > after);
     }
 }

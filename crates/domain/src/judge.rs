@@ -58,10 +58,11 @@ impl Normalized {
         reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
     }
 
-    /// Whether a person asks in it not to be contacted. A test asks for nothing.
+    /// Whether a person asks in it not to be contacted, also if it goes to the quarantine. A test asks for nothing.
     pub fn asks_out(&self) -> bool {
         let Submission { fields, .. } = &self.submission;
-        matches!(self.disposition, Disposition::Judge { .. }) && fields.opt_out && !fields.is_test
+        let is_erased = matches!(self.disposition, Disposition::Quarantine(QuarantineReason::Erased));
+        !is_erased && fields.opt_out && !fields.is_test
     }
 
     /// What of it may be on a suppression list.

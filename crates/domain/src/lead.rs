@@ -140,6 +140,9 @@ pub struct Clocks {
     /// Where there were too many custom fields: none is kept that was said by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<Clock>,
+    /// Tags that only public submissions set.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub public_tags: BTreeSet<String>,
 }
 
 /// A lead. What was said is kept apart from what was derived from it, which is derived anew at every change.

@@ -98,7 +98,7 @@ pub(crate) fn submission(
     trust.withhold_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
     key.mark(&mut fields);
-    let received_at = state.clock.now();
+    let received_at = state.keys.directory.clock().now();
     let id = state.ids.make(source.organization, received_at);
     let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
     let (raw, media) = match said.secrets {

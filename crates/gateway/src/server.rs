@@ -9,7 +9,6 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use leadgate_domain::MonotonicClock;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
@@ -89,7 +88,6 @@ impl Gateway {
             markers: ports.markers,
             signing: ports.signing,
             ids: SubmissionIds::new(ports.ids),
-            clock: MonotonicClock::new(),
             counting: Semaphore::new(2),
             bulk: BulkMemory::for_bodies_of(config.bulk_limit),
             long_reports: LongReports::default(),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::MonotonicClock;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::SigningKey;
 use leadgate_limiter::{self as limiter, Limiter, Markers};
@@ -34,7 +33,6 @@ pub(crate) struct State {
     pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
     /// When submissions are received.
-    pub(crate) clock: MonotonicClock,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,

@@ -1,11 +1,11 @@
 //! A submission into a lead: the later one wins per field, in whatever order workers process them. A value of a secret
 //! submission is replaced by a secret submission only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
     Clock, Clocks, Consents, Eligibility, Lead, LeadId, PhoneDigest, Reading, Said, Source, Submission,
-    Temperature, Texts,
+    Temperature, Texts, Trust,
 };
 use serde_json::{Map, Value};
 
@@ -36,7 +36,13 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         consent_required: source.consent == Consents::Required,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: Clocks { base: submission.clock(), first: None, own: BTreeMap::new(), left_out: None },
+        clocks: Clocks {
+            base: submission.clock(),
+            first: None,
+            own: BTreeMap::new(),
+            left_out: None,
+            public_tags: BTreeSet::new(),
+        },
         derived: Texts::default(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
@@ -87,7 +93,9 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
         clocks.say(&format!("custom_fields/{key}"), &mut held, &Said::<Value>::from(value));
         lead.custom_fields.extend(held.map(|held| (key.clone(), held)));
     }
-    lead.tags.extend(fields.tags.iter().chain(&source.tags).cloned());
+    add_tags(lead, &fields.tags, submission.trust);
+    // The organization's own settings.
+    add_tags(lead, &source.tags, Trust::Secret);
     lead.opt_out |= fields.opt_out;
     lead.consent_required |= source.consent == Consents::Required;
     let allowed = source.consent_max_age.map(|age| age.as_secs());
@@ -105,6 +113,18 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
 pub(crate) fn opt_out(lead: &mut Lead, submission: &Submission) {
     lead.opt_out = true;
     lead.updated_at = lead.updated_at.max(submission.received_at);
+}
+
+/// A tag is as trusted as the most trusted submission that set it.
+fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
+    for tag in tags {
+        let is_new = lead.tags.insert(tag.clone());
+        match trust {
+            Trust::Secret => drop(lead.clocks.public_tags.remove(tag)),
+            Trust::Public if is_new => drop(lead.clocks.public_tags.insert(tag.clone())),
+            Trust::Public => {}
+        }
+    }
 }
 
 struct Fold<'c> {

@@ -75,8 +75,7 @@ pub(crate) fn normalize(
         return quarantine(submission, QuarantineReason::Invalid);
     }
     let region = submission.fields.phone_country.or(source.default_region);
-    let phone = map(&submission.fields.phone, |raw| phone(raw, region));
-    let email = map(&submission.fields.email, email);
+    let (phone, email) = contact(&submission.fields, region);
     let country = phone.value().and_then(|phone| phone.region).or(region);
     let (texts, texts_part) = texts::read(&submission.fields.texts, country);
     let observed = observe::client(&submission.client, places);
@@ -103,6 +102,11 @@ fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
     let mut trace = Trace::default();
     trace.record("normalize", Aside { quarantined: reason, mapping: submission.mapping_fault.as_ref() });
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
+}
+
+/// By what the person can be contacted.
+pub(crate) fn contact(fields: &Fields, region: Option<Region>) -> (Said<PhoneView>, Said<EmailView>) {
+    (map(&fields.phone, |raw| phone(raw, region)), map(&fields.email, email))
 }
 
 fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {

@@ -10,6 +10,8 @@ use leadgate_domain::{
 };
 use serde::Serialize;
 
+use crate::normalize;
+
 /// An entry that was found.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Hit<'s> {
@@ -49,9 +51,18 @@ fn reason(kind: SuppressionKind, listing: &Listing) -> Reason {
 
 /// What an opt-out puts on the list of those who asked not to be contacted.
 pub(crate) fn opted_out(matching: &MatchKey, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
-    let Disposition::Judge { reading, .. } = &normalized.disposition else { return Vec::new() };
-    let phone = reading.phone.value().and_then(|phone| phone.e164.as_deref());
-    let email = reading.email.value().and_then(|email| email.address.as_deref());
+    let read;
+    let (phone, email) = match &normalized.disposition {
+        Disposition::Judge { reading, .. } => (&reading.phone, &reading.email),
+        // Without its source, so without a default region.
+        Disposition::Quarantine(_) => {
+            let fields = &normalized.submission.fields;
+            read = normalize::contact(fields, fields.phone_country);
+            (&read.0, &read.1)
+        }
+    };
+    let phone = phone.value().and_then(|phone| phone.e164.as_deref());
+    let email = email.value().and_then(|email| email.address.as_deref());
     let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone);
     let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email);
     let phones = phones.collect::<BTreeSet<_>>().into_iter();

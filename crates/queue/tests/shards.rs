@@ -79,3 +79,19 @@ async fn shards_are_added_while_programs_run() {
     worker.follow_shards(watch::channel(SHARDS).1);
     assert_eq!(drain(&mut worker.consumer(), 3).await.len(), 3);
 }
+
+/// A store that was restored from an earlier backup says a smaller number than there are queues.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_consumes_shards_that_its_store_does_not_know() {
+    let vhost = vhost(SHARDS).await;
+    let gateway =
+        open(QueueConfig { shards: SHARDS, ..QueueConfig::new(&vhost.amqp_url) }, Role::Gateway).await;
+    for number in 0..6 {
+        publish_for(&gateway, organization(number), &submission(number)).await;
+    }
+    let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
+    worker.follow_shards(watch::channel(1).1);
+    let seen: BTreeSet<usize> = drain(&mut worker.consumer(), 6).await.into_keys().collect();
+    assert_eq!(seen, (0..6).collect());
+    settled_empty(&gateway).await;
+}

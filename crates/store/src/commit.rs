@@ -10,6 +10,7 @@ use leadgate_domain::{
     Trace,
 };
 
+use crate::directory::MOST_CLOCK_SKEW;
 use crate::error::{Fault, StoreError};
 use crate::rows::{Hold, One, SubmissionRow};
 use crate::statements::Statements;
@@ -83,11 +84,10 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
     let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =
         distinct.into_iter().partition(|(id, _)| inserted.contains(id));
-    let known = stale.into_values().chain(clashing).map(|normalized| &normalized.submission);
-    let met = known.collect::<Vec<_>>();
+    let met = stale.into_values().chain(clashing).collect::<Vec<_>>();
     let released = release(tx, releases)?;
     let reused = tx.quarantine_reused(&met)?;
-    let repeated = batch.len() - inserted.len() - released.len() - reused;
+    let repeated = batch.len() - inserted.len() - released.len() - reused.len();
 
     let fresh: Vec<&Normalized> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
@@ -95,6 +95,8 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let mut resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
     let erased = resolved.erased();
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
+    let aside = reused.iter().filter(|one| one.asks_out()).flat_map(|one| judge.opted_out(one, &[]));
+    let opt_outs_aside: Vec<_> = aside.collect();
     if !erased.is_empty() {
         // Rare enough to resolve the whole batch once more, without them.
         let others = resolved.resolution.cases.iter().map(|case| case.normalized);
@@ -115,10 +117,10 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.quarantine(&effects.cases)?;
     tx.record_consents(&effects.cases, judge)?;
     tx.erase_submissions(erased.keys())?;
-    let pending = tx.opt_out(&[effects.opted_out, late_opt_outs].concat(), judge)?;
+    let pending = tx.opt_out(&[effects.opted_out, late_opt_outs, opt_outs_aside].concat(), judge)?;
 
     let settled = effects.cases.iter().map(Settled::of).collect();
-    Ok(Committed { settled, repeated, reused, pending })
+    Ok(Committed { settled, repeated, reused: reused.len(), pending })
 }
 
 /// A batch resolved over its claims, with everything that is read for judging it.
@@ -160,13 +162,15 @@ impl<'b> ResolvedBatch<'b> {
         asking.flat_map(|one| judge.opted_out(one, &[])).filter(|entry| !by_erasure(entry)).collect()
     }
 
-    /// Submissions that name an erased person and were received before the erasure, set aside.
+    /// Submissions that name an erased person and may have been received before the erasure, set aside.
     fn erased(&self) -> BTreeMap<SubmissionKey, Normalized> {
         let is_erased = |normalized: &Normalized| {
             let found = normalized.watched().iter().filter_map(|key| self.suppressions.get(key));
             let made_by_erasure = |listing: &&Listing| listing.list == ERASED_LIST && listing.form.is_plain();
             let mut erasures = found.flatten().filter(made_by_erasure);
-            erasures.any(|listing| normalized.submission.received_at < listing.added_at)
+            // An erased person stays erased, whatever the difference between the gateway's clock and the database's.
+            let received_by = normalized.submission.received_at.minus(MOST_CLOCK_SKEW);
+            erasures.any(|listing| received_by < listing.added_at)
         };
         let late = self.resolution.cases.iter().map(|case| case.normalized).filter(|one| is_erased(one));
         let set_aside = |one: &Normalized| Normalized {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use leadgate_domain::{ApiKey, Dialect, KeyId, Organization, OrganizationId, Source, SourceId, Timestamp};
+use leadgate_domain::{
+    ApiKey, Dialect, KeyId, MonotonicClock, Organization, OrganizationId, Source, SourceId, Timestamp,
+};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -12,7 +14,12 @@ use crate::error::StoreError;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 
-/// How far this machine's clock and the database's are apart. Times of one are compared with times of the other: a
+const LARGE_ABOVE: Duration = Duration::from_secs(1);
+
+/// A program whose clock and the database's are further apart is not ready.
+pub(crate) const MOST_CLOCK_SKEW: Duration = Duration::from_secs(30);
+
+/// How far this program's clock and the database's are apart. Times of one are compared with times of the other: a
 /// suppression entry ends by the database's clock, a submission was received by a gateway's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockSkew {
@@ -26,12 +33,13 @@ pub enum ClockSkew {
 
 impl ClockSkew {
     /// For operators.
-    pub const REASON: &str = "the clocks of this machine and of the database differ; synchronize both (NTP)";
+    pub const REASON: &str = "the clocks of this program and of the database differ; synchronize both machines (NTP) and \
+                              restart this program if its machine's clock was set back";
 
     fn of(skew: Duration) -> Self {
-        match skew.as_secs_f64() {
-            ..=1.0 => Self::Small,
-            ..=30.0 => Self::Large,
+        match skew {
+            skew if skew <= LARGE_ABOVE => Self::Small,
+            skew if skew <= MOST_CLOCK_SKEW => Self::Large,
             _ => Self::TooLarge,
         }
     }
@@ -47,6 +55,7 @@ struct RefreshResult {
 /// A snapshot that can be brought up to date.
 pub struct Directory {
     store: Store,
+    clock: MonotonicClock,
     snapshot: ArcSwap<Snapshot>,
     shards: watch::Sender<u16>,
     observed: ArcSwapOption<RefreshResult>,
@@ -56,14 +65,15 @@ impl Directory {
     /// Empty until the first [`Directory::refresh`].
     pub fn new(store: Store) -> Self {
         let (snapshot, observed) = (ArcSwap::from_pointee(Snapshot::empty()), ArcSwapOption::empty());
-        Self { store, snapshot, shards: watch::Sender::new(1), observed }
+        Self { store, clock: MonotonicClock::new(), snapshot, shards: watch::Sender::new(1), observed }
     }
 
     /// Asks the store what changed: one small row, if nothing did.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let (asked, before) = (Instant::now(), Timestamp::now());
+        let (asked, before) = (Instant::now(), self.clock.peek());
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
-        let skew = changes.now.map_or(Duration::ZERO, |now| distance(now, before, Timestamp::now()));
+        let now = changes.now.unwrap_or_else(Timestamp::now);
+        let skew = distance(now, before, self.clock.peek());
         metrics::gauge!("leadgate_clock_skew_seconds").set(skew.as_secs_f64());
         self.observed.store(Some(Arc::new(RefreshResult { epoch: changes.epoch, skew })));
         self.snapshot.rcu(|snapshot| {
@@ -88,6 +98,11 @@ impl Directory {
     /// Time since the last successful refresh; `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         self.snapshot.load().asked.map(|asked| asked.elapsed())
+    }
+
+    /// The clock by which this program tells when a submission was received. Its skew is what a refresh measures.
+    pub fn clock(&self) -> &MonotonicClock {
+        &self.clock
     }
 
     /// As of the last refresh.

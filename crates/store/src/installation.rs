@@ -3,6 +3,7 @@
 use leadgate_domain::sealed::{OpenedBy, SealingKey};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,6 +14,9 @@ use crate::rows::Since;
 use crate::session::Session;
 use crate::sources::SourceRow;
 use crate::store::Store;
+
+/// Changed rows per statement: the database returns a result as a whole.
+const CHANGES_AT_ONCE: usize = 5_000;
 
 /// What changed after a generation.
 #[derive(Debug, Clone)]
@@ -137,11 +141,9 @@ impl Store {
             let Row { generation: current, shards, epoch, now, .. } = installation(session)?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
-                let since = [Since { generation }];
-                organizations =
-                    session.load::<_, OrganizationRow>(session.sql.organizations.since, &since)?;
-                sources = session.load::<_, SourceRow>(session.sql.sources.since, &since)?;
-                keys = session.load::<_, KeyRow>(session.sql.keys.since, &since)?;
+                organizations = organizations_since(session, generation)?;
+                sources = load_since(session, session.sql.sources.since, generation, &nil())?;
+                keys = load_since(session, session.sql.keys.since, generation, "")?;
             }
             Ok(Changes {
                 generation: current,
@@ -162,6 +164,41 @@ impl Store {
         let row = EpochRow { epoch: Uuid::now_v7() };
         self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
     }
+}
+
+/// The organizations that changed after a generation.
+pub(crate) fn organizations_since(
+    session: &mut Session,
+    generation: i64,
+) -> Result<Vec<OrganizationRow>, Fault> {
+    load_since(session, session.sql.organizations.since, generation, &nil())
+}
+
+/// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes meanwhile is
+/// read again at its new place, or at the next refresh.
+fn load_since<Row: DeserializeOwned>(
+    session: &mut Session,
+    text: &'static str,
+    generation: i64,
+    first: &str,
+) -> Result<Vec<Row>, Fault> {
+    let mut rows = Vec::new();
+    let mut since = Since { generation: generation + 1, id: first.to_owned(), most: CHANGES_AT_ONCE };
+    loop {
+        let page: Vec<(i64, String, Row)> = session.load(text, std::slice::from_ref(&since))?;
+        let is_last = page.len() < CHANGES_AT_ONCE;
+        for (generation, id, row) in page {
+            (since.generation, since.id) = (generation, id);
+            rows.push(row);
+        }
+        if is_last {
+            return Ok(rows);
+        }
+    }
+}
+
+fn nil() -> String {
+    Uuid::nil().to_string()
 }
 
 fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::audit;
 use crate::error::StoreError;
-use crate::installation::advance;
-use crate::rows::{Name, Since, Stamped};
+use crate::installation::{advance, organizations_since};
+use crate::rows::{Name, Stamped};
 use crate::scorings;
 use crate::store::Store;
 
@@ -75,9 +75,8 @@ impl Store {
 
     /// All of them, by name.
     pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
-        let rows: Vec<OrganizationRow> = self
-            .read(|session| session.load(session.sql.organizations.since, &[Since { generation: -1 }]))
-            .await?;
+        let mut rows = self.read(|session| organizations_since(session, -1)).await?;
+        rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(rows.into_iter().map(Organization::from).collect())
     }
 }

@@ -29,16 +29,16 @@ impl Store {
         self.quarantine_with(submission, reason, None).await
     }
 
-    /// The same of a submission that was normalized. If it is an opt-out, that counts all the same.
-    pub async fn quarantine_normalized(
+    /// The same of an opt-out, which counts all the same: `entries` are what it suppresses ([`Judge::opted_out`]).
+    pub async fn quarantine_opt_out(
         &self,
-        normalized: &Normalized,
+        submission: Submission,
         reason: QuarantineReason,
+        entries: Arc<[Suppression]>,
         judge: Arc<dyn Judge>,
     ) -> Result<Committed, StoreError> {
-        let entries = if normalized.asks_out() { judge.opted_out(normalized, &[]) } else { Vec::new() };
-        let opt_out = (!entries.is_empty()).then(|| (Arc::from(entries), judge));
-        self.quarantine_with(normalized.submission.clone(), reason, opt_out).await
+        let opt_out = (!entries.is_empty()).then_some((entries, judge));
+        self.quarantine_with(submission, reason, opt_out).await
     }
 
     async fn quarantine_with(
@@ -100,7 +100,7 @@ fn keep(
             (released.is_some(), 0)
         }
         None if tx.insert_submission_rows(&[row])?.is_empty() => {
-            (false, tx.quarantine_reused(&[submission])?)
+            (false, tx.quarantine_reused(&[normalized])?.len())
         }
         None => (true, 0),
     };

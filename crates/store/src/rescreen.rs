@@ -22,6 +22,8 @@ use crate::statements::Statements;
 use crate::store::Store;
 use crate::suppressions::{AfterEntry, SuppressionCursor};
 
+mod contacts;
+
 /// Leads or entries per page.
 const PAGE: u32 = 1_000;
 
@@ -54,13 +56,19 @@ struct SettledRow {
     now: Timestamp,
 }
 
-/// A page of the leads with a phone or an email.
-#[derive(Serialize, Clone)]
-struct WithValue {
-    organization: OrganizationId,
-    value: String,
-    id: Uuid,
-    most: u32,
+impl SettledRow {
+    fn of(pending: &Pending, now: Timestamp) -> Self {
+        let Pending { entry, pending_since } = pending;
+        Self { key: entry.key, list: entry.list.clone(), pending_since: *pending_since, now }
+    }
+}
+
+/// Which pending entries are read.
+#[derive(Clone, Copy)]
+enum Of {
+    All,
+    /// Those that name one phone or one email.
+    OneContact,
 }
 
 /// A page of the leads at a domain.
@@ -96,34 +104,32 @@ pub(crate) struct Contact {
 impl Store {
     /// Whether stored leads have yet to learn of an entry of the organization.
     pub async fn has_pending(&self, organization: OrganizationId) -> Result<bool, StoreError> {
-        let (_, page) = self.pending(organization, None, 1).await?;
+        let (_, page) = self.pending(organization, None, 1, Of::All).await?;
         Ok(!page.is_empty())
     }
 
     /// Decides stored leads anew that entries concern of which they have not learnt yet. `looked_at` is told how many
     /// more leads were looked at. Two at once do the same work, and no harm.
+    ///
+    /// Entries of one contact come first: they take a moment, and a pass over all leads may take minutes.
     pub async fn rescreen(
         &self,
         organization: OrganizationId,
         judge: Arc<dyn Judge>,
         mut looked_at: impl FnMut(usize),
     ) -> Result<(), StoreError> {
+        self.rescreen_contacts(organization, Arc::clone(&judge)).await?;
         let mut after = None;
         let mut unknown = Vec::new();
         loop {
-            let (now, page) = self.pending(organization, after, PAGE).await?;
+            let (now, page) = self.pending(organization, after, PAGE, Of::All).await?;
             if !page.is_empty() {
                 self.wait_for_running_commits(organization).await?;
             }
             after = page.last().map(|last| SuppressionCursor::of(&last.entry));
             let mut contacts = Vec::new();
             for pending in page {
-                let row = SettledRow {
-                    key: pending.entry.key,
-                    list: pending.entry.list.clone(),
-                    pending_since: pending.pending_since,
-                    now,
-                };
+                let row = SettledRow::of(&pending, now);
                 if contact(&pending.entry).is_some() {
                     contacts.push((pending.entry, row));
                 } else if pending.entry.form.is_plain() && pending.entry.value.is_some() {
@@ -133,7 +139,10 @@ impl Store {
                     unknown.push(row);
                 }
             }
-            self.rescreen_contacts(organization, contacts, &judge, &mut looked_at).await?;
+            for (entry, row) in self.rescreen_few(organization, contacts, &judge).await? {
+                self.rescreen_many(&entry, &judge, &mut looked_at).await?;
+                self.settle(vec![row]).await?;
+            }
             // Whatever is settled by this was read before the first lead was looked at.
             if !unknown.is_empty() && (after.is_none() || unknown.len() >= UNKNOWN_AT_ONCE) {
                 self.rescreen_everybody(organization, &judge, &mut looked_at).await?;
@@ -152,11 +161,16 @@ impl Store {
         organization: OrganizationId,
         after: Option<SuppressionCursor>,
         most: u32,
+        of: Of,
     ) -> Result<(Timestamp, Vec<Pending>), StoreError> {
         self.read(move |session| {
             let now = session.now()?;
+            let text = match of {
+                Of::All => session.sql.suppressions.pending,
+                Of::OneContact => session.sql.suppressions.pending_contacts,
+            };
             let after = AfterEntry::new(organization, after.as_ref(), now, most);
-            Ok((now, session.load(session.sql.suppressions.pending, &[after])?))
+            Ok((now, session.load(text, &[after])?))
         })
         .await
     }
@@ -183,61 +197,6 @@ impl Store {
 
     async fn settle(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
         self.write(move |session| settle(session, &rows)).await
-    }
-
-    /// Leads that few have in one transaction, those that many have page by page.
-    async fn rescreen_contacts(
-        &self,
-        organization: OrganizationId,
-        entries: Vec<(Suppression, SettledRow)>,
-        judge: &Arc<dyn Judge>,
-        looked_at: &mut impl FnMut(usize),
-    ) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let judging = Arc::clone(judge);
-        let many = self.write(move |session| {
-            Statements::new(session).share_organization(organization)?;
-            let named: Vec<_> = entries.iter().filter_map(|(entry, _)| contact(entry)).collect();
-            let crowded = crowded(session, &named)?;
-            let is_many = |named: &Listed<'_>| crowded.contains(&(named.kind, named.value.to_owned()));
-            let (many, few): (Vec<_>, Vec<_>) =
-                entries.iter().cloned().partition(|(entry, _)| contact(entry).as_ref().is_some_and(is_many));
-            let named: Vec<_> = few.iter().filter_map(|(entry, _)| contact(entry)).collect();
-            reassess_listed(session, &named, judging.as_ref())?;
-            settle(session, &few.iter().map(|(_, row)| row.clone()).collect::<Vec<_>>())?;
-            Ok(many)
-        });
-        for (entry, row) in many.await? {
-            self.rescreen_many(&entry, judge, looked_at).await?;
-            self.settle(vec![row]).await?;
-        }
-        Ok(())
-    }
-
-    async fn rescreen_many(
-        &self,
-        entry: &Suppression,
-        judge: &Arc<dyn Judge>,
-        looked_at: &mut impl FnMut(usize),
-    ) -> Result<(), StoreError> {
-        let (organization, kind) = (entry.key.organization, entry.key.kind);
-        let value = entry.value.clone().unwrap_or_default();
-        let mut page = WithValue { organization, value, id: Uuid::nil(), most: PAGE };
-        loop {
-            let asked = page.clone();
-            let found = self.read(move |session| {
-                let leads = &session.sql.leads;
-                let text = if kind == SuppressionKind::Phone { leads.with_phone } else { leads.with_email };
-                session.load(text, &[asked])
-            });
-            let found: Vec<LeadId> = found.await?;
-            let Some(last) = found.last() else { return Ok(()) };
-            page.id = last.as_uuid();
-            looked_at(found.len());
-            self.reassess_some(organization, found.into_iter().collect(), Arc::clone(judge)).await?;
-        }
     }
 
     async fn rescreen_domain(

@@ -51,10 +51,12 @@ pub(crate) struct Stamped<'a, Row> {
     pub(crate) generation: i64,
 }
 
-/// Rows changed after a generation.
+/// A page of rows in the order of their last change: those after this one.
 #[derive(Serialize)]
 pub(crate) struct Since {
     pub(crate) generation: i64,
+    pub(crate) id: String,
+    pub(crate) most: usize,
 }
 
 #[derive(Serialize)]

@@ -52,7 +52,7 @@ pub(crate) struct Organizations {
     pub(crate) insert: &'static str,
     /// In: `Name`. Out: `OrganizationRow`.
     pub(crate) named: &'static str,
-    /// In: `Since`. Out: `OrganizationRow`, by name.
+    /// In: `Since`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Sources {
     pub(crate) campaign: &'static str,
     /// In: `Stamped<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
     pub(crate) update: &'static str,
-    /// In: `Since`. Out: `SourceRow`.
+    /// In: `Since`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -106,7 +106,7 @@ pub(crate) struct Keys {
     pub(crate) count_tokens: &'static str,
     /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
     pub(crate) retire: &'static str,
-    /// In: `Since`. Out: `KeyRow`.
+    /// In: `Since`. Out: `(i64, KeyId, KeyRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -208,7 +208,7 @@ pub(crate) struct Quarantine {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
     /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
-    /// the id was erased, its body is unknown: all are treated as redeliveries.
+    /// the id was erased, its body is unknown: all are treated as redeliveries. Out: the ids of the entries.
     pub(crate) insert_reused: &'static str,
     /// In: `ReleaseRow`, sorted. Locks and releases those that are open and were not released before by this release
     /// or a later one. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
@@ -240,6 +240,8 @@ pub(crate) struct Suppressions {
     pub(crate) page: &'static str,
     /// As `page`, those of which stored leads have yet to learn. Out: `Pending`.
     pub(crate) pending: &'static str,
+    /// As `pending`, those that name one phone or one email.
+    pub(crate) pending_contacts: &'static str,
     /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what had expired
     /// when it was marked is over: an entry that expired later may still have applied to a commit that is not visible yet.
     pub(crate) settle: &'static str,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
-    Case, Claim, ClaimKey, ConsentEvidence, Judge, Lead, LeadId, Listing, OrganizationId, Outcome,
-    QuarantineReason, Release, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions,
+    Case, Claim, ClaimKey, ConsentEvidence, Judge, Lead, LeadId, Listing, Normalized, OrganizationId,
+    Outcome, QuarantineReason, Release, Submission, SubmissionId, Suppression, SuppressionKey, Suppressions,
     Timestamp, Trace,
 };
 
@@ -124,12 +124,19 @@ impl<'s> Statements<'s> {
         Ok(released.into_iter().map(|(organization, id, apart)| (One { organization, id }, apart)).collect())
     }
 
-    /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored; how many.
-    pub(crate) fn quarantine_reused(&mut self, taken: &[&Submission]) -> Result<usize, Fault> {
-        let rows = taken.iter().map(|submission| {
+    /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored. Returns those.
+    pub(crate) fn quarantine_reused<'n>(
+        &mut self,
+        taken: &[&'n Normalized],
+    ) -> Result<Vec<&'n Normalized>, Fault> {
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries: BTreeMap<_, _> = taken.iter().map(|one| (uuid::Uuid::now_v7(), *one)).collect();
+        let rows = entries.iter().map(|(id, Normalized { submission, .. })| {
             Ok(QuarantineRow {
                 organization: submission.organization,
-                id: uuid::Uuid::now_v7(),
+                id: *id,
                 submission: submission.id,
                 reason: QuarantineReason::IdReused,
                 body_hash: submission.body_hash,
@@ -138,7 +145,8 @@ impl<'s> Statements<'s> {
             })
         });
         let rows = rows.collect::<Result<Vec<_>, Fault>>()?;
-        self.execute(self.sql.quarantine.insert_reused, &rows)
+        let inserted: Vec<uuid::Uuid> = self.load(self.sql.quarantine.insert_reused, &rows)?;
+        Ok(inserted.iter().filter_map(|id| entries.get(id).copied()).collect())
     }
 
     /// Takes the free keys and locks the others. `claims` must be sorted by key, which prevents deadlocks.

@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Judge, Normalized, QuarantineReason, Source, SourceId, Submission};
+use leadgate_domain::{
+    Disposition, Judge, Normalized, QuarantineReason, Source, SourceId, Submission, Suppression, Trace,
+};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Replier;
 use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble};
@@ -68,10 +70,8 @@ impl Committer {
                     parts.push_front(part);
                 }
                 (Verdict::RowAtFault | Verdict::TimedOut, [one]) => {
-                    let reason = QuarantineReason::RowRefused;
-                    let quarantine =
-                        || self.store.quarantine_normalized(one, reason, Arc::clone(&self.judge));
-                    self.quarantine(&one.submission, reason, patience, quarantine).await?;
+                    let entries = opted_out(one, self.judge.as_ref());
+                    self.quarantine(&one.submission, QuarantineReason::RowRefused, entries, patience).await?;
                 }
                 (Verdict::RowAtFault | Verdict::TimedOut, part) => {
                     let (left, right) = part.split_at(part.len() / 2);
@@ -88,34 +88,61 @@ impl Committer {
         Patience::new(self.hold_max)
     }
 
-    /// One that crashes the worker is not normalized once more, so an opt-out in it waits for its release.
+    /// Quarantines one that crashes the worker, without normalizing it once more. If it is an opt-out, its phone and email
+    /// are read, unless `is_unread`; if they cannot be read, it waits for its release.
     pub(crate) async fn quarantine_crashed(
         &self,
         submission: &Submission,
+        is_unread: bool,
         patience: Patience,
     ) -> Result<(), Unsettled> {
         let reason = QuarantineReason::Crashed;
-        let quarantine = || self.store.quarantine_alone(submission.clone(), reason);
-        self.quarantine(submission, reason, patience, quarantine).await
+        if !is_unread && let Some(entries) = self.read_opt_out(submission, reason).await {
+            match self.quarantine(submission, reason, entries, patience).await {
+                Err(Unsettled::Crashed) => {}
+                settled => return settled,
+            }
+        }
+        self.quarantine(submission, reason, Vec::new(), patience).await
     }
 
-    async fn quarantine<F>(
+    /// What an opt-out suppresses, by its phone and its email alone. `None` if it panics.
+    async fn read_opt_out(
         &self,
         submission: &Submission,
         reason: QuarantineReason,
+    ) -> Option<Vec<Suppression>> {
+        let (judge, mut submission) = (Arc::clone(&self.judge), submission.clone());
+        let region = self.directory.source(submission.source).and_then(|source| source.default_region);
+        submission.fields.phone_country = submission.fields.phone_country.or(region);
+        let disposition = Disposition::Quarantine(reason);
+        let unread = Normalized { submission, disposition, trace: Trace::default() };
+        tokio::task::spawn_blocking(move || opted_out(&unread, judge.as_ref())).await.ok()
+    }
+
+    /// Quarantines one submission with the entries of its opt-out.
+    async fn quarantine(
+        &self,
+        submission: &Submission,
+        reason: QuarantineReason,
+        entries: Vec<Suppression>,
         patience: Patience,
-        quarantine: impl FnMut() -> F,
-    ) -> Result<(), Unsettled>
-    where
-        F: Future<Output = Result<Committed, StoreError>>,
-    {
+    ) -> Result<(), Unsettled> {
+        let entries: Arc<[Suppression]> = entries.into();
+        let quarantine = || {
+            let (entries, judge) = (Arc::clone(&entries), Arc::clone(&self.judge));
+            self.store.quarantine_opt_out(submission.clone(), reason, entries, judge)
+        };
+        let committed = match self.hold(patience, quarantine).await? {
+            Ok(committed) => committed,
+            Err(StoreError::Panicked) => return Err(Unsettled::Crashed),
+            Err(error) => {
+                tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
+                return Err(Unsettled::Held);
+            }
+        };
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
-        let stored = self.hold(patience, quarantine).await?;
-        let committed = stored.map_err(|error| {
-            tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
-            Unsettled::Held
-        })?;
         committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
         self.tell([submission], committed);
         Ok(())
@@ -248,6 +275,10 @@ impl Committer {
             }
         }
     }
+}
+
+fn opted_out(normalized: &Normalized, judge: &dyn Judge) -> Vec<Suppression> {
+    if normalized.asks_out() { judge.opted_out(normalized, &[]) } else { Vec::new() }
 }
 
 enum Verdict {

@@ -33,7 +33,9 @@ async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), U
             Unsettled::Held
         })?;
         if attempts > MOST_ATTEMPTS {
-            return committer.quarantine_crashed(submission, patience).await;
+            // Reading the phone and the email of an opt-out is one more attempt, which may take the process down as well.
+            let is_unread = attempts > MOST_ATTEMPTS + 1;
+            return committer.quarantine_crashed(submission, is_unread, patience).await;
         }
         match committer.commit(vec![submission.clone()]).await {
             Err(Unsettled::Crashed) => {

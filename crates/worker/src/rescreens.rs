@@ -1,13 +1,16 @@
-//! Re-screening of stored leads after an opt-out, in the background: one run at a time per organization.
+//! Re-screening of stored leads after an opt-out, in the background.
+//!
+//! Most opt-outs concern a few leads, and those are found by an index. Entries that concern many leads have runs of their
+//! own, so that an opt-out does not wait for a pass over all leads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use leadgate_domain::{Judge, OrganizationId};
-use leadgate_store::Store;
+use leadgate_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-/// Organizations that are rescreened at the same time: the batches need connections, too.
+/// Runs of each kind at the same time, of different organizations: the batches need connections, too.
 const AT_ONCE: usize = 2;
 
 /// The runs of a worker. If one ends early, a sweep does what is left.
@@ -15,35 +18,81 @@ const AT_ONCE: usize = 2;
 pub(crate) struct Rescreens {
     store: Store,
     judge: Arc<dyn Judge>,
-    running: Running,
-    permits: Arc<Semaphore>,
+    /// [`Store::rescreen_contacts`].
+    contacts: Runs,
+    /// [`Store::rescreen`].
+    everything: Runs,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Contacts,
+    Everything,
 }
 
 impl Rescreens {
     pub(crate) fn new(store: Store, judge: Arc<dyn Judge>) -> Self {
-        Self { store, judge, running: Running::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { store, judge, contacts: Runs::default(), everything: Runs::default() }
     }
 
     /// Starts a run for the organization. While one is running, another follows it, however often it is asked for.
     pub(crate) fn start(&self, organization: OrganizationId) {
-        if self.running.begin(organization) {
+        self.start_run(organization, Kind::Contacts);
+    }
+
+    fn start_run(&self, organization: OrganizationId, kind: Kind) {
+        if self.runs(kind).running.begin(organization) {
             let this = self.clone();
-            tokio::spawn(async move { this.run(organization).await });
+            tokio::spawn(async move { this.run(organization, kind).await });
         }
     }
 
-    async fn run(&self, organization: OrganizationId) {
+    async fn run(&self, organization: OrganizationId, kind: Kind) {
+        let runs = self.runs(kind);
         loop {
             // The semaphore is never closed.
-            let permit = self.permits.acquire().await;
-            if let Err(error) = self.store.rescreen(organization, Arc::clone(&self.judge), |_| {}).await {
+            let permit = runs.permits.acquire().await;
+            if let Err(error) = self.rescreen(organization, kind).await {
                 tracing::warn!(%organization, "re-screening after an opt-out failed; a sweep will retry: {error}");
             }
             drop(permit);
-            if !self.running.end(organization) {
+            if !runs.running.end(organization) {
                 return;
             }
         }
+    }
+
+    async fn rescreen(&self, organization: OrganizationId, kind: Kind) -> Result<(), StoreError> {
+        let judge = Arc::clone(&self.judge);
+        match kind {
+            Kind::Contacts => {
+                if self.store.rescreen_contacts(organization, judge).await? {
+                    self.start_run(organization, Kind::Everything);
+                }
+                Ok(())
+            }
+            Kind::Everything => self.store.rescreen(organization, judge, |_| {}).await,
+        }
+    }
+
+    fn runs(&self, kind: Kind) -> &Runs {
+        match kind {
+            Kind::Contacts => &self.contacts,
+            Kind::Everything => &self.everything,
+        }
+    }
+}
+
+/// The runs of one kind: one at a time per organization.
+#[derive(Clone)]
+struct Runs {
+    running: Running,
+    permits: Arc<Semaphore>,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self { running: Running::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 

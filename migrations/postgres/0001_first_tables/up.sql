@@ -17,7 +17,7 @@ CREATE TABLE organizations (
     created_at timestamptz NOT NULL,
     generation bigint      NOT NULL
 );
-CREATE INDEX organizations_by_generation ON organizations (generation);
+CREATE INDEX organizations_by_generation ON organizations (generation, id);
 
 -- Sources. The one without a name is its organization's default for the dialect.
 CREATE TABLE sources (
@@ -38,7 +38,7 @@ CREATE TABLE sources (
 );
 CREATE UNIQUE INDEX sources_default ON sources (organization, dialect) WHERE name IS NULL;
 CREATE INDEX sources_by_organization ON sources (organization, id);
-CREATE INDEX sources_by_generation ON sources (generation);
+CREATE INDEX sources_by_generation ON sources (generation, id);
 
 -- API keys. `hash` is the HMAC of the secret, which is kept nowhere.
 CREATE TABLE api_keys (
@@ -55,7 +55,7 @@ CREATE TABLE api_keys (
     generation   bigint      NOT NULL
 );
 CREATE INDEX api_keys_by_organization ON api_keys (organization, id);
-CREATE INDEX api_keys_by_generation ON api_keys (generation);
+CREATE INDEX api_keys_by_generation ON api_keys (generation, id);
 
 -- What a client sent, once; never changed. It is the inbox too: a redelivered id inserts nothing.
 -- `raw_encoding`: `text`, `base64`, or `submission` for a row the database refused in any other form, where `raw`

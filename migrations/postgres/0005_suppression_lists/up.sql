@@ -11,6 +11,8 @@ ALTER TABLE suppressions
     DROP CONSTRAINT suppressions_pkey,
     ADD PRIMARY KEY (organization, kind, key, list);
 CREATE INDEX suppressions_pending ON suppressions (organization, kind, key, list) WHERE pending_since IS NOT NULL;
+CREATE INDEX suppressions_pending_contacts ON suppressions (organization, kind, key, list)
+    WHERE pending_since IS NOT NULL AND form = 'plain' AND kind <> 'domain' AND value IS NOT NULL;
 CREATE INDEX suppressions_lapsing ON suppressions (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
 
 -- Tasks of which one worker at a time does each, and until when it is reserved. `position`: where its last run stopped.

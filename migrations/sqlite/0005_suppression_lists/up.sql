@@ -20,6 +20,8 @@ INSERT INTO suppressions_anew (organization, kind, key, value, reason, added_at)
 DROP TABLE suppressions;
 ALTER TABLE suppressions_anew RENAME TO suppressions;
 CREATE INDEX suppressions_pending ON suppressions (organization, kind, key, list) WHERE pending_since IS NOT NULL;
+CREATE INDEX suppressions_pending_contacts ON suppressions (organization, kind, key, list)
+    WHERE pending_since IS NOT NULL AND form = 'plain' AND kind <> 'domain' AND value IS NOT NULL;
 CREATE INDEX suppressions_lapsing ON suppressions (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
 
 -- Everybody at a domain and below it is one range of reversed addresses.

@@ -70,6 +70,7 @@ pub(crate) fn lead() -> Lead {
             first: None,
             own: BTreeMap::new(),
             left_out: None,
+            public_tags: Default::default(),
         },
         observed: None,
         derived: Default::default(),

@@ -133,6 +133,6 @@ async fn clocks_that_differ_are_told_before_they_do_harm() {
     assert_eq!(ready.body["degraded"][0]["part"], "clock", "{}", ready.body);
     postgres.sql(&url, "UPDATE skewed.ahead SET by = '1 minute'").await.unwrap();
     let not_ready = world.until_ready_is(503).await;
-    assert!(not_ready.body.to_string().contains("the clocks of this machine and of the database differ"));
+    assert!(not_ready.body.to_string().contains("the clocks of this program and of the database differ"));
     world.end().await;
 }

@@ -27,7 +27,7 @@ impl LeftOut {
 }
 
 /// Leaves out what a lead has too much of: the custom fields that were not said for the longest time, and the tags that
-/// come last in their order. Which these are does not depend on the order in which workers process submissions.
+/// come last in their order. In both, what only public submissions set goes before anything that a secret one set. Which these are does not depend on the order in which workers process submissions.
 pub(super) fn keep(lead: &mut Lead) -> LeftOut {
     LeftOut { custom_fields: keep_custom_fields(lead), tags: keep_tags(lead) }
 }
@@ -65,7 +65,12 @@ fn keep_custom_fields(lead: &mut Lead) -> usize {
 
 fn keep_tags(lead: &mut Lead) -> usize {
     let left_out = lead.tags.len().saturating_sub(MOST_TAGS);
-    (0..left_out).for_each(|_| drop(lead.tags.pop_last()));
+    for _ in 0..left_out {
+        match lead.clocks.public_tags.pop_last() {
+            Some(tag) => drop(lead.tags.remove(&tag)),
+            None => drop(lead.tags.pop_last()),
+        }
+    }
     left_out
 }
 

@@ -136,7 +136,13 @@ proptest! {
             }
             // Who created the lead is not the order's to keep; everything else is.
             let lead = lead.unwrap();
-            let base = Clocks { base: said[0].0.clock(), first: None, own: BTreeMap::new(), left_out: None };
+            let base = Clocks {
+                base: said[0].0.clock(),
+                first: None,
+                own: BTreeMap::new(),
+                left_out: None,
+                public_tags: lead.clocks.public_tags.clone(),
+            };
             let clocks = clocks(&lead);
             (Lead { id: said[0].0.id.into(), clocks: base, ..lead }, clocks)
         };
@@ -221,4 +227,47 @@ fn a_lead_does_not_grow_without_end() {
         assert_eq!(leads[0].tags, leads[1].tags);
         assert!(leads[0].tags.len() <= 1_000 && leads[0].tags.contains("tag 00001"));
     }
+}
+
+/// A thousand tags or custom fields of a form, which come first in any order, leave those of a server alone.
+#[test]
+fn what_a_form_sends_displaces_nothing_of_a_server() {
+    let [source, _] = sources();
+    let configured = Source { tags: vec!["configured".into()], ..source };
+    let trusted = |at: i64, tags: Vec<String>, custom: &str| {
+        let mut fields = Fields { tags, ..Fields::default() };
+        fields.custom_fields.insert(custom.to_owned(), "said by a server".into());
+        Submission { trust: Trust::Secret, ..submission(&configured, at, fields) }
+    };
+    let server = trusted(2, vec!["zz server".into(), "0010".into()], "zz server");
+    let forms = (0..15).map(|form| {
+        let tags = (0..100).map(|n| format!("{:04}", form * 100 + n)).collect();
+        let custom = (0..100).map(|n| (format!("{:04}", form * 100 + n), Value::from(1)));
+        let fields = Fields { tags, custom_fields: custom.collect(), ..Fields::default() };
+        submission(&configured, i64::from(form) + 100, fields)
+    });
+    let again = trusted(1_000, vec!["0990".into()], "0990");
+    let mut all: Vec<_> = [server].into_iter().chain(forms).chain([again]).collect();
+    let leads = [false, true].map(|is_reversed| {
+        if is_reversed {
+            all.reverse();
+        }
+        let (first, rest) = all.split_first().unwrap();
+        let mut lead = create(first.id.into(), first, &configured, &read(first));
+        for one in rest {
+            fold(&mut lead, one, &configured, &read(one));
+        }
+        lead
+    });
+    for lead in &leads {
+        assert_eq!(lead.tags.len(), 1_000);
+        for tag in ["zz server", "configured", "0010", "0990"] {
+            assert!(lead.tags.contains(tag), "{tag}");
+        }
+        assert!(lead.clocks.public_tags.is_subset(&lead.tags));
+        assert_eq!(lead.custom_fields["zz server"], "said by a server");
+        assert_eq!(lead.custom_fields["0990"], "said by a server");
+    }
+    assert_eq!(leads[0].tags, leads[1].tags);
+    assert_eq!(leads[0].custom_fields, leads[1].custom_fields);
 }

@@ -238,8 +238,16 @@ impl Lane {
 
     async fn connect(&self) -> Result<Wire, QueueError> {
         let wire = Wire::connect(&self.common.endpoint, "leadgate consuming").await?;
-        match topology::verify(&wire, self.common.queues(self.common.shards.count())).await {
-            Ok(()) => Ok(wire),
+        let known = self.common.shards.count();
+        let verified = async {
+            topology::verify(&wire, self.common.queues(known)).await?;
+            topology::count_shards(&wire, known).await
+        };
+        match verified.await {
+            Ok(count) => {
+                self.common.shards.grow_to(count);
+                Ok(wire)
+            }
             Err(error) => {
                 wire.close().await;
                 Err(error)

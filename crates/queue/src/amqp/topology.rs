@@ -77,6 +77,22 @@ pub(crate) async fn verify_set_aside(wire: &Wire, version: u64) -> Result<(), Qu
     verify_all(wire, names::set_aside(version).map(Thing::Queue)).await
 }
 
+/// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.
+pub(crate) async fn count_shards(wire: &Wire, known: u16) -> Result<u16, QueueError> {
+    let channel = wire.channel().await?;
+    for shard in known..u16::MAX {
+        let queue = Thing::Queue(names::shard(shard));
+        match queue.declare(&channel, true).await {
+            Ok(()) => {}
+            // The broker has closed the channel.
+            Err(Fault::Missing(_)) => return Ok(shard),
+            Err(fault) => return Err(fault.describe(&queue)),
+        }
+    }
+    wire::close(&channel).await;
+    Ok(u16::MAX)
+}
+
 async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Result<(), QueueError> {
     let mut channel = wire.channel().await?;
     let mut compare = true;

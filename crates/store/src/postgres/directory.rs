@@ -21,18 +21,10 @@ pub(super) const INSTALLATION: Installation = Installation {
     clock: Some("SELECT to_json(clock_timestamp())::text"),
 };
 
-macro_rules! organizations {
-    ($rows:literal, $condition:literal) => {
-        concat!(
-            "SELECT json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
-                                      'scoring_version', o.scoring_version, 'scoring', s.document)::text
-             FROM json_to_recordset($1::json) AS r (",
-            $rows,
-            ") CROSS JOIN organizations AS o
-             LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
-             WHERE ",
-            $condition
-        )
+macro_rules! organization {
+    () => {
+        "json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+                           'scoring_version', o.scoring_version, 'scoring', s.document)::text"
     };
 }
 
@@ -42,6 +34,23 @@ pub(super) const ORGANIZATIONS: Organizations = Organizations {
         SELECT id, name, created_at, generation
         FROM json_to_recordset($1::json) AS r (id uuid, name text, created_at timestamptz, generation bigint)
         ON CONFLICT (name) DO NOTHING",
-    named: organizations!("name text", "o.name = r.name"),
-    since: organizations!("generation bigint", "o.generation > r.generation ORDER BY o.name"),
+    named: concat!(
+        "SELECT ",
+        organization!(),
+        " FROM json_to_recordset($1::json) AS r (name text)
+         JOIN organizations AS o ON o.name = r.name
+         LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version"
+    ),
+    since: concat!(
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (generation bigint, id uuid, most bigint))
+         SELECT json_build_array(o.generation, o.id, ",
+        organization!(),
+        "::json)::text
+         FROM organizations AS o
+         LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
+         WHERE (o.generation, o.id) > ((SELECT generation FROM p), (SELECT id FROM p))
+         ORDER BY o.generation, o.id
+         LIMIT (SELECT most FROM p)"
+    ),
 };

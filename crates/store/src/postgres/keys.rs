@@ -70,7 +70,17 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
-    since: keys!("generation bigint", "k.generation > r.generation"),
+    since: concat!(
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (generation bigint, id text, most bigint))
+         SELECT json_build_array(k.generation, k.id, ",
+        key!(),
+        "::json)::text
+         FROM api_keys AS k
+         WHERE (k.generation, k.id) > ((SELECT generation FROM p), (SELECT id FROM p))
+         ORDER BY k.generation, k.id
+         LIMIT (SELECT most FROM p)"
+    ),
 };
 
 macro_rules! tags {

@@ -58,7 +58,8 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
            AND NOT EXISTS (SELECT 1 FROM quarantine AS q
                            WHERE q.organization = s.organization AND q.submission = s.id
                              AND q.id <> q.submission AND q.erased_at IS NOT NULL)
-         ON CONFLICT (organization, submission, body_hash) DO NOTHING"
+         ON CONFLICT (organization, submission, body_hash) DO NOTHING
+         RETURNING to_json(id)::text"
     ),
     // Locked in the order in which they come, which is everybody's; an update by itself promises no order.
     release: "

@@ -79,7 +79,17 @@ pub(super) const SOURCES: Sources = Sources {
         " WHERE s.id = r.id AND s.organization = r.organization AND s.revision = r.revision RETURNING ",
         source!()
     ),
-    since: sources!("generation bigint", "s.generation > r.generation"),
+    since: concat!(
+        "WITH p AS MATERIALIZED (
+             SELECT * FROM json_to_recordset($1::json) AS p (generation bigint, id uuid, most bigint))
+         SELECT json_build_array(s.generation, s.id, ",
+        source!(),
+        "::json)::text
+         FROM sources AS s
+         WHERE (s.generation, s.id) > ((SELECT generation FROM p), (SELECT id FROM p))
+         ORDER BY s.generation, s.id
+         LIMIT (SELECT most FROM p)"
+    ),
 };
 
 pub(super) const MAPPINGS: Mappings = Mappings {

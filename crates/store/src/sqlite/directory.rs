@@ -20,16 +20,10 @@ pub(super) const INSTALLATION: Installation = Installation {
     clock: None,
 };
 
-macro_rules! organizations {
-    ($condition:literal) => {
-        concat!(
-            "SELECT json_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
-                                'scoring_version', o.scoring_version, 'scoring', json(s.document))
-             FROM json_each($1) AS r CROSS JOIN organizations AS o
-             LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
-             WHERE ",
-            $condition
-        )
+macro_rules! organization {
+    () => {
+        "json_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+                     'scoring_version', o.scoring_version, 'scoring', json(s.document))"
     };
 }
 
@@ -39,6 +33,22 @@ pub(super) const ORGANIZATIONS: Organizations = Organizations {
         SELECT value->>'id', value->>'name', value->>'created_at', value->>'generation'
         FROM json_each($1) WHERE true
         ON CONFLICT (name) DO NOTHING",
-    named: organizations!("o.name = r.value->>'name'"),
-    since: organizations!("o.generation > r.value->>'generation' ORDER BY o.name"),
+    named: concat!(
+        "SELECT ",
+        organization!(),
+        " FROM json_each($1) AS r CROSS JOIN organizations AS o
+         LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
+         WHERE o.name = r.value->>'name'"
+    ),
+    since: concat!(
+        "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+         SELECT json_array(o.generation, o.id, ",
+        organization!(),
+        ")
+         FROM organizations AS o
+         LEFT JOIN scorings AS s ON s.organization = o.id AND s.version = o.scoring_version
+         WHERE (o.generation, o.id) > ((SELECT value->>'generation' FROM p), (SELECT value->>'id' FROM p))
+         ORDER BY o.generation, o.id
+         LIMIT (SELECT value->>'most' FROM p)"
+    ),
 };

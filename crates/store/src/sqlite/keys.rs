@@ -68,7 +68,16 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
-    since: keys!("api_keys.generation > r.value->>'generation'"),
+    since: concat!(
+        "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+         SELECT json_array(api_keys.generation, api_keys.id, ",
+        key!(),
+        ")
+         FROM api_keys
+         WHERE (api_keys.generation, api_keys.id) > ((SELECT value->>'generation' FROM p), (SELECT value->>'id' FROM p))
+         ORDER BY api_keys.generation, api_keys.id
+         LIMIT (SELECT value->>'most' FROM p)"
+    ),
 };
 
 macro_rules! tags {

@@ -45,7 +45,8 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
           AND NOT EXISTS (SELECT 1 FROM quarantine AS q
                           WHERE q.organization = s.organization AND q.submission = s.id
                             AND q.id <> q.submission AND q.erased_at IS NOT NULL)
-        ON CONFLICT (organization, submission, body_hash) DO NOTHING",
+        ON CONFLICT (organization, submission, body_hash) DO NOTHING
+        RETURNING json_quote(id)",
     release: "
         UPDATE quarantine
         SET state = 'released', settled_at = r.value->>'released_at', settled_by = NULL, note = NULL

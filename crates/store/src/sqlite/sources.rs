@@ -69,7 +69,16 @@ pub(super) const SOURCES: Sources = Sources {
          RETURNING ",
         source!()
     ),
-    since: sources!("sources.generation > r.value->>'generation'"),
+    since: concat!(
+        "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
+         SELECT json_array(sources.generation, sources.id, ",
+        source!(),
+        ")
+         FROM sources
+         WHERE (sources.generation, sources.id) > ((SELECT value->>'generation' FROM p), (SELECT value->>'id' FROM p))
+         ORDER BY sources.generation, sources.id
+         LIMIT (SELECT value->>'most' FROM p)"
+    ),
 };
 
 pub(super) const MAPPINGS: Mappings = Mappings {

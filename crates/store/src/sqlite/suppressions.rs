@@ -55,6 +55,9 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
             pending_since = excluded.pending_since, ended_at = excluded.ended_at",
     page: page!("(s.expires_at IS NULL OR s.expires_at > (SELECT value->>'now' FROM p))"),
     pending: page!("s.pending_since IS NOT NULL"),
+    pending_contacts: page!(
+        "s.pending_since IS NOT NULL AND s.form = 'plain' AND s.kind <> 'domain' AND s.value IS NOT NULL"
+    ),
     settle: "
         UPDATE suppressions
         SET pending_since = NULL,

@@ -18,6 +18,9 @@ use crate::story::{Case, Entry, Erasure, Event, From, Lasts, Listing, Post, Test
 use crate::values::Written;
 use crate::world::World;
 
+/// What was received so soon after an erasure may have been received before it, and is erased.
+const CLOCKS_APART: Duration = Duration::from_secs(31);
+
 /// When each person's first submission is received, in microseconds.
 pub(crate) const FIRST_RECEIVED: i64 = 1_790_000_000_000_000;
 
@@ -215,10 +218,10 @@ impl<'w> Stage<'w> {
     /// What a worker reads of a post, before its transaction.
     fn read(&mut self, case: &Case, post: &Post) -> Normalized {
         let source = Arc::clone(&self.sources[&post.way]);
-        // What comes after an erasure comes after its moment.
+        // What comes after an erasure comes so long after it that no clock makes it older.
         let comes_back = case.comes_after_erasure(post);
         let at = Timestamp::from_microseconds(FIRST_RECEIVED + post.after * 1_000_000);
-        let received_at = if comes_back { Timestamp::now() } else { at };
+        let received_at = if comes_back { Timestamp::now().plus(CLOCKS_APART) } else { at };
         let mut fields = fields(case.number, post, received_at);
         if post.test == Test::ByKey {
             self.test_key.mark(&mut fields);

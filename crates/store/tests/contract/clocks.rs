@@ -8,7 +8,7 @@ use leadgate_store::{ClockSkew, Directory, Store};
 use crate::races::suppression;
 use crate::world::{World, over_both};
 
-over_both!(a_restored_store_is_another_epoch);
+over_both!(a_restored_store_is_another_epoch, a_clock_that_stands_still_is_ahead);
 
 /// A PostgreSQL whose clock is ahead of this machine's by an interval.
 async fn with_clock(ahead: &str) -> World {
@@ -114,4 +114,14 @@ async fn a_restored_store_is_another_epoch(world: World) {
     world.store.renew_epoch().await.unwrap();
     directory.refresh().await.unwrap();
     assert!(directory.epoch().is_some_and(|epoch| epoch != before));
+}
+
+/// A machine's clock that was set back is right again; the times that submissions are stamped with are not.
+async fn a_clock_that_stands_still_is_ahead(world: World) {
+    for (ahead, skew) in [(0, ClockSkew::Small), (10, ClockSkew::Large), (60, ClockSkew::TooLarge)] {
+        let directory = Directory::new(world.store.clone());
+        directory.clock().not_before(Timestamp::now().plus(Duration::from_secs(ahead)));
+        directory.refresh().await.unwrap();
+        assert_eq!(directory.clock_skew(), skew, "{ahead} s");
+    }
 }

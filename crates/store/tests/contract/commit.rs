@@ -10,6 +10,7 @@ over_both!(
     what_is_stored_is_what_was_sent,
     a_redelivery_changes_nothing,
     an_id_with_another_body_is_kept_aside,
+    an_opt_out_under_the_id_of_another_counts,
     an_update_merges_into_the_stored_lead,
     an_idempotency_key_is_claimed_with_its_body,
     keys_of_what_made_no_lead_are_free_again,
@@ -125,6 +126,22 @@ async fn an_id_with_another_body_is_kept_aside(world: World) {
     assert!(record.quarantine.iter().all(|entry| entry.reason == QuarantineReason::IdReused));
     let found = world.store.find(world.organization.id, first.id.as_uuid()).await.unwrap().unwrap();
     assert_eq!((found.outcome, found.quarantine), (Some(Outcome::Created), None));
+}
+
+async fn an_opt_out_under_the_id_of_another_counts(world: World) {
+    let first = world.phone("+14155550132");
+    let mut second = with_body(&first, b"another");
+    second.fields.email = Said::Value("ann@example.com".into());
+    second.fields.opt_out = true;
+    let committed = world.commit(&[first, second.clone()]).await;
+    assert_eq!((committed.reused, committed.pending.len()), (1, 1));
+    let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap();
+    let values: Vec<_> = listed.data.iter().filter_map(|entry| entry.value.as_deref()).collect();
+    assert_eq!(values, ["ann@example.com", "+14155550132"]);
+    for entry in &listed.data {
+        world.unsuppress(entry, None).await;
+    }
+    assert!(world.commit(&[second]).await.pending.is_empty(), "a redelivery asks for nothing");
 }
 
 async fn an_update_merges_into_the_stored_lead(world: World) {

@@ -21,6 +21,7 @@ over_both!(
     only_an_operator_revokes_the_keys_of_others,
     a_generation_tells_what_changed_since,
     a_directory_follows,
+    more_changes_than_one_page_are_all_read,
     the_number_of_shards_only_grows_and_is_followed,
     a_looked_up_key_never_undoes_a_revocation,
 );
@@ -178,6 +179,32 @@ async fn a_directory_follows(world: World) {
     directory.refresh().await.unwrap();
     assert!(directory.key(&made.id).unwrap().revoked_at.is_some());
     assert_eq!(directory.generation(), world.store.generation().await.unwrap());
+}
+
+async fn more_changes_than_one_page_are_all_read(world: World) {
+    let before = world.store.changes_since(-1).await.unwrap();
+    // All of one generation, so that ids alone tell the pages apart.
+    let rows: Vec<_> = (0..5_001)
+        .map(|n| {
+            format!(
+                "('{}', 'many {n}', '2026-01-01T00:00:00.000000Z', {})",
+                uuid::Uuid::now_v7(),
+                before.generation + 1
+            )
+        })
+        .collect();
+    for some in rows.chunks(500) {
+        let values = some.join(", ");
+        let insert = format!("INSERT INTO organizations (id, name, created_at, generation) VALUES {values}");
+        world.sql(&insert).await;
+    }
+    world.sql("UPDATE installation SET generation = generation + 1").await;
+    let after = world.store.changes_since(before.generation).await.unwrap();
+    assert_eq!((after.organizations.len(), after.sources.len()), (5_001, 0));
+    let all = world.store.changes_since(-1).await.unwrap();
+    assert_eq!(all.organizations.len(), before.organizations.len() + 5_001);
+    assert_eq!((all.sources, all.keys), (before.sources, before.keys));
+    assert_eq!(world.store.organizations().await.unwrap().len(), all.organizations.len());
 }
 
 async fn a_looked_up_key_never_undoes_a_revocation(world: World) {

@@ -1,10 +1,10 @@
 //! What was in the queue while its person was erased.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadgate_domain::{
     ClaimKind, IdentityKey, KeyHash, Outcome, QuarantineReason, Reason, Source, Submission, TextField,
-    Timestamp,
 };
 use leadgate_store::QuarantineState;
 
@@ -16,6 +16,7 @@ over_both!(
     what_was_on_its_way_is_erased_by_its_commit,
     what_was_on_its_way_leaves_its_batch_as_if_it_had_not_come,
     a_second_erasure_counts_from_its_own_time,
+    a_gateway_whose_clock_is_ahead_brings_no_erased_person_back,
     an_opt_out_that_was_on_its_way_counts_for_what_was_not_erased,
 );
 
@@ -40,8 +41,8 @@ async fn what_was_on_its_way_is_erased_by_its_commit(world: World) {
     }
     assert_eq!(world.commit(&[late]).await.repeated, 1);
 
-    // What was received afterwards is a new contact, and held. The one on its way has not used up its key.
-    let back = Submission { received_at: Timestamp::now(), ..back };
+    // What was received long enough afterwards is a new contact, and held. The one on its way has not used up its key.
+    let back = world.after_erasure(back);
     let committed = world.commit(std::slice::from_ref(&back)).await;
     assert_eq!(committed.settled[0].outcome, Outcome::Created);
     let lead = world.store.lead(world.organization.id, back.id.into()).await.unwrap().unwrap();
@@ -91,4 +92,15 @@ async fn an_opt_out_that_was_on_its_way_counts_for_what_was_not_erased(world: Wo
     let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap();
     let values = listed.data.iter().filter_map(|entry| entry.value.as_deref());
     assert_eq!(values.collect::<Vec<_>>(), [other], "of the phone nothing but its key is left");
+}
+
+/// A gateway is ready up to a skew of 30 seconds.
+async fn a_gateway_whose_clock_is_ahead_brings_no_erased_person_back(world: World) {
+    let ahead = Duration::from_secs(29);
+    let late = world.now(ann(&world, PHONE, EMAIL));
+    let late = Submission { received_at: late.received_at.plus(ahead), ..late };
+    world.erase(World::sought(&[PHONE], &[EMAIL])).await;
+    let committed = world.commit(std::slice::from_ref(&late)).await;
+    assert_eq!(committed.settled[0].quarantine, Some(QuarantineReason::Erased));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
 }

@@ -240,8 +240,8 @@ async fn what_was_cut_off_is_finished_by_the_next(world: World) {
 async fn whoever_comes_back_is_held(world: World) {
     traces_of_ann(&world).await;
     world.erase(World::sought(&[PHONE], &[])).await;
-    let back = world.now(world.consenting(PHONE, "new@example.net"));
-    let by_email = world.now(world.consenting("+14155550177", "ANN.lee@example.com"));
+    let back = world.after_erasure(world.consenting(PHONE, "new@example.net"));
+    let by_email = world.after_erasure(world.consenting("+14155550177", "ANN.lee@example.com"));
     let committed = world.commit(&[back.clone(), by_email.clone()]).await;
     assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Created));
     let reasons = async |one: &Submission| {
@@ -324,7 +324,7 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     assert_eq!(found_in(&world.dump()), [""; 0]);
     assert_eq!(world.store.leads_to_rebuild(world.organization.id).await.unwrap(), []);
     // Nobody is recognized by what Ann had.
-    let next = world.commit(&[world.phone("+14155550188"), world.now(world.phone(PHONE))]).await;
+    let next = world.commit(&[world.phone("+14155550188"), world.after_erasure(world.phone(PHONE))]).await;
     let outcomes: Vec<_> = next.settled.iter().map(|one| one.outcome).collect();
     assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
 }

@@ -143,7 +143,7 @@ async fn an_opt_out_of_very_many_leads_is_left_to_the_sweep(world: World) {
 
 async fn a_bare_key_that_is_taken_off_lets_stored_leads_in(world: World) {
     world.erase(World::sought(&["+14155550132"], &[])).await;
-    let back = world.now(world.consenting("+14155550132", "ann@example.com"));
+    let back = world.after_erasure(world.consenting("+14155550132", "ann@example.com"));
     world.commit(std::slice::from_ref(&back)).await;
     assert_eq!(world.reasons(&back).await, [Reason::SuppressedPhone]);
     let entry = suppression(&world, SuppressionKind::Phone, "+14155550132").await;

@@ -119,6 +119,12 @@ impl World {
         Submission { id: self.ids.make(self.organization.id, received_at), received_at, ..submission }
     }
 
+    /// The same as it were received so long after an erasure that no clock makes it older.
+    pub(crate) fn after_erasure(&self, submission: Submission) -> Submission {
+        let received_at = Timestamp::now().plus(Duration::from_secs(31));
+        Submission { received_at, ..self.now(submission) }
+    }
+
     pub(crate) fn normalize(&self, submission: Submission) -> Normalized {
         self.normalize_by(&self.source, submission)
     }

@@ -9,6 +9,7 @@
 )]
 
 mod releasing;
+mod rescreening;
 mod scoring;
 mod settling;
 mod telling;

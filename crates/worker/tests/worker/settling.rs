@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Outcome, QuarantineReason, SourceId};
+use leadgate_domain::{Outcome, QuarantineReason, Said, SourceId};
 use leadgate_store::StoreConfig;
 use leadgate_testkit::servers::{Postgres, shared};
 use leadgate_worker::WorkerConfig;
 use serde_json::json;
 
-use crate::world::{POISON, World};
+use crate::world::{CRASHER, POISON, UNREADABLE, World};
 
 #[tokio::test]
 async fn what_is_published_is_settled_and_a_redelivery_changes_nothing() {
@@ -274,8 +274,53 @@ async fn an_opt_out_whose_row_is_refused_counts() {
     world.drain().await;
     let quarantined = Some((Outcome::Quarantined, Some(QuarantineReason::RowRefused)));
     assert_eq!(world.outcome(&refused).await, quarantined);
-    let listed = world.store.suppressions(refused.organization, None, 10).await.unwrap();
-    let values: Vec<_> =
-        listed.data.iter().map(|entry| (entry.list.as_str(), entry.value.as_deref())).collect();
-    assert_eq!(values, [("opted_out", Some("a@b.com"))]);
+    assert_eq!(opted_out(&world).await, ["a@b.com"]);
+}
+
+/// What crashes the worker is not normalized once more; the phone and the email of an opt-out are read all the same.
+#[tokio::test]
+async fn an_opt_out_that_crashes_its_worker_counts() {
+    let mut world = World::new().await;
+    let crashes = |external_id| {
+        let mut submission = world.submission(external_id);
+        submission.fields.opt_out = true;
+        submission
+    };
+    let (mut read, unreadable, mut unread) = (crashes(CRASHER), crashes(UNREADABLE), crashes(CRASHER));
+    read.fields.phone = Said::Value("(415) 555-0132".into());
+    read.fields.phone_country = "US".parse().ok();
+    // The process ended when the phone and the email were read.
+    unread.fields.email = Said::Value("unread@example.com".into());
+    for _ in 0..4 {
+        world.store.begin_attempt(unread.id).await.unwrap();
+    }
+    for one in [&read, &unreadable, &unread] {
+        world.publish(one).await;
+    }
+    world.drain().await;
+    for one in [&read, &unreadable, &unread] {
+        let quarantined = Some((Outcome::Quarantined, Some(QuarantineReason::Crashed)));
+        assert_eq!(world.outcome(one).await, quarantined);
+    }
+    assert_eq!(opted_out(&world).await, ["a@b.com", "+14155550132"]);
+}
+
+#[tokio::test]
+async fn an_opt_out_without_a_source_counts() {
+    let mut world = World::new().await;
+    let mut orphan = world.submission("a");
+    orphan.source = SourceId::generate();
+    orphan.fields.opt_out = true;
+    world.publish(&orphan).await;
+    world.drain().await;
+    let quarantined = Some((Outcome::Quarantined, Some(QuarantineReason::SourceGone)));
+    assert_eq!(world.outcome(&orphan).await, quarantined);
+    assert_eq!(opted_out(&world).await, ["a@b.com"]);
+}
+
+/// The values on the list of opt-outs, emails first.
+async fn opted_out(world: &World) -> Vec<String> {
+    let listed = world.store.suppressions(world.source.organization, None, 10).await.unwrap();
+    let values = listed.data.into_iter().inspect(|entry| assert_eq!(entry.list, "opted_out"));
+    values.filter_map(|entry| entry.value).collect()
 }

@@ -17,11 +17,17 @@ use leadgate_store::{Directory, Store, StoreConfig};
 use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::{Postgres, Vhost, shared};
 use leadgate_worker::{Lane, Parts, Worker, WorkerConfig};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What the database refuses, or what panics the judge, in these tests.
 pub(crate) const POISON: &str = "poison";
+
+/// What panics the judge, whatever else it says.
+pub(crate) const CRASHER: &str = "crasher";
+
+/// The same, also when its opt-out is read.
+pub(crate) const UNREADABLE: &str = "unreadable";
 
 pub(crate) struct World {
     pub(crate) queue: Queue,
@@ -32,8 +38,13 @@ pub(crate) struct World {
     pub(crate) directory: Arc<Directory>,
     ids: SubmissionIds,
     pub(crate) lane: Lane,
+    pub(crate) judge: Arc<dyn Judge>,
     /// How many batches were judged.
     pub(crate) judged: watch::Receiver<usize>,
+    /// The emails of the stored leads that were decided anew, of each time.
+    pub(crate) reassessed: watch::Receiver<Vec<Vec<String>>>,
+    /// While a test holds it, a pass over all leads stands still.
+    pub(crate) pass: Arc<Mutex<()>>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -74,16 +85,37 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(store.clone()));
         let (judging, judged) = watch::channel(0);
+        let (reassessing, reassessed) = watch::channel(Vec::new());
+        let pass = Arc::default();
+        let judge: Arc<dyn Judge> = Arc::new(Touchy {
+            pipeline: Arc::clone(&pipeline),
+            judging,
+            reassessing,
+            pass: Arc::clone(&pass),
+        });
         let parts = Parts {
             queue: queue.clone(),
             store: store.clone(),
             directory: Arc::clone(&directory),
-            judge: Arc::new(Touchy(Arc::clone(&pipeline), judging)),
+            judge: Arc::clone(&judge),
             pipeline,
         };
         let worker = Worker::new(parts, config, CancellationToken::new());
         let ids = SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids());
-        Self { queue, store, url, source, directory, ids, lane: worker.lane(), judged, _folder: None }
+        Self {
+            queue,
+            store,
+            url,
+            source,
+            directory,
+            ids,
+            lane: worker.lane(),
+            judge,
+            judged,
+            reassessed,
+            pass,
+            _folder: None,
+        }
     }
 
     pub(crate) fn submission(&self, external_id: &str) -> Submission {
@@ -143,15 +175,20 @@ impl World {
 }
 
 /// The pipeline, but for a batch with poison in it: that panics. It counts the batches.
-struct Touchy(Arc<Pipeline>, watch::Sender<usize>);
+struct Touchy {
+    pipeline: Arc<Pipeline>,
+    judging: watch::Sender<usize>,
+    reassessing: watch::Sender<Vec<Vec<String>>>,
+    pass: Arc<Mutex<()>>,
+}
 
 impl Judge for Touchy {
     fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
-        self.0.resolve(fresh, claims)
+        self.pipeline.resolve(fresh, claims)
     }
 
     fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.0.watched(resolution, leads)
+        self.pipeline.watched(resolution, leads)
     }
 
     fn judge<'b>(
@@ -160,17 +197,22 @@ impl Judge for Touchy {
         leads: Vec<Lead>,
         suppressions: &Suppressions,
     ) -> Effects<'b> {
-        self.1.send_modify(|judged| *judged += 1);
+        self.judging.send_modify(|judged| *judged += 1);
         let touchy = resolution.cases.iter().any(|case| {
             let fields = &case.normalized.submission.fields;
-            fields.text(TextField::ExternalId) == Some(POISON) && fields.is_test
+            match fields.text(TextField::ExternalId) {
+                Some(CRASHER | UNREADABLE) => true,
+                text => text == Some(POISON) && fields.is_test,
+            }
         });
         assert!(!touchy, "this is the panic that the test is about");
-        self.0.judge(resolution, leads, suppressions)
+        self.pipeline.judge(resolution, leads, suppressions)
     }
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
-        self.0.reassess(leads, suppressions)
+        let emails = leads.iter().filter_map(|lead| lead.email.as_ref()?.address.clone());
+        self.reassessing.send_modify(|seen| seen.push(emails.collect()));
+        self.pipeline.reassess(leads, suppressions)
     }
 
     fn rebuild(
@@ -179,19 +221,21 @@ impl Judge for Touchy {
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        self.0.rebuild(before, parts, suppressions)
+        self.pipeline.rebuild(before, parts, suppressions)
     }
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
-        self.0.opted_out(normalized, reached)
+        let text = normalized.submission.fields.text(TextField::ExternalId);
+        assert_ne!(text, Some(UNREADABLE), "this is the panic that the test is about");
+        self.pipeline.opted_out(normalized, reached)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
-        self.0.consent_salt(submission)
+        self.pipeline.consent_salt(submission)
     }
 
     fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.0.watched_by(leads)
+        self.pipeline.watched_by(leads)
     }
 
     fn watched_of(
@@ -200,6 +244,7 @@ impl Judge for Touchy {
         e164: Option<&str>,
         email: Option<&str>,
     ) -> Vec<SuppressionKey> {
-        self.0.watched_of(organization, e164, email)
+        drop(self.pass.blocking_lock());
+        self.pipeline.watched_of(organization, e164, email)
     }
 }

@@ -55,6 +55,7 @@ fn sample() -> Lead {
             first: None,
             own: BTreeMap::new(),
             left_out: None,
+            public_tags: Default::default(),
         },
         observed: None,
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),

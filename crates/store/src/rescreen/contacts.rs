@@ -1,0 +1,100 @@
+//! Entries that name one phone or one email.
+
+use std::sync::Arc;
+
+use leadgate_domain::{Judge, LeadId, OrganizationId, Suppression, SuppressionKind};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Of, PAGE, SettledRow, contact, crowded, reassess_listed, settle};
+use crate::error::StoreError;
+use crate::rows::Listed;
+use crate::statements::Statements;
+use crate::store::Store;
+use crate::suppressions::SuppressionCursor;
+
+/// A page of the leads with a phone or an email.
+#[derive(Serialize, Clone)]
+struct WithValue {
+    organization: OrganizationId,
+    value: String,
+    id: Uuid,
+    most: u32,
+}
+
+impl Store {
+    /// [`Store::rescreen`] for the entries that name a phone or an email which few leads have, as most opt-outs do. It
+    /// takes a moment, however many other entries are pending.
+    ///
+    /// Returns whether an entry was left because many leads have its value: call [`Store::rescreen`] then.
+    pub async fn rescreen_contacts(
+        &self,
+        organization: OrganizationId,
+        judge: Arc<dyn Judge>,
+    ) -> Result<bool, StoreError> {
+        let mut after = None;
+        let mut left = false;
+        loop {
+            let (now, page) = self.pending(organization, after, PAGE, Of::OneContact).await?;
+            let Some(last) = page.last() else { return Ok(left) };
+            after = Some(SuppressionCursor::of(&last.entry));
+            self.wait_for_running_commits(organization).await?;
+            let entries = page.into_iter().map(|pending| {
+                let row = SettledRow::of(&pending, now);
+                (pending.entry, row)
+            });
+            left |= !self.rescreen_few(organization, entries.collect(), &judge).await?.is_empty();
+        }
+    }
+
+    /// Decides the leads anew that have values which few leads have, in one transaction. Returns the other entries.
+    pub(super) async fn rescreen_few(
+        &self,
+        organization: OrganizationId,
+        entries: Vec<(Suppression, SettledRow)>,
+        judge: &Arc<dyn Judge>,
+    ) -> Result<Vec<(Suppression, SettledRow)>, StoreError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let judge = Arc::clone(judge);
+        self.write(move |session| {
+            Statements::new(session).share_organization(organization)?;
+            let named: Vec<_> = entries.iter().filter_map(|(entry, _)| contact(entry)).collect();
+            let crowded = crowded(session, &named)?;
+            let is_many = |named: &Listed<'_>| crowded.contains(&(named.kind, named.value.to_owned()));
+            let (many, few): (Vec<_>, Vec<_>) =
+                entries.iter().cloned().partition(|(entry, _)| contact(entry).as_ref().is_some_and(is_many));
+            let named: Vec<_> = few.iter().filter_map(|(entry, _)| contact(entry)).collect();
+            reassess_listed(session, &named, judge.as_ref())?;
+            settle(session, &few.into_iter().map(|(_, row)| row).collect::<Vec<_>>())?;
+            Ok(many)
+        })
+        .await
+    }
+
+    /// Decides the leads anew that have the value of an entry, page by page.
+    pub(super) async fn rescreen_many(
+        &self,
+        entry: &Suppression,
+        judge: &Arc<dyn Judge>,
+        looked_at: &mut impl FnMut(usize),
+    ) -> Result<(), StoreError> {
+        let (organization, kind) = (entry.key.organization, entry.key.kind);
+        let value = entry.value.clone().unwrap_or_default();
+        let mut page = WithValue { organization, value, id: Uuid::nil(), most: PAGE };
+        loop {
+            let asked = page.clone();
+            let found = self.read(move |session| {
+                let leads = &session.sql.leads;
+                let text = if kind == SuppressionKind::Phone { leads.with_phone } else { leads.with_email };
+                session.load(text, &[asked])
+            });
+            let found: Vec<LeadId> = found.await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            page.id = last.as_uuid();
+            looked_at(found.len());
+            self.reassess_some(organization, found.into_iter().collect(), Arc::clone(judge)).await?;
+        }
+    }
+}
