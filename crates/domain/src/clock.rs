@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::Timestamp;
 
-/// The machine's clock, but never earlier than it said before: the later of two submissions wins, also when the machine's
-/// clock is set back between them. Then time stands still until the machine's clock has caught up.
+/// The machine's clock, but never earlier than it said before: the later of two submissions wins, also when the
+/// machine's clock is set back between them. Then time stands still until the machine's clock has caught up.
 #[derive(Debug)]
 pub struct MonotonicClock(AtomicI64);
 

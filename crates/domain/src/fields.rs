@@ -193,7 +193,8 @@ pub struct Fields {
     /// Makes no lead: who is not known yet is kept aside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_exist: bool,
-    /// What a public credential sent and may not set ([`crate::Trust::withhold_untrusted_fields`]), by field. Kept, never used.
+    /// What a public credential sent and may not set ([`crate::Trust::withhold_untrusted_fields`]), by field. Kept,
+    /// never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub not_trusted: Map<String, Value>,
     /// What a newer build wrote and this one does not know: kept, never used.

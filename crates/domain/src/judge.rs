@@ -165,8 +165,8 @@ pub trait Judge: Send + Sync {
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)>;
 
-    /// Suppressions of the phones and emails that this opt-out names, and of those of the leads that it reaches. They hold
-    /// all other leads with these values, stored and future ones.
+    /// Suppressions of the phones and emails that this opt-out names, and of those of the leads that it reaches. They
+    /// hold all other leads with these values, stored and future ones.
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression>;
 
     /// The salt of the consent in this submission.

@@ -132,7 +132,8 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the submission whose source the lead belongs to ([`Clock::owns_source_before`]), where that is not the creating one.
+    /// Of the submission whose source the lead belongs to ([`Clock::owns_source_before`]), where that is not the
+    /// creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -9,9 +9,9 @@ use crate::{OrganizationId, Submission, SubmissionId, Timestamp};
 
 /// The version that this build writes. It reads this one and all before it.
 ///
-/// It rises by one when a build writes what an older build must not interpret: another format, or a new dialect, policy,
-/// identity kind or other code. An older build sets such a submission aside in the queue `newer.v<its own version + 1>`,
-/// and a build of that version or a later one consumes it. See `docs/decisions/newer-messages.md`.
+/// It rises by one when a build writes what an older build must not interpret: another format, or a new dialect,
+/// policy, identity kind or other code. An older build sets such a submission aside in the queue `newer.v<its own
+/// version + 1>`, and a build of that version or a later one consumes it. See `docs/decisions/newer-messages.md`.
 pub const VERSION: u64 = 1;
 
 /// Wraps already serialized submissions into one message body: `{"v":1,"submissions":[…]}`.
@@ -53,7 +53,8 @@ pub struct Message {
 pub struct Unread {
     /// A message that holds it alone.
     pub message: Vec<u8>,
-    /// Whether a newer build wrote it: what identifies it can be read, and something else has a code that is not known here.
+    /// Whether a newer build wrote it: what identifies it can be read, and something else has a code that is not known
+    /// here.
     pub newer: bool,
     /// Where reading failed.
     pub line: usize,

@@ -181,8 +181,8 @@ impl MatchKey {
         self.hash(&[b"suppression sha256", kind.as_str().as_bytes(), digest.as_bytes()])
     }
 
-    /// The salt of a submission's consent. It follows from the key and is not stored: a copy of the database alone does not
-    /// allow trying values against the digest of a consent.
+    /// The salt of a submission's consent. It follows from the key and is not stored: a copy of the database alone does
+    /// not allow trying values against the digest of a consent.
     pub fn consent_salt(&self, organization: OrganizationId, submission: SubmissionId) -> Salt {
         let (organization, submission) = (organization.as_uuid(), submission.as_uuid());
         let parts: [&[u8]; 3] = [b"consent salt", organization.as_bytes(), submission.as_bytes()];

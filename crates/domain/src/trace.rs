@@ -14,8 +14,8 @@ const INFERRED: &str = "enrich";
 /// The stages that look at a submission only.
 const OF_SUBMISSION: [&str; 6] = ["remap", "normalize", "deduplicate", "screen", "quarantine", ERASED];
 
-/// Of each stage the parts that hold words of ours, ids and times; a stage without parts is such a word itself, or a list
-/// of entries of suppression lists.
+/// Of each stage the parts that hold words of ours, ids and times; a stage without parts is such a word itself, or a
+/// list of entries of suppression lists.
 const HARMLESS: &[(&str, &[&str])] = &[
     ("normalize", &["phone", "email", "quarantined"]),
     ("screen", &[]),
@@ -44,8 +44,8 @@ impl Trace {
         self.0.get(stage)
     }
 
-    /// The part of a trace that may be kept after its person was erased: outcome, reasons and lists, and no submitted or
-    /// derived value. A stage or a part of one that this build does not know goes.
+    /// The part of a trace that may be kept after its person was erased: outcome, reasons and lists, and no submitted
+    /// or derived value. A stage or a part of one that this build does not know goes.
     pub fn erased(&self, at: Timestamp) -> Self {
         if self.0.contains_key(ERASED) {
             return self.clone();

@@ -57,9 +57,9 @@ impl Trust {
         }
     }
 
-    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential
-    /// external identifiers, automations, assignments and the test flag. A key's own test flag ([`crate::ApiKey::mark`]) is
-    /// set afterwards.
+    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential external
+    /// identifiers, automations, assignments and the test flag. A key's own test flag ([`crate::ApiKey::mark`]) is set
+    /// afterwards.
     pub fn withhold_untrusted_fields(self, fields: &mut Fields) {
         if self == Self::Secret {
             return;

@@ -309,8 +309,8 @@ pub(crate) fn received(
     Ok(AcceptedPost { submission: Submission { mapping_fault, ..received.submission }, ..received })
 }
 
-/// Decodes the document. With a key, a failed mapping is an error in the response. A URL token is used in forms, where no
-/// client reads the response, so the submission is quarantined instead.
+/// Decodes the document. With a key, a failed mapping is an error in the response. A URL token is used in forms, where
+/// no client reads the response, so the submission is quarantined instead.
 fn understand(document: &Document, caller: &Caller) -> Result<Understood, Refusal> {
     let mapping = caller.source.mapping.as_ref().map(|active| &active.mapping);
     match dialect::decode(caller.source.dialect, document, mapping) {

@@ -9,8 +9,8 @@ use actix_web::http::uri::Authority;
 use crate::GatewayConfig;
 use crate::client_address::is_trusted;
 
-/// Whether a request to the public address comes from the machine itself, and not through a proxy on it. Where operators
-/// have an address of their own, no request to the public one does.
+/// Whether a request to the public address comes from the machine itself, and not through a proxy on it. Where
+/// operators have an address of their own, no request to the public one does.
 pub(crate) fn is_operator_request(request: &HttpRequest, config: &GatewayConfig) -> bool {
     let Some(peer) = request.peer_addr().map(|peer| peer.ip().to_canonical()) else { return false };
     let forwarded = [header::X_FORWARDED_FOR, header::FORWARDED, header::VIA];

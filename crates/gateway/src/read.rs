@@ -95,8 +95,8 @@ impl Asked {
         request.match_info().query("id").parse().map_err(|_| Refusal::NotFound)
     }
 
-    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise the
-    /// same 404 for an unknown id and for one of another organization.
+    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise
+    /// the same 404 for an unknown id and for one of another organization.
     pub(crate) fn queued(
         &self,
         id: Uuid,

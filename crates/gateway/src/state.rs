@@ -44,8 +44,8 @@ pub(crate) struct State {
     pub(crate) audit: Audit,
 }
 
-/// Why a program is degraded or not ready: an item of `degraded` and `reasons` in `/readyz` of gateways and workers. For
-/// operators; contains no address and no secret.
+/// Why a program is degraded or not ready: an item of `degraded` and `reasons` in `/readyz` of gateways and workers.
+/// For operators; contains no address and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadinessReason {
     part: &'static str,

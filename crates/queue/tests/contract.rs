@@ -194,7 +194,8 @@ async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
     older.shutdown().await;
 
     let newer = world.open_with_version(2).await;
-    let delivery = receive_one(&mut newer.consumer()).await;
+    let mut consumer = newer.consumer();
+    let delivery = receive_one(&mut consumer).await;
     assert_eq!(numbers(delivery.payload()), [0]);
     assert_eq!(delivery.ack().await, Settled::Done);
     settled_empty(&newer).await;

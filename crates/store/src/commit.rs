@@ -71,14 +71,16 @@ impl Store {
     }
 }
 
-/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine,
-/// claims, leads, each sorted; the claims of a lead that is taken over follow those of the batch. One statement per step whatever the size of the batch; a step without rows is none.
+/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine, claims,
+/// leads, each sorted; the claims of a lead that is taken over follow those of the batch. One statement per step
+/// whatever the size of the batch; a step without rows is none.
 fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
     let (releases, posted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
     let (distinct, clashing) = collapse(posted);
 
-    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait: see `opt_out`.
+    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait: see
+    // `opt_out`.
     tx.hold_organizations(batch.iter().map(|normalized| (normalized.submission.organization, Hold::Shared)))?;
 
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
@@ -146,8 +148,8 @@ impl<'b> ResolvedBatch<'b> {
         Ok(Self { resolution, leads, suppressions })
     }
 
-    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its submission is erased.
-    /// Values that the erasure already suppresses are left out, so that only their key is stored.
+    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its submission is
+    /// erased. Values that the erasure already suppresses are left out, so that only their key is stored.
     fn opt_outs_of(
         &self,
         erased: &BTreeMap<SubmissionKey, Normalized>,

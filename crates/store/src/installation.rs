@@ -158,8 +158,8 @@ impl Store {
         .await
     }
 
-    /// To be called after the store was restored from a backup: the idempotency markers of gateways may name submissions
-    /// that the store no longer has.
+    /// To be called after the store was restored from a backup: the idempotency markers of gateways may name
+    /// submissions that the store no longer has.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
         let row = EpochRow { epoch: Uuid::now_v7() };
         self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
@@ -174,8 +174,8 @@ pub(crate) fn organizations_since(
     load_since(session, session.sql.organizations.since, generation, &nil())
 }
 
-/// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes meanwhile is
-/// read again at its new place, or at the next refresh.
+/// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes meanwhile
+/// is read again at its new place, or at the next refresh.
 fn load_since<Row: DeserializeOwned>(
     session: &mut Session,
     text: &'static str,

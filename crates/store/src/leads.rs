@@ -71,8 +71,8 @@ impl Store {
         .await
     }
 
-    /// At most `limit` leads from the newest to the oldest, beginning after the cursor, and fewer where they are large; of
-    /// the organization, or of one of its sources.
+    /// At most `limit` leads from the newest to the oldest, beginning after the cursor, and fewer where they are large;
+    /// of the organization, or of one of its sources.
     pub async fn leads(
         &self,
         organization: OrganizationId,

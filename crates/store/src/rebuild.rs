@@ -97,8 +97,8 @@ impl Store {
     /// would become of them and writes nothing.
     ///
     /// Who they are is not asked again: a lead keeps its id and its submissions. Keys that today's reading gives it are
-    /// claimed where they are free, and keys that it only had by yesterday's reading are let go. Of a lead that a secret
-    /// submission made or updated, the keys of public ones count for nothing.
+    /// claimed where they are free, and keys that it only had by yesterday's reading are let go. Of a lead that a
+    /// secret submission made or updated, the keys of public ones count for nothing.
     pub async fn rebuild(
         &self,
         organization: OrganizationId,

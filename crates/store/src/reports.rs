@@ -102,8 +102,8 @@ impl Store {
         Ok(IntakeReport::of(source, day, counted))
     }
 
-    /// The same for a large day: it may take a minute, on a connection of its own. `permit` is dropped when the count has
-    /// ended, which may be after the caller went away.
+    /// The same for a large day: it may take a minute, on a connection of its own. `permit` is dropped when the count
+    /// has ended, which may be after the caller went away.
     pub async fn intake_report_patiently(
         &self,
         organization: OrganizationId,

@@ -175,8 +175,8 @@ impl Store {
         .await
     }
 
-    /// Waits for the commits of the organization that run now: they may have looked at the lists before the entries that
-    /// are pending now were written. Commits that begin later see the entries, and are not kept waiting.
+    /// Waits for the commits of the organization that run now: they may have looked at the lists before the entries
+    /// that are pending now were written. Commits that begin later see the entries, and are not kept waiting.
     ///
     /// To lock the organization alone would be a wait without polling, but would stop all its commits.
     async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {

@@ -148,8 +148,8 @@ impl Lock {
         locks.into_iter().map(|(key, alone)| Self { key, alone }).collect()
     }
 
-    /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and a batch may
-    /// be of as many organizations as it has submissions.
+    /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and a batch
+    /// may be of as many organizations as it has submissions.
     const SLOTS: u64 = 256;
 
     /// The upper half of every key, so that other users of the database do not meet ours by chance.

@@ -159,7 +159,8 @@ impl Store {
     }
 
     /// Its organization must be there; a second default source is refused, and a campaign that another source has
-    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::TooMany`]). A mapping is added afterwards, by [`Store::add_mapping`].
+    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::TooMany`]). A mapping is added
+    /// afterwards, by [`Store::add_mapping`].
     pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
         if source.mapping.is_some() {
             return Err(StoreError::Bug("a source was made with a mapping".to_owned()));

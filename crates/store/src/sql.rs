@@ -155,8 +155,8 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
-    /// In: `One<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked in
-    /// the order of keys. `None` where there is one writer at a time anyway.
+    /// In: `One<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked
+    /// in the order of keys. `None` where there is one writer at a time anyway.
     pub(crate) lock_public: Option<&'static str>,
     /// In: `One<LeadId>`. The same keys.
     pub(crate) release_public: &'static str,
@@ -242,8 +242,9 @@ pub(crate) struct Suppressions {
     pub(crate) pending: &'static str,
     /// As `pending`, those that name one phone or one email.
     pub(crate) pending_contacts: &'static str,
-    /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what had expired
-    /// when it was marked is over: an entry that expired later may still have applied to a commit that is not visible yet.
+    /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what had
+    /// expired when it was marked is over: an entry that expired later may still have applied to a commit that is not
+    /// visible yet.
     pub(crate) settle: &'static str,
     /// In: `Lapsing`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
     /// some at a time.
@@ -349,8 +350,8 @@ pub(crate) struct Retention {
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
-    /// In: `One<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one twice;
-    /// none once all are.
+    /// In: `One<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one
+    /// twice; none once all are.
     pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,

@@ -209,8 +209,9 @@ impl<'s> Statements<'s> {
         self.execute(self.sql.claims.release, keys).map(drop)
     }
 
-    /// Locks what [`Statements::release_public_claims`] deletes later. A commit that this waited for may have tied another
-    /// key to one of the leads; it had to lock a key of the lead for that. So once all of them are locked none is added.
+    /// Locks what [`Statements::release_public_claims`] deletes later. A commit that this waited for may have tied
+    /// another key to one of the leads; it had to lock a key of the lead for that. So once all of them are locked none
+    /// is added.
     pub(crate) fn lock_public_claims(
         &mut self,
         leads: &BTreeSet<(OrganizationId, LeadId)>,

@@ -122,8 +122,8 @@ impl Store {
     /// Runs statements that change nothing and take longer than other reads. They have a connection of their own, and
     /// take no place from other readers.
     ///
-    /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends them when the
-    /// caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
+    /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends them when
+    /// the caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
     pub(crate) async fn read_patiently<T, P, W>(&self, permit: P, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -156,8 +156,8 @@ impl Store {
         }
     }
 
-    /// Empties SQLite's write-ahead log, which holds what was deleted. To be called after an erasure, and when a program
-    /// starts and ends. Returns false if another connection still reads there.
+    /// Empties SQLite's write-ahead log, which holds what was deleted. To be called after an erasure, and when a
+    /// program starts and ends. Returns false if another connection still reads there.
     pub async fn empty_log(&self) -> Result<bool, StoreError> {
         let Self::Sqlite(store) = self else { return Ok(true) };
         store.writer.run(|session| Ok(session.empty_log()?)).await

@@ -144,8 +144,9 @@ impl Store {
     /// Adds entries; what became of each, in their order. One that is there is never shortened.
     ///
     /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain, a
-    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists go
-    /// in chunks: after an error the beginning may be in; add it again. A chunk that is in already costs one look-up.
+    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists
+    /// go in chunks: after an error the beginning may be in; add it again. A chunk that is in already costs one
+    /// look-up.
     pub async fn suppress(
         &self,
         organization: OrganizationId,
@@ -279,8 +280,8 @@ pub(crate) fn add(
 /// The same, concurrently with commits of the organization: in a busy organization most batches contain an opt-out, and
 /// an exclusive lock in each would serialize all commits. Returns the organizations of the entries that were written.
 ///
-/// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible yet,
-/// and leads that another transaction has locked. To wait for those here could deadlock.
+/// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible
+/// yet, and leads that another transaction has locked. To wait for those here could deadlock.
 pub(crate) fn opt_out(
     session: &mut Session,
     entries: &[Suppression],

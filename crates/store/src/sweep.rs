@@ -121,7 +121,8 @@ impl Store {
 
     /// Re-screens stored leads after entries ended or whose re-screening was interrupted.
     ///
-    /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the organizations that this concerned.
+    /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the
+    /// organizations that this concerned.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
         let mut concerned = BTreeSet::new();
         loop {

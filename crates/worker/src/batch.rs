@@ -43,7 +43,8 @@ impl Opened {
     }
 }
 
-/// Returns whether all are parked. What was parked before a failure is parked again, and a replay of both has one effect.
+/// Returns whether all are parked. What was parked before a failure is parked again, and a replay of both has one
+/// effect.
 async fn park_parts(delivery: &Delivery, unread: Vec<Unread>) -> bool {
     for Unread { message, newer, line, column } in unread {
         let why = if newer { ParkReason::UnknownVersion } else { ParkReason::Unreadable };

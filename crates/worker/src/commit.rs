@@ -88,8 +88,8 @@ impl Committer {
         Patience::new(self.hold_max)
     }
 
-    /// Quarantines one that crashes the worker, without normalizing it once more. If it is an opt-out, its phone and email
-    /// are read, unless `is_unread`; if they cannot be read, it waits for its release.
+    /// Quarantines one that crashes the worker, without normalizing it once more. If it is an opt-out, its phone and
+    /// email are read, unless `is_unread`; if they cannot be read, it waits for its release.
     pub(crate) async fn quarantine_crashed(
         &self,
         submission: &Submission,
@@ -218,8 +218,8 @@ impl Committer {
         }
     }
 
-    /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of its
-    /// own, so that acknowledgements do not wait for the look-up.
+    /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of
+    /// its own, so that acknowledgements do not wait for the look-up.
     fn tell<'s>(&self, submissions: impl IntoIterator<Item = &'s Submission>, committed: Committed) {
         let waiting = Waiting::of(submissions);
         if waiting.is_empty() {
@@ -235,8 +235,8 @@ impl Committer {
         while !self.stop.is_cancelled() && !answers().await {}
     }
 
-    /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long as
-    /// the batch may be held. What timed out twice is returned as it is.
+    /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long
+    /// as the batch may be held. What timed out twice is returned as it is.
     pub(crate) async fn hold<T, F>(
         &self,
         patience: Patience,

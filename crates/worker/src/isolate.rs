@@ -33,7 +33,8 @@ async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), U
             Unsettled::Held
         })?;
         if attempts > MOST_ATTEMPTS {
-            // Reading the phone and the email of an opt-out is one more attempt, which may take the process down as well.
+            // Reading the phone and the email of an opt-out is one more attempt, which may take the process down as
+            // well.
             let is_unread = attempts > MOST_ATTEMPTS + 1;
             return committer.quarantine_crashed(submission, is_unread, patience).await;
         }

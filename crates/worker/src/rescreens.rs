@@ -1,7 +1,7 @@
 //! Re-screening of stored leads after an opt-out, in the background.
 //!
-//! Most opt-outs concern a few leads, and those are found by an index. Entries that concern many leads have runs of their
-//! own, so that an opt-out does not wait for a pass over all leads.
+//! Most opt-outs concern a few leads, and those are found by an index. Entries that concern many leads have runs of
+//! their own, so that an opt-out does not wait for a pass over all leads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

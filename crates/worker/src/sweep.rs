@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 /// How often a worker tries to take a sweep.
 const TICK: Duration = Duration::from_secs(5);
 
-/// How much longer than a run its lease lasts. If a run overruns its lease, another worker may run too: both do the same
-/// work, which is safe.
+/// How much longer than a run its lease lasts. If a run overruns its lease, another worker may run too: both do the
+/// same work, which is safe.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Work that is found and done in rounds.

@@ -1,5 +1,5 @@
-//! Values that may come from a file or from standard input: other users of a machine can read a command's arguments, and
-//! shells keep them.
+//! Values that may come from a file or from standard input: other users of a machine can read a command's arguments,
+//! and shells keep them.
 
 use std::fs;
 use std::io::Read as _;

@@ -5,8 +5,8 @@ use anyhow::ensure;
 use super::Config;
 
 impl Config {
-    /// Refuses a queue of the embedded shape beside a store of the other one, and the reverse, unless that is wanted: leads
-    /// would be accepted into a file that no worker reads.
+    /// Refuses a queue of the embedded shape beside a store of the other one, and the reverse, unless that is wanted:
+    /// leads would be accepted into a file that no worker reads.
     pub(crate) fn check_shape(&self) -> anyhow::Result<()> {
         let (store, queue) = (self.store_url(), self.queue_url());
         ensure!(

@@ -27,7 +27,8 @@ impl LeftOut {
 }
 
 /// Leaves out what a lead has too much of: the custom fields that were not said for the longest time, and the tags that
-/// come last in their order. In both, what only public submissions set goes before anything that a secret one set. Which these are does not depend on the order in which workers process submissions.
+/// come last in their order. In both, what only public submissions set goes before anything that a secret one set.
+/// Which these are does not depend on the order in which workers process submissions.
 pub(super) fn keep(lead: &mut Lead) -> LeftOut {
     LeftOut { custom_fields: keep_custom_fields(lead), tags: keep_tags(lead) }
 }

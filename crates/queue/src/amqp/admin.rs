@@ -200,7 +200,8 @@ async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), Q
     }
 }
 
-/// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not kept.
+/// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not
+/// kept.
 #[derive(Default)]
 struct LookedAt {
     count: u64,

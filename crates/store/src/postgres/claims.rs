@@ -40,8 +40,8 @@ pub(super) const CLAIMS: Claims = Claims {
             FOR UPDATE SKIP LOCKED)
         DELETE FROM claims AS c USING old
         WHERE c.organization = old.organization AND c.kind = old.kind AND c.key = old.key",
-    // Found by the lead's index, whatever the statistics say of the organization. The kinds in the order of `ClaimKind`,
-    // by which commits lock claims.
+    // Found by the lead's index, whatever the statistics say of the organization. The kinds in the order of
+    // `ClaimKind`, by which commits lock claims.
     lock_public: Some(
         "
         SELECT json_build_object('organization', c.organization, 'kind', c.kind, 'key', encode(c.key, 'hex'))::text

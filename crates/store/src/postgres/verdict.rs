@@ -46,16 +46,16 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         }
         _ => match failed {
             None => unavailable(Trouble::Internal),
-            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
-            // else is treated as a lock time-out.
+            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message;
+            // everything else is treated as a lock time-out.
             Some(failed) if failed.took >= LONG => {
                 let own = information.message().contains("statement timeout");
                 unavailable(if own { Trouble::Timeout } else { Trouble::Locked })
             }
             Some(failed) => match examine(connection, &failed) {
                 Ok(Finding { code, .. }) if code == "00000" => Verdict::Again,
-                // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`. So it
-                // was a deadlock, and the other transaction still holds the lock.
+                // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`.
+                // So it was a deadlock, and the other transaction still holds the lock.
                 Ok(Finding { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
                     Verdict::Again
                 }
@@ -84,7 +84,8 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
         Some("53" | "58") => unavailable(Trouble::Resources),
         Some("40" | "55") => unavailable(Trouble::Conflict),
         Some("XX" | "F0") => unavailable(Trouble::Internal),
-        // No value of a row causes these: missing rights and objects, logins, features, states of session and transaction.
+        // No value of a row causes these: missing rights and objects, logins, features, states of session and
+        // transaction.
         Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
             trouble: Trouble::Refused,
             detail: Some(format!(

@@ -37,7 +37,10 @@ async fn an_organization_has_a_thousand_sources(world: World) {
     let made: Vec<_> = making.buffer_unordered(AT_ONCE).collect().await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
     let before = world.store.generation().await.unwrap();
-    refused(world.store.create_source(&source(&world, 1_000)).await, "the limit of 1000 sources is reached; ");
+    refused(
+        world.store.create_source(&source(&world, 1_000)).await,
+        "the limit of 1000 sources is reached; ",
+    );
     assert_eq!(world.store.sources(world.organization.id).await.unwrap().len(), 1_000);
     assert_eq!(world.store.generation().await.unwrap(), before, "nothing was stored");
     let other = world.store.ensure_organization("other").await.unwrap();

@@ -133,23 +133,30 @@ async fn a_submission_that_cannot_be_read_is_parked_alone() {
 async fn a_full_queue_of_unread_submissions_holds_up_no_other() {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
     let mut world = World::on_broker(&vhost).await;
-    let full = json!({ "max-length": 0, "overflow": "reject-publish" });
-    vhost.set_policy("full", "^newer\\.v2$", full).await.unwrap();
+    let limit = json!({ "max-length": 1, "overflow": "reject-publish" });
+    vhost.set_policy("limit", "^newer\\.v2$", limit).await.unwrap();
     let good = world.submission("a");
     let text = serde_json::to_string(&good).unwrap();
     let newer = text.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
-    let group = [newer.clone(), text].join(",");
-    world.queue.publisher().publish(good.organization, group.into_bytes().into()).await.unwrap();
-    // Until the policy is in force, what cannot be read is taken.
-    world.lane.run_once().await;
-    assert_eq!(world.outcome(&good).await, Some((Outcome::Created, None)));
-    assert_eq!(world.queue.parked_list(10).await.unwrap().len(), 0);
-
-    vhost.delete_policy("full").await.unwrap();
-    while world.queue.depth().await.unwrap().newer == 0 {
+    let publisher = world.queue.publisher();
+    let publish = async |message: String| {
+        publisher.publish(good.organization, message.into_bytes().into()).await.unwrap();
+    };
+    let mut unread = 0;
+    // Until one is refused.
+    while world.queue.depth().await.unwrap().newer == unread {
+        publish(newer.clone()).await;
+        unread += 1;
         world.lane.run_once().await;
     }
-    world.drain().await;
+    publish([newer, text].join(",")).await;
+    let created = async {
+        while world.outcome(&good).await.is_none() {
+            world.lane.run_once().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), created).await.expect("it does not wait");
+    assert_eq!(world.outcome(&good).await, Some((Outcome::Created, None)));
 }
 
 /// A worker whose role in the database was not granted everything.
