@@ -1,7 +1,6 @@
 //! The current state about one person for one organization.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
@@ -105,10 +104,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Whether a lead belongs to the source of this submission rather than of the other: to that of a secret one, then
-    /// of the earlier one.
+    /// Whether a lead belongs to the source of this submission rather than of the other: to that of the earlier one,
+    /// whatever its trust. A later submission must not open to its source what another source collected.
     pub fn owns_source_before(&self, other: &Self) -> bool {
-        let place = |clock: &Self| (Reverse(clock.trust), clock.received_at, clock.submission);
+        let place = |clock: &Self| (clock.received_at, clock.submission);
         place(self) < place(other)
     }
 }

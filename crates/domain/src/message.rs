@@ -79,13 +79,24 @@ struct Envelope<'a> {
     submissions: Vec<&'a RawValue>,
 }
 
+/// What every build reads of a message.
+#[derive(Deserialize)]
+struct Version {
+    v: NonZeroU64,
+}
+
 /// Reads a message body.
 ///
 /// The version is looked at before the submissions, so that a message from a newer build is called
 /// unknown rather than malformed. Error texts carry positions, never values.
 pub fn decode(body: &[u8]) -> Result<Message, Unreadable> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body)
-        .map_err(|error| Unreadable::NotAMessage { line: error.line(), column: error.column() })?;
+    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+        // A newer format may have other members.
+        match serde_json::from_slice::<Version>(body) {
+            Ok(Version { v }) if v.get() > VERSION => Unreadable::UnknownVersion(v.get()),
+            _ => Unreadable::NotAMessage { line: error.line(), column: error.column() },
+        }
+    })?;
     if envelope.v.get() > VERSION {
         return Err(Unreadable::UnknownVersion(envelope.v.get()));
     }
@@ -119,6 +130,8 @@ mod tests {
     fn a_newer_version_is_unknown_not_malformed() {
         let body = br#"{"v":2,"submissions":[{"whatever":true}],"more":1}"#;
         assert_eq!(decode(body).unwrap_err(), Unreadable::UnknownVersion(2));
+        let other_format = br#"{"v":3,"submissions":{"compressed":"x"}}"#;
+        assert_eq!(decode(other_format).unwrap_err(), Unreadable::UnknownVersion(3));
         for malformed in [&b"\x00garbage"[..], br#"{"v":0,"submissions":[]}"#, br#"{"submissions":[]}"#] {
             assert!(matches!(decode(malformed), Err(Unreadable::NotAMessage { .. })));
         }

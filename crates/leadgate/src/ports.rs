@@ -39,7 +39,7 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
     let store = store(config)?;
     store.migrate().await.context("migrating the store")?;
     let (url, management) = (tls::queue_url(config), config.queue.management_url.as_str());
-    if !url.starts_with("amqp") {
+    if url.starts_with("sqlite:") {
         return Ok(Policies::NotNeeded);
     }
     declare_queues(&url, store.shards().await?).await?;

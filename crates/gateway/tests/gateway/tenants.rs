@@ -1,6 +1,6 @@
 //! Every route, every id, and the key of another organization.
 
-use leadgate_domain::{Dialect, KeyKind, Scope, Source};
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Source};
 use reqwest::Method;
 use serde_json::json;
 
@@ -196,5 +196,45 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
     assert_eq!(get(&format!("/v1/reports/intake?source={}", crm.id)).await.status, 404);
     let report = get("/v1/reports/intake").await;
     assert_eq!((report.status, &report.body["accepted"]), (200, &json!(2)), "{}", report.body);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_server_does_not_read_what_a_form_of_another_source_collected() {
+    const PAGE: &str = "https://page.example";
+    let world = World::start().await;
+    world.employ().await;
+    let (form, _) = world.source_of(Dialect::Native, |_| {}).await;
+    let (_, partner) = world.source_of(Dialect::Native, |_| {}).await;
+    let of_page = |key: &mut ApiKey| {
+        key.source = form.id;
+        key.origins = vec![PAGE.to_owned()];
+    };
+    let page = world.credential(KeyKind::Publishable, of_page).await;
+    let post = |path: &str, key: &str, body: &'static str| {
+        let request = world.client.post(world.url(path)).bearer_auth(key).header("origin", PAGE);
+        request.header("content-type", "application/json").body(body)
+    };
+    let lead = r#"{"phone":"+14155550163","full_name":"Storedname"}"#;
+    let posted = send(post("/v1/leads", &page, lead)).await;
+    assert_eq!(posted.status, 202, "{}", posted.body);
+    let url = world.url(&format!("/v1/leads/{}", posted.body["id"].as_str().unwrap()));
+    while send(world.client.get(&url).bearer_auth(&world.key)).await.body["status"] == "queued" {
+        tokio::task::yield_now().await;
+    }
+
+    let server = |path: &str| {
+        let request = world.client.post(world.url(path)).bearer_auth(&partner).header("prefer", "wait=10");
+        request.header("content-type", "application/json").body(r#"{"phone":"+14155550163"}"#)
+    };
+    let judged = send(server("/v1/leads/validate")).await;
+    let met = send(server("/v1/leads")).await;
+    let url = world.url(&format!("/v1/leads/{}", met.body["id"].as_str().unwrap()));
+    let read = send(world.client.get(url).bearer_auth(&partner)).await;
+    assert_eq!((judged.status, met.status, read.status), (200, 200, 200));
+    assert_eq!(met.body["lead_id"], posted.body["id"]);
+    for answer in [&judged, &met, &read] {
+        assert!(!answer.body.to_string().contains("Storedname"), "{}", answer.body);
+    }
     world.end().await;
 }

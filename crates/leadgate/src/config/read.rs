@@ -56,12 +56,20 @@ fn describe(error: &figment::Error) -> String {
             None => format!(" (from {})", place.name),
         });
         if key.is_empty() {
-            format!("{}{place}", error.kind)
+            format!("{}{place}", without_source_lines(&error.kind.to_string()))
         } else {
             format!("{key}: {}{place}", error.kind)
         }
     });
     all.collect::<Vec<_>>().join("; ")
+}
+
+/// Without the lines of the file that a syntax error quotes: they may hold a secret.
+fn without_source_lines(error: &str) -> String {
+    let is_quoted = |line: &&str| {
+        line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
+    };
+    error.lines().filter(|line| !is_quoted(line)).map(str::trim).collect::<Vec<_>>().join(": ")
 }
 
 /// The environment, mapped by the keys there are: `LEADGATE_QUEUE_MAX_SIZE` could be read in two ways, so the
@@ -168,6 +176,8 @@ mod tests {
         let error = read("[queue]\nshards = 1", &[]).unwrap_err().to_string();
         assert!(error.contains("shards") && error.contains("TOML"), "{error}");
         assert_eq!(read("", &[("LEADGATE_QUEUE_SERVICE_HOST", "10.0.0.1")]).unwrap(), Config::default());
+        let error = read("listen = 1\nsecret = \"hunter2", &[]).unwrap_err().to_string();
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
     }
 
     /// The page shows the whole default file; it is read back and compared.

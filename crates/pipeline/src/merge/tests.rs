@@ -185,6 +185,12 @@ fn the_source_is_that_of_the_earliest_whoever_is_worked_on_first() {
     fold(&mut lead, &early, &other, &read(&early));
     fold(&mut lead, &between, &one, &read(&between));
     assert_eq!((lead.source, lead.id), (other.id, late.id.into()));
+    let of_server = Submission { trust: Trust::Secret, ..submission(&one, 40, Fields::default()) };
+    fold(&mut lead, &of_server, &one, &read(&of_server));
+    assert_eq!(
+        lead.source, other.id,
+        "a server's post does not open what a form of another source collected"
+    );
 }
 
 #[test]

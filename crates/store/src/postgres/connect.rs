@@ -71,10 +71,10 @@ impl Address {
     }
 
     fn connect_with(&self, timeouts: &str) -> Result<Session, StoreError> {
-        // libpq's message names host, port, user and database, and no password.
+        // libpq's message names host, port, user and database. It quotes a part of the password where that is not encoded.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
             trouble: Trouble::Connection,
-            detail: Some(error.to_string().trim().to_owned()),
+            detail: Some(without_password(error.to_string().trim(), &self.url)),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
         let mut session = Session::new(Connection::Postgres(connection), &super::SQL);
@@ -120,6 +120,18 @@ fn with_defaults(url: &str) -> String {
     url
 }
 
+/// Masks what the text quotes of the password in `url`.
+fn without_password(text: &str, url: &str) -> String {
+    let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+    let Some((_, password)) = user.and_then(|user| user.split_once(':')) else { return text.to_owned() };
+    let parts = text.split('"').enumerate();
+    let masked = parts.map(|(position, part)| match position % 2 {
+        1 if !part.is_empty() && (password.contains(part) || part.contains(password)) => "***",
+        _ => part,
+    });
+    masked.collect::<Vec<_>>().join("\"")
+}
+
 impl fmt::Debug for Address {
     /// The address may hold a password and is left out.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,6 +160,22 @@ mod tests {
             );
         };
         tokio::task::spawn_blocking(check).await.unwrap();
+    }
+
+    #[test]
+    fn an_error_does_not_quote_the_password() {
+        for (url, text) in [
+            ("postgres://u:sek%ret1@db/leads", r#"invalid percent-encoded token: "sek%ret1""#),
+            (
+                "postgres://u:sek ret1@db/leads",
+                r#"unexpected spaces found in "postgres://u:sek ret1@db/leads""#,
+            ),
+        ] {
+            let masked = without_password(text, url);
+            assert!(masked.contains("***") && !masked.contains("ret1"), "{masked}");
+        }
+        let refused = r#"connection to server at "db", port 5432 failed: FATAL: no role "u""#;
+        assert_eq!(without_password(refused, "postgres://u:secret@db/leads"), refused);
     }
 
     #[test]
