@@ -104,11 +104,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Whether a lead belongs to the source of this submission rather than of the other: to that of the earlier one,
-    /// whatever its trust. A later submission must not open to its source what another source collected.
-    pub fn owns_source_before(&self, other: &Self) -> bool {
-        let place = |clock: &Self| (clock.received_at, clock.submission);
-        place(self) < place(other)
+    /// The order in which submissions were received, whatever their trust. A lead belongs to the source of the first: a
+    /// later submission must not open to its source what another source collected.
+    pub fn order(&self) -> (Timestamp, SubmissionId) {
+        (self.received_at, self.submission)
     }
 }
 
@@ -131,8 +130,7 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub base: Clock,
-    /// Of the submission whose source the lead belongs to ([`Clock::owns_source_before`]), where that is not the
-    /// creating one.
+    /// Of the earliest submission ([`Clock::order`]), where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Clock>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -150,7 +148,7 @@ pub struct Clocks {
 pub struct Lead {
     pub id: LeadId,
     pub organization: OrganizationId,
-    /// The source that its earliest submission came in by; a secret submission goes before every public one.
+    /// The source that its earliest submission came in by.
     pub source: SourceId,
     /// When the earliest of its submissions was received.
     pub received_at: Timestamp,

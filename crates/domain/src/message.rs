@@ -10,7 +10,7 @@ use crate::{OrganizationId, Submission, SubmissionId, Timestamp};
 /// The version that this build writes. It reads this one and all before it.
 ///
 /// It rises by one when a build writes what an older build must not interpret: another format, or a new dialect,
-/// policy, identity kind or other code. An older build sets such a submission aside in the queue `newer.v<its own
+/// policy, identity kind or other code. An older build parks such a submission in the queue `newer.v<its own
 /// version + 1>`, and a build of that version or a later one consumes it. See `docs/decisions/newer-messages.md`.
 pub const VERSION: u64 = 1;
 
@@ -31,7 +31,7 @@ pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
     body
 }
 
-/// Why nothing of a message can be read; it is set aside whole.
+/// Why nothing of a message can be read; it is parked whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("not a message: line {line}, column {column}")]

@@ -100,7 +100,7 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.consent_required |= source.consent == Consents::Required;
     let allowed = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
-    if submission.clock().owns_source_before(&lead.clocks.first.unwrap_or(lead.clocks.base)) {
+    if submission.clock().order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
         lead.clocks.first = Some(submission.clock());
         lead.source = submission.source;
     }

@@ -52,9 +52,9 @@ pub struct Depth {
     pub ready: u64,
     /// Handed out by this process and not settled.
     pub in_flight: u64,
-    /// Set aside: what cannot be attributed, and what the broker gave up.
+    /// What cannot be attributed, and what the broker dead-lettered.
     pub parked: u64,
-    /// Set aside because only a newer build can read it.
+    /// Parked because only a newer build can read it.
     pub newer: u64,
     /// Age of the oldest message that is not settled, in seconds. On RabbitMQ the oldest this process holds: the
     /// broker does not show what it has not delivered.

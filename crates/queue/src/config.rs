@@ -43,7 +43,7 @@ pub struct QueueConfig {
     /// [`Queue::follow_shards`](crate::Queue::follow_shards).
     pub shards: u16,
     /// RabbitMQ: the message version that this build reads, which decides the queues `newer.v<N>`: this build consumes
-    /// those up to this version, and sets aside what it cannot read in the next one.
+    /// those up to this version, and parks what it cannot read in the next one.
     pub version: u64,
     /// The most submissions in one message.
     pub group_max: usize,

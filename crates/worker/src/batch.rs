@@ -8,7 +8,7 @@ use leadgate_queue::{Delivery, ParkReason, Settled};
 pub(crate) struct Opened {
     pub(crate) delivery: Delivery,
     pub(crate) submissions: Vec<Submission>,
-    /// What is set aside before the delivery is acknowledged: some of its submissions, or all of the message.
+    /// What is parked before the delivery is acknowledged: some of its submissions, or all of the message.
     unread: Result<Vec<Unread>, Unreadable>,
 }
 
@@ -28,8 +28,8 @@ impl Opened {
         }
     }
 
-    /// Sets aside what could not be read, then acknowledges. What was read must be committed before: it does not wait
-    /// until the queue takes what is set aside.
+    /// Parks what could not be read, then acknowledges. What was read must be committed before: it does not wait
+    /// until the queue takes what is parked.
     pub(crate) async fn settle(self) {
         match self.unread {
             Err(unreadable) => park(self.delivery, unreadable).await,

@@ -50,7 +50,7 @@ impl Desk {
                 unconsumed.push(queue);
             }
         }
-        let [parked, newer] = names::set_aside(self.version);
+        let [parked, newer] = names::parked(self.version);
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
         close(&channel).await;
@@ -63,7 +63,7 @@ impl Desk {
         let wire = self.take_verified_wire().await?;
         let channel = wire.channel().await?;
         let mut parked = Vec::new();
-        for queue in names::set_aside(self.version) {
+        for queue in names::parked(self.version) {
             let mut looked_at = LookedAt::default();
             while parked.len() < limit {
                 let Some(message) = get(&channel, &queue).await? else { break };
@@ -82,7 +82,7 @@ impl Desk {
         let channel = wire.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         let mut replayed = 0;
-        for queue in names::set_aside(self.version) {
+        for queue in names::parked(self.version) {
             replayed += replay(&wire, &channel, &queue, &mut selection).await?;
         }
         close(&channel).await;
@@ -90,10 +90,10 @@ impl Desk {
         Ok(replayed)
     }
 
-    /// For reading what is set aside: a queue that has a delivery limit loses what is read often.
+    /// For reading what is parked: a queue that has a delivery limit loses what is read often.
     async fn take_verified_wire(&self) -> Result<Wire, QueueError> {
         let wire = self.take_wire().await?;
-        topology::verify_set_aside(&wire, self.version).await?;
+        topology::verify_parked(&wire, self.version).await?;
         Ok(wire)
     }
 
@@ -160,7 +160,7 @@ async fn replay(
     selection: &mut Selection,
 ) -> Result<usize, QueueError> {
     let (mut replayed, mut looked_at) = (0, LookedAt::default());
-    // Not until it is empty: a worker may set aside again what is replayed.
+    // Not until it is empty: a worker may park again what is replayed.
     for _ in 0..count(channel, queue).await?.messages {
         if selection.is_empty() {
             break;

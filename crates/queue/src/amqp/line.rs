@@ -29,7 +29,7 @@ pub(crate) enum Job {
     Park(Parking),
 }
 
-/// A message to set aside, in `parked` or for a newer build.
+/// A message to park, for operators or for a newer build.
 pub(crate) struct Parking {
     pub(crate) payload: Bytes,
     pub(crate) why: ParkReason,
@@ -282,7 +282,7 @@ fn launch(next: Next, flying: &mut Flying, version: u64) {
         Next::Parking(Parking { payload, why, answer }) => {
             let properties = message::parked(why);
             let letter =
-                Letter { exchange: "", key: names::set_aside_for(why, version), body: payload, properties };
+                Letter { exchange: "", key: names::parked_for(why, version), body: payload, properties };
             flying.launch(letter, Cargo::Parked(answer));
         }
     }

@@ -44,18 +44,18 @@ impl Queues {
 
     /// All that must exist.
     pub(crate) fn all(self) -> impl Iterator<Item = String> {
-        self.consumed().chain(set_aside(self.version))
+        self.consumed().chain(parked(self.version))
     }
 }
 
-/// Where a build that reads `version` sets messages aside.
-pub(crate) fn set_aside(version: u64) -> [String; 2] {
+/// Where a build that reads `version` parks messages.
+pub(crate) fn parked(version: u64) -> [String; 2] {
     [PARKED.to_owned(), newer(version + 1)]
 }
 
-/// Which of the queues of [`set_aside`] takes a message.
-pub(crate) fn set_aside_for(why: ParkReason, version: u64) -> String {
-    let [parked, newer] = set_aside(version);
+/// Which of the queues of [`parked`] takes a message.
+pub(crate) fn parked_for(why: ParkReason, version: u64) -> String {
+    let [parked, newer] = parked(version);
     if why == ParkReason::UnknownVersion { newer } else { parked }
 }
 

@@ -72,9 +72,9 @@ pub(crate) async fn verify(wire: &Wire, queues: Queues) -> Result<(), QueueError
     verify_all(wire, [Thing::Exchange, Thing::Alternate].into_iter().chain(all)).await
 }
 
-/// [`verify`] for the queues of messages that are set aside: looking at those returns them.
-pub(crate) async fn verify_set_aside(wire: &Wire, version: u64) -> Result<(), QueueError> {
-    verify_all(wire, names::set_aside(version).map(Thing::Queue)).await
+/// [`verify`] for the queues of parked messages: looking at them returns them.
+pub(crate) async fn verify_parked(wire: &Wire, version: u64) -> Result<(), QueueError> {
+    verify_all(wire, names::parked(version).map(Thing::Queue)).await
 }
 
 /// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.

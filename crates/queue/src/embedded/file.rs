@@ -10,7 +10,6 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use leadgate_domain::Timestamp;
 
 use super::rows::{Checkpoint, Columns, DataVersion, JournalMode, ParkedRow, Sums, Version, unsigned};
-
 use crate::{ParkReason, Parked, QueueError, Selection};
 
 diesel::table! {
@@ -297,7 +296,12 @@ impl File {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
             let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.take(&id.to_string())).collect();
-            file.move_back(&chosen)?;
+            for id in &chosen {
+                sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
+                    .bind::<BigInt, _>(id)
+                    .execute(&mut file.connection)?;
+                diesel::delete(parked::table.find(id)).execute(&mut file.connection)?;
+            }
             Ok(chosen.len())
         })
     }
@@ -306,19 +310,15 @@ impl File {
     pub(crate) fn replay_newer(&mut self) -> Result<(), Fault> {
         self.transaction(|file| {
             let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
-            let ids: Vec<i64> = newer.order(parked::id).select(parked::id).load(&mut file.connection)?;
-            file.move_back(&ids)
+            newer
+                .order(parked::id)
+                .select((parked::payload, parked::published_at))
+                .insert_into(message::table)
+                .into_columns((message::payload, message::published_at))
+                .execute(&mut file.connection)?;
+            diesel::delete(newer).execute(&mut file.connection)?;
+            Ok(())
         })
-    }
-
-    fn move_back(&mut self, parked: &[i64]) -> Result<(), Fault> {
-        for id in parked {
-            sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
-                .bind::<BigInt, _>(id)
-                .execute(&mut self.connection)?;
-            diesel::delete(parked::table.find(id)).execute(&mut self.connection)?;
-        }
-        Ok(())
     }
 
     /// Writes a consistent copy to a file that must not be there yet, beside whatever else is going on.

@@ -123,7 +123,10 @@ fn with_defaults(url: &str) -> String {
 /// Masks what the text quotes of the password in `url`.
 fn without_password(text: &str, url: &str) -> String {
     let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
-    let Some((_, password)) = user.and_then(|user| user.split_once(':')) else { return text.to_owned() };
+    let password = user.and_then(|user| user.split_once(':')).map_or("", |(_, password)| password);
+    if password.is_empty() {
+        return text.to_owned();
+    }
     let parts = text.split('"').enumerate();
     let masked = parts.map(|(position, part)| match position % 2 {
         1 if !part.is_empty() && (password.contains(part) || part.contains(password)) => "***",
@@ -175,7 +178,14 @@ mod tests {
             assert!(masked.contains("***") && !masked.contains("ret1"), "{masked}");
         }
         let refused = r#"connection to server at "db", port 5432 failed: FATAL: no role "u""#;
-        assert_eq!(without_password(refused, "postgres://u:secret@db/leads"), refused);
+        for url in [
+            "postgres://u:secret@db/leads",
+            "postgres://u:@db/leads",
+            "postgres://u@db/leads",
+            "postgres:///leads",
+        ] {
+            assert_eq!(without_password(refused, url), refused, "{url}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ async fn a_submission_that_cannot_be_read_is_parked_alone() {
     assert_eq!(reasons, ["unknown_version", "unreadable"]);
 }
 
-/// What can be read does not wait until what cannot be read is set aside.
+/// What can be read does not wait until what cannot be read is parked.
 #[tokio::test]
 async fn a_full_queue_of_unread_submissions_holds_up_no_other() {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
