@@ -1,16 +1,22 @@
-//! Writes large responses in chunks with a deadline, so that a client that does not read cannot pin the whole response
-//! in memory.
+//! Writes large responses in chunks, and ends the connection of a client that does not take them: such a client must not
+//! pin a response in memory.
 
 use std::any::Any;
-use std::io;
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::Extensions;
 use bytes::Bytes;
+use rustix::net::{Shutdown, shutdown, sockopt};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 use crate::bulk::BulkPermit;
 
@@ -20,23 +26,43 @@ const PIECE: usize = 16 * 1024;
 /// How long a client may take to read one answer, in all.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Ends a connection whose client has read nothing for `timeout`. Where the system has no such option, only
-/// [`LONGEST`] and the keep-alive bound it.
-pub(crate) fn set_write_timeout(connection: &dyn Any, timeout: Duration) {
-    let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
-    let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(connection, milliseconds) {
-        tracing::debug!("TCP_USER_TIMEOUT was not set: {error}");
+/// A connection's socket, by which the connection can be ended while its response waits.
+#[derive(Clone)]
+pub(crate) struct Socket {
+    socket: Arc<OwnedFd>,
+    /// How long a response may wait while its client reads nothing.
+    write_timeout: Duration,
+}
+
+impl Socket {
+    /// Keeps the socket with its connection. Of small responses, the kernel limits how long they wait where it has an
+    /// option for that; it does not count while the client keeps sending.
+    pub(crate) fn keep(connection: &dyn Any, extensions: &mut Extensions, write_timeout: Duration) {
+        let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let milliseconds = u32::try_from(write_timeout.as_millis()).unwrap_or(u32::MAX);
+            if let Err(error) = sockopt::set_tcp_user_timeout(connection, milliseconds) {
+                tracing::debug!("TCP_USER_TIMEOUT was not set: {error}");
+            }
+        }
+        match connection.as_fd().try_clone_to_owned() {
+            Ok(socket) => _ = extensions.insert(Self { socket: Arc::new(socket), write_timeout }),
+            Err(error) => tracing::debug!("the write time-out of a connection was not set: {error}"),
+        }
     }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (connection, milliseconds);
+
+    /// Drops what the kernel still holds for the client.
+    fn reset(&self) {
+        // An error means that the connection has ended already.
+        sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO)).ok();
+        shutdown(&self.socket, Shutdown::Both).ok();
+    }
 }
 
 /// A body that is written in chunks.
 pub(crate) struct ChunkedBody {
     left: Bytes,
-    deadline: Pin<Box<Sleep>>,
     /// Given back when the answer was read or given up.
     _room: Option<BulkPermit>,
 }
@@ -44,25 +70,12 @@ pub(crate) struct ChunkedBody {
 impl ChunkedBody {
     pub(crate) fn new(body: Bytes, room: Option<BulkPermit>) -> Self {
         // The serialized buffer may have twice the needed capacity; the copy has the exact size.
-        let left = Bytes::copy_from_slice(&body);
-        Self { left, deadline: Box::pin(sleep(LONGEST)), _room: room }
-    }
-}
-
-/// Any body, in chunks if it is large.
-pub(crate) fn in_chunks(body: impl MessageBody + 'static) -> BoxBody {
-    let large = matches!(body.size(), BodySize::Sized(size) if size > PIECE.try_into().unwrap_or(u64::MAX));
-    if !large {
-        return body.boxed();
-    }
-    match body.try_into_bytes() {
-        Ok(body) => ChunkedBody::new(body, None).boxed(),
-        Err(body) => body.boxed(),
+        Self { left: Bytes::copy_from_slice(&body), _room: room }
     }
 }
 
 impl MessageBody for ChunkedBody {
-    type Error = io::Error;
+    type Error = Infallible;
 
     fn size(&self) -> BodySize {
         BodySize::Sized(self.left.len().try_into().unwrap_or(u64::MAX))
@@ -70,15 +83,81 @@ impl MessageBody for ChunkedBody {
 
     fn poll_next(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if self.deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-        }
         if self.left.is_empty() {
             return Poll::Ready(None);
         }
         let size = self.left.len().min(PIECE);
         Poll::Ready(Some(Ok(self.left.split_to(size))))
+    }
+}
+
+/// Any body, in chunks and with a time limit if it is large.
+pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<Socket>) -> BoxBody {
+    let large = matches!(body.size(), BodySize::Sized(size) if size > PIECE.try_into().unwrap_or(u64::MAX));
+    if !large {
+        return body.boxed();
+    }
+    let chunks = match body.try_into_bytes() {
+        Ok(body) => ChunkedBody::new(body, None).boxed(),
+        Err(body) => body.boxed(),
+    };
+    match socket {
+        Some(socket) => TimedBody::new(chunks, socket).boxed(),
+        None => chunks,
+    }
+}
+
+/// A body whose connection ends when no chunk was taken for the write time-out, or when a minute has passed.
+///
+/// A task of its own measures that: while the connection's buffer is full, the body is not asked for chunks.
+struct TimedBody {
+    body: BoxBody,
+    taken: Arc<AtomicUsize>,
+    timer: JoinHandle<()>,
+}
+
+impl TimedBody {
+    fn new(body: BoxBody, socket: Socket) -> Self {
+        let taken = Arc::<AtomicUsize>::default();
+        let timer = tokio::spawn(end_when_late(socket, Arc::clone(&taken)));
+        Self { body, taken, timer }
+    }
+}
+
+async fn end_when_late(socket: Socket, taken: Arc<AtomicUsize>) {
+    let deadline = Instant::now() + LONGEST;
+    let mut before = 0;
+    loop {
+        sleep(socket.write_timeout.min(deadline.saturating_duration_since(Instant::now()))).await;
+        let now = taken.load(Ordering::Relaxed);
+        if now == before || Instant::now() >= deadline {
+            metrics::counter!("leadgate_gateway_unread_total").increment(1);
+            return socket.reset();
+        }
+        before = now;
+    }
+}
+
+impl MessageBody for TimedBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+impl Drop for TimedBody {
+    fn drop(&mut self) {
+        self.timer.abort();
     }
 }

@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage};
 use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
-use crate::chunked_body::in_chunks;
+use crate::chunked_body::{Socket, in_chunks};
 use crate::intake::Spoken;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
@@ -41,7 +41,8 @@ pub(crate) async fn observe(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     record(&response, started);
-    Ok(response.map_body(|_, body| in_chunks(body)))
+    let socket = response.request().conn_data::<Socket>().cloned();
+    Ok(response.map_body(|_, body| in_chunks(body, socket)))
 }
 
 /// The route's template stands for the URL, which may hold a token one day.

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::GatewayConfig;
 use crate::audit::{Audit, Writer};
 use crate::bulk::BulkMemory;
-use crate::chunked_body::set_write_timeout;
+use crate::chunked_body::Socket;
 use crate::keys::Keys;
 use crate::long_reports::LongReports;
 use crate::observe::observe;
@@ -117,7 +117,7 @@ impl Gateway {
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
             .client_disconnect_timeout(LINGER)
-            .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
+            .on_connect(move |connection, extensions| Socket::keep(connection, extensions, write_timeout))
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
