@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,8 +14,9 @@ use actix_web::dev::Extensions;
 use bytes::Bytes;
 use rustix::net::{Shutdown, shutdown, sockopt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 use crate::bulk::BulkPermit;
 
@@ -114,30 +114,25 @@ pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<Socket>
 /// A task of its own measures that: while the connection's buffer is full, the body is not asked for chunks.
 struct TimedBody {
     body: BoxBody,
-    taken: Arc<AtomicUsize>,
+    /// Notified of each chunk.
+    taken: Arc<Notify>,
     timer: JoinHandle<()>,
 }
 
 impl TimedBody {
     fn new(body: BoxBody, socket: Socket) -> Self {
-        let taken = Arc::<AtomicUsize>::default();
+        let taken = Arc::<Notify>::default();
         let timer = tokio::spawn(end_when_late(socket, Arc::clone(&taken)));
         Self { body, taken, timer }
     }
 }
 
-async fn end_when_late(socket: Socket, taken: Arc<AtomicUsize>) {
-    let deadline = Instant::now() + LONGEST;
-    let mut before = 0;
-    loop {
-        sleep(socket.write_timeout.min(deadline.saturating_duration_since(Instant::now()))).await;
-        let now = taken.load(Ordering::Relaxed);
-        if now == before || Instant::now() >= deadline {
-            metrics::counter!("leadgate_gateway_unread_total").increment(1);
-            return socket.reset();
-        }
-        before = now;
-    }
+async fn end_when_late(socket: Socket, taken: Arc<Notify>) {
+    let taking = async { while timeout(socket.write_timeout, taken.notified()).await.is_ok() {} };
+    // Both ends are late.
+    timeout(LONGEST, taking).await.ok();
+    metrics::counter!("leadgate_gateway_unread_total").increment(1);
+    socket.reset();
 }
 
 impl MessageBody for TimedBody {
@@ -151,7 +146,7 @@ impl MessageBody for TimedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.taken.notify_one();
         Pin::new(&mut self.body).poll_next(context)
     }
 }

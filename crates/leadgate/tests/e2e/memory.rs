@@ -67,7 +67,7 @@ async fn besieged(world: &World, lasting: Duration) -> u64 {
         let (address, key) = (world.base.replace("http://", ""), world.key.clone());
         clients.spawn(async move {
             loop {
-                does_not_read(&address, &key).await;
+                does_not_read(&address, &key, Duration::from_millis(50)).await;
             }
         });
     }
@@ -101,12 +101,13 @@ async fn a_client_that_does_not_read_is_disconnected() {
     }
     until("all leads", || async { (world.observed().await.len() == 40).then_some(()) }).await;
     let address = world.base.replace("http://", "");
-    let disconnected = timeout(PATIENCE * 2, does_not_read(&address, &world.key)).await;
+    let disconnected =
+        timeout(PATIENCE * 2, does_not_read(&address, &world.key, Duration::from_millis(1))).await;
     disconnected.expect("the gateway ends the connection");
 }
 
 /// Asks for more than the system's buffers hold, and returns when the connection has been closed.
-async fn does_not_read(address: &str, key: &str) {
+async fn does_not_read(address: &str, key: &str, pause: Duration) {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return sleep(Duration::from_millis(50)).await;
     };
@@ -118,7 +119,7 @@ async fn does_not_read(address: &str, key: &str) {
     }
     // Nothing more is written, so an error is the gateway's doing.
     while stream.take_error().unwrap().is_none() {
-        sleep(Duration::from_millis(50)).await;
+        sleep(pause).await;
         if stream.write_all(b"G").await.is_err() {
             return;
         }
