@@ -31,11 +31,15 @@ pub fn decode(
     }
     let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
     let mapped = mapped.map_err(Undecodable::Mapping)?;
-    let text = match &mapped {
-        Some(mapped) => Text { members: &mapped.rest, mapped: Some(&mapped.native), typed: document.typed },
-        None => Text { members: &document.members, mapped: None, typed: document.typed },
+    let Document { members, typed, plus_is_space, repairs } = document;
+    let (members, mapped) = match &mapped {
+        Some(mapped) => (&mapped.rest, Some(&mapped.native)),
+        None => (members, None),
     };
-    read(dialect, text).map_err(Undecodable::Faulty)
+    let text = Text { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
+    let mut fields = read(dialect, text).map_err(Undecodable::Faulty)?;
+    fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
+    Ok(fields)
 }
 
 pub(crate) fn read(dialect: Dialect, text: Text<'_>) -> Result<Fields, Vec<FieldFault>> {

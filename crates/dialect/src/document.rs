@@ -1,60 +1,67 @@
 //! What came in, before anybody asks what it means: one object.
 
+mod encoding;
 mod form;
 mod multipart;
 mod unreadable;
 
+use std::collections::BTreeSet;
+
 use leadgate_domain::json::{self, Fault, FaultCode, says_something};
-use leadgate_domain::{Dialect, Media};
+use leadgate_domain::{Dialect, Media, Repair};
 use serde_json::{Map, Value};
+
+use form::Form;
 
 pub use unreadable::{FormFault, Unreadable};
 
 /// One object as a client sent it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
     pub members: Map<String, Value>,
     /// Whether values have the types of JSON. In a form everything is text, and an empty one says nothing.
     pub typed: bool,
-}
-
-/// Which media a dialect takes.
-pub fn takes(dialect: Dialect, media: &Media) -> bool {
-    match dialect {
-        Dialect::Native | Dialect::AbcSales | Dialect::Lead2inbound => media.is_json(),
-        Dialect::FiveHundredLeads | Dialect::KickoffLabs | Dialect::AskAd => true,
-    }
+    /// Whether a plus sign that was not escaped has become a space.
+    pub plus_is_space: bool,
+    /// What was put right before it could be read.
+    pub repairs: BTreeSet<Repair>,
 }
 
 impl Document {
-    /// Reads a body. KickoffLabs's clients may say things in the query, too; the body wins.
+    /// Reads a body. What looks like a JSON object is one, whatever form its type announces.
+    ///
+    /// KickoffLabs's clients may say things in the query, too; the body wins. Where the body is empty, every client may.
     pub fn read(
         dialect: Dialect,
         media: &Media,
         body: &[u8],
         query: Option<&str>,
     ) -> Result<Self, Unreadable> {
+        let is_empty = body.trim_ascii().is_empty();
         let asked = match query {
-            Some(query) if dialect == Dialect::KickoffLabs => form::urlencoded(query.as_bytes())?,
-            _ => Map::new(),
+            Some(query) if is_empty || dialect == Dialect::KickoffLabs => Self::urlencoded(query.as_bytes())?,
+            _ => Self::default(),
         };
         let nothing = || Unreadable::from(FormFault::Limit(FaultCode::Empty));
         let mut document = match media {
-            _ if body.trim_ascii().is_empty() => {
-                asked.values().any(says_something).then_some(()).ok_or_else(nothing)?;
-                Self { members: Map::new(), typed: false }
+            _ if is_empty => {
+                asked.says_something().then_some(()).ok_or_else(nothing)?;
+                Self { plus_is_space: true, ..Self::default() }
             }
-            Media::Json => Self { members: object(body)?, typed: true },
-            Media::Form => Self { members: form::urlencoded(body)?, typed: false },
-            Media::Multipart(boundary) => Self { members: multipart::read(boundary, body)?, typed: false },
+            Media::Json => Self::json(body)?,
+            Media::JsonWindows1252 => Self::json(encoding::text(body).0.as_bytes())?,
+            Media::Form | Media::Multipart(_) if encoding::is_json_object(body) => Self::json(body)?,
+            Media::Form => Self::urlencoded(body)?,
+            Media::Multipart(boundary) => multipart::read(boundary, body)?.into(),
         };
-        if document.members.is_empty() && asked.is_empty() && !document.typed {
+        if document.members.is_empty() && asked.members.is_empty() && !document.typed {
             return Err(nothing());
         }
-        if document.typed && asked.is_empty() {
+        if document.typed && asked.members.is_empty() {
             return Ok(document);
         }
-        for (name, value) in asked.into_iter().filter(|(_, value)| says_something(value)) {
+        document.repairs.extend(asked.repairs);
+        for (name, value) in asked.members.into_iter().filter(|(_, value)| says_something(value)) {
             document.members.entry(name).or_insert(value);
         }
         // The JSON parser looked at every limit already, but at nothing else.
@@ -64,16 +71,34 @@ impl Document {
         }
     }
 
+    fn json(body: &[u8]) -> Result<Self, Unreadable> {
+        let mut repairs = BTreeSet::new();
+        let parsed = json::parse(body).or_else(|fault| {
+            let escaped =
+                encoding::with_line_breaks_escaped(body).filter(|_| fault.code == FaultCode::NotJson);
+            repairs.insert(Repair::LineBreakInString);
+            json::parse(&escaped.ok_or_else(|| fault.clone())?).map_err(|_| fault)
+        });
+        match parsed.map_err(Unreadable::Json)? {
+            Value::Object(members) => Ok(Self { members, typed: true, plus_is_space: false, repairs }),
+            _ => Err(Unreadable::NotAnObject),
+        }
+    }
+
+    fn urlencoded(body: &[u8]) -> Result<Self, FormFault> {
+        Ok(Self { plus_is_space: true, ..form::urlencoded(body)?.into() })
+    }
+
     /// Whether anything was said at all.
     pub(crate) fn says_something(&self) -> bool {
         self.members.values().any(says_something)
     }
 }
 
-fn object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
-    match json::parse(body).map_err(Unreadable::Json)? {
-        Value::Object(members) => Ok(members),
-        _ => Err(Unreadable::NotAnObject),
+impl From<Form> for Document {
+    fn from(form: Form) -> Self {
+        let repairs = form.is_windows_1252.then_some(Repair::Windows1252).into_iter().collect();
+        Self { members: form.finish(), repairs, ..Self::default() }
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn require(reading: &mut Reading<'_>) {
     let Said::Value(phone) = &reading.fields.phone else { return };
     let digits = phone.chars().any(|c| c.is_numeric());
     match Phone::parse(phone, reading.fields.phone_country) {
-        Ok(_) | Err(PhoneProblem::NotAssigned) => {}
+        Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::OneDigit) => {}
         Err(PhoneProblem::NoRegion) if digits => {}
         Err(_) => reading.fault("/phone_number", "not_a_phone", "a phone number is expected"),
     }

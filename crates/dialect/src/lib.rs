@@ -18,6 +18,6 @@ pub use answer::{
     Answer, Disclosure, PostedLead, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
 };
 pub use decode::{Undecodable, decode};
-pub use document::{Document, FormFault, Unreadable, takes};
+pub use document::{Document, FormFault, Unreadable};
 pub use mend::{Unmendable, mend, reread};
 pub use refusal::{Problem, ProblemItem, refused};

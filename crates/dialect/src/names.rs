@@ -19,6 +19,8 @@ pub(crate) enum Slot {
     Tags,
     Consent,
     ConsentPart(ConsentPart),
+    /// The answer to a question for consent. A no holds the lead; a yes is no evidence.
+    ConsentAnswer,
     /// A certificate of consent, kept with it under its own name.
     Evidence,
     /// The same under a name that means it only with a value that is one.
@@ -115,6 +117,8 @@ impl Index {
         if let Some(place) = self.exact.get(name) {
             return Some(*place);
         }
+        // The label of a field that must be filled: `Phone*`, `E-mail:`.
+        let name = name.trim_end_matches(['*', ':', ' ']);
         let told = |slot| Place { slot, canonical: None, rank: (true, usize::MAX), firm: false };
         if let Some(slot) = (self.grammar.pattern)(name) {
             return Some(told(slot));
@@ -157,12 +161,25 @@ pub(crate) const NATIVE: Names = &[
 
 /// How people's forms call what everybody asks for.
 pub(crate) const PEOPLE: Names = &[
-    (Slot::Phone, &["phone_number", "telephone", "tel", "mobile", "mobile_phone", "cell", "cell_phone"]),
-    (Slot::Email, &["email_address", "mail"]),
-    (Slot::Text(TextField::FullName), &["name", "contact_name"]),
+    (
+        Slot::Phone,
+        &[
+            "phone_number",
+            "telephone",
+            "tel",
+            "mobile",
+            "mobile_phone",
+            "cell",
+            "cell_phone",
+            "your_phone",
+            "your_tel",
+        ],
+    ),
+    (Slot::Email, &["email_address", "mail", "your_email"]),
+    (Slot::Text(TextField::FullName), &["name", "contact_name", "your_name"]),
     (Slot::Text(TextField::FirstName), &["given_name", "fname", "forename"]),
     (Slot::Text(TextField::LastName), &["family_name", "surname", "lname"]),
-    (Slot::Text(TextField::Company), &["company_name", "business_name"]),
+    (Slot::Text(TextField::Company), &["company_name", "business_name", "your_company"]),
     (Slot::Text(TextField::State), &["state_code"]),
     (Slot::Text(TextField::Timezone), &["time_zone"]),
     (Slot::Text(TextField::PageUrl), &["page_uri"]),
@@ -173,6 +190,34 @@ pub(crate) const PEOPLE: Names = &[
 pub(crate) const SHARED: Names = &[
     (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
+    (
+        Slot::ConsentAnswer,
+        &[
+            "optin",
+            "sms_optin",
+            "call_optin",
+            "phone_optin",
+            "text_optin",
+            "whatsapp_optin",
+            "marketing_optin",
+            "tcpa_optin",
+            "consent_given",
+            "marketing_consent",
+            "sms_consent",
+            "call_consent",
+            "phone_consent",
+            "contact_consent",
+            "tcpa_consent",
+            "consent_to_call",
+            "consent_to_contact",
+            "agree_to_contact",
+            "permission_to_call",
+            "may_contact",
+            "i_agree",
+            "agree",
+            "tcpa",
+        ],
+    ),
     (Slot::ConsentPart(ConsentPart::Timestamp), &["consent_timestamp"]),
     (Slot::ConsentPart(ConsentPart::TextVersion), &["consent_text_version"]),
     (Slot::ConsentPart(ConsentPart::SourceUrl), &["source_url"]),

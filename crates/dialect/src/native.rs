@@ -34,7 +34,7 @@ pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
     let Value::Object(members) = document else {
         return Err(vec![FieldFault::new("", "wrong_type", "a JSON object is expected")]);
     };
-    crate::decode::read(Dialect::Native, Text { members, mapped: None, typed: true })
+    crate::decode::read(Dialect::Native, Text { members, mapped: None, typed: true, plus_is_space: false })
 }
 
 /// A phone or an email that says something.

@@ -27,12 +27,14 @@ pub(crate) struct Text<'d> {
     pub(crate) mapped: Option<&'d Map<String, Value>>,
     /// Whether values have JSON types.
     pub(crate) typed: bool,
+    pub(crate) plus_is_space: bool,
 }
 
 /// What was understood so far.
 pub(crate) struct Reading<'d> {
     index: &'static Index,
     typed: bool,
+    plus_is_space: bool,
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
     /// Custom fields that were sent as such: they keep their names.
@@ -51,6 +53,9 @@ struct Found<'d> {
     mapped: bool,
 }
 
+/// Objects in which form builders send their fields.
+const CONTAINERS: [&str; 4] = ["form_fields", "fields", "form_data", "formData"];
+
 /// What only one member can fill.
 type Contest = (Slot, &'static str);
 
@@ -61,6 +66,7 @@ impl Found<'_> {
             Slot::Origin => place.canonical.map(|canonical| (Slot::Origin, canonical)),
             Slot::Tags
             | Slot::Consent
+            | Slot::ConsentAnswer
             | Slot::Evidence
             | Slot::LikelyEvidence
             | Slot::Attribution
@@ -105,6 +111,7 @@ impl<'d> Reading<'d> {
         let mut reading = Self {
             index,
             typed: text.typed,
+            plus_is_space: text.plus_is_space,
             fields: Fields::default(),
             faults: Vec::new(),
             explicit: Map::new(),
@@ -199,9 +206,9 @@ impl<'d> Reading<'d> {
         let firm = place.firm;
         match place.slot {
             Slot::Phone => {
-                let said = self.said(one, firm, validate::LONGEST_PHONE, values::text_or_integer)?;
+                let said = self.said(one, firm, validate::LONGEST_PHONE, values::phone)?;
                 self.rename("phone", one);
-                self.fields.phone = said;
+                self.fields.phone = self.with_plus(said);
             }
             Slot::Email => {
                 let said = self.said(one, firm, validate::LONGEST_EMAIL, values::text)?;
@@ -214,6 +221,7 @@ impl<'d> Reading<'d> {
             Slot::Tags => self.tags(one, firm)?,
             Slot::Consent => self.consent(one, firm)?,
             Slot::ConsentPart(part) => self.consent_part(part, one)?,
+            Slot::ConsentAnswer => self.consent_answer(one)?,
             Slot::Evidence => self.evidence(one),
             Slot::LikelyEvidence => self.likely_evidence(one)?,
             Slot::Attribution => self.attribution(one)?,
@@ -283,7 +291,21 @@ fn find<'d>(index: &'static Index, text: Text<'d>) -> Vec<Found<'d>> {
         place: index.find(name),
         mapped: false,
     });
-    mapped.chain(sent).collect()
+    mapped.chain(sent).chain(contained(index, text.members)).collect()
+}
+
+/// What form builders send in one object (`form_fields[email]`), as if each had come by itself. The object is also kept as
+/// it came.
+fn contained<'d>(index: &'static Index, members: &'d Map<String, Value>) -> impl Iterator<Item = Found<'d>> {
+    let inner = CONTAINERS.iter().filter_map(|name| members.get(*name)?.as_object()).flatten();
+    inner.filter_map(|(name, value)| {
+        let is_taken = |slot| {
+            matches!(slot, Slot::Phone | Slot::Email | Slot::Text(_) | Slot::ConsentAnswer | Slot::OptOut)
+        };
+        let place = index.find(name).filter(|place| is_taken(place.slot))?;
+        let place = Place { firm: false, rank: (true, usize::MAX), ..place };
+        Some(Found { name, value, place: Some(place), mapped: false })
+    })
 }
 
 /// Who fights over what, the best first.

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::MatchKey;
-use crate::{BodyHash, KeyHash, LeadId, OrganizationId, SourceId, SubmissionId, Timestamp, Trust};
+use crate::{
+    BodyHash, KeyHash, LeadId, OrganizationId, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
+};
 
 /// What kind of value a claim stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,4 +88,34 @@ pub struct Claim {
     pub body_hash: Option<BodyHash>,
     /// Windows run from here; a duplicate extends them.
     pub last_seen: Timestamp,
+    /// The latest end of the windows of the sources that took or extended it; `None` is for ever. Until then a public
+    /// submission cannot take over a secret claim, even if its own source's window is shorter.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
+}
+
+impl Claim {
+    /// Whether its time is over for this submission of `source`: by the window of that source. For a public submission
+    /// that meets a secret claim, the later of that and `held_until` counts.
+    pub fn is_expired(&self, source: &Source, submission: &Submission) -> bool {
+        let own = source.window(self.key.kind).map(|window| self.last_seen.plus(window));
+        let until = if submission.trust < self.trust { later(own, self.held_until) } else { own };
+        until.is_some_and(|until| submission.received_at > until)
+    }
+
+    /// Takes in what another submission of the same lead says by the same key. A public one does not extend a secret claim.
+    pub fn extend(&mut self, other: &Self) {
+        if other.trust < self.trust {
+            return;
+        }
+        let same = other.trust == self.trust;
+        self.held_until = if same { later(self.held_until, other.held_until) } else { other.held_until };
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.trust = other.trust;
+    }
+}
+
+/// `None` is for ever.
+fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    Some(one?.max(other?))
 }

@@ -72,8 +72,8 @@ impl Email {
         if raw.trim().len() > LONGEST_WRITTEN {
             return Err(EmailProblem::TooLong);
         }
-        let visible = text::visible(raw);
-        let written = without_scheme(visible.trim());
+        let visible = text::visible(raw).replace(['\u{ff20}', '\u{fe6b}'], "@");
+        let written = first(without_scheme(visible.trim()));
         if written.is_empty() {
             return Err(EmailProblem::Empty);
         }
@@ -117,6 +117,29 @@ impl Email {
         }
         self.address.to_lowercase().nfc().collect()
     }
+
+    /// The identity of an address at Gmail without the dots in its local part, which Gmail ignores; `None` where there are
+    /// none. Google's lists for advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
+    pub(crate) fn without_dots(&self) -> Option<String> {
+        let identity = self.identity();
+        let (local, domain) = identity.rsplit_once('@')?;
+        let is_gmail = matches!(domain, "gmail.com" | "googlemail.com");
+        (is_gmail && local.contains('.')).then(|| format!("{}@{domain}", local.replace('.', "")))
+    }
+}
+
+/// The address of `Ann Lee <ann@acme.example>`, and the first of several.
+fn first(written: &str) -> &str {
+    let written = match written.split_once('<') {
+        Some((_, rest)) => rest.split_once('>').map_or(written, |(address, _)| address.trim()),
+        None => written,
+    };
+    if written.matches('@').count() < 2 {
+        return written;
+    }
+    let first = written.split([',', ';']).next().unwrap_or_default().trim();
+    // What stands before an address without being one belongs to it, or nobody knows to whom.
+    first.split([' ', '\t']).next().filter(|word| word.contains('@')).map_or(written, without_scheme)
 }
 
 /// The address of a link (RFC 6068), without the subject and the text that it may bring along.

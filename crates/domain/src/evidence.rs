@@ -43,13 +43,15 @@ pub struct ConsentEvidence {
 }
 
 impl ConsentEvidence {
-    /// The evidence in a submission that was judged; `None` if it said no consent or is kept aside.
+    /// The evidence in a submission that was judged; `None` if it gave none, refused it, or is kept aside.
     pub fn of(case: &Case<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
         let Normalized { submission, disposition: Disposition::Judge { reading, .. }, .. } = case.normalized
         else {
             return None;
         };
-        let consent = submission.fields.consent.value().filter(|_| case.ruling.quarantine.is_none())?;
+        let consent = submission.fields.consent.value();
+        let consent =
+            consent.filter(|consent| case.ruling.quarantine.is_none() && !consent.consent_refused)?;
         let person = Person::of(consent, &submission.client, reading);
         let consented_at = consent.given_at();
         Some(Self {

@@ -1,5 +1,7 @@
 //! What a submission says about a person, in our words, before anything is derived from it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -134,6 +136,9 @@ pub struct Consent {
     pub consent_text_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_url: Option<String>,
+    /// The person was asked, and said no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consent_refused: bool,
     /// Whatever else was sent with it, kept as evidence.
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -150,10 +155,13 @@ impl Consent {
         self.time()?.ok()
     }
 
-    /// Whether time, text and place are all there.
+    /// Whether the person said yes, and time, text and place are all there.
     pub fn is_complete(&self) -> bool {
         let said = |part: &Option<String>| part.as_deref().is_some_and(|text| !text.trim().is_empty());
-        self.given_at().is_some() && said(&self.consent_text_version) && said(&self.source_url)
+        !self.consent_refused
+            && self.given_at().is_some()
+            && said(&self.consent_text_version)
+            && said(&self.source_url)
     }
 }
 
@@ -197,6 +205,9 @@ pub struct Fields {
     /// never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub not_trusted: Map<String, Value>,
+    /// What was put right in the body before it was read: codes of [`crate::Repair`], or of a newer build.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub repairs: BTreeSet<String>,
     /// What a newer build wrote and this one does not know: kept, never used.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

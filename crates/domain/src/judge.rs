@@ -3,6 +3,7 @@
 //! The store knows in which order rows are locked; the pipeline knows what they mean. Neither knows the other:
 //! the store calls a [`Judge`], between its statements, with everything that it read under lock.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -65,16 +66,12 @@ impl Normalized {
         !is_erased && fields.opt_out && !fields.is_test
     }
 
-    /// What of it may be on a suppression list.
-    pub fn watched(&self) -> &[SuppressionKey] {
-        match &self.disposition {
-            Disposition::Judge { reading, .. } => &reading.watched,
-            Disposition::Quarantine(_) => &[],
-        }
-    }
-
     /// The claim that this submission takes if the key is free.
     pub fn provisional(&self, key: ClaimKey) -> Claim {
+        let window = match &self.disposition {
+            Disposition::Judge { source, .. } => source.window(key.kind),
+            Disposition::Quarantine(_) => None,
+        };
         Claim {
             key,
             lead: self.submission.id.into(),
@@ -82,6 +79,7 @@ impl Normalized {
             trust: self.submission.trust,
             body_hash: (key.kind == ClaimKind::Idempotency).then_some(self.submission.body_hash),
             last_seen: self.submission.received_at,
+            held_until: window.map(|window| self.submission.received_at.plus(window)),
         }
     }
 }
@@ -141,8 +139,8 @@ pub trait Judge: Send + Sync {
     /// `claims` holds every key of the batch as stored; one taken by a submission of this very batch is free.
     fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b>;
 
-    /// The values whose suppression has to be looked up: those submitted and those the locked leads hold.
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
+    /// The suppression keys of this submission's phone and email, also if it goes to the quarantine.
+    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]>;
 
     /// Merges, enriches, scores and decides.
     fn judge<'b>(

@@ -172,6 +172,9 @@ pub struct ApiKey {
     pub kind: KeyKind,
     pub organization: OrganizationId,
     pub source: SourceId,
+    /// Speaks for its whole organization: posts to every source, reads every lead and, with the scope `admin`, administers it. So
+    /// does a secret key that was made without a source of its own, whatever its source is called later.
+    pub of_organization: bool,
     /// What people call it.
     pub name: Option<String>,
     pub scopes: Vec<Scope>,
@@ -210,6 +213,7 @@ impl ApiKey {
             kind: presented.kind,
             organization,
             source,
+            of_organization: false,
             name: None,
             scopes,
             rate: None,

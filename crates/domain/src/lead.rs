@@ -69,6 +69,9 @@ pub struct PhoneView {
     /// What to dial once the call is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
+    /// Words or a further number that stood beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub reason: Option<PhoneProblem>,
 }

@@ -22,11 +22,13 @@ pub mod mapping;
 pub mod message;
 pub mod name;
 mod network;
+mod organization;
 mod outcome;
 mod phone;
 pub mod place;
 mod raw;
 mod reason;
+mod repair;
 pub mod reply;
 mod retention;
 pub mod scoring;
@@ -61,17 +63,18 @@ pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resoluti
 pub use key::{ApiKey, KeyId, KeyKind, Rate, Scope};
 pub use lead::{Clock, Clocks, Eligibility, EmailView, Lead, PhoneView, Temperature};
 pub use network::Network;
+pub use organization::{Organization, organization_name};
 pub use outcome::{Outcome, QuarantineReason};
-pub use phone::{Phone, PhoneKind, PhoneProblem, Region};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, may_have_lost_plus, subscriber};
 pub use raw::Raw;
 pub use reason::{NewerCode, Reason};
+pub use repair::Repair;
 pub use retention::Retention;
 pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
 pub use sought::Sought;
 pub use source::{
-    Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Organization, Policy, Signature,
-    Source,
+    Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Signature, Source,
 };
 pub use submission::{Client, Media, Release, Submission};
 pub use suppression::{

@@ -5,6 +5,7 @@
 
 mod place;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -248,7 +249,7 @@ impl Mapping {
 impl Rule {
     /// The places whose values end up in the field; the others stay what they are.
     fn taken<'r>(&'r self, members: &Map<String, Value>) -> impl Iterator<Item = &'r Place> {
-        let said = |place: &&Place| place.find(members).is_some_and(says_something);
+        let said = |place: &&Place| place.find(members).is_some_and(|value| says_something(&value));
         let chosen = self.from.iter().position(|place| said(&place)).unwrap_or(0);
         let every = self.join.is_some();
         let taken = move |position: usize| every || position == chosen;
@@ -260,7 +261,8 @@ impl Rule {
         if let Some(constant) = &self.constant {
             return Ok(Some(constant.clone()));
         }
-        let found: Vec<&Value> = self.from.iter().filter_map(|place| place.find(members)).collect();
+        let found: Vec<Cow<'_, Value>> = self.from.iter().filter_map(|place| place.find(members)).collect();
+        let found: Vec<&Value> = found.iter().map(AsRef::as_ref).collect();
         if self.required && !found.iter().any(|value| says_something(value)) {
             return Err(MappingFaultCode::Missing);
         }

@@ -1,7 +1,10 @@
 //! Phone numbers in E.164.
 
+mod cut;
 mod number;
 mod plan;
+mod spelling;
+mod tidy;
 mod written;
 
 use std::fmt;
@@ -10,9 +13,16 @@ use std::str::FromStr;
 use phonenumber::country;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Repair;
+use cut::{Beside, cuts};
 use number::Number;
 use plan::Plan;
+use tidy::Tidy;
 use written::Written;
+
+pub(crate) use spelling::spellings;
+pub use spelling::subscriber;
+pub use tidy::may_have_lost_plus;
 
 /// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,12 +123,20 @@ pub enum PhoneProblem {
     Empty,
     #[error("the phone is longer than any phone number")]
     TooLong,
-    #[error("the phone has no country code, and no region was given")]
+    #[error(
+        "the phone has no country code, and its source has no region (`leadgate source update --region`)"
+    )]
     NoRegion,
     #[error("the phone is not a number")]
     NotANumber,
     #[error("no numbering plan has this number")]
     NotAssigned,
+    #[error("it can be read as two different numbers")]
+    Ambiguous,
+    #[error("it repeats one digit")]
+    OneDigit,
+    #[error("it says not to call it, or that it is wrong")]
+    DoNotCall,
 }
 
 /// A number that its region's numbering plan has.
@@ -130,6 +148,8 @@ pub struct Phone {
     region: Option<Region>,
     kind: PhoneKind,
     extension: Option<String>,
+    note: Option<String>,
+    repairs: Vec<Repair>,
 }
 
 /// No number with its decoration and extension has more characters.
@@ -137,17 +157,31 @@ const LONGEST: usize = 64;
 
 impl Phone {
     /// Parses a number as people write it; `default_region` tells how to read one without a country code.
+    ///
+    /// Words and further numbers beside it become its note. What reads as two different numbers is none: a call would
+    /// go to a stranger.
     pub fn parse(raw: &str, default_region: Option<Region>) -> Result<Self, PhoneProblem> {
-        let raw = raw.trim();
-        if raw.is_empty() {
+        if raw.trim().is_empty() {
             return Err(PhoneProblem::Empty);
         }
-        if raw.chars().nth(LONGEST).is_some() {
+        if raw.trim().chars().nth(LONGEST).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let written = Written::read(raw).ok_or(PhoneProblem::NotANumber)?;
+        let Tidy { text, repairs, space_for_plus } = Tidy::of(raw)?;
         let home = default_region.and_then(|region| Plan::of_region(region.0));
-        let Number { plan, national, kind } = Number::find(&written, home)?;
+        let mut phone = find(&text, home)?;
+        phone.repairs.splice(0..0, repairs);
+        let with_plus = || find(&format!("+{text}"), home);
+        if space_for_plus && with_plus().is_ok_and(|other| other.e164 != phone.e164) {
+            return Err(PhoneProblem::Ambiguous);
+        }
+        Ok(phone)
+    }
+
+    /// The number that a text is, with nothing beside it but an extension.
+    fn whole(text: &str, home: Option<&'static Plan>) -> Result<Self, PhoneProblem> {
+        let written = Written::read(text).ok_or(PhoneProblem::NotANumber)?;
+        let Number { plan, national, kind, is_older } = Number::find(&written, home)?;
         let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
             national_at: e164.len() - national.len(),
@@ -155,7 +189,14 @@ impl Phone {
             region: plan.region.map(Region),
             kind,
             extension: written.extension,
+            note: None,
+            repairs: is_older.then_some(Repair::OlderSpelling).into_iter().collect(),
         })
+    }
+
+    fn repaired(mut self, repair: Repair) -> Self {
+        self.repairs.push(repair);
+        self
     }
 
     /// `+`, country code and national number, at most 15 digits.
@@ -181,77 +222,96 @@ impl Phone {
     pub fn extension(&self) -> Option<&str> {
         self.extension.as_deref()
     }
+
+    /// What stood beside the number, such as `after 5pm` or a further number.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// What was put right in the text before it was read.
+    pub fn repairs(&self) -> &[Repair] {
+        &self.repairs
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn e164(raw: &str, region: &str) -> Result<String, PhoneProblem> {
-        Phone::parse(raw, region.parse().ok()).map(|phone| phone.e164().to_owned())
+/// The only number that a tidy text can be read as.
+fn find(text: &str, home: Option<&'static Plan>) -> Result<Phone, PhoneProblem> {
+    if cut::is_touched(text) {
+        return Err(PhoneProblem::NotANumber);
     }
-
-    #[test]
-    fn numbers_are_read_as_people_write_them() {
-        for raw in ["+1 415-555-0132", "(415) 555-0132", "1.415.555.0132", "tel:+1-415-555-0132"] {
-            assert_eq!(e164(raw, "US").as_deref(), Ok("+14155550132"), "{raw}");
+    let whole = Phone::whole(text, home).or_else(|problem| {
+        let without = cut::without_zero_in_brackets(text).ok_or(problem)?;
+        Ok(Phone::whole(&without, home).map_err(|_| problem)?.repaired(Repair::TrunkZero))
+    });
+    if text.contains(";phone-context=") {
+        return whole;
+    }
+    let differs =
+        |other: String, phone: &Phone| Phone::whole(&other, home).is_ok_and(|other| other.e164 != phone.e164);
+    if let (Ok(whole), Some(other)) = (&whole, cut::without_group_at_end(text))
+        && differs(other, whole)
+    {
+        return Err(PhoneProblem::Ambiguous);
+    }
+    let first = first(text, home, whole.is_ok())?;
+    match (whole, first) {
+        (Ok(whole), Some((first, further))) if whole.e164 == first.e164 => {
+            Ok(if further { first } else { whole })
         }
-        assert_eq!(e164("020 7946 0958", "gb").as_deref(), Ok("+442079460958"));
-        assert_eq!(e164("+81 3-3224-9999", "").as_deref(), Ok("+81332249999"));
-        assert_eq!(e164("+44 (0)20 7946 0958", "US").as_deref(), Ok("+442079460958"));
-        assert_eq!(e164("＋８１ ３-３２２４-９９９９", "").as_deref(), Ok("+81332249999"));
-        assert_eq!(e164("٤١٥٥٥٥٠١٣٢", "US").as_deref(), Ok("+14155550132"));
-        assert_eq!(e164("1-800-FLOWERS", "US").as_deref(), Ok("+18003569377"));
-    }
-
-    #[test]
-    fn what_is_dialled_before_a_number_is_the_regions_own() {
-        assert_eq!(e164("011 358 18 1234567", "US").as_deref(), Ok("+358181234567"));
-        assert_eq!(e164("00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
-        assert_eq!(e164("00 44 20 7946 0958", "US"), Err(PhoneProblem::NotAssigned));
-        assert_eq!(e164("+00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
-    }
-
-    #[test]
-    fn a_number_that_begins_like_the_trunk_prefix_keeps_its_digits() {
-        assert_eq!(e164("+7 800 555 35 35", "").as_deref(), Ok("+78005553535"));
-        assert_eq!(e164("8 800 555 35 35", "RU").as_deref(), Ok("+78005553535"));
-        assert_eq!(e164("+370 800 12345", "").as_deref(), Ok("+37080012345"));
-        assert_eq!(e164("8 (800) 080-00-00", "KZ").as_deref(), Ok("+78000800000"));
-    }
-
-    #[test]
-    fn an_extension_is_kept_apart() {
-        for raw in
-            ["415 555 0132 ext. 89", "415 555 0132 x89", "tel:+1-415-555-0132;ext=89", "4155550132,,89"]
-        {
-            let phone = Phone::parse(raw, "US".parse().ok()).unwrap();
-            assert_eq!((phone.e164(), phone.extension()), ("+14155550132", Some("89")), "{raw}");
-        }
-        assert_eq!(Phone::parse("+14155550132", None).unwrap().extension(), None);
-    }
-
-    #[test]
-    fn each_problem_has_its_own_name() {
-        assert_eq!(e164("  ", "US"), Err(PhoneProblem::Empty));
-        assert_eq!(e164(&"5".repeat(10_000), "US"), Err(PhoneProblem::TooLong));
-        assert_eq!(e164("415 555 0132", ""), Err(PhoneProblem::NoRegion));
-        for raw in ["call me", "+1", "4155550132 / 4155559876", "½ 415 555 0132"] {
-            assert_eq!(e164(raw, "US"), Err(PhoneProblem::NotANumber), "{raw}");
-        }
-        for raw in ["0000000000", "+999999999999999", "112", "+1 415 555 01320", "12345678901234567"] {
-            assert_eq!(e164(raw, "US"), Err(PhoneProblem::NotAssigned), "{raw}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_accepted_is_e164(raw in "[+0-9 ()./a-z٠-٩-]{0,40}", region in "[A-Z]{2}") {
-            if let Ok(phone) = Phone::parse(&raw, region.parse().ok()) {
-                let digits = phone.e164().strip_prefix('+').unwrap();
-                prop_assert!(digits.len() <= 15 && digits.bytes().all(|digit| digit.is_ascii_digit()), "{phone:?}");
+        (Ok(_), Some(_)) => Err(PhoneProblem::Ambiguous),
+        (Ok(whole), None) => Ok(whole),
+        (Err(problem), first) => {
+            let joined = cut::without_words_in_brackets(text).and_then(|text| Phone::whole(&text, home).ok());
+            match (joined, first) {
+                (None, None) => Err(problem),
+                (None, Some((first, _))) => Ok(first),
+                (Some(joined), first) => match first {
+                    Some((first, _)) if first.e164 != joined.e164 => Err(PhoneProblem::Ambiguous),
+                    Some((first, _)) => Ok(first),
+                    None => Ok(joined.repaired(Repair::NoteBesidePhone)),
+                },
             }
         }
     }
 }
+
+/// The number that a text begins with, where a note or a further number follows; and whether it is a further number.
+fn first(
+    text: &str,
+    home: Option<&'static Plan>,
+    is_whole: bool,
+) -> Result<Option<(Phone, bool)>, PhoneProblem> {
+    let mut found: Option<(Phone, bool)> = None;
+    for cut in cuts(text).into_iter().filter(|cut| !(cut.weak && is_whole)) {
+        if cut.is_within_number() {
+            continue;
+        }
+        let Ok(mut phone) = Phone::whole(cut.first, home) else { continue };
+        let differs = |other: String| Phone::whole(&other, home).is_ok_and(|other| other.e164 != phone.e164);
+        if !is_whole && cut.other().is_some_and(differs) {
+            return Err(PhoneProblem::Ambiguous);
+        }
+        let (further, belongs) = match Beside::of(cut.rest) {
+            Beside::Note => (false, false),
+            // Numbers of the North American plan have one length: it is complete.
+            Beside::Number(number) => {
+                let further = find(number, home).is_ok();
+                (further, !further && !phone.e164.starts_with("+1"))
+            }
+            Beside::Digits(digits) => (false, Phone::whole(&format!("{}{digits}", phone.e164), None).is_ok()),
+        };
+        if belongs {
+            continue;
+        }
+        if found.as_ref().is_some_and(|(known, _)| known.e164 != phone.e164) {
+            return Err(PhoneProblem::Ambiguous);
+        }
+        let note = cut.rest.trim_matches(|c: char| c.is_whitespace() || "()[]/;,|&\\-".contains(c));
+        phone.note = (!note.is_empty()).then(|| note.to_owned());
+        found = Some((phone.repaired(Repair::NoteBesidePhone), further));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

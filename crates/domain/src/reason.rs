@@ -17,8 +17,12 @@ pub enum Reason {
     TestLead,
     /// There is no number to call.
     PhoneMissing,
+    /// Neither a phone nor an email was recognized.
+    NoContact,
     /// The phone is kept as it came, but no numbering plan has it.
     PhoneInvalid,
+    /// The phone can be read as two different numbers.
+    PhoneAmbiguous,
     /// The person asked not to be contacted.
     OptedOut,
     /// The phone is on the organization's suppression list.
@@ -27,6 +31,8 @@ pub enum Reason {
     SuppressedEmail,
     /// The email's domain, or one above it, is on the organization's suppression list.
     SuppressedDomain,
+    /// The person was asked for consent, and said no.
+    ConsentRefused,
     /// The source requires consent, and none was sent.
     ConsentMissing,
     /// Consent was sent without a readable time, the version of the text, or the page it was given on.
@@ -68,14 +74,17 @@ impl NewerCode {
 }
 
 impl Reason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::TestLead,
         Self::PhoneMissing,
+        Self::NoContact,
         Self::PhoneInvalid,
+        Self::PhoneAmbiguous,
         Self::OptedOut,
         Self::SuppressedPhone,
         Self::SuppressedEmail,
         Self::SuppressedDomain,
+        Self::ConsentRefused,
         Self::ConsentMissing,
         Self::ConsentIncomplete,
         Self::ConsentInFuture,
@@ -88,11 +97,14 @@ impl Reason {
         match self {
             Self::TestLead => "it is a test",
             Self::PhoneMissing => "there is no phone to call",
+            Self::NoContact => "neither a phone nor an email was recognized",
             Self::PhoneInvalid => "the phone is no number of any numbering plan",
+            Self::PhoneAmbiguous => "the phone can be read as two different numbers",
             Self::OptedOut => "the person asked not to be contacted",
             Self::SuppressedPhone => "the phone is on the suppression list",
             Self::SuppressedEmail => "the email is on the suppression list",
             Self::SuppressedDomain => "the email's domain is on the suppression list",
+            Self::ConsentRefused => "the person was asked for consent, and said no",
             Self::ConsentMissing => "no consent was sent, and a source requires it",
             Self::ConsentIncomplete => {
                 "the consent lacks a readable time, the version of its text or its page"
@@ -110,11 +122,14 @@ impl Reason {
         match self {
             Self::TestLead => "test_lead",
             Self::PhoneMissing => "phone_missing",
+            Self::NoContact => "no_contact",
             Self::PhoneInvalid => "phone_invalid",
+            Self::PhoneAmbiguous => "phone_ambiguous",
             Self::OptedOut => "opted_out",
             Self::SuppressedPhone => "suppressed_phone",
             Self::SuppressedEmail => "suppressed_email",
             Self::SuppressedDomain => "suppressed_domain",
+            Self::ConsentRefused => "consent_refused",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentIncomplete => "consent_incomplete",
             Self::ConsentInFuture => "consent_in_future",

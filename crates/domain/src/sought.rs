@@ -10,7 +10,7 @@ use crate::secret::MatchKey;
 use crate::suppression::ERASED_LIST;
 use crate::{
     ClaimKey, ClaimKind, Email, Fields, OrganizationId, Phone, Region, SourceId, Submission, SuppressedValue,
-    Suppression, SuppressionKey, SuppressionKind, Timestamp,
+    Suppression, SuppressionKey, SuppressionKind, Timestamp, subscriber,
 };
 
 /// The phones and emails of one person.
@@ -24,7 +24,7 @@ pub struct Sought {
 
 impl Sought {
     pub fn add_phone(&mut self, phone: Phone) {
-        self.phones.insert(phone.e164().to_owned(), phone);
+        self.phones.insert(subscriber(phone.e164()).into_owned(), phone);
     }
 
     pub fn add_email(&mut self, email: Email) {
@@ -41,7 +41,7 @@ impl Sought {
     }
 
     pub fn has_phone(&self, e164: &str) -> bool {
-        self.phones.contains_key(e164)
+        self.phones.contains_key(&*subscriber(e164))
     }
 
     /// `address` as a lead holds it.
@@ -98,7 +98,8 @@ impl Sought {
             match Phone::parse(raw, fields.phone_country.or(region)) {
                 Ok(phone) => self.has_phone(phone.e164()),
                 Err(_) => self.phones.values().any(|sought| {
-                    Phone::parse(raw, sought.region()).is_ok_and(|read| read.e164() == sought.e164())
+                    let read = Phone::parse(raw, sought.region());
+                    read.is_ok_and(|read| subscriber(read.e164()) == subscriber(sought.e164()))
                 }),
             }
         });

@@ -1,4 +1,4 @@
-//! Tenants and their configured ways in.
+//! Configured ways in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,17 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::ActiveMapping;
-use crate::{ActiveScoring, ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
-
-/// A tenant. Everything belongs to one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Organization {
-    pub id: OrganizationId,
-    pub name: String,
-    pub created_at: Timestamp,
-    /// By which its leads are scored.
-    pub scoring: Arc<ActiveScoring>,
-}
+use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -124,6 +114,8 @@ pub enum Counted {
     SourceAddress,
 }
 
+/// For how long an `Idempotency-Key` is remembered.
+const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Which of the supplied identity keys decide.
@@ -297,6 +289,14 @@ impl Source {
             signature: None,
             mapping: None,
             created_at: now,
+        }
+    }
+
+    /// For how long a claim of this kind counts after it was last seen; `None` is for ever.
+    pub fn window(&self, kind: ClaimKind) -> Option<Duration> {
+        match kind {
+            ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
+            _ => self.identity.iter().find(|identity| identity.kind == kind)?.window,
         }
     }
 }

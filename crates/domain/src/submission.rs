@@ -30,6 +30,8 @@ pub struct Client {
 pub enum Media {
     #[default]
     Json,
+    /// JSON whose type says that it is written in windows-1252 or ISO-8859-1.
+    JsonWindows1252,
     /// `application/x-www-form-urlencoded`.
     Form,
     /// `multipart/form-data` (RFC 7578) with its boundary.
@@ -37,8 +39,12 @@ pub enum Media {
 }
 
 impl Media {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub fn is_json(&self) -> bool {
-        *self == Self::Json
+        matches!(self, Self::Json | Self::JsonWindows1252)
     }
 }
 
@@ -67,7 +73,7 @@ pub struct Submission {
     pub client: Client,
     pub fields: Fields,
     pub raw: Raw,
-    #[serde(default, skip_serializing_if = "Media::is_json")]
+    #[serde(default, skip_serializing_if = "Media::is_usual")]
     pub media: Media,
     /// What was said in the URL's query, without credentials; most dialects do not look there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::MatchKey;
-use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
+use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp, phone};
 
 pub use request::SuppressionRequest;
 pub use value::{Domain, SuppressedValue, ValueProblem};
@@ -88,7 +88,7 @@ pub struct SuppressionKey {
 }
 
 impl SuppressionKey {
-    /// `value` as [`crate::Phone::e164`], [`Email::identity`] or [`Domain::as_str`] give it.
+    /// `value` as [`crate::subscriber`], [`Email::identity`] or [`Domain::as_str`] give it.
     pub fn of(matching: &MatchKey, organization: OrganizationId, kind: SuppressionKind, value: &str) -> Self {
         Self { organization, kind, key: matching.suppression(kind, value) }
     }
@@ -105,8 +105,8 @@ impl SuppressionKey {
 
     /// Every key under which an entry would hold a lead with this phone and this email, as they are kept.
     ///
-    /// Nobody says in which spelling a phone was digested: E.164, the same without its plus, and the ten digits
-    /// of a number of the North American plan are all looked for.
+    /// Nobody says in which spelling a value was digested. Of a phone E.164, the same without its plus and the national
+    /// number, with and without its zero, are all looked for; of an address at Gmail also the one without dots.
     pub fn watched(
         matching: &MatchKey,
         organization: OrganizationId,
@@ -117,16 +117,17 @@ impl SuppressionKey {
         let digested = |kind, value: &str| {
             Self::of_digest(matching, organization, kind, Sha256Digest::of(value.as_bytes()))
         };
-        let mut keys = Vec::with_capacity(7);
+        let mut keys = Vec::with_capacity(9);
         if let Some(e164) = e164 {
-            keys.push(plain(SuppressionKind::Phone, e164));
-            let spellings = [Some(e164), e164.strip_prefix('+'), e164.strip_prefix("+1")];
-            keys.extend(spellings.into_iter().flatten().map(|said| digested(SuppressionKind::Phone, said)));
+            keys.push(plain(SuppressionKind::Phone, &phone::subscriber(e164)));
+            let spellings = phone::spellings(e164);
+            keys.extend(spellings.iter().map(|said| digested(SuppressionKind::Phone, said)));
         }
         if let Some(email) = email {
             let identity = email.identity();
             keys.push(plain(SuppressionKind::Email, &identity));
             keys.push(digested(SuppressionKind::Email, &identity));
+            keys.extend(email.without_dots().map(|same| digested(SuppressionKind::Email, &same)));
             keys.extend(
                 value::and_above(email.domain()).map(|domain| plain(SuppressionKind::Domain, domain)),
             );

@@ -11,6 +11,7 @@ use leadgate_domain::{
 };
 
 use crate::refusal::Refusal;
+use crate::refusal_log::CallerLabel;
 use crate::state::State;
 use crate::{limit, origin};
 
@@ -52,10 +53,7 @@ impl Reach {
 impl Caller {
     /// `source` is the one that the key is bound to.
     pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
-        let reach = match source.name {
-            None => Reach::Organization,
-            Some(_) => Reach::Source(source.id),
-        };
+        let reach = if key.of_organization { Reach::Organization } else { Reach::Source(source.id) };
         Self { key, source, reach }
     }
 
@@ -87,16 +85,6 @@ impl Caller {
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
         let reads = self.may(Scope::Read).is_ok() && self.reach.covers(lead.source);
         if reads { Disclosure::Lead } else { Disclosure::Outcome }
-    }
-
-    fn proven_by(self, presented: &PresentedKey, state: &State) -> Result<Self, Refusal> {
-        if !presented.matches(&self.key, &state.keys.pepper) {
-            return Err(Refusal::InvalidKey);
-        }
-        if !self.key.is_good_at(Timestamp::now()) {
-            return Err(Refusal::RevokedKey);
-        }
-        Ok(self)
     }
 }
 
@@ -137,7 +125,13 @@ async fn identify(
 ) -> Result<Caller, Turned> {
     let presented = presented.map_err(Turned::Uncounted)?;
     let proven = |caller: Caller| {
-        let caller = caller.proven_by(&presented, state).map_err(|refusal| refusal.about(presented.kind))?;
+        if !presented.matches(&caller.key, &state.keys.pepper) {
+            return Err(Refusal::InvalidKey.about(presented.kind));
+        }
+        CallerLabel::note(request, &caller);
+        if !caller.key.is_good_at(Timestamp::now()) || state.keys.is_disabled(caller.organization()) {
+            return Err(Refusal::RevokedKey.about(presented.kind));
+        }
         // Checked first: nothing that a visitor of that page sends counts against the server.
         if caller.key.kind == KeyKind::Secret {
             origin::check(request, &caller.key)?;

@@ -8,9 +8,9 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::mime::{self, Mime};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use futures_util::StreamExt;
-use leadgate_dialect as dialect;
-use leadgate_domain::{Dialect, Media};
+use leadgate_domain::Media;
 use tokio::time::timeout;
 
 use crate::refusal::Refusal;
@@ -83,31 +83,50 @@ fn declared(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How the body is written, if the dialect takes that. In UTF-8, said once.
-pub(crate) fn media(headers: &HeaderMap, spoken: Dialect) -> Result<Media, Refusal> {
+/// How the body is written, said once. Every dialect takes every kind.
+pub(crate) fn media(headers: &HeaderMap) -> Result<Media, Refusal> {
     let media = match headers.get(header::CONTENT_TYPE) {
         Some(_) => only(headers, &header::CONTENT_TYPE).and_then(named),
         // Nothing to be read, and everything in the query.
-        None => {
-            let none = declared(headers).is_none_or(|length| length == 0);
-            (none && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(Media::Form)
-        }
+        None if is_empty(headers) => Some(Media::Form),
+        None => Some(Media::Json),
     };
-    media.filter(|media| dialect::takes(spoken, media)).ok_or(Refusal::UnsupportedMediaType)
+    media.ok_or(Refusal::UnsupportedMediaType)
 }
 
-/// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form.
+/// Whether the head says that there is no body.
+pub(crate) fn is_empty(headers: &HeaderMap) -> bool {
+    declared(headers).is_none_or(|length| length == 0) && !headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+/// [`media`] for what can only be JSON.
+pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let media = media(headers)?;
+    if media == Media::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+}
+
+/// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form. `text/plain` is JSON:
+/// a page may send it to another site without asking first.
 fn named(text: &str) -> Option<Media> {
     let mime: Mime = text.parse().ok()?;
-    let utf8 = mime.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
-    let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
-    let media = match (mime.type_().as_str(), mime.subtype().as_str()) {
-        ("application", "x-www-form-urlencoded") => Media::Form,
-        ("application", _) if json => Media::Json,
-        ("multipart", "form-data") => Media::Multipart(mime.get_param(mime::BOUNDARY)?.as_str().to_owned()),
-        _ => return None,
+    let encoding = match mime.get_param(mime::CHARSET) {
+        Some(charset) => Encoding::for_label(charset.as_str().as_bytes())?,
+        None => UTF_8,
     };
-    utf8.then_some(media)
+    if encoding != UTF_8 && encoding != WINDOWS_1252 {
+        return None;
+    }
+    let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
+    match (mime.type_().as_str(), mime.subtype().as_str()) {
+        ("application", "x-www-form-urlencoded") => Some(Media::Form),
+        ("multipart", "form-data") => {
+            Some(Media::Multipart(mime.get_param(mime::BOUNDARY)?.as_str().to_owned()))
+        }
+        ("application", _) if !json => None,
+        ("application", _) | ("text", "plain") if encoding == WINDOWS_1252 => Some(Media::JsonWindows1252),
+        ("application", _) | ("text", "plain") => Some(Media::Json),
+        _ => None,
+    }
 }
 
 /// Compressed bodies are rejected (decompression bombs).
@@ -139,50 +158,46 @@ mod tests {
         check_head(&map, LIMITS).map_or_else(|refusal| refusal.code(), |()| "")
     }
 
-    fn kind(spoken: Dialect, values: &[&str]) -> Option<Media> {
+    fn kind(values: &[&str]) -> Option<Media> {
         let mut map = HeaderMap::new();
         for value in values {
             map.append(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
         }
-        media(&map, spoken).ok()
+        media(&map).ok()
     }
 
     #[test]
-    fn json_in_utf8_is_read_everywhere() {
+    fn json_goes_by_many_names() {
         for good in [
             "application/json",
             "Application/JSON",
             "application/vnd.x+json",
             "application/json; charset=utf-8",
             "application/json;charset=\"UTF-8\"; profile=x",
-        ] {
-            for spoken in Dialect::ALL {
-                assert_eq!(kind(spoken, &[good]), Some(Media::Json), "{spoken} {good}");
-            }
-        }
-        for bad in [
             "text/plain",
-            "text/json",
-            "application/json; charset=utf-16",
-            "application/+json",
-            "application",
-            "",
+            "text/plain;charset=UTF-8",
         ] {
-            assert_eq!(kind(Dialect::KickoffLabs, &[bad]), None, "{bad}");
+            assert_eq!(kind(&[good]), Some(Media::Json), "{good}");
         }
-        assert_eq!(kind(Dialect::Native, &[]), None);
-        assert_eq!(kind(Dialect::Native, &["application/json", "application/json"]), None);
+        for latin in ["application/json; charset=ISO-8859-1", "text/plain; charset=windows-1252"] {
+            assert_eq!(kind(&[latin]), Some(Media::JsonWindows1252), "{latin}");
+        }
+        for bad in ["text/json", "application/json; charset=utf-16", "application/+json", "application", ""] {
+            assert_eq!(kind(&[bad]), None, "{bad}");
+        }
+        assert_eq!(kind(&["application/json", "application/json"]), None);
     }
 
     #[test]
-    fn forms_are_read_where_a_system_takes_them() {
-        let form = "application/x-www-form-urlencoded; charset=UTF-8";
-        assert_eq!(kind(Dialect::FiveHundredLeads, &[form]), Some(Media::Form));
-        assert_eq!(kind(Dialect::Native, &[form]), None);
+    fn forms_may_be_in_an_older_encoding() {
+        for charset in ["", "; charset=UTF-8", "; charset=iso-8859-1"] {
+            let form = format!("application/x-www-form-urlencoded{charset}");
+            assert_eq!(kind(&[&form]), Some(Media::Form), "{form}");
+        }
         let multipart = "multipart/form-data; boundary=\"a b\"";
-        assert_eq!(kind(Dialect::AskAd, &[multipart]), Some(Media::Multipart("a b".to_owned())));
-        assert_eq!(kind(Dialect::AskAd, &["multipart/form-data"]), None, "without a boundary");
-        assert_eq!(kind(Dialect::KickoffLabs, &[]), Some(Media::Form), "everything is in the query");
+        assert_eq!(kind(&[multipart]), Some(Media::Multipart("a b".to_owned())));
+        assert_eq!(kind(&["multipart/form-data"]), None, "without a boundary");
+        assert_eq!(kind(&[]), Some(Media::Form), "everything is in the query");
     }
 
     #[test]

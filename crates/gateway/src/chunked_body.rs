@@ -21,7 +21,10 @@ use tokio::time::timeout;
 use crate::bulk::BulkPermit;
 
 /// A body up to this size is written at once.
-const PIECE: usize = 16 * 1024;
+const CHUNK: usize = 16 * 1024;
+
+/// In bytes; Linux doubles it for its own needs.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// How long a client may take to read one answer, in all.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -35,8 +38,8 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Keeps the socket with its connection. Of small responses, the kernel limits how long they wait where it has an
-    /// option for that; it does not count while the client keeps sending.
+    /// Keeps the socket with its connection, and bounds what the kernel holds for the client. The kernel also limits how
+    /// long a small response waits, where it has an option for that.
     pub(crate) fn keep(connection: &dyn Any, extensions: &mut Extensions, write_timeout: Duration) {
         let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -46,9 +49,16 @@ impl Socket {
                 tracing::debug!("TCP_USER_TIMEOUT was not set: {error}");
             }
         }
+        // With a small buffer, a client that reads slowly but steadily lets the next chunk go out soon.
+        if let Err(error) = sockopt::set_socket_send_buffer_size(connection, SEND_BUFFER) {
+            tracing::debug!("the send buffer of a connection was not set: {error}");
+        }
         match connection.as_fd().try_clone_to_owned() {
             Ok(socket) => _ = extensions.insert(Self { socket: Arc::new(socket), write_timeout }),
-            Err(error) => tracing::debug!("the write time-out of a connection was not set: {error}"),
+            Err(error) => {
+                tracing::warn!("a connection is refused, because its socket cannot be duplicated: {error}");
+                shutdown(connection, Shutdown::Both).ok();
+            }
         }
     }
 
@@ -88,14 +98,14 @@ impl MessageBody for ChunkedBody {
         if self.left.is_empty() {
             return Poll::Ready(None);
         }
-        let size = self.left.len().min(PIECE);
+        let size = self.left.len().min(CHUNK);
         Poll::Ready(Some(Ok(self.left.split_to(size))))
     }
 }
 
 /// Any body, in chunks and with a time limit if it is large.
 pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<Socket>) -> BoxBody {
-    let large = matches!(body.size(), BodySize::Sized(size) if size > PIECE.try_into().unwrap_or(u64::MAX));
+    let large = matches!(body.size(), BodySize::Sized(size) if size > CHUNK.try_into().unwrap_or(u64::MAX));
     if !large {
         return body.boxed();
     }
@@ -128,10 +138,12 @@ impl TimedBody {
 }
 
 async fn end_when_late(socket: Socket, taken: Arc<Notify>) {
-    let taking = async { while timeout(socket.write_timeout, taken.notified()).await.is_ok() {} };
-    // Both ends are late.
+    // Two halves, so that a machine that stood still for the whole time has a moment to hand out the next chunk.
+    let waits = || timeout(socket.write_timeout / 2, taken.notified());
+    let taking = async { while waits().await.is_ok() || waits().await.is_ok() {} };
+    // Either time-out means that the client is too slow.
     timeout(LONGEST, taking).await.ok();
-    metrics::counter!("leadgate_gateway_unread_total").increment(1);
+    metrics::counter!("leadgate_gateway_slow_clients_total").increment(1);
     socket.reset();
 }
 

@@ -31,6 +31,8 @@ pub struct GatewayConfig {
     /// How often the store is asked whether keys or sources changed. A revoked key dies within this and
     /// [`GatewayConfig::store_timeout`].
     pub directory_poll: Duration,
+    /// How often refusals and repeated errors are summarized in the log.
+    pub refusal_report_every: Duration,
     /// How long a read waits for the store before it is refused.
     pub store_timeout: Duration,
     /// Requests per client address that nobody could be named for.
@@ -65,6 +67,7 @@ impl Default for GatewayConfig {
             shutdown_timeout: Duration::from_secs(10),
             stale_max: Duration::from_secs(60 * 60),
             directory_poll: Duration::from_secs(2),
+            refusal_report_every: Duration::from_secs(60),
             store_timeout: Duration::from_millis(2_500),
             stranger_rate: Rate::per_minute(120),
             unread_rate: Rate::per_minute(600),

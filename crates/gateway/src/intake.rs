@@ -21,8 +21,9 @@ use crate::prefer::Patience;
 use crate::problem::Refused;
 use crate::receive::{self, AcceptedPost, Head};
 use crate::refusal::Refusal;
+use crate::refusal_log::CallerLabel;
 use crate::state::State;
-use crate::{credentials, limit, origin, respond, secrets, signature};
+use crate::{credentials, limit, origin, query, respond, secrets, signature, visitor};
 
 /// A mapping may say the same thing many times; what it makes of a body is not to be much larger than the body.
 const LARGEST_FIELDS: usize = 256 * 1024;
@@ -66,6 +67,11 @@ impl Door {
             takes: Takes::Leads,
         }
     }
+
+    /// Whether a person waits for the answer, who sent a form to a token's URL.
+    fn is_for_visitors(&self, request: &HttpRequest) -> bool {
+        self.bearing == Bearing::Path && visitor::is_visitor(request.headers())
+    }
 }
 
 /// The dialect of the response, for middleware that adds headers.
@@ -80,7 +86,8 @@ pub(crate) async fn take(
     let mut incoming = Incoming::new(&request, state, door.spoken);
     let taken = incoming.take(door, payload).await;
     request.extensions_mut().insert(Spoken(incoming.spoken));
-    taken.map_err(|refusal| refusal.said_in(incoming.spoken))
+    let is_page = door.is_for_visitors(&request);
+    taken.map_err(|refusal| Refused { is_page, ..refusal.said_in(incoming.spoken) })
 }
 
 /// A request that brings something.
@@ -107,13 +114,18 @@ impl<'r> Incoming<'r> {
         let (request, state) = (self.request, self.state);
         let (caller, arriving) = self.admit(door, payload).await?;
         let head = Head::read(request, self.address, &caller)?;
-        let media = body::media(request.headers(), self.spoken)?;
+        let media = body::media(request.headers())?;
         signature::covers(&caller.source, &media, self.query())?;
         let body = self.body(arriving).await?;
         signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;
         let brought = Brought { spoken: self.spoken, media, query: self.query(), body: &body };
         let received = received(brought, head, &caller, state)?;
-        self.publish(received, &caller).await
+        if !door.is_for_visitors(request) {
+            return self.publish(received, &caller).await;
+        }
+        let redirect = visitor::redirect(&received.submission.fields, &caller.key);
+        self.publish(received, &caller).await?;
+        Ok(visitor::thanks(redirect))
     }
 
     /// The caller at the source they come in by, with a permit taken: also by who is turned away.
@@ -147,7 +159,9 @@ impl<'r> Incoming<'r> {
         let caller =
             entrance::source(self.state, self.request, caller.clone(), door.entrance, self.address).await?;
         self.spoken = caller.source.dialect;
+        CallerLabel::note(self.request, &caller);
         origin::check(self.request, &caller.key)?;
+        query::check_intake(self.request, self.spoken)?;
         Ok(caller)
     }
 
@@ -162,7 +176,7 @@ impl<'r> Incoming<'r> {
                 Err(refusal) => Err(refusal),
                 Ok(None) => {
                     limit::unread(self.state, self.request, self.address).await?;
-                    let media = body::media(self.request.headers(), self.spoken)?;
+                    let media = body::media(self.request.headers())?;
                     let body = self.body(arriving).await?;
                     arriving = Arriving::Read(body.clone());
                     self.document(&media, &body).and_then(|document| credentials::in_document(&document))
@@ -190,7 +204,10 @@ impl<'r> Incoming<'r> {
     }
 
     pub(crate) fn query(&self) -> Option<&str> {
-        Some(self.request.query_string()).filter(|query| !query.is_empty())
+        let says_something = |query: &&str| {
+            !query.is_empty() && (self.spoken == Dialect::KickoffLabs || !query::is_tracking_only(query))
+        };
+        Some(self.request.query_string()).filter(says_something)
     }
 
     /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.

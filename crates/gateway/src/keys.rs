@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use leadgate_domain::secret::{MatchKey, Pepper};
-use leadgate_domain::{ApiKey, KeyId, Source};
+use leadgate_domain::{ApiKey, KeyId, OrganizationId, Source};
 use leadgate_pipeline::{Pipeline, Places};
 use leadgate_store::{Directory, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -98,6 +98,11 @@ impl Keys {
             // The snapshot may have read the sources just before this one was made.
             _ => Ok(None),
         }
+    }
+
+    /// An organization that was created a moment ago may be missing in the snapshot; it counts as enabled.
+    pub(crate) fn is_disabled(&self, organization: OrganizationId) -> bool {
+        self.directory.organization(organization).is_some_and(|found| found.disabled_at.is_some())
     }
 
     /// Asks the store for a key that the snapshot lacks. `None` is remembered for a moment.

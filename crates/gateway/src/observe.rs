@@ -7,14 +7,18 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use leadgate_domain::Dialect;
 use leadgate_limiter::Decision;
 
 use crate::chunked_body::{Socket, in_chunks};
+use crate::http_route::HttpRoute;
 use crate::intake::Spoken;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
+use crate::refusal_log::{CallerLabel, ServerError};
+use crate::state::State;
 use crate::{limit, origin};
 
 pub(crate) async fn observe(
@@ -45,26 +49,29 @@ pub(crate) async fn observe(
     Ok(response.map_body(|_, body| in_chunks(body, socket)))
 }
 
-/// The route's template stands for the URL, which may hold a token one day.
+/// The route's template stands for the URL, which may hold a token.
 fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
-    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let route = HttpRoute::path_of(response.request()).unwrap_or("unknown");
     let method = method(response);
     let refusal = response.response().error().and_then(|error| error.as_error::<Refused>());
     let refusal = refusal.map(|refused| &refused.refusal);
     let code = refusal.map_or("none", Refusal::code);
     let took = started.elapsed();
+    let log = response.request().app_data::<Data<State>>().map(|state| &state.refusals);
     if status.is_server_error() {
         let error = refusal.map_or_else(String::new, Refusal::to_string);
-        tracing::error!(
-            http.method = method,
-            http.route = route,
-            http.status = status.as_u16(),
-            problem.code = code,
-            took_ms = millis(took),
-            error,
-            "request failed"
-        );
+        if log.is_none_or(|log| log.is_first(ServerError { code, route })) {
+            tracing::error!(
+                http.method = method,
+                http.route = route,
+                http.status = status.as_u16(),
+                problem.code = code,
+                took_ms = millis(took),
+                error,
+                "request failed"
+            );
+        }
     } else if status.is_client_error() {
         tracing::debug!(
             http.method = method,
@@ -75,11 +82,11 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
             "request refused"
         );
     }
-    let labels = [("method", method.to_owned()), ("route", route), ("status", class(status).to_owned())];
+    let labels = [("method", method), ("route", route), ("status", class(status))];
     metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
     metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(took.as_secs_f64());
-    if code != "none" {
-        metrics::counter!("leadgate_gateway_refusals_total", "code" => code).increment(1);
+    if let (Some(log), true) = (log, refusal.is_some()) {
+        log.count(response.request().extensions_mut().remove::<CallerLabel>(), code);
     }
 }
 

@@ -6,10 +6,9 @@ use leadgate_domain::{ApiKey, KeyKind};
 
 use crate::refusal::Refusal;
 
-const ALLOWED_HEADERS: &str =
-    "Authorization, X-API-Key, Authentication, Content-Type, Idempotency-Key, Prefer, Traceparent";
+const ALLOWED_HEADERS: &str = "Authorization, X-API-Key, Authentication, Content-Type, Idempotency-Key, Prefer, Traceparent, X-Request-Id";
 const EXPOSED_HEADERS: &str = "Location, Retry-After, Preference-Applied, RateLimit, RateLimit-Policy, \
-                               X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+                               X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id";
 
 /// For how long a browser may remember a preflight's answer, in seconds.
 const REMEMBERED_SECONDS: u32 = 600;
@@ -46,7 +45,7 @@ fn is_of_another_site(request: &HttpRequest) -> bool {
 
 /// Answers a browser that asks what a page may send. It carries no key, so every page gets the same answer; whether the
 /// page may use its key is checked when it sends the request itself.
-pub(crate) fn preflight(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+pub(crate) fn preflight(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::ALLOW, allowed));
     if request.headers().contains_key(header::ORIGIN) {

@@ -10,6 +10,7 @@ use leadgate_domain::{Dialect, Scope};
 
 use crate::refusal::Refusal;
 use crate::state::ReadinessReason;
+use crate::visitor;
 
 /// How long a client is asked to wait where nothing better is known, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -19,17 +20,19 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     pub(crate) dialect: Dialect,
+    /// Whether a person sees it, in their browser.
+    pub(crate) is_page: bool,
 }
 
 impl<R: Into<Refusal>> From<R> for Refused {
     fn from(refusal: R) -> Self {
-        Self { refusal: refusal.into(), dialect: Dialect::Native }
+        Self { refusal: refusal.into(), dialect: Dialect::Native, is_page: false }
     }
 }
 
 impl Refusal {
     pub(crate) fn said_in(self, dialect: Dialect) -> Refused {
-        Refused { refusal: self, dialect }
+        Refused { refusal: self, dialect, is_page: false }
     }
 
     fn retry_after_seconds(&self, status: u16) -> Option<u64> {
@@ -68,7 +71,9 @@ impl Refusal {
             }
             // RFC 7694.
             Self::UnsupportedEncoding => set(header::ACCEPT_ENCODING, "identity"),
-            Self::MethodNotAllowed { allowed } => set(header::ALLOW, allowed),
+            Self::MethodNotAllowed { allowed } => {
+                response.insert_header((header::ALLOW, allowed.as_str()));
+            }
             _ => {}
         }
     }
@@ -86,6 +91,9 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if self.is_page {
+            return visitor::refused(self.status_code(), &self.refusal.problem());
+        }
         let answer = self.answer();
         let mut response = HttpResponse::build(
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -15,32 +15,45 @@ use uuid::Uuid;
 use crate::authenticate::{self, Caller, Reach};
 use crate::body::{self, BodyLimits};
 use crate::client_address::client_address;
+use crate::http_route::HttpRoute;
+use crate::problem::Refused;
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{credentials, entrance, limit, respond};
 
-/// An authenticated request with the scope `read`.
+/// An authenticated request with the scope `read`, whose parameters are those of its route.
 pub(crate) struct Asked {
     caller: Caller,
+    query: Query,
 }
 
 impl Asked {
-    pub(crate) async fn of(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+    pub(crate) async fn of(request: &HttpRequest, state: &State) -> Result<Self, Refused> {
         Self::with(Scope::Read, request, state).await
     }
 
     /// By a caller who may read what belongs to no single source.
-    pub(crate) async fn of_organization(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+    pub(crate) async fn of_organization(request: &HttpRequest, state: &State) -> Result<Self, Refused> {
         let asked = Self::of(request, state).await?;
-        if asked.reach() == Reach::Organization { Ok(asked) } else { Err(Refusal::OtherSource) }
+        if asked.reach() == Reach::Organization { Ok(asked) } else { Err(Refusal::OtherSource.into()) }
     }
 
     /// An authenticated request with the scope `admin`.
-    pub(crate) async fn to_administer(request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+    pub(crate) async fn to_administer(request: &HttpRequest, state: &State) -> Result<Self, Refused> {
         Self::with(Scope::Admin, request, state).await
     }
 
-    async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Refusal> {
+    async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Refused> {
+        let of_path = HttpRoute::of_request(request).and_then(|route| route.dialect);
+        let caller = Self::authenticate(scope, request, state).await;
+        let caller = caller.map_err(|refusal| refusal.said_in(of_path.unwrap_or(Dialect::Native)))?;
+        let query = Query::read(request);
+        let query = query.map_err(|refusal| refusal.said_in(of_path.unwrap_or(caller.source.dialect)))?;
+        Ok(Self { caller, query })
+    }
+
+    async fn authenticate(scope: Scope, request: &HttpRequest, state: &State) -> Result<Caller, Refusal> {
         let address = client_address(request, &state.config.trusted_proxies);
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, address, presented).await?;
@@ -50,7 +63,11 @@ impl Asked {
         if scope == Scope::Admin && !caller.is_organization_key() {
             return Err(Refusal::OtherSource);
         }
-        Ok(Self { caller })
+        Ok(caller)
+    }
+
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
     }
 
     pub(crate) fn caller(&self) -> &Caller {
@@ -137,7 +154,7 @@ pub(crate) async fn document<T: DeserializeOwned>(
 ) -> Result<T, Refusal> {
     let config = &state.config;
     let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
-    body::media(request.headers(), Dialect::Native)?;
+    body::only_json(request.headers())?;
     body::check_head(request.headers(), limits)?;
     let body = body::read(request, payload, limits).await?;
     let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;

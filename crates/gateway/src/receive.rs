@@ -100,7 +100,8 @@ pub(crate) fn submission(
     key.mark(&mut fields);
     let received_at = state.keys.directory.clock().now();
     let id = state.ids.make(source.organization, received_at);
-    let query = said.query.filter(|_| source.dialect == Dialect::KickoffLabs);
+    let query =
+        said.query.filter(|_| source.dialect == Dialect::KickoffLabs || said.body.trim_ascii().is_empty());
     let (raw, media) = match said.secrets {
         [] => (Raw::new(said.body), said.media),
         taken => secrets::body_without(taken, said.body, query, said.media, said.document),

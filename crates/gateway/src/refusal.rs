@@ -48,9 +48,11 @@ pub(crate) enum Refusal {
     Faulty(Vec<FieldFault>),
     Mapping(MappingFault),
     InvalidSettings(String),
+    UnknownParameter { name: String, known: &'static [&'static str] },
+    RepeatedParameter { name: &'static str },
     InvalidParameter { name: &'static str, detail: &'static str },
     NotFound,
-    MethodNotAllowed { allowed: &'static str },
+    MethodNotAllowed { allowed: String },
     Queue(Refused),
     Store(StoreError),
     StoreSlow,
@@ -118,6 +120,9 @@ impl Refusal {
             Self::Mapping(_) => (422, "mapping_failed"),
             // 422: a document, but not a setting.
             Self::InvalidSettings(_) => (422, "invalid_settings"),
+            // 400: if an unknown filter were ignored, the client would take the answer for a filtered one.
+            Self::UnknownParameter { .. } => (400, "unknown_parameter"),
+            Self::RepeatedParameter { .. } => (400, "repeated_parameter"),
             // 400: a query that means nothing.
             Self::InvalidParameter { .. } => (400, "invalid_parameter"),
             // 404: the same for what does not exist and for what is another organization's.
@@ -149,7 +154,7 @@ impl Refusal {
             Self::UnsupportedScheme => "The Authorization scheme is Bearer.",
             Self::MalformedKey => "This is no API key: its checksum is wrong. Was it copied whole?",
             Self::InvalidKey => "There is no such API key.",
-            Self::RevokedKey => "This API key was revoked.",
+            Self::RevokedKey => "This API key was revoked, or its organization is disabled.",
             Self::UnknownToken => "There is no such webhook.",
             Self::OtherSource => "This API key is bound to another source.",
             Self::AddressNotAllowed => "This source takes nothing from this address.",
@@ -191,6 +196,8 @@ impl Refusal {
             Self::Faulty(_) => "The lead has faults; see `errors`.",
             Self::Mapping(fault) => return format!("The source's mapping does not fit: {fault}.").into(),
             Self::InvalidSettings(detail) => return format!("{detail}.").into(),
+            Self::UnknownParameter { name, known } => return unknown_parameter(name, known).into(),
+            Self::RepeatedParameter { name } => return format!("`{name}` can be sent once.").into(),
             Self::InvalidParameter { detail, .. } => detail,
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed { .. } => "This method is not served here; see Allow.",
@@ -226,12 +233,16 @@ impl Refusal {
                 let pointer = format!("/{}", fault.to.replacen('.', "/", 1));
                 vec![body(pointer.into(), fault.code.as_str(), fault.to_string().into())]
             }
-            Self::InvalidParameter { name, detail } => {
-                let detail = (*detail).into();
-                vec![Item { pointer: None, parameter: Some(name), code: "invalid_parameter", detail }]
+            Self::UnknownParameter { name, .. } => vec![self.about_parameter(name)],
+            Self::RepeatedParameter { name } | Self::InvalidParameter { name, .. } => {
+                vec![self.about_parameter(name)]
             }
             _ => Vec::new(),
         }
+    }
+
+    fn about_parameter<'n>(&self, name: &'n str) -> Item<'n> {
+        Item { pointer: None, parameter: Some(name), code: self.code(), detail: self.detail() }
     }
 
     /// The same, of a token instead of an API key: there is no such URL.
@@ -254,6 +265,12 @@ impl Refusal {
             Unmendable::Undecodable(Undecodable::Empty) => Self::NothingSaid,
         }
     }
+}
+
+fn unknown_parameter(name: &str, known: &[&str]) -> String {
+    let known = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    let takes = if known.is_empty() { "It takes none.".to_owned() } else { format!("It takes {known}.") };
+    format!("This route has no parameter `{name}`. {takes}")
 }
 
 impl fmt::Display for Refusal {

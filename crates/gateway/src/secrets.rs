@@ -1,5 +1,6 @@
 //! Keys that came in with a lead: they are kept nowhere.
 
+use encoding_rs::WINDOWS_1252;
 use leadgate_dialect::Document;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::{Dialect, Media, Raw};
@@ -69,8 +70,13 @@ pub(crate) fn body_without(
     media: Media,
     document: &Document,
 ) -> (Raw, Media) {
-    let Ok(text) = std::str::from_utf8(body) else { return (Raw::new(body), media) };
-    let mut text = text.to_owned();
+    let text = std::str::from_utf8(body);
+    if text.is_err() && taken.is_empty() {
+        return (Raw::new(body), media);
+    }
+    let mut text =
+        text.map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(body).0.into_owned(), str::to_owned);
+    let media = if media == Media::JsonWindows1252 { Media::Json } else { media };
     let mut hidden = false;
     for secret in taken {
         let literal = text.contains(secret.as_str());

@@ -26,8 +26,9 @@ use crate::chunked_body::Socket;
 use crate::keys::Keys;
 use crate::long_reports::LongReports;
 use crate::observe::observe;
-use crate::routes;
+use crate::refusal_log::RefusalLog;
 use crate::state::{RenderMetrics, State};
+use crate::{request_id, routes};
 
 /// How long a client that was refused may go on sending what nobody reads, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -95,10 +96,17 @@ impl Gateway {
             render_metrics: ports.metrics,
             stop,
             audit,
+            refusals: RefusalLog::default(),
             config,
         });
         let shared = state.clone();
-        let app = move || App::new().app_data(shared.clone()).wrap(from_fn(observe)).configure(routes::serve);
+        let app = move || {
+            App::new()
+                .app_data(shared.clone())
+                .wrap(from_fn(observe))
+                .wrap(from_fn(request_id::assign))
+                .configure(|config| routes::serve(routes::ROUTES, config))
+        };
         let GatewayConfig {
             threads,
             max_connections,
@@ -162,6 +170,10 @@ impl Gateway {
             let answered = answered.clone();
             async move { audit.run(&answered).await }
         });
+        let reporting = tokio::spawn({
+            let (state, answered) = (state.clone(), answered.clone());
+            async move { state.refusals.run(state.config.refusal_report_every, &answered).await }
+        });
         let overdue = async {
             state.stop.cancelled().await;
             sleep(config.shutdown_timeout + Duration::from_secs(2)).await;
@@ -177,14 +189,19 @@ impl Gateway {
         }
         // What was read in the last second is written yet.
         answered.cancel();
-        let _ = auditing.await;
+        let _ = tokio::join!(auditing, reporting);
         ended
     }
 }
 
 fn serve_operators(address: SocketAddr, state: &Data<State>) -> io::Result<(Server, SocketAddr)> {
     let state = state.clone();
-    let app = move || App::new().app_data(state.clone()).configure(routes::serve_operators);
+    let app = move || {
+        App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(request_id::assign))
+            .configure(|config| routes::serve(routes::OPERATOR_ROUTES, config))
+    };
     let http = HttpServer::new(app).disable_signals().workers(1).bind(address)?;
     let address = http.addrs().first().copied().unwrap_or(address);
     Ok((http.run(), address))

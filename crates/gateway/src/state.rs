@@ -17,6 +17,7 @@ use crate::bulk::BulkMemory;
 use crate::keys::{Freshness, Keys};
 use crate::long_reports::LongReports;
 use crate::refusal::Refusal;
+use crate::refusal_log::RefusalLog;
 
 /// Renders the process's metrics as text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -42,6 +43,7 @@ pub(crate) struct State {
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
     pub(crate) audit: Audit,
+    pub(crate) refusals: RefusalLog,
 }
 
 /// Why a program is degraded or not ready: an item of `degraded` and `reasons` in `/readyz` of gateways and workers.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use leadgate_domain::Region;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use read::{Flags, unknown_variables};
@@ -25,6 +26,9 @@ pub(crate) struct Config {
     pub data: PathBuf,
     /// Where the gateway listens.
     pub listen: SocketAddr,
+    /// The region by which phones without a country code are read, in sources that are made from now on (ISO 3166-1, such
+    /// as `US`); empty is none. A source can have another.
+    pub default_region: String,
     /// Allows a local queue file with a database server, or the reverse. For trials only.
     pub allow_mixed_shape: bool,
     /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
@@ -49,6 +53,7 @@ impl Default for Config {
         Self {
             data: "./leadgate-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            default_region: String::new(),
             allow_mixed_shape: false,
             secret: None,
             secret_file: None,
@@ -249,6 +254,12 @@ pub(crate) enum LogFormat {
 }
 
 impl Config {
+    pub(crate) fn default_region(&self) -> anyhow::Result<Option<Region>> {
+        let text = self.default_region.trim();
+        let region = (!text.is_empty()).then(|| text.parse());
+        region.transpose().map_err(|wrong: String| anyhow::anyhow!("default_region: {wrong}"))
+    }
+
     /// The store's URL, or the embedded shape's.
     pub(crate) fn store_url(&self) -> String {
         or_file(&self.store.url, &self.data, "store.db")

@@ -64,8 +64,11 @@ async fn declare_queues(url: &str, shards: u16) -> anyhow::Result<()> {
 
 /// The store, for callers with a waiting client or operator.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
-    let settings =
-        StoreConfig { pool_size: config.store.pool_size, ..StoreConfig::api(tls::store_url(config)) };
+    let settings = StoreConfig {
+        pool_size: config.store.pool_size,
+        default_region: config.default_region()?,
+        ..StoreConfig::api(tls::store_url(config))
+    };
     Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
@@ -73,6 +76,17 @@ pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
 pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
     let pool_size = config.store.pool_size.max(u32::try_from(config.worker.lanes).unwrap_or(u32::MAX));
     let settings = StoreConfig { pool_size, ..StoreConfig::worker(tls::store_url(config)) };
+    Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
+}
+
+/// The store, for the health checks of a worker: with a connection of its own, so that busy batches do not delay them.
+pub(crate) fn health_store(config: &Config) -> anyhow::Result<Store> {
+    let settings = StoreConfig {
+        pool_size: 1,
+        acquire_timeout: Duration::from_secs(1),
+        call_timeout: Duration::from_secs(2),
+        ..StoreConfig::api(tls::store_url(config))
+    };
     Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadgate_domain::{Eligibility, Lead, Reason, Timestamp};
+use leadgate_domain::{Eligibility, Lead, PhoneProblem, Reason, Timestamp};
 use serde::Serialize;
 
 use crate::screen::Hit;
@@ -26,13 +26,19 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
     let mut hold = |applies: bool, reason: Reason| reasons.extend(applies.then_some(reason));
     hold(lead.is_test, Reason::TestLead);
     hold(lead.phone.is_none(), Reason::PhoneMissing);
-    hold(lead.phone.is_some() && lead.e164().is_none(), Reason::PhoneInvalid);
+    hold(lead.phone.is_none() && lead.email.is_none(), Reason::NoContact);
+    let unread = lead.phone.as_ref().filter(|phone| phone.e164.is_none());
+    let ambiguous = unread.is_some_and(|phone| phone.reason == Some(PhoneProblem::Ambiguous));
+    hold(unread.is_some() && !ambiguous, Reason::PhoneInvalid);
+    hold(ambiguous, Reason::PhoneAmbiguous);
     let listed = |reason: Reason| hits.iter().any(|hit| hit.reason == reason);
     hold(lead.opt_out || listed(Reason::OptedOut), Reason::OptedOut);
     for reason in [Reason::SuppressedPhone, Reason::SuppressedEmail, Reason::SuppressedDomain] {
         hold(listed(reason), reason);
     }
-    let consent = lead.consent_required.then(|| Evidence::of(lead));
+    let refused = lead.consent.as_ref().is_some_and(|consent| consent.consent_refused);
+    hold(refused, Reason::ConsentRefused);
+    let consent = (lead.consent_required && !refused).then(|| Evidence::of(lead));
     hold(consent == Some(Evidence::Missing), Reason::ConsentMissing);
     hold(consent == Some(Evidence::Incomplete), Reason::ConsentIncomplete);
     hold(consent == Some(Evidence::InFuture), Reason::ConsentInFuture);

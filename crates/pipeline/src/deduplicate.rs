@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use leadgate_domain::{
     Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, OrganizationId, Outcome,
@@ -10,9 +9,6 @@ use leadgate_domain::{
     Trust,
 };
 use serde::Serialize;
-
-/// For how long an `Idempotency-Key` is remembered.
-const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the trace says about how a submission was recognized.
 #[derive(Default, Serialize)]
@@ -171,7 +167,7 @@ impl Claims {
         reading: &Reading,
     ) -> Option<(Ruling, Part)> {
         let first = self.holder(&reading.idempotency?)?;
-        if is_expired(first, source, submission.received_at) {
+        if first.is_expired(source, submission) {
             return None;
         }
         if first.body_hash != Some(submission.body_hash) {
@@ -194,7 +190,7 @@ impl Claims {
         let mut matches = Vec::new();
         for (position, key) in reading.keys.iter().enumerate() {
             let Some(claim) = self.holder(key) else { continue };
-            if is_expired(claim, source, submission.received_at) {
+            if claim.is_expired(source, submission) {
                 part.expired.push(key.kind);
                 part.lapsed.push(claim.lead);
                 continue;
@@ -216,21 +212,13 @@ impl Claims {
     /// Gives a free or expired key to the lead, and remembers when the lead's own keys were last seen. A key that
     /// another lead holds never moves.
     fn take(&mut self, normalized: &Normalized, source: &Source, key: ClaimKey, lead: LeadId) {
-        let received_at = normalized.submission.received_at;
         let Some(slot) = self.held.get_mut(&key) else { return };
+        let own = Claim { lead, ..normalized.provisional(key) };
         match slot {
-            Some(claim) if is_expired(claim, source, received_at) => {
-                *slot = Some(Claim { lead, ..normalized.provisional(key) });
-            }
-            Some(claim) if claim.lead == lead => {
-                // A public submission does not extend the window of a secret claim.
-                if claim.trust <= normalized.submission.trust {
-                    claim.last_seen = claim.last_seen.max(received_at);
-                    claim.trust = normalized.submission.trust;
-                }
-            }
+            Some(claim) if claim.is_expired(source, &normalized.submission) => *claim = own,
+            Some(claim) if claim.lead == lead => claim.extend(&own),
             Some(_) => {}
-            None => *slot = Some(Claim { lead, ..normalized.provisional(key) }),
+            None => *slot = Some(own),
         }
     }
 
@@ -246,15 +234,6 @@ impl Claims {
         }
         (changed, released)
     }
-}
-
-fn is_expired(claim: &Claim, source: &Source, at: Timestamp) -> bool {
-    let identity = source.identity.iter().find(|identity| identity.kind == claim.key.kind);
-    let window = match claim.key.kind {
-        ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
-        _ => identity.and_then(|identity| identity.window),
-    };
-    window.is_some_and(|window| at > claim.last_seen.plus(window))
 }
 
 fn ruling(outcome: Outcome, lead: LeadId) -> Ruling {

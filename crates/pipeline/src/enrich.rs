@@ -10,6 +10,8 @@ mod mail;
 mod numbers;
 mod page;
 
+pub use page::is_tracking_parameter;
+
 /// The tag of a lead whose phone somebody should look at.
 const PHONE_REVIEW: &str = "phone_review";
 

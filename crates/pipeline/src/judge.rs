@@ -122,12 +122,8 @@ impl Judge for Pipeline {
         deduplicate::resolve(fresh, claims)
     }
 
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        let submitted = resolution.cases.iter().filter_map(|case| match &case.normalized.disposition {
-            Disposition::Judge { reading, .. } => Some(&reading.watched),
-            Disposition::Quarantine(_) => None,
-        });
-        submitted.flatten().copied().chain(self.watched_by(leads)).collect()
+    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+        screen::suppression_keys(&self.matching, normalized)
     }
 
     fn judge<'b>(

@@ -12,5 +12,6 @@ mod rebuild;
 mod score;
 mod screen;
 
+pub use enrich::is_tracking_parameter;
 pub use judge::Pipeline;
 pub use places::{Place, Places, PlacesError};

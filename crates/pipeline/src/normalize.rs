@@ -6,8 +6,8 @@ use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields,
-    Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Said, Source, Submission, TextField,
-    TimeProblem, Trace, validate,
+    Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source, Submission,
+    TextField, TimeProblem, Trace, subscriber, validate,
 };
 use serde::Serialize;
 
@@ -29,6 +29,9 @@ struct Part<'a> {
     email_reason: Option<String>,
     #[serde(flatten)]
     texts: texts::Part,
+    /// What was put right before it was read, by its code.
+    #[serde(rename = "repaired", skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<&'a str>,
     /// What a public credential sent and may not set, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_trusted: Vec<&'a str>,
@@ -75,7 +78,7 @@ pub(crate) fn normalize(
         return quarantine(submission, QuarantineReason::Invalid);
     }
     let region = submission.fields.phone_country.or(source.default_region);
-    let (phone, email) = contact(&submission.fields, region);
+    let Contact { phone, email, repairs } = contact(&submission.fields, region);
     let country = phone.value().and_then(|phone| phone.region).or(region);
     let (texts, texts_part) = texts::read(&submission.fields.texts, country);
     let observed = observe::client(&submission.client, places);
@@ -92,7 +95,14 @@ pub(crate) fn normalize(
         email.value().and_then(|email| email.address.as_deref()),
     );
     let mut trace = Trace::default();
-    let part = Part { texts: texts_part, ..part(&phone, &email, region, &submission.fields, &source) };
+    let fields = &submission.fields;
+    let repairs =
+        fields.repairs.iter().map(String::as_str).chain(repairs.iter().map(|repair| repair.as_str()));
+    let part = Part {
+        texts: texts_part,
+        repairs: repairs.collect(),
+        ..part(&phone, &email, region, fields, &source)
+    };
     trace.record("normalize", part);
     let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency, watched });
     Normalized { submission, disposition: Disposition::Judge { source, scoring, reading }, trace }
@@ -105,8 +115,17 @@ fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
 }
 
 /// By what the person can be contacted.
-pub(crate) fn contact(fields: &Fields, region: Option<Region>) -> (Said<PhoneView>, Said<EmailView>) {
-    (map(&fields.phone, |raw| phone(raw, region)), map(&fields.email, email))
+pub(crate) struct Contact {
+    pub(crate) phone: Said<PhoneView>,
+    pub(crate) email: Said<EmailView>,
+    /// What was put right in the phone.
+    repairs: Vec<Repair>,
+}
+
+pub(crate) fn contact(fields: &Fields, region: Option<Region>) -> Contact {
+    let mut repairs = Vec::new();
+    let phone = map(&fields.phone, |raw| phone(raw, region, &mut repairs));
+    Contact { phone, email: map(&fields.email, email), repairs }
 }
 
 fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {
@@ -119,22 +138,32 @@ fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {
 }
 
 /// A bad phone is kept as it came: it never rejects a lead.
-fn phone(raw: &str, region: Option<Region>) -> PhoneView {
+fn phone(raw: &str, region: Option<Region>, repairs: &mut Vec<Repair>) -> PhoneView {
     let raw = raw.to_owned();
     match Phone::parse(&raw, region) {
-        Ok(phone) => PhoneView {
-            raw,
-            e164: Some(phone.e164().to_owned()),
-            valid: true,
-            region: phone.region(),
-            kind: Some(phone.kind()),
-            extension: phone.extension().map(str::to_owned),
-            reason: None,
-        },
-        Err(problem) => {
-            let reason = Some(problem);
-            PhoneView { raw, e164: None, valid: false, region: None, kind: None, extension: None, reason }
+        Ok(phone) => {
+            repairs.extend(phone.repairs());
+            PhoneView {
+                raw,
+                e164: Some(phone.e164().to_owned()),
+                valid: true,
+                region: phone.region(),
+                kind: Some(phone.kind()),
+                extension: phone.extension().map(str::to_owned),
+                note: phone.note().map(str::to_owned),
+                reason: None,
+            }
         }
+        Err(problem) => PhoneView {
+            raw,
+            e164: None,
+            valid: false,
+            region: None,
+            kind: None,
+            extension: None,
+            note: None,
+            reason: Some(problem),
+        },
     }
 }
 
@@ -177,7 +206,7 @@ fn key_value(
     match kind {
         ClaimKind::ExternalId => fields.text(TextField::ExternalId).map(str::to_owned),
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
-        ClaimKind::Phone => phone.value()?.e164.clone(),
+        ClaimKind::Phone => Some(subscriber(phone.value()?.e164.as_deref()?).into_owned()),
         ClaimKind::Email => Email::kept(email.value()?.address.as_deref()?).map(|email| email.identity()),
         // Not an identity: it names a request, not a person.
         ClaimKind::Idempotency => None,
@@ -204,6 +233,7 @@ fn part<'a>(
         email: verdict(email.value().map(|email| email.valid)),
         email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
         texts: texts::Part::default(),
+        repairs: Vec::new(),
         not_trusted: fields.not_trusted.keys().map(String::as_str).collect(),
         consent_time: consent.and_then(|consent| consent.time()?.err()),
         consent_trustedform: consent.and_then(|consent| consent.trustedform_certificate()?.err()),

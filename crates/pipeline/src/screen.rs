@@ -1,5 +1,6 @@
 //! Whether a lead's phone, email or domain is on one of its organization's suppression lists.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::secret::MatchKey;
@@ -49,22 +50,39 @@ fn reason(kind: SuppressionKind, listing: &Listing) -> Reason {
     }
 }
 
-/// What an opt-out puts on the list of those who asked not to be contacted.
-pub(crate) fn opted_out(matching: &MatchKey, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+/// The suppression keys of the submission's phone and email.
+pub(crate) fn suppression_keys<'n>(
+    matching: &MatchKey,
+    normalized: &'n Normalized,
+) -> Cow<'n, [SuppressionKey]> {
+    if let Disposition::Judge { reading, .. } = &normalized.disposition {
+        return Cow::Borrowed(&reading.watched);
+    }
+    let (phone, email) = contact(normalized);
+    Cow::Owned(keys(matching, normalized.submission.organization, phone.as_deref(), email.as_deref()))
+}
+
+/// The submission's phone as E.164, and its email. What goes to the quarantine is read without its source, so without a
+/// default region.
+fn contact(normalized: &Normalized) -> (Option<String>, Option<String>) {
     let read;
     let (phone, email) = match &normalized.disposition {
         Disposition::Judge { reading, .. } => (&reading.phone, &reading.email),
-        // Without its source, so without a default region.
         Disposition::Quarantine(_) => {
             let fields = &normalized.submission.fields;
             read = normalize::contact(fields, fields.phone_country);
-            (&read.0, &read.1)
+            (&read.phone, &read.email)
         }
     };
-    let phone = phone.value().and_then(|phone| phone.e164.as_deref());
-    let email = email.value().and_then(|email| email.address.as_deref());
-    let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone);
-    let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email);
+    let e164 = phone.value().and_then(|phone| phone.e164.clone());
+    (e164, email.value().and_then(|email| email.address.clone()))
+}
+
+/// What an opt-out puts on the list of those who asked not to be contacted.
+pub(crate) fn opted_out(matching: &MatchKey, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+    let (phone, email) = contact(normalized);
+    let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone.as_deref());
+    let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email.as_deref());
     let phones = phones.collect::<BTreeSet<_>>().into_iter();
     let phones = phones.filter_map(|e164| Some(SuppressedValue::Phone(Phone::parse(e164, None).ok()?)));
     let emails = emails.filter_map(Email::kept).map(|email| (email.identity(), email));

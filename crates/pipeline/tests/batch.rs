@@ -233,8 +233,7 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
     let mut world = World::new(Policy::ReturnExisting);
     let submission = world.submission(1, ANN, "");
     let normalized = world.normalize(submission.clone());
-    let resolution = world.pipeline.resolve(vec![&normalized], BTreeMap::new());
-    let watched = world.pipeline.watched(&resolution, &[]);
+    let named = world.pipeline.suppression_keys(&normalized);
     let added = Timestamp::from_microseconds(7);
     let listing = |list: &str| Listing {
         list: list.to_owned(),
@@ -243,7 +242,7 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
         form: SuppressionForm::default(),
     };
     // It is on two lists by its phone.
-    let phone = watched.into_iter().next().unwrap();
+    let phone = named[0];
     world.suppressions = [(phone, vec![listing("asked"), listing("bought")])].into();
     let effects = world.commit(vec![submission]);
     assert_eq!(effects.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
     BodyHash, Case, Claim, ClaimKey, Disposition, Judge, Lead, LeadId, Listing, Normalized, OrganizationId,
-    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppression, Suppressions,
-    Trace,
+    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppression, SuppressionKey,
+    Suppressions, Trace,
 };
 
 use crate::directory::MOST_CLOCK_SKEW;
@@ -95,7 +95,7 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
     let mut resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
-    let erased = resolved.erased();
+    let erased = resolved.erased(judge);
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
     let aside = reused.iter().filter(|one| one.asks_out()).flat_map(|one| judge.opted_out(one, &[]));
     let opt_outs_aside: Vec<_> = aside.collect();
@@ -143,8 +143,8 @@ impl<'b> ResolvedBatch<'b> {
         let resolution = judge.resolve(fresh, claims);
         tx.lock_public_claims(&resolution.taken_over)?;
         let leads = tx.lock_leads(&locked(&resolution))?;
-        let watched = judge.watched(&resolution, &leads);
-        let suppressions = tx.read_suppressions(&watched)?;
+        let submitted = resolution.cases.iter().map(|case| case.normalized);
+        let suppressions = tx.read_suppressions(&watched(judge, submitted, &leads))?;
         Ok(Self { resolution, leads, suppressions })
     }
 
@@ -165,9 +165,10 @@ impl<'b> ResolvedBatch<'b> {
     }
 
     /// Submissions that name an erased person and may have been received before the erasure, set aside.
-    fn erased(&self) -> BTreeMap<SubmissionKey, Normalized> {
+    fn erased(&self, judge: &dyn Judge) -> BTreeMap<SubmissionKey, Normalized> {
         let is_erased = |normalized: &Normalized| {
-            let found = normalized.watched().iter().filter_map(|key| self.suppressions.get(key));
+            let named = judge.suppression_keys(normalized);
+            let found = named.iter().filter_map(|key| self.suppressions.get(key));
             let made_by_erasure = |listing: &&Listing| listing.list == ERASED_LIST && listing.form.is_plain();
             let mut erasures = found.flatten().filter(made_by_erasure);
             // An erased person stays erased, whatever the difference between the gateway's clock and the database's.
@@ -182,6 +183,19 @@ impl<'b> ResolvedBatch<'b> {
         };
         late.map(|one| (key_of(&one.submission), set_aside(one))).collect()
     }
+}
+
+/// The keys of all phones and emails that these submissions name and these leads hold.
+pub(crate) fn watched<'n>(
+    judge: &dyn Judge,
+    submitted: impl IntoIterator<Item = &'n Normalized>,
+    leads: &[Lead],
+) -> BTreeSet<SuppressionKey> {
+    let mut watched = judge.watched_by(leads);
+    for normalized in submitted {
+        watched.extend(judge.suppression_keys(normalized).iter());
+    }
+    watched
 }
 
 /// What this build lets go of. A release that names another id than its submission's is none: that submission is

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadgate_domain::Region;
 use leadgate_domain::sealed::SealingKey;
 use leadgate_domain::secret::Secret;
 
@@ -26,6 +27,8 @@ pub struct StoreConfig {
     pub call_timeout: Duration,
     /// Opens the keys that the store keeps sealed. Without it, what needs them is refused.
     pub sealing: Option<Arc<SealingKey>>,
+    /// Reads phones without a country code in sources that are made from now on.
+    pub default_region: Option<Region>,
 }
 
 impl StoreConfig {
@@ -63,6 +66,7 @@ impl Default for StoreConfig {
             lock_timeout: Duration::from_secs(2),
             call_timeout: Duration::from_secs(6),
             sealing: None,
+            default_region: None,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct OrganizationRow {
     id: OrganizationId,
     name: String,
     created_at: Timestamp,
+    disabled_at: Option<Timestamp>,
     /// Written by the statements about scorings alone; null for the standard one.
     #[serde(skip_serializing)]
     scoring_version: Option<u32>,
@@ -33,36 +34,108 @@ impl From<OrganizationRow> for Organization {
             id: row.id,
             name: row.name,
             created_at: row.created_at,
+            disabled_at: row.disabled_at,
             scoring: scoring.map_or_else(ActiveScoring::standard, Arc::new),
         }
     }
 }
 
+#[derive(Serialize)]
+struct Renamed<'a> {
+    id: OrganizationId,
+    name: &'a str,
+    generation: i64,
+}
+
+#[derive(Serialize)]
+struct Disabled {
+    id: OrganizationId,
+    disabled_at: Option<Timestamp>,
+    generation: i64,
+}
+
 impl Store {
-    /// The organization of that name, made if it is not there.
-    pub async fn ensure_organization(&self, name: &str) -> Result<Organization, StoreError> {
-        if let Some(organization) = self.organization_named(name).await? {
-            return Ok(organization);
-        }
+    /// Creates an organization; `None` if the name is taken.
+    pub async fn create_organization(&self, name: &str) -> Result<Option<Organization>, StoreError> {
         let row = OrganizationRow {
             id: OrganizationId::generate(),
             name: name.to_owned(),
             created_at: Timestamp::now(),
+            disabled_at: None,
             scoring_version: None,
             scoring: None,
         };
         let entry = self.entry(row.id, AuditAction::OrganizationCreated);
-        let made: Option<OrganizationRow> = self
-            .write(move |session| {
-                let generation = advance(session)?;
-                let insert = session.sql.organizations.insert;
-                if session.execute(insert, &[Stamped { row: &row, generation }])? > 0 {
-                    audit::record(session, std::slice::from_ref(&entry))?;
-                }
-                session.find(session.sql.organizations.named, Name { name: &row.name })
-            })
-            .await?;
-        made.map(Organization::from).ok_or_else(|| StoreError::Bug("an organization was not made".to_owned()))
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let insert = session.sql.organizations.insert;
+            if session.execute(insert, &[Stamped { row: &row, generation }])? == 0 {
+                return Ok(None);
+            }
+            audit::record(session, std::slice::from_ref(&entry))?;
+            session.find(session.sql.organizations.named, Name { name: &row.name })
+        })
+        .await
+        .map(|created: Option<OrganizationRow>| created.map(Organization::from))
+    }
+
+    /// The organization of that name, created if it does not exist.
+    pub async fn ensure_organization(&self, name: &str) -> Result<Organization, StoreError> {
+        if let Some(organization) = self.organization_named(name).await? {
+            return Ok(organization);
+        }
+        if let Some(organization) = self.create_organization(name).await? {
+            return Ok(organization);
+        }
+        // Another caller created it meanwhile.
+        let found = self.organization_named(name).await?;
+        found.ok_or_else(|| StoreError::Bug("an organization was not created".to_owned()))
+    }
+
+    /// Gives an organization another name. False if the name is taken.
+    pub async fn rename_organization(&self, id: OrganizationId, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        let entry = self.entry(id, AuditAction::OrganizationRenamed);
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let renamed = Renamed { id, name: &name, generation };
+            let changed = session.execute(session.sql.organizations.rename, &[renamed])? > 0;
+            if changed {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Gateways refuse a disabled organization's keys and URL tokens; its stored data and its queued submissions stay.
+    /// False if it was disabled before.
+    pub async fn disable_organization(&self, id: OrganizationId) -> Result<bool, StoreError> {
+        self.set_disabled(id, Some(Timestamp::now()), AuditAction::OrganizationDisabled).await
+    }
+
+    /// Undoes [`Store::disable_organization`]. False if the organization was not disabled.
+    pub async fn enable_organization(&self, id: OrganizationId) -> Result<bool, StoreError> {
+        self.set_disabled(id, None, AuditAction::OrganizationEnabled).await
+    }
+
+    async fn set_disabled(
+        &self,
+        id: OrganizationId,
+        disabled_at: Option<Timestamp>,
+        action: AuditAction,
+    ) -> Result<bool, StoreError> {
+        let entry = self.entry(id, action);
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let disabled = Disabled { id, disabled_at, generation };
+            let changed = session.execute(session.sql.organizations.set_disabled, &[disabled])? > 0;
+            if changed {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            Ok(changed)
+        })
+        .await
     }
 
     pub async fn organization_named(&self, name: &str) -> Result<Option<Organization>, StoreError> {

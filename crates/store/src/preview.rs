@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leadgate_domain::{Case, Effects, Judge, Lead, LeadId, Normalized, Resolution, Ruling, Trace};
 
-use crate::commit::{locked, provisional};
+use crate::commit::{locked, provisional, watched};
 use crate::error::{Fault, StoreError};
 use crate::rows::One;
 use crate::statements::Statements;
@@ -45,8 +45,8 @@ fn preview(tx: &mut Statements<'_>, all: &[Normalized], judge: &dyn Judge) -> Re
     let own = |resolution: &Resolution<'_>| -> Vec<Lead> {
         locked(resolution).iter().filter_map(|key| changed.get(key).cloned()).collect()
     };
-    let watched = resolved.iter().flat_map(|resolution| judge.watched(resolution, &own(resolution)));
-    let suppressions = tx.read_suppressions(&watched.collect())?;
+    let before: Vec<Lead> = resolved.iter().flat_map(own).collect();
+    let suppressions = tx.read_suppressions(&watched(judge, all, &before))?;
     let judged = resolved.into_iter().map(|resolution| {
         let own = own(&resolution);
         judge.judge(resolution, own, &suppressions)

@@ -10,6 +10,7 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
+use crate::commit::watched;
 use crate::error::{Fault, StoreError};
 use crate::rows::{Hold, One};
 use crate::statements::Statements;
@@ -172,7 +173,7 @@ impl Run<'_> {
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
         let makers = tx.read_makers(&ids)?;
-        let suppressions = tx.read_suppressions(&parts().flat_map(Normalized::watched).copied().collect())?;
+        let suppressions = tx.read_suppressions(&watched(self.judge, parts(), &[]))?;
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
         Ok(Found { leads, makers, there, held, suppressions })
     }
@@ -243,13 +244,13 @@ impl Written<'_> {
 
 /// The identity keys of leads by today's reading and by yesterday's.
 struct Keys {
-    /// In the order in which everybody locks them, each as the most trusted submission would claim it that gives it
-    /// to its lead today; of several the first.
+    /// In the order in which everybody locks them, each as the most trusted submissions would claim it that give it to
+    /// their lead today.
     provisional: Vec<Claim>,
     today: BTreeSet<(LeadId, ClaimKey)>,
 }
 
-/// A claim that one submission would take.
+/// A claim that a submission would take, or several of one lead.
 struct Candidate {
     /// Whether its lead has the key by today's reading, and the submission's trust.
     rank: (bool, Trust),
@@ -277,6 +278,8 @@ impl Keys {
                         candidates.entry(*key).or_insert_with(|| Candidate { rank, claim: claim.clone() });
                     if best.rank < rank {
                         *best = Candidate { rank, claim };
+                    } else if best.rank == rank && best.claim.lead == *lead {
+                        best.claim.extend(&claim);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
-    SubmissionId, SuppressionKind, Timestamp, Trace, Trust,
+    SubmissionId, SuppressionKind, Timestamp, Trace, Trust, subscriber,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -223,7 +223,7 @@ impl<'a> SubmissionRow<'a> {
             fields: &submission.fields,
             raw,
             raw_encoding,
-            media: Some(&submission.media).filter(|media| !media.is_json()),
+            media: Some(&submission.media).filter(|media| **media != Media::default()),
             query: submission.query.as_deref(),
             mapping_version: submission.mapping_version,
             mapping_fault: submission.mapping_fault.as_ref(),
@@ -306,7 +306,8 @@ pub(crate) struct LeadRow<'a> {
     id: LeadId,
     source: SourceId,
     external_id: Option<&'a str>,
-    phone_e164: Option<&'a str>,
+    /// In the one spelling of its subscriber.
+    phone_e164: Option<Cow<'a, str>>,
     email_address: Option<String>,
     /// For finding all leads at a domain.
     email_reversed: Option<String>,
@@ -331,7 +332,7 @@ impl<'a> LeadRow<'a> {
             id: lead.id,
             source: lead.source,
             external_id: lead.text(leadgate_domain::TextField::ExternalId),
-            phone_e164: lead.e164(),
+            phone_e164: lead.e164().map(subscriber),
             email_reversed: email.as_deref().map(reversed),
             email_address: email,
             status: "new",

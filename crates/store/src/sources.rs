@@ -141,7 +141,7 @@ impl Store {
         let row = match found {
             Some(row) => Some(row),
             None => {
-                let made = Source::new(organization, dialect, None, Timestamp::now());
+                let made = self.new_source(organization, dialect, None);
                 let (made, entry) = (SourceRow::of(&made), self.created(&made));
                 self.write(move |session| {
                     let generation = advance(session)?;

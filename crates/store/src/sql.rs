@@ -50,6 +50,10 @@ pub(crate) struct Installation {
 pub(crate) struct Organizations {
     /// In: `Stamped<OrganizationRow>`. Keeps what is there.
     pub(crate) insert: &'static str,
+    /// In: `Renamed`. A name that another organization has changes nothing.
+    pub(crate) rename: &'static str,
+    /// In: `Disabled`. An organization that is in this state already does not change.
+    pub(crate) set_disabled: &'static str,
     /// In: `Name`. Out: `OrganizationRow`.
     pub(crate) named: &'static str,
     /// In: `Since`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_domain::Actor;
 use leadgate_domain::sealed::SealingKey;
+use leadgate_domain::{Actor, Dialect, OrganizationId, Region, Source, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -34,6 +34,7 @@ pub struct PostgresStore {
     actor: Arc<Actor>,
     sealing: Option<Arc<SealingKey>>,
     patient: Arc<Semaphore>,
+    default_region: Option<Region>,
 }
 
 /// One connection writes, several read beside it.
@@ -45,6 +46,7 @@ pub struct SqliteStore {
     actor: Arc<Actor>,
     sealing: Option<Arc<SealingKey>>,
     patient: Arc<Semaphore>,
+    default_region: Option<Region>,
 }
 
 impl Store {
@@ -52,6 +54,7 @@ impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let (actor, sealing) = (Arc::new(Actor::Leadgate), config.sealing.clone());
         let patient = Arc::new(Semaphore::new(PATIENT_READS));
+        let default_region = config.default_region;
         if let Some(path) = config.url.strip_prefix("sqlite:") {
             let address = sqlite::Address::parse(path, config)?;
             let pool = |name, address, size| Pool::new(name, Target::Sqlite(address), size, config);
@@ -62,15 +65,33 @@ impl Store {
                 actor,
                 sealing,
                 patient,
+                default_region,
             }));
         }
         if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
             let address = postgres::Address::new(config);
             let target = Target::Postgres(address.clone());
             let pool = Pool::new("postgres", target, config.pool_size, config);
-            return Ok(Self::Postgres(PostgresStore { address, pool, actor, sealing, patient }));
+            return Ok(Self::Postgres(PostgresStore {
+                address,
+                pool,
+                actor,
+                sealing,
+                patient,
+                default_region,
+            }));
         }
         Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
+    }
+
+    /// A source with its dialect's defaults, and the installation's region where its dialect has none. It is not stored yet.
+    pub fn new_source(&self, organization: OrganizationId, dialect: Dialect, name: Option<String>) -> Source {
+        let region = match self {
+            Self::Postgres(store) => store.default_region,
+            Self::Sqlite(store) => store.default_region,
+        };
+        let source = Source::new(organization, dialect, name, Timestamp::now());
+        Source { default_region: source.default_region.or(region), ..source }
     }
 
     /// The same store, in which everything that changes is recorded as this actor's doing; until then it is the

@@ -13,6 +13,7 @@ use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble}
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::contactless::Contactless;
 use crate::patience::{Patience, Pauses};
 use crate::remap;
 use crate::rescreens::Rescreens;
@@ -24,6 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// After so many time-outs a try is not repeated: what is tried may itself be what takes so long.
 const MOST_TIMEOUTS: u32 = 2;
+
+/// How long an attempt may still take once the worker was told to stop. The batch of a longer one is given back; if its
+/// transaction commits all the same, the delivery is recognized when it comes again.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 type Sources = HashMap<SourceId, Arc<Source>>;
 
@@ -45,6 +50,7 @@ pub(crate) struct Committer {
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) replier: Replier,
     pub(crate) rescreens: Rescreens,
+    pub(crate) contactless: Contactless,
     /// Shared by the lanes.
     pub(crate) splitter: Arc<Splitter>,
     pub(crate) hold_max: Duration,
@@ -196,6 +202,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
+                self.contactless.note(part, &committed);
                 committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
                 self.tell(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(Verdict::Done)
@@ -232,7 +239,13 @@ impl Committer {
     /// Waits as long as it takes, or until the worker is stopping.
     pub(crate) async fn until_database_answers(&self) {
         let answers = async || matches!(self.hold(self.patience(), || self.store.check()).await, Ok(Ok(())));
-        while !self.stop.is_cancelled() && !answers().await {}
+        while self.stop.run_until_cancelled(answers()).await == Some(false) {}
+    }
+
+    /// Completes when the worker was told to stop this long ago.
+    async fn stopped_for(&self, grace: Duration) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(grace).await;
     }
 
     /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long
@@ -248,7 +261,11 @@ impl Committer {
         let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut timeouts = 0;
         loop {
-            let error = match attempt().await {
+            let attempted = tokio::select! {
+                attempted = attempt() => attempted,
+                () = self.stopped_for(STOP_GRACE) => return Err(Unsettled::Held),
+            };
+            let error = match attempted {
                 // An older schema ends with `leadgate migrate`, so the batch waits for it, too.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),

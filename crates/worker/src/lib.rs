@@ -2,6 +2,7 @@
 
 mod batch;
 mod commit;
+mod contactless;
 mod in_hand;
 mod isolate;
 mod lane;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::Committer;
+use crate::contactless::Contactless;
 use crate::in_hand::InHand;
 use crate::lane::Lane;
 use crate::rescreens::Rescreens;
@@ -65,6 +66,7 @@ impl Worker {
         let (replier, hold_max) = (queue.replier(), config.hold_max);
         let committer = Committer {
             rescreens: Rescreens::new(store.clone(), Arc::clone(&judge)),
+            contactless: Contactless::default(),
             splitter: Arc::default(),
             alone: Arc::default(),
             store,

@@ -12,10 +12,12 @@ CREATE TABLE installation (
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.
 CREATE TABLE organizations (
-    id         uuid        PRIMARY KEY,
-    name       text        NOT NULL UNIQUE,
-    created_at timestamptz NOT NULL,
-    generation bigint      NOT NULL
+    id          uuid        PRIMARY KEY,
+    name        text        NOT NULL UNIQUE,
+    created_at  timestamptz NOT NULL,
+    -- Since then its keys and tokens are refused.
+    disabled_at timestamptz,
+    generation  bigint      NOT NULL
 );
 CREATE INDEX organizations_by_generation ON organizations (generation, id);
 
@@ -49,6 +51,7 @@ CREATE TABLE api_keys (
     rate         text,
     test         boolean     NOT NULL,
     made_by      text,
+    of_organization boolean  NOT NULL DEFAULT false,
     hash         text        NOT NULL,
     created_at   timestamptz NOT NULL,
     revoked_at   timestamptz,
@@ -92,6 +95,7 @@ CREATE TABLE claims (
     trust        text        NOT NULL DEFAULT 'public',
     body_hash    bytea,
     last_seen    timestamptz NOT NULL,
+    held_until   timestamptz, -- NULL is for ever
     PRIMARY KEY (organization, kind, key)
 ) WITH (fillfactor = 85);
 -- The oldest idempotency keys, for purging them. By the submission, which does not change: an index over `last_seen`

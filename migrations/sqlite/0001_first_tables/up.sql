@@ -15,10 +15,12 @@ CREATE TABLE installation (
 
 -- Tenants. `generation` here and below: the installation's generation in which the row last changed.
 CREATE TABLE organizations (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    name       TEXT    NOT NULL UNIQUE,
-    created_at TEXT    NOT NULL,
-    generation INTEGER NOT NULL
+    id          TEXT    NOT NULL PRIMARY KEY,
+    name        TEXT    NOT NULL UNIQUE,
+    created_at  TEXT    NOT NULL,
+    -- Since then its keys and tokens are refused.
+    disabled_at TEXT,
+    generation  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX organizations_by_generation ON organizations (generation, id);
 
@@ -52,6 +54,7 @@ CREATE TABLE api_keys (
     rate         TEXT,
     test         INTEGER NOT NULL,
     made_by      TEXT,
+    of_organization INTEGER NOT NULL DEFAULT 0,
     hash         TEXT    NOT NULL,
     created_at   TEXT    NOT NULL,
     revoked_at   TEXT,
@@ -95,6 +98,7 @@ CREATE TABLE claims (
     trust        TEXT NOT NULL DEFAULT 'public',
     body_hash    BLOB,
     last_seen    TEXT NOT NULL,
+    held_until   TEXT, -- NULL is for ever
     PRIMARY KEY (organization, kind, key)
 ) STRICT, WITHOUT ROWID;
 -- The oldest idempotency keys, for purging them.

@@ -6,31 +6,39 @@ use leadgate_domain::json::{FaultCode, MAX_DEPTH};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
+use super::encoding::{self, without_byte_order_mark};
 use super::unreadable::FormFault;
 
 /// How many pairs a form may have; many of them may be items of lists.
 const MOST_PAIRS: usize = 1_000;
 
-/// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>) in UTF-8. What
-/// is not valid UTF-8 after decoding is refused instead of replaced: it would be somebody's name.
-pub(super) fn urlencoded(body: &[u8]) -> Result<Map<String, Value>, FormFault> {
+/// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>).
+pub(super) fn urlencoded(body: &[u8]) -> Result<Form, FormFault> {
     let mut form = Form::default();
+    let body = without_byte_order_mark(body);
     for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let name = decode(halves.next().unwrap_or_default())?;
-        let value = decode(halves.next().unwrap_or_default())?;
+        // A space that was escaped was typed, and says nothing at the start; one that was not may have been a plus.
+        let mut next = || form.text(&decode(without_escaped_spaces(halves.next().unwrap_or_default())));
+        let (name, value) = (next(), next());
         form.add(&name, Value::from(value))?;
     }
-    Ok(form.finish())
+    Ok(form)
 }
 
-fn decode(text: &[u8]) -> Result<String, FormFault> {
+fn without_escaped_spaces(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = text.strip_prefix(b"%20") {
+        text = rest;
+    }
+    text
+}
+
+fn decode(text: &[u8]) -> Vec<u8> {
     let spaced: Cow<'_, [u8]> = match text.contains(&b'+') {
         true => text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
         false => text.into(),
     };
-    let decoded = percent_decode(&spaced).decode_utf8();
-    decoded.map(Cow::into_owned).map_err(|_| FormFault::Limit(FaultCode::InvalidUnicode))
+    percent_decode(&spaced).collect()
 }
 
 /// Grows by one pair after the other.
@@ -38,10 +46,20 @@ fn decode(text: &[u8]) -> Result<String, FormFault> {
 pub(super) struct Form {
     members: Map<String, Value>,
     pairs: usize,
+    /// Something in it was no UTF-8, and was read as windows-1252.
+    pub(super) is_windows_1252: bool,
 }
 
 impl Form {
+    /// Bytes that are a name or a value.
+    pub(super) fn text(&mut self, bytes: &[u8]) -> String {
+        let (text, is_windows_1252) = encoding::text(bytes);
+        self.is_windows_1252 |= is_windows_1252;
+        text.into_owned()
+    }
+
     pub(super) fn add(&mut self, name: &str, value: Value) -> Result<(), FormFault> {
+        let name = name.trim_start_matches('\u{feff}');
         self.pairs += 1;
         if self.pairs > MOST_PAIRS {
             return Err(FormFault::Limit(FaultCode::TooManyKeys));

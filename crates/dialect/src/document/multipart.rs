@@ -4,42 +4,38 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
-use leadgate_domain::json::FaultCode;
 use multer::{Field, Multipart};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::form::Form;
 use super::unreadable::FormFault;
 
 /// The whole body is there, so that nothing ever has to be waited for.
-pub(super) fn read(boundary: &str, body: &[u8]) -> Result<Map<String, Value>, FormFault> {
+pub(super) fn read(boundary: &str, body: &[u8]) -> Result<Form, FormFault> {
     let body = stream::iter([Ok::<_, Infallible>(Bytes::copy_from_slice(body))]);
     let parts = parts(Multipart::new(body, boundary));
     parts.now_or_never().unwrap_or(Err(FormFault::BrokenMultipart))
 }
 
-async fn parts(mut multipart: Multipart<'_>) -> Result<Map<String, Value>, FormFault> {
+async fn parts(mut multipart: Multipart<'_>) -> Result<Form, FormFault> {
     let mut form = Form::default();
     while let Some(part) = multipart.next_field().await.map_err(|_| FormFault::BrokenMultipart)? {
         let name = part.name().ok_or(FormFault::BrokenMultipart)?.to_owned();
-        if let Some(value) = value(part).await? {
+        if let Some(value) = value(part, &mut form).await? {
             form.add(&name, value)?;
         }
     }
-    Ok(form.finish())
+    Ok(form)
 }
 
 /// A file is kept by name, type and size; its content stays in the raw body. `None` where none was chosen.
-async fn value(part: Field<'_>) -> Result<Option<Value>, FormFault> {
+async fn value(part: Field<'_>, form: &mut Form) -> Result<Option<Value>, FormFault> {
     let file = part.file_name().map(str::to_owned);
     let media = part.content_type().map(ToString::to_string);
     let content = part.bytes().await.map_err(|_| FormFault::BrokenMultipart)?;
     match file {
         Some(name) if name.is_empty() && content.is_empty() => Ok(None),
         Some(name) => Ok(Some(json!({ "filename": name, "content_type": media, "bytes": content.len() }))),
-        None => match std::str::from_utf8(&content) {
-            Ok(text) => Ok(Some(Value::from(text))),
-            Err(_) => Err(FormFault::Limit(FaultCode::InvalidUnicode)),
-        },
+        None => Ok(Some(Value::from(form.text(&content)))),
     }
 }

@@ -33,6 +33,9 @@ fn longest() -> usize {
     TextField::PageUrl.longest()
 }
 
+/// Members of a consent that answer the question, folded.
+const ANSWERS: [&str; 5] = ["given", "agreed", "value", "optin", "consent"];
+
 impl<'d> Reading<'d> {
     /// The whole of it. Parts whose names are merely alike are taken where the exact ones are missing.
     pub(super) fn consent(&mut self, one: &Found<'d>, firm: bool) -> Taken {
@@ -43,10 +46,23 @@ impl<'d> Reading<'d> {
             }
             Value::Null => return Ok(()),
             Value::Object(members) => members,
+            answer if self.says_no(answer) => {
+                self.fields.consent.amend(|consent| consent.consent_refused = true);
+                return Ok(());
+            }
             _ => return unfit(one, "an object"),
         };
         let mut faults = Vec::new();
         for (name, value) in members {
+            if name == "consent_refused" {
+                self.fields
+                    .consent
+                    .amend(|consent| consent.consent_refused |= values::word(value) == Some(true));
+                continue;
+            }
+            if ANSWERS.contains(&fold(name).as_str()) && self.says_no(value) {
+                self.fields.consent.amend(|consent| consent.consent_refused = true);
+            }
             let exact = ConsentPart::ALL.into_iter().find(|part| part.as_str() == name);
             let alike = || {
                 let mut parts = ConsentPart::ALL.into_iter();
@@ -87,6 +103,23 @@ impl<'d> Reading<'d> {
             return unfit(one, "a part of a consent");
         }
         Ok(())
+    }
+
+    /// A clear no is one; what else is answered is kept, and is no consent.
+    pub(super) fn consent_answer(&mut self, one: &Found<'d>) -> Taken {
+        if self.says_no(one.value) {
+            self.fields.consent.amend(|consent| consent.consent_refused = true);
+        }
+        unfit(one, "nothing: it is kept as it came")
+    }
+
+    fn says_no(&self, value: &Value) -> bool {
+        match value {
+            // A checkbox comes with a hidden field that says no.
+            Value::Array(items) => !items.is_empty() && items.iter().all(|item| self.says_no(item)),
+            Value::String(text) if text.trim().to_ascii_lowercase().starts_with("no ") => true,
+            value => says_something(value) && values::word(value) == Some(false),
+        }
     }
 
     /// Whether the consent now says so.

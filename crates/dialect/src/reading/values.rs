@@ -2,7 +2,7 @@
 
 use leadgate_domain::json::says_something;
 use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
-use leadgate_domain::{Region, Said};
+use leadgate_domain::{Region, Repair, Said, may_have_lost_plus};
 use serde_json::Value;
 
 use super::{Found, Reading};
@@ -25,12 +25,36 @@ pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
     }
 }
 
+/// The same of a phone. Spreadsheets make decimals of numbers; a fraction is no phone. Zeros at the end may be digits that an
+/// exponent has lost, and nobody has a negative number.
+pub(super) fn phone(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::Number(number) if number.is_u64() => Ok(number.to_string()),
+        Value::Number(number)
+            if number
+                .as_f64()
+                .is_some_and(|number| number > 0.0 && number % 1_000.0 != 0.0 && number.fract() == 0.0) =>
+        {
+            Ok(number.to_string())
+        }
+        Value::Number(_) => Err("a string or an integer"),
+        other => text_or_integer(other),
+    }
+}
+
 /// Times come as numbers, with a fraction of a second or without.
 pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) => Ok(number.to_string()),
         other => text(other).map_err(|_| "a string or a number"),
     }
+}
+
+/// The value of the object that says it is the primary one, else of the first that has one.
+fn first_of_objects(items: &[Value]) -> Option<&Value> {
+    let value = |item: &'_ Value| item.get("value").filter(|value| says_something(value)).is_some();
+    let primary = |item: &&Value| item.get("primary").and_then(word) == Some(true) && value(item);
+    items.iter().find(primary).or_else(|| items.iter().find(|item| value(item)))?.get("value")
 }
 
 pub(super) fn anything(value: &Value) -> Said<Value> {
@@ -46,7 +70,7 @@ pub(super) fn unfit<T>(one: &Found<'_>, expected: &str) -> Taken<T> {
 }
 
 /// The words of forms, where no boolean can be sent.
-fn word(value: &Value) -> Option<bool> {
+pub(super) fn word(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::Number(number) => match number.as_u64() {
@@ -57,6 +81,9 @@ fn word(value: &Value) -> Option<bool> {
         Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "y" | "on" => Some(true),
             "false" | "0" | "no" | "n" | "off" | "" => Some(false),
+            "declined" | "refused" | "denied" | "disagree" | "opted out" | "unchecked" | "nein" | "non" => {
+                Some(false)
+            }
             _ => None,
         },
         Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -74,6 +101,15 @@ impl<'d> Reading<'d> {
     ) -> Taken<Said<String>> {
         let value = match one.value {
             Value::Null => return Ok(Said::Null),
+            // CRMs have several of each: `[{"value": "…", "primary": true}]`. All are kept beside the one.
+            Value::Array(items) if first_of_objects(items).is_some() => {
+                self.keep(one.name, one.value);
+                first_of_objects(items).unwrap_or(one.value)
+            }
+            Value::Object(members) if members.get("value").is_some_and(says_something) => {
+                self.keep(one.name, one.value);
+                members.get("value").unwrap_or(one.value)
+            }
             Value::Array(items) if !self.typed => {
                 let first = items.iter().find(|item| says_something(item)).unwrap_or(one.value);
                 if items.iter().any(|item| item != first && says_something(item)) {
@@ -89,6 +125,16 @@ impl<'d> Reading<'d> {
             return unfit(one, "a shorter text");
         }
         Ok(Said::Value(text))
+    }
+
+    /// A plus sign at the start of a phone, which came as a space.
+    pub(super) fn with_plus(&mut self, phone: Said<String>) -> Said<String> {
+        let Said::Value(text) = &phone else { return phone };
+        if !(self.plus_is_space && may_have_lost_plus(text)) {
+            return phone;
+        }
+        self.fields.repairs.insert(Repair::LostPlus.as_str().to_owned());
+        Said::Value(format!("+{}", text.trim_start()))
     }
 
     pub(super) fn region(&mut self, one: &Found<'d>) -> Taken {

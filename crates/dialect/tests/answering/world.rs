@@ -43,6 +43,7 @@ pub(crate) fn lead() -> Lead {
             region: "US".parse().ok(),
             kind: Some(PhoneKind::FixedLineOrMobile),
             extension: None,
+            note: None,
             reason: None,
         }),
         email: Some(EmailView {
@@ -96,6 +97,7 @@ pub(crate) fn stranger() -> Lead {
             region: None,
             kind: None,
             extension: None,
+            note: None,
             reason: None,
         }),
         email: None,

@@ -1,9 +1,9 @@
 //! `application/x-www-form-urlencoded`, as browsers, curl and strangers write it.
 
-use leadgate_dialect::{Document, takes};
-use leadgate_domain::Dialect::{AbcSales, AskAd, Native};
-use leadgate_domain::{Dialect, Media};
-use serde_json::json;
+use leadgate_dialect::{Document, decode};
+use leadgate_domain::Dialect::{AskAd, Native};
+use leadgate_domain::{Dialect, Media, Repair};
+use serde_json::{Value, json};
 
 use crate::reading::{form, members};
 
@@ -55,9 +55,6 @@ fn what_json_may_not_contain_a_form_may_not_either() {
     assert_eq!(code(b"&&"), "empty_body");
     assert_eq!(code(b"a=%00"), "nul_character");
     assert_eq!(code(b"a%00=1"), "nul_character");
-    for latin1 in [&b"n=Gr%FC%DFe"[..], b"n=Gr\xfc\xdfe", b"%E9=1", b"a=%C0%AF"] {
-        assert_eq!(code(latin1), "invalid_unicode");
-    }
     let many = |count: usize| (0..count).map(|key| format!("k{key}=v")).collect::<Vec<_>>().join("&");
     assert!(members(many(200).as_bytes()).is_ok());
     assert_eq!(code(many(201).as_bytes()), "too_many_keys");
@@ -92,13 +89,72 @@ fn tags_are_taken_as_a_list_or_with_commas() {
 }
 
 #[test]
-fn a_dialect_takes_the_media_that_its_system_documents() {
-    let multipart = Media::Multipart("x".to_owned());
-    for dialect in Dialect::ALL {
-        let forms = !matches!(dialect, Native | AbcSales | Dialect::Lead2inbound);
-        assert!(takes(dialect, &Media::Json));
-        assert_eq!((takes(dialect, &Media::Form), takes(dialect, &multipart)), (forms, forms), "{dialect}");
+fn what_is_no_utf8_is_read_as_windows_1252_and_noted() {
+    for (body, expected) in [
+        (&b"n=Gr%FC%DFe"[..], json!({"n": "Grüße"})),
+        (b"n=Gr\xfc\xdfe&m=Gr%C3%BC%C3%9Fe", json!({"n": "Grüße", "m": "Grüße"})),
+        (b"%E9=%80", json!({"é": "€"})),
+    ] {
+        let read = Document::read(AskAd, &Media::Form, body, None).unwrap();
+        assert_eq!(Value::Object(read.members), expected);
+        assert_eq!(read.repairs, [Repair::Windows1252].into());
     }
+    let json = |media| Document::read(Native, &media, b"{\"n\":\"Gr\xfc\xdfe\"}", None);
+    let read = json(Media::JsonWindows1252).unwrap();
+    assert_eq!((&read.members["n"], read.repairs.len()), (&json!("Grüße"), 0), "it was announced");
+    assert_eq!(json(Media::Json).unwrap_err().code(), "invalid_unicode", "a program can repair it");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_name() {
+    for body in ["\u{feff}email=a&phone=1", "%EF%BB%BFemail=a&phone=1"] {
+        assert_eq!(members(body.as_bytes()), Ok(json!({"email": "a", "phone": "1"})), "{body}");
+    }
+}
+
+#[test]
+fn a_plus_that_was_not_escaped_is_a_plus_at_the_start_of_a_phone() {
+    for (body, phone, repaired) in [
+        ("phone=+4722334455", "+4722334455", true),
+        ("tel=+47+22+33+44+55", "+47 22 33 44 55", true),
+        ("phone=%2B4722334455", "+4722334455", false),
+        ("phone=++4722334455", "+4722334455", true),
+        ("phone=(+47)+22+33+44+55", "+( 47) 22 33 44 55", true),
+        ("phone=%204155550132", "4155550132", false),
+        ("phone=22+33+44+55", "22 33 44 55", false),
+    ] {
+        let fields = form(AskAd, body).unwrap();
+        assert_eq!(fields.phone.value().map(String::as_str), Some(phone), "{body}");
+        assert_eq!(fields.repairs.contains("lost_plus"), repaired, "{body}");
+    }
+    let comment = form(AskAd, "email=a&comment=+1").unwrap();
+    assert_eq!(comment.custom_fields["comment"], " 1");
+    let multipart = b"--B\r\nContent-Disposition: form-data; name=\"phone\"\r\n\r\n 4155550132\r\n--B--\r\n";
+    let read = Document::read(AskAd, &Media::Multipart("B".to_owned()), multipart, None).unwrap();
+    let fields = decode(AskAd, &read, None).unwrap();
+    assert_eq!(fields.phone.value().map(String::as_str), Some(" 4155550132"), "nothing is escaped there");
+}
+
+#[test]
+fn json_is_read_whatever_form_its_type_announces() {
+    for media in [Media::Json, Media::Form, Media::Multipart("B".to_owned())] {
+        for body in ["{\"a\": 1.5}", "\u{feff} {\n\"a\": 1.5 }\n"] {
+            let read = Document::read(Native, &media, body.as_bytes(), None).unwrap();
+            assert_eq!((Value::Object(read.members), read.typed), (json!({"a": 1.5}), true), "{media:?}");
+        }
+    }
+    assert_eq!(members(b"{a}=1"), Ok(json!({"{a}": "1"})));
+}
+
+#[test]
+fn line_breaks_and_tabs_within_json_strings_are_repaired() {
+    let read = |body: &str| Document::read(Native, &Media::Json, body.as_bytes(), None);
+    let broken = "{\"a\":\"x\ny\tz\\\"\r\n\",\n\"b\":1}";
+    let repaired = read(broken).unwrap();
+    assert_eq!(Value::Object(repaired.members), json!({"a": "x\ny\tz\"\r\n", "b": 1}));
+    assert_eq!(repaired.repairs, [Repair::LineBreakInString].into());
+    assert!(read("{\n\"a\":\t1}").unwrap().repairs.is_empty());
+    assert_eq!(read("{\"a\":\"x\ny\"").unwrap_err().code(), "not_json");
 }
 
 #[test]
@@ -116,11 +172,14 @@ fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
 }
 
 #[test]
-fn only_kickofflabs_is_asked_by_query() {
+fn the_query_is_read_beside_a_body_of_kickofflabs_and_instead_of_an_empty_one() {
     for dialect in Dialect::ALL {
         let read = Document::read(dialect, &Media::Json, b"{\"a\":1}", Some("b=2")).unwrap();
         assert_eq!(read.members.contains_key("b"), dialect == Dialect::KickoffLabs, "{dialect}");
-        let empty = Document::read(dialect, &Media::Json, b"", Some("b=2"));
-        assert_eq!(empty.is_ok(), dialect == Dialect::KickoffLabs, "{dialect}");
+        let instead = Document::read(dialect, &Media::Json, b" ", Some("phone=+4722334455")).unwrap();
+        let fields = decode(dialect, &instead, None).unwrap_or_default();
+        let phone = fields.phone.value().map(String::as_str);
+        assert!(dialect == Dialect::AbcSales || phone == Some("+4722334455"), "{dialect}: {phone:?}");
+        assert_eq!(Document::read(dialect, &Media::Json, b"", Some("b=")).unwrap_err().code(), "empty_body");
     }
 }

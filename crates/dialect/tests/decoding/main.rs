@@ -18,4 +18,5 @@ mod mapping;
 mod multipart;
 mod names;
 mod nothing_lost;
+mod people;
 mod reading;

@@ -8,7 +8,7 @@ use crate::reading::{faults, one};
 
 fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, Undecodable> {
     let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
-    let document = Document { members: document.as_object().unwrap().clone(), typed };
+    let document = Document { members: document.as_object().unwrap().clone(), typed, ..Document::default() };
     decode(dialect, &document, Some(&mapping))
 }
 

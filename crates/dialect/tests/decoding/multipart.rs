@@ -100,7 +100,7 @@ fn the_limits_of_forms_hold() {
     assert_eq!(code([part("name=\"a\"", "\u{0}"), END.to_owned()].concat().as_bytes()), "nul_character");
     let latin1 =
         [b"--BOUNDARY\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xfc\r\n", END.as_bytes()];
-    assert_eq!(code(&latin1.concat()), "invalid_unicode");
+    assert_eq!(read(&latin1.concat()), Ok(json!({"a": "ü"})));
     let huge = part(&format!("name=\"a\"\r\nX-Long: {}", "x".repeat(60_000)), "1");
     assert_eq!(read([huge, END.to_owned()].concat().as_bytes()), Ok(json!({"a": "1"})));
 }

@@ -28,6 +28,7 @@ fn normalized(consent: Said<Consent>) -> Normalized {
     let submission = Submission { client, ..Submission::new(id, &source, at, fields, b"{}") };
     let phone = PhoneView {
         extension: None,
+        note: None,
         raw: "(415) 555-0132".into(),
         e164: Some("+14155550132".into()),
         valid: true,

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::words::{Part, date, list, words};
-use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, TimeProblem, Timestamp};
+use crate::{Basis, ClaimKind, Inferred, Policy, QuarantineReason, Reason, Repair, TimeProblem, Timestamp};
 
 pub(super) fn tell(stage: &str, part: &Value) -> Vec<String> {
     let told = match (stage, part) {
@@ -101,6 +101,10 @@ fn normalize(part: &mut Part) -> Vec<String> {
     told.extend(named("Written in the one spelling of their kind", part.take_list("rewritten")));
     let nothing = "Taken for nothing, which is all that programs mean by it";
     told.extend(named(nothing, part.take_list("not_said")));
+    for code in part.take_list("repaired") {
+        let what = known::<Repair>(&code).map_or_else(|| words(&code), |repair| repair.sentence().to_owned());
+        told.push(format!("Repaired: {what}."));
+    }
     let kept = "Kept but not used, because a public credential may not set it";
     told.extend(named(kept, part.take_list("not_trusted")));
     for field in part.take_named("unknown") {

@@ -1,7 +1,11 @@
 //! Where incoming values stand.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::json;
 
 /// Where an incoming value stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +17,17 @@ impl Place {
         Self(text.into())
     }
 
-    pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<&'m Value> {
-        let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0) };
+    /// A path also leads into a text that is a JSON object or list: some form builders send all their fields as one.
+    pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<Cow<'m, Value>> {
+        let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0).map(Cow::Borrowed) };
         let (first, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-        members.get(&unescape(first))?.pointer(rest)
+        match members.get(&unescape(first))? {
+            Value::String(text) if !rest.is_empty() => {
+                let inner = json::parse(text.as_bytes()).ok()?;
+                inner.pointer(rest).cloned().map(Cow::Owned)
+            }
+            value => value.pointer(rest).map(Cow::Borrowed),
+        }
     }
 
     /// Takes the value out; an object that is left with nothing goes with it.

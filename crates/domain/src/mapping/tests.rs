@@ -66,6 +66,19 @@ fn what_no_field_took_is_left_where_it_was() {
 }
 
 #[test]
+fn a_path_leads_into_a_text_that_is_json() {
+    let rules = json!([{"to": "phone", "from": ["/payload/contact/tel"]}, {"to": "email", "from": ["/payload/mails/0"]}]);
+    let payload = r#"{"contact": {"tel": "+1 415"}, "mails": ["a@b.com"]}"#;
+    let (native, rest) = apply(rules.clone(), json!({ "payload": payload })).unwrap();
+    assert_eq!(native, json!({"phone": "+1 415", "email": "a@b.com"}));
+    assert_eq!(rest, json!({ "payload": payload }), "it stays as it came");
+    for broken in ["{", "no JSON", "{\"contact\": 1}", ""] {
+        let (native, _) = apply(rules.clone(), json!({ "payload": broken })).unwrap();
+        assert_eq!(native, json!({}), "{broken}");
+    }
+}
+
+#[test]
 fn every_fault_names_its_field() {
     let one = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
     let required = json!({"to": "phone", "from": ["tel"], "required": true});

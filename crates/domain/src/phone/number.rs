@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::plan::{Length, Plan};
 use super::written::Written;
-use super::{PhoneKind, PhoneProblem};
+use super::{PhoneKind, PhoneProblem, spelling};
 
 const SHORTEST: usize = 2;
 /// Google's bound: some plans, the German for one, have numbers that nobody could dial from abroad.
@@ -21,6 +21,8 @@ pub(super) struct Number {
     pub(super) plan: &'static Plan,
     pub(super) national: String,
     pub(super) kind: PhoneKind,
+    /// It was written as its plan had it once.
+    pub(super) is_older: bool,
 }
 
 impl Number {
@@ -42,12 +44,21 @@ impl Number {
             [only] => Some(only),
             sharing => sharing.iter().find(|plan| plan.claims(national)),
         };
-        let found = plan.and_then(|plan| Some((plan, plan.kind(national)?)));
-        let (plan, kind) = found.ok_or(PhoneProblem::NotAssigned)?;
-        if plan.code.to_string().len() + national.len() > LONGEST_WITH_CODE {
+        let plan = plan.ok_or(PhoneProblem::NotAssigned)?;
+        let assigned =
+            |national: String, is_older| Some(Self { kind: plan.kind(&national)?, plan, national, is_older });
+        let found = assigned(national.to_string(), false)
+            .or_else(|| assigned(spelling::of_today(plan.code, national)?, true))
+            .ok_or(PhoneProblem::NotAssigned)?;
+        if plan.code.to_string().len() + found.national.len() > LONGEST_WITH_CODE {
             return Err(PhoneProblem::NotAssigned);
         }
-        Ok(Self { plan, national: national.to_string(), kind })
+        let mut digits = found.national.bytes();
+        let first = digits.next();
+        if digits.all(|digit| Some(digit) == first) {
+            return Err(PhoneProblem::OneDigit);
+        }
+        Ok(found)
     }
 }
 

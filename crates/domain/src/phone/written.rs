@@ -31,7 +31,7 @@ const EXTENSION: &str = concat!(
 );
 
 #[expect(clippy::expect_used, reason = "the patterns are constants, and every test compiles them")]
-fn pattern(text: &str) -> Regex {
+pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern")
 }
 
@@ -44,27 +44,39 @@ static ENDS_IN_EXTENSION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("(
 static BEFORE_A_SECOND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(.*)[\\/] *x"));
 static CONTEXT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
 
+/// A toll-free number of the North American plan with letters among its last seven characters: `1-800-FLOWERS`. After
+/// another area code letters are a name (`312 Chicago`).
+static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)^(?:\+?1[-. ]*)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]*(?:[0-9a-z][-. ]*){6}[0-9a-z]$")
+});
+/// Words of seven letters that say that there is no number, and letters in the place of digits (`800-NNN-NNNN`).
+static NO_WORD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)(?:unknown|private|invalid|refused|nophone|missing|blocked|n{3}|x{3}|a{3}|d{3}|abcd)$")
+});
+/// How Brazil writes the place of a carrier's code: `0xx31 …`.
+static CARRIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
+
 /// A text that could be a phone number.
 pub(super) struct Written {
     /// It begins with a plus sign.
     pub(super) plus: bool,
-    /// The digits after it, letters read as the keys they are on.
+    /// The digits after it; the letters of a number of the North American plan read as the keys they are on.
     pub(super) digits: String,
     pub(super) extension: Option<String>,
 }
 
 impl Written {
-    pub(super) fn read(raw: &str) -> Option<Self> {
-        let text = western(raw)?;
-        let text = candidate(&text)?;
+    /// Of a tidy text. Letters make it no number, unless the whole number is spelled.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let text = candidate(text)?;
         if !VIABLE.is_match(&text) {
             return None;
         }
         let (number, extension) = split(&text);
-        // Three letters make a number that is spelled (`1-800-FLOWERS`); fewer are decoration.
-        let spelled = number.chars().filter(char::is_ascii_alphabetic).count() >= 3;
-        if spelled && raw.chars().any(|c| c.is_numeric() && !c.is_ascii_digit()) {
-            // Google drops the digits of other scripts here, and reads a number that nobody wrote.
+        let number = CARRIER.replace(number, "${1}${2}");
+        let letters = letters_of(&number).chars().count();
+        let spelled = letters >= 3 && SPELLED.is_match(&number) && !NO_WORD.is_match(&letters_of(&number));
+        if !spelled && letters > 0 {
             return None;
         }
         let digits = number.trim_start_matches(PLUS).chars().filter_map(|c| key(c, spelled)).collect();
@@ -72,9 +84,13 @@ impl Written {
     }
 }
 
+fn letters_of(number: &str) -> String {
+    number.chars().filter(|c| c.is_alphabetic()).collect()
+}
+
 /// Every script's digits as 0 to 9. Other signs that count (`½`, `①`) make the text no number: skipped, what is
 /// left might be a different one.
-fn western(raw: &str) -> Option<String> {
+pub(super) fn western(raw: &str) -> Option<String> {
     let digit = |c: char| {
         let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
         char::from_digit(u32::from(c) - zero, 10)

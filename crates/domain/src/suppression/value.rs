@@ -5,7 +5,7 @@ use std::fmt;
 use super::{SuppressionForm, SuppressionKey, SuppressionKind};
 use crate::email::ascii_domain;
 use crate::secret::MatchKey;
-use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest};
+use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest, subscriber};
 
 /// Why a text cannot be suppressed. It never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +125,7 @@ impl SuppressedValue {
 impl fmt::Display for SuppressedValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Phone(phone) => formatter.write_str(phone.e164()),
+            Self::Phone(phone) => formatter.write_str(&subscriber(phone.e164())),
             Self::Email(email) => formatter.write_str(&email.identity()),
             Self::Domain(domain) => formatter.write_str(domain.as_str()),
             Self::Digest(_, digest) => fmt::Display::fmt(digest, formatter),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use leadgate_domain::Phone;
+use leadgate_domain::{Phone, Repair};
 
 use crate::oracle::{self, Known};
 use crate::samples::Sample;
@@ -34,6 +34,8 @@ struct Row {
     /// Refused here alone, because nobody could dial so many digits from abroad.
     over_long: u32,
     we_refuse: u32,
+    /// Read here alone, by a rule with a name, as the number that was meant.
+    repaired: u32,
     wrong: u32,
 }
 
@@ -44,6 +46,8 @@ impl Tally {
         let ours = Phone::parse(text, home.and_then(|home| home.parse().ok()));
         match (&ours, oracle::read(text, home)) {
             (Ok(ours), Some(known)) if same(ours, &known) => row.same += 1,
+            // Google also reads the words of a note as digits.
+            (Ok(ours), _) if is_repaired(ours, sample, text) => row.repaired += 1,
             (Err(_), None) => row.both_refuse += 1,
             (Err(_), Some(known)) if known.e164.len() > LONGEST => row.over_long += 1,
             (Err(_), Some(_)) => row.we_refuse += 1,
@@ -101,9 +105,18 @@ fn same(ours: &Phone, known: &Known) -> bool {
         && ours.extension() == known.extension.as_deref()
 }
 
+/// The number that was meant, which libphonenumber knows too: the sample, or today's spelling of it.
+fn is_repaired(ours: &Phone, sample: &Sample, text: &str) -> bool {
+    let is_known = oracle::read(ours.e164(), None).is_some_and(|known| known.e164 == ours.e164());
+    let is_sample = ours.e164() == format!("+{}{}", sample.code, sample.national);
+    let subscriber = ours.national().get(ours.national().len().saturating_sub(8)..).unwrap_or_default();
+    let is_older = ours.repairs().contains(&Repair::OlderSpelling) && text.ends_with(subscriber);
+    is_known && !ours.repairs().is_empty() && (is_sample || is_older)
+}
+
 impl Row {
-    fn counts(self) -> [u32; 5] {
-        [self.same, self.both_refuse, self.over_long, self.we_refuse, self.wrong]
+    fn counts(self) -> [u32; 6] {
+        [self.same, self.both_refuse, self.repaired, self.over_long, self.we_refuse, self.wrong]
     }
 
     fn and(self, other: &Self) -> Self {
@@ -112,6 +125,7 @@ impl Row {
             both_refuse: self.both_refuse + other.both_refuse,
             over_long: self.over_long + other.over_long,
             we_refuse: self.we_refuse + other.we_refuse,
+            repaired: self.repaired + other.repaired,
             wrong: self.wrong + other.wrong,
         }
     }
@@ -121,7 +135,7 @@ impl Row {
     }
 
     fn agreement(self) -> f64 {
-        f64::from(self.same + self.both_refuse) / f64::from(self.texts())
+        f64::from(self.same + self.both_refuse + self.repaired) / f64::from(self.texts())
     }
 }
 
@@ -134,7 +148,7 @@ impl fmt::Display for Row {
 
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = ["same", "both refuse", "over-long", "we refuse", "wrong", "agreement"];
+        let heads = ["same", "both refuse", "repaired", "over-long", "we refuse", "wrong", "agreement"];
         write!(formatter, "{:<40}", "")?;
         heads.iter().try_for_each(|head| write!(formatter, "{head:>13}"))?;
         writeln!(formatter, "\n{:<40}{}", "all", self.sum(|_| true))?;

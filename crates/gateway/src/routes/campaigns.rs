@@ -45,7 +45,7 @@ async fn make(request: &HttpRequest, payload: Payload, state: &State) -> Result<
     let mut incoming = Incoming::new(request, state, Dialect::KickoffLabs);
     let (caller, arriving) = incoming.admit(DOOR, payload).await?;
     let base = base_url(request, state)?;
-    let media = body::media(request.headers(), Dialect::KickoffLabs)?;
+    let media = body::media(request.headers())?;
     signature::covers(&caller.source, &media, incoming.query())?;
     let body = incoming.body(arriving).await?;
     signature::check(request.headers(), &body, &caller.source, &state.signing, Timestamp::now())?;

@@ -4,13 +4,13 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::askad::{self, Paging};
 use leadgate_domain::{AuditAction, Dialect};
-use url::form_urlencoded;
 
 use crate::problem::Refused;
+use crate::query::{self, Query};
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
+use crate::respond;
 use crate::state::State;
-use crate::{query, respond};
 
 /// Deeper pages would cost the database too much.
 const DEEPEST: u64 = 10_000;
@@ -20,9 +20,9 @@ const LARGEST: usize = 1024 * 1024;
 
 /// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
 pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let asked = Asked::of(&request, &state).await?;
     let listing = async {
-        let asked = Asked::of(&request, &state).await?;
-        let Asking { page, limit } = Asking::parse(request.query_string())?;
+        let (page, limit) = (page(asked.query())?, asked.query().limit()?);
         let offset = u64::from(page - 1) * u64::from(limit);
         if offset >= DEEPEST {
             let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
@@ -48,33 +48,14 @@ pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result
 
 /// There are no deals: an honest empty page.
 pub(crate) async fn deals(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let listing = async {
-        Asked::of(&request, &state).await?;
-        let Asking { page, limit } = Asking::parse(request.query_string())?;
-        Ok(respond::answer(askad::deals_page(page, limit)))
-    };
-    listing.await.map_err(|refusal: Refusal| refusal.said_in(Dialect::AskAd))
+    let asked = Asked::of(&request, &state).await?;
+    let numbers = page(asked.query()).and_then(|page| Ok((page, asked.query().limit()?)));
+    let (page, limit) = numbers.map_err(|refusal| refusal.said_in(Dialect::AskAd))?;
+    Ok(respond::answer(askad::deals_page(page, limit)))
 }
 
-struct Asking {
-    /// From 1.
-    page: u32,
-    limit: u32,
-}
-
-impl Asking {
-    fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut asked = Self { page: 1, limit: 50 };
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            match &*name {
-                "page" => {
-                    let detail = "`page` is a number from 1 to 1000000.";
-                    asked.page = query::number("page", &value, 1..=1_000_000, detail)?;
-                }
-                "limit" => asked.limit = query::limit(&value)?,
-                _ => {}
-            }
-        }
-        Ok(asked)
-    }
+/// The number of a page, from 1.
+fn page(query: &Query) -> Result<u32, Refusal> {
+    let expected = "`page` is a number from 1 to 1000000.";
+    Ok(query.get("page", expected, |value| query::number(value, 1..=1_000_000))?.unwrap_or(1))
 }

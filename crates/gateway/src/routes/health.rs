@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::operator;
 use crate::problem::Refused;
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::{ReadinessReason, State};
@@ -25,15 +26,17 @@ struct Readiness {
     queue: Option<Depth>,
 }
 
-pub(crate) async fn alive() -> HttpResponse {
-    respond::json(&Health { status: "ok" })
+pub(crate) async fn alive(request: HttpRequest) -> Result<HttpResponse, Refused> {
+    Query::read(&request)?;
+    Ok(respond::json(&Health { status: "ok" }))
 }
 
 /// Public callers get the status only; operators also get the reasons.
 pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     if operator::is_operator_request(&request, &state.config) {
-        return ready_to_operators(state).await;
+        return ready_to_operators(request, state).await;
     }
+    Query::read(&request)?;
     match state.readiness() {
         Ok(_) => Ok(respond::json(&Health { status: "ready" })),
         Err(_) => Err(Refusal::NotReady(Vec::new()).into()),
@@ -41,7 +44,11 @@ pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<Ht
 }
 
 /// `/readyz` on the address for operators.
-pub(crate) async fn ready_to_operators(state: Data<State>) -> Result<HttpResponse, Refused> {
+pub(crate) async fn ready_to_operators(
+    request: HttpRequest,
+    state: Data<State>,
+) -> Result<HttpResponse, Refused> {
+    Query::read(&request)?;
     let degraded = state.readiness()?;
     Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
 }

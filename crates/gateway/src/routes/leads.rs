@@ -5,14 +5,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{self as dialect, native};
 use leadgate_domain::AuditAction;
 use leadgate_store::{Cursor, Found};
-use url::form_urlencoded;
 
 use crate::authenticate::Reach;
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
+use crate::respond;
 use crate::state::State;
-use crate::{query, respond};
 
 /// A lead by its own id, or by that of any submission that it met.
 pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
@@ -61,7 +60,7 @@ fn answer(found: &Found) -> HttpResponse {
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
     let listing = async {
-        let Query { limit, after } = Query::parse(request.query_string())?;
+        let (limit, after) = (asked.query().limit()?, asked.query().after::<Cursor>()?);
         let listing = state.store.leads(asked.organization(), asked.reach().source(), after, limit);
         let page = read::within(&state, listing).await?;
         state.audit.note(read::listed(asked.entry(AuditAction::LeadsListed), &page.data));
@@ -69,23 +68,4 @@ pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<Htt
         Ok(respond::answer(dialect::leads_page(asked.spoken(), &page.data, next.as_deref())))
     };
     listing.await.map_err(|refusal: Refusal| refusal.said_in(asked.spoken()))
-}
-
-struct Query {
-    limit: u32,
-    after: Option<Cursor>,
-}
-
-impl Query {
-    fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut asked = Self { limit: 50, after: None };
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            match &*name {
-                "limit" => asked.limit = query::limit(&value)?,
-                "after" => asked.after = query::after(&value)?,
-                _ => {}
-            }
-        }
-        Ok(asked)
-    }
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::operator;
 use crate::problem::Refused;
+use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -12,11 +13,12 @@ pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<Htt
     if !operator::is_operator_request(&request, &state.config) {
         return Err(Refusal::NotFound.into());
     }
-    Ok(to_operators(state).await)
+    to_operators(request, state).await
 }
 
 /// `/metrics` on the address for operators.
-pub(crate) async fn to_operators(state: Data<State>) -> HttpResponse {
+pub(crate) async fn to_operators(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    Query::read(&request)?;
     let text = (state.render_metrics)();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

@@ -18,107 +18,71 @@ mod validate;
 
 use std::future::ready;
 
-use actix_web::guard::{Any, Get, Head};
-use actix_web::http::Method;
-use actix_web::web::{ServiceConfig, post, put, resource, route, to};
-use actix_web::{HttpRequest, Resource, Route};
+use actix_web::web::{ServiceConfig, to};
+use leadgate_domain::Dialect::{AbcSales, AskAd, FiveHundredLeads, KickoffLabs};
 
-use leadgate_domain::Dialect;
-
-use crate::origin;
+use crate::http_route::{self, HttpRoute, Parameters};
 use crate::problem::Refused;
 use crate::refusal::Refusal;
 
-const READ: &str = "GET, HEAD, OPTIONS";
-const POST: &str = "POST, OPTIONS";
-const BOTH: &str = "GET, HEAD, POST, OPTIONS";
+const PAGE: &[&str] = &["limit", "after"];
 
-pub(crate) fn serve(config: &mut ServiceConfig) {
-    take_leads(config);
-    administer(config);
-    let list = resource("/v1/leads").route(post().to(intake::leads)).route(get().to(leads::list));
-    config
-        .service(only(BOTH, list))
-        .service(only(POST, resource("/v1/leads/validate").route(post().to(validate::validate))))
-        .service(only(READ, resource("/v1/leads/{id}").route(get().to(leads::show))))
-        .service(only(READ, resource("/v1/submissions/{id}").route(get().to(submissions::show))))
-        .service(only(READ, resource("/api/v1/contacts").route(get().to(contacts::contacts))))
-        .service(only(READ, resource("/api/v1/deals").route(get().to(contacts::deals))))
-        .service(only(READ, resource("/v1/reports/intake").route(get().to(reports::intake))))
-        .service(only(READ, resource("/healthz").route(get().to(health::alive))))
-        .service(only(READ, resource("/readyz").route(get().to(health::ready))))
-        .service(only(READ, resource("/metrics").route(get().to(metrics::show))))
-        .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
-}
+/// Every route of the public address.
+#[rustfmt::skip]
+pub static ROUTES: &[HttpRoute] = &[
+    // Leads, as clients of several systems post and read them.
+    HttpRoute::get("/v1/leads", PAGE, || to(leads::list)).shared(),
+    HttpRoute::post("/v1/leads", &[], || to(intake::leads)).shared(),
+    HttpRoute::post("/v1/webhooks/leads", &[], || to(intake::webhooks_leads)).of(AbcSales),
+    HttpRoute::post("/api/webhooks/inbound/{token}", &[], || to(intake::token))
+        .taking(Parameters::Tracking).of(FiveHundredLeads),
+    HttpRoute::post("/api/webhooks/{token}", &[], || to(intake::token))
+        .taking(Parameters::Tracking).of(FiveHundredLeads),
+    HttpRoute::post("/v2/{campaign}/inbound-webhook", &[], || to(campaigns::create_webhook))
+        .taking(Parameters::Fields).of(KickoffLabs),
+    HttpRoute::post("/v2/{campaign}/inbound-webhook/{token}", &[], || to(intake::campaign_token))
+        .taking(Parameters::Fields).of(KickoffLabs),
+    HttpRoute::post("/v2/{campaign}", &[], || to(intake::campaign)).taking(Parameters::Fields).of(KickoffLabs),
+    HttpRoute::post("/v2/{campaign}/", &[], || to(intake::campaign)).taking(Parameters::Fields).of(KickoffLabs),
+    HttpRoute::post("/api/v1/leads/inbound", &[], || to(intake::inbound)).of(AskAd),
+    HttpRoute::post("/api/v1/leads/capture", &[], || to(intake::capture)).of(AskAd),
+    HttpRoute::get("/api/v1/contacts", &["page", "limit"], || to(contacts::contacts)).of(AskAd),
+    HttpRoute::get("/api/v1/deals", &["page", "limit", "stage"], || to(contacts::deals)).of(AskAd),
+    HttpRoute::post("/v1/leads/validate", &[], || to(validate::validate)),
+    HttpRoute::get("/v1/leads/{id}", &[], || to(leads::show)),
+    HttpRoute::get("/v1/submissions/{id}", &[], || to(submissions::show)),
+    HttpRoute::get("/v1/reports/intake", &["source", "day", "timezone"], || to(reports::intake)),
+    // What an organization has set up: changes need the scope `admin`, looking at most of it `read`.
+    HttpRoute::get("/v1/tags", PAGE, || to(tags::list)),
+    HttpRoute::post("/v1/tags", &[], || to(tags::create)),
+    HttpRoute::get("/v1/sources", PAGE, || to(sources::list)),
+    HttpRoute::post("/v1/sources", &[], || to(sources::create)),
+    HttpRoute::get("/v1/suppressions", PAGE, || to(suppressions::list)),
+    HttpRoute::post("/v1/suppressions", &[], || to(suppressions::add)),
+    HttpRoute::post("/v1/suppressions/find", &[], || to(suppressions::find)),
+    HttpRoute::post("/v1/suppressions/remove", &[], || to(suppressions::remove)),
+    HttpRoute::get("/v1/scoring", &[], || to(scoring::show)),
+    HttpRoute::put("/v1/scoring", &[], || to(scoring::set)),
+    HttpRoute::get("/v1/audit", &["key", "action", "since", "limit", "after"], || to(audit::list)),
+    HttpRoute::get("/v1/quarantine", &["state", "limit", "after"], || to(quarantine::list)),
+    HttpRoute::get("/v1/quarantine/{id}", &[], || to(quarantine::show)),
+    HttpRoute::post("/v1/quarantine/{id}/release", &[], || to(quarantine::release)),
+    HttpRoute::post("/v1/quarantine/{id}/repair", &[], || to(quarantine::repair)),
+    HttpRoute::post("/v1/quarantine/{id}/discard", &[], || to(quarantine::discard)),
+    HttpRoute::get("/healthz", &[], || to(health::alive)),
+    HttpRoute::get("/readyz", &[], || to(health::ready)),
+    HttpRoute::get("/metrics", &[], || to(metrics::show)),
+];
 
-/// Routes for operators, on their own address.
-pub(crate) fn serve_operators(config: &mut ServiceConfig) {
-    config
-        .service(only(READ, resource("/healthz").route(get().to(health::alive))))
-        .service(only(READ, resource("/readyz").route(get().to(health::ready_to_operators))))
-        .service(only(READ, resource("/metrics").route(get().to(metrics::to_operators))))
-        .default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
-}
+/// Every route of the address for operators.
+pub static OPERATOR_ROUTES: &[HttpRoute] = &[
+    HttpRoute::get("/healthz", &[], || to(health::alive)),
+    HttpRoute::get("/readyz", &[], || to(health::ready_to_operators)),
+    HttpRoute::get("/metrics", &[], || to(metrics::to_operators)),
+];
 
-/// The paths by which clients of other systems bring leads.
-fn take_leads(config: &mut ServiceConfig) {
-    use Dialect::{AbcSales, AskAd, FiveHundredLeads, KickoffLabs};
-    let door = |spoken, path: &str, route: Route| only_in(spoken, POST, resource(path).route(route));
-    let webhooks = resource("/v2/{campaign}/inbound-webhook").route(post().to(campaigns::create_webhook));
-    config
-        .service(door(AbcSales, "/v1/webhooks/leads", post().to(intake::webhooks_leads)))
-        .service(door(FiveHundredLeads, "/api/webhooks/inbound/{token}", post().to(intake::token)))
-        .service(door(FiveHundredLeads, "/api/webhooks/{token}", post().to(intake::token)))
-        .service(only_in(KickoffLabs, POST, webhooks))
-        .service(door(
-            KickoffLabs,
-            "/v2/{campaign}/inbound-webhook/{token}",
-            post().to(intake::campaign_token),
-        ))
-        .service(door(KickoffLabs, "/v2/{campaign}", post().to(intake::campaign)))
-        .service(door(KickoffLabs, "/v2/{campaign}/", post().to(intake::campaign)))
-        .service(door(AskAd, "/api/v1/leads/inbound", post().to(intake::inbound)))
-        .service(door(AskAd, "/api/v1/leads/capture", post().to(intake::capture)));
-}
-
-/// What an organization has set up: changes need the scope `admin`, looking at most of it `read`.
-fn administer(config: &mut ServiceConfig) {
-    let both = |path: &str, show: Route, make: Route| only(BOTH, resource(path).route(show).route(make));
-    config
-        .service(both("/v1/tags", get().to(tags::list), post().to(tags::create)))
-        .service(both("/v1/sources", get().to(sources::list), post().to(sources::create)))
-        .service(both("/v1/suppressions", get().to(suppressions::list), post().to(suppressions::add)))
-        .service(only(POST, resource("/v1/suppressions/find").route(post().to(suppressions::find))))
-        .service(only(POST, resource("/v1/suppressions/remove").route(post().to(suppressions::remove))))
-        .service(only(
-            "GET, HEAD, PUT, OPTIONS",
-            resource("/v1/scoring").route(get().to(scoring::show)).route(put().to(scoring::set)),
-        ))
-        .service(only(READ, resource("/v1/audit").route(get().to(audit::list))))
-        .service(only(READ, resource("/v1/quarantine").route(get().to(quarantine::list))))
-        .service(only(READ, resource("/v1/quarantine/{id}").route(get().to(quarantine::show))))
-        .service(only(POST, resource("/v1/quarantine/{id}/release").route(post().to(quarantine::release))))
-        .service(only(POST, resource("/v1/quarantine/{id}/repair").route(post().to(quarantine::repair))))
-        .service(only(POST, resource("/v1/quarantine/{id}/discard").route(post().to(quarantine::discard))));
-}
-
-/// GET, and HEAD wherever there is GET (RFC 9110, section 9.1).
-fn get() -> Route {
-    route().guard(Any(Get()).or(Head()))
-}
-
-fn only(allowed: &'static str, resource: Resource) -> Resource {
-    only_in(Dialect::Native, allowed, resource)
-}
-
-/// Answers CORS preflights; other methods get a 405 in the path's dialect.
-fn only_in(spoken: Dialect, allowed: &'static str, resource: Resource) -> Resource {
-    let other = move |request: HttpRequest| {
-        let answer = match *request.method() {
-            Method::OPTIONS => Ok(origin::preflight(&request, allowed)),
-            _ => Err(Refusal::MethodNotAllowed { allowed }.said_in(spoken)),
-        };
-        ready(answer)
-    };
-    resource.default_service(to(other))
+/// Serves a table of routes; other paths get a 404.
+pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
+    http_route::serve(routes, config);
+    config.default_service(to(|| ready(Err::<&str, Refused>(Refusal::NotFound.into()))));
 }

@@ -7,15 +7,13 @@ use leadgate_dialect as dialect;
 use leadgate_domain::{AuditAction, Submission, Timestamp};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::Deserialize;
-use url::form_urlencoded;
-use uuid::Uuid;
 
 use crate::body::{self, BodyLimits};
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
+use crate::respond;
 use crate::state::State;
-use crate::{query, respond};
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -25,8 +23,13 @@ struct Why {
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let Query { among, limit, after } = Query::parse(request.query_string())?;
-    let listing = state.store.quarantined(asked.organization(), among, after, limit);
+    let query = asked.query();
+    let among = query.get("state", "`state` is open, released, discarded or all.", |state| match state {
+        "all" => Some(None),
+        state => state.parse().ok().map(Some),
+    })?;
+    let among = among.unwrap_or(Some(QuarantineState::Open));
+    let listing = state.store.quarantined(asked.organization(), among, query.after()?, query.limit()?);
     let page = read::within(&state, listing).await?;
     state.audit.note(asked.entry(AuditAction::QuarantineListed).with("count", page.data.len()));
     let next = page.next.map(|next| next.to_string());
@@ -73,7 +76,7 @@ pub(crate) async fn repair(
     }
     let config = &state.config;
     let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
-    let media = body::media(request.headers(), submission.dialect)?;
+    let media = body::media(request.headers())?;
     body::check_head(request.headers(), limits)?;
     let body = body::read(&request, payload, limits).await?;
     let directory = &state.keys.directory;
@@ -117,30 +120,4 @@ async fn find(
     let id = asked.id(request)?;
     let found = read::within(state, state.store.quarantine_entry(asked.organization(), id)).await?;
     found.ok_or_else(|| asked.not_found(id, action, state))
-}
-
-struct Query {
-    among: Option<QuarantineState>,
-    limit: u32,
-    after: Option<Uuid>,
-}
-
-impl Query {
-    fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut asked = Self { among: Some(QuarantineState::Open), limit: 50, after: None };
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            match &*name {
-                "state" if value == "all" => asked.among = None,
-                "state" => {
-                    let detail = "`state` is open, released, discarded or all.";
-                    let wrong = |_| Refusal::InvalidParameter { name: "state", detail };
-                    asked.among = Some(value.parse().map_err(wrong)?);
-                }
-                "limit" => asked.limit = query::limit(&value)?,
-                "after" => asked.after = query::after(&value)?,
-                _ => {}
-            }
-        }
-        Ok(asked)
-    }
 }

@@ -4,9 +4,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId, Timestamp, Zone};
 use leadgate_store::{IntakeReport, StoreError, Trouble};
-use url::form_urlencoded;
 
 use crate::problem::Refused;
+use crate::query::Query;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
@@ -15,7 +15,8 @@ use crate::state::State;
 /// A day of the organization, or of one of its sources; a key of a named source sees its own.
 pub(crate) async fn intake(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
-    let Query { source, day } = Query::parse(request.query_string())?;
+    let source = asked.query().get("source", "`source` is the id of a source.", |id| id.parse().ok())?;
+    let day = day(asked.query())?;
     let source = source.or(asked.reach().source());
     if let Some(source) = source.filter(|source| !asked.reach().covers(*source)) {
         return Err(asked.not_found(source.as_uuid(), AuditAction::ReportRead, &state).into());
@@ -55,36 +56,11 @@ async fn report(
     reporting.await.map_err(Refusal::Store)
 }
 
-struct Query {
-    source: Option<SourceId>,
-    day: Day,
-}
-
-impl Query {
-    /// A report of something else than was asked for would be believed: what is not known is refused here.
-    fn parse(text: &str) -> Result<Self, Refusal> {
-        let wrong = |name, detail| Refusal::InvalidParameter { name, detail };
-        let (mut source, mut day, mut zone) = (None, None, Zone::utc());
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            match &*name {
-                "source" => {
-                    let id = value.parse().map_err(|_| wrong("source", "`source` is the id of a source."))?;
-                    source = Some(id);
-                }
-                "day" => day = Some(value),
-                "timezone" => {
-                    let detail = "`timezone` is one of the IANA database, such as America/New_York.";
-                    zone = value.parse().map_err(|_| wrong("timezone", detail))?;
-                }
-                _ => return Err(wrong("query", "The parameters are `source`, `day` and `timezone`.")),
-            }
-        }
-        let day = match day {
-            Some(day) => {
-                Day::read(&day, zone).map_err(|_| wrong("day", "`day` is a date, such as 2026-11-21."))?
-            }
-            None => Day::of(Timestamp::now(), zone),
-        };
-        Ok(Self { source, day })
-    }
+/// The day that is reported: today, unless the query names another.
+fn day(query: &Query) -> Result<Day, Refusal> {
+    let zone = "`timezone` is one of the IANA database, such as America/New_York.";
+    let zone = query.get("timezone", zone, |zone| zone.parse().ok())?.unwrap_or(Zone::utc());
+    let expected = "`day` is a date, such as 2026-11-21.";
+    let day = query.get("day", expected, |day| Day::read(day, zone.clone()).ok())?;
+    Ok(day.unwrap_or_else(|| Day::of(Timestamp::now(), zone)))
 }

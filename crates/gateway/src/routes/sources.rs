@@ -5,13 +5,12 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, Source, SourceSettings, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, SourceSettings};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use crate::problem::Refused;
 use crate::public_url::base_url;
-use crate::query::PageQuery;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
 use crate::respond;
@@ -19,7 +18,7 @@ use crate::state::State;
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let PageQuery { limit, after } = PageQuery::parse(request.query_string())?;
+    let (limit, after) = (asked.query().limit()?, asked.query().after()?);
     let listing = state.store.sources_page(asked.organization(), after, limit);
     let page = read::within(&state, listing).await?;
     state.audit.note(asked.entry(AuditAction::SourcesListed).with("count", page.data.len()));
@@ -38,14 +37,14 @@ pub(crate) async fn create(
     let asked = Asked::to_administer(&request, &state).await?;
     let (dialect, settings) = wanted(read::document(&request, payload, &state).await?)?;
     let name = Some(dialect.to_string());
-    let mut source = Source::new(asked.organization(), dialect, name, Timestamp::now());
+    let store = asked.store(&state);
+    let mut source = store.new_source(asked.organization(), dialect, name);
     settings.apply(&mut source).map_err(Refusal::InvalidSettings)?;
     let (owner, base) = (asked.organization_name(&state), base_url(&request, &state)?);
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let scopes = vec![Scope::Write];
     let token = ApiKey::new(&presented, source.organization, source.id, scopes, &state.keys.pepper);
     let token = ApiKey { made_by: Some(asked.caller().key.id.clone()), ..token };
-    let store = asked.store(&state);
     read::within(&state, store.create_source(&source)).await?;
     read::within(&state, store.create_key(&token)).await?;
     let shown = native::source(&source, &owner, &base, Some(text.expose_secret()));

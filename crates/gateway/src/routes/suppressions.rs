@@ -14,13 +14,12 @@ use leadgate_store::{Listed, SuppressionCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
-use url::form_urlencoded;
 
 use crate::problem::Refused;
 use crate::read::{self, Asked};
 use crate::refusal::Refusal;
+use crate::respond;
 use crate::state::State;
-use crate::{query, respond};
 
 /// As many entries are taken at once; longer lists are imported.
 const MOST_ENTRIES: usize = 100;
@@ -51,14 +50,7 @@ enum Verdict<'s> {
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::of_organization(&request, &state).await?;
-    let (mut limit, mut after) = (50, None::<SuppressionCursor>);
-    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
-        match &*name {
-            "limit" => limit = query::limit(&value)?,
-            "after" => after = query::after(&value)?,
-            _ => {}
-        }
-    }
+    let (limit, after) = (asked.query().limit()?, asked.query().after::<SuppressionCursor>()?);
     let page = read::within(&state, state.store.suppressions(asked.organization(), after, limit)).await?;
     state.audit.note(asked.entry(AuditAction::SuppressionsListed).with("count", page.data.len()));
     let now = Timestamp::now();

@@ -8,7 +8,6 @@ use leadgate_domain::validate::LONGEST_TAG;
 use serde::Deserialize;
 
 use crate::problem::Refused;
-use crate::query::PageQuery;
 use crate::read::{self, Asked};
 use crate::respond;
 use crate::state::State;
@@ -21,7 +20,7 @@ struct NewTag {
 
 pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let asked = Asked::to_administer(&request, &state).await?;
-    let PageQuery { limit, after } = PageQuery::parse(request.query_string())?;
+    let (limit, after) = (asked.query().limit()?, asked.query().after()?);
     let page = read::within(&state, state.store.tags_page(asked.organization(), after, limit)).await?;
     state.audit.note(asked.entry(AuditAction::TagsListed).with("count", page.data.len()));
     let next = page.next.map(|next| next.to_string());

@@ -43,7 +43,7 @@ pub(crate) async fn validate(
     let limits = BodyLimits { limit, timeout: config.body_timeout };
     body::check_head(request.headers(), limits)?;
     if !many {
-        body::media(request.headers(), asked.spoken()).and_then(only_json)?;
+        body::only_json(request.headers())?;
         let body = body::read(&request, payload, limits).await?;
         let submission = submission(&body, &head, asked.caller(), &state)?;
         let told = judge(vec![submission], &asked, &state).await?;
@@ -77,10 +77,6 @@ pub(crate) async fn validate(
 
 fn wrong_number_of_lines() -> Refusal {
     Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
-}
-
-fn only_json(media: Media) -> Result<(), Refusal> {
-    if media.is_json() { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
 /// What would be published, if it were posted.

@@ -79,7 +79,9 @@ async fn agree(world: World, leads: usize) {
     assert!(tally.refused > leads / 50 && tally.eligible > leads / 20, "the nasty ones are there");
     assert!(tally.hidden * 10 < leads, "most are shown whole");
     if leads >= 10_000 {
-        assert_eq!(tally.reasons, BTreeSet::from(Reason::ALL));
+        // Each of these bodies has a phone or an email.
+        let expected = Reason::ALL.into_iter().filter(|reason| *reason != Reason::NoContact);
+        assert_eq!(tally.reasons, expected.collect());
         let all = ["created", "duplicate", "linked", "updated"];
         assert_eq!(tally.outcomes, BTreeSet::from(all.map(str::to_owned)));
     }

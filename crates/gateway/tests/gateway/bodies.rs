@@ -70,7 +70,7 @@ fn table() -> Vec<(Vec<u8>, u16, &'static str)> {
         "{\"phone\":\"1\"}\n{\"phone\":\"2\"}",
         "{\"phone\":\"1\"} // x",
         "{\"phone\":\"1\"}garbage",
-        "{\"phone\":\"a\tb\"}",
+        "{\"phone\":\"a\u{1}b\"}",
         "{\"phone\":01}",
         "{\"phone\":+1}",
         "{\"phone\":.5}",

@@ -28,8 +28,16 @@ impl Write for Writer {
 pub(crate) fn keep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(|| Writer).init();
+        let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+        logs.with_writer(|| Writer).init();
     });
+}
+
+/// The lines that hold a text.
+pub(crate) fn lines_with(text: &str) -> Vec<String> {
+    let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
+    let log = String::from_utf8_lossy(&log);
+    log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
 }
 
 #[tokio::test]

@@ -62,8 +62,6 @@ async fn a_question_that_makes_no_sense_is_refused() {
         ("timezone=Mars", "timezone"),
         ("timezone=%2B02:00", "timezone"),
         ("source=crm", "source"),
-        ("sources=", "query"),
-        ("day=2026-01-01&limit=1", "query"),
     ] {
         let answer = send(world.get(&format!("/v1/reports/intake?{query}"))).await;
         assert_eq!(answer.problem(), (400, "invalid_parameter"), "{query}");

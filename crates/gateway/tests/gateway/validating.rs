@@ -55,7 +55,8 @@ async fn lines_are_told_in_their_order_and_each_alone() {
     for (kind, body, status) in [
         ("application/x-ndjson", "\n", 400),
         ("application/x-ndjson", &"{}\n".repeat(501), 400),
-        ("text/plain", "{}", 415),
+        ("text/plain", "{}", 422),
+        ("text/html", "{}", 415),
         ("application/json", "{}", 422),
         ("application/json", "{", 400),
     ] {

@@ -103,7 +103,8 @@ impl World {
         let gateway = Gateway::bind(("127.0.0.1", 0), ports, config, stop.clone()).unwrap();
         let (address, operators) = (gateway.addresses()[0], gateway.operators_address());
         let serving = tokio::spawn(gateway.run());
-        let client = Client::builder().timeout(PATIENCE).build().unwrap();
+        let client =
+            Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
         Self {
             address,
             operators,
@@ -222,6 +223,7 @@ impl World {
         let key = self
             .key_with(|key| {
                 key.source = source.id;
+                key.of_organization = source.name.is_none();
                 key.rate = None;
             })
             .await;
@@ -234,6 +236,7 @@ impl World {
         let pepper = secret().api_keys();
         let mut key = ApiKey::new(&presented, self.organization, self.source, vec![Scope::Write], &pepper);
         change(&mut key);
+        key.of_organization = kind == KeyKind::Secret && key.source == self.source;
         self.store.create_key(&key).await.unwrap();
         text.expose_secret().to_owned()
     }
@@ -269,6 +272,7 @@ pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKe
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {
         rate: "1000000/min".parse().ok(),
+        of_organization: true,
         ..ApiKey::new(&presented, organization, source, Scope::ALL.to_vec(), &secret().api_keys())
     };
     (key, text.expose_secret().to_owned())

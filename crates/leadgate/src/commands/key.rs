@@ -11,7 +11,7 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -44,9 +44,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct New {
-    /// Organization it belongs to, made if missing
-    #[arg(long, value_name = "NAME")]
-    organization: String,
+    #[command(flatten)]
+    owner: OrganizationToUse,
     /// Source it posts to [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
@@ -93,7 +92,9 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     let good = |tag: &String| (1..=LONGEST_TAG).contains(&tag.trim().chars().count());
     ensure!(new.tags.iter().all(good), "a tag has 1 to {LONGEST_TAG} characters");
     let pepper = secret::load(config)?.api_keys();
-    let owner = store.ensure_organization(&new.organization).await?;
+    let origins = origins(new.origins)?;
+    let owner = new.owner.find_or_create(store).await?;
+    let has_no_source = new.source.is_none();
     let source = match new.source {
         Some(id) => source_of(store, &owner, id).await?,
         None => store.ensure_default_source(owner.id, Dialect::Native).await?,
@@ -105,13 +106,15 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
         (false, Some(_)) => (KeyKind::Secret, vec![Scope::Write]),
         (false, None) => (KeyKind::Secret, vec![Scope::Write, Scope::Read]),
     };
+    let of_organization = kind == KeyKind::Secret && has_no_source;
     let source = source.id;
     let (presented, text) = PresentedKey::generate(kind);
     let key = ApiKey {
+        of_organization,
         name: new.name,
         rate: new.rate,
         test: new.test,
-        origins: origins(new.origins)?,
+        origins,
         tags: new.tags,
         ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
     };
@@ -217,6 +220,7 @@ fn describe(key: &ApiKey, organization: &str) -> Value {
         "origins": key.origins,
         "tags": key.tags,
         "made_by": key.made_by,
+        "of_organization": key.of_organization,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,

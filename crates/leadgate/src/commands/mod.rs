@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod lead;
 pub(crate) mod mapping;
 mod moment;
+pub(crate) mod organization;
 mod output;
 pub(crate) mod parked;
 mod progress;
@@ -21,10 +22,13 @@ pub(crate) mod score;
 pub(crate) mod source;
 pub(crate) mod suppression;
 pub(crate) mod tag;
+mod usage;
 mod values;
 
 pub(crate) use moment::moment;
+pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::Output;
+pub(crate) use usage::UsageError;
 
 use anyhow::Context as _;
 use leadgate_domain::{Actor, AuditEntry, Organization, Source, SourceId};
@@ -84,12 +88,6 @@ pub(crate) async fn saw(store: &Store, entry: AuditEntry) -> anyhow::Result<()> 
 pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
     open_store(config).await?;
     Ok(ports::worker_store(config)?.acting_for(operator()))
-}
-
-/// The organization of that name.
-pub(crate) async fn organization(store: &Store, name: &str) -> anyhow::Result<Organization> {
-    let found = store.organization_named(name).await?;
-    found.with_context(|| format!("there is no organization `{name}`"))
 }
 
 /// The organization's source of that id.

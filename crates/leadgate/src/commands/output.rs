@@ -5,6 +5,8 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
+use super::UsageError;
+
 /// Where the answer of a command goes.
 pub(crate) struct Output {
     json: bool,
@@ -30,7 +32,8 @@ impl Output {
 
     /// Prints a failure: to standard error for people, as the one document with `--json`.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        if self.json {
+        let has_document = matches!(error.downcast_ref(), Some(UsageError::RowsRefused(_)));
+        if self.json && !has_document {
             let _ = writeln!(std::io::stdout(), "{}", json!({ "error": format!("{error:#}") }));
         } else {
             let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");

@@ -78,11 +78,11 @@ impl Reprocess {
 }
 
 pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    let owner = organization(&store, &asked.organization).await?;
     if !asked.names_anything() {
         bail!("say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all");
     }
-    let store = open_store(config).await?;
-    let owner = organization(&store, &asked.organization).await?;
     let directory = Directory::new(store.clone());
     directory.refresh().await?;
     let pipeline = Arc::new(Pipeline::new(store.match_key().await?));

@@ -69,12 +69,12 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             store.retention(owner.id).await?
         }
         Command::Set(set) => {
+            let owner = organization(&store, &set.organization).await?;
             let said = [set.submissions, set.leads, set.quarantine, set.audit];
             ensure!(
                 said.iter().any(Option::is_some),
                 "none of --submissions, --leads, --quarantine, --audit was given"
             );
-            let owner = organization(&store, &set.organization).await?;
             let retention = set.apply(store.retention(owner.id).await?);
             store.set_retention(owner.id, retention).await?;
             retention

@@ -15,7 +15,7 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{Output, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -23,9 +23,8 @@ use crate::secret;
 pub(crate) enum Command {
     /// Make a way in with settings of its own, and the URL that takes leads for it
     Create {
-        /// Organization it belongs to, made if missing
-        #[arg(long, value_name = "NAME")]
-        organization: String,
+        #[command(flatten)]
+        owner: OrganizationToUse,
         /// What its clients speak: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
         #[arg(long, default_value = "native")]
         dialect: Dialect,
@@ -132,9 +131,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let store = open_store(config).await?;
     let print = |source: &Source, owner: &str, token| print(source, owner, token, config, output);
     match command {
-        Command::Create { organization, dialect, settings } => {
-            let owner = store.ensure_organization(&organization).await?;
-            let mut source = Source::new(owner.id, dialect, Some(dialect.to_string()), Timestamp::now());
+        Command::Create { owner, dialect, settings } => {
+            let owner = owner.find_or_create(&store).await?;
+            let mut source = store.new_source(owner.id, dialect, Some(dialect.to_string()));
             SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
             store.create_source(&source).await?;
             let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;

@@ -1,5 +1,6 @@
 //! `leadgate suppression`.
 
+mod decoded;
 mod import;
 mod rows;
 
@@ -45,7 +46,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress every row of a file; the result of each row is written to a file beside it
+    /// Suppress every row of a file; the result of each row is written to a file beside it. Exits with 2 if rows were
+    /// refused; the others are imported
     Import(import::Import),
 }
 
@@ -170,8 +172,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
 
 /// One value that cannot be read refuses all: half a list is worse than none.
 async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> anyhow::Result<()> {
+    let owner = organization(&desk.store, &values.organization).await?;
     let requests = values.requests()?;
-    let owner = desk.store.ensure_organization(&values.organization).await?;
     let now = Timestamp::now();
     let entry =
         |request| terms.of(request).entry(&desk.matching, owner.id, now).map_err(|error| anyhow!(error));

@@ -13,7 +13,6 @@ use crate::config::Config;
 pub(crate) enum Command {
     /// Make a tag, or find the one of that name; its number is what clients send as `tag_id`
     Create {
-        /// Organization it belongs to, made if missing
         #[arg(long, value_name = "NAME")]
         organization: String,
         /// What leads are tagged with
@@ -30,10 +29,10 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Create { organization, name } => {
+        Command::Create { organization: owner, name } => {
+            let owner = organization(&store, &owner).await?;
             let length = name.trim().chars().count();
             ensure!((1..=LONGEST_TAG).contains(&length), "a tag has 1 to {LONGEST_TAG} characters");
-            let owner = store.ensure_organization(&organization).await?;
             let tag = store.create_tag(owner.id, name.trim()).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
             output.print(&shown, |line| line(&format!("{}  {}", tag.id, tag.name)));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, Output};
+use crate::commands::{self, Output, UsageError};
 use crate::config::{Config, Flags};
 use crate::run;
 
@@ -37,6 +37,9 @@ enum Command {
         #[arg(long)]
         restored: bool,
     },
+    /// Manage organizations
+    #[command(subcommand)]
+    Organization(commands::organization::Command),
     /// API keys
     #[command(subcommand)]
     Key(commands::key::Command),
@@ -107,7 +110,7 @@ pub(super) async fn leadgate() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
-            ExitCode::FAILURE
+            UsageError::exit_code(&error)
         }
     }
 }
@@ -121,6 +124,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     match arguments.command.unwrap_or(Command::Serve { listen: None }) {
         Command::Serve { .. } => run::all_in_one(config).await,
         Command::Migrate { restored } => commands::migrate(&config, restored, output).await,
+        Command::Organization(command) => commands::organization::run(command, &config, output).await,
         Command::Key(command) => commands::key::run(command, &config, output).await,
         Command::Source(command) => commands::source::run(command, &config, output).await,
         Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
@@ -140,5 +144,69 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Config(command) => commands::config::run(&command, &config, output),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
         Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const ID: &str = "01a1fea9-1461-757d-9d74-5642f0fe5c4b";
+
+    /// The command line of every subcommand that takes `--organization`, without it.
+    fn commands(command: &clap::Command, words: &[&str], file: &str) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        let mut arguments = command.get_arguments();
+        if arguments.any(|argument| argument.get_id() == "organization") {
+            let mut line: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            for argument in command.get_arguments().filter(|argument| argument.is_required_set()) {
+                let value = match argument.get_id().as_str() {
+                    "organization" => continue,
+                    "file" | "body" => file,
+                    "to" => "1",
+                    "name" => "spring",
+                    _ => ID,
+                };
+                line.extend(argument.get_long().map(|long| format!("--{long}")));
+                line.push(value.to_owned());
+            }
+            found.push(line);
+        }
+        for subcommand in command.get_subcommands() {
+            found.extend(commands(subcommand, &[words, &[subcommand.get_name()]].concat(), file));
+        }
+        found
+    }
+
+    /// Suppression entries of a mistyped organization would have no effect.
+    #[tokio::test]
+    async fn no_command_creates_a_mistyped_organization() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "phone\n+14155550132\n").unwrap();
+        let data = folder.path().to_str().unwrap();
+        let run = async |line: &[String]| {
+            let words = ["leadgate", "--json", "--data", data].map(str::to_owned).into_iter();
+            let arguments = Arguments::try_parse_from(words.chain(line.iter().cloned()));
+            dispatch(arguments.unwrap_or_else(|error| panic!("{line:?}: {error}")), &Output::new(true)).await
+        };
+        run(&["organization", "create", "acme"].map(str::to_owned)).await.unwrap();
+        let all = commands(&Arguments::command(), &[], file.to_str().unwrap());
+        assert!(all.len() > 30, "{all:#?}");
+        for mut line in all {
+            line.extend(["--organization", "acne"].map(str::to_owned));
+            let error = run(&line).await.expect_err("the organization does not exist");
+            let usage = error.downcast_ref();
+            let Some(UsageError::Arguments(message)) = usage else { panic!("{line:?}: {error:#}") };
+            assert!(message.contains("the closest names are `acme`"), "{line:?}: {message}");
+        }
+        let config = Config::load(&Flags { config: None, data: Some(data.into()) }, None).unwrap();
+        let store = commands::open_store(&config).await.unwrap();
+        let names: Vec<_> = store.organizations().await.unwrap().into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["acme"]);
+        let beside = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!beside.into_iter().any(|name| name.to_str().unwrap().contains("verdicts")));
     }
 }

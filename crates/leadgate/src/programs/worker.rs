@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use crate::config::{Config, Flags};
 use crate::run;
@@ -16,8 +18,15 @@ struct Arguments {
 }
 
 /// Reads the command line and runs until it is told to stop.
-#[tokio::main]
-pub(super) async fn worker() -> ExitCode {
+pub(super) fn worker() -> ExitCode {
     let arguments = Arguments::parse();
-    run::exit(async { run::worker(Config::load(&arguments.flags, None)?).await }).await
+    let program = async { run::worker(Config::load(&arguments.flags, None)?).await };
+    let runtime = match Runtime::new().context("starting threads") {
+        Ok(runtime) => runtime,
+        Err(error) => return run::report(&error),
+    };
+    let ended = runtime.block_on(run::exit(program));
+    // A thread may still wait for a database that is away. Nothing depends on it: its batch was given back.
+    runtime.shutdown_background();
+    ended
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use leadgate_queue::Role;
 use leadgate_store::Directory;
 
@@ -33,8 +32,8 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker_stop = tokio_util::sync::CancellationToken::new();
     let worker_store = ports::worker_store(&config)?;
     let directory = Arc::new(Directory::new(worker_store.clone()));
-    let worker = parts::worker(&config, places, &queue, directory, &worker_store, &worker_stop).await?;
-    let worker = worker.context("stopped before the start")?;
+    let Some(matching) = parts::match_key(&worker_store, &stop).await? else { return Ok(()) };
+    let worker = parts::worker(&config, places, &queue, directory, &worker_store, matching, &worker_stop);
 
     empty_log(&store).await;
     first_start::greet(&config, &store).await?;

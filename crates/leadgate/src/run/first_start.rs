@@ -20,7 +20,8 @@ pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> 
     }
     if !std::io::stdout().is_terminal() {
         tracing::info!(
-            "no organization exists yet; create one with a key: `leadgate key create --organization NAME`"
+            "no organization exists yet; create one with a key: `leadgate key create --organization NAME \
+             --create-organization`"
         );
         return Ok(());
     }
@@ -28,7 +29,10 @@ pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> 
     let source = store.ensure_default_source(owner.id, Dialect::Native).await?;
     let pepper = secret::load(config)?.api_keys();
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
-    let key = ApiKey::new(&presented, owner.id, source.id, Scope::ALL.to_vec(), &pepper);
+    let key = ApiKey {
+        of_organization: true,
+        ..ApiKey::new(&presented, owner.id, source.id, Scope::ALL.to_vec(), &pepper)
+    };
     store.create_key(&key).await?;
     let text = text.expose_secret();
     let listen = config.listen;

@@ -1,28 +1,30 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker process.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
+use leadgate_dialect::{self as dialect, Problem, ProblemItem};
+use leadgate_domain::Dialect;
 use leadgate_gateway::{ReadinessReason, RenderMetrics};
 use leadgate_queue::{Queue, Status};
-use leadgate_store::{ClockSkew, Directory, Store, StoreError, Trouble};
+use leadgate_store::{ClockSkew, Directory};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::form_urlencoded;
 
-/// Between two checks of the store.
-const CHECKED_EVERY: Duration = Duration::from_secs(2);
-/// A store that did not answer for this long is away. A check takes as long as a worker is willing to wait for a
-/// connection, which is much longer.
-const STORE_AWAY_AFTER: Duration = Duration::from_secs(5);
+use super::store_health::StoreHealth;
 
 /// Serves until told to stop. Without an address there is nothing to serve.
 pub(super) fn serve(
     listen: &str,
     queue: Queue,
-    store: Store,
+    store: StoreHealth,
     directory: Arc<Directory>,
     render: RenderMetrics,
     stop: CancellationToken,
@@ -30,12 +32,12 @@ pub(super) fn serve(
     if listen.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));
     }
-    let checks = StoreChecks::default();
-    let health = web::Data::new(Health { queue, checks: checks.clone(), directory });
+    let health = web::Data::new(Health { queue, store, directory });
     let app = move || {
         let render = render.clone();
         App::new()
             .app_data(health.clone())
+            .wrap(from_fn(refuse_parameters))
             .route("/healthz", web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
             .route("/readyz", web::get().to(ready))
             .route("/metrics", web::get().to(move || std::future::ready(HttpResponse::Ok().body(render()))))
@@ -44,7 +46,7 @@ pub(super) fn serve(
     let server = server.with_context(|| format!("worker.listen: {listen}"))?.run();
     let handle = server.handle();
     tokio::spawn(async move {
-        stop.run_until_cancelled(checks.keep_checking(&store)).await;
+        stop.cancelled().await;
         handle.stop(true).await;
     });
     Ok(tokio::spawn(server))
@@ -52,7 +54,7 @@ pub(super) fn serve(
 
 struct Health {
     queue: Queue,
-    checks: StoreChecks,
+    store: StoreHealth,
     directory: Arc<Directory>,
 }
 
@@ -62,7 +64,7 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     if let Status::NotReady { reason } = health.queue.status() {
         reasons.push(ReadinessReason::new("queue", &reason));
     }
-    if let Some(reason) = health.checks.missing() {
+    if let Some(reason) = health.store.problem() {
         reasons.push(ReadinessReason::new("store", reason));
     }
     let clock = || ReadinessReason::new("clock", ClockSkew::REASON);
@@ -80,53 +82,27 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     }
 }
 
-/// When the store last answered, and what is wrong with it if it cannot be used.
-#[derive(Clone, Default)]
-struct StoreChecks(Arc<Mutex<StoreHealth>>);
-
-#[derive(Default)]
-struct StoreHealth {
-    answered: Option<Instant>,
-    unusable: Option<&'static str>,
-}
-
-impl StoreChecks {
-    async fn keep_checking(&self, store: &Store) {
-        loop {
-            self.note(store.check().await);
-            tokio::time::sleep(CHECKED_EVERY).await;
-        }
-    }
-
-    fn note(&self, checked: Result<(), StoreError>) {
-        // The error's text is not shown: it may name the database's host and user.
-        let unusable = match &checked {
-            Ok(()) => None,
-            Err(StoreError::NotMigrated) => {
-                Some("it has no schema that this build can use: run `leadgate migrate`")
-            }
-            Err(error) if error.trouble() == Some(Trouble::Refused) => {
-                Some("it refuses what this program needs; the log says what")
-            }
-            Err(error) if error.is_transient() => return,
-            Err(_) => Some("it cannot be used; the log says why"),
-        };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = checked
-            && last.unusable != unusable
-        {
-            tracing::error!(%error, "the store cannot be used");
-        }
-        last.unusable = unusable;
-        last.answered = Some(Instant::now());
-    }
-
-    fn missing(&self) -> Option<&'static str> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match last.answered {
-            None => Some("it has not answered yet"),
-            Some(answered) if answered.elapsed() > STORE_AWAY_AFTER => Some("it does not answer"),
-            Some(_) => last.unusable,
-        }
-    }
+/// Like the gateway, which names a parameter that a route does not have. These routes have none.
+async fn refuse_parameters(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let name = form_urlencoded::parse(request.query_string().as_bytes()).next().map(|(name, _)| name);
+    let Some(name) = name.map(|name| name.into_owned()) else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let (code, detail) = ("unknown_parameter", "This route takes no parameters.");
+    let item = ProblemItem { pointer: None, parameter: Some(&name), code, detail: detail.into() };
+    let problem = Problem {
+        status: 400,
+        code,
+        detail: detail.into(),
+        errors: vec![item],
+        reasons: Vec::new(),
+        retry_after_seconds: None,
+    };
+    let answer = dialect::refused(Dialect::Native, &problem);
+    let response =
+        HttpResponse::build(StatusCode::BAD_REQUEST).content_type(answer.content_type).body(answer.body);
+    Ok(request.into_response(response))
 }

@@ -5,6 +5,7 @@ mod first_start;
 mod gateway;
 mod health;
 mod parts;
+mod store_health;
 mod worker;
 
 pub(crate) use all_in_one::all_in_one;
@@ -18,9 +19,12 @@ use std::process::ExitCode;
 pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => report(&error),
     }
+}
+
+/// Says on standard error why a program failed.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
+    ExitCode::FAILURE
 }

@@ -50,11 +50,17 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
 
 /// The store's key for claims and suppressions. Waits for a store that is away; `None` if told to stop meanwhile.
 pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow::Result<Option<MatchKey>> {
+    let mut is_logged = false;
     loop {
-        match store.match_key().await {
-            Ok(key) => return Ok(Some(key)),
-            Err(error) if error.is_transient() => tracing::warn!("waiting for the store: {error}"),
-            Err(error) => return Err(error.into()),
+        match stop.run_until_cancelled(store.match_key()).await {
+            None => return Ok(None),
+            Some(Ok(key)) => return Ok(Some(key)),
+            Some(Err(error)) if error.is_transient() => {
+                if !std::mem::replace(&mut is_logged, true) {
+                    tracing::warn!("waiting for the store: {error}");
+                }
+            }
+            Some(Err(error)) => return Err(error.into()),
         }
         if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
             return Ok(None);
@@ -139,16 +145,16 @@ pub(super) async fn gateway(
         .with_context(|| format!("listening on {}", config.listen))
 }
 
-/// A worker over these ports; `None` if told to stop before the store answered.
-pub(super) async fn worker(
+/// A worker over these ports.
+pub(super) fn worker(
     config: &Config,
     places: Option<Arc<Places>>,
     queue: &Queue,
     directory: Arc<Directory>,
     store: &Store,
+    matching: MatchKey,
     stop: &CancellationToken,
-) -> anyhow::Result<Option<Worker>> {
-    let Some(matching) = match_key(store, stop).await? else { return Ok(None) };
+) -> Worker {
     let settings = WorkerConfig {
         lanes: config.worker.lanes,
         prefetch: usize::from(config.queue.prefetch),
@@ -163,7 +169,7 @@ pub(super) async fn worker(
         judge: pipeline.clone(),
         pipeline,
     };
-    Ok(Some(Worker::new(parts, settings, stop.clone())))
+    Worker::new(parts, settings, stop.clone())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leadgate_queue::Role;
 
+use super::store_health::StoreHealth;
 use super::{health, parts};
 use crate::config::Config;
 use crate::{ports, telemetry};
@@ -22,8 +23,11 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let directory = parts::directory(&store, &queue);
     let shown = Arc::clone(&directory);
     let listen = &config.worker.listen;
-    let health = health::serve(listen, queue.clone(), store.clone(), shown, render, stop.clone())?;
-    if let Some(worker) = parts::worker(&config, places, &queue, directory, &store, &stop).await? {
+    let health_store = ports::health_store(&config)?;
+    let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
+    let health = health::serve(listen, queue.clone(), store_health, shown, render, stop.clone())?;
+    if let Some(matching) = parts::match_key(&health_store, &stop).await? {
+        let worker = parts::worker(&config, places, &queue, directory, &store, matching, &stop);
         tracing::info!(worker.lanes = config.worker.lanes, "worker started");
         worker.run().await;
     }

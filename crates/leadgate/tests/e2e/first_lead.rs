@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::world::{Shape, World, until};
+use crate::world::{Shape, World, http, until};
 
 async fn post_and_look(world: &World, body: Value) -> Value {
     let posted = Instant::now();
@@ -81,4 +81,60 @@ async fn the_tour_works_embedded() {
 #[tokio::test]
 async fn the_tour_works_in_production() {
     first_lead(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn a_region_of_the_installation_reads_phones_without_a_country_code() {
+    let world = World::start_with(Shape::Embedded, "region", &[("LEADGATE_DEFAULT_REGION", "us")]).await;
+    let shown = post_and_look(&world, json!({ "phone": "(415) 555-0132" })).await;
+    assert_eq!(shown["phone"]["e164"], "+14155550132");
+    let made = world
+        .cli(&["source", "create", "--organization", "acme", "--dialect", "native", "--region", "DE"])
+        .await;
+    assert_eq!(made["region"], "DE");
+    let wrong = [("LEADGATE_DEFAULT_REGION".to_owned(), "Atlantis".to_owned())];
+    let environment = [world.environment(), &wrong].concat();
+    let (ok, told) = crate::world::try_run(&environment, &["source", "list", "--organization", "acme"]).await;
+    assert!(!ok && told.to_string().contains("default_region"), "{told}");
+}
+
+#[tokio::test]
+async fn a_key_of_the_organization_keeps_its_rights_when_its_source_gets_a_name() {
+    let world = World::embedded("renamed").await;
+    let sources = world.cli(&["source", "list", "--organization", "acme"]).await;
+    let own = sources[0]["id"].as_str().unwrap().to_owned();
+    let other = ["source", "create", "--organization", "acme", "--dialect", "native", "--name", "partner"];
+    let other = world.cli(&other).await;
+    let partner = [
+        "key",
+        "create",
+        "--organization",
+        "acme",
+        "--source",
+        other["id"].as_str().unwrap(),
+        "--scopes",
+        "write,read",
+    ];
+    let partner = world.cli(&partner).await["key"].as_str().unwrap().to_owned();
+    let post = http().post(format!("{}/v1/leads", world.base)).bearer_auth(&partner);
+    let posted: Value =
+        post.json(&json!({ "email": "ann@example.com" })).send().await.unwrap().json().await.unwrap();
+    let location = format!("/v1/leads/{}", posted["id"].as_str().unwrap());
+    until("the lead", || async { (world.get(&location).await.1["status"] == "new").then_some(()) }).await;
+
+    // The networks show when the running program has learned of the change.
+    let update = ["source", "update", &own, "--organization", "acme", "--name", "our own", "--networks"];
+    world.cli(&[&update[..], &["203.0.113.0/24"]].concat()).await;
+    until("the name to be known", || async { (world.get(&location).await.0 == 403).then_some(()) }).await;
+    world.cli(&[&update[..], &["127.0.0.0/8"]].concat()).await;
+    until("the networks to be open", || async { (world.get(&location).await.0 != 403).then_some(()) }).await;
+    assert_eq!(
+        world.get(&location).await.1["status"],
+        "new",
+        "the key reads leads of other sources as before"
+    );
+    assert_eq!(world.post(json!({ "email": "bob@example.com" }).to_string()).await.status(), 202);
+    let read = http().get(format!("{}/v1/leads", world.base)).bearer_auth(&partner).send().await.unwrap();
+    let seen: Value = read.json().await.unwrap();
+    assert_eq!(seen["data"].as_array().unwrap().len(), 1, "the partner's key reads its own");
 }

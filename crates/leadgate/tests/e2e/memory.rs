@@ -92,7 +92,7 @@ async fn besieged(world: &World, lasting: Duration) -> u64 {
     most
 }
 
-/// Also when it keeps sending: each of its packets restarts the kernel's own timer.
+/// The client keeps sending: the kernel's own timer was seen not to end such a connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_disconnected() {
     let world = World::embedded("unread").await;

@@ -2,8 +2,12 @@
 
 use std::time::Instant;
 
+use leadgate_domain::KeyKind;
+use leadgate_domain::key::PresentedKey;
+use secrecy::ExposeSecret;
+
 use crate::systems::send;
-use crate::world::{PATIENCE, http};
+use crate::world::{PATIENCE, World, http};
 
 /// The value of a metric, written with all its labels; 0 before it was first counted.
 pub async fn metric(base: &str, name: &str) -> u64 {
@@ -41,4 +45,26 @@ pub async fn with_redis_in_time<T>(bases: &[&str], mut trial: impl AsyncFnMut(us
         assert!(Instant::now() < deadline, "redis never answered in time");
     }
     unreachable!("trials go on until the deadline")
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_code_key_and_source() {
+    let world = World::embedded("refusal-metrics").await;
+    for _ in 0..2 {
+        assert_eq!(world.post("{").await.status(), 400);
+    }
+    let (_, unknown) = PresentedKey::generate(KeyKind::Secret);
+    let leads = format!("{}/v1/leads", world.base);
+    let refused = send(http().get(&leads).bearer_auth(unknown.expose_secret())).await;
+    assert_eq!(refused.status, 401);
+    let text = send(http().get(format!("{}/metrics", world.base))).await.text;
+    let key = PresentedKey::parse(&world.key).unwrap().id;
+    let source = world.store.keys(world.organization).await.unwrap()[0].source;
+    for line in [
+        format!(r#"{{code="not_json",key="{key}",source="{source}"}} 2"#),
+        r#"{code="invalid_key",key="unknown",source="unknown"} 1"#.to_owned(),
+    ] {
+        let line = format!("leadgate_gateway_refusals_total{line}");
+        assert!(text.lines().any(|other| other == line), "{line}: {text}");
+    }
 }

@@ -1,9 +1,5 @@
 //! What operators see of the queue, and do to it, while programs run.
 
-use std::time::{Duration, Instant};
-
-use leadgate_testkit::free_port;
-use leadgate_testkit::proxy::{Mode, Proxy};
 use serde_json::{Value, json};
 
 use crate::metrics::metric;
@@ -64,7 +60,8 @@ async fn shards_are_added_beside_running_programs() {
     let mut posted = Vec::new();
     for number in 0..8 {
         let organization = format!("shard-{number}");
-        let key = world.cli(&["key", "create", "--organization", &organization]).await;
+        let key =
+            world.cli(&["key", "create", "--organization", &organization, "--create-organization"]).await;
         let key = key["key"].as_str().unwrap().to_owned();
         let request = http().post(format!("{}/v1/leads", world.base)).bearer_auth(&key);
         let accepted = request.json(&json!({ "phone": "+14155580042" })).send().await.unwrap();
@@ -118,30 +115,4 @@ async fn migrate_uploads_the_policies_or_says_how_to_set_them() {
     let (ok, problem) = try_run(&environment, &["migrate"]).await;
     let error = problem["error"].as_str().unwrap();
     assert!(!ok && error.contains("401") && !error.contains("wrong"), "{error}");
-}
-
-/// A worker waits long for its database, and says meanwhile that it does.
-#[tokio::test]
-async fn a_workers_readiness_is_told_at_once_while_the_database_is_away() {
-    let servers = Servers::shared().await;
-    let proxy = Proxy::start(servers.postgres.port().unwrap()).await.unwrap();
-    let listen = format!("127.0.0.1:{}", free_port().unwrap());
-    let mut world = without_workers("worker-ready", &[("LEADGATE_WORKER_LISTEN", listen.as_str())]).await;
-    world.through(&proxy);
-    world.start_worker().await;
-    let ask = async || {
-        let asked = Instant::now();
-        let answer = http().get(format!("http://{listen}/readyz")).send().await.ok()?;
-        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
-        Some((answer.status().as_u16(), answer.json::<Value>().await.unwrap()))
-    };
-    let is = async |status: u16| {
-        until("the worker's readiness", || async { ask().await.filter(|told| told.0 == status) }).await.1
-    };
-    assert_eq!(is(200).await["status"], "ready");
-    proxy.set(Mode::Blackhole).await.unwrap();
-    let told = is(503).await;
-    assert_eq!(told["reasons"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
-    proxy.set(Mode::Pass).await.unwrap();
-    is(200).await;
 }

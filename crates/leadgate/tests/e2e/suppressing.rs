@@ -3,7 +3,7 @@
 use leadgate_testkit::servers::shared;
 use serde_json::{Value, json};
 
-use crate::world::{Shape, World, try_run, until};
+use crate::world::{Shape, World, exit, say, try_run, until};
 
 /// Phones, emails, domains and digests in one file, good and bad.
 const FILE: &str = "\u{feff}Phone Number;E-Mail;domain;email_sha256;reason;expires_at
@@ -30,7 +30,8 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
     let file = file.to_str().unwrap();
     let import =
         ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", "spring"];
-    let told = world.cli(&import).await;
+    let (code, told) = exit(world.environment(), &import).await;
+    assert_eq!((code, &told["columns_left_out"]), (2, &json!([])), "some rows are refused");
     let counts = |told: &Value| {
         ["rows", "added", "extended", "kept", "refused"].map(|name| told[name].as_u64().unwrap())
     };
@@ -58,7 +59,7 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
     let found =
         world.cli(&["suppression", "find", "--organization", "acme", "--phone", "+14155550132"]).await;
     assert_eq!((&found[0]["list"], &found[0]["reason"]), (&json!("spring"), &json!("asked by phone")));
-    let again = world.cli(&import).await;
+    let (_, again) = exit(world.environment(), &import).await;
     assert_eq!(counts(&again), [8, 0, 0, 5, 4]);
     let removed = ["suppression", "remove", "--organization", "acme", "--domain", "example.org"];
     assert_eq!(world.cli(&removed).await, json!({ "removed": 1 }));
@@ -116,6 +117,77 @@ async fn a_file_that_names_nobody_is_refused_whole() {
         .cli(&["suppression", "import", file, "--organization", "acme", "--kind", "phone", "--region", "US"])
         .await;
     assert_eq!((&told["rows"], &told["added"]), (&json!(2), &json!(2)));
+}
+
+/// A contact list as spreadsheets write it, with several columns of phones and emails.
+const CONTACTS: &str = "Name;Mobile Phone;Phone 2;Work Email;Email Address 2;Reason
+Jörg Ärzte;(415) 555-0132;(415) 555-0133;jörg@example.com;joerg@example.org;wünscht keine Anrufe
+Zoë;;415 555 0134;;;
+";
+
+fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(bytes).collect()
+}
+
+/// Every letter of [`CONTACTS`] has the same number in windows-1252 as in Unicode.
+fn windows_1252(text: &str) -> Vec<u8> {
+    text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_file_is_imported_in_its_encoding_with_all_of_its_phones_and_emails() {
+    let world = World::start(Shape::Embedded, "encodings").await;
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        ("UTF-8", CONTACTS.as_bytes().to_vec()),
+        ("windows-1252", windows_1252(CONTACTS)),
+        ("UTF-16LE", utf_16(CONTACTS, u16::to_le_bytes)),
+        ("UTF-16BE", utf_16(CONTACTS, u16::to_be_bytes)),
+    ];
+    for (encoding, bytes) in files {
+        let file = folder.path().join(encoding);
+        std::fs::write(&file, bytes).unwrap();
+        let file = file.to_str().unwrap();
+        let import =
+            ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", encoding];
+        let (code, told) = exit(world.environment(), &import).await;
+        assert_eq!((code, &told["added"], &told["refused"]), (0, &json!(5), &json!(0)), "{told}");
+        assert_eq!((&told["encoding"], &told["columns_left_out"]), (&json!(encoding), &json!(["Name"])));
+        let (_, complaints) = say(world.environment(), &import).await;
+        assert!(complaints.contains("columns left out: Name"), "{complaints}");
+    }
+    for (kind, value) in [
+        ("--phone", "+14155550132"),
+        ("--phone", "+14155550133"),
+        ("--phone", "+14155550134"),
+        ("--email", "jörg@example.com"),
+        ("--email", "joerg@example.org"),
+    ] {
+        let found = world.cli(&["suppression", "find", "--organization", "acme", kind, value]).await;
+        let found = found.as_array().unwrap();
+        assert_eq!(found.len(), 4, "one entry for each file: {found:?}");
+        let reasons: Vec<_> = found.iter().map(|entry| &entry["reason"]).collect();
+        let expected = if value.ends_with('4') { Value::Null } else { json!("wünscht keine Anrufe") };
+        assert_eq!(reasons, [&expected; 4]);
+    }
+}
+
+/// Good rows are imported; people and scripts learn of the others.
+#[tokio::test]
+async fn a_file_with_refused_rows_exits_with_2() {
+    let world = World::start(Shape::Embedded, "refused").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list.csv");
+    std::fs::write(&file, "phone\n+14155550132\n12\n").unwrap();
+    let file = file.to_str().unwrap();
+    let import = ["suppression", "import", file, "--organization", "acme"];
+    let (code, told) = exit(world.environment(), &import).await;
+    assert_eq!((code, &told["added"], &told["refused"]), (2, &json!(1), &json!(1)), "{told}");
+    let (answer, complaints) = say(world.environment(), &import).await;
+    assert!(answer.contains("1 there already, 1 refused"), "{answer}");
+    assert!(complaints.contains("1 rows or values of the file were refused"), "{complaints}");
+    std::fs::write(file, "phone\n+14155550132\n").unwrap();
+    assert_eq!(exit(world.environment(), &import).await.0, 0);
 }
 
 /// Locks the suppression lists against writes from another session.

@@ -128,8 +128,8 @@ impl World {
     ) -> Self {
         let port = free_port().unwrap();
         run(&environment, &["migrate"]).await;
-        let made =
-            run(&environment, &["key", "create", "--organization", "acme", "--rate", "10000000/min"]).await;
+        let create = ["key", "create", "--organization", "acme", "--create-organization"];
+        let made = run(&environment, &[&create[..], &["--rate", "10000000/min"]].concat()).await;
         let store = Store::open(&StoreConfig::api(store)).unwrap();
         let organization = store.organization_named("acme").await.unwrap().unwrap().id;
         let front = front(shape, name, &environment, port).await;
@@ -320,6 +320,12 @@ pub async fn run(environment: &[(String, String)], arguments: &[&str]) -> Value 
 
 /// The same for a command that may fail: whether it succeeded, and its answer.
 pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (bool, Value) {
+    let (code, answer) = exit(environment, arguments).await;
+    (code == 0, answer)
+}
+
+/// The exit code of `leadgate --json`, and its answer.
+pub async fn exit(environment: &[(String, String)], arguments: &[&str]) -> (i32, Value) {
     let mut command = tokio::process::Command::new(installed(LEADGATE));
     command.arg("--json").args(arguments).envs(environment.iter().cloned());
     let output = command.output().await.unwrap();
@@ -327,7 +333,7 @@ pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (b
     let answer = serde_json::from_str(text.trim()).unwrap_or_else(|_| {
         panic!("no JSON from {arguments:?}: {text} {}", String::from_utf8_lossy(&output.stderr))
     });
-    (output.status.success(), answer)
+    (output.status.code().unwrap(), answer)
 }
 
 /// Runs `leadgate` as people do: what it prints, and what it complains of.

@@ -33,15 +33,27 @@ const REFERRERS: [&str; 5] = ["referrer", "referer", "_referrer", "__referrer", 
 /// Nothing longer is the name of a campaign.
 const LONGEST_NAME: usize = 64;
 
+/// Parameters of Google's cross-domain measurement, which its scripts append to links and to the URLs of forms.
+const LINKERS: [&str; 2] = ["_ga", "_gl"];
+
+/// Whether browsers' scripts and ad platforms append a parameter of this name to URLs, to follow a visitor.
+pub fn is_tracking_parameter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_campaign_part(&name) || CLICK_IDS.contains(&name.as_str()) || LINKERS.contains(&name.as_str())
+}
+
+fn is_campaign_part(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && name.starts_with("utm_") && name.is_ascii()
+}
+
 /// The campaign's parts (`utm_…`) and the ids of clicks in a page's query; of several of one name the first.
 pub(super) fn campaign(page_url: &str) -> impl Iterator<Item = (String, String)> {
     let query = page_url.split('#').next().and_then(|page| page.split_once('?')).map(|(_, query)| query);
     let mut found = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let name = name.to_ascii_lowercase();
-        let is_part = name.len() <= LONGEST_NAME && name.starts_with("utm_") && name.is_ascii();
         let value = text::clean(&value);
-        if (is_part || CLICK_IDS.contains(&name.as_str())) && !value.is_empty() {
+        if (is_campaign_part(&name) || CLICK_IDS.contains(&name.as_str())) && !value.is_empty() {
             found.entry(name).or_insert_with(|| value.into_owned());
         }
     }

@@ -35,6 +35,7 @@ fn phone(e164: &str) -> Option<PhoneView> {
         region: None,
         kind: None,
         extension: None,
+        note: None,
         reason: None,
     })
 }

@@ -34,6 +34,7 @@ fn read(submission: &Submission) -> Reading {
     let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
     let phone = |raw: String| PhoneView {
         extension: None,
+        note: None,
         e164: Some(raw.clone()),
         raw,
         valid: true,

@@ -1,5 +1,6 @@
 //! Names, labels and values of standard lists, each in one spelling.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use leadgate_domain::{Region, TextField, name, place, standard, text};
@@ -68,13 +69,24 @@ fn one(field: TextField, said: &str, country: Option<Region>) -> Read {
         ExternalId | LineId | PageUrl => Read { text: said.to_owned(), ..Read::default() },
         Source => Read { text: clean.into_owned(), ..Read::default() },
         FullName | FirstName | LastName | Company => {
-            Read { not_said: name::is_nothing(&clean), text: clean.into_owned(), unknown: false }
+            let plain = unescaped(&clean);
+            Read { not_said: name::is_nothing(&plain), text: plain.into_owned(), unknown: false }
         }
         State => state(&clean, country, listed),
         Timezone => listed(standard::timezone(&clean).map(str::to_owned), true),
         Locale => listed(standard::locale(&clean), true),
         Currency => listed(standard::currency(&clean).map(str::to_owned), true),
     }
+}
+
+/// What a page or a blog escaped and nobody undid: `O&#039;Brien`, `O\\'Brien`.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    let backslashes = ["\\'", "\\\""].iter().any(|escaped| text.contains(escaped));
+    let text = match html_escape::decode_html_entities(text) {
+        Cow::Owned(plain) => Cow::Owned(text::clean(&plain).into_owned()),
+        plain => plain,
+    };
+    if backslashes { text.replace("\\'", "'").replace("\\\"", "\"").into() } else { text }
 }
 
 /// A state of a country whose states are listed has to be one of them. Where no country is known nothing is wrong,
@@ -108,6 +120,11 @@ mod tests {
             (FullName, "", "Ann Lee", "Ann Lee", none.clone()),
             (FullName, "", " Ann \u{202e}Lee ", "Ann Lee", rewritten("full_name")),
             (FullName, "", "Null", "Null", none.clone()),
+            (FullName, "", "Ann O&#039;Brien", "Ann O'Brien", rewritten("full_name")),
+            (FullName, "", r"Ann O\'Brien", "Ann O'Brien", rewritten("full_name")),
+            (Company, "", "Smith &amp; Sons", "Smith & Sons", rewritten("company")),
+            (Company, "", "AT&T; R&D", "AT&T; R&D", none.clone()),
+            (Company, "", r"A\B", r"A\B", none.clone()),
             (Company, "", "Acme\u{200b} Inc.", "Acme Inc.", rewritten("company")),
             (State, "US", "California", "CA", rewritten("state")),
             (State, "US", "ON", "ON", none.clone()),

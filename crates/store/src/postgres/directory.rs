@@ -23,7 +23,7 @@ pub(super) const INSTALLATION: Installation = Installation {
 
 macro_rules! organization {
     () => {
-        "json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+        "json_build_object('id', o.id, 'name', o.name, 'created_at', o.created_at, 'disabled_at', o.disabled_at,
                            'scoring_version', o.scoring_version, 'scoring', s.document)::text"
     };
 }
@@ -34,6 +34,14 @@ pub(super) const ORGANIZATIONS: Organizations = Organizations {
         SELECT id, name, created_at, generation
         FROM json_to_recordset($1::json) AS r (id uuid, name text, created_at timestamptz, generation bigint)
         ON CONFLICT (name) DO NOTHING",
+    rename: "
+        UPDATE organizations AS o SET name = r.name, generation = r.generation
+        FROM json_to_recordset($1::json) AS r (id uuid, name text, generation bigint)
+        WHERE o.id = r.id AND NOT EXISTS (SELECT FROM organizations AS taken WHERE taken.name = r.name)",
+    set_disabled: "
+        UPDATE organizations AS o SET disabled_at = r.disabled_at, generation = r.generation
+        FROM json_to_recordset($1::json) AS r (id uuid, disabled_at timestamptz, generation bigint)
+        WHERE o.id = r.id AND (o.disabled_at IS NULL) <> (r.disabled_at IS NULL)",
     named: concat!(
         "SELECT ",
         organization!(),

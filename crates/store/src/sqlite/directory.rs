@@ -22,7 +22,7 @@ pub(super) const INSTALLATION: Installation = Installation {
 
 macro_rules! organization {
     () => {
-        "json_object('id', o.id, 'name', o.name, 'created_at', o.created_at,
+        "json_object('id', o.id, 'name', o.name, 'created_at', o.created_at, 'disabled_at', o.disabled_at,
                      'scoring_version', o.scoring_version, 'scoring', json(s.document))"
     };
 }
@@ -33,6 +33,16 @@ pub(super) const ORGANIZATIONS: Organizations = Organizations {
         SELECT value->>'id', value->>'name', value->>'created_at', value->>'generation'
         FROM json_each($1) WHERE true
         ON CONFLICT (name) DO NOTHING",
+    rename: "
+        UPDATE organizations SET name = r.value->>'name', generation = r.value->>'generation'
+        FROM json_each($1) AS r
+        WHERE organizations.id = r.value->>'id'
+          AND NOT EXISTS (SELECT 1 FROM organizations AS taken WHERE taken.name = r.value->>'name')",
+    set_disabled: "
+        UPDATE organizations SET disabled_at = r.value->>'disabled_at', generation = r.value->>'generation'
+        FROM json_each($1) AS r
+        WHERE organizations.id = r.value->>'id'
+          AND (organizations.disabled_at IS NULL) <> (r.value->>'disabled_at' IS NULL)",
     named: concat!(
         "SELECT ",
         organization!(),

@@ -19,11 +19,17 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
     let all = [
         (Reason::TestLead, lead.posts[0].test != Test::No),
         (Reason::PhoneMissing, phone.is_none_or(|phone| phone == Means::Nothing)),
+        (
+            Reason::NoContact,
+            [phone, email].iter().all(|means| means.is_none_or(|means| means == Means::Nothing)),
+        ),
         (Reason::PhoneInvalid, phone == Some(Means::Unreadable)),
+        (Reason::PhoneAmbiguous, phone == Some(Means::Ambiguous)),
         (Reason::OptedOut, lead.opted_out),
         (Reason::SuppressedPhone, on(SuppressionKind::Phone, phone)),
         (Reason::SuppressedEmail, on(SuppressionKind::Email, email)),
         (Reason::SuppressedDomain, on(SuppressionKind::Domain, email)),
+        (Reason::ConsentRefused, lead.consent_is(Consent::Refused)),
         (Reason::ConsentMissing, lead.consent_is(Consent::Missing)),
         (Reason::ConsentIncomplete, lead.consent_is(Consent::Incomplete)),
         (Reason::ConsentInFuture, lead.consent_is(Consent::InFuture)),
@@ -83,6 +89,7 @@ fn is_old(held: &Held, post: &Post) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Consent {
     NotRequired,
+    Refused,
     Missing,
     Incomplete,
     InFuture,
@@ -214,7 +221,8 @@ impl<'e> Told<'e> {
         let phone = self.last(|post| post.phone.as_ref());
         let consented = self.last(|post| Some((post.consent.as_ref()?.means, post.phone.as_ref())));
         let (Some((means, Some(consented))), Some(phone)) = (consented, phone) else { return false };
-        let is_required = self.consent() != Consent::NotRequired && means != Consented::Nothing;
+        let is_required =
+            !matches!(self.consent(), Consent::NotRequired | Consent::Refused) && means != Consented::Nothing;
         is_required
             && match (consented.means, phone.means) {
                 (Means::Nothing, _) | (_, Means::Nothing) => false,
@@ -224,12 +232,15 @@ impl<'e> Told<'e> {
     }
 
     fn consent(&self) -> Consent {
+        let said = self.last(|post| Some((post.consent.as_ref()?.means, post.after * SECOND)));
+        if matches!(said, Some((Consented::Refused, _))) {
+            return Consent::Refused;
+        }
         if !self.posts.iter().any(|post| post.way.consent_required) {
             return Consent::NotRequired;
         }
-        let said = self.last(|post| Some((post.consent.as_ref()?.means, post.after * SECOND)));
         let (given, received) = match said {
-            None | Some((Consented::Nothing, _)) => return Consent::Missing,
+            None | Some((Consented::Nothing | Consented::Refused, _)) => return Consent::Missing,
             Some((Consented::Incomplete, _)) => return Consent::Incomplete,
             Some((Consented::Given(offset), received)) => (received + offset, received),
         };

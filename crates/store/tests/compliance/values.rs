@@ -34,6 +34,8 @@ pub(crate) enum Means {
     Own(Which),
     /// Something that cannot be called or written to.
     Unreadable,
+    /// It can be read as two different numbers.
+    Ambiguous,
     /// Null or blank: the same as having none.
     Nothing,
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    ClaimKind, IdentityKey, KeyHash, Outcome, QuarantineReason, Reason, Source, Submission, TextField,
+    ActiveScoring, ClaimKind, IdentityKey, KeyHash, Outcome, QuarantineReason, Reason, Source, Submission,
+    TextField,
 };
 use leadgate_store::QuarantineState;
 
@@ -18,6 +19,7 @@ over_both!(
     a_second_erasure_counts_from_its_own_time,
     a_gateway_whose_clock_is_ahead_brings_no_erased_person_back,
     an_opt_out_that_was_on_its_way_counts_for_what_was_not_erased,
+    what_was_on_its_way_to_a_source_that_is_gone_is_erased,
 );
 
 async fn what_was_on_its_way_is_erased_by_its_commit(world: World) {
@@ -102,5 +104,19 @@ async fn a_gateway_whose_clock_is_ahead_brings_no_erased_person_back(world: Worl
     world.erase(World::sought(&[PHONE], &[EMAIL])).await;
     let committed = world.commit(std::slice::from_ref(&late)).await;
     assert_eq!(committed.settled[0].quarantine, Some(QuarantineReason::Erased));
+    assert_eq!(found_in(&world.dump()), [""; 0]);
+}
+
+async fn what_was_on_its_way_to_a_source_that_is_gone_is_erased(world: World) {
+    let [by_phone, by_email] =
+        [(PHONE, ""), ("", EMAIL)].map(|(phone, email)| world.now(ann(&world, phone, email)));
+    let other = world.now(world.consenting("+14155550155", "bob@acme.example"));
+    world.erase(World::sought(&[PHONE], &[EMAIL])).await;
+    let sourceless = |one: Submission| world.pipeline.normalize(one, None, ActiveScoring::standard());
+    let batch: Vec<_> = [by_phone, by_email, other].into_iter().map(sourceless).collect();
+    let committed = world.store.commit(batch, world.judge()).await.unwrap();
+    let reasons = committed.settled.iter().map(|settled| settled.quarantine.unwrap());
+    let (erased, gone) = (QuarantineReason::Erased, QuarantineReason::SourceGone);
+    assert_eq!(reasons.collect::<Vec<_>>(), [erased, erased, gone]);
     assert_eq!(found_in(&world.dump()), [""; 0]);
 }

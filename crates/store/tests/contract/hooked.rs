@@ -1,5 +1,6 @@
 //! The pipeline's judge with a hand in what it says, or a foot in the door.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -35,8 +36,8 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
         self.judge.resolve(fresh, claims)
     }
 
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.judge.watched(resolution, leads)
+    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+        self.judge.suppression_keys(normalized)
     }
 
     fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {

@@ -24,6 +24,7 @@ mod mappings;
 mod newer;
 mod opening;
 mod orders;
+mod organizations;
 mod plans;
 mod quarantine;
 mod quotas;

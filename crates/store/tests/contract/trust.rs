@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_domain::{Dialect, Fields, Outcome, Policy, Said, Source, Submission, Timestamp, Trust};
+use leadgate_domain::{
+    Dialect, Fields, IdentityKey, Outcome, Policy, Said, Source, Submission, Timestamp, Trust,
+};
 
 use crate::races::all_leads;
 use crate::world::{World, over_both};
@@ -14,6 +16,9 @@ over_both!(
     a_rebuild_ties_no_key_of_a_form_to_a_servers_lead,
     a_rebuild_claims_a_key_with_the_trust_of_the_server_that_sent_it,
     a_form_does_not_lengthen_the_window_of_a_servers_lead,
+    a_form_with_a_short_window_takes_no_key_of_a_server,
+    the_longest_window_of_the_servers_counts_for_a_form,
+    a_rebuild_claims_a_key_as_if_every_submission_had_extended_it,
 );
 
 pub(crate) const ANN: (&str, &str) = ("+14155550131", "ann@example.com");
@@ -135,8 +140,6 @@ pub(crate) fn claims(world: &World) -> Vec<String> {
 
 async fn a_form_does_not_lengthen_the_window_of_a_servers_lead(world: World) {
     let source = source(&world).await;
-    let day =
-        |n: u64| Timestamp::from_microseconds(1_790_000_000_000_000).plus(Duration::from_secs(n * 86_400));
     let on = |n: u64, trust| Submission { received_at: day(n), ..said(&world, trust, ANN) };
     assert_eq!(commit(&world, &source, vec![on(0, Trust::Secret)]).await, [Outcome::Created]);
     assert_eq!(commit(&world, &source, vec![on(20, Trust::Public)]).await, [Outcome::Duplicate]);
@@ -145,4 +148,61 @@ async fn a_form_does_not_lengthen_the_window_of_a_servers_lead(world: World) {
         [Outcome::Created],
         "the 30 days are over"
     );
+}
+
+/// The same source with one window for all keys; `None` is for ever.
+fn lasting(days: Option<u64>, source: &Arc<Source>) -> Arc<Source> {
+    let window = days.map(|days| Duration::from_secs(days * 86_400));
+    let identity = source.identity.iter().map(|key| IdentityKey { window, ..*key }).collect();
+    Arc::new(Source { identity, ..Source::clone(source) })
+}
+
+fn day(n: u64) -> Timestamp {
+    Timestamp::from_microseconds(1_790_000_000_000_000).plus(Duration::from_secs(n * 86_400))
+}
+
+async fn a_form_with_a_short_window_takes_no_key_of_a_server(world: World) {
+    let (server, form) = (source(&world).await, lasting(Some(30), &source(&world).await));
+    for (person, window, last_held) in [(ANN, None, 3_650), (BOB, Some(90), 90)] {
+        let server = lasting(window, &server);
+        let on = |n: u64, trust| Submission { received_at: day(n), ..said(&world, trust, person) };
+        assert_eq!(commit(&world, &server, vec![on(0, Trust::Secret)]).await, [Outcome::Created]);
+        let later = on(last_held, Trust::Public);
+        assert_eq!(commit(&world, &form, vec![later]).await, [Outcome::Duplicate], "{window:?}");
+        let much_later = on(3_651, Trust::Public);
+        let outcome = if window.is_none() { Outcome::Duplicate } else { Outcome::Created };
+        assert_eq!(commit(&world, &form, vec![much_later]).await, [outcome], "{window:?}");
+    }
+}
+
+async fn the_longest_window_of_the_servers_counts_for_a_form(world: World) {
+    let form = lasting(Some(30), &source(&world).await);
+    let servers = [lasting(Some(30), &source(&world).await), lasting(Some(365), &source(&world).await)];
+    for (person, first, second) in [(ANN, 0, 1), (BOB, 1, 0)] {
+        let on = |n: u64, trust| Submission { received_at: day(n), ..said(&world, trust, person) };
+        // The form came first; the window is that of the servers from then on.
+        assert_eq!(commit(&world, &form, vec![on(0, Trust::Public)]).await, [Outcome::Created]);
+        assert_eq!(commit(&world, &servers[first], vec![on(1, Trust::Secret)]).await, [Outcome::Updated]);
+        assert_eq!(commit(&world, &servers[second], vec![on(2, Trust::Secret)]).await, [Outcome::Duplicate]);
+        assert_eq!(commit(&world, &form, vec![on(366, Trust::Public)]).await, [Outcome::Duplicate]);
+        assert_eq!(commit(&world, &form, vec![on(368, Trust::Public)]).await, [Outcome::Created]);
+    }
+}
+
+async fn a_rebuild_claims_a_key_as_if_every_submission_had_extended_it(world: World) {
+    let source = Arc::new(Source {
+        policy: Policy::Update,
+        ..Source::clone(&lasting(Some(30), &source(&world).await))
+    });
+    for (n, outcome) in [(0, Outcome::Created), (20, Outcome::Updated), (40, Outcome::Updated)] {
+        let one = Submission { received_at: day(n), ..said(&world, Trust::Secret, ANN) };
+        assert_eq!(commit(&world, &source, vec![one]).await, [outcome]);
+    }
+    let lead = all_leads(&world).await.remove(0).id;
+    let until = "SELECT kind || ' ' || last_seen || ' ' || held_until AS line FROM claims ORDER BY kind";
+    let held = world.lines(until);
+    assert_eq!(held.len(), 2);
+    world.sql("DELETE FROM claims").await;
+    world.rebuild(world.read_anew(lead, &source, &source).await, false).await;
+    assert_eq!(world.lines(until), held);
 }

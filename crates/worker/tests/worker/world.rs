@@ -1,5 +1,6 @@
 //! One worker with everything around it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,8 +188,8 @@ impl Judge for Touchy {
         self.pipeline.resolve(fresh, claims)
     }
 
-    fn watched(&self, resolution: &Resolution<'_>, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.pipeline.watched(resolution, leads)
+    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+        self.pipeline.suppression_keys(normalized)
     }
 
     fn judge<'b>(

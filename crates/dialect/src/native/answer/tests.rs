@@ -30,6 +30,7 @@ fn sample() -> Lead {
             region: "US".parse().ok(),
             kind: Some(PhoneKind::FixedLineOrMobile),
             extension: None,
+            note: None,
             reason: None,
         }),
         email: Some(EmailView {
@@ -166,6 +167,7 @@ fn a_bad_phone_is_kept_as_it_came() {
         region: None,
         kind: None,
         extension: None,
+        note: None,
         reason: Some(PhoneProblem::NotANumber),
     };
     let lead = Lead { phone: Some(phone), ..sample() };

@@ -1,7 +1,7 @@
 //! `leadgate suppression import`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable as _};
 use clap::Args;
-use csv::ByteRecord;
+use csv::StringRecord;
 use leadgate_domain::{Organization, Region, Suppression, SuppressionKind, Timestamp};
 use leadgate_store::{Listed, StoreError};
-use serde_json::json;
+use serde::Serialize;
 
+use super::decoded::{self, Decoded};
 use super::rows::{Columns, delimiter};
 use super::{Desk, Terms};
-use crate::commands::{Output, progress};
+use crate::commands::{Output, UsageError, organization, progress};
 
 /// Rows that are written together.
 const CHUNK: usize = 1_000;
@@ -30,8 +31,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// A CSV file whose first row names its columns: phone, email, domain, phone_sha256, email_sha256, and if there
-    /// are any, list, reason, expires_at
+    /// A CSV file whose first row names its columns: any number with phones and emails, domain, phone_sha256,
+    /// email_sha256, and if there are any, list, reason, expires_at. In UTF-8, windows-1252, or UTF-16 with a byte
+    /// order mark
     file: PathBuf,
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -52,30 +54,30 @@ pub(crate) struct Import {
 }
 
 pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow::Result<()> {
+    let owner = organization(&desk.store, &import.organization).await?;
     let named = || import.file.display().to_string();
-    let mut file = BufReader::new(File::open(&import.file).with_context(named)?);
-    let size = file.get_ref().metadata()?.len();
-    let first_line = file.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
+    let (file, encoding) = decoded::open(&import.file).with_context(named)?;
+    let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
+    let mut text = BufReader::new(Decoded::new(bar.wrap_read(file), encoding));
+    let first_line = text.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
     let separator = delimiter(first_line.unwrap_or_default());
-    let bar = progress::of_bytes(size, "suppressing");
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)
         .has_headers(import.kind.is_none())
-        .from_reader(bar.wrap_read(file));
+        .from_reader(text);
     let columns = match import.kind {
         Some(kind) => Columns::only(kind, import.sha256)?,
-        None => Columns::named(reader.byte_headers().with_context(named)?)?,
+        None => Columns::named(reader.headers().with_context(named)?)?,
     };
-    let told = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
-    let file = File::create(&told).with_context(|| told.display().to_string())?;
-    let owner = desk.store.ensure_organization(&import.organization).await?;
+    let verdicts = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
+    let file = File::create(&verdicts).with_context(|| verdicts.display().to_string())?;
     let mut importer =
         Importer { desk, owner, counts: Counts::default(), verdicts: csv::Writer::from_writer(file) };
     importer.verdicts.write_record(["row", "result", "kind", "detail"])?;
 
-    let (mut record, mut items) = (ByteRecord::new(), Vec::with_capacity(CHUNK));
-    while reader.read_byte_record(&mut record).with_context(named)? {
+    let (mut record, mut items) = (StringRecord::new(), Vec::with_capacity(CHUNK));
+    while reader.read_record(&mut record).with_context(named)? {
         importer.counts.rows += 1;
         items.extend(importer.read(&columns, &record, &import));
         if items.len() >= CHUNK {
@@ -86,8 +88,13 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
     importer.verdicts.flush()?;
     bar.finish_and_clear();
     desk.rescreen(&importer.owner).await?;
-    report(&importer.counts, &told, output);
-    Ok(())
+    let report =
+        Report { counts: importer.counts, encoding: encoding.name(), left_out: columns.left_out, verdicts };
+    report.print(output);
+    match report.counts.refused {
+        0 => Ok(()),
+        refused => Err(UsageError::RowsRefused(refused).into()),
+    }
 }
 
 fn beside(file: &Path) -> PathBuf {
@@ -97,7 +104,7 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 /// How many values ended how.
-#[derive(Default)]
+#[derive(Default, Serialize)]
 struct Counts {
     rows: u64,
     added: u64,
@@ -120,7 +127,7 @@ struct Importer<'d> {
 }
 
 impl Importer<'_> {
-    fn read(&self, columns: &Columns, record: &ByteRecord, import: &Import) -> Vec<Item> {
+    fn read(&self, columns: &Columns, record: &StringRecord, import: &Import) -> Vec<Item> {
         let row = record.position().map_or(self.counts.rows, csv::Position::line);
         let now = Timestamp::now();
         let requests = match columns.read(record, import.region) {
@@ -191,15 +198,29 @@ impl Counts {
     }
 }
 
-fn report(counts: &Counts, told: &Path, output: &Output) {
-    let Counts { rows, added, extended, kept, refused } = counts;
-    let document = json!({
-        "rows": rows, "added": added, "extended": extended, "kept": kept, "refused": refused, "verdicts": told,
-    });
-    output.print(&document, |line| {
-        line(&format!(
-            "{rows} rows: {added} added, {extended} extended, {kept} there already, {refused} refused"
-        ));
-        line(&format!("the verdict on each is in {}", told.display()));
-    });
+/// What the command answers.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    counts: Counts,
+    encoding: &'static str,
+    #[serde(rename = "columns_left_out")]
+    left_out: Vec<String>,
+    verdicts: PathBuf,
+}
+
+impl Report {
+    fn print(&self, output: &Output) {
+        let Self { counts: Counts { rows, added, extended, kept, refused }, verdicts, .. } = self;
+        output.print(self, |line| {
+            line(&format!(
+                "{rows} rows: {added} added, {extended} extended, {kept} there already, {refused} refused"
+            ));
+            line(&format!("the verdict on each is in {}", verdicts.display()));
+        });
+        if !self.left_out.is_empty() {
+            let names: Vec<_> = self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();
+            let _ = writeln!(std::io::stderr(), "leadgate: columns left out: {}", names.join(", "));
+        }
+    }
 }

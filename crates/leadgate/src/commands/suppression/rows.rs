@@ -1,7 +1,7 @@
 //! What the columns of a file mean.
 
-use anyhow::{Context as _, bail};
-use csv::ByteRecord;
+use anyhow::{bail, ensure};
+use csv::StringRecord;
 use leadgate_domain::Region;
 use leadgate_domain::suppression::{SuppressionKind, SuppressionRequest};
 
@@ -18,46 +18,131 @@ enum Column {
     Expires,
 }
 
-/// Names of columns, without case, spaces, `_` and `-`.
+/// Names of columns: their letters in lower case. Names of phones and emails may also have [`QUALIFIERS`].
 const NAMES: &[(Column, &[&str])] = &[
-    (Column::Phone, &["phone", "phonenumber", "telephone", "tel", "mobile", "cell", "number", "dnc"]),
-    (Column::Email, &["email", "emailaddress", "mail"]),
+    (Column::Phone, PHONES),
+    (Column::Phone, &["number", "dnc"]),
+    (Column::Email, EMAILS),
+    (Column::Email, &["mail"]),
     (Column::Domain, &["domain", "emaildomain"]),
-    (Column::PhoneDigest, &["phonesha256", "sha256phone", "hashedphone", "phonehash"]),
-    (Column::EmailDigest, &["emailsha256", "sha256email", "hashedemail", "emailhash"]),
+    (Column::PhoneDigest, &["phonesha", "shaphone", "hashedphone", "phonehash"]),
+    (Column::EmailDigest, &["emailsha", "shaemail", "hashedemail", "emailhash"]),
     (Column::List, &["list", "listname"]),
     (Column::Reason, &["reason", "note"]),
     (Column::Expires, &["expires", "expiresat", "expiry", "until"]),
 ];
 
-/// Where in a row which values stand.
+const PHONES: &[&str] = &[
+    "phone",
+    "phonenumber",
+    "telephone",
+    "telephonenumber",
+    "tel",
+    "mobile",
+    "mobilenumber",
+    "cell",
+    "cellnumber",
+    "landline",
+];
+
+const EMAILS: &[&str] = &["email", "emailaddress"];
+
+/// Words before or after the name of a phone or an email, as in `Mobile Phone` and `Phone 1 - Value`.
+const QUALIFIERS: &[&str] = &[
+    "additional",
+    "alternate",
+    "alternative",
+    "alt",
+    "billing",
+    "business",
+    "cell",
+    "client",
+    "company",
+    "contact",
+    "customer",
+    "daytime",
+    "day",
+    "direct",
+    "evening",
+    "home",
+    "landline",
+    "lead",
+    "main",
+    "mobile",
+    "office",
+    "other",
+    "owner",
+    "partner",
+    "personal",
+    "preferred",
+    "primary",
+    "private",
+    "secondary",
+    "spouse",
+    "value",
+    "wireless",
+    "work",
+];
+
+/// In letters. A longer text is no name; it bounds the work of [`Column::qualified`].
+const LONGEST_NAME: usize = 40;
+
+impl Column {
+    fn named(header: &str) -> Option<Self> {
+        let name: String = header.to_lowercase().chars().filter(|sign| sign.is_alphabetic()).collect();
+        let known = NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
+        match known {
+            Some((column, _)) => Some(*column),
+            None if name.chars().count() > LONGEST_NAME => None,
+            None => Self::qualified(&name),
+        }
+    }
+
+    fn qualified(name: &str) -> Option<Self> {
+        if PHONES.contains(&name) {
+            return Some(Self::Phone);
+        }
+        if EMAILS.contains(&name) {
+            return Some(Self::Email);
+        }
+        let strip = |word: &&str| name.strip_prefix(*word).or_else(|| name.strip_suffix(*word));
+        QUALIFIERS.iter().filter_map(strip).find_map(Self::qualified)
+    }
+
+    fn is_value(self) -> bool {
+        !matches!(self, Self::List | Self::Reason | Self::Expires)
+    }
+}
+
+/// Which columns of a file have which values.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Columns(Vec<(usize, Column)>);
+pub(super) struct Columns {
+    used: Vec<(usize, Column)>,
+    /// The names of the others.
+    pub(super) left_out: Vec<String>,
+}
 
 impl Columns {
     /// By the names in the first row.
     ///
     /// # Errors
-    /// Where none of them is that of a value.
-    pub(super) fn named(header: &ByteRecord) -> anyhow::Result<Self> {
-        let column = |(at, name): (usize, &[u8])| {
-            let name = String::from_utf8_lossy(name);
-            let name = name.trim_start_matches('\u{feff}').to_lowercase();
-            let name = name.replace(['_', '-', ' '], "");
-            let known = NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
-            known.map(|(column, _)| (at, *column))
-        };
-        let columns: Vec<_> = header.iter().enumerate().filter_map(column).collect();
-        let names_anybody = |(_, column): &(usize, Column)| {
-            !matches!(column, Column::List | Column::Reason | Column::Expires)
-        };
-        if !columns.iter().any(names_anybody) {
+    /// When none of them is the name of a value.
+    pub(super) fn named(header: &StringRecord) -> anyhow::Result<Self> {
+        let (mut used, mut left_out) = (Vec::new(), Vec::new());
+        for (at, name) in header.iter().enumerate() {
+            match Column::named(name) {
+                Some(column) => used.push((at, column)),
+                None if name.trim().is_empty() => {}
+                None => left_out.push(name.trim().to_owned()),
+            }
+        }
+        if !used.iter().any(|(_, column)| column.is_value()) {
             bail!(
                 "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256; \
                  for a file without names say --kind"
             );
         }
-        Ok(Self(columns))
+        Ok(Self { used, left_out })
     }
 
     /// A file without names, of one kind of value in its first column.
@@ -70,21 +155,26 @@ impl Columns {
             (SuppressionKind::Email, true) => Column::EmailDigest,
             (SuppressionKind::Domain, true) => bail!("a domain cannot be given as its SHA-256"),
         };
-        Ok(Self(vec![(0, column)]))
+        Ok(Self { used: vec![(0, column)], left_out: Vec::new() })
     }
 
     /// One request for each value of a row; none for a row that says nothing.
     pub(super) fn read(
         &self,
-        row: &ByteRecord,
+        row: &StringRecord,
         region: Option<Region>,
     ) -> anyhow::Result<Vec<SuppressionRequest>> {
         let mut shared = SuppressionRequest { phone_country: region, ..SuppressionRequest::default() };
         let mut values = Vec::new();
-        for (at, column) in &self.0 {
-            let text = std::str::from_utf8(row.get(*at).unwrap_or_default()).context("it is not UTF-8")?;
-            let text = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-            let Some(text) = text else { continue };
+        for (at, column) in &self.used {
+            let text = row.get(*at).unwrap_or_default().trim().to_owned();
+            if text.is_empty() {
+                continue;
+            }
+            ensure!(
+                !text.contains(char::REPLACEMENT_CHARACTER),
+                "it has bytes that are invalid in the file's encoding"
+            );
             match column {
                 Column::List => shared.list = Some(text),
                 Column::Reason => shared.reason = Some(text),
@@ -120,11 +210,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_known_by_what_people_call_them() {
+    fn columns_are_known_by_common_names() {
         let header =
-            ByteRecord::from(vec!["\u{feff}Phone Number", "colour", "E-Mail", "Reason", "expires_at"]);
+            StringRecord::from(vec!["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "]);
         let columns = Columns::named(&header).unwrap();
-        let row = ByteRecord::from(vec![" 415 555 0132 ", "red", "ann@example.com", "asked", ""]);
+        assert_eq!(columns.left_out, ["colour"]);
+        let row = StringRecord::from(vec![" 415 555 0132 ", "red", "ann@example.com", "asked", ""]);
         let requests = columns.read(&row, None).unwrap();
         assert_eq!(requests.len(), 2);
         assert_eq!(
@@ -135,9 +226,32 @@ mod tests {
             (requests[1].email.as_deref(), requests[1].expires_at.as_deref()),
             (Some("ann@example.com"), None)
         );
-        assert_eq!(columns.read(&ByteRecord::from(vec!["", "red"]), None).unwrap(), []);
-        assert!(columns.read(&ByteRecord::from(vec![b"\xff".as_slice()]), None).is_err());
-        assert!(Columns::named(&ByteRecord::from(vec!["colour", "list"])).is_err());
+        assert_eq!(columns.read(&StringRecord::from(vec!["", "red"]), None).unwrap(), []);
+        assert!(columns.read(&StringRecord::from(vec!["415 555 013\u{fffd}"]), None).is_err());
+        assert!(Columns::named(&StringRecord::from(vec!["colour", "list"])).is_err());
+    }
+
+    #[test]
+    fn every_column_of_phones_and_emails_is_used() {
+        let phones = "Phone|phone_number|Phone 2|Mobile Phone|MobilePhone|home-phone|Work Phone Number|Cell|Cell Phone|\
+                      Phone (Home)|Phone 1 - Value|Primary Mobile Number|Telephone|Tel.|Tel 2|Number|DNC|landline|Other Phone 3";
+        let emails =
+            "email|E-Mail|Email Address 2|Work Email|personal_email_address|E-mail 1 - Value|Mail|EMAIL2";
+        let others = "Name|Phone Type|phonetic name|Customer Number|Account Number|Number of employees|Email opt in|\
+                      Mailing Address|Phone Ext|mobile app|2";
+        let long = format!("{}Phone{}", "Day ".repeat(10_000), " Home".repeat(10_000));
+        assert_eq!(Column::named(&long), None);
+        let columns = |names: &str| names.split('|').map(Column::named).collect::<Vec<_>>();
+        for (names, column) in [(phones, Some(Column::Phone)), (emails, Some(Column::Email)), (others, None)]
+        {
+            for (name, found) in names.split('|').zip(columns(names)) {
+                assert_eq!(found, column, "{name}");
+            }
+        }
+        let more = columns("Phone SHA-256|sha256_email|Email Domain|List Name|Expires at");
+        let expected =
+            [Column::PhoneDigest, Column::EmailDigest, Column::Domain, Column::List, Column::Expires];
+        assert_eq!(more, expected.map(Some));
     }
 
     #[test]

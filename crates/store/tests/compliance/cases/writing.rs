@@ -30,6 +30,8 @@ fn phones(table: &mut Table) {
     table.rows(Person::bad_phones, |who, phone| vec![Posted(who.lead().phone(phone))]);
     table.rows(Person::bad_phones, |who, phone| vec![entry(who), Posted(who.lead().phone(phone))]);
     table.row(|who| vec![Posted(who.lead().without_phone())]);
+    table.row(|who| vec![Posted(who.lead().without_phone().without_email())]);
+    table.row(|who| vec![Posted(who.lead().phone(who.null_phone()).email(who.null_email()))]);
 }
 
 fn emails(table: &mut Table) {

@@ -23,6 +23,8 @@ pub(crate) enum Consented {
     /// Something is lacking.
     Incomplete,
     Nothing,
+    /// The person said no.
+    Refused,
 }
 
 #[derive(Clone, Default)]
@@ -30,6 +32,7 @@ struct Parts {
     time: Option<Time>,
     version: Option<&'static str>,
     page: Option<&'static str>,
+    refused: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +77,7 @@ impl Consenting {
             consent_timestamp: time,
             consent_text_version: parts.version.map(str::to_owned),
             source_url: parts.page.map(str::to_owned),
+            consent_refused: parts.refused,
             ..Consent::default()
         })
     }
@@ -83,6 +87,7 @@ const WHOLE: Parts = Parts {
     time: Some(Time::After(-HOUR, Style::Rfc3339)),
     version: Some("v1"),
     page: Some("https://example.com/offer"),
+    refused: false,
 };
 
 /// Given an hour before, with everything that belongs to it.
@@ -111,6 +116,11 @@ pub(crate) fn shapes() -> Vec<Consenting> {
     let timed = |text: &'static str| lacking(&format!("given at `{text}`"), at(text));
     vec![
         Consenting { words: "with consent that is null".into(), means: Consented::Nothing, parts: None },
+        Consenting {
+            words: "with consent that is refused".into(),
+            means: Consented::Refused,
+            parts: Some(Parts { refused: true, ..WHOLE }),
+        },
         lacking("of no parts", Parts::default()),
         lacking("without a time", Parts { time: None, ..WHOLE }),
         lacking("without the version of its text", Parts { version: None, ..WHOLE }),

@@ -39,6 +39,8 @@ impl Person {
             shown(format!("mailto:ann.lee@{domain}")),
             shown(format!("MAILTO:Ann.Lee@{domain}?subject=Offer")),
             shown(format!("ann.lee@{domain}.")),
+            shown(format!("Ann Lee <ann.lee@{domain}>")),
+            shown(format!("ann.lee@{domain}, bob@other.example")),
             told("between spaces", format!("  ann.lee@{domain} ")),
             told("after a space that does not break", format!("\u{a0}ann.lee@{domain}")),
             told(
@@ -93,7 +95,7 @@ impl Person {
         vec![
             bad("ann.lee".to_owned()),
             bad(format!("ann lee@{}", self.domain(Which::First))),
-            bad(format!("Ann Lee <{}>", self.address(Which::First))),
+            bad(format!("ann.lee@@{}", self.domain(Which::First))),
         ]
     }
 

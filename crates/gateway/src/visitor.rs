@@ -1,0 +1,77 @@
+//! What a person sees who sent a form without a script: a page, where a program gets an answer of its dialect.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use leadgate_dialect::Problem;
+use leadgate_domain::{ApiKey, Fields};
+use url::Url;
+
+/// The name of the field that says where the visitor goes next.
+const REDIRECT: &str = "redirect_url";
+
+/// Whether the answer is shown to a person: their browser goes to it (Fetch Metadata), or, in a browser that does not say so,
+/// asks for HTML before anything else.
+pub(crate) fn is_visitor(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match text("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => text("accept").is_some_and(|accept| accept.trim_start().starts_with("text/html")),
+    }
+}
+
+/// Where the form sends its visitor. Only to pages of the token's own origins: anyone can write a form that posts to a token's
+/// URL.
+pub(crate) fn redirect(fields: &Fields, key: &ApiKey) -> Option<Url> {
+    let wanted = fields.custom_fields.get(REDIRECT)?.as_str()?;
+    let url = Url::parse(wanted.trim()).ok()?;
+    let origin = url.origin().ascii_serialization();
+    let is_web =
+        matches!(url.scheme(), "https" | "http") && url.username().is_empty() && url.password().is_none();
+    (is_web && key.origins.contains(&origin)).then_some(url)
+}
+
+/// The answer to a lead that is durable.
+pub(crate) fn thanks(redirect: Option<Url>) -> HttpResponse {
+    match redirect {
+        Some(url) => HttpResponse::SeeOther().insert_header((header::LOCATION, url.as_str())).finish(),
+        None => page(StatusCode::OK, "Thank you", &["Your details have been sent.".to_owned()]),
+    }
+}
+
+/// A refusal, with what the visitor can do about it.
+pub(crate) fn refused(status: StatusCode, problem: &Problem<'_>) -> HttpResponse {
+    let sentences = match status.as_u16() {
+        429 | 503 => {
+            let seconds = problem.retry_after_seconds.unwrap_or(30);
+            vec![format!("We could not take your details right now. Please try again in {seconds} seconds.")]
+        }
+        400 | 413 | 422 => {
+            let faults = problem.errors.iter().map(|fault| fault.detail.to_string());
+            let faults: Vec<_> = faults.collect();
+            let told = if faults.is_empty() { vec![problem.detail.to_string()] } else { faults };
+            told.into_iter()
+                .chain(["Please go back, correct the form and send it again.".to_owned()])
+                .collect()
+        }
+        _ => vec!["This form cannot take your details. Please tell the owner of this site.".to_owned()],
+    };
+    page(status, "Your details were not sent", &sentences)
+}
+
+fn page(status: StatusCode, title: &str, sentences: &[String]) -> HttpResponse {
+    let paragraphs: String =
+        sentences.iter().map(|sentence| format!("<p>{}</p>\n", html_escape::encode_text(sentence))).collect();
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>body {{ font: 1.1em/1.5 system-ui, sans-serif; max-width: 32em; margin: 15vh auto; padding: 0 1em }}</style>\n\
+         <h1>{title}</h1>\n{paragraphs}</html>\n"
+    );
+    HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body)
+}

@@ -1,0 +1,163 @@
+//! Query parameters: every route refuses those that it does not declare.
+
+use leadgate_domain::{Dialect, KeyKind};
+use leadgate_gateway::{GatewayConfig, HttpRoute, OPERATOR_ROUTES, Parameters, ROUTES};
+use reqwest::RequestBuilder;
+use serde_json::json;
+
+use crate::world::{Answer, World, config, send};
+
+const LEAD: &str = r#"{"phone":"+14155550100"}"#;
+
+/// A request by a route of the table, with everything that the route needs but a body.
+struct Requests<'w> {
+    world: &'w World,
+    token: String,
+}
+
+impl<'w> Requests<'w> {
+    async fn of(world: &'w World) -> Self {
+        world.until_ready_is(200).await;
+        let (source, _) = world.source_of(Dialect::FiveHundredLeads, |_| {}).await;
+        Self { world, token: world.credential(KeyKind::Token, |key| key.source = source.id).await }
+    }
+
+    fn request(&self, route: &HttpRoute, query: &str) -> RequestBuilder {
+        let id = uuid::Uuid::now_v7().to_string();
+        let path = route.path.replace("{token}", &self.token).replace("{id}", &id);
+        let url = self.world.url(&format!("{path}?{query}"));
+        let method = route.method.parse().unwrap();
+        self.world.client.request(method, url).bearer_auth(&self.world.key)
+    }
+}
+
+fn assert_names(answer: &Answer, code: &str, name: &str, route: &HttpRoute) {
+    let HttpRoute { method, path, .. } = route;
+    assert_eq!((answer.status, &answer.body["code"]), (400, &json!(code)), "{method} {path}: {answer:?}");
+    assert_eq!(answer.body["errors"][0]["parameter"], name, "{method} {path}: {answer:?}");
+}
+
+#[tokio::test]
+async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
+    let world = World::start().await;
+    let requests = Requests::of(&world).await;
+    let mut refusing = 0;
+    for route in ROUTES.iter().filter(|route| !matches!(route.parameters, Parameters::Fields)) {
+        let request = requests.request(route, "eligibility=zenobia");
+        // Without a body, the parameters of a token's URL are the fields of a form.
+        let answer = send(if route.method == "POST" { request.json(&json!({})) } else { request }).await;
+        assert_names(&answer, "unknown_parameter", "eligibility", route);
+        assert!(!answer.body.to_string().contains("zenobia"), "no value is repeated: {answer:?}");
+        let in_dialect = answer.body.get("error").is_some();
+        let of_native = ["/v1/", "/healthz", "/readyz", "/metrics"].iter().any(|p| route.path.starts_with(p));
+        assert_eq!(
+            in_dialect,
+            !of_native || route.path == "/v1/webhooks/leads",
+            "{}: {answer:?}",
+            route.path
+        );
+        refusing += 1;
+    }
+    assert!(refusing > 30);
+    assert_eq!(world.published().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_address_for_operators_refuses_parameters_too() {
+    let metrics_listen = Some(([127, 0, 0, 1], 0).into());
+    let world = World::with(GatewayConfig { metrics_listen, ..config() }).await;
+    world.until_ready_is(200).await;
+    for route in OPERATOR_ROUTES {
+        let url = format!("http://{}{}?verbose=1", world.operators.unwrap(), route.path);
+        assert_names(&send(world.client.get(url)).await, "unknown_parameter", "verbose", route);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_declared_parameter_is_sent_once_and_can_be_read() {
+    let world = World::start().await;
+    let requests = Requests::of(&world).await;
+    for route in ROUTES {
+        let Parameters::Only(declared) = route.parameters else { continue };
+        for name in declared {
+            let twice = send(requests.request(route, &format!("{name}=1&{name}=1"))).await;
+            assert_names(&twice, "repeated_parameter", name, route);
+            let unreadable = send(requests.request(route, &format!("{name}=%ff"))).await;
+            assert_names(&unreadable, "invalid_parameter", name, route);
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_shared_path_refuses_in_the_dialect_of_the_callers_source() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::Lead2inbound, |_| {}).await;
+    for request in
+        [world.client.get(world.url("/v1/leads?x=1")), world.client.post(world.url("/v1/leads?x=1"))]
+    {
+        let answer = send(request.bearer_auth(&key)).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            answer.body,
+            json!({
+                "error": answer.body["errors"][0]["detail"], "code": "unknown_parameter",
+                "errors": [{ "parameter": "x", "code": "unknown_parameter", "detail": answer.body["error"] }],
+            })
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn kickofflabs_clients_send_fields_in_the_query_of_every_intake_route() {
+    let world = World::start().await;
+    let (source, key) = world.source_of(Dialect::KickoffLabs, |_| {}).await;
+    let token = world.credential(KeyKind::Token, |key| key.source = source.id).await;
+    let campaign = source.campaign.unwrap();
+    for path in [
+        "/v1/leads".to_owned(),
+        format!("/v2/{campaign}"),
+        format!("/v2/{campaign}/inbound-webhook/{token}"),
+        format!("/api/webhooks/{token}"),
+    ] {
+        let post = world.client.post(world.url(&format!("{path}?favourite=x&email=a%40b.example")));
+        let answer = send(post.bearer_auth(&key).header("prefer", "respond-async")).await;
+        assert!((200..=202).contains(&answer.status), "{path}: {answer:?}");
+    }
+    assert_eq!(world.published().await, 4);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_url_takes_what_browsers_and_ad_platforms_append() {
+    let world = World::start().await;
+    let requests = Requests::of(&world).await;
+    for route in ROUTES.iter().filter(|route| matches!(route.parameters, Parameters::Tracking)) {
+        let query = "utm_source=a&utm_source=b&UTM_Campaign=c&gclid=d&fbclid=e&msclkid=f&_gl=g";
+        let post = requests.request(route, query).header("content-type", "application/json").body(LEAD);
+        let answer = send(post).await;
+        assert_eq!(answer.status, 200, "{}: {answer:?}", route.path);
+    }
+    assert_eq!(world.published().await, 2);
+    world.end().await;
+}
+
+#[test]
+fn the_page_about_http_names_every_parameter() {
+    let page = include_str!("../../../../docs/http.md");
+    let mut named = 0;
+    for HttpRoute { method, path, parameters, .. } in ROUTES {
+        let Parameters::Only(declared) = parameters else { continue };
+        if declared.is_empty() || !path.starts_with("/v1/") {
+            continue;
+        }
+        let query: Vec<_> = declared.iter().map(|name| format!("{name}=")).collect();
+        let route = format!("`{method} {path}?{}`", query.join("&"));
+        assert!(page.contains(&route), "{route}");
+        named += 1;
+    }
+    assert!(named > 5);
+}

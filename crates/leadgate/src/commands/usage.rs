@@ -1,0 +1,20 @@
+//! Errors that the caller of a command can correct.
+
+use std::process::ExitCode;
+
+/// The arguments, or a file that they name, are wrong. The program exits with 2, as for arguments that cannot be parsed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("{0}")]
+    Arguments(String),
+    /// The rest of the file was imported, and standard output has the result already.
+    #[error("{0} rows or values of the file were refused; the others were imported")]
+    RowsRefused(u64),
+}
+
+impl UsageError {
+    /// The exit code of a command that failed.
+    pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+        if error.is::<Self>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    }
+}
