@@ -138,9 +138,14 @@ pub fn settled(dialect: Dialect, settlement: &Settlement<'_>) -> Answer {
 }
 
 /// Part of the list at `GET /v1/leads`; `next` is given back as `after` to get the following part.
-pub fn leads_page(dialect: Dialect, leads: &[Lead], next: Option<&str>) -> Answer {
+pub fn leads_page(
+    dialect: Dialect,
+    leads: &[Lead],
+    next: Option<&str>,
+    sources: native::SourceNames<'_>,
+) -> Answer {
     match dialect {
-        Dialect::Lead2inbound => lead2inbound::page(leads, next),
-        _ => Answer::json(200, &native::page(leads, next)),
+        Dialect::Lead2inbound => lead2inbound::page(leads, next, sources),
+        _ => Answer::json(200, &native::page(leads, next, sources)),
     }
 }

@@ -84,7 +84,7 @@ struct Item<'l> {
 }
 
 /// Nothing but the newest leads going first is documented: ours, with the id under both names.
-pub(crate) fn page(leads: &[Lead], next: Option<&str>) -> Answer {
-    let data = leads.iter().map(|lead| Item { lead_id: lead.id, lead: native::listed(lead) });
+pub(crate) fn page(leads: &[Lead], next: Option<&str>, sources: native::SourceNames<'_>) -> Answer {
+    let data = leads.iter().map(|lead| Item { lead_id: lead.id, lead: native::listed(lead, sources) });
     Answer::json(200, &Page { data: data.collect(), next })
 }

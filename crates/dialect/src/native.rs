@@ -4,6 +4,7 @@
 //! also one that looks like it could command us (`id`, `status`, `organization`).
 
 mod answer;
+mod key;
 mod source;
 mod suppression;
 
@@ -13,19 +14,20 @@ use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{Dialect, Fields};
 use serde_json::Value;
 
-use crate::names::{Grammar, Index, NATIVE, SHARED, Slot};
+use crate::names::{Grammar, Index, NATIVE, PEOPLE, SHARED, Slot};
 use crate::reading::{Reading, Text};
 
 pub use answer::{
-    LeadAnswer, Leadless, Page, Queued, Record, SubmissionNote, SubmissionResult, Validated, erased, lead,
-    leadless, page, queued, record, validated,
+    LeadAnswer, Leadless, Page, Queued, Record, SourceNames, SubmissionNote, SubmissionResult, Validated,
+    erased, lead, leadless, listed, page, queued, record, validated,
 };
-pub(crate) use answer::{listed, settled, status};
+pub(crate) use answer::{settled, status};
+pub use key::{KeyAnswer, key};
 pub use source::{SourceAnswer, source, token_path};
 pub use suppression::{SuppressionAnswer, suppression};
 
 pub(crate) static INDEX: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[SHARED]) }));
+    LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
 /// Reads what a document says about a person, or everything that is wrong with it.
 ///

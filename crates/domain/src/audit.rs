@@ -72,6 +72,9 @@ macro_rules! actions {
 actions! {
     LeadRead = "lead.read",
     LeadsListed = "leads.listed",
+    LeadUpdated = "lead.updated",
+    LeadDeleted = "lead.deleted",
+    LeadStatusSet = "lead.status_set",
     ContactsListed = "contacts.listed",
     SubmissionRead = "submission.read",
     /// Leads were judged without being stored; it tells who is known.
@@ -99,10 +102,14 @@ actions! {
     SourceRead = "source.read",
     SourceCreated = "source.created",
     SourceUpdated = "source.updated",
+    SourceDisabled = "source.disabled",
+    SourceEnabled = "source.enabled",
+    SourceDeleted = "source.deleted",
     /// The secret by which its posts are signed was printed.
     SourceSecretShown = "source.secret_shown",
     KeysListed = "keys.listed",
     KeyCreated = "key.created",
+    KeyUpdated = "key.updated",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
     MappingsListed = "mappings.listed",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Region, Texts, TimeProblem, Timestamp};
+use crate::{LeadId, Region, Texts, TimeProblem, Timestamp};
 
 /// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
 /// `update` it erases; what is absent changes nothing.
@@ -26,6 +26,17 @@ impl<T> Said<T> {
         match self {
             Self::Value(value) => Some(value),
             Self::Absent | Self::Null => None,
+        }
+    }
+}
+
+impl<T> Said<T> {
+    /// Sets or clears a setting, or leaves it as it is.
+    pub fn apply_to(self, setting: &mut Option<T>) {
+        match self {
+            Self::Absent => {}
+            Self::Null => *setting = None,
+            Self::Value(value) => *setting = Some(value),
         }
     }
 }
@@ -165,6 +176,15 @@ impl Consent {
     }
 }
 
+/// That a submission was made by an operator to correct a lead, which it updates whatever its keys are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    pub lead: LeadId,
+    /// Who corrects it, as the audit log names them.
+    pub by: String,
+    pub reason: String,
+}
+
 /// A submission's content after its dialect was understood.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fields {
@@ -201,6 +221,9 @@ pub struct Fields {
     /// Makes no lead: who is not known yet is kept aside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_exist: bool,
+    /// Set by `operations` alone; no dialect reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// What a public credential sent and may not set ([`crate::Trust::withhold_untrusted_fields`]), by field. Kept,
     /// never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]

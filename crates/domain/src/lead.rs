@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, OrganizationId, PhoneDigest, PhoneKind,
-    PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
+    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, LeadStatus, OrganizationId, PhoneDigest,
+    PhoneKind, PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
 };
 
 /// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read
@@ -157,6 +157,9 @@ pub struct Lead {
     pub received_at: Timestamp,
     /// When the latest submission that it is made of was received.
     pub updated_at: Timestamp,
+    /// Set by the people who work the lead, never by a submission.
+    #[serde(default, skip_serializing_if = "LeadStatus::is_new")]
+    pub status: LeadStatus,
 
     /// What was said, in one spelling; the letter of it is in the submission.
     #[serde(default)]

@@ -38,6 +38,7 @@ mod settings;
 mod sought;
 mod source;
 pub mod standard;
+mod status;
 mod submission;
 pub mod suppression;
 pub mod text;
@@ -54,7 +55,7 @@ pub use clock::MonotonicClock;
 pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
 pub use evidence::{ConsentEvidence, Person};
-pub use fields::{Consent, Fields, Said, TextField};
+pub use fields::{Consent, Correction, Fields, Said, TextField};
 pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, PhoneDigest, Salt, Sha256Digest};
 pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
 pub use identity::Identity;
@@ -76,6 +77,7 @@ pub use sought::Sought;
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Signature, Source,
 };
+pub use status::LeadStatus;
 pub use submission::{Client, Media, Release, Submission};
 pub use suppression::{
     Listing, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind, Suppressions,

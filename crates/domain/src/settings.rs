@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::validate::{LONGEST_TAG, MOST_TAGS};
-use crate::{ClaimKind, Consents, Identity, Network, Policy, Rate, Region, Source};
+use crate::{ClaimKind, Consents, Identity, Network, Policy, Rate, Region, Said, Source};
 
 const LONGEST_NAME: usize = 255;
 
@@ -54,7 +54,8 @@ impl fmt::Display for Window {
 #[serde(default, deny_unknown_fields)]
 pub struct SourceSettings {
     pub name: Option<String>,
-    pub region: Option<Region>,
+    /// Reads phones without a country code; null for none.
+    pub region: Said<Region>,
     pub policy: Option<Policy>,
     /// By which keys people are told apart, each with its window.
     pub identity: Option<Identity>,
@@ -63,7 +64,8 @@ pub struct SourceSettings {
     pub consent: Option<Consents>,
     /// How old consent may be for a call, such as `90d`, or `ever`.
     pub consent_max_age: Option<Window>,
-    pub rate: Option<Rate>,
+    /// A limit for everything that comes in by it; null for that of its dialect.
+    pub rate: Said<Rate>,
     pub tags: Option<Vec<String>>,
     pub networks: Option<Vec<Network>>,
 }
@@ -88,11 +90,11 @@ impl SourceSettings {
             }
             source.tags = tags;
         }
-        source.default_region = self.region.or(source.default_region);
+        self.region.apply_to(&mut source.default_region);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);
         source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);
-        source.rate = self.rate.or(source.rate);
+        self.rate.apply_to(&mut source.rate);
         source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
         if self.identity.is_some() && self.window.is_some() {
             return Err("an identity says the window of each key; `window` says one for phones and emails: \

@@ -253,6 +253,10 @@ pub struct Source {
     pub signature: Option<Signature>,
     /// How incoming names become fields, if they need it.
     pub mapping: Option<Arc<ActiveMapping>>,
+    /// Since then it takes no leads in; `None` for a source that is enabled.
+    pub disabled_at: Option<Timestamp>,
+    /// Since then it is listed no more. Its leads stay, and say by its name where they came in.
+    pub deleted_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -288,8 +292,15 @@ impl Source {
             networks: Vec::new(),
             signature: None,
             mapping: None,
+            disabled_at: None,
+            deleted_at: None,
             created_at: now,
         }
+    }
+
+    /// What people call it; a default source is called after its dialect.
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("default {} source", self.dialect))
     }
 
     /// For how long a claim of this kind counts after it was last seen; `None` is for ever.

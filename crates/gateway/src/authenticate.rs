@@ -129,7 +129,8 @@ async fn identify(
             return Err(Refusal::InvalidKey.about(presented.kind));
         }
         CallerLabel::note(request, &caller);
-        if !caller.key.is_good_at(Timestamp::now()) || state.keys.is_disabled(caller.organization()) {
+        let is_closed = state.keys.is_disabled(caller.organization()) || caller.source.deleted_at.is_some();
+        if !caller.key.is_good_at(Timestamp::now()) || is_closed {
             return Err(Refusal::RevokedKey.about(presented.kind));
         }
         // Checked first: nothing that a visitor of that page sends counts against the server.

@@ -43,6 +43,9 @@ pub(crate) async fn source(
     };
     from_network(&caller.source, address)?;
     from_network(&source, address)?;
+    if source.disabled_at.is_some() {
+        return Err(Refusal::SourceDisabled);
+    }
     if caller.source.signature.is_some() && source.id != caller.source.id {
         return Err(Refusal::OtherSource);
     }

@@ -60,6 +60,14 @@ impl HttpRoute {
         Self { method: "PUT", ..Self::get(path, parameters, handler) }
     }
 
+    pub(crate) const fn patch(path: &'static str, handler: fn() -> Route) -> Self {
+        Self { method: "PATCH", ..Self::get(path, &[], handler) }
+    }
+
+    pub(crate) const fn delete(path: &'static str, handler: fn() -> Route) -> Self {
+        Self { method: "DELETE", ..Self::get(path, &[], handler) }
+    }
+
     pub(crate) const fn taking(self, parameters: Parameters) -> Self {
         Self { parameters, ..self }
     }

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use leadgate_domain::secret::{MatchKey, Pepper};
-use leadgate_domain::{ApiKey, KeyId, OrganizationId, Source};
+use leadgate_domain::{ApiKey, KeyId, OrganizationId, Source, SourceId};
+use leadgate_operations::JudgeContext;
 use leadgate_pipeline::{Pipeline, Places};
 use leadgate_store::{Directory, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -84,6 +85,16 @@ impl Keys {
     /// What says how a lead would be judged.
     pub(crate) fn pipeline(&self) -> Result<&Arc<Pipeline>, Refusal> {
         self.pipeline.get().ok_or(Refusal::KeysUnavailable)
+    }
+
+    /// What an operation reads and judges by.
+    pub(crate) fn judge_context(&self) -> Result<JudgeContext, Refusal> {
+        Ok(JudgeContext { known: self.directory.snapshot(), pipeline: Arc::clone(self.pipeline()?) })
+    }
+
+    /// What a source is called, if it is known here.
+    pub(crate) fn source_title(&self, id: SourceId) -> Option<String> {
+        self.directory.source(id).map(|source| source.title())
     }
 
     /// The caller of a key id, if the snapshot contains it and is recent enough.

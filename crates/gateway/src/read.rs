@@ -5,8 +5,10 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    Actor, AuditAction, AuditEntry, Dialect, Lead, OrganizationId, Scope, SubmissionId, Timestamp, json,
+    Actor, AuditAction, AuditEntry, Dialect, KeyKind, Lead, OrganizationId, Scope, SubmissionId, Timestamp,
+    json,
 };
+use leadgate_operations::OperationError;
 use leadgate_store::{Store, StoreError};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -42,6 +44,13 @@ impl Asked {
     /// An authenticated request with the scope `admin`.
     pub(crate) async fn to_administer(request: &HttpRequest, state: &State) -> Result<Self, Refused> {
         Self::with(Scope::Admin, request, state).await
+    }
+
+    /// A request with a secret key that has the scope `write`.
+    pub(crate) async fn to_write(request: &HttpRequest, state: &State) -> Result<Self, Refused> {
+        let asked = Self::with(Scope::Write, request, state).await?;
+        let is_secret = asked.caller.key.kind == KeyKind::Secret;
+        if is_secret { Ok(asked) } else { Err(Refusal::InsufficientScope(Scope::Write).into()) }
     }
 
     async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Refused> {
@@ -142,6 +151,17 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Refusal> {
     match timeout(state.config.store_timeout, reading).await {
         Ok(outcome) => outcome.map_err(Refusal::Store),
+        Err(_) => Err(Refusal::StoreSlow),
+    }
+}
+
+/// Waits for an operation as [`within`] does. One that is cut off can be sent again.
+pub(crate) async fn operation<T>(
+    state: &State,
+    operation: impl Future<Output = Result<T, OperationError>>,
+) -> Result<T, Refusal> {
+    match timeout(state.config.store_timeout, operation).await {
+        Ok(outcome) => Ok(outcome?),
         Err(_) => Err(Refusal::StoreSlow),
     }
 }

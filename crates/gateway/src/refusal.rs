@@ -7,6 +7,7 @@ use leadgate_dialect::{ProblemItem as Item, Undecodable, Unmendable, Unreadable}
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
+use leadgate_operations::OperationError;
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
 
@@ -24,6 +25,7 @@ pub(crate) enum Refusal {
     UnknownToken,
     InsufficientScope(Scope),
     OtherSource,
+    SourceDisabled,
     AddressNotAllowed,
     OriginNotAllowed,
     MissingSignature,
@@ -48,6 +50,7 @@ pub(crate) enum Refusal {
     Faulty(Vec<FieldFault>),
     Mapping(MappingFault),
     InvalidSettings(String),
+    Conflict,
     UnknownParameter { name: String, known: &'static [&'static str] },
     RepeatedParameter { name: &'static str },
     InvalidParameter { name: &'static str, detail: &'static str },
@@ -78,6 +81,8 @@ impl Refusal {
             // 403: the key is good, for other things, or from other places.
             Self::InsufficientScope(_) => (403, "insufficient_scope"),
             Self::OtherSource => (403, "other_source"),
+            // 403: until an operator enables it again.
+            Self::SourceDisabled => (403, "source_disabled"),
             Self::AddressNotAllowed => (403, "address_not_allowed"),
             Self::OriginNotAllowed => (403, "origin_not_allowed"),
             // 401: the source takes only what was signed with its secret, a moment ago.
@@ -120,6 +125,8 @@ impl Refusal {
             Self::Mapping(_) => (422, "mapping_failed"),
             // 422: a document, but not a setting.
             Self::InvalidSettings(_) => (422, "invalid_settings"),
+            // 409: the same request can be sent again.
+            Self::Conflict => (409, "conflict"),
             // 400: if an unknown filter were ignored, the client would take the answer for a filtered one.
             Self::UnknownParameter { .. } => (400, "unknown_parameter"),
             Self::RepeatedParameter { .. } => (400, "repeated_parameter"),
@@ -154,8 +161,11 @@ impl Refusal {
             Self::UnsupportedScheme => "The Authorization scheme is Bearer.",
             Self::MalformedKey => "This is no API key: its checksum is wrong. Was it copied whole?",
             Self::InvalidKey => "There is no such API key.",
-            Self::RevokedKey => "This API key was revoked, or its organization is disabled.",
+            Self::RevokedKey => {
+                "This API key was revoked, or its organization is disabled, or its source is deleted."
+            }
             Self::UnknownToken => "There is no such webhook.",
+            Self::SourceDisabled => "This source is disabled and takes no leads.",
             Self::OtherSource => "This API key is bound to another source.",
             Self::AddressNotAllowed => "This source takes nothing from this address.",
             Self::OriginNotAllowed => "This key may not be used from this web page.",
@@ -196,6 +206,7 @@ impl Refusal {
             Self::Faulty(_) => "The lead has faults; see `errors`.",
             Self::Mapping(fault) => return format!("The source's mapping does not fit: {fault}.").into(),
             Self::InvalidSettings(detail) => return format!("{detail}.").into(),
+            Self::Conflict => "It was changed by another request at the same time. Send the request again.",
             Self::UnknownParameter { name, known } => return unknown_parameter(name, known).into(),
             Self::RepeatedParameter { name } => return format!("`{name}` can be sent once.").into(),
             Self::InvalidParameter { detail, .. } => detail,
@@ -263,6 +274,18 @@ impl Refusal {
             Unmendable::Undecodable(Undecodable::Mapping(fault)) => Self::Mapping(fault),
             Unmendable::Undecodable(Undecodable::Faulty(faults)) => Self::Faulty(faults),
             Unmendable::Undecodable(Undecodable::Empty) => Self::NothingSaid,
+        }
+    }
+}
+
+impl From<OperationError> for Refusal {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::NotFound { .. } => Self::NotFound,
+            OperationError::Invalid(detail) => Self::InvalidSettings(detail),
+            OperationError::Faulty(faults) => Self::Faulty(faults),
+            OperationError::Conflict => Self::Conflict,
+            OperationError::Store(error) => Self::Store(error),
         }
     }
 }

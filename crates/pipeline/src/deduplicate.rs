@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Case, Claim, ClaimKey, ClaimKind, Disposition, IdentityRule, LeadId, Normalized, OrganizationId, Outcome,
-    Policy, QuarantineReason, Reading, Resolution, Ruling, Source, Submission, SubmissionId, Timestamp,
-    Trust,
+    Case, Claim, ClaimKey, ClaimKind, Correction, Disposition, IdentityRule, LeadId, Normalized,
+    OrganizationId, Outcome, Policy, QuarantineReason, Reading, Resolution, Ruling, Source, Submission,
+    SubmissionId, Timestamp, Trust,
 };
 use serde::Serialize;
 
@@ -20,6 +20,9 @@ struct Part {
     /// A secret submission met a lead that only public ones had made, and updates it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     over_public: bool,
+    /// Who corrects the lead, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<Correction>,
     /// Keys that point at other leads than the one that decided.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     conflicts: Vec<Match>,
@@ -115,6 +118,9 @@ impl Claims {
         reading: &Reading,
     ) -> (Ruling, Part, Vec<LeadId>) {
         let submission = &normalized.submission;
+        if let Some(correction) = &submission.fields.correction {
+            return self.correct(normalized, source, reading, correction);
+        }
         let mut met = self.meet(submission, source, reading);
         let named = if submission.fields.opt_out { met.leads() } else { Vec::new() };
         if let Some((ruling, part)) = self.repeated(submission, source, reading) {
@@ -143,6 +149,29 @@ impl Claims {
             }
         }
         (ruling, met, named)
+    }
+
+    /// Updates the lead that an operator named, whatever its keys are, and gives it the keys that are free.
+    fn correct(
+        &mut self,
+        normalized: &Normalized,
+        source: &Source,
+        reading: &Reading,
+        correction: &Correction,
+    ) -> (Ruling, Part, Vec<LeadId>) {
+        let met = self.meet(&normalized.submission, source, reading);
+        let others = met.matched.into_iter().chain(met.conflicts).filter(|met| met.lead != correction.lead);
+        let part = Part {
+            correction: Some(correction.clone()),
+            conflicts: others.collect(),
+            expired: met.expired,
+            ..Part::default()
+        };
+        for key in &reading.keys {
+            self.take(normalized, source, *key, correction.lead);
+        }
+        let named = if normalized.submission.fields.opt_out { vec![correction.lead] } else { Vec::new() };
+        (ruling(Outcome::Updated, correction.lead), part, named)
     }
 
     /// Frees what public submissions tied to the lead and the server does not: another person may be behind it.
@@ -240,6 +269,6 @@ fn ruling(outcome: Outcome, lead: LeadId) -> Ruling {
     Ruling { outcome, lead: Some(lead), quarantine: None }
 }
 
-fn quarantined(reason: QuarantineReason) -> Ruling {
+pub(crate) fn quarantined(reason: QuarantineReason) -> Ruling {
     Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
-    OrganizationId, Outcome, Reading, Resolution, Salt, Source, Submission, Suppression, SuppressionKey,
-    Suppressions, Trace,
+    OrganizationId, Outcome, QuarantineReason, Reading, Resolution, Salt, Source, Submission, Suppression,
+    SuppressionKey, Suppressions, Trace,
 };
 use serde::Serialize;
 
@@ -70,6 +70,11 @@ impl Pipeline {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
         let mut left_out = merge::LeftOut::default();
+        if submission.fields.correction.is_some() && !book.has(case.ruling.lead) {
+            // It was deleted meanwhile: a correction makes no lead.
+            case.ruling = deduplicate::quarantined(QuarantineReason::NoMatch);
+            return;
+        }
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
             Some(lead) => left_out = merge::fold(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
@@ -220,6 +225,10 @@ impl Book {
         }
         write(&mut held, id);
         Some(self.leads.entry(id).insert_entry(held?).into_mut())
+    }
+
+    fn has(&self, id: Option<LeadId>) -> bool {
+        id.is_some_and(|id| self.leads.contains_key(&id))
     }
 
     /// A lead that is there and that something applies to, to be changed.

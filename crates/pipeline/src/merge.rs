@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Clock, Clocks, Consents, Eligibility, Lead, LeadId, PhoneDigest, Reading, Said, Source, Submission,
-    Temperature, Texts, Trust,
+    Clock, Clocks, Consents, Eligibility, Lead, LeadId, LeadStatus, PhoneDigest, Reading, Said, Source,
+    Submission, Temperature, Texts, Trust,
 };
 use serde_json::{Map, Value};
 
@@ -21,6 +21,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         source: submission.source,
         received_at: submission.received_at,
         updated_at: submission.received_at,
+        status: LeadStatus::default(),
         texts: Texts::default(),
         phone: None,
         email: None,

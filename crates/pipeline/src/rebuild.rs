@@ -41,6 +41,7 @@ pub(crate) fn lead(
     for part in later {
         merge::fold(&mut lead, part.submission, part.source, part.reading);
     }
+    lead.status.clone_from(&before.status);
     lead.opt_out |= before.opt_out;
     lead.reasons.clone_from(&before.reasons);
     lead.unknown.clone_from(&before.unknown);

@@ -1,7 +1,10 @@
 //! Who read or changed what.
 
+use std::collections::BTreeSet;
+
 use leadgate_domain::{Actor, AuditAction, AuditDetail, AuditEntry, OrganizationId, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
@@ -82,4 +85,16 @@ impl Store {
 /// Within the transaction of what is told.
 pub(crate) fn record(session: &mut Session, entries: &[AuditEntry]) -> Result<(), Fault> {
     session.execute(session.sql.audit.insert, entries).map(drop)
+}
+
+/// The names of the columns in which two states of a row differ.
+pub(crate) fn differences<Row: Serialize>(before: &Row, after: &Row) -> BTreeSet<String> {
+    let members = |row| match serde_json::to_value(row) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    let (before, after) = (members(before), members(after));
+    let mut names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
+    names.retain(|name| name != "revision" && before.get(name) != after.get(name));
+    names
 }

@@ -30,7 +30,7 @@ pub use find::Finding;
 pub(crate) const CHUNK: usize = 200;
 
 /// Who is to be erased.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErasureSubject {
     /// The values given.
     pub given: Sought,
@@ -99,6 +99,30 @@ impl Store {
         erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
         erased.left_in_log = !self.empty_log().await?;
         Ok(Erased { suppressed, shared: person.shared, ..erased })
+    }
+
+    /// Deletes a lead and empties its submissions. The person is not suppressed: a later submission makes a new lead.
+    /// `None` if there is no such lead. Cut off, it may be run again.
+    ///
+    /// As after [`Store::erase`], the caller must rebuild the leads in [`Erased::to_rebuild`].
+    pub async fn delete_lead(
+        &self,
+        organization: OrganizationId,
+        id: LeadId,
+    ) -> Result<Option<Erased>, StoreError> {
+        if self.lead(organization, id).await?.is_none() {
+            return Ok(None);
+        }
+        self.record(vec![self.entry(organization, AuditAction::LeadDeleted).about(id)]).await?;
+        let leads = BTreeSet::from([id]);
+        let submissions = self.submissions_of(organization, &leads).await?;
+        let finding = Finding { submissions, ..Finding::default() };
+        let mut erased = self.erase_found(organization, &finding).await?;
+        let person = ErasureSubject { leads, ..ErasureSubject::default() };
+        erased.add(&self.delete_leads_of(organization, &person).await?);
+        erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
+        erased.left_in_log = !self.empty_log().await?;
+        Ok(Some(erased))
     }
 
     /// Suppresses these values by entries that are nothing but keys, and takes the values out of entries that are

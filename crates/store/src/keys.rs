@@ -1,13 +1,14 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, AuditAction, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, AuditAction, AuditEntry, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::audit;
-use crate::error::StoreError;
+use crate::audit::{self, differences};
+use crate::error::{Fault, StoreError};
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{Of, OfSources, Retired, Revoked, Stamped, Wanted};
+use crate::rows::{Of, OfSources, Retired, Revoked, RevokedOfSource, Stamped, Wanted};
+use crate::session::Session;
 use crate::store::Store;
 
 /// A key as its columns hold it. What only a newer build can read is text here.
@@ -138,6 +139,25 @@ impl Store {
         .await
     }
 
+    /// Changes a key's name, scopes, rate, origins and tags. The key as it is now; `None` if there is no such key, or it is
+    /// revoked.
+    pub async fn update_key(&self, key: &ApiKey) -> Result<Option<ApiKey>, StoreError> {
+        let row = KeyRow::of(key);
+        let entry = self.entry(key.organization, AuditAction::KeyUpdated).about(&key.id);
+        let changed: Option<KeyRow> = self
+            .write(move |session| {
+                let generation = advance(session)?;
+                let before: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: &row.id })?;
+                let after = session.find(session.sql.keys.update, Stamped { row: &row, generation })?;
+                if let (Some(before), Some(after)) = (&before, &after) {
+                    audit::record(session, &[entry.clone().with("changed", differences(before, after))])?;
+                }
+                Ok(after)
+            })
+            .await?;
+        Ok(changed.and_then(KeyRow::read))
+    }
+
     /// Revokes a key; of an organization, if one is given. `None` if there is no such key.
     pub async fn revoke_key(
         &self,
@@ -197,4 +217,15 @@ impl Store {
             self.read(move |session| session.find(session.sql.keys.by_id, Wanted { id: &id })).await?;
         Ok(row.and_then(KeyRow::read))
     }
+}
+
+/// Revokes the keys and tokens of a source, with an entry in the audit log for each.
+pub(crate) fn revoke_of_source(
+    session: &mut Session,
+    revoked: RevokedOfSource,
+    entry: impl Fn() -> AuditEntry,
+) -> Result<(), Fault> {
+    let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_of_source, &[revoked])?;
+    let entries: Vec<_> = rows.iter().map(|row| entry().about(&row.id)).collect();
+    audit::record(session, &entries)
 }

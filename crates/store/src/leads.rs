@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use leadgate_domain::{
-    Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp,
+    AuditAction, Lead, LeadId, LeadStatus, OrganizationId, Outcome, QuarantineReason, SourceId, SubmissionId,
+    Timestamp,
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::page::{Cursor, Page};
-use crate::rows::{At, Before, OfSources, One};
+use crate::rows::{At, Before, Hold, OfSources, One};
+use crate::statements::Statements;
 use crate::store::Store;
 
 /// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
@@ -32,6 +35,28 @@ pub struct Found {
 impl Store {
     pub async fn lead(&self, organization: OrganizationId, id: LeadId) -> Result<Option<Lead>, StoreError> {
         self.read(move |session| session.find(session.sql.leads.read, One { organization, id })).await
+    }
+
+    /// Sets how far the work on a lead has come; the lead as it is now, or `None` if it is not there.
+    pub async fn set_lead_status(
+        &self,
+        organization: OrganizationId,
+        id: LeadId,
+        status: LeadStatus,
+    ) -> Result<Option<Lead>, StoreError> {
+        let entry = self.entry(organization, AuditAction::LeadStatusSet).about(id);
+        self.write(move |session| {
+            let mut tx = Statements::new(session);
+            tx.hold_organizations([(organization, Hold::Shared)])?;
+            let found = tx.lock_leads(&BTreeSet::from([One { organization, id }]))?;
+            let Some(before) = found.into_iter().next() else { return Ok(None) };
+            let entry = entry.clone().with("from", &before.status).with("to", &status);
+            let lead = Lead { status: status.clone(), ..before };
+            tx.update_leads(std::slice::from_ref(&lead))?;
+            audit::record(session, &[entry])?;
+            Ok(Some(lead))
+        })
+        .await
     }
 
     /// Those of the given leads that are there, in no order.

@@ -1,7 +1,7 @@
 //! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
@@ -64,6 +64,14 @@ pub(crate) struct Revoked<'a> {
     pub(crate) id: &'a KeyId,
     /// `None` for an operator, who may revoke keys of all organizations.
     pub(crate) organization: Option<OrganizationId>,
+    pub(crate) revoked_at: Timestamp,
+    pub(crate) generation: i64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RevokedOfSource {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: SourceId,
     pub(crate) revoked_at: Timestamp,
     pub(crate) generation: i64,
 }
@@ -311,13 +319,13 @@ pub(crate) struct LeadRow<'a> {
     email_address: Option<String>,
     /// For finding all leads at a domain.
     email_reversed: Option<String>,
-    status: &'static str,
+    status: &'a str,
     eligibility: &'static str,
     reasons: Vec<&'static str>,
     eligible_until: Option<Timestamp>,
     score: u8,
     temperature: &'static str,
-    tags: std::collections::BTreeSet<&'a str>,
+    tags: BTreeSet<&'a str>,
     is_test: bool,
     received_at: Timestamp,
     updated_at: Timestamp,
@@ -335,7 +343,7 @@ impl<'a> LeadRow<'a> {
             phone_e164: lead.e164().map(subscriber),
             email_reversed: email.as_deref().map(reversed),
             email_address: email,
-            status: "new",
+            status: lead.status.as_str(),
             eligibility: lead.eligibility.as_str(),
             reasons: lead.reasons.iter().map(|reason| reason.as_str()).collect(),
             eligible_until: lead.eligible_until,

@@ -1,6 +1,5 @@
 //! Configured ways in.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +10,13 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::audit;
+use crate::audit::{self, differences};
 use crate::error::StoreError;
 use crate::installation::advance;
+use crate::keys::revoke_of_source;
 use crate::page::Page;
 use crate::quotas;
-use crate::rows::{After, DefaultOf, Stamped, Wanted};
+use crate::rows::{After, DefaultOf, RevokedOfSource, Stamped, Wanted};
 use crate::store::Store;
 
 /// A source as its columns hold it. What only a newer build can read is text here.
@@ -45,6 +45,8 @@ pub(crate) struct SourceRow {
     mapping_version: Option<u32>,
     #[serde(skip_serializing)]
     mapping: Option<serde_json::Value>,
+    disabled_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
     created_at: Timestamp,
 }
 
@@ -69,6 +71,8 @@ impl SourceRow {
             signature: source.signature.and_then(|signature| serde_json::to_value(signature).ok()),
             mapping_version: None,
             mapping: None,
+            disabled_at: source.disabled_at,
+            deleted_at: source.deleted_at,
             created_at: source.created_at,
         }
     }
@@ -111,21 +115,21 @@ impl SourceRow {
             networks: networks.collect::<Result<_, _>>().ok()?,
             signature: self.signature.map(serde_json::from_value).transpose().ok()?,
             mapping,
+            disabled_at: self.disabled_at,
+            deleted_at: self.deleted_at,
             created_at: self.created_at,
         })
     }
 }
 
-/// The names of the settings in which two states of a source differ.
-fn differences(before: &SourceRow, after: &SourceRow) -> BTreeSet<String> {
-    let members = |row| match serde_json::to_value(row) {
-        Ok(serde_json::Value::Object(members)) => members,
-        _ => serde_json::Map::new(),
-    };
-    let (before, after) = (members(before), members(after));
-    let mut names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-    names.retain(|name| name != "revision" && before.get(name) != after.get(name));
-    names
+/// What the audit log calls a change.
+fn action(before: &SourceRow, after: &SourceRow) -> AuditAction {
+    match (before.disabled_at, after.disabled_at) {
+        _ if before.deleted_at != after.deleted_at => AuditAction::SourceDeleted,
+        (None, Some(_)) => AuditAction::SourceDisabled,
+        (Some(_), None) => AuditAction::SourceEnabled,
+        _ => AuditAction::SourceUpdated,
+    }
 }
 
 impl Store {
@@ -182,19 +186,28 @@ impl Store {
 
     /// Changes all of a source that can be configured, except its mapping, unless it was changed since its
     /// revision: then, and if there is no such source, `None`. Otherwise the source as it is now, one revision on.
+    ///
+    /// A source that is deleted with it loses its keys and tokens in the same transaction.
     pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
-        let row = SourceRow::of(source);
-        let entry = self.entry(source.organization, AuditAction::SourceUpdated).about(source.id);
+        let (row, store) = (SourceRow::of(source), self.clone());
         let changed: Option<SourceRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
                 // Concurrent changes wait for the generation.
                 let before: Option<SourceRow> =
                     session.find(session.sql.sources.by_id, Wanted { id: row.id })?;
-                let after = session.find(session.sql.sources.update, Stamped { row: &row, generation })?;
+                let after: Option<SourceRow> =
+                    session.find(session.sql.sources.update, Stamped { row: &row, generation })?;
                 if let (Some(before), Some(after)) = (&before, &after) {
-                    let entry = entry.clone().with("changed", differences(before, after));
-                    audit::record(session, &[entry])?;
+                    let entry = store.entry(row.organization, action(before, after)).about(row.id);
+                    audit::record(session, &[entry.with("changed", differences(before, after))])?;
+                    if let (None, Some(revoked_at)) = (before.deleted_at, after.deleted_at) {
+                        let (organization, source) = (row.organization, row.id);
+                        let revoked = RevokedOfSource { organization, source, revoked_at, generation };
+                        revoke_of_source(session, revoked, || {
+                            store.entry(organization, AuditAction::KeyRevoked).with("source", source)
+                        })?;
+                    }
                 }
                 Ok(after)
             })
@@ -210,7 +223,7 @@ impl Store {
         Ok(row.and_then(SourceRow::read))
     }
 
-    /// An organization's sources in the order in which they were made.
+    /// An organization's sources, deleted ones too, in the order in which they were made.
     pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
         let all = After { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
         let rows: Vec<SourceRow> =
@@ -219,7 +232,7 @@ impl Store {
     }
 
     /// At most `limit` of an organization's sources in the order in which they were made, beginning after one; fewer
-    /// where they are large.
+    /// where they are large, or deleted.
     pub async fn sources_page(
         &self,
         organization: OrganizationId,
@@ -233,7 +246,8 @@ impl Store {
                 session.load_page(session.sql.sources.of, &[after], limit, |row: &SourceRow| row.id)
             })
             .await?;
-        Ok(Page { data: page.data.into_iter().filter_map(SourceRow::read).collect(), next: page.next })
+        let sources = page.data.into_iter().filter_map(SourceRow::read);
+        Ok(Page { data: sources.filter(|source| source.deleted_at.is_none()).collect(), next: page.next })
     }
 
     pub async fn source(

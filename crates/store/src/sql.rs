@@ -106,6 +106,10 @@ pub(crate) struct Keys {
     pub(crate) revoke: &'static str,
     /// In: `Revoked`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_made_by: &'static str,
+    /// In: `RevokedOfSource`. Those of the source that are not revoked. Out: `KeyRow`.
+    pub(crate) revoke_of_source: &'static str,
+    /// In: `Stamped<KeyRow>`. Changes what can be configured of one that is not revoked. Out: `KeyRow`.
+    pub(crate) update: &'static str,
     /// In: `OfSources`. Out: how many tokens of the source are not revoked.
     pub(crate) count_tokens: &'static str,
     /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use leadgate_domain::{
     Disposition, Judge, Normalized, QuarantineReason, Source, SourceId, Submission, Suppression, Trace,
 };
+use leadgate_operations::remap;
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Replier;
 use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble};
@@ -15,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contactless::Contactless;
 use crate::patience::{Patience, Pauses};
-use crate::remap;
 use crate::rescreens::Rescreens;
 use crate::tell::Waiting;
 
@@ -164,7 +164,8 @@ impl Committer {
         let (pipeline, known) = (Arc::clone(&self.pipeline), self.directory.snapshot());
         let normalize = move |submission: Submission| {
             let scoring = known.scoring(submission.organization);
-            match sources.get(&submission.source).cloned() {
+            let source = sources.get(&submission.source).filter(|source| source.deleted_at.is_none());
+            match source.cloned() {
                 Some(source) if remap::is_due(&submission, &source) => {
                     let key = submission.client.key.as_ref().and_then(|id| known.key(id));
                     remap::normalize(submission, source, key.as_deref(), scoring, &pipeline)

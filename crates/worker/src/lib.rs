@@ -7,14 +7,10 @@ mod in_hand;
 mod isolate;
 mod lane;
 mod patience;
-mod rebuild;
-mod remap;
 mod rescreens;
 mod sweep;
 mod tell;
 mod worker;
 
 pub use lane::{Lane, Progress};
-pub use rebuild::{rebuild, rebuild_without_erased};
-pub use remap::reread;
 pub use worker::{Parts, Worker, WorkerConfig};

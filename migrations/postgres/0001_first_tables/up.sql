@@ -36,6 +36,10 @@ CREATE TABLE sources (
     consent        text        NOT NULL,
     rate           text,
     created_at     timestamptz NOT NULL,
+    -- Since then it takes no leads in.
+    disabled_at    timestamptz,
+    -- Since then it is listed no more, and its keys and tokens are revoked. The row stays: leads refer to it.
+    deleted_at     timestamptz,
     generation     bigint      NOT NULL
 );
 CREATE UNIQUE INDEX sources_default ON sources (organization, dialect) WHERE name IS NULL;

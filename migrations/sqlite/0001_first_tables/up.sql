@@ -39,6 +39,10 @@ CREATE TABLE sources (
     consent        TEXT    NOT NULL,
     rate           TEXT,
     created_at     TEXT    NOT NULL,
+    -- Since then it takes no leads in.
+    disabled_at    TEXT,
+    -- Since then it is listed no more, and its keys and tokens are revoked. The row stays: leads refer to it.
+    deleted_at     TEXT,
     generation     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX sources_default ON sources (organization, dialect) WHERE name IS NULL;

@@ -64,7 +64,7 @@ struct Settled<'l> {
     id: SubmissionId,
     outcome: Outcome,
     lead_id: LeadId,
-    status: &'static str,
+    status: &'l str,
     /// Whether the lead may be called, and why not, for callers who may read it.
     #[serde(flatten)]
     verdict: Option<Verdict<'l>>,
@@ -95,7 +95,7 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
                 id,
                 outcome,
                 lead_id: lead.id,
-                status: "new",
+                status: lead.status.as_str(),
                 verdict: (disclosure == Disclosure::Lead)
                     .then(|| Verdict { eligibility: lead.eligibility, reasons: &lead.reasons }),
             },
@@ -108,11 +108,14 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
     answer.located()
 }
 
+/// Tells what a source is called ([`leadgate_domain::Source::title`]); `None` for one that is not known here.
+pub type SourceNames<'n> = &'n dyn Fn(SourceId) -> Option<String>;
+
 /// A lead as clients see it.
 #[derive(Debug, Serialize)]
 pub struct LeadAnswer<'l> {
     id: LeadId,
-    status: &'static str,
+    status: &'l str,
     eligibility: Eligibility,
     reasons: &'l [Reason],
     eligible_until: Option<Timestamp>,
@@ -124,7 +127,11 @@ pub struct LeadAnswer<'l> {
     company: Option<&'l str>,
     external_id: Option<&'l str>,
     line_id: Option<&'l str>,
+    /// The label that the lead was sent with.
     source: Option<&'l str>,
+    /// The source that the lead came in by.
+    source_id: SourceId,
+    source_name: Option<String>,
     tags: BTreeSet<&'l str>,
     state: Option<&'l str>,
     timezone: Option<&'l str>,
@@ -147,15 +154,20 @@ pub struct LeadAnswer<'l> {
 }
 
 /// A lead as the answer to a question by an id: the lead's own, or that of a submission that met it.
-pub fn lead(lead: &Lead, submission: SubmissionId, outcome: Outcome) -> LeadAnswer<'_> {
+pub fn lead<'l>(
+    lead: &'l Lead,
+    submission: SubmissionId,
+    outcome: Outcome,
+    sources: SourceNames<'_>,
+) -> LeadAnswer<'l> {
     let submission = Some(SubmissionNote { id: submission, outcome, reason: None });
-    LeadAnswer { submission, ..listed(lead) }
+    LeadAnswer { submission, ..listed(lead, sources) }
 }
 
-pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
+pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadAnswer<'l> {
     LeadAnswer {
         id: lead.id,
-        status: "new",
+        status: lead.status.as_str(),
         eligibility: lead.eligibility,
         reasons: &lead.reasons,
         eligible_until: lead.eligible_until,
@@ -168,6 +180,8 @@ pub(crate) fn listed(lead: &Lead) -> LeadAnswer<'_> {
         external_id: lead.text(TextField::ExternalId),
         line_id: lead.text(TextField::LineId),
         source: lead.text(TextField::Source),
+        source_id: lead.source,
+        source_name: sources(lead.source),
         tags: lead.all_tags(),
         state: lead.text_or_inferred(TextField::State),
         timezone: lead.text_or_inferred(TextField::Timezone),
@@ -204,8 +218,9 @@ pub fn validated<'l>(
     reason: Option<QuarantineReason>,
     lead: Option<&'l Lead>,
     trace: &'l Trace,
+    sources: SourceNames<'_>,
 ) -> Validated<'l> {
-    Validated { outcome, reason, lead: lead.map(listed), trace }
+    Validated { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
 }
 
 /// Part of a list, and where the rest begins.
@@ -216,8 +231,8 @@ pub struct Page<'l> {
 }
 
 /// `next` is given back as `after` to get the following page.
-pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>) -> Page<'l> {
-    Page { data: leads.iter().map(listed).collect(), next }
+pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> Page<'l> {
+    Page { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
 }
 
 /// How a submission ended.

@@ -35,6 +35,10 @@ pub struct SourceAnswer<'s> {
     signature: Option<Signature>,
     mapping_version: Option<u32>,
     created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Timestamp>,
 }
 
 /// `base` is where clients reach the gateways; `token` is there while it can be shown.
@@ -66,5 +70,7 @@ pub fn source<'s>(
         signature: source.signature,
         mapping_version: source.mapping.as_ref().map(|active| active.version),
         created_at: source.created_at,
+        disabled_at: source.disabled_at,
+        deleted_at: source.deleted_at,
     }
 }

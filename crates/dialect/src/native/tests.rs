@@ -6,6 +6,41 @@ use serde_json::json;
 use super::*;
 use crate::reading::MOST_FAULTS;
 
+/// The names in the first and in the last column of the page's table.
+fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
+    let page = include_str!("../../../../docs/native.md");
+    let names = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
+        .map(|cells| (names(cells[1]), names(cells[4])))
+        .collect()
+}
+
+#[test]
+fn every_field_and_its_other_names_are_on_the_page() {
+    let documented = documented();
+    let fields: Vec<_> = documented.iter().flat_map(|(field, _)| field.iter().copied()).collect();
+    let own: Vec<_> = NATIVE.iter().map(|(_, names)| names[0]).collect();
+    assert_eq!(fields, own);
+    for ((slot, _), (_, others)) in NATIVE.iter().zip(&documented) {
+        let taken = PEOPLE.iter().chain(SHARED).filter(|(other, _)| other == slot);
+        let taken: Vec<_> = taken.flat_map(|(_, names)| names.iter().copied()).collect();
+        assert_eq!(*others, taken, "{slot:?}");
+    }
+}
+
+#[test]
+fn what_people_call_a_field_is_understood() {
+    let fields =
+        decode(&json!({ "name": "Ann Lee", "Mobile Phone": "+14155550132", "surname": "Lee" })).unwrap();
+    assert_eq!(fields.text(TextField::FullName), Some("Ann Lee"));
+    assert_eq!(fields.phone, Said::Value("+14155550132".to_owned()));
+    assert!(fields.custom_fields.is_empty());
+    let both = decode(&json!({ "name": 7, "full_name": "Ann", "phone": "1", "tel": "2" })).unwrap();
+    assert_eq!((both.text(TextField::FullName), both.phone), (Some("Ann"), Said::Value("1".to_owned())));
+    assert_eq!(json!(both.custom_fields), json!({ "name": 7, "tel": "2" }));
+}
+
 fn codes(document: Value) -> Vec<(String, &'static str)> {
     let faults = decode(&document).unwrap_err();
     faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, settled};
 use leadgate_domain::{
-    Clocks, Dialect, Eligibility, EmailView, Fields, Lead, OrganizationId, Outcome, PhoneKind, PhoneView,
-    QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp, Trust,
+    Clocks, Dialect, Eligibility, EmailView, Fields, Lead, LeadStatus, OrganizationId, Outcome, PhoneKind,
+    PhoneView, QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp,
+    Trust,
 };
 use serde_json::{Map, Value, json};
 
@@ -66,6 +67,7 @@ pub(crate) fn lead() -> Lead {
         consent_required: true,
         consent_max_age_seconds: None,
         consent_phone: None,
+        status: LeadStatus::default(),
         clocks: Clocks {
             base: (Trust::Secret, at, submission()).into(),
             first: None,

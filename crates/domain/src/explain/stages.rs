@@ -166,7 +166,9 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     let over_public = part.take("over_public") == Some(true.into());
     let policy = part.take("policy").filter(|_| !over_public);
     let mut told = Vec::new();
+    let correction = part.take("correction").as_ref().and_then(Part::of);
     match (part.take("matched").as_ref().and_then(Part::of), &rule) {
+        _ if correction.is_some() => told.extend(correction.map(self::correction)),
         (Some(met), _) => told.push(matched(met, policy.as_ref())),
         // The part has neither rule nor match if the idempotency key was used with another body.
         (None, None) => told.push("Its idempotency key was used before, with another body.".to_owned()),
@@ -202,6 +204,12 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
         told.push(format!("Its {by} was known, but not seen for longer than the source's window."));
     }
     told
+}
+
+fn correction(mut part: Part) -> String {
+    let [lead, by, reason] =
+        ["lead", "by", "reason"].map(|name| part.take_text(name).unwrap_or_else(|| "unknown".to_owned()));
+    format!("It corrects the lead {lead}. Made by: {by}. Reason: {reason}.")
 }
 
 /// By what, which lead, when it was last seen by that, and whatever else is told.

@@ -5,6 +5,7 @@ mod campaigns;
 mod contacts;
 mod health;
 mod intake;
+mod keys;
 mod leads;
 mod metrics;
 mod quarantine;
@@ -50,6 +51,9 @@ pub static ROUTES: &[HttpRoute] = &[
     HttpRoute::get("/api/v1/deals", &["page", "limit", "stage"], || to(contacts::deals)).of(AskAd),
     HttpRoute::post("/v1/leads/validate", &[], || to(validate::validate)),
     HttpRoute::get("/v1/leads/{id}", &[], || to(leads::show)),
+    HttpRoute::patch("/v1/leads/{id}", || to(leads::update)),
+    HttpRoute::delete("/v1/leads/{id}", || to(leads::delete)),
+    HttpRoute::put("/v1/leads/{id}/status", &[], || to(leads::set_status)),
     HttpRoute::get("/v1/submissions/{id}", &[], || to(submissions::show)),
     HttpRoute::get("/v1/reports/intake", &["source", "day", "timezone"], || to(reports::intake)),
     // What an organization has set up: changes need the scope `admin`, looking at most of it `read`.
@@ -57,6 +61,10 @@ pub static ROUTES: &[HttpRoute] = &[
     HttpRoute::post("/v1/tags", &[], || to(tags::create)),
     HttpRoute::get("/v1/sources", PAGE, || to(sources::list)),
     HttpRoute::post("/v1/sources", &[], || to(sources::create)),
+    HttpRoute::delete("/v1/sources/{id}", || to(sources::delete)),
+    HttpRoute::post("/v1/sources/{id}/disable", &[], || to(sources::disable)),
+    HttpRoute::post("/v1/sources/{id}/enable", &[], || to(sources::enable)),
+    HttpRoute::patch("/v1/keys/{id}", || to(keys::update)),
     HttpRoute::get("/v1/suppressions", PAGE, || to(suppressions::list)),
     HttpRoute::post("/v1/suppressions", &[], || to(suppressions::add)),
     HttpRoute::post("/v1/suppressions/find", &[], || to(suppressions::find)),

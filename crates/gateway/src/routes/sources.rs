@@ -5,7 +5,8 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, SourceSettings};
+use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, Source, SourceId, SourceSettings};
+use leadgate_operations::sources as operations;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -51,6 +52,47 @@ pub(crate) async fn create(
     state.keys.directory.insert_source(source.clone());
     state.keys.directory.insert_key(token);
     Ok(respond::json_as(StatusCode::CREATED, &shown))
+}
+
+pub(crate) async fn disable(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let (asked, id) = named(&request, &state).await?;
+    let store = asked.store(&state);
+    let changed = operations::disable(&store, asked.organization(), id);
+    answer(read::operation(&state, changed).await?, &asked, &request, &state)
+}
+
+pub(crate) async fn enable(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let (asked, id) = named(&request, &state).await?;
+    let store = asked.store(&state);
+    let changed = operations::enable(&store, asked.organization(), id);
+    answer(read::operation(&state, changed).await?, &asked, &request, &state)
+}
+
+/// Revokes its keys and tokens, too; its leads stay.
+pub(crate) async fn delete(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let (asked, id) = named(&request, &state).await?;
+    let store = asked.store(&state);
+    let changed = operations::delete(&store, asked.organization(), id);
+    answer(read::operation(&state, changed).await?, &asked, &request, &state)
+}
+
+/// An administrator's request about the source in the path.
+async fn named(request: &HttpRequest, state: &State) -> Result<(Asked, SourceId), Refused> {
+    let asked = Asked::to_administer(request, state).await?;
+    let id = asked.id(request)?;
+    Ok((asked, SourceId::from_uuid(id)))
+}
+
+fn answer(
+    source: Source,
+    asked: &Asked,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<HttpResponse, Refused> {
+    let shown = native::source(&source, &asked.organization_name(state), &base_url(request, state)?, None);
+    let answer = respond::json(&shown);
+    state.keys.directory.insert_source(source);
+    Ok(answer)
 }
 
 /// The dialect, and what of its settings is said otherwise.

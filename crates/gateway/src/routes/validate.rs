@@ -47,7 +47,7 @@ pub(crate) async fn validate(
         let body = body::read(&request, payload, limits).await?;
         let submission = submission(&body, &head, asked.caller(), &state)?;
         let told = judge(vec![submission], &asked, &state).await?;
-        return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?)));
+        return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?, &state)));
     }
     let mut room = state.bulk.room(asked.organization());
     let mut breaks = 0;
@@ -68,7 +68,7 @@ pub(crate) async fn validate(
     let (places, good): (Vec<_>, Vec<_>) =
         good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
     let told = judge(good, &asked, &state).await?;
-    let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(line)).collect();
+    let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(|one| line(one, &state))).collect();
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
     let body: Vec<u8> = answers.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
@@ -120,12 +120,13 @@ fn within_reach(told: Preview, reach: Reach) -> Preview {
     }
 }
 
-fn shown(told: &Preview) -> native::Validated<'_> {
-    native::validated(told.ruling.outcome, told.ruling.quarantine, told.lead.as_ref(), &told.trace)
+fn shown<'t>(told: &'t Preview, state: &State) -> native::Validated<'t> {
+    let sources = |id| state.keys.source_title(id);
+    native::validated(told.ruling.outcome, told.ruling.quarantine, told.lead.as_ref(), &told.trace, &sources)
 }
 
-fn line(told: &Preview) -> Vec<u8> {
-    serde_json::to_vec(&shown(told)).unwrap_or_default()
+fn line(told: &Preview, state: &State) -> Vec<u8> {
+    serde_json::to_vec(&shown(told, state)).unwrap_or_default()
 }
 
 /// A line that is no lead, as it would be refused.

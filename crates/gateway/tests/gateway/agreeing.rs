@@ -221,7 +221,7 @@ impl Stored {
     fn shown(&self, id: SubmissionId) -> Value {
         let one = &self.outcomes[&id];
         let (outcome, lead) = (one.outcome.expect("a worker was there"), &self.leads[&one.lead.unwrap()]);
-        let mut answer = serde_json::to_value(native::lead(lead, id, outcome)).unwrap();
+        let mut answer = serde_json::to_value(native::lead(lead, id, outcome, &|_| None)).unwrap();
         answer["outcome"] = json!(outcome);
         answer
     }

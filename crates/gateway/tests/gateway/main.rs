@@ -11,6 +11,7 @@ mod bodies;
 mod credentials;
 mod heads;
 mod idempotency;
+mod lifecycle;
 mod limits;
 mod logs;
 mod nasty;

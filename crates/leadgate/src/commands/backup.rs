@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
-use super::Output;
+use super::{Output, require_installation};
 use crate::config::Config;
 use crate::{lock, ports, secret};
 
@@ -23,7 +23,12 @@ pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> any
         config.is_embedded(),
         "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
     );
-    ensure!(config.data.join(secret::FILE).exists(), "there is nothing in {}", config.data.display());
+    require_installation(config)?;
+    ensure!(
+        config.data.join(secret::FILE).exists(),
+        "the secret is not kept in {}: a backup would lack it",
+        config.data.display()
+    );
     ensure!(!file.exists(), "{} exists", file.display());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let copies = tempfile::tempdir_in(folder)?;

@@ -1,18 +1,16 @@
 //! `leadgate erase`.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::Arc;
 
 use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
-use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Erased, ErasureSubject, Finding, Store};
-use leadgate_worker::rebuild_without_erased;
+use leadgate_operations::{JudgeContext, rebuild_without_erased};
+use leadgate_store::{Erased, ErasureSubject, Finding, Store};
 use serde_json::{Value, json};
 
 use super::values::ValueArguments;
-use super::{Output, open_store, organization, progress, saw};
+use super::{Output, judge_context, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -104,15 +102,13 @@ impl Erasing {
     }
 
     async fn erase(&self, reason: Option<&str>) -> anyhow::Result<Erased> {
-        let judge = Arc::new(Pipeline::new(self.store.match_key().await?));
+        let JudgeContext { known, pipeline } = judge_context(&self.store).await?;
         let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let erased = self.store.erase(self.owner.id, &self.person, reason, judge.clone(), read).await?;
+        let erased = self.store.erase(self.owner.id, &self.person, reason, pipeline.clone(), read).await?;
         bar.finish_and_clear();
         // Leads of others lose what the erased submissions said.
-        let directory = Directory::new(self.store.clone());
-        directory.refresh().await?;
-        let by = (&directory.snapshot(), &judge);
+        let by = (&known, &pipeline);
         rebuild_without_erased(&self.store, self.owner.id, &erased.to_rebuild, by).await?;
         Ok(Erased { to_rebuild: self.store.leads_to_rebuild(self.owner.id).await?, ..erased })
     }

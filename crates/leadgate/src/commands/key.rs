@@ -1,17 +1,19 @@
 //! `leadgate key`.
 
+use std::slice;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::validate::LONGEST_TAG;
 use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
+use leadgate_operations::keys::{self, KeyChanges};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{OrganizationToUse, Output, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -31,6 +33,13 @@ pub(crate) enum Command {
         /// For how long the old one stays good
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
         overlap: Duration,
+    },
+    /// Change a key's name, limit, scopes, origins or tags; the others stay
+    Update {
+        /// The key's id, as `key list` prints it
+        id: String,
+        #[command(flatten)]
+        changes: Changes,
     },
     /// End a key; gateways refuse it within ten seconds
     Revoke {
@@ -72,27 +81,74 @@ pub(crate) struct New {
     tags: Vec<String>,
 }
 
+#[derive(Args)]
+pub(crate) struct Changes {
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Take its name away
+    #[arg(long, conflicts_with = "name")]
+    no_name: bool,
+    /// A limit of its own, such as 1200/min
+    #[arg(long, value_name = "N/min")]
+    rate: Option<Rate>,
+    /// Take its own limit away
+    #[arg(long, conflicts_with = "rate")]
+    no_rate: bool,
+    /// What a secret key may do: write, read, admin
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+    scopes: Option<Vec<Scope>>,
+    /// The web pages that may use a publishable key or a token, such as https://example.com
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    origins: Option<Vec<String>>,
+    /// Let every web page use a token
+    #[arg(long, conflicts_with = "origins")]
+    no_origins: bool,
+    /// Tags for every lead that is posted with it
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    tags: Option<Vec<String>>,
+    /// Take its tags away
+    #[arg(long, conflicts_with = "tags")]
+    no_tags: bool,
+}
+
+impl From<Changes> for KeyChanges {
+    fn from(said: Changes) -> Self {
+        Self {
+            name: changed(said.name, said.no_name),
+            rate: changed(said.rate, said.no_rate),
+            scopes: said.scopes,
+            origins: said.origins.or(said.no_origins.then(Vec::new)),
+            tags: said.tags.or(said.no_tags.then(Vec::new)),
+        }
+    }
+}
+
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Create(new) => create(&store, new, config, output).await?,
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let keys = store.keys(owner.id).await?;
-            saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", keys.len())).await?;
-            list(&keys, &owner.name, output);
+            let all = store.keys(owner.id).await?;
+            saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", all.len())).await?;
+            list(&all, &owner.name, output);
         }
         Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
+        Command::Update { id, changes } => {
+            let key = keys::update(&store, None, &key_id(&id)?, changes.into()).await?;
+            let owner = owner_name(&store, &key).await?;
+            list(slice::from_ref(&key), &owner, output);
+        }
         Command::Revoke { id, with_tokens } => revoke(&store, &id, with_tokens, output).await?,
     }
     Ok(())
 }
 
 async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let good = |tag: &String| (1..=LONGEST_TAG).contains(&tag.trim().chars().count());
-    ensure!(new.tags.iter().all(good), "a tag has 1 to {LONGEST_TAG} characters");
+    let tags = keys::read_tags(new.tags).map_err(anyhow::Error::msg)?;
     let pepper = secret::load(config)?.api_keys();
-    let origins = origins(new.origins)?;
+    let origins = keys::origins(new.origins).map_err(anyhow::Error::msg)?;
     let owner = new.owner.find_or_create(store).await?;
     let has_no_source = new.source.is_none();
     let source = match new.source {
@@ -115,7 +171,7 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
         rate: new.rate,
         test: new.test,
         origins,
-        tags: new.tags,
+        tags,
         ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
     };
     store.create_key(&key).await?;
@@ -124,7 +180,7 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
 }
 
 async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
+    let id = key_id(id)?;
     let key = store.revoke_key(&id, None).await?.with_context(|| format!("there is no key {id}"))?;
     let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
     output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
@@ -143,7 +199,7 @@ async fn rotate(
     config: &Config,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
+    let id = key_id(id)?;
     let old = store.find_key(&id).await?.with_context(|| format!("there is no key {id}"))?;
     let (presented, text) = PresentedKey::generate(old.kind);
     let made =
@@ -160,14 +216,22 @@ async fn rotate(
     if store.rotate_key(&id, None, &new, until).await?.is_none() {
         bail!("key {id} is revoked: make a new one");
     }
-    let owners = store.organizations().await?;
-    let owner = owners.iter().find(|owner| owner.id == new.organization).map_or("", |owner| &owner.name);
-    show_once(&new, owner, &text, output);
+    show_once(&new, &owner_name(store, &new).await?, &text, output);
     Ok(())
 }
 
+fn key_id(text: &str) -> anyhow::Result<KeyId> {
+    KeyId::parse(text).context("not a key id; `leadgate key list` shows them")
+}
+
+async fn owner_name(store: &Store, key: &ApiKey) -> anyhow::Result<String> {
+    let owners = store.organizations().await?;
+    let owner = owners.into_iter().find(|owner| owner.id == key.organization);
+    Ok(owner.map(|owner| owner.name).unwrap_or_default())
+}
+
 fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Output) {
-    let mut shown = describe(key, organization);
+    let mut shown = serde_json::to_value(native::key(key, organization)).unwrap_or_default();
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("key".to_owned(), text.expose_secret().into());
     }
@@ -178,7 +242,7 @@ fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Out
 }
 
 fn list(keys: &[ApiKey], organization: &str, output: &Output) {
-    let all: Vec<_> = keys.iter().map(|key| describe(key, organization)).collect();
+    let all: Vec<_> = keys.iter().map(|key| native::key(key, organization)).collect();
     output.print(&all, |line| {
         for key in keys {
             let state = match (key.revoked_at, key.expires_at) {
@@ -191,38 +255,4 @@ fn list(keys: &[ApiKey], organization: &str, output: &Output) {
             line(&format!("{}  {kind}  {state}  {}  source {}", key.id, scopes.join(","), key.source));
         }
     });
-}
-
-/// Scheme, host and port, as browsers send them in `Origin`.
-pub(crate) fn origins(texts: Vec<String>) -> anyhow::Result<Vec<String>> {
-    let origin = |text: String| {
-        let url =
-            url::Url::parse(text.trim()).with_context(|| format!("`{text}` is no web page's origin"))?;
-        let origin = url.origin().ascii_serialization();
-        if origin == "null" || url.path() != "/" {
-            bail!("`{text}` is no origin (such as https://example.com)");
-        }
-        Ok(origin)
-    };
-    texts.into_iter().map(origin).collect()
-}
-
-fn describe(key: &ApiKey, organization: &str) -> Value {
-    json!({
-        "id": key.id,
-        "kind": key.kind,
-        "organization": organization,
-        "source": key.source,
-        "name": key.name,
-        "scopes": key.scopes,
-        "rate": key.rate,
-        "test": key.test,
-        "origins": key.origins,
-        "tags": key.tags,
-        "made_by": key.made_by,
-        "of_organization": key.of_organization,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-    })
 }

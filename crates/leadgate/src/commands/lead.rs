@@ -1,14 +1,20 @@
 //! `leadgate lead`.
 
-use anyhow::{Context as _, bail};
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::{AuditAction, OrganizationId, SubmissionId, explain};
+use leadgate_domain::{
+    AuditAction, Lead, LeadId, LeadStatus, OrganizationId, SubmissionId, explain, json as strict_json,
+};
+use leadgate_operations::leads;
 use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, saw};
+use super::{Output, judge_context, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -17,6 +23,73 @@ pub(crate) enum Command {
     Show(Which),
     /// Print why a submission ended as it did, and what that means for its lead
     Trace(Which),
+    /// Correct fields of a lead; the correction is in its history
+    Update {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        update: Update,
+    },
+    /// Set how far the work on a lead has come: new, contacted, qualified, converted, closed, or one of your own
+    Status {
+        #[command(flatten)]
+        which: Which,
+        status: LeadStatus,
+    },
+    /// Delete a lead and empty its submissions; the person is not suppressed and may come again
+    Delete(Which),
+}
+
+#[derive(Args)]
+pub(crate) struct Update {
+    /// Why, for those who ask later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// A field and its new value, such as company=Acme; may be given several times. Other users can see arguments in the
+    /// process list: see --fields
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// A field to empty; may be given several times
+    #[arg(long, value_name = "FIELD")]
+    clear: Vec<String>,
+    /// A file with the fields as a JSON object, in which null empties a field; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    fields: Option<PathBuf>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (field, value) = text.split_once('=').ok_or("expected FIELD=VALUE, such as company=Acme")?;
+    Ok((field.trim().to_owned(), value.to_owned()))
+}
+
+impl Update {
+    /// Every field that is to be changed, with its value.
+    fn read(&self) -> anyhow::Result<Map<String, Value>> {
+        let mut fields = match &self.fields {
+            None => Map::new(),
+            Some(path) => {
+                let text = if path.as_os_str() == "-" {
+                    std::io::read_to_string(std::io::stdin()).context("standard input")?
+                } else {
+                    fs::read_to_string(path).with_context(|| format!("the file {}", path.display()))?
+                };
+                let document = strict_json::parse(text.as_bytes())
+                    .map_err(|fault| anyhow!("--fields: {}", fault.detail()))?;
+                match document {
+                    Value::Object(fields) => fields,
+                    _ => bail!("--fields: expected a JSON object, such as {{\"company\": \"Acme\"}}"),
+                }
+            }
+        };
+        let set = self.set.iter().map(|(field, value)| (field.clone(), value.clone().into()));
+        let cleared = self.clear.iter().map(|field| (field.clone(), Value::Null));
+        for (field, value) in set.chain(cleared) {
+            if fields.insert(field.clone(), value).is_some() {
+                bail!("`{field}` is given twice");
+            }
+        }
+        Ok(fields)
+    }
 }
 
 #[derive(Args)]
@@ -37,6 +110,30 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 line(&serde_json::to_string_pretty(&shown).unwrap_or_default());
             });
         }
+        Command::Update { which, update } => {
+            let owner = organization(&store, &which.organization).await?;
+            let (id, fields) = (LeadId::from_uuid(which.id), update.read()?);
+            let context = judge_context(&store).await?;
+            let lead = leads::update(&store, owner.id, id, fields, &update.reason, &context).await?;
+            let title = source_title(&store, &lead).await?;
+            let shown = native::listed(&lead, &|_| title.clone());
+            output.print(&shown, |line| line(&serde_json::to_string_pretty(&shown).unwrap_or_default()));
+        }
+        Command::Status { which, status } => {
+            let owner = organization(&store, &which.organization).await?;
+            let lead = leads::set_status(&store, owner.id, LeadId::from_uuid(which.id), status).await?;
+            output.print(&json!({ "id": lead.id, "status": lead.status }), |line| {
+                line(&format!("lead {} is {}", lead.id, lead.status));
+            });
+        }
+        Command::Delete(which) => {
+            let owner = organization(&store, &which.organization).await?;
+            let context = judge_context(&store).await?;
+            let erased = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await?;
+            output.print(&json!({ "id": which.id, "deleted": true, "erased": erased }), |line| {
+                line(&format!("lead {} is deleted, submissions emptied: {}", which.id, erased.submissions));
+            });
+        }
         Command::Trace(which) => {
             let owner = organization(&store, &which.organization).await?;
             trace(&store, owner.id, which.id, output).await?;
@@ -51,10 +148,18 @@ async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::
     };
     let outcome = found.outcome.with_context(|| format!("{id} has no outcome"))?;
     Ok(match &found.lead {
-        Some(lead) => serde_json::to_value(native::lead(lead, found.submission, outcome))?,
+        Some(lead) => {
+            let title = source_title(store, lead).await?;
+            serde_json::to_value(native::lead(lead, found.submission, outcome, &|_| title.clone()))?
+        }
         None if found.erased_at.is_some() => serde_json::to_value(native::erased(found.submission, outcome))?,
         None => serde_json::to_value(native::leadless(found.submission, outcome, found.quarantine))?,
     })
+}
+
+/// What the source of a lead is called, whether or not it is deleted.
+async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<String>> {
+    Ok(store.source(lead.organization, lead.source).await?.map(|source| source.title()))
 }
 
 async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &Output) -> anyhow::Result<()> {

@@ -30,14 +30,20 @@ pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::Output;
 pub(crate) use usage::UsageError;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use anyhow::Context as _;
-use leadgate_domain::{Actor, AuditEntry, Organization, Source, SourceId};
-use leadgate_store::Store;
+use leadgate_domain::{Actor, AuditEntry, Organization, Said, Source, SourceId};
+use leadgate_operations::JudgeContext;
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{Directory, Store};
 use nix::unistd::{User, getuid};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::ports::{self, Policies};
+use crate::secret;
 
 /// Brings the database's schema, and RabbitMQ's exchanges, queues and policies, to what this build needs.
 pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) -> anyhow::Result<()> {
@@ -61,16 +67,43 @@ pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) ->
     Ok(())
 }
 
-/// The store, for a command that works beside a running server. The embedded one is made if it is not there.
+/// The store, for a command that works beside a running server.
+///
+/// # Errors
+/// Where no installation is, its schema is not this build's, or the secret is not its own. Only `serve`, `migrate` and
+/// `restore` create an installation: one that a command made by mistake would swallow keys and suppressions.
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    ports::prepare(config)?;
-    if config.is_embedded() {
-        ports::migrate(config).await?;
-    }
+    require_installation(config)?;
     let store = ports::store(config)?;
-    // Fails early if the secret is wrong.
+    let [address, ..] = config.addresses();
+    store.check().await.with_context(|| format!("the store {address}"))?;
     store.match_key().await?;
     Ok(store.acting_for(operator()))
+}
+
+/// Refuses a place in which nothing is installed.
+pub(crate) fn require_installation(config: &Config) -> anyhow::Result<()> {
+    let store = config.store_url();
+    let Some(file) = store.strip_prefix("sqlite:").map(Path::new) else { return Ok(()) };
+    let shown = || std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    if !file.exists() {
+        return Err(UsageError::Arguments(format!(
+            "there is no installation: the file {} does not exist. Name the folder of yours with --data or \
+             LEADGATE_DATA; `leadgate serve` creates a new one",
+            shown().display()
+        ))
+        .into());
+    }
+    if !secret::is_there(config) {
+        return Err(UsageError::Arguments(format!(
+            "the secret of the store {} is missing: put the file `{}` back into {}, or set LEADGATE_SECRET",
+            shown().display(),
+            secret::FILE,
+            config.data.display()
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 /// Who sits at the command line, by the name that the system knows the process's user by.
@@ -90,8 +123,25 @@ pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
     Ok(ports::worker_store(config)?.acting_for(operator()))
 }
 
+/// What a setting becomes, by the option that sets it and by the one that clears it.
+pub(crate) fn changed<T>(set: Option<T>, is_cleared: bool) -> Said<T> {
+    match set {
+        Some(value) => Said::Value(value),
+        None if is_cleared => Said::Null,
+        None => Said::Absent,
+    }
+}
+
+/// What operations read submissions and judge leads by.
+pub(crate) async fn judge_context(store: &Store) -> anyhow::Result<JudgeContext> {
+    let directory = Directory::new(store.clone());
+    directory.refresh().await?;
+    let pipeline = Arc::new(Pipeline::new(store.match_key().await?));
+    Ok(JudgeContext { known: directory.snapshot(), pipeline })
+}
+
 /// The organization's source of that id.
 pub(crate) async fn source_of(store: &Store, owner: &Organization, id: SourceId) -> anyhow::Result<Source> {
-    let found = store.source(owner.id, id).await?;
+    let found = store.source(owner.id, id).await?.filter(|source| source.deleted_at.is_none());
     found.with_context(|| format!("`{}` has no source {id}", owner.name))
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use leadgate_queue::{Parked, Role, Selection};
 use serde_json::{Value, json};
 
-use super::Output;
+use super::{Output, require_installation};
 use crate::config::Config;
 use crate::ports;
 
@@ -30,7 +30,7 @@ pub(crate) struct Replay {
 }
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    ports::prepare(config)?;
+    require_installation(config)?;
     let queue = ports::queue(config, Role::Admin).await?;
     match command {
         Command::List { limit } => {

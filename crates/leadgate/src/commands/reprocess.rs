@@ -9,13 +9,13 @@ use leadgate_domain::{
     AuditAction, ClaimKind, Eligibility, Lead, LeadId, Organization, Outcome, Reason, SourceId, SubmissionId,
     Timestamp,
 };
+use leadgate_operations::{JudgeContext, rebuild};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Directory, Rebuilt, Snapshot, Store};
-use leadgate_worker::rebuild;
+use leadgate_store::{Rebuilt, Snapshot, Store};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Output, moment, open_store, organization, progress, saw};
+use super::{Output, judge_context, moment, open_store, organization, progress, saw};
 use crate::config::Config;
 
 /// Leads that are made anew together.
@@ -83,10 +83,7 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
     if !asked.names_anything() {
         bail!("say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all");
     }
-    let directory = Directory::new(store.clone());
-    directory.refresh().await?;
-    let pipeline = Arc::new(Pipeline::new(store.match_key().await?));
-    let known = directory.snapshot();
+    let JudgeContext { known, pipeline } = judge_context(&store).await?;
     let desk = Desk { store, owner, known, pipeline, dry: asked.dry_run };
     let mut told = Told::default();
     if asked.lead.is_empty() {
@@ -176,7 +173,7 @@ impl Desk {
 /// Every field of a lead's answer that is another now.
 fn difference(before: &Lead, after: &Lead, conflicts: &[ClaimKind]) -> Map<String, Value> {
     let shown = |lead: &Lead| {
-        let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created);
+        let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
         match serde_json::to_value(lead) {
             Ok(Value::Object(shown)) => shown,
             _ => Map::new(),

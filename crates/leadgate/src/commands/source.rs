@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
@@ -11,11 +11,12 @@ use leadgate_domain::{
     ApiKey, AuditAction, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
     Signature, Source, SourceId, SourceSettings, Timestamp, Window,
 };
+use leadgate_operations::{keys, sources};
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -50,6 +51,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
+    /// Take no leads in by a source; its keys, its tokens and its leads stay
+    Disable(Named),
+    /// Take leads in by a source again
+    Enable(Named),
+    /// Delete a source and revoke its keys and tokens; its leads stay
+    Delete(Named),
     /// Make another URL token for a source; `key revoke` and `key rotate` end tokens too
     Token {
         id: SourceId,
@@ -74,12 +81,22 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
+pub(crate) struct Named {
+    id: SourceId,
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+}
+
+#[derive(Args)]
 pub struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// Reads phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
+    /// Read phones without a country code in no region
+    #[arg(long, conflicts_with = "region")]
+    no_region: bool,
     /// What happens to a submission that meets a lead: return_existing, update, link, create
     #[arg(long)]
     policy: Option<Policy>,
@@ -98,29 +115,37 @@ pub struct Settings {
     /// A limit for everything that comes in here, such as 600/min, in place of its system's
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
+    /// Limit it as its system does
+    #[arg(long, conflicts_with = "rate")]
+    no_rate: bool,
     /// Tags for every lead that comes in here
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Option<Vec<String>>,
+    /// Give its leads no tags
+    #[arg(long, conflicts_with = "tags")]
+    no_tags: bool,
     /// The only networks that may post here, such as 192.0.2.0/24
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     networks: Option<Vec<Network>>,
+    /// Take posts from every network
+    #[arg(long, conflicts_with = "networks")]
+    no_networks: bool,
 }
 
 impl From<Settings> for SourceSettings {
     fn from(said: Settings) -> Self {
-        let Settings {
-            name,
-            region,
-            policy,
-            identity,
-            window,
-            consent,
-            consent_max_age,
-            rate,
-            tags,
-            networks,
-        } = said;
-        Self { name, region, policy, identity, window, consent, consent_max_age, rate, tags, networks }
+        Self {
+            name: said.name,
+            region: changed(said.region, said.no_region),
+            policy: said.policy,
+            identity: said.identity,
+            window: said.window,
+            consent: said.consent,
+            consent_max_age: said.consent_max_age,
+            rate: changed(said.rate, said.no_rate),
+            tags: said.tags.or(said.no_tags.then(Vec::new)),
+            networks: said.networks.or(said.no_networks.then(Vec::new)),
+        }
     }
 }
 
@@ -143,20 +168,33 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &name).await?;
             let mut source = source_of(&store, &owner, id).await?;
             SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
-            print(&changed(&store, &source).await?, &owner.name, None);
+            print(&sources::update(&store, &source).await?, &owner.name, None);
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let sources = store.sources(owner.id).await?;
+            let mut all = store.sources(owner.id).await?;
+            all.retain(|source| source.deleted_at.is_none());
             let entry = store.entry(owner.id, AuditAction::SourcesListed);
-            saw(&store, entry.with("count", sources.len())).await?;
-            list(&sources, &owner.name, config, output);
+            saw(&store, entry.with("count", all.len())).await?;
+            list(&all, &owner.name, config, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let source = source_of(&store, &owner, id).await?;
             saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
             print(&source, &owner.name, None);
+        }
+        Command::Disable(named) => {
+            let owner = organization(&store, &named.organization).await?;
+            print(&sources::disable(&store, owner.id, named.id).await?, &owner.name, None);
+        }
+        Command::Enable(named) => {
+            let owner = organization(&store, &named.organization).await?;
+            print(&sources::enable(&store, owner.id, named.id).await?, &owner.name, None);
+        }
+        Command::Delete(named) => {
+            let owner = organization(&store, &named.organization).await?;
+            print(&sources::delete(&store, owner.id, named.id).await?, &owner.name, None);
         }
         Command::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
@@ -182,16 +220,11 @@ async fn token(
 ) -> anyhow::Result<SecretString> {
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let token = ApiKey {
-        origins: super::key::origins(origins)?,
+        origins: keys::origins(origins).map_err(anyhow::Error::msg)?,
         ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
     };
     store.create_key(&token).await?;
     Ok(text)
-}
-
-async fn changed(store: &Store, source: &Source) -> anyhow::Result<Source> {
-    let changed = store.update_source(source).await?;
-    changed.context("somebody else changed the source meanwhile; look at it and try again")
 }
 
 async fn sign(
@@ -215,7 +248,7 @@ async fn sign(
     };
     let source = match signature == source.signature {
         true => source,
-        false => changed(store, &Source { signature, ..source }).await?,
+        false => sources::update(store, &Source { signature, ..source }).await?,
     };
     if source.signature.is_some() {
         let entry = store.entry(source.organization, AuditAction::SourceSecretShown);

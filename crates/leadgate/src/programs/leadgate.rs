@@ -192,7 +192,13 @@ mod tests {
             let arguments = Arguments::try_parse_from(words.chain(line.iter().cloned()));
             dispatch(arguments.unwrap_or_else(|error| panic!("{line:?}: {error}")), &Output::new(true)).await
         };
-        run(&["organization", "create", "acme"].map(str::to_owned)).await.unwrap();
+        let create = ["organization", "create", "acme"].map(str::to_owned);
+        let error = run(&create).await.expect_err("nothing is installed there").to_string();
+        assert!(error.contains("there is no installation") && error.contains("store.db"), "{error}");
+        let beside = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(beside, 1, "no command but `migrate` creates an installation");
+        run(&["migrate".to_owned()]).await.unwrap();
+        run(&create).await.unwrap();
         let all = commands(&Arguments::command(), &[], file.to_str().unwrap());
         assert!(all.len() > 30, "{all:#?}");
         for mut line in all {

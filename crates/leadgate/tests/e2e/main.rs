@@ -22,6 +22,7 @@ mod faults;
 mod first_lead;
 mod first_start;
 mod idempotency;
+mod lifecycle;
 mod limits;
 mod memory;
 mod metrics;

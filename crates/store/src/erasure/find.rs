@@ -96,7 +96,7 @@ impl Store {
         Ok(finding)
     }
 
-    async fn submissions_of(
+    pub(super) async fn submissions_of(
         &self,
         organization: OrganizationId,
         leads: &BTreeSet<LeadId>,

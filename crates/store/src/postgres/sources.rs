@@ -5,7 +5,8 @@ macro_rules! rows {
         "json_to_recordset($1::json) AS r (
              id uuid, organization uuid, dialect text, name text, revision integer, default_region text,
              tags text[], identity_rule text, identity jsonb, policy text, consent text, consent_max_age bigint, rate text,
-             campaign text, networks text[], signature jsonb, created_at timestamptz, generation bigint)"
+             campaign text, networks text[], signature jsonb, disabled_at timestamptz,
+             deleted_at timestamptz, created_at timestamptz, generation bigint)"
     };
 }
 
@@ -33,7 +34,7 @@ macro_rules! source {
             'identity_rule', s.identity_rule, 'identity', s.identity, 'policy', s.policy,
             'consent', s.consent, 'consent_max_age', s.consent_max_age, 'rate', s.rate, 'campaign', s.campaign, 'networks', s.networks,
             'signature', s.signature, 'mapping_version', s.mapping_version, 'mapping', s.mapping,
-            'created_at', s.created_at)::text"
+            'disabled_at', s.disabled_at, 'deleted_at', s.deleted_at, 'created_at', s.created_at)::text"
     };
 }
 
@@ -64,7 +65,7 @@ pub(super) const SOURCES: Sources = Sources {
     ),
     count: "
         SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid)
-        JOIN sources AS s ON s.organization = r.organization",
+        JOIN sources AS s ON s.organization = r.organization AND s.deleted_at IS NULL",
     by_id: sources!("id uuid", "s.id = r.id"),
     campaign: sources!("id text", "s.campaign = r.id"),
     update: concat!(
@@ -73,7 +74,7 @@ pub(super) const SOURCES: Sources = Sources {
              identity_rule = r.identity_rule, identity = r.identity, policy = r.policy, consent = r.consent,
              consent_max_age = r.consent_max_age,
              rate = r.rate, campaign = r.campaign, networks = r.networks, signature = r.signature,
-             generation = r.generation
+             disabled_at = r.disabled_at, deleted_at = r.deleted_at, generation = r.generation
          FROM ",
         rows!(),
         " WHERE s.id = r.id AND s.organization = r.organization AND s.revision = r.revision RETURNING ",

@@ -28,7 +28,8 @@ macro_rules! source {
             'consent_max_age', sources.consent_max_age,
             'rate', sources.rate, 'campaign', sources.campaign, 'networks', json(sources.networks),
             'signature', json(sources.signature), 'mapping_version', sources.mapping_version,
-            'mapping', json(sources.mapping), 'created_at', sources.created_at)"
+            'mapping', json(sources.mapping), 'disabled_at', sources.disabled_at,
+            'deleted_at', sources.deleted_at, 'created_at', sources.created_at)"
     };
 }
 
@@ -51,7 +52,7 @@ pub(super) const SOURCES: Sources = Sources {
     ),
     count: "
         SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN sources
-        WHERE sources.organization = r.value->>'organization'",
+        WHERE sources.organization = r.value->>'organization' AND sources.deleted_at IS NULL",
     by_id: sources!("sources.id = r.value->>'id'"),
     campaign: sources!("sources.campaign = r.value->>'id'"),
     update: concat!(
@@ -62,7 +63,8 @@ pub(super) const SOURCES: Sources = Sources {
              policy = r.value->>'policy', consent = r.value->>'consent',
              consent_max_age = r.value->>'consent_max_age', rate = r.value->>'rate',
              campaign = r.value->>'campaign', networks = r.value->'networks',
-             signature = r.value->'signature', generation = r.value->>'generation'
+             signature = r.value->'signature', disabled_at = r.value->>'disabled_at',
+             deleted_at = r.value->>'deleted_at', generation = r.value->>'generation'
          FROM json_each($1) AS r
          WHERE sources.id = r.value->>'id' AND sources.organization = r.value->>'organization'
            AND sources.revision = r.value->>'revision'

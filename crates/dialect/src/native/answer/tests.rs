@@ -1,5 +1,7 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::{Basis, Clocks, EmailKind, OrganizationId, PhoneKind, PhoneProblem, Source, Trust};
+use leadgate_domain::{
+    Basis, Clocks, EmailKind, LeadStatus, OrganizationId, PhoneKind, PhoneProblem, Source, Trust,
+};
 use serde_json::json;
 
 use super::*;
@@ -51,6 +53,7 @@ fn sample() -> Lead {
         consent_required: true,
         consent_max_age_seconds: None,
         consent_phone: None,
+        status: LeadStatus::default(),
         clocks: Clocks {
             base: (Trust::Secret, at(), ID.parse().unwrap()).into(),
             first: None,
@@ -171,7 +174,7 @@ fn a_bad_phone_is_kept_as_it_came() {
         reason: Some(PhoneProblem::NotANumber),
     };
     let lead = Lead { phone: Some(phone), ..sample() };
-    assert_json_snapshot!(listed(&lead).phone, @r#"
+    assert_json_snapshot!(listed(&lead, &|_| None).phone, @r#"
     {
       "raw": "call me",
       "e164": null,

@@ -13,13 +13,14 @@ use leadgate_store::Snapshot;
 use serde_json::{Value, json};
 
 /// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
-pub(crate) fn is_due(submission: &Submission, source: &Source) -> bool {
+pub fn is_due(submission: &Submission, source: &Source) -> bool {
     submission.release.is_some() && is_outdated(submission, source)
 }
 
 /// Whether it was mapped otherwise than it would be now.
 fn is_outdated(submission: &Submission, source: &Source) -> bool {
-    let ours = source.organization == submission.organization;
+    // No mapping applies to a correction.
+    let ours = source.organization == submission.organization && submission.fields.correction.is_none();
     let otherwise = mapping_version(source) != submission.mapping_version;
     ours && (submission.mapping_fault.is_some() || otherwise)
 }
@@ -39,7 +40,7 @@ pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> 
 /// Reads it from the bytes that came in, then normalizes it. `key` is the credential it came with.
 ///
 /// What its mapping still fails on goes back as that, what is wrong otherwise as invalid.
-pub(crate) fn normalize(
+pub fn normalize(
     submission: Submission,
     source: Arc<Source>,
     key: Option<&ApiKey>,

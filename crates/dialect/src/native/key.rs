@@ -1,0 +1,44 @@
+//! A key as administrators see it.
+
+use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct KeyAnswer<'k> {
+    id: &'k KeyId,
+    kind: KeyKind,
+    organization: &'k str,
+    source: SourceId,
+    name: Option<&'k str>,
+    scopes: &'k [Scope],
+    rate: Option<Rate>,
+    test: bool,
+    origins: &'k [String],
+    tags: &'k [String],
+    made_by: Option<&'k KeyId>,
+    of_organization: bool,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+/// `organization` is the name of the key's organization.
+pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyAnswer<'k> {
+    KeyAnswer {
+        id: &key.id,
+        kind: key.kind,
+        organization,
+        source: key.source,
+        name: key.name.as_deref(),
+        scopes: &key.scopes,
+        rate: key.rate,
+        test: key.test,
+        origins: &key.origins,
+        tags: &key.tags,
+        made_by: key.made_by.as_ref(),
+        of_organization: key.of_organization,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    }
+}

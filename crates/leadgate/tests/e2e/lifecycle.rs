@@ -1,0 +1,101 @@
+//! What operators do to leads, sources and keys by the command line, beside running programs.
+
+use serde_json::{Value, json};
+
+use crate::systems::Way;
+use crate::world::{Servers, Shape, World, exit, http, until};
+
+async fn start(shape: Shape) -> World {
+    match shape {
+        Shape::Embedded => World::embedded("lifecycle").await,
+        // What is posted stays in the queue until the test starts a worker.
+        Shape::Production => World::production("lifecycle", &Servers::shared().await, 0).await,
+    }
+}
+
+async fn post(url: &str, key: &str) -> (u16, Value) {
+    let body = json!({ "phone": "+14155550132", "full_name": "Ann Lee" });
+    let response = http().post(url).bearer_auth(key).json(&body).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap_or_default())
+}
+
+async fn leads_sources_and_keys_are_changed(shape: Shape) {
+    let mut world = start(shape).await;
+    let way = Way::with(&world, "native", &["--name", "partner"]).await;
+    let leads = format!("{}/v1/leads", world.base);
+    let id = post(&leads, &way.key).await.1["id"].as_str().unwrap().to_owned();
+    if shape == Shape::Production {
+        world.start_worker().await;
+    }
+    let path = format!("/v1/leads/{id}");
+    let shown = until("the lead to be stored", || async {
+        Some(world.get(&path).await.1).filter(|lead| lead["submission"]["outcome"] == "created")
+    })
+    .await;
+    assert_eq!((&shown["source_name"], &shown["status"]), (&json!("partner"), &json!("new")));
+
+    let of = |arguments: &[&'static str]| {
+        let (noun, rest) = arguments.split_at(2);
+        [noun, &[id.as_str(), "--organization", "acme"], rest]
+            .concat()
+            .iter()
+            .map(|&word| word.to_owned())
+            .collect()
+    };
+    let cli = async |arguments: Vec<String>| {
+        world.cli(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+    };
+    assert_eq!(cli(of(&["lead", "status", "contacted"])).await["status"], "contacted");
+    let update: [&'static str; 8] =
+        ["lead", "update", "--reason", "she called", "--set", "company=Leeds Ltd", "--clear", "full_name"];
+    let corrected = cli(of(&update)).await;
+    assert_eq!((&corrected["company"], &corrected["full_name"]), (&json!("Leeds Ltd"), &json!(null)));
+    assert_eq!(corrected["source_name"], "partner");
+    let seen = world.get(&path).await.1;
+    assert_eq!((&seen["status"], &seen["company"]), (&json!("contacted"), &json!("Leeds Ltd")));
+
+    let key_id = way.key.split('_').nth(2).unwrap();
+    let keys = world.cli(&["key", "update", key_id, "--name", "crm", "--rate", "600/min"]).await;
+    assert_eq!((&keys[0]["name"], &keys[0]["rate"]), (&json!("crm"), &json!("600/min")));
+
+    let source = ["--organization", "acme"];
+    world.cli(&[&["source", "disable", way.id.as_str()], &source[..]].concat()).await;
+    until("the refusal of the source", || async { (post(&leads, &way.key).await.0 == 403).then_some(()) })
+        .await;
+    world.cli(&[&["source", "enable", way.id.as_str()], &source[..]].concat()).await;
+    until("the source to be open", || async { (post(&leads, &way.key).await.0 == 202).then_some(()) }).await;
+    world.cli(&[&["source", "delete", way.id.as_str()], &source[..]].concat()).await;
+    until("the refusal of the key", || async { (post(&leads, &way.key).await.0 == 401).then_some(()) }).await;
+    assert_eq!(world.get(&path).await.1["source_name"], "partner", "its leads stay");
+    let listed = world.cli(&[&["source", "list"], &source[..]].concat()).await;
+    assert!(!listed.to_string().contains("partner"), "{listed}");
+
+    assert_eq!(cli(of(&["lead", "delete"])).await["deleted"], true);
+    assert_eq!(world.get(&path).await.1["status"], "erased");
+    let (code, answer) = exit(world.environment(), &["lead", "delete", &id, "--organization", "acme"]).await;
+    assert!(code != 0 && answer["error"].as_str().unwrap().contains("there is no lead"), "{answer}");
+}
+
+#[tokio::test]
+async fn leads_sources_and_keys_are_changed_embedded() {
+    leads_sources_and_keys_are_changed(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn leads_sources_and_keys_are_changed_in_production() {
+    leads_sources_and_keys_are_changed(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn what_a_deleted_source_has_in_the_queue_is_quarantined() {
+    let mut world = start(Shape::Production).await;
+    let way = Way::with(&world, "native", &["--name", "partner"]).await;
+    let id = post(&format!("{}/v1/leads", world.base), &way.key).await.1["id"].as_str().unwrap().to_owned();
+    world.cli(&["source", "delete", &way.id, "--organization", "acme"]).await;
+    world.start_worker().await;
+    let ended = until("the submission to be judged", || async {
+        Some(world.get(&format!("/v1/submissions/{id}")).await.1).filter(|one| one["status"] != "queued")
+    })
+    .await;
+    assert_eq!((&ended["status"], &ended["reason"]), (&json!("quarantined"), &json!("source_gone")));
+}

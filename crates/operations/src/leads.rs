@@ -1,0 +1,152 @@
+//! What is done to a stored lead by those who work it: correct, set its status, delete.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_domain::{
+    Actor, AuditAction, Client, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, LeadStatus,
+    Media, Normalized, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp, Trust,
+};
+use leadgate_store::{Erased, Store};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{JudgeContext, OperationError, rebuild_without_erased};
+
+/// In characters.
+const LONGEST_REASON: usize = 500;
+
+/// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of its
+/// source, and the lead is judged again. The lead as it is then.
+///
+/// `fields` are those of the native dialect; null empties a field. The correction is stored as a submission of the lead, so
+/// it is in the lead's history, and a rebuild keeps it.
+///
+/// # Errors
+/// [`OperationError::Faulty`] for fields that cannot be read. [`OperationError::Invalid`] without a reason, without a
+/// field, and for consent, which only the person can give.
+pub async fn update(
+    store: &Store,
+    organization: OrganizationId,
+    id: LeadId,
+    fields: Map<String, Value>,
+    reason: &str,
+    context: &JudgeContext,
+) -> Result<Lead, OperationError> {
+    let missing = || OperationError::not_found("lead", id);
+    let reason = read_reason(reason)?;
+    let body = serde_json::to_vec(&fields).unwrap_or_default();
+    let fields = read_fields(&body)?;
+    let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
+    let source = context.known.source(lead.source).ok_or_else(|| {
+        OperationError::Invalid(
+            "this build cannot read the source of the lead: use the newest build".to_owned(),
+        )
+    })?;
+    let correction = Correction { lead: id, by: store.actor().to_string(), reason };
+    let fields = Fields { correction: Some(correction), ..fields };
+    let submission = submission(&lead, &source, fields, &body, store.actor());
+    let entry = store.entry(organization, AuditAction::LeadUpdated).about(id);
+    let entry = entry.with("submission", submission.id);
+    let scoring = context.known.scoring(organization);
+    let normalized = context.pipeline.normalize(submission, Some(source), scoring);
+    if let Disposition::Quarantine(reason) = normalized.disposition {
+        return Err(OperationError::Invalid(reason.sentence().to_owned()));
+    }
+    // Written before the change: a change without an entry must not exist.
+    store.record(vec![entry]).await?;
+    commit(store, normalized, context).await?.ok_or_else(missing)?;
+    store.lead(organization, id).await?.ok_or_else(missing)
+}
+
+/// The lead that the correction changed; `None` if it was deleted meanwhile.
+async fn commit(
+    store: &Store,
+    normalized: Normalized,
+    context: &JudgeContext,
+) -> Result<Option<LeadId>, OperationError> {
+    let judge: Arc<dyn Judge> = context.pipeline.clone();
+    let committed = store.commit(vec![normalized], Arc::clone(&judge)).await?;
+    for organization in committed.pending {
+        store.rescreen(organization, Arc::clone(&judge), |_| {}).await?;
+    }
+    let settled = committed.settled.into_iter().next();
+    Ok(settled.filter(|settled| settled.outcome == Outcome::Updated).and_then(|settled| settled.lead))
+}
+
+/// What a correction says.
+fn read_fields(body: &[u8]) -> Result<Fields, OperationError> {
+    let invalid = |sentence: &str| OperationError::Invalid(sentence.to_owned());
+    let document = Document::read(Dialect::Native, &Media::Json, body, None)
+        .map_err(|unreadable| OperationError::Invalid(unreadable.detail().into_owned()))?;
+    let fields = decode(Dialect::Native, &document, None).map_err(|undecodable| match undecodable {
+        Undecodable::Faulty(faults) => OperationError::Faulty(faults),
+        Undecodable::Empty | Undecodable::Mapping(_) => {
+            invalid("there is no field to update; expected fields of a lead, such as {\"company\": \"Acme\"}")
+        }
+    })?;
+    if !fields.consent.is_absent() {
+        return Err(invalid(
+            "consent cannot be corrected: it is evidence of what the person agreed to. Send it as a submission",
+        ));
+    }
+    if fields.is_test {
+        return Err(invalid("a lead cannot be made a test lead; delete it instead"));
+    }
+    Ok(fields)
+}
+
+fn read_reason(text: &str) -> Result<String, OperationError> {
+    let reason = text.trim();
+    let is_good = (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.contains('\0');
+    if is_good {
+        Ok(reason.to_owned())
+    } else {
+        Err(OperationError::Invalid(format!("a reason has 1 to {LONGEST_REASON} characters")))
+    }
+}
+
+/// The correction as a submission that came in after all others of the lead, by the source of the lead.
+fn submission(lead: &Lead, source: &Source, fields: Fields, body: &[u8], by: &Actor) -> Submission {
+    let id = SubmissionId::from_uuid(Uuid::now_v7());
+    let received_at = Timestamp::now().max(lead.updated_at.plus(Duration::from_micros(1)));
+    let key = match by {
+        Actor::Key(key) => Some(key.clone()),
+        _ => None,
+    };
+    let submission = Submission::new(id, source, received_at, fields, body);
+    Submission {
+        trust: Trust::Secret,
+        client: Client { key, ..Client::default() },
+        dialect: Dialect::Native,
+        ..submission
+    }
+}
+
+/// Sets how far the work on a lead has come.
+pub async fn set_status(
+    store: &Store,
+    organization: OrganizationId,
+    id: LeadId,
+    status: LeadStatus,
+) -> Result<Lead, OperationError> {
+    let changed = store.set_lead_status(organization, id, status).await?;
+    changed.ok_or_else(|| OperationError::not_found("lead", id))
+}
+
+/// Deletes a lead and empties its submissions. The person is not held: a later submission creates a new lead. To keep a
+/// person from coming back, use the erasure.
+pub async fn delete(
+    store: &Store,
+    organization: OrganizationId,
+    id: LeadId,
+    context: &JudgeContext,
+) -> Result<Erased, OperationError> {
+    let erased = store.delete_lead(organization, id).await?;
+    let erased = erased.ok_or_else(|| OperationError::not_found("lead", id))?;
+    let by = (&context.known, &context.pipeline);
+    // Leads of others lose what the emptied submissions said.
+    rebuild_without_erased(store, organization, &erased.to_rebuild, by).await?;
+    Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
+}

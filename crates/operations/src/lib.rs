@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub mod keys;
+pub mod leads;
+mod rebuild;
+pub mod remap;
+pub mod sources;
+
+use std::sync::Arc;
+
+use leadgate_pipeline::Pipeline;
+use leadgate_store::Snapshot;
+
+pub use error::OperationError;
+pub use rebuild::{rebuild, rebuild_without_erased};
+
+/// By what submissions are read and leads are judged: the sources and scorings of now, and the pipeline.
+#[derive(Clone)]
+pub struct JudgeContext {
+    pub known: Arc<Snapshot>,
+    pub pipeline: Arc<Pipeline>,
+}

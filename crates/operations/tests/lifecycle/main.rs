@@ -1,0 +1,7 @@
+//! What operators do to sources, keys and leads, over both databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod keys;
+mod leads;
+mod sources;
+mod world;

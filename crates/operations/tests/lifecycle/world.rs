@@ -1,0 +1,99 @@
+//! A store of its own for each test.
+
+use std::sync::Arc;
+
+use leadgate_dialect::{Document, decode};
+use leadgate_domain::secret::Secret;
+use leadgate_domain::{
+    ActiveScoring, Dialect, Judge, Lead, LeadId, OrganizationId, Source, Submission, SubmissionId, Timestamp,
+    Trust,
+};
+use leadgate_operations::JudgeContext;
+use leadgate_pipeline::Pipeline;
+use leadgate_store::{AuditFilter, Directory, Settled, Store, StoreConfig};
+use leadgate_testkit::SECRET;
+use leadgate_testkit::servers::shared;
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: Arc<Source>,
+    pub(crate) context: JudgeContext,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        Self::at(url, folder).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let url = shared().postgres().await.unwrap().database().await.unwrap();
+        Self::at(url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn at(url: String, folder: TempDir) -> Self {
+        let config = StoreConfig::worker(url).with_secret(&Secret::new(SECRET, None).unwrap());
+        let store = Store::open(&config).unwrap();
+        store.migrate().await.unwrap();
+        let organization = store.ensure_organization("acme").await.unwrap().id;
+        let source =
+            Source::new(organization, Dialect::Native, Some("landing page".into()), Timestamp::now());
+        store.create_source(&source).await.unwrap();
+        let directory = Directory::new(store.clone());
+        directory.refresh().await.unwrap();
+        let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
+        let context = JudgeContext { known: directory.snapshot(), pipeline };
+        Self { store, organization, source: Arc::new(source), context, _folder: folder }
+    }
+
+    /// Commits a native body as a server's submission that is received now.
+    pub(crate) async fn post(&self, body: &Value) -> Settled {
+        let text = body.to_string();
+        let document = Document::read(Dialect::Native, &Default::default(), text.as_bytes(), None).unwrap();
+        let fields = decode(Dialect::Native, &document, None).unwrap();
+        let id = SubmissionId::from_uuid(Uuid::now_v7());
+        let submission = Submission::new(id, &self.source, Timestamp::now(), fields, text.as_bytes());
+        let submission = Submission { trust: Trust::Secret, ..submission };
+        let pipeline = &self.context.pipeline;
+        let normalized =
+            pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard());
+        let judge: Arc<dyn Judge> = pipeline.clone();
+        let committed = self.store.commit(vec![normalized], judge).await.unwrap();
+        committed.settled.into_iter().next().unwrap()
+    }
+
+    pub(crate) async fn lead(&self, id: LeadId) -> Option<Lead> {
+        self.store.lead(self.organization, id).await.unwrap()
+    }
+
+    /// The actions of the audit log from the oldest to the newest.
+    pub(crate) async fn audited(&self) -> Vec<String> {
+        let page = self.store.audit(self.organization, AuditFilter::default(), None, 100).await.unwrap();
+        page.data.into_iter().rev().map(|entry| entry.action).collect()
+    }
+}
+
+/// Runs each test over SQLite and over PostgreSQL.
+macro_rules! over_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::world::World::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::world::World::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use over_both;
