@@ -65,7 +65,7 @@ pub use lead::{Clock, Clocks, Eligibility, EmailView, Lead, PhoneView, Temperatu
 pub use network::Network;
 pub use organization::{Organization, organization_name};
 pub use outcome::{Outcome, QuarantineReason};
-pub use phone::{Phone, PhoneKind, PhoneProblem, Region, may_have_lost_plus, subscriber};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_have_lost_plus, subscriber};
 pub use raw::Raw;
 pub use reason::{NewerCode, Reason};
 pub use repair::Repair;

@@ -3,6 +3,7 @@
 mod cut;
 mod number;
 mod plan;
+mod refusal;
 mod spelling;
 mod tidy;
 mod written;
@@ -20,6 +21,7 @@ use plan::Plan;
 use tidy::Tidy;
 use written::Written;
 
+pub use refusal::forbids_calls;
 pub(crate) use spelling::spellings;
 pub use spelling::subscriber;
 pub use tidy::may_have_lost_plus;
@@ -135,8 +137,6 @@ pub enum PhoneProblem {
     Ambiguous,
     #[error("it repeats one digit")]
     OneDigit,
-    #[error("it says not to call it, or that it is wrong")]
-    DoNotCall,
 }
 
 /// A number that its region's numbering plan has.
