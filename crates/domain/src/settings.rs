@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::validate::{LONGEST_TAG, MOST_TAGS};
-use crate::{ClaimKind, Consents, Identity, Network, Policy, Rate, Region, Source};
+use crate::{ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Source};
 
 const LONGEST_NAME: usize = 255;
 
@@ -58,6 +58,8 @@ pub struct SourceSettings {
     pub policy: Option<Policy>,
     /// By which keys people are told apart, each with its window.
     pub identity: Option<Identity>,
+    /// When two addresses at Gmail are one person's.
+    pub gmail_identity: Option<GmailIdentity>,
     /// Of phones and emails. What a system calls its own record stays that record for ever.
     pub window: Option<Window>,
     pub consent: Option<Consents>,
@@ -89,6 +91,7 @@ impl SourceSettings {
             source.tags = tags;
         }
         source.default_region = self.region.or(source.default_region);
+        source.gmail_identity = self.gmail_identity.unwrap_or(source.gmail_identity);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);
         source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);

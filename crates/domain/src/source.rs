@@ -163,6 +163,17 @@ pub enum Policy {
     Create,
 }
 
+/// When two addresses at Gmail are one person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GmailIdentity {
+    /// When they are written alike.
+    #[default]
+    Exact,
+    /// When they are of one mailbox: dots, what follows a plus, and `googlemail.com` make no difference.
+    Mailbox,
+}
+
 /// Whether a source's leads need consent to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -202,6 +213,7 @@ macro_rules! code {
 
 code!(Policy: ReturnExisting = "return_existing", Update = "update", Link = "link", Create = "create");
 code!(Consents: Required = "required", Optional = "optional");
+code!(GmailIdentity: Exact = "exact", Mailbox = "mailbox");
 code!(IdentityRule: AnyOf = "any_of", FirstOf = "first_of");
 
 impl fmt::Display for Dialect {
@@ -238,6 +250,7 @@ pub struct Source {
     pub tags: Vec<String>,
     pub identity_rule: IdentityRule,
     pub identity: Vec<IdentityKey>,
+    pub gmail_identity: GmailIdentity,
     pub policy: Policy,
     pub consent: Consents,
     /// How old consent may be for a call; `None` for however old.
@@ -280,6 +293,7 @@ impl Source {
             tags: Vec::new(),
             identity_rule,
             identity,
+            gmail_identity: GmailIdentity::Exact,
             policy: dialect.default_policy(),
             consent: Consents::Required,
             consent_max_age: None,
@@ -296,7 +310,7 @@ impl Source {
     pub fn window(&self, kind: ClaimKind) -> Option<Duration> {
         match kind {
             ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
-            _ => self.identity.iter().find(|identity| identity.kind == kind)?.window,
+            _ => self.identity.iter().find(|identity| identity.kind == kind.configured())?.window,
         }
     }
 }

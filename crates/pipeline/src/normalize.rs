@@ -6,7 +6,7 @@ use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields,
-    Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source, Submission,
+    GmailIdentity, Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source, Submission,
     TextField, TimeProblem, Trace, subscriber, validate,
 };
 use serde::Serialize;
@@ -194,7 +194,14 @@ fn identity_keys(
     }
     let value = |kind| key_value(kind, &submission.fields, phone, email);
     let key = |kind| ClaimKey::new(matching, submission.organization, submission.source, kind, &value(kind)?);
-    source.identity.iter().filter_map(|identity| key(identity.kind)).collect()
+    let kinds = source.identity.iter().flat_map(|identity| kinds(identity.kind, source.gmail_identity));
+    kinds.filter_map(key).collect()
+}
+
+/// The kinds of claims that a key of a source's identity stands for.
+fn kinds(configured: ClaimKind, gmail: GmailIdentity) -> impl Iterator<Item = ClaimKind> {
+    let with_mailbox = configured == ClaimKind::Email && gmail == GmailIdentity::Mailbox;
+    std::iter::once(configured).chain(with_mailbox.then_some(ClaimKind::GmailMailbox))
 }
 
 fn key_value(
@@ -208,6 +215,7 @@ fn key_value(
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
         ClaimKind::Phone => Some(subscriber(phone.value()?.e164.as_deref()?).into_owned()),
         ClaimKind::Email => Email::kept(email.value()?.address.as_deref()?).map(|email| email.identity()),
+        ClaimKind::GmailMailbox => Email::kept(email.value()?.address.as_deref()?)?.gmail_mailbox(),
         // Not an identity: it names a request, not a person.
         ClaimKind::Idempotency => None,
     }

@@ -31,6 +31,7 @@ pub(crate) struct SourceRow {
     tags: Vec<String>,
     identity_rule: String,
     identity: serde_json::Value,
+    gmail_identity: String,
     policy: String,
     consent: String,
     /// In seconds.
@@ -60,6 +61,7 @@ impl SourceRow {
             tags: source.tags.clone(),
             identity_rule: source.identity_rule.to_string(),
             identity: serde_json::to_value(&source.identity).unwrap_or_default(),
+            gmail_identity: source.gmail_identity.to_string(),
             policy: source.policy.to_string(),
             consent: source.consent.to_string(),
             consent_max_age: source.consent_max_age.map(|age| age.as_secs()),
@@ -103,6 +105,7 @@ impl SourceRow {
             tags: self.tags,
             identity_rule: self.identity_rule.parse().ok()?,
             identity,
+            gmail_identity: self.gmail_identity.parse().ok()?,
             policy: self.policy.parse().ok()?,
             consent: self.consent.parse().ok()?,
             consent_max_age: self.consent_max_age.map(Duration::from_secs),

@@ -32,6 +32,7 @@ CREATE TABLE sources (
     tags           text[]      NOT NULL,
     identity_rule  text        NOT NULL,
     identity       jsonb       NOT NULL,
+    gmail_identity text        NOT NULL DEFAULT 'exact',
     policy         text        NOT NULL,
     consent        text        NOT NULL,
     rate           text,

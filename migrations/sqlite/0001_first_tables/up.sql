@@ -35,6 +35,7 @@ CREATE TABLE sources (
     tags           TEXT    NOT NULL,
     identity_rule  TEXT    NOT NULL,
     identity       TEXT    NOT NULL,
+    gmail_identity TEXT    NOT NULL DEFAULT 'exact',
     policy         TEXT    NOT NULL,
     consent        TEXT    NOT NULL,
     rate           TEXT,

@@ -238,6 +238,7 @@ fn key(code: &str) -> String {
         Ok(ClaimKind::ExternalId) => "external id".to_owned(),
         Ok(ClaimKind::LineId) => "line id".to_owned(),
         Ok(ClaimKind::Idempotency) => "idempotency key".to_owned(),
+        Ok(ClaimKind::GmailMailbox) => "mailbox at Gmail".to_owned(),
         Ok(ClaimKind::Phone | ClaimKind::Email) | Err(_) => code.to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, AuditAction, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
+    ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
     Signature, Source, SourceId, SourceSettings, Timestamp, Window,
 };
 use leadgate_store::Store;
@@ -86,6 +86,10 @@ pub struct Settings {
     /// By which keys people are told apart, such as any_of:external_id,phone=30d,email or first_of:…
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<Identity>,
+    /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com make
+    /// no difference) [default: exact]
+    #[arg(long, value_name = "WHEN")]
+    gmail_identity: Option<GmailIdentity>,
     /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
     #[arg(long, value_name = "TIME")]
     window: Option<Window>,
@@ -113,6 +117,7 @@ impl From<Settings> for SourceSettings {
             region,
             policy,
             identity,
+            gmail_identity,
             window,
             consent,
             consent_max_age,
@@ -120,7 +125,19 @@ impl From<Settings> for SourceSettings {
             tags,
             networks,
         } = said;
-        Self { name, region, policy, identity, window, consent, consent_max_age, rate, tags, networks }
+        Self {
+            name,
+            region,
+            policy,
+            identity,
+            gmail_identity,
+            window,
+            consent,
+            consent_max_age,
+            rate,
+            tags,
+            networks,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use leadgate_pipeline::Pipeline;
 use serde_json::json;
 
 mod consents;
+mod mailboxes;
 mod opting_out;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
