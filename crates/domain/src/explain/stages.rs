@@ -165,6 +165,7 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     // The policy was not applied in this case.
     let over_public = part.take("over_public") == Some(true.into());
     let policy = part.take("policy").filter(|_| !over_public);
+    let by_mailbox_alone = part.take("by_mailbox_alone") == Some(true.into());
     let mut told = Vec::new();
     match (part.take("matched").as_ref().and_then(Part::of), &rule) {
         (Some(met), _) => told.push(matched(met, policy.as_ref())),
@@ -183,6 +184,11 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
         told.push(
             "The lead was created by public submissions only, so this submission with a secret credential updated it."
                 .to_owned(),
+        );
+    }
+    if by_mailbox_alone {
+        told.push(
+            "Only the mailbox at Gmail is the same, so the lead kept its phone, email and consent.".to_owned(),
         );
     }
     for conflict in part.take_list("identity_conflict") {
