@@ -24,14 +24,8 @@ pub enum ClaimKind {
 }
 
 impl ClaimKind {
-    pub const ALL: [Self; 6] = [
-        Self::ExternalId,
-        Self::LineId,
-        Self::Phone,
-        Self::Email,
-        Self::GmailMailbox,
-        Self::Idempotency,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::ExternalId, Self::LineId, Self::Phone, Self::Email, Self::GmailMailbox, Self::Idempotency];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -49,7 +49,7 @@ pub mod validate;
 
 pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
 pub use certificate::CertificateProblem;
-pub use claim::{by_mailbox_alone, Claim, ClaimKey, ClaimKind};
+pub use claim::{Claim, ClaimKey, ClaimKind, by_mailbox_alone};
 pub use clock::MonotonicClock;
 pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
@@ -73,8 +73,9 @@ pub use retention::Retention;
 pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
 pub use sought::Sought;
-pub use source::{GmailIdentity, 
-    Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Signature, Source,
+pub use source::{
+    Consents, Counted, DefaultLimit, Dialect, GmailIdentity, IdentityKey, IdentityRule, Policy, Signature,
+    Source,
 };
 pub use submission::{Client, Media, Release, Submission};
 pub use suppression::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::validate::{LONGEST_TAG, MOST_TAGS};
-use crate::{ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Source};
+use crate::{ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Source, Zone};
 
 const LONGEST_NAME: usize = 255;
 
@@ -55,6 +55,8 @@ impl fmt::Display for Window {
 pub struct SourceSettings {
     pub name: Option<String>,
     pub region: Option<Region>,
+    /// Reads times without a zone, by its IANA name.
+    pub timezone: Option<Zone>,
     pub policy: Option<Policy>,
     /// By which keys people are told apart, each with its window.
     pub identity: Option<Identity>,
@@ -91,6 +93,7 @@ impl SourceSettings {
             source.tags = tags;
         }
         source.default_region = self.region.or(source.default_region);
+        source.timezone = self.timezone.or_else(|| source.timezone.take());
         source.gmail_identity = self.gmail_identity.unwrap_or(source.gmail_identity);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::ActiveMapping;
-use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
+use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -246,6 +246,8 @@ pub struct Source {
     pub revision: i32,
     /// Reads phones without a country code.
     pub default_region: Option<Region>,
+    /// Reads times without a zone.
+    pub timezone: Option<Zone>,
     /// Given to every lead that comes in here.
     pub tags: Vec<String>,
     pub identity_rule: IdentityRule,
@@ -290,6 +292,7 @@ impl Source {
             name,
             revision: 1,
             default_region: dialect.default_region(),
+            timezone: None,
             tags: Vec::new(),
             identity_rule,
             identity,

@@ -223,8 +223,7 @@ impl Claims {
         let deciding = matches.iter().filter(|(_, met)| decides(met.by));
         // One that is written alike goes before a mailbox; then the more trusted one; of those the first.
         let rank = |position: usize, met: &Match| (met.by_mailbox(), Reverse(met.trust), position);
-        part.matched =
-            deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
+        part.matched = deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
         let deciding = part.matched.map(|met| met.lead);
         part.by_mailbox_alone = deciding.is_some()
             && matches.iter().all(|(_, met)| Some(met.lead) != deciding || met.by_mailbox());

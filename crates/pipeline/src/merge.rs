@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Clock, Clocks, Consents, Eligibility, Fields, Lead, LeadId, PhoneDigest, Reading, Said, Source, Submission,
-    Temperature, Texts, Trust,
+    Clock, Clocks, Consents, Eligibility, Fields, Lead, LeadId, PhoneDigest, Reading, Said, Source,
+    Submission, Temperature, Texts, Trust,
 };
 use serde_json::{Map, Value};
 

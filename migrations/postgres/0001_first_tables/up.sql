@@ -29,6 +29,7 @@ CREATE TABLE sources (
     name           text,
     revision       integer     NOT NULL,
     default_region text,
+    timezone       text,
     tags           text[]      NOT NULL,
     identity_rule  text        NOT NULL,
     identity       jsonb       NOT NULL,

@@ -32,6 +32,7 @@ CREATE TABLE sources (
     name           TEXT,
     revision       INTEGER NOT NULL,
     default_region TEXT,
+    timezone       TEXT,
     tags           TEXT    NOT NULL,
     identity_rule  TEXT    NOT NULL,
     identity       TEXT    NOT NULL,

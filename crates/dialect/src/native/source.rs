@@ -1,6 +1,8 @@
 //! A source as administrators see it.
 
-use leadgate_domain::{Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp};
+use leadgate_domain::{
+    Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp, Zone,
+};
 use serde::Serialize;
 
 /// The path of the URL that takes leads for a source with nothing but its token.
@@ -24,6 +26,7 @@ pub struct SourceAnswer<'s> {
     name: Option<&'s str>,
     revision: i32,
     region: Option<Region>,
+    timezone: Option<&'static str>,
     identity_rule: &'static str,
     identity: &'s [IdentityKey],
     gmail_identity: &'static str,
@@ -56,6 +59,7 @@ pub fn source<'s>(
         name: source.name.as_deref(),
         revision: source.revision,
         region: source.default_region,
+        timezone: source.timezone.as_ref().map(Zone::name),
         identity_rule: source.identity_rule.as_str(),
         identity: &source.identity,
         gmail_identity: source.gmail_identity.as_str(),

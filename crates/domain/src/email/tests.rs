@@ -153,10 +153,13 @@ fn the_first_address_of_a_text_is_taken() {
 #[test]
 fn a_mailbox_at_gmail_has_many_addresses() {
     let mailbox = |raw: &str| Email::parse(raw).unwrap().gmail_mailbox();
-    for raw in ["annlee@gmail.com", "Ann.Lee@GMail.com", "a.n.n.lee+shop.1@googlemail.com", "annlee+@gmail.com"] {
+    for raw in
+        ["annlee@gmail.com", "Ann.Lee@GMail.com", "a.n.n.lee+shop.1@googlemail.com", "annlee+@gmail.com"]
+    {
         assert_eq!(mailbox(raw).as_deref(), Some("annlee@gmail.com"), "{raw}");
     }
-    for raw in ["ann.lee@acme.example", "ann.lee@gmail.com.example", "ann.lee@mail.gmail.com", "+x@gmail.com"] {
+    for raw in ["ann.lee@acme.example", "ann.lee@gmail.com.example", "ann.lee@mail.gmail.com", "+x@gmail.com"]
+    {
         assert_eq!(mailbox(raw), None, "{raw}");
     }
     assert_ne!(mailbox("ann_lee@gmail.com"), mailbox("annlee@gmail.com"));

@@ -110,6 +110,11 @@ fn normalize(part: &mut Part) -> Vec<String> {
     for field in part.take_named("unknown") {
         told.push(format!("The {field} is on no list of such values and was kept as it came."));
     }
+    if let Some(zone) = part.take_text("consent_time_read_in") {
+        told.push(format!(
+            "When consent was given was read as a time of {zone}: it was sent without a zone."
+        ));
+    }
     if let Some(problem) = part.take("consent_time") {
         let why = known::<TimeProblem>(&problem).map_or_else(|| words(&problem), |known| known.to_string());
         told.push(format!("When consent was given cannot be read: {why}."));
@@ -188,7 +193,8 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     }
     if by_mailbox_alone {
         told.push(
-            "Only the mailbox at Gmail is the same, so the lead kept its phone, email and consent.".to_owned(),
+            "Only the mailbox at Gmail is the same, so the lead kept its phone, email and consent."
+                .to_owned(),
         );
     }
     for conflict in part.take_list("identity_conflict") {

@@ -8,8 +8,8 @@ use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
-    Signature, Source, SourceId, SourceSettings, Timestamp, Window,
+    ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region,
+    Scope, Signature, Source, SourceId, SourceSettings, Timestamp, Window, Zone,
 };
 use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -80,6 +80,9 @@ pub struct Settings {
     /// Reads phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
+    /// Reads times without a zone, such as America/New_York
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<Zone>,
     /// What happens to a submission that meets a lead: return_existing, update, link, create
     #[arg(long)]
     policy: Option<Policy>,
@@ -115,6 +118,7 @@ impl From<Settings> for SourceSettings {
         let Settings {
             name,
             region,
+            timezone,
             policy,
             identity,
             gmail_identity,
@@ -128,6 +132,7 @@ impl From<Settings> for SourceSettings {
         Self {
             name,
             region,
+            timezone,
             policy,
             identity,
             gmail_identity,

@@ -75,3 +75,32 @@ fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
     world.post(now + 7_400_000_000, ANN, "");
     assert_eq!(world.leads[0].reasons, [Reason::ConsentExpired]);
 }
+
+#[test]
+fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
+    let received = Timestamp::parse("2026-11-21T17:00:00Z").unwrap().as_microseconds();
+    let lead = |zone: Option<&str>, said: &str, read_as: Option<&str>| {
+        let mut world = World::new(Policy::ReturnExisting);
+        world.source.timezone = zone.map(|zone| zone.parse().unwrap());
+        let mut submission = consenting(&mut world, received, 0);
+        submission.fields.consent.amend(|consent| {
+            consent.consent_timestamp = Some(said.to_owned());
+            // A client may say it, too.
+            consent.timestamp_read_as = read_as.and_then(Timestamp::parse);
+        });
+        let settled = world.commit(vec![submission]);
+        let told = settled.cases[0].1.stage("normalize").unwrap()["consent_time_read_in"].clone();
+        let lead = settled.created.into_iter().next().unwrap();
+        (lead.reasons, lead.consent.unwrap().given_at().map(|at| at.to_string()), told)
+    };
+    let new_york = Some("America/New_York");
+    let noon = Some("2026-11-21T17:00:00.000000Z".to_owned());
+    assert_eq!(lead(new_york, "2026-11-21 12:00", None), (vec![], noon.clone(), "America/New_York".into()));
+    assert_eq!(lead(new_york, "2026-11-21T17:00:00Z", None), (vec![], noon, serde_json::Value::Null));
+    let in_future = (vec![Reason::ConsentInFuture], Some("2026-11-21T17:06:00.000000Z".to_owned()));
+    let (reasons, given_at, _) = lead(new_york, "2026-11-21 12:06", None);
+    assert_eq!((reasons, given_at), in_future);
+    let unreadable = (vec![Reason::ConsentIncomplete], None, serde_json::Value::Null);
+    assert_eq!(lead(None, "2026-11-21 12:00", None), unreadable);
+    assert_eq!(lead(None, "2026-11-21 12:00", Some("2026-11-21T16:00:00Z")), unreadable);
+}

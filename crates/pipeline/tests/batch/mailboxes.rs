@@ -1,8 +1,8 @@
 //! Addresses at Gmail that are written in different ways.
 
 use leadgate_domain::{
-    ClaimKind, Consent, GmailIdentity, IdentityKey, IdentityRule, Judge as _, LeadId, Outcome, Policy, Reason,
-    Said, Submission, TextField, Timestamp, Trust,
+    ClaimKind, Consent, GmailIdentity, IdentityKey, IdentityRule, Judge as _, LeadId, Outcome, Policy,
+    Reason, Said, Submission, TextField, Timestamp, Trust,
 };
 
 use crate::{ANN, BEN, World, outcome};
@@ -83,7 +83,12 @@ fn a_mailbox_alone_changes_neither_phone_email_nor_consent() {
     assert_eq!((lead.e164(), lead.email_address()), (Some(ANN), Some(WRITTEN)));
     assert!(lead.reasons.contains(&Reason::ConsentRefused), "{:?}", lead.reasons);
     assert_eq!(lead.text(TextField::Company), Some("Acme"), "the rest is taken");
-    assert!(normalized.claim_keys().filter(|key| key.kind == ClaimKind::Phone).all(|key| !world.claims.contains_key(key)));
+    assert!(
+        normalized
+            .claim_keys()
+            .filter(|key| key.kind == ClaimKind::Phone)
+            .all(|key| !world.claims.contains_key(key))
+    );
 
     // The next one with that phone is another person's for all that is known.
     let mut third = world.submission(now + 2, BEN, "");
@@ -135,8 +140,7 @@ fn a_rebuilt_lead_takes_as_little_by_a_mailbox_alone() {
     world.commit(vec![first]);
     world.commit(vec![second]);
     let before = world.leads[0].clone();
-    let (after, _) =
-        world.pipeline.rebuild(&before, &[&parts[1], &parts[0]], &world.suppressions).unwrap();
+    let (after, _) = world.pipeline.rebuild(&before, &[&parts[1], &parts[0]], &world.suppressions).unwrap();
     assert_eq!((after.e164(), after.email_address(), &after.consent), (Some(ANN), Some(WRITTEN), &None));
     assert_eq!(after.reasons, before.reasons);
 }
@@ -149,6 +153,7 @@ fn a_forms_mailbox_does_not_stand_in_a_servers_way() {
     world.commit(vec![form]);
     let server = submission(&mut world, 2, ANN, OTHERWISE);
     assert_eq!(outcome(&world.commit(vec![server]), 0), (Outcome::Created, Some(2)));
-    let lead = world.leads.iter().find(|lead| lead.id == LeadId::from_uuid(uuid::Uuid::from_u128(2))).unwrap();
+    let lead =
+        world.leads.iter().find(|lead| lead.id == LeadId::from_uuid(uuid::Uuid::from_u128(2))).unwrap();
     assert_eq!(lead.e164(), Some(ANN));
 }

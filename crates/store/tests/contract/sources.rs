@@ -20,6 +20,7 @@ fn configured(source: &Source) -> Source {
     Source {
         name: Some("CRM \"one\"".into()),
         default_region: "US".parse().ok(),
+        timezone: "America/New_York".parse().ok(),
         tags: vec!["a, b".into(), "NULL".into()],
         identity_rule: IdentityRule::FirstOf,
         identity: source.identity[..1].to_vec(),
