@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use leadgate_dialect::native;
+use leadgate_dialect::native::{self, SourceAnswer};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
     ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region,
     Scope, Signature, Source, SourceId, SourceSettings, Timestamp, Window, Zone,
 };
-use leadgate_store::Store;
+use leadgate_store::{RecentLeads, Store};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{OrganizationToUse, Output, open_store, organization, saw, source_of};
@@ -44,7 +45,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Print one source
+    /// Print one source, and how many of its last 1,000 leads have no recognized contact
     Show {
         id: SourceId,
         #[arg(long, value_name = "NAME")]
@@ -151,7 +152,7 @@ const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let print = |source: &Source, owner: &str, token| print(source, owner, token, config, output);
+    let print = |source: &Source, owner: &str, token| print(source, owner, (token, None), config, output);
     match command {
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
@@ -178,7 +179,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &name).await?;
             let source = source_of(&store, &owner, id).await?;
             saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
-            print(&source, &owner.name, None);
+            let recent = store.recent_leads(owner.id, id).await?;
+            self::print(&source, &owner.name, (None, Some(recent)), config, output);
         }
         Command::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
@@ -266,19 +268,34 @@ fn list(sources: &[Source], organization: &str, config: &Config, output: &Output
     });
 }
 
+/// A source as an administrator sees it, and how many of its leads have no contact.
+#[derive(Serialize)]
+struct Shown<'s> {
+    #[serde(flatten)]
+    source: SourceAnswer<'s>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent_leads: Option<RecentLeads>,
+}
+
 fn print(
     source: &Source,
     organization: &str,
-    token: Option<&SecretString>,
+    (token, recent_leads): (Option<&SecretString>, Option<RecentLeads>),
     config: &Config,
     output: &Output,
 ) {
     let token = token.map(|token| token.expose_secret());
-    let shown = native::source(source, organization, &config.public_url(), token);
+    let source = native::source(source, organization, &config.public_url(), token);
+    let shown = Shown { source, recent_leads };
     let document = serde_json::to_value(&shown).unwrap_or_default();
     output.print(&shown, |line| {
         for (key, value) in document.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             line(&format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+        if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
+            line(&format!(
+                "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
+            ));
         }
     });
 }
