@@ -87,6 +87,11 @@ impl Found<'_> {
         (!self.mapped, loose, !says_something(self.value), rank)
     }
 
+    /// Whether it is a phone with words that say not to call it. They count also where another phone is taken, or none.
+    fn forbids_calls(&self) -> bool {
+        self.place.is_some_and(|place| place.slot == Slot::Phone) && values::forbids_calls(self.value)
+    }
+
     /// What comes in one piece is read before what may be a part of it. An address of a page comes last: alone it
     /// is no consent.
     fn turn(&self) -> u8 {
@@ -119,6 +124,7 @@ impl<'d> Reading<'d> {
             renamed: Vec::new(),
         };
         let found = find(index, text);
+        reading.fields.opt_out = found.iter().any(Found::forbids_calls);
         let mut contests = contests(&found);
         for turn in 0..=2 {
             for one in found.iter().filter(|one| one.turn() == turn) {

@@ -1,5 +1,6 @@
 //! Who holds an identity key.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -17,11 +18,14 @@ pub enum ClaimKind {
     LineId,
     Phone,
     Email,
+    /// The mailbox of an address at Gmail, for sources that compare mailboxes.
+    GmailMailbox,
     Idempotency,
 }
 
 impl ClaimKind {
-    pub const ALL: [Self; 5] = [Self::ExternalId, Self::LineId, Self::Phone, Self::Email, Self::Idempotency];
+    pub const ALL: [Self; 6] =
+        [Self::ExternalId, Self::LineId, Self::Phone, Self::Email, Self::GmailMailbox, Self::Idempotency];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,8 +33,14 @@ impl ClaimKind {
             Self::LineId => "line_id",
             Self::Phone => "phone",
             Self::Email => "email",
+            Self::GmailMailbox => "gmail_mailbox",
             Self::Idempotency => "idempotency",
         }
+    }
+
+    /// The key of a source's identity that it belongs to: a mailbox is looked for where emails are.
+    pub fn configured(self) -> Self {
+        if self == Self::GmailMailbox { Self::Email } else { self }
     }
 
     /// Two CRMs both have a "123": such values mean nothing outside of their source.
@@ -69,6 +79,20 @@ impl ClaimKey {
         let value = value.trim();
         (!value.is_empty()).then(|| Self { organization, kind, key: matching.claim(kind, scope, value) })
     }
+}
+
+/// Of the keys of the submissions that make one lead, in their order: which of them belong to it by a mailbox alone.
+pub fn by_mailbox_alone<'k>(parts: impl Iterator<Item = &'k [ClaimKey]>) -> Vec<bool> {
+    let mut known: BTreeSet<&ClaimKey> = BTreeSet::new();
+    let is_mailbox = |key: &&ClaimKey| key.kind == ClaimKind::GmailMailbox;
+    let alone = |keys: &'k [ClaimKey]| {
+        let (mailboxes, others): (Vec<_>, Vec<_>) = keys.iter().partition(is_mailbox);
+        let meets = |keys: &[&ClaimKey]| keys.iter().any(|key| known.contains(key));
+        let alone = meets(&mailboxes) && !meets(&others);
+        known.extend(mailboxes.iter().chain(others.iter().filter(|_| !alone)));
+        alone
+    };
+    parts.map(alone).collect()
 }
 
 /// An identity key and the lead that holds it; or an idempotency key and the submission that used it first.

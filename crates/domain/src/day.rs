@@ -3,15 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Timestamp;
 
 /// A time zone of the IANA database, out of the copy within the program: no machine's own decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Zone {
     name: &'static str,
     rules: TimeZone,
@@ -24,6 +25,26 @@ impl Zone {
 
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The first moment at which its clocks may have shown a date and a time, also if they skipped it or showed it twice.
+    pub(crate) fn earliest(&self, shown: DateTime) -> Option<Timestamp> {
+        let at = self.rules.to_ambiguous_timestamp(shown).earlier().ok()?;
+        Some(Timestamp::from_microseconds(at.as_microsecond()))
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

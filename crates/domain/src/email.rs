@@ -1,5 +1,7 @@
 //! Email addresses.
 
+use std::collections::BTreeSet;
+
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -118,13 +120,29 @@ impl Email {
         self.address.to_lowercase().nfc().collect()
     }
 
-    /// The identity of an address at Gmail without the dots in its local part, which Gmail ignores; `None` where there are
-    /// none. Google's lists for advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
-    pub(crate) fn without_dots(&self) -> Option<String> {
+    /// The mailbox of an address at Gmail: without the dots in its local part and without what follows a plus, which Gmail
+    /// ignores, at `gmail.com`, which is also `googlemail.com`. `None` elsewhere.
+    pub fn gmail_mailbox(&self) -> Option<String> {
+        let dotless = self.without_dots()?;
+        let (local, _) = dotless.rsplit_once('@')?;
+        let mailbox = local.split('+').next().filter(|mailbox| !mailbox.is_empty())?;
+        Some(format!("{mailbox}@gmail.com"))
+    }
+
+    /// The identity of an address at Gmail without the dots in its local part; `None` elsewhere. Google's lists for
+    /// advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
+    fn without_dots(&self) -> Option<String> {
         let identity = self.identity();
         let (local, domain) = identity.rsplit_once('@')?;
         let is_gmail = matches!(domain, "gmail.com" | "googlemail.com");
-        (is_gmail && local.contains('.')).then(|| format!("{}@{domain}", local.replace('.', "")))
+        is_gmail.then(|| format!("{}@{domain}", local.replace('.', "")))
+    }
+
+    /// What a list may have digested in place of the identity of an address at Gmail.
+    pub(crate) fn gmail_spellings(&self) -> BTreeSet<String> {
+        let identity = self.identity();
+        let spellings = self.without_dots().into_iter().chain(self.gmail_mailbox());
+        spellings.filter(|spelling| *spelling != identity).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{LeadId, Region, Texts, TimeProblem, Timestamp};
+use crate::{LeadId, Region, Texts, TimeProblem, Timestamp, Zone};
 
 /// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
 /// `update` it erases; what is absent changes nothing.
@@ -143,6 +143,9 @@ pub struct Consent {
     /// As sent; [`Consent::time`] reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_timestamp: Option<String>,
+    /// The same in the time zone of its source, where it was sent without a zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_read_as: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_text_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,7 +162,20 @@ impl Consent {
     /// When it was given; `None` if that was not said.
     pub fn time(&self) -> Option<Result<Timestamp, TimeProblem>> {
         let text = self.consent_timestamp.as_deref().filter(|text| !text.trim().is_empty())?;
-        Some(Timestamp::read(text))
+        Some(match (Timestamp::read(text), self.timestamp_read_as) {
+            (Err(TimeProblem::NoZone), Some(read)) => Ok(read),
+            (read, _) => read,
+        })
+    }
+
+    /// Reads a time without a zone in the one of its source. Whatever was read before counts no longer.
+    pub fn read_time_in(&mut self, zone: Option<&Zone>) {
+        self.timestamp_read_as = None;
+        if let (Some(Err(TimeProblem::NoZone)), Some(text), Some(zone)) =
+            (self.time(), &self.consent_timestamp, zone)
+        {
+            self.timestamp_read_as = Timestamp::read_in(text, zone).ok();
+        }
     }
 
     pub fn given_at(&self) -> Option<Timestamp> {

@@ -100,6 +100,9 @@ pub struct Case<'b> {
     /// The submission's trace so far, taken on by the later stages.
     pub trace: Trace,
     pub ruling: Ruling,
+    /// It met its lead by the mailbox of its address alone, which is written in another way: see
+    /// [`ClaimKind::GmailMailbox`]. It changes neither phone, email nor consent of the lead to the better.
+    pub by_mailbox_alone: bool,
     /// Every lead that the keys of an opt-out name: the person is no more to be contacted, whatever else becomes of
     /// the submission.
     pub opts_out: Vec<LeadId>,

@@ -50,7 +50,7 @@ pub mod validate;
 
 pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
 pub use certificate::CertificateProblem;
-pub use claim::{Claim, ClaimKey, ClaimKind};
+pub use claim::{Claim, ClaimKey, ClaimKind, by_mailbox_alone};
 pub use clock::MonotonicClock;
 pub use day::{Day, Zone};
 pub use email::{Email, EmailKind, EmailProblem};
@@ -66,7 +66,7 @@ pub use lead::{Clock, Clocks, Eligibility, EmailView, Lead, PhoneView, Temperatu
 pub use network::Network;
 pub use organization::{Organization, organization_name};
 pub use outcome::{Outcome, QuarantineReason};
-pub use phone::{Phone, PhoneKind, PhoneProblem, Region, may_have_lost_plus, subscriber};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_have_lost_plus, subscriber};
 pub use raw::Raw;
 pub use reason::{NewerCode, Reason};
 pub use repair::Repair;
@@ -75,7 +75,8 @@ pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use settings::{SourceSettings, Window};
 pub use sought::Sought;
 pub use source::{
-    Consents, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Signature, Source,
+    Consents, Counted, DefaultLimit, Dialect, GmailIdentity, IdentityKey, IdentityRule, Policy, Signature,
+    Source,
 };
 pub use status::LeadStatus;
 pub use submission::{Client, Media, Release, Submission};

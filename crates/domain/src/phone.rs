@@ -1,8 +1,10 @@
 //! Phone numbers in E.164.
 
 mod cut;
+mod find;
 mod number;
 mod plan;
+mod refusal;
 mod spelling;
 mod tidy;
 mod written;
@@ -14,12 +16,13 @@ use phonenumber::country;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Repair;
-use cut::{Beside, cuts};
+use find::find;
 use number::Number;
 use plan::Plan;
 use tidy::Tidy;
 use written::Written;
 
+pub use refusal::forbids_calls;
 pub(crate) use spelling::spellings;
 pub use spelling::subscriber;
 pub use tidy::may_have_lost_plus;
@@ -135,8 +138,6 @@ pub enum PhoneProblem {
     Ambiguous,
     #[error("it repeats one digit")]
     OneDigit,
-    #[error("it says not to call it, or that it is wrong")]
-    DoNotCall,
 }
 
 /// A number that its region's numbering plan has.
@@ -232,85 +233,6 @@ impl Phone {
     pub fn repairs(&self) -> &[Repair] {
         &self.repairs
     }
-}
-
-/// The only number that a tidy text can be read as.
-fn find(text: &str, home: Option<&'static Plan>) -> Result<Phone, PhoneProblem> {
-    if cut::is_touched(text) {
-        return Err(PhoneProblem::NotANumber);
-    }
-    let whole = Phone::whole(text, home).or_else(|problem| {
-        let without = cut::without_zero_in_brackets(text).ok_or(problem)?;
-        Ok(Phone::whole(&without, home).map_err(|_| problem)?.repaired(Repair::TrunkZero))
-    });
-    if text.contains(";phone-context=") {
-        return whole;
-    }
-    let differs =
-        |other: String, phone: &Phone| Phone::whole(&other, home).is_ok_and(|other| other.e164 != phone.e164);
-    if let (Ok(whole), Some(other)) = (&whole, cut::without_group_at_end(text))
-        && differs(other, whole)
-    {
-        return Err(PhoneProblem::Ambiguous);
-    }
-    let first = first(text, home, whole.is_ok())?;
-    match (whole, first) {
-        (Ok(whole), Some((first, further))) if whole.e164 == first.e164 => {
-            Ok(if further { first } else { whole })
-        }
-        (Ok(_), Some(_)) => Err(PhoneProblem::Ambiguous),
-        (Ok(whole), None) => Ok(whole),
-        (Err(problem), first) => {
-            let joined = cut::without_words_in_brackets(text).and_then(|text| Phone::whole(&text, home).ok());
-            match (joined, first) {
-                (None, None) => Err(problem),
-                (None, Some((first, _))) => Ok(first),
-                (Some(joined), first) => match first {
-                    Some((first, _)) if first.e164 != joined.e164 => Err(PhoneProblem::Ambiguous),
-                    Some((first, _)) => Ok(first),
-                    None => Ok(joined.repaired(Repair::NoteBesidePhone)),
-                },
-            }
-        }
-    }
-}
-
-/// The number that a text begins with, where a note or a further number follows; and whether it is a further number.
-fn first(
-    text: &str,
-    home: Option<&'static Plan>,
-    is_whole: bool,
-) -> Result<Option<(Phone, bool)>, PhoneProblem> {
-    let mut found: Option<(Phone, bool)> = None;
-    for cut in cuts(text).into_iter().filter(|cut| !(cut.weak && is_whole)) {
-        if cut.is_within_number() {
-            continue;
-        }
-        let Ok(mut phone) = Phone::whole(cut.first, home) else { continue };
-        let differs = |other: String| Phone::whole(&other, home).is_ok_and(|other| other.e164 != phone.e164);
-        if !is_whole && cut.other().is_some_and(differs) {
-            return Err(PhoneProblem::Ambiguous);
-        }
-        let (further, belongs) = match Beside::of(cut.rest) {
-            Beside::Note => (false, false),
-            // Numbers of the North American plan have one length: it is complete.
-            Beside::Number(number) => {
-                let further = find(number, home).is_ok();
-                (further, !further && !phone.e164.starts_with("+1"))
-            }
-            Beside::Digits(digits) => (false, Phone::whole(&format!("{}{digits}", phone.e164), None).is_ok()),
-        };
-        if belongs {
-            continue;
-        }
-        if found.as_ref().is_some_and(|(known, _)| known.e164 != phone.e164) {
-            return Err(PhoneProblem::Ambiguous);
-        }
-        let note = cut.rest.trim_matches(|c: char| c.is_whitespace() || "()[]/;,|&\\-".contains(c));
-        phone.note = (!note.is_empty()).then(|| note.to_owned());
-        found = Some((phone.repaired(Repair::NoteBesidePhone), further));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::validate::{LONGEST_TAG, MOST_TAGS};
-use crate::{ClaimKind, Consents, Identity, Network, Policy, Rate, Region, Said, Source};
+use crate::{
+    ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Said, Source, Zone,
+};
 
 const LONGEST_NAME: usize = 255;
 
@@ -56,9 +58,13 @@ pub struct SourceSettings {
     pub name: Option<String>,
     /// Reads phones without a country code; null for none.
     pub region: Said<Region>,
+    /// Reads times without a zone, by its IANA name; null for none.
+    pub timezone: Said<Zone>,
     pub policy: Option<Policy>,
     /// By which keys people are told apart, each with its window.
     pub identity: Option<Identity>,
+    /// When two addresses at Gmail are one person's.
+    pub gmail_identity: Option<GmailIdentity>,
     /// Of phones and emails. What a system calls its own record stays that record for ever.
     pub window: Option<Window>,
     pub consent: Option<Consents>,
@@ -91,6 +97,8 @@ impl SourceSettings {
             source.tags = tags;
         }
         self.region.apply_to(&mut source.default_region);
+        self.timezone.apply_to(&mut source.timezone);
+        source.gmail_identity = self.gmail_identity.unwrap_or(source.gmail_identity);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);
         source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);

@@ -87,7 +87,10 @@ impl Sought {
         let any = SourceId::from_uuid(uuid::Uuid::nil());
         let key = |kind, value: &String| ClaimKey::new(matching, organization, any, kind, value);
         let phones = self.phones.keys().filter_map(|phone| key(ClaimKind::Phone, phone));
-        phones.chain(self.emails.keys().filter_map(|email| key(ClaimKind::Email, email))).collect()
+        let emails = self.emails.keys().filter_map(|email| key(ClaimKind::Email, email));
+        let mailboxes = self.emails.values().filter_map(Email::gmail_mailbox);
+        let mailboxes = mailboxes.filter_map(|mailbox| key(ClaimKind::GmailMailbox, &mailbox));
+        phones.chain(emails).chain(mailboxes).collect()
     }
 
     /// Whether a submission is about one of the values, as its phone or its email. `region` is its source's.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::ActiveMapping;
-use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp};
+use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,6 +163,17 @@ pub enum Policy {
     Create,
 }
 
+/// When two addresses at Gmail are one person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GmailIdentity {
+    /// When they are written alike.
+    #[default]
+    Exact,
+    /// When they are of one mailbox: dots, what follows a plus, and `googlemail.com` make no difference.
+    Mailbox,
+}
+
 /// Whether a source's leads need consent to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -202,6 +213,7 @@ macro_rules! code {
 
 code!(Policy: ReturnExisting = "return_existing", Update = "update", Link = "link", Create = "create");
 code!(Consents: Required = "required", Optional = "optional");
+code!(GmailIdentity: Exact = "exact", Mailbox = "mailbox");
 code!(IdentityRule: AnyOf = "any_of", FirstOf = "first_of");
 
 impl fmt::Display for Dialect {
@@ -234,10 +246,13 @@ pub struct Source {
     pub revision: i32,
     /// Reads phones without a country code.
     pub default_region: Option<Region>,
+    /// Reads times without a zone.
+    pub timezone: Option<Zone>,
     /// Given to every lead that comes in here.
     pub tags: Vec<String>,
     pub identity_rule: IdentityRule,
     pub identity: Vec<IdentityKey>,
+    pub gmail_identity: GmailIdentity,
     pub policy: Policy,
     pub consent: Consents,
     /// How old consent may be for a call; `None` for however old.
@@ -281,9 +296,11 @@ impl Source {
             name,
             revision: 1,
             default_region: dialect.default_region(),
+            timezone: None,
             tags: Vec::new(),
             identity_rule,
             identity,
+            gmail_identity: GmailIdentity::Exact,
             policy: dialect.default_policy(),
             consent: Consents::Required,
             consent_max_age: None,
@@ -307,7 +324,7 @@ impl Source {
     pub fn window(&self, kind: ClaimKind) -> Option<Duration> {
         match kind {
             ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
-            _ => self.identity.iter().find(|identity| identity.kind == kind)?.window,
+            _ => self.identity.iter().find(|identity| identity.kind == kind.configured())?.window,
         }
     }
 }

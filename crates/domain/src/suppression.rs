@@ -106,7 +106,7 @@ impl SuppressionKey {
     /// Every key under which an entry would hold a lead with this phone and this email, as they are kept.
     ///
     /// Nobody says in which spelling a value was digested. Of a phone E.164, the same without its plus and the national
-    /// number, with and without its zero, are all looked for; of an address at Gmail also the one without dots.
+    /// number, with and without its zero, are all looked for; of an address at Gmail also the one without dots, and its mailbox.
     pub fn watched(
         matching: &MatchKey,
         organization: OrganizationId,
@@ -127,7 +127,8 @@ impl SuppressionKey {
             let identity = email.identity();
             keys.push(plain(SuppressionKind::Email, &identity));
             keys.push(digested(SuppressionKind::Email, &identity));
-            keys.extend(email.without_dots().map(|same| digested(SuppressionKind::Email, &same)));
+            let spellings = email.gmail_spellings();
+            keys.extend(spellings.iter().map(|same| digested(SuppressionKind::Email, same)));
             keys.extend(
                 value::and_above(email.domain()).map(|domain| plain(SuppressionKind::Domain, domain)),
             );

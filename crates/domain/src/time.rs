@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Zone;
+
 /// Why a text is no point in time that somebody could have meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +66,16 @@ impl Timestamp {
             Err(_) => return Err(TimeProblem::NotATime),
         };
         at.if_meant()
+    }
+
+    /// The same, with the zone of a time that has none.
+    ///
+    /// Of a time that clocks skip or show twice the earlier moment is taken: consent ends sooner by it, and is not later
+    /// than an opt-out between the two.
+    pub fn read_in(text: &str, zone: &Zone) -> Result<Self, TimeProblem> {
+        let Err(TimeProblem::NoZone) = Self::read(text) else { return Self::read(text) };
+        let shown = text.trim().parse().map_err(|_| TimeProblem::NotATime)?;
+        zone.earliest(shown).ok_or(TimeProblem::OutOfRange)?.if_meant()
     }
 
     /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of twelve, so that
@@ -202,6 +214,30 @@ mod tests {
             ("+10000-01-01T00:00:00Z", NotATime),
         ] {
             assert_eq!(Timestamp::read(text), Err(problem), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
+        for (zone, text, expected) in [
+            ("America/New_York", "2026-01-15 12:00", Ok("2026-01-15T17:00:00Z")),
+            ("America/New_York", "2026-07-15T12:00:00.5", Ok("2026-07-15T16:00:00.5Z")),
+            ("America/New_York", "2026-07-15T12:00:00Z", Ok("2026-07-15T12:00:00Z")),
+            ("America/New_York", "1784116800", Ok("2026-07-15T12:00:00Z")),
+            ("Europe/Berlin", "2026-07-15", Ok("2026-07-14T22:00:00Z")),
+            // Shown twice: at 00:30 UTC, and an hour later.
+            ("Europe/Berlin", "2026-10-25 02:30", Ok("2026-10-25T00:30:00Z")),
+            // Skipped: as if the clocks had been changed already.
+            ("Europe/Berlin", "2026-03-29 02:30", Ok("2026-03-29T00:30:00Z")),
+            ("America/New_York", "2026-03-08 02:30", Ok("2026-03-08T06:30:00Z")),
+            ("Pacific/Apia", "2011-12-30 12:00", Ok("2011-12-29T22:00:00Z")),
+            ("UTC", "1970-01-01 00:00", Err(TimeProblem::OutOfRange)),
+            ("Asia/Tokyo", "9998-12-31 23:59", Ok("9998-12-31T14:59:00Z")),
+            ("America/Los_Angeles", "9999-12-31 23:59", Err(TimeProblem::OutOfRange)),
+            ("UTC", "yesterday", Err(TimeProblem::NotATime)),
+        ] {
+            let expected = expected.map(|at| Timestamp::parse(at).unwrap());
+            assert_eq!(Timestamp::read_in(text, &zone.parse().unwrap()), expected, "{text} in {zone}");
         }
     }
 

@@ -29,9 +29,12 @@ struct Part {
     /// Keys that were held once, but not seen within their window.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     expired: Vec<ClaimKind>,
-    /// Who held those.
+    /// It was recognized by the mailbox of its address at Gmail alone, so that it changes neither phone, email nor consent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_mailbox_alone: bool,
+    /// Who held what is expired, or the mailbox of a submission that is more trusted. An opt-out reaches them, too.
     #[serde(skip)]
-    lapsed: Vec<LeadId>,
+    also_named: Vec<LeadId>,
 }
 
 impl Part {
@@ -42,7 +45,7 @@ impl Part {
             .iter()
             .chain(&self.conflicts)
             .map(|one| one.lead)
-            .chain(self.lapsed.clone())
+            .chain(self.also_named.clone())
             .collect();
         named.into_iter().collect()
     }
@@ -55,6 +58,12 @@ struct Match {
     last_seen: Timestamp,
     #[serde(skip)]
     trust: Trust,
+}
+
+impl Match {
+    fn by_mailbox(&self) -> bool {
+        self.by == ClaimKind::GmailMailbox
+    }
 }
 
 /// Walks a batch in the order of receipt over the claims, writing to them as it goes.
@@ -99,15 +108,16 @@ impl Claims {
 
     fn rule<'b>(&mut self, normalized: &'b Normalized) -> Case<'b> {
         let mut trace = normalized.trace.clone();
-        let (ruling, opts_out) = match &normalized.disposition {
-            Disposition::Quarantine(reason) => (quarantined(*reason), Vec::new()),
+        let (ruling, by_mailbox_alone, opts_out) = match &normalized.disposition {
+            Disposition::Quarantine(reason) => (quarantined(*reason), false, Vec::new()),
             Disposition::Judge { source, reading, .. } => {
                 let (ruling, part, named) = self.resolve_one(normalized, source, reading);
+                let by_mailbox_alone = part.by_mailbox_alone;
                 trace.record("deduplicate", part);
-                (ruling, named)
+                (ruling, by_mailbox_alone, named)
             }
         };
-        Case { normalized, trace, ruling, opts_out }
+        Case { normalized, trace, ruling, by_mailbox_alone, opts_out }
     }
 
     /// Of an opt-out also every lead that its keys name.
@@ -143,7 +153,11 @@ impl Claims {
             }
             // A form may know a person's phone and any other's email: it ties no key to a lead that a server made.
             let trusted = met.matched.is_none_or(|met| met.lead != lead || met.trust <= submission.trust);
-            let keys = reading.keys.iter().filter(|_| trusted);
+            // What it supplies beside the mailbox would make the next such submission one that is written alike.
+            let is_tied = |key: &&ClaimKey| {
+                lead == submission.id.into() || !met.by_mailbox_alone || key.kind == ClaimKind::GmailMailbox
+            };
+            let keys = reading.keys.iter().filter(|_| trusted).filter(is_tied);
             for key in keys.chain(&reading.idempotency) {
                 self.take(normalized, source, *key, lead);
             }
@@ -221,18 +235,27 @@ impl Claims {
             let Some(claim) = self.holder(key) else { continue };
             if claim.is_expired(source, submission) {
                 part.expired.push(key.kind);
-                part.lapsed.push(claim.lead);
+                part.also_named.push(claim.lead);
                 continue;
             }
             let Claim { lead, last_seen, trust, .. } = *claim;
+            // A form that names a mailbox does not stand in a server's way: the server's lead is a new one.
+            if key.kind == ClaimKind::GmailMailbox && trust < submission.trust {
+                part.also_named.push(lead);
+                continue;
+            }
             matches.push((position, Match { by: key.kind, lead, last_seen, trust }));
         }
-        let decides = |position: usize| source.identity_rule == IdentityRule::AnyOf || position == 0;
-        let deciding = matches.iter().filter(|(position, _)| decides(*position));
-        // The more trusted one; of those the first.
-        part.matched =
-            deciding.min_by_key(|(position, met)| (Reverse(met.trust), *position)).map(|(_, met)| *met);
+        let first = reading.keys.first().map(|key| key.kind.configured());
+        let decides =
+            |by: ClaimKind| source.identity_rule == IdentityRule::AnyOf || first == Some(by.configured());
+        let deciding = matches.iter().filter(|(_, met)| decides(met.by));
+        // One that is written alike goes before a mailbox; then the more trusted one; of those the first.
+        let rank = |position: usize, met: &Match| (met.by_mailbox(), Reverse(met.trust), position);
+        part.matched = deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
         let deciding = part.matched.map(|met| met.lead);
+        part.by_mailbox_alone = deciding.is_some()
+            && matches.iter().all(|(_, met)| Some(met.lead) != deciding || met.by_mailbox());
         part.conflicts =
             matches.into_iter().map(|(_, met)| met).filter(|met| Some(met.lead) != deciding).collect();
         part

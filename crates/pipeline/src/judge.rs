@@ -76,6 +76,9 @@ impl Pipeline {
             return;
         }
         let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
+            Some(lead) if case.by_mailbox_alone => {
+                left_out = merge::fold_by_mailbox(lead, submission, source, reading);
+            }
             Some(lead) => left_out = merge::fold(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
         }) else {

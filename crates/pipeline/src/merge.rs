@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Clock, Clocks, Consents, Eligibility, Lead, LeadId, LeadStatus, PhoneDigest, Reading, Said, Source,
-    Submission, Temperature, Texts, Trust,
+    Clock, Clocks, Consents, Eligibility, Fields, Lead, LeadId, LeadStatus, PhoneDigest, Reading, Said,
+    Source, Submission, Temperature, Texts, Trust,
 };
 use serde_json::{Map, Value};
 
@@ -108,6 +108,22 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
     bounds::keep(lead)
+}
+
+/// Merges a submission that met the lead by a mailbox alone. Its address is equal only by a setting of its source, so that
+/// phone, email and consent stay the lead's; that the person refused counts.
+pub(crate) fn fold_by_mailbox(
+    lead: &mut Lead,
+    submission: &Submission,
+    source: &Source,
+    reading: &Reading,
+) -> LeftOut {
+    let refusal = submission.fields.consent.value().filter(|consent| consent.consent_refused).cloned();
+    let consent = refusal.map_or(Said::Absent, Said::Value);
+    let fields = Fields { phone: Said::Absent, email: Said::Absent, consent, ..submission.fields.clone() };
+    let submission = Submission { fields, ..submission.clone() };
+    let reading = Reading { phone: Said::Absent, email: Said::Absent, ..reading.clone() };
+    fold(lead, &submission, source, &reading)
 }
 
 /// Takes nothing of a submission but that the person asked not to be contacted.

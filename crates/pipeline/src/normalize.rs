@@ -6,8 +6,8 @@ use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
     ActiveScoring, CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields,
-    Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source, Submission,
-    TextField, TimeProblem, Trace, subscriber, validate,
+    GmailIdentity, Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source,
+    Submission, TextField, TimeProblem, Trace, Zone, subscriber, validate,
 };
 use serde::Serialize;
 
@@ -35,6 +35,9 @@ struct Part<'a> {
     /// What a public credential sent and may not set, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_trusted: Vec<&'a str>,
+    /// The source's zone, in which the time of the consent was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_time_read_in: Option<&'a str>,
     /// Why the time of the consent cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent_time: Option<TimeProblem>,
@@ -61,7 +64,7 @@ struct Aside<'a> {
 /// `source` is the submission's, if it still exists. What cannot be judged is told apart here: it goes through
 /// the same commit, into quarantine.
 pub(crate) fn normalize(
-    submission: Submission,
+    mut submission: Submission,
     source: Option<Arc<Source>>,
     scoring: Arc<ActiveScoring>,
     matching: &MatchKey,
@@ -76,6 +79,9 @@ pub(crate) fn normalize(
     }
     if !validate::submission(&submission) {
         return quarantine(submission, QuarantineReason::Invalid);
+    }
+    if let Said::Value(consent) = &mut submission.fields.consent {
+        consent.read_time_in(source.timezone.as_ref());
     }
     let region = submission.fields.phone_country.or(source.default_region);
     let Contact { phone, email, repairs } = contact(&submission.fields, region);
@@ -194,7 +200,14 @@ fn identity_keys(
     }
     let value = |kind| key_value(kind, &submission.fields, phone, email);
     let key = |kind| ClaimKey::new(matching, submission.organization, submission.source, kind, &value(kind)?);
-    source.identity.iter().filter_map(|identity| key(identity.kind)).collect()
+    let kinds = source.identity.iter().flat_map(|identity| kinds(identity.kind, source.gmail_identity));
+    kinds.filter_map(key).collect()
+}
+
+/// The kinds of claims that a key of a source's identity stands for.
+fn kinds(configured: ClaimKind, gmail: GmailIdentity) -> impl Iterator<Item = ClaimKind> {
+    let with_mailbox = configured == ClaimKind::Email && gmail == GmailIdentity::Mailbox;
+    std::iter::once(configured).chain(with_mailbox.then_some(ClaimKind::GmailMailbox))
 }
 
 fn key_value(
@@ -208,6 +221,7 @@ fn key_value(
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
         ClaimKind::Phone => Some(subscriber(phone.value()?.e164.as_deref()?).into_owned()),
         ClaimKind::Email => Email::kept(email.value()?.address.as_deref()?).map(|email| email.identity()),
+        ClaimKind::GmailMailbox => Email::kept(email.value()?.address.as_deref()?)?.gmail_mailbox(),
         // Not an identity: it names a request, not a person.
         ClaimKind::Idempotency => None,
     }
@@ -235,6 +249,9 @@ fn part<'a>(
         texts: texts::Part::default(),
         repairs: Vec::new(),
         not_trusted: fields.not_trusted.keys().map(String::as_str).collect(),
+        consent_time_read_in: consent
+            .and_then(|consent| consent.timestamp_read_as.and(source.timezone.as_ref()))
+            .map(Zone::name),
         consent_time: consent.and_then(|consent| consent.time()?.err()),
         consent_trustedform: consent.and_then(|consent| consent.trustedform_certificate()?.err()),
         consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()),

@@ -2,6 +2,7 @@
 
 use leadgate_domain::{
     ActiveScoring, Disposition, Lead, Normalized, Reading, Source, Submission, Suppressions, Trace,
+    by_mailbox_alone,
 };
 
 use crate::judge::Pipeline;
@@ -38,8 +39,10 @@ pub(crate) fn lead(
     in_order.sort_by_key(|part| part.submission.order());
     let (first, later) = in_order.split_first()?;
     let mut lead = merge::create(before.id, first.submission, first.source, first.reading);
-    for part in later {
-        merge::fold(&mut lead, part.submission, part.source, part.reading);
+    let by_mailbox_alone = by_mailbox_alone(in_order.iter().map(|part| part.reading.keys.as_slice()));
+    for (part, by_mailbox_alone) in later.iter().zip(by_mailbox_alone.into_iter().skip(1)) {
+        let fold = if by_mailbox_alone { merge::fold_by_mailbox } else { merge::fold };
+        fold(&mut lead, part.submission, part.source, part.reading);
     }
     lead.status.clone_from(&before.status);
     lead.opt_out |= before.opt_out;

@@ -54,7 +54,7 @@ pub use mappings::MappingRecord;
 pub use page::{Cursor, Page};
 pub use preview::Preview;
 pub use rebuild::{Maker, Part, Rebuild, Rebuilt};
-pub use reports::{Intake, IntakeOfSource, IntakeReport};
+pub use reports::{Intake, IntakeOfSource, IntakeReport, RecentLeads};
 pub use retention::{RETENTION_SWEEP, Swept};
 pub use scorings::ScoringRecord;
 pub use snapshot::Snapshot;

@@ -108,7 +108,13 @@ fn keep(
         return Ok(Committed { repeated: 1 - reused.min(1), reused, ..Committed::default() });
     }
     let ruling = Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
-    let case = [Case { normalized, trace: normalized.trace.clone(), ruling, opts_out: Vec::new() }];
+    let case = [Case {
+        normalized,
+        trace: normalized.trace.clone(),
+        ruling,
+        by_mailbox_alone: false,
+        opts_out: Vec::new(),
+    }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
     let pending = match opt_out {

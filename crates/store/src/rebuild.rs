@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leadgate_domain::{
     AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust,
+    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust, by_mailbox_alone,
 };
 use serde::{Deserialize, Serialize};
 
@@ -216,7 +216,7 @@ fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKi
     }
     trace.record("reprocess", Reprocess { identity_conflict: conflicts });
     let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
-    Case { normalized: &part.normalized, trace, ruling, opts_out: Vec::new() }
+    Case { normalized: &part.normalized, trace, ruling, by_mailbox_alone: false, opts_out: Vec::new() }
 }
 
 /// What is written at the end.
@@ -263,9 +263,15 @@ impl Keys {
         let mut today = BTreeSet::new();
         for Rebuild { lead, parts } in rebuilds {
             let highest = parts.iter().map(|part| part.normalized.submission.trust).max();
+            let by_mailbox_alone = parts_by_mailbox_alone(parts);
             for Part { normalized, keys, .. } in parts {
                 let trust = normalized.submission.trust;
-                let is_identity = |key: &&ClaimKey| key.kind != ClaimKind::Idempotency;
+                let is_alone = by_mailbox_alone.contains(&normalized.submission.id);
+                let is_identity = |key: &&ClaimKey| match key.kind {
+                    ClaimKind::Idempotency => false,
+                    ClaimKind::GmailMailbox => true,
+                    _ => !is_alone,
+                };
                 let now: Vec<_> = normalized.claim_keys().filter(is_identity).collect();
                 // A form ties no key to a lead that a server made or took over.
                 if Some(trust) == highest {
@@ -323,6 +329,16 @@ impl Keys {
         let kinds: BTreeSet<_> = own.map(|(_, key)| key.kind).collect();
         kinds.into_iter().collect()
     }
+}
+
+/// The submissions that belong to their lead by a mailbox alone: they tie no other key to it.
+fn parts_by_mailbox_alone(parts: &[Part]) -> BTreeSet<SubmissionId> {
+    let mut in_order: Vec<_> = parts.iter().map(|part| &part.normalized).collect();
+    in_order.sort_by_key(|normalized| normalized.submission.order());
+    let keys: Vec<Vec<_>> = in_order.iter().map(|part| part.claim_keys().copied().collect()).collect();
+    let alone = by_mailbox_alone(keys.iter().map(Vec::as_slice));
+    let of_alone = in_order.into_iter().zip(alone).filter(|(_, alone)| *alone);
+    of_alone.map(|(normalized, _)| normalized.submission.id).collect()
 }
 
 /// Which submissions a lead is made of.

@@ -6,6 +6,7 @@ use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, Submi
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, StoreError};
+use crate::rows::OfSource;
 use crate::session::Session;
 use crate::store::Store;
 
@@ -85,7 +86,29 @@ enum Counted {
     },
 }
 
+/// How many of them a source's recent leads are.
+const RECENT_LEADS: u32 = 1_000;
+
+/// The last leads of a source, at most 1,000.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentLeads {
+    pub leads: u64,
+    /// Those that still have neither a phone nor an email: the names of the form, or its mapping, are likely wrong.
+    pub no_contact: u64,
+}
+
 impl Store {
+    /// How many of a source's last leads have no recognized contact.
+    pub async fn recent_leads(
+        &self,
+        organization: OrganizationId,
+        source: SourceId,
+    ) -> Result<RecentLeads, StoreError> {
+        let of = OfSource { organization, source, most: RECENT_LEADS };
+        let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, of)).await?;
+        Ok(counted.unwrap_or_default())
+    }
+
     /// What became, by now, of the submissions that were received on a day: all of the organization's, with each
     /// source's part, or those of one source. One statement, so that the sums match whatever is committed beside it.
     ///

@@ -385,6 +385,8 @@ pub(crate) struct Reports {
     pub(crate) intake: &'static str,
     /// As `intake`, of one source.
     pub(crate) intake_of_source: &'static str,
+    /// In: `OfSource`. Out: [`crate::RecentLeads`].
+    pub(crate) recent_leads: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]

@@ -14,7 +14,7 @@ use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble}
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::contactless::Contactless;
+use crate::no_contact::NoContactLog;
 use crate::patience::{Patience, Pauses};
 use crate::rescreens::Rescreens;
 use crate::tell::Waiting;
@@ -50,7 +50,7 @@ pub(crate) struct Committer {
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) replier: Replier,
     pub(crate) rescreens: Rescreens,
-    pub(crate) contactless: Contactless,
+    pub(crate) no_contact: NoContactLog,
     /// Shared by the lanes.
     pub(crate) splitter: Arc<Splitter>,
     pub(crate) hold_max: Duration,
@@ -203,7 +203,7 @@ impl Committer {
         match committed {
             Ok(committed) => {
                 report(part, &committed, started);
-                self.contactless.note(part, &committed);
+                self.no_contact.note(part, &committed);
                 committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
                 self.tell(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(Verdict::Done)

@@ -2,10 +2,10 @@
 
 mod batch;
 mod commit;
-mod contactless;
 mod in_hand;
 mod isolate;
 mod lane;
+mod no_contact;
 mod patience;
 mod rescreens;
 mod sweep;

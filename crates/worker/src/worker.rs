@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::Committer;
-use crate::contactless::Contactless;
 use crate::in_hand::InHand;
 use crate::lane::Lane;
+use crate::no_contact::NoContactLog;
 use crate::rescreens::Rescreens;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
@@ -66,7 +66,7 @@ impl Worker {
         let (replier, hold_max) = (queue.replier(), config.hold_max);
         let committer = Committer {
             rescreens: Rescreens::new(store.clone(), Arc::clone(&judge)),
-            contactless: Contactless::default(),
+            no_contact: NoContactLog::default(),
             splitter: Arc::default(),
             alone: Arc::default(),
             store,

@@ -1,6 +1,8 @@
 //! A source as administrators see it.
 
-use leadgate_domain::{Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp};
+use leadgate_domain::{
+    Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp, Zone,
+};
 use serde::Serialize;
 
 /// The path of the URL that takes leads for a source with nothing but its token.
@@ -24,8 +26,10 @@ pub struct SourceAnswer<'s> {
     name: Option<&'s str>,
     revision: i32,
     region: Option<Region>,
+    timezone: Option<&'static str>,
     identity_rule: &'static str,
     identity: &'s [IdentityKey],
+    gmail_identity: &'static str,
     policy: &'static str,
     consent: &'static str,
     consent_max_age_seconds: Option<u64>,
@@ -59,8 +63,10 @@ pub fn source<'s>(
         name: source.name.as_deref(),
         revision: source.revision,
         region: source.default_region,
+        timezone: source.timezone.as_ref().map(Zone::name),
         identity_rule: source.identity_rule.as_str(),
         identity: &source.identity,
+        gmail_identity: source.gmail_identity.as_str(),
         policy: source.policy.as_str(),
         consent: source.consent.as_str(),
         consent_max_age_seconds: source.consent_max_age.map(|age| age.as_secs()),

@@ -60,6 +60,11 @@ impl<'d> Reading<'d> {
                     .amend(|consent| consent.consent_refused |= values::word(value) == Some(true));
                 continue;
             }
+            // What the source's zone makes of the time is no client's to say.
+            if name == "timestamp_read_as" {
+                self.keep(name, value);
+                continue;
+            }
             if ANSWERS.contains(&fold(name).as_str()) && self.says_no(value) {
                 self.fields.consent.amend(|consent| consent.consent_refused = true);
             }

@@ -57,6 +57,16 @@ fn first_of_objects(items: &[Value]) -> Option<&Value> {
     items.iter().find(primary).or_else(|| items.iter().find(|item| value(item)))?.get("value")
 }
 
+/// Whether a text says not to call, at whatever depth: `415-555-0132 (do not call)`.
+pub(super) fn forbids_calls(value: &Value) -> bool {
+    match value {
+        Value::String(text) => leadgate_domain::forbids_calls(text),
+        Value::Array(items) => items.iter().any(forbids_calls),
+        Value::Object(members) => members.values().any(forbids_calls),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 pub(super) fn anything(value: &Value) -> Said<Value> {
     if value.is_null() { Said::Null } else { Said::Value(value.clone()) }
 }

@@ -18,5 +18,6 @@ mod mapping;
 mod multipart;
 mod names;
 mod nothing_lost;
+mod opting_out;
 mod people;
 mod reading;

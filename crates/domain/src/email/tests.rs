@@ -151,8 +151,25 @@ fn the_first_address_of_a_text_is_taken() {
 }
 
 #[test]
-fn dots_count_for_nothing_at_gmail_in_a_digest_of_googles() {
-    let dotless = |raw: &str| Email::parse(raw).unwrap().without_dots();
-    assert_eq!(dotless("Ann.Lee+x@Gmail.com").as_deref(), Some("annlee+x@gmail.com"));
-    assert_eq!((dotless("annlee@gmail.com"), dotless("ann.lee@acme.example")), (None, None));
+fn a_mailbox_at_gmail_has_many_addresses() {
+    let mailbox = |raw: &str| Email::parse(raw).unwrap().gmail_mailbox();
+    for raw in
+        ["annlee@gmail.com", "Ann.Lee@GMail.com", "a.n.n.lee+shop.1@googlemail.com", "annlee+@gmail.com"]
+    {
+        assert_eq!(mailbox(raw).as_deref(), Some("annlee@gmail.com"), "{raw}");
+    }
+    for raw in ["ann.lee@acme.example", "ann.lee@gmail.com.example", "ann.lee@mail.gmail.com", "+x@gmail.com"]
+    {
+        assert_eq!(mailbox(raw), None, "{raw}");
+    }
+    assert_ne!(mailbox("ann_lee@gmail.com"), mailbox("annlee@gmail.com"));
+}
+
+#[test]
+fn a_digest_may_be_of_an_address_at_gmail_without_its_dots_or_its_tag() {
+    let spellings = |raw: &str| Email::parse(raw).unwrap().gmail_spellings().into_iter().collect::<Vec<_>>();
+    assert_eq!(spellings("Ann.Lee+x@Gmail.com"), ["annlee+x@gmail.com", "annlee@gmail.com"]);
+    assert_eq!(spellings("Ann.Lee@googlemail.com"), ["annlee@gmail.com", "annlee@googlemail.com"]);
+    assert_eq!(spellings("ann.lee@gmail.com"), ["annlee@gmail.com"]);
+    assert!(spellings("annlee@gmail.com").is_empty() && spellings("ann.lee@acme.example").is_empty());
 }

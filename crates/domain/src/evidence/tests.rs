@@ -57,7 +57,7 @@ fn evidence(normalized: &Normalized, quarantine: Option<QuarantineReason>) -> Op
         Ruling { outcome: Outcome::Created, lead: Some(normalized.submission.id.into()), quarantine };
     let now = Timestamp::parse("2026-02-01T00:00:01Z").unwrap();
     ConsentEvidence::of(
-        &Case { normalized, trace: Trace::default(), ruling, opts_out: Vec::new() },
+        &Case { normalized, trace: Trace::default(), ruling, by_mailbox_alone: false, opts_out: Vec::new() },
         Salt::parse(&"5a".repeat(32))?,
         now,
     )

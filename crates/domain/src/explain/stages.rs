@@ -110,6 +110,11 @@ fn normalize(part: &mut Part) -> Vec<String> {
     for field in part.take_named("unknown") {
         told.push(format!("The {field} is on no list of such values and was kept as it came."));
     }
+    if let Some(zone) = part.take_text("consent_time_read_in") {
+        told.push(format!(
+            "When consent was given was read as a time of {zone}: it was sent without a zone."
+        ));
+    }
     if let Some(problem) = part.take("consent_time") {
         let why = known::<TimeProblem>(&problem).map_or_else(|| words(&problem), |known| known.to_string());
         told.push(format!("When consent was given cannot be read: {why}."));
@@ -165,6 +170,7 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     // The policy was not applied in this case.
     let over_public = part.take("over_public") == Some(true.into());
     let policy = part.take("policy").filter(|_| !over_public);
+    let by_mailbox_alone = part.take("by_mailbox_alone") == Some(true.into());
     let mut told = Vec::new();
     let correction = part.take("correction").as_ref().and_then(Part::of);
     match (part.take("matched").as_ref().and_then(Part::of), &rule) {
@@ -184,6 +190,12 @@ fn deduplicate(part: &mut Part) -> Vec<String> {
     if over_public {
         told.push(
             "The lead was created by public submissions only, so this submission with a secret credential updated it."
+                .to_owned(),
+        );
+    }
+    if by_mailbox_alone {
+        told.push(
+            "Only the mailbox at Gmail is the same, so the lead kept its phone, email and consent."
                 .to_owned(),
         );
     }
@@ -246,6 +258,7 @@ fn key(code: &str) -> String {
         Ok(ClaimKind::ExternalId) => "external id".to_owned(),
         Ok(ClaimKind::LineId) => "line id".to_owned(),
         Ok(ClaimKind::Idempotency) => "idempotency key".to_owned(),
+        Ok(ClaimKind::GmailMailbox) => "mailbox at Gmail".to_owned(),
         Ok(ClaimKind::Phone | ClaimKind::Email) | Err(_) => code.to_owned(),
     }
 }

@@ -66,6 +66,7 @@ fn what_was_read_is_told() {
             json!({
                 "phone": "valid", "phone_read_in": "US", "email": "absent", "rewritten": ["full_name", "state"],
                 "not_said": ["company"], "currency": "unknown", "consent_time": "no_zone", "source": "crm",
+                "consent_time_read_in": "Europe/Berlin",
             })
         ),
         [
@@ -74,6 +75,7 @@ fn what_was_read_is_told() {
             "Written in the one spelling of their kind: full_name and state.",
             "Taken for nothing, which is all that programs mean by it: company.",
             "The currency is on no list of such values and was kept as it came.",
+            "When consent was given was read as a time of Europe/Berlin: it was sent without a zone.",
             "When consent was given cannot be read: the time has no zone: it could be off by a day.",
         ]
     );
@@ -152,11 +154,13 @@ fn how_a_lead_was_met_is_told_with_what_the_policy_did() {
     assert_eq!(by("clone"), format!("{begin}; policy clone."));
     let conflict = json!({
         "rule": "any_of", "policy": "update", "matched": met("phone"), "identity_conflict": [met("email")],
-        "expired": ["line_id"],
+        "expired": ["line_id"], "by_mailbox_alone": true,
     });
     assert_eq!(
         told("deduplicate", conflict)[1..],
         [
+            "Only the mailbox at Gmail is the same, so the lead kept its phone, email and consent."
+                .to_owned(),
             format!(
                 "Its email points at another lead, {LEAD} (last seen on 1 November 2026 at 08:00:00 UTC): the keys \
                  disagree, and the first of them decided."

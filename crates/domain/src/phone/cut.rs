@@ -30,12 +30,41 @@ static SHORT_GROUP: LazyLock<Regex> =
 /// A last group in brackets, or a range.
 static GROUP_AT_END: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?:[(\[]\s*[0-9]{1,4}\s*[)\]]|\s[0-9]{1,2}\s*-\s*[0-9]{1,2})\s*$"));
+static BEFORE_A_FURTHER_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)^[\s/;,|&\\-]*(?:(?:or|and|oder|und|ou|et|o|u|y|e|of|en|eller|og)\b[\s.:]*)?")
+});
+static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9]+"));
+/// The longest run of digits that a note may begin with, such as the `01` of `18 00/01`.
+const FEW: usize = 4;
 static FEW_DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9]*([0-9]{1,4})(?:[^0-9]|$)"));
 
 impl<'t> Cut<'t> {
     /// Whether a number cannot end here.
     pub(super) fn is_within_number(&self) -> bool {
         OPEN_BRACKET.is_match(self.first) || (self.is_word && DIGIT_IN_LETTERS.is_match(self.rest))
+    }
+
+    /// What may be a number of its own after it: its digits, and what stands after them.
+    pub(super) fn further_number(&self) -> Option<&'t str> {
+        let further = BEFORE_A_FURTHER_NUMBER.find(self.rest);
+        let further = further.and_then(|found| self.rest.get(found.end()..)).unwrap_or(self.rest);
+        let begins = further.starts_with(|c: char| c.is_ascii_digit() || "+(".contains(c));
+        (begins && self.runs().map(str::len).sum::<usize>() > FEW).then_some(further)
+    }
+
+    /// All digits of the note after it, if they may belong to the number: more than a time or a count.
+    pub(super) fn digits_of_note(&self) -> Option<String> {
+        self.runs().any(|run| run.len() > 2).then(|| self.runs().collect())
+    }
+
+    /// The note after it.
+    pub(super) fn note(&self) -> Option<String> {
+        let note = self.rest.trim_matches(|c: char| c.is_whitespace() || "()[]/;,|&\\-".contains(c));
+        (!note.is_empty()).then(|| note.to_owned())
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &'t str> {
+        DIGITS.find_iter(self.rest).map(|run| run.as_str())
     }
 
     /// What the number may also be: without a short last group that belongs to the words after it, or with the few digits
@@ -82,35 +111,6 @@ pub(super) fn is_touched(text: &str) -> bool {
     };
     let touches = text.get(at..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     touches && text.get(..at).is_some_and(|label| label.ends_with(char::is_alphabetic))
-}
-
-static BEFORE_A_FURTHER_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^[\s/;,|&\\-]*(?:(?:or|and|oder|und|ou|et|o|u|y|e|of|en|eller|og)\b[\s.:]*)?")
-});
-static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9]+"));
-/// The longest run of digits that a note may begin with, such as the `01` of `18 00/01`.
-const FEW: usize = 4;
-
-/// What stands beside a number.
-pub(super) enum Beside<'t> {
-    Note,
-    /// Digits that may be a number of their own.
-    Number(&'t str),
-    /// A note with digits that may belong to the number before it: all of the digits.
-    Digits(String),
-}
-
-impl<'t> Beside<'t> {
-    pub(super) fn of(rest: &'t str) -> Self {
-        let further =
-            BEFORE_A_FURTHER_NUMBER.find(rest).and_then(|found| rest.get(found.end()..)).unwrap_or(rest);
-        let runs: Vec<_> = DIGITS.find_iter(rest).map(|run| run.as_str()).collect();
-        let digits = runs.concat();
-        if further.starts_with(|c: char| c.is_ascii_digit() || "+(".contains(c)) && digits.len() > FEW {
-            return Self::Number(further);
-        }
-        if runs.iter().any(|run| run.len() > 2) { Self::Digits(digits) } else { Self::Note }
-    }
 }
 
 static WORDS_IN_BRACKETS: LazyLock<Regex> =

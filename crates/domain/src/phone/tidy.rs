@@ -35,12 +35,6 @@ static OTHER: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Ten digits of the North American plan with one dot.
 static AREA_AND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
-/// The person does not want to be called at it, or it is not theirs.
-static REFUSAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)do\s*not\s+call|don.?t\s+call|\bno\s+calls?\b|wrong\s+number|not\s+my|nicht\s+anrufen|ne\s+pas\s+appeler|no\s+llamar|non\s+chiamare",
-    )
-});
 /// Spaces that form builders write as HTML.
 static ENTITY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
@@ -56,7 +50,7 @@ pub(super) struct Tidy {
 impl Tidy {
     pub(super) fn of(raw: &str) -> Result<Self, PhoneProblem> {
         let mut repairs = Vec::new();
-        let plain = ENTITY.replace_all(raw, " ");
+        let plain = without_entities(raw);
         let seen = INVISIBLE.replace_all(&plain, "");
         if let Cow::Owned(_) = seen {
             repairs.push(Repair::InvisibleCharacters);
@@ -80,15 +74,21 @@ impl Tidy {
         } else {
             text.to_owned()
         };
-        if REFUSAL.is_match(&text) {
-            return Err(PhoneProblem::DoNotCall);
-        }
         let is_other = OTHER.is_match(&text) && !AREA_AND_NUMBER.is_match(&text);
         if MASK.is_match(&text) || FRACTION.is_match(&text) || is_other {
             return Err(PhoneProblem::NotANumber);
         }
         Ok(Self { text, repairs, space_for_plus })
     }
+}
+
+fn without_entities(raw: &str) -> Cow<'_, str> {
+    ENTITY.replace_all(raw, " ")
+}
+
+/// A text without characters that cannot be seen.
+pub(super) fn visible(raw: &str) -> String {
+    INVISIBLE.replace_all(&without_entities(raw), "").into_owned()
 }
 
 /// Whether the first digit stands behind a space, and nothing but signs before it. A form that does not escape its values

@@ -22,6 +22,8 @@ fn both_sides_are_normalized() {
     let (ann, phone) = (Some("ann.lee@mail.xn--mnchen-3ya.de"), Some("+14155550132"));
     for (kind, raw, expected) in [
         (Phone, "(415) 555-0132", true),
+        (Phone, "415-555-0132 (do not call)", true),
+        (Phone, "415-555-0132 wrong number", true),
         (Phone, "0011 1 415 555 0132", false),
         (Email, "mailto:Ann.Lee@Mail.München.de", true),
         (Email, "annlee@mail.münchen.de", false),

@@ -109,10 +109,14 @@ async fn sources_and_tags_are_made_by_the_api() {
         ask("/v1/sources", json!({ "dialect": "kickofflabs", "name": "spring", "window": "7d" })).await;
     assert_eq!((made.status, &made.body["organization"]), (201, &json!("ours")), "{}", made.body);
     let keys = json!([{ "kind": "phone", "window": "30d" }, { "kind": "email" }]);
-    let wanted =
-        json!({ "dialect": "native", "policy": "link", "identity": { "rule": "first_of", "keys": keys } });
+    let wanted = json!({ "dialect": "native", "policy": "link", "identity": { "rule": "first_of", "keys": keys }, "gmail_identity": "mailbox", "timezone": "america/new_york" });
     let known = ask("/v1/sources", wanted).await.body;
     assert_eq!((&known["policy"], &known["identity_rule"]), (&json!("link"), &json!("first_of")), "{known}");
+    assert_eq!((&known["timezone"], &made.body["timezone"]), (&json!("America/New_York"), &json!(null)));
+    assert_eq!(
+        (&known["gmail_identity"], &made.body["gmail_identity"]),
+        (&json!("mailbox"), &json!("exact"))
+    );
     assert_eq!(
         known["identity"],
         json!([{ "kind": "phone", "window_seconds": 2_592_000 }, { "kind": "email", "window_seconds": null }])

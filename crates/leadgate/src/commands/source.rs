@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use leadgate_dialect::native;
+use leadgate_dialect::native::{self, SourceAnswer};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, AuditAction, Consents, Dialect, Identity, KeyKind, Network, Policy, Rate, Region, Scope,
-    Signature, Source, SourceId, SourceSettings, Timestamp, Window,
+    ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region,
+    Scope, Signature, Source, SourceId, SourceSettings, Timestamp, Window, Zone,
 };
 use leadgate_operations::{keys, sources};
-use leadgate_store::Store;
+use leadgate_store::{RecentLeads, Store};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{OrganizationToUse, Output, changed, open_store, organization, saw, source_of};
@@ -45,7 +46,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Print one source
+    /// Print one source, and how many of its last 1,000 leads have no recognized contact
     Show {
         id: SourceId,
         #[arg(long, value_name = "NAME")]
@@ -97,12 +98,22 @@ pub struct Settings {
     /// Read phones without a country code in no region
     #[arg(long, conflicts_with = "region")]
     no_region: bool,
+    /// Reads times without a zone, such as America/New_York
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<Zone>,
+    /// Read no times without a zone
+    #[arg(long, conflicts_with = "timezone")]
+    no_timezone: bool,
     /// What happens to a submission that meets a lead: return_existing, update, link, create
     #[arg(long)]
     policy: Option<Policy>,
     /// By which keys people are told apart, such as any_of:external_id,phone=30d,email or first_of:…
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<Identity>,
+    /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com make
+    /// no difference) [default: exact]
+    #[arg(long, value_name = "WHEN")]
+    gmail_identity: Option<GmailIdentity>,
     /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
     #[arg(long, value_name = "TIME")]
     window: Option<Window>,
@@ -137,8 +148,10 @@ impl From<Settings> for SourceSettings {
         Self {
             name: said.name,
             region: changed(said.region, said.no_region),
+            timezone: changed(said.timezone, said.no_timezone),
             policy: said.policy,
             identity: said.identity,
+            gmail_identity: said.gmail_identity,
             window: said.window,
             consent: said.consent,
             consent_max_age: said.consent_max_age,
@@ -154,7 +167,7 @@ const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let print = |source: &Source, owner: &str, token| print(source, owner, token, config, output);
+    let print = |source: &Source, owner: &str, token| print(source, owner, (token, None), config, output);
     match command {
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
@@ -182,7 +195,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &name).await?;
             let source = source_of(&store, &owner, id).await?;
             saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
-            print(&source, &owner.name, None);
+            let recent = store.recent_leads(owner.id, id).await?;
+            self::print(&source, &owner.name, (None, Some(recent)), config, output);
         }
         Command::Disable(named) => {
             let owner = organization(&store, &named.organization).await?;
@@ -277,19 +291,34 @@ fn list(sources: &[Source], organization: &str, config: &Config, output: &Output
     });
 }
 
+/// A source as an administrator sees it, and how many of its leads have no contact.
+#[derive(Serialize)]
+struct Shown<'s> {
+    #[serde(flatten)]
+    source: SourceAnswer<'s>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent_leads: Option<RecentLeads>,
+}
+
 fn print(
     source: &Source,
     organization: &str,
-    token: Option<&SecretString>,
+    (token, recent_leads): (Option<&SecretString>, Option<RecentLeads>),
     config: &Config,
     output: &Output,
 ) {
     let token = token.map(|token| token.expose_secret());
-    let shown = native::source(source, organization, &config.public_url(), token);
+    let source = native::source(source, organization, &config.public_url(), token);
+    let shown = Shown { source, recent_leads };
     let document = serde_json::to_value(&shown).unwrap_or_default();
     output.print(&shown, |line| {
         for (key, value) in document.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             line(&format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+        if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
+            line(&format!(
+                "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
+            ));
         }
     });
 }

@@ -51,5 +51,20 @@ macro_rules! intake {
     };
 }
 
-pub(super) const REPORTS: Reports =
-    Reports { intake: intake!(""), intake_of_source: intake!(" AND s.source = (SELECT source FROM p)") };
+pub(super) const REPORTS: Reports = Reports {
+    intake: intake!(""),
+    intake_of_source: intake!(" AND s.source = (SELECT source FROM p)"),
+    // A range of one source and an order that begins with it: then no plan but that of `leads_of_source` needs no sort.
+    recent_leads: "
+        WITH p AS MATERIALIZED (
+                 SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, source uuid, most int)),
+             page AS MATERIALIZED (
+                 SELECT l.reasons FROM leads AS l
+                 WHERE l.organization = (SELECT organization FROM p)
+                   AND l.source BETWEEN (SELECT source FROM p) AND (SELECT source FROM p)
+                 ORDER BY l.source DESC, l.received_at DESC, l.id DESC
+                 LIMIT (SELECT most FROM p))
+        SELECT json_build_object(
+            'leads', count(*), 'no_contact', count(*) FILTER (WHERE 'no_contact' = ANY (reasons)))::text
+        FROM page",
+};

@@ -3,8 +3,8 @@ use crate::sql::{Mappings, Sources};
 macro_rules! rows {
     () => {
         "json_to_recordset($1::json) AS r (
-             id uuid, organization uuid, dialect text, name text, revision integer, default_region text,
-             tags text[], identity_rule text, identity jsonb, policy text, consent text, consent_max_age bigint, rate text,
+             id uuid, organization uuid, dialect text, name text, revision integer, default_region text, timezone text,
+             tags text[], identity_rule text, identity jsonb, gmail_identity text, policy text, consent text, consent_max_age bigint, rate text,
              campaign text, networks text[], signature jsonb, disabled_at timestamptz,
              deleted_at timestamptz, created_at timestamptz, generation bigint)"
     };
@@ -13,11 +13,11 @@ macro_rules! rows {
 macro_rules! insert_source {
     ($conflict:literal) => {
         concat!(
-            "INSERT INTO sources (id, organization, dialect, name, revision, default_region, tags,
-                                  identity_rule, identity, policy, consent, consent_max_age, rate, campaign,
+            "INSERT INTO sources (id, organization, dialect, name, revision, default_region, timezone, tags,
+                                  identity_rule, identity, gmail_identity, policy, consent, consent_max_age, rate, campaign,
                                   networks, signature, created_at, generation)
-             SELECT id, organization, dialect, name, revision, default_region, tags,
-                    identity_rule, identity, policy, consent, consent_max_age, rate, campaign, networks,
+             SELECT id, organization, dialect, name, revision, default_region, timezone, tags,
+                    identity_rule, identity, gmail_identity, policy, consent, consent_max_age, rate, campaign, networks,
                     signature, created_at, generation
              FROM ",
             rows!(),
@@ -30,8 +30,10 @@ macro_rules! source {
     () => {
         "json_build_object(
             'id', s.id, 'organization', s.organization, 'dialect', s.dialect, 'name', s.name,
-            'revision', s.revision, 'default_region', s.default_region, 'tags', s.tags,
-            'identity_rule', s.identity_rule, 'identity', s.identity, 'policy', s.policy,
+            'revision', s.revision, 'default_region', s.default_region, 'timezone', s.timezone,
+            'tags', s.tags,
+            'identity_rule', s.identity_rule, 'identity', s.identity, 'gmail_identity', s.gmail_identity,
+            'policy', s.policy,
             'consent', s.consent, 'consent_max_age', s.consent_max_age, 'rate', s.rate, 'campaign', s.campaign, 'networks', s.networks,
             'signature', s.signature, 'mapping_version', s.mapping_version, 'mapping', s.mapping,
             'disabled_at', s.disabled_at, 'deleted_at', s.deleted_at, 'created_at', s.created_at)::text"
@@ -70,8 +72,9 @@ pub(super) const SOURCES: Sources = Sources {
     campaign: sources!("id text", "s.campaign = r.id"),
     update: concat!(
         "UPDATE sources AS s
-         SET name = r.name, revision = s.revision + 1, default_region = r.default_region, tags = r.tags,
-             identity_rule = r.identity_rule, identity = r.identity, policy = r.policy, consent = r.consent,
+         SET name = r.name, revision = s.revision + 1, default_region = r.default_region, timezone = r.timezone,
+             tags = r.tags,
+             identity_rule = r.identity_rule, identity = r.identity, gmail_identity = r.gmail_identity, policy = r.policy, consent = r.consent,
              consent_max_age = r.consent_max_age,
              rate = r.rate, campaign = r.campaign, networks = r.networks, signature = r.signature,
              disabled_at = r.disabled_at, deleted_at = r.deleted_at, generation = r.generation

@@ -52,4 +52,17 @@ macro_rules! intake {
 pub(super) const REPORTS: Reports = Reports {
     intake: intake!(""),
     intake_of_source: intake!(" AND s.source = (SELECT value->>'source' FROM p)"),
+    recent_leads: "
+        WITH p AS MATERIALIZED (SELECT value FROM json_each($1)),
+             page AS MATERIALIZED (
+                 SELECT l.reasons FROM leads AS l
+                 WHERE l.organization = (SELECT value->>'organization' FROM p)
+                   AND l.source = (SELECT value->>'source' FROM p)
+                 ORDER BY l.received_at DESC, l.id DESC
+                 LIMIT (SELECT value->>'most' FROM p))
+        SELECT json_object(
+            'leads', count(*),
+            'no_contact', count(*) FILTER (
+                WHERE EXISTS (SELECT 1 FROM json_each(page.reasons) AS r WHERE r.value = 'no_contact')))
+        FROM page",
 };

@@ -3,12 +3,12 @@ use crate::sql::{Mappings, Sources};
 macro_rules! insert_source {
     ($conflict:literal) => {
         concat!(
-            "INSERT INTO sources (id, organization, dialect, name, revision, default_region, tags,
-                                  identity_rule, identity, policy, consent, consent_max_age, rate, campaign,
+            "INSERT INTO sources (id, organization, dialect, name, revision, default_region, timezone, tags,
+                                  identity_rule, identity, gmail_identity, policy, consent, consent_max_age, rate, campaign,
                                   networks, signature, created_at, generation)
              SELECT value->>'id', value->>'organization', value->>'dialect', value->>'name',
-                    value->>'revision', value->>'default_region', value->'tags', value->>'identity_rule',
-                    value->'identity', value->>'policy', value->>'consent', value->>'consent_max_age', value->>'rate',
+                    value->>'revision', value->>'default_region', value->>'timezone', value->'tags', value->>'identity_rule',
+                    value->'identity', value->>'gmail_identity', value->>'policy', value->>'consent', value->>'consent_max_age', value->>'rate',
                     value->>'campaign', value->'networks', value->'signature',
                     value->>'created_at', value->>'generation'
              FROM json_each($1) WHERE true ",
@@ -22,9 +22,10 @@ macro_rules! source {
     () => {
         "json_object(
             'id', sources.id, 'organization', sources.organization, 'dialect', sources.dialect,
-            'name', sources.name, 'revision', sources.revision, 'default_region', sources.default_region,
+            'name', sources.name, 'revision', sources.revision, 'default_region', sources.default_region, 'timezone', sources.timezone,
             'tags', json(sources.tags), 'identity_rule', sources.identity_rule,
-            'identity', json(sources.identity), 'policy', sources.policy, 'consent', sources.consent,
+            'identity', json(sources.identity), 'gmail_identity', sources.gmail_identity,
+            'policy', sources.policy, 'consent', sources.consent,
             'consent_max_age', sources.consent_max_age,
             'rate', sources.rate, 'campaign', sources.campaign, 'networks', json(sources.networks),
             'signature', json(sources.signature), 'mapping_version', sources.mapping_version,
@@ -58,8 +59,8 @@ pub(super) const SOURCES: Sources = Sources {
     update: concat!(
         "UPDATE sources
          SET name = r.value->>'name', revision = sources.revision + 1,
-             default_region = r.value->>'default_region', tags = r.value->'tags',
-             identity_rule = r.value->>'identity_rule', identity = r.value->'identity',
+             default_region = r.value->>'default_region', timezone = r.value->>'timezone', tags = r.value->'tags',
+             identity_rule = r.value->>'identity_rule', identity = r.value->'identity', gmail_identity = r.value->>'gmail_identity',
              policy = r.value->>'policy', consent = r.value->>'consent',
              consent_max_age = r.value->>'consent_max_age', rate = r.value->>'rate',
              campaign = r.value->>'campaign', networks = r.value->'networks',

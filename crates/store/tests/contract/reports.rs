@@ -7,9 +7,10 @@ use std::time::Duration;
 use diesel::PgConnection;
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use leadgate_domain::{
-    Day, Dialect, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind, Timestamp, Zone,
+    Day, Dialect, Fields, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind,
+    Timestamp, Zone,
 };
-use leadgate_store::{Intake, IntakeReport, Store, StoreConfig, StoreError};
+use leadgate_store::{Intake, IntakeReport, RecentLeads, Store, StoreConfig, StoreError};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 use uuid::{NoContext, Uuid};
@@ -27,6 +28,7 @@ over_both!(
     a_day_ends_where_the_next_begins,
     nobody_counts_what_belongs_to_others,
     the_sums_match_while_others_commit,
+    leads_without_a_contact_are_counted_per_source,
 );
 
 /// Other reads give up; a report of a large day is counted all the same, and reads what came in on it.
@@ -105,6 +107,19 @@ async fn commit_by(world: &World, source: &Arc<Source>, submission: Submission) 
     let submission = Submission { source: source.id, ..submission };
     let normalized = world.normalize_by(source, submission);
     world.store.commit(vec![normalized], world.judge()).await.unwrap();
+}
+
+async fn leads_without_a_contact_are_counted_per_source(world: World) {
+    let recent = async |organization, source| world.store.recent_leads(organization, source).await.unwrap();
+    let (organization, source) = (world.organization.id, world.source.id);
+    assert_eq!(recent(organization, source).await, RecentLeads::default());
+    let crm = world.updating_source().await;
+    let nothing = || world.submission(Fields::default());
+    world.commit(&[world.phone("+14155550132"), world.phone("not a phone"), nothing(), nothing()]).await;
+    commit_by(&world, &crm, nothing()).await;
+    assert_eq!(recent(organization, source).await, RecentLeads { leads: 4, no_contact: 2 });
+    assert_eq!(recent(organization, crm.id).await, RecentLeads { leads: 1, no_contact: 1 });
+    assert_eq!(recent(OrganizationId::generate(), source).await, RecentLeads::default());
 }
 
 async fn every_submission_counts_once_by_its_current_outcome(world: World) {

@@ -1,7 +1,7 @@
 //! Changing sources, and finding them by other names than their id.
 
 use leadgate_domain::{
-    Consents, Dialect, IdentityRule, OrganizationId, Policy, Signature, Source, Timestamp,
+    Consents, Dialect, GmailIdentity, IdentityRule, OrganizationId, Policy, Signature, Source, Timestamp,
 };
 use leadgate_store::{Directory, StoreError};
 
@@ -20,9 +20,11 @@ fn configured(source: &Source) -> Source {
     Source {
         name: Some("CRM \"one\"".into()),
         default_region: "US".parse().ok(),
+        timezone: "America/New_York".parse().ok(),
         tags: vec!["a, b".into(), "NULL".into()],
         identity_rule: IdentityRule::FirstOf,
         identity: source.identity[..1].to_vec(),
+        gmail_identity: GmailIdentity::Mailbox,
         policy: Policy::Link,
         consent: Consents::Optional,
         rate: "50/s".parse().ok(),

@@ -1,12 +1,11 @@
 //! Files in the encodings that spreadsheets write.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek as _};
 use std::path::Path;
 
-use encoding_rs::{Decoder, Encoding, UTF_8, WINDOWS_1252};
-
-const BUFFER: usize = 64 * 1024;
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 
 /// Opens a file and finds its encoding: that of its byte order mark, or UTF-8 if all of the file is valid UTF-8, or
 /// windows-1252.
@@ -18,11 +17,20 @@ pub(super) fn open(path: &Path) -> io::Result<(File, &'static Encoding)> {
     if let Some((encoding, _)) = Encoding::for_bom(&start) {
         return Ok((file, encoding));
     }
-    let mut decoded = Decoded::new(&file, UTF_8);
-    io::copy(&mut decoded, &mut io::sink())?;
-    let encoding = if decoded.had_errors { WINDOWS_1252 } else { UTF_8 };
+    let encoding = if is_utf_8(&file)? { UTF_8 } else { WINDOWS_1252 };
     file.rewind()?;
     Ok((file, encoding))
+}
+
+fn is_utf_8(file: &File) -> io::Result<bool> {
+    for line in BufReader::new(file).lines() {
+        match line {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// A copy of what can be read only once, such as a pipe.
@@ -37,57 +45,8 @@ fn seekable(mut file: File) -> io::Result<File> {
 }
 
 /// Reads bytes of an encoding as UTF-8, without a byte order mark. Invalid bytes become U+FFFD.
-pub(super) struct Decoded<R> {
-    reader: R,
-    decoder: Decoder,
-    buffer: Vec<u8>,
-    text: String,
-    /// How much of the text was read already.
-    position: usize,
-    ended: bool,
-    had_errors: bool,
-}
-
-impl<R: Read> Decoded<R> {
-    pub(super) fn new(reader: R, encoding: &'static Encoding) -> Self {
-        Self {
-            reader,
-            decoder: encoding.new_decoder_with_bom_removal(),
-            buffer: vec![0; BUFFER],
-            text: String::new(),
-            position: 0,
-            ended: false,
-            had_errors: false,
-        }
-    }
-
-    /// Replaces the text by what comes next; it is empty at the end.
-    fn decode_next(&mut self) -> io::Result<()> {
-        self.text.clear();
-        self.position = 0;
-        while self.text.is_empty() && !self.ended {
-            let length = self.reader.read(&mut self.buffer)?;
-            self.ended = length == 0;
-            let bytes = self.buffer.get(..length).unwrap_or_default();
-            // Enough for the whole buffer: the decoder does not make the text longer than its capacity.
-            self.text.reserve(self.decoder.max_utf8_buffer_length(length).unwrap_or_default());
-            let (_, _, had_errors) = self.decoder.decode_to_string(bytes, &mut self.text, self.ended);
-            self.had_errors |= had_errors;
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Decoded<R> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        if self.position == self.text.len() {
-            self.decode_next()?;
-        }
-        let mut rest = self.text.as_bytes().get(self.position..).unwrap_or_default();
-        let length = rest.read(output)?;
-        self.position += length;
-        Ok(length)
-    }
+pub(super) fn reader<R: Read>(bytes: R, encoding: &'static Encoding) -> DecodeReaderBytes<R, Vec<u8>> {
+    DecodeReaderBytesBuilder::new().encoding(Some(encoding)).strip_bom(true).build(bytes)
 }
 
 #[cfg(test)]
@@ -109,7 +68,7 @@ mod tests {
         file.write_all(bytes).unwrap();
         let (file, encoding) = open(file.path()).unwrap();
         let mut text = String::new();
-        Decoded::new(file, encoding).read_to_string(&mut text).unwrap();
+        reader(file, encoding).read_to_string(&mut text).unwrap();
         (encoding, text)
     }
 
@@ -129,6 +88,9 @@ mod tests {
         assert_eq!(read(b""), (UTF_8, String::new()));
     }
 
+    /// More than is read at once.
+    const BUFFER: usize = 64 * 1024;
+
     #[test]
     fn a_character_may_lie_across_two_reads_of_the_file() {
         let long = format!("{}€{}", "a".repeat(BUFFER - 1), "ä".repeat(BUFFER));
@@ -136,5 +98,11 @@ mod tests {
         assert_eq!(read(&utf_16(&long, u16::to_le_bytes)), (UTF_16LE, long));
         // The last character is cut off: not UTF-8.
         assert_eq!(read(b"a\xc3"), (WINDOWS_1252, "a\u{c3}".to_owned()));
+    }
+
+    #[test]
+    fn invalid_bytes_behind_a_mark_are_replaced() {
+        assert_eq!(read(b"\xef\xbb\xbfa\xe9,b"), (UTF_8, "a\u{fffd},b".to_owned()));
+        assert_eq!(read(b"\xff\xfea\0\0"), (UTF_16LE, "a\u{fffd}".to_owned()));
     }
 }

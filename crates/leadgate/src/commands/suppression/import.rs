@@ -14,7 +14,7 @@ use leadgate_domain::{Organization, Region, Suppression, SuppressionKind, Timest
 use leadgate_store::{Listed, StoreError};
 use serde::Serialize;
 
-use super::decoded::{self, Decoded};
+use super::decoded;
 use super::rows::{Columns, delimiter};
 use super::{Desk, Terms};
 use crate::commands::{Output, UsageError, organization, progress};
@@ -58,7 +58,7 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
     let named = || import.file.display().to_string();
     let (file, encoding) = decoded::open(&import.file).with_context(named)?;
     let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
-    let mut text = BufReader::new(Decoded::new(bar.wrap_read(file), encoding));
+    let mut text = BufReader::new(decoded::reader(bar.wrap_read(file), encoding));
     let first_line = text.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
     let separator = delimiter(first_line.unwrap_or_default());
     let mut reader = csv::ReaderBuilder::new()

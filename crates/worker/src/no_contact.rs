@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const MOST: usize = 1_000;
 
 #[derive(Clone, Default)]
-pub(crate) struct Contactless {
+pub(crate) struct NoContactLog {
     since: Arc<Mutex<BTreeMap<SourceId, Since>>>,
 }
 
@@ -23,7 +23,7 @@ struct Since {
     leads: u64,
 }
 
-impl Contactless {
+impl NoContactLog {
     /// Counts the leads that a commit made, per source, and names a source at once and then once an hour.
     pub(crate) fn note(&self, part: &[Normalized], committed: &Committed) {
         let made = committed.settled.iter().filter(|settled| settled.outcome == Outcome::Created);
@@ -36,7 +36,7 @@ impl Contactless {
                 tracing::warn!(
                     source.id = %source,
                     leads,
-                    "leads of this source come without a recognized phone or email; see `leadgate mapping preview`"
+                    "leads of this source come without a recognized phone or email; see `leadgate mapping suggest`"
                 );
             }
         }
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn a_source_is_named_at_once_and_then_once_an_hour() {
-        let (contactless, begin) = (Contactless::default(), Instant::now());
+        let (log, begin) = (NoContactLog::default(), Instant::now());
         let [one, other] = [SourceId::generate(), SourceId::generate()];
         let after = |minutes: u64| begin + Duration::from_secs(60 * minutes);
-        assert_eq!(contactless.due(one, begin), Some(1));
-        assert_eq!((contactless.due(one, after(1)), contactless.due(other, after(2))), (None, Some(1)));
-        assert_eq!((contactless.due(one, after(59)), contactless.due(one, after(60))), (None, Some(3)));
-        assert_eq!(contactless.due(one, after(61)), None);
+        assert_eq!(log.due(one, begin), Some(1));
+        assert_eq!((log.due(one, after(1)), log.due(other, after(2))), (None, Some(1)));
+        assert_eq!((log.due(one, after(59)), log.due(one, after(60))), (None, Some(3)));
+        assert_eq!(log.due(one, after(61)), None);
     }
 }

@@ -1,0 +1,67 @@
+//! Texts that only look like a number.
+
+use super::*;
+use PhoneProblem::{NotANumber, OneDigit};
+
+#[test]
+fn digits_that_were_left_out_are_not_made_up() {
+    check(&[
+        ("US", "415-555-XXXX", Err(NotANumber)),
+        ("US", "415-555-xxxx", Err(NotANumber)),
+        ("US", "XXX-XXX-0132", Err(NotANumber)),
+        ("US", "415-555-****", Err(NotANumber)),
+        ("US", "415-555-____", Err(NotANumber)),
+        ("US", "415-555-013x", Err(NotANumber)),
+        ("DE", "+49 30 90180 xx", Err(NotANumber)),
+        ("DE", "+49 30 9018…", Err(NotANumber)),
+        ("DE", "+49 30 9018...", Err(NotANumber)),
+        ("DE", "+49 30 9018 ••••", Err(NotANumber)),
+        ("DE", "+49 30 9018 ??", Err(NotANumber)),
+        ("BR", "0xx31 98888-8888", Ok("+5531988888888")),
+        ("US", "8888888888", Err(OneDigit)),
+        ("GB", "+44 7777777777", Err(OneDigit)),
+    ]);
+}
+
+#[test]
+fn what_only_looks_like_a_number_is_none() {
+    for (region, raw) in [
+        ("US", "312 Chicago"),
+        ("US", "415 unknown"),
+        ("US", "212 private"),
+        ("US", "+1 212 newyork"),
+        ("US", "415-555-cell"),
+        ("US", "415 555 home"),
+        ("US", "415-555-NNNN"),
+        ("US", "800 unknown"),
+        ("US", "800-NNN-NNNN"),
+        ("US", "2024-05-12 10"),
+        ("US", "212.55.50.132"),
+        ("US", "ann_4155550132"),
+        ("US", "https://x.example/p/4155550132"),
+        ("US", "-4155550132"),
+        ("DE", "30.05.1980"),
+        ("DE", "05/12/1980"),
+        ("AT", "19.03.2025"),
+        ("FI", "2025-03-19"),
+        ("DE", "30123.45"),
+        ("DE", "30.123,45"),
+        ("DE", "52.520008"),
+        ("DE", "2) 089 12345678"),
+        ("DE", "2. 030 123456"),
+        ("DE", "Nr. 2 030 123456"),
+        ("DE", "#2 030 123456"),
+        ("DE", "2 - 030 123456"),
+        ("DE", "030 1234...567"),
+        ("DE", "030 1234●●●"),
+        ("DE", "030 1234567＊＊＊"),
+        ("DE", "(030) 1234-5_"),
+        ("DE", "030 12345 O6"),
+        ("AT", "0664 12345 I1"),
+        ("DE", "030 12345 sechs"),
+        ("DE", "030 1234 null 56"),
+        ("DE", "030 123456 (17-19 Uhr)"),
+    ] {
+        assert_eq!(e164(raw, region), Err(NotANumber), "{raw:?} of {region}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Consent: for which phone, and how old.
+
+use std::time::Duration;
+
+use leadgate_domain::{Consent, Outcome, Policy, Reason, Said, Submission, TextField, Timestamp};
+
+use crate::{ANN, BEN, World};
+
+/// A lead that would be eligible, with consent given `given` seconds after it was received.
+fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
+    let mut submission = world.submission(at, ANN, "");
+    let given = Timestamp::from_microseconds(at + given * 1_000_000);
+    submission.fields.consent = Said::Value(Consent {
+        consent_timestamp: Some(given.to_string()),
+        consent_text_version: Some("v1".into()),
+        source_url: Some("https://example.com".into()),
+        ..Consent::default()
+    });
+    submission
+}
+
+#[test]
+fn consent_is_for_the_phone_that_it_came_with() {
+    for kept_by_an_older_build in [false, true] {
+        let mut world = World::new(Policy::Update);
+        let mut first = consenting(&mut world, 1, 0);
+        first.fields.texts.insert(TextField::ExternalId, Some("x1".into()));
+        world.commit(vec![first]);
+        assert_eq!(world.leads[0].reasons, []);
+        if kept_by_an_older_build {
+            world.leads[0].consent_phone = None;
+        }
+        world.post(2, BEN, "x1");
+        assert_eq!(world.leads[0].reasons, [Reason::ConsentForOtherPhone], "{kept_by_an_older_build}");
+        assert!(
+            !serde_json::to_string(&world.leads[0]).unwrap().contains("4155550132"),
+            "nothing of it is left"
+        );
+        world.post(3, ANN, "x1");
+        assert_eq!(world.leads[0].reasons, []);
+    }
+}
+
+#[test]
+fn consent_is_neither_too_old_nor_from_the_future() {
+    const SECONDS_A_DAY: i64 = 86_400;
+    let now = 1_790_000_000_000_000;
+    let verdict = |max_age: Option<i64>, given: i64| {
+        let mut world = World::new(Policy::ReturnExisting);
+        let age = |days: i64| Duration::from_secs((days * SECONDS_A_DAY).unsigned_abs());
+        world.source.consent_max_age = max_age.map(age);
+        let submission = consenting(&mut world, now, given);
+        let lead = world.commit(vec![submission]).created.remove(0);
+        (lead.reasons, lead.eligible_until.map(|until| (until.as_microseconds() - now) / 1_000_000))
+    };
+    assert_eq!(verdict(None, -900 * SECONDS_A_DAY), (vec![], None));
+    assert_eq!(verdict(Some(90), -SECONDS_A_DAY), (vec![], Some(89 * SECONDS_A_DAY)));
+    assert_eq!(verdict(Some(90), -91 * SECONDS_A_DAY), (vec![Reason::ConsentExpired], None));
+    assert_eq!(verdict(Some(90), 299), (vec![], Some(90 * SECONDS_A_DAY + 299)), "a clock may be ahead");
+    assert_eq!(verdict(None, 301), (vec![Reason::ConsentInFuture], None));
+}
+
+#[test]
+fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
+    let mut world = World::new(Policy::Update);
+    let now = 1_790_000_000_000_000;
+    let early = consenting(&mut world, now, 3_600);
+    world.commit(vec![early]);
+    assert_eq!(world.post(now + 7_200_000_000, ANN, ""), (Outcome::Updated, Some(1)));
+    assert_eq!(world.leads[0].reasons, [Reason::ConsentInFuture]);
+    let good = consenting(&mut world, now + 7_300_000_000, -60);
+    world.commit(vec![good]);
+    assert_eq!(world.leads[0].reasons, []);
+    world.source.consent_max_age = Some(Duration::from_secs(30));
+    world.post(now + 7_400_000_000, ANN, "");
+    assert_eq!(world.leads[0].reasons, [Reason::ConsentExpired]);
+}
+
+#[test]
+fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
+    let received = Timestamp::parse("2026-11-21T17:00:00Z").unwrap().as_microseconds();
+    let lead = |zone: Option<&str>, said: &str, read_as: Option<&str>| {
+        let mut world = World::new(Policy::ReturnExisting);
+        world.source.timezone = zone.map(|zone| zone.parse().unwrap());
+        let mut submission = consenting(&mut world, received, 0);
+        submission.fields.consent.amend(|consent| {
+            consent.consent_timestamp = Some(said.to_owned());
+            // A client may say it, too.
+            consent.timestamp_read_as = read_as.and_then(Timestamp::parse);
+        });
+        let settled = world.commit(vec![submission]);
+        let told = settled.cases[0].1.stage("normalize").unwrap()["consent_time_read_in"].clone();
+        let lead = settled.created.into_iter().next().unwrap();
+        (lead.reasons, lead.consent.unwrap().given_at().map(|at| at.to_string()), told)
+    };
+    let new_york = Some("America/New_York");
+    let noon = Some("2026-11-21T17:00:00.000000Z".to_owned());
+    assert_eq!(lead(new_york, "2026-11-21 12:00", None), (vec![], noon.clone(), "America/New_York".into()));
+    assert_eq!(lead(new_york, "2026-11-21T17:00:00Z", None), (vec![], noon, serde_json::Value::Null));
+    let in_future = (vec![Reason::ConsentInFuture], Some("2026-11-21T17:06:00.000000Z".to_owned()));
+    let (reasons, given_at, _) = lead(new_york, "2026-11-21 12:06", None);
+    assert_eq!((reasons, given_at), in_future);
+    let unreadable = (vec![Reason::ConsentIncomplete], None, serde_json::Value::Null);
+    assert_eq!(lead(None, "2026-11-21 12:00", None), unreadable);
+    assert_eq!(lead(None, "2026-11-21 12:00", Some("2026-11-21T16:00:00Z")), unreadable);
+}

@@ -1,0 +1,60 @@
+//! Submissions that opt out.
+
+use leadgate_domain::suppression::OPTED_OUT_LIST;
+use leadgate_domain::{Judge as _, Lead, Policy, Reason, Said, Temperature, forbids_calls};
+
+use crate::{ANN, BEN, World};
+
+#[test]
+fn an_opt_out_reaches_every_lead_that_its_keys_name_whatever_the_policy() {
+    for policy in [Policy::ReturnExisting, Policy::Link, Policy::Create, Policy::Update] {
+        let mut world = World::new(policy);
+        world.post(1, ANN, "x1");
+        world.post(2, BEN, "x2");
+        let mut asked = world.submission(3, BEN, "x1");
+        asked.fields.opt_out = true;
+        let settled = world.commit(vec![asked]);
+        let opted_out = |id: u128| {
+            let lead = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == id).unwrap();
+            let held = lead.opt_out && lead.reasons.contains(&Reason::OptedOut);
+            held && lead.updated_at.as_microseconds() == 3 && lead.temperature == Temperature::Cold
+        };
+        assert!(opted_out(1) && opted_out(2), "{policy}");
+        let reached = settled.cases[0].1.stage("opt_out").unwrap().as_array().unwrap().len();
+        let score = &settled.cases[0].1.stage("opt_out").unwrap()[0]["points"];
+        assert!(score.to_string().contains(r#"["opted_out",-100]"#), "{score}");
+        assert_eq!(reached, if policy == Policy::Update { 1 } else { 2 }, "{policy}: beside its own");
+        let held = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == 1).unwrap();
+        let merged = held.e164() == Some(BEN);
+        assert_eq!(merged, policy == Policy::Update, "nothing else of it is taken");
+    }
+}
+
+/// What is made of a phone with such words, as a dialect reads it: the lead, and the values of the suppression entries.
+fn posted(phone: &str, region: &str) -> (Lead, Vec<String>) {
+    let mut world = World::new(Policy::ReturnExisting);
+    let mut submission = world.submission(1, phone, "");
+    submission.fields.email = Said::Value("ann@example.com".to_owned());
+    submission.fields.phone_country = region.parse().ok();
+    submission.fields.opt_out = forbids_calls(phone);
+    let normalized = world.normalize(submission.clone());
+    let lead = world.commit(vec![submission]).created.remove(0);
+    let entries = world.pipeline.opted_out(&normalized, &[&lead]);
+    assert!(entries.iter().all(|entry| entry.list == OPTED_OUT_LIST));
+    (lead, entries.into_iter().filter_map(|entry| entry.value).collect())
+}
+
+#[test]
+fn words_beside_a_phone_that_forbid_calls_hold_the_lead_and_list_the_number() {
+    let (lead, listed) = posted("415-555-0132 (do not call)", "US");
+    assert!(lead.opt_out && lead.reasons.contains(&Reason::OptedOut));
+    assert_eq!((lead.e164(), listed), (Some(ANN), vec![ANN.to_owned(), "ann@example.com".to_owned()]));
+    assert_eq!(lead.phone.unwrap().note.as_deref(), Some("do not call"));
+}
+
+#[test]
+fn a_number_that_is_ambiguous_beside_such_words_is_held_and_not_listed() {
+    let (lead, listed) = posted("030 12345/67 nicht anrufen", "DE");
+    assert!(lead.opt_out && lead.reasons.contains(&Reason::OptedOut));
+    assert_eq!((lead.e164(), listed), (None, vec!["ann@example.com".to_owned()]));
+}
