@@ -7,7 +7,7 @@ use leadgate_store::{AuditFilter, AuditRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Output, moment, open_store, organization, saw};
+use super::{Output, cell, moment, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -43,21 +43,17 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
     let page = store.audit(owner.id, filter, after, limit).await?;
     saw(&store, store.entry(owner.id, AuditAction::AuditListed).with("count", page.data.len())).await?;
-    output.print(&json!({ "data": page.data, "next": page.next }), |line| {
-        page.data.iter().for_each(|entry| line(&one_line(entry)));
-        if let Some(next) = page.next {
-            line(&format!("there is more: --after {next}"));
-        }
-    });
+    let document = json!({ "data": page.data, "next": page.next });
+    let headers = ["at", "actor", "action", "target", "detail"];
+    output.list("entries", &document, headers, page.data.iter().map(row));
+    if let Some(next) = page.next {
+        output.note(&format!("there are more entries: --after {next}"));
+    }
     Ok(())
 }
 
-fn one_line(entry: &AuditRecord) -> String {
+fn row(entry: &AuditRecord) -> [String; 5] {
     let AuditRecord { at, actor, action, target, detail, .. } = entry;
-    let target = target.as_deref().unwrap_or_default();
-    let detail = match detail.is_empty() {
-        true => String::new(),
-        false => Value::Object(detail.clone()).to_string(),
-    };
-    format!("{at}  {actor:<20}  {action:<22}  {target}  {detail}").trim_end().to_owned()
+    let detail = (!detail.is_empty()).then(|| Value::Object(detail.clone()));
+    [at.to_string(), actor.to_string(), action.to_string(), cell(target.as_deref()), cell(detail)]
 }

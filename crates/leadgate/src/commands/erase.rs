@@ -140,12 +140,13 @@ fn told_dry(finding: &Finding, person: &ErasureSubject, output: &Output) {
         "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),
         "quarantined": entries.len(), "shared": person.shared,
     });
-    output.print(&document, |line| {
-        line(&format!("submissions that would be erased:   {}", submissions.len()));
-        line(&format!("leads that would be deleted:        {}", leads.len()));
-        line(&format!("further entries of the quarantine:  {}", entries.len()));
-        left_alone(person.shared, line);
-    });
+    let counts = [
+        ("submissions that would be erased", submissions.len()),
+        ("leads that would be deleted", leads.len()),
+        ("further entries of the quarantine", entries.len()),
+    ];
+    output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
+    left_alone(person.shared, output);
 }
 
 fn told(erased: &Erased, output: &Output) {
@@ -153,31 +154,35 @@ fn told(erased: &Erased, output: &Output) {
     if let Value::Object(document) = &mut document {
         document.insert("dry_run".to_owned(), false.into());
     }
-    output.print(&document, |line| {
-        let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
-        line(&format!("submissions erased:             {submissions}"));
-        line(&format!("their traces:                   {traces}"));
-        line(&format!("quarantine, entries emptied:    {quarantined}"));
-        line(&format!("consents without their person:  {consents}"));
-        line(&format!("leads deleted:                  {leads}"));
-        line(&format!("claims deleted:                 {claims}"));
-        line(&format!("on the list `erased`:           {suppressed}"));
-        if !erased.to_rebuild.is_empty() {
-            line(
-                "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
-            );
-            erased.to_rebuild.iter().for_each(|lead| line(&format!("  {lead}")));
-        }
-        if erased.left_in_log {
-            line("The database file's write-ahead log still holds what was erased, because it is in use. Run the command again.");
-        }
-        left_alone(erased.shared, line);
-    });
+    let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
+    let counts = [
+        ("submissions erased", submissions),
+        ("their traces", traces),
+        ("quarantine, entries emptied", quarantined),
+        ("consents without their person", consents),
+        ("leads deleted", leads),
+        ("claims deleted", claims),
+        ("on the list `erased`", suppressed),
+    ];
+    output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
+    if !erased.to_rebuild.is_empty() {
+        output.note(
+            "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
+        );
+        erased.to_rebuild.iter().for_each(|lead| output.note(&format!("  {lead}")));
+    }
+    if erased.left_in_log {
+        output.note(
+            "The database file's write-ahead log still holds what was erased, because it is in use. Run the command \
+             again.",
+        );
+    }
+    left_alone(erased.shared, output);
 }
 
-fn left_alone(shared: usize, line: &mut dyn FnMut(&str)) {
+fn left_alone(shared: usize, output: &Output) {
     if shared > 0 {
-        line(&format!(
+        output.note(&format!(
             "phones or emails left alone because others have them, too: {shared}; name them to erase them"
         ));
     }

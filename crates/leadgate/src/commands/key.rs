@@ -1,6 +1,5 @@
 //! `leadgate key`.
 
-use std::slice;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -13,7 +12,7 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, changed, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, cell, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -138,7 +137,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Update { id, changes } => {
             let key = keys::update(&store, None, &key_id(&id)?, changes.into()).await?;
             let owner = owner_name(&store, &key).await?;
-            list(slice::from_ref(&key), &owner, output);
+            output.details(&native::key(&key, &owner));
         }
         Command::Revoke { id, with_tokens } => revoke(&store, &id, with_tokens, output).await?,
     }
@@ -243,16 +242,18 @@ fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Out
 
 fn list(keys: &[ApiKey], organization: &str, output: &Output) {
     let all: Vec<_> = keys.iter().map(|key| native::key(key, organization)).collect();
-    output.print(&all, |line| {
-        for key in keys {
-            let state = match (key.revoked_at, key.expires_at) {
-                (Some(_), _) => "revoked".to_owned(),
-                (None, Some(end)) => format!("until {end}"),
-                (None, None) => "active".to_owned(),
-            };
-            let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-            let kind = key.kind.as_str();
-            line(&format!("{}  {kind}  {state}  {}  source {}", key.id, scopes.join(","), key.source));
-        }
-    });
+    let headers = ["id", "kind", "state", "scopes", "rate", "source", "name"];
+    output.list("keys", &all, headers, keys.iter().map(row));
+}
+
+fn row(key: &ApiKey) -> [String; 7] {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, Some(end)) => format!("until {end}"),
+        (None, None) => "active".to_owned(),
+    };
+    let kind = if key.test { format!("{} (test)", key.kind.as_str()) } else { key.kind.as_str().to_owned() };
+    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let (id, source) = (key.id.to_string(), key.source.to_string());
+    [id, kind, state, scopes.join(","), cell(key.rate), source, cell(key.name.as_deref())]
 }

@@ -106,9 +106,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &which.organization).await?;
             let shown = lead(&store, owner.id, which.id).await?;
             saw(&store, store.entry(owner.id, AuditAction::LeadRead).about(which.id)).await?;
-            output.print(&shown, |line| {
-                line(&serde_json::to_string_pretty(&shown).unwrap_or_default());
-            });
+            output.details(&shown);
         }
         Command::Update { which, update } => {
             let owner = organization(&store, &which.organization).await?;

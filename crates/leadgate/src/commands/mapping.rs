@@ -11,7 +11,7 @@ use leadgate_domain::{AuditAction, Source, SourceId, Submission};
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization, saw, source_of};
+use super::{Output, details, open_store, organization, saw, source_of};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -73,13 +73,12 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let all = store.mappings(source.organization, source.id).await?;
             let entry = store.entry(source.organization, AuditAction::MappingsListed).about(source.id);
             saw(&store, entry.with("count", all.len())).await?;
-            output.print(&all, |line| {
-                for one in &all {
-                    let state = if one.active { "in use" } else { "" };
-                    let rules = one.mapping.rules().len();
-                    line(&format!("{}  {}  {rules} rules  {state}", one.version, one.created_at));
-                }
+            let rows = all.iter().map(|one| {
+                let state = if one.active { "in use" } else { "" };
+                let rules = one.mapping.rules().len().to_string();
+                [one.version.to_string(), one.created_at.to_string(), rules, state.to_owned()]
             });
+            output.list("mappings", &all, ["version", "created_at", "rules", "state"], rows);
         }
         Command::Rollback { of, to } => {
             let source = named(&store, &of).await?;
@@ -100,9 +99,15 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let entry = store.entry(source.organization, AuditAction::MappingPreviewed).about(source.id);
             saw(&store, entry.with("count", bodies.len())).await?;
             let all: Vec<_> = bodies.iter().map(|body| preview(body, &source, mapping.as_ref())).collect();
+            if all.is_empty() {
+                output.note("no submissions");
+            }
             output.print(&all, |line| {
-                for shown in &all {
-                    line(&serde_json::to_string_pretty(shown).unwrap_or_default());
+                for (at, shown) in all.iter().enumerate() {
+                    if at > 0 {
+                        line("");
+                    }
+                    details(shown, line);
                 }
             });
         }

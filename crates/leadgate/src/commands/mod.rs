@@ -27,7 +27,7 @@ mod values;
 
 pub(crate) use moment::moment;
 pub(crate) use organization::{OrganizationToUse, organization};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, Table, cell, details};
 pub(crate) use usage::UsageError;
 
 use std::path::Path;

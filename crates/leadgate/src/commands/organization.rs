@@ -62,9 +62,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::List => {
             let all = store.organizations().await?;
-            output.print(&all.iter().map(describe).collect::<Vec<_>>(), |line| {
-                all.iter().for_each(|one| line(&format!("{}  {}  {}", one.id, state(one), one.name)));
-            });
+            let document: Vec<_> = all.iter().map(describe).collect();
+            let rows = all.iter().map(|one| [one.id.to_string(), state(one).to_owned(), one.name.clone()]);
+            output.list("organizations", &document, ["id", "state", "name"], rows);
         }
         Command::Show { name } => {
             let shown = organization(&store, &name).await?;
@@ -133,15 +133,7 @@ fn state(organization: &Organization) -> &'static str {
 }
 
 fn print(organization: &Organization, output: &Output) {
-    output.print(&describe(organization), |line| {
-        let Organization { id, name, created_at, disabled_at, .. } = organization;
-        line(&format!("id: {id}"));
-        line(&format!("name: {name}"));
-        line(&format!("created_at: {created_at}"));
-        if let Some(disabled_at) = disabled_at {
-            line(&format!("disabled_at: {disabled_at}"));
-        }
-    });
+    output.details(&describe(organization));
 }
 
 fn describe(organization: &Organization) -> Value {

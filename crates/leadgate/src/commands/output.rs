@@ -1,11 +1,14 @@
 //! What a command prints: text for people, or one JSON document.
 
+mod table;
+
 use std::io::Write as _;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::UsageError;
+pub(crate) use table::Table;
 
 /// Where the answer of a command goes.
 pub(crate) struct Output {
@@ -30,6 +33,43 @@ impl Output {
         }
     }
 
+    /// Prints a list: a table with a row for each thing. An empty list is the sentence `no THINGS` on standard error.
+    pub(crate) fn list<const N: usize>(
+        &self,
+        things: &str,
+        document: &impl Serialize,
+        headers: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) {
+        let mut table = Table::new(headers.map(str::to_uppercase));
+        rows.into_iter().for_each(|row| table.add(row));
+        if table.is_empty() {
+            self.note(&format!("no {things}"));
+        }
+        self.print(document, |line| table.print(line));
+    }
+
+    /// Prints one thing: a line `name: value` for each member of its document that has a value.
+    pub(crate) fn details(&self, document: &impl Serialize) {
+        self.print(document, |line| details(document, line));
+    }
+
+    /// The same, with names and values for people in place of the document's.
+    pub(crate) fn pairs<'n>(
+        &self,
+        document: &impl Serialize,
+        pairs: impl IntoIterator<Item = (&'n str, String)>,
+    ) {
+        self.print(document, |line| table::pairs(pairs).print(line));
+    }
+
+    /// Prints a remark that is no part of the result: to standard error, for people only.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+
     /// Prints a failure: to standard error for people, as the one document with `--json`.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         let has_document = matches!(error.downcast_ref(), Some(UsageError::RowsRefused(_)));
@@ -38,5 +78,69 @@ impl Output {
         } else {
             let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
         }
+    }
+}
+
+/// The lines `name: value` of a document, for a command that prints more than these.
+pub(crate) fn details(document: &impl Serialize, line: &mut dyn FnMut(&str)) {
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let mut members = Vec::new();
+    collect(&document, "", &mut members);
+    // The other members are in the order of their names.
+    members.sort_by_key(|(name, _)| !matches!(name.as_str(), "id" | "name"));
+    table::pairs(members.iter().map(|(name, value)| (name.as_str(), value.clone()))).print(line);
+}
+
+/// The values of a document, named by their path such as `phone.e164`, without the empty ones.
+fn collect(value: &Value, path: &str, into: &mut Vec<(String, String)>) {
+    match value {
+        Value::Null => {}
+        Value::Array(values) if values.is_empty() => {}
+        Value::Object(members) => {
+            for (name, value) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(value, &path, into);
+            }
+        }
+        Value::Array(values) if !values.iter().any(|value| value.is_object() || value.is_array()) => {
+            let values: Vec<_> = values.iter().map(scalar).collect();
+            into.push((path.to_owned(), values.join(", ")));
+        }
+        value => into.push((path.to_owned(), scalar(value))),
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The text of a cell, which is empty for `None`.
+pub(crate) fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_name_every_value_by_its_path() {
+        let document = json!({
+            "dialect": "native", "empty": null, "none": [], "id": "7", "phone": { "e164": "+14155550132", "valid": true },
+            "tags": ["crm", "uk"], "windows": [{ "key": "phone" }],
+        });
+        let mut lines = Vec::new();
+        details(&document, &mut |line| lines.push(line.to_owned()));
+        assert_eq!(
+            lines,
+            [
+                "id:           7",
+                "dialect:      native",
+                "phone.e164:   +14155550132",
+                "phone.valid:  true",
+                "tags:         crm, uk",
+                r#"windows:      [{"key":"phone"}]"#,
+            ]
+        );
     }
 }

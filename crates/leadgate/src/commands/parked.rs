@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use leadgate_queue::{Parked, Role, Selection};
 use serde_json::{Value, json};
 
-use super::{Output, require_installation};
+use super::{Output, cell, require_installation};
 use crate::config::Config;
 use crate::ports;
 
@@ -36,12 +36,11 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::List { limit } => {
             let parked = queue.parked_list(limit).await?;
             let all: Vec<_> = parked.iter().map(describe).collect();
-            output.print(&all, |line| {
-                for message in &parked {
-                    let at = message.parked_at.map(|at| at.to_string()).unwrap_or_default();
-                    line(&format!("{}  {at}  {} bytes  {}", message.id, message.bytes, message.reason));
-                }
+            let rows = parked.iter().map(|message| {
+                let (id, bytes) = (message.id.to_string(), message.bytes.to_string());
+                [id, cell(message.parked_at), bytes, message.reason.to_string()]
             });
+            output.list("parked messages", &all, ["id", "parked_at", "bytes", "reason"], rows);
         }
         Command::Replay(replay) => {
             let selection = if replay.all { Selection::All } else { Selection::Ids(replay.ids) };

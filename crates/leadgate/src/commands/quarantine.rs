@@ -76,7 +76,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let page = store.quarantined(owner.id, Some(state), None, limit).await?;
             let entry = store.entry(owner.id, AuditAction::QuarantineListed);
             saw(&store, entry.with("count", page.data.len())).await?;
-            output.print(&page.data, |line| page.data.iter().for_each(|entry| line(&one_line(entry))));
+            list(&page.data, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -84,15 +84,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let (entry, submission) = found.with_context(|| missing(&owner, id))?;
             saw(&store, store.entry(owner.id, AuditAction::QuarantineRead).about(id)).await?;
             let shown = json!({ "entry": entry, "submission": submission });
-            output.print(&shown, |line| {
-                line(&one_line(&entry));
-                line(&serde_json::to_string_pretty(&submission).unwrap_or_default());
-            });
+            output.details(&shown);
         }
         Command::Repair { id, organization: name, body } => {
             let owner = organization(&store, &name).await?;
             let entry = repair(&store, &owner, id, &body).await?;
-            output.print(&entry, |line| line(&format!("{}; release it now", one_line(&entry))));
+            output.details(&entry);
+            output.note("the entry is repaired; `leadgate quarantine release` gives it back to the workers");
         }
         Command::Release { ids, organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -106,7 +104,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 let discarded = store.discard(owner.id, id, &by, note.as_deref()).await?;
                 entries.push(discarded.with_context(|| missing(&owner, id))?);
             }
-            output.print(&entries, |line| entries.iter().for_each(|entry| line(&one_line(entry))));
+            list(&entries, output);
         }
     }
     Ok(())
@@ -182,7 +180,12 @@ fn missing(owner: &Organization, id: Uuid) -> String {
     format!("`{}` has nothing kept aside under {id}", owner.name)
 }
 
-fn one_line(entry: &QuarantineEntry) -> String {
-    let QuarantineEntry { id, state, reason, quarantined_at, submission, .. } = entry;
-    format!("{id}  {quarantined_at}  {state}  {reason}  submission {submission}")
+fn list(entries: &[QuarantineEntry], output: &Output) {
+    let rows = entries.iter().map(|entry| {
+        let QuarantineEntry { id, state, reason, quarantined_at, submission, .. } = entry;
+        let submission = submission.to_string();
+        [id.to_string(), quarantined_at.to_string(), state.to_string(), reason.to_string(), submission]
+    });
+    let headers = ["id", "quarantined_at", "state", "reason", "submission"];
+    output.list("entries", &entries, headers, rows);
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, organization, patient_store, saw, source_of};
+use super::{Output, Table, organization, patient_store, saw, source_of};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -44,28 +44,25 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let sources = store.sources(owner.id).await?;
     let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
     let names: BTreeMap<_, _> = names.collect();
-    output.print(&report, |line| table(&report, &owner.name, &names, line));
+    output.print(&report, |line| print(&report, &owner.name, &names, line));
     Ok(())
 }
 
 /// A column for the whole, then one for each source.
-fn table(report: &IntakeReport, owner: &str, names: &BTreeMap<SourceId, &str>, line: &mut dyn FnMut(&str)) {
+fn print(report: &IntakeReport, owner: &str, names: &BTreeMap<SourceId, &str>, line: &mut dyn FnMut(&str)) {
     let IntakeReport { day, timezone, from, until, whole, .. } = report;
     line(&format!("{owner} on {day} in {timezone}, {from} to {until}"));
     let name = |id: SourceId| names.get(&id).map_or_else(|| id.to_string(), |name| (*name).to_owned());
     let head = report.source.map_or_else(|| "all".to_owned(), name);
     let mut columns = vec![(head, counts(whole, whole))];
     columns.extend(report.sources.iter().map(|part| (name(part.source), counts(&part.intake, whole))));
-    let width = |head: &str| head.chars().count().max(6) + 2;
-    let heads = columns.iter().map(|(head, _)| format!("{head:>0$}", width(head)));
-    line(&format!("{:<28}{}", "", heads.collect::<String>()));
-    for (row, (title, _)) in counts(whole, whole).iter().enumerate() {
-        let cells = columns.iter().map(|(head, counts)| {
-            let count = counts.get(row).map_or(0, |(_, count)| *count);
-            format!("{count:>0$}", width(head))
-        });
-        line(&format!("{title:<28}{}", cells.collect::<String>()));
+    let heads = columns.iter().map(|(head, _)| head.as_str());
+    let mut table = Table::new(std::iter::once("COUNT").chain(heads)).with_numbers(1..=columns.len());
+    for (row, (title, _)) in counts(whole, whole).into_iter().enumerate() {
+        let count = |counts: &[(String, u64)]| counts.get(row).map_or(0, |(_, count)| *count).to_string();
+        table.add(std::iter::once(title).chain(columns.iter().map(|(_, counts)| count(counts))));
     }
+    table.print(line);
 }
 
 /// The rows of a column; each reason that occurs in the whole has one.

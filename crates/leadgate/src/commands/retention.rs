@@ -90,12 +90,13 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
     let document = json!({
         "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
     });
-    output.print(&document, |line| {
-        line(&format!("submissions erased:           {submissions}"));
-        line(&format!("leads deleted:                {leads}"));
-        line(&format!("quarantine, entries emptied:  {quarantined}"));
-        line(&format!("audit log, entries deleted:   {audited}"));
-    });
+    let counts = [
+        ("submissions erased", submissions),
+        ("leads deleted", leads),
+        ("quarantine, entries emptied", quarantined),
+        ("audit log, entries deleted", audited),
+    ];
+    output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
     Ok(())
 }
 
@@ -117,5 +118,5 @@ fn show(retention: Retention, output: &Output) {
     .map(|(name, age)| (name, in_words(age)));
     let document: serde_json::Map<_, _> =
         shown.iter().map(|(name, age)| ((*name).to_owned(), json!(age))).collect();
-    output.print(&document, |line| shown.iter().for_each(|(name, age)| line(&format!("{name:<12} {age}"))));
+    output.pairs(&document, shown);
 }

@@ -11,7 +11,7 @@ use leadgate_domain::{ActiveScoring, Lead, Organization, Scoring, Temperature, s
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, open_store, organization};
+use super::{Output, Table, open_store, organization};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -81,18 +81,18 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::History { of } => {
             let owner = organization(&store, &of.organization).await?;
             let all = store.scorings(owner.id).await?;
-            output.print(&all, |line| {
-                for one in &all {
-                    let state = if one.active { "in use" } else { "" };
-                    let (rules, hot, warm) =
-                        (one.scoring.rules().len(), one.scoring.hot(), one.scoring.warm());
-                    let told = format!("{rules} rules, hot from {hot}, warm from {warm}");
-                    line(format!("{}  {}  {told}  {state}", one.version, one.created_at).trim_end());
-                }
-                if !all.iter().any(|one| one.active) {
-                    line("the standard scoring is in use");
-                }
+            let rows = all.iter().map(|one| {
+                let state = if one.active { "in use" } else { "" };
+                let scoring = &one.scoring;
+                let (rules, hot, warm) = (scoring.rules().len(), scoring.hot(), scoring.warm());
+                let (version, made) = (one.version.to_string(), one.created_at.to_string());
+                [version, made, rules.to_string(), hot.to_string(), warm.to_string(), state.to_owned()]
             });
+            let headers = ["version", "created_at", "rules", "hot_from", "warm_from", "state"];
+            output.list("scorings", &all, headers, rows);
+            if !all.iter().any(|one| one.active) {
+                output.note("the standard scoring is in use");
+            }
         }
         Command::Preview { of, file, last } => {
             let owner = organization(&store, &of.organization).await?;
@@ -186,20 +186,25 @@ fn preview(leads: &[Lead], now: &Scoring, then: &Scoring, output: &Output) {
             json!({ "id": lead.id, "now": now, "then": then })
         })
         .collect();
+    if scored.is_empty() {
+        output.note("no leads");
+    }
     output.print(&json!({ "leads": shown, "now": before, "then": after }), |line| {
-        line(&format!("{:<36}  {:<10}{:<10}differs by", "lead", "now", "then"));
+        let mut table = Table::new(["LEAD", "NOW", "THEN", "DIFFERS BY"]);
         for (lead, then) in &scored {
             let is = format!("{} {}", lead.score, lead.temperature.as_str());
             let would_be = format!("{} {}", then.score, then.temperature.as_str());
             let differs = differences(&now.score(lead).points, &then.points);
-            line(format!("{:<36}  {is:<10}{would_be:<10}{differs}", lead.id.to_string()).trim_end());
+            table.add([lead.id.to_string(), is, would_be, differs]);
         }
+        table.print(line);
         line("");
-        line(&format!("{:<6}{:>6}{:>6}", "", "now", "then"));
+        let mut table = Table::new(["TEMPERATURE", "NOW", "THEN"]).with_numbers([1, 2]);
         for temperature in TEMPERATURES.map(Temperature::as_str) {
             let of = |counts: &BTreeMap<&str, usize>| counts.get(temperature).copied().unwrap_or_default();
-            line(&format!("{temperature:<6}{:>6}{:>6}", of(&before), of(&after)));
+            table.add([temperature.to_owned(), of(&before).to_string(), of(&after).to_string()]);
         }
+        table.print(line);
     });
 }
 

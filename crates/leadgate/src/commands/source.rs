@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, changed, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, cell, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -283,12 +283,12 @@ fn list(sources: &[Source], organization: &str, config: &Config, output: &Output
     let base = config.public_url();
     let all: Vec<_> =
         sources.iter().map(|source| native::source(source, organization, &base, None)).collect();
-    output.print(&all, |line| {
-        for source in sources {
-            let name = source.name.as_deref().unwrap_or("(default)");
-            line(&format!("{}  {}  {}  {name}", source.id, source.dialect, source.policy));
-        }
+    let rows = sources.iter().map(|source| {
+        let (id, dialect, policy) = (source.id, source.dialect, source.policy);
+        let name = source.name.clone().unwrap_or_else(|| "(default)".to_owned());
+        [id.to_string(), dialect.to_string(), policy.to_string(), cell(source.default_region), name]
     });
+    output.list("sources", &all, ["id", "dialect", "policy", "region", "name"], rows);
 }
 
 /// A source as an administrator sees it, and how many of its leads have no contact.
@@ -309,16 +309,10 @@ fn print(
 ) {
     let token = token.map(|token| token.expose_secret());
     let source = native::source(source, organization, &config.public_url(), token);
-    let shown = Shown { source, recent_leads };
-    let document = serde_json::to_value(&shown).unwrap_or_default();
-    output.print(&shown, |line| {
-        for (key, value) in document.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-            line(&format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-        }
-        if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
-            line(&format!(
-                "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
-            ));
-        }
-    });
+    output.details(&Shown { source, recent_leads });
+    if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
+        output.note(&format!(
+            "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
+        ));
+    }
 }

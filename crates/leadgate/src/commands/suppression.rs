@@ -16,7 +16,7 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, open_store, organization, progress, saw, values};
+use super::{Output, cell, open_store, organization, progress, saw, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -238,22 +238,18 @@ async fn list(store: &Store, owner: &Organization, output: &Output) -> anyhow::R
 fn print(entries: &[Suppression], output: &Output) {
     let now = Timestamp::now();
     let shown: Vec<_> = entries.iter().map(|entry| native::suppression(entry, now)).collect();
-    output.print(&shown, |line| {
-        if entries.is_empty() {
-            line("nothing found");
-        }
-        entries.iter().for_each(|entry| line(&one_line(entry, now)));
-    });
+    let headers = ["kind", "value", "list", "added_at", "ends", "reason"];
+    output.list("entries", &shown, headers, entries.iter().map(|entry| row(entry, now)));
 }
 
-fn one_line(entry: &Suppression, now: Timestamp) -> String {
-    let value = entry.value.as_deref().unwrap_or("(erased)");
-    let form = if entry.form == SuppressionForm::Sha256 { " (SHA-256)" } else { "" };
-    let end = match entry.expires_at {
-        None => String::new(),
-        Some(end) if entry.holds_at(now) => format!(", until {end}"),
-        Some(end) => format!(", ended {end}"),
+fn row(entry: &Suppression, now: Timestamp) -> [String; 6] {
+    let digest = if entry.form == SuppressionForm::Sha256 { " (SHA-256)" } else { "" };
+    let value = entry.value.clone().unwrap_or_else(|| "(erased)".to_owned());
+    let ends = match entry.expires_at {
+        None => "never".to_owned(),
+        Some(end) if entry.holds_at(now) => end.to_string(),
+        Some(end) => format!("{end} (ended)"),
     };
-    let reason = entry.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
-    format!("{} {value}{form}  list {}, since {}{end}{reason}", entry.key.kind, entry.list, entry.added_at)
+    let kind = format!("{}{digest}", entry.key.kind);
+    [kind, value, entry.list.clone(), entry.added_at.to_string(), ends, cell(entry.reason.as_deref())]
 }

@@ -35,17 +35,14 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             ensure!((1..=LONGEST_TAG).contains(&length), "a tag has 1 to {LONGEST_TAG} characters");
             let tag = store.create_tag(owner.id, name.trim()).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
-            output.print(&shown, |line| line(&format!("{}  {}", tag.id, tag.name)));
+            output.details(&shown);
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             let tags = store.tags(owner.id).await?;
             saw(&store, store.entry(owner.id, AuditAction::TagsListed).with("count", tags.len())).await?;
-            output.print(&tags, |line| {
-                for tag in &tags {
-                    line(&format!("{}  {}", tag.id, tag.name));
-                }
-            });
+            let rows = tags.iter().map(|tag| [tag.id.to_string(), tag.name.clone()]);
+            output.list("tags", &tags, ["id", "name"], rows);
         }
     }
     Ok(())

@@ -55,8 +55,8 @@ async fn leads_sources_and_keys_are_changed(shape: Shape) {
     assert_eq!((&seen["status"], &seen["company"]), (&json!("contacted"), &json!("Leeds Ltd")));
 
     let key_id = way.key.split('_').nth(2).unwrap();
-    let keys = world.cli(&["key", "update", key_id, "--name", "crm", "--rate", "600/min"]).await;
-    assert_eq!((&keys[0]["name"], &keys[0]["rate"]), (&json!("crm"), &json!("600/min")));
+    let key = world.cli(&["key", "update", key_id, "--name", "crm", "--rate", "600/min"]).await;
+    assert_eq!((&key["name"], &key["rate"]), (&json!("crm"), &json!("600/min")));
 
     let source = ["--organization", "acme"];
     world.cli(&[&["source", "disable", way.id.as_str()], &source[..]].concat()).await;

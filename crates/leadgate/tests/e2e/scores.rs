@@ -77,7 +77,7 @@ async fn a_scoring_is_changed_beside_running_programs(shape: Shape) {
     assert_eq!(preview["leads"][0]["now"], json!({ "score": 25, "temperature": "cold" }));
     assert_eq!((&preview["leads"][0]["then"]["score"], &preview["then"]["warm"]), (&json!(55), &json!(1)));
     let table = scores.text(&["preview", "--file", &file]).await;
-    assert!(table.contains("25 cold   55 warm   phone_valid +30"), "{table}");
+    assert!(table.contains("25 cold  55 warm  phone_valid +30"), "{table}");
 
     assert_eq!(scores.json(&["set", &file]).await, json!({ "version": 2 }));
     let after = until("the new scoring", || async {
