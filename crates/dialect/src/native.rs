@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{Dialect, Fields};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::names::{Grammar, Index, NATIVE, PEOPLE, SHARED, Slot};
 use crate::reading::{Reading, Text};
@@ -37,6 +37,12 @@ pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
         return Err(vec![FieldFault::new("", "wrong_type", "a JSON object is expected")]);
     };
     crate::decode::read(Dialect::Native, Text { members, mapped: None, typed: true, plus_is_space: false })
+}
+
+/// Reads fields of a lead that is there already: none is required.
+pub fn decode_fields(members: &Map<String, Value>) -> Result<Fields, Vec<FieldFault>> {
+    let text = Text { members, mapped: None, typed: true, plus_is_space: false };
+    Reading::of(&INDEX, text).finish()
 }
 
 /// A phone or an email that says something.

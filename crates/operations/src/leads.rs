@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_dialect::native;
 use leadgate_domain::{
     Actor, AuditAction, Client, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, LeadStatus,
-    Media, Normalized, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp, Trust,
+    Normalized, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp, Trust,
 };
 use leadgate_store::{Erased, Store};
 use serde_json::{Map, Value};
@@ -37,7 +37,7 @@ pub async fn update(
     let missing = || OperationError::not_found("lead", id);
     let reason = read_reason(reason)?;
     let body = serde_json::to_vec(&fields).unwrap_or_default();
-    let fields = read_fields(&body)?;
+    let fields = read_fields(&fields)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
     let source = context.known.source(lead.source).ok_or_else(|| {
         OperationError::Invalid(
@@ -76,16 +76,12 @@ async fn commit(
 }
 
 /// What a correction says.
-fn read_fields(body: &[u8]) -> Result<Fields, OperationError> {
+fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
     let invalid = |sentence: &str| OperationError::Invalid(sentence.to_owned());
-    let document = Document::read(Dialect::Native, &Media::Json, body, None)
-        .map_err(|unreadable| OperationError::Invalid(unreadable.detail().into_owned()))?;
-    let fields = decode(Dialect::Native, &document, None).map_err(|undecodable| match undecodable {
-        Undecodable::Faulty(faults) => OperationError::Faulty(faults),
-        Undecodable::Empty | Undecodable::Mapping(_) => {
-            invalid("there is no field to update; expected fields of a lead, such as {\"company\": \"Acme\"}")
-        }
-    })?;
+    if members.is_empty() {
+        return Err(invalid("there is no field to update; expected fields of a lead, such as company"));
+    }
+    let fields = native::decode_fields(members).map_err(OperationError::Faulty)?;
     if !fields.consent.is_absent() {
         return Err(invalid(
             "consent cannot be corrected: it is evidence of what the person agreed to. Send it as a submission",

@@ -158,11 +158,11 @@ impl Directory {
         });
     }
 
-    /// Adds a source that was looked up on its own. One that is there already is newer and stays.
+    /// Adds a source that was looked up or changed on its own, unless a later revision of it is there already.
     pub fn insert_source(&self, source: Source) {
         let source = Arc::new(source);
         self.add(|snapshot| {
-            if snapshot.source(source.id).is_none() {
+            if snapshot.source(source.id).is_none_or(|known| known.revision < source.revision) {
                 snapshot.put_source(Arc::clone(&source));
             }
         });

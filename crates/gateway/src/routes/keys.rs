@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::respond;
 use crate::state::State;
 
-/// Changes a key of the caller's organization; null clears a name or a rate.
+/// Changes a key of the caller's organization; null clears a name or a rate. Gateways follow the change within a poll.
 pub(crate) async fn update(
     request: HttpRequest,
     payload: Payload,
@@ -24,7 +24,5 @@ pub(crate) async fn update(
     let store = asked.store(&state);
     let changing = operations::update(&store, Some(asked.organization()), &id, changes);
     let key = read::operation(&state, changing).await?;
-    let shown = respond::json(&native::key(&key, &asked.organization_name(&state)));
-    state.keys.directory.insert_key(key);
-    Ok(shown)
+    Ok(respond::json(&native::key(&key, &asked.organization_name(&state))))
 }

@@ -89,8 +89,8 @@ fn answer(
     request: &HttpRequest,
     state: &State,
 ) -> Result<HttpResponse, Refused> {
-    let shown = native::source(&source, &asked.organization_name(state), &base_url(request, state)?, None);
-    let answer = respond::json(&shown);
+    let (owner, base) = (asked.organization_name(state), base_url(request, state)?);
+    let answer = respond::json(&native::source(&source, &owner, &base, None));
     state.keys.directory.insert_source(source);
     Ok(answer)
 }

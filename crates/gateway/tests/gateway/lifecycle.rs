@@ -126,7 +126,11 @@ async fn a_disabled_source_takes_no_leads_and_a_deleted_one_has_no_keys() {
     assert_eq!(post(&by_token, &key).await.0, 202);
     let deleted = change(Method::DELETE, "").await;
     assert!(deleted.body["deleted_at"].is_string(), "{deleted:?}");
-    assert_eq!(post("/v1/leads", &key).await, (401, Some("revoked_key".to_owned())));
+    assert_eq!(
+        post("/v1/leads", &key).await,
+        (401, Some("revoked_key".to_owned())),
+        "by this gateway at once"
+    );
     assert_eq!(post(&by_token, &key).await.0, 404);
     for (method, path) in [(Method::DELETE, ""), (Method::POST, "/disable"), (Method::POST, "/enable")] {
         assert_eq!(change(method, path).await.status, 404);

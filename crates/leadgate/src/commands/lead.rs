@@ -74,7 +74,7 @@ impl Update {
                     fs::read_to_string(path).with_context(|| format!("the file {}", path.display()))?
                 };
                 let document = strict_json::parse(text.as_bytes())
-                    .map_err(|fault| anyhow!("--fields: {}", fault.detail()))?;
+                    .map_err(|fault| anyhow!("--fields, line {}: {}", fault.line, fault.code.detail()))?;
                 match document {
                     Value::Object(fields) => fields,
                     _ => bail!("--fields: expected a JSON object, such as {{\"company\": \"Acme\"}}"),
@@ -115,7 +115,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let lead = leads::update(&store, owner.id, id, fields, &update.reason, &context).await?;
             let title = source_title(&store, &lead).await?;
             let shown = native::listed(&lead, &|_| title.clone());
-            output.print(&shown, |line| line(&serde_json::to_string_pretty(&shown).unwrap_or_default()));
+            output.details(&shown);
         }
         Command::Status { which, status } => {
             let owner = organization(&store, &which.organization).await?;
