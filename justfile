@@ -17,6 +17,10 @@ lint:
 up *arguments:
     deploy/up {{ arguments }}
 
+# Builds the image and runs docker-compose.yml: leads, killed workers, rights; with Docker or podman-compose
+compose-check *arguments:
+    deploy/compose-check {{ arguments }}
+
 # Known vulnerabilities, licences and sources of all dependencies
 audit:
     deploy/audit

@@ -96,6 +96,10 @@ impl figment::Provider for Environment {
         let mut dict = Dict::new();
         for (name, text) in &self.0 {
             let Some(key) = keys.iter().find(|key| variable(key) == *name) else { continue };
+            // Container files pass the variable on whether a rotation is under way or not.
+            if key == "secret_previous" && text.is_empty() {
+                continue;
+            }
             // What looks like TOML (numbers, lists) is read as such, everything else is text.
             let value: Value = if is_text(key) {
                 Value::from(text.as_str())
@@ -165,6 +169,7 @@ mod tests {
         let config = read(file, &[("LEADGATE_QUEUE_PREFETCH", "4"), ("LEADGATE_SECRET", "1234")]).unwrap();
         assert_eq!((config.queue.prefetch, config.queue.max_size), (4, ByteSize::gib(1)));
         assert_eq!(config.secret, Some("1234".parse().unwrap()));
+        assert_eq!(read("", &[("LEADGATE_SECRET_PREVIOUS", "")]).unwrap().secret_previous, None);
         let list = read("", &[("LEADGATE_GATEWAY_TRUSTED_PROXIES", "[10.0.0.1, \"10.0.0.0/8\"]")]).unwrap();
         assert_eq!(list.gateway.trusted_proxies, ["10.0.0.1", "10.0.0.0/8"]);
     }
