@@ -4,6 +4,7 @@ mod allocator;
 mod commands;
 mod config;
 mod lock;
+mod plain;
 mod ports;
 pub mod programs;
 mod run;

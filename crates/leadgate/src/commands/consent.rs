@@ -11,7 +11,8 @@ use leadgate_domain::export_signature::PublicKey;
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
 use serde_json::json;
 
-use super::{Output, moment};
+use super::arguments::moment;
+use super::{Output, UsageError};
 use crate::config::Config;
 use crate::secret;
 
@@ -61,8 +62,10 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Verify { file, public_key: None } => {
             ensure!(
                 secret::is_there(config),
-                "there is no installation in {}: say with --public-key whose export it should be",
-                config.data.display()
+                UsageError::wrong(format!(
+                    "there is no installation in {}: say with --public-key whose export it should be",
+                    config.data.display()
+                ))
             );
             verify::run(&file, &secret::load(config)?.export_signatures().public_keys(), output)
         }

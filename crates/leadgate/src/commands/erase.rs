@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use anyhow::{anyhow, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_pipeline::Pipeline;
@@ -12,7 +12,7 @@ use leadgate_worker::rebuild_without_erased;
 use serde_json::{Value, json};
 
 use super::values::ValueArguments;
-use super::{Output, open_store, organization, progress, saw};
+use super::{Output, UsageError, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -46,13 +46,16 @@ pub(crate) struct Erase {
 impl Erase {
     fn given(&self) -> anyhow::Result<Sought> {
         let mut given = Sought::default();
-        let read = |kind, raw: &String| {
-            SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
+        // Which one is said by its number: an error must not hold the value.
+        let read = |kind, (at, raw): (usize, &String)| {
+            SuppressedValue::read(kind, raw, self.region)
+                .map_err(|problem| UsageError::wrong(format!("value {} of --{kind}: {problem}", at + 1)))
         };
         let mut values = ValueArguments::default();
         let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
-        let phones = phones.iter().map(|raw| read(SuppressionKind::Phone, raw));
-        for value in phones.chain(emails.iter().map(|raw| read(SuppressionKind::Email, raw))) {
+        let phones = phones.iter().enumerate().map(|raw| read(SuppressionKind::Phone, raw));
+        let emails = emails.iter().enumerate().map(|raw| read(SuppressionKind::Email, raw));
+        for value in phones.chain(emails) {
             match value? {
                 SuppressedValue::Phone(phone) => given.add_phone(phone),
                 SuppressedValue::Email(email) => given.add_email(email),
@@ -68,8 +71,8 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     let owner = organization(&store, &asked.organization).await?;
     let person = store.person(owner.id, asked.given()?, &asked.lead).await?;
     match (person.is_unknown(), asked.lead.is_empty()) {
-        (true, true) => bail!("none of --phone, --email, --lead was given"),
-        (true, false) => bail!("`{}` has none of these leads", owner.name),
+        (true, true) => bail!(UsageError::wrong("name the person by --phone, --email or --lead")),
+        (true, false) => bail!(UsageError::wrong(format!("`{}` has none of these leads", owner.name))),
         _ => {}
     }
     let erasing = Erasing { store, owner, person };
@@ -121,7 +124,7 @@ impl Erasing {
 fn confirm(finding: &Finding) -> anyhow::Result<()> {
     ensure!(
         std::io::stdin().is_terminal(),
-        "standard input is no terminal: confirm with --yes, or try --dry-run first"
+        UsageError::wrong("standard input is no terminal: confirm with --yes, or try --dry-run first")
     );
     let Finding { submissions, leads, entries, .. } = finding;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::validate::LONGEST_TAG;
@@ -11,7 +11,8 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{OrganizationToUse, Output, cell, open_store, organization, saw, source_of};
+use super::arguments::{duration, key_id};
+use super::{OrganizationToUse, Output, UsageError, cell, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -27,15 +28,17 @@ pub(crate) enum Command {
     /// Put another key in a key's place; it is shown once
     Rotate {
         /// The key's id, as `key list` prints it
-        id: String,
+        #[arg(value_parser = key_id)]
+        id: KeyId,
         /// For how long the old one stays good
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
         overlap: Duration,
     },
     /// End a key; gateways refuse it within ten seconds
     Revoke {
         /// The key's id, as `key list` prints it
-        id: String,
+        #[arg(value_parser = key_id)]
+        id: KeyId,
         /// Also revoke the URL tokens created with it over HTTP
         #[arg(long)]
         with_tokens: bool,
@@ -62,7 +65,7 @@ pub(crate) struct New {
     #[arg(long)]
     name: Option<String>,
     /// A key that may stand in a web page: it only posts leads, and only from `--origins`
-    #[arg(long, requires = "origins")]
+    #[arg(long, requires = "origins", conflicts_with = "scopes")]
     publishable: bool,
     /// The web pages that may use it, such as https://example.com
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', requires = "publishable")]
@@ -82,15 +85,16 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", keys.len())).await?;
             list(&keys, &owner.name, output);
         }
-        Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
-        Command::Revoke { id, with_tokens } => revoke(&store, &id, with_tokens, output).await?,
+        Command::Rotate { id, overlap } => rotate(&store, id, overlap, config, output).await?,
+        Command::Revoke { id, with_tokens } => revoke(&store, id, with_tokens, output).await?,
     }
     Ok(())
 }
 
 async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
     let good = |tag: &String| (1..=LONGEST_TAG).contains(&tag.trim().chars().count());
-    ensure!(new.tags.iter().all(good), "a tag has 1 to {LONGEST_TAG} characters");
+    let good = new.tags.iter().all(good);
+    ensure!(good, UsageError::wrong(format!("--tags: a tag has 1 to {LONGEST_TAG} characters")));
     let pepper = secret::load(config)?.api_keys();
     let origins = origins(new.origins)?;
     let owner = new.owner.find_or_create(store).await?;
@@ -123,9 +127,8 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     Ok(())
 }
 
-async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
-    let key = store.revoke_key(&id, None).await?.with_context(|| format!("there is no key {id}"))?;
+async fn revoke(store: &Store, id: KeyId, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
+    let key = store.revoke_key(&id, None).await?.ok_or_else(|| no_key(&id))?;
     let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
     output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
         line(&format!("key {id} is revoked"));
@@ -138,13 +141,12 @@ async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> 
 
 async fn rotate(
     store: &Store,
-    id: &str,
+    id: KeyId,
     overlap: Duration,
     config: &Config,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let id = KeyId::parse(id).context("not a key id; `leadgate key list` shows them")?;
-    let old = store.find_key(&id).await?.with_context(|| format!("there is no key {id}"))?;
+    let old = store.find_key(&id).await?.ok_or_else(|| no_key(&id))?;
     let (presented, text) = PresentedKey::generate(old.kind);
     let made =
         ApiKey::new(&presented, old.organization, old.source, Vec::new(), &secret::load(config)?.api_keys());
@@ -158,12 +160,16 @@ async fn rotate(
     };
     let until = Timestamp::now().plus(overlap);
     if store.rotate_key(&id, None, &new, until).await?.is_none() {
-        bail!("key {id} is revoked: make a new one");
+        bail!(UsageError::wrong(format!("key {id} is revoked; `leadgate key create` makes a new one")));
     }
     let owners = store.organizations().await?;
     let owner = owners.iter().find(|owner| owner.id == new.organization).map_or("", |owner| &owner.name);
     show_once(&new, owner, &text, output);
     Ok(())
+}
+
+fn no_key(id: &KeyId) -> UsageError {
+    UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
 }
 
 fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Output) {
@@ -198,12 +204,14 @@ fn row(key: &ApiKey) -> [String; 7] {
 /// Scheme, host and port, as browsers send them in `Origin`.
 pub(crate) fn origins(texts: Vec<String>) -> anyhow::Result<Vec<String>> {
     let origin = |text: String| {
-        let url =
-            url::Url::parse(text.trim()).with_context(|| format!("`{text}` is no web page's origin"))?;
+        let wrong = || {
+            UsageError::wrong(format!(
+                "`{text}` is not an origin; expected scheme, host and port of a web page, such as https://example.com"
+            ))
+        };
+        let url = url::Url::parse(text.trim()).map_err(|_| wrong())?;
         let origin = url.origin().ascii_serialization();
-        if origin == "null" || url.path() != "/" {
-            bail!("`{text}` is no origin (such as https://example.com)");
-        }
+        ensure!(origin != "null" && url.path() == "/", wrong());
         Ok(origin)
     };
     texts.into_iter().map(origin).collect()

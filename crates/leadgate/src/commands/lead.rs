@@ -1,6 +1,6 @@
 //! `leadgate lead`.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::{AuditAction, OrganizationId, SubmissionId, explain};
@@ -8,7 +8,8 @@ use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, saw};
+use super::arguments::id;
+use super::{Output, UsageError, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -21,6 +22,8 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Which {
+    /// The id of a lead or a submission
+    #[arg(value_parser = id)]
     id: Uuid,
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -43,10 +46,14 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
+fn no_lead(id: Uuid) -> UsageError {
+    UsageError::wrong(format!(
+        "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
+    ))
+}
+
 async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::Result<Value> {
-    let Some(found) = store.find(organization, id).await? else {
-        bail!("there is no lead or submission {id}")
-    };
+    let found = store.find(organization, id).await?.ok_or_else(|| no_lead(id))?;
     let outcome = found.outcome.with_context(|| format!("{id} has no outcome"))?;
     Ok(match &found.lead {
         Some(lead) => serde_json::to_value(native::lead(lead, found.submission, outcome))?,
@@ -58,7 +65,7 @@ async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::
 async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &Output) -> anyhow::Result<()> {
     let submission = SubmissionId::from_uuid(id);
     let record = store.submission(organization, submission).await?;
-    let record = record.with_context(|| format!("there is no lead or submission {id}"))?;
+    let record = record.ok_or_else(|| no_lead(id))?;
     saw(store, store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
     let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
     let received = explain::received(&record.submission, source.as_deref());

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use clap::{Subcommand, value_parser};
 use serde_json::json;
 
-use super::{Output, open_store};
+use super::{Output, UsageError, open_store};
 use crate::config::Config;
 use crate::ports;
 
@@ -23,11 +23,19 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let Command::Shards { count } = command;
-    ensure!(config.queue_url().starts_with("amqp"), "queue.url: an embedded queue has no shards");
+    ensure!(
+        config.queue_url().starts_with("amqp"),
+        UsageError::wrong(
+            "the queue is a file, and only RabbitMQ has shards: set queue.url (LEADGATE_QUEUE_URL)"
+        )
+    );
     let store = open_store(config).await?;
     if let Some(count) = count {
         let installed = store.shards().await?;
-        ensure!(count >= installed, "there are {installed} shards already, and their number only grows");
+        ensure!(
+            count >= installed,
+            UsageError::wrong(format!("there are {installed} shards already, and their number only grows"))
+        );
         ports::add_shards(config, &store, count).await?;
     }
     let shards = store.shards().await?;

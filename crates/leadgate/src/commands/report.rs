@@ -6,7 +6,7 @@ use clap::Subcommand;
 use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, Table, organization, patient_store, saw, source_of};
+use super::{Output, Table, UsageError, organization, patient_store, saw, source_of};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -32,7 +32,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let Command::Intake { organization: name, source, day, timezone } = command;
     let owner = organization(&store, &name).await?;
     let day = match day {
-        Some(text) => Day::read(&text, timezone).map_err(|error| anyhow::anyhow!("`{text}` is {error}"))?,
+        Some(text) => Day::read(&text, timezone)
+            .map_err(|error| UsageError::wrong(format!("--day: `{text}` is {error}")))?,
         None => Day::of(Timestamp::now(), timezone),
     };
     if let Some(source) = source {

@@ -8,7 +8,7 @@ use leadgate_domain::{Retention, Window};
 use leadgate_store::{Store, Swept};
 use serde_json::json;
 
-use super::{Output, open_store, organization};
+use super::{Output, UsageError, open_store, organization};
 use crate::config::Config;
 
 /// Nothing is left for another round.
@@ -73,7 +73,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let said = [set.submissions, set.leads, set.quarantine, set.audit];
             ensure!(
                 said.iter().any(Option::is_some),
-                "none of --submissions, --leads, --quarantine, --audit was given"
+                UsageError::wrong("say what to change: --submissions, --leads, --quarantine or --audit")
             );
             let retention = set.apply(store.retention(owner.id).await?);
             store.set_retention(owner.id, retention).await?;

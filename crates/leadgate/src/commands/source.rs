@@ -15,7 +15,7 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, cell, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, UsageError, cell, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::secret;
 
@@ -134,7 +134,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
             let mut source = store.new_source(owner.id, dialect, Some(dialect.to_string()));
-            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
+            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
             store.create_source(&source).await?;
             let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;
             print(&source, &owner.name, Some(&token));
@@ -142,7 +142,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Update { id, organization: name, settings } => {
             let owner = organization(&store, &name).await?;
             let mut source = source_of(&store, &owner, id).await?;
-            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
+            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
             print(&changed(&store, &source).await?, &owner.name, None);
         }
         Command::List { organization: name } => {
@@ -191,7 +191,7 @@ async fn token(
 
 async fn changed(store: &Store, source: &Source) -> anyhow::Result<Source> {
     let changed = store.update_source(source).await?;
-    changed.context("somebody else changed the source meanwhile; look at it and try again")
+    changed.context("the source was changed at the same time; look at it and try again")
 }
 
 async fn sign(
@@ -209,7 +209,9 @@ async fn sign(
             Some(Signature { version: version.saturating_add(1), previous_until })
         }
         Some(signature) => Some(signature),
-        None if rotate => bail!("the source takes unsigned posts: there is no secret to rotate"),
+        None if rotate => {
+            bail!(UsageError::wrong("the source takes unsigned posts: there is no secret to rotate"))
+        }
         // Above every version that was ever used: a secret that was given up never comes back.
         None => Some(Signature { version: u32::try_from(source.revision)?, previous_until: None }),
     };

@@ -6,7 +6,7 @@ mod rows;
 
 use std::sync::Arc;
 
-use anyhow::{anyhow, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
@@ -16,7 +16,7 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, cell, open_store, organization, progress, saw, values};
+use super::{Output, UsageError, cell, open_store, organization, progress, saw, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -121,7 +121,7 @@ impl Values {
         let requests = requests.concat();
         ensure!(
             !requests.is_empty(),
-            "none of --phone, --email, --domain, --phone-sha256, --email-sha256 was given"
+            UsageError::wrong("name a value by --phone, --email, --domain, --phone-sha256 or --email-sha256")
         );
         Ok(requests)
     }
@@ -175,9 +175,11 @@ async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> an
     let owner = organization(&desk.store, &values.organization).await?;
     let requests = values.requests()?;
     let now = Timestamp::now();
-    let entry =
-        |request| terms.of(request).entry(&desk.matching, owner.id, now).map_err(|error| anyhow!(error));
-    let entries = requests.into_iter().map(entry).collect::<anyhow::Result<Vec<_>>>()?;
+    let entry = |(at, request): (usize, SuppressionRequest)| {
+        let read = terms.of(request).entry(&desk.matching, owner.id, now);
+        read.map_err(|problem| unreadable(at, &problem))
+    };
+    let entries = requests.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
     let listed = desk.store.suppress(owner.id, entries.clone(), Arc::clone(&desk.judge)).await?;
     desk.rescreen(&owner).await?;
     let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
@@ -190,13 +192,18 @@ async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> an
     Ok(())
 }
 
+/// Which value is said by its number among all that were given: an error must not hold the value.
+fn unreadable(at: usize, problem: &str) -> UsageError {
+    UsageError::wrong(format!("value {}: {problem}; nothing was changed", at + 1))
+}
+
 async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Output) -> anyhow::Result<()> {
     let owner = organization(&desk.store, &values.organization).await?;
-    let key = |request: SuppressionRequest| {
-        let value = request.value().map_err(|error| anyhow!(error))?;
+    let key = |(at, request): (usize, SuppressionRequest)| {
+        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
         Ok(value.key(&desk.matching, owner.id))
     };
-    let keys = values.requests()?.into_iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
+    let keys = values.requests()?.into_iter().enumerate().map(key).collect::<Result<Vec<_>, UsageError>>()?;
     let removed = desk.store.unsuppress(owner.id, keys, list, Arc::clone(&desk.judge)).await?;
     desk.rescreen(&owner).await?;
     output.print(&json!({ "removed": removed.len() }), |line| {
@@ -209,8 +216,8 @@ async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Outpu
 async fn find(desk: &Desk, values: &Values, output: &Output) -> anyhow::Result<()> {
     let owner = organization(&desk.store, &values.organization).await?;
     let mut keys = Vec::new();
-    for request in values.requests()? {
-        let value = request.value().map_err(|error| anyhow!(error))?;
+    for (at, request) in values.requests()?.into_iter().enumerate() {
+        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
         keys.extend(value.watched(&desk.matching, owner.id));
     }
     let found = desk.store.suppressions_under(owner.id, keys).await?;

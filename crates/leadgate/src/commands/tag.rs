@@ -6,7 +6,7 @@ use leadgate_domain::AuditAction;
 use leadgate_domain::validate::LONGEST_TAG;
 use serde_json::json;
 
-use super::{Output, open_store, organization, saw};
+use super::{Output, UsageError, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -32,7 +32,10 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Create { organization: owner, name } => {
             let owner = organization(&store, &owner).await?;
             let length = name.trim().chars().count();
-            ensure!((1..=LONGEST_TAG).contains(&length), "a tag has 1 to {LONGEST_TAG} characters");
+            ensure!(
+                (1..=LONGEST_TAG).contains(&length),
+                UsageError::wrong(format!("--name: a tag has 1 to {LONGEST_TAG} characters"))
+            );
             let tag = store.create_tag(owner.id, name.trim()).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
             output.details(&shown);

@@ -13,6 +13,11 @@ pub(crate) enum UsageError {
 }
 
 impl UsageError {
+    /// Says what is wrong, what is expected and what to do.
+    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+        Self::Arguments(message.into())
+    }
+
     /// The exit code of a command that failed.
     pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         if error.is::<Self>() { ExitCode::from(2) } else { ExitCode::FAILURE }

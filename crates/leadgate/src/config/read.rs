@@ -8,6 +8,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
 use super::Config;
+use crate::plain::plain;
 
 /// What the command line says; it wins over environment and file.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -56,9 +57,9 @@ fn describe(error: &figment::Error) -> String {
             None => format!(" (from {})", place.name),
         });
         if key.is_empty() {
-            format!("{}{place}", without_source_lines(&error.kind.to_string()))
+            format!("{}{place}", plain(&without_source_lines(&error.kind.to_string())))
         } else {
-            format!("{key}: {}{place}", error.kind)
+            format!("{key}: {}{place}", plain(&error.kind.to_string()))
         }
     });
     all.collect::<Vec<_>>().join("; ")
@@ -178,6 +179,25 @@ mod tests {
         assert_eq!(read("", &[("LEADGATE_QUEUE_SERVICE_HOST", "10.0.0.1")]).unwrap(), Config::default());
         let error = read("listen = 1\nsecret = \"hunter2", &[]).unwrap_err().to_string();
         assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
+    }
+
+    /// Whatever a setting should be, its error is for people.
+    #[test]
+    fn an_error_has_no_programmers_words() {
+        let mut wrong = 0;
+        for key in keys() {
+            for text in ["many", "-1", "[]", "true", "{}", "1.5", "99999999999", ""] {
+                let Err(error) = read("", &[(variable(&key).as_str(), text)]) else { continue };
+                let error = error.to_string();
+                wrong += 1;
+                for word in
+                    ["usize", "u16", "u32", "u64", "struct", "sequence", "invalid type", "syntax", "bool "]
+                {
+                    assert!(!error.contains(word), "{key}={text}: {error}");
+                }
+            }
+        }
+        assert!(wrong > 100, "{wrong}");
     }
 
     /// The page shows the whole default file; it is read back and compared.

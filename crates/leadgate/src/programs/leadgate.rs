@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, Output, UsageError};
-use crate::config::{Config, Flags};
+use crate::commands::{self, Output, UsageError, arguments};
+use crate::config::Flags;
 use crate::run;
 
 /// Takes sales leads in, answers when they are durable, and says which of them may be called.
@@ -28,7 +28,7 @@ enum Command {
     /// Run gateway and worker in this process (the default)
     Serve {
         /// Address to listen on [default: 127.0.0.1:8080]
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = arguments::address)]
         listen: Option<SocketAddr>,
     },
     /// Bring database and broker to what this build needs
@@ -104,7 +104,10 @@ enum Command {
 /// Reads the command line and does what it asks for.
 #[tokio::main]
 pub(super) async fn leadgate() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     let output = Output::new(arguments.json);
     match dispatch(arguments, &output).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,12 +118,25 @@ pub(super) async fn leadgate() -> ExitCode {
     }
 }
 
+/// Prints help, or what is wrong with the arguments: with `--json` as the one document.
+fn refused(error: &clap::Error) -> ExitCode {
+    let wants_document = std::env::args_os().any(|argument| argument == "--json");
+    if wants_document && error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true).error(&UsageError::wrong(text).into());
+    } else {
+        let _ = error.print();
+    }
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
 async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     let listen = match &arguments.command {
         Some(Command::Serve { listen }) => *listen,
         _ => None,
     };
-    let config = Config::load(&arguments.flags, listen)?;
+    let config = super::configuration(&arguments.flags, listen)?;
     match arguments.command.unwrap_or(Command::Serve { listen: None }) {
         Command::Serve { .. } => run::all_in_one(config).await,
         Command::Migrate { restored } => commands::migrate(&config, restored, output).await,
@@ -152,6 +168,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::config::Config;
 
     const ID: &str = "01a1fea9-1461-757d-9d74-5642f0fe5c4b";
 
