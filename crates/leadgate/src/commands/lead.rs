@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::{AuditAction, OrganizationId, SubmissionId, explain};
+use leadgate_domain::explain::{self, Entry, ToldEntry};
+use leadgate_domain::{AuditAction, OrganizationId, SubmissionId};
 use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -69,14 +70,17 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     saw(store, store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
     let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
     let received = explain::received(&record.submission, source.as_deref());
-    let history: Vec<_> = record.outcomes.iter().map(|entry| describe(entry, &record)).collect();
-    let shown = json!({ "submission": submission, "received": received, "history": history });
+    let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, &record)).collect();
+    let history = explain::history(&entries);
+    let told: Vec<_> =
+        record.outcomes.iter().zip(&history).map(|(entry, told)| describe(entry, told)).collect();
+    let shown = json!({ "submission": submission, "received": received, "history": told });
     output.print(&shown, |line| {
         line(&received);
-        for entry in &record.outcomes {
+        for ToldEntry { headline, stages } in &history {
             line("");
-            line(&ended(entry, &record));
-            for told in explain::trace(&entry.trace) {
+            line(headline);
+            for told in stages {
                 let stages = std::iter::once(told.stage).chain(std::iter::repeat(""));
                 for (stage, sentence) in stages.zip(&told.sentences) {
                     line(&format!("  {stage:<12} {sentence}"));
@@ -87,21 +91,21 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     Ok(())
 }
 
-/// How an entry of the history ended. Why a submission was put aside is kept of the last time.
-fn ended(entry: &OutcomeRecord, record: &SubmissionRecord) -> String {
+/// An entry of the history. Why a submission was put aside is kept of the last time.
+fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> Entry<'t> {
     let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
     let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
-    let reason = own.filter(|_| last).map(|own| own.reason);
-    explain::outcome(entry.outcome, entry.lead, reason, entry.decided_at)
+    let quarantine = own.filter(|_| last).map(|own| own.reason);
+    Entry { outcome: entry.outcome, lead: entry.lead, quarantine, at: entry.decided_at, trace: &entry.trace }
 }
 
-fn describe(entry: &OutcomeRecord, record: &SubmissionRecord) -> Value {
-    let stages = explain::trace(&entry.trace).into_iter().flat_map(|told| told.sentences);
+fn describe(entry: &OutcomeRecord, told: &ToldEntry<'_>) -> Value {
+    let stages = told.stages.iter().flat_map(|told| told.sentences.clone());
     json!({
         "outcome": entry.outcome,
         "lead": entry.lead,
         "decided_at": entry.decided_at,
         "trace": entry.trace,
-        "explanation": stages.chain([ended(entry, record)]).collect::<Vec<_>>(),
+        "explanation": stages.chain([told.headline.clone()]).collect::<Vec<_>>(),
     })
 }
