@@ -23,6 +23,12 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("expected a whole number from 1 to {}", u32::MAX))
 }
 
+/// How many queues for leads.
+pub(crate) fn shards(text: &str) -> Result<u16, String> {
+    let count = text.trim().parse().ok().filter(|count| (1..=256).contains(count));
+    count.ok_or_else(|| "expected a whole number from 1 to 256".to_owned())
+}
+
 /// The number of a version.
 pub(crate) fn version(text: &str) -> Result<u32, String> {
     text.trim().parse().map_err(|_| "expected the number of a version, such as 3; 0 is none".to_owned())

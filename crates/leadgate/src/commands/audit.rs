@@ -12,22 +12,23 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List who read or changed what, the newest first
+    /// List entries of the audit log, the newest first
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
         /// Only what was done with this key
         #[arg(long, value_name = "ID", value_parser = key_id)]
         key: Option<KeyId>,
-        /// Only this, such as lead.read
-        #[arg(long)]
+        /// Only this action, such as lead.read
+        #[arg(long, value_name = "ACTION")]
         action: Option<AuditAction>,
-        /// Only from then on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
+        /// Only entries from this time on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
-        #[arg(long, default_value_t = 50, value_parser = count)]
+        /// How many entries at most
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
-        /// Only what is older than the entry of this id
+        /// Only entries older than this one: the next page
         #[arg(long, value_name = "ID", value_parser = id)]
         after: Option<Uuid>,
     },

@@ -19,26 +19,26 @@ use crate::config::Config;
 pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone of the person; may be given several times. `-` reads standard input, `@FILE` reads a file, one value
-    /// per line; other users can see arguments in the process list
+    /// Phone of the person; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users
+    /// can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email of the person; may be given several times. `-` and `@FILE` as for phones
+    /// Email of the person; can be repeated. `-` and `@FILE` as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A lead to delete; may be given several times. Its phone and email are erased too, unless other leads share them
+    /// Lead to delete; can be repeated. Its phone and email are erased too, unless other leads share them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Why, for those who ask later; nothing about the person
-    #[arg(long)]
+    /// Why, for the audit log; must not identify the person
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Say what would be erased, and erase nothing
+    /// Print what would be erased, and erase nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }

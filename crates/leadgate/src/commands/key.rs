@@ -18,23 +18,23 @@ use crate::secret;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a key; it is shown once
+    /// Create a key and print it, once
     Create(New),
     /// List the keys and URL tokens of an organization
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Put another key in a key's place; it is shown once
+    /// Replace a key by a new one and print it, once
     Rotate {
         /// The key's id, as `key list` prints it
         #[arg(value_parser = key_id)]
         id: KeyId,
-        /// For how long the old one stays good
+        /// For how long the old key stays valid, such as 24h
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
         overlap: Duration,
     },
-    /// End a key; gateways refuse it within ten seconds
+    /// Revoke a key; gateways refuse it within ten seconds
     Revoke {
         /// The key's id, as `key list` prints it
         #[arg(value_parser = key_id)]
@@ -49,25 +49,25 @@ pub(crate) enum Command {
 pub(crate) struct New {
     #[command(flatten)]
     owner: OrganizationToUse,
-    /// Source it posts to [default: the organization's native source]
+    /// Source that it posts to [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// What it may do: write, read, admin [default: write,read; with --source: write]
+    /// What it may do: write, read, admin [default: write,read; for a named source: write]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<Scope>,
-    /// A limit of its own, such as 1200/min
+    /// Requests that it may send, such as 1200/min [default: the limit of its source's dialect, if that is by key]
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
     /// Leads posted with it are test leads: never eligible
     #[arg(long)]
     test: bool,
-    /// What people call it
-    #[arg(long)]
+    /// Name for people
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// A key that may stand in a web page: it only posts leads, and only from `--origins`
+    /// Create a key for a web page: it only posts leads, and only from --origins
     #[arg(long, requires = "origins", conflicts_with = "scopes")]
     publishable: bool,
-    /// The web pages that may use it, such as https://example.com
+    /// Web pages that may use it, such as https://example.com
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', requires = "publishable")]
     origins: Vec<String>,
     /// Tags for every lead that is posted with it

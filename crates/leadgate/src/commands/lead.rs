@@ -15,9 +15,9 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Print a lead, by its id or that of any of its submissions
+    /// Print a lead, by its id or the id of one of its submissions
     Show(Which),
-    /// Print why a submission ended as it did, and what that means for its lead
+    /// Explain what was decided about a submission and its lead, and why
     Trace(Which),
 }
 

@@ -17,7 +17,7 @@ use crate::plain::plain;
 
 #[derive(Args)]
 pub(crate) struct Of {
-    /// The source whose mapping it is
+    /// Source whose mapping it is
     #[arg(long, value_name = "ID")]
     source: SourceId,
     #[arg(long, value_name = "NAME")]
@@ -26,34 +26,34 @@ pub(crate) struct Of {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Store a mapping as the next version, and use it
+    /// Store a mapping as the next version and use it
     Set {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON
+        /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
     },
-    /// List all versions
+    /// List all versions of a mapping
     List {
         #[command(flatten)]
         of: Of,
     },
-    /// Use another version
+    /// Use another version of a mapping
     Rollback {
         #[command(flatten)]
         of: Of,
-        /// The version to use; 0 is none
+        /// Version to use; 0 is no mapping
         #[arg(long, value_name = "VERSION", value_parser = version)]
         to: u32,
     },
-    /// Show what a mapping would make of the last bodies, and change nothing
+    /// Show what a mapping would make of the last submissions, and change nothing
     Preview {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON [default: the mapping in use]
+        /// Rules in TOML, or in JSON in a file named .json [default: the mapping in use]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// How many of the last bodies
+        /// How many of the last submissions
         #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = count)]
         last: u32,
     },

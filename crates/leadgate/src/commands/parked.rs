@@ -12,22 +12,22 @@ use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List what is parked
+    /// List parked messages
     List {
         /// How many at most
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
     },
-    /// Give parked messages back to the queue
+    /// Return parked messages to the queue
     Replay(Replay),
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Replay {
-    /// Ids as `parked list` prints them
+    /// Ids of messages, as `parked list` prints them
     ids: Vec<String>,
-    /// Everything that is parked
+    /// All parked messages
     #[arg(long)]
     all: bool,
 }

@@ -24,12 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List what is kept aside
+    /// List quarantined submissions
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// open, released or discarded [default: open]
-        #[arg(long, default_value = "open")]
+        /// open, released or discarded
+        #[arg(long, value_name = "STATE", default_value = "open")]
         state: QuarantineState,
         /// How many at most
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
@@ -37,36 +37,40 @@ pub(crate) enum Command {
     },
     /// Print an entry with its submission
     Show {
+        /// Id of the entry, as `quarantine list` prints it
         #[arg(value_parser = id)]
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Put another body in the place of an entry's, for its release; what came in stays stored as it is
+    /// Store a repaired body for the release of an entry; the body that came in is kept
     Repair {
+        /// Id of the entry, as `quarantine list` prints it
         #[arg(value_parser = id)]
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// A file with the mended body, of the kind that came in
+        /// File with the repaired body, of the media type that came in
         #[arg(long, value_name = "FILE")]
         body: PathBuf,
     },
-    /// Give submissions back to the workers; each is let go once
+    /// Return submissions to the workers; each entry can be released once
     Release {
+        /// Ids of the entries, as `quarantine list` prints them
         #[arg(required = true, value_parser = id)]
         ids: Vec<Uuid>,
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Give submissions up; they stay where they are
+    /// Give up submissions; they stay stored as discarded
     Discard {
+        /// Ids of the entries, as `quarantine list` prints them
         #[arg(required = true, value_parser = id)]
         ids: Vec<Uuid>,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Why, for whoever asks later
-        #[arg(long)]
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
 }

@@ -1,22 +1,23 @@
 //! `leadgate queue`.
 
 use anyhow::ensure;
-use clap::{Subcommand, value_parser};
+use clap::Subcommand;
 use serde_json::json;
 
+use super::arguments::shards;
 use super::{Output, UsageError, open_store};
 use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show or raise the number of RabbitMQ queues for leads
+    /// Print or raise the number of RabbitMQ queues for leads
     ///
     /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
     /// leads.
     Shards {
-        /// The new number of queues
-        #[arg(value_parser = value_parser!(u16).range(1..=256))]
+        /// New number of queues [default: print the number]
+        #[arg(value_parser = shards)]
         count: Option<u16>,
     },
 }

@@ -11,17 +11,17 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Count what came in on a day, by what became of it
+    /// Count the submissions of a day, by what became of them
     Intake {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Only what came in by this source
+        /// Only submissions to this source
         #[arg(long, value_name = "ID")]
         source: Option<SourceId>,
-        /// The day, such as 2026-11-21 [default: today]
+        /// Day, such as 2026-11-21 [default: today]
         #[arg(long, value_name = "DATE")]
         day: Option<String>,
-        /// Where the day begins at midnight, such as America/New_York
+        /// Time zone in which the day begins, such as America/New_York
         #[arg(long, value_name = "ZONE", default_value = "UTC")]
         timezone: Zone,
     },

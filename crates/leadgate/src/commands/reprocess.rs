@@ -29,7 +29,7 @@ const MOST_SHOWN: usize = 1_000;
 pub(crate) struct Reprocess {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A lead; may be given several times
+    /// A lead; can be repeated
     #[arg(long, value_name = "ID", value_parser = id, conflicts_with_all = ["source", "from", "to", "eligibility", "reason"])]
     lead: Vec<Uuid>,
     /// Leads that first came in by this source
@@ -41,8 +41,8 @@ pub(crate) struct Reprocess {
     /// Leads received before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
-    /// eligible or held
-    #[arg(long, value_parser = eligibility)]
+    /// Leads that are eligible, or held
+    #[arg(long, value_name = "ELIGIBILITY", value_parser = eligibility)]
     eligibility: Option<Eligibility>,
     /// Leads that are held for this reason, among others
     #[arg(long, value_name = "REASON")]
@@ -50,7 +50,7 @@ pub(crate) struct Reprocess {
     /// Every lead of the organization
     #[arg(long, conflicts_with_all = ["lead", "source", "from", "to", "eligibility", "reason"])]
     all: bool,
-    /// Show what would change, and change nothing
+    /// Print what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
 }

@@ -27,13 +27,13 @@ pub(crate) enum Command {
     Show {
         #[command(flatten)]
         of: Of,
-        /// Another version; 0 is the standard one
-        #[arg(long, value_parser = version)]
+        /// Version to print; 0 is the standard scoring [default: the one in use]
+        #[arg(long, value_name = "VERSION", value_parser = version)]
         version: Option<u32>,
     },
-    /// Store a scoring as the next version, and use it
+    /// Store a scoring as the next version and use it
     Set {
-        /// Rules, as TOML or JSON
+        /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
         #[command(flatten)]
         of: Of,
@@ -43,7 +43,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         of: Of,
     },
-    /// List all versions
+    /// List all versions of the scoring
     History {
         #[command(flatten)]
         of: Of,
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Preview {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON [default: the scoring in use]
+        /// Rules in TOML, or in JSON in a file named .json [default: the scoring in use]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
         /// How many of the newest leads

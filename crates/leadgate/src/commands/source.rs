@@ -21,18 +21,22 @@ use crate::secret;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a way in with settings of its own, and the URL that takes leads for it
+    /// Create a source, and print the URL that takes its leads
+    ///
+    /// Policy, identity and window are by default those of the dialect (docs/dialects.md), consent is required, and the
+    /// region is the setting `default_region`.
     Create {
         #[command(flatten)]
         owner: OrganizationToUse,
-        /// What its clients speak: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
-        #[arg(long, default_value = "native")]
+        /// Dialect of its clients: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
+        #[arg(long, value_name = "DIALECT", default_value = "native")]
         dialect: Dialect,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Change settings of a source; what is not said stays
+    /// Change settings of a source; what is not given stays as it is
     Update {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
@@ -46,28 +50,31 @@ pub(crate) enum Command {
     },
     /// Print one source
     Show {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Make another URL token for a source; `key revoke` and `key rotate` end tokens too
+    /// Create another URL token for a source, and print its URL; `key revoke` ends a token
     Token {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// The web pages that may use it, such as https://example.com [default: any]
+        /// Web pages that may use it, such as https://example.com [default: any]
         #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
         origins: Vec<String>,
     },
-    /// Take only posts that are signed (<https://www.standardwebhooks.com>), and print the secret
+    /// Take only signed posts (Standard Webhooks), and print the signing secret
     Signature {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Make a new secret; the one before is good for a day
+        /// Create a new secret; the one before stays valid for a day
         #[arg(long, conflicts_with = "off")]
         rotate: bool,
-        /// Take posts without a signature again
+        /// Take unsigned posts again
         #[arg(long)]
         off: bool,
     },
@@ -75,33 +82,35 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub struct Settings {
-    #[arg(long)]
+    /// Name for people
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// What happens to a submission that meets a lead: return_existing, update, link, create
-    #[arg(long)]
+    /// What a submission does that meets a lead: return_existing, update, link, create
+    #[arg(long, value_name = "POLICY")]
     policy: Option<Policy>,
-    /// By which keys people are told apart, such as any_of:external_id,phone=30d,email or first_of:…
+    /// Keys that identify a person, such as any_of:external_id,phone=30d,email or first_of:phone
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<Identity>,
-    /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
+    /// For how long a phone or email finds its lead: such as 30d, or `ever`
     #[arg(long, value_name = "TIME")]
     window: Option<Window>,
-    /// Whether a lead needs consent to be called: required, optional [default: required]
-    #[arg(long)]
+    /// Whether a lead needs consent to be eligible: required, optional
+    #[arg(long, value_name = "CONSENT")]
     consent: Option<Consents>,
-    /// How old consent may be for a call, such as 90d; `ever` for however old
+    /// How old consent may be: such as 90d, or `ever`
     #[arg(long, value_name = "TIME")]
     consent_max_age: Option<Window>,
-    /// A limit for everything that comes in here, such as 600/min, in place of its system's
+    /// Leads that it takes in all, such as 600/min. A limit that the dialect counts by key or address (native,
+    /// lead2inbound, askad, 500_leads) holds beside it; a key's own limit is set by `key create --rate`
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Tags for every lead that comes in here
+    /// Tags for each of its leads
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Option<Vec<String>>,
-    /// The only networks that may post here, such as 192.0.2.0/24
+    /// Networks that may post to it, such as 192.0.2.0/24; all others are refused
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     networks: Option<Vec<Network>>,
 }

@@ -21,14 +21,14 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Suppress phones, emails or domains: stored leads with them are held at once
+    /// Suppress phones, emails or domains; stored leads with them are held at once
     Add {
         #[command(flatten)]
         values: Values,
         #[command(flatten)]
         terms: Terms,
     },
-    /// Lift suppressions: stored leads are decided anew
+    /// Remove suppressions; stored leads with them are decided again
     Remove {
         #[command(flatten)]
         values: Values,
@@ -36,18 +36,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
     },
-    /// Print every current and expired entry for these values
+    /// List the entries for these values, also expired ones
     Find {
         #[command(flatten)]
         values: Values,
     },
-    /// Print all entries that hold
+    /// List all entries that have not expired
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress every row of a file; the result of each row is written to a file beside it. Exits with 2 if rows were
-    /// refused; the others are imported
+    /// Suppress every row of a CSV file
+    ///
+    /// The result of each row is written to a file beside it. Exits with 2 if rows were refused; the others are
+    /// imported.
     Import(import::Import),
 }
 
@@ -55,23 +57,23 @@ pub(crate) enum Command {
 pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone number; may be given several times. `-` reads standard input, `@FILE` reads a file, one value per line;
-    /// other users can see arguments in the process list
+    /// Phone number; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users can see
+    /// arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email address; may be given several times. `-` and `@FILE` as for phone numbers
+    /// Email address; can be repeated. `-` and `@FILE` as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A domain, with all its subdomains; may be given several times
+    /// Domain, with all its subdomains; can be repeated
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
-    /// The SHA-256 of a phone number, in hex, as `find` shows it; may be given several times
+    /// SHA-256 of a phone number in hex, as `suppression find` shows it; can be repeated
     #[arg(long, value_name = "DIGEST")]
     phone_sha256: Vec<String>,
-    /// The SHA-256 of an email address in lower case; may be given several times
+    /// SHA-256 of an email address in lower case, in hex; can be repeated
     #[arg(long, value_name = "DIGEST")]
     email_sha256: Vec<String>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
 }
@@ -79,11 +81,11 @@ pub(crate) struct Values {
 /// What goes with entries that are added.
 #[derive(Args, Clone)]
 pub(crate) struct Terms {
-    /// The list that they go on
+    /// List that they go on
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
     list: String,
-    /// Why, for those who ask later
-    #[arg(long)]
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When they end: a time, a day, or how long, such as 90d [default: never]
     #[arg(long, value_name = "TIME")]

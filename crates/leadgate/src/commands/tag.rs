@@ -11,12 +11,12 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a tag, or find the one of that name; its number is what clients send as `tag_id`
+    /// Create a tag, or find the one of that name; its number is what clients send as `tag_id`
     Create {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// What leads are tagged with
-        #[arg(long)]
+        /// Tag that leads get
+        #[arg(long, value_name = "TAG")]
         name: String,
     },
     /// List the tags of an organization

@@ -10,14 +10,17 @@ use figment::value::{Dict, Value};
 use super::Config;
 use crate::plain::plain;
 
+/// The heading in `--help` of what every program takes.
+const CONNECTION: &str = "Connection";
+
 /// What the command line says; it wins over environment and file.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Flags {
-    /// Configuration file [default: ./leadgate.toml if it exists]
-    #[arg(long, value_name = "FILE", global = true)]
+    /// Configuration file [default: ./leadgate.toml, if it exists]
+    #[arg(long, value_name = "FILE", global = true, help_heading = CONNECTION)]
     pub config: Option<PathBuf>,
-    /// Data folder of the embedded shape
-    #[arg(long, value_name = "FOLDER", global = true)]
+    /// Data folder of the embedded shape [default: ./leadgate-data]
+    #[arg(long, value_name = "FOLDER", global = true, help_heading = CONNECTION)]
     pub data: Option<PathBuf>,
 }
 

@@ -39,16 +39,16 @@ pub(crate) struct Import {
     organization: String,
     #[command(flatten)]
     terms: Terms,
-    /// The file has no names, and values of this kind in its first column: phone, email or domain
-    #[arg(long)]
+    /// The file has no header, and values of this kind in its first column: phone, email or domain
+    #[arg(long, value_name = "KIND")]
     kind: Option<SuppressionKind>,
-    /// These are SHA-256 digests
+    /// The values are SHA-256 digests
     #[arg(long, requires = "kind")]
     sha256: bool,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Where the verdict on each row goes [default: FILE.verdicts.csv]
+    /// File for the result of each row [default: FILE.verdicts.csv]
     #[arg(long, value_name = "FILE")]
     verdicts: Option<PathBuf>,
 }
