@@ -3,6 +3,7 @@
 pub(crate) mod arguments;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod consent;
 pub(crate) mod erase;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::{self, Output, UsageError, arguments};
 use crate::config::Flags;
@@ -92,6 +93,11 @@ enum Command {
     /// Show the configuration in force
     #[command(subcommand)]
     Config(commands::config::Command),
+    /// Print a script that completes commands and options in a shell
+    Completion {
+        /// Shell that runs the script
+        shell: Shell,
+    },
     /// Copy queue, store and secret of the embedded shape into one file, also while it runs
     Backup {
         /// File to write; it must not exist
@@ -154,6 +160,11 @@ fn refused(error: &clap::Error) -> ExitCode {
 
 async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     let listen = match &arguments.command {
+        // It needs no configuration.
+        Some(Command::Completion { shell }) => {
+            commands::completion::run(*shell, command_line(), output);
+            return Ok(());
+        }
         Some(Command::Serve { listen }) => *listen,
         _ => None,
     };
@@ -179,6 +190,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Queue(command) => commands::queue::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
+        Command::Completion { .. } => Ok(()),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
         Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
     }
@@ -221,6 +233,18 @@ mod tests {
         look(path.trim(), command);
         let own = command.get_subcommands().filter(|own| own.get_name() != "help");
         own.for_each(|own| visit(own, &path, look));
+    }
+
+    #[test]
+    fn completion_scripts_know_every_command() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command_line(), "leadgate", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for word in ["quarantine", "retention", "create-organization", "completion"] {
+                assert!(script.contains(word), "{shell}: no {word}");
+            }
+        }
     }
 
     #[test]
