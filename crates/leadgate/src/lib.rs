@@ -3,6 +3,7 @@
 mod allocator;
 mod commands;
 mod config;
+mod listening;
 mod lock;
 mod plain;
 mod ports;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
+use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::validate::LONGEST_TAG;
 use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::arguments::{duration, key_id};
 use super::{OrganizationToUse, Output, UsageError, cell, open_store, organization, saw, source_of};
 use crate::config::Config;
-use crate::secret;
+use crate::{listening, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -25,7 +26,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Replace a key by a new one and print it, once
+    /// Replace a key or URL token by a new one, and print the key or URL, once
     Rotate {
         /// The key's id, as `key list` prints it
         #[arg(value_parser = key_id)]
@@ -123,7 +124,7 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
         ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
     };
     store.create_key(&key).await?;
-    show_once(&key, &owner.name, &text, output);
+    show_once(&key, &owner.name, &text, None, output);
     Ok(())
 }
 
@@ -162,9 +163,13 @@ async fn rotate(
     if store.rotate_key(&id, None, &new, until).await?.is_none() {
         bail!(UsageError::wrong(format!("key {id} is revoked; `leadgate key create` makes a new one")));
     }
+    let url = match new.kind {
+        KeyKind::Token => url_of(store, &new, &text, config).await?,
+        KeyKind::Secret | KeyKind::Publishable => None,
+    };
     let owners = store.organizations().await?;
     let owner = owners.iter().find(|owner| owner.id == new.organization).map_or("", |owner| &owner.name);
-    show_once(&new, owner, &text, output);
+    show_once(&new, owner, &text, url.as_deref(), output);
     Ok(())
 }
 
@@ -172,14 +177,27 @@ fn no_key(id: &KeyId) -> UsageError {
     UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
 }
 
-fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Output) {
+/// The URL of a token's source with the new token in it.
+async fn url_of(
+    store: &Store,
+    token: &ApiKey,
+    text: &SecretString,
+    config: &Config,
+) -> anyhow::Result<Option<String>> {
+    let base = listening::base_url(config).unwrap_or_default();
+    let source = store.source(token.organization, token.source).await?;
+    Ok(source.map(|source| format!("{base}{}", native::token_path(&source, text.expose_secret()))))
+}
+
+fn show_once(key: &ApiKey, organization: &str, text: &SecretString, url: Option<&str>, output: &Output) {
     let mut shown = describe(key, organization);
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("key".to_owned(), text.expose_secret().into());
+        shown.extend(url.map(|url| ("url".to_owned(), url.into())));
     }
     output.print(&shown, |line| {
         line(&format!("key {} of {organization} (shown this once):", key.id));
-        line(text.expose_secret());
+        line(url.unwrap_or_else(|| text.expose_secret()));
     });
 }
 

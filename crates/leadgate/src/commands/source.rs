@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{OrganizationToUse, Output, UsageError, cell, open_store, organization, saw, source_of};
 use crate::config::Config;
-use crate::secret;
+use crate::{listening, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -49,6 +49,9 @@ pub(crate) enum Command {
         organization: String,
     },
     /// Print one source
+    ///
+    /// A URL that was printed once cannot be printed again: its token is stored as a hash only. `source token` creates
+    /// another URL, and `key rotate` replaces one.
     Show {
         /// Id of the source, as `source list` prints it
         id: SourceId,
@@ -159,7 +162,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let sources = store.sources(owner.id).await?;
             let entry = store.entry(owner.id, AuditAction::SourcesListed);
             saw(&store, entry.with("count", sources.len())).await?;
-            list(&sources, &owner.name, config, output);
+            list(&sources, &owner.name, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -243,10 +246,8 @@ async fn sign(
     Ok(())
 }
 
-fn list(sources: &[Source], organization: &str, config: &Config, output: &Output) {
-    let base = config.public_url();
-    let all: Vec<_> =
-        sources.iter().map(|source| native::source(source, organization, &base, None)).collect();
+fn list(sources: &[Source], organization: &str, output: &Output) {
+    let all: Vec<_> = sources.iter().map(|source| native::source(source, organization, "", None)).collect();
     let rows = sources.iter().map(|source| {
         let (id, dialect, policy) = (source.id, source.dialect, source.policy);
         let name = source.name.clone().unwrap_or_else(|| "(default)".to_owned());
@@ -263,6 +264,12 @@ fn print(
     output: &Output,
 ) {
     let token = token.map(|token| token.expose_secret());
-    let shown = native::source(source, organization, &config.public_url(), token);
-    output.details(&shown);
+    let base = listening::base_url(config);
+    output.details(&native::source(source, organization, base.as_deref().unwrap_or_default(), token));
+    if token.is_some() && base.is_none() {
+        output.note(
+            "The URL has no host, because no server runs on the data folder and gateway.public_url is not set: the host \
+             is the gateway's.",
+        );
+    }
 }

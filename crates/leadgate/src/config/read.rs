@@ -82,12 +82,18 @@ struct Environment(Vec<(String, String)>);
 
 const PREFIX: &str = "LEADGATE_";
 
+/// Variables of clients, as the documentation's examples use them.
+const OF_CLIENTS: [&str; 2] = ["LEADGATE_KEY", "LEADGATE_URL"];
+
 /// Variables that look like settings and are none. They are no error: a container platform sets some of its own
 /// (`LEADGATE_GATEWAY_SERVICE_HOST`), and a shell may hold others. But a slip of the pen should be seen.
 pub(crate) fn unknown_variables() -> Vec<String> {
-    let known: Vec<_> = keys().iter().map(|key| variable(key)).collect();
-    let named = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    named.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
+    unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+    let known: Vec<_> = keys().iter().map(|key| variable(key)).chain(OF_CLIENTS.map(str::to_owned)).collect();
+    names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
 }
 
 impl figment::Provider for Environment {
@@ -201,6 +207,14 @@ mod tests {
             }
         }
         assert!(wrong > 100, "{wrong}");
+    }
+
+    #[test]
+    fn what_clients_and_settings_are_called_is_known() {
+        let names = ["LEADGATE_KEY", "LEADGATE_URL", "LEADGATE_STORE_URL", "LEADGATE_STORE_ULR", "HOME"];
+        assert_eq!(unknown(names.map(str::to_owned).into_iter()), ["LEADGATE_STORE_ULR"]);
+        let page = include_str!("../../../../docs/configuration.md");
+        assert!(OF_CLIENTS.iter().all(|name| page.contains(name)), "a name is not on the page");
     }
 
     /// The page shows the whole default file; it is read back and compared.
