@@ -133,7 +133,7 @@ fn parse() -> Result<Arguments, clap::Error> {
 }
 
 /// The command line with the help of arguments that many commands have.
-fn command_line() -> clap::Command {
+pub(super) fn command_line() -> clap::Command {
     with_shared_help(Arguments::command())
 }
 

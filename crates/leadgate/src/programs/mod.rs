@@ -5,6 +5,8 @@
 
 mod gateway;
 mod leadgate;
+#[cfg(test)]
+mod reference;
 mod worker;
 
 use std::net::SocketAddr;
