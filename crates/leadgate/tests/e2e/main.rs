@@ -37,3 +37,4 @@ mod suppressing;
 mod systems;
 mod ways_in;
 mod world;
+mod wrong_use;
