@@ -137,7 +137,10 @@ impl FromStr for AuditAction {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.iter().copied().find(|action| action.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no action of this build (such as lead.read)"))
+        known.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|action| action.as_str()).collect();
+            format!("`{text}` is not an action; expected one of {}", names.join(", "))
+        })
     }
 }
 

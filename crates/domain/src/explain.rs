@@ -3,11 +3,13 @@
 //! A trace is read as it was stored, by this build or by another: what is not known is told all the same, as
 //! plainly as it can be, and nothing here fails.
 
+mod history;
 mod stages;
 mod words;
 
-use crate::{Dialect, LeadId, Outcome, QuarantineReason, Submission, Timestamp, Trace};
+use crate::{Dialect, Outcome, Submission, Trace};
 
+pub use history::{Entry, ToldEntry, history};
 pub use words::{date, words};
 
 /// Why something was decided once more, then the stages of the pipeline in their order.
@@ -62,16 +64,17 @@ fn source_in_words(dialect: Dialect, name: Option<&str>) -> String {
     }
 }
 
-/// What became of a submission, and when that was decided.
-pub fn outcome(
-    outcome: Outcome,
-    lead: Option<LeadId>,
-    quarantine: Option<QuarantineReason>,
-    at: Timestamp,
-) -> String {
+/// What became of a submission, or that its lead was checked again, and when that was decided.
+pub fn outcome(entry: &Entry<'_>) -> String {
+    let Entry { outcome, lead, quarantine, at, trace } = *entry;
     let lead = lead.map(|lead| format!("the lead {lead}"));
     let lead = lead.as_deref().unwrap_or("no lead");
     let became = match outcome {
+        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate
+            if history::is_check(trace) =>
+        {
+            format!("{lead} was checked again")
+        }
         Outcome::Created => format!("it made {lead}"),
         Outcome::Updated => format!("it updated {lead}"),
         Outcome::Linked => format!("it was listed under {lead}, which stayed as it was"),

@@ -11,6 +11,9 @@ use uuid::{ContextV7, Uuid};
 use crate::Timestamp;
 use crate::secret::IdKey;
 
+/// What is said about a text that is no identifier.
+pub const NOT_AN_ID: &str = "not an id; expected one such as 01a1fea9-1461-757d-9d74-5642f0fe5c4b";
+
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -41,10 +44,10 @@ macro_rules! identifier {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = &'static str;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self)
+                text.trim().parse().map(Self).map_err(|_| NOT_AN_ID)
             }
         }
     };

@@ -123,7 +123,7 @@ mod tests {
             ("any_of:phone,phone=1d", "`phone` is named twice"),
             ("any_of:", "a key at least"),
             ("any_of:phone=soon", "`phone`: "),
-            ("any_of:phone=0s", "a window of no length finds nobody"),
+            ("any_of:phone=0s", "a length of time is at least 1s"),
         ] {
             let wrong = said.parse::<Identity>().unwrap_err();
             assert!(wrong.contains(told), "{said}: {wrong}");

@@ -57,7 +57,7 @@ pub use email::{Email, EmailKind, EmailProblem};
 pub use evidence::{ConsentEvidence, Person};
 pub use fields::{Consent, Correction, Fields, Said, TextField};
 pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, PhoneDigest, Salt, Sha256Digest};
-pub use id::{LeadId, OrganizationId, SourceId, SubmissionId};
+pub use id::{LeadId, NOT_AN_ID, OrganizationId, SourceId, SubmissionId};
 pub use identity::Identity;
 pub use inferred::{Basis, Inferred};
 pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};

@@ -164,7 +164,10 @@ impl FromStr for Reason {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
-        known.ok_or_else(|| "not a reason of this build".to_owned())
+        known.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|reason| reason.as_str()).collect();
+            format!("not a reason; expected one of {}", names.join(", "))
+        })
     }
 }
 

@@ -25,10 +25,10 @@ impl FromStr for Window {
         if text == "ever" {
             return Ok(Self(None));
         }
-        let window =
-            humantime::parse_duration(text).map_err(|error| format!("{error} (such as 30d, or ever)"))?;
+        let window = humantime::parse_duration(text)
+            .map_err(|_| format!("`{text}` is not a length of time (such as 30d, or ever)"))?;
         if window < Duration::from_secs(1) {
-            return Err("a window of no length finds nobody".to_owned());
+            return Err("a length of time is at least 1s (such as 30d, or ever)".to_owned());
         }
         Ok(Self(Some(window)))
     }

@@ -270,14 +270,6 @@ impl Config {
         or_file(&self.queue.url, &self.data, "queue.db")
     }
 
-    /// Where clients reach the gateways, as far as is known here.
-    pub(crate) fn public_url(&self) -> String {
-        match self.gateway.public_url.as_str() {
-            "" => format!("http://{}", self.listen),
-            url => url.trim_end_matches('/').to_owned(),
-        }
-    }
-
     /// Whether everything runs in one process, out of files.
     pub(crate) fn is_embedded(&self) -> bool {
         self.store_url().starts_with("sqlite:") && self.queue_url().starts_with("sqlite:")

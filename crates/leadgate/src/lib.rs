@@ -3,7 +3,9 @@
 mod allocator;
 mod commands;
 mod config;
+mod listening;
 mod lock;
+mod plain;
 mod ports;
 pub mod programs;
 mod run;

@@ -253,7 +253,13 @@ impl SubmissionResult<'_> {
     /// The whole story: how the submission came in, what each stage did, and how it ended.
     pub fn explanation(&self, submission: &Submission) -> Vec<String> {
         let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
-        let ended = explain::outcome(self.outcome, self.lead, self.quarantine, self.decided_at);
+        let ended = explain::outcome(&explain::Entry {
+            outcome: self.outcome,
+            lead: self.lead,
+            quarantine: self.quarantine,
+            at: self.decided_at,
+            trace: self.trace,
+        });
         std::iter::once(explain::received(submission, self.source)).chain(stages).chain([ended]).collect()
     }
 }

@@ -70,7 +70,7 @@ fn erased(at: &str) -> String {
 }
 
 /// A code as the value that it stands for, if this build knows it.
-fn known<T: DeserializeOwned>(code: &Value) -> Option<T> {
+pub(super) fn known<T: DeserializeOwned>(code: &Value) -> Option<T> {
     T::deserialize(code).ok()
 }
 
@@ -145,8 +145,16 @@ fn screen(hits: &[Value], which: &str) -> Vec<String> {
     if hits.is_empty() {
         return vec![format!("No entry of a suppression list names the phone or the email {which}.")];
     }
-    let told = |found| Part::of(found).map_or_else(|| words(found), |part| hit(part, which));
-    hits.iter().map(told).collect()
+    hits.iter().map(|found| found_entry(found, which)).collect()
+}
+
+/// An entry by which a lead is held.
+pub(super) fn screened(found: &Value) -> String {
+    found_entry(found, "of the lead")
+}
+
+fn found_entry(found: &Value, which: &str) -> String {
+    Part::of(found).map_or_else(|| words(found), |part| hit(part, which))
 }
 
 fn hit(mut part: Part, which: &str) -> String {

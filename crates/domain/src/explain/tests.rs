@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{OrganizationId, Source, SubmissionId};
+use crate::{LeadId, OrganizationId, QuarantineReason, Reason, Source, SubmissionId, Timestamp};
 
 fn told(stage: &str, part: Value) -> Vec<String> {
     let mut recorded = Trace::default();
@@ -54,8 +54,83 @@ fn an_outcome_says_what_became_of_it() {
         (Outcome::Quarantined, None, None, "it was put aside".to_owned()),
     ] {
         let expected = format!("On 1 November 2026 at 08:00:00 UTC {expected}.");
-        assert_eq!(outcome(ended, lead, reason, at), expected);
+        let trace = Trace::default();
+        let entry = Entry { outcome: ended, lead, quarantine: reason, at, trace: &trace };
+        assert_eq!(outcome(&entry), expected);
     }
+}
+
+/// What `history` says about a second entry after the first one.
+fn told_again(first: Value, second: Value) -> (String, Vec<String>) {
+    let recorded = |stages: Value| {
+        let mut trace = Trace::default();
+        for (stage, part) in stages.as_object().unwrap() {
+            trace.record(stage, part);
+        }
+        trace
+    };
+    let (first, second) = (recorded(first), recorded(second));
+    let at = Timestamp::parse(SEEN).unwrap();
+    let entry = |trace| {
+        let lead = Some(LeadId::from_uuid(LEAD.parse().unwrap()));
+        Entry { outcome: Outcome::Created, lead, quarantine: None, at, trace }
+    };
+    let mut told = history(&[entry(&first), entry(&second)]);
+    assert_eq!(
+        told[0].stages.iter().filter(|told| told.stage == "changed").count(),
+        0,
+        "nothing was before it"
+    );
+    let again = told.pop().unwrap();
+    let changed = again.stages.into_iter().find(|told| told.stage == "changed");
+    (again.headline, changed.map(|told| told.sentences).unwrap_or_default())
+}
+
+#[test]
+fn a_check_says_what_it_changed_and_why() {
+    let eligible = json!({
+        "screen": [], "score": {"score": 25, "scoring_version": 0},
+        "decide": {"eligibility": "eligible", "reasons": [], "eligible_until": SEEN},
+    });
+    let hit = json!({"reason": "suppressed_phone", "list": "dnc", "added_at": SEEN});
+    let held = json!({
+        "reassess": "suppression lists changed", "screen_lead": [hit],
+        "decide": {"eligibility": "held", "reasons": ["suppressed_phone"]},
+    });
+    let (headline, changed) = told_again(eligible.clone(), held.clone());
+    assert_eq!(headline, format!("On 1 November 2026 at 08:00:00 UTC the lead {LEAD} was checked again."));
+    let sentence = Reason::SuppressedPhone.sentence();
+    let entry =
+        "The phone of the lead is on the suppression list \"dnc\", since 1 November 2026 at 08:00:00 UTC.";
+    assert_eq!(
+        changed,
+        [
+            "The lead was eligible and is held now.".to_owned(),
+            format!("New reason that holds it: suppressed_phone ({sentence})."),
+            format!("New on a suppression list: {entry}"),
+        ]
+    );
+    assert_eq!(
+        told_again(held.clone(), held.clone()).1,
+        ["Eligibility, reasons and score stayed as they were."]
+    );
+    let scored = json!({
+        "reprocess": {}, "screen_lead": [], "score": {"score": 55, "scoring_version": 2},
+        "decide": {"eligibility": "eligible", "reasons": []},
+    });
+    assert_eq!(
+        told_again(eligible.clone(), scored.clone()).1,
+        [
+            "The lead was eligible until 1 November 2026 at 08:00:00 UTC and is without an end now.",
+            "The score was 25 and is 55 now, by version 2 of the rules in place of the standard rules.",
+        ]
+    );
+    let lifted = told_again(held, scored).1;
+    assert_eq!(lifted[0], "The lead was held and is eligible now.");
+    assert_eq!(lifted[2], format!("No longer on a suppression list: {entry}"));
+    // What a worker decides about a submission is no check of a stored lead.
+    let (headline, changed) = told_again(eligible.clone(), eligible);
+    assert!(headline.contains("it made the lead") && changed.is_empty(), "{headline} {changed:?}");
 }
 
 #[test]

@@ -1,34 +1,35 @@
 //! `leadgate audit`.
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Output, cell, moment, open_store, organization, saw};
+use super::arguments::{count, id, key_id, moment};
+use super::{Output, cell, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List who read or changed what, the newest first
+    /// List entries of the audit log, the newest first
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
         /// Only what was done with this key
-        #[arg(long, value_name = "ID")]
-        key: Option<String>,
-        /// Only this, such as lead.read
-        #[arg(long)]
+        #[arg(long, value_name = "ID", value_parser = key_id)]
+        key: Option<KeyId>,
+        /// Only this action, such as lead.read
+        #[arg(long, value_name = "ACTION")]
         action: Option<AuditAction>,
-        /// Only from then on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
+        /// Only entries from this time on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
-        #[arg(long, default_value_t = 50)]
+        /// How many entries at most
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
-        /// Only what is older than the entry of this id
-        #[arg(long, value_name = "ID")]
+        /// Only entries older than this one: the next page
+        #[arg(long, value_name = "ID", value_parser = id)]
         after: Option<Uuid>,
     },
 }
@@ -37,9 +38,6 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let store = open_store(config).await?;
     let Command::List { organization: name, key, action, since, limit, after } = command;
     let owner = organization(&store, &name).await?;
-    let key = key
-        .map(|id| KeyId::parse(&id).context("not a key id; `leadgate key list` shows them"))
-        .transpose()?;
     let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
     let page = store.audit(owner.id, filter, after, limit).await?;
     saw(&store, store.entry(owner.id, AuditAction::AuditListed).with("count", page.data.len())).await?;

@@ -10,9 +10,12 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
-use super::{Output, require_installation};
+use super::{Output, UsageError, files, require_installation};
 use crate::config::Config;
 use crate::{lock, ports, secret};
+
+/// What `restore` takes.
+const BACKUP: &str = "a file that `leadgate backup` wrote";
 
 const QUEUE: &str = "queue.db";
 const STORE: &str = "store.db";
@@ -21,15 +24,17 @@ const STORE: &str = "store.db";
 pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
-        "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+        UsageError::wrong("backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ")
     );
     require_installation(config)?;
     ensure!(
         config.data.join(secret::FILE).exists(),
-        "the secret is not kept in {}: a backup would lack it",
-        config.data.display()
+        UsageError::wrong(format!(
+            "the secret is not kept in {}: a backup of it would be incomplete",
+            config.data.display()
+        ))
     );
-    ensure!(!file.exists(), "{} exists", file.display());
+    files::is_new(file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let copies = tempfile::tempdir_in(folder)?;
     ports::queue_backup(config, &copies.path().join(QUEUE)).await.context("copying the queue")?;
@@ -55,19 +60,25 @@ pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> any
 
 /// Puts a backup in place of an empty data folder.
 pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
-    ensure!(config.is_embedded(), "restore is for the embedded shape");
+    ensure!(
+        config.is_embedded(),
+        UsageError::wrong("restore is for the embedded shape; use the tools of PostgreSQL and RabbitMQ")
+    );
+    let archive = files::open(file, BACKUP)?;
     fs::create_dir_all(&config.data)?;
     let _lock = lock::take(config)?;
     for name in [QUEUE, STORE, secret::FILE] {
         let place = config.data.join(name);
-        ensure!(!place.exists(), "{} exists: restore into an empty folder (--data)", place.display());
+        ensure!(
+            !place.exists(),
+            UsageError::wrong(format!("{} exists: restore into an empty folder (--data)", place.display()))
+        );
     }
     let staged = tempfile::tempdir_in(&config.data)?;
-    unpack(file, staged.path()).with_context(|| format!("reading {}", file.display()))?;
+    unpack(archive, staged.path(), file)?;
     // The secret last: without it the folder does not pass for an installation.
     for name in [QUEUE, STORE, secret::FILE] {
-        fs::rename(staged.path().join(name), config.data.join(name))
-            .with_context(|| format!("{} has no {name}", file.display()))?;
+        fs::rename(staged.path().join(name), config.data.join(name))?;
     }
     secret::sync_folder(&config.data)?;
     let store = ports::store(config)?;
@@ -81,17 +92,22 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
     Ok(())
 }
 
-/// Takes the three files out of the archive, and nothing else that may be in it.
-fn unpack(file: &Path, folder: &Path) -> anyhow::Result<()> {
-    let mut archive = tar::Archive::new(File::open(file)?);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
-        ensure!([QUEUE, STORE, secret::FILE].contains(&name.as_str()), "it is no backup of leadgate");
+/// Takes the three files out of the archive. An error of the archive's reader is not shown: it quotes the file.
+fn unpack(archive: File, folder: &Path, file: &Path) -> anyhow::Result<()> {
+    let no_backup =
+        || UsageError::wrong(format!("{} is not a whole backup; expected {BACKUP}", file.display()));
+    let mut archive = tar::Archive::new(archive);
+    for entry in archive.entries().map_err(|_| no_backup())? {
+        let mut entry = entry.map_err(|_| no_backup())?;
+        let name = entry.path().map_err(|_| no_backup())?.to_string_lossy().into_owned();
+        ensure!([QUEUE, STORE, secret::FILE].contains(&name.as_str()), no_backup());
+        ensure!(!folder.join(&name).exists(), no_backup());
+        let size = entry.size();
         let mut place = private(&folder.join(name))?;
-        io::copy(&mut entry, &mut place)?;
+        ensure!(io::copy(&mut entry, &mut place)? == size, no_backup());
         place.sync_all()?;
     }
+    ensure!([QUEUE, STORE, secret::FILE].iter().all(|name| folder.join(name).exists()), no_backup());
     Ok(())
 }
 

@@ -11,22 +11,24 @@ use leadgate_domain::export_signature::PublicKey;
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
 use serde_json::json;
 
-use super::{Output, moment};
+use super::arguments::moment;
+use super::{Output, UsageError};
 use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Write evidence of consent, one JSON document a line, and sign it
+    /// Write evidence of consent as signed JSON lines
     Export(Export),
-    /// Check what `export` wrote: that it is whole, unchanged, and whose it is
+    /// Check that an export is whole, unchanged and signed by this installation
     Verify {
+        /// File that `consent export` wrote
         file: PathBuf,
         /// The key that it must be signed with [default: this installation's]
         #[arg(long, value_name = "BASE64")]
         public_key: Option<PublicKey>,
     },
-    /// Print the key with which others check this installation's exports
+    /// Print the public key by which others check this installation's exports
     PublicKey,
 }
 
@@ -34,19 +36,19 @@ pub(crate) enum Command {
 pub(crate) struct Export {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Only what came with a lead's submissions
+    /// Only consent that came with this lead's submissions
     #[arg(long, value_name = "ID", conflicts_with_all = ["submission", "from", "to"])]
     lead: Option<LeadId>,
-    /// Only what came with one submission
+    /// Only consent that came with this submission
     #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
     submission: Option<SubmissionId>,
-    /// Only what was received at this time or later: RFC 3339, or a day in UTC such as 2026-01-31
+    /// Only from this time on: 2026-01-31T00:00:00Z, 2026-01-31, or 2d for two days ago
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
-    /// Only what was received before this time
+    /// Only before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
-    /// Leave the persons out, and the salts by which they could be guessed
+    /// Leave out the persons, and the salts by which they could be guessed
     #[arg(long)]
     without_people: bool,
     /// File to write; it must not exist [default: standard output]
@@ -61,8 +63,10 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Verify { file, public_key: None } => {
             ensure!(
                 secret::is_there(config),
-                "there is no installation in {}: say with --public-key whose export it should be",
-                config.data.display()
+                UsageError::wrong(format!(
+                    "there is no installation in {}: say with --public-key whose export it should be",
+                    config.data.display()
+                ))
             );
             verify::run(&file, &secret::load(config)?.export_signatures().public_keys(), output)
         }

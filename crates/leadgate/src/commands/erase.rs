@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use anyhow::{anyhow, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
 use leadgate_operations::{JudgeContext, rebuild_without_erased};
@@ -10,33 +10,33 @@ use leadgate_store::{Erased, ErasureSubject, Finding, Store};
 use serde_json::{Value, json};
 
 use super::values::ValueArguments;
-use super::{Output, judge_context, open_store, organization, progress, saw};
+use super::{Output, UsageError, judge_context, open_store, organization, progress, saw};
 use crate::config::Config;
 
 #[derive(Args)]
 pub(crate) struct Erase {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone of the person; may be given several times. `-` reads standard input, `@FILE` reads a file, one value
-    /// per line; other users can see arguments in the process list
+    /// Phone of the person; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users
+    /// can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email of the person; may be given several times. `-` and `@FILE` as for phones
+    /// Email of the person; can be repeated. `-` and `@FILE` as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A lead to delete; may be given several times. Its phone and email are erased too, unless other leads share them
+    /// Lead to delete; can be repeated. Its phone and email are erased too, unless other leads share them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Why, for those who ask later; nothing about the person
-    #[arg(long)]
+    /// Why, for the audit log; must not identify the person
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Say what would be erased, and erase nothing
+    /// Print what would be erased, and erase nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -44,13 +44,16 @@ pub(crate) struct Erase {
 impl Erase {
     fn given(&self) -> anyhow::Result<Sought> {
         let mut given = Sought::default();
-        let read = |kind, raw: &String| {
-            SuppressedValue::read(kind, raw, self.region).map_err(|problem| anyhow!("--{kind}: {problem}"))
+        // Which one is said by its number: an error must not hold the value.
+        let read = |kind, (at, raw): (usize, &String)| {
+            SuppressedValue::read(kind, raw, self.region)
+                .map_err(|problem| UsageError::wrong(format!("value {} of --{kind}: {problem}", at + 1)))
         };
         let mut values = ValueArguments::default();
         let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
-        let phones = phones.iter().map(|raw| read(SuppressionKind::Phone, raw));
-        for value in phones.chain(emails.iter().map(|raw| read(SuppressionKind::Email, raw))) {
+        let phones = phones.iter().enumerate().map(|raw| read(SuppressionKind::Phone, raw));
+        let emails = emails.iter().enumerate().map(|raw| read(SuppressionKind::Email, raw));
+        for value in phones.chain(emails) {
             match value? {
                 SuppressedValue::Phone(phone) => given.add_phone(phone),
                 SuppressedValue::Email(email) => given.add_email(email),
@@ -66,8 +69,8 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     let owner = organization(&store, &asked.organization).await?;
     let person = store.person(owner.id, asked.given()?, &asked.lead).await?;
     match (person.is_unknown(), asked.lead.is_empty()) {
-        (true, true) => bail!("none of --phone, --email, --lead was given"),
-        (true, false) => bail!("`{}` has none of these leads", owner.name),
+        (true, true) => bail!(UsageError::wrong("name the person by --phone, --email or --lead")),
+        (true, false) => bail!(UsageError::wrong(format!("`{}` has none of these leads", owner.name))),
         _ => {}
     }
     let erasing = Erasing { store, owner, person };
@@ -117,7 +120,7 @@ impl Erasing {
 fn confirm(finding: &Finding) -> anyhow::Result<()> {
     ensure!(
         std::io::stdin().is_terminal(),
-        "standard input is no terminal: confirm with --yes, or try --dry-run first"
+        UsageError::wrong("standard input is no terminal: confirm with --yes, or try --dry-run first")
     );
     let Finding { submissions, leads, entries, .. } = finding;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());

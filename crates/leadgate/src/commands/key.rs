@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::key::PresentedKey;
@@ -12,38 +12,42 @@ use leadgate_store::Store;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, cell, changed, open_store, organization, saw, source_of};
+use super::arguments::{duration, key_id};
+use super::{OrganizationToUse, Output, UsageError, cell, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
-use crate::secret;
+use crate::{listening, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a key; it is shown once
+    /// Create a key and print it, once
     Create(New),
     /// List the keys and URL tokens of an organization
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Put another key in a key's place; it is shown once
+    /// Replace a key or URL token by a new one, and print the key or URL, once
     Rotate {
         /// The key's id, as `key list` prints it
-        id: String,
-        /// For how long the old one stays good
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        /// For how long the old key stays valid, such as 24h
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
         overlap: Duration,
     },
     /// Change a key's name, limit, scopes, origins or tags; the others stay
     Update {
         /// The key's id, as `key list` prints it
-        id: String,
+        #[arg(value_parser = key_id)]
+        id: KeyId,
         #[command(flatten)]
         changes: Changes,
     },
-    /// End a key; gateways refuse it within ten seconds
+    /// Revoke a key; gateways refuse it within ten seconds
     Revoke {
         /// The key's id, as `key list` prints it
-        id: String,
+        #[arg(value_parser = key_id)]
+        id: KeyId,
         /// Also revoke the URL tokens created with it over HTTP
         #[arg(long)]
         with_tokens: bool,
@@ -54,25 +58,25 @@ pub(crate) enum Command {
 pub(crate) struct New {
     #[command(flatten)]
     owner: OrganizationToUse,
-    /// Source it posts to [default: the organization's native source]
+    /// Source that it posts to [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// What it may do: write, read, admin [default: write,read; with --source: write]
+    /// What it may do: write, read, admin [default: write,read; for a named source: write]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<Scope>,
-    /// A limit of its own, such as 1200/min
+    /// Requests that it may send, such as 1200/min [default: the limit of its source's dialect, if that is by key]
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
     /// Leads posted with it are test leads: never eligible
     #[arg(long)]
     test: bool,
-    /// What people call it
-    #[arg(long)]
+    /// Name for people
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// A key that may stand in a web page: it only posts leads, and only from `--origins`
-    #[arg(long, requires = "origins")]
+    /// Create a key for a web page: it only posts leads, and only from --origins
+    #[arg(long, requires = "origins", conflicts_with = "scopes")]
     publishable: bool,
-    /// The web pages that may use it, such as https://example.com
+    /// Web pages that may use it, such as https://example.com
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', requires = "publishable")]
     origins: Vec<String>,
     /// Tags for every lead that is posted with it
@@ -133,21 +137,21 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", all.len())).await?;
             list(&all, &owner.name, output);
         }
-        Command::Rotate { id, overlap } => rotate(&store, &id, overlap, config, output).await?,
+        Command::Rotate { id, overlap } => rotate(&store, id, overlap, config, output).await?,
         Command::Update { id, changes } => {
-            let key = keys::update(&store, None, &key_id(&id)?, changes.into()).await?;
+            let key = keys::update(&store, None, &id, changes.into()).await?;
             let owner = owner_name(&store, &key).await?;
             output.details(&native::key(&key, &owner));
         }
-        Command::Revoke { id, with_tokens } => revoke(&store, &id, with_tokens, output).await?,
+        Command::Revoke { id, with_tokens } => revoke(&store, id, with_tokens, output).await?,
     }
     Ok(())
 }
 
 async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let tags = keys::read_tags(new.tags).map_err(anyhow::Error::msg)?;
+    let tags = keys::read_tags(new.tags).map_err(|why| UsageError::wrong(format!("--tags: {why}")))?;
     let pepper = secret::load(config)?.api_keys();
-    let origins = keys::origins(new.origins).map_err(anyhow::Error::msg)?;
+    let origins = keys::origins(new.origins).map_err(UsageError::wrong)?;
     let owner = new.owner.find_or_create(store).await?;
     let has_no_source = new.source.is_none();
     let source = match new.source {
@@ -174,13 +178,12 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
         ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
     };
     store.create_key(&key).await?;
-    show_once(&key, &owner.name, &text, output);
+    show_once(&key, &owner.name, &text, None, output);
     Ok(())
 }
 
-async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
-    let id = key_id(id)?;
-    let key = store.revoke_key(&id, None).await?.with_context(|| format!("there is no key {id}"))?;
+async fn revoke(store: &Store, id: KeyId, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
+    let key = store.revoke_key(&id, None).await?.ok_or_else(|| no_key(&id))?;
     let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
     output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
         line(&format!("key {id} is revoked"));
@@ -193,13 +196,12 @@ async fn revoke(store: &Store, id: &str, with_tokens: bool, output: &Output) -> 
 
 async fn rotate(
     store: &Store,
-    id: &str,
+    id: KeyId,
     overlap: Duration,
     config: &Config,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let id = key_id(id)?;
-    let old = store.find_key(&id).await?.with_context(|| format!("there is no key {id}"))?;
+    let old = store.find_key(&id).await?.ok_or_else(|| no_key(&id))?;
     let (presented, text) = PresentedKey::generate(old.kind);
     let made =
         ApiKey::new(&presented, old.organization, old.source, Vec::new(), &secret::load(config)?.api_keys());
@@ -213,14 +215,18 @@ async fn rotate(
     };
     let until = Timestamp::now().plus(overlap);
     if store.rotate_key(&id, None, &new, until).await?.is_none() {
-        bail!("key {id} is revoked: make a new one");
+        bail!(UsageError::wrong(format!("key {id} is revoked; `leadgate key create` makes a new one")));
     }
-    show_once(&new, &owner_name(store, &new).await?, &text, output);
+    let url = match new.kind {
+        KeyKind::Token => url_of(store, &new, &text, config).await?,
+        KeyKind::Secret | KeyKind::Publishable => None,
+    };
+    show_once(&new, &owner_name(store, &new).await?, &text, url.as_deref(), output);
     Ok(())
 }
 
-fn key_id(text: &str) -> anyhow::Result<KeyId> {
-    KeyId::parse(text).context("not a key id; `leadgate key list` shows them")
+fn no_key(id: &KeyId) -> UsageError {
+    UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
 }
 
 async fn owner_name(store: &Store, key: &ApiKey) -> anyhow::Result<String> {
@@ -229,14 +235,27 @@ async fn owner_name(store: &Store, key: &ApiKey) -> anyhow::Result<String> {
     Ok(owner.map(|owner| owner.name).unwrap_or_default())
 }
 
-fn show_once(key: &ApiKey, organization: &str, text: &SecretString, output: &Output) {
+/// The URL of a token's source with the new token in it.
+async fn url_of(
+    store: &Store,
+    token: &ApiKey,
+    text: &SecretString,
+    config: &Config,
+) -> anyhow::Result<Option<String>> {
+    let base = listening::base_url(config).unwrap_or_default();
+    let source = store.source(token.organization, token.source).await?;
+    Ok(source.map(|source| format!("{base}{}", native::token_path(&source, text.expose_secret()))))
+}
+
+fn show_once(key: &ApiKey, organization: &str, text: &SecretString, url: Option<&str>, output: &Output) {
     let mut shown = serde_json::to_value(native::key(key, organization)).unwrap_or_default();
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("key".to_owned(), text.expose_secret().into());
+        shown.extend(url.map(|url| ("url".to_owned(), url.into())));
     }
     output.print(&shown, |line| {
         line(&format!("key {} of {organization} (shown this once):", key.id));
-        line(text.expose_secret());
+        line(url.unwrap_or_else(|| text.expose_secret()));
     });
 }
 

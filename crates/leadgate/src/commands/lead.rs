@@ -3,25 +3,27 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
+use leadgate_domain::explain::{self, Entry, ToldEntry};
 use leadgate_domain::{
-    AuditAction, Lead, LeadId, LeadStatus, OrganizationId, SubmissionId, explain, json as strict_json,
+    AuditAction, Lead, LeadId, LeadStatus, OrganizationId, SubmissionId, json as strict_json,
 };
 use leadgate_operations::leads;
 use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Output, judge_context, open_store, organization, saw};
+use super::arguments::id;
+use super::{Output, UsageError, judge_context, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Print a lead, by its id or that of any of its submissions
+    /// Print a lead, by its id or the id of one of its submissions
     Show(Which),
-    /// Print why a submission ended as it did, and what that means for its lead
+    /// Explain what was decided about a submission and its lead, and why
     Trace(Which),
     /// Correct fields of a lead; the correction is in its history
     Update {
@@ -73,11 +75,14 @@ impl Update {
                 } else {
                     fs::read_to_string(path).with_context(|| format!("the file {}", path.display()))?
                 };
-                let document = strict_json::parse(text.as_bytes())
-                    .map_err(|fault| anyhow!("--fields, line {}: {}", fault.line, fault.code.detail()))?;
+                let document = strict_json::parse(text.as_bytes()).map_err(|fault| {
+                    UsageError::wrong(format!("--fields, line {}: {}", fault.line, fault.code.detail()))
+                })?;
                 match document {
                     Value::Object(fields) => fields,
-                    _ => bail!("--fields: expected a JSON object, such as {{\"company\": \"Acme\"}}"),
+                    _ => bail!(UsageError::wrong(
+                        r#"--fields: expected a JSON object, such as {"company": "Acme"}"#
+                    )),
                 }
             }
         };
@@ -85,7 +90,7 @@ impl Update {
         let cleared = self.clear.iter().map(|field| (field.clone(), Value::Null));
         for (field, value) in set.chain(cleared) {
             if fields.insert(field.clone(), value).is_some() {
-                bail!("`{field}` is given twice");
+                bail!(UsageError::wrong(format!("`{field}` is given twice")));
             }
         }
         Ok(fields)
@@ -94,6 +99,8 @@ impl Update {
 
 #[derive(Args)]
 pub(crate) struct Which {
+    /// The id of a lead or a submission
+    #[arg(value_parser = id)]
     id: Uuid,
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -140,10 +147,14 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
+fn no_lead(id: Uuid) -> UsageError {
+    UsageError::wrong(format!(
+        "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
+    ))
+}
+
 async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::Result<Value> {
-    let Some(found) = store.find(organization, id).await? else {
-        bail!("there is no lead or submission {id}")
-    };
+    let found = store.find(organization, id).await?.ok_or_else(|| no_lead(id))?;
     let outcome = found.outcome.with_context(|| format!("{id} has no outcome"))?;
     Ok(match &found.lead {
         Some(lead) => {
@@ -163,18 +174,21 @@ async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<Strin
 async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &Output) -> anyhow::Result<()> {
     let submission = SubmissionId::from_uuid(id);
     let record = store.submission(organization, submission).await?;
-    let record = record.with_context(|| format!("there is no lead or submission {id}"))?;
+    let record = record.ok_or_else(|| no_lead(id))?;
     saw(store, store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
     let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
     let received = explain::received(&record.submission, source.as_deref());
-    let history: Vec<_> = record.outcomes.iter().map(|entry| describe(entry, &record)).collect();
-    let shown = json!({ "submission": submission, "received": received, "history": history });
+    let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, &record)).collect();
+    let history = explain::history(&entries);
+    let told: Vec<_> =
+        record.outcomes.iter().zip(&history).map(|(entry, told)| describe(entry, told)).collect();
+    let shown = json!({ "submission": submission, "received": received, "history": told });
     output.print(&shown, |line| {
         line(&received);
-        for entry in &record.outcomes {
+        for ToldEntry { headline, stages } in &history {
             line("");
-            line(&ended(entry, &record));
-            for told in explain::trace(&entry.trace) {
+            line(headline);
+            for told in stages {
                 let stages = std::iter::once(told.stage).chain(std::iter::repeat(""));
                 for (stage, sentence) in stages.zip(&told.sentences) {
                     line(&format!("  {stage:<12} {sentence}"));
@@ -185,21 +199,21 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     Ok(())
 }
 
-/// How an entry of the history ended. Why a submission was put aside is kept of the last time.
-fn ended(entry: &OutcomeRecord, record: &SubmissionRecord) -> String {
+/// An entry of the history. Why a submission was put aside is kept of the last time.
+fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> Entry<'t> {
     let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
     let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
-    let reason = own.filter(|_| last).map(|own| own.reason);
-    explain::outcome(entry.outcome, entry.lead, reason, entry.decided_at)
+    let quarantine = own.filter(|_| last).map(|own| own.reason);
+    Entry { outcome: entry.outcome, lead: entry.lead, quarantine, at: entry.decided_at, trace: &entry.trace }
 }
 
-fn describe(entry: &OutcomeRecord, record: &SubmissionRecord) -> Value {
-    let stages = explain::trace(&entry.trace).into_iter().flat_map(|told| told.sentences);
+fn describe(entry: &OutcomeRecord, told: &ToldEntry<'_>) -> Value {
+    let stages = told.stages.iter().flat_map(|told| told.sentences.clone());
     json!({
         "outcome": entry.outcome,
         "lead": entry.lead,
         "decided_at": entry.decided_at,
         "trace": entry.trace,
-        "explanation": stages.chain([ended(entry, record)]).collect::<Vec<_>>(),
+        "explanation": stages.chain([told.headline.clone()]).collect::<Vec<_>>(),
     })
 }

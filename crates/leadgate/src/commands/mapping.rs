@@ -1,6 +1,5 @@
 //! `leadgate mapping`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -11,12 +10,14 @@ use leadgate_domain::{AuditAction, Source, SourceId, Submission};
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, details, open_store, organization, saw, source_of};
+use super::arguments::{count, version};
+use super::{Output, UsageError, details, files, open_store, organization, saw, source_of};
 use crate::config::Config;
+use crate::plain::plain;
 
 #[derive(Args)]
 pub(crate) struct Of {
-    /// The source whose mapping it is
+    /// Source whose mapping it is
     #[arg(long, value_name = "ID")]
     source: SourceId,
     #[arg(long, value_name = "NAME")]
@@ -25,35 +26,35 @@ pub(crate) struct Of {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Store a mapping as the next version, and use it
+    /// Store a mapping as the next version and use it
     Set {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON
+        /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
     },
-    /// List all versions
+    /// List all versions of a mapping
     List {
         #[command(flatten)]
         of: Of,
     },
-    /// Use another version
+    /// Use another version of a mapping
     Rollback {
         #[command(flatten)]
         of: Of,
-        /// The version to use; 0 is none
-        #[arg(long)]
+        /// Version to use; 0 is no mapping
+        #[arg(long, value_name = "VERSION", value_parser = version)]
         to: u32,
     },
-    /// Show what a mapping would make of the last bodies, and change nothing
+    /// Show what a mapping would make of the last submissions, and change nothing
     Preview {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON [default: the mapping in use]
-        #[arg(long)]
+        /// Rules in TOML, or in JSON in a file named .json [default: the mapping in use]
+        #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// How many of the last bodies
-        #[arg(long, default_value_t = 10)]
+        /// How many of the last submissions
+        #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = count)]
         last: u32,
     },
 }
@@ -84,7 +85,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let source = named(&store, &of).await?;
             let version = (to > 0).then_some(to);
             if !store.activate_mapping(source.organization, source.id, version).await? {
-                bail!("the source has no mapping of version {to}");
+                bail!(UsageError::wrong(format!(
+                    "the source has no mapping of version {to}; `leadgate mapping list` prints its versions"
+                )));
             }
             let shown = json!({ "source": source.id, "version": version });
             output.print(&shown, |line| line(&format!("version {to} is in use")));
@@ -121,12 +124,22 @@ async fn named(store: &Store, of: &Of) -> anyhow::Result<Source> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Mapping> {
-    let text = fs::read_to_string(file).with_context(|| format!("the mapping in {}", file.display()))?;
+    let text = files::text(file, "a mapping: rules in TOML, or in JSON in a file named .json")?;
     let read = match file.extension().is_some_and(|extension| extension == "json") {
-        true => serde_json::from_str(&text).map_err(anyhow::Error::from),
-        false => toml::from_str(&text).map_err(anyhow::Error::from),
+        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        false => toml::from_str(&text).map_err(|error| in_line(&text, &error)),
     };
-    read.with_context(|| format!("the mapping in {}", file.display()))
+    let wrong = |problem: String| {
+        UsageError::wrong(format!("the mapping in {}: {}", file.display(), plain(&problem)))
+    };
+    Ok(read.map_err(wrong)?)
+}
+
+/// Without the line itself: the file may be another than was meant.
+fn in_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    format!("{}{}", line.unwrap_or_default(), error.message())
 }
 
 /// What becomes of one body: its fields, or what is wrong with it.

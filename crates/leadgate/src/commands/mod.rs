@@ -1,14 +1,16 @@
 //! One file per subcommand.
 
+pub(crate) mod arguments;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod consent;
 pub(crate) mod erase;
+mod files;
 pub(crate) mod key;
 pub(crate) mod lead;
 pub(crate) mod mapping;
-mod moment;
 pub(crate) mod organization;
 mod output;
 pub(crate) mod parked;
@@ -25,7 +27,6 @@ pub(crate) mod tag;
 mod usage;
 mod values;
 
-pub(crate) use moment::moment;
 pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::{Output, Table, cell, details};
 pub(crate) use usage::UsageError;
@@ -143,5 +144,12 @@ pub(crate) async fn judge_context(store: &Store) -> anyhow::Result<JudgeContext>
 /// The organization's source of that id.
 pub(crate) async fn source_of(store: &Store, owner: &Organization, id: SourceId) -> anyhow::Result<Source> {
     let found = store.source(owner.id, id).await?.filter(|source| source.deleted_at.is_none());
-    found.with_context(|| format!("`{}` has no source {id}", owner.name))
+    found.ok_or_else(|| no_source(owner, id).into())
+}
+
+fn no_source(owner: &Organization, id: SourceId) -> UsageError {
+    let name = &owner.name;
+    UsageError::wrong(format!(
+        "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
+    ))
 }

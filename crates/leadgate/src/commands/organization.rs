@@ -13,23 +13,35 @@ use crate::config::Config;
 pub(crate) enum Command {
     /// Create an organization
     Create {
+        /// Name of the organization
         #[arg(value_parser = organization_name)]
         name: String,
     },
     /// List all organizations
     List,
     /// Print one organization
-    Show { name: String },
-    /// Give an organization another name; keys and leads stay as they are
-    Rename {
+    Show {
+        /// Name of the organization
         name: String,
+    },
+    /// Rename an organization; its keys and leads stay as they are
+    Rename {
+        /// Current name
+        name: String,
+        /// New name
         #[arg(value_parser = organization_name)]
         new_name: String,
     },
     /// Refuse an organization's keys and URL tokens; what is stored or queued stays
-    Disable { name: String },
+    Disable {
+        /// Name of the organization
+        name: String,
+    },
     /// Accept a disabled organization's keys and URL tokens again
-    Enable { name: String },
+    Enable {
+        /// Name of the organization
+        name: String,
+    },
 }
 
 /// The organization of a command that can create it.

@@ -1,30 +1,33 @@
 //! `leadgate parked`.
 
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use leadgate_queue::{Parked, Role, Selection};
 use serde_json::{Value, json};
 
-use super::{Output, cell, require_installation};
+use super::arguments::count;
+use super::{Output, UsageError, cell, require_installation};
 use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List what is parked
+    /// List parked messages
     List {
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        /// How many at most
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
+        limit: u32,
     },
-    /// Give parked messages back to the queue
+    /// Return parked messages to the queue
     Replay(Replay),
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Replay {
-    /// Ids as `parked list` prints them
+    /// Ids of messages, as `parked list` prints them
     ids: Vec<String>,
-    /// Everything that is parked
+    /// All parked messages
     #[arg(long)]
     all: bool,
 }
@@ -34,7 +37,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let queue = ports::queue(config, Role::Admin).await?;
     match command {
         Command::List { limit } => {
-            let parked = queue.parked_list(limit).await?;
+            let parked = queue.parked_list(usize::try_from(limit)?).await?;
             let all: Vec<_> = parked.iter().map(describe).collect();
             let rows = parked.iter().map(|message| {
                 let (id, bytes) = (message.id.to_string(), message.bytes.to_string());
@@ -43,8 +46,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             output.list("parked messages", &all, ["id", "parked_at", "bytes", "reason"], rows);
         }
         Command::Replay(replay) => {
+            let named = replay.ids.len();
             let selection = if replay.all { Selection::All } else { Selection::Ids(replay.ids) };
             let count = queue.parked_replay(selection).await?;
+            ensure!(
+                count > 0 || named == 0,
+                UsageError::wrong("none of these messages is parked; `leadgate parked list` prints the ids")
+            );
             output.print(&json!({ "replayed": count }), |line| line(&format!("{count} given back")));
         }
     }

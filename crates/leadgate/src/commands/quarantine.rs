@@ -1,10 +1,9 @@
 //! `leadgate quarantine`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::ensure;
 use clap::Subcommand;
 use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
 use leadgate_domain::{AuditAction, Organization, Timestamp};
@@ -15,7 +14,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Output, open_store, organization, saw, source_of};
+use super::arguments::{count, id};
+use super::{Output, UsageError, files, open_store, organization, saw, source_of};
 use crate::config::Config;
 use crate::ports;
 
@@ -24,46 +24,53 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List what is kept aside
+    /// List quarantined submissions
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// open, released or discarded [default: open]
-        #[arg(long, default_value = "open")]
+        /// open, released or discarded
+        #[arg(long, value_name = "STATE", default_value = "open")]
         state: QuarantineState,
-        #[arg(long, default_value_t = 50)]
+        /// How many at most
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
     },
     /// Print an entry with its submission
     Show {
+        /// Id of the entry, as `quarantine list` prints it
+        #[arg(value_parser = id)]
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Put another body in the place of an entry's, for its release; what came in stays stored as it is
+    /// Store a repaired body for the release of an entry; the body that came in is kept
     Repair {
+        /// Id of the entry, as `quarantine list` prints it
+        #[arg(value_parser = id)]
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// A file with the mended body, of the kind that came in
+        /// File with the repaired body, of the media type that came in
         #[arg(long, value_name = "FILE")]
         body: PathBuf,
     },
-    /// Give submissions back to the workers; each is let go once
+    /// Return submissions to the workers; each entry can be released once
     Release {
-        #[arg(required = true)]
+        /// Ids of the entries, as `quarantine list` prints them
+        #[arg(required = true, value_parser = id)]
         ids: Vec<Uuid>,
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Give submissions up; they stay where they are
+    /// Give up submissions; they stay stored as discarded
     Discard {
-        #[arg(required = true)]
+        /// Ids of the entries, as `quarantine list` prints them
+        #[arg(required = true, value_parser = id)]
         ids: Vec<Uuid>,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Why, for whoever asks later
-        #[arg(long)]
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
 }
@@ -81,7 +88,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let found = store.quarantine_entry(owner.id, id).await?;
-            let (entry, submission) = found.with_context(|| missing(&owner, id))?;
+            let (entry, submission) = found.ok_or_else(|| missing(&owner, id))?;
             saw(&store, store.entry(owner.id, AuditAction::QuarantineRead).about(id)).await?;
             let shown = json!({ "entry": entry, "submission": submission });
             output.details(&shown);
@@ -102,7 +109,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let mut entries = Vec::with_capacity(ids.len());
             for id in ids {
                 let discarded = store.discard(owner.id, id, &by, note.as_deref()).await?;
-                entries.push(discarded.with_context(|| missing(&owner, id))?);
+                entries.push(discarded.ok_or_else(|| missing(&owner, id))?);
             }
             list(&entries, output);
         }
@@ -117,9 +124,12 @@ async fn repair(
     file: &Path,
 ) -> anyhow::Result<QuarantineEntry> {
     let found = store.quarantine_entry(owner.id, id).await?;
-    let (entry, submission) = found.with_context(|| missing(owner, id))?;
-    ensure!(entry.state == QuarantineState::Open, "it was {} before", entry.state);
-    let body = fs::read(file).with_context(|| file.display().to_string())?;
+    let (entry, submission) = found.ok_or_else(|| missing(owner, id))?;
+    ensure!(
+        entry.state == QuarantineState::Open,
+        UsageError::wrong(format!("{id} is {}; only an open entry can be repaired", entry.state))
+    );
+    let body = files::bytes(file, "the repaired body")?;
     let source = source_of(store, owner, submission.source).await?;
     let key = match &submission.client.key {
         Some(key) => store.find_key(key).await?,
@@ -127,9 +137,15 @@ async fn repair(
     };
     let media = submission.media.clone();
     let mended = dialect::mend(submission, &body, media, &source, key.as_ref());
-    let mended = mended.map_err(|unmendable| anyhow!("no lead can be made of it: {}", words(&unmendable)))?;
+    let mended = mended.map_err(|unmendable| {
+        UsageError::wrong(format!(
+            "no lead can be made of the body in {}: {}",
+            file.display(),
+            words(&unmendable)
+        ))
+    })?;
     let entry = store.repair(owner.id, id, &mended, "command line").await?;
-    entry.with_context(|| missing(owner, id))
+    entry.ok_or_else(|| missing(owner, id).into())
 }
 
 /// Names and codes only.
@@ -162,7 +178,7 @@ async fn release(
     let mut released = 0;
     for id in ids {
         let found = store.quarantine_entry(owner.id, *id).await?;
-        let (entry, submission) = found.with_context(|| missing(owner, *id))?;
+        let (entry, submission) = found.ok_or_else(|| missing(owner, *id))?;
         if entry.state == QuarantineState::Open {
             // Before it can have an effect.
             saw(store, store.entry(owner.id, AuditAction::QuarantineReleased).about(entry.id)).await?;
@@ -176,8 +192,11 @@ async fn release(
     Ok(())
 }
 
-fn missing(owner: &Organization, id: Uuid) -> String {
-    format!("`{}` has nothing kept aside under {id}", owner.name)
+fn missing(owner: &Organization, id: Uuid) -> UsageError {
+    let name = &owner.name;
+    UsageError::wrong(format!(
+        "`{name}` has no entry {id} in quarantine; `leadgate quarantine list --organization {name}` prints them"
+    ))
 }
 
 fn list(entries: &[QuarantineEntry], output: &Output) {

@@ -1,33 +1,42 @@
 //! `leadgate queue`.
 
 use anyhow::ensure;
-use clap::{Subcommand, value_parser};
+use clap::Subcommand;
 use serde_json::json;
 
-use super::{Output, open_store};
+use super::arguments::shards;
+use super::{Output, UsageError, open_store};
 use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show or raise the number of RabbitMQ queues for leads
+    /// Print or raise the number of RabbitMQ queues for leads
     ///
     /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
     /// leads.
     Shards {
-        /// The new number of queues
-        #[arg(value_parser = value_parser!(u16).range(1..=256))]
+        /// New number of queues [default: print the number]
+        #[arg(value_parser = shards)]
         count: Option<u16>,
     },
 }
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let Command::Shards { count } = command;
-    ensure!(config.queue_url().starts_with("amqp"), "queue.url: an embedded queue has no shards");
+    ensure!(
+        config.queue_url().starts_with("amqp"),
+        UsageError::wrong(
+            "the queue is a file, and only RabbitMQ has shards: set queue.url (LEADGATE_QUEUE_URL)"
+        )
+    );
     let store = open_store(config).await?;
     if let Some(count) = count {
         let installed = store.shards().await?;
-        ensure!(count >= installed, "there are {installed} shards already, and their number only grows");
+        ensure!(
+            count >= installed,
+            UsageError::wrong(format!("there are {installed} shards already, and their number only grows"))
+        );
         ports::add_shards(config, &store, count).await?;
     }
     let shards = store.shards().await?;

@@ -6,22 +6,22 @@ use clap::Subcommand;
 use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, Table, organization, patient_store, saw, source_of};
+use super::{Output, Table, UsageError, organization, patient_store, saw, source_of};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Count what came in on a day, by what became of it
+    /// Count the submissions of a day, by what became of them
     Intake {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Only what came in by this source
+        /// Only submissions to this source
         #[arg(long, value_name = "ID")]
         source: Option<SourceId>,
-        /// The day, such as 2026-11-21 [default: today]
+        /// Day, such as 2026-11-21 [default: today]
         #[arg(long, value_name = "DATE")]
         day: Option<String>,
-        /// Where the day begins at midnight, such as America/New_York
+        /// Time zone in which the day begins, such as America/New_York
         #[arg(long, value_name = "ZONE", default_value = "UTC")]
         timezone: Zone,
     },
@@ -32,7 +32,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let Command::Intake { organization: name, source, day, timezone } = command;
     let owner = organization(&store, &name).await?;
     let day = match day {
-        Some(text) => Day::read(&text, timezone).map_err(|error| anyhow::anyhow!("`{text}` is {error}"))?,
+        Some(text) => Day::read(&text, timezone)
+            .map_err(|error| UsageError::wrong(format!("--day: `{text}` is {error}")))?,
         None => Day::of(Timestamp::now(), timezone),
     };
     if let Some(source) = source {

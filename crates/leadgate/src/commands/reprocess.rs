@@ -15,7 +15,8 @@ use leadgate_store::{Rebuilt, Snapshot, Store};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Output, judge_context, moment, open_store, organization, progress, saw};
+use super::arguments::{id, moment};
+use super::{Output, UsageError, judge_context, open_store, organization, progress, saw};
 use crate::config::Config;
 
 /// Leads that are made anew together.
@@ -28,8 +29,8 @@ const MOST_SHOWN: usize = 1_000;
 pub(crate) struct Reprocess {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A lead; may be given several times
-    #[arg(long, value_name = "ID", conflicts_with_all = ["source", "from", "to", "eligibility", "reason"])]
+    /// A lead; can be repeated
+    #[arg(long, value_name = "ID", value_parser = id, conflicts_with_all = ["source", "from", "to", "eligibility", "reason"])]
     lead: Vec<Uuid>,
     /// Leads that first came in by this source
     #[arg(long, value_name = "ID")]
@@ -40,8 +41,8 @@ pub(crate) struct Reprocess {
     /// Leads received before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
-    /// eligible or held
-    #[arg(long, value_parser = eligibility)]
+    /// Leads that are eligible, or held
+    #[arg(long, value_name = "ELIGIBILITY", value_parser = eligibility)]
     eligibility: Option<Eligibility>,
     /// Leads that are held for this reason, among others
     #[arg(long, value_name = "REASON")]
@@ -49,7 +50,7 @@ pub(crate) struct Reprocess {
     /// Every lead of the organization
     #[arg(long, conflicts_with_all = ["lead", "source", "from", "to", "eligibility", "reason"])]
     all: bool,
-    /// Show what would change, and change nothing
+    /// Print what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -58,7 +59,7 @@ fn eligibility(text: &str) -> Result<Eligibility, String> {
     [Eligibility::Eligible, Eligibility::Held]
         .into_iter()
         .find(|one| one.as_str() == text)
-        .ok_or_else(|| format!("`{text}` is neither eligible nor held"))
+        .ok_or_else(|| "expected eligible or held".to_owned())
 }
 
 impl Reprocess {
@@ -81,7 +82,9 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     if !asked.names_anything() {
-        bail!("say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all");
+        bail!(UsageError::wrong(
+            "say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all"
+        ));
     }
     let JudgeContext { known, pipeline } = judge_context(&store).await?;
     let desk = Desk { store, owner, known, pipeline, dry: asked.dry_run };
@@ -92,7 +95,7 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
         let leads: Vec<_> = asked.lead.iter().map(|id| LeadId::from_uuid(*id)).collect();
         desk.chunk(leads, &mut told).await?;
         if told.looked_at() == 0 {
-            bail!("`{}` has none of these leads", desk.owner.name);
+            bail!(UsageError::wrong(format!("`{}` has none of these leads", desk.owner.name)));
         }
     }
     if asked.dry_run {

@@ -8,7 +8,7 @@ use leadgate_domain::{Retention, Window};
 use leadgate_store::{Store, Swept};
 use serde_json::json;
 
-use super::{Output, open_store, organization};
+use super::{Output, UsageError, open_store, organization};
 use crate::config::Config;
 
 /// Nothing is left for another round.
@@ -19,11 +19,11 @@ const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Say for how long things are kept; what is not named stays as it is
+    /// Set for how long data is kept; what is not given stays as it is
     Set(Set),
-    /// Erase now, for every organization, what is too old; workers do so by themselves every five minutes
+    /// Erase now what is too old, of all organizations; workers do this every five minutes
     Sweep,
-    /// Print for how long things are kept
+    /// Print for how long data is kept
     Show {
         #[arg(long, value_name = "NAME")]
         organization: String,
@@ -34,16 +34,16 @@ pub(crate) enum Command {
 pub(crate) struct Set {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// What submissions said, from when they were received: how long, such as 400d, or ever
+    /// Bodies of submissions, from their receipt: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     submissions: Option<Window>,
-    /// Leads, from when they were updated last
+    /// Leads, from their last update: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     leads: Option<Window>,
-    /// Entries of the quarantine, from when they were put there
+    /// Entries of the quarantine, from when they were put there: such as 90d, or `ever`
     #[arg(long, value_name = "AGE")]
     quarantine: Option<Window>,
-    /// Entries of the audit log
+    /// Entries of the audit log: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     audit: Option<Window>,
 }
@@ -73,7 +73,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let said = [set.submissions, set.leads, set.quarantine, set.audit];
             ensure!(
                 said.iter().any(Option::is_some),
-                "none of --submissions, --leads, --quarantine, --audit was given"
+                UsageError::wrong("say what to change: --submissions, --leads, --quarantine or --audit")
             );
             let retention = set.apply(store.retention(owner.id).await?);
             store.set_retention(owner.id, retention).await?;

@@ -1,7 +1,6 @@
 //! `leadgate score`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +10,10 @@ use leadgate_domain::{ActiveScoring, Lead, Organization, Scoring, Temperature, s
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, Table, open_store, organization};
+use super::arguments::{count, version};
+use super::{Output, Table, UsageError, files, open_store, organization};
 use crate::config::Config;
+use crate::plain::plain;
 
 #[derive(Args)]
 pub(crate) struct Of {
@@ -26,13 +27,13 @@ pub(crate) enum Command {
     Show {
         #[command(flatten)]
         of: Of,
-        /// Another version; 0 is the standard one
-        #[arg(long)]
+        /// Version to print; 0 is the standard scoring [default: the one in use]
+        #[arg(long, value_name = "VERSION", value_parser = version)]
         version: Option<u32>,
     },
-    /// Store a scoring as the next version, and use it
+    /// Store a scoring as the next version and use it
     Set {
-        /// Rules, as TOML or JSON
+        /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
         #[command(flatten)]
         of: Of,
@@ -42,7 +43,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         of: Of,
     },
-    /// List all versions
+    /// List all versions of the scoring
     History {
         #[command(flatten)]
         of: Of,
@@ -51,12 +52,12 @@ pub(crate) enum Command {
     Preview {
         #[command(flatten)]
         of: Of,
-        /// Rules, as TOML or JSON [default: the scoring in use]
-        #[arg(long)]
+        /// Rules in TOML, or in JSON in a file named .json [default: the scoring in use]
+        #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
         /// How many of the newest leads
-        #[arg(long, default_value_t = 100)]
-        last: usize,
+        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = count)]
+        last: u32,
     },
 }
 
@@ -98,7 +99,12 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &of.organization).await?;
             let then = file.as_deref().map(read).transpose()?;
             let then = then.as_ref().unwrap_or(&owner.scoring.scoring);
-            preview(&newest(&store, &owner, last).await?, &owner.scoring.scoring, then, output);
+            preview(
+                &newest(&store, &owner, usize::try_from(last)?).await?,
+                &owner.scoring.scoring,
+                then,
+                output,
+            );
         }
     }
     Ok(())
@@ -122,7 +128,12 @@ async fn stored(
         Some(0) => Ok(ActiveScoring::standard()),
         Some(version) => {
             let found = store.scorings(owner.id).await?.into_iter().find(|one| one.version == version);
-            let found = found.with_context(|| format!("`{}` has no scoring {version}", owner.name))?;
+            let found = found.ok_or_else(|| {
+                UsageError::wrong(format!(
+                    "`{}` has no scoring of version {version}; `leadgate score history` prints the versions",
+                    owner.name
+                ))
+            })?;
             Ok(Arc::new(ActiveScoring { version, scoring: found.scoring }))
         }
     }
@@ -137,17 +148,23 @@ fn text(active: &ActiveScoring) -> String {
 }
 
 fn read(file: &Path) -> anyhow::Result<Scoring> {
-    let text = fs::read_to_string(file).with_context(|| format!("the scoring in {}", file.display()))?;
+    let text = files::text(file, "a scoring: rules in TOML, or in JSON in a file named .json")?;
     let read = match file.extension().is_some_and(|extension| extension == "json") {
         true => {
-            let document = serde_json::from_str(&text);
-            Scoring::read(&document.with_context(|| format!("the scoring in {}", file.display()))?)
+            let document = serde_json::from_str(&text).map_err(|error| {
+                UsageError::wrong(format!("the scoring in {}: {}", file.display(), plain(&error.to_string())))
+            });
+            Scoring::read(&document?)
         }
         false => Scoring::from_toml(&text),
     };
     match read {
         Ok(scoring) => Ok(scoring),
-        Err(faults) => bail!("the scoring in {}:\n  {}", file.display(), faults.sentences().join("\n  ")),
+        Err(faults) => bail!(UsageError::wrong(format!(
+            "the scoring in {}:\n  {}",
+            file.display(),
+            faults.sentences().join("\n  ")
+        ))),
     }
 }
 

@@ -17,24 +17,28 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, cell, changed, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, UsageError, cell, changed, open_store, organization, saw, source_of};
 use crate::config::Config;
-use crate::secret;
+use crate::{listening, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a way in with settings of its own, and the URL that takes leads for it
+    /// Create a source, and print the URL that takes its leads
+    ///
+    /// Policy, identity and window are by default those of the dialect (docs/dialects.md), consent is required, and the
+    /// region is the setting `default_region`.
     Create {
         #[command(flatten)]
         owner: OrganizationToUse,
-        /// What its clients speak: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
-        #[arg(long, default_value = "native")]
+        /// Dialect of its clients: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
+        #[arg(long, value_name = "DIALECT", default_value = "native")]
         dialect: Dialect,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Change settings of a source; what is not said stays
+    /// Change settings of a source; what is not given stays as it is
     Update {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
@@ -47,7 +51,11 @@ pub(crate) enum Command {
         organization: String,
     },
     /// Print one source, and how many of its last 1,000 leads have no recognized contact
+    ///
+    /// A URL that was printed once cannot be printed again: its token is stored as a hash only. `source token` creates
+    /// another URL, and `key rotate` replaces one.
     Show {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
@@ -58,24 +66,26 @@ pub(crate) enum Command {
     Enable(Named),
     /// Delete a source and revoke its keys and tokens; its leads stay
     Delete(Named),
-    /// Make another URL token for a source; `key revoke` and `key rotate` end tokens too
+    /// Create another URL token for a source, and print its URL; `key revoke` ends a token
     Token {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// The web pages that may use it, such as https://example.com [default: any]
+        /// Web pages that may use it, such as https://example.com [default: any]
         #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
         origins: Vec<String>,
     },
-    /// Take only posts that are signed (<https://www.standardwebhooks.com>), and print the secret
+    /// Take only signed posts (Standard Webhooks), and print the signing secret
     Signature {
+        /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Make a new secret; the one before is good for a day
+        /// Create a new secret; the one before stays valid for a day
         #[arg(long, conflicts_with = "off")]
         rotate: bool,
-        /// Take posts without a signature again
+        /// Take unsigned posts again
         #[arg(long)]
         off: bool,
     },
@@ -83,6 +93,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Named {
+    /// Id of the source, as `source list` prints it
     id: SourceId,
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -90,52 +101,54 @@ pub(crate) struct Named {
 
 #[derive(Args)]
 pub struct Settings {
-    #[arg(long)]
+    /// Name for people
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
     /// Read phones without a country code in no region
     #[arg(long, conflicts_with = "region")]
     no_region: bool,
-    /// Reads times without a zone, such as America/New_York
+    /// Time zone of times of consent without a zone, such as America/New_York
     #[arg(long, value_name = "ZONE")]
     timezone: Option<Zone>,
     /// Read no times without a zone
     #[arg(long, conflicts_with = "timezone")]
     no_timezone: bool,
-    /// What happens to a submission that meets a lead: return_existing, update, link, create
-    #[arg(long)]
+    /// What a submission does that meets a lead: return_existing, update, link, create
+    #[arg(long, value_name = "POLICY")]
     policy: Option<Policy>,
-    /// By which keys people are told apart, such as any_of:external_id,phone=30d,email or first_of:…
+    /// Keys that identify a person, such as any_of:external_id,phone=30d,email or first_of:phone
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<Identity>,
     /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com make
     /// no difference) [default: exact]
     #[arg(long, value_name = "WHEN")]
     gmail_identity: Option<GmailIdentity>,
-    /// For how long a phone or email finds its lead, such as 30d; `ever` is for ever
+    /// For how long a phone or email finds its lead: such as 30d, or `ever`
     #[arg(long, value_name = "TIME")]
     window: Option<Window>,
-    /// Whether a lead needs consent to be called: required, optional [default: required]
-    #[arg(long)]
+    /// Whether a lead needs consent to be eligible: required, optional
+    #[arg(long, value_name = "CONSENT")]
     consent: Option<Consents>,
-    /// How old consent may be for a call, such as 90d; `ever` for however old
+    /// How old consent may be: such as 90d, or `ever`
     #[arg(long, value_name = "TIME")]
     consent_max_age: Option<Window>,
-    /// A limit for everything that comes in here, such as 600/min, in place of its system's
+    /// Leads that it takes in all, such as 600/min. A limit that the dialect counts by key or address (native,
+    /// lead2inbound, askad, 500_leads) holds beside it; a key's own limit is set by `key create --rate`
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Limit it as its system does
+    /// Limit it as its dialect does
     #[arg(long, conflicts_with = "rate")]
     no_rate: bool,
-    /// Tags for every lead that comes in here
+    /// Tags for each of its leads
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Option<Vec<String>>,
     /// Give its leads no tags
     #[arg(long, conflicts_with = "tags")]
     no_tags: bool,
-    /// The only networks that may post here, such as 192.0.2.0/24
+    /// Networks that may post to it, such as 192.0.2.0/24; all others are refused
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     networks: Option<Vec<Network>>,
     /// Take posts from every network
@@ -172,7 +185,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
             let mut source = store.new_source(owner.id, dialect, Some(dialect.to_string()));
-            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
+            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
             store.create_source(&source).await?;
             let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;
             print(&source, &owner.name, Some(&token));
@@ -180,7 +193,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Update { id, organization: name, settings } => {
             let owner = organization(&store, &name).await?;
             let mut source = source_of(&store, &owner, id).await?;
-            SourceSettings::from(settings).apply(&mut source).map_err(anyhow::Error::msg)?;
+            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
             print(&sources::update(&store, &source).await?, &owner.name, None);
         }
         Command::List { organization: name } => {
@@ -189,7 +202,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             all.retain(|source| source.deleted_at.is_none());
             let entry = store.entry(owner.id, AuditAction::SourcesListed);
             saw(&store, entry.with("count", all.len())).await?;
-            list(&all, &owner.name, config, output);
+            list(&all, &owner.name, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -234,7 +247,7 @@ async fn token(
 ) -> anyhow::Result<SecretString> {
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let token = ApiKey {
-        origins: keys::origins(origins).map_err(anyhow::Error::msg)?,
+        origins: keys::origins(origins).map_err(UsageError::wrong)?,
         ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
     };
     store.create_key(&token).await?;
@@ -256,7 +269,9 @@ async fn sign(
             Some(Signature { version: version.saturating_add(1), previous_until })
         }
         Some(signature) => Some(signature),
-        None if rotate => bail!("the source takes unsigned posts: there is no secret to rotate"),
+        None if rotate => {
+            bail!(UsageError::wrong("the source takes unsigned posts: there is no secret to rotate"))
+        }
         // Above every version that was ever used: a secret that was given up never comes back.
         None => Some(Signature { version: u32::try_from(source.revision)?, previous_until: None }),
     };
@@ -279,10 +294,8 @@ async fn sign(
     Ok(())
 }
 
-fn list(sources: &[Source], organization: &str, config: &Config, output: &Output) {
-    let base = config.public_url();
-    let all: Vec<_> =
-        sources.iter().map(|source| native::source(source, organization, &base, None)).collect();
+fn list(sources: &[Source], organization: &str, output: &Output) {
+    let all: Vec<_> = sources.iter().map(|source| native::source(source, organization, "", None)).collect();
     let rows = sources.iter().map(|source| {
         let (id, dialect, policy) = (source.id, source.dialect, source.policy);
         let name = source.name.clone().unwrap_or_else(|| "(default)".to_owned());
@@ -308,11 +321,18 @@ fn print(
     output: &Output,
 ) {
     let token = token.map(|token| token.expose_secret());
-    let source = native::source(source, organization, &config.public_url(), token);
+    let base = listening::base_url(config);
+    let source = native::source(source, organization, base.as_deref().unwrap_or_default(), token);
     output.details(&Shown { source, recent_leads });
     if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
         output.note(&format!(
             "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
         ));
+    }
+    if token.is_some() && base.is_none() {
+        output.note(
+            "The URL has no host, because no server runs on the data folder and gateway.public_url is not set: the host \
+             is the gateway's.",
+        );
     }
 }

@@ -6,7 +6,7 @@ mod rows;
 
 use std::sync::Arc;
 
-use anyhow::{anyhow, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
@@ -16,19 +16,19 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, cell, open_store, organization, progress, saw, values};
+use super::{Output, UsageError, cell, open_store, organization, progress, saw, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Suppress phones, emails or domains: stored leads with them are held at once
+    /// Suppress phones, emails or domains; stored leads with them are held at once
     Add {
         #[command(flatten)]
         values: Values,
         #[command(flatten)]
         terms: Terms,
     },
-    /// Lift suppressions: stored leads are decided anew
+    /// Remove suppressions; stored leads with them are decided again
     Remove {
         #[command(flatten)]
         values: Values,
@@ -36,18 +36,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
     },
-    /// Print every current and expired entry for these values
+    /// List the entries for these values, also expired ones
     Find {
         #[command(flatten)]
         values: Values,
     },
-    /// Print all entries that hold
+    /// List all entries that have not expired
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress every row of a file; the result of each row is written to a file beside it. Exits with 2 if rows were
-    /// refused; the others are imported
+    /// Suppress every row of a CSV file
+    ///
+    /// The result of each row is written to a file beside it. Exits with 2 if rows were refused; the others are
+    /// imported.
     Import(import::Import),
 }
 
@@ -55,23 +57,23 @@ pub(crate) enum Command {
 pub(crate) struct Values {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A phone number; may be given several times. `-` reads standard input, `@FILE` reads a file, one value per line;
-    /// other users can see arguments in the process list
+    /// Phone number; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users can see
+    /// arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// An email address; may be given several times. `-` and `@FILE` as for phone numbers
+    /// Email address; can be repeated. `-` and `@FILE` as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// A domain, with all its subdomains; may be given several times
+    /// Domain, with all its subdomains; can be repeated
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
-    /// The SHA-256 of a phone number, in hex, as `find` shows it; may be given several times
+    /// SHA-256 of a phone number in hex, as `suppression find` shows it; can be repeated
     #[arg(long, value_name = "DIGEST")]
     phone_sha256: Vec<String>,
-    /// The SHA-256 of an email address in lower case; may be given several times
+    /// SHA-256 of an email address in lower case, in hex; can be repeated
     #[arg(long, value_name = "DIGEST")]
     email_sha256: Vec<String>,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
 }
@@ -79,11 +81,11 @@ pub(crate) struct Values {
 /// What goes with entries that are added.
 #[derive(Args, Clone)]
 pub(crate) struct Terms {
-    /// The list that they go on
+    /// List that they go on
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
     list: String,
-    /// Why, for those who ask later
-    #[arg(long)]
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When they end: a time, a day, or how long, such as 90d [default: never]
     #[arg(long, value_name = "TIME")]
@@ -121,7 +123,7 @@ impl Values {
         let requests = requests.concat();
         ensure!(
             !requests.is_empty(),
-            "none of --phone, --email, --domain, --phone-sha256, --email-sha256 was given"
+            UsageError::wrong("name a value by --phone, --email, --domain, --phone-sha256 or --email-sha256")
         );
         Ok(requests)
     }
@@ -175,9 +177,11 @@ async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> an
     let owner = organization(&desk.store, &values.organization).await?;
     let requests = values.requests()?;
     let now = Timestamp::now();
-    let entry =
-        |request| terms.of(request).entry(&desk.matching, owner.id, now).map_err(|error| anyhow!(error));
-    let entries = requests.into_iter().map(entry).collect::<anyhow::Result<Vec<_>>>()?;
+    let entry = |(at, request): (usize, SuppressionRequest)| {
+        let read = terms.of(request).entry(&desk.matching, owner.id, now);
+        read.map_err(|problem| unreadable(at, &problem))
+    };
+    let entries = requests.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
     let listed = desk.store.suppress(owner.id, entries.clone(), Arc::clone(&desk.judge)).await?;
     desk.rescreen(&owner).await?;
     let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
@@ -190,13 +194,18 @@ async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> an
     Ok(())
 }
 
+/// Which value is said by its number among all that were given: an error must not hold the value.
+fn unreadable(at: usize, problem: &str) -> UsageError {
+    UsageError::wrong(format!("value {}: {problem}; nothing was changed", at + 1))
+}
+
 async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Output) -> anyhow::Result<()> {
     let owner = organization(&desk.store, &values.organization).await?;
-    let key = |request: SuppressionRequest| {
-        let value = request.value().map_err(|error| anyhow!(error))?;
+    let key = |(at, request): (usize, SuppressionRequest)| {
+        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
         Ok(value.key(&desk.matching, owner.id))
     };
-    let keys = values.requests()?.into_iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
+    let keys = values.requests()?.into_iter().enumerate().map(key).collect::<Result<Vec<_>, UsageError>>()?;
     let removed = desk.store.unsuppress(owner.id, keys, list, Arc::clone(&desk.judge)).await?;
     desk.rescreen(&owner).await?;
     output.print(&json!({ "removed": removed.len() }), |line| {
@@ -209,8 +218,8 @@ async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Outpu
 async fn find(desk: &Desk, values: &Values, output: &Output) -> anyhow::Result<()> {
     let owner = organization(&desk.store, &values.organization).await?;
     let mut keys = Vec::new();
-    for request in values.requests()? {
-        let value = request.value().map_err(|error| anyhow!(error))?;
+    for (at, request) in values.requests()?.into_iter().enumerate() {
+        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
         keys.extend(value.watched(&desk.matching, owner.id));
     }
     let found = desk.store.suppressions_under(owner.id, keys).await?;

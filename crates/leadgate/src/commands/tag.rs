@@ -6,17 +6,17 @@ use leadgate_domain::AuditAction;
 use leadgate_domain::validate::LONGEST_TAG;
 use serde_json::json;
 
-use super::{Output, open_store, organization, saw};
+use super::{Output, UsageError, open_store, organization, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Make a tag, or find the one of that name; its number is what clients send as `tag_id`
+    /// Create a tag, or find the one of that name; its number is what clients send as `tag_id`
     Create {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// What leads are tagged with
-        #[arg(long)]
+        /// Tag that leads get
+        #[arg(long, value_name = "TAG")]
         name: String,
     },
     /// List the tags of an organization
@@ -32,7 +32,10 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Create { organization: owner, name } => {
             let owner = organization(&store, &owner).await?;
             let length = name.trim().chars().count();
-            ensure!((1..=LONGEST_TAG).contains(&length), "a tag has 1 to {LONGEST_TAG} characters");
+            ensure!(
+                (1..=LONGEST_TAG).contains(&length),
+                UsageError::wrong(format!("--name: a tag has 1 to {LONGEST_TAG} characters"))
+            );
             let tag = store.create_tag(owner.id, name.trim()).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
             output.details(&shown);

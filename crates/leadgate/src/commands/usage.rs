@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use leadgate_operations::OperationError;
+
 /// The arguments, or a file that they name, are wrong. The program exits with 2, as for arguments that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
@@ -13,8 +15,17 @@ pub(crate) enum UsageError {
 }
 
 impl UsageError {
+    /// Says what is wrong, what is expected and what to do.
+    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+        Self::Arguments(message.into())
+    }
+
     /// The exit code of a command that failed.
     pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-        if error.is::<Self>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        let is_refused = matches!(
+            error.downcast_ref(),
+            Some(OperationError::NotFound { .. } | OperationError::Invalid(_) | OperationError::Faulty(_))
+        );
+        if error.is::<Self>() || is_refused { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 }

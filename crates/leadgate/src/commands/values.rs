@@ -1,10 +1,12 @@
 //! Values that may come from a file or from standard input: other users of a machine can read a command's arguments,
 //! and shells keep them.
 
-use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
+
+use super::{UsageError, files};
 
 /// Replaces `-` by the lines of standard input and `@FILE` by the lines of a file.
 #[derive(Default)]
@@ -17,7 +19,7 @@ impl ValueArguments {
         let mut values = Vec::new();
         for value in given {
             let text = match value.strip_prefix('@') {
-                Some(file) => fs::read_to_string(file).with_context(|| format!("the values in {file}"))?,
+                Some(file) => files::text(Path::new(file), "a text file with one value per line")?,
                 None if value == "-" => self.stdin()?,
                 None => value.clone(),
             };
@@ -27,7 +29,7 @@ impl ValueArguments {
     }
 
     fn stdin(&mut self) -> anyhow::Result<String> {
-        ensure!(!self.stdin_was_read, "`-` can be used only once per command");
+        ensure!(!self.stdin_was_read, UsageError::wrong("`-` can be used only once per command"));
         self.stdin_was_read = true;
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;
@@ -43,7 +45,7 @@ mod tests {
     fn a_file_stands_for_its_lines() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("phones.txt");
-        fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
+        std::fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
         let given = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
         let read = ValueArguments::default().read(&given).unwrap();
         assert_eq!(read, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);

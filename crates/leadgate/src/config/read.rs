@@ -8,15 +8,19 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
 use super::Config;
+use crate::plain::plain;
+
+/// The heading in `--help` of what every program takes.
+const CONNECTION: &str = "Connection";
 
 /// What the command line says; it wins over environment and file.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Flags {
-    /// Configuration file [default: ./leadgate.toml if it exists]
-    #[arg(long, value_name = "FILE", global = true)]
+    /// Configuration file [default: ./leadgate.toml, if it exists]
+    #[arg(long, value_name = "FILE", global = true, help_heading = CONNECTION)]
     pub config: Option<PathBuf>,
-    /// Data folder of the embedded shape
-    #[arg(long, value_name = "FOLDER", global = true)]
+    /// Data folder of the embedded shape [default: ./leadgate-data]
+    #[arg(long, value_name = "FOLDER", global = true, help_heading = CONNECTION)]
     pub data: Option<PathBuf>,
 }
 
@@ -56,9 +60,9 @@ fn describe(error: &figment::Error) -> String {
             None => format!(" (from {})", place.name),
         });
         if key.is_empty() {
-            format!("{}{place}", without_source_lines(&error.kind.to_string()))
+            format!("{}{place}", plain(&without_source_lines(&error.kind.to_string())))
         } else {
-            format!("{key}: {}{place}", error.kind)
+            format!("{key}: {}{place}", plain(&error.kind.to_string()))
         }
     });
     all.collect::<Vec<_>>().join("; ")
@@ -78,12 +82,18 @@ struct Environment(Vec<(String, String)>);
 
 const PREFIX: &str = "LEADGATE_";
 
+/// Variables of clients, as the documentation's examples use them.
+const OF_CLIENTS: [&str; 2] = ["LEADGATE_KEY", "LEADGATE_URL"];
+
 /// Variables that look like settings and are none. They are no error: a container platform sets some of its own
 /// (`LEADGATE_GATEWAY_SERVICE_HOST`), and a shell may hold others. But a slip of the pen should be seen.
 pub(crate) fn unknown_variables() -> Vec<String> {
-    let known: Vec<_> = keys().iter().map(|key| variable(key)).collect();
-    let named = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    named.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
+    unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+    let known: Vec<_> = keys().iter().map(|key| variable(key)).chain(OF_CLIENTS.map(str::to_owned)).collect();
+    names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
 }
 
 impl figment::Provider for Environment {
@@ -183,6 +193,33 @@ mod tests {
         assert_eq!(read("", &[("LEADGATE_QUEUE_SERVICE_HOST", "10.0.0.1")]).unwrap(), Config::default());
         let error = read("listen = 1\nsecret = \"hunter2", &[]).unwrap_err().to_string();
         assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
+    }
+
+    /// Whatever a setting should be, its error is for people.
+    #[test]
+    fn an_error_has_no_programmers_words() {
+        let mut wrong = 0;
+        for key in keys() {
+            for text in ["many", "-1", "[]", "true", "{}", "1.5", "99999999999", ""] {
+                let Err(error) = read("", &[(variable(&key).as_str(), text)]) else { continue };
+                let error = error.to_string();
+                wrong += 1;
+                for word in
+                    ["usize", "u16", "u32", "u64", "struct", "sequence", "invalid type", "syntax", "bool "]
+                {
+                    assert!(!error.contains(word), "{key}={text}: {error}");
+                }
+            }
+        }
+        assert!(wrong > 100, "{wrong}");
+    }
+
+    #[test]
+    fn what_clients_and_settings_are_called_is_known() {
+        let names = ["LEADGATE_KEY", "LEADGATE_URL", "LEADGATE_STORE_URL", "LEADGATE_STORE_ULR", "HOME"];
+        assert_eq!(unknown(names.map(str::to_owned).into_iter()), ["LEADGATE_STORE_ULR"]);
+        let page = include_str!("../../../../docs/configuration.md");
+        assert!(OF_CLIENTS.iter().all(|name| page.contains(name)), "a name is not on the page");
     }
 
     /// The page shows the whole default file; it is read back and compared.

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{Config, Flags};
+use crate::commands::arguments::address;
+use crate::config::Flags;
 use crate::run;
 
 /// Takes leads in over HTTP and answers when they are durable; start as many as needed.
@@ -15,7 +16,7 @@ struct Arguments {
     #[command(flatten)]
     flags: Flags,
     /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 
@@ -23,5 +24,5 @@ struct Arguments {
 #[tokio::main]
 pub(super) async fn gateway() -> ExitCode {
     let arguments = Arguments::parse();
-    run::exit(async { run::gateway(Config::load(&arguments.flags, arguments.listen)?).await }).await
+    run::exit(async { run::gateway(super::configuration(&arguments.flags, arguments.listen)?).await }).await
 }

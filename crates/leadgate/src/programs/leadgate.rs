@@ -4,34 +4,38 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::commands::{self, Output, UsageError};
-use crate::config::{Config, Flags};
+use crate::commands::{self, Output, UsageError, arguments};
+use crate::config::Flags;
 use crate::run;
 
 /// Takes sales leads in, answers when they are durable, and says which of them may be called.
 #[derive(Parser)]
-#[command(name = "leadgate", version)]
+#[command(name = "leadgate", version, after_help = SETTINGS)]
 struct Arguments {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
     #[command(flatten)]
     flags: Flags,
-    /// Print one JSON document on standard output
-    #[arg(long, global = true)]
-    json: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+const SETTINGS: &str = "Every other setting comes from the configuration file or the environment, such as \
+                        LEADGATE_STORE_URL: docs/configuration.md.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Run gateway and worker in this process (the default)
     Serve {
         /// Address to listen on [default: 127.0.0.1:8080]
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", value_parser = arguments::address)]
         listen: Option<SocketAddr>,
     },
-    /// Bring database and broker to what this build needs
+    /// Create or upgrade the database schema and the broker's queues
     Migrate {
         /// Run after restoring the database from a backup: invalidates the gateways' idempotency markers
         #[arg(long)]
@@ -40,63 +44,68 @@ enum Command {
     /// Manage organizations
     #[command(subcommand)]
     Organization(commands::organization::Command),
-    /// API keys
+    /// Manage API keys and URL tokens
     #[command(subcommand)]
     Key(commands::key::Command),
     /// Manage sources
     #[command(subcommand)]
     Source(commands::source::Command),
-    /// How the names that a client uses become fields
+    /// Manage the field mapping of a source
     #[command(subcommand)]
     Mapping(commands::mapping::Command),
-    /// Tags by number, for KickoffLabs's clients
+    /// Manage numbered tags, for KickoffLabs clients
     #[command(subcommand)]
     Tag(commands::tag::Command),
-    /// Submissions that are kept aside
+    /// List, repair, release and discard quarantined submissions
     #[command(subcommand)]
     Quarantine(commands::quarantine::Command),
-    /// Read stored leads once more, by the mappings, lists and scoring of today
+    /// Read stored leads again, by the current mappings, suppression lists and scoring
     Reprocess(commands::reprocess::Reprocess),
-    /// Phones, emails and domains that must not be contacted
+    /// Manage suppression lists: phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::Command),
     /// Erase a person: delete all stored data, and hold new leads with the same phone or email
     Erase(commands::erase::Erase),
-    /// For how long an organization keeps what
+    /// Show and set for how long an organization keeps its data
     #[command(subcommand)]
     Retention(commands::retention::Command),
-    /// Evidence of consent, for those who ask for it
+    /// Export evidence of consent, and check exports
     #[command(subcommand)]
     Consent(commands::consent::Command),
-    /// How promising leads are, by which rules
+    /// Manage the scoring rules of an organization
     #[command(subcommand)]
     Score(commands::score::Command),
-    /// Leads and why they are what they are
+    /// Show leads, and explain what was decided about them
     #[command(subcommand)]
     Lead(commands::lead::Command),
-    /// Intake reports
+    /// Count submissions and leads
     #[command(subcommand)]
     Report(commands::report::Command),
-    /// Who read or changed what
+    /// Show who read or changed what
     #[command(subcommand)]
     Audit(commands::audit::Command),
-    /// Messages that cannot be attributed: unreadable, or of an unknown version
+    /// List and replay queue messages that could not be read
     #[command(subcommand)]
     Parked(commands::parked::Command),
     /// Manage RabbitMQ queues
     #[command(subcommand)]
     Queue(commands::queue::Command),
-    /// The configuration in force
+    /// Show the configuration in force
     #[command(subcommand)]
     Config(commands::config::Command),
-    /// Copy queue, store and secret of the embedded shape into one file, while it runs
+    /// Print a script that completes commands and options in a shell
+    Completion {
+        /// Shell that runs the script
+        shell: Shell,
+    },
+    /// Copy queue, store and secret of the embedded shape into one file, also while it runs
     Backup {
         /// File to write; it must not exist
         file: PathBuf,
     },
-    /// Put a backup in place of an empty data folder
+    /// Restore a backup into an empty data folder
     Restore {
-        /// File that `backup` wrote
+        /// File that `leadgate backup` wrote
         file: PathBuf,
     },
 }
@@ -104,7 +113,10 @@ enum Command {
 /// Reads the command line and does what it asks for.
 #[tokio::main]
 pub(super) async fn leadgate() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     let output = Output::new(arguments.json);
     match dispatch(arguments, &output).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,12 +127,48 @@ pub(super) async fn leadgate() -> ExitCode {
     }
 }
 
+fn parse() -> Result<Arguments, clap::Error> {
+    let matches = command_line().try_get_matches()?;
+    Arguments::from_arg_matches(&matches)
+}
+
+/// The command line with the help of arguments that many commands have.
+pub(super) fn command_line() -> clap::Command {
+    with_shared_help(Arguments::command())
+}
+
+fn with_shared_help(command: clap::Command) -> clap::Command {
+    let named = |argument: clap::Arg| match argument.get_id().as_str() {
+        "organization" if argument.get_help().is_none() => argument.help("Name of the organization"),
+        _ => argument,
+    };
+    command.mut_args(named).mut_subcommands(with_shared_help)
+}
+
+/// Prints help, or what is wrong with the arguments: with `--json` as the one document.
+fn refused(error: &clap::Error) -> ExitCode {
+    let wants_document = std::env::args_os().any(|argument| argument == "--json");
+    if wants_document && error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true).error(&UsageError::wrong(text).into());
+    } else {
+        let _ = error.print();
+    }
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
 async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
     let listen = match &arguments.command {
+        // It needs no configuration.
+        Some(Command::Completion { shell }) => {
+            commands::completion::run(*shell, command_line(), output);
+            return Ok(());
+        }
         Some(Command::Serve { listen }) => *listen,
         _ => None,
     };
-    let config = Config::load(&arguments.flags, listen)?;
+    let config = super::configuration(&arguments.flags, listen)?;
     match arguments.command.unwrap_or(Command::Serve { listen: None }) {
         Command::Serve { .. } => run::all_in_one(config).await,
         Command::Migrate { restored } => commands::migrate(&config, restored, output).await,
@@ -142,6 +190,7 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
         Command::Parked(command) => commands::parked::run(command, &config, output).await,
         Command::Queue(command) => commands::queue::run(command, &config, output).await,
         Command::Config(command) => commands::config::run(&command, &config, output),
+        Command::Completion { .. } => Ok(()),
         Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
         Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
     }
@@ -149,9 +198,8 @@ async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
+    use crate::config::Config;
 
     const ID: &str = "01a1fea9-1461-757d-9d74-5642f0fe5c4b";
 
@@ -180,6 +228,56 @@ mod tests {
         found
     }
 
+    fn visit(command: &clap::Command, path: &str, look: &mut impl FnMut(&str, &clap::Command)) {
+        let path = format!("{path} {}", command.get_name());
+        look(path.trim(), command);
+        let own = command.get_subcommands().filter(|own| own.get_name() != "help");
+        own.for_each(|own| visit(own, &path, look));
+    }
+
+    #[test]
+    fn completion_scripts_know_every_command() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command_line(), "leadgate", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for word in ["quarantine", "retention", "create-organization", "completion"] {
+                assert!(script.contains(word), "{shell}: no {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_a_help_text() {
+        let mut without = Vec::new();
+        let mut line = command_line();
+        line.build();
+        visit(&line, "", &mut |path, command| {
+            let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
+            without.extend(arguments.map(|argument| format!("{path}: {}", argument.get_id())));
+            without.extend(command.get_about().is_none().then(|| path.to_owned()));
+        });
+        assert_eq!(without, [""; 0]);
+    }
+
+    /// A command's own options come first, then those that all commands share.
+    #[test]
+    fn shared_options_come_last_under_their_headings() {
+        let mut line = command_line();
+        line.build();
+        visit(&line, "", &mut |path, command| {
+            let help = command.clone().render_help().to_string();
+            let place = |text: &str| help.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {help}"));
+            let places = ["--help", "\nOutput:", "--json", "\nConnection:", "--config", "--data"].map(place);
+            assert!(places.is_sorted(), "{path}: {help}");
+            let (own, _) = help.split_at(places[1]);
+            let longs = command.get_arguments().filter(|argument| argument.get_help_heading().is_none());
+            for long in longs.filter_map(clap::Arg::get_long).filter(|long| *long != "version") {
+                assert!(own.contains(&format!("--{long}")), "{path}: --{long} in {help}");
+            }
+        });
+    }
+
     /// Suppression entries of a mistyped organization would have no effect.
     #[tokio::test]
     async fn no_command_creates_a_mistyped_organization() {
@@ -199,7 +297,7 @@ mod tests {
         assert_eq!(beside, 1, "no command but `migrate` creates an installation");
         run(&["migrate".to_owned()]).await.unwrap();
         run(&create).await.unwrap();
-        let all = commands(&Arguments::command(), &[], file.to_str().unwrap());
+        let all = commands(&command_line(), &[], file.to_str().unwrap());
         assert!(all.len() > 30, "{all:#?}");
         for mut line in all {
             line.extend(["--organization", "acne"].map(str::to_owned));

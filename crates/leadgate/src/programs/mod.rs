@@ -5,11 +5,16 @@
 
 mod gateway;
 mod leadgate;
+#[cfg(test)]
+mod reference;
 mod worker;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::allocator;
+use crate::commands::UsageError;
+use crate::config::{Config, Flags};
 
 pub fn gateway() -> ExitCode {
     start(gateway::gateway)
@@ -21,6 +26,11 @@ pub fn leadgate() -> ExitCode {
 
 pub fn worker() -> ExitCode {
     start(worker::worker)
+}
+
+/// The configuration in force; what is wrong with it the caller can correct, as arguments.
+fn configuration(flags: &Flags, listen: Option<SocketAddr>) -> Result<Config, UsageError> {
+    Config::load(flags, listen).map_err(|error| UsageError::wrong(format!("{error:#}")))
 }
 
 /// The runtime that `program` makes starts threads.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use tokio::runtime::Runtime;
 
-use crate::config::{Config, Flags};
+use crate::config::Flags;
 use crate::run;
 
 /// Takes submissions off the queue and makes leads of them; start as many as needed.
@@ -20,7 +20,7 @@ struct Arguments {
 /// Reads the command line and runs until it is told to stop.
 pub(super) fn worker() -> ExitCode {
     let arguments = Arguments::parse();
-    let program = async { run::worker(Config::load(&arguments.flags, None)?).await };
+    let program = async { run::worker(super::configuration(&arguments.flags, None)?).await };
     let runtime = match Runtime::new().context("starting threads") {
         Ok(runtime) => runtime,
         Err(error) => return run::report(&error),

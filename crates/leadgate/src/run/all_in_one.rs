@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use leadgate_queue::Role;
 use leadgate_store::Directory;
 
 use super::{first_start, parts};
 use crate::config::Config;
+use crate::listening::Listening;
 use crate::ports::Policies;
 use crate::{lock, ports, telemetry};
 
@@ -36,8 +38,15 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker = parts::worker(&config, places, &queue, directory, &worker_store, matching, &worker_stop);
 
     empty_log(&store).await;
-    first_start::greet(&config, &store).await?;
-    tracing::info!(listen = %config.listen, data = %config.data.display(), "leadgate started");
+    let address = gateway.addresses().first().copied().unwrap_or(config.listen);
+    let _listening = match config.data.exists() {
+        true => {
+            Some(Listening::announce(&config, address).context("the file `listening` of the data folder")?)
+        }
+        false => None,
+    };
+    first_start::greet(&config, address, &store).await?;
+    tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
     let working = tokio::spawn(worker.run());
     parts::observe(&queue, &stop);
     gateway.run().await?;

@@ -1,6 +1,7 @@
 //! What a newcomer sees: an organization to play with, its key, and a request that works.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope};
@@ -8,13 +9,13 @@ use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 
 use crate::config::Config;
-use crate::secret;
+use crate::{listening, secret};
 
 const DEMO: &str = "demo";
 
 /// If the store has no organization yet and a person is at the terminal: makes the organization `demo` with a key, and
 /// prints the key once. Otherwise standard output is probably stored as a log, which must not contain an admin key.
-pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> {
+pub(super) async fn greet(config: &Config, address: SocketAddr, store: &Store) -> anyhow::Result<()> {
     if !store.organizations().await?.is_empty() {
         return Ok(());
     }
@@ -35,7 +36,7 @@ pub(super) async fn greet(config: &Config, store: &Store) -> anyhow::Result<()> 
     };
     store.create_key(&key).await?;
     let text = text.expose_secret();
-    let listen = config.listen;
+    let base = listening::base_url(config).unwrap_or_else(|| listening::url(address));
     // To standard output, not the log: logs are kept and shipped, and this is a secret.
     let _ = write!(
         std::io::stdout(),
@@ -46,14 +47,14 @@ A first organization `{DEMO}` was made. Its API key, shown this once:
 
 Post a lead:
 
-  curl -i http://{listen}/v1/leads \
+  curl -i {base}/v1/leads \
     -H 'Authorization: Bearer {text}' \
     -H 'Content-Type: application/json' \
     -d '{{"full_name":"Ann Lee","phone":"+1 415 555 0100","email":"ann@acme.example","consent":{{"consent_timestamp":"2026-01-31T12:00:00Z","consent_text_version":"v1","source_url":"https://acme.example/quote"}}}}'
 
 and look at it under the `Location` that comes back:
 
-  curl http://{listen}/v1/leads/ID -H 'Authorization: Bearer {text}'
+  curl {base}/v1/leads/ID -H 'Authorization: Bearer {text}'
 
 "#
     );

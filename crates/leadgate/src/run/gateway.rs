@@ -19,7 +19,8 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     let store = ports::store(&config)?;
     parts::refuse_wrong_secret(&store).await?;
     let gateway = parts::gateway(&config, places, &queue, &store, render, stop).await?;
-    tracing::info!(listen = %config.listen, "gateway started");
+    let listen = gateway.addresses().first().copied().unwrap_or(config.listen);
+    tracing::info!(%listen, "gateway started");
     gateway.run().await?;
     queue.shutdown().await;
     tracing::info!("gateway stopped");

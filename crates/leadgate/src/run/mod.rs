@@ -15,6 +15,8 @@ pub(crate) use worker::worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::commands::UsageError;
+
 /// Runs a program to its end and says on standard error why it failed, if it did.
 pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match program.await {
@@ -26,5 +28,5 @@ pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> E
 /// Says on standard error why a program failed.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
-    ExitCode::FAILURE
+    UsageError::exit_code(error)
 }

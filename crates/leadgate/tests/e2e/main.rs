@@ -38,3 +38,4 @@ mod suppressing;
 mod systems;
 mod ways_in;
 mod world;
+mod wrong_use;

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
 use leadgate_domain::{AuditAction, LeadId, OrganizationId, SubmissionId, Timestamp};
 use leadgate_store::{ConsentsOf, Store};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Output, open_store, organization, saw};
+use super::super::{Output, files, open_store, organization, saw};
 use super::Export;
 use crate::config::Config;
 use crate::secret;
@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: &Export, config: &Config, output: &Output) ->
         write(io::stdout(), arguments, config).await?;
         return Ok(());
     };
-    ensure!(!file.exists(), "{} exists", file.display());
+    files::is_new(file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner only, and never there in part.
     let whole = tempfile::NamedTempFile::new_in(folder)?;

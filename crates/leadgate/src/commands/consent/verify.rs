@@ -1,6 +1,5 @@
 //! Reading an export back: is it whole, unchanged, and whose?
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::super::Output;
+use super::super::{Output, files};
 use super::export::{FORMAT, Header, VERSION};
 
 /// No line of ours is as long: bodies end at a fraction of it.
@@ -31,7 +30,7 @@ struct Read {
 }
 
 pub(super) fn run(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {
-    let lines = BufReader::new(File::open(file).with_context(|| format!("{}", file.display()))?);
+    let lines = BufReader::new(files::open(file, "an export that `leadgate consent export` wrote")?);
     let (read, signature) = read(lines).with_context(|| format!("{}", file.display()))?;
     let Read { header, rows, people, .. } = &read;
     let problems = judge(&read, &signature, trusted);

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::decoded;
 use super::rows::{Columns, delimiter};
 use super::{Desk, Terms};
-use crate::commands::{Output, UsageError, organization, progress};
+use crate::commands::{Output, UsageError, files, organization, progress};
 
 /// Rows that are written together.
 const CHUNK: usize = 1_000;
@@ -39,16 +39,16 @@ pub(crate) struct Import {
     organization: String,
     #[command(flatten)]
     terms: Terms,
-    /// The file has no names, and values of this kind in its first column: phone, email or domain
-    #[arg(long)]
+    /// The file has no header, and values of this kind in its first column: phone, email or domain
+    #[arg(long, value_name = "KIND")]
     kind: Option<SuppressionKind>,
-    /// These are SHA-256 digests
+    /// The values are SHA-256 digests
     #[arg(long, requires = "kind")]
     sha256: bool,
-    /// Reads phones without a country code, such as US
+    /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Where the verdict on each row goes [default: FILE.verdicts.csv]
+    /// File for the result of each row [default: FILE.verdicts.csv]
     #[arg(long, value_name = "FILE")]
     verdicts: Option<PathBuf>,
 }
@@ -56,7 +56,9 @@ pub(crate) struct Import {
 pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow::Result<()> {
     let owner = organization(&desk.store, &import.organization).await?;
     let named = || import.file.display().to_string();
-    let (file, encoding) = decoded::open(&import.file).with_context(named)?;
+    let what = "a CSV file of phones, emails or domains";
+    let (file, encoding) =
+        decoded::open(&import.file).map_err(|error| files::unreadable(&import.file, what, &error))?;
     let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
     let mut text = BufReader::new(decoded::reader(bar.wrap_read(file), encoding));
     let first_line = text.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
@@ -71,7 +73,7 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
         None => Columns::named(reader.headers().with_context(named)?)?,
     };
     let verdicts = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
-    let file = File::create(&verdicts).with_context(|| verdicts.display().to_string())?;
+    let file = File::create(&verdicts).with_context(|| format!("writing {}", verdicts.display()))?;
     let mut importer =
         Importer { desk, owner, counts: Counts::default(), verdicts: csv::Writer::from_writer(file) };
     importer.verdicts.write_record(["row", "result", "kind", "detail"])?;

@@ -5,6 +5,8 @@ use csv::StringRecord;
 use leadgate_domain::Region;
 use leadgate_domain::suppression::{SuppressionKind, SuppressionRequest};
 
+use crate::commands::UsageError;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -137,10 +139,10 @@ impl Columns {
             }
         }
         if !used.iter().any(|(_, column)| column.is_value()) {
-            bail!(
-                "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256; \
-                 for a file without names say --kind"
-            );
+            bail!(UsageError::wrong(
+                "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256; for a file \
+                 without names say --kind"
+            ));
         }
         Ok(Self { used, left_out })
     }
@@ -153,7 +155,9 @@ impl Columns {
             (SuppressionKind::Domain, false) => Column::Domain,
             (SuppressionKind::Phone, true) => Column::PhoneDigest,
             (SuppressionKind::Email, true) => Column::EmailDigest,
-            (SuppressionKind::Domain, true) => bail!("a domain cannot be given as its SHA-256"),
+            (SuppressionKind::Domain, true) => {
+                bail!(UsageError::wrong("--sha256 is for phones and emails, not for domains"))
+            }
         };
         Ok(Self { used: vec![(0, column)], left_out: Vec::new() })
     }
