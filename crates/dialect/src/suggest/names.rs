@@ -42,8 +42,8 @@ const FULL: &[&str] = &["name", "fullname", "contactname", "yourname"];
 const COMPANY: &[&str] =
     &["company", "companyname", "organization", "organisation", "firma", "empresa", "businessname"];
 
-/// What is not the lead's own: a colleague of the recipient, the page, the ad.
-const OTHERS: [&str; 24] = [
+/// People who are not the lead.
+const OTHER_PEOPLE: [&str; 13] = [
     "agent",
     "owner",
     "rep",
@@ -53,22 +53,20 @@ const OTHERS: [&str; 24] = [
     "notify",
     "notification",
     "reply",
-    "page",
-    "campaign",
-    "ad",
-    "adset",
-    "referrer",
-    "utm",
     "assigned",
-    "fax",
-    "ip",
-    "user",
-    "event",
-    "product",
-    "file",
-    "domain",
-    "ext",
+    "seller",
+    "referrer",
+    "referred",
 ];
+
+/// What has a name without being a person.
+const OTHER_THINGS: [&str; 14] = [
+    "page", "campaign", "ad", "adset", "utm", "event", "product", "file", "domain", "form", "user", "column",
+    "list", "host",
+];
+
+/// Numbers with the name of a phone that nobody answers.
+const NO_PHONES: [&str; 2] = ["fax", "ext"];
 
 /// A field that may be filled from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,27 +109,38 @@ impl Field {
     /// it; `None` if they name something of another's.
     pub(super) fn score(self, names: &[String]) -> Option<u8> {
         let words: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
-        let is_others = |word: &String| OTHERS.contains(&word.as_str());
-        // `your email` on a page of a campaign is the lead's own.
         let (last, before) = words.split_last()?;
-        if last.iter().any(is_others) || (self == Self::FullName && before.iter().flatten().any(is_others)) {
+        let before: Vec<&String> = before.iter().flatten().collect();
+        let known = |word: &String| self.words().contains(&word.as_str());
+        let is_whole = self.words().contains(&last.concat().as_str());
+        if self.is_of_another(last, &before) {
             return None;
         }
-        let known = |word: &String| self.words().contains(&word.as_str());
-        let joined = last.concat();
-        let whole = self.words().contains(&joined.as_str());
-        let is_person = matches!(self, Self::FirstName | Self::LastName);
-        let other_name = self == Self::FullName
-            && last
-                .iter()
-                .any(|word| [FIRST, LAST, COMPANY].iter().any(|words| words.contains(&word.as_str())));
-        Some(match () {
-            () if other_name => 0,
-            () if whole => 3,
-            () if last.iter().any(known) && !(is_person && last.len() > 2) => 2,
-            () if !is_person && before.iter().flatten().any(known) && self != Self::FullName => 1,
-            () => 0,
-        })
+        // `{"company": {"name": …}}`
+        let is_named = self == Self::Company && *last == ["name"] && before.iter().any(|word| known(word));
+        let of_contact = matches!(self, Self::Email | Self::Phone);
+        let score = if is_whole || is_named {
+            3
+        } else if last.iter().any(known) {
+            2
+        } else if of_contact && before.iter().any(|word| known(word)) {
+            1
+        } else {
+            0
+        };
+        Some(score)
+    }
+
+    fn is_of_another(self, last: &[String], before: &[&String]) -> bool {
+        let all = || last.iter().chain(before.iter().copied());
+        let any = |others: &[&str]| all().any(|word| others.contains(&word.as_str()));
+        let is_other = match self {
+            Self::Email => false,
+            Self::Phone => last.iter().any(|word| NO_PHONES.contains(&word.as_str())),
+            Self::FullName => any(&OTHER_THINGS) || [FIRST, LAST, COMPANY].into_iter().any(any),
+            Self::FirstName | Self::LastName | Self::Company => any(&OTHER_THINGS),
+        };
+        is_other || any(&OTHER_PEOPLE)
     }
 }
 
@@ -143,7 +152,8 @@ pub(super) fn meaningful(path: &[String]) -> Vec<String> {
     };
     let says_something = |name: &String| {
         let words = words(name);
-        !words.is_empty() && !words.iter().all(|word| STRUCTURE.contains(&word.as_str()))
+        // The name of a form is not the lead's: `{"form": {"name": …}}`.
+        words == ["form"] || words.iter().any(|word| !STRUCTURE.contains(&word.as_str()))
     };
     path.iter().map(name).filter(says_something).collect()
 }
@@ -194,12 +204,19 @@ mod tests {
             (Field::Phone, &["phone", "full"], Some(1)),
             (Field::Phone, &["fax_phone"], None),
             (Field::FirstName, &["q3_name", "first"], Some(3)),
-            (Field::LastName, &["Last Name"], Some(2)),
+            (Field::LastName, &["Last Name"], Some(3)),
             (Field::FullName, &["your-name"], Some(3)),
             (Field::FullName, &["campaign_name"], None),
             (Field::FullName, &["campaign", "name"], None),
-            (Field::FullName, &["first_name"], Some(0)),
+            (Field::FullName, &["first_name"], None),
             (Field::Company, &["Company Name"], Some(3)),
+            (Field::Company, &["company", "name"], Some(3)),
+            (Field::FullName, &["company", "name"], None),
+            (Field::FullName, &["form", "name"], None),
+            (Field::FullName, &["form_fields", "name"], Some(3)),
+            (Field::Email, &["form", "email"], Some(3)),
+            (Field::Email, &["owner", "email"], None),
+            (Field::Email, &["user_email"], Some(2)),
             (Field::Email, &["3"], None),
         ] {
             assert_eq!(score(field, path), expected, "{field:?} {path:?}");

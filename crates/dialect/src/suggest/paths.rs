@@ -12,6 +12,9 @@ use super::{SeenPlace, names};
 
 /// Members that name an element of a list of fields, the best first.
 const LABELS: [&str; 8] = ["column_id", "name", "key", "field", "id", "slug", "label", "title"];
+/// What tells several values of one field apart, and names no field.
+const PLACES: [&str; 9] =
+    ["home", "work", "mobile", "other", "main", "personal", "business", "private", "office"];
 /// Members that hold the value of such an element.
 const VALUES: [&str; 5] = ["value", "values", "string_value", "answer", "raw_value"];
 /// A form has fewer fields of a kind without a name.
@@ -64,8 +67,10 @@ fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Va
         Value::Array(items) if is_list_of_values(items) => leaves.push((path.clone(), value.clone())),
         Value::Array(items) => {
             for (position, item) in items.iter().enumerate().take(MOST_ELEMENTS.max(named(items))) {
-                let segment = label(item, items).unwrap_or_else(|| position.to_string());
-                step(path, segment, item, leaves);
+                match label(item, items) {
+                    Some(label) => step(path, label, &without_labels(item), leaves),
+                    None => step(path, position.to_string(), item, leaves),
+                }
             }
         }
         value => leaves.push((path.clone(), value.clone())),
@@ -76,6 +81,15 @@ fn step(path: &mut Vec<String>, segment: String, value: &Value, leaves: &mut Vec
     path.push(segment);
     walk(path, value, leaves);
     path.pop();
+}
+
+/// The names of an element are not its value.
+fn without_labels(item: &Value) -> Value {
+    let mut item = item.clone();
+    if let Some(members) = item.as_object_mut() {
+        members.retain(|name, _| name != "type" && name != "column_name" && !LABELS.contains(&name.as_str()));
+    }
+    item
 }
 
 /// Of elements with names, all are looked at.
@@ -103,6 +117,9 @@ fn label(item: &Value, items: &[Value]) -> Option<String> {
     let of_type = text(item, "type").filter(|kind| item.get(kind).is_some()).map(|_| "type");
     labels.chain(of_type).find_map(|member| {
         let name = text(item, member).filter(|name| is_name(name) && is_unique(member, name))?;
+        if PLACES.contains(&name.to_ascii_lowercase().as_str()) {
+            return None;
+        }
         Some(format!("[{member}={name}]"))
     })
 }

@@ -23,6 +23,7 @@ mod first_lead;
 mod first_start;
 mod idempotency;
 mod limits;
+mod mappings;
 mod memory;
 mod metrics;
 mod organizations;
