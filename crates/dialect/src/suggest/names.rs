@@ -60,10 +60,8 @@ const OTHER_PEOPLE: [&str; 13] = [
 ];
 
 /// What has a name without being a person.
-const OTHER_THINGS: [&str; 14] = [
-    "page", "campaign", "ad", "adset", "utm", "event", "product", "file", "domain", "form", "user", "column",
-    "list", "host",
-];
+const OTHER_THINGS: [&str; 10] =
+    ["page", "campaign", "ad", "adset", "utm", "event", "product", "file", "domain", "form"];
 
 /// Numbers with the name of a phone that nobody answers.
 const NO_PHONES: [&str; 2] = ["fax", "ext"];

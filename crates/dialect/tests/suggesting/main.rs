@@ -96,7 +96,22 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
         json!({ "Kontakt": { "E-Mail": "ben@example.com" }, "agent_email": "sales@example.com", "budget": 5_000_000 }),
     ];
     let documents = bodies.map(|body| document(&Media::Json, &body.to_string()));
-    insta::assert_snapshot!(suggestion(&documents).to_string(), @r#""#);
+    insta::assert_snapshot!(suggestion(&documents).to_string(), @r#"
+    # Proposed from 3 bodies. Check each place before you use the file.
+
+    [[rules]]
+    to = "email"
+    from = [
+        "/Kontakt/E-Mail", # in 3 of 3 bodies: 2 emails, 1 text
+    ]
+
+    [[rules]]
+    to = "phone"
+    from = [
+        "tel", # in 1 of 3 bodies: 1 phone
+        "/Kontakt/Handy", # in 1 of 3 bodies: 1 phone
+    ]
+    "#);
 }
 
 #[test]
