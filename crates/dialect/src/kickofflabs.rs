@@ -67,6 +67,8 @@ pub(crate) fn require(reading: &mut Reading<'_>) {
     match Phone::parse(phone, reading.fields.phone_country) {
         Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::OneDigit) => {}
         Err(PhoneProblem::NoRegion) if digits => {}
+        // Words that forbid calls count, also beside a number that only its source's region can read.
+        Err(_) if digits && reading.fields.opt_out => {}
         Err(_) => reading.fault("/phone_number", "not_a_phone", "a phone number is expected"),
     }
 }

@@ -13,6 +13,7 @@ mod names;
 pub mod native;
 mod reading;
 mod refusal;
+mod suggest;
 
 pub use answer::{
     Answer, Disclosure, PostedLead, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
@@ -21,3 +22,4 @@ pub use decode::{Undecodable, decode};
 pub use document::{Document, FormFault, Unreadable};
 pub use mend::{Unmendable, mend, reread};
 pub use refusal::{Problem, ProblemItem, refused};
+pub use suggest::Suggestion;

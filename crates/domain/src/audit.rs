@@ -115,6 +115,7 @@ actions! {
     MappingsListed = "mappings.listed",
     /// The last bodies of a source were shown.
     MappingPreviewed = "mapping.previewed",
+    MappingSuggested = "mapping.suggested",
     MappingSet = "mapping.set",
     /// Another version was put in force, or none.
     MappingActivated = "mapping.activated",

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use place::Place;
+pub use place::{Place, path_segment};
 
 use crate::TextField;
 use crate::validate::MOST_TAGS;
@@ -47,7 +47,8 @@ struct Rules {
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub to: Target,
-    /// Incoming names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`).
+    /// Incoming names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`). `[name=email]` in the place
+    /// of a position is the first element whose `name` is `email`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Place>,
     /// Said whatever came in.

@@ -86,10 +86,7 @@ enum Counted {
     },
 }
 
-/// How many of them a source's recent leads are.
-const RECENT_LEADS: u32 = 1_000;
-
-/// The last leads of a source, at most 1,000.
+/// The last leads of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentLeads {
     pub leads: u64,
@@ -98,13 +95,14 @@ pub struct RecentLeads {
 }
 
 impl Store {
-    /// How many of a source's last leads have no recognized contact.
+    /// How many of a source's last leads, at most `most`, have no recognized contact. It reads as many.
     pub async fn recent_leads(
         &self,
         organization: OrganizationId,
         source: SourceId,
+        most: u32,
     ) -> Result<RecentLeads, StoreError> {
-        let of = OfSource { organization, source, most: RECENT_LEADS };
+        let of = OfSource { organization, source, most };
         let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, of)).await?;
         Ok(counted.unwrap_or_default())
     }

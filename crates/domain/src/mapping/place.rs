@@ -20,13 +20,14 @@ impl Place {
     /// A path also leads into a text that is a JSON object or list: some form builders send all their fields as one.
     pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<Cow<'m, Value>> {
         let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0).map(Cow::Borrowed) };
-        let (first, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-        match members.get(&unescape(first))? {
+        let segments: Vec<String> = path.split('/').map(unescape).collect();
+        let (first, rest) = segments.split_first()?;
+        match members.get(first)? {
             Value::String(text) if !rest.is_empty() => {
                 let inner = json::parse(text.as_bytes()).ok()?;
-                inner.pointer(rest).cloned().map(Cow::Owned)
+                descend(&inner, rest).cloned().map(Cow::Owned)
             }
-            value => value.pointer(rest).map(Cow::Borrowed),
+            value => descend(value, rest).map(Cow::Borrowed),
         }
     }
 
@@ -52,8 +53,7 @@ fn take_from(members: &mut Map<String, Value>, path: &[String]) {
             }
         }
         (Some(list @ Value::Array(_)), Some(_)) => {
-            let inner: String = rest.iter().map(|segment| format!("/{}", escape(segment))).collect();
-            if let Some(value) = list.pointer_mut(&inner) {
+            if let Some(value) = descend_mut(list, rest) {
                 *value = Value::Null;
             }
             if list.as_array().is_some_and(|items| items.iter().all(Value::is_null)) {
@@ -67,8 +67,40 @@ fn take_from(members: &mut Map<String, Value>, path: &[String]) {
     }
 }
 
-fn escape(segment: &str) -> String {
-    segment.replace('~', "~0").replace('/', "~1")
+fn descend<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |value, segment| match value {
+        Value::Object(members) => members.get(segment),
+        Value::Array(items) => items.get(position(items, segment)?),
+        _ => None,
+    })
+}
+
+fn descend_mut<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {
+    path.iter().try_fold(value, |value, segment| match value {
+        Value::Object(members) => members.get_mut(segment),
+        Value::Array(items) => {
+            let position = position(items, segment)?;
+            items.get_mut(position)
+        }
+        _ => None,
+    })
+}
+
+/// `0`, or `[name=email]` for the first object whose `name` is `email`.
+fn position(items: &[Value], segment: &str) -> Option<usize> {
+    let label = segment.strip_prefix('[').and_then(|segment| segment.strip_suffix(']'));
+    match label.and_then(|label| label.split_once('=')) {
+        Some((member, name)) => {
+            items.iter().position(|item| item.get(member).and_then(Value::as_str) == Some(name))
+        }
+        None if segment != "0" && segment.starts_with(['0', '+']) => None,
+        None => segment.parse().ok(),
+    }
+}
+
+/// A name as a segment of a path (RFC 6901).
+pub fn path_segment(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn unescape(segment: &str) -> String {

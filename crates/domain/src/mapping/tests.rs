@@ -79,6 +79,33 @@ fn a_path_leads_into_a_text_that_is_json() {
 }
 
 #[test]
+fn an_element_of_a_list_is_found_by_its_name() {
+    let rules = json!([
+        {"to": "phone", "from": ["/fields/[name=tel]/values/0"]},
+        {"to": "email", "from": ["/payload/[a~1b=e-mail]/value"]},
+    ]);
+    let field = |name: &str, value: &str| json!({"name": name, "values": [value]});
+    let payload = r#"[{"a/b": "x", "value": 1}, {"a/b": "e-mail", "value": "a@b.com"}]"#;
+    for fields in [[field("tel", "+1"), field("note", "n")], [field("note", "n"), field("tel", "+1")]] {
+        let (native, rest) = apply(rules.clone(), json!({"fields": fields, "payload": payload})).unwrap();
+        assert_eq!(native, json!({"phone": "+1", "email": "a@b.com"}));
+        assert!(
+            !rest["fields"].to_string().contains("+1") && rest["fields"].to_string().contains("note"),
+            "{rest}"
+        );
+    }
+    for other in [json!([field("fax", "+1")]), json!({"[name=fax]": 1}), json!([]), json!(["tel", 1])] {
+        assert_eq!(apply(rules.clone(), json!({"fields": other})).unwrap().0, json!({}));
+    }
+    let position =
+        |path: &str| apply(json!([{"to": "phone", "from": [path]}]), json!({"l": ["a", "b"]})).unwrap().0;
+    assert_eq!(
+        (position("/l/1"), position("/l/01"), position("/l/+1")),
+        (json!({"phone": "b"}), json!({}), json!({}))
+    );
+}
+
+#[test]
 fn every_fault_names_its_field() {
     let one = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
     let required = json!({"to": "phone", "from": ["tel"], "required": true});

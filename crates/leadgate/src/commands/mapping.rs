@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use leadgate_dialect::{self as dialect, Document, Undecodable};
+use leadgate_dialect::{self as dialect, Document, Suggestion, Undecodable};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Source, SourceId, Submission};
 use leadgate_store::Store;
@@ -55,6 +55,14 @@ pub(crate) enum Command {
         file: Option<PathBuf>,
         /// How many of the last submissions
         #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = count)]
+        last: u32,
+    },
+    /// Propose a mapping from the last bodies, as a file to review; it names no values
+    Suggest {
+        #[command(flatten)]
+        of: Of,
+        /// How many of the last bodies
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         last: u32,
     },
 }
@@ -114,8 +122,32 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 }
             });
         }
+        Command::Suggest { of, last } => {
+            let source = named(&store, &of).await?;
+            let bodies = store.recent_submissions(source.organization, source.id, last).await?;
+            let entry = store.entry(source.organization, AuditAction::MappingSuggested).about(source.id);
+            saw(&store, entry.with("count", bodies.len())).await?;
+            let suggestion = suggest(&bodies, &source);
+            if suggestion.bodies() == 0 {
+                bail!("no body that can be read came in by this source yet; post a lead to it first");
+            }
+            let file = suggestion.to_string();
+            let shown = json!({ "source": source.id, "bodies": suggestion.bodies(), "mapping": file });
+            output.print(&shown, |line| line(file.trim_end()));
+        }
     }
     Ok(())
+}
+
+/// Bodies that cannot be read, or were erased, are passed over.
+fn suggest(submissions: &[Submission], source: &Source) -> Suggestion {
+    let read = |submission: &Submission| {
+        let body = submission.raw.bytes()?;
+        Document::read(source.dialect, &submission.media, &body, submission.query.as_deref()).ok()
+    };
+    let documents: Vec<_> = submissions.iter().filter_map(read).collect();
+    let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
+    Suggestion::of(&members, source.default_region)
 }
 
 async fn named(store: &Store, of: &Of) -> anyhow::Result<Source> {

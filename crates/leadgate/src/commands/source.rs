@@ -175,6 +175,9 @@ impl From<Settings> for SourceSettings {
     }
 }
 
+/// How many of a source's last leads are looked at.
+const RECENT_LEADS: u32 = 1_000;
+
 /// For how long the signing secret before a rotation is good.
 const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -208,7 +211,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &name).await?;
             let source = source_of(&store, &owner, id).await?;
             saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
-            let recent = store.recent_leads(owner.id, id).await?;
+            let recent = store.recent_leads(owner.id, id, RECENT_LEADS).await?;
             self::print(&source, &owner.name, (None, Some(recent)), config, output);
         }
         Command::Disable(named) => {

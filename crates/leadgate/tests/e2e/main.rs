@@ -24,6 +24,7 @@ mod first_start;
 mod idempotency;
 mod lifecycle;
 mod limits;
+mod mappings;
 mod memory;
 mod metrics;
 mod organizations;

@@ -11,7 +11,7 @@ use crate::world::{Shape, World, http, until};
 type Read = Result<&'static str, &'static str>;
 
 /// Region, phone, and what it is read as.
-const PHONES: [(&str, &str, Read); 52] = [
+const PHONES: [(&str, &str, Read); 54] = [
     ("US", "+4722334455", Ok("+4722334455")),
     ("US", " 4587654321", Err("ambiguous")),
     ("DE", "309018204.0", Ok("+49309018204")),
@@ -24,6 +24,8 @@ const PHONES: [(&str, &str, Read); 52] = [
     ("US", "+44 7400 123abc", Err("not_a_number")),
     ("US", "415-555-0132 (cell)", Ok("+14155550132")),
     ("US", "415-555-0132 after 5pm", Ok("+14155550132")),
+    ("US", "415-555-0132 (do not call)", Ok("+14155550132")),
+    ("US", "415-555-0132 wrong number", Ok("+14155550132")),
     ("US", "415-555-0132/415-555-0199", Ok("+14155550132")),
     ("US", "415-555-0132; 415-555-0199", Ok("+14155550132")),
     ("US", "415-555-0132 or 415-555-0199", Ok("+14155550132")),
@@ -187,6 +189,10 @@ async fn a_phone_is_read_alike_by_every_way_in() {
                 .iter()
                 .any(|reason| reason.as_str().unwrap().starts_with("phone_"));
             assert_eq!(held, expected.is_err(), "{way}: {phone:?}: {}", lead["reasons"]);
+            if phone.contains("do not call") || phone.contains("wrong number") {
+                let reasons = lead["reasons"].as_array().unwrap();
+                assert!(reasons.contains(&json!("opted_out")), "{way}: {phone:?}: {reasons:?}");
+            }
         }
     }
     on_a_suppression_list(&world, folder.path()).await;

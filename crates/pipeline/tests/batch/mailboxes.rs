@@ -151,7 +151,8 @@ fn a_forms_mailbox_does_not_stand_in_a_servers_way() {
     let mut form = submission(&mut world, 1, "", WRITTEN);
     form.trust = Trust::Public;
     world.commit(vec![form]);
-    let server = submission(&mut world, 2, ANN, OTHERWISE);
+    let mut server = submission(&mut world, 2, ANN, OTHERWISE);
+    server.trust = Trust::Secret;
     assert_eq!(outcome(&world.commit(vec![server]), 0), (Outcome::Created, Some(2)));
     let lead =
         world.leads.iter().find(|lead| lead.id == LeadId::from_uuid(uuid::Uuid::from_u128(2))).unwrap();

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
@@ -12,7 +11,7 @@ use leadgate_domain::{
     ActiveScoring, Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey,
     IdentityRule, Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy,
     QuarantineReason, Reason, Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions,
-    Temperature, TextField, Timestamp, Trace,
+    TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use serde_json::json;

@@ -61,7 +61,7 @@ async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
         world.store.leads(world.organization.id, None, None, 20).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
-        world.store.recent_leads(world.organization.id, world.source.id).await.unwrap();
+        world.store.recent_leads(world.organization.id, world.source.id, 5).await.unwrap();
         let lead = ConsentsOf::Lead(id.into());
         world.store.consents(world.organization.id, lead, None, 5).await.unwrap();
         world.store.consents(world.organization.id, ConsentsOf::Submission(id), None, 5).await.unwrap();

@@ -110,7 +110,8 @@ async fn commit_by(world: &World, source: &Arc<Source>, submission: Submission) 
 }
 
 async fn leads_without_a_contact_are_counted_per_source(world: World) {
-    let recent = async |organization, source| world.store.recent_leads(organization, source).await.unwrap();
+    let recent =
+        async |organization, source| world.store.recent_leads(organization, source, 10).await.unwrap();
     let (organization, source) = (world.organization.id, world.source.id);
     assert_eq!(recent(organization, source).await, RecentLeads::default());
     let crm = world.updating_source().await;
@@ -119,6 +120,8 @@ async fn leads_without_a_contact_are_counted_per_source(world: World) {
     commit_by(&world, &crm, nothing()).await;
     assert_eq!(recent(organization, source).await, RecentLeads { leads: 4, no_contact: 2 });
     assert_eq!(recent(organization, crm.id).await, RecentLeads { leads: 1, no_contact: 1 });
+    let last = world.store.recent_leads(organization, source, 1).await.unwrap();
+    assert_eq!(last, RecentLeads { leads: 1, no_contact: 1 }, "only the last one");
     assert_eq!(recent(OrganizationId::generate(), source).await, RecentLeads::default());
 }
 

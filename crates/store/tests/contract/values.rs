@@ -93,11 +93,10 @@ fn fields() -> impl Strategy<Value = Fields> {
     let email = prop_oneof![text(), "[a-zA-Z]{1,9}@[a-z]{1,9}\\.(com|de)"];
     let consent = (prop::option::of(text()), prop::option::of(text()), object(json())).prop_map(
         |(at, version, more)| Consent {
-            consent_refused: false,
             consent_timestamp: at,
             consent_text_version: version,
-            source_url: None,
             more,
+            ..Consent::default()
         },
     );
     let documents = (object(json()), said(object(json())), said(json()), said(json()));

@@ -1,0 +1,104 @@
+//! What kind of value a text is.
+
+use leadgate_domain::json::says_something;
+use leadgate_domain::{Email, Phone, PhoneProblem, Region, TimeProblem, Timestamp};
+use serde_json::Value;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Email,
+    Phone,
+    Text,
+    Number,
+    Time,
+    YesOrNo,
+    WebAddress,
+    Other,
+}
+
+/// No phone with the words beside it is longer.
+const LONGEST_PHONE: usize = 40;
+/// A shorter number is not dialled with its area code.
+const FEWEST_DIGITS: usize = 7;
+
+impl Kind {
+    pub(crate) fn of(value: &Value, region: Option<Region>) -> Self {
+        match value {
+            Value::Bool(_) => Self::YesOrNo,
+            Value::String(text) => Self::of_text(text.trim(), region),
+            Value::Number(number) if number.is_u64() => match Self::of_text(&number.to_string(), region) {
+                Self::Phone => Self::Phone,
+                _ => Self::Number,
+            },
+            Value::Number(_) => Self::Number,
+            Value::Array(items) => {
+                let first =
+                    items.iter().filter_map(|item| item.get("value")).find(|value| says_something(value));
+                first.map_or(Self::Other, |value| Self::of(value, region))
+            }
+            Value::Null | Value::Object(_) => Self::Other,
+        }
+    }
+
+    fn of_text(text: &str, region: Option<Region>) -> Self {
+        let lower = text.to_ascii_lowercase();
+        if text.contains('@') && Email::parse(text).is_ok() {
+            Self::Email
+        } else if lower.starts_with("http://") || lower.starts_with("https://") {
+            Self::WebAddress
+        } else if matches!(lower.as_str(), "yes" | "no" | "true" | "false" | "on" | "off") {
+            Self::YesOrNo
+        } else if is_phone(text, region) {
+            Self::Phone
+        } else if text.parse::<f64>().is_ok() {
+            Self::Number
+        } else if matches!(Timestamp::read(text), Ok(_) | Err(TimeProblem::NoZone)) {
+            Self::Time
+        } else {
+            Self::Text
+        }
+    }
+
+    pub(crate) fn name(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Email, 1) => "email",
+            (Self::Email, _) => "emails",
+            (Self::Phone, 1) => "phone",
+            (Self::Phone, _) => "phones",
+            (Self::Text, 1) => "text",
+            (Self::Text, _) => "texts",
+            (Self::Number, 1) => "number",
+            (Self::Number, _) => "numbers",
+            (Self::Time, 1) => "time",
+            (Self::Time, _) => "times",
+            (Self::YesOrNo, _) => "yes or no",
+            (Self::WebAddress, 1) => "web address",
+            (Self::WebAddress, _) => "web addresses",
+            (Self::Other, 1) => "other value",
+            (Self::Other, _) => "other values",
+        }
+    }
+}
+
+fn is_phone(text: &str, region: Option<Region>) -> bool {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    if text.chars().count() > LONGEST_PHONE || digits < FEWEST_DIGITS || letters > digits {
+        return false;
+    }
+    match Phone::parse(text, region) {
+        Ok(_) => true,
+        // It may be one of the region that the source has not been given yet.
+        Err(PhoneProblem::NoRegion) => letters == 0 && digits <= 15,
+        Err(PhoneProblem::Ambiguous) => true,
+        Err(_) => false,
+    }
+}
+
+/// Whether a text is written as phones are, and numbers of other things are not.
+pub(crate) fn is_formatted(value: &Value) -> bool {
+    value.as_str().map(str::trim).is_some_and(|text| {
+        text.starts_with(['+', '('])
+            || text.chars().filter(|c| matches!(c, ' ' | '-' | '.' | ')')).count() > 1
+    })
+}
