@@ -91,7 +91,7 @@ async fn shards_are_added_beside_running_programs() {
 async fn an_embedded_queue_has_no_shards() {
     let world = World::start(Shape::Embedded, "no-shards").await;
     let (ok, problem) = try_run(world.environment(), &["queue", "shards", "2"]).await;
-    assert!(!ok && problem["error"].as_str().unwrap().contains("embedded queue"), "{problem}");
+    assert!(!ok && problem["error"].as_str().unwrap().contains("only RabbitMQ has shards"), "{problem}");
 }
 
 #[tokio::test]
