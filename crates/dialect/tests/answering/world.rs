@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, settled};
 use leadgate_domain::{
     Clocks, Dialect, Eligibility, EmailView, Fields, Lead, LeadStatus, OrganizationId, Outcome, PhoneKind,
-    PhoneView, QuarantineReason, Reason, Source, SourceId, SubmissionId, Temperature, TextField, Timestamp,
-    Trust,
+    PhoneView, QuarantineReason, Reason, Source, SubmissionId, Temperature, TextField, Timestamp, Trust,
 };
 use serde_json::{Map, Value, json};
 
@@ -33,7 +32,7 @@ pub(crate) fn lead() -> Lead {
     Lead {
         id: LEAD.parse().unwrap(),
         organization: OrganizationId::generate(),
-        source: SourceId::generate(),
+        source: "018f4e2a-7b1c-7000-8000-0000000000cc".parse().unwrap(),
         received_at: at,
         updated_at: at,
         texts: texts.map(|(field, text)| (field, text.to_owned())).into(),

@@ -21,7 +21,7 @@ fn sample() -> Lead {
     Lead {
         id: ID.parse().unwrap(),
         organization: OrganizationId::generate(),
-        source: SourceId::generate(),
+        source: "018f4e2a-7b1c-7000-8000-0000000000cc".parse().unwrap(),
         received_at: at(),
         updated_at: at(),
         texts: [(TextField::FullName, "Ann Lee".to_owned()), (TextField::Source, "spring".to_owned())].into(),
@@ -87,7 +87,10 @@ fn an_accepted_submission_is_queued() {
 #[test]
 fn a_lead_names_the_submission_it_was_asked_for_by() {
     let sample = sample();
-    let answer = serde_json::to_string_pretty(&lead(&sample, OTHER.parse().unwrap(), Outcome::Duplicate));
+    let answer =
+        serde_json::to_string_pretty(&lead(&sample, OTHER.parse().unwrap(), Outcome::Duplicate, &|_| {
+            Some("partner".to_owned())
+        }));
     insta::assert_snapshot!(answer.unwrap(), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
@@ -106,6 +109,8 @@ fn a_lead_names_the_submission_it_was_asked_for_by() {
       "external_id": null,
       "line_id": null,
       "source": "spring",
+      "source_id": "018f4e2a-7b1c-7000-8000-0000000000cc",
+      "source_name": "partner",
       "tags": [
         "phone_review",
         "web"
@@ -204,13 +209,13 @@ fn what_is_quarantined_says_why() {
 
 #[test]
 fn a_page_says_where_the_next_begins() {
-    assert_json_snapshot!(page(&[], None), @r#"
+    assert_json_snapshot!(page(&[], None, &|_| None), @r#"
     {
       "data": [],
       "next": null
     }
     "#);
-    let page = serde_json::to_value(page(&[sample()], Some("after-this"))).unwrap();
+    let page = serde_json::to_value(page(&[sample()], Some("after-this"), &|_| None)).unwrap();
     assert_eq!(page["next"], "after-this");
     assert_eq!(page["data"][0]["id"], ID);
     assert_eq!(page["data"][0].get("submission"), None);
