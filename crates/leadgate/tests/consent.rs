@@ -258,7 +258,7 @@ async fn whoever_verifies_needs_no_installation_but_a_key() {
     let (code, told, _) = verify(&["--public-key", &world.public_key()]);
     assert!(code == Some(0) && told.contains("whole and unchanged"), "{told}");
     let (code, _, why) = verify(&[]);
-    assert!(code == Some(1) && why.contains("--public-key"), "{why}");
+    assert!(code == Some(2) && why.contains("--public-key"), "{why}");
     let (code, _, _) = verify(&["--public-key", "AAAA"]);
     assert_ne!(code, Some(0));
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing was made");

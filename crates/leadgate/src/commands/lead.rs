@@ -30,12 +30,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         which: Which,
         #[command(flatten)]
-        update: Update,
+        changes: LeadChanges,
     },
-    /// Set how far the work on a lead has come: new, contacted, qualified, converted, closed, or one of your own
+    /// Set how far the work on a lead has come
     Status {
         #[command(flatten)]
         which: Which,
+        /// new, contacted, qualified, converted, closed, or a code of your own such as no_answer
         status: LeadStatus,
     },
     /// Delete a lead and empty its submissions; the person is not suppressed and may come again
@@ -43,7 +44,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Update {
+pub(crate) struct LeadChanges {
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -64,7 +65,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((field.trim().to_owned(), value.to_owned()))
 }
 
-impl Update {
+impl LeadChanges {
     /// Every field that is to be changed, with its value.
     fn read(&self) -> anyhow::Result<Map<String, Value>> {
         let mut fields = match &self.fields {
@@ -115,11 +116,11 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             saw(&store, store.entry(owner.id, AuditAction::LeadRead).about(which.id)).await?;
             output.details(&shown);
         }
-        Command::Update { which, update } => {
+        Command::Update { which, changes } => {
             let owner = organization(&store, &which.organization).await?;
-            let (id, fields) = (LeadId::from_uuid(which.id), update.read()?);
+            let (id, fields) = (LeadId::from_uuid(which.id), changes.read()?);
             let context = judge_context(&store).await?;
-            let lead = leads::update(&store, owner.id, id, fields, &update.reason, &context).await?;
+            let lead = leads::update(&store, owner.id, id, fields, &changes.reason, &context).await?;
             let title = source_title(&store, &lead).await?;
             let shown = native::listed(&lead, &|_| title.clone());
             output.details(&shown);

@@ -215,6 +215,7 @@ mod tests {
                     "file" | "body" => file,
                     "to" => "1",
                     "name" => "spring",
+                    "status" => "contacted",
                     _ => ID,
                 };
                 line.extend(argument.get_long().map(|long| format!("--{long}")));
