@@ -1,7 +1,7 @@
 //! `leadgate suppression import`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ use crate::commands::{Output, UsageError, files, organization, progress};
 
 /// Rows that are written together.
 const CHUNK: usize = 1_000;
+
+/// In bytes. More of it is not looked at for what separates the columns.
+const LONGEST_FIRST_LINE: u64 = 64 * 1024;
 
 /// A chunk that meets a lock or an outage is tried again, for about four minutes in all.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -61,13 +64,14 @@ pub(super) async fn run(desk: &Desk, import: Import, output: &Output) -> anyhow:
         decoded::open(&import.file).map_err(|error| files::unreadable(&import.file, what, &error))?;
     let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
     let mut text = BufReader::new(decoded::reader(bar.wrap_read(file), encoding));
-    let first_line = text.fill_buf().with_context(named)?.split(|byte| *byte == b'\n').next();
-    let separator = delimiter(first_line.unwrap_or_default());
+    let mut first_line = Vec::new();
+    (&mut text).take(LONGEST_FIRST_LINE).read_until(b'\n', &mut first_line).with_context(named)?;
+    let separator = delimiter(&first_line);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)
         .has_headers(import.kind.is_none())
-        .from_reader(text);
+        .from_reader(first_line.as_slice().chain(text));
     let columns = match import.kind {
         Some(kind) => Columns::only(kind, import.sha256)?,
         None => Columns::named(reader.headers().with_context(named)?)?,
