@@ -114,8 +114,11 @@ pub fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
 /// A sentence with the text that is no origin.
 pub fn origins(texts: Vec<String>) -> Result<Vec<String>, String> {
     let origin = |text: String| {
-        let wrong =
-            || format!("`{text}` is not the origin of a web page; expected one such as https://example.com");
+        let wrong = || {
+            format!(
+                "`{text}` is not an origin; expected scheme, host and port of a web page, such as https://example.com"
+            )
+        };
         let url = Url::parse(text.trim()).map_err(|_| wrong())?;
         let origin = url.origin().ascii_serialization();
         if origin == "null" || url.path() != "/" { Err(wrong()) } else { Ok(origin) }

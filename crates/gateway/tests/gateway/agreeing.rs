@@ -12,8 +12,8 @@ use futures_util::stream::iter;
 use leadgate_dialect::native;
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{
-    Consents, Dialect, Lead, LeadId, Policy, Reason, Source, SubmissionId, SuppressedValue, Suppression,
-    SuppressionKind, Timestamp,
+    Consents, Dialect, Lead, LeadId, Policy, Reason, Source, SourceId, SubmissionId, SuppressedValue,
+    Suppression, SuppressionKind, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig, SubmissionSummary};
@@ -200,6 +200,7 @@ impl Caller {
 
 /// What became of a chunk, read at once.
 struct Stored {
+    titles: BTreeMap<SourceId, String>,
     outcomes: BTreeMap<SubmissionId, SubmissionSummary>,
     leads: BTreeMap<LeadId, Lead>,
 }
@@ -211,7 +212,9 @@ impl Stored {
         let page = world.store.submissions(world.organization, before, 1_000).await.unwrap();
         let named = page.data.iter().filter_map(|one| Some((world.organization, one.lead?)));
         let leads = world.store.leads_of(&named.collect::<Vec<_>>()).await.unwrap();
+        let sources = world.store.sources(world.organization).await.unwrap();
         Self {
+            titles: sources.iter().map(|source| (source.id, source.title())).collect(),
             outcomes: page.data.into_iter().map(|one| (one.id, one)).collect(),
             leads: leads.into_iter().map(|lead| (lead.id, lead)).collect(),
         }
@@ -221,7 +224,9 @@ impl Stored {
     fn shown(&self, id: SubmissionId) -> Value {
         let one = &self.outcomes[&id];
         let (outcome, lead) = (one.outcome.expect("a worker was there"), &self.leads[&one.lead.unwrap()]);
-        let mut answer = serde_json::to_value(native::lead(lead, id, outcome, &|_| None)).unwrap();
+        let mut answer =
+            serde_json::to_value(native::lead(lead, id, outcome, &|id| self.titles.get(&id).cloned()))
+                .unwrap();
         answer["outcome"] = json!(outcome);
         answer
     }
