@@ -127,7 +127,7 @@ pub enum PhoneProblem {
     #[error("the phone is longer than any phone number")]
     TooLong,
     #[error(
-        "the phone has no country code, and its source has no region (`leadgate source update --region`)"
+        "the phone has no country code, and no region says how to read it (set `--region` of its source, or name one with it)"
     )]
     NoRegion,
     #[error("the phone is not a number")]

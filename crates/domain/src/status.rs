@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// In characters.
 const LONGEST: usize = 40;
 
+/// What stands in the place of a lead's status where there is no lead, or says whether it may be called.
+const RESERVED: [&str; 7] = ["queued", "processed", "quarantined", "erased", "deleted", "eligible", "held"];
+
 /// How far the people who work a lead have come with it: `new`, `contacted`, `qualified`, `converted`, `closed`, or a
 /// status of their dialler's own, such as `no_answer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,11 @@ impl FromStr for LeadStatus {
         let text = text.trim();
         let is_code = text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if RESERVED.contains(&text) {
+            return Err(format!(
+                "`{text}` says what became of a submission and cannot be the status of a lead"
+            ));
+        }
         if is_code && text.len() <= LONGEST {
             Ok(Self(text.to_owned()))
         } else {
@@ -85,7 +93,21 @@ mod tests {
             assert_eq!(text.parse::<LeadStatus>().unwrap().as_str(), text.trim());
         }
         let long = "a".repeat(LONGEST + 1);
-        for text in ["", " ", "New", "2nd", "_a", "no-answer", "no answer", "ä", "a\0", long.as_str()] {
+        for text in [
+            "queued",
+            "erased",
+            "held",
+            "",
+            " ",
+            "New",
+            "2nd",
+            "_a",
+            "no-answer",
+            "no answer",
+            "ä",
+            "a\0",
+            long.as_str(),
+        ] {
             assert!(text.parse::<LeadStatus>().is_err(), "{text:?}");
         }
     }

@@ -156,6 +156,9 @@ impl<'r> Incoming<'r> {
         if caller.key.kind != KeyKind::Secret && !door.public {
             return Err(Refusal::InsufficientScope(Scope::Write));
         }
+        if door.bearing == Bearing::Path {
+            self.spoken = caller.source.dialect;
+        }
         let caller =
             entrance::source(self.state, self.request, caller.clone(), door.entrance, self.address).await?;
         self.spoken = caller.source.dialect;

@@ -5,8 +5,8 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    Actor, AuditAction, AuditEntry, Dialect, KeyKind, Lead, OrganizationId, Scope, SubmissionId, Timestamp,
-    json,
+    Actor, AuditAction, AuditEntry, Dialect, KeyKind, Lead, LeadId, OrganizationId, Scope, SubmissionId,
+    Timestamp, json,
 };
 use leadgate_operations::OperationError;
 use leadgate_store::{Store, StoreError};
@@ -135,6 +135,14 @@ impl Asked {
         }
         state.audit.note(self.entry(action).about(id).with("answer", "queued"));
         Ok(respond::json(&native::queued(submission)))
+    }
+
+    /// The same for a refusal of an operation about this id.
+    pub(crate) fn noted(&self, refusal: Refusal, id: LeadId, action: AuditAction, state: &State) -> Refusal {
+        match refusal {
+            Refusal::NotFound => self.not_found(id.as_uuid(), action, state),
+            refusal => refusal,
+        }
     }
 
     /// A lookup of another organization's id is audited for the caller only.

@@ -144,6 +144,8 @@ impl Refusal {
             }
             // 401: the caller has proven possession of the (now revoked) key.
             Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
+            // 404: what the request names is no longer there.
+            Self::Store(StoreError::LeadGone | StoreError::SourceDeleted) => (404, "not_found"),
             // 422: a retry does not help; the detail says what does.
             Self::Store(StoreError::TooMany { .. }) => (422, "too_many"),
             // 503: for load balancers; `reasons` says what is missing.
@@ -217,6 +219,7 @@ impl Refusal {
                 "The database cannot be read at the moment."
             }
             Self::Store(StoreError::MakerRevoked) => "This API key was revoked.",
+            Self::Store(StoreError::LeadGone | StoreError::SourceDeleted) => "There is nothing here.",
             Self::Store(error @ StoreError::TooMany { .. }) => return format!("{error}.").into(),
             Self::NotReady(_) => "This gateway cannot take leads at the moment; see `reasons`.",
             Self::Store(_) | Self::Internal => "Something went wrong here.",

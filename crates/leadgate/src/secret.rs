@@ -18,6 +18,11 @@ pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
         (Some(_), Some(_)) => bail!("`secret` and `secret_file` are both set"),
         (Some(secret), None) => secret.expose().to_owned(),
         (None, Some(file)) => read(file)?,
+        // Another secret would not open the store that is there.
+        (None, None) if config.is_embedded() && config.store_file_exists() && !is_there(config) => bail!(
+            "the secret of the store in {} is missing: put the file `{FILE}` back, or set LEADGATE_SECRET",
+            config.data.display()
+        ),
         (None, None) if config.is_embedded() => own(&config.data.join(FILE))?,
         (None, None) => bail!(
             "no secret: set LEADGATE_SECRET (or LEADGATE_SECRET_FILE) to the same 32 bytes or more for every process, \

@@ -1,6 +1,6 @@
 //! Changes of keys.
 
-use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_domain::validate::{LONGEST_TAG, MOST_TAGS};
 use leadgate_domain::{ApiKey, KeyId, KeyKind, OrganizationId, Rate, Said, Scope};
 use leadgate_store::Store;
 use serde::Deserialize;
@@ -35,15 +35,9 @@ pub async fn update(
     id: &KeyId,
     changes: KeyChanges,
 ) -> Result<ApiKey, OperationError> {
-    let missing = || OperationError::not_found("key", id);
-    let found = store.find_key(id).await?;
-    let is_ours = |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
-    let mut key = found.filter(is_ours).ok_or_else(missing)?;
-    if key.revoked_at.is_some() {
-        return Err(OperationError::Invalid(format!("key {id} is revoked: create a new one")));
-    }
-    changes.apply(&mut key).map_err(OperationError::Invalid)?;
-    store.update_key(&key).await?.ok_or_else(missing)
+    let updated = store.update_key(id, organization, move |key| changes.apply(key)).await?;
+    let updated = updated.ok_or_else(|| OperationError::not_found("key", id))?;
+    updated.map_err(OperationError::Invalid)
 }
 
 impl KeyChanges {
@@ -52,16 +46,19 @@ impl KeyChanges {
         name.is_absent() && rate.is_absent() && scopes.is_none() && origins.is_none() && tags.is_none()
     }
 
-    fn apply(self, key: &mut ApiKey) -> Result<(), String> {
+    fn apply(&self, key: &mut ApiKey) -> Result<(), String> {
+        if key.revoked_at.is_some() {
+            return Err(format!("key {} is revoked: create a new one", key.id));
+        }
         if self.is_empty() {
             return Err("there is nothing to change: give a name, a rate, scopes, origins or tags".to_owned());
         }
         if let Said::Value(name) = &self.name {
             check_name(name)?;
         }
-        self.name.apply_to(&mut key.name);
-        self.rate.apply_to(&mut key.rate);
-        if let Some(scopes) = self.scopes {
+        self.name.clone().apply_to(&mut key.name);
+        self.rate.clone().apply_to(&mut key.rate);
+        if let Some(scopes) = &self.scopes {
             if key.kind != KeyKind::Secret {
                 return Err(
                     "a publishable key or a token only posts leads: its scopes cannot be changed".to_owned()
@@ -70,9 +67,10 @@ impl KeyChanges {
             if scopes.is_empty() {
                 return Err("a key has at least one scope: write, read or admin".to_owned());
             }
-            key.scopes = scopes;
+            check_scopes(scopes, key.of_organization)?;
+            key.scopes.clone_from(scopes);
         }
-        if let Some(texts) = self.origins {
+        if let Some(texts) = &self.origins {
             if key.kind == KeyKind::Secret {
                 return Err("a secret key has no origins: it must not stand in a web page".to_owned());
             }
@@ -81,16 +79,18 @@ impl KeyChanges {
                     "a publishable key has at least one origin, such as https://example.com".to_owned()
                 );
             }
-            key.origins = origins(texts)?;
+            key.origins = origins(texts.clone())?;
         }
-        if let Some(tags) = self.tags {
-            key.tags = read_tags(tags)?;
+        if let Some(tags) = &self.tags {
+            key.tags = read_tags(tags.clone())?;
         }
         Ok(())
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+/// # Errors
+/// A sentence that says what a name may be.
+pub fn check_name(name: &str) -> Result<(), String> {
     let length = name.trim().chars().count();
     if (1..=LONGEST_NAME).contains(&length) && !name.contains(char::is_control) {
         Ok(())
@@ -99,13 +99,35 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
+/// What a secret key may have.
+///
+/// # Errors
+/// A sentence, for `admin` on a key that is bound to one source: it would open nothing.
+pub fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
+    if scopes.contains(&Scope::Admin) && !of_organization {
+        return Err(
+            "only a key of the whole organization can have the scope admin; this one is bound to a source"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 /// Tags that a key gives to its leads.
 ///
 /// # Errors
-/// A sentence that says how long a tag is.
+/// A sentence that says what tags may be.
 pub fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
-    let is_good = |tag: &String| (1..=LONGEST_TAG).contains(&tag.trim().chars().count());
-    if tags.iter().all(is_good) { Ok(tags) } else { Err(format!("a tag has 1 to {LONGEST_TAG} characters")) }
+    let tags: Vec<_> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
+    let is_good =
+        |tag: &String| (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+    if tags.len() <= MOST_TAGS && tags.iter().all(is_good) {
+        Ok(tags)
+    } else {
+        Err(format!(
+            "expected at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters, without control characters"
+        ))
+    }
 }
 
 /// Scheme, host and port, as browsers send them in `Origin` (RFC 6454).

@@ -8,7 +8,7 @@ use leadgate_domain::{
     Actor, AuditAction, Client, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, LeadStatus,
     Normalized, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp, Trust,
 };
-use leadgate_store::{Erased, Store};
+use leadgate_store::{Erased, Store, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::{JudgeContext, OperationError, rebuild_without_erased};
 const LONGEST_REASON: usize = 500;
 
 /// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of its
-/// source, and the lead is judged again. The lead as it is then.
+/// source, and the lead is judged again. The lead as it is then, and the submission that the correction is stored as.
 ///
 /// `fields` are those of the native dialect; null empties a field. The correction is stored as a submission of the lead, so
 /// it is in the lead's history, and a rebuild keeps it.
@@ -33,7 +33,7 @@ pub async fn update(
     fields: Map<String, Value>,
     reason: &str,
     context: &JudgeContext,
-) -> Result<Lead, OperationError> {
+) -> Result<(Lead, SubmissionId), OperationError> {
     let missing = || OperationError::not_found("lead", id);
     let reason = read_reason(reason)?;
     let body = serde_json::to_vec(&fields).unwrap_or_default();
@@ -45,10 +45,12 @@ pub async fn update(
         )
     })?;
     let correction = Correction { lead: id, by: store.actor().to_string(), reason };
-    let fields = Fields { correction: Some(correction), ..fields };
+    // A test lead takes no claims, and neither does its correction.
+    let fields = Fields { correction: Some(correction), is_test: lead.is_test, ..fields };
     let submission = submission(&lead, &source, fields, &body, store.actor());
+    let correction = submission.id;
     let entry = store.entry(organization, AuditAction::LeadUpdated).about(id);
-    let entry = entry.with("submission", submission.id);
+    let entry = entry.with("submission", correction);
     let scoring = context.known.scoring(organization);
     let normalized = context.pipeline.normalize(submission, Some(source), scoring);
     if let Disposition::Quarantine(reason) = normalized.disposition {
@@ -57,7 +59,8 @@ pub async fn update(
     // Written before the change: a change without an entry must not exist.
     store.record(vec![entry]).await?;
     commit(store, normalized, context).await?.ok_or_else(missing)?;
-    store.lead(organization, id).await?.ok_or_else(missing)
+    let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
+    Ok((lead, correction))
 }
 
 /// The lead that the correction changed; `None` if it was deleted meanwhile.
@@ -67,7 +70,10 @@ async fn commit(
     context: &JudgeContext,
 ) -> Result<Option<LeadId>, OperationError> {
     let judge: Arc<dyn Judge> = context.pipeline.clone();
-    let committed = store.commit(vec![normalized], Arc::clone(&judge)).await?;
+    let committed = match store.commit(vec![normalized], Arc::clone(&judge)).await {
+        Err(StoreError::LeadGone) => return Ok(None),
+        committed => committed?,
+    };
     for organization in committed.pending {
         store.rescreen(organization, Arc::clone(&judge), |_| {}).await?;
     }
@@ -82,6 +88,13 @@ fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
         return Err(invalid("there is no field to update; expected fields of a lead, such as company"));
     }
     let fields = native::decode_fields(members).map_err(OperationError::Faulty)?;
+    let custom = members.get("custom_fields").and_then(Value::as_object);
+    let is_meant = |name: &String| custom.is_some_and(|custom| custom.contains_key(name));
+    if let Some(unknown) = fields.custom_fields.keys().find(|name| !is_meant(name)) {
+        return Err(OperationError::Invalid(format!(
+            "a lead has no field `{unknown}`; a field of your own is set within `custom_fields`"
+        )));
+    }
     if !fields.consent.is_absent() {
         return Err(invalid(
             "consent cannot be corrected: it is evidence of what the person agreed to. Send it as a submission",

@@ -1,6 +1,6 @@
 //! The life of a source: disabled, enabled, deleted.
 
-use leadgate_domain::{OrganizationId, Source, SourceId, Timestamp};
+use leadgate_domain::{ApiKey, OrganizationId, Source, SourceId, Timestamp};
 use leadgate_store::Store;
 
 use crate::OperationError;
@@ -44,7 +44,8 @@ pub async fn enable(
 /// Revokes its keys and tokens, and lists it no more. Its leads stay, and what it has in the queue goes to the quarantine.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a default source, which would be made again when it is needed.
+/// [`OperationError::Invalid`] for a default source, which would be made again when it is needed, and while a key of the
+/// whole organization is bound to the source.
 pub async fn delete(
     store: &Store,
     organization: OrganizationId,
@@ -55,6 +56,15 @@ pub async fn delete(
         return Err(OperationError::Invalid(format!(
             "the {} cannot be deleted, because it is created again when it is needed; disable it instead",
             source.title()
+        )));
+    }
+    let keys = store.keys(organization).await?;
+    let is_bound = |key: &&ApiKey| key.source == id && key.of_organization && key.revoked_at.is_none();
+    if let Some(key) = keys.iter().find(is_bound) {
+        return Err(OperationError::Invalid(format!(
+            "the key {} is bound to this source and speaks for the whole organization: revoke it first, or disable the \
+             source",
+            key.id
         )));
     }
     let deleted_at = Some(Timestamp::now());

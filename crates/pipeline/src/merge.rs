@@ -73,7 +73,15 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     {
         lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
     }
-    clocks.say("phone", &mut lead.phone, &reading.phone);
+    let has_new_phone = clocks.say("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
+    // Consent that came without a phone is for the phone that the person sends, not for one that an operator adds.
+    if has_new_phone
+        && fields.correction.is_some()
+        && let (Some(_), None) = (&lead.consent, lead.consent_phone)
+        && let Some(consented) = clocks.last("consent", true)
+    {
+        lead.consent_phone = Some(PhoneDigest::of(consented.submission, ""));
+    }
     clocks.say("email", &mut lead.email, &reading.email);
     if clocks.say("consent", &mut lead.consent, &fields.consent) {
         let consented = lead.consent.as_ref().and(reading.phone.value());

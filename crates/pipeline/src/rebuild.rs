@@ -41,6 +41,7 @@ pub(crate) fn lead(
     let mut lead = merge::create(before.id, first.submission, first.source, first.reading);
     let by_mailbox_alone = by_mailbox_alone(in_order.iter().map(|part| part.reading.keys.as_slice()));
     for (part, by_mailbox_alone) in later.iter().zip(by_mailbox_alone.into_iter().skip(1)) {
+        let by_mailbox_alone = by_mailbox_alone && part.submission.fields.correction.is_none();
         let fold = if by_mailbox_alone { merge::fold_by_mailbox } else { merge::fold };
         fold(&mut lead, part.submission, part.source, part.reading);
     }

@@ -110,6 +110,9 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     let taken_over = resolution.taken_over.clone();
     let effects = judge.judge(resolution, leads, &suppressions);
 
+    if effects.cases.iter().any(corrects_nothing) {
+        return Err(StoreError::LeadGone.into());
+    }
     tx.insert_leads(&effects.created)?;
     tx.update_leads(&effects.updated)?;
     tx.write_claims(&effects.claims)?;
@@ -123,6 +126,12 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
 
     let settled = effects.cases.iter().map(Settled::of).collect();
     Ok(Committed { settled, repeated, reused: reused.len(), pending })
+}
+
+/// Whether a correction found no lead. Nothing of it may be stored: its keys would belong to a lead that is gone.
+fn corrects_nothing(case: &Case<'_>) -> bool {
+    let is_correction = case.normalized.submission.fields.correction.is_some();
+    is_correction && case.ruling.quarantine == Some(QuarantineReason::NoMatch)
 }
 
 /// A batch resolved over its claims, with everything that is read for judging it.

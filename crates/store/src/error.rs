@@ -42,6 +42,12 @@ pub enum StoreError {
     /// Nothing was stored: the key that made the request was revoked meanwhile.
     #[error("the API key that made this request was revoked")]
     MakerRevoked,
+    /// Nothing was stored: the lead that was to be corrected was deleted meanwhile.
+    #[error("the lead was deleted meanwhile")]
+    LeadGone,
+    /// Nothing was stored: the source of the key was deleted meanwhile.
+    #[error("the source of the key is deleted")]
+    SourceDeleted,
     /// This store cannot do that.
     #[error("{0}")]
     Unsupported(&'static str),

@@ -9,6 +9,7 @@ use crate::installation::advance;
 use crate::quotas;
 use crate::rows::{Of, OfSources, Retired, Revoked, RevokedOfSource, Stamped, Wanted};
 use crate::session::Session;
+use crate::sources::SourceRow;
 use crate::store::Store;
 
 /// A key as its columns hold it. What only a newer build can read is text here.
@@ -103,6 +104,11 @@ impl Store {
                     return Err(StoreError::MakerRevoked.into());
                 }
             }
+            let source: Option<SourceRow> =
+                session.find(session.sql.sources.by_id, Wanted { id: row.source })?;
+            if source.is_some_and(|source| source.is_deleted()) {
+                return Err(StoreError::SourceDeleted.into());
+            }
             session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {
@@ -139,23 +145,33 @@ impl Store {
         .await
     }
 
-    /// Changes a key's name, scopes, rate, origins and tags. The key as it is now; `None` if there is no such key, or it is
-    /// revoked.
-    pub async fn update_key(&self, key: &ApiKey) -> Result<Option<ApiKey>, StoreError> {
-        let row = KeyRow::of(key);
-        let entry = self.entry(key.organization, AuditAction::KeyUpdated).about(&key.id);
-        let changed: Option<KeyRow> = self
-            .write(move |session| {
-                let generation = advance(session)?;
-                let before: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: &row.id })?;
-                let after = session.find(session.sql.keys.update, Stamped { row: &row, generation })?;
-                if let (Some(before), Some(after)) = (&before, &after) {
-                    audit::record(session, &[entry.clone().with("changed", differences(before, after))])?;
-                }
-                Ok(after)
-            })
-            .await?;
-        Ok(changed.and_then(KeyRow::read))
+    /// Changes a key's name, scopes, rate, origins and tags; of an organization, if one is given. The key as it is then, or
+    /// why `change` refuses it as it is stored; `None` if there is no such key.
+    pub async fn update_key<Why: Send + 'static>(
+        &self,
+        id: &KeyId,
+        organization: Option<OrganizationId>,
+        change: impl Fn(&mut ApiKey) -> Result<(), Why> + Send + 'static,
+    ) -> Result<Option<Result<ApiKey, Why>>, StoreError> {
+        let (id, store) = (id.clone(), self.clone());
+        self.write(move |session| {
+            // Concurrent changes wait for the generation.
+            let generation = advance(session)?;
+            let found: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: &id })?;
+            let is_ours =
+                |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
+            let Some(mut key) = found.and_then(KeyRow::read).filter(is_ours) else { return Ok(None) };
+            let before = KeyRow::of(&key);
+            if let Err(why) = change(&mut key) {
+                return Ok(Some(Err(why)));
+            }
+            let after = KeyRow::of(&key);
+            session.execute(session.sql.keys.update, &[Stamped { row: &after, generation }])?;
+            let entry = store.entry(key.organization, AuditAction::KeyUpdated).about(&key.id);
+            audit::record(session, &[entry.with("changed", differences(&before, &after))])?;
+            Ok(Some(Ok(key)))
+        })
+        .await
     }
 
     /// Revokes a key; of an organization, if one is given. `None` if there is no such key.

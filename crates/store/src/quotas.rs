@@ -9,7 +9,7 @@ use crate::session::Session;
 pub(crate) const SOURCES: Quota = Quota {
     what: "sources",
     most: 1_000,
-    remedy: "a source cannot be deleted, so change the settings of one that is no longer used",
+    remedy: "delete one that is no longer used (`leadgate source list`, `leadgate source delete`)",
 };
 /// Revoked ones do not count.
 pub(crate) const KEYS: Quota = Quota {

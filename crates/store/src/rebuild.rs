@@ -262,7 +262,10 @@ impl Keys {
         let mut candidates: BTreeMap<ClaimKey, Candidate> = BTreeMap::new();
         let mut today = BTreeSet::new();
         for Rebuild { lead, parts } in rebuilds {
-            let highest = parts.iter().map(|part| part.normalized.submission.trust).max();
+            // An operator's correction is no server's submission: it takes no keys from a form's lead.
+            let is_correction = |part: &&Part| part.normalized.submission.fields.correction.is_some();
+            let submitted = parts.iter().filter(|part| !is_correction(part));
+            let highest = submitted.map(|part| part.normalized.submission.trust).max();
             let by_mailbox_alone = parts_by_mailbox_alone(parts);
             for Part { normalized, keys, .. } in parts {
                 let trust = normalized.submission.trust;
@@ -274,7 +277,7 @@ impl Keys {
                 };
                 let now: Vec<_> = normalized.claim_keys().filter(is_identity).collect();
                 // A form ties no key to a lead that a server made or took over.
-                if Some(trust) == highest {
+                if Some(trust) == highest || normalized.submission.fields.correction.is_some() {
                     today.extend(now.iter().map(|key| (*lead, **key)));
                 }
                 for key in now.into_iter().chain(keys) {
@@ -337,7 +340,8 @@ fn parts_by_mailbox_alone(parts: &[Part]) -> BTreeSet<SubmissionId> {
     in_order.sort_by_key(|normalized| normalized.submission.order());
     let keys: Vec<Vec<_>> = in_order.iter().map(|part| part.claim_keys().copied().collect()).collect();
     let alone = by_mailbox_alone(keys.iter().map(Vec::as_slice));
-    let of_alone = in_order.into_iter().zip(alone).filter(|(_, alone)| *alone);
+    let of_alone = in_order.into_iter().zip(alone);
+    let of_alone = of_alone.filter(|(one, alone)| *alone && one.submission.fields.correction.is_none());
     of_alone.map(|(normalized, _)| normalized.submission.id).collect()
 }
 

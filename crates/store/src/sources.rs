@@ -81,6 +81,10 @@ impl SourceRow {
         }
     }
 
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
     /// `None`, and a warning, for what only a newer build can read: the others are still good.
     pub(crate) fn read(self) -> Option<Source> {
         let id = self.id;

@@ -108,7 +108,7 @@ pub(crate) struct Keys {
     pub(crate) revoke_made_by: &'static str,
     /// In: `RevokedOfSource`. Those of the source that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_of_source: &'static str,
-    /// In: `Stamped<KeyRow>`. Changes what can be configured of one that is not revoked. Out: `KeyRow`.
+    /// In: `Stamped<KeyRow>`. Changes what can be configured of one that is not revoked.
     pub(crate) update: &'static str,
     /// In: `OfSources`. Out: how many tokens of the source are not revoked.
     pub(crate) count_tokens: &'static str,

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::{self as dialect, native};
-use leadgate_domain::{AuditAction, LeadId, LeadStatus};
+use leadgate_domain::{AuditAction, LeadId, LeadStatus, Outcome, Scope};
 use leadgate_operations::leads as operations;
 use leadgate_store::{Cursor, Found};
 use serde::Deserialize;
@@ -81,8 +81,15 @@ pub(crate) async fn update(
     let Update { fields, reason } = read::document(&request, payload, &state).await?;
     let (store, context) = (asked.store(&state), state.keys.judge_context()?);
     let updating = operations::update(&store, asked.organization(), id, fields, &reason, &context);
-    let lead = read::operation(&state, updating).await?;
-    Ok(respond::json(&native::listed(&lead, &|id| state.keys.source_title(id))))
+    let updated = read::operation(&state, updating).await;
+    let (lead, correction) =
+        updated.map_err(|refusal| asked.noted(refusal, id, AuditAction::LeadUpdated, &state))?;
+    // Without the scope `read` nothing that is stored is shown.
+    if asked.caller().may(Scope::Read).is_err() {
+        return Ok(respond::json(&serde_json::json!({ "id": lead.id, "submission": { "id": correction } })));
+    }
+    let sources = |id| state.keys.source_title(id);
+    Ok(respond::json(&native::lead(&lead, correction, Outcome::Updated, &sources)))
 }
 
 /// Deletes a lead and empties its submissions; the person is not suppressed.
@@ -91,10 +98,9 @@ pub(crate) async fn delete(request: HttpRequest, state: Data<State>) -> Result<H
     let id = LeadId::from_uuid(asked.id(&request)?);
     let (store, context) = (asked.store(&state), state.keys.judge_context()?);
     let deleting = operations::delete(&store, asked.organization(), id, &context);
-    let erased = read::operation(&state, deleting).await?;
-    let answer =
-        serde_json::json!({ "id": id, "status": "deleted", "submissions_emptied": erased.submissions });
-    Ok(respond::json(&answer))
+    let deleted = read::operation(&state, deleting).await;
+    let erased = deleted.map_err(|refusal| asked.noted(refusal, id, AuditAction::LeadDeleted, &state))?;
+    Ok(respond::json(&serde_json::json!({ "id": id, "deleted": true, "erased": erased })))
 }
 
 #[derive(Deserialize)]

@@ -1,10 +1,12 @@
 //! `/v1/quarantine`: what is kept aside, and how it is let go or given up.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect as dialect;
-use leadgate_domain::{AuditAction, Submission, Timestamp};
+use leadgate_domain::{AuditAction, Source, Submission, Timestamp};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::Deserialize;
 
@@ -80,7 +82,8 @@ pub(crate) async fn repair(
     body::check_head(request.headers(), limits)?;
     let body = body::read(&request, payload, limits).await?;
     let directory = &state.keys.directory;
-    let source = directory.source(submission.source).filter(|source| source.organization == organization);
+    let is_there = |source: &Arc<Source>| source.organization == organization && source.deleted_at.is_none();
+    let source = directory.source(submission.source).filter(is_there);
     let source = source.ok_or_else(|| Refusal::InvalidSettings("its source is gone".to_owned()))?;
     let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
     let mended =

@@ -34,6 +34,9 @@ pub(crate) async fn validate(
     state: Data<State>,
 ) -> Result<HttpResponse, Refused> {
     let asked = Asked::of(&request, &state).await?;
+    if asked.caller().source.disabled_at.is_some() {
+        return Err(Refusal::SourceDisabled.into());
+    }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
     let config = &state.config;

@@ -84,7 +84,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
         }
         confirm(&finding)?;
     }
-    let erased = erasing.erase(asked.reason.as_deref()).await?;
+    let erased = erasing.erase(asked.reason.as_deref(), config).await?;
     told(&erased, output);
     Ok(())
 }
@@ -104,8 +104,8 @@ impl Erasing {
         Ok(finding)
     }
 
-    async fn erase(&self, reason: Option<&str>) -> anyhow::Result<Erased> {
-        let JudgeContext { known, pipeline } = judge_context(&self.store).await?;
+    async fn erase(&self, reason: Option<&str>, config: &Config) -> anyhow::Result<Erased> {
+        let JudgeContext { known, pipeline } = judge_context(&self.store, config).await?;
         let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
         let erased = self.store.erase(self.owner.id, &self.person, reason, pipeline.clone(), read).await?;
@@ -168,6 +168,12 @@ fn told(erased: &Erased, output: &Output) {
         ("on the list `erased`", suppressed),
     ];
     output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
+    what_is_left(erased, output);
+    left_alone(erased.shared, output);
+}
+
+/// What of the erased values is still stored.
+pub(super) fn what_is_left(erased: &Erased, output: &Output) {
     if !erased.to_rebuild.is_empty() {
         output.note(
             "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
@@ -180,7 +186,6 @@ fn told(erased: &Erased, output: &Output) {
              again.",
         );
     }
-    left_alone(erased.shared, output);
 }
 
 fn left_alone(shared: usize, output: &Output) {

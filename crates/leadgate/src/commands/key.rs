@@ -166,6 +166,8 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
         (false, None) => (KeyKind::Secret, vec![Scope::Write, Scope::Read]),
     };
     let of_organization = kind == KeyKind::Secret && has_no_source;
+    keys::check_scopes(&scopes, of_organization)
+        .map_err(|why| UsageError::wrong(format!("--scopes: {why}")))?;
     let source = source.id;
     let (presented, text) = PresentedKey::generate(kind);
     let key = ApiKey {

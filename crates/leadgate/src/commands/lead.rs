@@ -8,14 +8,17 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::explain::{self, Entry, ToldEntry};
 use leadgate_domain::{
-    AuditAction, Lead, LeadId, LeadStatus, OrganizationId, SubmissionId, json as strict_json,
+    AuditAction, Correction, Lead, LeadId, LeadStatus, OrganizationId, Outcome, SubmissionId, Timestamp,
+    json as strict_json,
 };
 use leadgate_operations::leads;
 use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::arguments::id;
+use super::erase::what_is_left;
 use super::{Output, UsageError, judge_context, open_store, organization, saw};
 use crate::config::Config;
 
@@ -28,19 +31,19 @@ pub(crate) enum Command {
     /// Correct fields of a lead; the correction is in its history
     Update {
         #[command(flatten)]
-        which: Which,
+        which: WhichLead,
         #[command(flatten)]
         changes: LeadChanges,
     },
     /// Set how far the work on a lead has come
     Status {
         #[command(flatten)]
-        which: Which,
+        which: WhichLead,
         /// new, contacted, qualified, converted, closed, or a code of your own such as no_answer
         status: LeadStatus,
     },
     /// Delete a lead and empty its submissions; the person is not suppressed and may come again
-    Delete(Which),
+    Delete(WhichLead),
 }
 
 #[derive(Args)]
@@ -99,6 +102,15 @@ impl LeadChanges {
 }
 
 #[derive(Args)]
+pub(crate) struct WhichLead {
+    /// The id of a lead
+    #[arg(value_parser = id)]
+    id: Uuid,
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+}
+
+#[derive(Args)]
 pub(crate) struct Which {
     /// The id of a lead or a submission
     #[arg(value_parser = id)]
@@ -119,10 +131,11 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Update { which, changes } => {
             let owner = organization(&store, &which.organization).await?;
             let (id, fields) = (LeadId::from_uuid(which.id), changes.read()?);
-            let context = judge_context(&store).await?;
-            let lead = leads::update(&store, owner.id, id, fields, &changes.reason, &context).await?;
+            let context = judge_context(&store, config).await?;
+            let (lead, correction) =
+                leads::update(&store, owner.id, id, fields, &changes.reason, &context).await?;
             let title = source_title(&store, &lead).await?;
-            let shown = native::listed(&lead, &|_| title.clone());
+            let shown = native::lead(&lead, correction, Outcome::Updated, &|_| title.clone());
             output.details(&shown);
         }
         Command::Status { which, status } => {
@@ -134,11 +147,12 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::Delete(which) => {
             let owner = organization(&store, &which.organization).await?;
-            let context = judge_context(&store).await?;
+            let context = judge_context(&store, config).await?;
             let erased = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await?;
             output.print(&json!({ "id": which.id, "deleted": true, "erased": erased }), |line| {
                 line(&format!("lead {} is deleted, submissions emptied: {}", which.id, erased.submissions));
             });
+            what_is_left(&erased, output);
         }
         Command::Trace(which) => {
             let owner = organization(&store, &which.organization).await?;
@@ -183,7 +197,10 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
     let history = explain::history(&entries);
     let told: Vec<_> =
         record.outcomes.iter().zip(&history).map(|(entry, told)| describe(entry, told)).collect();
-    let shown = json!({ "submission": submission, "received": received, "history": told });
+    let corrections = corrections(store, organization, LeadId::from_uuid(id)).await?;
+    let shown = json!({
+        "submission": submission, "received": received, "history": told, "corrections": corrections,
+    });
     output.print(&shown, |line| {
         line(&received);
         for ToldEntry { headline, stages } in &history {
@@ -196,8 +213,43 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
                 }
             }
         }
+        for Corrected { submission, at, by, reason } in &corrections {
+            line("");
+            line(&format!(
+                "On {} the lead was corrected by the submission {submission}.",
+                explain::date(*at)
+            ));
+            line(&format!("  made by      {by}"));
+            line(&format!("  reason       {reason}"));
+        }
     });
     Ok(())
+}
+
+/// A correction of a lead by an operator.
+#[derive(Serialize)]
+struct Corrected {
+    submission: SubmissionId,
+    at: Timestamp,
+    by: String,
+    reason: String,
+}
+
+/// Every correction of a lead, the oldest first; none for the id of a submission that created no lead.
+async fn corrections(
+    store: &Store,
+    organization: OrganizationId,
+    lead: LeadId,
+) -> anyhow::Result<Vec<Corrected>> {
+    let makers = store.makers(organization, &[lead]).await?;
+    let corrected = makers.into_iter().filter_map(|maker| {
+        let (submission, at) = (maker.submission.id, maker.submission.received_at);
+        let Correction { by, reason, .. } = maker.submission.fields.correction?;
+        Some(Corrected { submission, at, by, reason })
+    });
+    let mut corrected: Vec<_> = corrected.collect();
+    corrected.sort_by_key(|one| (one.at, one.submission));
+    Ok(corrected)
 }
 
 /// An entry of the history. Why a submission was put aside is kept of the last time.

@@ -44,6 +44,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::ports::{self, Policies};
+use crate::run;
 use crate::secret;
 
 /// Brings the database's schema, and RabbitMQ's exchanges, queues and policies, to what this build needs.
@@ -134,10 +135,11 @@ pub(crate) fn changed<T>(set: Option<T>, is_cleared: bool) -> Said<T> {
 }
 
 /// What operations read submissions and judge leads by.
-pub(crate) async fn judge_context(store: &Store) -> anyhow::Result<JudgeContext> {
+pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Result<JudgeContext> {
     let directory = Directory::new(store.clone());
     directory.refresh().await?;
-    let pipeline = Arc::new(Pipeline::new(store.match_key().await?));
+    let pipeline = Pipeline::new(store.match_key().await?).with_places(run::places(config)?);
+    let pipeline = Arc::new(pipeline);
     Ok(JudgeContext { known: directory.snapshot(), pipeline })
 }
 

@@ -86,7 +86,7 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
             "say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all"
         ));
     }
-    let JudgeContext { known, pipeline } = judge_context(&store).await?;
+    let JudgeContext { known, pipeline } = judge_context(&store, config).await?;
     let desk = Desk { store, owner, known, pipeline, dry: asked.dry_run };
     let mut told = Told::default();
     if asked.lead.is_empty() {

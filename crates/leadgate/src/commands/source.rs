@@ -302,9 +302,11 @@ fn list(sources: &[Source], organization: &str, output: &Output) {
     let rows = sources.iter().map(|source| {
         let (id, dialect, policy) = (source.id, source.dialect, source.policy);
         let name = source.name.clone().unwrap_or_else(|| "(default)".to_owned());
-        [id.to_string(), dialect.to_string(), policy.to_string(), cell(source.default_region), name]
+        let state = if source.disabled_at.is_some() { "disabled" } else { "enabled" };
+        let region = cell(source.default_region);
+        [id.to_string(), dialect.to_string(), state.to_owned(), policy.to_string(), region, name]
     });
-    output.list("sources", &all, ["id", "dialect", "policy", "region", "name"], rows);
+    output.list("sources", &all, ["id", "dialect", "state", "policy", "region", "name"], rows);
 }
 
 /// A source as an administrator sees it, and how many of its leads have no contact.

@@ -35,6 +35,11 @@ impl Config {
         self.check_shape()
     }
 
+    /// Whether the store is a file, and that is there.
+    pub(crate) fn store_file_exists(&self) -> bool {
+        self.store_url().strip_prefix("sqlite:").is_some_and(|file| std::path::Path::new(file).exists())
+    }
+
     /// Store, queue and limiter as they may be logged: without users and passwords.
     pub(crate) fn addresses(&self) -> [String; 3] {
         [self.store_url(), self.queue_url(), self.limiter.url.clone()].map(|url| without_credentials(&url))

@@ -10,6 +10,7 @@ mod worker;
 
 pub(crate) use all_in_one::all_in_one;
 pub(crate) use gateway::gateway;
+pub(crate) use parts::places;
 pub(crate) use worker::worker;
 
 use std::io::Write as _;

@@ -77,7 +77,7 @@ pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The file of places, if the configuration names one.
-pub(super) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
+pub(crate) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
     let file = config.places.file.as_str();
     if file.is_empty() {
         return Ok(None);

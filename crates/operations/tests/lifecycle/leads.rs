@@ -1,6 +1,10 @@
-use leadgate_domain::{Eligibility, LeadId, LeadStatus, Outcome, Reason, SubmissionId, TextField, Timestamp};
+use std::sync::Arc;
+
+use leadgate_domain::{
+    Eligibility, Judge, LeadId, LeadStatus, Outcome, Reason, SubmissionId, TextField, Timestamp,
+};
 use leadgate_operations::{OperationError, leads, rebuild};
-use leadgate_store::Rebuilt;
+use leadgate_store::{Rebuilt, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::world::{World, over_both};
@@ -11,6 +15,9 @@ over_both!(
     a_corrected_phone_has_no_consent,
     a_correction_can_opt_a_person_out,
     what_cannot_be_corrected_is_refused_and_changes_nothing,
+    a_correction_of_a_deleted_lead_leaves_nothing,
+    a_test_leads_correction_takes_no_keys,
+    a_phone_that_an_operator_adds_has_no_consent,
     a_status_stays_whatever_is_submitted,
     a_deleted_lead_leaves_nothing_and_may_come_again,
 );
@@ -36,7 +43,7 @@ async fn a_correction_changes_the_lead_and_stays_in_its_history(world: World) {
     let change =
         fields(json!({ "full_name": "Anna Leeds", "company": null, "custom_fields": { "size": "XL" } }));
     let store = &world.store;
-    let lead =
+    let (lead, _) =
         leads::update(store, world.organization, id, change, " she said so ", &world.context).await.unwrap();
     assert_eq!(lead.text(TextField::FullName), Some("Anna Leeds"));
     assert_eq!((lead.text(TextField::Company), &lead.custom_fields["size"]), (None, &json!("XL")));
@@ -58,7 +65,7 @@ async fn a_correction_changes_the_lead_and_stays_in_its_history(world: World) {
 async fn a_correction_survives_a_rebuild_and_later_submissions_win_over_it(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let change = fields(json!({ "company": "Leeds Ltd", "phone": "+14155550177" }));
-    let lead =
+    let (lead, _) =
         leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();
     let by = (&world.context.known, &world.context.pipeline);
     let rebuilt = rebuild(&world.store, world.organization, vec![id], by, false).await.unwrap();
@@ -74,7 +81,7 @@ async fn a_correction_survives_a_rebuild_and_later_submissions_win_over_it(world
 async fn a_corrected_phone_has_no_consent(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let change = fields(json!({ "phone": "+14155550177" }));
-    let lead =
+    let (lead, _) =
         leads::update(&world.store, world.organization, id, change, "typo", &world.context).await.unwrap();
     assert_eq!(lead.e164(), Some("+14155550177"));
     assert_eq!(lead.reasons, [Reason::ConsentForOtherPhone]);
@@ -83,7 +90,7 @@ async fn a_corrected_phone_has_no_consent(world: World) {
 async fn a_correction_can_opt_a_person_out(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let change = fields(json!({ "opt_out": true }));
-    let lead = leads::update(&world.store, world.organization, id, change, "by phone", &world.context)
+    let (lead, _) = leads::update(&world.store, world.organization, id, change, "by phone", &world.context)
         .await
         .unwrap();
     assert!(lead.opt_out && lead.reasons.contains(&Reason::OptedOut), "{:?}", lead.reasons);
@@ -104,6 +111,7 @@ async fn what_cannot_be_corrected_is_refused_and_changes_nothing(world: World) {
         (json!({ "consent": { "consent_text_version": "v2" } }), "why", "consent"),
         (json!({ "is_test": true }), "why", "reason"),
         (json!({ "company": "x" }), " ", "reason"),
+        (json!({ "compny": "x" }), "why", "an unknown field"),
     ] {
         let refused = update(id, change, reason).await.unwrap_err();
         assert!(matches!(refused, OperationError::Invalid(_)), "{what}: {refused}");
@@ -115,6 +123,39 @@ async fn what_cannot_be_corrected_is_refused_and_changes_nothing(world: World) {
     assert!(matches!(missing, OperationError::NotFound { .. }), "{missing}");
     assert_eq!(world.lead(id).await.unwrap(), before);
     assert_eq!(world.audited().await, audited);
+}
+
+async fn a_correction_of_a_deleted_lead_leaves_nothing(world: World) {
+    let id = world.post(&ann()).await.lead.unwrap();
+    let late = world.correction(id, &json!({ "phone": "+14155550177" }));
+    leads::delete(&world.store, world.organization, id, &world.context).await.unwrap();
+    let judge: Arc<dyn Judge> = world.context.pipeline.clone();
+    let submission = late.submission.id;
+    let refused = world.store.commit(vec![late], judge).await.unwrap_err();
+    assert_eq!(refused, StoreError::LeadGone);
+    assert_eq!(world.store.submission(world.organization, submission).await.unwrap(), None);
+    let settled = world.post(&json!({ "phone": "+14155550177" })).await;
+    assert_eq!(settled.outcome, Outcome::Created, "no key belongs to the lead that is gone");
+}
+
+async fn a_test_leads_correction_takes_no_keys(world: World) {
+    let test = json!({ "phone": "+14155550132", "is_test": true });
+    let id = world.post(&test).await.lead.unwrap();
+    let change = fields(json!({ "email": "ann@example.com" }));
+    leads::update(&world.store, world.organization, id, change, "typo", &world.context).await.unwrap();
+    let settled = world.post(&json!({ "phone": "+14155550132", "email": "ann@example.com" })).await;
+    assert_eq!(settled.outcome, Outcome::Created);
+}
+
+async fn a_phone_that_an_operator_adds_has_no_consent(world: World) {
+    let mut body = ann();
+    body.as_object_mut().unwrap().remove("phone");
+    let id = world.post(&body).await.lead.unwrap();
+    let change = fields(json!({ "phone": "+14155550177" }));
+    let (lead, _) = leads::update(&world.store, world.organization, id, change, "found it", &world.context)
+        .await
+        .unwrap();
+    assert_eq!(lead.reasons, [Reason::ConsentForOtherPhone]);
 }
 
 async fn a_status_stays_whatever_is_submitted(world: World) {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{Document, decode};
+use leadgate_dialect::{Document, decode, native};
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    ActiveScoring, Dialect, Judge, Lead, LeadId, OrganizationId, Source, Submission, SubmissionId, Timestamp,
-    Trust,
+    ActiveScoring, Correction, Dialect, Judge, Lead, LeadId, Normalized, OrganizationId, Source, Submission,
+    SubmissionId, Timestamp, Trust,
 };
 use leadgate_operations::JudgeContext;
 use leadgate_pipeline::Pipeline;
@@ -54,18 +54,35 @@ impl World {
 
     /// Commits a native body as a server's submission that is received now.
     pub(crate) async fn post(&self, body: &Value) -> Settled {
+        self.post_with(Trust::Secret, body).await
+    }
+
+    /// The same with a credential of that trust.
+    pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> Settled {
         let text = body.to_string();
         let document = Document::read(Dialect::Native, &Default::default(), text.as_bytes(), None).unwrap();
         let fields = decode(Dialect::Native, &document, None).unwrap();
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let submission = Submission::new(id, &self.source, Timestamp::now(), fields, text.as_bytes());
-        let submission = Submission { trust: Trust::Secret, ..submission };
+        let submission = Submission { trust, ..submission };
         let pipeline = &self.context.pipeline;
         let normalized =
             pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard());
         let judge: Arc<dyn Judge> = pipeline.clone();
         let committed = self.store.commit(vec![normalized], judge).await.unwrap();
         committed.settled.into_iter().next().unwrap()
+    }
+
+    /// A correction that is ready for its commit.
+    pub(crate) fn correction(&self, lead: LeadId, fields: &Value) -> Normalized {
+        let body = fields.to_string();
+        let mut fields = native::decode_fields(fields.as_object().unwrap()).unwrap();
+        fields.correction = Some(Correction { lead, by: "leadgate".into(), reason: "late".into() });
+        let id = SubmissionId::from_uuid(Uuid::now_v7());
+        let submission = Submission::new(id, &self.source, Timestamp::now(), fields, body.as_bytes());
+        let submission = Submission { trust: Trust::Secret, ..submission };
+        let source = Some(Arc::clone(&self.source));
+        self.context.pipeline.normalize(submission, source, ActiveScoring::standard())
     }
 
     pub(crate) async fn lead(&self, id: LeadId) -> Option<Lead> {

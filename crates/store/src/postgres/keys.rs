@@ -65,16 +65,13 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
-    update: concat!(
-        "UPDATE api_keys AS k
+    update: "
+        UPDATE api_keys AS k
          SET name = r.name, scopes = r.scopes, rate = r.rate, origins = r.origins, tags = r.tags,
              generation = r.generation
          FROM json_to_recordset($1::json) AS r (id text, organization uuid, name text, scopes text[], rate text,
                                                 origins text[], tags text[], generation bigint)
-         WHERE k.id = r.id AND k.organization = r.organization AND k.revoked_at IS NULL
-         RETURNING ",
-        key!()
-    ),
+         WHERE k.id = r.id AND k.organization = r.organization AND k.revoked_at IS NULL",
     count_tokens: "
         SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid, source uuid)
         JOIN api_keys AS k ON k.organization = r.organization AND k.source = r.source

@@ -60,16 +60,13 @@ pub(super) const KEYS: Keys = Keys {
          RETURNING ",
         key!()
     ),
-    update: concat!(
-        "UPDATE api_keys
+    update: "
+        UPDATE api_keys
          SET name = r.value->>'name', scopes = r.value->'scopes', rate = r.value->>'rate',
              origins = r.value->'origins', tags = r.value->'tags', generation = r.value->>'generation'
          FROM json_each($1) AS r
          WHERE api_keys.id = r.value->>'id' AND api_keys.organization = r.value->>'organization'
-           AND api_keys.revoked_at IS NULL
-         RETURNING ",
-        key!()
-    ),
+           AND api_keys.revoked_at IS NULL",
     count_tokens: "
         SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN api_keys
         WHERE api_keys.organization = r.value->>'organization' AND api_keys.source = r.value->>'source'

@@ -43,7 +43,7 @@ impl World {
 async fn a_mended_mapping_makes_a_lead_of_what_was_kept() {
     let mut world = World::new().await;
     world.add_mapping(json!([{"to": "email", "from": ["mail"], "required": true}])).await;
-    let submission = world.publish_faulty(r#"{"post":"ann@example.com","tel":7}"#).await;
+    let submission = world.publish_faulty(r#"{"post":"ann@example.com","size":7}"#).await;
     world.drain().await;
     assert_eq!(world.outcome(&submission).await, Some(FAILED));
 
@@ -55,7 +55,7 @@ async fn a_mended_mapping_makes_a_lead_of_what_was_kept() {
     assert_eq!(world.outcome(&submission).await, Some((Outcome::Created, None)));
     let lead = world.store.lead(submission.organization, submission.id.into()).await.unwrap().unwrap();
     assert_eq!(lead.email_address(), Some("ann@example.com"));
-    assert_eq!(lead.custom_fields["tel"], 7, "what no rule takes is kept");
+    assert_eq!(lead.custom_fields["size"], 7, "what no rule takes is kept");
 }
 
 #[tokio::test]
