@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Eligibility, Judge, LeadId, LeadStatus, Outcome, Reason, SubmissionId, TextField, Timestamp,
+    Eligibility, Judge, LeadId, LeadStatus, Outcome, Reason, SubmissionId, TextField, Timestamp, Trust,
 };
 use leadgate_operations::{OperationError, leads, rebuild};
 use leadgate_store::{Rebuilt, StoreError};
@@ -17,6 +17,7 @@ over_both!(
     what_cannot_be_corrected_is_refused_and_changes_nothing,
     a_correction_of_a_deleted_lead_leaves_nothing,
     a_test_leads_correction_takes_no_keys,
+    a_rebuild_of_a_corrected_form_lead_keeps_its_keys,
     a_phone_that_an_operator_adds_has_no_consent,
     a_status_stays_whatever_is_submitted,
     a_deleted_lead_leaves_nothing_and_may_come_again,
@@ -156,6 +157,17 @@ async fn a_phone_that_an_operator_adds_has_no_consent(world: World) {
         .await
         .unwrap();
     assert_eq!(lead.reasons, [Reason::ConsentForOtherPhone]);
+}
+
+async fn a_rebuild_of_a_corrected_form_lead_keeps_its_keys(world: World) {
+    let form = json!({ "phone": "+14155550132", "full_name": "Ann Lee" });
+    let id = world.post_with(Trust::Public, &form).await.lead.unwrap();
+    let change = fields(json!({ "company": "Acme" }));
+    leads::update(&world.store, world.organization, id, change, "known", &world.context).await.unwrap();
+    let by = (&world.context.known, &world.context.pipeline);
+    rebuild(&world.store, world.organization, vec![id], by, false).await.unwrap();
+    let again = world.post_with(Trust::Public, &form).await;
+    assert_eq!((again.outcome, again.lead), (Outcome::Duplicate, Some(id)));
 }
 
 async fn a_status_stays_whatever_is_submitted(world: World) {
