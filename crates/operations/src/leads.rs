@@ -154,8 +154,7 @@ pub async fn delete(
 ) -> Result<Erased, OperationError> {
     let erased = store.delete_lead(organization, id).await?;
     let erased = erased.ok_or_else(|| OperationError::not_found("lead", id))?;
-    let by = (&context.known, &context.pipeline);
     // Leads of others lose what the emptied submissions said.
-    rebuild_without_erased(store, organization, &erased.to_rebuild, by).await?;
+    rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
     Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
 }

@@ -1,36 +1,36 @@
-//! Stored leads made anew, out of their submissions as these are read today.
+//! Rebuilds stored leads from their submissions, as these are read today.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use leadgate_domain::{ClaimKind, Disposition, LeadId, Normalized, OrganizationId, QuarantineReason, Trace};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Maker, Part, Rebuild, Rebuilt, Snapshot, Store, StoreError};
 
+use crate::JudgeContext;
 use crate::remap::reread;
 
 /// How often a lead is tried that others change at the same time.
 const ATTEMPTS: usize = 3;
 
-/// Leads that are made anew together.
+/// Leads that are rebuilt together.
 const CHUNK: usize = 100;
 
-/// Makes leads anew; what became of each that is made of anything. With `dry`, says what would become of them.
+/// Rebuilds leads, and returns what became of each that has a submission. With `dry`, nothing is written.
 pub async fn rebuild(
     store: &Store,
     organization: OrganizationId,
     mut leads: Vec<LeadId>,
-    (known, pipeline): (&Arc<Snapshot>, &Arc<Pipeline>),
+    context: &JudgeContext,
     dry: bool,
 ) -> Result<Vec<(LeadId, Rebuilt)>, StoreError> {
     let mut all = Vec::with_capacity(leads.len());
     for attempt in 1..=ATTEMPTS {
         let makers = store.makers(organization, &leads).await?;
-        let (known, reading) = (Arc::clone(known), Arc::clone(pipeline));
-        let read = tokio::task::spawn_blocking(move || read(makers, &known, &reading));
+        let JudgeContext { known, pipeline } = context.clone();
+        let read = tokio::task::spawn_blocking(move || read(makers, &known, &pipeline));
         let rebuilds = read.await.map_err(|_| StoreError::Panicked)?;
         let ids: Vec<_> = rebuilds.iter().map(|one| one.lead).collect();
-        let rebuilt = store.rebuild(organization, rebuilds, pipeline.clone(), dry).await?;
+        let rebuilt = store.rebuild(organization, rebuilds, context.pipeline.clone(), dry).await?;
         leads.clear();
         for (lead, rebuilt) in ids.into_iter().zip(rebuilt) {
             match rebuilt {
@@ -50,10 +50,10 @@ pub async fn rebuild_without_erased(
     store: &Store,
     organization: OrganizationId,
     leads: &[LeadId],
-    by: (&Arc<Snapshot>, &Arc<Pipeline>),
+    context: &JudgeContext,
 ) -> Result<(), StoreError> {
     for chunk in leads.chunks(CHUNK) {
-        let rebuilt = rebuild(store, organization, chunk.to_vec(), by, false).await?;
+        let rebuilt = rebuild(store, organization, chunk.to_vec(), context, false).await?;
         let done = rebuilt.into_iter().filter_map(|(lead, rebuilt)| match rebuilt {
             Rebuilt::Changed { .. } | Rebuilt::Unchanged => Some(lead),
             Rebuilt::Moved | Rebuilt::Refused => None,

@@ -7,7 +7,7 @@ use crate::audit::{self, differences};
 use crate::error::{Fault, StoreError};
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{Of, OfSources, Retired, Revoked, RevokedOfSource, Stamped, Wanted};
+use crate::rows::{Of, OfSources, Retired, Revoked, Stamped, Wanted};
 use crate::session::Session;
 use crate::sources::SourceRow;
 use crate::store::Store;
@@ -233,6 +233,15 @@ impl Store {
             self.read(move |session| session.find(session.sql.keys.by_id, Wanted { id: &id })).await?;
         Ok(row.and_then(KeyRow::read))
     }
+}
+
+/// The keys and tokens of a source, to be revoked.
+#[derive(Serialize)]
+pub(crate) struct RevokedOfSource {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: SourceId,
+    pub(crate) revoked_at: Timestamp,
+    pub(crate) generation: i64,
 }
 
 /// Revokes the keys and tokens of a source, with an entry in the audit log for each.

@@ -69,14 +69,6 @@ pub(crate) struct Revoked<'a> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct RevokedOfSource {
-    pub(crate) organization: OrganizationId,
-    pub(crate) source: SourceId,
-    pub(crate) revoked_at: Timestamp,
-    pub(crate) generation: i64,
-}
-
-#[derive(Serialize)]
 pub(crate) struct Retired<'a> {
     pub(crate) id: &'a KeyId,
     /// As in [`Revoked`].

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::audit::{self, differences};
 use crate::error::StoreError;
 use crate::installation::advance;
-use crate::keys::revoke_of_source;
+use crate::keys::{RevokedOfSource, revoke_of_source};
 use crate::page::Page;
 use crate::quotas;
-use crate::rows::{After, DefaultOf, RevokedOfSource, Stamped, Wanted};
+use crate::rows::{After, DefaultOf, Stamped, Wanted};
 use crate::store::Store;
 
 /// A source as its columns hold it. What only a newer build can read is text here.

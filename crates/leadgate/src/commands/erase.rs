@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use anyhow::{bail, ensure};
 use clap::Args;
 use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
-use leadgate_operations::{JudgeContext, rebuild_without_erased};
+use leadgate_operations::rebuild_without_erased;
 use leadgate_store::{Erased, ErasureSubject, Finding, Store};
 use serde_json::{Value, json};
 
@@ -105,14 +105,14 @@ impl Erasing {
     }
 
     async fn erase(&self, reason: Option<&str>, config: &Config) -> anyhow::Result<Erased> {
-        let JudgeContext { known, pipeline } = judge_context(&self.store, config).await?;
+        let context = judge_context(&self.store, config).await?;
         let bar = progress::counting("submissions read");
         let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let erased = self.store.erase(self.owner.id, &self.person, reason, pipeline.clone(), read).await?;
+        let erased =
+            self.store.erase(self.owner.id, &self.person, reason, context.pipeline.clone(), read).await?;
         bar.finish_and_clear();
         // Leads of others lose what the erased submissions said.
-        let by = (&known, &pipeline);
-        rebuild_without_erased(&self.store, self.owner.id, &erased.to_rebuild, by).await?;
+        rebuild_without_erased(&self.store, self.owner.id, &erased.to_rebuild, &context).await?;
         Ok(Erased { to_rebuild: self.store.leads_to_rebuild(self.owner.id).await?, ..erased })
     }
 }

@@ -1,7 +1,5 @@
 //! `leadgate reprocess`.
 
-use std::sync::Arc;
-
 use anyhow::bail;
 use clap::Args;
 use leadgate_dialect::native;
@@ -10,8 +8,7 @@ use leadgate_domain::{
     Timestamp,
 };
 use leadgate_operations::{JudgeContext, rebuild};
-use leadgate_pipeline::Pipeline;
-use leadgate_store::{Rebuilt, Snapshot, Store};
+use leadgate_store::{Rebuilt, Store};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -86,8 +83,8 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
             "say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all"
         ));
     }
-    let JudgeContext { known, pipeline } = judge_context(&store, config).await?;
-    let desk = Desk { store, owner, known, pipeline, dry: asked.dry_run };
+    let context = judge_context(&store, config).await?;
+    let desk = Desk { store, owner, context, dry: asked.dry_run };
     let mut told = Told::default();
     if asked.lead.is_empty() {
         desk.filtered(&asked, &mut told).await?;
@@ -140,8 +137,7 @@ impl Told {
 struct Desk {
     store: Store,
     owner: Organization,
-    known: Arc<Snapshot>,
-    pipeline: Arc<Pipeline>,
+    context: JudgeContext,
     dry: bool,
 }
 
@@ -165,7 +161,7 @@ impl Desk {
     }
 
     async fn chunk(&self, leads: Vec<LeadId>, told: &mut Told) -> anyhow::Result<()> {
-        let rebuilt = rebuild(&self.store, self.owner.id, leads, (&self.known, &self.pipeline), self.dry);
+        let rebuilt = rebuild(&self.store, self.owner.id, leads, &self.context, self.dry);
         for (lead, rebuilt) in rebuilt.await? {
             told.note(lead, &rebuilt);
         }

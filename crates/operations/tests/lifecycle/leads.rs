@@ -68,8 +68,7 @@ async fn a_correction_survives_a_rebuild_and_later_submissions_win_over_it(world
     let change = fields(json!({ "company": "Leeds Ltd", "phone": "+14155550177" }));
     let (lead, _) =
         leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();
-    let by = (&world.context.known, &world.context.pipeline);
-    let rebuilt = rebuild(&world.store, world.organization, vec![id], by, false).await.unwrap();
+    let rebuilt = rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();
     assert!(matches!(rebuilt[..], [(_, Rebuilt::Unchanged)]), "{rebuilt:?}");
     assert_eq!(world.lead(id).await.unwrap(), lead);
     // The corrected phone finds the lead, as the first one does.
@@ -164,8 +163,7 @@ async fn a_rebuild_of_a_corrected_form_lead_keeps_its_keys(world: World) {
     let id = world.post_with(Trust::Public, &form).await.lead.unwrap();
     let change = fields(json!({ "company": "Acme" }));
     leads::update(&world.store, world.organization, id, change, "known", &world.context).await.unwrap();
-    let by = (&world.context.known, &world.context.pipeline);
-    rebuild(&world.store, world.organization, vec![id], by, false).await.unwrap();
+    rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();
     let again = world.post_with(Trust::Public, &form).await;
     assert_eq!((again.outcome, again.lead), (Outcome::Duplicate, Some(id)));
 }
@@ -178,8 +176,7 @@ async fn a_status_stays_whatever_is_submitted(world: World) {
     assert_eq!(set.status, status);
     let change = fields(json!({ "company": "Leeds Ltd" }));
     leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();
-    let by = (&world.context.known, &world.context.pipeline);
-    rebuild(&world.store, world.organization, vec![id], by, false).await.unwrap();
+    rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();
     assert_eq!(world.lead(id).await.unwrap().status, status);
     let unknown = LeadId::from_uuid(uuid::Uuid::now_v7());
     let missing = leads::set_status(&world.store, world.organization, unknown, status).await.unwrap_err();
