@@ -1,5 +1,19 @@
 //! The current state about one person for one organization.
 
+mod claim;
+mod inferred;
+mod judge;
+mod outcome;
+mod reason;
+mod status;
+
+pub use claim::{Claim, ClaimKey, ClaimKind, by_mailbox_alone};
+pub use inferred::{Basis, Inferred};
+pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};
+pub use outcome::{Outcome, QuarantineReason};
+pub use reason::{NewerCode, Reason};
+pub use status::LeadStatus;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +22,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Basis, Consent, EmailKind, EmailProblem, Inferred, LeadId, LeadStatus, OrganizationId, PhoneDigest,
-    PhoneKind, PhoneProblem, Reason, Region, SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
+    Consent, EmailKind, EmailProblem, LeadId, OrganizationId, PhoneDigest, PhoneKind, PhoneProblem, Region,
+    SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
 };
 
 /// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read

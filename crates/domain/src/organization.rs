@@ -1,5 +1,11 @@
 //! Tenants.
 
+mod audit;
+mod retention;
+
+pub use audit::{Actor, AuditAction, AuditDetail, AuditEntry};
+pub use retention::Retention;
+
 use std::sync::Arc;
 
 use crate::{ActiveScoring, OrganizationId, Timestamp};

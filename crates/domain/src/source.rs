@@ -1,5 +1,14 @@
 //! Configured ways in.
 
+mod identity;
+pub mod mapping;
+mod network;
+mod settings;
+
+pub use identity::Identity;
+pub use network::Network;
+pub use settings::{SourceSettings, Window};
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,8 +16,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::mapping::ActiveMapping;
-use crate::{ClaimKind, Network, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
+use crate::source::mapping::ActiveMapping;
+use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -276,7 +285,7 @@ pub struct Source {
 }
 
 /// Which signing secrets of a source are good. A secret is derived from the installation's, the source and a
-/// version, and kept nowhere; see [`crate::secret::SigningKey`].
+/// version, and kept nowhere; see [`crate::credential::secret::SigningKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     pub version: u32,

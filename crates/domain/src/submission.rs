@@ -1,13 +1,26 @@
 //! What a client sent, once.
 
+mod fields;
+pub mod message;
+mod raw;
+mod repair;
+pub mod reply;
+mod texts;
+pub mod validate;
+
+pub use fields::{Consent, Correction, Fields, Said, TextField};
+pub use raw::Raw;
+pub use repair::Repair;
+pub use texts::Texts;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::mapping::MappingFault;
-use crate::reply::ReplyAddress;
+use crate::source::mapping::MappingFault;
+use crate::submission::reply::ReplyAddress;
 use crate::{
-    BodyHash, Clock, Dialect, Fields, KeyHash, KeyId, OrganizationId, QuarantineReason, Raw, Source,
-    SourceId, SubmissionId, Timestamp, Trust,
+    BodyHash, Clock, Dialect, KeyHash, KeyId, OrganizationId, QuarantineReason, Source, SourceId,
+    SubmissionId, Timestamp, Trust,
 };
 
 /// Who was at the other end of the connection.

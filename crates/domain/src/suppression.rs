@@ -1,7 +1,10 @@
 //! Whom an organization must not contact.
 
 mod request;
+mod sought;
 mod value;
+
+pub use sought::Sought;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +12,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::MatchKey;
-use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp, phone};
+use crate::contact::phone;
+use crate::credential::secret::MatchKey;
+use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
 
 pub use request::SuppressionRequest;
 pub use value::{Domain, SuppressedValue, ValueProblem};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::json::says_something;
+use crate::value::json::says_something;
 use crate::{Basis, EmailKind, Lead, PhoneKind, Region, TextField};
 
 /// Something about a lead, by its name in the native dialect.

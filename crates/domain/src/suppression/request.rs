@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{ERASED_LIST, SuppressedValue, Suppression, SuppressionKind, list_name};
-use crate::secret::MatchKey;
+use crate::credential::secret::MatchKey;
 use crate::{OrganizationId, Region, Timestamp};
 
 const LONGEST_REASON: usize = 500;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{SuppressionForm, SuppressionKey, SuppressionKind};
-use crate::email::ascii_domain;
-use crate::secret::MatchKey;
+use crate::contact::email::ascii_domain;
+use crate::credential::secret::MatchKey;
 use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest, subscriber};
 
 /// Why a text cannot be suppressed. It never repeats the text.

@@ -59,7 +59,7 @@ fn cipher(key: &SecretBox<[u8; 32]>) -> XChaCha20Poly1305 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::credential::secret::Secret;
 
     const OLD: &str = "the old secret, long enough to be one";
     const NEW: &str = "the new secret, long enough to be one";

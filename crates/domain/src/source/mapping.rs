@@ -16,10 +16,10 @@ use serde_json::{Map, Value};
 pub use place::{Place, path_segment};
 
 use crate::TextField;
-use crate::validate::MOST_TAGS;
+use crate::submission::validate::MOST_TAGS;
 
 /// As many rules as a document may have keys.
-const MOST_RULES: usize = crate::json::MAX_KEYS;
+const MOST_RULES: usize = crate::value::json::MAX_KEYS;
 
 /// A mapping in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,7 +204,7 @@ impl Mapping {
                 return Err(format!("the rule for `{to}` splits by nothing"));
             }
             let said = rule.constant.iter().chain(rule.values.values()).chain(&rule.otherwise);
-            if let Some(code) = said.filter_map(|value| crate::json::check(value).err()).next() {
+            if let Some(code) = said.filter_map(|value| crate::value::json::check(value).err()).next() {
                 return Err(format!("the rule for `{to}` says what cannot be kept: {}", code.as_str()));
             }
             let lists = rule.split.as_ref().is_some_and(|split| split.part.is_none());

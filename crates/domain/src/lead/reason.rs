@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_reason_is_on_the_page_and_no_other() {
-        let page = include_str!("../../../docs/reasons.md");
+        let page = include_str!("../../../../docs/reasons.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();
         let mut known: Vec<_> = Reason::ALL.map(Reason::as_str).to_vec();

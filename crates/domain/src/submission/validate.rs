@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::json::{self, FaultCode};
+use crate::value::json::{self, FaultCode};
 use crate::{Consent, Fields, Media, Said, Submission, TextField};
 
 pub const LONGEST_PHONE: usize = 100;

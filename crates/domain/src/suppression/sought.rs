@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::secret::MatchKey;
+use crate::credential::secret::MatchKey;
 use crate::suppression::ERASED_LIST;
 use crate::{
     ClaimKey, ClaimKind, Email, Fields, OrganizationId, Phone, Region, SourceId, Submission, SuppressedValue,

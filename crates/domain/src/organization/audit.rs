@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_action_is_on_the_page_and_no_other() {
-        let page = include_str!("../../../docs/audit.md");
+        let page = include_str!("../../../../docs/audit.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();
         let mut known: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();

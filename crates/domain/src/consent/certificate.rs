@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Consent;
-use crate::text::fold;
+use crate::value::text::fold;
 
 /// What posts call a TrustedForm certificate, the best first: ActiveProspect's hidden fields, and the names under
 /// which networks and CRMs carry them on. Each is known in any spelling that [`fold`] takes for the same.

@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::export_signature::ExportSigningKey;
-use crate::sealed::{OpenedBy, SealingKey};
+use crate::consent::export_signature::ExportSigningKey;
+use crate::credential::sealed::{OpenedBy, SealingKey};
 use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
 };

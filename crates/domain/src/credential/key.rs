@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Pepper;
-use crate::validate::MOST_TAGS;
+use crate::credential::secret::Pepper;
+use crate::submission::validate::MOST_TAGS;
 use crate::{Fields, OrganizationId, SourceId, TextField, Timestamp};
 
 /// The public part of an API key: ten base62 digits, the look-up key.
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn a_key_marks_its_leads_and_overrides_nothing_they_say() {
         let (presented, _) = PresentedKey::generate(KeyKind::Secret);
-        let pepper = crate::secret::Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let pepper = crate::credential::secret::Secret::new(&"s".repeat(32), None).unwrap().api_keys();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
         let key = ApiKey::new(&presented, organization, source, Vec::new(), &pepper);
         let tags = vec!["a".to_owned(), "b".to_owned()];

@@ -60,7 +60,7 @@ digest! {
 }
 
 digest! {
-    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies a person; see [`crate::secret::MatchKey`].
+    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies a person; see [`crate::credential::secret::MatchKey`].
     KeyHash, 16
 }
 

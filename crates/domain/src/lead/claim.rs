@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::MatchKey;
+use crate::credential::secret::MatchKey;
 use crate::{
     BodyHash, KeyHash, LeadId, OrganizationId, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
 };

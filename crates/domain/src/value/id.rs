@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
 use crate::Timestamp;
-use crate::secret::IdKey;
+use crate::credential::secret::IdKey;
 
 /// What is said about a text that is no identifier.
 pub const NOT_AN_ID: &str = "not an id; expected one such as 01a1fea9-1461-757d-9d74-5642f0fe5c4b";
@@ -163,7 +163,7 @@ fn head(uuid: Uuid) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
+    use crate::credential::secret::Secret;
 
     fn ids(root: &str) -> SubmissionIds {
         SubmissionIds::new(Secret::new(root, None).unwrap().ids())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::validate::{LONGEST_TAG, MOST_TAGS};
+use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
 use crate::{
     ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Said, Source, Zone,
 };

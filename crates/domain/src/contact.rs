@@ -1,0 +1,9 @@
+//! How a person is reached and named.
+
+pub(crate) mod email;
+pub mod name;
+pub(crate) mod phone;
+pub mod place;
+
+pub use email::{Email, EmailKind, EmailProblem};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_have_lost_plus, subscriber};

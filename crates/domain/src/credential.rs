@@ -1,0 +1,9 @@
+//! Keys that clients show, keys that the installation keeps, and how far each is trusted.
+
+pub mod key;
+pub mod sealed;
+pub mod secret;
+mod trust;
+
+pub use key::{ApiKey, KeyId, KeyKind, Rate, Scope};
+pub use trust::Trust;
