@@ -1,11 +1,9 @@
 //! Responses to posted leads, in the format of each dialect.
 
 use leadgate_domain::{
-    Dialect, Fields, Lead, Outcome, QuarantineReason, Source, SubmissionId, TextField, Timestamp,
+    Fields, Lead, Outcome, QuarantineReason, Source, SourceId, SubmissionId, TextField, Timestamp,
 };
 use serde::Serialize;
-
-use crate::{abc_sales, askad, five_hundred_leads, kickofflabs, lead2inbound, native};
 
 /// An answer, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +52,7 @@ pub struct PostedLead<'s> {
 
 impl PostedLead<'_> {
     /// The id by which the client knows the lead, if it sent one.
-    fn external_id(&self) -> Option<&str> {
+    pub(crate) fn external_id(&self) -> Option<&str> {
         let withheld = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
         self.fields.text(TextField::ExternalId).or_else(withheld)
     }
@@ -82,70 +80,39 @@ impl Settlement<'_> {
     }
 
     /// For the systems whose documentation knows only submissions that become leads.
-    pub(crate) fn leadless(&self) -> Answer {
-        let status = native::status(self.outcome);
-        Answer::json(self.http_status(), &Noted { id: self.posted.id, status })
+    pub(crate) fn without_lead(&self) -> Answer {
+        let body = SubmissionStatus { id: self.posted.id, status: status(self.outcome) };
+        Answer::json(self.http_status(), &body)
     }
 }
 
-#[derive(Serialize)]
-struct Noted {
+/// A submission of which no lead is shown.
+#[derive(Debug, Serialize)]
+pub struct SubmissionStatus {
     id: SubmissionId,
     status: &'static str,
 }
 
-/// Whether a dialect's clients expect to hear at once what became of the lead.
-pub fn waits(dialect: Dialect) -> bool {
-    match dialect {
-        Dialect::Lead2inbound | Dialect::KickoffLabs | Dialect::AskAd => true,
-        Dialect::Native | Dialect::AbcSales | Dialect::FiveHundredLeads => false,
+impl SubmissionStatus {
+    /// A submission that is durable and waits for a worker.
+    pub fn queued(id: SubmissionId) -> Self {
+        Self { id, status: "queued" }
     }
 }
 
-/// The submission is durable; its outcome is not known yet.
-pub fn accepted(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
-    let queued = || Answer::json(202, &native::queued(posted.id));
-    match dialect {
-        Dialect::Native | Dialect::Lead2inbound => queued().located(),
-        Dialect::FiveHundredLeads => five_hundred_leads::success(),
-        Dialect::AbcSales => abc_sales::accepted(posted.id, posted.external_id()),
-        Dialect::KickoffLabs | Dialect::AskAd => queued(),
+/// 202: the submission is durable and waits for a worker.
+pub(crate) fn queued(posted: &PostedLead<'_>) -> Answer {
+    Answer::json(202, &SubmissionStatus::queued(posted.id))
+}
+
+/// How a submission stands of which no lead is shown.
+pub(crate) fn status(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Quarantined => "quarantined",
+        // Such as the repetition of an idempotency key whose first submission was quarantined.
+        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate => "processed",
     }
 }
 
-/// The submission of a public credential is durable. The answer is the same whatever is stored: [`accepted`] or, where
-/// clients expect the lead, 201 with the values of this submission.
-pub fn accepted_from_public(dialect: Dialect, posted: &PostedLead<'_>) -> Answer {
-    match dialect {
-        Dialect::KickoffLabs => kickofflabs::accepted_from_public(posted),
-        Dialect::AskAd => askad::accepted_from_public(posted),
-        Dialect::Native | Dialect::AbcSales | Dialect::Lead2inbound | Dialect::FiveHundredLeads => {
-            accepted(dialect, posted)
-        }
-    }
-}
-
-/// What became of the submission.
-pub fn settled(dialect: Dialect, settlement: &Settlement<'_>) -> Answer {
-    match dialect {
-        Dialect::Native => native::settled(settlement),
-        Dialect::AbcSales => abc_sales::settled(settlement),
-        Dialect::Lead2inbound => lead2inbound::settled(settlement),
-        Dialect::FiveHundredLeads => five_hundred_leads::success(),
-        Dialect::KickoffLabs => kickofflabs::settled(settlement),
-        Dialect::AskAd => askad::settled(settlement),
-    }
-}
-
-/// Part of the list at `GET /v1/leads`; `next` is given back as `after` to get the following part.
-pub fn leads_page(
-    dialect: Dialect,
-    leads: &[Lead],
-    next: Option<&str>,
-    sources: native::SourceNames<'_>,
-) -> Answer {
-    match dialect {
-        Dialect::Lead2inbound => lead2inbound::page(leads, next, sources),
-        _ => Answer::json(200, &native::page(leads, next, sources)),
-    }
-}
+/// Finds what a source is called ([`leadgate_domain::Source::title`]); `None` for one that is not known here.
+pub type SourceNames<'n> = &'n dyn Fn(SourceId) -> Option<String>;

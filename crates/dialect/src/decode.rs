@@ -1,12 +1,12 @@
-//! From a document to what it says about a person.
+//! From a body to a document, and from a document to what it says about a person.
 
 use leadgate_domain::mapping::{Mapping, MappingFault};
 use leadgate_domain::validate::FieldFault;
-use leadgate_domain::{Dialect, Fields};
+use leadgate_domain::{Fields, Media};
 
-use crate::document::Document;
+use crate::document::{Document, Unreadable};
+use crate::protocol::Protocol;
 use crate::reading::{Reading, Text};
-use crate::{abc_sales, askad, five_hundred_leads, kickofflabs, lead2inbound, native};
 
 /// Why a document is no lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,41 +17,36 @@ pub enum Undecodable {
     Mapping(MappingFault),
 }
 
-/// Reads what a document says about a person, or everything that is wrong with it.
-///
-/// What the source's mapping fills goes before what its dialect finds in the rest.
-pub fn decode(
-    dialect: Dialect,
-    document: &Document,
-    mapping: Option<&Mapping>,
-) -> Result<Fields, Undecodable> {
-    let any = matches!(dialect, Dialect::FiveHundredLeads | Dialect::AskAd);
-    if any && !document.says_something() {
-        return Err(Undecodable::Empty);
+impl Protocol {
+    /// Reads a body as one object. Where the body is empty, every client may send fields in the query; where the dialect's
+    /// clients send fields in both, the body wins.
+    pub fn document(&self, media: &Media, body: &[u8], query: Option<&str>) -> Result<Document, Unreadable> {
+        Document::read(media, body, query.filter(|_| self.reads_query || body.trim_ascii().is_empty()))
     }
-    let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
-    let mapped = mapped.map_err(Undecodable::Mapping)?;
-    let Document { members, typed, plus_is_space, repairs } = document;
-    let (members, mapped) = match &mapped {
-        Some(mapped) => (&mapped.rest, Some(&mapped.native)),
-        None => (members, None),
-    };
-    let text = Text { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
-    let mut fields = read(dialect, text).map_err(Undecodable::Faulty)?;
-    fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
-    Ok(fields)
-}
 
-pub(crate) fn read(dialect: Dialect, text: Text<'_>) -> Result<Fields, Vec<FieldFault>> {
-    let (index, require): (_, fn(&mut Reading<'_>)) = match dialect {
-        Dialect::Native => (&native::INDEX, native::require),
-        Dialect::AbcSales => (&abc_sales::INDEX, abc_sales::require),
-        Dialect::Lead2inbound => (&lead2inbound::INDEX, lead2inbound::require),
-        Dialect::FiveHundredLeads => (&five_hundred_leads::INDEX, |_| {}),
-        Dialect::KickoffLabs => (&kickofflabs::INDEX, kickofflabs::require),
-        Dialect::AskAd => (&askad::INDEX, |_| {}),
-    };
-    let mut reading = Reading::of(index, text);
-    require(&mut reading);
-    reading.finish()
+    /// Reads what a document says about a person, or everything that is wrong with it.
+    ///
+    /// What the source's mapping fills goes before what its dialect finds in the rest.
+    pub fn decode(&self, document: &Document, mapping: Option<&Mapping>) -> Result<Fields, Undecodable> {
+        if self.refuses_empty && !document.says_something() {
+            return Err(Undecodable::Empty);
+        }
+        let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
+        let mapped = mapped.map_err(Undecodable::Mapping)?;
+        let Document { members, typed, plus_is_space, repairs } = document;
+        let (members, mapped) = match &mapped {
+            Some(mapped) => (&mapped.rest, Some(&mapped.native)),
+            None => (members, None),
+        };
+        let text = Text { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
+        let mut fields = self.fields(text).map_err(Undecodable::Faulty)?;
+        fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
+        Ok(fields)
+    }
+
+    pub(crate) fn fields(&self, text: Text<'_>) -> Result<Fields, Vec<FieldFault>> {
+        let mut reading = Reading::of(self.names, text);
+        (self.require)(&mut reading);
+        reading.finish()
+    }
 }

@@ -8,7 +8,7 @@ mod unreadable;
 use std::collections::BTreeSet;
 
 use leadgate_domain::json::{self, Fault, FaultCode, says_something};
-use leadgate_domain::{Dialect, Media, Repair};
+use leadgate_domain::{Media, Repair};
 use serde_json::{Map, Value};
 
 use form::Form;
@@ -28,20 +28,11 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a body. What looks like a JSON object is one, whatever form its type announces.
-    ///
-    /// KickoffLabs's clients may say things in the query, too; the body wins. Where the body is empty, every client may.
-    pub fn read(
-        dialect: Dialect,
-        media: &Media,
-        body: &[u8],
-        query: Option<&str>,
-    ) -> Result<Self, Unreadable> {
+    /// Reads a body, and the query where fields may be in it; the body wins. What looks like a JSON object is one, whatever
+    /// form its type announces.
+    pub(crate) fn read(media: &Media, body: &[u8], query: Option<&str>) -> Result<Self, Unreadable> {
         let is_empty = body.trim_ascii().is_empty();
-        let asked = match query {
-            Some(query) if is_empty || dialect == Dialect::KickoffLabs => Self::urlencoded(query.as_bytes())?,
-            _ => Self::default(),
-        };
+        let asked = query.map(|query| Self::urlencoded(query.as_bytes())).transpose()?.unwrap_or_default();
         let nothing = || Unreadable::from(FormFault::Limit(FaultCode::Empty));
         let mut document = match media {
             _ if is_empty => {

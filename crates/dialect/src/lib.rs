@@ -1,25 +1,25 @@
 #![doc = include_str!("../README.md")]
 
-mod abc_sales;
+mod accept;
 mod answer;
-pub mod askad;
+mod credentials;
 mod decode;
+mod dialects;
 mod document;
-mod five_hundred_leads;
-pub mod kickofflabs;
-mod lead2inbound;
-mod mend;
 mod names;
-pub mod native;
+mod protocol;
 mod reading;
 mod refusal;
+mod repair;
 mod suggest;
 
-pub use answer::{
-    Answer, Disclosure, PostedLead, Settlement, accepted, accepted_from_public, leads_page, settled, waits,
-};
-pub use decode::{Undecodable, decode};
+pub use accept::{Accepted, Received, Rejected, accept};
+pub use answer::{Answer, Disclosure, PostedLead, Settlement, SourceNames, SubmissionStatus};
+pub use credentials::holds_only_credentials;
+pub use decode::Undecodable;
+pub use dialects::{PROTOCOLS, askad, kickofflabs, native, protocol};
 pub use document::{Document, FormFault, Unreadable};
-pub use mend::{Unmendable, mend, reread};
-pub use refusal::{Problem, ProblemItem, refused};
+pub use protocol::{CredentialLocation, IntakePath, Parameters, Protocol, SourceSelection};
+pub use refusal::{Problem, ProblemItem};
+pub use repair::{NotRepairable, repair, reread};
 pub use suggest::Suggestion;

@@ -1,6 +1,7 @@
 //! Which names mean what. A dialect is mostly a table of these.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use leadgate_domain::TextField;
 use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, unnumbered};
@@ -158,6 +159,9 @@ pub(crate) const NATIVE: Names = &[
     (Slot::OptOut, &["opt_out"]),
     (Slot::IsTest, &["is_test"]),
 ];
+
+pub(crate) static NATIVE_INDEX: LazyLock<Index> =
+    LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
 /// How people's forms call what everybody asks for.
 pub(crate) const PEOPLE: Names = &[

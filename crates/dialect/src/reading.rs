@@ -13,7 +13,7 @@ use leadgate_domain::validate::{self, FieldFault};
 use leadgate_domain::{Fields, Said, TextField};
 use serde_json::{Map, Value};
 
-use crate::names::{ConsentPart, Index, Place, Slot};
+use crate::names::{ConsentPart, Index, NATIVE_INDEX, Place, Slot};
 use values::Taken;
 
 /// As many faults are named at once; a hostile body has thousands.
@@ -288,7 +288,7 @@ fn find<'d>(index: &'static Index, text: Text<'d>) -> Vec<Found<'d>> {
     let mapped = text.mapped.into_iter().flatten().map(|(name, value)| Found {
         name,
         value,
-        place: crate::native::INDEX.find(name).map(|place| Place { firm: !index.grammar.lenient, ..place }),
+        place: NATIVE_INDEX.find(name).map(|place| Place { firm: !index.grammar.lenient, ..place }),
         mapped: true,
     });
     let sent = text.members.iter().map(|(name, value)| Found {

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
-use leadgate_domain::Dialect;
 use leadgate_domain::validate::FieldFault;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Answer, abc_sales, five_hundred_leads, kickofflabs};
+use crate::answer::Answer;
 
 /// Why a request is refused, before it takes a dialect's shape.
 #[derive(Debug, Clone)]
@@ -49,17 +48,6 @@ impl<'p> ProblemItem<'p> {
     }
 }
 
-/// A refusal, in the shape that clients of the dialect expect.
-pub fn refused(dialect: Dialect, problem: &Problem<'_>) -> Answer {
-    match dialect {
-        Dialect::Native => document(problem),
-        Dialect::AbcSales => abc_sales::refused(problem),
-        Dialect::FiveHundredLeads => five_hundred_leads::refused(problem),
-        Dialect::KickoffLabs => kickofflabs::refused(problem),
-        Dialect::Lead2inbound | Dialect::AskAd => flat(problem.status, &problem.detail, problem),
-    }
-}
-
 /// RFC 9457.
 #[derive(Serialize)]
 struct ProblemDocument<'p> {
@@ -74,7 +62,8 @@ struct ProblemDocument<'p> {
     reasons: &'p [Value],
 }
 
-fn document(problem: &Problem<'_>) -> Answer {
+/// A refusal as a problem document.
+pub(crate) fn document(problem: &Problem<'_>) -> Answer {
     let known = StatusCode::from_u16(problem.status).ok();
     let body = ProblemDocument {
         r#type: "about:blank",
@@ -99,7 +88,13 @@ struct Flat<'p> {
     retry_after: Option<u64>,
 }
 
-pub(crate) fn flat(status: u16, error: &str, problem: &Problem<'_>) -> Answer {
+/// A refusal with its sentence under `error`.
+pub(crate) fn flat(problem: &Problem<'_>) -> Answer {
+    flat_with(problem.status, &problem.detail, problem)
+}
+
+/// The same, with the status and the sentence that a system documents.
+pub(crate) fn flat_with(status: u16, error: &str, problem: &Problem<'_>) -> Answer {
     let Problem { code, errors, retry_after_seconds, .. } = problem;
     Answer::json(status, &Flat { error, code, errors, retry_after: *retry_after_seconds })
 }

@@ -30,7 +30,7 @@ pub use organization::{
 pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, GmailIdentity, Identity, IdentityKey, IdentityRule, Network,
-    Policy, Signature, Source, SourceSettings, Window, mapping,
+    Policy, Signature, Source, SourceDefaults, SourceSettings, Window, mapping,
 };
 pub use submission::{
     Client, Consent, Correction, Fields, Media, Raw, Release, Repair, Said, Submission, TextField, Texts,

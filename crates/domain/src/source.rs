@@ -1,10 +1,12 @@
 //! Configured ways in.
 
+mod dialect;
 mod identity;
 pub mod mapping;
 mod network;
 mod settings;
 
+pub use dialect::{Counted, DefaultLimit, Dialect, SourceDefaults};
 pub use identity::Identity;
 pub use network::Network;
 pub use settings::{SourceSettings, Window};
@@ -19,113 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::source::mapping::ActiveMapping;
 use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
-/// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    Native,
-    AbcSales,
-    Lead2inbound,
-    #[serde(rename = "500_leads")]
-    FiveHundredLeads,
-    #[serde(rename = "kickofflabs")]
-    KickoffLabs,
-    #[serde(rename = "askad")]
-    AskAd,
-}
-
-impl Dialect {
-    pub const ALL: [Self; 6] = [
-        Self::Native,
-        Self::AbcSales,
-        Self::Lead2inbound,
-        Self::FiveHundredLeads,
-        Self::KickoffLabs,
-        Self::AskAd,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::AbcSales => "abc_sales",
-            Self::Lead2inbound => "lead2inbound",
-            Self::FiveHundredLeads => "500_leads",
-            Self::KickoffLabs => "kickofflabs",
-            Self::AskAd => "askad",
-        }
-    }
-
-    /// What each system limits by default, and how much of it. KickoffLabs documents no limit: it has ours.
-    pub fn default_limit(self) -> DefaultLimit {
-        let (counted, permits) = match self {
-            Self::Native => (Counted::Key, 1_200),
-            Self::AbcSales => (Counted::Organization, 300),
-            Self::Lead2inbound => (Counted::Key, 120),
-            Self::FiveHundredLeads => (Counted::SourceAddress, 100),
-            Self::KickoffLabs => (Counted::Source, 1_200),
-            Self::AskAd => (Counted::Key, 100),
-        };
-        DefaultLimit { counted, rate: Rate::per_minute(permits) }
-    }
-
-    /// How a source of this dialect tells people apart unless it says otherwise.
-    pub fn default_identity(self) -> (IdentityRule, Vec<IdentityKey>) {
-        use ClaimKind::{Email, ExternalId, LineId, Phone};
-        let ever = |kind| IdentityKey { kind, window: None };
-        let thirty_days = |kind| IdentityKey { kind, window: Some(THIRTY_DAYS) };
-        match self {
-            Self::Native => (IdentityRule::AnyOf, vec![ever(ExternalId), thirty_days(Phone)]),
-            Self::AbcSales => {
-                (IdentityRule::FirstOf, vec![ever(ExternalId), ever(LineId), thirty_days(Phone)])
-            }
-            Self::Lead2inbound => (IdentityRule::AnyOf, vec![thirty_days(Phone)]),
-            Self::FiveHundredLeads | Self::KickoffLabs => {
-                (IdentityRule::AnyOf, vec![ever(Email), ever(Phone)])
-            }
-            Self::AskAd => (IdentityRule::AnyOf, vec![thirty_days(Email), thirty_days(Phone)]),
-        }
-    }
-
-    /// In which region a phone without a country code is read. lead2inbound documents ten-digit US numbers; nobody
-    /// else says anything, and guessing a country makes wrong numbers.
-    pub fn default_region(self) -> Option<Region> {
-        match self {
-            Self::Lead2inbound => "US".parse().ok(),
-            _ => None,
-        }
-    }
-
-    pub fn default_policy(self) -> Policy {
-        match self {
-            Self::AbcSales | Self::KickoffLabs => Policy::Update,
-            Self::Native | Self::Lead2inbound | Self::FiveHundredLeads | Self::AskAd => {
-                Policy::ReturnExisting
-            }
-        }
-    }
-}
-
-/// The limit that applies where nothing else was configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DefaultLimit {
-    pub counted: Counted,
-    pub rate: Rate,
-}
-
-/// What requests are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counted {
-    Key,
-    /// The organization within the dialect.
-    Organization,
-    Source,
-    /// The source and the address that the request came from.
-    SourceAddress,
-}
-
 /// For how long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Which of the supplied identity keys decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -143,6 +40,16 @@ pub struct IdentityKey {
     pub kind: ClaimKind,
     #[serde(rename = "window_seconds", with = "seconds", default)]
     pub window: Option<Duration>,
+}
+
+impl IdentityKey {
+    pub const fn ever(kind: ClaimKind) -> Self {
+        Self { kind, window: None }
+    }
+
+    pub const fn days(kind: ClaimKind, days: u64) -> Self {
+        Self { kind, window: Some(Duration::from_secs(days * 24 * 60 * 60)) }
+    }
 }
 
 mod seconds {
@@ -225,24 +132,6 @@ code!(Consents: Required = "required", Optional = "optional");
 code!(GmailIdentity: Exact = "exact", Mailbox = "mailbox");
 code!(IdentityRule: AnyOf = "any_of", FirstOf = "first_of");
 
-impl fmt::Display for Dialect {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|dialect| dialect.as_str() == text);
-        known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::as_str).join(", ");
-            format!("`{text}` is no dialect of this build ({names})")
-        })
-    }
-}
-
 /// A configured way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -295,26 +184,30 @@ pub struct Signature {
 }
 
 impl Source {
-    /// A source with its dialect's defaults.
-    pub fn new(organization: OrganizationId, dialect: Dialect, name: Option<String>, now: Timestamp) -> Self {
-        let (identity_rule, identity) = dialect.default_identity();
+    /// A source of a dialect, configured as the dialect's sources are by default.
+    pub fn new(
+        organization: OrganizationId,
+        defaults: &SourceDefaults,
+        name: Option<String>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: SourceId::generate(),
             organization,
-            dialect,
+            dialect: defaults.dialect,
             name,
             revision: 1,
-            default_region: dialect.default_region(),
+            default_region: defaults.region.and_then(|region| region.parse().ok()),
             timezone: None,
             tags: Vec::new(),
-            identity_rule,
-            identity,
+            identity_rule: defaults.identity_rule,
+            identity: defaults.identity.to_vec(),
             gmail_identity: GmailIdentity::Exact,
-            policy: dialect.default_policy(),
+            policy: defaults.policy,
             consent: Consents::Required,
             consent_max_age: None,
             rate: None,
-            campaign: (dialect == Dialect::KickoffLabs).then(new_campaign),
+            campaign: defaults.has_campaign.then(new_campaign),
             networks: Vec::new(),
             signature: None,
             mapping: None,

@@ -1,94 +1,125 @@
 //! A method of a path, with the query parameters that it takes.
 
 use actix_web::guard::{GuardContext, fn_guard};
-use actix_web::web::{ServiceConfig, resource, to};
+use actix_web::web::{Data, Payload, ServiceConfig, resource, to};
 use actix_web::{HttpRequest, Resource, Route};
+use leadgate_dialect::{IntakePath, Parameters};
 use leadgate_domain::Dialect;
 
+use crate::call::{Handler, answered};
+use crate::context::RequestContext;
+use crate::intake;
 use crate::origin;
 use crate::problem::Refused;
+use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::state::State;
 
-/// One row of the tables of routes, [`ROUTES`](crate::ROUTES) and [`OPERATOR_ROUTES`](crate::OPERATOR_ROUTES).
-#[derive(Debug, Clone, Copy)]
+/// One row of the tables of routes, [`routes`](crate::routes) and [`operator_routes`](crate::operator_routes).
 pub struct HttpRoute {
     /// `GET` is served for `HEAD`, too (RFC 9110, section 9.1).
     pub method: &'static str,
     /// With `{id}`, `{token}` and `{campaign}` in the place of what a client inserts there.
     pub path: &'static str,
-    pub parameters: Parameters,
+    /// The names of its query parameters, each of which is sent at most once. Others are refused: a request whose filter
+    /// was ignored would get an answer to another question.
+    pub parameters: &'static [&'static str],
+    /// Which other parameters a path for leads takes.
+    pub intake: Option<Parameters>,
     /// The dialect of its answers; `None` where several dialects share the path and the caller's source decides.
-    pub(crate) dialect: Option<Dialect>,
-    handler: fn() -> Route,
-}
-
-/// Which parameters the query of a route may have. Others are refused: a request whose filter was ignored would get an
-/// answer to another question.
-#[derive(Debug, Clone, Copy)]
-pub enum Parameters {
-    /// These, each at most once.
-    Only(&'static [&'static str]),
-    /// Those that browsers and ad platforms append to the URL of a form. They are ignored.
-    Tracking,
-    /// Any: clients of the dialect send fields of the lead in the query.
-    Fields,
+    dialect: Option<Dialect>,
+    handler: Box<dyn Fn() -> Route + Send + Sync>,
 }
 
 impl HttpRoute {
-    pub(crate) const fn get(
+    pub(crate) fn get<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
+        Self::of("GET", path, Some(Dialect::Native), handler)
+    }
+
+    pub(crate) fn post<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
+        Self::of("POST", path, Some(Dialect::Native), handler)
+    }
+
+    pub(crate) fn put<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
+        Self::of("PUT", path, Some(Dialect::Native), handler)
+    }
+
+    pub(crate) fn patch<Args: 'static>(
         path: &'static str,
-        parameters: &'static [&'static str],
-        handler: fn() -> Route,
+        handler: impl Handler<Args> + Send + Sync,
     ) -> Self {
-        let parameters = Parameters::Only(parameters);
-        Self { method: "GET", path, parameters, dialect: Some(Dialect::Native), handler }
+        Self::of("PATCH", path, Some(Dialect::Native), handler)
     }
 
-    pub(crate) const fn post(
+    pub(crate) fn delete<Args: 'static>(
         path: &'static str,
-        parameters: &'static [&'static str],
-        handler: fn() -> Route,
+        handler: impl Handler<Args> + Send + Sync,
     ) -> Self {
-        Self { method: "POST", ..Self::get(path, parameters, handler) }
+        Self::of("DELETE", path, Some(Dialect::Native), handler)
     }
 
-    pub(crate) const fn put(
+    /// A route that answers in `dialect`, or in that of the caller's source.
+    pub(crate) fn of<H: Handler<Args> + Send + Sync, Args: 'static>(
+        method: &'static str,
         path: &'static str,
-        parameters: &'static [&'static str],
-        handler: fn() -> Route,
+        dialect: Option<Dialect>,
+        handler: H,
     ) -> Self {
-        Self { method: "PUT", ..Self::get(path, parameters, handler) }
+        let serve = move |request: HttpRequest, payload: Payload, state: Data<State>| {
+            let context = RequestContext::new(&request, &state, dialect.unwrap_or(Dialect::Native));
+            handler.handle(request, payload, state, context, dialect.is_none())
+        };
+        let handler = Box::new(move || to(serve));
+        Self { method, path, parameters: H::parameters(), intake: None, dialect, handler }
     }
 
-    pub(crate) const fn patch(path: &'static str, handler: fn() -> Route) -> Self {
-        Self { method: "PATCH", ..Self::get(path, &[], handler) }
+    /// A route that anyone may call.
+    pub(crate) fn open<R: Reply>(
+        path: &'static str,
+        handler: impl AsyncFn(&HttpRequest, &State) -> Result<R, Refusal> + Copy + Send + Sync + 'static,
+    ) -> Self {
+        let serve = move |request: HttpRequest, state: Data<State>| async move {
+            let context = RequestContext::new(&request, &state, Dialect::Native);
+            let answer = match query::read::<NoParameters>(&request) {
+                Ok(_) => handler(&request, &state).await,
+                Err(refusal) => Err(refusal),
+            };
+            answered(answer, context)
+        };
+        let handler = Box::new(move || to(serve));
+        Self { method: "GET", path, parameters: &[], intake: None, dialect: Some(Dialect::Native), handler }
     }
 
-    pub(crate) const fn delete(path: &'static str, handler: fn() -> Route) -> Self {
-        Self { method: "DELETE", ..Self::get(path, &[], handler) }
+    /// A path of a dialect to which leads are posted.
+    pub(crate) fn intake(path: &'static IntakePath, dialect: Dialect) -> Self {
+        Self::posted(path, dialect, intake::leads)
     }
 
-    pub(crate) const fn taking(self, parameters: Parameters) -> Self {
-        Self { parameters, ..self }
-    }
-
-    pub(crate) const fn of(self, dialect: Dialect) -> Self {
-        Self { dialect: Some(dialect), ..self }
-    }
-
-    pub(crate) const fn shared(self) -> Self {
-        Self { dialect: None, ..self }
+    /// A path that is called like one for leads, for something else.
+    pub(crate) fn posted<R: Reply>(
+        path: &'static IntakePath,
+        dialect: Dialect,
+        handler: impl AsyncFn(&mut intake::Intake<'_>, Payload) -> Result<R, Refusal>
+        + Copy
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let serve = move |request: HttpRequest, payload: Payload, state: Data<State>| async move {
+            let context = RequestContext::new(&request, &state, dialect);
+            let mut intake = intake::Intake::new(path, &request, &state, context);
+            let answer = handler(&mut intake, payload).await;
+            answered(answer, intake.context)
+        };
+        let handler = Box::new(move || to(serve));
+        let (path, intake) = (path.path, Some(path.parameters));
+        Self { method: "POST", path, parameters: &[], intake, dialect: Some(dialect), handler }
     }
 
     /// The path that a request came by, as a template.
     pub(crate) fn path_of(request: &HttpRequest) -> Option<&'static str> {
-        request.app_data::<OfPath>()?.0.first().map(|route| route.path)
-    }
-
-    /// The route that a request came by.
-    pub(crate) fn of_request(request: &HttpRequest) -> Option<&'static Self> {
-        let of_path = &request.app_data::<OfPath>()?.0;
-        of_path.iter().copied().find(|route| route.serves(request.method().as_str()))
+        request.app_data::<PathTemplate>().map(|template| template.0)
     }
 
     fn serves(&self, method: &str) -> bool {
@@ -96,27 +127,27 @@ impl HttpRoute {
     }
 }
 
-/// The routes of one path, for requests to it.
-struct OfPath(Vec<&'static HttpRoute>);
+/// The path of a resource, for the requests to it.
+struct PathTemplate(&'static str);
 
-/// Serves the routes of a table. Of two paths that fit a URL, the one that stands first in the table is taken.
+/// Serves the routes of a table. Of two paths that fit a URL, the one that is first in the table is taken.
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
-    let mut paths: Vec<OfPath> = Vec::new();
+    let mut paths: Vec<Vec<&'static HttpRoute>> = Vec::new();
     for route in routes {
-        match paths.iter_mut().find(|of_path| of_path.0.iter().any(|other| other.path == route.path)) {
-            Some(of_path) => of_path.0.push(route),
-            None => paths.push(OfPath(vec![route])),
+        match paths.iter_mut().find(|of_path| of_path.iter().any(|other| other.path == route.path)) {
+            Some(of_path) => of_path.push(route),
+            None => paths.push(vec![route]),
         }
     }
     for of_path in paths {
-        config.service(path_resource(of_path));
+        config.service(path_resource(&of_path));
     }
 }
 
 /// Serves the routes of a path and CORS preflights; other methods get a 405 in the path's dialect.
-fn path_resource(of_path: OfPath) -> Resource {
-    let routes = &of_path.0;
-    let mut served = resource(routes.first().map_or("", |route| route.path));
+fn path_resource(routes: &[&'static HttpRoute]) -> Resource {
+    let path = routes.first().map_or("", |route| route.path);
+    let mut served = resource(path);
     for route in routes.iter().copied() {
         let guard = fn_guard(move |context: &GuardContext<'_>| route.serves(context.head().method.as_str()));
         served = served.route((route.handler)().guard(guard));
@@ -127,9 +158,9 @@ fn path_resource(of_path: OfPath) -> Resource {
     let other = move |request: HttpRequest| {
         let answer: Result<_, Refused> = match request.method().as_str() {
             "OPTIONS" => Ok(origin::preflight(&request, &allowed)),
-            _ => Err(Refusal::MethodNotAllowed { allowed: allowed.clone() }.said_in(dialect)),
+            _ => Err(Refusal::MethodNotAllowed { allowed: allowed.clone() }.without_route(dialect)),
         };
         std::future::ready(answer)
     };
-    served.app_data(of_path).default_service(to(other))
+    served.app_data(PathTemplate(path)).default_service(to(other))
 }

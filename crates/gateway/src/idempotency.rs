@@ -10,18 +10,18 @@ use leadgate_queue::{Cause, Refused};
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// Whose turn it is.
-pub(crate) enum Turn {
+/// Whether a submission is the first with its key.
+pub(crate) enum Attempt {
     First,
-    /// Another was first, and is durable.
-    Repeated(SubmissionId),
+    /// Of one that is durable.
+    Repetition(SubmissionId),
 }
 
-pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Turn, Refusal> {
-    let Some(key) = key(state, submission) else { return Ok(Turn::First) };
+pub(crate) async fn begin(state: &State, submission: &Submission) -> Result<Attempt, Refusal> {
+    let Some(key) = key(state, submission) else { return Ok(Attempt::First) };
     match state.markers.begin(key, submission.id, submission.body_hash).await {
-        Begun::First | Begun::Unknown => Ok(Turn::First),
-        Begun::Done(first) => Ok(Turn::Repeated(first)),
+        Begun::First | Begun::Unknown => Ok(Attempt::First),
+        Begun::Done(first) => Ok(Attempt::Repetition(first)),
         Begun::InFlight => Err(Refusal::IdempotencyInFlight),
         Begun::OtherBody => Err(Refusal::IdempotencyMismatch),
     }

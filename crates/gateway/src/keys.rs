@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
-use crate::authenticate::Caller;
+use crate::caller::Caller;
 use crate::lookups::Lookups;
 use crate::refusal::Refusal;
 
@@ -23,7 +23,7 @@ pub(crate) struct Keys {
     store: Store,
     lookups: Lookups,
     /// Kept in the store; it never changes.
-    matching: OnceLock<MatchKey>,
+    match_key: OnceLock<MatchKey>,
     /// Judges what is only to be validated, by the same key.
     pipeline: OnceLock<Arc<Pipeline>>,
     places: Option<Arc<Places>>,
@@ -57,7 +57,7 @@ impl Keys {
             directory,
             store,
             lookups: Lookups::new(),
-            matching: OnceLock::new(),
+            match_key: OnceLock::new(),
             pipeline: OnceLock::new(),
             places,
             stale_max: config.stale_max,
@@ -68,7 +68,7 @@ impl Keys {
 
     pub(crate) fn freshness(&self) -> Freshness {
         match self.directory.age() {
-            Some(_) if self.matching.get().is_none() => Freshness::Missing,
+            Some(_) if self.match_key.get().is_none() => Freshness::Missing,
             Some(age) if age > self.stale_max => Freshness::Stale,
             // A poll may take as long as the store is waited for.
             Some(age) if age > self.poll * 2 + self.store_timeout => Freshness::Aging,
@@ -78,8 +78,8 @@ impl Keys {
     }
 
     /// What hashes idempotency keys.
-    pub(crate) fn matching(&self) -> Result<&MatchKey, Refusal> {
-        self.matching.get().ok_or(Refusal::KeysUnavailable)
+    pub(crate) fn match_key(&self) -> Result<&MatchKey, Refusal> {
+        self.match_key.get().ok_or(Refusal::KeysUnavailable)
     }
 
     /// What says how a lead would be judged.
@@ -150,11 +150,11 @@ impl Keys {
     /// Asks the store what changed.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         self.directory.refresh().await?;
-        if self.matching.get().is_none() {
+        if self.match_key.get().is_none() {
             let (key, again) = (self.store.match_key().await?, self.store.match_key().await?);
             let pipeline = || Arc::new(Pipeline::new(again).with_places(self.places.clone()));
             self.pipeline.get_or_init(pipeline);
-            self.matching.get_or_init(|| key);
+            self.match_key.get_or_init(|| key);
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! Who may send how much, and the headers that say how much is left.
+//! Who may send how much.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest};
-use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Timestamp, Trust};
+use leadgate_dialect::protocol;
+use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Trust};
 use leadgate_limiter::{Counter, Decision, Request, Verdict};
 
-use crate::authenticate::Caller;
+use crate::caller::Caller;
 use crate::client_address::counted;
+use crate::context::RequestContext;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -20,15 +20,14 @@ const PUBLIC_RATE: Rate = Rate::per_minute(30);
 /// limits of their own. What public credentials take counts apart from what secret ones take.
 pub(crate) async fn post(
     state: &State,
-    request: &HttpRequest,
+    context: &mut RequestContext,
     caller: &Caller,
-    address: Option<IpAddr>,
 ) -> Result<(), Refusal> {
     let Caller { key, source, .. } = caller;
-    let (trust, from) = (caller.trust(), || address.map_or_else(|| "unknown".to_owned(), counted));
+    let (trust, from) = (caller.trust(), || from(context.address));
     let of_source = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
     let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
-    let usual = source.dialect.default_limit();
+    let usual = protocol(source.dialect).limit();
     let of_dialect = match usual.counted {
         Counted::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
         // A limit of its own takes the place of the system's.
@@ -51,85 +50,87 @@ pub(crate) async fn post(
     let mut counters = [of_dialect, of_key, of_source, of_page].into_iter().flatten();
     let Some(first) = counters.next() else { return Ok(()) };
     let ask = counters.fold(Request::of(caller.organization(), first), Request::and);
-    admit(state.limiter.acquire(ask).await, request)
+    admit(state.limiter.acquire(ask).await, context)
 }
 
 /// Takes the permit for a read, which counts on the key like a lead.
-pub(crate) async fn read(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
+pub(crate) async fn read(
+    state: &State,
+    context: &mut RequestContext,
+    caller: &Caller,
+) -> Result<(), Refusal> {
     let ask = Request::of(caller.organization(), reading(caller));
-    admit(state.limiter.acquire(ask).await, request)
+    admit(state.limiter.acquire(ask).await, context)
 }
 
 fn reading(caller: &Caller) -> Counter {
     let Caller { key, source, .. } = caller;
-    match (key.rate, source.dialect.default_limit()) {
+    match (key.rate, protocol(source.dialect).limit()) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted: Counted::Key, rate }) => {
             Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
         }
         // No system says how often its leads may be read.
-        (None, _) => Counter::new(format!("key:{}", key.id), Dialect::Native.default_limit().rate),
+        (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).limit().rate),
     }
 }
 
 /// Takes the permit for making a URL that takes leads: each is kept until it is revoked.
-pub(crate) async fn webhook(state: &State, request: &HttpRequest, caller: &Caller) -> Result<(), Refusal> {
+pub(crate) async fn webhook(
+    state: &State,
+    context: &mut RequestContext,
+    caller: &Caller,
+) -> Result<(), Refusal> {
     let rate = Rate { permits: 60, window: Duration::from_secs(60 * 60) };
     let counter = Counter::new(format!("webhooks:{}", caller.source.id), rate);
-    admit(state.limiter.acquire(Request::of(caller.organization(), counter)).await, request)
+    admit(state.limiter.acquire(Request::of(caller.organization(), counter)).await, context)
 }
 
 /// Takes a permit for an authenticated caller whose request only reads or is refused. A public credential is counted by
 /// client address, like an unauthenticated request, so that one client cannot use it up for others.
-pub(crate) async fn known(
+pub(crate) async fn authenticated(
     state: &State,
-    request: &HttpRequest,
+    context: &mut RequestContext,
     caller: &Caller,
-    address: Option<IpAddr>,
 ) -> Result<(), Refusal> {
     match caller.key.kind {
-        KeyKind::Secret => read(state, request, caller).await,
-        KeyKind::Publishable | KeyKind::Token => stranger(state, request, address, 1).await,
+        KeyKind::Secret => read(state, context, caller).await,
+        KeyKind::Publishable | KeyKind::Token => unauthenticated(state, context, 1).await,
     }
 }
 
 /// Takes a permit for each of many leads, of the key, beyond the one that the request took.
-pub(crate) async fn more(
+pub(crate) async fn additional(
     state: &State,
-    request: &HttpRequest,
+    context: &mut RequestContext,
     caller: &Caller,
     leads: u32,
 ) -> Result<(), Refusal> {
     let Some(more) = leads.checked_sub(1).filter(|more| *more > 0) else { return Ok(()) };
     let ask = Request::of(caller.organization(), reading(caller)).cost(more);
-    admit(state.limiter.acquire(ask).await, request)
+    admit(state.limiter.acquire(ask).await, context)
 }
 
 /// Takes the permit for reading a body before its sender is known.
-pub(crate) async fn unread(
-    state: &State,
-    request: &HttpRequest,
-    address: Option<IpAddr>,
-) -> Result<(), Refusal> {
-    let from = address.map_or_else(|| "unknown".to_owned(), counted);
+pub(crate) async fn body_read(state: &State, context: &mut RequestContext) -> Result<(), Refusal> {
+    let from = from(context.address);
     let counter = Counter::new(format!("unread:{from}"), state.config.unread_rate);
-    admit(state.limiter.acquire(Request::unknown(counter)).await, request)
+    admit(state.limiter.acquire(Request::unknown(counter)).await, context)
 }
 
 /// Takes `cost` permits, one or none, for an unauthenticated request; counted by client address.
-pub(crate) async fn stranger(
+pub(crate) async fn unauthenticated(
     state: &State,
-    request: &HttpRequest,
-    address: Option<IpAddr>,
+    context: &mut RequestContext,
     cost: u32,
 ) -> Result<(), Refusal> {
-    let from = address.map_or_else(|| "unknown".to_owned(), counted);
+    let from = from(context.address);
     let counter = Counter::new(format!("address:{from}"), state.config.stranger_rate);
-    admit(state.limiter.acquire(Request::unknown(counter).cost(cost)).await, request)
+    admit(state.limiter.acquire(Request::unknown(counter).cost(cost)).await, context)
 }
 
-/// The decision stays with the request: whatever the answer will be, it says how the limit stands.
-fn admit(decision: Decision, request: &HttpRequest) -> Result<(), Refusal> {
+/// Keeps the decision: whatever the answer will be, it says how the limit stands.
+fn admit(decision: Decision, context: &mut RequestContext) -> Result<(), Refusal> {
     let verdict = match decision.verdict {
         Verdict::Allowed => Ok(()),
         Verdict::Limited => {
@@ -137,31 +138,11 @@ fn admit(decision: Decision, request: &HttpRequest) -> Result<(), Refusal> {
         }
         Verdict::LargerThanLimit => Err(Refusal::LargerThanLimit),
     };
-    request.extensions_mut().insert(decision);
+    context.limit = Some(decision);
     verdict
 }
 
-/// `X-RateLimit-*` as most APIs send them, with Reset as a Unix time, and the fields of
-/// draft-ietf-httpapi-ratelimit-headers-10, whose `t` are seconds from now.
-///
-/// ABC Sales AI's clients know no Reset.
-pub(crate) fn headers(decision: &Decision, spoken: Dialect, headers: &mut HeaderMap) {
-    let Rate { permits, window } = decision.rate();
-    let (remaining, reset) = (decision.remaining, decision.reset_seconds());
-    let mut set = |name: &'static str, value: HeaderValue| {
-        headers.insert(HeaderName::from_static(name), value);
-    };
-    set("x-ratelimit-limit", permits.into());
-    set("x-ratelimit-remaining", remaining.into());
-    if spoken != Dialect::AbcSales {
-        let at = Timestamp::now().plus(decision.reset).as_milliseconds() / 1_000 + 1;
-        set("x-ratelimit-reset", at.into());
-    }
-    let policy = format!("\"default\";q={permits};w={}", window.as_secs());
-    let standing = format!("\"default\";r={remaining};t={reset}");
-    for (name, text) in [("ratelimit-policy", policy), ("ratelimit", standing)] {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            set(name, value);
-        }
-    }
+/// The address as it is counted by.
+fn from(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "unknown".to_owned(), counted)
 }

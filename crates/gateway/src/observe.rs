@@ -2,24 +2,21 @@
 
 use std::time::Instant;
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
-use leadgate_domain::Dialect;
-use leadgate_limiter::Decision;
 
 use crate::chunked_body::{Socket, in_chunks};
 use crate::http_route::HttpRoute;
-use crate::intake::Spoken;
+use crate::origin;
 use crate::problem::Refused;
 use crate::refusal::Refusal;
-use crate::refusal_log::{CallerLabel, ServerError};
+use crate::refusal_log::ServerError;
 use crate::state::State;
-use crate::{limit, origin};
 
 pub(crate) async fn observe(
     request: ServiceRequest,
@@ -29,15 +26,7 @@ pub(crate) async fn observe(
     let _in_flight = InFlight::enter();
     let page = request.headers().get(header::ORIGIN).cloned();
     let mut response = next.call(request).await?;
-    let (decision, spoken) = {
-        let mut left = response.request().extensions_mut();
-        (left.remove::<Decision>(), left.remove::<Spoken>())
-    };
     let headers = response.headers_mut();
-    if let Some(decision) = decision {
-        let spoken = spoken.map_or(Dialect::Native, |Spoken(dialect)| dialect);
-        limit::headers(&decision, spoken, headers);
-    }
     if let Some(page) = page {
         origin::let_page_read(page, headers);
     }
@@ -54,8 +43,8 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
     let route = HttpRoute::path_of(response.request()).unwrap_or("unknown");
     let method = method(response);
-    let refusal = response.response().error().and_then(|error| error.as_error::<Refused>());
-    let refusal = refusal.map(|refused| &refused.refusal);
+    let refused = response.response().error().and_then(|error| error.as_error::<Refused>());
+    let refusal = refused.map(|refused| &refused.refusal);
     let code = refusal.map_or("none", Refusal::code);
     let took = started.elapsed();
     let log = response.request().app_data::<Data<State>>().map(|state| &state.refusals);
@@ -85,8 +74,8 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let labels = [("method", method), ("route", route), ("status", class(status))];
     metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
     metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(took.as_secs_f64());
-    if let (Some(log), true) = (log, refusal.is_some()) {
-        log.count(response.request().extensions_mut().remove::<CallerLabel>(), code);
+    if let (Some(log), Some(refused)) = (log, refused) {
+        log.count(refused.context.caller.clone(), code);
     }
 }
 

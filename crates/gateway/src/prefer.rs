@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use leadgate_dialect as dialect;
-use leadgate_domain::Dialect;
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use leadgate_dialect::{Answer, protocol};
+use leadgate_domain::{Dialect, SubmissionId};
+
+use crate::reply::Reply;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How an answer is given.
+/// For how long an answer waits for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Patience {
+pub(crate) struct ReplyWait {
     /// For how long the worker is waited for; `None` for an answer as soon as the lead is durable.
     pub(crate) wait: Option<Duration>,
     applied: Option<Applied>,
@@ -23,13 +26,13 @@ enum Applied {
     RespondAsync,
 }
 
-impl Patience {
+impl ReplyWait {
     /// Nothing is waited for, whatever the client prefers.
     pub(crate) const NONE: Self = Self { wait: None, applied: None };
 
     /// `Prefer: wait=N`, at most `longest`; else what clients of the dialect expect, unless they opt out by
     /// `respond-async`. Both together mean: wait, then answer without (RFC 7240, section 4.3).
-    pub(crate) fn of(headers: &HeaderMap, spoken: Dialect, usual: Duration, longest: Duration) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, dialect: Dialect, usual: Duration, longest: Duration) -> Self {
         let preferences = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
         let mut preferences = preferences.flat_map(|text| text.split(',')).map(preference);
         // The first one of a name counts (RFC 7240, section 2).
@@ -44,12 +47,28 @@ impl Patience {
                 Self { wait, applied: Some(Applied::Wait(seconds)) }
             }
             (None, true) => Self { wait: None, applied: Some(Applied::RespondAsync) },
-            (None, false) => Self { wait: dialect::waits(spoken).then_some(usual), applied: None },
+            (None, false) => Self { wait: protocol(dialect).waits.then_some(usual), applied: None },
         }
     }
 
+    /// The answer to a lead that is durable.
+    pub(crate) fn response(self, answer: Answer, id: SubmissionId) -> HttpResponse {
+        let is_located = answer.location;
+        let mut response = answer.into_response();
+        let headers = response.headers_mut();
+        if let Some(location) =
+            is_located.then(|| HeaderValue::try_from(format!("/v1/leads/{id}")).ok()).flatten()
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        if let Some(applied) = self.applied() {
+            headers.insert(PREFERENCE_APPLIED, applied);
+        }
+        response
+    }
+
     /// For the header `Preference-Applied`.
-    pub(crate) fn applied(self) -> Option<HeaderValue> {
+    fn applied(self) -> Option<HeaderValue> {
         match self.applied? {
             Applied::Wait(seconds) => HeaderValue::try_from(format!("wait={seconds}")).ok(),
             Applied::RespondAsync => Some(HeaderValue::from_static("respond-async")),
@@ -68,14 +87,14 @@ fn preference(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
-    fn read(spoken: Dialect, values: &[&str]) -> (Option<u64>, Option<String>) {
+    fn read(dialect: Dialect, values: &[&str]) -> (Option<u64>, Option<String>) {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(PREFER, HeaderValue::from_str(value).unwrap());
         }
-        let patience = Patience::of(&headers, spoken, Duration::from_secs(2), Duration::from_secs(10));
-        let applied = patience.applied().map(|value| value.to_str().unwrap().to_owned());
-        (patience.wait.map(|wait| wait.as_secs()), applied)
+        let reply_wait = ReplyWait::of(&headers, dialect, Duration::from_secs(2), Duration::from_secs(10));
+        let applied = reply_wait.applied().map(|value| value.to_str().unwrap().to_owned());
+        (reply_wait.wait.map(|wait| wait.as_secs()), applied)
     }
 
     #[test]

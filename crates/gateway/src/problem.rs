@@ -5,34 +5,28 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use leadgate_dialect::Problem;
+use leadgate_dialect::{Answer, Problem, protocol};
 use leadgate_domain::{Dialect, Scope};
 
+use crate::context::RequestContext;
+use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
-use crate::state::ReadinessReason;
 use crate::visitor;
 
 /// How long a client is asked to wait where nothing better is known, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
-/// A refusal, and in which dialect it is said.
+/// A refusal, as it is answered.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
-    pub(crate) dialect: Dialect,
-    /// Whether a person sees it, in their browser.
-    pub(crate) is_page: bool,
-}
-
-impl<R: Into<Refusal>> From<R> for Refused {
-    fn from(refusal: R) -> Self {
-        Self { refusal: refusal.into(), dialect: Dialect::Native, is_page: false }
-    }
+    pub(crate) context: RequestContext,
 }
 
 impl Refusal {
-    pub(crate) fn said_in(self, dialect: Dialect) -> Refused {
-        Refused { refusal: self, dialect, is_page: false }
+    /// The answer to a request that no route serves.
+    pub(crate) fn without_route(self, dialect: Dialect) -> Refused {
+        Refused { refusal: self, context: RequestContext::unknown(dialect) }
     }
 
     fn retry_after_seconds(&self, status: u16) -> Option<u64> {
@@ -91,8 +85,10 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if self.is_page {
-            return visitor::refused(self.status_code(), &self.refusal.problem());
+        if self.context.is_page {
+            let mut response = visitor::refused(self.status_code(), &self.refusal.problem());
+            self.context.add_limit_headers(response.headers_mut());
+            return response;
         }
         let answer = self.answer();
         let mut response = HttpResponse::build(
@@ -103,13 +99,15 @@ impl ResponseError for Refused {
         if let Some(seconds) = self.refusal.retry_after_seconds(answer.status) {
             response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
-        response.body(answer.body)
+        let mut response = response.body(answer.body);
+        self.context.add_limit_headers(response.headers_mut());
+        response
     }
 }
 
 impl Refused {
-    fn answer(&self) -> leadgate_dialect::Answer {
-        leadgate_dialect::refused(self.dialect, &self.refusal.problem())
+    fn answer(&self) -> Answer {
+        protocol(self.context.dialect).refused(&self.refusal.problem())
     }
 }
 

@@ -1,95 +1,117 @@
-//! The parameters of a query: those that its route declares, each once, with a value that can be read.
+//! The parameters of a query, read into the type that a route declares: each once, with a value that can be read.
 
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
+use leadgate_dialect::{Parameters, protocol};
 use leadgate_domain::Dialect;
 use leadgate_pipeline::is_tracking_parameter;
+use serde::de::value::Error as NoStruct;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use url::form_urlencoded;
 
 use crate::body;
-use crate::http_route::{HttpRoute, Parameters};
 use crate::refusal::Refusal;
 
-/// How many items a page has at most.
-const LIMITS: RangeInclusive<u32> = 1..=100;
+/// For routes without parameters.
+#[derive(Deserialize)]
+pub(crate) struct NoParameters {}
 
-/// How many items a page has where the client does not say it.
-const USUAL_LIMIT: u32 = 50;
+/// One page of a list that is read by a cursor.
+#[derive(Deserialize)]
+#[serde(bound = "C: FromStr")]
+pub(crate) struct Page<C> {
+    #[serde(default)]
+    pub(crate) limit: Limit,
+    #[serde(default, deserialize_with = "parsed")]
+    pub(crate) after: Option<C>,
+}
 
-/// The parameters of a request.
-pub(crate) struct Query(Vec<(&'static str, String)>);
+/// How many items a page has: 1 to 100, and 50 where the client does not say it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+pub(crate) struct Limit(pub(crate) u32);
 
-impl Query {
-    /// The one place that refuses what a route does not declare.
-    pub(crate) fn read(request: &HttpRequest) -> Result<Self, Refusal> {
-        let known = match HttpRoute::of_request(request).map(|route| route.parameters) {
-            Some(Parameters::Only(known)) => known,
-            _ => &[],
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = &'static str;
+
+    fn try_from(limit: u32) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&limit) { Ok(Self(limit)) } else { Err("out of range") }
+    }
+}
+
+/// What can be read as the value of a parameter. A name means the same on every route.
+fn expected(name: &str) -> &'static str {
+    match name {
+        "limit" => "`limit` is a number from 1 to 100.",
+        "after" => "`after` is the `next` of a page.",
+        "page" => "`page` is a number from 1 to 1000000.",
+        "key" => "`key` is the id of a key.",
+        "action" => "`action` is one of the audit log, such as lead.read.",
+        "since" => "`since` is a time in RFC 3339, such as 2026-11-21T00:00:00Z.",
+        "source" => "`source` is the id of a source.",
+        "day" => "`day` is a date, such as 2026-11-21.",
+        "timezone" => "`timezone` is one of the IANA database, such as America/New_York.",
+        "state" => "`state` is open, released, discarded or all.",
+        _ => "The value cannot be read.",
+    }
+}
+
+/// A refusal of a parameter's value.
+pub(crate) fn invalid(name: &'static str) -> Refusal {
+    Refusal::InvalidParameter { name, detail: expected(name) }
+}
+
+/// Reads the parameters of a request.
+pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refusal> {
+    let query = request.query_string();
+    let known = names::<Q>();
+    let mut read: Vec<&'static str> = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let Some(name) = known.iter().copied().find(|known| *known == name) else {
+            return Err(Refusal::UnknownParameter { name: shown(&name), known });
         };
-        let mut read: Vec<(&'static str, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
-            let Some(name) = known.iter().copied().find(|known| *known == name) else {
-                return Err(Refusal::UnknownParameter { name: shown(&name), known });
-            };
-            if read.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(Refusal::RepeatedParameter { name });
-            }
-            // The parser puts this character in the place of bytes that are not UTF-8.
-            if value.contains(char::REPLACEMENT_CHARACTER) {
-                return Err(Refusal::InvalidParameter { name, detail: "The value is not UTF-8." });
-            }
-            read.push((name, value.into_owned()));
+        if read.contains(&name) {
+            return Err(Refusal::RepeatedParameter { name });
         }
-        Ok(Self(read))
+        // The parser puts this character in the place of bytes that are not UTF-8.
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Refusal::InvalidParameter { name, detail: "The value is not UTF-8." });
+        }
+        read.push(name);
     }
-
-    /// The value of a parameter, if it was sent; `expected` tells the client what can be read.
-    pub(crate) fn get<T>(
-        &self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Refusal> {
-        let Some((_, value)) = self.0.iter().find(|(sent, _)| *sent == name) else { return Ok(None) };
-        parse(value).map(Some).ok_or(Refusal::InvalidParameter { name, detail: expected })
-    }
-
-    /// `limit`, a number from 1 to 100.
-    pub(crate) fn limit(&self) -> Result<u32, Refusal> {
-        let expected = "`limit` is a number from 1 to 100.";
-        let limit = self.get("limit", expected, |value| number(value, LIMITS))?;
-        Ok(limit.unwrap_or(USUAL_LIMIT))
-    }
-
-    /// `after`, where the next page begins.
-    pub(crate) fn after<T: FromStr>(&self) -> Result<Option<T>, Refusal> {
-        self.get("after", "`after` is the `next` of a page.", |value| value.parse().ok())
-    }
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
+        let name = error.path().to_string();
+        known.iter().find(|known| **known == name).map_or(Refusal::Internal, |name| invalid(name))
+    })
 }
 
-/// A number within bounds.
-pub(crate) fn number(value: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
-    value.parse().ok().filter(|number| bounds.contains(number))
-}
-
-/// Refuses the parameters that an intake route does not take from a client of this dialect.
-pub(crate) fn check_intake(request: &HttpRequest, dialect: Dialect) -> Result<(), Refusal> {
-    let parameters = HttpRoute::of_request(request).map(|route| route.parameters);
-    match (dialect, parameters) {
-        // Its clients send fields of the lead in the query, and the key.
-        (Dialect::KickoffLabs, _) => Ok(()),
+/// Refuses the parameters that an intake path does not take from a client of this dialect.
+pub(crate) fn check_intake(
+    request: &HttpRequest,
+    parameters: Parameters,
+    dialect: Dialect,
+) -> Result<(), Refusal> {
+    match parameters {
+        _ if protocol(dialect).reads_query => Ok(()),
         // The fields of a form may be in the query if there is no body.
-        (_, Some(Parameters::Tracking)) if body::is_empty(request.headers()) => Ok(()),
-        (_, Some(Parameters::Tracking)) => {
+        Parameters::Tracking if body::is_empty(request.headers()) => Ok(()),
+        Parameters::Tracking => {
             let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
             match names.find(|name| !is_tracking_parameter(name)) {
                 Some(name) => Err(Refusal::UnknownParameter { name: shown(&name), known: &[] }),
                 None => Ok(()),
             }
         }
-        _ => Query::read(request).map(|_| ()),
+        Parameters::None | Parameters::Fields => read::<NoParameters>(request).map(|_| ()),
     }
 }
 
@@ -98,7 +120,46 @@ pub(crate) fn is_tracking_only(query: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).all(|(name, _)| is_tracking_parameter(&name))
 }
 
+/// A value that has its own way of being read from a text.
+pub(crate) fn parsed<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| de::Error::custom("unreadable"))
+}
+
 /// A name that a client sent, short enough for an answer.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// The names of the fields of a type, which are the parameters that its route takes.
+pub(crate) fn names<Q: DeserializeOwned>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    // It never succeeds: it only lets the type say its fields.
+    let _ = Q::deserialize(FieldNames(&mut names));
+    names
+}
+
+struct FieldNames<'n>(&'n mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = NoStruct;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, NoStruct> {
+        Err(de::Error::custom("not a struct"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, NoStruct> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use leadgate_dialect::{ProblemItem as Item, Undecodable, Unmendable, Unreadable};
+use leadgate_dialect::{NotRepairable, ProblemItem as Item, Rejected, Undecodable, Unreadable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
@@ -11,7 +11,7 @@ use leadgate_operations::OperationError;
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
 
-use crate::state::ReadinessReason;
+use crate::readiness::ReadinessReason;
 
 /// Everything that a request can be refused for.
 #[derive(Debug)]
@@ -269,14 +269,31 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Why another body does not mend a submission.
-    pub(crate) fn unmendable(unmendable: Unmendable) -> Self {
-        match unmendable {
-            Unmendable::Gone => Self::Internal,
-            Unmendable::Unreadable(fault) => Self::Unreadable(fault),
-            Unmendable::Undecodable(Undecodable::Mapping(fault)) => Self::Mapping(fault),
-            Unmendable::Undecodable(Undecodable::Faulty(faults)) => Self::Faulty(faults),
-            Unmendable::Undecodable(Undecodable::Empty) => Self::NothingSaid,
+    /// Why another body does not repair a submission.
+    pub(crate) fn not_repairable(why: NotRepairable) -> Self {
+        match why {
+            NotRepairable::Gone => Self::Internal,
+            NotRepairable::Unreadable(fault) => Self::Unreadable(fault),
+            NotRepairable::Undecodable(fault) => Self::undecodable(fault),
+        }
+    }
+}
+
+impl Refusal {
+    /// Why a request is no lead; `limit` is that of a body.
+    pub(crate) fn rejected(rejected: Rejected, limit: usize) -> Self {
+        match rejected {
+            Rejected::Unreadable(fault) => Self::Unreadable(fault),
+            Rejected::Undecodable(fault) => Self::undecodable(fault),
+            Rejected::TooLarge => Self::BodyTooLarge { limit },
+        }
+    }
+
+    fn undecodable(fault: Undecodable) -> Self {
+        match fault {
+            Undecodable::Mapping(fault) => Self::Mapping(fault),
+            Undecodable::Faulty(faults) => Self::Faulty(faults),
+            Undecodable::Empty => Self::NothingSaid,
         }
     }
 }

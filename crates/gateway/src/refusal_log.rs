@@ -6,12 +6,11 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::{HttpMessage, HttpRequest};
 use leadgate_domain::{KeyId, SourceId};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::authenticate::Caller;
+use crate::caller::Caller;
 
 /// How many keys and sources have labels of their own in the metric, for as long as the process runs. A client with many
 /// tokens must not fill the memory of this process and of the monitoring.
@@ -33,10 +32,8 @@ pub(crate) enum CallerLabel {
 }
 
 impl CallerLabel {
-    /// Remembers with the request that it came with this key, through this source.
-    pub(crate) fn note(request: &HttpRequest, caller: &Caller) {
-        let caller = Self::Known { key: caller.key.id.clone(), source: caller.source.id };
-        request.extensions_mut().insert(caller);
+    pub(crate) fn of(caller: &Caller) -> Self {
+        Self::Known { key: caller.key.id.clone(), source: caller.source.id }
     }
 
     fn labels(&self) -> (String, String) {

@@ -105,7 +105,7 @@ impl Gateway {
                 .app_data(shared.clone())
                 .wrap(from_fn(observe))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| routes::serve(routes::ROUTES, config))
+                .configure(|config| routes::serve(routes::routes(), config))
         };
         let GatewayConfig {
             threads,
@@ -200,7 +200,7 @@ fn serve_operators(address: SocketAddr, state: &Data<State>) -> io::Result<(Serv
         App::new()
             .app_data(state.clone())
             .wrap(from_fn(request_id::assign))
-            .configure(|config| routes::serve(routes::OPERATOR_ROUTES, config))
+            .configure(|config| routes::serve(routes::operator_routes(), config))
     };
     let http = HttpServer::new(app).disable_signals().workers(1).bind(address)?;
     let address = http.addrs().first().copied().unwrap_or(address);

@@ -6,11 +6,11 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use leadgate_dialect::holds_only_credentials;
 use leadgate_domain::secret::SigningKey;
 use leadgate_domain::{Media, Source, Timestamp};
 
 use crate::refusal::Refusal;
-use crate::secrets;
 
 /// How old or how far ahead a signature may be.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
@@ -27,7 +27,7 @@ pub(crate) fn covers(source: &Source, media: &Media, query: Option<&str>) -> Res
     if !media.is_json() {
         return Err(Refusal::UnsupportedMediaType);
     }
-    let only_keys = query.is_none_or(secrets::holds_only_keys);
+    let only_keys = query.is_none_or(holds_only_credentials);
     if only_keys { Ok(()) } else { Err(Refusal::UnsignedQuery) }
 }
 

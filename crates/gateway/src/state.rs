@@ -7,7 +7,6 @@ use leadgate_domain::secret::SigningKey;
 use leadgate_limiter::{self as limiter, Limiter, Markers};
 use leadgate_queue::{self as queue, Publisher, Queue, Replies};
 use leadgate_store::{ClockSkew, Store};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +15,7 @@ use crate::audit::Audit;
 use crate::bulk::BulkMemory;
 use crate::keys::{Freshness, Keys};
 use crate::long_reports::LongReports;
+use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
 use crate::refusal_log::RefusalLog;
 
@@ -33,7 +33,6 @@ pub(crate) struct State {
     pub(crate) markers: Markers,
     pub(crate) signing: SigningKey,
     pub(crate) ids: SubmissionIds,
-    /// When submissions are received.
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
@@ -44,20 +43,6 @@ pub(crate) struct State {
     pub(crate) stop: CancellationToken,
     pub(crate) audit: Audit,
     pub(crate) refusals: RefusalLog,
-}
-
-/// Why a program is degraded or not ready: an item of `degraded` and `reasons` in `/readyz` of gateways and workers.
-/// For operators; contains no address and no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReadinessReason {
-    part: &'static str,
-    reason: String,
-}
-
-impl ReadinessReason {
-    pub fn new(part: &'static str, reason: &str) -> Self {
-        Self { part, reason: reason.to_owned() }
-    }
 }
 
 impl State {

@@ -46,7 +46,11 @@ impl World {
 
     async fn commit(&self, organization: &str, count: usize) -> Vec<Submission> {
         let owner = self.store.ensure_organization(organization).await.unwrap();
-        let source = self.store.ensure_default_source(owner.id, Dialect::Native).await.unwrap();
+        let source = self
+            .store
+            .ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap();
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
         let ids = SubmissionIds::new(Secret::new(self.secret, None).unwrap().ids());
         let one = |n: usize| {

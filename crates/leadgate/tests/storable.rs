@@ -110,7 +110,10 @@ impl Worker {
                 .unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
-        let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
+        let source = store
+            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap();
         Self {
             pipeline: Arc::new(Pipeline::new(store.match_key().await.unwrap())),
             store,

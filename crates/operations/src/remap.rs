@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
+use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{
@@ -84,11 +84,11 @@ enum Unread {
 
 fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
     dialect::reread(submission, source).map_err(|unmendable| match unmendable {
-        Unmendable::Gone => Unread::Invalid(json!([{ "code": "broken_raw" }])),
-        Unmendable::Unreadable(unreadable) => Unread::Invalid(json!([{ "code": unreadable.code() }])),
-        Unmendable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
-        Unmendable::Undecodable(Undecodable::Empty) => Unread::Invalid(json!([{ "code": "empty" }])),
-        Unmendable::Undecodable(Undecodable::Faulty(faults)) => {
+        NotRepairable::Gone => Unread::Invalid(json!([{ "code": "broken_raw" }])),
+        NotRepairable::Unreadable(unreadable) => Unread::Invalid(json!([{ "code": unreadable.code() }])),
+        NotRepairable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
+        NotRepairable::Undecodable(Undecodable::Empty) => Unread::Invalid(json!([{ "code": "empty" }])),
+        NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
             let told = |fault: &FieldFault| json!({ "pointer": fault.pointer, "code": fault.code });
             Unread::Invalid(faults.iter().map(told).collect())
         }

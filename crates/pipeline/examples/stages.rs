@@ -63,8 +63,12 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
 }
 
 fn main() {
-    let source =
-        Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+    let source = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        Timestamp::from_microseconds(0),
+    );
     let source = Arc::new(Source { default_region: "US".parse().ok(), ..source });
     let start = Instant::now();
     let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));

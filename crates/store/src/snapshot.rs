@@ -179,7 +179,12 @@ mod tests {
     fn a_campaign_moves_from_one_source_to_another_in_either_order() {
         let source = |campaign: Option<&str>| Source {
             campaign: campaign.map(str::to_owned),
-            ..Source::new(OrganizationId::generate(), Dialect::KickoffLabs, None, Timestamp::now())
+            ..Source::new(
+                OrganizationId::generate(),
+                &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+                None,
+                Timestamp::now(),
+            )
         };
         let (a, b) = (source(Some("11")), source(None));
         let (a_without, b_with) =

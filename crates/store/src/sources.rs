@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadgate_domain::mapping::ActiveMapping;
 use leadgate_domain::{
-    AuditAction, AuditEntry, Dialect, IdentityKey, OrganizationId, Source, SourceId, Timestamp,
+    AuditAction, AuditEntry, IdentityKey, OrganizationId, Source, SourceDefaults, SourceId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -147,15 +147,16 @@ impl Store {
     pub async fn ensure_default_source(
         &self,
         organization: OrganizationId,
-        dialect: Dialect,
+        defaults: &SourceDefaults,
     ) -> Result<Source, StoreError> {
+        let dialect = defaults.dialect;
         let wanted = move || DefaultOf { organization, dialect };
         let found: Option<SourceRow> =
             self.read(move |session| session.find(session.sql.sources.default_of, wanted())).await?;
         let row = match found {
             Some(row) => Some(row),
             None => {
-                let made = self.new_source(organization, dialect, None);
+                let made = self.new_source(organization, defaults, None);
                 let (made, entry) = (SourceRow::of(&made), self.created(&made));
                 self.write(move |session| {
                     let generation = advance(session)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::sealed::SealingKey;
-use leadgate_domain::{Actor, Dialect, OrganizationId, Region, Source, Timestamp};
+use leadgate_domain::{Actor, OrganizationId, Region, Source, SourceDefaults, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -84,13 +84,18 @@ impl Store {
         Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
     }
 
-    /// A source with its dialect's defaults, and the installation's region where its dialect has none. It is not stored yet.
-    pub fn new_source(&self, organization: OrganizationId, dialect: Dialect, name: Option<String>) -> Source {
+    /// A source as its dialect's are by default, and with the installation's region where its dialect has none. It is not stored yet.
+    pub fn new_source(
+        &self,
+        organization: OrganizationId,
+        defaults: &SourceDefaults,
+        name: Option<String>,
+    ) -> Source {
         let region = match self {
             Self::Postgres(store) => store.default_region,
             Self::Sqlite(store) => store.default_region,
         };
-        let source = Source::new(organization, dialect, name, Timestamp::now());
+        let source = Source::new(organization, defaults, name, Timestamp::now());
         Source { default_region: source.default_region.or(region), ..source }
     }
 

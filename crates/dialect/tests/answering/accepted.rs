@@ -1,5 +1,5 @@
 use insta::assert_snapshot;
-use leadgate_dialect::{Disclosure, accepted, accepted_from_public, waits};
+use leadgate_dialect::{Disclosure, protocol};
 use leadgate_domain::{Dialect, Outcome, Trust};
 
 use crate::world::{fields, lead, posted, settle_for, source, text};
@@ -8,7 +8,7 @@ use crate::world::{fields, lead, posted, settle_for, source, text};
 fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
     let fields = fields();
     let told = |dialect: Dialect| {
-        format!("{dialect}: {}", text(&accepted(dialect, &posted(&fields, &source(dialect)))))
+        format!("{dialect}: {}", text(&protocol(dialect).accepted(&posted(&fields, &source(dialect)))))
     };
     assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
     native: 202 application/json Location
@@ -28,7 +28,7 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
 
 #[test]
 fn three_of_them_answer_with_what_became_of_the_lead() {
-    let waiting: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| waits(*dialect)).collect();
+    let waiting: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| protocol(*dialect).waits).collect();
     assert_eq!(waiting, [Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd]);
 }
 
@@ -37,7 +37,10 @@ fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
     let mut fields = fields();
     Trust::Public.withhold_untrusted_fields(&mut fields);
     let told = |dialect: Dialect| {
-        format!("{dialect}: {}", text(&accepted_from_public(dialect, &posted(&fields, &source(dialect)))))
+        format!(
+            "{dialect}: {}",
+            text(&protocol(dialect).accepted_from_public(&posted(&fields, &source(dialect))))
+        )
     };
     assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
     native: 202 application/json Location

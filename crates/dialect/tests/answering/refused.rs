@@ -1,5 +1,5 @@
 use insta::assert_snapshot;
-use leadgate_dialect::{Answer, Problem, ProblemItem, refused};
+use leadgate_dialect::{Answer, Problem, ProblemItem, protocol};
 use leadgate_domain::Dialect;
 use leadgate_domain::validate::FieldFault;
 
@@ -40,7 +40,7 @@ fn problems() -> [Problem<'static>; 6] {
 }
 
 fn all(dialect: Dialect) -> String {
-    texts(problems().iter().map(|problem| refused(dialect, problem)))
+    texts(problems().iter().map(|problem| protocol(dialect).refused(problem)))
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_faulty_parameter_is_named() {
     };
     let [_, unreadable, ..] = problems();
     let problem = Problem { code: "invalid_parameter", errors: vec![item], ..unreadable };
-    assert_snapshot!(text(&refused(Dialect::Native, &problem)), @r#"
+    assert_snapshot!(text(&protocol(Dialect::Native).refused(&problem)), @r#"
     400 application/problem+json
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"invalid_parameter","errors":[{"parameter":"limit","code":"invalid_parameter","detail":"`limit` is a number from 1 to 100."}]}
     "#);
@@ -182,7 +182,7 @@ fn a_faulty_parameter_is_named() {
 #[test]
 fn whatever_was_not_made_durable_is_a_503_to_everybody() {
     let [.., unavailable] = problems();
-    let statuses = Dialect::ALL.map(|dialect| refused(dialect, &unavailable).status);
+    let statuses = Dialect::ALL.map(|dialect| protocol(dialect).refused(&unavailable).status);
     assert_eq!(statuses, [503; 6]);
 }
 
@@ -190,7 +190,7 @@ fn whatever_was_not_made_durable_is_a_503_to_everybody() {
 fn no_refusal_looks_like_a_success_or_points_to_a_lead() {
     for dialect in Dialect::ALL {
         for problem in problems() {
-            let Answer { status, location, .. } = refused(dialect, &problem);
+            let Answer { status, location, .. } = protocol(dialect).refused(&problem);
             assert!(status >= 400 && !location);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, settled};
+use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, protocol};
 use leadgate_domain::{
     Clocks, Dialect, Eligibility, EmailView, Fields, Lead, LeadStatus, OrganizationId, Outcome, PhoneKind,
     PhoneView, QuarantineReason, Reason, Source, SubmissionId, Temperature, TextField, Timestamp, Trust,
@@ -110,7 +110,12 @@ pub(crate) fn stranger() -> Lead {
 }
 
 pub(crate) fn source(dialect: Dialect) -> Source {
-    let source = Source::new(OrganizationId::generate(), dialect, None, lead().received_at);
+    let source = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(dialect).source,
+        None,
+        lead().received_at,
+    );
     Source { campaign: source.campaign.map(|_| "4711000815".to_owned()), ..source }
 }
 
@@ -143,7 +148,7 @@ pub(crate) fn settle_for(
     let quarantine = (outcome == Outcome::Quarantined).then_some(QuarantineReason::MappingFailed);
     let (fields, source) = (fields(), source(dialect));
     let posted = posted(&fields, &source);
-    settled(dialect, &Settlement { posted, outcome, lead, quarantine, disclosure })
+    protocol(dialect).settled(&Settlement { posted, outcome, lead, quarantine, disclosure })
 }
 
 /// Status, media type, whether there is a `Location`, body.

@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_dialect::{Undecodable, protocol};
 use leadgate_domain::Dialect::KickoffLabs;
 use leadgate_domain::{Fields, Media};
 use serde_json::json;
@@ -122,7 +122,7 @@ fn custom_fields_are_named_in_lower_case_and_none_is_lost() {
 }
 
 fn asked(body: &[u8], media: &Media, query: &str) -> Result<Fields, Undecodable> {
-    decode(KickoffLabs, &Document::read(KickoffLabs, media, body, Some(query)).unwrap(), None)
+    protocol(KickoffLabs).decode(&protocol(KickoffLabs).document(media, body, Some(query)).unwrap(), None)
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn the_query_speaks_where_the_body_is_silent() {
     for media in [Media::Json, Media::Form, Media::Multipart("x".to_owned())] {
         let fields = asked(b"", &media, "email=ann%40example.com").unwrap();
         assert_eq!(fields.email.value().unwrap(), "ann@example.com");
-        let silent = Document::read(KickoffLabs, &media, b" ", Some("email=")).unwrap_err();
+        let silent = protocol(KickoffLabs).document(&media, b" ", Some("email=")).unwrap_err();
         assert_eq!(silent.code(), "empty_body");
     }
 }

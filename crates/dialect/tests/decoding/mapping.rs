@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Document, Undecodable, decode};
+use leadgate_dialect::{Document, Undecodable, protocol};
 use leadgate_domain::mapping::{Mapping, MappingFaultCode};
 use leadgate_domain::{Dialect, Fields};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::reading::{faults, one};
 fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, Undecodable> {
     let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
     let document = Document { members: document.as_object().unwrap().clone(), typed, ..Document::default() };
-    decode(dialect, &document, Some(&mapping))
+    protocol(dialect).decode(&document, Some(&mapping))
 }
 
 #[test]

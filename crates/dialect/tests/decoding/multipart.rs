@@ -1,14 +1,14 @@
 //! `multipart/form-data` (RFC 7578), whole and broken.
 
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Document, Unreadable, decode};
+use leadgate_dialect::{Unreadable, protocol};
 use leadgate_domain::Dialect::FiveHundredLeads;
 use leadgate_domain::Media;
 use serde_json::{Value, json};
 
 fn read(body: &[u8]) -> Result<Value, Unreadable> {
     let media = Media::Multipart("BOUNDARY".to_owned());
-    let document = Document::read(FiveHundredLeads, &media, body, None)?;
+    let document = protocol(FiveHundredLeads).document(&media, body, None)?;
     assert!(!document.typed);
     Ok(Value::Object(document.members))
 }
@@ -48,8 +48,8 @@ fn a_file_is_kept_by_name_type_and_size() {
         END.to_owned(),
     ];
     let media = Media::Multipart("BOUNDARY".to_owned());
-    let document = Document::read(FiveHundredLeads, &media, body.concat().as_bytes(), None).unwrap();
-    assert_json_snapshot!(decode(FiveHundredLeads, &document, None).unwrap(), @r#"
+    let document = protocol(FiveHundredLeads).document(&media, body.concat().as_bytes(), None).unwrap();
+    assert_json_snapshot!(protocol(FiveHundredLeads).decode(&document, None).unwrap(), @r#"
     {
       "email": "ann@example.com",
       "custom_fields": {

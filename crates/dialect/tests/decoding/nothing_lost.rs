@@ -1,6 +1,6 @@
 //! Whatever is sent ends up somewhere, and nothing crashes a decoder.
 
-use leadgate_dialect::{Document, decode};
+use leadgate_dialect::{Document, protocol};
 use leadgate_domain::{Dialect, Fields, Media, validate};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -83,7 +83,7 @@ proptest! {
         members.insert("phone".to_owned(), "+14155550132".into());
         members.insert("phone_number".to_owned(), "+14155550133".into());
         let sent = Value::Object(members.clone()).to_string();
-        let Ok(fields) = decode(dialect, &Document { members, typed, ..Document::default() }, None) else { return Ok(()) };
+        let Ok(fields) = protocol(dialect).decode(&Document { members, typed, ..Document::default() }, None) else { return Ok(()) };
         sound(&fields)?;
         let kept = serde_json::to_string(&fields).unwrap();
         for mark in marks.iter().filter(|mark| sent.contains(mark.as_str())) {
@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn the_most_lenient_dialect_refuses_nothing(members in document(), typed: bool) {
         let document = Document { members, typed, ..Document::default() };
-        let decoded = decode(Dialect::FiveHundredLeads, &document, None);
+        let decoded = protocol(Dialect::FiveHundredLeads).decode(&document, None);
         if let Ok(fields) = &decoded {
             sound(fields)?;
         }
@@ -115,8 +115,8 @@ proptest! {
         ],
         query in "([a-z]{0,3}=[%a-f0-9]{0,4}&){0,3}",
     ) {
-        let Ok(document) = Document::read(dialect, &media, &body, Some(&query)) else { return Ok(()) };
-        if let Ok(fields) = decode(dialect, &document, None) {
+        let Ok(document) = protocol(dialect).document(&media, &body, Some(&query)) else { return Ok(()) };
+        if let Ok(fields) = protocol(dialect).decode(&document, None) {
             sound(&fields)?;
         }
     }

@@ -1,25 +1,25 @@
 //! Short ways to read.
 
-use leadgate_dialect::{Document, Undecodable, Unreadable, decode};
+use leadgate_dialect::{Undecodable, Unreadable, protocol};
 use leadgate_domain::{Dialect, Fields, Media};
 use serde_json::Value;
 
 /// A JSON body.
 pub(crate) fn json(dialect: Dialect, body: Value) -> Result<Fields, Undecodable> {
-    let document = Document::read(dialect, &Media::Json, body.to_string().as_bytes(), None).unwrap();
-    decode(dialect, &document, None)
+    let document = protocol(dialect).document(&Media::Json, body.to_string().as_bytes(), None).unwrap();
+    protocol(dialect).decode(&document, None)
 }
 
 /// A form's body.
 pub(crate) fn form(dialect: Dialect, body: &str) -> Result<Fields, Undecodable> {
-    let document = Document::read(dialect, &Media::Form, body.as_bytes(), None).unwrap();
+    let document = protocol(dialect).document(&Media::Form, body.as_bytes(), None).unwrap();
     assert!(!document.typed);
-    decode(dialect, &document, None)
+    protocol(dialect).decode(&document, None)
 }
 
 /// A form as a document; which dialect asks makes no difference.
 pub(crate) fn members(body: &[u8]) -> Result<Value, Unreadable> {
-    let read = Document::read(Dialect::AskAd, &Media::Form, body, None);
+    let read = protocol(Dialect::AskAd).document(&Media::Form, body, None);
     read.map(|document| Value::Object(document.members))
 }
 

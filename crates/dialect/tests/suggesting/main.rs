@@ -10,7 +10,7 @@
 mod bodies;
 
 use bodies::{Body, PEOPLE, Person, bodies};
-use leadgate_dialect::{Document, Suggestion, decode};
+use leadgate_dialect::{Document, Suggestion, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{Dialect, Email, Media, Phone, Region, TextField};
 use serde_json::json;
@@ -20,7 +20,7 @@ fn us() -> Option<Region> {
 }
 
 fn document(media: &Media, body: &str) -> Document {
-    Document::read(Dialect::FiveHundredLeads, media, body.as_bytes(), None).unwrap()
+    protocol(Dialect::FiveHundredLeads).document(media, body.as_bytes(), None).unwrap()
 }
 
 fn suggestion(documents: &[Document]) -> Suggestion {
@@ -43,7 +43,7 @@ fn what_is_proposed_yields_the_contact_of_each_body() {
         let file = suggestion(&documents).to_string();
         let mapping = mapping(&file);
         for (person, document) in PEOPLE.iter().zip(&documents) {
-            let fields = decode(Dialect::FiveHundredLeads, document, Some(&mapping)).unwrap();
+            let fields = protocol(Dialect::FiveHundredLeads).decode(document, Some(&mapping)).unwrap();
             let email = fields.email.value().and_then(|email| Email::parse(email).ok());
             assert_eq!(email.as_ref().map(Email::address), Some(person.email), "{}\n{file}", body.name);
             let phone = fields.phone.value().and_then(|phone| Phone::parse(phone, us()).ok());
@@ -127,6 +127,6 @@ fn a_place_is_written_so_that_it_is_read_back() {
     let name = "/odd \"name\" \\ with\ttabs~";
     let documents = [document(&Media::Json, &json!({ name: { "e-mail": "ann@example.com" } }).to_string())];
     let mapping = mapping(&suggestion(&documents).to_string());
-    let fields = decode(Dialect::FiveHundredLeads, &documents[0], Some(&mapping)).unwrap();
+    let fields = protocol(Dialect::FiveHundredLeads).decode(&documents[0], Some(&mapping)).unwrap();
     assert_eq!(fields.email.value().map(String::as_str), Some("ann@example.com"));
 }

@@ -135,7 +135,12 @@ mod tests {
 
     #[test]
     fn a_token_is_public_unless_its_source_demands_a_signature() {
-        let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::Native),
+            None,
+            Timestamp::now(),
+        );
         let signed =
             Source { signature: Some(Signature { version: 1, previous_until: None }), ..source.clone() };
         assert_eq!(

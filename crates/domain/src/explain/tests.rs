@@ -25,7 +25,8 @@ fn stages_come_in_the_order_of_the_pipeline_and_strangers_last() {
 #[test]
 fn a_submission_says_how_it_came_in() {
     let at = Timestamp::parse("2026-11-21T13:55:44.5Z").unwrap();
-    let source = Source::new(OrganizationId::generate(), Dialect::AskAd, None, at);
+    let source =
+        Source::new(OrganizationId::generate(), &crate::SourceDefaults::for_tests(Dialect::AskAd), None, at);
     let id = SubmissionId::from_uuid(LEAD.parse().unwrap());
     let mut submission = Submission::new(id, &source, at, crate::Fields::default(), b"{}");
     assert_eq!(

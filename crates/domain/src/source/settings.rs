@@ -130,7 +130,12 @@ mod tests {
 
     #[test]
     fn what_is_not_said_stays_and_a_record_number_never_expires() {
-        let mut source = Source::new(OrganizationId::generate(), Dialect::AbcSales, None, Timestamp::now());
+        let mut source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::AbcSales),
+            None,
+            Timestamp::now(),
+        );
         let settings: SourceSettings =
             serde_json::from_str(r#"{"window":"7d","networks":["10.0.0.0/8"],"tags":["a"]}"#).unwrap();
         settings.apply(&mut source).unwrap();
@@ -142,7 +147,12 @@ mod tests {
 
     #[test]
     fn an_identity_takes_the_place_of_the_one_before() {
-        let mut source = Source::new(OrganizationId::generate(), Dialect::AbcSales, None, Timestamp::now());
+        let mut source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::AbcSales),
+            None,
+            Timestamp::now(),
+        );
         let settings =
             r#"{"identity":{"rule":"any_of","keys":[{"kind":"email","window":"90d"},{"kind":"phone"}]}}"#;
         serde_json::from_str::<SourceSettings>(settings).unwrap().apply(&mut source).unwrap();
@@ -156,7 +166,12 @@ mod tests {
         for text in [r#"{"window":"0s"}"#, r#"{"window":"soon"}"#, r#"{"colour":1}"#, r#"{"rate":"x"}"#] {
             assert!(serde_json::from_str::<SourceSettings>(text).is_err(), "{text}");
         }
-        let mut source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let mut source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::Native),
+            None,
+            Timestamp::now(),
+        );
         let both = r#"{"window":"7d","identity":{"rule":"any_of","keys":[{"kind":"phone"}]}}"#;
         for text in [r#"{"name":" "}"#, r#"{"tags":[""]}"#, both] {
             let settings: SourceSettings = serde_json::from_str(text).unwrap();

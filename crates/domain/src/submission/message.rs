@@ -139,7 +139,12 @@ mod tests {
 
     #[test]
     fn a_submission_that_cannot_be_read_costs_its_neighbours_nothing() {
-        let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::Native),
+            None,
+            Timestamp::now(),
+        );
         let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
         let good = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{}");
         let good = serde_json::to_string(&good).unwrap();

@@ -219,7 +219,12 @@ mod tests {
 
     #[test]
     fn a_mention_is_found_in_whatever_was_sent() {
-        let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+        let source = Source::new(
+            OrganizationId::generate(),
+            &crate::SourceDefaults::for_tests(Dialect::Native),
+            None,
+            Timestamp::now(),
+        );
         let sent = |body: &[u8]| {
             let id = SubmissionId::from_uuid(uuid::Uuid::now_v7());
             Submission::new(id, &source, Timestamp::now(), Fields::default(), body)

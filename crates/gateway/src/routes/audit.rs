@@ -1,35 +1,42 @@
 //! `GET /v1/audit`: who read or changed what.
 
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
-use leadgate_store::AuditFilter;
+use leadgate_store::{AuditFilter, AuditRecord};
+use serde::{Deserialize, Deserializer, de};
+use uuid::Uuid;
 
-use crate::problem::Refused;
-use crate::query::Query;
-use crate::read::{self, Asked};
+use crate::call::{Administer, Call};
+use crate::query::{Limit, parsed};
 use crate::refusal::Refusal;
-use crate::respond;
-use crate::state::State;
+use crate::reply::{Json, List};
+use crate::store_timeout::with_store_timeout;
 
-pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let query = asked.query();
-    let (limit, after) = (query.limit()?, query.after()?);
-    let listing = state.store.audit(asked.organization(), filter(query)?, after, limit);
-    let page = read::within(&state, listing).await?;
-    state.audit.note(asked.entry(AuditAction::AuditListed).with("count", page.data.len()));
-    let next = page.next.map(|next| next.to_string());
-    Ok(respond::json(&serde_json::json!({ "data": page.data, "next": next })))
+#[derive(Deserialize)]
+pub(crate) struct AuditQuery {
+    #[serde(default, deserialize_with = "key_id")]
+    key: Option<KeyId>,
+    #[serde(default, deserialize_with = "parsed")]
+    action: Option<AuditAction>,
+    #[serde(default)]
+    since: Option<Timestamp>,
+    #[serde(default)]
+    limit: Limit,
+    #[serde(default, deserialize_with = "parsed")]
+    after: Option<Uuid>,
 }
 
-fn filter(query: &Query) -> Result<AuditFilter, Refusal> {
-    let since = "`since` is a time in RFC 3339, such as 2026-11-21T00:00:00Z.";
-    Ok(AuditFilter {
-        actor: query.get("key", "`key` is the id of a key.", |id| KeyId::parse(id).map(Actor::Key))?,
-        action: query.get("action", "`action` is one of the audit log, such as lead.read.", |action| {
-            action.parse::<AuditAction>().ok()
-        })?,
-        since: query.get("since", since, Timestamp::parse)?,
-    })
+pub(crate) async fn list(
+    call: &mut Call<Administer, (), AuditQuery>,
+) -> Result<Json<List<AuditRecord>>, Refusal> {
+    let AuditQuery { key, action, since, limit, after } = &call.query;
+    let filter = AuditFilter { actor: key.clone().map(Actor::Key), action: *action, since: *since };
+    let listing = call.state.store.audit(call.organization(), filter, *after, limit.0);
+    let page = with_store_timeout(&call.state, listing).await?;
+    call.record_list(AuditAction::AuditListed, page.data.len());
+    Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
+}
+
+fn key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyId>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    KeyId::parse(&text).map(Some).ok_or_else(|| de::Error::custom("not the id of a key"))
 }

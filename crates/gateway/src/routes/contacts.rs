@@ -1,16 +1,14 @@
 //! `GET /api/v1/contacts` and `GET /api/v1/deals` of AskAd.ai.
 
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use leadgate_dialect::Answer;
 use leadgate_dialect::askad::{self, Paging};
-use leadgate_domain::{AuditAction, Dialect};
+use leadgate_domain::AuditAction;
+use serde::Deserialize;
 
-use crate::problem::Refused;
-use crate::query::{self, Query};
-use crate::read::{self, Asked};
+use crate::call::{Call, Read};
+use crate::query::Limit;
 use crate::refusal::Refusal;
-use crate::respond;
-use crate::state::State;
+use crate::store_timeout::with_store_timeout;
 
 /// Deeper pages would cost the database too much.
 const DEEPEST: u64 = 10_000;
@@ -18,44 +16,68 @@ const DEEPEST: u64 = 10_000;
 /// How large a page may be, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
+#[derive(Deserialize)]
+pub(crate) struct NumberedPage {
+    #[serde(default)]
+    page: PageNumber,
+    #[serde(default)]
+    limit: Limit,
+}
+
+/// Counted from 1.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+struct PageNumber(u32);
+
+impl Default for PageNumber {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl TryFrom<u32> for PageNumber {
+    type Error = &'static str;
+
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        if (1..=1_000_000).contains(&number) { Ok(Self(number)) } else { Err("out of range") }
+    }
+}
+
 /// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
-pub(crate) async fn contacts(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
-    let listing = async {
-        let (page, limit) = (page(asked.query())?, asked.query().limit()?);
-        let offset = u64::from(page - 1) * u64::from(limit);
-        if offset >= DEEPEST {
-            let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
-            return Err(Refusal::InvalidParameter { name: "page", detail });
-        }
-        let source = asked.reach().source();
-        // Counting and skipping cost what they count and skip, and readers are few.
-        let _turn = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
-        let (leads, total) =
-            read::within(&state, state.store.leads_at(asked.organization(), source, offset, limit)).await?;
-        let entry = asked.entry(AuditAction::ContactsListed).with("page", page);
-        state.audit.note(read::listed(entry, &leads));
-        let answer = askad::contacts_page(&leads, Paging { page, limit, total });
-        // Pages that are numbered cannot end early.
-        if answer.body.len() > LARGEST && leads.len() > 1 {
-            let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
-            return Err(Refusal::InvalidParameter { name: "limit", detail });
-        }
-        Ok(respond::answer(answer))
-    };
-    listing.await.map_err(|refusal: Refusal| refusal.said_in(Dialect::AskAd))
+pub(crate) async fn contacts(call: &mut Call<Read, (), NumberedPage>) -> Result<Answer, Refusal> {
+    let NumberedPage { page: PageNumber(page), limit: Limit(limit) } = call.query;
+    let offset = u64::from(page - 1) * u64::from(limit);
+    if offset >= DEEPEST {
+        let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
+        return Err(Refusal::InvalidParameter { name: "page", detail });
+    }
+    let state = &call.state;
+    // Counting and skipping cost what they count and skip, and readers are few.
+    let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
+    let listing = state.store.leads_at(call.organization(), call.reach().source(), offset, limit);
+    let (leads, total) = with_store_timeout(state, listing).await?;
+    call.record_leads(call.entry(AuditAction::ContactsListed).with("page", page), &leads);
+    let answer = askad::contacts_page(&leads, Paging { page, limit, total });
+    // Pages that are numbered cannot end early.
+    if answer.body.len() > LARGEST && leads.len() > 1 {
+        let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
+        return Err(Refusal::InvalidParameter { name: "limit", detail });
+    }
+    Ok(answer)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DealsPage {
+    #[serde(default)]
+    page: PageNumber,
+    #[serde(default)]
+    limit: Limit,
+    /// There are no deals on any stage.
+    #[serde(default, rename = "stage")]
+    _stage: Option<String>,
 }
 
 /// There are no deals: an honest empty page.
-pub(crate) async fn deals(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
-    let numbers = page(asked.query()).and_then(|page| Ok((page, asked.query().limit()?)));
-    let (page, limit) = numbers.map_err(|refusal| refusal.said_in(Dialect::AskAd))?;
-    Ok(respond::answer(askad::deals_page(page, limit)))
-}
-
-/// The number of a page, from 1.
-fn page(query: &Query) -> Result<u32, Refusal> {
-    let expected = "`page` is a number from 1 to 1000000.";
-    Ok(query.get("page", expected, |value| query::number(value, 1..=1_000_000))?.unwrap_or(1))
+pub(crate) async fn deals(call: &mut Call<Read, (), DealsPage>) -> Result<Answer, Refusal> {
+    Ok(askad::deals_page(call.query.page.0, call.query.limit.0))
 }

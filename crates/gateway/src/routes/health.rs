@@ -1,54 +1,50 @@
 //! `GET /healthz`: the process answers. `GET /readyz`: it can take leads.
 
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
 use leadgate_queue::Depth;
 use serde::Serialize;
 
 use crate::operator;
-use crate::problem::Refused;
-use crate::query::Query;
+use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
-use crate::respond;
-use crate::state::{ReadinessReason, State};
+use crate::reply::Json;
+use crate::state::State;
 
 #[derive(Serialize)]
-struct Health {
+pub(crate) struct Health {
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct Readiness {
+pub(crate) struct Readiness {
     status: &'static str,
-    degraded: Vec<ReadinessReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degraded: Option<Vec<ReadinessReason>>,
     /// What the queue held when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<Depth>,
 }
 
-pub(crate) async fn alive(request: HttpRequest) -> Result<HttpResponse, Refused> {
-    Query::read(&request)?;
-    Ok(respond::json(&Health { status: "ok" }))
+pub(crate) async fn alive(_request: &HttpRequest, _state: &State) -> Result<Json<Health>, Refusal> {
+    Ok(Json::ok(&Health { status: "ok" }))
 }
 
 /// Public callers get the status only; operators also get the reasons.
-pub(crate) async fn ready(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    if operator::is_operator_request(&request, &state.config) {
+pub(crate) async fn ready(request: &HttpRequest, state: &State) -> Result<Json<Readiness>, Refusal> {
+    if operator::is_operator_request(request, &state.config) {
         return ready_to_operators(request, state).await;
     }
-    Query::read(&request)?;
     match state.readiness() {
-        Ok(_) => Ok(respond::json(&Health { status: "ready" })),
-        Err(_) => Err(Refusal::NotReady(Vec::new()).into()),
+        Ok(_) => Ok(Json::ok(&Readiness { status: "ready", degraded: None, queue: None })),
+        Err(_) => Err(Refusal::NotReady(Vec::new())),
     }
 }
 
 /// `/readyz` on the address for operators.
 pub(crate) async fn ready_to_operators(
-    request: HttpRequest,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    Query::read(&request)?;
-    let degraded = state.readiness()?;
-    Ok(respond::json(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
+    _request: &HttpRequest,
+    state: &State,
+) -> Result<Json<Readiness>, Refusal> {
+    let degraded = Some(state.readiness()?);
+    Ok(Json::ok(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
 }

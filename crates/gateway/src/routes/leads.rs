@@ -1,35 +1,56 @@
 //! `/v1/leads`, `/v1/leads/{id}`.
 
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
-use leadgate_dialect::{self as dialect, native};
-use leadgate_domain::{AuditAction, LeadId, LeadStatus, Outcome, Scope};
+use actix_web::web;
+use leadgate_dialect::native::{self, LeadAnswer, WithoutLead};
+use leadgate_dialect::{Answer, SubmissionStatus, protocol};
+use leadgate_domain::{AuditAction, LeadId, LeadStatus, Outcome, Scope, SubmissionId};
 use leadgate_operations::leads as operations;
 use leadgate_store::{Cursor, Found};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::authenticate::Reach;
-use crate::problem::Refused;
-use crate::read::{self, Asked};
+use crate::call::{Administer, Call, Read, Write};
+use crate::caller::Reach;
+use crate::query::Page;
 use crate::refusal::Refusal;
-use crate::respond;
-use crate::state::State;
+use crate::reply::Json;
+use crate::store_timeout::{operation, with_store_timeout};
+
+/// What is found under the id of a lead or of a submission.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum LeadOrSubmission<'l> {
+    Lead(Box<LeadAnswer<'l>>),
+    WithoutLead(WithoutLead),
+    Queued(SubmissionStatus),
+}
 
 /// A lead by its own id, or by that of any submission that it met.
-pub(crate) async fn show(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
-    let id = asked.id(&request)?;
-    let found = read::within(&state, state.store.find(asked.organization(), id)).await?;
-    match found.map(|found| within_reach(found, asked.reach())) {
-        Some(None) => Err(asked.not_found(id, AuditAction::LeadRead, &state).into()),
-        Some(Some(found)) => {
-            let entry = asked.entry(AuditAction::LeadRead).about(id);
-            state.audit.note(entry.with("lead", found.lead.as_ref().map(|lead| lead.id)));
-            Ok(answer(&found, &state))
+pub(crate) async fn show(call: &mut Call<Read, Uuid>) -> Result<Json<LeadOrSubmission<'static>>, Refusal> {
+    let id = call.id;
+    let found = with_store_timeout(&call.state, call.state.store.find(call.organization(), id)).await?;
+    let Some(found) = found else {
+        let queued = call.queued(id, AuditAction::LeadRead)?;
+        return Ok(Json::ok(&LeadOrSubmission::Queued(queued)));
+    };
+    let found = within_reach(found, call.reach()).ok_or_else(|| call.not_found(id, AuditAction::LeadRead))?;
+    let entry = call.entry(AuditAction::LeadRead).about(id);
+    call.record(entry.with("lead", found.lead.as_ref().map(|lead| lead.id)));
+    let sources = |id| call.state.keys.source_title(id);
+    let Found { submission, quarantine, .. } = found;
+    Ok(Json::ok(&match (&found.lead, found.outcome) {
+        (_, None) => LeadOrSubmission::Queued(SubmissionStatus::queued(submission)),
+        (Some(lead), Some(outcome)) => {
+            LeadOrSubmission::Lead(Box::new(native::lead(lead, submission, outcome, &sources)))
         }
-        None => Ok(asked.queued(id, AuditAction::LeadRead, &state)?),
-    }
+        (None, Some(outcome)) if found.erased_at.is_some() => {
+            LeadOrSubmission::WithoutLead(native::erased(submission, outcome))
+        }
+        (None, Some(outcome)) => {
+            LeadOrSubmission::WithoutLead(native::without_lead(submission, outcome, quarantine))
+        }
+    }))
 }
 
 /// Removes what the key may not read. For its own submission the outcome stays visible even if the lead belongs to
@@ -45,103 +66,100 @@ fn within_reach(found: Found, reach: Reach) -> Option<Found> {
     }
 }
 
-fn answer(found: &Found, state: &State) -> HttpResponse {
-    let sources = |id| state.keys.source_title(id);
-    match (&found.lead, found.outcome) {
-        (_, None) => respond::json(&native::queued(found.submission)),
-        (Some(lead), Some(outcome)) => {
-            respond::json(&native::lead(lead, found.submission, outcome, &sources))
-        }
-        (None, Some(outcome)) if found.erased_at.is_some() => {
-            respond::json(&native::erased(found.submission, outcome))
-        }
-        (None, Some(outcome)) => {
-            respond::json(&native::leadless(found.submission, outcome, found.quarantine))
-        }
-    }
-}
-
 /// Which fields of a lead are corrected, and why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Update {
+pub(crate) struct Update {
     /// As the native dialect names them; null empties one.
     fields: Map<String, Value>,
     reason: String,
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Updated<'l> {
+    Lead(Box<LeadAnswer<'l>>),
+    /// For a key without the scope `read`, which is shown nothing that is stored.
+    Ids {
+        id: LeadId,
+        submission: SubmissionRef,
+    },
+}
+
+#[derive(Serialize)]
+pub(crate) struct SubmissionRef {
+    id: SubmissionId,
+}
+
 /// Corrects fields of a lead; the lead as it is then.
 pub(crate) async fn update(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let id = LeadId::from_uuid(asked.id(&request)?);
-    let Update { fields, reason } = read::document(&request, payload, &state).await?;
-    let (store, context) = (asked.store(&state), state.keys.judge_context()?);
-    let updating = operations::update(&store, asked.organization(), id, fields, &reason, &context);
-    let updated = read::operation(&state, updating).await;
+    call: &mut Call<Administer, LeadId>,
+    web::Json(Update { fields, reason }): web::Json<Update>,
+) -> Result<Json<Updated<'static>>, Refusal> {
+    let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
+    let updating = operations::update(&store, call.organization(), id, fields, &reason, &context);
+    let updated = operation(&call.state, updating).await;
     let (lead, correction) =
-        updated.map_err(|refusal| asked.noted(refusal, id, AuditAction::LeadUpdated, &state))?;
-    // Without the scope `read` nothing that is stored is shown.
-    if asked.caller().may(Scope::Read).is_err() {
-        return Ok(respond::json(&serde_json::json!({ "id": lead.id, "submission": { "id": correction } })));
+        updated.map_err(|refusal| call.audited(refusal, id.as_uuid(), AuditAction::LeadUpdated))?;
+    if call.caller.may(Scope::Read).is_err() {
+        return Ok(Json::ok(&Updated::Ids { id: lead.id, submission: SubmissionRef { id: correction } }));
     }
-    let sources = |id| state.keys.source_title(id);
-    Ok(respond::json(&native::lead(&lead, correction, Outcome::Updated, &sources)))
+    let sources = |id| call.state.keys.source_title(id);
+    let answer = native::lead(&lead, correction, Outcome::Updated, &sources);
+    Ok(Json::ok(&Updated::Lead(Box::new(answer))))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Deleted {
+    id: LeadId,
+    deleted: bool,
+    erased: leadgate_store::Erased,
 }
 
 /// Deletes a lead and empties its submissions; the person is not suppressed.
-pub(crate) async fn delete(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let id = LeadId::from_uuid(asked.id(&request)?);
-    let (store, context) = (asked.store(&state), state.keys.judge_context()?);
-    let deleting = operations::delete(&store, asked.organization(), id, &context);
-    let deleted = read::operation(&state, deleting).await;
-    let erased = deleted.map_err(|refusal| asked.noted(refusal, id, AuditAction::LeadDeleted, &state))?;
-    Ok(respond::json(&serde_json::json!({ "id": id, "deleted": true, "erased": erased })))
+pub(crate) async fn delete(call: &mut Call<Administer, LeadId>) -> Result<Json<Deleted>, Refusal> {
+    let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
+    let deleted = operation(&call.state, operations::delete(&store, call.organization(), id, &context)).await;
+    let erased = deleted.map_err(|refusal| call.audited(refusal, id.as_uuid(), AuditAction::LeadDeleted))?;
+    Ok(Json::ok(&Deleted { id, deleted: true, erased }))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Status {
+pub(crate) struct NewStatus {
+    status: LeadStatus,
+}
+
+#[derive(Serialize)]
+pub(crate) struct StatusSet {
+    id: LeadId,
     status: LeadStatus,
 }
 
 /// Sets how far the work on a lead has come, as a dialler does: the scope `write` is enough.
 pub(crate) async fn set_status(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_write(&request, &state).await?;
-    let id = asked.id(&request)?;
-    let Status { status } = read::document(&request, payload, &state).await?;
-    let lead = LeadId::from_uuid(id);
-    let found = read::within(&state, state.store.lead(asked.organization(), lead)).await?;
-    if !found.is_some_and(|lead| asked.reach().covers(lead.source)) {
-        return Err(asked.not_found(id, AuditAction::LeadStatusSet, &state).into());
+    call: &mut Call<Write, LeadId>,
+    web::Json(NewStatus { status }): web::Json<NewStatus>,
+) -> Result<Json<StatusSet>, Refusal> {
+    let id = call.id;
+    let found = with_store_timeout(&call.state, call.state.store.lead(call.organization(), id)).await?;
+    if !found.is_some_and(|lead| call.reach().covers(lead.source)) {
+        return Err(call.not_found(id.as_uuid(), AuditAction::LeadStatusSet));
     }
-    let store = asked.store(&state);
-    let setting = operations::set_status(&store, asked.organization(), lead, status);
-    let changed = read::operation(&state, setting).await?;
-    Ok(respond::json(&serde_json::json!({ "id": changed.id, "status": changed.status })))
+    let store = call.store();
+    let setting = operations::set_status(&store, call.organization(), id, status);
+    let lead = operation(&call.state, setting).await?;
+    Ok(Json::ok(&StatusSet { id: lead.id, status: lead.status }))
 }
 
 /// The leads of the organization or, for a key of a named source, of that source; from the newest to the oldest, as the
 /// caller's dialect shows them.
-pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
-    let listing = async {
-        let (limit, after) = (asked.query().limit()?, asked.query().after::<Cursor>()?);
-        let listing = state.store.leads(asked.organization(), asked.reach().source(), after, limit);
-        let page = read::within(&state, listing).await?;
-        state.audit.note(read::listed(asked.entry(AuditAction::LeadsListed), &page.data));
-        let next = page.next.map(|next| next.to_string());
-        Ok(respond::answer(dialect::leads_page(asked.spoken(), &page.data, next.as_deref(), &|id| {
-            state.keys.source_title(id)
-        })))
-    };
-    listing.await.map_err(|refusal: Refusal| refusal.said_in(asked.spoken()))
+pub(crate) async fn list(call: &mut Call<Read, (), Page<Cursor>>) -> Result<Answer, Refusal> {
+    let Page { limit, after } = &call.query;
+    let listing = call.state.store.leads(call.organization(), call.reach().source(), after.clone(), limit.0);
+    let page = with_store_timeout(&call.state, listing).await?;
+    call.record_leads(call.entry(AuditAction::LeadsListed), &page.data);
+    let next = page.next.map(|next| next.to_string());
+    let sources = |id| call.state.keys.source_title(id);
+    Ok(protocol(call.context.dialect).leads_page(&page.data, next.as_deref(), &sources))
 }

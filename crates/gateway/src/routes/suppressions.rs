@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
-use leadgate_dialect::native;
+use actix_web::web::{self, Data};
+use leadgate_dialect::native::{self, SuppressionAnswer};
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, Timestamp};
 use leadgate_store::{Listed, SuppressionCursor};
@@ -15,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::problem::Refused;
-use crate::read::{self, Asked};
+use crate::call::{Administer, Call, ReadOrganization};
+use crate::query::Page;
 use crate::refusal::Refusal;
-use crate::respond;
+use crate::reply::{Json, List};
 use crate::state::State;
+use crate::store_timeout::with_store_timeout;
 
 /// As many entries are taken at once; longer lists are imported.
 const MOST_ENTRIES: usize = 100;
@@ -36,11 +36,11 @@ struct Several {
 /// What became of one entry of several.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Verdict<'s> {
-    Taken {
+pub(crate) enum EntryResult<'s> {
+    Added {
         result: Listed,
         #[serde(flatten)]
-        entry: native::SuppressionAnswer<'s>,
+        entry: SuppressionAnswer<'s>,
     },
     Refused {
         result: &'static str,
@@ -48,105 +48,110 @@ enum Verdict<'s> {
     },
 }
 
-pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of_organization(&request, &state).await?;
-    let (limit, after) = (asked.query().limit()?, asked.query().after::<SuppressionCursor>()?);
-    let page = read::within(&state, state.store.suppressions(asked.organization(), after, limit)).await?;
-    state.audit.note(asked.entry(AuditAction::SuppressionsListed).with("count", page.data.len()));
-    let now = Timestamp::now();
-    let shown: Vec<_> = page.data.iter().map(|entry| native::suppression(entry, now)).collect();
-    let next = page.next.map(|next| next.to_string());
-    Ok(respond::json(&serde_json::json!({ "data": shown, "next": next })))
+/// The entries of a request, and whether all stored leads have learned of them by now.
+#[derive(Serialize)]
+pub(crate) struct Changed<T> {
+    data: Vec<T>,
+    stored_leads_settled: bool,
 }
 
-/// Adds one entry, or several of which each is taken or refused by itself.
+/// All entries that were asked for.
+#[derive(Serialize)]
+pub(crate) struct Entries<T> {
+    data: Vec<T>,
+}
+
+pub(crate) async fn list(
+    call: &mut Call<ReadOrganization, (), Page<SuppressionCursor>>,
+) -> Result<Json<List<SuppressionAnswer<'static>>>, Refusal> {
+    let Page { limit, after } = &call.query;
+    let listing = call.state.store.suppressions(call.organization(), after.clone(), limit.0);
+    let page = with_store_timeout(&call.state, listing).await?;
+    call.record_list(AuditAction::SuppressionsListed, page.data.len());
+    Ok(Json::ok(&List { data: shown(&page.data), next: page.next.map(|next| next.to_string()) }))
+}
+
+fn shown(entries: &[Suppression]) -> Vec<SuppressionAnswer<'_>> {
+    let now = Timestamp::now();
+    entries.iter().map(|entry| native::suppression(entry, now)).collect()
+}
+
+/// Adds one entry, or several of which each is added or refused by itself.
 pub(crate) async fn add(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let organization = asked.organization();
-    let (matching, now) = (state.keys.matching()?, Timestamp::now());
-    let entry = |request: &SuppressionRequest| request.entry(matching, organization, now);
-    let (wanted, alone) = wanted(read::document(&request, payload, &state).await?)?;
-    if !(1..=MOST_ENTRIES).contains(&wanted.len()) {
+    call: &mut Call<Administer>,
+    web::Json(document): web::Json<Map<String, Value>>,
+) -> Result<Json<Changed<EntryResult<'static>>>, Refusal> {
+    let (organization, keys) = (call.organization(), &call.state.keys);
+    let (match_key, now) = (keys.match_key()?, Timestamp::now());
+    let (requests, is_single) = requests(document)?;
+    if !(1..=MOST_ENTRIES).contains(&requests.len()) {
         let detail = format!("1 to {MOST_ENTRIES} entries are taken at once");
-        return Err(Refusal::InvalidSettings(detail).into());
+        return Err(Refusal::InvalidSettings(detail));
     }
-    let read: Vec<Result<Suppression, String>> = wanted.iter().map(entry).collect();
+    let read = requests.iter().map(|request| request.entry(match_key, organization, now));
+    let read: Vec<Result<Suppression, String>> = read.collect();
     if let [Err(detail)] = read.as_slice()
-        && alone
+        && is_single
     {
-        return Err(Refusal::InvalidSettings(detail.clone()).into());
+        return Err(Refusal::InvalidSettings(detail.clone()));
     }
     let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
-    let judge: Arc<dyn Judge> = state.keys.pipeline()?.clone();
-    let store = asked.store(&state);
-    let listed = read::within(&state, store.suppress(organization, good, Arc::clone(&judge))).await?;
-    let settled = settle(&state, organization, judge).await;
+    let judge: Arc<dyn Judge> = keys.pipeline()?.clone();
+    let store = call.store();
+    let adding = store.suppress(organization, good, Arc::clone(&judge));
+    let listed = with_store_timeout(&call.state, adding).await?;
+    let stored_leads_settled = settle(&call.state, organization, judge).await;
     let mut listed = listed.into_iter();
-    let verdicts = read.iter().map(|read| match read {
-        Ok(entry) => Verdict::Taken {
+    let results = read.iter().map(|read| match read {
+        Ok(entry) => EntryResult::Added {
             result: listed.next().unwrap_or(Listed::Kept),
             entry: native::suppression(entry, now),
         },
-        Err(detail) => Verdict::Refused { result: "refused", detail },
+        Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
-    let verdicts: Vec<_> = verdicts.collect();
-    let status = if alone { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(respond::json_as(status, &serde_json::json!({ "data": verdicts, "stored_leads_settled": settled })))
+    let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Json::with(status, &Changed { data: results.collect(), stored_leads_settled }))
 }
 
-/// Several entries, or one by itself.
-fn wanted(said: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bool), Refusal> {
-    let wrong = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
-    let alone = !said.contains_key("entries");
-    let said = Value::Object(said);
-    if alone {
-        return Ok((vec![serde_json::from_value(said).map_err(wrong)?], true));
+/// The entries of a request, and whether it is one by itself.
+fn requests(document: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bool), Refusal> {
+    let invalid = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
+    let is_single = !document.contains_key("entries");
+    let document = Value::Object(document);
+    if is_single {
+        return Ok((vec![serde_json::from_value(document).map_err(invalid)?], true));
     }
-    let Several { entries } = serde_json::from_value(said).map_err(wrong)?;
+    let Several { entries } = serde_json::from_value(document).map_err(invalid)?;
     Ok((entries, false))
 }
 
 /// Every entry that would hold a lead with this value, those that have ended too.
 pub(crate) async fn find(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of_organization(&request, &state).await?;
-    let wanted: SuppressionRequest = read::document(&request, payload, &state).await?;
-    let value = wanted.value().map_err(Refusal::InvalidSettings)?;
-    let keys = value.watched(state.keys.matching()?, asked.organization());
-    let finding = state.store.suppressions_under(asked.organization(), keys);
-    let found = read::within(&state, finding).await?;
-    state.audit.note(asked.entry(AuditAction::SuppressionsListed).with("count", found.len()));
-    let now = Timestamp::now();
-    let shown: Vec<_> = found.iter().map(|entry| native::suppression(entry, now)).collect();
-    Ok(respond::json(&serde_json::json!({ "data": shown })))
+    call: &mut Call<ReadOrganization>,
+    web::Json(request): web::Json<SuppressionRequest>,
+) -> Result<Json<Entries<SuppressionAnswer<'static>>>, Refusal> {
+    let value = request.value().map_err(Refusal::InvalidSettings)?;
+    let keys = value.watched(call.state.keys.match_key()?, call.organization());
+    let finding = call.state.store.suppressions_under(call.organization(), keys);
+    let found = with_store_timeout(&call.state, finding).await?;
+    call.record_list(AuditAction::SuppressionsListed, found.len());
+    Ok(Json::ok(&Entries { data: shown(&found) }))
 }
 
 /// Ends the entries of a value, on one list or on all.
 pub(crate) async fn remove(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let organization = asked.organization();
-    let wanted: SuppressionRequest = read::document(&request, payload, &state).await?;
-    let value = wanted.value().map_err(Refusal::InvalidSettings)?;
-    let key = value.key(state.keys.matching()?, organization);
-    let judge: Arc<dyn Judge> = state.keys.pipeline()?.clone();
-    let store = asked.store(&state);
-    let removing = store.unsuppress(organization, vec![key], wanted.list.as_deref(), Arc::clone(&judge));
-    let removed = read::within(&state, removing).await?;
-    let settled = settle(&state, organization, judge).await;
-    let now = Timestamp::now();
-    let shown: Vec<_> = removed.iter().map(|entry| native::suppression(entry, now)).collect();
-    Ok(respond::json(&serde_json::json!({ "data": shown, "stored_leads_settled": settled })))
+    call: &mut Call<Administer>,
+    web::Json(request): web::Json<SuppressionRequest>,
+) -> Result<Json<Changed<SuppressionAnswer<'static>>>, Refusal> {
+    let (organization, keys) = (call.organization(), &call.state.keys);
+    let value = request.value().map_err(Refusal::InvalidSettings)?;
+    let key = value.key(keys.match_key()?, organization);
+    let judge: Arc<dyn Judge> = keys.pipeline()?.clone();
+    let store = call.store();
+    let removing = store.unsuppress(organization, vec![key], request.list.as_deref(), Arc::clone(&judge));
+    let removed = with_store_timeout(&call.state, removing).await?;
+    let stored_leads_settled = settle(&call.state, organization, judge).await;
+    Ok(Json::ok(&Changed { data: shown(&removed), stored_leads_settled }))
 }
 
 /// Lets stored leads learn of what they have yet to learn; whether they all have by now.

@@ -1,41 +1,38 @@
 //! `GET`, `POST /v1/tags`: tags by the number that KickoffLabs's clients know them by.
 
-use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web;
 use leadgate_domain::AuditAction;
 use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_store::Tag;
 use serde::Deserialize;
 
-use crate::problem::Refused;
-use crate::read::{self, Asked};
-use crate::respond;
-use crate::state::State;
+use crate::body::short_text;
+use crate::call::{Administer, Call};
+use crate::query::Page;
+use crate::refusal::Refusal;
+use crate::reply::{Json, List};
+use crate::store_timeout::with_store_timeout;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewTag {
+pub(crate) struct NewTag {
     name: String,
 }
 
-pub(crate) async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let (limit, after) = (asked.query().limit()?, asked.query().after()?);
-    let page = read::within(&state, state.store.tags_page(asked.organization(), after, limit)).await?;
-    state.audit.note(asked.entry(AuditAction::TagsListed).with("count", page.data.len()));
-    let next = page.next.map(|next| next.to_string());
-    Ok(respond::json(&serde_json::json!({ "data": page.data, "next": next })))
+pub(crate) async fn list(call: &mut Call<Administer, (), Page<u64>>) -> Result<Json<List<Tag>>, Refusal> {
+    let Page { limit, after } = &call.query;
+    let listing = call.state.store.tags_page(call.organization(), *after, limit.0);
+    let page = with_store_timeout(&call.state, listing).await?;
+    call.record_list(AuditAction::TagsListed, page.data.len());
+    Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
 /// Asked twice for the same name, it is the same tag.
 pub(crate) async fn create(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::to_administer(&request, &state).await?;
-    let NewTag { name } = read::document(&request, payload, &state).await?;
-    let name = read::short_text("name", &name, LONGEST_TAG)?;
-    let tag = read::within(&state, asked.store(&state).create_tag(asked.organization(), name)).await?;
-    Ok(respond::json_as(StatusCode::CREATED, &tag))
+    call: &mut Call<Administer>,
+    web::Json(new): web::Json<NewTag>,
+) -> Result<Json<Tag>, Refusal> {
+    let name = short_text("name", &new.name, LONGEST_TAG)?;
+    let tag = with_store_timeout(&call.state, call.store().create_tag(call.organization(), name)).await?;
+    Ok(Json::created(&tag))
 }

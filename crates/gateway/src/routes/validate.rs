@@ -2,25 +2,23 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
-use leadgate_dialect::{self as dialect, native};
-use leadgate_domain::{AuditAction, Media, Normalized, Outcome, Submission};
+use actix_web::web::Payload;
+use leadgate_dialect::{Received, native, protocol};
+use leadgate_domain::{AuditAction, Dialect, Media, Normalized, Outcome, Submission};
 use leadgate_store::Preview;
 use tokio::task::spawn_blocking;
 
-use crate::authenticate::{Caller, Reach};
 use crate::body::{self, BodyLimits};
+use crate::call::{Call, Read};
+use crate::caller::Reach;
 use crate::chunked_body::ChunkedBody;
-use crate::client_address::client_address;
-use crate::intake::{self, Brought};
-use crate::problem::Refused;
-use crate::read::{self, Asked};
-use crate::receive::Head;
 use crate::refusal::Refusal;
+use crate::reply::{Json, Reply};
 use crate::state::State;
-use crate::{limit, respond};
+use crate::store_timeout::with_store_timeout;
+use crate::{headers, intake, limit};
 
 /// As many lines are judged at once.
 const MOST_LINES: usize = 500;
@@ -28,33 +26,43 @@ const MOST_LINES: usize = 500;
 const NDJSON: &str = "application/x-ndjson";
 
 /// One lead as JSON, or one on each line; the answers in the same form and order. Each is judged alone.
-pub(crate) async fn validate(
-    request: HttpRequest,
-    payload: Payload,
-    state: Data<State>,
-) -> Result<HttpResponse, Refused> {
-    let asked = Asked::of(&request, &state).await?;
-    if asked.caller().source.disabled_at.is_some() {
-        return Err(Refusal::SourceDisabled.into());
+pub(crate) async fn validate(call: &mut Call<Read>, payload: Payload) -> Result<HttpResponse, Refusal> {
+    if call.caller.source.disabled_at.is_some() {
+        return Err(Refusal::SourceDisabled);
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
-    let config = &state.config;
-    let address = client_address(&request, &config.trusted_proxies);
-    let head = Head::of_client(&request, address, asked.caller());
-    let limit = if many { config.bulk_limit } else { config.body_limit };
+    let kind = call.request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_many = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == NDJSON));
+    let config = &call.state.config;
+    let limit = if is_many { config.bulk_limit } else { config.body_limit };
     let limits = BodyLimits { limit, timeout: config.body_timeout };
-    body::check_head(request.headers(), limits)?;
-    if !many {
-        body::only_json(request.headers())?;
-        let body = body::read(&request, payload, limits).await?;
-        let submission = submission(&body, &head, asked.caller(), &state)?;
-        let told = judge(vec![submission], &asked, &state).await?;
-        return Ok(respond::json(&shown(told.first().ok_or(Refusal::Internal)?, &state)));
+    body::check_head(call.request.headers(), limits)?;
+    if is_many {
+        validate_lines(call, payload, limits).await
+    } else {
+        validate_one(call, payload, limits).await
     }
-    let mut room = state.bulk.room(asked.organization());
+}
+
+async fn validate_one(
+    call: &Call<Read>,
+    payload: Payload,
+    limits: BodyLimits,
+) -> Result<HttpResponse, Refusal> {
+    body::only_json(call.request.headers())?;
+    let body = body::read(&call.request, payload, limits).await?;
+    let previews = judge(vec![submission(&body, call)?], call).await?;
+    let preview = previews.first().ok_or(Refusal::Internal)?;
+    Ok(Json::ok(&shown(preview, &call.state)).into_response())
+}
+
+async fn validate_lines(
+    call: &mut Call<Read>,
+    payload: Payload,
+    limits: BodyLimits,
+) -> Result<HttpResponse, Refusal> {
+    let mut room = call.state.bulk.room(call.organization());
     let mut breaks = 0;
-    let body = body::read_with(&request, payload, limits, |arrived| {
+    let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
         // Empty lines do not count, within reason.
         if breaks > 2 * MOST_LINES { Err(wrong_number_of_lines()) } else { room.grow(arrived.len()) }
@@ -63,15 +71,17 @@ pub(crate) async fn validate(
     let lines: Vec<&[u8]> =
         body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.is_empty() || lines.len() > MOST_LINES {
-        return Err(wrong_number_of_lines().into());
+        return Err(wrong_number_of_lines());
     }
-    limit::more(&state, &request, asked.caller(), u32::try_from(lines.len()).unwrap_or(u32::MAX)).await?;
-    let read: Vec<_> = lines.iter().map(|line| submission(line, &head, asked.caller(), &state)).collect();
+    let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+    limit::additional(&call.state, &mut call.context, &call.caller, count).await?;
+    let read: Vec<_> = lines.iter().map(|line| submission(line, call)).collect();
     let (good, faulty): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| read.is_ok());
     let (places, good): (Vec<_>, Vec<_>) =
         good.into_iter().filter_map(|(place, read)| Some((place, read.ok()?))).unzip();
-    let told = judge(good, &asked, &state).await?;
-    let mut answers: Vec<_> = places.into_iter().zip(told.iter().map(|one| line(one, &state))).collect();
+    let previews = judge(good, call).await?;
+    let shown = previews.iter().map(|preview| line(preview, &call.state));
+    let mut answers: Vec<_> = places.into_iter().zip(shown).collect();
     answers.extend(faulty.into_iter().filter_map(|(place, read)| Some((place, refused(read.err()?)))));
     answers.sort_by_key(|(place, _)| *place);
     let body: Vec<u8> = answers.into_iter().flat_map(|(_, line)| [line, b"\n".to_vec()].concat()).collect();
@@ -82,18 +92,27 @@ fn wrong_number_of_lines() -> Refusal {
     Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
 }
 
-/// What would be published, if it were posted.
-fn submission(body: &[u8], head: &Head, caller: &Caller, state: &State) -> Result<Submission, Refusal> {
-    let limit = state.config.body_limit;
+/// What would be published, if it were posted. It is judged for itself, whatever was sent before under its idempotency key.
+fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
+    let limit = call.state.config.body_limit;
     if body.len() > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
-    let brought = Brought { spoken: caller.source.dialect, media: Media::Json, query: None, body };
-    intake::received(brought, head.clone(), caller, state).map(|received| received.submission)
+    let headers = call.request.headers();
+    let received = Received {
+        media: Media::Json,
+        body,
+        query: None,
+        idempotency_key: None,
+        traceparent: headers::traceparent(headers),
+        client: headers::client(headers, call.context.address),
+    };
+    intake::accept(received, &call.caller, &call.state).map(|accepted| accepted.submission)
 }
 
 /// The worker's own code, on a thread where it may take its time.
-async fn judge(submissions: Vec<Submission>, asked: &Asked, state: &State) -> Result<Vec<Preview>, Refusal> {
+async fn judge(submissions: Vec<Submission>, call: &Call<Read>) -> Result<Vec<Preview>, Refusal> {
+    let state = &call.state;
     let pipeline = Arc::clone(state.keys.pipeline()?);
     let known = state.keys.directory.snapshot();
     let normalizing = Arc::clone(&pipeline);
@@ -104,35 +123,41 @@ async fn judge(submissions: Vec<Submission>, asked: &Asked, state: &State) -> Re
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
     let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;
-    let told = read::within(state, state.store.preview(normalized, pipeline)).await?;
+    let previews = with_store_timeout(state, state.store.preview(normalized, pipeline)).await?;
     // A lead that is met is shown as it is.
-    let met = told.iter().filter(|one| one.ruling.outcome != Outcome::Created);
+    let met = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
     let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
-    let entry = asked.entry(AuditAction::Validate).with("count", told.len());
-    state.audit.note(if met.is_empty() { entry } else { entry.with("leads", met) });
-    Ok(told.into_iter().map(|one| within_reach(one, asked.reach())).collect())
+    let entry = call.entry(AuditAction::Validate).with("count", previews.len());
+    call.record(if met.is_empty() { entry } else { entry.with("leads", met) });
+    Ok(previews.into_iter().map(|one| within_reach(one, call.reach())).collect())
 }
 
 /// Without what is stored of a lead of another source.
-fn within_reach(told: Preview, reach: Reach) -> Preview {
-    match &told.lead {
-        Some(lead) if told.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
-            Preview { lead: None, trace: told.trace.of_submission(), ..told }
+fn within_reach(preview: Preview, reach: Reach) -> Preview {
+    match &preview.lead {
+        Some(lead) if preview.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
+            Preview { lead: None, trace: preview.trace.of_submission(), ..preview }
         }
-        _ => told,
+        _ => preview,
     }
 }
 
-fn shown<'t>(told: &'t Preview, state: &State) -> native::Validated<'t> {
+fn shown<'t>(preview: &'t Preview, state: &State) -> native::Validated<'t> {
     let sources = |id| state.keys.source_title(id);
-    native::validated(told.ruling.outcome, told.ruling.quarantine, told.lead.as_ref(), &told.trace, &sources)
+    native::validated(
+        preview.ruling.outcome,
+        preview.ruling.quarantine,
+        preview.lead.as_ref(),
+        &preview.trace,
+        &sources,
+    )
 }
 
-fn line(told: &Preview, state: &State) -> Vec<u8> {
-    serde_json::to_vec(&shown(told, state)).unwrap_or_default()
+fn line(preview: &Preview, state: &State) -> Vec<u8> {
+    serde_json::to_vec(&shown(preview, state)).unwrap_or_default()
 }
 
 /// A line that is no lead, as it would be refused.
 fn refused(refusal: Refusal) -> Vec<u8> {
-    dialect::refused(leadgate_domain::Dialect::Native, &refusal.problem()).body
+    protocol(Dialect::Native).refused(&refusal.problem()).body
 }

@@ -247,8 +247,12 @@ async fn a_signed_source_takes_nothing_that_its_signature_does_not_cover() {
 #[tokio::test]
 async fn a_new_webhook_of_a_campaign_that_this_process_has_not_seen_takes_leads_at_once() {
     let world = World::with(crate::world::config_without_polls()).await;
-    let source =
-        Source::new(world.organization, Dialect::KickoffLabs, Some("new".to_owned()), Timestamp::now());
+    let source = Source::new(
+        world.organization,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        Some("new".to_owned()),
+        Timestamp::now(),
+    );
     world.store.create_source(&source).await.unwrap();
     let campaign = source.campaign.unwrap();
     let made = post(&world, &format!("/v2/{campaign}/inbound-webhook"), &world.key).await;

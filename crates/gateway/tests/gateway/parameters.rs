@@ -1,7 +1,8 @@
 //! Query parameters: every route refuses those that it does not declare.
 
+use leadgate_dialect::Parameters;
 use leadgate_domain::{Dialect, KeyKind};
-use leadgate_gateway::{GatewayConfig, HttpRoute, OPERATOR_ROUTES, Parameters, ROUTES};
+use leadgate_gateway::{GatewayConfig, HttpRoute, operator_routes, routes};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
     let mut refusing = 0;
-    for route in ROUTES.iter().filter(|route| !matches!(route.parameters, Parameters::Fields)) {
+    for route in routes().iter().filter(|route| route.intake != Some(Parameters::Fields)) {
         let request = requests.request(route, "eligibility=zenobia");
         // Without a body, the parameters of a token's URL are the fields of a form.
         let answer = send(if route.method == "POST" { request.json(&json!({})) } else { request }).await;
@@ -68,7 +69,7 @@ async fn the_address_for_operators_refuses_parameters_too() {
     let metrics_listen = Some(([127, 0, 0, 1], 0).into());
     let world = World::with(GatewayConfig { metrics_listen, ..config() }).await;
     world.until_ready_is(200).await;
-    for route in OPERATOR_ROUTES {
+    for route in operator_routes() {
         let url = format!("http://{}{}?verbose=1", world.operators.unwrap(), route.path);
         assert_names(&send(world.client.get(url)).await, "unknown_parameter", "verbose", route);
     }
@@ -79,9 +80,8 @@ async fn the_address_for_operators_refuses_parameters_too() {
 async fn a_declared_parameter_is_sent_once_and_can_be_read() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
-    for route in ROUTES {
-        let Parameters::Only(declared) = route.parameters else { continue };
-        for name in declared {
+    for route in routes() {
+        for name in route.parameters {
             let twice = send(requests.request(route, &format!("{name}=1&{name}=1"))).await;
             assert_names(&twice, "repeated_parameter", name, route);
             let unreadable = send(requests.request(route, &format!("{name}=%ff"))).await;
@@ -135,7 +135,7 @@ async fn kickofflabs_clients_send_fields_in_the_query_of_every_intake_route() {
 async fn a_token_url_takes_what_browsers_and_ad_platforms_append() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
-    for route in ROUTES.iter().filter(|route| matches!(route.parameters, Parameters::Tracking)) {
+    for route in routes().iter().filter(|route| route.intake == Some(Parameters::Tracking)) {
         let query = "utm_source=a&utm_source=b&UTM_Campaign=c&gclid=d&fbclid=e&msclkid=f&_gl=g";
         let post = requests.request(route, query).header("content-type", "application/json").body(LEAD);
         let answer = send(post).await;
@@ -149,8 +149,7 @@ async fn a_token_url_takes_what_browsers_and_ad_platforms_append() {
 fn the_page_about_http_names_every_parameter() {
     let page = include_str!("../../../../docs/http.md");
     let mut named = 0;
-    for HttpRoute { method, path, parameters, .. } in ROUTES {
-        let Parameters::Only(declared) = parameters else { continue };
+    for HttpRoute { method, path, parameters: declared, .. } in routes() {
         if declared.is_empty() || !path.starts_with("/v1/") {
             continue;
         }

@@ -119,7 +119,12 @@ async fn of_several_each_is_taken_or_refused_by_itself() {
 async fn an_entry_of_others_holds_nobody_here() {
     let world = World::start().await;
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
-    let native = world.store.ensure_default_source(theirs, Dialect::Native).await.unwrap().id;
+    let native = world
+        .store
+        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source)
+        .await
+        .unwrap()
+        .id;
     let (key, text) = make_key(theirs, native);
     world.store.create_key(&key).await.unwrap();
     let ann = world.accepted(&consenting("+14155550171", "ann@example.com")).await;

@@ -32,7 +32,12 @@ async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
     let world = World::start().await;
     let routes = routes(&world).await;
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
-    let native = world.store.ensure_default_source(theirs, Dialect::Native).await.unwrap().id;
+    let native = world
+        .store
+        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source)
+        .await
+        .unwrap()
+        .id;
     let (key, text) = make_key(theirs, native);
     world.store.create_key(&key).await.unwrap();
     let before = world.store.submissions(world.organization, None, 100).await.unwrap();

@@ -74,7 +74,11 @@ impl World {
 
     async fn founded(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
         let organization = store.ensure_organization("ours").await.unwrap().id;
-        let source = store.ensure_default_source(organization, Dialect::Native).await.unwrap().id;
+        let source = store
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap()
+            .id;
         let (key, text) = make_key(organization, source);
         store.create_key(&key).await.unwrap();
         Self { organization, source, key: text, ..Self::over(folder, store, config).await }
@@ -131,7 +135,12 @@ impl World {
     /// The key of another organization.
     pub(crate) async fn stranger(&self) -> String {
         let organization = self.store.ensure_organization("theirs").await.unwrap().id;
-        let source = self.store.ensure_default_source(organization, Dialect::Native).await.unwrap().id;
+        let source = self
+            .store
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap()
+            .id;
         let (key, text) = make_key(organization, source);
         self.store.create_key(&key).await.unwrap();
         text
@@ -217,7 +226,12 @@ impl World {
         change: impl FnOnce(&mut Source),
     ) -> (Source, String) {
         let name = Some(format!("{dialect} {}", uuid::Uuid::now_v7()));
-        let mut source = Source::new(self.organization, dialect, name, Timestamp::now());
+        let mut source = Source::new(
+            self.organization,
+            &leadgate_dialect::protocol(dialect).source,
+            name,
+            Timestamp::now(),
+        );
         change(&mut source);
         self.store.create_source(&source).await.unwrap();
         let key = self

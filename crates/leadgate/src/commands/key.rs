@@ -156,7 +156,9 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     let has_no_source = new.source.is_none();
     let source = match new.source {
         Some(id) => source_of(store, &owner, id).await?,
-        None => store.ensure_default_source(owner.id, Dialect::Native).await?,
+        None => {
+            store.ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source).await?
+        }
     };
     let (kind, scopes) = match (new.publishable, &source.name) {
         (true, _) => (KeyKind::Publishable, vec![Scope::Write]),

@@ -177,7 +177,7 @@ async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::
             serde_json::to_value(native::lead(lead, found.submission, outcome, &|_| title.clone()))?
         }
         None if found.erased_at.is_some() => serde_json::to_value(native::erased(found.submission, outcome))?,
-        None => serde_json::to_value(native::leadless(found.submission, outcome, found.quarantine))?,
+        None => serde_json::to_value(native::without_lead(found.submission, outcome, found.quarantine))?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use leadgate_dialect::{self as dialect, Document, Suggestion, Undecodable};
+use leadgate_dialect::{Suggestion, Undecodable, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Source, SourceId, Submission};
 use leadgate_store::Store;
@@ -143,7 +143,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
 fn suggest(submissions: &[Submission], source: &Source) -> Suggestion {
     let read = |submission: &Submission| {
         let body = submission.raw.bytes()?;
-        Document::read(source.dialect, &submission.media, &body, submission.query.as_deref()).ok()
+        protocol(source.dialect).document(&submission.media, &body, submission.query.as_deref()).ok()
     };
     let documents: Vec<_> = submissions.iter().filter_map(read).collect();
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
@@ -178,8 +178,8 @@ fn in_line(text: &str, error: &toml::de::Error) -> String {
 fn preview(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -> Value {
     let body = submission.raw.bytes().unwrap_or_default();
     let query = submission.query.as_deref();
-    let read = match Document::read(source.dialect, &submission.media, &body, query) {
-        Ok(document) => dialect::decode(source.dialect, &document, mapping),
+    let read = match protocol(source.dialect).document(&submission.media, &body, query) {
+        Ok(document) => protocol(source.dialect).decode(&document, mapping),
         Err(fault) => return json!({ "submission": submission.id, "fault": fault.code() }),
     };
     match read {

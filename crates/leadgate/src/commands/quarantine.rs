@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Subcommand;
-use leadgate_dialect::{self as dialect, Undecodable, Unmendable};
+use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
 use leadgate_domain::{AuditAction, Organization, Timestamp};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
@@ -136,7 +136,7 @@ async fn repair(
         None => None,
     };
     let media = submission.media.clone();
-    let mended = dialect::mend(submission, &body, media, &source, key.as_ref());
+    let mended = dialect::repair(submission, &body, media, &source, key.as_ref());
     let mended = mended.map_err(|unmendable| {
         UsageError::wrong(format!(
             "no lead can be made of the body in {}: {}",
@@ -149,13 +149,15 @@ async fn repair(
 }
 
 /// Names and codes only.
-fn words(unmendable: &Unmendable) -> String {
+fn words(unmendable: &NotRepairable) -> String {
     match unmendable {
-        Unmendable::Gone => "its body is gone".to_owned(),
-        Unmendable::Unreadable(fault) => fault.detail().into_owned(),
-        Unmendable::Undecodable(Undecodable::Mapping(fault)) => format!("the mapping does not fit: {fault}"),
-        Unmendable::Undecodable(Undecodable::Empty) => "it says nothing".to_owned(),
-        Unmendable::Undecodable(Undecodable::Faulty(faults)) => {
+        NotRepairable::Gone => "its body is gone".to_owned(),
+        NotRepairable::Unreadable(fault) => fault.detail().into_owned(),
+        NotRepairable::Undecodable(Undecodable::Mapping(fault)) => {
+            format!("the mapping does not fit: {fault}")
+        }
+        NotRepairable::Undecodable(Undecodable::Empty) => "it says nothing".to_owned(),
+        NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
             let named = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
             named.collect::<Vec<_>>().join(", ")
         }

@@ -187,7 +187,11 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     match command {
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
-            let mut source = store.new_source(owner.id, dialect, Some(dialect.to_string()));
+            let mut source = store.new_source(
+                owner.id,
+                &leadgate_dialect::protocol(dialect).source,
+                Some(dialect.to_string()),
+            );
             SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
             store.create_source(&source).await?;
             let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
-use leadgate_dialect::{self as dialect, Problem, ProblemItem};
+use leadgate_dialect::{Problem, ProblemItem, protocol};
 use leadgate_domain::Dialect;
 use leadgate_gateway::{ReadinessReason, RenderMetrics};
 use leadgate_queue::{Queue, Status};
@@ -101,7 +101,7 @@ async fn refuse_parameters(
         reasons: Vec::new(),
         retry_after_seconds: None,
     };
-    let answer = dialect::refused(Dialect::Native, &problem);
+    let answer = protocol(Dialect::Native).refused(&problem);
     let response =
         HttpResponse::build(StatusCode::BAD_REQUEST).content_type(answer.content_type).body(answer.body);
     Ok(request.into_response(response))

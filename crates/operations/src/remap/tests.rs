@@ -10,7 +10,12 @@ use super::*;
 const BODY: &str = r#"{"tel":"+1 650 253 0000","wer":"Ann","Mehr":1}"#;
 
 fn source(mapping: Option<(u32, Value)>) -> Arc<Source> {
-    let source = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+    let source = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        Timestamp::now(),
+    );
     let active = |(version, rules)| {
         let mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
         Arc::new(ActiveMapping { version, mapping })

@@ -63,7 +63,11 @@ async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World
 }
 
 async fn a_default_source_is_not_deleted(world: World) {
-    let source = world.store.ensure_default_source(world.organization, Dialect::AskAd).await.unwrap();
+    let source = world
+        .store
+        .ensure_default_source(world.organization, &leadgate_dialect::protocol(Dialect::AskAd).source)
+        .await
+        .unwrap();
     let refused = sources::delete(&world.store, world.organization, source.id).await.unwrap_err();
     assert!(matches!(&refused, OperationError::Invalid(why) if why.contains("disable it")), "{refused}");
     assert_eq!(sources::find(&world.store, world.organization, source.id).await.unwrap(), source);

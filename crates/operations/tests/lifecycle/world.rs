@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{Document, decode, native};
+use leadgate_dialect::{native, protocol};
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
     ActiveScoring, Correction, Dialect, Judge, Lead, LeadId, Normalized, OrganizationId, Source, Submission,
@@ -42,8 +42,12 @@ impl World {
         let store = Store::open(&config).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap().id;
-        let source =
-            Source::new(organization, Dialect::Native, Some("landing page".into()), Timestamp::now());
+        let source = Source::new(
+            organization,
+            &leadgate_dialect::protocol(Dialect::Native).source,
+            Some("landing page".into()),
+            Timestamp::now(),
+        );
         store.create_source(&source).await.unwrap();
         let directory = Directory::new(store.clone());
         directory.refresh().await.unwrap();
@@ -60,8 +64,9 @@ impl World {
     /// The same with a credential of that trust.
     pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> Settled {
         let text = body.to_string();
-        let document = Document::read(Dialect::Native, &Default::default(), text.as_bytes(), None).unwrap();
-        let fields = decode(Dialect::Native, &document, None).unwrap();
+        let document =
+            protocol(Dialect::Native).document(&Default::default(), text.as_bytes(), None).unwrap();
+        let fields = protocol(Dialect::Native).decode(&document, None).unwrap();
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let submission = Submission::new(id, &self.source, Timestamp::now(), fields, text.as_bytes());
         let submission = Submission { trust, ..submission };

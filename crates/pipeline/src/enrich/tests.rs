@@ -7,7 +7,12 @@ use super::*;
 
 fn blank() -> Lead {
     let at = Timestamp::from_microseconds(1);
-    let source = Source::new(OrganizationId::generate(), Dialect::Native, None, at);
+    let source = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        at,
+    );
     let submission = Submission::new(
         leadgate_domain::SubmissionId::from_uuid(uuid::Uuid::from_u128(1)),
         &source,

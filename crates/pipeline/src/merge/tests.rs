@@ -10,8 +10,12 @@ use super::*;
 
 /// Two ways into one organization that differ in all that they add to a lead.
 fn sources() -> [Source; 2] {
-    let source =
-        Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+    let source = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        Timestamp::from_microseconds(0),
+    );
     let other = Source {
         id: leadgate_domain::SourceId::generate(),
         tags: vec!["other".into()],

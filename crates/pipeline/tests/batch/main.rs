@@ -34,8 +34,12 @@ struct World {
 
 impl World {
     fn new(policy: Policy) -> Self {
-        let source =
-            Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::from_microseconds(0));
+        let source = Source::new(
+            OrganizationId::generate(),
+            &leadgate_dialect::protocol(Dialect::Native).source,
+            None,
+            Timestamp::from_microseconds(0),
+        );
         Self {
             pipeline: Pipeline::new(MatchKey::new([0x55; 32])),
             source: Source { policy, default_region: "US".parse().ok(), ..source },

@@ -248,7 +248,12 @@ fn value(entry: &Entry) -> SuppressedValue {
 
 async fn source(world: &World, way: Way, number: usize) -> Arc<Source> {
     let name = Some(format!("source {number}"));
-    let mut source = Source::new(world.organization.id, Dialect::Native, name, Timestamp::now());
+    let mut source = Source::new(
+        world.organization.id,
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        name,
+        Timestamp::now(),
+    );
     source.policy = way.policy.policy();
     source.consent = if way.consent_required { Consents::Required } else { Consents::Optional };
     source.consent_max_age = way.max_age_days.map(|days| Duration::from_secs(86_400 * days.unsigned_abs()));

@@ -131,8 +131,12 @@ async fn an_entry_is_written_once_and_never_changes(world: World) {
 async fn every_change_leaves_its_entry(world: World) {
     let store = world.store.acting_for(ann());
     let organization = world.organization.id;
-    let mut source =
-        Source::new(organization, leadgate_domain::Dialect::AskAd, Some("crm".into()), Timestamp::now());
+    let mut source = Source::new(
+        organization,
+        &leadgate_dialect::protocol(leadgate_domain::Dialect::AskAd).source,
+        Some("crm".into()),
+        Timestamp::now(),
+    );
     store.create_source(&source).await.unwrap();
     source.policy = Policy::Update;
     source.consent = Consents::Optional;
@@ -171,7 +175,10 @@ async fn every_change_leaves_its_entry(world: World) {
     ];
     assert_eq!(done(&world).await, expected);
     let made = store.ensure_organization("other").await.unwrap().id;
-    let native = store.ensure_default_source(made, leadgate_domain::Dialect::Native).await.unwrap();
+    let native = store
+        .ensure_default_source(made, &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source)
+        .await
+        .unwrap();
     let theirs = store.audit(made, AuditFilter::default(), None, 10).await.unwrap().data;
     let theirs: Vec<_> = theirs.iter().map(|one| (one.action.as_str(), one.target.clone())).collect();
     assert_eq!(theirs, [("source.created", Some(native.id.to_string())), ("organization.created", None)]);
@@ -183,7 +190,10 @@ async fn what_changed_nothing_leaves_none(world: World) {
     let store = world.store.acting_for(ann());
     let organization = world.organization.id;
     store.ensure_organization(&world.organization.name).await.unwrap();
-    store.ensure_default_source(organization, world.source.dialect).await.unwrap();
+    store
+        .ensure_default_source(organization, &leadgate_dialect::protocol(world.source.dialect).source)
+        .await
+        .unwrap();
     let key = key_of(&world.source);
     world.store.create_key(&key).await.unwrap();
     world.store.revoke_key(&key.id, None).await.unwrap();

@@ -78,21 +78,33 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let store = world.store.clone();
-        tasks.spawn(
-            async move { store.ensure_default_source(organization.id, Dialect::Native).await.unwrap() },
-        );
+        tasks.spawn(async move {
+            store
+                .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+                .await
+                .unwrap()
+        });
     }
     let made = tasks.join_all().await;
     assert!(made.iter().all(|one| *one == made[0]));
     assert_eq!(world.store.sources(organization.id).await.unwrap(), [made[0].clone()]);
-    let second = Source::new(organization.id, Dialect::Native, None, Timestamp::now());
+    let second = Source::new(
+        organization.id,
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        Timestamp::now(),
+    );
     let refused = world.store.create_source(&second).await;
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 }
 
 async fn a_source_comes_back_as_it_was_made(world: World) {
-    let mut source =
-        Source::new(world.organization.id, Dialect::Native, Some("CRM \"one\"".into()), Timestamp::now());
+    let mut source = Source::new(
+        world.organization.id,
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        Some("CRM \"one\"".into()),
+        Timestamp::now(),
+    );
     source.default_region = "US".parse().ok();
     source.tags = vec!["a, b".into(), "{}".into(), "NULL".into()];
     source.policy = Policy::Update;
@@ -110,7 +122,12 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     let mut expected = [source.id, world.source.id];
     expected.sort();
     assert_eq!(found, expected);
-    let orphan = Source::new(OrganizationId::generate(), Dialect::Native, None, Timestamp::now());
+    let orphan = Source::new(
+        OrganizationId::generate(),
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        None,
+        Timestamp::now(),
+    );
     let refused = store.create_source(&orphan).await;
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 }

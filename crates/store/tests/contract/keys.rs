@@ -108,7 +108,11 @@ async fn nobody_rotates_the_keys_of_others(world: World) {
     let old = key(KeyKind::Secret, &world.source);
     world.store.create_key(&old).await.unwrap();
     let other = world.store.ensure_organization("other").await.unwrap();
-    let theirs = world.store.ensure_default_source(other.id, leadgate_domain::Dialect::Native).await.unwrap();
+    let theirs = world
+        .store
+        .ensure_default_source(other.id, &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source)
+        .await
+        .unwrap();
     let (end, new) = (Timestamp::now(), key(KeyKind::Secret, &theirs));
     assert_eq!(world.store.rotate_key(&old.id, Some(other.id), &new, end).await.unwrap(), None);
     let refused = world.store.rotate_key(&old.id, None, &new, end).await;

@@ -25,8 +25,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 async fn sources(world: &World) -> [Arc<Source>; 2] {
     let mut made = Vec::new();
     for (name, region) in [("crm", "US"), ("form", "GB")] {
-        let mut source =
-            Source::new(world.organization.id, Dialect::Native, Some(name.to_owned()), Timestamp::now());
+        let mut source = Source::new(
+            world.organization.id,
+            &leadgate_dialect::protocol(Dialect::Native).source,
+            Some(name.to_owned()),
+            Timestamp::now(),
+        );
         let settings = json!({
             "policy": "update", "region": region, "tags": [name],
             "identity": { "rule": "any_of", "keys": [

@@ -51,7 +51,12 @@ async fn entries_come_newest_first_in_pages_by_state(world: World) {
 
 async fn an_entry_has_its_whole_submission_wherever_that_is_stored(world: World) {
     let named = Some("crm".to_owned());
-    let other = Source::new(world.organization.id, Dialect::AskAd, named, Timestamp::now());
+    let other = Source::new(
+        world.organization.id,
+        &leadgate_dialect::protocol(Dialect::AskAd).source,
+        named,
+        Timestamp::now(),
+    );
     world.store.create_source(&other).await.unwrap();
     let mut columns = faulty(&world, "+14155550132");
     columns.query = Some("a=1&b='\"$1".into());

@@ -27,7 +27,12 @@ fn refused(made: Result<impl std::fmt::Debug, StoreError>, what: &str) {
 }
 
 fn source(world: &World, number: usize) -> Source {
-    Source::new(world.organization.id, Dialect::Native, Some(format!("s{number}")), Timestamp::now())
+    Source::new(
+        world.organization.id,
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        Some(format!("s{number}")),
+        Timestamp::now(),
+    )
 }
 
 async fn an_organization_has_a_thousand_sources(world: World) {
@@ -44,7 +49,11 @@ async fn an_organization_has_a_thousand_sources(world: World) {
     assert_eq!(world.store.sources(world.organization.id).await.unwrap().len(), 1_000);
     assert_eq!(world.store.generation().await.unwrap(), before, "nothing was stored");
     let other = world.store.ensure_organization("other").await.unwrap();
-    world.store.ensure_default_source(other.id, Dialect::Native).await.unwrap();
+    world
+        .store
+        .ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source)
+        .await
+        .unwrap();
 }
 
 async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World) {
@@ -105,7 +114,7 @@ async fn sources_and_tags_have_pages(world: World) {
         store.create_tag(organization, &format!("t{number}")).await.unwrap();
     }
     let other = store.ensure_organization("other").await.unwrap();
-    store.ensure_default_source(other.id, Dialect::Native).await.unwrap();
+    store.ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source).await.unwrap();
     let (mut sources, mut after, mut sizes) = (Vec::new(), None, Vec::new());
     loop {
         let page = store.sources_page(organization, after, 2).await.unwrap();

@@ -127,8 +127,12 @@ async fn leads_without_a_contact_are_counted_per_source(world: World) {
 
 async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     let crm = world.updating_source().await;
-    let mut linking =
-        Source::new(world.organization.id, Dialect::Native, Some("forum".into()), Timestamp::now());
+    let mut linking = Source::new(
+        world.organization.id,
+        &leadgate_dialect::protocol(Dialect::Native).source,
+        Some("forum".into()),
+        Timestamp::now(),
+    );
     linking.policy = Policy::Link;
     world.store.create_source(&linking).await.unwrap();
     let ann = world.consenting("+14155550132", "ann@acme.example");

@@ -45,7 +45,12 @@ impl World {
     async fn many_with(&self, phone: &str) -> Arc<Source> {
         let source = Source {
             policy: Policy::Create,
-            ..Source::new(self.organization.id, Dialect::Native, Some("all".into()), Timestamp::now())
+            ..Source::new(
+                self.organization.id,
+                &leadgate_dialect::protocol(Dialect::Native).source,
+                Some("all".into()),
+                Timestamp::now(),
+            )
         };
         self.store.create_source(&source).await.unwrap();
         let source = Arc::new(source);
@@ -160,7 +165,8 @@ async fn one_organization_keeps_no_other_waiting(world: World) {
     // Before and after it come others, each with a lead that no build can read.
     for name in ["a", "b", "c", "d", "e", "f"] {
         let other = world.store.ensure_organization(name).await.unwrap().id;
-        let source = Source::new(other, Dialect::Native, None, Timestamp::now());
+        let source =
+            Source::new(other, &leadgate_dialect::protocol(Dialect::Native).source, None, Timestamp::now());
         world.store.create_source(&source).await.unwrap();
         let source = Arc::new(source);
         let lead = world.consenting("+14155550132", "ann@example.com");

@@ -37,8 +37,12 @@ fn configured(source: &Source) -> Source {
 
 async fn everything_of_a_source_comes_back(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
-    let made =
-        configured(&Source::new(organization, Dialect::KickoffLabs, Some("x".into()), Timestamp::now()));
+    let made = configured(&Source::new(
+        organization,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        Some("x".into()),
+        Timestamp::now(),
+    ));
     store.create_source(&made).await.unwrap();
     assert_eq!(store.source(organization, made.id).await.unwrap(), Some(made.clone()));
 
@@ -51,7 +55,13 @@ async fn everything_of_a_source_comes_back(world: World) {
     // A default source changes like any other.
     let changed = Source { name: None, campaign: None, ..configured(&world.source) };
     let now = store.update_source(&changed).await.unwrap().unwrap();
-    assert_eq!(store.ensure_default_source(organization, Dialect::Native).await.unwrap(), now);
+    assert_eq!(
+        store
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap(),
+        now
+    );
 }
 
 async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
@@ -80,7 +90,14 @@ async fn nobody_changes_the_sources_of_others(world: World) {
 }
 
 async fn a_campaign_is_found_and_is_unique(world: World) {
-    let source = |organization| Source::new(organization, Dialect::KickoffLabs, None, Timestamp::now());
+    let source = |organization| {
+        Source::new(
+            organization,
+            &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+            None,
+            Timestamp::now(),
+        )
+    };
     let first = source(world.organization.id);
     world.store.create_source(&first).await.unwrap();
     let campaign = first.campaign.clone().unwrap();
@@ -101,7 +118,12 @@ async fn a_directory_knows_campaigns_and_defaults(world: World) {
     assert_eq!(directory.default_source(OrganizationId::generate(), native), None);
 
     let named = Some("launch".to_owned());
-    let launch = Source::new(organization, Dialect::KickoffLabs, named, Timestamp::now());
+    let launch = Source::new(
+        organization,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        named,
+        Timestamp::now(),
+    );
     world.store.create_source(&launch).await.unwrap();
     let campaign = launch.campaign.clone().unwrap();
     assert_eq!(directory.campaign(&campaign), None);

@@ -30,8 +30,10 @@ pub(crate) const MIXED: (&str, &str) = (ANN.0, BOB.1);
 pub(crate) async fn source(world: &World) -> Arc<Source> {
     let (organization, now) = (world.organization.id, Timestamp::now());
     let name = Some(uuid::Uuid::now_v7().to_string());
-    let source =
-        Source { policy: Policy::ReturnExisting, ..Source::new(organization, Dialect::AskAd, name, now) };
+    let source = Source {
+        policy: Policy::ReturnExisting,
+        ..Source::new(organization, &leadgate_dialect::protocol(Dialect::AskAd).source, name, now)
+    };
     world.store.create_source(&source).await.unwrap();
     Arc::new(source)
 }

@@ -57,7 +57,10 @@ impl World {
         store.migrate().await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let organization = store.ensure_organization("acme").await.unwrap();
-        let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
+        let source = store
+            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap();
         Self {
             store,
             config,
@@ -77,7 +80,12 @@ impl World {
     /// A source of the same organization that updates the leads it meets.
     pub(crate) async fn updating_source(&self) -> Arc<Source> {
         let now = Timestamp::now();
-        let mut source = Source::new(self.organization.id, Dialect::Native, Some("crm".into()), now);
+        let mut source = Source::new(
+            self.organization.id,
+            &leadgate_dialect::protocol(Dialect::Native).source,
+            Some("crm".into()),
+            now,
+        );
         source.policy = Policy::Update;
         self.store.create_source(&source).await.unwrap();
         Arc::new(source)

@@ -81,7 +81,10 @@ impl World {
         let store = Store::open(&store.with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
-        let source = store.ensure_default_source(organization.id, Dialect::Native).await.unwrap();
+        let source = store
+            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .await
+            .unwrap();
         let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(store.clone()));

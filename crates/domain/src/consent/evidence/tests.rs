@@ -14,7 +14,12 @@ fn normalized(consent: Said<Consent>) -> Normalized {
     let organization = OrganizationId::from_uuid(uuid::Uuid::from_u128(1));
     let source = Source {
         id: SourceId::from_uuid(uuid::Uuid::from_u128(2)),
-        ..Source::new(organization, Dialect::Native, None, Timestamp::from_microseconds(0))
+        ..Source::new(
+            organization,
+            &crate::SourceDefaults::for_tests(Dialect::Native),
+            None,
+            Timestamp::from_microseconds(0),
+        )
     };
     let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(3));
     let at = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();

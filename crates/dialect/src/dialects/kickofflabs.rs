@@ -5,13 +5,18 @@ mod lead;
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{Phone, PhoneProblem, QuarantineReason, Said, SubmissionId, TextField};
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Phone, PhoneProblem, Policy,
+    QuarantineReason, Rate, Said, SourceDefaults, SubmissionId, TextField,
+};
 use serde::Serialize;
 
-use crate::answer::{Answer, Disclosure, PostedLead, Settlement};
+use super::native;
+use crate::answer::{Answer, Disclosure, PostedLead, Settlement, queued};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::protocol::{CredentialLocation, IntakePath, Parameters, Protocol, SourceSelection};
 use crate::reading::Reading;
-use crate::refusal::{Problem, flat};
+use crate::refusal::{Problem, flat, flat_with};
 use lead::LeadPayload;
 
 const OWN: Names = &[
@@ -36,10 +41,60 @@ const CONTROLS: Names = &[
     (Slot::Stripped, &["controller", "action"]),
 ];
 
-pub(crate) static INDEX: LazyLock<Index> = LazyLock::new(|| {
+static NAMES: LazyLock<Index> = LazyLock::new(|| {
     let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
     Index::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
 });
+
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::KickoffLabs,
+        identity_rule: IdentityRule::AnyOf,
+        identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
+        policy: Policy::Update,
+        region: None,
+        has_campaign: true,
+        // It documents no limit: ours.
+        limit: DefaultLimit { counted: Counted::Source, rate: Rate::per_minute(1_200) },
+    },
+    intake: &[
+        // The URL that its clients are given.
+        CAMPAIGN_TOKEN,
+        with_key("/v2/{campaign}"),
+        with_key("/v2/{campaign}/"),
+    ],
+    waits: true,
+    reads_query: true,
+    refuses_empty: false,
+    sends_reset: true,
+    names: &NAMES,
+    require,
+    accepted: queued,
+    accepted_from_public,
+    settled,
+    refused,
+    leads_page: native::leads_page,
+};
+
+const CAMPAIGN_TOKEN: IntakePath = IntakePath {
+    source: SourceSelection::Campaign,
+    parameters: Parameters::Fields,
+    ..IntakePath::token("/v2/{campaign}/inbound-webhook/{token}")
+};
+
+/// A path for clients with a key, which may be in the query or the body.
+const fn with_key(path: &'static str) -> IntakePath {
+    IntakePath {
+        source: SourceSelection::Campaign,
+        credential: CredentialLocation::Anywhere,
+        parameters: Parameters::Fields,
+        ..IntakePath::of(path, Dialect::KickoffLabs)
+    }
+}
+
+/// Where a client with a key asks for a URL that takes leads. A URL that leaked must not make others.
+pub const CREATE_WEBHOOK: IntakePath =
+    IntakePath { public: false, ..with_key("/v2/{campaign}/inbound-webhook") };
 
 /// No custom fields either, but where somebody came from.
 fn of_landing_page(name: &str) -> Option<Slot> {
@@ -54,7 +109,7 @@ const COMMANDS: [&str; 5] =
 
 /// An email or a phone. A phone alone has to look like one: it "fails validation" there. Whether a numbering
 /// plan has it is not asked, nor is one without country code refused, for the source may know its region.
-pub(crate) fn require(reading: &mut Reading<'_>) {
+fn require(reading: &mut Reading<'_>) {
     if reading.tried(Slot::Email) {
         return;
     }
@@ -81,7 +136,7 @@ struct NoMatch {
 }
 
 /// 201 with the lead, 200 with one that was there. 400 is documented for "no match": nothing was changed.
-pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &Settlement<'_>) -> Answer {
     if settlement.quarantine == Some(QuarantineReason::NoMatch) {
         let (code, id) = (QuarantineReason::NoMatch, settlement.posted.id);
         return Answer::json(400, &NoMatch { error: "No matching lead was found.", code, id });
@@ -94,12 +149,12 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
         (Some(lead), Disclosure::Outcome) => {
             Answer::json(settlement.http_status(), &LeadPayload::posted(posted, lead.id))
         }
-        (None, _) => settlement.leadless(),
+        (None, _) => settlement.without_lead(),
     }
 }
 
 /// As a new lead with the values of the submission, under its id.
-pub(crate) fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
+fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
     Answer::json(201, &LeadPayload::posted(posted, posted.id.into()))
 }
 
@@ -116,10 +171,10 @@ pub fn webhook_created(url: &str) -> Answer {
 }
 
 /// Of what may be wrong with a request only 400, 404 and 409 are documented; a key that is none has its own words.
-pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> Answer {
     match problem.status {
-        401 => flat(401, "Invalid API Access", problem),
-        422 => flat(400, &problem.detail, problem),
-        other => flat(other, &problem.detail, problem),
+        401 => flat_with(401, "Invalid API Access", problem),
+        422 => flat_with(400, &problem.detail, problem),
+        _ => flat(problem),
     }
 }

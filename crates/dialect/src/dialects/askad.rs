@@ -3,12 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use leadgate_domain::{Lead, LeadId, Outcome, TextField, Timestamp};
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy,
+    Rate, SourceDefaults, TextField, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, PostedLead, Settlement};
+use super::native;
+use crate::answer::{Answer, PostedLead, Settlement, queued};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::protocol::{IntakePath, Protocol};
+use crate::refusal::flat;
 
 /// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
 const OWN: Names = &[
@@ -18,8 +24,36 @@ const OWN: Names = &[
     (Slot::CustomFields, &["metadata"]),
 ];
 
-pub(crate) static INDEX: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::AskAd,
+        identity_rule: IdentityRule::AnyOf,
+        identity: &[IdentityKey::days(ClaimKind::Email, 30), IdentityKey::days(ClaimKind::Phone, 30)],
+        policy: Policy::ReturnExisting,
+        region: None,
+        has_campaign: false,
+        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(100) },
+    },
+    intake: &[
+        // For servers.
+        IntakePath { public: false, ..IntakePath::of("/api/v1/leads/inbound", Dialect::AskAd) },
+        // For web forms.
+        IntakePath::of("/api/v1/leads/capture", Dialect::AskAd),
+    ],
+    waits: true,
+    reads_query: false,
+    refuses_empty: true,
+    sends_reset: true,
+    names: &NAMES,
+    require: |_| {},
+    accepted: queued,
+    accepted_from_public,
+    settled,
+    refused: flat,
+    leads_page: native::leads_page,
+};
 
 #[derive(Serialize)]
 struct Created {
@@ -31,14 +65,14 @@ struct Created {
 
 /// `created` is the only status that is documented, so that clients may insist on it; whether the lead was there
 /// before is told by the 200 and beside it.
-pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Some(lead) = settlement.lead else { return settlement.leadless() };
+fn settled(settlement: &Settlement<'_>) -> Answer {
+    let Some(lead) = settlement.lead else { return settlement.without_lead() };
     let outcome = Some(settlement.outcome).filter(|outcome| *outcome != Outcome::Created);
     Answer::json(settlement.http_status(), &Created { id: lead.id, status: "created", outcome })
 }
 
 /// As a new lead, under the id of the submission.
-pub(crate) fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
+fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
     Answer::json(201, &Created { id: posted.id.into(), status: "created", outcome: None })
 }
 

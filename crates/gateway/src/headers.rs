@@ -1,6 +1,9 @@
 //! What a submission keeps of a request's head, and which of it is refused.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{self, HeaderMap, HeaderName};
+use leadgate_domain::{Client, Source};
 
 use crate::refusal::Refusal;
 
@@ -10,9 +13,29 @@ const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// What makes a post to a source the same post as an earlier one. A signed post that is sent once more, by its sender or by
+/// one who copied it, is the same post: its `webhook-id` counts, because no signature covers the header Idempotency-Key.
+pub(crate) fn idempotency_key_of<'h>(
+    headers: &'h HeaderMap,
+    source: &Source,
+) -> Result<Option<&'h str>, Refusal> {
+    let signed = source.signature.and_then(|_| webhook_id(headers));
+    Ok(signed.or(idempotency_key(headers)?))
+}
+
+/// Who sent a request. The key is added when a submission is made.
+pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> Client {
+    Client {
+        address: address.map(|address| address.to_string()),
+        user_agent: user_agent(headers),
+        key: None,
+        unknown: serde_json::Map::new(),
+    }
+}
+
 /// The `Idempotency-Key`, if there is one, without the quotes of the draft's structured string
 /// (draft-ietf-httpapi-idempotency-key-header-07).
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().map_err(|_| Refusal::InvalidIdempotencyKey)?;
@@ -28,14 +51,14 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refus
 
 /// The `webhook-id` of a signed post, which its sender repeats when it tries again
 /// (<https://www.standardwebhooks.com>).
-pub(crate) fn webhook_id(headers: &HeaderMap) -> Option<&str> {
+fn webhook_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get("webhook-id")?.to_str().ok()?;
     let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
     (visible && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
 }
 
 /// The `traceparent`, if it is well-formed; anything else starts no trace (W3C Trace Context, section 3.2).
-pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(TRACEPARENT);
     let text = values.next()?.to_str().ok()?;
     let hex = |part: &str, digits: usize| {
@@ -46,11 +69,11 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
     let alone = values.next().is_none() && parts.next().is_none();
-    (well_formed && alone && version != "ff" && nonzero(trace) && nonzero(parent)).then(|| text.to_owned())
+    (well_formed && alone && version != "ff" && nonzero(trace) && nonzero(parent)).then_some(text)
 }
 
 /// The `User-Agent`, cut to 512 characters and without control characters.
-pub(crate) fn user_agent(headers: &HeaderMap) -> Option<String> {
+fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
     let text = String::from_utf8_lossy(value.as_bytes());
     let kept: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
@@ -91,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_trace_goes_on_only_if_it_is_one() {
-        let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value.as_bytes()]));
+        let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value.as_bytes()])).map(str::to_owned);
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(read(good).as_deref(), Some(good));
         for bad in [

@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use leadgate_domain::{LeadId, Outcome, Said, SubmissionId, TextField};
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, LeadId, Outcome, Policy, Rate,
+    Said, SourceDefaults, SubmissionId, TextField,
+};
 use serde::Serialize;
 
-use crate::answer::{Answer, Settlement};
+use super::native;
+use crate::answer::{Answer, PostedLead, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::protocol::{IntakePath, Protocol};
 use crate::reading::Reading;
-use crate::refusal::{Problem, flat};
+use crate::refusal::{Problem, flat, flat_with};
 
 const OWN: Names = &[
     (Slot::Text(TextField::FullName), &["name"]),
@@ -27,23 +32,50 @@ const OWN: Names = &[
     (Slot::UserAssignments, &["user_assignments"]),
 ];
 
-pub(crate) static INDEX: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::AbcSales,
+        identity_rule: IdentityRule::FirstOf,
+        identity: &[
+            IdentityKey::ever(ClaimKind::ExternalId),
+            IdentityKey::ever(ClaimKind::LineId),
+            IdentityKey::days(ClaimKind::Phone, 30),
+        ],
+        policy: Policy::Update,
+        region: None,
+        has_campaign: false,
+        limit: DefaultLimit { counted: Counted::Organization, rate: Rate::per_minute(300) },
+    },
+    intake: &[IntakePath::of("/v1/webhooks/leads", Dialect::AbcSales)],
+    waits: false,
+    reads_query: false,
+    refuses_empty: false,
+    sends_reset: false,
+    names: &NAMES,
+    require,
+    accepted,
+    accepted_from_public: accepted,
+    settled,
+    refused,
+    leads_page: native::leads_page,
+};
 
 /// The shortest and the longest name, in characters.
-const NAME: (usize, usize) = (2, 100);
+const NAME_LENGTH: (usize, usize) = (2, 100);
 /// The longest phone and the longest id, in characters.
 const LONGEST: usize = 50;
 
-pub(crate) fn require(reading: &mut Reading<'_>) {
+fn require(reading: &mut Reading<'_>) {
     let name = reading.fields.text(TextField::FullName).map(|name| name.chars().count());
     match name {
         None if reading.tried(Slot::Text(TextField::FullName)) => {}
         None => reading.fault("/name", "missing", "a name is required"),
-        Some(length) if length < NAME.0 => {
+        Some(length) if length < NAME_LENGTH.0 => {
             reading.fault("/name", "too_short", "at least 2 characters are needed");
         }
-        Some(length) if length > NAME.1 => {
+        Some(length) if length > NAME_LENGTH.1 => {
             reading.fault("/name", "too_long", "at most 100 characters are taken");
         }
         Some(_) => {}
@@ -68,8 +100,9 @@ struct Accepted<'e> {
 
 /// Documented as the lead's external id, echoed or made here, without the name of its member: `id` is what the lead is
 /// found by here.
-pub(crate) fn accepted(id: SubmissionId, external_id: Option<&str>) -> Answer {
-    let external_id = external_id.map_or_else(|| id.to_string().into(), Cow::Borrowed);
+fn accepted(posted: &PostedLead<'_>) -> Answer {
+    let id = posted.id;
+    let external_id = posted.external_id().map_or_else(|| id.to_string().into(), Cow::Borrowed);
     Answer::json(202, &Accepted { id, status: "queued", external_id })
 }
 
@@ -80,12 +113,12 @@ struct Settled {
 }
 
 /// 201 or 200 are documented for what is done at once, without their bodies.
-pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &Settlement<'_>) -> Answer {
     match settlement.lead {
         Some(lead) => {
             Answer::json(settlement.http_status(), &Settled { id: lead.id, status: settlement.outcome })
         }
-        None => settlement.leadless(),
+        None => settlement.without_lead(),
     }
 }
 
@@ -96,14 +129,14 @@ struct TooMany {
 }
 
 /// Documented for 429 alone; the others say it alike.
-pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> Answer {
     match problem.status {
         429 => {
             let retry_after = problem.retry_after_seconds.unwrap_or(60);
             Answer::json(429, &TooMany { error: "Too many requests. Please try again later.", retry_after })
         }
         // 400 is the one documented for a lead that is not taken.
-        422 => flat(400, &problem.detail, problem),
-        status => flat(status, &problem.detail, problem),
+        422 => flat_with(400, &problem.detail, problem),
+        _ => flat(problem),
     }
 }

@@ -2,13 +2,18 @@
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{Lead, LeadId, Outcome, SubmissionId, TextField};
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy,
+    Rate, SourceDefaults, SubmissionId, TextField,
+};
 use serde::Serialize;
 
-use crate::answer::{Answer, PostedLead, Settlement};
+use super::native::{self, LeadAnswer};
+use crate::answer::{Answer, PostedLead, Settlement, SourceNames, queued, status};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::native::{self, LeadAnswer};
+use crate::protocol::Protocol;
 use crate::reading::Reading;
+use crate::refusal::flat;
 
 const OWN: Names =
     &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];
@@ -31,10 +36,36 @@ const ADS: Names = &[
     (Slot::Origin, &["click_id"]),
 ];
 
-pub(crate) static INDEX: LazyLock<Index> =
+static NAMES: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
 
-pub(crate) fn require(reading: &mut Reading<'_>) {
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::Lead2inbound,
+        identity_rule: IdentityRule::AnyOf,
+        identity: &[IdentityKey::days(ClaimKind::Phone, 30)],
+        policy: Policy::ReturnExisting,
+        // Ten-digit US numbers are documented. No other system says anything, and guessing a country makes wrong numbers.
+        region: Some("US"),
+        has_campaign: false,
+        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(120) },
+    },
+    // It shares `/v1/leads` with the native dialect.
+    intake: &[],
+    waits: true,
+    reads_query: false,
+    refuses_empty: false,
+    sends_reset: true,
+    names: &NAMES,
+    require,
+    accepted: |posted| queued(posted).located(),
+    accepted_from_public: |posted| queued(posted).located(),
+    settled,
+    refused: flat,
+    leads_page,
+};
+
+fn require(reading: &mut Reading<'_>) {
     if !reading.tried(Slot::Phone) {
         reading.fault("/phone", "missing", "a phone is required");
     }
@@ -48,14 +79,14 @@ struct Settled {
 }
 
 #[derive(Serialize)]
-struct Leadless {
+struct SettledWithoutLead {
     outcome: Outcome,
     id: SubmissionId,
     status: &'static str,
 }
 
 /// A duplicate is told the id of the lead that was there; its 200 is ours, only the body is documented.
-pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &Settlement<'_>) -> Answer {
     let Settlement { posted: PostedLead { id, .. }, outcome, .. } = *settlement;
     let answer = match settlement.lead {
         Some(lead) => {
@@ -63,7 +94,7 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
             Answer::json(settlement.http_status(), &body)
         }
         None => {
-            let body = Leadless { outcome, id, status: native::status(outcome) };
+            let body = SettledWithoutLead { outcome, id, status: status(outcome) };
             Answer::json(settlement.http_status(), &body)
         }
     };
@@ -84,7 +115,7 @@ struct Item<'l> {
 }
 
 /// Nothing but the newest leads going first is documented: ours, with the id under both names.
-pub(crate) fn page(leads: &[Lead], next: Option<&str>, sources: native::SourceNames<'_>) -> Answer {
+fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
     let data = leads.iter().map(|lead| Item { lead_id: lead.id, lead: native::listed(lead, sources) });
     Answer::json(200, &Page { data: data.collect(), next })
 }

@@ -1,11 +1,12 @@
-//! Keys that came in with a lead: they are kept nowhere.
+//! Keys that came in with a lead. They are removed before the lead is stored.
 
 use encoding_rs::WINDOWS_1252;
-use leadgate_dialect::Document;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{Dialect, Media, Raw};
+use leadgate_domain::{Media, Raw};
 use serde_json::Value;
 use url::form_urlencoded;
+
+use crate::document::Document;
 
 /// What stands in the place of a key in a body.
 const REMOVED: &str = "removed";
@@ -16,11 +17,11 @@ const NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
 /// Anything shorter is no key of any system, and replacing it would spoil what stands around it.
 const SHORTEST: usize = 16;
 
-/// Takes every key of ours out of a document, wherever it stands, and what KickoffLabs's clients call one.
-pub(crate) fn take(document: &mut Document, spoken: Dialect) -> Vec<String> {
+/// Takes every key of ours out of a document, wherever it is; with `key_is_field`, also fields that have the name of a key.
+pub(crate) fn take(document: &mut Document, key_is_field: bool) -> Vec<String> {
     let mut taken = Vec::new();
     document.members.retain(|name, value| {
-        let named = spoken == Dialect::KickoffLabs && is_credential(name);
+        let named = key_is_field && is_credential(name);
         if named {
             texts(value, &mut taken);
         }
@@ -102,7 +103,7 @@ pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
 }
 
 /// Whether every parameter has the name of a key.
-pub(crate) fn holds_only_keys(query: &str) -> bool {
+pub fn holds_only_credentials(query: &str) -> bool {
     pairs(query).all(|(name, _)| is_credential(&name))
 }
 
@@ -122,15 +123,17 @@ fn written<'t>(pairs: impl Iterator<Item = Pair<'t>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use leadgate_domain::KeyKind;
+    use leadgate_domain::{Dialect, KeyKind};
     use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;
+    use crate::dialects::protocol;
 
-    fn kept(spoken: Dialect, media: Media, body: &str, query: Option<&str>) -> (String, Vec<String>, Value) {
-        let mut document = Document::read(spoken, &media, body.as_bytes(), query).unwrap();
-        let taken = take(&mut document, spoken);
+    fn kept(dialect: Dialect, media: Media, body: &str, query: Option<&str>) -> (String, Vec<String>, Value) {
+        let protocol = protocol(dialect);
+        let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
+        let taken = take(&mut document, protocol.reads_query);
         let (raw, _) = body_without(&taken, body.as_bytes(), query, media, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
         (raw, taken, Value::Object(document.members))

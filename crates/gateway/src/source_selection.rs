@@ -4,45 +4,37 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use leadgate_dialect::{SourceSelection, protocol};
 use leadgate_domain::{Dialect, KeyKind, Source};
 
-use crate::authenticate::Caller;
+use crate::caller::Caller;
+use crate::context::RequestContext;
+use crate::limit;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::{limit, read};
-
-/// What a path says about the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entrance {
-    /// Several dialects share the path: the key's source decides.
-    Shared,
-    /// The path belongs to one dialect.
-    Of(Dialect),
-    /// The path names a campaign.
-    Campaign,
-}
+use crate::store_timeout::with_store_timeout;
 
 /// The caller at the source that the path asks for.
 ///
 /// A key of a named source speaks for that source only. A key of a default source speaks for its
 /// organization: elsewhere it comes in by the default source of the path's dialect, made when first needed, or by
 /// the campaign. What its own source demands of a request still holds.
-pub(crate) async fn source(
+pub(crate) async fn select(
     state: &State,
     request: &HttpRequest,
+    context: &mut RequestContext,
     caller: Caller,
-    entrance: Entrance,
-    address: Option<IpAddr>,
+    selection: SourceSelection,
 ) -> Result<Caller, Refusal> {
-    let source = match entrance {
-        Entrance::Shared => Arc::clone(&caller.source),
-        Entrance::Of(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
-        Entrance::Of(_) if !caller.is_organization_key() => return Err(Refusal::OtherSource),
-        Entrance::Of(dialect) => default_source(state, &caller, dialect).await?,
-        Entrance::Campaign => campaign(state, request, &caller, address).await?,
+    let source = match selection {
+        SourceSelection::Credential => Arc::clone(&caller.source),
+        SourceSelection::Dialect(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
+        SourceSelection::Dialect(_) if !caller.is_organization_key() => return Err(Refusal::OtherSource),
+        SourceSelection::Dialect(dialect) => default_source(state, &caller, dialect).await?,
+        SourceSelection::Campaign => campaign(state, request, context, &caller).await?,
     };
-    from_network(&caller.source, address)?;
-    from_network(&source, address)?;
+    check_network(&caller.source, context.address)?;
+    check_network(&source, context.address)?;
     if source.disabled_at.is_some() {
         return Err(Refusal::SourceDisabled);
     }
@@ -53,7 +45,7 @@ pub(crate) async fn source(
 }
 
 /// Refuses a request from outside of the networks that a source allows; no network allows all.
-pub(crate) fn from_network(source: &Source, address: Option<IpAddr>) -> Result<(), Refusal> {
+pub(crate) fn check_network(source: &Source, address: Option<IpAddr>) -> Result<(), Refusal> {
     let allowed = |address: IpAddr| source.networks.iter().any(|network| network.contains(address));
     if source.networks.is_empty() || address.is_some_and(allowed) {
         Ok(())
@@ -67,11 +59,9 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
     if let Some(source) = state.keys.directory.default_source(organization, dialect) {
         return Ok(source);
     }
-    let made = read::within(
-        state,
-        state.store.acting_for(caller.actor()).ensure_default_source(organization, dialect),
-    )
-    .await?;
+    let store = state.store.acting_for(caller.actor());
+    let creating = store.ensure_default_source(organization, &protocol(dialect).source);
+    let made = with_store_timeout(state, creating).await?;
     state.keys.directory.insert_source(made.clone());
     Ok(Arc::new(made))
 }
@@ -80,8 +70,8 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
 async fn campaign(
     state: &State,
     request: &HttpRequest,
+    context: &mut RequestContext,
     caller: &Caller,
-    address: Option<IpAddr>,
 ) -> Result<Arc<Source>, Refusal> {
     let campaign = request.match_info().query("campaign");
     let well_formed =
@@ -101,8 +91,8 @@ async fn campaign(
     let source = match known {
         Some(source) => Some(source),
         None => {
-            limit::stranger(state, request, address, 1).await?;
-            read::within(state, state.store.campaign(campaign)).await?.map(Arc::new)
+            limit::unauthenticated(state, context, 1).await?;
+            with_store_timeout(state, state.store.campaign(campaign)).await?.map(Arc::new)
         }
     };
     match source.filter(ours).ok_or(Refusal::NotFound)? {

@@ -11,18 +11,7 @@ use leadgate_domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, Disclosure, PostedLead, Settlement};
-
-/// A submission that is durable and waits for a worker: the answer to a post, and to a look before its time.
-#[derive(Debug, Serialize)]
-pub struct Queued {
-    id: SubmissionId,
-    status: &'static str,
-}
-
-pub fn queued(id: SubmissionId) -> Queued {
-    Queued { id, status: "queued" }
-}
+use crate::answer::{Answer, Disclosure, PostedLead, Settlement, SourceNames, status};
 
 /// The submission by which something was asked for, within the answer about what it became.
 #[derive(Debug, Serialize)]
@@ -35,27 +24,19 @@ pub struct SubmissionNote {
 
 /// A submission that no lead came of: most often one that is kept aside.
 #[derive(Debug, Serialize)]
-pub struct Leadless {
+pub struct WithoutLead {
     id: SubmissionId,
     status: &'static str,
     submission: SubmissionNote,
 }
 
 /// A submission of an erased person, whose lead is deleted.
-pub fn erased(id: SubmissionId, outcome: Outcome) -> Leadless {
-    Leadless { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
+pub fn erased(id: SubmissionId, outcome: Outcome) -> WithoutLead {
+    WithoutLead { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
 }
 
-pub fn leadless(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> Leadless {
-    Leadless { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
-}
-
-pub(crate) fn status(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Quarantined => "quarantined",
-        // Such as the repetition of an idempotency key whose first submission was quarantined.
-        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate => "processed",
-    }
+pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> WithoutLead {
+    WithoutLead { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
 }
 
 /// What became of a submission, for a client that waited.
@@ -78,7 +59,7 @@ struct Verdict<'l> {
 
 /// The same where no lead came of it.
 #[derive(Serialize)]
-struct SettledLeadless {
+struct SettledWithoutLead {
     id: SubmissionId,
     outcome: Outcome,
     status: &'static str,
@@ -102,14 +83,11 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
         ),
         None => Answer::json(
             settlement.http_status(),
-            &SettledLeadless { id, outcome, status: status(outcome), reason: quarantine },
+            &SettledWithoutLead { id, outcome, status: status(outcome), reason: quarantine },
         ),
     };
     answer.located()
 }
-
-/// Tells what a source is called ([`leadgate_domain::Source::title`]); `None` for one that is not known here.
-pub type SourceNames<'n> = &'n dyn Fn(SourceId) -> Option<String>;
 
 /// A lead as clients see it.
 #[derive(Debug, Serialize)]

@@ -76,7 +76,7 @@ fn sample() -> Lead {
 
 #[test]
 fn an_accepted_submission_is_queued() {
-    assert_json_snapshot!(queued(ID.parse().unwrap()), @r#"
+    assert_json_snapshot!(crate::answer::SubmissionStatus::queued(ID.parse().unwrap()), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "status": "queued"
@@ -194,7 +194,7 @@ fn a_bad_phone_is_kept_as_it_came() {
 #[test]
 fn what_is_quarantined_says_why() {
     let reason = Some(QuarantineReason::IdempotencyMismatch);
-    assert_json_snapshot!(leadless(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
+    assert_json_snapshot!(without_lead(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "status": "quarantined",
@@ -226,7 +226,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
     let body = br#"{"phone":"+14155550132","company":null}"#;
     let source = Source {
         id: ID.parse().unwrap(),
-        ..Source::new(OrganizationId::generate(), Dialect::Native, None, at())
+        ..Source::new(OrganizationId::generate(), &crate::protocol(Dialect::Native).source, None, at())
     };
     let fields = super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap();
     let client = Client { address: Some("192.0.2.1".to_owned()), ..Client::default() };

@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::names::{NATIVE, PEOPLE, SHARED};
 use crate::reading::MOST_FAULTS;
 
 /// The names in the first and in the last column of the page's table.
 fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
-    let page = include_str!("../../../../docs/native.md");
+    let page = include_str!("../../../../../docs/native.md");
     let names = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect();
     let rows = page.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())

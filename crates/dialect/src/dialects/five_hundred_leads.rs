@@ -4,14 +4,43 @@
 
 use std::sync::LazyLock;
 
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Rate, SourceDefaults,
+};
 use serde::Serialize;
 
+use super::native;
 use crate::answer::Answer;
 use crate::names::{Grammar, Index, NATIVE, PEOPLE, SHARED};
+use crate::protocol::{IntakePath, Protocol};
 use crate::refusal::{Problem, ProblemItem};
 
-pub(crate) static INDEX: LazyLock<Index> =
+static NAMES: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::FiveHundredLeads,
+        identity_rule: IdentityRule::AnyOf,
+        identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
+        policy: Policy::ReturnExisting,
+        region: None,
+        has_campaign: false,
+        limit: DefaultLimit { counted: Counted::SourceAddress, rate: Rate::per_minute(100) },
+    },
+    intake: &[IntakePath::token("/api/webhooks/inbound/{token}"), IntakePath::token("/api/webhooks/{token}")],
+    waits: false,
+    reads_query: false,
+    refuses_empty: true,
+    sends_reset: true,
+    names: &NAMES,
+    require: |_| {},
+    accepted: |_| success(),
+    accepted_from_public: |_| success(),
+    settled: |_| success(),
+    refused,
+    leads_page: native::leads_page,
+};
 
 #[derive(Serialize)]
 struct Success {
@@ -19,7 +48,7 @@ struct Success {
 }
 
 /// All that is ever said: a form has no use for more.
-pub(crate) fn success() -> Answer {
+fn success() -> Answer {
     Answer::json(200, &Success { success: true })
 }
 
@@ -33,7 +62,7 @@ struct Failure<'p> {
 }
 
 /// Documented are 404 for a bad token, 400 for what is malformed or empty, 429 and 500.
-pub(crate) fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> Answer {
     let status = match problem.status {
         401 => 404,
         413 | 415 | 422 => 400,

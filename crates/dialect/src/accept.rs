@@ -1,0 +1,164 @@
+//! From a request to a submission: the one way, whether a lead comes over HTTP, in a batch or in a file.
+
+use std::borrow::Cow;
+
+use leadgate_domain::mapping::MappingFault;
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::{
+    ApiKey, BodyHash, ClaimKey, ClaimKind, Client, Fields, KeyHash, KeyKind, Media, Raw, Source, Submission,
+    SubmissionId, Timestamp, Trust,
+};
+
+use crate::credentials;
+use crate::decode::Undecodable;
+use crate::dialects::protocol;
+use crate::document::{Document, Unreadable};
+use crate::protocol::Protocol;
+
+/// The largest fields that a mapping may make of a body, in bytes. A mapping can repeat a value many times.
+const LARGEST_MAPPED_FIELDS: usize = 256 * 1024;
+
+/// What a request says about one lead.
+#[derive(Debug, Clone)]
+pub struct Received<'r> {
+    pub media: Media,
+    pub body: &'r [u8],
+    /// The query, if fields may be in it.
+    pub query: Option<&'r str>,
+    pub idempotency_key: Option<&'r str>,
+    /// W3C Trace Context.
+    pub traceparent: Option<&'r str>,
+    /// The address and the user agent.
+    pub client: Client,
+}
+
+/// A submission, and the tags that the client sent with it.
+#[derive(Debug)]
+pub struct Accepted {
+    pub submission: Submission,
+    /// Without the tags that the key adds, which are not shown to a public credential.
+    pub own_tags: Vec<String>,
+}
+
+/// Why no submission can be made of a request. Names fields, never values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rejected {
+    Unreadable(Unreadable),
+    Undecodable(Undecodable),
+    /// The source's mapping made too much of the body.
+    TooLarge,
+}
+
+/// Makes the submission of a request that came in through `source` with the credential `key`.
+///
+/// A mapping that fails is an error for a secret key. A token's URL stands in forms, where no client reads the response, so
+/// its submission is made with the mapping's fault, to be quarantined.
+///
+/// # Errors
+/// When the body is no lead of the source's dialect.
+pub fn accept(
+    received: Received<'_>,
+    source: &Source,
+    key: &ApiKey,
+    match_key: &MatchKey,
+    id: SubmissionId,
+    received_at: Timestamp,
+) -> Result<Accepted, Rejected> {
+    let protocol = protocol(source.dialect);
+    let document = protocol.document(&received.media, received.body, received.query);
+    let mut document = document.map_err(Rejected::Unreadable)?;
+    let keys = credentials::take(&mut document, protocol.reads_query);
+    let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
+    let trust = Trust::of(key.kind, source);
+    trust.withhold_untrusted_fields(&mut fields);
+    let own_tags = fields.tags.clone();
+    key.mark(&mut fields);
+    let kept = Kept::of(&received, protocol, &document, &keys);
+    let idempotency_key_hash = received
+        .idempotency_key
+        .and_then(|text| idempotency_hash(text, kept.body_hash, trust, source, key, match_key));
+    let submission = Submission {
+        trust,
+        client: Client { key: Some(key.id.clone()), ..received.client },
+        idempotency_key_hash,
+        traceparent: received.traceparent.map(str::to_owned),
+        raw: kept.raw,
+        media: kept.media,
+        query: kept.query,
+        body_hash: kept.body_hash,
+        mapping_version: source.mapping.as_ref().map(|active| active.version),
+        mapping_fault,
+        ..Submission::new(id, source, received_at, fields, &[])
+    };
+    Ok(Accepted { submission, own_tags })
+}
+
+fn read_fields(
+    protocol: &Protocol,
+    document: &Document,
+    source: &Source,
+    key: &ApiKey,
+) -> Result<(Fields, Option<MappingFault>), Rejected> {
+    let mapping = source.mapping.as_ref().map(|active| &active.mapping);
+    match protocol.decode(document, mapping) {
+        Ok(fields) if mapping.is_some() && is_too_large(&fields) => Err(Rejected::TooLarge),
+        Ok(fields) => Ok((fields, None)),
+        Err(Undecodable::Mapping(fault)) if key.kind == KeyKind::Token => {
+            Ok((Fields::default(), Some(fault)))
+        }
+        Err(undecodable) => Err(Rejected::Undecodable(undecodable)),
+    }
+}
+
+fn is_too_large(fields: &Fields) -> bool {
+    serde_json::to_vec(fields).is_ok_and(|fields| fields.len() > LARGEST_MAPPED_FIELDS)
+}
+
+/// What is kept of the bytes of a request: all of them, except keys.
+struct Kept {
+    raw: Raw,
+    media: Media,
+    query: Option<String>,
+    body_hash: BodyHash,
+}
+
+impl Kept {
+    fn of(received: &Received<'_>, protocol: &Protocol, document: &Document, keys: &[String]) -> Self {
+        let Received { media, body, query, .. } = received;
+        let query = query.filter(|_| protocol.reads_query || body.trim_ascii().is_empty());
+        let (raw, media) = match keys {
+            [] => (Raw::new(body), media.clone()),
+            keys => credentials::body_without(keys, body, query, media.clone(), document),
+        };
+        let query = query.and_then(|query| credentials::query_without(keys, query));
+        let body_hash = match (&query, keys) {
+            (None, []) => BodyHash::of(body),
+            // The query is part of what was sent; the key that came with it is not.
+            (query, _) => {
+                let body = raw.bytes().unwrap_or_default();
+                BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
+            }
+        };
+        Self { raw, media, query, body_hash }
+    }
+}
+
+/// The key under which an `Idempotency-Key` is claimed. Everyone may use a public credential, so such a key counts
+/// apart from those of servers and only together with the body; and one of a test key apart from those of live keys.
+fn idempotency_hash(
+    text: &str,
+    body: BodyHash,
+    trust: Trust,
+    source: &Source,
+    key: &ApiKey,
+    match_key: &MatchKey,
+) -> Option<KeyHash> {
+    // No header holds a control character.
+    let text = match trust {
+        Trust::Secret => Cow::from(text),
+        Trust::Public => Cow::from(format!("public\0{body}\0{text}")),
+    };
+    let text = if key.test { Cow::from(format!("test\0{text}")) } else { text };
+    let claim = ClaimKey::new(match_key, source.organization, source.id, ClaimKind::Idempotency, &text);
+    claim.map(|claim| claim.key)
+}

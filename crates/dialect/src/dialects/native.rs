@@ -1,0 +1,89 @@
+//! The native dialect: one JSON object in our own words.
+//!
+//! Everything is optional but a way to reach the person. A name that is not ours is kept as a custom field,
+//! also one that looks like it could command us (`id`, `status`, `organization`).
+
+mod answer;
+mod key;
+mod source;
+mod suppression;
+
+use leadgate_domain::validate::FieldFault;
+use leadgate_domain::{
+    ClaimKind, Counted, DefaultLimit, Dialect, Fields, IdentityKey, IdentityRule, Lead, Policy, Rate,
+    SourceDefaults,
+};
+use serde_json::{Map, Value};
+
+use crate::answer::{Answer, SourceNames, queued};
+use crate::names::{NATIVE_INDEX, Slot};
+use crate::protocol::{IntakePath, Protocol, SourceSelection};
+use crate::reading::{Reading, Text};
+use crate::refusal::document;
+
+pub(crate) use answer::settled;
+pub use answer::{
+    LeadAnswer, Page, Record, SubmissionNote, SubmissionResult, Validated, WithoutLead, erased, lead, listed,
+    page, record, validated, without_lead,
+};
+pub use key::{KeyAnswer, key};
+pub use source::{SourceAnswer, source, token_path};
+pub use suppression::{SuppressionAnswer, suppression};
+
+pub(crate) static PROTOCOL: Protocol = Protocol {
+    source: SourceDefaults {
+        dialect: Dialect::Native,
+        identity_rule: IdentityRule::AnyOf,
+        identity: &[IdentityKey::ever(ClaimKind::ExternalId), IdentityKey::days(ClaimKind::Phone, 30)],
+        policy: Policy::ReturnExisting,
+        region: None,
+        has_campaign: false,
+        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(1_200) },
+    },
+    intake: &[IntakePath {
+        source: SourceSelection::Credential,
+        ..IntakePath::of("/v1/leads", Dialect::Native)
+    }],
+    waits: false,
+    reads_query: false,
+    refuses_empty: false,
+    sends_reset: true,
+    names: &NATIVE_INDEX,
+    require,
+    accepted: |posted| queued(posted).located(),
+    accepted_from_public: |posted| queued(posted).located(),
+    settled,
+    refused: document,
+    leads_page,
+};
+
+/// Reads what a document says about a person, or everything that is wrong with it.
+///
+/// The document has passed [`leadgate_domain::json::parse`].
+pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
+    let Value::Object(members) = document else {
+        return Err(vec![FieldFault::new("", "wrong_type", "a JSON object is expected")]);
+    };
+    PROTOCOL.fields(Text { members, mapped: None, typed: true, plus_is_space: false })
+}
+
+/// Reads fields of a lead that is there already: none is required.
+pub fn decode_fields(members: &Map<String, Value>) -> Result<Fields, Vec<FieldFault>> {
+    let text = Text { members, mapped: None, typed: true, plus_is_space: false };
+    Reading::of(&NATIVE_INDEX, text).finish()
+}
+
+/// A phone or an email that says something.
+pub(crate) fn require(reading: &mut Reading<'_>) {
+    if !reading.tried(Slot::Phone) && !reading.tried(Slot::Email) {
+        reading.fault("", "contact_missing", "a phone or an email is required");
+    }
+}
+
+/// A page of the list at `GET /v1/leads`.
+pub(crate) fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
+    Answer::json(200, &page(leads, next, sources))
+}
+
+#[cfg(test)]
+mod tests;

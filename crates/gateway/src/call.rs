@@ -1,0 +1,367 @@
+//! A request to a route of ours, read in one order: caller, permit, path, query, and the body last.
+//!
+//! actix-web polls the extractors of a handler side by side, so that a body would be read before its sender is known. Here
+//! one extractor reads everything: docs/decisions/routes.md.
+
+use std::marker::PhantomData;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, web};
+use leadgate_dialect::SubmissionStatus;
+use leadgate_domain::{
+    Actor, AuditAction, AuditEntry, KeyId, KeyKind, Lead, LeadId, OrganizationId, Scope, SourceId,
+    SubmissionId, Timestamp, json,
+};
+use leadgate_store::Store;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::authenticate;
+use crate::body::{self, BodyLimits};
+use crate::caller::{Caller, Reach};
+use crate::context::RequestContext;
+use crate::problem::Refused;
+use crate::query::{self, NoParameters};
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::source_selection::check_network;
+use crate::state::State;
+use crate::{credentials, limit};
+
+/// A request by a caller who has the access `A`. `P` is the id in its path, `Q` its query.
+pub(crate) struct Call<A, P = (), Q = NoParameters> {
+    pub(crate) caller: Caller,
+    pub(crate) id: P,
+    pub(crate) query: Q,
+    pub(crate) state: Data<State>,
+    pub(crate) request: HttpRequest,
+    pub(crate) context: RequestContext,
+    access: PhantomData<A>,
+}
+
+/// What a route demands of its callers.
+pub(crate) trait Access: 'static {
+    const SCOPE: Scope;
+
+    /// Beyond the scope.
+    fn check(_caller: &Caller) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// To read what the key may read.
+pub(crate) struct Read;
+
+/// To read what belongs to no single source.
+pub(crate) struct ReadOrganization;
+
+/// To administer the organization.
+pub(crate) struct Administer;
+
+/// To change leads, with a secret key.
+pub(crate) struct Write;
+
+impl Access for Read {
+    const SCOPE: Scope = Scope::Read;
+}
+
+impl Access for ReadOrganization {
+    const SCOPE: Scope = Scope::Read;
+
+    fn check(caller: &Caller) -> Result<(), Refusal> {
+        if caller.reach == Reach::Organization { Ok(()) } else { Err(Refusal::OtherSource) }
+    }
+}
+
+impl Access for Administer {
+    const SCOPE: Scope = Scope::Admin;
+
+    fn check(caller: &Caller) -> Result<(), Refusal> {
+        if caller.is_organization_key() { Ok(()) } else { Err(Refusal::OtherSource) }
+    }
+}
+
+impl Access for Write {
+    const SCOPE: Scope = Scope::Write;
+
+    fn check(caller: &Caller) -> Result<(), Refusal> {
+        if caller.key.kind == KeyKind::Secret {
+            Ok(())
+        } else {
+            Err(Refusal::InsufficientScope(Scope::Write))
+        }
+    }
+}
+
+/// The part `{id}` of a path. A text that is no id is answered like an id that does not exist.
+pub(crate) trait PathId: Sized + 'static {
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl PathId for () {
+    fn read(_text: &str) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl PathId for Uuid {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl PathId for LeadId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for SourceId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for SubmissionId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for KeyId {
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+/// What a route takes as its body.
+pub(crate) trait Body: Sized + 'static {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal>;
+}
+
+/// A body that the route reads by itself.
+impl Body for Payload {
+    async fn read(_request: &HttpRequest, payload: Payload, _state: &State) -> Result<Self, Refusal> {
+        Ok(payload)
+    }
+}
+
+/// A small JSON document.
+impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+        let config = &state.config;
+        let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
+        body::only_json(request.headers())?;
+        body::check_head(request.headers(), limits)?;
+        let body = body::read(request, payload, limits).await?;
+        let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+        // What serde says may repeat a value; it is the administrator's own.
+        let read = serde_json::from_value(document);
+        read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
+    }
+}
+
+/// The same, or no body at all.
+impl<T: DeserializeOwned + 'static> Body for Option<web::Json<T>> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+        let has_body = request.headers().contains_key(header::CONTENT_TYPE);
+        if has_body { web::Json::read(request, payload, state).await.map(Some) } else { Ok(None) }
+    }
+}
+
+impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {
+    async fn read(
+        request: HttpRequest,
+        state: Data<State>,
+        mut context: RequestContext,
+        shares_path: bool,
+    ) -> Result<Self, Refused> {
+        let read = Self::admit(&request, &state, &mut context, shares_path).await;
+        match read {
+            Ok((caller, id, query)) => {
+                Ok(Self { caller, id, query, state, request, context, access: PhantomData })
+            }
+            Err(refusal) => Err(Refused { refusal, context }),
+        }
+    }
+
+    async fn admit(
+        request: &HttpRequest,
+        state: &State,
+        context: &mut RequestContext,
+        shares_path: bool,
+    ) -> Result<(Caller, P, Q), Refusal> {
+        let presented = credentials::in_headers(request.headers());
+        let caller = authenticate::caller(state, request, context, presented).await?;
+        limit::authenticated(state, context, &caller).await?;
+        check_network(&caller.source, context.address)?;
+        caller.may(A::SCOPE)?;
+        A::check(&caller)?;
+        if shares_path {
+            context.dialect = caller.source.dialect;
+        }
+        let query = query::read(request)?;
+        let id = P::read(request.match_info().query("id")).ok_or(Refusal::NotFound)?;
+        Ok((caller, id, query))
+    }
+}
+
+impl<A, P, Q> Call<A, P, Q> {
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.caller.organization()
+    }
+
+    pub(crate) fn organization_name(&self) -> String {
+        let owner = self.state.keys.directory.organization(self.organization());
+        owner.map(|owner| owner.name.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        self.caller.reach
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        self.caller.actor()
+    }
+
+    /// The store, in which what changes is this caller's doing.
+    pub(crate) fn store(&self) -> Store {
+        self.state.store.acting_for(self.actor())
+    }
+
+    /// An entry of the audit log about this caller.
+    pub(crate) fn entry(&self, action: AuditAction) -> AuditEntry {
+        AuditEntry::now(self.organization(), self.actor(), action)
+    }
+
+    /// Records what the caller is shown.
+    pub(crate) fn record(&self, entry: AuditEntry) {
+        self.state.audit.note(entry);
+    }
+
+    /// Records how many items of a list the caller is shown.
+    pub(crate) fn record_list(&self, action: AuditAction, count: usize) {
+        self.record(self.entry(action).with("count", count));
+    }
+
+    /// The same of leads: how many, from which to which.
+    pub(crate) fn record_leads(&self, entry: AuditEntry, leads: &[Lead]) {
+        let entry = entry.with("count", leads.len());
+        self.record(match (leads.first(), leads.last()) {
+            (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
+            _ => entry,
+        });
+    }
+
+    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise
+    /// the same 404 for an unknown id and for one of another organization.
+    pub(crate) fn queued(&self, id: Uuid, action: AuditAction) -> Result<SubmissionStatus, Refusal> {
+        let submission = SubmissionId::from_uuid(id);
+        if !self.state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
+            return Err(self.not_found(id, action));
+        }
+        self.record(self.entry(action).about(id).with("answer", "queued"));
+        Ok(SubmissionStatus::queued(submission))
+    }
+
+    /// A look-up of another organization's id is audited for the caller only.
+    pub(crate) fn not_found(&self, id: Uuid, action: AuditAction) -> Refusal {
+        self.record(self.entry(action).about(id).with("answer", "not_found"));
+        Refusal::NotFound
+    }
+
+    /// The same for a refusal of an operation about this id.
+    pub(crate) fn audited(&self, refusal: Refusal, id: Uuid, action: AuditAction) -> Refusal {
+        match refusal {
+            Refusal::NotFound => self.not_found(id, action),
+            refusal => refusal,
+        }
+    }
+}
+
+/// A function that answers a route, with a body or without one. `Args` are the types of its [`Call`], body and answer.
+pub(crate) trait Handler<Args>: Copy + 'static {
+    /// The names of its parameters.
+    fn parameters() -> &'static [&'static str];
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        payload: Payload,
+        state: Data<State>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, Refused>;
+}
+
+impl<F, A, P, Q, R> Handler<(A, P, Q, R)> for F
+where
+    F: AsyncFn(&mut Call<A, P, Q>) -> Result<R, Refusal> + Copy + 'static,
+    A: Access,
+    P: PathId,
+    Q: DeserializeOwned + 'static,
+    R: Reply,
+{
+    fn parameters() -> &'static [&'static str] {
+        query::names::<Q>()
+    }
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        _payload: Payload,
+        state: Data<State>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, Refused> {
+        let mut call = Call::read(request, state, context, shares_path).await?;
+        let answer = self(&mut call).await;
+        answered(answer, call.context)
+    }
+}
+
+impl<F, A, P, Q, B, R> Handler<(A, P, Q, B, R)> for F
+where
+    F: AsyncFn(&mut Call<A, P, Q>, B) -> Result<R, Refusal> + Copy + 'static,
+    A: Access,
+    P: PathId,
+    Q: DeserializeOwned + 'static,
+    B: Body,
+    R: Reply,
+{
+    fn parameters() -> &'static [&'static str] {
+        query::names::<Q>()
+    }
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        payload: Payload,
+        state: Data<State>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, Refused> {
+        let mut call = Call::read(request, state, context, shares_path).await?;
+        let answer = match B::read(&call.request, payload, &call.state).await {
+            Ok(body) => self(&mut call, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        answered(answer, call.context)
+    }
+}
+
+/// The response to a request, with what is known about it.
+pub(crate) fn answered(
+    answer: Result<impl Reply, Refusal>,
+    context: RequestContext,
+) -> Result<HttpResponse, Refused> {
+    match answer {
+        Ok(answer) => {
+            let mut response = answer.into_response();
+            context.add_limit_headers(response.headers_mut());
+            Ok(response)
+        }
+        Err(refusal) => Err(Refused { refusal, context }),
+    }
+}
