@@ -136,13 +136,15 @@ mod tests {
             None,
             Timestamp::now(),
         );
+        source.identity.insert(1, crate::IdentityKey::ever(ClaimKind::LineId));
         let settings: SourceSettings =
             serde_json::from_str(r#"{"window":"7d","networks":["10.0.0.0/8"],"tags":["a"]}"#).unwrap();
         settings.apply(&mut source).unwrap();
         let windows: Vec<_> =
             source.identity.iter().map(|key| key.window.map(|window| window.as_secs())).collect();
         assert_eq!(windows, [None, None, Some(7 * 86_400)]);
-        assert_eq!((source.policy, source.tags.len(), source.networks.len()), (Policy::Update, 1, 1));
+        let (policy, tags, networks) = (source.policy, source.tags.len(), source.networks.len());
+        assert_eq!((policy, tags, networks), (Policy::ReturnExisting, 1, 1));
     }
 
     #[test]
