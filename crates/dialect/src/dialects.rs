@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn every_dialect_has_one_protocol() {
-        for dialect in Dialect::ALL {
+        for dialect in Dialect::ALL.iter().copied() {
             assert_eq!(
                 PROTOCOLS.iter().filter(|protocol| protocol.dialect() == dialect).count(),
                 1,

@@ -33,8 +33,9 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserialize
 }
 
 /// Whether a lead may be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Eligibility {
     Eligible,
     #[default]
@@ -43,16 +44,14 @@ pub enum Eligibility {
 
 impl Eligibility {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Eligible => "eligible",
-            Self::Held => "held",
-        }
+        self.into()
     }
 }
 
 /// How promising a lead is, by its score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Temperature {
     Hot,
     Warm,
@@ -62,11 +61,7 @@ pub enum Temperature {
 
 impl Temperature {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hot => "hot",
-            Self::Warm => "warm",
-            Self::Cold => "cold",
-        }
+        self.into()
     }
 }
 

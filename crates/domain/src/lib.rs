@@ -44,5 +44,5 @@ pub use trace::Trace;
 pub use value::{
     BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, PersonDigest,
     PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id, json,
-    standard, text,
+    standard, text, unknown_code,
 };

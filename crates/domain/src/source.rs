@@ -11,8 +11,6 @@ pub use identity::Identity;
 pub use network::Network;
 pub use settings::{SourceSettings, Window};
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +23,33 @@ use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which of the supplied identity keys decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum IdentityRule {
     /// Any that is held; where several are, the first in order.
     AnyOf,
     /// The first that was supplied, and no other.
     FirstOf,
+}
+
+impl IdentityRule {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// One identity key of a source and for how long it matches after it was last seen; `None` is for ever.
@@ -70,8 +88,22 @@ mod seconds {
 }
 
 /// What happens to a submission that meets a lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Policy {
     ReturnExisting,
     Update,
@@ -79,9 +111,30 @@ pub enum Policy {
     Create,
 }
 
+impl Policy {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// When two addresses at Gmail are one person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum GmailIdentity {
     /// When they are written alike.
     #[default]
@@ -90,47 +143,39 @@ pub enum GmailIdentity {
     Mailbox,
 }
 
+impl GmailIdentity {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// Whether a source's leads need consent to be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Consents {
     Required,
     Optional,
 }
 
-macro_rules! code {
-    ($name:ident: $($variant:ident = $code:literal),+) => {
-        impl $name {
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $code,)+
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($code => Ok(Self::$variant),)+
-                    _ => Err(format!("`{text}` is none of {}", [$($code),+].join(", "))),
-                }
-            }
-        }
-    };
+impl Consents {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
-
-code!(Policy: ReturnExisting = "return_existing", Update = "update", Link = "link", Create = "create");
-code!(Consents: Required = "required", Optional = "optional");
-code!(GmailIdentity: Exact = "exact", Mailbox = "mailbox");
-code!(IdentityRule: AnyOf = "any_of", FirstOf = "first_of");
 
 /// A configured way in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,6 @@ mod value;
 pub use sought::Sought;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +29,25 @@ pub const OPTED_OUT_LIST: &str = "opted_out";
 const LONGEST_LIST: usize = 100;
 
 /// What a suppression entry names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum SuppressionKind {
     Phone,
     Email,
@@ -41,29 +56,10 @@ pub enum SuppressionKind {
 }
 
 impl SuppressionKind {
-    pub const ALL: [Self; 3] = [Self::Phone, Self::Email, Self::Domain];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::Domain => "domain",
-        }
-    }
-}
-
-impl fmt::Display for SuppressionKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for SuppressionKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no kind of suppression (phone, email, domain)"))
+        self.into()
     }
 }
 

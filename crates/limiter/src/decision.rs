@@ -8,7 +8,8 @@ use leadgate_domain::Rate;
 use crate::{Counter, Request};
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// Every counter gave its permits.
     Allowed,
@@ -20,11 +21,7 @@ pub enum Verdict {
 
 impl Verdict {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Limited => "limited",
-            Self::LargerThanLimit => "larger_than_limit",
-        }
+        self.into()
     }
 }
 

@@ -1,7 +1,5 @@
 //! The quarantine as its keepers see it: lists, single entries, and what is thrown away.
 
-use std::fmt;
-use std::str::FromStr;
 
 use leadgate_domain::{
     AuditAction, Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
@@ -18,8 +16,23 @@ use crate::store::Store;
 use crate::submissions::{Stored, unwrap};
 
 /// What became of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = leadgate_domain::unknown_code::<Self>)]
 pub enum QuarantineState {
     /// Waits for somebody to repair and release it.
     Open,
@@ -30,29 +43,10 @@ pub enum QuarantineState {
 }
 
 impl QuarantineState {
-    pub const ALL: [Self; 3] = [Self::Open, Self::Released, Self::Discarded];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Released => "released",
-            Self::Discarded => "discarded",
-        }
-    }
-}
-
-impl fmt::Display for QuarantineState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for QuarantineState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is none of open, released, discarded"))
+        self.into()
     }
 }
 

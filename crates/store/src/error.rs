@@ -75,7 +75,8 @@ impl StoreError {
 }
 
 /// Why a store is unavailable. The codes are labels of metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum Trouble {
     /// No connection, or it broke. A commit whose reply was lost counts as not committed.
     Connection,
@@ -102,24 +103,7 @@ pub enum Trouble {
 
 impl Trouble {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Busy => "busy",
-            Self::Timeout => "timeout",
-            Self::NoAnswer => "no_answer",
-            Self::Conflict => "conflict",
-            Self::Locked => "locked",
-            Self::Resources => "resources",
-            Self::ReadOnly => "read_only",
-            Self::Refused => "refused",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        self.into()
     }
 }
 

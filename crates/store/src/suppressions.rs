@@ -23,8 +23,9 @@ use crate::store::Store;
 pub(crate) const CHUNK: usize = 1_000;
 
 /// What became of an entry that was to be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Listed {
     Added,
     /// It was there, and holds for longer now.
@@ -35,11 +36,7 @@ pub enum Listed {
 
 impl Listed {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Extended => "extended",
-            Self::Kept => "kept",
-        }
+        self.into()
     }
 }
 

@@ -10,7 +10,7 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
     let told = |dialect: Dialect| {
         format!("{dialect}: {}", text(&protocol(dialect).accepted(&posted(&fields, &source(dialect)))))
     };
-    assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
+    assert_snapshot!(Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
     abc_sales: 202 application/json
@@ -28,7 +28,7 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
 
 #[test]
 fn three_of_them_answer_with_what_became_of_the_lead() {
-    let waiting: Vec<_> = Dialect::ALL.into_iter().filter(|dialect| protocol(*dialect).waits).collect();
+    let waiting: Vec<_> = Dialect::ALL.iter().copied().filter(|dialect| protocol(*dialect).waits).collect();
     assert_eq!(waiting, [Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd]);
 }
 
@@ -42,7 +42,7 @@ fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
             text(&protocol(dialect).accepted_from_public(&posted(&fields, &source(dialect))))
         )
     };
-    assert_snapshot!(Dialect::ALL.map(told).join("\n"), @r#"
+    assert_snapshot!(Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
     abc_sales: 202 application/json
@@ -65,7 +65,7 @@ fn a_key_without_the_scope_read_is_told_the_outcome_and_ids() {
         let answer = settle_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
         format!("{dialect}: {}", text(&answer))
     };
-    let told = Dialect::ALL.map(told).join("\n");
+    let told = Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n");
     for stored in ["Ann", "4155550132", "beta", "held", "consent_missing", "shirt", "192.0.2.7"] {
         assert!(!told.contains(stored), "{stored} in {told}");
     }

@@ -36,7 +36,7 @@ fn everybody_else_lists_leads_as_the_native_dialect_does() {
     let page = |dialect| text(&protocol(dialect).leads_page(&[lead()], None, &|_| None));
     let native = page(Dialect::Native);
     assert!(native.contains(r#""next":null"#) && !native.contains("lead_id"));
-    for dialect in Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Lead2inbound) {
+    for dialect in Dialect::ALL.iter().copied().filter(|dialect| *dialect != Dialect::Lead2inbound) {
         assert_eq!(page(dialect), native);
     }
 }

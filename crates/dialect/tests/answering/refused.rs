@@ -182,13 +182,17 @@ fn a_faulty_parameter_is_named() {
 #[test]
 fn whatever_was_not_made_durable_is_a_503_to_everybody() {
     let [.., unavailable] = problems();
-    let statuses = Dialect::ALL.map(|dialect| protocol(dialect).refused(&unavailable).status);
+    let statuses = Dialect::ALL
+        .iter()
+        .copied()
+        .map(|dialect| protocol(dialect).refused(&unavailable).status)
+        .collect::<Vec<_>>();
     assert_eq!(statuses, [503; 6]);
 }
 
 #[test]
 fn no_refusal_looks_like_a_success_or_points_to_a_lead() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         for problem in problems() {
             let Answer { status, location, .. } = protocol(dialect).refused(&problem);
             assert!(status >= 400 && !location);

@@ -173,7 +173,7 @@ fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
 
 #[test]
 fn the_query_is_read_beside_a_body_of_kickofflabs_and_instead_of_an_empty_one() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let read = protocol(dialect).document(&Media::Json, b"{\"a\":1}", Some("b=2")).unwrap();
         assert_eq!(read.members.contains_key("b"), dialect == Dialect::KickoffLabs, "{dialect}");
         let instead = protocol(dialect).document(&Media::Json, b" ", Some("phone=+4722334455")).unwrap();

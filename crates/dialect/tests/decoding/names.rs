@@ -90,7 +90,7 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
 
 #[test]
 fn who_may_have_opted_out_has_by_whatever_name_and_a_clear_no_is_none() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let asks = |name: &str, said: Value| {
             let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: said });
             json(dialect, body).unwrap().opt_out
@@ -110,7 +110,7 @@ fn who_may_have_opted_out_has_by_whatever_name_and_a_clear_no_is_none() {
 fn every_dialect_keeps_certificates_with_the_consent_whatever_they_are_called() {
     let url = "https://cert.trustedform.com/1a2b";
     let guid = "79D2D183-1012-02CF-6EF5-BF3AACE09570";
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let consent = |name: &str, value: &str| {
             let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: value });
             json(dialect, body).unwrap().consent.value().cloned().unwrap_or_default()
@@ -167,7 +167,7 @@ fn every_dialect_takes_consent_attribution_and_a_region() {
       }
     ]
     "#);
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let fields = json(dialect, parts.clone()).unwrap();
         assert_eq!(
             (&fields.consent, &fields.attribution),

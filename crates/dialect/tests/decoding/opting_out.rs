@@ -11,7 +11,7 @@ const WORDS: &str = "415-555-0132 (do not call)";
 
 #[test]
 fn words_beside_a_phone_opt_out_in_every_dialect_and_the_number_is_read() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let read = |phone: &str| {
             json(dialect, json!({ "name": "Ann Lee", "phone": phone, "email": "ann@example.com" })).unwrap()
         };
@@ -29,7 +29,7 @@ fn words_beside_a_phone_opt_out_in_every_dialect_and_the_number_is_read() {
 
 #[test]
 fn a_phone_alone_with_such_words_is_a_lead_for_every_dialect() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         for phone in [WORDS, "030 12345/67 nicht anrufen"] {
             let fields = json(dialect, json!({ "name": "Ann Lee", "phone": phone })).unwrap();
             assert!(fields.opt_out && fields.phone.value().is_some(), "{dialect} {phone}");

@@ -27,8 +27,11 @@ pub enum EmailProblem {
 }
 
 /// Whose domain an address belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EmailKind {
     Free,
     Disposable,
@@ -38,15 +41,10 @@ pub enum EmailKind {
 
 impl EmailKind {
     /// Every code, as [`EmailKind::as_str`] gives it.
-    pub const CODES: [&str; 4] = ["free", "disposable", "role", "business"];
+    pub const CODES: &[&str] = <Self as strum::VariantNames>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Disposable => "disposable",
-            Self::Role => "role",
-            Self::Business => "business",
-        }
+        self.into()
     }
 }
 

@@ -72,8 +72,11 @@ impl<'de> Deserialize<'de> for Region {
 }
 
 /// What a number is for, by its numbering plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum PhoneKind {
     FixedLine,
     Mobile,
@@ -89,32 +92,10 @@ pub enum PhoneKind {
 
 impl PhoneKind {
     /// Every code, as [`PhoneKind::as_str`] gives it.
-    pub const CODES: [&str; 10] = [
-        "fixed_line",
-        "mobile",
-        "fixed_line_or_mobile",
-        "toll_free",
-        "premium_rate",
-        "shared_cost",
-        "voip",
-        "personal_number",
-        "pager",
-        "other",
-    ];
+    pub const CODES: &[&str] = <Self as strum::VariantNames>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FixedLine => "fixed_line",
-            Self::Mobile => "mobile",
-            Self::FixedLineOrMobile => "fixed_line_or_mobile",
-            Self::TollFree => "toll_free",
-            Self::PremiumRate => "premium_rate",
-            Self::SharedCost => "shared_cost",
-            Self::Voip => "voip",
-            Self::PersonalNumber => "personal_number",
-            Self::Pager => "pager",
-            Self::Other => "other",
-        }
+        self.into()
     }
 }
 

@@ -35,8 +35,24 @@ impl fmt::Display for KeyId {
 }
 
 /// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Scope {
     /// Post leads.
     Write,
@@ -47,23 +63,10 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Write, Self::Read, Self::Admin];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Write => "write",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no scope (write, read, admin)"))
+        self.into()
     }
 }
 
@@ -124,8 +127,24 @@ impl<'de> Deserialize<'de> for Rate {
 }
 
 /// What a credential is, and so what it looks like and where it may be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum KeyKind {
     /// `lg_live_…`: for servers.
     Secret,
@@ -136,14 +155,10 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    pub const ALL: [Self; 3] = [Self::Secret, Self::Publishable, Self::Token];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Secret => "secret",
-            Self::Publishable => "publishable",
-            Self::Token => "token",
-        }
+        self.into()
     }
 
     /// What the text of such a credential begins with.
@@ -153,15 +168,6 @@ impl KeyKind {
             Self::Publishable => "lg_pub_",
             Self::Token => "tok_",
         }
-    }
-}
-
-impl FromStr for KeyKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no kind of key"))
     }
 }
 
@@ -271,7 +277,7 @@ impl PresentedKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (body, checksum) = text.rsplit_once('_')?;
         let named = |kind: KeyKind| body.strip_prefix(kind.prefix()).map(|rest| (kind, rest));
-        let (kind, rest) = KeyKind::ALL.into_iter().find_map(named)?;
+        let (kind, rest) = KeyKind::ALL.iter().copied().find_map(named)?;
         let (id, secret) = rest.split_once('_')?;
         let well_formed = secret.len() == SECRET_DIGITS
             && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -316,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_generated_key_is_read_back() {
-        for kind in KeyKind::ALL {
+        for kind in KeyKind::ALL.iter().copied() {
             let (key, text) = PresentedKey::generate(kind);
             let text = text.expose_secret();
             let read = PresentedKey::parse(text).unwrap();

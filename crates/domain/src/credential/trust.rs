@@ -144,11 +144,11 @@ mod tests {
         let signed =
             Source { signature: Some(Signature { version: 1, previous_until: None }), ..source.clone() };
         assert_eq!(
-            KeyKind::ALL.map(|kind| Trust::of(kind, &source).as_str()),
+            KeyKind::ALL.iter().copied().map(|kind| Trust::of(kind, &source).as_str()).collect::<Vec<_>>(),
             ["secret", "public", "public"]
         );
         assert_eq!(
-            KeyKind::ALL.map(|kind| Trust::of(kind, &signed).as_str()),
+            KeyKind::ALL.iter().copied().map(|kind| Trust::of(kind, &signed).as_str()).collect::<Vec<_>>(),
             ["secret", "public", "secret"]
         );
         assert!(Trust::Public < Trust::Secret);

@@ -1,7 +1,6 @@
 //! Who holds an identity key.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +10,24 @@ use crate::{
 };
 
 /// What kind of value a claim stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum ClaimKind {
     ExternalId,
     LineId,
@@ -24,18 +39,10 @@ pub enum ClaimKind {
 }
 
 impl ClaimKind {
-    pub const ALL: [Self; 6] =
-        [Self::ExternalId, Self::LineId, Self::Phone, Self::Email, Self::GmailMailbox, Self::Idempotency];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ExternalId => "external_id",
-            Self::LineId => "line_id",
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::GmailMailbox => "gmail_mailbox",
-            Self::Idempotency => "idempotency",
-        }
+        self.into()
     }
 
     /// The key of a source's identity that it belongs to: a mailbox is looked for where emails are.
@@ -46,15 +53,6 @@ impl ClaimKind {
     /// Two CRMs both have a "123": such values mean nothing outside of their source.
     fn is_scoped_to_source(self) -> bool {
         matches!(self, Self::ExternalId | Self::LineId | Self::Idempotency)
-    }
-}
-
-impl FromStr for ClaimKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| format!("`{text}` is no kind of claim"))
     }
 }
 

@@ -1,13 +1,27 @@
 //! How a submission ended.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// Every accepted submission has exactly one current outcome, over a history that only grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Outcome {
     /// It made a lead.
     Created,
@@ -22,38 +36,30 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 5] =
-        [Self::Created, Self::Updated, Self::Linked, Self::Duplicate, Self::Quarantined];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Linked => "linked",
-            Self::Duplicate => "duplicate",
-            Self::Quarantined => "quarantined",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Outcome {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|outcome| outcome.as_str() == text);
-        known.ok_or_else(|| "not an outcome of this build".to_owned())
+        self.into()
     }
 }
 
 /// Why a submission is kept aside instead of becoming a lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::Display,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum QuarantineReason {
     /// The organization or source it names is not there (any more).
     SourceGone,
@@ -77,17 +83,7 @@ pub enum QuarantineReason {
 
 impl QuarantineReason {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SourceGone => "source_gone",
-            Self::MappingFailed => "mapping_failed",
-            Self::NoMatch => "no_match",
-            Self::Invalid => "invalid",
-            Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::IdReused => "id_reused",
-            Self::RowRefused => "row_refused",
-            Self::Crashed => "crashed",
-            Self::Erased => "erased",
-        }
+        self.into()
     }
 
     /// What it means, for people.
@@ -103,11 +99,5 @@ impl QuarantineReason {
             Self::Crashed => "it crashed a worker three times",
             Self::Erased => "it was received before the person was erased",
         }
-    }
-}
-
-impl fmt::Display for QuarantineReason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }

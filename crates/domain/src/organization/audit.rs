@@ -1,7 +1,6 @@
 //! Who read or changed what.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -49,99 +48,134 @@ impl Serialize for Actor {
     }
 }
 
-macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal),+ $(,)?) => {
-        /// What was done. The codes are part of the API and the database.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum AuditAction {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl AuditAction {
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $code,)+
-                }
-            }
-        }
-    };
-}
-
-actions! {
-    LeadRead = "lead.read",
-    LeadsListed = "leads.listed",
-    LeadUpdated = "lead.updated",
-    LeadDeleted = "lead.deleted",
-    LeadStatusSet = "lead.status_set",
-    ContactsListed = "contacts.listed",
-    SubmissionRead = "submission.read",
+/// What was done. The codes are part of the API and the database.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
+pub enum AuditAction {
+    #[strum(serialize = "lead.read")]
+    LeadRead,
+    #[strum(serialize = "leads.listed")]
+    LeadsListed,
+    #[strum(serialize = "lead.updated")]
+    LeadUpdated,
+    #[strum(serialize = "lead.deleted")]
+    LeadDeleted,
+    #[strum(serialize = "lead.status_set")]
+    LeadStatusSet,
+    #[strum(serialize = "contacts.listed")]
+    ContactsListed,
+    #[strum(serialize = "submission.read")]
+    SubmissionRead,
     /// Leads were judged without being stored; it tells who is known.
-    Validate = "validate",
-    ReportRead = "report.read",
-    ConsentExported = "consent.exported",
-    AuditListed = "audit.listed",
-    QuarantineListed = "quarantine.listed",
-    QuarantineRead = "quarantine.read",
+    #[strum(serialize = "validate")]
+    Validate,
+    #[strum(serialize = "report.read")]
+    ReportRead,
+    #[strum(serialize = "consent.exported")]
+    ConsentExported,
+    #[strum(serialize = "audit.listed")]
+    AuditListed,
+    #[strum(serialize = "quarantine.listed")]
+    QuarantineListed,
+    #[strum(serialize = "quarantine.read")]
+    QuarantineRead,
     /// Somebody told it to be let go; the submission's history says what came of it.
-    QuarantineReleased = "quarantine.released",
-    QuarantineDiscarded = "quarantine.discarded",
+    #[strum(serialize = "quarantine.released")]
+    QuarantineReleased,
+    #[strum(serialize = "quarantine.discarded")]
+    QuarantineDiscarded,
     /// Another body was put in the place of the one that came.
-    QuarantineRepaired = "quarantine.repaired",
+    #[strum(serialize = "quarantine.repaired")]
+    QuarantineRepaired,
     /// Stored leads were read again.
-    LeadsReprocessed = "leads.reprocessed",
-    ScoringSet = "scoring.set",
-    RetentionSet = "retention.set",
-    OrganizationRead = "organization.read",
-    OrganizationCreated = "organization.created",
-    OrganizationRenamed = "organization.renamed",
-    OrganizationDisabled = "organization.disabled",
-    OrganizationEnabled = "organization.enabled",
-    SourcesListed = "sources.listed",
-    SourceRead = "source.read",
-    SourceCreated = "source.created",
-    SourceUpdated = "source.updated",
-    SourceDisabled = "source.disabled",
-    SourceEnabled = "source.enabled",
-    SourceDeleted = "source.deleted",
+    #[strum(serialize = "leads.reprocessed")]
+    LeadsReprocessed,
+    #[strum(serialize = "scoring.set")]
+    ScoringSet,
+    #[strum(serialize = "retention.set")]
+    RetentionSet,
+    #[strum(serialize = "organization.read")]
+    OrganizationRead,
+    #[strum(serialize = "organization.created")]
+    OrganizationCreated,
+    #[strum(serialize = "organization.renamed")]
+    OrganizationRenamed,
+    #[strum(serialize = "organization.disabled")]
+    OrganizationDisabled,
+    #[strum(serialize = "organization.enabled")]
+    OrganizationEnabled,
+    #[strum(serialize = "sources.listed")]
+    SourcesListed,
+    #[strum(serialize = "source.read")]
+    SourceRead,
+    #[strum(serialize = "source.created")]
+    SourceCreated,
+    #[strum(serialize = "source.updated")]
+    SourceUpdated,
+    #[strum(serialize = "source.disabled")]
+    SourceDisabled,
+    #[strum(serialize = "source.enabled")]
+    SourceEnabled,
+    #[strum(serialize = "source.deleted")]
+    SourceDeleted,
     /// The secret by which its posts are signed was printed.
-    SourceSecretShown = "source.secret_shown",
-    KeysListed = "keys.listed",
-    KeyCreated = "key.created",
-    KeyUpdated = "key.updated",
-    KeyRotated = "key.rotated",
-    KeyRevoked = "key.revoked",
-    MappingsListed = "mappings.listed",
+    #[strum(serialize = "source.secret_shown")]
+    SourceSecretShown,
+    #[strum(serialize = "keys.listed")]
+    KeysListed,
+    #[strum(serialize = "key.created")]
+    KeyCreated,
+    #[strum(serialize = "key.updated")]
+    KeyUpdated,
+    #[strum(serialize = "key.rotated")]
+    KeyRotated,
+    #[strum(serialize = "key.revoked")]
+    KeyRevoked,
+    #[strum(serialize = "mappings.listed")]
+    MappingsListed,
     /// The last bodies of a source were shown.
-    MappingPreviewed = "mapping.previewed",
-    MappingSuggested = "mapping.suggested",
-    MappingSet = "mapping.set",
+    #[strum(serialize = "mapping.previewed")]
+    MappingPreviewed,
+    #[strum(serialize = "mapping.suggested")]
+    MappingSuggested,
+    #[strum(serialize = "mapping.set")]
+    MappingSet,
     /// Another version was put in force, or none.
-    MappingActivated = "mapping.activated",
-    TagsListed = "tags.listed",
-    TagCreated = "tag.created",
-    SuppressionsListed = "suppression.listed",
-    SuppressionAdded = "suppression.added",
-    SuppressionRemoved = "suppression.removed",
-    Erase = "erase",
+    #[strum(serialize = "mapping.activated")]
+    MappingActivated,
+    #[strum(serialize = "tags.listed")]
+    TagsListed,
+    #[strum(serialize = "tag.created")]
+    TagCreated,
+    #[strum(serialize = "suppression.listed")]
+    SuppressionsListed,
+    #[strum(serialize = "suppression.added")]
+    SuppressionAdded,
+    #[strum(serialize = "suppression.removed")]
+    SuppressionRemoved,
+    #[strum(serialize = "erase")]
+    Erase,
 }
 
-impl fmt::Display for AuditAction {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
+impl AuditAction {
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-impl FromStr for AuditAction {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().copied().find(|action| action.as_str() == text);
-        known.ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|action| action.as_str()).collect();
-            format!("`{text}` is not an action; expected one of {}", names.join(", "))
-        })
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

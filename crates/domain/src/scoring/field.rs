@@ -182,7 +182,7 @@ impl FromStr for Field {
         if let Some((_, field)) = NAMED.iter().find(|(name, _)| *name == text) {
             return Ok(field.clone());
         }
-        if let Some(field) = TextField::ALL.into_iter().find(|field| field.as_str() == text) {
+        if let Some(field) = TextField::ALL.iter().copied().find(|field| field.as_str() == text) {
             return Ok(Self::Text(field));
         }
         let named = |key: &str| (1..=LONGEST_KEY).contains(&key.chars().count()) && !key.contains('\0');
@@ -192,7 +192,7 @@ impl FromStr for Field {
             _ => Err(format!(
                 "there is no field `{text}`; there are {}, {}, {ATTRIBUTION}.KEY, {CUSTOM_FIELDS}.KEY",
                 NAMED.map(|(name, _)| name).join(", "),
-                TextField::ALL.map(TextField::as_str).join(", ")
+                TextField::ALL.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
             )),
         }
     }

@@ -246,8 +246,13 @@ fn the_page_about_scoring_says_what_is_so() {
         });
         assert!(told, "{} {points}", rule.name);
     }
-    let fields = field::NAMED.iter().map(|(name, _)| *name).chain(TextField::ALL.map(TextField::as_str));
-    for name in fields.chain(PhoneKind::CODES).chain(EmailKind::CODES).chain(read::TESTS.split(", ")) {
+    let fields =
+        field::NAMED.iter().map(|(name, _)| *name).chain(TextField::ALL.iter().map(|field| field.as_str()));
+    for name in fields
+        .chain(PhoneKind::CODES.iter().copied())
+        .chain(EmailKind::CODES.iter().copied())
+        .chain(read::TESTS.split(", "))
+    {
         assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name} = ")), "{name}");
     }
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();

@@ -1,65 +1,50 @@
 //! The wire formats that clients speak, by name, and what a source of one is by default.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::{IdentityKey, IdentityRule, Policy};
 use crate::Rate;
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Dialect {
     Native,
     AbcSales,
     Lead2inbound,
     #[serde(rename = "500_leads")]
+    #[strum(serialize = "500_leads")]
     FiveHundredLeads,
     #[serde(rename = "kickofflabs")]
+    #[strum(serialize = "kickofflabs")]
     KickoffLabs,
     #[serde(rename = "askad")]
+    #[strum(serialize = "askad")]
     AskAd,
 }
 
 impl Dialect {
-    pub const ALL: [Self; 6] = [
-        Self::Native,
-        Self::AbcSales,
-        Self::Lead2inbound,
-        Self::FiveHundredLeads,
-        Self::KickoffLabs,
-        Self::AskAd,
-    ];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::AbcSales => "abc_sales",
-            Self::Lead2inbound => "lead2inbound",
-            Self::FiveHundredLeads => "500_leads",
-            Self::KickoffLabs => "kickofflabs",
-            Self::AskAd => "askad",
-        }
-    }
-}
-
-impl fmt::Display for Dialect {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|dialect| dialect.as_str() == text);
-        known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::as_str).join(", ");
-            format!("`{text}` is no dialect of this build ({names})")
-        })
+        self.into()
     }
 }
 

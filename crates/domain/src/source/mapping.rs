@@ -134,8 +134,9 @@ pub struct MappingFault {
     pub code: MappingFaultCode,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MappingFaultCode {
     /// Nothing came in that a required field could be filled from.
     Missing,
@@ -149,12 +150,7 @@ pub enum MappingFaultCode {
 
 impl MappingFaultCode {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::NotOneValue => "not_one_value",
-            Self::NoSuchPart => "no_such_part",
-            Self::UnknownValue => "unknown_value",
-        }
+        self.into()
     }
 }
 

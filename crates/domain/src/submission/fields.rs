@@ -74,8 +74,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
 }
 
 /// The fields of a lead that are plain text, each merged for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TextField {
     FullName,
     FirstName,
@@ -92,37 +106,11 @@ pub enum TextField {
 }
 
 impl TextField {
-    pub const ALL: [Self; 12] = [
-        Self::FullName,
-        Self::FirstName,
-        Self::LastName,
-        Self::Company,
-        Self::ExternalId,
-        Self::LineId,
-        Self::Source,
-        Self::State,
-        Self::Timezone,
-        Self::Locale,
-        Self::Currency,
-        Self::PageUrl,
-    ];
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The field's name in the native dialect, the database and every trace.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FullName => "full_name",
-            Self::FirstName => "first_name",
-            Self::LastName => "last_name",
-            Self::Company => "company",
-            Self::ExternalId => "external_id",
-            Self::LineId => "line_id",
-            Self::Source => "source",
-            Self::State => "state",
-            Self::Timezone => "timezone",
-            Self::Locale => "locale",
-            Self::Currency => "currency",
-            Self::PageUrl => "page_url",
-        }
+        self.into()
     }
 
     /// The longest value taken, in characters.

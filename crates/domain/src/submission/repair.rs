@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The codes stand in traces and in the answers of validation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Repair {
     InvisibleCharacters,
     DecimalZeros,
@@ -13,23 +16,14 @@ pub enum Repair {
     LostPlus,
     TrunkZero,
     OlderSpelling,
+    #[strum(serialize = "windows_1252")]
     Windows1252,
     LineBreakInString,
 }
 
 impl Repair {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvisibleCharacters => "invisible_characters",
-            Self::DecimalZeros => "decimal_zeros",
-            Self::Exponent => "exponent",
-            Self::NoteBesidePhone => "note_beside_phone",
-            Self::LostPlus => "lost_plus",
-            Self::TrunkZero => "trunk_zero",
-            Self::OlderSpelling => "older_spelling",
-            Self::Windows1252 => "windows_1252",
-            Self::LineBreakInString => "line_break_in_string",
-        }
+        self.into()
     }
 
     /// What it means, for people.

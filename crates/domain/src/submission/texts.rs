@@ -81,7 +81,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Texts<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut texts = Self::default();
         for (name, value) in Map::deserialize(deserializer)? {
-            match TextField::ALL.into_iter().find(|field| field.as_str() == name) {
+            match TextField::ALL.iter().copied().find(|field| field.as_str() == name) {
                 // An error of serde would repeat the value.
                 Some(field) => {
                     let text = T::deserialize(value).map_err(|_| D::Error::custom("not a text"))?;

@@ -30,8 +30,10 @@ pub fn says_something(value: &Value) -> bool {
 }
 
 /// What is wrong with a document. The codes are part of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum FaultCode {
+    #[strum(serialize = "empty_body")]
     Empty,
     NotJson,
     InvalidUnicode,
@@ -44,16 +46,7 @@ pub enum FaultCode {
 
 impl FaultCode {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "empty_body",
-            Self::NotJson => "not_json",
-            Self::InvalidUnicode => "invalid_unicode",
-            Self::NumberOutOfRange => "number_out_of_range",
-            Self::TooDeep => "too_deep",
-            Self::TooManyKeys => "too_many_keys",
-            Self::DuplicateKey => "duplicate_key",
-            Self::NulCharacter => "nul_character",
-        }
+        self.into()
     }
 
     /// A sentence for the client.

@@ -207,7 +207,7 @@ async fn a_name_is_written_in_one_way_and_kept_to_the_letter() {
 /// Each dialect's way in, and how its clients would write a document.
 async fn ways(world: &World) -> Vec<(Dialect, String, String)> {
     let mut ways = Vec::new();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let (source, key) = world.source_of(dialect, |source| source.rate = "1000000/min".parse().ok()).await;
         let path = match dialect {
             Dialect::Native | Dialect::Lead2inbound => "/v1/leads".to_owned(),

@@ -143,7 +143,7 @@ async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
 async fn what_public_credentials_send_leaves_the_servers_limit_alone_and_counts_by_address() {
     let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     let world = World::with(GatewayConfig { trusted_proxies, ..config() }).await;
-    for dialect in leadgate_domain::Dialect::ALL {
+    for dialect in leadgate_domain::Dialect::ALL.iter().copied() {
         let (source, key) = world.source_of(dialect, |_| {}).await;
         let token = world.credential(leadgate_domain::KeyKind::Token, |key| key.source = source.id).await;
         let path = leadgate_dialect::native::token_path(&source, &token);

@@ -132,7 +132,7 @@ fn shape(answer: &Answer, body: &Value) -> String {
 async fn an_answer_is_the_same_whatever_is_stored() {
     let world = World::start().await;
     world.employ().await;
-    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
         let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
         for (nth, kind) in PUBLIC.into_iter().enumerate() {
             let people = people(&world, &source, &key, 100 * place + 10 * nth).await;
@@ -195,7 +195,7 @@ async fn from_server(world: &World, source: &Source, key: &str, body: &Value) ->
 #[tokio::test]
 async fn a_form_cannot_keep_a_servers_lead_out() {
     let world = World::start().await;
-    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
         for (nth, policy) in [Policy::ReturnExisting, Policy::Link, Policy::Update].into_iter().enumerate() {
             for (more, kind) in PUBLIC.into_iter().enumerate() {
                 let (source, key) = world.source_of(dialect, |source| source.policy = policy).await;
@@ -234,7 +234,7 @@ async fn a_form_cannot_keep_a_servers_lead_out() {
 #[tokio::test]
 async fn a_form_changes_nothing_that_a_server_said() {
     let world = World::start().await;
-    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
         for (nth, kind) in PUBLIC.into_iter().enumerate() {
             let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
             let form = Form::at(&world, &source, kind).await;

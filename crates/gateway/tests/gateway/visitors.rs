@@ -26,7 +26,7 @@ async fn url(world: &World, dialect: Dialect, origins: &[&str]) -> String {
 #[tokio::test]
 async fn a_visitor_sees_a_page_in_every_dialect_and_a_program_its_answer() {
     let world = World::start().await;
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.iter().copied() {
         let url = url(&world, dialect, &[]).await;
         let post = || {
             world

@@ -25,7 +25,7 @@ pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
 
 async fn every_kind_comes_back_as_it_was_made(world: World) {
     let mut made = Vec::new();
-    for kind in KeyKind::ALL {
+    for kind in KeyKind::ALL.iter().copied() {
         let key = ApiKey {
             name: Some("Tom's \"shop\"".into()),
             rate: Some(Rate::per_minute(60)),
