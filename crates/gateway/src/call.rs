@@ -3,22 +3,19 @@
 //! actix-web polls the extractors of a handler side by side, so that a body would be read before its sender is known. Here
 //! one extractor reads everything: docs/decisions/routes.md.
 
+mod access;
+mod input;
+
 use std::marker::PhantomData;
 
-use actix_web::http::header;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::SubmissionStatus;
-use leadgate_domain::{
-    Actor, AuditAction, AuditEntry, KeyId, KeyKind, Lead, LeadId, OrganizationId, Scope, SourceId,
-    SubmissionId, Timestamp, json,
-};
+use leadgate_domain::{Actor, AuditAction, AuditEntry, Lead, OrganizationId, SubmissionId, Timestamp};
 use leadgate_store::Store;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::authenticate;
-use crate::body::{self, BodyLimits};
 use crate::caller::{Caller, Reach};
 use crate::context::RequestContext;
 use crate::problem::Refused;
@@ -27,7 +24,10 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::source_selection::check_network;
 use crate::state::State;
-use crate::{credentials, limit};
+use crate::{authenticate, credentials, limit};
+use input::{Body, PathId};
+
+pub(crate) use access::{Access, Administer, Read, ReadOrganization, Write};
 
 /// A request by a caller who has the access `A`. `P` is the id in its path, `Q` its query.
 pub(crate) struct Call<A, P = (), Q = NoParameters> {
@@ -38,136 +38,6 @@ pub(crate) struct Call<A, P = (), Q = NoParameters> {
     pub(crate) request: HttpRequest,
     pub(crate) context: RequestContext,
     access: PhantomData<A>,
-}
-
-/// What a route demands of its callers.
-pub(crate) trait Access: 'static {
-    const SCOPE: Scope;
-
-    /// Beyond the scope.
-    fn check(_caller: &Caller) -> Result<(), Refusal> {
-        Ok(())
-    }
-}
-
-/// To read what the key may read.
-pub(crate) struct Read;
-
-/// To read what belongs to no single source.
-pub(crate) struct ReadOrganization;
-
-/// To administer the organization.
-pub(crate) struct Administer;
-
-/// To change leads, with a secret key.
-pub(crate) struct Write;
-
-impl Access for Read {
-    const SCOPE: Scope = Scope::Read;
-}
-
-impl Access for ReadOrganization {
-    const SCOPE: Scope = Scope::Read;
-
-    fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.reach == Reach::Organization { Ok(()) } else { Err(Refusal::OtherSource) }
-    }
-}
-
-impl Access for Administer {
-    const SCOPE: Scope = Scope::Admin;
-
-    fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.is_organization_key() { Ok(()) } else { Err(Refusal::OtherSource) }
-    }
-}
-
-impl Access for Write {
-    const SCOPE: Scope = Scope::Write;
-
-    fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.key.kind == KeyKind::Secret {
-            Ok(())
-        } else {
-            Err(Refusal::InsufficientScope(Scope::Write))
-        }
-    }
-}
-
-/// The part `{id}` of a path. A text that is no id is answered like an id that does not exist.
-pub(crate) trait PathId: Sized + 'static {
-    fn read(text: &str) -> Option<Self>;
-}
-
-impl PathId for () {
-    fn read(_text: &str) -> Option<Self> {
-        Some(())
-    }
-}
-
-impl PathId for Uuid {
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
-impl PathId for LeadId {
-    fn read(text: &str) -> Option<Self> {
-        Uuid::read(text).map(Self::from_uuid)
-    }
-}
-
-impl PathId for SourceId {
-    fn read(text: &str) -> Option<Self> {
-        Uuid::read(text).map(Self::from_uuid)
-    }
-}
-
-impl PathId for SubmissionId {
-    fn read(text: &str) -> Option<Self> {
-        Uuid::read(text).map(Self::from_uuid)
-    }
-}
-
-impl PathId for KeyId {
-    fn read(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-/// What a route takes as its body.
-pub(crate) trait Body: Sized + 'static {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal>;
-}
-
-/// A body that the route reads by itself.
-impl Body for Payload {
-    async fn read(_request: &HttpRequest, payload: Payload, _state: &State) -> Result<Self, Refusal> {
-        Ok(payload)
-    }
-}
-
-/// A small JSON document.
-impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
-        let config = &state.config;
-        let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
-        body::only_json(request.headers())?;
-        body::check_head(request.headers(), limits)?;
-        let body = body::read(request, payload, limits).await?;
-        let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
-        // What serde says may repeat a value; it is the administrator's own.
-        let read = serde_json::from_value(document);
-        read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
-    }
-}
-
-/// The same, or no body at all.
-impl<T: DeserializeOwned + 'static> Body for Option<web::Json<T>> {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
-        let has_body = request.headers().contains_key(header::CONTENT_TYPE);
-        if has_body { web::Json::read(request, payload, state).await.map(Some) } else { Ok(None) }
-    }
 }
 
 impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {

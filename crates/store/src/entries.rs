@@ -1,6 +1,5 @@
 //! The quarantine as its keepers see it: lists, single entries, and what is thrown away.
 
-
 use leadgate_domain::{
     AuditAction, Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
 };

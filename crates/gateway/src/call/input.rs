@@ -1,0 +1,88 @@
+//! What a route reads of a request: the id in its path, and its body.
+
+use actix_web::http::header;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, web};
+use leadgate_domain::{KeyId, LeadId, SourceId, SubmissionId, json};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::body::{self, BodyLimits};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// The part `{id}` of a path. A text that is no id is answered like an id that does not exist.
+pub(crate) trait PathId: Sized + 'static {
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl PathId for () {
+    fn read(_text: &str) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl PathId for Uuid {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl PathId for LeadId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for SourceId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for SubmissionId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for KeyId {
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+/// What a route takes as its body.
+pub(crate) trait Body: Sized + 'static {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal>;
+}
+
+/// A body that the route reads by itself.
+impl Body for Payload {
+    async fn read(_request: &HttpRequest, payload: Payload, _state: &State) -> Result<Self, Refusal> {
+        Ok(payload)
+    }
+}
+
+/// A small JSON document.
+impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+        let config = &state.config;
+        let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
+        body::only_json(request.headers())?;
+        body::check_head(request.headers(), limits)?;
+        let body = body::read(request, payload, limits).await?;
+        let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+        // What serde says may repeat a value; it is the administrator's own.
+        let read = serde_json::from_value(document);
+        read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
+    }
+}
+
+/// The same, or no body at all.
+impl<T: DeserializeOwned + 'static> Body for Option<web::Json<T>> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+        let has_body = request.headers().contains_key(header::CONTENT_TYPE);
+        if has_body { web::Json::read(request, payload, state).await.map(Some) } else { Ok(None) }
+    }
+}
