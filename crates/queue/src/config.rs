@@ -9,7 +9,7 @@ use lapin::uri::AMQPUri;
 use leadgate_domain::message;
 use url::Url;
 
-use crate::QueueError;
+use crate::error::QueueError;
 
 /// What the process that opens a queue does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,16 @@ pub(crate) enum Address {
 }
 
 impl Address {
+    pub(crate) fn of(config: &QueueConfig) -> Result<Self, QueueError> {
+        let mut address = Self::parse(&config.url)?;
+        if let Self::Amqp(broker) = &mut address {
+            let seconds = u16::try_from(config.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1);
+            // What the URL says goes before the configuration.
+            broker.uri.query.heartbeat.get_or_insert(seconds);
+        }
+        Ok(address)
+    }
+
     pub(crate) fn parse(url: &str) -> Result<Self, QueueError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             // `sqlite:///data/queue.db` and `sqlite:/data/queue.db` name the same file.

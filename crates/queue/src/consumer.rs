@@ -1,6 +1,7 @@
 //! The consuming side.
 
-use crate::{Delivery, amqp, embedded};
+use crate::delivery::Delivery;
+use crate::{amqp, embedded};
 
 /// What [`Consumer::receive`] brings.
 #[derive(Debug)]
@@ -11,24 +12,24 @@ pub enum Received {
     Stopped,
 }
 
-/// Takes messages off the queue: all shards, and what went astray (`unrouted`).
+/// Takes messages off the queue: all shards, and what no shard took (`unrouted`).
 ///
-/// Each consumer is its own lane: a channel of its own, and its trouble is no other's. Dropping it gives
+/// Each consumer has a channel of its own: what happens to one does not concern the others. Dropping it gives
 /// back everything it was handed and has not settled.
 #[derive(Debug)]
 pub struct Consumer {
-    lane: Lane,
+    handle: ConsumerHandle,
 }
 
 #[derive(Debug)]
-pub(crate) enum Lane {
-    Amqp(amqp::LaneHandle),
-    Embedded(embedded::Reader),
+pub(crate) enum ConsumerHandle {
+    Amqp(amqp::ConsumerHandle),
+    Embedded(embedded::ConsumerHandle),
 }
 
 impl Consumer {
-    pub(crate) fn new(lane: Lane) -> Self {
-        Self { lane }
+    pub(crate) fn new(handle: ConsumerHandle) -> Self {
+        Self { handle }
     }
 
     /// Waits for a delivery, then takes what else is ready, `max` in all.
@@ -36,10 +37,11 @@ impl Consumer {
     /// Outlives the broker: while it is away this waits. May be dropped at any time without losing
     /// anything, so it can stand in a `select!`.
     pub async fn receive(&mut self, max: usize) -> Received {
-        match &mut self.lane {
-            Lane::Amqp(lane) => lane.receive(max.max(1)).await,
-            Lane::Embedded(reader) => reader.receive(max.max(1)).await,
-        }
+        let deliveries = match &mut self.handle {
+            ConsumerHandle::Amqp(handle) => handle.receive(max.max(1)).await.map(deliveries),
+            ConsumerHandle::Embedded(handle) => handle.receive(max.max(1)).await.map(deliveries),
+        };
+        deliveries.map_or(Received::Stopped, Received::Deliveries)
     }
 
     /// Gives everything back that was handed out and not settled, and takes nothing until the next
@@ -47,9 +49,13 @@ impl Consumer {
     ///
     /// Deliveries that the caller still holds can no longer be settled ([`Settled::Lost`](crate::Settled::Lost)).
     pub async fn release(&mut self) {
-        match &mut self.lane {
-            Lane::Amqp(lane) => lane.release().await,
-            Lane::Embedded(reader) => reader.release(),
+        match &mut self.handle {
+            ConsumerHandle::Amqp(handle) => handle.release().await,
+            ConsumerHandle::Embedded(handle) => handle.release(),
         }
     }
+}
+
+fn deliveries<R: Into<Delivery>>(raw: Vec<R>) -> Vec<Delivery> {
+    raw.into_iter().map(Into::into).collect()
 }

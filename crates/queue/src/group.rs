@@ -7,11 +7,12 @@ use bytes::Bytes;
 use leadgate_domain::OrganizationId;
 use tokio::sync::oneshot;
 
-use crate::{QueueConfig, Refused};
+use crate::config::QueueConfig;
+use crate::error::Refused;
 
 /// Counts what waits in this process, and refuses what would be too much.
 #[derive(Debug, Clone)]
-pub(crate) struct Admission {
+pub(crate) struct MemoryLimit {
     waiting: Arc<Counts>,
     items_max: usize,
     bytes_max: usize,
@@ -23,32 +24,32 @@ struct Counts {
     bytes: AtomicUsize,
 }
 
-impl Admission {
+impl MemoryLimit {
     pub(crate) fn new(config: &QueueConfig) -> Self {
         Self { waiting: Arc::default(), items_max: config.waiting_max, bytes_max: config.waiting_bytes }
     }
 
-    /// Takes room for one submission, until the answer about it is given.
-    pub(crate) fn admit(&self, bytes: usize) -> Result<Room, Refused> {
+    /// Reserves memory for one submission, until the answer about it is given.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, Refused> {
         // The guard exists before the check, so that what was counted is always given back.
         let items = self.waiting.items.fetch_add(1, Ordering::Relaxed);
         let waiting = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let room = Room { waiting: Arc::clone(&self.waiting), bytes };
+        let reservation = Reservation { waiting: Arc::clone(&self.waiting), bytes };
         // Whatever its size, a submission is taken when nothing else waits.
         if items >= self.items_max || (items > 0 && waiting.saturating_add(bytes) > self.bytes_max) {
             return Err(Refused::Busy);
         }
-        Ok(room)
+        Ok(reservation)
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Reservation {
     waiting: Arc<Counts>,
     bytes: usize,
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.waiting.items.fetch_sub(1, Ordering::Relaxed);
         self.waiting.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -61,17 +62,17 @@ pub(crate) struct Waiting {
     organization: OrganizationId,
     submission: Bytes,
     answer: oneshot::Sender<Result<(), Refused>>,
-    room: Room,
+    reservation: Reservation,
 }
 
 impl Waiting {
     pub(crate) fn new(
         organization: OrganizationId,
         submission: Bytes,
-        room: Room,
+        reservation: Reservation,
     ) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { organization, submission, answer, room }, answered)
+        (Self { organization, submission, answer, reservation }, answered)
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
@@ -80,7 +81,7 @@ impl Waiting {
 
     pub(crate) fn settle(self, outcome: Result<(), Refused>) {
         // First, so that whoever is answered may ask again at once.
-        drop(self.room);
+        drop(self.reservation);
         // Whoever went away has told the client already.
         self.answer.send(outcome).ok();
     }

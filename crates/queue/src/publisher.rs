@@ -7,28 +7,30 @@ use leadgate_domain::OrganizationId;
 use metrics::{counter, histogram};
 use tokio::time::timeout;
 
-use crate::group::{Admission, Waiting};
-use crate::status::Gate;
-use crate::{Cause, QueueConfig, Refused, amqp, embedded};
+use crate::config::QueueConfig;
+use crate::error::{Cause, Refused};
+use crate::group::{MemoryLimit, Waiting};
+use crate::status::Readiness;
+use crate::{amqp, embedded};
 
 /// Publishes submissions. Cheap to clone; all clones share their groups.
 #[derive(Debug, Clone)]
 pub struct Publisher {
-    line: Line,
-    gate: Gate,
-    admission: Admission,
+    sender: PublishSender,
+    readiness: Readiness,
+    memory: MemoryLimit,
     confirm_timeout: Duration,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Line {
-    Amqp(amqp::LineHandle),
+pub(crate) enum PublishSender {
+    Amqp(amqp::PublishSender),
     Embedded(embedded::WriterHandle),
 }
 
 impl Publisher {
-    pub(crate) fn new(line: Line, gate: Gate, config: &QueueConfig) -> Self {
-        Self { line, gate, admission: Admission::new(config), confirm_timeout: config.confirm_timeout }
+    pub(crate) fn new(sender: PublishSender, readiness: Readiness, config: &QueueConfig) -> Self {
+        Self { sender, readiness, memory: MemoryLimit::new(config), confirm_timeout: config.confirm_timeout }
     }
 
     /// Publishes one submission (its JSON) of `organization`, and returns once it is durable.
@@ -47,14 +49,14 @@ impl Publisher {
     }
 
     async fn attempt(&self, organization: OrganizationId, submission: Bytes) -> Result<(), Refused> {
-        self.gate.check()?;
-        let room = self.admission.admit(submission.len())?;
-        let (waiting, answered) = Waiting::new(organization, submission, room);
-        let taken = match &self.line {
-            Line::Amqp(line) => line.publish(waiting),
-            Line::Embedded(writer) => writer.publish(waiting),
+        self.readiness.check()?;
+        let reservation = self.memory.reserve(submission.len())?;
+        let (waiting, answered) = Waiting::new(organization, submission, reservation);
+        let sent = match &self.sender {
+            PublishSender::Amqp(sender) => sender.publish(waiting),
+            PublishSender::Embedded(writer) => writer.publish(waiting),
         };
-        taken.map_err(|Stopped| Refused::Unavailable(Cause::Closed))?;
+        sent.map_err(|_| Refused::Unavailable(Cause::Closed))?;
         match timeout(self.confirm_timeout, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Refused::Unavailable(Cause::Closed)),
@@ -62,7 +64,3 @@ impl Publisher {
         }
     }
 }
-
-/// The task or thread behind a handle has ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopped;

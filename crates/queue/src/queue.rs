@@ -8,19 +8,29 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::LastDepth;
+use crate::admin::{Depth, LastDepth, Parked, Selection};
 use crate::amqp::Amqp;
-use crate::config::Address;
+use crate::config::{Address, QueueConfig, Role};
+use crate::consumer::{Consumer, ConsumerHandle};
 use crate::embedded::Embedded;
-use crate::{
-    Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection, Status,
-};
+use crate::error::QueueError;
+use crate::publisher::{PublishSender, Publisher};
+use crate::replier::{Replier, ReplyTransport};
+use crate::replies::Replies;
+use crate::status::Status;
 
 const OBSERVED_EVERY: Duration = Duration::from_secs(5);
 
 /// A queue, opened. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Queue {
+pub struct Queue {
+    adapter: Adapter,
+    publisher: Publisher,
+    last_depth: LastDepth,
+}
+
+#[derive(Debug, Clone)]
+enum Adapter {
     Amqp(Arc<Amqp>),
     Embedded(Embedded),
 }
@@ -33,61 +43,68 @@ impl Queue {
     /// # Errors
     /// When the URL names no queue, or the embedded queue's file cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
-        match Address::parse(&config.url)? {
-            Address::Amqp(broker) => Ok(Self::Amqp(Arc::new(Amqp::open(*broker, config, role)))),
-            Address::Embedded(path) => Ok(Self::Embedded(Embedded::open(path, config, role).await?)),
-        }
+        let (adapter, sender, readiness) = match Address::of(&config)? {
+            Address::Amqp(broker) => {
+                let amqp = Amqp::open(*broker, &config, role);
+                let (sender, readiness) = (amqp.publish_sender(), amqp.readiness().clone());
+                (Adapter::Amqp(Arc::new(amqp)), PublishSender::Amqp(sender), readiness)
+            }
+            Address::Embedded(path) => {
+                let embedded = Embedded::open(path, &config, role).await?;
+                let (writer, readiness) = (embedded.writer(), embedded.readiness().clone());
+                (Adapter::Embedded(embedded), PublishSender::Embedded(writer), readiness)
+            }
+        };
+        let publisher = Publisher::new(sender, readiness, &config);
+        Ok(Self { adapter, publisher, last_depth: LastDepth::default() })
     }
 
     /// A handle to publish with; all handles of a queue share their groups.
     pub fn publisher(&self) -> Publisher {
-        match self {
-            Self::Amqp(amqp) => amqp.publisher(),
-            Self::Embedded(embedded) => embedded.publisher(),
-        }
+        self.publisher.clone()
     }
 
     /// Makes a consumer, which begins to take messages with its first `receive`.
     pub fn consumer(&self) -> Consumer {
-        match self {
-            Self::Amqp(amqp) => amqp.consumer(),
-            Self::Embedded(embedded) => embedded.consumer(),
-        }
+        Consumer::new(match &self.adapter {
+            Adapter::Amqp(amqp) => ConsumerHandle::Amqp(amqp.consumer()),
+            Adapter::Embedded(embedded) => ConsumerHandle::Embedded(embedded.consumer()),
+        })
     }
 
-    /// Where this process hears what becomes of submissions that it publishes with a reply address. Opened with
+    /// Where this process receives the outcomes of submissions that it publishes with a reply address. Opened with
     /// the first call, and kept; must be called within a tokio runtime.
     ///
     /// Not part of readiness: without an address no request waits.
     pub fn replies(&self) -> Replies {
-        match self {
-            Self::Amqp(amqp) => amqp.replies(),
-            Self::Embedded(embedded) => embedded.replies(),
-        }
+        Replies::new(match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.replies(),
+            Adapter::Embedded(embedded) => embedded.replies(),
+        })
     }
 
-    /// Tells those who wait elsewhere. Must be called within a tokio runtime.
+    /// Sends replies to the requests that wait for them. Must be called within a tokio runtime.
     pub fn replier(&self) -> Replier {
-        match self {
-            Self::Amqp(amqp) => amqp.replier(),
-            Self::Embedded(embedded) => embedded.replier(),
-        }
+        Replier::new(match &self.adapter {
+            Adapter::Amqp(amqp) => ReplyTransport::Amqp(amqp.reply_sender()),
+            Adapter::Embedded(embedded) => ReplyTransport::Embedded(embedded.replies()),
+        })
     }
 
     /// Whether the queue can do what its role asks of it; cheap enough for every request.
     pub fn status(&self) -> Status {
-        match self {
-            Self::Amqp(amqp) => amqp.status(),
-            Self::Embedded(embedded) => embedded.status(),
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.status(),
+            Adapter::Embedded(embedded) => embedded.status(),
         }
     }
 
     /// Waits until [`Queue::status`] is ready. On RabbitMQ the consuming side is ready once a consumer that was
     /// made is connected.
     pub async fn ready(&self) {
-        match self {
-            Self::Amqp(amqp) => amqp.ready().await,
-            Self::Embedded(embedded) => embedded.ready().await,
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.ready().await,
+            Adapter::Embedded(embedded) => embedded.ready().await,
         }
     }
 
@@ -96,9 +113,9 @@ impl Queue {
     /// # Errors
     /// When the broker or the file does not answer.
     pub async fn depth(&self) -> Result<Depth, QueueError> {
-        let depth = match self {
-            Self::Amqp(amqp) => amqp.depth().await,
-            Self::Embedded(embedded) => embedded.depth().await,
+        let depth = match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.admin().depth().await,
+            Adapter::Embedded(embedded) => embedded.depth().await,
         }?;
         depth.report();
         Ok(depth)
@@ -113,27 +130,20 @@ impl Queue {
             if let Err(error) = &depth {
                 tracing::debug!(queue.reason = %error, "queue depth could not be read");
             }
-            self.kept_depth().set(depth.ok());
+            self.last_depth.set(depth.ok());
         }
     }
 
     /// What the queue held when it was last looked at. `None` while it does not answer, or without
     /// [`Queue::observe`].
     pub fn last_depth(&self) -> Option<Depth> {
-        self.kept_depth().get()
-    }
-
-    fn kept_depth(&self) -> &LastDepth {
-        match self {
-            Self::Amqp(amqp) => amqp.last_depth(),
-            Self::Embedded(embedded) => embedded.last_depth(),
-        }
+        self.last_depth.get()
     }
 
     /// Follows the number of shards that the installation has. On RabbitMQ, publishes to and consumes the queues
     /// of that number from now on; an embedded queue has no shards. Must be called within a tokio runtime.
     pub fn follow_shards(&self, shards: watch::Receiver<u16>) {
-        if let Self::Amqp(amqp) = self {
+        if let Adapter::Amqp(amqp) = &self.adapter {
             amqp.follow_shards(shards);
         }
     }
@@ -143,9 +153,9 @@ impl Queue {
     /// # Errors
     /// When the broker or the file does not answer.
     pub async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        match self {
-            Self::Amqp(amqp) => amqp.parked_list(limit).await,
-            Self::Embedded(embedded) => embedded.parked_list(limit).await,
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.admin().parked_list(limit).await,
+            Adapter::Embedded(embedded) => embedded.parked_list(limit).await,
         }
     }
 
@@ -154,9 +164,9 @@ impl Queue {
     /// # Errors
     /// When the broker or the file does not answer; those replayed before stay replayed.
     pub async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
-        match self {
-            Self::Amqp(amqp) => amqp.parked_replay(selection).await,
-            Self::Embedded(embedded) => embedded.parked_replay(selection).await,
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.admin().parked_replay(selection).await,
+            Adapter::Embedded(embedded) => embedded.parked_replay(selection).await,
         }
     }
 
@@ -165,29 +175,29 @@ impl Queue {
     /// # Errors
     /// When the copy cannot be written, or the queue is a broker's.
     pub async fn backup_to(&self, target: &Path) -> Result<(), QueueError> {
-        match self {
-            Self::Amqp(_) => {
+        match &self.adapter {
+            Adapter::Amqp(_) => {
                 Err(QueueError::Interrupted("RabbitMQ has its own tools for backups".to_owned()))
             }
-            Self::Embedded(embedded) => embedded.backup_to(target).await,
+            Adapter::Embedded(embedded) => embedded.backup_to(target).await,
         }
     }
 
     /// Consumers hand out nothing more ([`Received::Stopped`](crate::Received::Stopped)); what was handed
     /// out can still be settled.
     pub fn stop_receiving(&self) {
-        match self {
-            Self::Amqp(amqp) => amqp.stop_receiving(),
-            Self::Embedded(embedded) => embedded.stop_receiving(),
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.stop_receiving(),
+            Adapter::Embedded(embedded) => embedded.stop_receiving(),
         }
     }
 
     /// Refuses new publishes, answers those in flight, notes what was settled, closes. Bounded by the
     /// confirm time-out.
     pub async fn shutdown(&self) {
-        match self {
-            Self::Amqp(amqp) => amqp.shutdown().await,
-            Self::Embedded(embedded) => embedded.shutdown().await,
+        match &self.adapter {
+            Adapter::Amqp(amqp) => amqp.shutdown().await,
+            Adapter::Embedded(embedded) => embedded.shutdown().await,
         }
     }
 }

@@ -1,42 +1,34 @@
-//! The telling side: fire and forget, because whoever does not hear it asks the store.
+//! The sending side of replies: fire and forget, because a gateway that receives none asks the store.
 
 use std::sync::Arc;
 
 use leadgate_domain::reply::{Reply, ReplyAddress};
-use metrics::counter;
 
 use crate::amqp;
-use crate::replies::Waiters;
+use crate::replies::{PendingReplies, count_sent};
 
-/// Tells those who wait what became of their submissions. All clones share one way out.
+/// Sends replies to the gateways whose requests wait for them. All clones share one channel.
 #[derive(Debug, Clone)]
 pub struct Replier {
-    way: Way,
+    transport: ReplyTransport,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Way {
-    Amqp(amqp::TellerHandle),
-    Embedded(Arc<Waiters>),
+pub(crate) enum ReplyTransport {
+    Amqp(amqp::ReplySender),
+    Embedded(Arc<PendingReplies>),
 }
 
 impl Replier {
-    pub(crate) fn new(way: Way) -> Self {
-        Self { way }
+    pub(crate) fn new(transport: ReplyTransport) -> Self {
+        Self { transport }
     }
 
-    /// Never waits and never fails: what cannot be told now is dropped, and counted.
+    /// Never waits and never fails: what cannot be sent now is dropped, and counted.
     pub fn send(&self, to: &ReplyAddress, reply: Reply) {
-        match &self.way {
-            Way::Amqp(teller) => teller.tell(to, reply),
-            Way::Embedded(waiters) => count(waiters.is_at(to) && waiters.hear(reply), 1),
+        match &self.transport {
+            ReplyTransport::Amqp(sender) => sender.send(to, reply),
+            ReplyTransport::Embedded(pending) => count_sent(pending.is_at(to) && pending.resolve(reply), 1),
         }
     }
-}
-
-/// Counts replies that left this process, or did not.
-pub(crate) fn count(sent: bool, replies: usize) {
-    let result = if sent { "sent" } else { "dropped" };
-    let replies = u64::try_from(replies).unwrap_or(u64::MAX);
-    counter!("leadgate_worker_replies_total", "result" => result).increment(replies);
 }

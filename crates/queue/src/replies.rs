@@ -1,4 +1,5 @@
-//! The waiting side: who hears what became of which submission. Nothing here is durable, and nothing has to be.
+//! The waiting side of replies: which requests wait for the outcome of which submission. Nothing here is durable,
+//! and nothing has to be.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,43 +11,43 @@ use metrics::counter;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-/// For how many submissions one process waits at most; whoever comes on top is not answered.
+/// For how many submissions one process waits at most; a request on top of that is not answered.
 const MOST_WAITING: usize = 16_384;
 
 /// This process's own reply address. All clones share it.
 #[derive(Debug, Clone)]
 pub struct Replies {
-    waiters: Arc<Waiters>,
+    pending: Arc<PendingReplies>,
 }
 
 impl Replies {
-    pub(crate) fn new(waiters: Arc<Waiters>) -> Self {
-        Self { waiters }
+    pub(crate) fn new(pending: Arc<PendingReplies>) -> Self {
+        Self { pending }
     }
 
     /// Registers interest in a submission, before it is published with [`Expected::address`].
     ///
-    /// `None` if no answer could come: there is no address at the moment, too many wait already, or somebody
+    /// `None` if no answer could come: there is no address at the moment, too many wait already, or a request
     /// waits for that very submission.
     pub fn expect(&self, submission: SubmissionId) -> Option<Expected> {
-        let (address, reply) = self.waiters.register(submission)?;
-        Some(Expected { submission, address, reply, waiters: Arc::clone(&self.waiters) })
+        let (address, reply) = self.pending.register(submission)?;
+        Some(Expected { submission, address, reply, pending: Arc::clone(&self.pending) })
     }
 
     /// Whether a submission published now could be answered.
     pub fn is_ready(&self) -> bool {
-        self.waiters.address.borrow().is_some()
+        self.pending.address.borrow().is_some()
     }
 
     /// Waits until there is an address.
     pub async fn ready(&self) {
         // The sender lives as long as we do.
-        self.waiters.address.subscribe().wait_for(Option::is_some).await.ok();
+        self.pending.address.subscribe().wait_for(Option::is_some).await.ok();
     }
 
     /// For how many submissions this process waits.
     pub fn waiting(&self) -> usize {
-        self.waiters.lock().len()
+        self.pending.lock().len()
     }
 }
 
@@ -56,7 +57,7 @@ pub struct Expected {
     submission: SubmissionId,
     address: ReplyAddress,
     reply: oneshot::Receiver<Reply>,
-    waiters: Arc<Waiters>,
+    pending: Arc<PendingReplies>,
 }
 
 impl Expected {
@@ -74,19 +75,19 @@ impl Expected {
 impl Drop for Expected {
     fn drop(&mut self) {
         self.reply.close();
-        self.waiters.forget(self.submission);
+        self.pending.forget(self.submission);
     }
 }
 
-/// Who waits in this process, and where replies to it go.
+/// What is waited for in this process, and where replies to it go.
 #[derive(Debug)]
-pub(crate) struct Waiters {
-    /// Changed only under the lock of `waiting`, so that nobody registers for an address that is gone.
+pub(crate) struct PendingReplies {
+    /// Changed only under the lock of `waiting`, so that nothing is registered for an address that is gone.
     address: watch::Sender<Option<ReplyAddress>>,
     waiting: Mutex<HashMap<SubmissionId, oneshot::Sender<Reply>>>,
 }
 
-impl Waiters {
+impl PendingReplies {
     pub(crate) fn new() -> Self {
         Self { address: watch::Sender::new(None), waiting: Mutex::default() }
     }
@@ -96,7 +97,7 @@ impl Waiters {
         self.address.send_replace(Some(address));
     }
 
-    /// The address is gone. Who waits for what was sent there is told so now.
+    /// The address is gone: all that wait for a reply there end now.
     pub(crate) fn close(&self) {
         let mut waiting = self.lock();
         self.address.send_replace(None);
@@ -107,13 +108,13 @@ impl Waiters {
         self.address.borrow().as_ref() == Some(address)
     }
 
-    /// Hands a reply to who waits for it; false if nobody does.
-    pub(crate) fn hear(&self, reply: Reply) -> bool {
+    /// Hands a reply to the request that waits for it; false if there is none.
+    pub(crate) fn resolve(&self, reply: Reply) -> bool {
         let waiter = self.lock().remove(&reply.submission);
-        let heard = waiter.is_some_and(|waiter| waiter.send(reply).is_ok());
-        let result = if heard { "heard" } else { "unexpected" };
+        let resolved = waiter.is_some_and(|waiter| waiter.send(reply).is_ok());
+        let result = if resolved { "heard" } else { "unexpected" };
         counter!("leadgate_gateway_replies_total", "result" => result).increment(1);
-        heard
+        resolved
     }
 
     fn register(&self, submission: SubmissionId) -> Option<(ReplyAddress, oneshot::Receiver<Reply>)> {
@@ -138,4 +139,11 @@ impl Waiters {
     fn lock(&self) -> MutexGuard<'_, HashMap<SubmissionId, oneshot::Sender<Reply>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Counts replies that left this process, or did not.
+pub(crate) fn count_sent(sent: bool, replies: usize) {
+    let result = if sent { "sent" } else { "dropped" };
+    let replies = u64::try_from(replies).unwrap_or(u64::MAX);
+    counter!("leadgate_worker_replies_total", "result" => result).increment(replies);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::{Cause, Refused};
+use crate::error::{Cause, Refused};
 
 /// Whether a queue can do what its role asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,9 @@ impl Status {
     }
 }
 
-/// The state of one half of a queue, written by its task and read by everybody.
+/// The state of one half of a queue, written by its task and read by all others.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate(Arc<watch::Sender<State>>);
+pub(crate) struct Readiness(Arc<watch::Sender<State>>);
 
 #[derive(Debug, Clone)]
 struct State {
@@ -32,19 +32,18 @@ struct State {
     reason: Arc<str>,
 }
 
-impl Gate {
-    pub(crate) fn shut(cause: Cause, reason: &str) -> Self {
+impl Readiness {
+    pub(crate) fn not_ready(cause: Cause, reason: &str) -> Self {
         Self(Arc::new(watch::Sender::new(State { cause: Some(cause), reason: reason.into() })))
     }
 
-    /// Opens the gate, unless it was closed for good. Returns whether that changed anything, so that what
-    /// lasts is logged once.
-    pub(crate) fn open(&self) -> bool {
+    /// Unless it was closed for good. Returns whether that changed anything, so that what lasts is logged once.
+    pub(crate) fn set_ready(&self) -> bool {
         self.change(None, "")
     }
 
-    /// Closes the gate; returns whether that, or the reason, is new.
-    pub(crate) fn close(&self, cause: Cause, reason: &str) -> bool {
+    /// Returns whether that, or the reason, is new.
+    pub(crate) fn set_not_ready(&self, cause: Cause, reason: &str) -> bool {
         self.change(Some(cause), reason)
     }
 
@@ -75,10 +74,10 @@ impl Gate {
         }
     }
 
-    /// Waits until the gate is open; never returns if it was closed for good.
-    pub(crate) async fn opened(&self) {
+    /// Waits until it is ready; never returns if it was closed for good.
+    pub(crate) async fn ready(&self) {
         let mut watcher = self.0.subscribe();
-        // The sender lives as long as this gate does.
+        // The sender lives as long as this does.
         watcher.wait_for(|state| state.cause.is_none()).await.ok();
     }
 }

@@ -19,7 +19,7 @@ use support::{World, open};
 
 /// lapin's misattribution, bare: mandatory messages, some of which no queue takes, 50 on their way.
 ///
-/// If this test fails because nothing was misattributed any more, lapin was mended, and `amqp/flying.rs`
+/// If this test fails because nothing was misattributed any more, lapin was mended, and `amqp/pending_confirms.rs`
 /// may become simpler.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lapin_acknowledges_what_no_queue_took() {

@@ -1,6 +1,6 @@
 //! Looking at the broker's queues, and putting back what was parked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::message::BasicGetMessage;
@@ -13,35 +13,41 @@ use lapin::{Acker, Channel, Confirmation};
 use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
-use super::held::Held;
+use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenConnection, call, close};
 use super::names::Queues;
-use super::wire::{CALL_TIMEOUT, Endpoint, Wire, call, close};
+use super::unacked::Unacked;
 use super::{message, names, topology};
+use crate::admin::{Depth, Parked, Selection};
+use crate::error::QueueError;
 use crate::shards::Shards;
-use crate::{Depth, Parked, QueueError, Selection};
 
 /// Between two looks whether the broker has taken messages back.
 const GIVING_BACK: Duration = Duration::from_millis(10);
 
-/// A connection of its own, opened when first needed and kept for the next time.
-#[derive(Clone)]
-pub(crate) struct Desk {
-    endpoint: Endpoint,
+/// Works over channels that are opened for one request each.
+#[derive(Debug, Clone)]
+pub(crate) struct AdminClient {
+    publishing: BrokerConnection,
+    consuming: BrokerConnection,
     shards: Shards,
     /// The message version that this build reads.
     version: u64,
-    held: Held,
-    wire: Arc<Mutex<Option<Wire>>>,
+    unacked: Unacked,
 }
 
-impl Desk {
-    pub(crate) fn new(endpoint: Endpoint, shards: Shards, version: u64, held: Held) -> Self {
-        Self { endpoint, shards, version, held, wire: Arc::default() }
+impl AdminClient {
+    pub(crate) fn new(
+        publishing: BrokerConnection,
+        consuming: BrokerConnection,
+        shards: Shards,
+        version: u64,
+        unacked: Unacked,
+    ) -> Self {
+        Self { publishing, consuming, shards, version, unacked }
     }
 
     pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
-        let wire = self.take_wire().await?;
-        let channel = wire.channel().await?;
+        let channel = self.consuming.get().await?.channel().await?;
         let (mut ready, mut unconsumed) = (0, Vec::new());
         for queue in (Queues { shards: self.shards.count(), version: self.version }).consumed() {
             let Counts { messages, consumers } = count(&channel, &queue).await?;
@@ -54,74 +60,65 @@ impl Desk {
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
         close(&channel).await;
-        self.keep(wire);
-        let oldest_age = self.held.oldest().map(|at| Timestamp::now().since(at));
-        Ok(Depth { ready, in_flight: self.held.count(), parked, newer, oldest_age, unconsumed })
+        let oldest_age = self.unacked.oldest().map(|at| Timestamp::now().since(at));
+        Ok(Depth { ready, in_flight: self.unacked.count(), parked, newer, oldest_age, unconsumed })
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        let wire = self.take_verified_wire().await?;
-        let channel = wire.channel().await?;
-        let mut parked = Vec::new();
-        for queue in names::parked(self.version) {
-            let mut looked_at = LookedAt::default();
-            while parked.len() < limit {
-                let Some(message) = get(&channel, &queue).await? else { break };
-                parked.push(describe(&message));
-                looked_at.add(message);
-            }
-            looked_at.give_back(&channel, &queue).await?;
-        }
-        close(&channel).await;
-        self.keep(wire);
-        Ok(parked)
+        let (connection, channel) = self.read_parked().await?;
+        let listed = list(&channel, self.version, limit).await;
+        connection.close_channel(&channel).await;
+        listed
     }
 
-    pub(crate) async fn parked_replay(&self, mut selection: Selection) -> Result<usize, QueueError> {
-        let wire = self.take_verified_wire().await?;
-        let channel = wire.channel().await?;
+    pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
+        let (connection, channel) = self.read_parked().await?;
+        let replayed = self.replay(&channel, selection).await;
+        connection.close_channel(&channel).await;
+        replayed
+    }
+
+    /// A channel for reading what is parked. Verified, because a queue that has a delivery limit loses what is read
+    /// often. It is closed whatever happens, so that the broker takes back what was read.
+    async fn read_parked(&self) -> Result<(Arc<OpenConnection>, Channel), QueueError> {
+        let connection = self.consuming.get().await?;
+        topology::verify_parked(&connection, self.version).await?;
+        let channel = connection.channel().await?;
+        Ok((connection, channel))
+    }
+
+    async fn replay(&self, reading: &Channel, mut selection: Selection) -> Result<usize, QueueError> {
+        let connection = self.publishing.get().await?;
+        let channel = connection.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        let publishing = Publishing { connection, channel };
         let mut replayed = 0;
         for queue in names::parked(self.version) {
-            replayed += replay(&wire, &channel, &queue, &mut selection).await?;
+            replayed += replay(reading, &publishing, &queue, &mut selection).await?;
         }
-        close(&channel).await;
-        self.keep(wire);
+        close(&publishing.channel).await;
         Ok(replayed)
-    }
-
-    /// For reading what is parked: a queue that has a delivery limit loses what is read often.
-    async fn take_verified_wire(&self) -> Result<Wire, QueueError> {
-        let wire = self.take_wire().await?;
-        topology::verify_parked(&wire, self.version).await?;
-        Ok(wire)
-    }
-
-    async fn take_wire(&self) -> Result<Wire, QueueError> {
-        let kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match kept {
-            Some(wire) if wire.connected() => Ok(wire),
-            _ => Wire::connect(&self.endpoint, "leadgate admin").await,
-        }
-    }
-
-    /// Only after everything went well: a wire with a doubtful channel is dropped instead.
-    fn keep(&self, wire: Wire) {
-        *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = Some(wire);
-    }
-
-    pub(crate) async fn close(&self) {
-        let kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(wire) = kept {
-            wire.close().await;
-        }
     }
 }
 
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Desk").finish_non_exhaustive()
+/// A channel with confirms.
+struct Publishing {
+    connection: Arc<OpenConnection>,
+    channel: Channel,
+}
+
+async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<Parked>, QueueError> {
+    let mut parked = Vec::new();
+    for queue in names::parked(version) {
+        let mut read = ReadMessages::default();
+        while parked.len() < limit {
+            let Some(message) = get(channel, &queue).await? else { break };
+            parked.push(describe(&message));
+            read.add(message);
+        }
+        read.give_back(channel, &queue).await?;
     }
+    Ok(parked)
 }
 
 struct Counts {
@@ -154,32 +151,32 @@ fn describe(message: &BasicGetMessage) -> Parked {
 /// What is not selected is held unacknowledged until the end, so that each message is looked at once, and given back
 /// then. Nothing is looked at after the last selected one.
 async fn replay(
-    wire: &Wire,
-    channel: &Channel,
+    reading: &Channel,
+    publishing: &Publishing,
     queue: &str,
     selection: &mut Selection,
 ) -> Result<usize, QueueError> {
-    let (mut replayed, mut looked_at) = (0, LookedAt::default());
+    let (mut replayed, mut read) = (0, ReadMessages::default());
     // Not until it is empty: a worker may park again what is replayed.
-    for _ in 0..count(channel, queue).await?.messages {
+    for _ in 0..count(reading, queue).await?.messages {
         if selection.is_empty() {
             break;
         }
-        let Some(message) = get(channel, queue).await? else { break };
+        let Some(message) = get(reading, queue).await? else { break };
         if !selection.take(&message::id(&message.properties, &message.data)) {
-            looked_at.add(message);
+            read.add(message);
             continue;
         }
-        if wire.blocked() {
+        if publishing.connection.is_blocked() {
             return Err(QueueError::Interrupted(
                 "the broker takes no messages: memory or disk alarm".to_owned(),
             ));
         }
-        republish(channel, &message).await?;
+        republish(&publishing.channel, &message).await?;
         call(message.ack(BasicAckOptions::default())).await?;
         replayed += 1;
     }
-    looked_at.give_back(channel, queue).await?;
+    read.give_back(reading, queue).await?;
     Ok(replayed)
 }
 
@@ -203,13 +200,13 @@ async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), Q
 /// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not
 /// kept.
 #[derive(Default)]
-struct LookedAt {
+struct ReadMessages {
     count: u64,
     /// The last one's, and how many messages were left behind it.
     last: Option<(Acker, u64)>,
 }
 
-impl LookedAt {
+impl ReadMessages {
     fn add(&mut self, message: BasicGetMessage) {
         self.count += 1;
         let left = u64::from(message.message_count);

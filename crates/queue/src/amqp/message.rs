@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use leadgate_domain::Timestamp;
 
 use super::names::{PARKED_AT_HEADER, REASON_HEADER};
-use crate::ParkReason;
+use crate::raw_delivery::ParkReason;
 
 /// RabbitMQ's number for a message that is to be written to disk.
 const PERSISTENT: u8 = 2;

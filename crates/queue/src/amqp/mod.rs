@@ -1,23 +1,23 @@
-//! The RabbitMQ adapter: a publishing connection, a connection for each consumer, one for administration, and
-//! where somebody waits, one to listen or to tell.
+//! The RabbitMQ adapter: one connection for publishing and one for consuming, and a task for each thing that needs a
+//! channel of its own.
 
+mod ack_handle;
 mod admin;
-mod backoff;
-mod flying;
-mod held;
-mod lane;
-mod lanes;
-mod letter;
-mod line;
-mod listener;
+mod connection;
+mod consume_loop;
+mod consumer_readiness;
 mod message;
 mod names;
-mod pending;
+mod pending_confirms;
 mod policies;
-mod teller;
-mod ticket;
+mod publish_loop;
+mod publish_queue;
+mod reply_consumer;
+mod reply_message;
+mod reply_publisher;
+mod supervise;
 mod topology;
-mod wire;
+mod unacked;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -27,131 +27,142 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use admin::Desk;
-use held::Held;
-pub(crate) use lane::LaneHandle;
-use lane::{Common, Lane};
-use lanes::Lanes;
-use line::Line;
-pub(crate) use line::LineHandle;
-use listener::Listener;
+pub(crate) use ack_handle::AckHandle;
+pub(crate) use admin::AdminClient;
+use connection::BrokerConnection;
+pub(crate) use consume_loop::ConsumerHandle;
+use consume_loop::{ConsumeContext, ConsumeLoop};
+use consumer_readiness::ConsumerReadiness;
 pub use policies::{policy_commands, upload_policies};
-use teller::Teller;
-pub(crate) use teller::TellerHandle;
-pub(crate) use ticket::Ticket;
+use publish_loop::PublishLoop;
+pub(crate) use publish_queue::PublishSender;
+use reply_consumer::ReplyConsumer;
+use reply_publisher::ReplyPublisher;
+pub(crate) use reply_publisher::ReplySender;
+use supervise::{ChannelTask, supervise};
 pub use topology::declare_topology;
-use wire::Endpoint;
+use unacked::Unacked;
 
-use crate::admin::LastDepth;
-use crate::config::Broker;
-use crate::consumer::Lane as AnyLane;
-use crate::publisher::Line as AnyLine;
-use crate::replier::Way;
-use crate::replies::Waiters;
+use crate::config::{Broker, QueueConfig, Role};
+use crate::error::Cause;
+use crate::replies::PendingReplies;
 use crate::shards::Shards;
-use crate::status::Gate;
-use crate::{
-    Cause, Consumer, Depth, Parked, Publisher, QueueConfig, QueueError, Replier, Replies, Role, Selection,
-    Status,
-};
+use crate::status::{Readiness, Status};
 
-/// What closing connections in order may take on top of what is still on its way.
-const GOODBYE: Duration = Duration::from_millis(1_500);
+/// What closing connections in order may take on top of what is still being published.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// A queue on RabbitMQ. See the crate's README.
 #[derive(Debug)]
-pub struct Amqp {
+pub(crate) struct Amqp {
     role: Role,
-    publisher: Publisher,
-    gate: Gate,
-    common: Common,
-    desk: Desk,
-    last_depth: LastDepth,
-    replies: OnceLock<Replies>,
-    replier: OnceLock<Replier>,
+    publishing: BrokerConnection,
+    consume: ConsumeContext,
+    readiness: Readiness,
+    admin: AdminClient,
+    replies: OnceLock<Arc<PendingReplies>>,
+    reply_sender: OnceLock<ReplySender>,
     tasks: TaskTracker,
 }
 
 impl Amqp {
-    pub(crate) fn open(broker: Broker, config: QueueConfig, role: Role) -> Self {
-        let endpoint = Endpoint::new(broker, config.heartbeat);
-        let (stop, closing) = (CancellationToken::new(), CancellationToken::new());
-        let gate = Gate::shut(Cause::Disconnected, "not connected to the broker yet");
-        let tasks = TaskTracker::new();
-        let shards = Shards::new(config.shards);
-        let (handle, line) =
-            Line::new(endpoint.clone(), &config, shards.clone(), gate.clone(), closing.clone());
-        if role.publishes() {
-            tasks.spawn(line.run());
-        }
-        let held = Held::default();
-        let common = Common {
-            endpoint: endpoint.clone(),
-            shards: shards.clone(),
+    pub(crate) fn open(broker: Broker, config: &QueueConfig, role: Role) -> Self {
+        let broker = Arc::new(broker);
+        let publishing = BrokerConnection::new(Arc::clone(&broker), "leadgate publishing");
+        let connection = BrokerConnection::new(broker, "leadgate consuming");
+        let (shards, closing) = (Shards::new(config.shards), CancellationToken::new());
+        let readiness = Readiness::not_ready(Cause::Disconnected, "not connected to the broker yet");
+        let (sender, publish_loop) =
+            PublishLoop::new(publishing.clone(), config, shards.clone(), readiness.clone(), closing.clone());
+        let unacked = Unacked::default();
+        let admin = AdminClient::new(
+            publishing.clone(),
+            connection.clone(),
+            shards.clone(),
+            config.version,
+            unacked.clone(),
+        );
+        let consume = ConsumeContext {
+            connection,
+            shards,
             version: config.version,
             prefetch: config.prefetch,
-            patience: config.confirm_timeout,
-            line: handle.clone(),
-            held: held.clone(),
-            lanes: Lanes::new(),
-            stop,
+            settle_timeout: config.confirm_timeout,
+            sender,
+            unacked,
+            readiness: ConsumerReadiness::new(),
+            stop: CancellationToken::new(),
             closing,
         };
-        let publisher = Publisher::new(AnyLine::Amqp(handle), gate.clone(), &config);
-        let desk = Desk::new(endpoint, shards, config.version, held);
-        let (replies, replier) = (OnceLock::new(), OnceLock::new());
-        let last_depth = LastDepth::default();
-        Self { role, publisher, gate, common, desk, last_depth, replies, replier, tasks }
+        let (replies, reply_sender, tasks) = (OnceLock::new(), OnceLock::new(), TaskTracker::new());
+        let amqp = Self { role, publishing, consume, readiness, admin, replies, reply_sender, tasks };
+        if role.publishes() {
+            amqp.spawn(publish_loop);
+        }
+        amqp
     }
 
-    pub(crate) fn publisher(&self) -> Publisher {
-        self.publisher.clone()
+    fn spawn(&self, mut task: impl ChannelTask + 'static) {
+        self.tasks.spawn(async move { supervise(&mut task).await });
     }
 
-    pub(crate) fn consumer(&self) -> Consumer {
-        let (handle, lane) = Lane::new(self.common.clone());
-        self.tasks.spawn(lane.run());
-        Consumer::new(AnyLane::Amqp(handle))
+    pub(crate) fn publish_sender(&self) -> PublishSender {
+        self.consume.sender.clone()
     }
 
-    pub(crate) fn replies(&self) -> Replies {
+    /// Whether it can publish.
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    pub(crate) fn consumer(&self) -> ConsumerHandle {
+        let (handle, consume_loop) = ConsumeLoop::new(self.consume.clone());
+        self.spawn(consume_loop);
+        handle
+    }
+
+    pub(crate) fn replies(&self) -> Arc<PendingReplies> {
         let open = || {
-            let waiters = Arc::new(Waiters::new());
-            let (endpoint, closing) = (self.common.endpoint.clone(), self.common.closing.clone());
-            self.tasks.spawn(Listener::new(endpoint, Arc::clone(&waiters), closing).run());
-            Replies::new(waiters)
+            let pending = Arc::new(PendingReplies::new());
+            let (connection, closing) = (self.consume.connection.clone(), self.consume.closing.clone());
+            self.spawn(ReplyConsumer::new(connection, Arc::clone(&pending), closing));
+            pending
         };
-        self.replies.get_or_init(open).clone()
+        Arc::clone(self.replies.get_or_init(open))
     }
 
-    pub(crate) fn replier(&self) -> Replier {
+    pub(crate) fn reply_sender(&self) -> ReplySender {
         let open = || {
-            let (endpoint, closing) = (self.common.endpoint.clone(), self.common.closing.clone());
-            let (handle, teller) = Teller::new(endpoint, closing);
-            self.tasks.spawn(teller.run());
-            Replier::new(Way::Amqp(handle))
+            let (sender, publisher) =
+                ReplyPublisher::new(self.publishing.clone(), self.consume.closing.clone());
+            self.tasks.spawn(publisher.run());
+            sender
         };
-        self.replier.get_or_init(open).clone()
+        self.reply_sender.get_or_init(open).clone()
+    }
+
+    pub(crate) fn admin(&self) -> &AdminClient {
+        &self.admin
     }
 
     /// The halves that the role needs.
-    fn gates(&self) -> impl Iterator<Item = &Gate> {
-        let publishing = matches!(self.role, Role::Gateway | Role::AllInOne).then_some(&self.gate);
-        publishing.into_iter().chain(self.role.consumes().then(|| self.common.lanes.gate()))
+    fn needed(&self) -> impl Iterator<Item = &Readiness> {
+        let publishing = matches!(self.role, Role::Gateway | Role::AllInOne).then_some(&self.readiness);
+        publishing.into_iter().chain(self.role.consumes().then(|| self.consume.readiness.readiness()))
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.gates().map(Gate::status).find(|status| !status.is_ready()).unwrap_or(Status::Ready)
+        self.needed().map(Readiness::status).find(|status| !status.is_ready()).unwrap_or(Status::Ready)
     }
 
     pub(crate) async fn ready(&self) {
-        for gate in self.gates() {
-            gate.opened().await;
+        for readiness in self.needed() {
+            readiness.ready().await;
         }
     }
 
     pub(crate) fn follow_shards(&self, mut installed: watch::Receiver<u16>) {
-        let (shards, closing) = (self.common.shards.clone(), self.common.closing.clone());
+        let (shards, closing) = (self.consume.shards.clone(), self.consume.closing.clone());
         self.tasks.spawn(closing.run_until_cancelled_owned(async move {
             loop {
                 shards.grow_to(*installed.borrow_and_update());
@@ -162,33 +173,17 @@ impl Amqp {
         }));
     }
 
-    pub(crate) fn last_depth(&self) -> &LastDepth {
-        &self.last_depth
-    }
-
-    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
-        self.desk.depth().await
-    }
-
-    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        self.desk.parked_list(limit).await
-    }
-
-    pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
-        self.desk.parked_replay(selection).await
-    }
-
     pub(crate) fn stop_receiving(&self) {
-        self.common.stop.cancel();
+        self.consume.stop.cancel();
     }
 
     pub(crate) async fn shutdown(&self) {
         self.stop_receiving();
-        self.gate.close(Cause::Closed, "shutting down");
-        self.common.closing.cancel();
+        self.readiness.set_not_ready(Cause::Closed, "shutting down");
+        self.consume.closing.cancel();
         self.tasks.close();
         // Each task gives up by itself in that time; one that does not is left to the end of the process.
-        timeout(self.common.patience + GOODBYE, self.tasks.wait()).await.ok();
-        self.desk.close().await;
+        timeout(self.consume.settle_timeout + CLOSE_TIMEOUT, self.tasks.wait()).await.ok();
+        tokio::join!(self.publishing.close(), self.consume.connection.close());
     }
 }

@@ -1,6 +1,6 @@
 //! What things are called on the broker. Other programs and the broker's policies rely on these names.
 
-use crate::ParkReason;
+use crate::raw_delivery::ParkReason;
 
 /// Where publishers send to.
 pub(crate) const EXCHANGE: &str = "leadgate.leads";

@@ -6,8 +6,8 @@ use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::QueueError;
 use crate::config::Address;
+use crate::error::QueueError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

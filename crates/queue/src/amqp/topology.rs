@@ -8,10 +8,10 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ErrorKind, ExchangeKind};
 use tokio::time::{sleep, timeout};
 
+use super::connection::{self, CALL_TIMEOUT, OpenConnection};
 use super::names::{self, Queues};
-use super::wire::{self, CALL_TIMEOUT, Endpoint, Wire};
-use crate::config::Address;
-use crate::{QueueConfig, QueueError};
+use crate::config::{Address, Broker, QueueConfig};
+use crate::error::QueueError;
 
 /// Every queue's `x-delivery-limit`, in effect none: RabbitMQ 4 drops what was returned 20 times unless the queue says
 /// otherwise, and its releases before 4.3 do not follow a policy that is changed later. -1 means none on 4.x and zero
@@ -26,24 +26,23 @@ const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::fro
 /// # Errors
 /// When the broker does not answer, or holds something of that name with other arguments.
 pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
-    let Address::Amqp(broker) = Address::parse(&config.url)? else {
+    let Address::Amqp(broker) = Address::of(config)? else {
         return Err(QueueError::Url("only a broker has a topology to declare"));
     };
-    let endpoint = Endpoint::new(*broker, config.heartbeat);
     let queues = Queues { shards: config.shards, version: config.version };
     // A broker that has just started answers some declarations with an internal error.
     for pause in ATTEMPT_PAUSES {
-        match declare(&endpoint, queues).await {
+        match declare(&broker, queues).await {
             Err(QueueError::Unreachable(_)) => sleep(pause).await,
             outcome => return outcome,
         }
     }
-    declare(&endpoint, queues).await
+    declare(&broker, queues).await
 }
 
-async fn declare(endpoint: &Endpoint, queues: Queues) -> Result<(), QueueError> {
-    let wire = Wire::connect(endpoint, "leadgate migrate").await?;
-    let channel = wire.channel().await?;
+async fn declare(broker: &Broker, queues: Queues) -> Result<(), QueueError> {
+    let connection = OpenConnection::open(broker, "leadgate migrate").await?;
+    let channel = connection.channel().await?;
     let all = queues.all().map(Thing::Queue);
     for thing in [Thing::Alternate, Thing::Exchange].into_iter().chain(all) {
         thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
@@ -52,14 +51,14 @@ async fn declare(endpoint: &Endpoint, queues: Queues) -> Result<(), QueueError> 
         bind(&channel, &shard, names::EXCHANGE, &shard).await?;
     }
     bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
-    wire::close(&channel).await;
-    wire.close().await;
+    connection::close(&channel).await;
+    connection.close().await;
     Ok(())
 }
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), QueueError> {
     let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-    wire::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
+    connection::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
 }
 
 /// Verifies that everything is there and was declared with the arguments that this build declares.
@@ -67,19 +66,19 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Resu
 /// AMQP compares arguments only when declaring, so what exists is declared once more. That needs the `configure`
 /// permission; without it only existence is verified. Bindings cannot be asked for at all: a message that finds
 /// none lands in `unrouted`, which is consumed too.
-pub(crate) async fn verify(wire: &Wire, queues: Queues) -> Result<(), QueueError> {
+pub(crate) async fn verify(connection: &OpenConnection, queues: Queues) -> Result<(), QueueError> {
     let all = queues.all().map(Thing::Queue);
-    verify_all(wire, [Thing::Exchange, Thing::Alternate].into_iter().chain(all)).await
+    verify_all(connection, [Thing::Exchange, Thing::Alternate].into_iter().chain(all)).await
 }
 
 /// [`verify`] for the queues of parked messages: looking at them returns them.
-pub(crate) async fn verify_parked(wire: &Wire, version: u64) -> Result<(), QueueError> {
-    verify_all(wire, names::parked(version).map(Thing::Queue)).await
+pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> Result<(), QueueError> {
+    verify_all(connection, names::parked(version).map(Thing::Queue)).await
 }
 
 /// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.
-pub(crate) async fn count_shards(wire: &Wire, known: u16) -> Result<u16, QueueError> {
-    let channel = wire.channel().await?;
+pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Result<u16, QueueError> {
+    let channel = connection.channel().await?;
     for shard in known..u16::MAX {
         let queue = Thing::Queue(names::shard(shard));
         match queue.declare(&channel, true).await {
@@ -89,12 +88,15 @@ pub(crate) async fn count_shards(wire: &Wire, known: u16) -> Result<u16, QueueEr
             Err(fault) => return Err(fault.describe(&queue)),
         }
     }
-    wire::close(&channel).await;
+    connection::close(&channel).await;
     Ok(u16::MAX)
 }
 
-async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Result<(), QueueError> {
-    let mut channel = wire.channel().await?;
+async fn verify_all(
+    connection: &OpenConnection,
+    things: impl IntoIterator<Item = Thing>,
+) -> Result<(), QueueError> {
+    let mut channel = connection.channel().await?;
     let mut compare = true;
     for thing in things {
         thing.declare(&channel, true).await.map_err(|fault| fault.describe(&thing))?;
@@ -109,12 +111,12 @@ async fn verify_all(wire: &Wire, things: impl IntoIterator<Item = Thing>) -> Res
                     "broker user lacks the configure permission; queue arguments are not verified"
                 );
                 compare = false;
-                channel = wire.channel().await?;
+                channel = connection.channel().await?;
             }
             Err(fault) => return Err(fault.describe(&thing)),
         }
     }
-    wire::close(&channel).await;
+    connection::close(&channel).await;
     Ok(())
 }
 
@@ -166,7 +168,7 @@ impl Thing {
         };
         match timeout(CALL_TIMEOUT, declared).await {
             Ok(declared) => declared.map_err(Fault::from),
-            Err(_) => Err(Fault::Other(QueueError::Unreachable("no answer in time".to_owned()))),
+            Err(_) => Err(Fault::Other(connection::no_answer())),
         }
     }
 }
@@ -174,7 +176,7 @@ impl Thing {
 impl From<lapin::Error> for Fault {
     fn from(error: lapin::Error) -> Self {
         let ErrorKind::ProtocolError(protocol) = error.kind() else {
-            return Self::Other(wire::unreachable(error));
+            return Self::Other(connection::unreachable(error));
         };
         match protocol.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::Missing(protocol.get_message().to_string()),
@@ -182,7 +184,7 @@ impl From<lapin::Error> for Fault {
                 Self::Different(protocol.get_message().to_string())
             }
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Forbidden,
-            _ => Self::Other(wire::unreachable(error)),
+            _ => Self::Other(connection::unreachable(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the writer's thread can be asked for.
+//! What the writer's thread can be asked for, and by what.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,20 +8,21 @@ use std::sync::mpsc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::admin::{Depth, Parked, Selection};
+use crate::error::QueueError;
 use crate::group::Waiting;
-use crate::publisher::Stopped;
-use crate::{Delivery, Depth, ParkReason, Parked, QueueError, Selection, Settled};
+use crate::raw_delivery::{ParkReason, RawDelivery, Settled};
 
 pub(crate) enum Command {
     Publish(Waiting),
     Receive(Request),
-    Ack(Place),
-    GiveBack(Place),
-    Park(Place, ParkReason, oneshot::Sender<Settled>),
+    Ack(DeliveryTag),
+    GiveBack(DeliveryTag),
+    Park(DeliveryTag, ParkReason, oneshot::Sender<Settled>),
     /// Parks a message that is part of another.
     ParkPart(Bytes, ParkReason, oneshot::Sender<Settled>),
-    /// Everything that went to this lane comes back.
-    Release(LaneId),
+    /// Everything that this consumer was handed comes back.
+    Release(ConsumerId),
     Depth(oneshot::Sender<Result<Depth, QueueError>>),
     ParkedList(usize, oneshot::Sender<Result<Vec<Parked>, QueueError>>),
     ParkedReplay(Selection, oneshot::Sender<Result<usize, QueueError>>),
@@ -29,31 +30,31 @@ pub(crate) enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// One lane between two releases: what it holds is given back as a whole.
+/// A consumer between two releases: what it was handed is given back as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct LaneId(pub(crate) u64);
+pub(crate) struct ConsumerId(pub(crate) u64);
 
-/// A message in the hands of a lane.
+/// A message that a consumer was handed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) lane: LaneId,
+pub(crate) struct DeliveryTag {
+    pub(crate) consumer: ConsumerId,
     pub(crate) id: i64,
 }
 
-/// A lane that waits for messages.
+/// A consumer that waits for messages.
 pub(crate) struct Request {
-    pub(crate) lane: LaneId,
+    pub(crate) consumer: ConsumerId,
     pub(crate) max: usize,
-    pub(crate) live: Live,
+    pub(crate) alive: ConsumerAlive,
     pub(crate) writer: WriterHandle,
-    pub(crate) answer: oneshot::Sender<Vec<Delivery>>,
+    pub(crate) answer: oneshot::Sender<Vec<RawDelivery<AckHandle>>>,
 }
 
-/// Whether a lane still holds what it was handed.
+/// Whether a consumer still holds what it was handed.
 #[derive(Debug, Clone)]
-pub(crate) struct Live(Arc<AtomicBool>);
+pub(crate) struct ConsumerAlive(Arc<AtomicBool>);
 
-impl Live {
+impl ConsumerAlive {
     pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
@@ -62,7 +63,7 @@ impl Live {
         self.0.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn holds(&self) -> bool {
+    fn is_alive(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -77,11 +78,11 @@ impl WriterHandle {
         (Self(sender), inbox)
     }
 
-    pub(crate) fn send(&self, command: Command) -> Result<(), Stopped> {
-        self.0.send(command).map_err(|_| Stopped)
+    pub(crate) fn send(&self, command: Command) -> Result<(), QueueError> {
+        self.0.send(command).map_err(|_| QueueError::Closed)
     }
 
-    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), Stopped> {
+    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), QueueError> {
         self.send(Command::Publish(waiting))
     }
 
@@ -91,7 +92,58 @@ impl WriterHandle {
         command: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> Command,
     ) -> Result<T, QueueError> {
         let (answer, answered) = oneshot::channel();
-        self.send(command(answer)).map_err(|Stopped| QueueError::Closed)?;
+        self.send(command(answer))?;
         answered.await.unwrap_or(Err(QueueError::Closed))
+    }
+}
+
+/// The right to settle one message. Dropping it gives the message back, unless it was settled.
+#[derive(Debug)]
+pub(crate) struct AckHandle {
+    tag: DeliveryTag,
+    alive: ConsumerAlive,
+    writer: WriterHandle,
+    is_settled: bool,
+}
+
+impl AckHandle {
+    pub(crate) fn new(tag: DeliveryTag, alive: ConsumerAlive, writer: WriterHandle) -> Self {
+        Self { tag, alive, writer, is_settled: false }
+    }
+
+    /// Does not wait for the disk: an ack that is lost in a crash only means a redelivery.
+    pub(crate) fn ack(mut self) -> Settled {
+        self.is_settled = true;
+        self.send(Command::Ack(self.tag))
+    }
+
+    pub(crate) async fn park(mut self, why: ParkReason) -> Settled {
+        self.is_settled = true;
+        self.ask(|answer| Command::Park(self.tag, why, answer)).await
+    }
+
+    pub(crate) async fn park_part(&self, part: Bytes, why: ParkReason) -> Settled {
+        self.ask(|answer| Command::ParkPart(part, why, answer)).await
+    }
+
+    async fn ask(&self, command: impl FnOnce(oneshot::Sender<Settled>) -> Command) -> Settled {
+        let (answer, answered) = oneshot::channel();
+        match self.send(command(answer)) {
+            Settled::Done => answered.await.unwrap_or(Settled::Lost),
+            Settled::Lost => Settled::Lost,
+        }
+    }
+
+    fn send(&self, command: Command) -> Settled {
+        if self.alive.is_alive() && self.writer.send(command).is_ok() { Settled::Done } else { Settled::Lost }
+    }
+}
+
+impl Drop for AckHandle {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            // If the thread has ended, the message stays in the file for the next start.
+            self.writer.send(Command::GiveBack(self.tag)).ok();
+        }
     }
 }

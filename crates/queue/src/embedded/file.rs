@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Text};
 use leadgate_domain::Timestamp;
 
-use super::rows::{Checkpoint, Columns, DataVersion, JournalMode, ParkedRow, Sums, Version, unsigned};
-use crate::{ParkReason, Parked, QueueError, Selection};
+use super::rows::{Checkpoint, Columns, DataVersion, JournalMode, ParkedRow, Row, Sums, Version, unsigned};
+use crate::admin::{Parked, Selection};
+use crate::error::QueueError;
+use crate::raw_delivery::ParkReason;
 
 diesel::table! {
     message (id) {
@@ -67,17 +68,9 @@ pub(crate) struct File {
     connection: SqliteConnection,
 }
 
-/// A message as the file has it.
-pub(crate) struct Row {
-    pub(crate) id: i64,
-    pub(crate) payload: Bytes,
-    pub(crate) published_at: Timestamp,
-    pub(crate) deliveries: u32,
-}
-
 /// How much the file holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Held {
+pub(crate) struct FileUsage {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
@@ -226,11 +219,11 @@ impl File {
     }
 
     /// How much there is. Reads every row's head, so not for every message.
-    pub(crate) fn held(&mut self) -> Result<Held, Fault> {
+    pub(crate) fn usage(&mut self) -> Result<FileUsage, Fault> {
         let sums: Sums =
             sql_query("SELECT count(*) AS messages, coalesce(sum(length(payload)), 0) AS bytes FROM message")
                 .get_result(&mut self.connection)?;
-        Ok(Held { messages: unsigned(sums.messages), bytes: unsigned(sums.bytes) })
+        Ok(FileUsage { messages: unsigned(sums.messages), bytes: unsigned(sums.bytes) })
     }
 
     pub(crate) fn oldest(&mut self) -> Result<Option<Timestamp>, Fault> {

@@ -1,11 +1,19 @@
 //! What the statements of the queue's file return.
 
+use bytes::Bytes;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Text};
 use leadgate_domain::Timestamp;
 
-use super::file::Row;
-use crate::Parked;
+use crate::admin::Parked;
+
+/// A message as the file has it.
+pub(crate) struct Row {
+    pub(crate) id: i64,
+    pub(crate) payload: Bytes,
+    pub(crate) published_at: Timestamp,
+    pub(crate) deliveries: u32,
+}
 
 pub(super) type Columns = (i64, Vec<u8>, i64, i32);
 

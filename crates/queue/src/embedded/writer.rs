@@ -8,12 +8,14 @@ use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
 use super::command::{Command, Request};
-use super::file::{Fault, File, Held};
-use super::reading::Reading;
-use super::turn::{Growth, Turn, hand_out};
+use super::file::{Fault, File, FileUsage};
+use super::in_flight::InFlight;
+use super::write_batch::{Growth, WriteBatch, hand_out};
+use crate::admin::Depth;
+use crate::error::{Cause, QueueError};
 use crate::group::Limits;
-use crate::status::Gate;
-use crate::{Cause, Depth, QueueError, Settled};
+use crate::raw_delivery::Settled;
+use crate::status::Readiness;
 
 /// How often a thread with nothing to do looks for what other processes did, and whether a file that
 /// failed works again.
@@ -28,12 +30,12 @@ pub(crate) struct Writer {
     /// Gone after a fault, until it could be opened again.
     file: Option<File>,
     inbox: Receiver<Command>,
-    gate: Gate,
+    readiness: Readiness,
     limits: Limits,
     bytes_max: u64,
-    reading: Reading,
+    in_flight: InFlight,
     requests: Vec<Request>,
-    held: Held,
+    usage: FileUsage,
     data_version: i64,
     /// Whether the write-ahead log may still hold messages that were deleted.
     log_holds_deleted: bool,
@@ -42,7 +44,7 @@ pub(crate) struct Writer {
 
 /// Whether the thread goes on.
 enum Next {
-    Turn,
+    Batch,
     Close(Option<oneshot::Sender<()>>),
 }
 
@@ -51,23 +53,23 @@ impl Writer {
         path: PathBuf,
         mut file: File,
         inbox: Receiver<Command>,
-        gate: Gate,
+        readiness: Readiness,
         limits: Limits,
         bytes_max: u64,
     ) -> Result<Self, Fault> {
-        let (held, data_version) = (file.held()?, file.data_version()?);
-        let (reading, requests) = (Reading::new(), Vec::new());
+        let (usage, data_version) = (file.usage()?, file.data_version()?);
+        let (in_flight, requests) = (InFlight::new(), Vec::new());
         let file = Some(file);
         Ok(Self {
             path,
             file,
             inbox,
-            gate,
+            readiness,
             limits,
             bytes_max,
-            reading,
+            in_flight,
             requests,
-            held,
+            usage,
             data_version,
             log_holds_deleted: true,
             healthy: true,
@@ -76,9 +78,9 @@ impl Writer {
 
     pub(crate) fn run(mut self) {
         loop {
-            let mut turn = Turn::default();
-            let next = self.gather(&mut turn);
-            self.take_turn(turn);
+            let mut batch = WriteBatch::default();
+            let next = self.gather(&mut batch);
+            self.commit(batch);
             if let Next::Close(answer) = next {
                 // Closed before the answer: whoever waits for it may open the file anew.
                 self.file = None;
@@ -89,12 +91,12 @@ impl Writer {
     }
 
     /// Waits for a command, then takes all that wait with it.
-    fn gather(&mut self, turn: &mut Turn) -> Next {
+    fn gather(&mut self, batch: &mut WriteBatch) -> Next {
         let mut command = match self.inbox.recv_timeout(TICK) {
             Ok(command) => command,
             Err(RecvTimeoutError::Timeout) => {
-                self.look_around();
-                return Next::Turn;
+                self.check_file();
+                return Next::Batch;
             }
             Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
         };
@@ -102,26 +104,26 @@ impl Writer {
             if let Command::Close(answer) = command {
                 return Next::Close(Some(answer));
             }
-            self.take(command, turn);
+            self.take(command, batch);
             match self.inbox.try_recv() {
                 Ok(next) => command = next,
-                Err(_) => return Next::Turn,
+                Err(_) => return Next::Batch,
             }
         }
-        self.take(command, turn);
-        Next::Turn
+        self.take(command, batch);
+        Next::Batch
     }
 
-    fn take(&mut self, command: Command, turn: &mut Turn) {
+    fn take(&mut self, command: Command, batch: &mut WriteBatch) {
         match command {
-            Command::Publish(waiting) => turn.publish(waiting, &self.limits),
+            Command::Publish(waiting) => batch.publish(waiting, &self.limits),
             Command::Receive(request) => self.requests.push(request),
-            Command::Ack(place) => _ = self.reading.ack(place),
-            Command::GiveBack(place) => self.reading.give_back(place),
-            Command::Park(place, why, answer) if self.reading.holds(place) => turn.park(place, why, answer),
+            Command::Ack(tag) => _ = self.in_flight.ack(tag),
+            Command::GiveBack(tag) => self.in_flight.give_back(tag),
+            Command::Park(tag, why, answer) if self.in_flight.holds(tag) => batch.park(tag, why, answer),
             Command::Park(_, _, answer) => _ = answer.send(Settled::Lost),
-            Command::ParkPart(part, why, answer) => turn.park_part(part, why, answer),
-            Command::Release(lane) => self.reading.release(lane),
+            Command::ParkPart(part, why, answer) => batch.park_part(part, why, answer),
+            Command::Release(consumer) => self.in_flight.release(consumer),
             Command::Depth(answer) => _ = answer.send(self.depth()),
             Command::ParkedList(limit, answer) => {
                 answer.send(self.administer(|file| file.parked_list(limit))).ok();
@@ -138,33 +140,33 @@ impl Writer {
         }
     }
 
-    fn take_turn(&mut self, mut turn: Turn) {
+    fn commit(&mut self, mut batch: WriteBatch) {
         self.requests.retain(|request| !request.answer.is_closed());
-        let held = self.held.bytes.saturating_sub(self.reading.settled_bytes());
-        turn.encode(self.bytes_max.saturating_sub(held));
+        let held = self.usage.bytes.saturating_sub(self.in_flight.settled_bytes());
+        batch.encode(self.bytes_max.saturating_sub(held));
         // What is published now is handed out by the same commit: whoever waits need not wait for a second one.
-        let wanted = if self.reading.has_work() || turn.writes() { self.wanted() } else { 0 };
-        if self.healthy && !turn.writes() && self.reading.settled().is_empty() && wanted == 0 {
+        let wanted = if self.in_flight.has_work() || batch.writes() { self.wanted() } else { 0 };
+        if self.healthy && !batch.writes() && self.in_flight.settled().is_empty() && wanted == 0 {
             return;
         }
         if self.file.is_none() {
             self.reopen();
         }
         let Some(file) = self.file.as_mut() else {
-            turn.fail(&mut self.reading, Cause::Storage);
+            batch.fail(&mut self.in_flight, Cause::Storage);
             return;
         };
-        match turn.commit(file, &self.reading, wanted) {
+        match batch.commit(file, &self.in_flight, wanted) {
             Ok(committed) => {
                 self.recovered();
-                let growth = turn.succeed(&mut self.reading, &committed);
+                let growth = batch.succeed(&mut self.in_flight, &committed);
                 self.count(&growth);
                 let requests = std::mem::take(&mut self.requests);
-                self.requests = hand_out(committed.rows, requests, &mut self.reading);
+                self.requests = hand_out(committed.rows, requests, &mut self.in_flight);
             }
             Err(fault) => {
                 let cause = self.failed(fault);
-                turn.fail(&mut self.reading, cause);
+                batch.fail(&mut self.in_flight, cause);
             }
         }
     }
@@ -174,7 +176,7 @@ impl Writer {
     }
 
     /// With nothing to do: has another process put something into the file? Is anything left of deleted messages?
-    fn look_around(&mut self) {
+    fn check_file(&mut self) {
         let Some(file) = self.file.as_mut() else { return };
         if self.log_holds_deleted {
             self.log_holds_deleted = !matches!(file.empty_log(), Ok(true));
@@ -183,22 +185,22 @@ impl Writer {
             && version != self.data_version
         {
             self.data_version = version;
-            self.reading.more = true;
+            self.in_flight.more = true;
             self.recount();
         }
     }
 
     fn recount(&mut self) {
-        self.reading.more = true;
-        if let Some(Ok(held)) = self.file.as_mut().map(File::held) {
-            self.held = held;
+        self.in_flight.more = true;
+        if let Some(Ok(usage)) = self.file.as_mut().map(File::usage) {
+            self.usage = usage;
         }
     }
 
     fn count(&mut self, growth: &Growth) {
         self.log_holds_deleted |= growth.count_out > 0;
-        self.held.messages = (self.held.messages + growth.count_in).saturating_sub(growth.count_out);
-        self.held.bytes = (self.held.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
+        self.usage.messages = (self.usage.messages + growth.count_in).saturating_sub(growth.count_out);
+        self.usage.bytes = (self.usage.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
     }
 
     fn failed(&mut self, fault: Fault) -> Cause {
@@ -214,7 +216,7 @@ impl Writer {
             tracing::warn!(queue.reason = reason, "the embedded queue refuses leads");
         }
         self.healthy = false;
-        self.gate.close(cause, &reason);
+        self.readiness.set_not_ready(cause, &reason);
         cause
     }
 
@@ -226,7 +228,7 @@ impl Writer {
                 // A commit whose sync failed may have arrived after all.
                 self.recount();
             }
-            Err(error) => _ = self.gate.close(Cause::Storage, &error.to_string()),
+            Err(error) => _ = self.readiness.set_not_ready(Cause::Storage, &error.to_string()),
         }
     }
 
@@ -234,14 +236,14 @@ impl Writer {
         if !self.healthy {
             tracing::warn!("the embedded queue accepts leads again");
             self.healthy = true;
-            self.gate.open();
+            self.readiness.set_ready();
         }
     }
 
     fn depth(&mut self) -> Result<Depth, QueueError> {
-        let (in_flight, settled) = (self.reading.in_flight(), self.reading.settled().len());
+        let (in_flight, settled) = (self.in_flight.count(), self.in_flight.settled().len());
         let done = u64::try_from(settled).unwrap_or(u64::MAX);
-        let ready = self.held.messages.saturating_sub(in_flight).saturating_sub(done);
+        let ready = self.usage.messages.saturating_sub(in_flight).saturating_sub(done);
         self.administer(|file| {
             let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
             let (all, newer) = (file.parked_count()?, file.newer_count()?);

@@ -4,16 +4,17 @@ use bytes::Bytes;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
-use super::command::{Place, Request};
-use super::file::{Fault, File, Row};
-use super::reading::Reading;
-use crate::delivery::Ticket as AnyTicket;
+use super::command::{AckHandle, DeliveryTag, Request};
+use super::file::{Fault, File};
+use super::in_flight::InFlight;
+use super::rows::Row;
+use crate::error::{Cause, Refused};
 use crate::group::{Group, Limits, Waiting};
-use crate::{Cause, Delivery, ParkReason, Refused, Settled};
+use crate::raw_delivery::{ParkReason, RawDelivery, Settled};
 
 /// Publishes and parkings that one commit makes durable together.
 #[derive(Default)]
-pub(crate) struct Turn {
+pub(crate) struct WriteBatch {
     groups: Vec<Group>,
     messages: Vec<Vec<u8>>,
     parks: Vec<Parking>,
@@ -21,7 +22,7 @@ pub(crate) struct Turn {
 }
 
 struct Parking {
-    place: Place,
+    tag: DeliveryTag,
     why: ParkReason,
     answer: oneshot::Sender<Settled>,
 }
@@ -41,7 +42,7 @@ pub(crate) struct Committed {
     exhausted: bool,
 }
 
-impl Turn {
+impl WriteBatch {
     pub(crate) fn publish(&mut self, waiting: Waiting, limits: &Limits) {
         let left = match self.groups.last_mut() {
             Some(group) => group.add(waiting, limits).err(),
@@ -50,8 +51,8 @@ impl Turn {
         self.groups.extend(left.map(Group::of));
     }
 
-    pub(crate) fn park(&mut self, place: Place, why: ParkReason, answer: oneshot::Sender<Settled>) {
-        self.parks.push(Parking { place, why, answer });
+    pub(crate) fn park(&mut self, tag: DeliveryTag, why: ParkReason, answer: oneshot::Sender<Settled>) {
+        self.parks.push(Parking { tag, why, answer });
     }
 
     pub(crate) fn park_part(&mut self, part: Bytes, why: ParkReason, answer: oneshot::Sender<Settled>) {
@@ -84,7 +85,7 @@ impl Turn {
     pub(crate) fn commit(
         &self,
         file: &mut File,
-        reading: &Reading,
+        in_flight: &InFlight,
         wanted: usize,
     ) -> Result<Committed, Fault> {
         let now = Timestamp::now();
@@ -92,19 +93,19 @@ impl Turn {
             for message in &self.messages {
                 file.insert(message, now)?;
             }
-            for done in reading.settled() {
+            for done in in_flight.settled() {
                 file.delete(done.id)?;
             }
             for parking in &self.parks {
-                file.park(parking.place.id, parking.why.code(), now)?;
+                file.park(parking.tag.id, parking.why.code(), now)?;
             }
             for PartParking { part, why, .. } in &self.parts {
                 file.park_part(part, why.code(), now)?;
             }
-            let committed = read(file, reading, wanted)?;
+            let committed = read(file, in_flight, wanted)?;
             let highest = committed.rows.iter().map(|row| row.id).max().unwrap_or(0);
             // Durable before the rows are handed out, or a message that kills the process would not count.
-            if highest > reading.high_water {
+            if highest > in_flight.high_water {
                 file.set_high_water(highest)?;
             }
             Ok(committed)
@@ -112,7 +113,7 @@ impl Turn {
     }
 
     /// Answers after the commit; returns how many messages and bytes the file has more.
-    pub(crate) fn succeed(self, reading: &mut Reading, committed: &Committed) -> Growth {
+    pub(crate) fn succeed(self, in_flight: &mut InFlight, committed: &Committed) -> Growth {
         let bytes_in = self.messages.iter().map(|message| size(message)).sum();
         let count_in = count(self.messages.len());
         for group in self.groups {
@@ -120,29 +121,29 @@ impl Turn {
                 .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
             group.settle(Ok(()));
         }
-        let (mut count_out, mut bytes_out) = reading.deleted();
+        let (mut count_out, mut bytes_out) = in_flight.deleted();
         for parking in self.parks {
             count_out += 1;
-            bytes_out += reading.moved(parking.place);
+            bytes_out += in_flight.moved(parking.tag);
             parking.answer.send(Settled::Done).ok();
         }
         for parking in self.parts {
             parking.answer.send(Settled::Done).ok();
         }
         for id in &committed.gone {
-            reading.forget(*id);
+            in_flight.forget(*id);
         }
-        reading.more = if committed.exhausted { false } else { reading.more || count_in > 0 };
+        in_flight.more = if committed.exhausted { false } else { in_flight.more || count_in > 0 };
         Growth { count_in, bytes_in, count_out, bytes_out }
     }
 
     /// Answers after a commit that did not work: nothing was accepted, nothing put aside.
-    pub(crate) fn fail(self, reading: &mut Reading, cause: Cause) {
+    pub(crate) fn fail(self, in_flight: &mut InFlight, cause: Cause) {
         for group in self.groups {
             group.settle(Err(Refused::Unavailable(cause)));
         }
         for parking in self.parks {
-            reading.give_back(parking.place);
+            in_flight.give_back(parking.tag);
             parking.answer.send(Settled::Lost).ok();
         }
         for parking in self.parts {
@@ -158,10 +159,10 @@ pub(crate) struct Growth {
     pub(crate) bytes_out: u64,
 }
 
-fn read(file: &mut File, reading: &Reading, wanted: usize) -> Result<Committed, Fault> {
+fn read(file: &mut File, in_flight: &InFlight, wanted: usize) -> Result<Committed, Fault> {
     let mut rows = Vec::new();
     let mut gone = Vec::new();
-    for id in reading.returned(wanted) {
+    for id in in_flight.returned(wanted) {
         match file.one(id)? {
             Some(row) => rows.push(row),
             None => gone.push(id),
@@ -169,34 +170,34 @@ fn read(file: &mut File, reading: &Reading, wanted: usize) -> Result<Committed, 
     }
     let left = wanted - rows.len();
     if left > 0 {
-        rows.extend(file.after(reading.cursor, left)?);
+        rows.extend(file.after(in_flight.cursor, left)?);
     }
     let exhausted = rows.len() < wanted;
     Ok(Committed { rows, gone, exhausted })
 }
 
-/// Hands rows to those who wait, each as many as it asked for. A lane that went away is skipped.
-pub(crate) fn hand_out(rows: Vec<Row>, requests: Vec<Request>, reading: &mut Reading) -> Vec<Request> {
+/// Hands rows to the consumers that wait, to each as many as it asked for. A consumer that went away is skipped.
+pub(crate) fn hand_out(rows: Vec<Row>, requests: Vec<Request>, in_flight: &mut InFlight) -> Vec<Request> {
     let mut rows = rows.into_iter();
     let mut unserved = Vec::new();
     for request in requests {
-        let batch: Vec<Delivery> =
-            rows.by_ref().take(request.max).map(|row| deliver(row, &request, reading)).collect();
+        let batch: Vec<_> =
+            rows.by_ref().take(request.max).map(|row| deliver(row, &request, in_flight)).collect();
         if batch.is_empty() {
             unserved.push(request);
         } else {
-            // If nobody waits any more, dropping the deliveries gives them back.
+            // If the consumer waits no more, dropping the deliveries gives them back.
             request.answer.send(batch).ok();
         }
     }
     unserved
 }
 
-fn deliver(row: Row, request: &Request, reading: &mut Reading) -> Delivery {
-    let deliveries = reading.hand_out(&row, request.lane);
-    let place = Place { lane: request.lane, id: row.id };
-    let ticket = super::Ticket::new(place, request.live.clone(), request.writer.clone());
-    Delivery::new(row.payload, deliveries, Some(row.published_at), AnyTicket::Embedded(ticket))
+fn deliver(row: Row, request: &Request, in_flight: &mut InFlight) -> RawDelivery<AckHandle> {
+    let deliveries = in_flight.hand_out(&row, request.consumer);
+    let tag = DeliveryTag { consumer: request.consumer, id: row.id };
+    let handle = AckHandle::new(tag, request.alive.clone(), request.writer.clone());
+    RawDelivery { payload: row.payload, deliveries, published_at: Some(row.published_at), handle }
 }
 
 fn size(message: &[u8]) -> u64 {

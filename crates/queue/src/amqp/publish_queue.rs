@@ -2,14 +2,54 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tokio::sync::mpsc;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
 
-use super::line::{Job, Parking};
-use crate::Cause;
+use crate::error::{Cause, QueueError, Refused};
 use crate::group::{Group, Limits, Waiting};
+use crate::raw_delivery::ParkReason;
 use crate::shards::{Shards, shard_of};
 
-pub(crate) struct Pending {
+pub(crate) enum Job {
+    Publish(Waiting),
+    Park(Parking),
+}
+
+/// A message to park, for operators or for a newer build.
+pub(crate) struct Parking {
+    pub(crate) payload: Bytes,
+    pub(crate) why: ParkReason,
+    pub(crate) answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+impl Job {
+    fn refuse(self, cause: Cause) {
+        match self {
+            Self::Publish(waiting) => waiting.settle(Err(Refused::Unavailable(cause))),
+            Self::Park(parking) => _ = parking.answer.send(Err(Refused::Unavailable(cause))),
+        }
+    }
+}
+
+/// Gives jobs to the publish loop, which ends when all senders are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct PublishSender(mpsc::UnboundedSender<Job>);
+
+impl PublishSender {
+    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), QueueError> {
+        self.send(Job::Publish(waiting))
+    }
+
+    pub(crate) fn park(&self, parking: Parking) -> Result<(), QueueError> {
+        self.send(Job::Park(parking))
+    }
+
+    fn send(&self, job: Job) -> Result<(), QueueError> {
+        self.0.send(job).map_err(|_| QueueError::Closed)
+    }
+}
+
+pub(crate) struct PublishQueue {
     jobs: mpsc::UnboundedReceiver<Job>,
     shards: Shards,
     limits: Limits,
@@ -26,9 +66,12 @@ pub(crate) enum Next {
     Parking(Parking),
 }
 
-impl Pending {
-    pub(crate) fn new(jobs: mpsc::UnboundedReceiver<Job>, shards: Shards, limits: Limits) -> Self {
-        Self { jobs, shards, limits, by_shard: BTreeMap::new(), turn: 0, parkings: VecDeque::new() }
+impl PublishQueue {
+    pub(crate) fn new(shards: Shards, limits: Limits) -> (PublishSender, Self) {
+        let (sender, jobs) = mpsc::unbounded_channel();
+        let queue =
+            Self { jobs, shards, limits, by_shard: BTreeMap::new(), turn: 0, parkings: VecDeque::new() };
+        (PublishSender(sender), queue)
     }
 
     /// Nothing waits, here or in the channel.
@@ -36,14 +79,14 @@ impl Pending {
         self.has_none() && self.jobs.is_empty()
     }
 
-    /// Waits until there is something to publish. False once no handle is left and nothing waits.
+    /// Waits until there is something to publish. False once no sender is left and nothing waits.
     pub(crate) async fn filled(&mut self) -> bool {
         if self.has_none() {
             let Some(job) = self.jobs.recv().await else { return false };
-            self.take(job);
+            self.add(job);
         }
         while let Ok(job) = self.jobs.try_recv() {
-            self.take(job);
+            self.add(job);
         }
         true
     }
@@ -80,7 +123,7 @@ impl Pending {
         }
     }
 
-    /// Refuses all jobs while it is polled. Returns when no handle is left.
+    /// Refuses all jobs while it is polled. Returns when no sender is left.
     pub(crate) async fn refuse_all(&mut self, cause: impl Fn() -> Cause) {
         self.refuse(cause());
         while let Some(job) = self.jobs.recv().await {
@@ -92,7 +135,7 @@ impl Pending {
         self.parkings.is_empty() && self.by_shard.is_empty()
     }
 
-    fn take(&mut self, job: Job) {
+    fn add(&mut self, job: Job) {
         match job {
             Job::Publish(waiting) => {
                 let shard = shard_of(waiting.organization(), self.shards.count());
@@ -109,8 +152,8 @@ mod tests {
     use leadgate_domain::OrganizationId;
 
     use super::*;
-    use crate::QueueConfig;
-    use crate::group::Admission;
+    use crate::config::QueueConfig;
+    use crate::group::MemoryLimit;
 
     /// An organization whose leads go to this one of two shards.
     fn of_shard(shard: u16) -> OrganizationId {
@@ -120,24 +163,23 @@ mod tests {
     #[tokio::test]
     async fn a_message_has_submissions_of_one_shard_only_and_shards_take_turns() {
         let config = QueueConfig { group_max: 2, ..QueueConfig::new("") };
-        let (sender, jobs) = mpsc::unbounded_channel();
-        let mut pending = Pending::new(jobs, Shards::new(2), Limits::new(&config));
-        let admission = Admission::new(&config);
+        let (sender, mut queue) = PublishQueue::new(Shards::new(2), Limits::new(&config));
+        let memory = MemoryLimit::new(&config);
         let organizations = [of_shard(0), of_shard(1)];
         for turn in [0, 0, 0, 1, 0] {
             let body = Bytes::from(turn.to_string());
-            let (waiting, _answer) = Waiting::new(organizations[turn], body, admission.admit(1).unwrap());
-            sender.send(Job::Publish(waiting)).ok().unwrap();
+            let (waiting, _answer) = Waiting::new(organizations[turn], body, memory.reserve(1).unwrap());
+            sender.publish(waiting).unwrap();
         }
-        assert!(pending.filled().await);
+        assert!(queue.filled().await);
         let mut messages = Vec::new();
-        while let Some(Next::Group(shard, group)) = pending.next() {
+        while let Some(Next::Group(shard, group)) = queue.next() {
             messages.push((shard, String::from_utf8(group.message()).unwrap()));
         }
         let message = |bodies: &str| format!(r#"{{"v":1,"submissions":[{bodies}]}}"#);
         assert_eq!(messages, [(0, message("0,0")), (1, message("1")), (0, message("0,0"))]);
-        assert!(pending.is_empty());
+        assert!(queue.is_empty());
         drop(sender);
-        assert!(!pending.filled().await);
+        assert!(!queue.filled().await);
     }
 }

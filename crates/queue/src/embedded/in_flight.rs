@@ -1,19 +1,19 @@
-//! Which messages are in whose hands. What is here can be lost: the file has the messages.
+//! Which consumer was handed which messages. What is here can be lost: the file has the messages.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::command::{LaneId, Place};
-use super::file::Row;
+use super::command::{ConsumerId, DeliveryTag};
+use super::rows::Row;
 
 #[derive(Debug)]
-pub(crate) struct Reading {
-    /// No message up to here is waiting in the file only.
+pub(crate) struct InFlight {
+    /// No message up to here waits in the file only.
     pub(crate) cursor: i64,
     /// Whether the file may have messages after the cursor.
     pub(crate) more: bool,
     /// The highest id that the file knows to have been handed out.
     pub(crate) high_water: i64,
-    in_flight: HashMap<i64, Held>,
+    entries: HashMap<i64, Entry>,
     /// Given back, with how often they were handed out since this start.
     returned: BTreeMap<i64, u32>,
     /// Done with, and not yet deleted.
@@ -21,8 +21,8 @@ pub(crate) struct Reading {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    lane: LaneId,
+struct Entry {
+    consumer: ConsumerId,
     bytes: u64,
     times: u32,
 }
@@ -33,57 +33,57 @@ pub(crate) struct Done {
     pub(crate) bytes: u64,
 }
 
-impl Reading {
+impl InFlight {
     pub(crate) fn new() -> Self {
         Self {
             cursor: 0,
             more: true,
             high_water: 0,
-            in_flight: HashMap::new(),
+            entries: HashMap::new(),
             returned: BTreeMap::new(),
             settled: Vec::new(),
         }
     }
 
-    /// Hands a row to a lane; returns how often it was handed out before, as far as is known.
-    pub(crate) fn hand_out(&mut self, row: &Row, lane: LaneId) -> u32 {
+    /// Notes that a row is handed to a consumer; returns how often it was handed out before, as far as is known.
+    pub(crate) fn hand_out(&mut self, row: &Row, consumer: ConsumerId) -> u32 {
         let before = self.returned.remove(&row.id).unwrap_or(0);
         self.cursor = self.cursor.max(row.id);
         self.high_water = self.high_water.max(row.id);
         let bytes = u64::try_from(row.payload.len()).unwrap_or(u64::MAX);
-        self.in_flight.insert(row.id, Held { lane, bytes, times: before + 1 });
+        self.entries.insert(row.id, Entry { consumer, bytes, times: before + 1 });
         row.deliveries.saturating_add(before)
     }
 
-    /// The message is done with. False if this lane does not hold it any more.
-    pub(crate) fn ack(&mut self, place: Place) -> bool {
-        let held = self.take(place);
-        self.settled.extend(held.map(|held| Done { id: place.id, bytes: held.bytes }));
-        held.is_some()
+    /// The message is done with. False if this consumer does not hold it any more.
+    pub(crate) fn ack(&mut self, tag: DeliveryTag) -> bool {
+        let entry = self.take(tag);
+        self.settled.extend(entry.map(|entry| Done { id: tag.id, bytes: entry.bytes }));
+        entry.is_some()
     }
 
-    pub(crate) fn give_back(&mut self, place: Place) {
-        if let Some(held) = self.take(place) {
-            self.returned.insert(place.id, held.times);
+    pub(crate) fn give_back(&mut self, tag: DeliveryTag) {
+        if let Some(entry) = self.take(tag) {
+            self.returned.insert(tag.id, entry.times);
         }
     }
 
-    pub(crate) fn holds(&self, place: Place) -> bool {
-        self.in_flight.get(&place.id).is_some_and(|held| held.lane == place.lane)
+    pub(crate) fn holds(&self, tag: DeliveryTag) -> bool {
+        self.entries.get(&tag.id).is_some_and(|entry| entry.consumer == tag.consumer)
     }
 
     /// The message was moved elsewhere by what was just committed; returns its size.
-    pub(crate) fn moved(&mut self, place: Place) -> u64 {
-        self.take(place).map_or(0, |held| held.bytes)
+    pub(crate) fn moved(&mut self, tag: DeliveryTag) -> u64 {
+        self.take(tag).map_or(0, |entry| entry.bytes)
     }
 
-    pub(crate) fn release(&mut self, lane: LaneId) {
-        for (id, held) in self.in_flight.extract_if(|_, held| held.lane == lane) {
-            self.returned.insert(id, held.times);
+    pub(crate) fn release(&mut self, consumer: ConsumerId) {
+        for (id, entry) in self.entries.extract_if(|_, entry| entry.consumer == consumer) {
+            self.returned.insert(id, entry.times);
         }
     }
 
-    /// Given back and gone from the file: somebody else removed it.
+    /// Given back and gone from the file: another process removed it.
     pub(crate) fn forget(&mut self, id: i64) {
         self.returned.remove(&id);
     }
@@ -113,12 +113,12 @@ impl Reading {
         (count, bytes)
     }
 
-    pub(crate) fn in_flight(&self) -> u64 {
-        u64::try_from(self.in_flight.len()).unwrap_or(u64::MAX)
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
-    fn take(&mut self, place: Place) -> Option<Held> {
-        let held = *self.in_flight.get(&place.id)?;
-        (held.lane == place.lane).then(|| self.in_flight.remove(&place.id)).flatten()
+    fn take(&mut self, tag: DeliveryTag) -> Option<Entry> {
+        let entry = *self.entries.get(&tag.id)?;
+        (entry.consumer == tag.consumer).then(|| self.entries.remove(&tag.id)).flatten()
     }
 }

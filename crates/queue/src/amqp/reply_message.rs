@@ -1,4 +1,4 @@
-//! What travels from a worker to a gateway: `{"v":1,"replies":[…]}`.
+//! The message from a worker to a gateway: `{"v":1,"replies":[…]}`.
 
 use leadgate_domain::reply::Reply;
 use serde::{Deserialize, Serialize};
@@ -8,43 +8,43 @@ use serde_json::value::RawValue;
 const VERSION: u64 = 1;
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct Encoded<'a> {
     v: u64,
     replies: &'a [Reply],
 }
 
 #[derive(Deserialize)]
-struct Received<'a> {
+struct Envelope<'a> {
     v: u64,
     #[serde(borrow)]
     replies: Vec<&'a RawValue>,
 }
 
-/// What could be read of a letter, and how much could not.
+/// What could be read of a message, and how much could not.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub(crate) struct Decoded {
     pub(crate) replies: Vec<Reply>,
     pub(crate) unreadable: u64,
 }
 
 pub(crate) fn encode(replies: &[Reply]) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Written { v: VERSION, replies })
+    serde_json::to_vec(&Encoded { v: VERSION, replies })
 }
 
-/// Each reply by itself: one that only a newer build understands spoils no other.
-pub(crate) fn decode(letter: &[u8]) -> Read {
-    let Some(received) = serde_json::from_slice::<Received<'_>>(letter).ok().filter(|it| it.v == VERSION)
+/// Each reply by itself: one that only a newer build understands does not affect the others.
+pub(crate) fn decode(message: &[u8]) -> Decoded {
+    let Some(envelope) = serde_json::from_slice::<Envelope<'_>>(message).ok().filter(|it| it.v == VERSION)
     else {
-        return Read { unreadable: 1, ..Read::default() };
+        return Decoded { unreadable: 1, ..Decoded::default() };
     };
-    let mut read = Read::default();
-    for raw in received.replies {
+    let mut decoded = Decoded::default();
+    for raw in envelope.replies {
         match serde_json::from_str(raw.get()) {
-            Ok(reply) => read.replies.push(reply),
-            Err(_) => read.unreadable += 1,
+            Ok(reply) => decoded.replies.push(reply),
+            Err(_) => decoded.unreadable += 1,
         }
     }
-    read
+    decoded
 }
 
 #[cfg(test)]
@@ -68,10 +68,10 @@ mod tests {
     fn what_cannot_be_read_is_counted_and_spoils_nothing_else() {
         let known = serde_json::to_string(&reply(Outcome::Linked)).unwrap();
         let newer = known.replace("linked", "teleported");
-        let read = decode(format!(r#"{{"v":1,"more":true,"replies":[{newer},{known}]}}"#).as_bytes());
-        assert_eq!((read.replies, read.unreadable), (vec![reply(Outcome::Linked)], 1));
-        for letter in ["", "garbage", "{}", r#"{"v":2,"replies":[]}"#, "\u{0}"] {
-            assert_eq!(decode(letter.as_bytes()).unreadable, 1, "{letter}");
+        let decoded = decode(format!(r#"{{"v":1,"more":true,"replies":[{newer},{known}]}}"#).as_bytes());
+        assert_eq!((decoded.replies, decoded.unreadable), (vec![reply(Outcome::Linked)], 1));
+        for message in ["", "garbage", "{}", r#"{"v":2,"replies":[]}"#, "\u{0}"] {
+            assert_eq!(decode(message.as_bytes()).unreadable, 1, "{message}");
         }
     }
 }

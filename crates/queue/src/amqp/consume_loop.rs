@@ -1,0 +1,313 @@
+//! The consuming side: each consumer has a task with one channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{BoxStream, SelectAll};
+use futures_util::{StreamExt, stream};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Acker, Channel};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::ack_handle::AckHandle;
+use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenConnection, call};
+use super::consumer_readiness::{ConsumerGuard, ConsumerReadiness};
+use super::names::{self, Queues};
+use super::publish_queue::PublishSender;
+use super::supervise::{ChannelTask, Interruption};
+use super::unacked::Unacked;
+use super::{message, topology};
+use crate::error::QueueError;
+use crate::raw_delivery::RawDelivery;
+use crate::shards::Shards;
+
+/// Whether a consumer is to take messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ConsumerMode {
+    Paused,
+    Consuming,
+}
+
+/// The consumer's end of a consume loop, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ConsumerHandle {
+    mode: watch::Sender<ConsumerMode>,
+    /// Whether the task holds a channel on which something may be unacknowledged.
+    consuming: watch::Receiver<bool>,
+    deliveries: mpsc::UnboundedReceiver<RawDelivery<AckHandle>>,
+    stop: CancellationToken,
+}
+
+impl ConsumerHandle {
+    /// `None` once the queue was told to stop.
+    pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<AckHandle>>> {
+        self.set_mode(ConsumerMode::Consuming);
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => None,
+                first = self.deliveries.recv() => first,
+            };
+            let Some(first) = first else {
+                self.give_back();
+                return None;
+            };
+            let mut batch = vec![first];
+            while batch.len() < max
+                && let Ok(next) = self.deliveries.try_recv()
+            {
+                batch.push(next);
+            }
+            // Those of a channel that was lost in the meantime come again by themselves.
+            batch.retain(|delivery| delivery.handle.is_valid());
+            if !batch.is_empty() {
+                return Some(batch);
+            }
+        }
+    }
+
+    pub(crate) async fn release(&mut self) {
+        self.set_mode(ConsumerMode::Paused);
+        // The task is bounded in giving up its channel. If it has ended, so has the channel.
+        self.consuming.wait_for(|consuming| !consuming).await.ok();
+        self.give_back();
+    }
+
+    fn set_mode(&self, mode: ConsumerMode) {
+        self.mode.send_if_modified(|current| std::mem::replace(current, mode) != mode);
+    }
+
+    fn give_back(&mut self) {
+        while self.deliveries.try_recv().is_ok() {}
+    }
+}
+
+/// What all consumers of a queue share.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumeContext {
+    pub(crate) connection: BrokerConnection,
+    pub(crate) shards: Shards,
+    /// The message version that this build reads.
+    pub(crate) version: u64,
+    pub(crate) prefetch: u16,
+    /// How long settling a delivery may take.
+    pub(crate) settle_timeout: Duration,
+    pub(crate) sender: PublishSender,
+    pub(crate) unacked: Unacked,
+    pub(crate) readiness: ConsumerReadiness,
+    pub(crate) stop: CancellationToken,
+    pub(crate) closing: CancellationToken,
+}
+
+impl ConsumeContext {
+    fn queues(&self, shards: u16) -> Queues {
+        Queues { shards, version: self.version }
+    }
+}
+
+pub(crate) struct ConsumeLoop {
+    context: ConsumeContext,
+    readiness: ConsumerGuard,
+    mode: watch::Receiver<ConsumerMode>,
+    consuming: watch::Sender<bool>,
+    deliveries: mpsc::UnboundedSender<RawDelivery<AckHandle>>,
+}
+
+/// A channel with a consumer for each queue.
+struct ConsumingChannel {
+    channel: Channel,
+    shards: watch::Receiver<u16>,
+    /// How many shards are consumed.
+    known: u16,
+    tags: Vec<String>,
+    arrivals: SelectAll<BoxStream<'static, Arrival>>,
+}
+
+enum Arrival {
+    Message(Box<lapin::message::Delivery>),
+    /// The broker cancelled a consumer, or its channel ended.
+    Ended(String),
+}
+
+impl ConsumingChannel {
+    async fn consume(&mut self, queue: String) -> Result<(), QueueError> {
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consumer =
+            call(self.channel.basic_consume(queue.as_str().into(), "".into(), options, arguments)).await?;
+        self.tags.push(consumer.tag().to_string());
+        self.arrivals.push(arrivals(consumer, queue));
+        Ok(())
+    }
+
+    /// Consumes the shards that were added, beside those that are consumed already.
+    async fn consume_new_shards(&mut self) -> Result<(), QueueError> {
+        let count = *self.shards.borrow_and_update();
+        for shard in self.known..count {
+            self.consume(names::shard(shard)).await?;
+        }
+        self.known = count;
+        Ok(())
+    }
+
+    /// What was delivered can still be settled; nothing more comes.
+    async fn cancel(&mut self) {
+        for tag in &self.tags {
+            // If the broker does not answer, what it still sends is given back at the end.
+            let options = BasicCancelOptions { nowait: true };
+            timeout(CALL_TIMEOUT, self.channel.basic_cancel(tag.as_str().into(), options)).await.ok();
+        }
+    }
+}
+
+impl ConsumeLoop {
+    pub(crate) fn new(context: ConsumeContext) -> (ConsumerHandle, Self) {
+        let (mode_sender, mode) = watch::channel(ConsumerMode::Paused);
+        let (consuming, consuming_receiver) = watch::channel(false);
+        let (sender, deliveries) = mpsc::unbounded_channel();
+        let (stop, readiness) = (context.stop.clone(), context.readiness.add_consumer());
+        let handle = ConsumerHandle { mode: mode_sender, consuming: consuming_receiver, deliveries, stop };
+        (handle, Self { context, readiness, mode, consuming, deliveries: sender })
+    }
+
+    /// Waits until the consumer was dropped, or the queue closes.
+    async fn unneeded(&self) {
+        tokio::select! {
+            () = self.deliveries.closed() => {}
+            () = self.context.closing.cancelled() => {}
+        }
+    }
+
+    /// Consumes and pauses as the handle says.
+    async fn run_mode(&self, connection: &OpenConnection) -> Result<(), Interruption> {
+        let mut mode = self.mode.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.unneeded() => return Ok(()),
+                interruption = connection.lost() => return Err(interruption),
+                () = changed_to(&mut mode, ConsumerMode::Consuming) => {}
+            }
+            self.consuming.send_replace(true);
+            let mut consuming = self.open_channel(connection).await?;
+            let ended = tokio::select! {
+                ended = self.forward_all(&mut consuming, connection) => ended,
+                () = self.unneeded() => Ok(()),
+            };
+            connection.close_channel(&consuming.channel).await;
+            self.consuming.send_replace(false);
+            ended?;
+        }
+    }
+
+    async fn open_channel(&self, connection: &OpenConnection) -> Result<ConsumingChannel, QueueError> {
+        let channel = connection.channel().await?;
+        call(channel.basic_qos(self.context.prefetch, BasicQosOptions { global: false })).await?;
+        let mut shards = self.context.shards.subscribe();
+        let known = *shards.borrow_and_update();
+        let mut consuming =
+            ConsumingChannel { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() };
+        for queue in self.context.queues(known).consumed() {
+            consuming.consume(queue).await?;
+        }
+        Ok(consuming)
+    }
+
+    /// Forwards deliveries to the handle until it pauses the consumer.
+    async fn forward_all(
+        &self,
+        consuming: &mut ConsumingChannel,
+        connection: &OpenConnection,
+    ) -> Result<(), Interruption> {
+        let (mut mode, mut stopped) = (self.mode.clone(), false);
+        loop {
+            tokio::select! {
+                biased;
+                () = changed_to(&mut mode, ConsumerMode::Paused) => return Ok(()),
+                interruption = connection.lost() => return Err(interruption),
+                () = self.context.stop.cancelled(), if !stopped => {
+                    stopped = true;
+                    consuming.cancel().await;
+                }
+                Ok(()) = consuming.shards.changed(), if !stopped => consuming.consume_new_shards().await?,
+                arrival = consuming.arrivals.next(), if !stopped => match arrival {
+                    Some(Arrival::Message(delivery)) => self.forward(*delivery),
+                    Some(Arrival::Ended(reason)) => return Err(Interruption::disconnected(reason)),
+                    None => return Err(Interruption::disconnected("all consumers ended")),
+                },
+            }
+        }
+    }
+
+    fn forward(&self, delivery: lapin::message::Delivery) {
+        let lapin::message::Delivery { data, properties, redelivered, acker, .. } = delivery;
+        let published_at = message::published_at(&properties);
+        let raw = RawDelivery {
+            payload: data.into(),
+            deliveries: message::delivery_count(&properties, redelivered),
+            published_at,
+            handle: self.ack_handle(acker, published_at),
+        };
+        // If the consumer was dropped the task is about to end, and what is dropped here is given back.
+        self.deliveries.send(raw).ok();
+    }
+
+    fn ack_handle(&self, acker: Acker, published_at: Option<leadgate_domain::Timestamp>) -> AckHandle {
+        let ConsumeContext { sender, settle_timeout, unacked, .. } = &self.context;
+        AckHandle::new(acker, sender.clone(), *settle_timeout, unacked.add(published_at))
+    }
+}
+
+impl ChannelTask for ConsumeLoop {
+    const LINK: &'static str = "consuming";
+    /// Without a channel: there is one only while the consumer consumes.
+    type Open = Arc<OpenConnection>;
+
+    fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
+        let ConsumeContext { connection, shards, version, .. } = self.context.clone();
+        async move {
+            let connection = connection.get().await?;
+            let known = shards.count();
+            topology::verify(&connection, Queues { shards: known, version }).await?;
+            shards.grow_to(topology::count_shards(&connection, known).await?);
+            Ok(connection)
+        }
+        .boxed()
+    }
+
+    async fn without_channel(&mut self) {
+        self.unneeded().await;
+    }
+
+    async fn serve(&mut self, connection: Self::Open) -> Result<(), Interruption> {
+        if self.readiness.set_connected() {
+            tracing::info!(queue.link = Self::LINK, "connected for consuming");
+        }
+        let served = self.run_mode(&connection).await;
+        self.consuming.send_replace(false);
+        served
+    }
+
+    fn interrupted(&mut self, Interruption { reason, .. }: &Interruption) {
+        if self.readiness.set_disconnected(reason) {
+            tracing::warn!(queue.link = Self::LINK, queue.reason = reason, "consuming is interrupted");
+        }
+    }
+}
+
+fn arrivals(consumer: lapin::Consumer, queue: String) -> BoxStream<'static, Arrival> {
+    let ended = format!("the broker ended the consumer of queue `{queue}`");
+    let messages = consumer.map(|delivery| match delivery {
+        Ok(delivery) => Arrival::Message(Box::new(delivery)),
+        Err(error) => Arrival::Ended(error.to_string()),
+    });
+    messages.chain(stream::iter([Arrival::Ended(ended)])).boxed()
+}
+
+/// Waits until the handle asks for this mode, or was dropped.
+async fn changed_to(mode: &mut watch::Receiver<ConsumerMode>, wanted: ConsumerMode) {
+    mode.wait_for(|mode| *mode == wanted).await.ok();
+}

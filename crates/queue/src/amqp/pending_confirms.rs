@@ -1,0 +1,177 @@
+//! Published messages without an answer yet, and the question which confirm to believe.
+//!
+//! lapin (4.12.3) attaches a returned message to whichever confirm comes next, so a publish that no
+//! queue took can look acknowledged while its neighbour carries the return. The neighbour's confirm is
+//! always resolved first. Hence two rules: an acknowledgement counts only after every other message on
+//! the channel was looked at again, and one return taints all that are outstanding.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Confirmation};
+use metrics::histogram;
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
+
+use super::supervise::Interruption;
+use crate::error::{Cause, Refused};
+use crate::group::Group;
+
+type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
+/// Who waits for a message's confirm.
+pub(crate) enum Waiters {
+    Group(Group),
+    Parking(oneshot::Sender<Result<(), Refused>>),
+}
+
+impl Waiters {
+    fn settle(self, outcome: Result<(), Refused>) {
+        match self {
+            Self::Group(group) => group.settle(outcome),
+            Self::Parking(answer) => _ = answer.send(outcome),
+        }
+    }
+}
+
+/// A message, and where it goes.
+pub(crate) struct Publish {
+    pub(crate) exchange: &'static str,
+    pub(crate) key: String,
+    pub(crate) body: Bytes,
+    pub(crate) properties: BasicProperties,
+}
+
+impl Publish {
+    fn send(self, channel: &Channel) -> Confirm {
+        let channel = channel.clone();
+        Box::pin(async move {
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+            let (exchange, key) = (self.exchange.into(), self.key.as_str().into());
+            channel.basic_publish(exchange, key, options, &self.body, self.properties).await?.await
+        })
+    }
+}
+
+struct PendingPublish {
+    waiters: Waiters,
+    published: Instant,
+    confirm: Confirm,
+    answer: Option<Result<(), Failure>>,
+}
+
+/// What else than an acknowledgement a confirm can be.
+#[derive(Debug, Clone)]
+enum Failure {
+    /// The broker would not store it, typically because a length limit is reached. Concerns it alone.
+    Rejected,
+    /// No confirm of the channel can be believed any more.
+    ChannelTainted(Interruption),
+}
+
+fn judge(confirmation: lapin::Result<Confirmation>) -> Result<(), Failure> {
+    let tainted =
+        |cause, reason: &str| Err(Failure::ChannelTainted(Interruption { cause, reason: reason.to_owned() }));
+    match confirmation {
+        Ok(Confirmation::Ack(None)) => Ok(()),
+        Ok(Confirmation::Nack(None)) => Err(Failure::Rejected),
+        // The returned message itself is not looked at: it holds personal data.
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
+            tainted(Cause::Unroutable, "no queue took a message")
+        }
+        Ok(Confirmation::NotRequested) => tainted(Cause::Disconnected, "the channel does not confirm"),
+        Err(error) => tainted(Cause::Disconnected, &error.to_string()),
+    }
+}
+
+/// The messages of one channel that the broker has not answered yet.
+pub(crate) struct PendingConfirms {
+    channel: Channel,
+    pending: Vec<PendingPublish>,
+    confirm_timeout: Duration,
+    /// Runs out with the oldest message.
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl PendingConfirms {
+    pub(crate) fn new(channel: Channel, confirm_timeout: Duration) -> Self {
+        Self { channel, pending: Vec::new(), confirm_timeout, deadline: Box::pin(sleep(confirm_timeout)) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn publish(&mut self, message: Publish, waiters: Waiters) {
+        let confirm = message.send(&self.channel);
+        self.pending.push(PendingPublish { waiters, published: Instant::now(), confirm, answer: None });
+        self.reset_deadline();
+    }
+
+    /// Waits until at least one message was confirmed or rejected, and tells its waiters. On error no confirm of the
+    /// channel may be believed; the caller refuses the rest.
+    pub(crate) async fn next_settled(&mut self) -> Result<(), Interruption> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    pub(crate) fn refuse(self, cause: Cause) {
+        for publish in self.pending {
+            publish.waiters.settle(Err(Refused::Unavailable(cause)));
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Interruption>> {
+        self.poll_confirms(context);
+        for publish in &self.pending {
+            if let Some(Err(Failure::ChannelTainted(interruption))) = &publish.answer {
+                return Poll::Ready(Err(interruption.clone()));
+            }
+        }
+        if self.settle() {
+            self.reset_deadline();
+            return Poll::Ready(Ok(()));
+        }
+        if !self.pending.is_empty() && self.deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(Interruption::disconnected("the broker did not confirm in time")));
+        }
+        Poll::Pending
+    }
+
+    /// Polls all, again and again until none has news: what is known then was known before the last
+    /// acknowledgement was seen.
+    fn poll_confirms(&mut self, context: &mut Context<'_>) {
+        loop {
+            let mut news = false;
+            for publish in self.pending.iter_mut().filter(|publish| publish.answer.is_none()) {
+                if let Poll::Ready(confirmation) = publish.confirm.as_mut().poll(context) {
+                    publish.answer = Some(judge(confirmation));
+                    news = true;
+                }
+            }
+            if !news {
+                return;
+            }
+        }
+    }
+
+    /// Settles all that have an answer; returns whether any had.
+    fn settle(&mut self) -> bool {
+        let before = self.pending.len();
+        for publish in self.pending.extract_if(.., |publish| publish.answer.is_some()) {
+            histogram!("leadgate_queue_confirm_seconds").record(publish.published.elapsed());
+            let accepted = matches!(publish.answer, Some(Ok(())));
+            publish.waiters.settle(if accepted { Ok(()) } else { Err(Refused::Unavailable(Cause::Full)) });
+        }
+        self.pending.len() < before
+    }
+
+    fn reset_deadline(&mut self) {
+        if let Some(oldest) = self.pending.first() {
+            self.deadline.as_mut().reset((oldest.published + self.confirm_timeout).into());
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The publishing side: one task with one channel, which keeps several messages unconfirmed at a time.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use lapin::Channel;
+use lapin::options::ConfirmSelectOptions;
+use lapin::types::FieldTable;
+use metrics::histogram;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{BrokerConnection, OpenConnection, call};
+use super::names::{self, Queues};
+use super::pending_confirms::{PendingConfirms, Publish, Waiters};
+use super::publish_queue::{Next, Parking, PublishQueue, PublishSender};
+use super::supervise::{ChannelTask, Interruption};
+use super::{message, topology};
+use crate::config::QueueConfig;
+use crate::error::{Cause, QueueError};
+use crate::group::{Group, Limits};
+use crate::shards::Shards;
+use crate::status::Readiness;
+
+pub(crate) struct PublishLoop {
+    connection: BrokerConnection,
+    shards: Shards,
+    /// The message version that this build reads.
+    version: u64,
+    in_flight_max: usize,
+    confirm_timeout: Duration,
+    queue: PublishQueue,
+    readiness: Readiness,
+    closing: CancellationToken,
+}
+
+impl PublishLoop {
+    pub(crate) fn new(
+        connection: BrokerConnection,
+        config: &QueueConfig,
+        shards: Shards,
+        readiness: Readiness,
+        closing: CancellationToken,
+    ) -> (PublishSender, Self) {
+        let (sender, queue) = PublishQueue::new(shards.clone(), Limits::new(config));
+        let publish_loop = Self {
+            connection,
+            shards,
+            version: config.version,
+            in_flight_max: config.groups_in_flight.max(1),
+            confirm_timeout: config.confirm_timeout,
+            queue,
+            readiness,
+            closing,
+        };
+        (sender, publish_loop)
+    }
+
+    /// Publishes until the channel cannot be used any more, or nothing is left to publish.
+    async fn publish_all(
+        &mut self,
+        confirms: &mut PendingConfirms,
+        connection: &OpenConnection,
+    ) -> Result<(), Interruption> {
+        let mut interrupted = pin!(connection.lost_or_blocked());
+        let mut open = true;
+        while open || confirms.len() > 0 {
+            let has_room = confirms.len() < self.in_flight_max;
+            tokio::select! {
+                biased;
+                interruption = &mut interrupted => return Err(interruption),
+                settled = confirms.next_settled(), if confirms.len() > 0 => settled?,
+                filled = self.queue.filled(), if has_room && open => {
+                    // In an alarm lapin's calls would wait for ever.
+                    if connection.is_blocked() {
+                        return Err(Interruption::alarm());
+                    }
+                    open = filled;
+                    if let Some(next) = self.queue.next() {
+                        publish(next, confirms, self.version);
+                    }
+                }
+                () = self.closing.cancelled(), if open && confirms.len() == 0 && self.queue.is_empty() => open = false,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ChannelTask for PublishLoop {
+    const LINK: &'static str = "publishing";
+    type Open = (Arc<OpenConnection>, Channel);
+
+    fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
+        let connection = self.connection.clone();
+        let queues = Queues { shards: self.shards.count(), version: self.version };
+        async move {
+            let connection = connection.get().await?;
+            connection.unblocked().await?;
+            topology::verify(&connection, queues).await?;
+            let channel = connection.channel().await?;
+            call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            Ok((connection, channel))
+        }
+        .boxed()
+    }
+
+    async fn without_channel(&mut self) {
+        let readiness = &self.readiness;
+        // A queue that is about to become unready says nothing yet.
+        let cause = || readiness.cause().unwrap_or(Cause::Disconnected);
+        tokio::select! {
+            () = self.queue.refuse_all(cause) => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
+
+    async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
+        let mut confirms = PendingConfirms::new(channel.clone(), self.confirm_timeout);
+        if self.readiness.set_ready() {
+            tracing::info!(queue.link = Self::LINK, "publishing");
+        }
+        let served = self.publish_all(&mut confirms, &connection).await;
+        let cause = served.as_ref().map_or_else(|interruption| interruption.cause, |()| Cause::Closed);
+        // First of all: a refused caller that asks again must not be let in.
+        self.readiness.set_not_ready(cause, &cause.to_string());
+        if served.is_err() {
+            confirms.refuse(cause);
+            self.queue.refuse(cause);
+        }
+        // A blocked connection answers nothing until the alarm ends.
+        if cause != Cause::Alarm {
+            connection.close_channel(&channel).await;
+        }
+        served
+    }
+
+    fn interrupted(&mut self, Interruption { cause, reason }: &Interruption) {
+        if self.readiness.set_not_ready(*cause, reason) {
+            tracing::warn!(queue.link = Self::LINK, queue.reason = reason, "publishing is interrupted");
+        }
+    }
+}
+
+fn publish(next: Next, confirms: &mut PendingConfirms, version: u64) {
+    match next {
+        Next::Group(shard, mut group) => {
+            if group.prune() {
+                histogram!("leadgate_queue_group_submissions")
+                    .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+                confirms.publish(to_shard(shard, &group), Waiters::Group(group));
+            }
+        }
+        Next::Parking(Parking { payload, why, answer }) => {
+            let properties = message::parked(why);
+            let message =
+                Publish { exchange: "", key: names::parked_for(why, version), body: payload, properties };
+            confirms.publish(message, Waiters::Parking(answer));
+        }
+    }
+}
+
+fn to_shard(shard: u16, group: &Group) -> Publish {
+    Publish {
+        exchange: names::EXCHANGE,
+        key: names::shard(shard),
+        body: group.message().into(),
+        properties: message::properties(FieldTable::default()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Receives replies for this process: a channel with one queue, which ends with it.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use leadgate_domain::reply::ReplyAddress;
+use metrics::counter;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{BrokerConnection, OpenConnection, call};
+use super::supervise::{ChannelTask, Interruption};
+use super::{names, reply_message};
+use crate::error::{Cause, QueueError};
+use crate::replies::PendingReplies;
+use crate::status::Readiness;
+
+pub(crate) struct ReplyConsumer {
+    connection: BrokerConnection,
+    pending: Arc<PendingReplies>,
+    /// Only logged: replies are not part of a queue's readiness.
+    readiness: Readiness,
+    closing: CancellationToken,
+}
+
+pub(crate) struct ReplyQueue {
+    connection: Arc<OpenConnection>,
+    channel: Channel,
+    consumer: Consumer,
+    address: ReplyAddress,
+}
+
+impl ReplyConsumer {
+    pub(crate) fn new(
+        connection: BrokerConnection,
+        pending: Arc<PendingReplies>,
+        closing: CancellationToken,
+    ) -> Self {
+        let readiness = Readiness::not_ready(Cause::Disconnected, "not connected to the broker yet");
+        Self { connection, pending, readiness, closing }
+    }
+
+    async fn receive_all(
+        &self,
+        connection: &OpenConnection,
+        consumer: &mut Consumer,
+    ) -> Result<(), Interruption> {
+        loop {
+            tokio::select! {
+                () = self.closing.cancelled() => return Ok(()),
+                interruption = connection.lost() => return Err(interruption),
+                message = consumer.next() => match message {
+                    Some(Ok(message)) => self.resolve(&message.data),
+                    Some(Err(error)) => return Err(Interruption::disconnected(error.to_string())),
+                    None => return Err(Interruption::disconnected("the broker ended the consumer")),
+                },
+            }
+        }
+    }
+
+    fn resolve(&self, message: &[u8]) {
+        let decoded = reply_message::decode(message);
+        counter!("leadgate_gateway_replies_total", "result" => "unreadable").increment(decoded.unreadable);
+        for reply in decoded.replies {
+            self.pending.resolve(reply);
+        }
+    }
+}
+
+impl ChannelTask for ReplyConsumer {
+    const LINK: &'static str = "listening";
+    type Open = ReplyQueue;
+
+    fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
+        let connection = self.connection.clone();
+        async move { open(connection.get().await?).await }.boxed()
+    }
+
+    async fn without_channel(&mut self) {
+        self.closing.cancelled().await;
+    }
+
+    async fn serve(&mut self, queue: ReplyQueue) -> Result<(), Interruption> {
+        let ReplyQueue { connection, channel, mut consumer, address } = queue;
+        self.readiness.set_ready();
+        self.pending.open(address);
+        let served = self.receive_all(&connection, &mut consumer).await;
+        self.pending.close();
+        connection.close_channel(&channel).await;
+        served
+    }
+
+    fn interrupted(&mut self, Interruption { cause, reason }: &Interruption) {
+        if self.readiness.set_not_ready(*cause, reason) {
+            tracing::warn!(
+                queue.link = Self::LINK,
+                queue.reason = reason,
+                "nobody can be told what they wait for"
+            );
+        }
+    }
+}
+
+/// Under a name that was never used: the broker may keep the queue of a connection that it does not know to be lost.
+async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError> {
+    let channel = connection.channel().await?;
+    let name = names::replies();
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    call(channel.queue_declare(name.as_str().into(), options, FieldTable::default())).await?;
+    let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
+    let consuming = channel.basic_consume(name.as_str().into(), "".into(), options, FieldTable::default());
+    let consumer = call(consuming).await?;
+    Ok(ReplyQueue { connection, channel, consumer, address: ReplyAddress::new(name) })
+}

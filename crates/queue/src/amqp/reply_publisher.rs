@@ -1,0 +1,167 @@
+//! Sends replies to gateways. They are worth no confirm: what cannot be sent now is dropped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use lapin::Channel;
+use lapin::options::BasicPublishOptions;
+use leadgate_domain::reply::{Reply, ReplyAddress};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{BrokerConnection, OpenConnection};
+use super::supervise::{ChannelTask, Interruption, supervise};
+use super::{message, names, reply_message};
+use crate::error::QueueError;
+use crate::replies::count_sent;
+
+/// How many replies may wait to be sent; what comes on top is dropped.
+const WAITING_MAX: usize = 4_096;
+/// How many are sent at once; those for the same gateway travel in one message.
+const BATCH_MAX: usize = 128;
+/// A healthy connection takes a message in far less.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+struct AddressedReply {
+    to: ReplyAddress,
+    reply: Reply,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ReplySender(mpsc::Sender<AddressedReply>);
+
+impl ReplySender {
+    pub(crate) fn send(&self, to: &ReplyAddress, reply: Reply) {
+        let known = names::is_replies(to.as_str());
+        if !known || self.0.try_send(AddressedReply { to: to.clone(), reply }).is_err() {
+            count_sent(false, 1);
+        }
+    }
+}
+
+pub(crate) struct ReplyPublisher {
+    connection: BrokerConnection,
+    waiting: mpsc::Receiver<AddressedReply>,
+    /// Taken from `waiting` and not sent yet.
+    batch: Vec<AddressedReply>,
+    closing: CancellationToken,
+}
+
+impl ReplyPublisher {
+    pub(crate) fn new(connection: BrokerConnection, closing: CancellationToken) -> (ReplySender, Self) {
+        let (sender, waiting) = mpsc::channel(WAITING_MAX);
+        (ReplySender(sender), Self { connection, waiting, batch: Vec::new(), closing })
+    }
+
+    pub(crate) async fn run(mut self) {
+        supervise(&mut self).await;
+        self.drop_all();
+    }
+
+    /// Waits for something to send and takes what else is there. False if nothing comes any more.
+    async fn fill_batch(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            filled = self.waiting.recv_many(&mut self.batch, BATCH_MAX) => filled > 0,
+            () = self.closing.cancelled() => false,
+        }
+    }
+
+    async fn send_all(&mut self, connection: &OpenConnection, channel: &Channel) -> Result<(), Interruption> {
+        loop {
+            for (to, replies) in by_address(self.batch.drain(..)) {
+                let sent = send(connection, channel, &to, &replies).await;
+                count_sent(matches!(sent, Ok(true)), replies.len());
+                sent?;
+            }
+            tokio::select! {
+                biased;
+                interruption = connection.lost() => return Err(interruption),
+                filled = self.fill_batch() => if !filled { return Ok(()) },
+            }
+        }
+    }
+
+    /// By the time there is a channel, the requests that wait for these have given up.
+    fn drop_all(&mut self) {
+        let mut dropped = self.batch.drain(..).count();
+        while self.waiting.try_recv().is_ok() {
+            dropped += 1;
+        }
+        count_sent(false, dropped);
+    }
+}
+
+impl ChannelTask for ReplyPublisher {
+    const LINK: &'static str = "telling";
+    type Open = (Arc<OpenConnection>, Channel);
+
+    /// Most workers have no request that waits: no channel before there is something to send.
+    async fn needed(&mut self) -> bool {
+        self.fill_batch().await
+    }
+
+    fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
+        let connection = self.connection.clone();
+        async move {
+            let connection = connection.get().await?;
+            let channel = connection.channel().await?;
+            Ok((connection, channel))
+        }
+        .boxed()
+    }
+
+    async fn without_channel(&mut self) {
+        self.closing.cancelled().await;
+    }
+
+    async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
+        let served = self.send_all(&connection, &channel).await;
+        if served.is_ok() {
+            connection.close_channel(&channel).await;
+        }
+        served
+    }
+
+    fn interrupted(&mut self, Interruption { reason, .. }: &Interruption) {
+        tracing::debug!(queue.link = Self::LINK, queue.reason = reason, "replies were dropped");
+        self.drop_all();
+    }
+}
+
+fn by_address(replies: impl Iterator<Item = AddressedReply>) -> HashMap<ReplyAddress, Vec<Reply>> {
+    let mut by_address: HashMap<_, Vec<_>> = HashMap::new();
+    for AddressedReply { to, reply } in replies {
+        by_address.entry(to).or_default().push(reply);
+    }
+    by_address
+}
+
+/// Returns whether these were sent; on error the channel must be given up.
+async fn send(
+    connection: &OpenConnection,
+    channel: &Channel,
+    to: &ReplyAddress,
+    replies: &[Reply],
+) -> Result<bool, Interruption> {
+    // In an alarm lapin's calls would wait for ever.
+    if connection.is_blocked() {
+        return Ok(false);
+    }
+    let Ok(body) = reply_message::encode(replies) else { return Ok(false) };
+    let (key, options) = (to.as_str().into(), BasicPublishOptions::default());
+    let publishing = async {
+        // Without confirms there is nothing to wait for in the second half; but a confirm that is only dropped
+        // is kept by lapin for ever.
+        channel.basic_publish("".into(), key, options, &body, message::transient()).await?.await
+    };
+    match timeout(SEND_TIMEOUT, publishing).await {
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(error)) => Err(Interruption::disconnected(error.to_string())),
+        Err(_) if connection.is_blocked() => Ok(false),
+        Err(_) => Err(Interruption::disconnected("the broker takes nothing")),
+    }
+}

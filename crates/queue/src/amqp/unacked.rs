@@ -1,0 +1,53 @@
+//! What this process was handed and has not settled, for the metrics.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use leadgate_domain::Timestamp;
+
+/// Counts deliveries between hand-out and settlement, by the time they were published.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unacked(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_time: BTreeSet<(Timestamp, u64)>,
+    next: u64,
+}
+
+/// Counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct UnackedGuard {
+    unacked: Unacked,
+    key: (Timestamp, u64),
+}
+
+impl Unacked {
+    /// A message that does not say when it was published counts as published now.
+    pub(crate) fn add(&self, published_at: Option<Timestamp>) -> UnackedGuard {
+        let mut entries = self.lock();
+        let key = (published_at.unwrap_or_else(Timestamp::now), entries.next);
+        entries.next += 1;
+        entries.by_time.insert(key);
+        drop(entries);
+        UnackedGuard { unacked: self.clone(), key }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.lock().by_time.len()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.lock().by_time.first().map(|(at, _)| *at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnackedGuard {
+    fn drop(&mut self) {
+        self.unacked.lock().by_time.remove(&self.key);
+    }
+}

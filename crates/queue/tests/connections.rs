@@ -1,0 +1,125 @@
+//! How many connections a process has: one for publishing and one for consuming, whatever it does over them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use std::time::Duration;
+
+use leadgate_domain::Outcome;
+use leadgate_domain::reply::Reply;
+use leadgate_queue::{Consumer, Queue, QueueConfig, Replier, Replies, Role, Settled, declare_topology};
+use leadgate_testkit::proxy::Proxy;
+use leadgate_testkit::servers::{Vhost, shared};
+use support::{LONG, World, bounded_publish, drain, open, publish, receive_one, submission};
+use tokio::time::timeout;
+
+const CONSUMERS: usize = 4;
+
+/// A gateway and a worker that use all that their roles offer.
+struct Processes {
+    gateway: Queue,
+    replies: Replies,
+    worker: Queue,
+    consumers: Vec<Consumer>,
+    replier: Replier,
+}
+
+impl Processes {
+    /// One after the other, so that the connections of each can be counted.
+    async fn start(world: &World) -> (Self, [usize; 2]) {
+        let gateway = open(world.config(), Role::Gateway).await;
+        let replies = gateway.replies();
+        publish(&gateway, &submission(0)).await;
+        timeout(LONG, replies.ready()).await.expect("the gateway has a reply address");
+        gateway.depth().await.unwrap();
+        let of_gateway = vhost(world).connections().await.unwrap();
+
+        let worker = open(world.config(), Role::Worker).await;
+        let consumers = (0..CONSUMERS).map(|_| worker.consumer()).collect();
+        let replier = worker.replier();
+        let mut processes = Self { gateway, replies, worker, consumers, replier };
+        processes.work().await;
+        let of_worker = vhost(world).connections().await.unwrap() - of_gateway;
+        (processes, [of_gateway, of_worker])
+    }
+
+    /// Every consumer settles a message, a reply arrives, and the depth is observed.
+    async fn work(&mut self) {
+        for number in 1..=CONSUMERS {
+            publish(&self.gateway, &submission(number)).await;
+        }
+        for consumer in &mut self.consumers {
+            settle_one(consumer).await;
+            consumer.release().await;
+        }
+        timeout(LONG, self.reply()).await.expect("a reply arrives");
+        self.worker.depth().await.unwrap();
+        self.gateway.depth().await.unwrap();
+    }
+
+    async fn reply(&self) {
+        let submission = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let reply = Reply { submission, outcome: Outcome::Created, lead: None, quarantine: None };
+        loop {
+            self.replies.ready().await;
+            let Some(expected) = self.replies.expect(submission) else { continue };
+            self.replier.send(expected.address(), reply.clone());
+            if expected.wait(Duration::from_millis(200)).await.is_some() {
+                return;
+            }
+        }
+    }
+}
+
+/// A delivery whose channel was lost comes again.
+async fn settle_one(consumer: &mut Consumer) {
+    while receive_one(consumer).await.ack().await != Settled::Done {}
+}
+
+fn vhost(world: &World) -> &Vhost {
+    match world {
+        World::Amqp(vhost) => vhost,
+        World::Embedded(_) => panic!("not a broker"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_has_one_connection_for_publishing_and_one_for_consuming() {
+    let world = World::amqp().await;
+    let (mut processes, counts) = Processes::start(&world).await;
+    assert_eq!(counts, [2, 2], "of the gateway and of the worker");
+
+    // Whoever loses a connection shares the next one.
+    vhost(&world).close_connections().await.unwrap();
+    processes.work().await;
+    assert_eq!(vhost(&world).connections().await.unwrap(), 4);
+
+    processes.worker.shutdown().await;
+    processes.gateway.shutdown().await;
+    assert_eq!(vhost(&world).connections().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_error_hurts_only_its_channel() {
+    let world = World::amqp().await;
+    let proxy = Proxy::start(shared().rabbitmq().await.unwrap().port()).await.unwrap();
+    let config = QueueConfig { url: vhost(&world).amqp_url_via(proxy.port()).unwrap(), ..world.config() };
+    let queue = open(config, Role::AllInOne).await;
+    let mut consumer = queue.consumer();
+    publish(&queue, &submission(0)).await;
+    let held = receive_one(&mut consumer).await;
+    assert_eq!(proxy.connections(), 2);
+
+    vhost(&world).delete_queue("newer.v2").await.unwrap();
+    assert!(queue.depth().await.is_err(), "a queue is missing");
+    assert_eq!(held.ack().await, Settled::Done, "the consumer keeps its channel");
+
+    // Ends the publishing channel, and then the consuming one.
+    vhost(&world).delete_exchange("leadgate.leads").await.unwrap();
+    assert!(bounded_publish(&queue, 1).await.is_err());
+    vhost(&world).delete_queue("leads.1").await.unwrap();
+    declare_topology(&world.config()).await.unwrap();
+    publish(&queue, &submission(2)).await;
+    assert_eq!(drain(&mut consumer, 1).await.into_keys().collect::<Vec<_>>(), [2]);
+    assert_eq!(proxy.connections(), 2, "new channels over the connections that were there");
+}
