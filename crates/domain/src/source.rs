@@ -219,7 +219,7 @@ pub struct Source {
 }
 
 /// Which signing secrets of a source are good. A secret is derived from the installation's, the source and a
-/// version, and kept nowhere; see [`crate::credential::secret::SigningKey`].
+/// version, and kept nowhere; see [`crate::secret::SigningKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     pub version: u32,

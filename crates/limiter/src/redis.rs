@@ -2,6 +2,7 @@
 
 mod call;
 pub(crate) mod gather;
+pub(crate) mod question;
 mod link;
 pub(crate) mod script;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::Consent;
+use crate::submission::Consent;
 use crate::value::text::fold;
 
 /// What posts call a TrustedForm certificate, the best first: ActiveProspect's hidden fields, and the names under

@@ -8,7 +8,8 @@ use ::redis::{ErrorKind, RedisResult};
 use leadgate_domain::{BodyHash, ClaimKey, SubmissionId};
 
 use super::{Begun, REMEMBERED};
-use crate::redis::gather::{Asked, Line, Question};
+use crate::redis::gather::Line;
+use crate::redis::question::{Asked, Question};
 use crate::redis::script::Lua;
 use crate::{LimiterConfig, LimiterError, Status};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisResult};
 
-use super::gather::{Asked, Question};
+use super::question::{Asked, Question};
 use super::script::Lua;
 use crate::Request;
 

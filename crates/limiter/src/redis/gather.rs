@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Client, RedisError, RedisResult, TlsCertificates};
+use ::redis::{Client, RedisError, TlsCertificates};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::link::{Link, LinkError};
+use super::question::{Asked, Question};
 use crate::{LimiterConfig, LimiterError, Status};
 
 /// More would make everyone in a call, and everyone else at this Redis, wait longer than it saves.
@@ -21,26 +22,6 @@ const OPENING: Duration = Duration::from_millis(500);
 
 /// How long a question waits for a connection that is being replaced.
 const REPLACING: Duration = Duration::from_millis(500);
-
-/// Something that Redis is asked, many at once.
-pub(crate) trait Question: Send + Sync + Sized + 'static {
-    type Answer: Send + 'static;
-    /// Names it in metrics.
-    const OF: &'static str;
-
-    /// Has Redis answer all of them in order; the answers lie in the same order. Asked nothing, it proves that it can.
-    fn ask(
-        connection: &mut MultiplexedConnection,
-        asked: &[Asked<Self>],
-    ) -> impl Future<Output = RedisResult<Vec<Self::Answer>>> + Send;
-}
-
-/// A question on its way to Redis, and where its answer is awaited.
-pub(crate) struct Asked<Q: Question> {
-    pub(crate) question: Q,
-    since: Instant,
-    reply: oneshot::Sender<Q::Answer>,
-}
 
 /// Asks the one task that speaks with Redis about this. The task ends with the last clone.
 pub(crate) struct Line<Q: Question> {

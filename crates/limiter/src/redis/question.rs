@@ -1,0 +1,26 @@
+//! What Redis is asked.
+
+use ::redis::RedisResult;
+use ::redis::aio::MultiplexedConnection;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Something that Redis is asked, many at once.
+pub(crate) trait Question: Send + Sync + Sized + 'static {
+    type Answer: Send + 'static;
+    /// Names it in metrics.
+    const OF: &'static str;
+
+    /// Has Redis answer all of them in order; the answers lie in the same order. Asked nothing, it proves that it can.
+    fn ask(
+        connection: &mut MultiplexedConnection,
+        asked: &[Asked<Self>],
+    ) -> impl Future<Output = RedisResult<Vec<Self::Answer>>> + Send;
+}
+
+/// A question on its way to Redis, and where its answer is awaited.
+pub(crate) struct Asked<Q: Question> {
+    pub(crate) question: Q,
+    pub(super) since: Instant,
+    pub(super) reply: oneshot::Sender<Q::Answer>,
+}
