@@ -2,6 +2,7 @@
 
 mod decide;
 mod deduplicate;
+mod device;
 mod enrich;
 mod judge;
 mod merge;
