@@ -151,8 +151,8 @@ impl Keys {
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         self.directory.refresh().await?;
         if self.match_key.get().is_none() {
-            let (key, again) = (self.store.match_key().await?, self.store.match_key().await?);
-            let pipeline = || Arc::new(Pipeline::new(again).with_places(self.places.clone()));
+            let key = self.store.match_key().await?;
+            let pipeline = || Arc::new(Pipeline::new(key.clone()).with_places(self.places.clone()));
             self.pipeline.get_or_init(pipeline);
             self.match_key.get_or_init(|| key);
         }

@@ -146,6 +146,12 @@ impl SigningKey {
 /// not derived from it, so that rotating the root loses no identity and no opt-out.
 pub struct MatchKey(Key);
 
+impl Clone for MatchKey {
+    fn clone(&self) -> Self {
+        Self::new(*self.0.expose_secret())
+    }
+}
+
 impl MatchKey {
     pub fn new(key: [u8; 32]) -> Self {
         Self(SecretBox::new(Box::new(key)))

@@ -139,9 +139,8 @@ struct Desk {
 impl Desk {
     async fn open(config: &Config) -> anyhow::Result<Self> {
         let store = open_store(config).await?;
-        // One key for the entries and one for the judge: it is not to be copied around.
         let matching = store.match_key().await?;
-        let judge = Arc::new(Pipeline::new(store.match_key().await?));
+        let judge = Arc::new(Pipeline::new(matching.clone()));
         Ok(Self { store, matching, judge })
     }
 
