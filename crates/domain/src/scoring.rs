@@ -5,6 +5,7 @@
 mod condition;
 mod facts;
 mod field;
+mod operand;
 mod read;
 
 use std::fmt;
@@ -13,8 +14,9 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use condition::{Condition, Operand, Test};
+pub use condition::{Condition, Test};
 pub use field::Field;
+pub use operand::Operand;
 
 use facts::Facts;
 

@@ -1,10 +1,11 @@
 //! What a rule asks, and whether it holds of a lead.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Number;
 
-use super::facts::{Fact, Facts, fold};
+use super::facts::{Fact, Facts};
 use super::field::Field;
+use super::operand::Operand;
 
 /// When a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,20 +38,6 @@ pub struct Test {
     pub at_least: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Number>,
-}
-
-/// What a value is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operand {
-    Flag(bool),
-    Number(Number),
-    Text {
-        written: String,
-        /// As it is compared: in lower case, without white space around it.
-        folded: String,
-        /// Forms send numbers as texts and texts as numbers.
-        number: Option<Number>,
-    },
 }
 
 impl Condition {
@@ -105,22 +92,5 @@ impl Test {
             && self.contains.as_ref().is_none_or(|operand| fact.contains(operand))
             && bound(&self.at_least, |number, least| number >= least)
             && bound(&self.at_most, |number, most| number <= most)
-    }
-}
-
-impl Operand {
-    pub(super) fn text(written: &str) -> Self {
-        let folded = fold(written).into_owned();
-        Self::Text { written: written.to_owned(), number: folded.parse().ok(), folded }
-    }
-}
-
-impl Serialize for Operand {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::Number(number) => number.serialize(serializer),
-            Self::Text { written, .. } => serializer.serialize_str(written),
-        }
     }
 }

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Number, Value};
 
-use super::condition::Operand;
 use super::field::{Field, Found};
+use super::operand::{Operand, fold};
 use crate::Lead;
 
 /// How much of a text is compared, in bytes. No operand is as long, so a longer text equals none.
@@ -206,14 +206,4 @@ fn sortable(number: f64) -> u64 {
 
 fn spelled(flag: bool) -> &'static str {
     if flag { "true" } else { "false" }
-}
-
-/// As texts are compared: in lower case, without white space around them.
-pub(super) fn fold(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
-        Cow::Owned(text.to_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
 }

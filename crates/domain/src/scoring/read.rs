@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
-use super::condition::{Condition, Operand, Test};
+use super::condition::{Condition, Test};
 use super::field::{Field, Shape};
+use super::operand::Operand;
 use super::{ScoreRule, Scoring, ScoringFaults};
 use crate::Region;
 
