@@ -1,33 +1,11 @@
 //! Decisions in sentences, for whoever has to read them aloud.
-//!
-//! A trace is read as it was stored, by this build or by another: what is not known is told all the same, as
-//! plainly as it can be, and nothing here fails.
 
 mod history;
-mod stages;
-mod words;
 
 use crate::{Dialect, Outcome, Submission, Trace};
 
+pub use crate::trace::date;
 pub use history::{Entry, ToldEntry, history};
-pub use words::{date, words};
-
-/// Why something was decided once more, then the stages of the pipeline in their order.
-const STAGES: [&str; 13] = [
-    "reassess",
-    "reprocess",
-    "remap",
-    "normalize",
-    "screen",
-    "deduplicate",
-    "merge",
-    "screen_lead",
-    "enrich",
-    "score",
-    "decide",
-    "opt_out",
-    "erased",
-];
 
 /// What a stage did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +16,7 @@ pub struct Told<'t> {
 
 /// Every stage of a trace, in the order of the pipeline; those that only another build knows come last.
 pub fn trace(trace: &Trace) -> Vec<Told<'_>> {
-    let place = |stage: &str| STAGES.iter().position(|known| *known == stage).unwrap_or(STAGES.len());
-    let mut told: Vec<_> =
-        trace.stages().map(|(stage, part)| Told { stage, sentences: stages::tell(stage, part) }).collect();
-    told.sort_by_key(|told| place(told.stage));
-    told
+    trace.stages().iter().map(|stage| Told { stage: stage.name(), sentences: stage.sentences() }).collect()
 }
 
 /// How a submission came in. `source` is the name of its source; a default one has none.
@@ -70,9 +44,7 @@ pub fn outcome(entry: &Entry<'_>) -> String {
     let lead = lead.map(|lead| format!("the lead {lead}"));
     let lead = lead.as_deref().unwrap_or("no lead");
     let became = match outcome {
-        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate
-            if history::is_check(trace) =>
-        {
+        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate if trace.is_check() => {
             format!("{lead} was checked again")
         }
         Outcome::Created => format!("it made {lead}"),

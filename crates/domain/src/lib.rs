@@ -10,7 +10,7 @@ pub mod scoring;
 mod source;
 mod submission;
 pub mod suppression;
-mod trace;
+pub mod trace;
 mod value;
 
 pub use consent::{CertificateProblem, ConsentEvidence, Person, certificate, export_signature};
@@ -27,7 +27,7 @@ pub use lead::{
 pub use organization::{
     Actor, AuditAction, AuditDetail, AuditEntry, Organization, Retention, organization_name,
 };
-pub use scoring::{ActiveScoring, Score, ScoreRule, Scoring, ScoringFaults};
+pub use scoring::{ActiveScoring, LeadScore, ScoreRule, Scoring, ScoringFaults};
 pub use source::{
     Consents, Counted, DefaultLimit, Dialect, GmailIdentity, Identity, IdentityKey, IdentityRule, Network,
     Policy, Signature, Source, SourceDefaults, SourceSettings, Window, mapping,
@@ -40,7 +40,7 @@ pub use suppression::{
     Listing, Sought, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind,
     Suppressions,
 };
-pub use trace::Trace;
+pub use trace::{Stage, Trace};
 pub use value::{
     BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, PersonDigest,
     PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id, json,

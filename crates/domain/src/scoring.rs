@@ -70,7 +70,7 @@ pub struct ScoringFaults(Vec<String>);
 
 /// How a lead was scored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Score<'s> {
+pub struct LeadScore<'s> {
     pub score: u8,
     pub temperature: Temperature,
     /// The rules that apply, with what each adds.
@@ -124,7 +124,7 @@ impl Scoring {
     }
 
     /// The sum of all rules that apply, between 0 and 100.
-    pub fn score(&self, lead: &Lead) -> Score<'_> {
+    pub fn score(&self, lead: &Lead) -> LeadScore<'_> {
         let mut facts = Facts::about(lead);
         let applying = self.rules.iter().filter(|rule| rule.when.holds(&mut facts));
         let points: Vec<_> = applying.map(|rule| (rule.name.as_str(), rule.points)).collect();
@@ -135,7 +135,7 @@ impl Scoring {
             score if score >= self.warm => Temperature::Warm,
             _ => Temperature::Cold,
         };
-        Score { score, temperature, points }
+        LeadScore { score, temperature, points }
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
 use leadgate_domain::mapping::MappingFault;
-use leadgate_domain::validate::FieldFault;
+use leadgate_domain::trace::{Remap, RemapFault};
 use leadgate_domain::{
-    ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Submission, Trace,
+    ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Stage, Submission,
+    Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
-use serde_json::{Value, json};
 
 /// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
 pub fn is_due(submission: &Submission, source: &Source) -> bool {
@@ -56,12 +56,12 @@ pub fn normalize(
             (fields, None)
         }
         Err(Unread::Mapping(fault)) => (submission.fields.clone(), Some(fault)),
-        Err(Unread::Invalid(faults)) => return invalid(submission, &faults),
+        Err(Unread::Invalid(faults)) => return invalid(submission, faults),
     };
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
     let mut normalized = pipeline.normalize(submission, Some(source), scoring);
-    normalized.trace.record("remap", json!({ "mapping_version": mapping_version }));
+    normalized.trace.record(Stage::Remap(Remap::read(mapping_version)));
     normalized
 }
 
@@ -69,28 +69,27 @@ fn mapping_version(source: &Source) -> Option<u32> {
     source.mapping.as_ref().map(|active| active.version)
 }
 
-fn invalid(submission: Submission, faults: &Value) -> Normalized {
+fn invalid(submission: Submission, faults: Vec<RemapFault>) -> Normalized {
     let reason = QuarantineReason::Invalid;
     let mut trace = Trace::default();
-    trace.record("remap", json!({ "quarantined": reason, "faults": faults }));
+    trace.record(Stage::Remap(Remap::refused(reason, faults)));
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
 }
 
 enum Unread {
     Mapping(MappingFault),
-    /// What is wrong, by names and codes only.
-    Invalid(Value),
+    Invalid(Vec<RemapFault>),
 }
 
 fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
+    let of_body = |code| Unread::Invalid(vec![RemapFault::of_body(code)]);
     dialect::reread(submission, source).map_err(|unmendable| match unmendable {
-        NotRepairable::Gone => Unread::Invalid(json!([{ "code": "broken_raw" }])),
-        NotRepairable::Unreadable(unreadable) => Unread::Invalid(json!([{ "code": unreadable.code() }])),
+        NotRepairable::Gone => of_body("broken_raw"),
+        NotRepairable::Unreadable(unreadable) => of_body(unreadable.code()),
         NotRepairable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
-        NotRepairable::Undecodable(Undecodable::Empty) => Unread::Invalid(json!([{ "code": "empty" }])),
+        NotRepairable::Undecodable(Undecodable::Empty) => of_body("empty"),
         NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
-            let told = |fault: &FieldFault| json!({ "pointer": fault.pointer, "code": fault.code });
-            Unread::Invalid(faults.iter().map(told).collect())
+            Unread::Invalid(faults.iter().map(RemapFault::of_field).collect())
         }
     })
 }

@@ -2,26 +2,11 @@
 
 use std::time::Duration;
 
+use leadgate_domain::trace::{Decide, Hit, Registry};
 use leadgate_domain::{Eligibility, Lead, PhoneProblem, Reason, Timestamp};
-use serde::Serialize;
-
-use crate::screen::Hit;
-
-/// What the trace says about the decision.
-#[derive(Serialize)]
-pub(crate) struct Part<'a> {
-    eligibility: Eligibility,
-    reasons: &'a [Reason],
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    consent_not_required: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    eligible_until: Option<Timestamp>,
-    /// No national do-not-call registry is consulted by this build.
-    registry: &'static str,
-}
 
 /// Decides a merged lead: all reasons that hold it, not the first.
-pub(crate) fn lead(lead: &mut Lead, hits: &[Hit<'_>]) {
+pub(crate) fn lead(lead: &mut Lead, hits: &[Hit]) {
     let mut reasons = Vec::new();
     let mut hold = |applies: bool, reason: Reason| reasons.extend(applies.then_some(reason));
     hold(lead.is_test, Reason::TestLead);
@@ -85,12 +70,13 @@ impl Evidence {
     }
 }
 
-pub(crate) fn part(lead: &Lead) -> Part<'_> {
-    Part {
-        eligibility: lead.eligibility,
-        reasons: &lead.reasons,
+/// What the trace says about the decision.
+pub(crate) fn record(lead: &Lead) -> Decide {
+    Decide {
+        eligibility: Some(lead.eligibility.into()),
+        reasons: lead.reasons.clone(),
         consent_not_required: !lead.consent_required,
         eligible_until: lead.eligible_until,
-        registry: "off",
+        registry: Some(Registry::Off.into()),
     }
 }

@@ -3,66 +3,68 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadgate_domain::trace::{Deduplicate, Item, KeyMatch, MaybeKnown};
 use leadgate_domain::{
     Case, Claim, ClaimKey, ClaimKind, Correction, Disposition, IdentityRule, LeadId, Normalized,
-    OrganizationId, Outcome, Policy, QuarantineReason, Reading, Resolution, Ruling, Source, Submission,
-    SubmissionId, Timestamp, Trust,
+    OrganizationId, Outcome, Policy, QuarantineReason, Reading, Resolution, Ruling, Source, Stage,
+    Submission, SubmissionId, Timestamp, Trust,
 };
-use serde::Serialize;
 
-/// What the trace says about how a submission was recognized.
-#[derive(Default, Serialize)]
-struct Part {
-    rule: Option<IdentityRule>,
-    policy: Option<Policy>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// Which of a submission's keys are held, and which of them decides.
+#[derive(Default)]
+struct KeyMatches {
     matched: Option<Match>,
     /// A secret submission met a lead that only public ones had made, and updates it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     over_public: bool,
-    /// Who corrects the lead, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correction: Option<Correction>,
-    /// Keys that point at other leads than the one that decided.
-    #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     conflicts: Vec<Match>,
-    /// Keys that were held once, but not seen within their window.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     expired: Vec<ClaimKind>,
-    /// It was recognized by the mailbox of its address at Gmail alone, so that it changes neither phone, email nor consent.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     by_mailbox_alone: bool,
     /// Who held what is expired, or the mailbox of a submission that is more trusted. An opt-out reaches them, too.
-    #[serde(skip)]
     also_named: Vec<LeadId>,
 }
-
-impl Part {
+impl KeyMatches {
     /// Every lead that the supplied keys name, however long ago they were seen.
     fn leads(&self) -> Vec<LeadId> {
-        let named: BTreeSet<_> = self
-            .matched
-            .iter()
-            .chain(&self.conflicts)
-            .map(|one| one.lead)
-            .chain(self.also_named.clone())
-            .collect();
+        let met = self.matched.iter().chain(&self.conflicts).map(|one| one.lead);
+        let named: BTreeSet<_> = met.chain(self.also_named.iter().copied()).collect();
         named.into_iter().collect()
+    }
+
+    /// What the trace says about how the submission was recognized.
+    fn record(self, source: &Source) -> Deduplicate {
+        Deduplicate {
+            rule: Some(source.identity_rule.into()),
+            policy: Some(source.policy.into()),
+            matched: self.matched.map(Match::record),
+            over_public: self.over_public,
+            conflicts: self.conflicts.into_iter().map(Match::record).collect(),
+            expired: self.expired.into_iter().map(MaybeKnown::from).collect(),
+            by_mailbox_alone: self.by_mailbox_alone,
+            ..Deduplicate::default()
+        }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Serialize)]
+/// A lead that holds a key of the submission.
+#[derive(Clone, Copy, PartialEq)]
 struct Match {
     by: ClaimKind,
     lead: LeadId,
     last_seen: Timestamp,
-    #[serde(skip)]
     trust: Trust,
 }
 
 impl Match {
+    fn of(claim: &Claim, by: ClaimKind) -> Self {
+        Self { by, lead: claim.lead, last_seen: claim.last_seen, trust: claim.trust }
+    }
+
     fn by_mailbox(&self) -> bool {
         self.by == ClaimKind::GmailMailbox
+    }
+
+    fn record(self) -> Item<KeyMatch> {
+        KeyMatch { by: self.by, lead: self.lead, last_seen: self.last_seen }.into()
     }
 }
 
@@ -111,9 +113,9 @@ impl Claims {
         let (ruling, by_mailbox_alone, opts_out) = match &normalized.disposition {
             Disposition::Quarantine(reason) => (quarantined(*reason), false, Vec::new()),
             Disposition::Judge { source, reading, .. } => {
-                let (ruling, part, named) = self.resolve_one(normalized, source, reading);
-                let by_mailbox_alone = part.by_mailbox_alone;
-                trace.record("deduplicate", part);
+                let (ruling, record, named) = self.resolve_one(normalized, source, reading);
+                let by_mailbox_alone = record.by_mailbox_alone;
+                trace.record(Stage::Deduplicate(Box::new(record.into())));
                 (ruling, by_mailbox_alone, named)
             }
         };
@@ -126,15 +128,15 @@ impl Claims {
         normalized: &Normalized,
         source: &Source,
         reading: &Reading,
-    ) -> (Ruling, Part, Vec<LeadId>) {
+    ) -> (Ruling, Deduplicate, Vec<LeadId>) {
         let submission = &normalized.submission;
         if let Some(correction) = &submission.fields.correction {
             return self.correct(normalized, source, reading, correction);
         }
         let mut met = self.meet(submission, source, reading);
         let named = if submission.fields.opt_out { met.leads() } else { Vec::new() };
-        if let Some((ruling, part)) = self.repeated(submission, source, reading) {
-            return (ruling, part, named);
+        if let Some((ruling, record)) = self.repeated(submission, source, reading) {
+            return (ruling, record, named);
         }
         // A public submission may hold the claim; a secret submission must still update the lead.
         met.over_public = source.policy != Policy::Create
@@ -162,7 +164,7 @@ impl Claims {
                 self.take(normalized, source, *key, lead);
             }
         }
-        (ruling, met, named)
+        (ruling, met.record(source), named)
     }
 
     /// Updates the lead that an operator named, whatever its keys are, and gives it the keys that are free.
@@ -172,20 +174,20 @@ impl Claims {
         source: &Source,
         reading: &Reading,
         correction: &Correction,
-    ) -> (Ruling, Part, Vec<LeadId>) {
+    ) -> (Ruling, Deduplicate, Vec<LeadId>) {
         let met = self.meet(&normalized.submission, source, reading);
         let others = met.matched.into_iter().chain(met.conflicts).filter(|met| met.lead != correction.lead);
-        let part = Part {
-            correction: Some(correction.clone()),
-            conflicts: others.collect(),
-            expired: met.expired,
-            ..Part::default()
+        let record = Deduplicate {
+            correction: Some(correction.clone().into()),
+            conflicts: others.map(Match::record).collect(),
+            expired: met.expired.into_iter().map(MaybeKnown::from).collect(),
+            ..Deduplicate::default()
         };
         for key in &reading.keys {
             self.take(normalized, source, *key, correction.lead);
         }
         let named = if normalized.submission.fields.opt_out { vec![correction.lead] } else { Vec::new() };
-        (ruling(Outcome::Updated, correction.lead), part, named)
+        (ruling(Outcome::Updated, correction.lead), record, named)
     }
 
     /// Frees what public submissions tied to the lead and the server does not: another person may be behind it.
@@ -208,43 +210,36 @@ impl Claims {
         submission: &Submission,
         source: &Source,
         reading: &Reading,
-    ) -> Option<(Ruling, Part)> {
+    ) -> Option<(Ruling, Deduplicate)> {
         let first = self.holder(&reading.idempotency?)?;
         if first.is_expired(source, submission) {
             return None;
         }
         if first.body_hash != Some(submission.body_hash) {
-            return Some((quarantined(QuarantineReason::IdempotencyMismatch), Part::default()));
+            return Some((quarantined(QuarantineReason::IdempotencyMismatch), Deduplicate::default()));
         }
-        let matched = Match {
-            by: ClaimKind::Idempotency,
-            lead: first.lead,
-            last_seen: first.last_seen,
-            trust: first.trust,
-        };
-        let part = Part { matched: Some(matched), ..Part::default() };
-        Some((ruling(Outcome::Duplicate, first.lead), part))
+        let matched = Some(Match::of(first, ClaimKind::Idempotency).record());
+        let record = Deduplicate { matched, ..Deduplicate::default() };
+        Some((ruling(Outcome::Duplicate, first.lead), record))
     }
 
     /// Which held keys the submission supplies, and which of them decides.
-    fn meet(&self, submission: &Submission, source: &Source, reading: &Reading) -> Part {
-        let mut part =
-            Part { rule: Some(source.identity_rule), policy: Some(source.policy), ..Part::default() };
+    fn meet(&self, submission: &Submission, source: &Source, reading: &Reading) -> KeyMatches {
+        let mut found = KeyMatches::default();
         let mut matches = Vec::new();
         for (position, key) in reading.keys.iter().enumerate() {
             let Some(claim) = self.holder(key) else { continue };
             if claim.is_expired(source, submission) {
-                part.expired.push(key.kind);
-                part.also_named.push(claim.lead);
+                found.expired.push(key.kind);
+                found.also_named.push(claim.lead);
                 continue;
             }
-            let Claim { lead, last_seen, trust, .. } = *claim;
             // A form that names a mailbox does not stand in a server's way: the server's lead is a new one.
-            if key.kind == ClaimKind::GmailMailbox && trust < submission.trust {
-                part.also_named.push(lead);
+            if key.kind == ClaimKind::GmailMailbox && claim.trust < submission.trust {
+                found.also_named.push(claim.lead);
                 continue;
             }
-            matches.push((position, Match { by: key.kind, lead, last_seen, trust }));
+            matches.push((position, Match::of(claim, key.kind)));
         }
         let first = reading.keys.first().map(|key| key.kind.configured());
         let decides =
@@ -252,13 +247,13 @@ impl Claims {
         let deciding = matches.iter().filter(|(_, met)| decides(met.by));
         // One that is written alike goes before a mailbox; then the more trusted one; of those the first.
         let rank = |position: usize, met: &Match| (met.by_mailbox(), Reverse(met.trust), position);
-        part.matched = deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
-        let deciding = part.matched.map(|met| met.lead);
-        part.by_mailbox_alone = deciding.is_some()
+        found.matched = deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
+        let deciding = found.matched.map(|met| met.lead);
+        found.by_mailbox_alone = deciding.is_some()
             && matches.iter().all(|(_, met)| Some(met.lead) != deciding || met.by_mailbox());
-        part.conflicts =
+        found.conflicts =
             matches.into_iter().map(|(_, met)| met).filter(|met| Some(met.lead) != deciding).collect();
-        part
+        found
     }
 
     /// Gives a free or expired key to the lead, and remembers when the lead's own keys were last seen. A key that

@@ -1,10 +1,9 @@
 //! What follows from what the lead itself says. Nothing said is ever overwritten.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, Region, TextField, json, name};
-use serde::Serialize;
+use leadgate_domain::trace::{Enrich, MaybeKnown};
+use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, TextField, json, name};
 
 mod mail;
 mod numbers;
@@ -14,17 +13,6 @@ pub use page::is_tracking_parameter;
 
 /// The tag of a lead whose phone somebody should look at.
 const PHONE_REVIEW: &str = "phone_review";
-
-/// What the trace says was inferred, each value with what it follows from.
-#[derive(Serialize)]
-pub(crate) struct Part<'a> {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    inferred: BTreeMap<&'a str, Cow<'a, Inferred>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email_kind: Option<EmailKind>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_region: Option<Region>,
-}
 
 /// Reads the tables, so that no lead waits for it.
 pub(crate) fn load_tables() {
@@ -47,11 +35,13 @@ pub(crate) fn lead(lead: &mut Lead) {
     }
 }
 
-pub(crate) fn part(lead: &Lead) -> Part<'_> {
-    Part {
-        inferred: lead.all_inferred(),
-        email_kind: lead.email.as_ref().and_then(|email| email.kind),
-        phone_region: lead.phone.as_ref().and_then(|phone| phone.region),
+/// What the trace says was inferred.
+pub(crate) fn record(lead: &Lead) -> Enrich {
+    let inferred = lead.all_inferred().into_iter();
+    Enrich {
+        inferred: inferred.map(|(name, value)| (name.to_owned(), value.into_owned().into())).collect(),
+        email_kind: lead.email.as_ref().and_then(|email| email.kind).map(MaybeKnown::from),
+        phone_region: lead.phone.as_ref().and_then(|phone| phone.region).map(MaybeKnown::from),
     }
 }
 

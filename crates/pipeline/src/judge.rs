@@ -5,18 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
+use leadgate_domain::trace::{Merge, OptOut, OptedOutLead, Reassess};
 use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
-    OrganizationId, Outcome, QuarantineReason, Reading, Resolution, Salt, Source, Submission, Suppression,
-    SuppressionKey, Suppressions, Trace,
+    OrganizationId, Outcome, QuarantineReason, Reading, Resolution, Salt, Source, Stage, Submission,
+    Suppression, SuppressionKey, Suppressions, Trace,
 };
-use serde::Serialize;
+use serde_json::Map;
 
 use crate::places::Places;
 use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
-
-/// Why a lead was decided anew though nobody submitted anything.
-const REASSESSED: &str = "suppression lists changed";
 
 /// `normalize → deduplicate → screen → merge → enrich → score → decide`.
 pub struct Pipeline {
@@ -47,8 +45,8 @@ impl Pipeline {
         normalize::normalize(submission, source, scoring, &self.matching, self.places.as_deref())
     }
 
-    pub(crate) fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
-        screen::keys(&self.matching, lead.organization, lead.e164(), lead.email_address())
+    fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
+        screen::lead_keys(&self.matching, lead)
     }
 
     /// The same, without hashing what the submission said just now.
@@ -61,7 +59,7 @@ impl Pipeline {
     /// What was submitted, and then the lead that it made or changed.
     fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { reading, .. } = &case.normalized.disposition else { return };
-        case.trace.record("screen", screen::suppression(&reading.watched, suppressions));
+        case.trace.record(Stage::Screen(screen::suppression(&reading.watched, suppressions).into()));
         self.judge_own(case, book, suppressions);
         self.opt_out(case, book, suppressions);
     }
@@ -69,7 +67,7 @@ impl Pipeline {
     fn judge_own(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
         let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
-        let mut left_out = merge::LeftOut::default();
+        let mut left_out = Merge::default();
         if submission.fields.correction.is_some() && !book.has(case.ruling.lead) {
             // It was deleted meanwhile: a correction makes no lead.
             case.ruling = deduplicate::quarantined(QuarantineReason::NoMatch);
@@ -91,16 +89,16 @@ impl Pipeline {
         decide::lead(lead, &hits);
 
         let trace = &mut case.trace;
-        if !left_out.is_nothing() {
-            trace.record("merge", left_out);
+        if !left_out.left_nothing_out() {
+            trace.record(Stage::Merge(left_out.into()));
         }
         // Else it says what stands under `screen` already.
         if let Cow::Owned(_) = keys {
-            trace.record("screen_lead", &hits);
+            trace.record(Stage::ScreenLead(hits.into()));
         }
-        trace.record("enrich", enrich::part(lead));
-        trace.record("score", score);
-        trace.record("decide", decide::part(lead));
+        trace.record(Stage::Enrich(enrich::record(lead).into()));
+        trace.record(Stage::Score(score.into()));
+        trace.record(Stage::Decide(decide::record(lead).into()));
     }
 
     /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
@@ -113,14 +111,11 @@ impl Pipeline {
             let hits = screen::suppression(&self.lead_keys(lead), suppressions);
             let score = score::lead(lead, scoring);
             decide::lead(lead, &hits);
-            reached.push((*id, score));
+            let decision = decide::record(lead);
+            reached.push(OptedOutLead { lead: *id, score, decision, other: Map::new() }.into());
         }
-        let decided = reached.into_iter().filter_map(|(id, score)| Some((book.leads.get(&id)?, score)));
-        let decided =
-            decided.map(|(lead, score)| Reached { lead: lead.id, score, decision: decide::part(lead) });
-        let decided: Vec<_> = decided.collect();
-        if !decided.is_empty() {
-            case.trace.record("opt_out", decided);
+        if !reached.is_empty() {
+            case.trace.record(Stage::OptOut(OptOut(reached)));
         }
     }
 }
@@ -157,9 +152,9 @@ impl Judge for Pipeline {
             let hits = screen::suppression(&self.lead_keys(&lead), suppressions);
             decide::lead(&mut lead, &hits);
             let mut trace = Trace::default();
-            trace.record("reassess", REASSESSED);
-            trace.record("screen_lead", hits);
-            trace.record("decide", decide::part(&lead));
+            trace.record(Stage::Reassess(Reassess::suppression_lists_changed()));
+            trace.record(Stage::ScreenLead(hits.into()));
+            trace.record(Stage::Decide(decide::record(&lead).into()));
             (lead, trace)
         };
         leads.into_iter().map(reassess).collect()
@@ -171,7 +166,7 @@ impl Judge for Pipeline {
         parts: &[&Normalized],
         suppressions: &Suppressions,
     ) -> Option<(Lead, Vec<Trace>)> {
-        rebuild::lead(self, before, parts, suppressions)
+        rebuild::lead(&self.matching, before, parts, suppressions)
     }
 
     fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
@@ -255,14 +250,4 @@ impl Book {
         let mut take = |ids: BTreeSet<LeadId>| ids.iter().filter_map(|id| self.leads.remove(id)).collect();
         (take(self.created), take(self.updated))
     }
-}
-
-/// What the trace says about a lead that an opt-out reached without being merged into it.
-#[derive(Serialize)]
-struct Reached<'a> {
-    lead: LeadId,
-    #[serde(flatten)]
-    score: score::Part<'a>,
-    #[serde(flatten)]
-    decision: decide::Part<'a>,
 }

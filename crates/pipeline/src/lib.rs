@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod contact;
 mod decide;
 mod deduplicate;
 mod device;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadgate_domain::trace::Merge;
 use leadgate_domain::{
     Clock, Clocks, Consents, Eligibility, Fields, Lead, LeadId, LeadStatus, PhoneDigest, Reading, Said,
     Source, Submission, Temperature, Texts, Trust,
@@ -10,8 +11,6 @@ use leadgate_domain::{
 use serde_json::{Map, Value};
 
 mod bounds;
-
-pub(crate) use bounds::LeftOut;
 
 /// A new lead out of one submission. It is held and cold until the later stages say otherwise.
 pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, reading: &Reading) -> Lead {
@@ -62,7 +61,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
 /// nothing, tags are a union, custom fields merge per top-level key, and an opt-out survives everything.
 ///
 /// Returns what there is too much of to be kept.
-pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) -> LeftOut {
+pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) -> Merge {
     let fields = &submission.fields;
     let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.clock() };
 
@@ -125,7 +124,7 @@ pub(crate) fn fold_by_mailbox(
     submission: &Submission,
     source: &Source,
     reading: &Reading,
-) -> LeftOut {
+) -> Merge {
     let refusal = submission.fields.consent.value().filter(|consent| consent.consent_refused).cloned();
     let consent = refusal.map_or(Said::Absent, Said::Value);
     let fields = Fields { phone: Said::Absent, email: Said::Absent, consent, ..submission.fields.clone() };

@@ -2,62 +2,19 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
+use leadgate_domain::trace::{ContactVerdict, MaybeKnown, Normalize};
 use leadgate_domain::{
-    ActiveScoring, CertificateProblem, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields,
-    GmailIdentity, Normalized, Phone, PhoneView, QuarantineReason, Reading, Region, Repair, Said, Source,
-    Submission, TextField, TimeProblem, Trace, Zone, subscriber, validate,
+    ActiveScoring, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, GmailIdentity, Normalized,
+    PhoneView, QuarantineReason, Reading, Region, Said, Source, Stage, Submission, TextField, Trace,
+    subscriber, validate,
 };
-use serde::Serialize;
 
+use crate::contact::{self, Contact};
 use crate::places::Places;
 use crate::{observe, screen};
 
 mod texts;
-
-/// What the trace says about a submission's values.
-#[derive(Serialize)]
-struct Part<'a> {
-    phone: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_read_in: Option<Region>,
-    email: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email_reason: Option<String>,
-    #[serde(flatten)]
-    texts: texts::Part,
-    /// What was put right before it was read, by its code.
-    #[serde(rename = "repaired", skip_serializing_if = "Vec::is_empty")]
-    repairs: Vec<&'a str>,
-    /// What a public credential sent and may not set, by name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_trusted: Vec<&'a str>,
-    /// The source's zone, in which the time of the consent was read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consent_time_read_in: Option<&'a str>,
-    /// Why the time of the consent cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consent_time: Option<TimeProblem>,
-    /// Why what was sent as a certificate of consent is none; it is kept as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consent_trustedform: Option<CertificateProblem>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consent_jornaya: Option<CertificateProblem>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
-}
-
-/// What the trace says about a submission that cannot be judged.
-#[derive(Serialize)]
-struct Aside<'a> {
-    quarantined: QuarantineReason,
-    /// The field that could not be filled, and why; no value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mapping: Option<&'a MappingFault>,
-}
 
 /// Reads a submission's phone, email and texts, and derives the keys by which it is recognized.
 ///
@@ -84,9 +41,11 @@ pub(crate) fn normalize(
         consent.read_time_in(source.timezone.as_ref());
     }
     let region = submission.fields.phone_country.or(source.default_region);
-    let Contact { phone, email, repairs } = contact(&submission.fields, region);
+    let contact = contact::read(&submission.fields, region);
+    let mut told = record(&contact, region, &submission.fields, &source);
+    let Contact { phone, email, .. } = contact;
     let country = phone.value().and_then(|phone| phone.region).or(region);
-    let (texts, texts_part) = texts::read(&submission.fields.texts, country);
+    let texts = texts::read(&submission.fields.texts, country, &mut told);
     let observed = observe::client(&submission.client, places);
     let keys = identity_keys(&submission, &source, &phone, &email, matching);
     let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
@@ -100,91 +59,20 @@ pub(crate) fn normalize(
         phone.value().and_then(|phone| phone.e164.as_deref()),
         email.value().and_then(|email| email.address.as_deref()),
     );
-    let mut trace = Trace::default();
-    let fields = &submission.fields;
-    let repairs =
-        fields.repairs.iter().map(String::as_str).chain(repairs.iter().map(|repair| repair.as_str()));
-    let part = Part {
-        texts: texts_part,
-        repairs: repairs.collect(),
-        ..part(&phone, &email, region, fields, &source)
-    };
-    trace.record("normalize", part);
+    let trace = traced(told);
     let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency, watched });
     Normalized { submission, disposition: Disposition::Judge { source, scoring, reading }, trace }
 }
 
 fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
-    let mut trace = Trace::default();
-    trace.record("normalize", Aside { quarantined: reason, mapping: submission.mapping_fault.as_ref() });
+    let trace = traced(Normalize::quarantined(reason, submission.mapping_fault.clone()));
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
 }
 
-/// By what the person can be contacted.
-pub(crate) struct Contact {
-    pub(crate) phone: Said<PhoneView>,
-    pub(crate) email: Said<EmailView>,
-    /// What was put right in the phone.
-    repairs: Vec<Repair>,
-}
-
-pub(crate) fn contact(fields: &Fields, region: Option<Region>) -> Contact {
-    let mut repairs = Vec::new();
-    let phone = map(&fields.phone, |raw| phone(raw, region, &mut repairs));
-    Contact { phone, email: map(&fields.email, email), repairs }
-}
-
-fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {
-    match said {
-        Said::Absent => Said::Absent,
-        Said::Null => Said::Null,
-        Said::Value(raw) if raw.trim().is_empty() => Said::Null,
-        Said::Value(raw) => Said::Value(read(raw)),
-    }
-}
-
-/// A bad phone is kept as it came: it never rejects a lead.
-fn phone(raw: &str, region: Option<Region>, repairs: &mut Vec<Repair>) -> PhoneView {
-    let raw = raw.to_owned();
-    match Phone::parse(&raw, region) {
-        Ok(phone) => {
-            repairs.extend(phone.repairs());
-            PhoneView {
-                raw,
-                e164: Some(phone.e164().to_owned()),
-                valid: true,
-                region: phone.region(),
-                kind: Some(phone.kind()),
-                extension: phone.extension().map(str::to_owned),
-                note: phone.note().map(str::to_owned),
-                reason: None,
-            }
-        }
-        Err(problem) => PhoneView {
-            raw,
-            e164: None,
-            valid: false,
-            region: None,
-            kind: None,
-            extension: None,
-            note: None,
-            reason: Some(problem),
-        },
-    }
-}
-
-fn email(raw: &str) -> EmailView {
-    let raw = raw.to_owned();
-    match Email::parse(&raw) {
-        Ok(email) => EmailView {
-            address: Some(email.address().to_owned()),
-            valid: true,
-            kind: None,
-            reason: None,
-            raw,
-        },
-        Err(problem) => EmailView { raw, address: None, valid: false, kind: None, reason: Some(problem) },
-    }
+fn traced(told: Normalize) -> Trace {
+    let mut trace = Trace::default();
+    trace.record(Stage::Normalize(Box::new(told.into())));
+    trace
 }
 
 /// The supplied identity keys in the source's order. Test leads claim nothing; a phone claims only as E.164.
@@ -227,34 +115,33 @@ fn key_value(
     }
 }
 
-fn part<'a>(
-    phone: &Said<PhoneView>,
-    email: &Said<EmailView>,
-    region: Option<Region>,
-    fields: &'a Fields,
-    source: &'a Source,
-) -> Part<'a> {
+/// What the trace says about the values, but for the texts.
+fn record(contact: &Contact, region: Option<Region>, fields: &Fields, source: &Source) -> Normalize {
     let verdict = |valid: Option<bool>| match valid {
-        None => "absent",
-        Some(true) => "valid",
-        Some(false) => "invalid",
+        None => ContactVerdict::Absent,
+        Some(true) => ContactVerdict::Valid,
+        Some(false) => ContactVerdict::Invalid,
     };
-    let consent = fields.consent.value();
-    Part {
-        phone: verdict(phone.value().map(|phone| phone.valid)),
-        phone_reason: phone.value().and_then(|phone| phone.reason).map(|problem| problem.to_string()),
-        phone_read_in: phone.value().and(region),
-        email: verdict(email.value().map(|email| email.valid)),
-        email_reason: email.value().and_then(|email| email.reason).map(|problem| problem.to_string()),
-        texts: texts::Part::default(),
-        repairs: Vec::new(),
-        not_trusted: fields.not_trusted.keys().map(String::as_str).collect(),
+    let (phone, email, consent) = (contact.phone.value(), contact.email.value(), fields.consent.value());
+    // The codes stand in a submission as texts.
+    let repaired = fields.repairs.iter().map(|code| MaybeKnown::of_code(code));
+    Normalize {
+        phone: Some(verdict(phone.map(|phone| phone.valid)).into()),
+        phone_reason: phone.and_then(|phone| phone.reason).map(|problem| problem.to_string()),
+        phone_read_in: phone.and(region).map(MaybeKnown::from),
+        email: Some(verdict(email.map(|email| email.valid)).into()),
+        email_reason: email.and_then(|email| email.reason).map(|problem| problem.to_string()),
+        repaired: repaired.chain(contact.repairs.iter().copied().map(MaybeKnown::from)).collect(),
+        not_trusted: fields.not_trusted.keys().cloned().collect(),
         consent_time_read_in: consent
             .and_then(|consent| consent.timestamp_read_as.and(source.timezone.as_ref()))
-            .map(Zone::name),
-        consent_time: consent.and_then(|consent| consent.time()?.err()),
-        consent_trustedform: consent.and_then(|consent| consent.trustedform_certificate()?.err()),
-        consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()),
-        source: source.name.as_deref(),
+            .map(|zone| zone.name().to_owned()),
+        consent_time: consent.and_then(|consent| consent.time()?.err()).map(MaybeKnown::from),
+        consent_trustedform: consent
+            .and_then(|consent| consent.trustedform_certificate()?.err())
+            .map(MaybeKnown::from),
+        consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()).map(MaybeKnown::from),
+        source: source.name.clone(),
+        ..Normalize::default()
     }
 }

@@ -1,11 +1,11 @@
 //! A stored lead made anew out of what it was made of.
 
+use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ActiveScoring, Disposition, Lead, Normalized, Reading, Source, Submission, Suppressions, Trace,
+    ActiveScoring, Disposition, Lead, Normalized, Reading, Source, Stage, Submission, Suppressions, Trace,
     by_mailbox_alone,
 };
 
-use crate::judge::Pipeline;
 use crate::{decide, enrich, merge, score, screen};
 
 /// A submission that can be judged.
@@ -30,7 +30,7 @@ impl<'n> Part<'n> {
 /// Folds the parts in the order in which they count, whatever order they were worked on in, and goes through the later
 /// stages once.
 pub(crate) fn lead(
-    pipeline: &Pipeline,
+    matching: &MatchKey,
     before: &Lead,
     parts: &[&Normalized],
     suppressions: &Suppressions,
@@ -50,16 +50,16 @@ pub(crate) fn lead(
     lead.reasons.clone_from(&before.reasons);
     lead.unknown.clone_from(&before.unknown);
     lead.updated_at = lead.updated_at.max(before.updated_at);
-    let hits = screen::suppression(&pipeline.lead_keys(&lead), suppressions);
+    let hits = screen::suppression(&screen::lead_keys(matching, &lead), suppressions);
     enrich::lead(&mut lead);
     let scored = score::lead(&mut lead, later.last().unwrap_or(first).scoring);
     decide::lead(&mut lead, &hits);
     let told = |normalized: &&Normalized| {
         let mut trace = normalized.trace.clone();
-        trace.record("screen_lead", &hits);
-        trace.record("enrich", enrich::part(&lead));
-        trace.record("score", &scored);
-        trace.record("decide", decide::part(&lead));
+        trace.record(Stage::ScreenLead(hits.clone().into()));
+        trace.record(Stage::Enrich(enrich::record(&lead).into()));
+        trace.record(Stage::Score(scored.clone().into()));
+        trace.record(Stage::Decide(decide::record(&lead).into()));
         trace
     };
     let traces = parts.iter().map(told).collect();

@@ -1,25 +1,18 @@
 //! How promising a lead is, by its organization's scoring.
 
-use leadgate_domain::{ActiveScoring, Lead, Temperature};
-use serde::Serialize;
+use leadgate_domain::trace::{Points, Score};
+use leadgate_domain::{ActiveScoring, Lead};
 
-/// What the trace says about the score: every point of it, and by which version of the scoring.
-#[derive(Serialize)]
-pub(crate) struct Part<'s> {
-    score: u8,
-    temperature: Temperature,
-    points: Vec<(&'s str, i32)>,
-    scoring_version: u32,
-}
-
-/// Scores a lead from 0 to 100.
-pub(crate) fn lead<'s>(lead: &mut Lead, active: &'s ActiveScoring) -> Part<'s> {
+/// Scores a lead from 0 to 100, and returns what the trace says about it.
+pub(crate) fn lead(lead: &mut Lead, active: &ActiveScoring) -> Score {
     let scored = active.scoring.score(lead);
+    let points =
+        scored.points.into_iter().map(|(rule, points)| Points::Pair(rule.to_owned(), points)).collect();
     (lead.score, lead.temperature) = (scored.score, scored.temperature);
-    Part {
-        score: lead.score,
-        temperature: lead.temperature,
-        points: scored.points,
-        scoring_version: active.version,
+    Score {
+        score: Some(lead.score),
+        temperature: Some(lead.temperature.into()),
+        points: Some(points),
+        scoring_version: Some(active.version),
     }
 }

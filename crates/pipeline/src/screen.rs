@@ -5,21 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::OPTED_OUT_LIST;
+use leadgate_domain::trace::Hit;
 use leadgate_domain::{
     Disposition, Email, Lead, Listing, Normalized, OrganizationId, Phone, Reason, Submission,
     SuppressedValue, Suppression, SuppressionKey, SuppressionKind, Suppressions,
 };
-use serde::Serialize;
 
-use crate::normalize;
-
-/// An entry that was found.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Hit<'s> {
-    pub(crate) reason: Reason,
-    #[serde(flatten)]
-    pub(crate) listing: &'s Listing,
-}
+use crate::contact;
 
 /// The keys under which a phone and an email would be suppressed.
 pub(crate) fn keys(
@@ -31,9 +23,14 @@ pub(crate) fn keys(
     SuppressionKey::watched(matching, organization, e164, address.and_then(Email::kept).as_ref())
 }
 
+/// The keys under which what a lead has would be suppressed.
+pub(crate) fn lead_keys(matching: &MatchKey, lead: &Lead) -> Vec<SuppressionKey> {
+    keys(matching, lead.organization, lead.e164(), lead.email_address())
+}
+
 /// What the lists say about the keys.
-pub(crate) fn suppression<'s>(keys: &[SuppressionKey], lists: &'s Suppressions) -> Vec<Hit<'s>> {
-    let hit = |kind, listing: &'s Listing| Hit { reason: reason(kind, listing), listing };
+pub(crate) fn suppression(keys: &[SuppressionKey], lists: &Suppressions) -> Vec<Hit> {
+    let hit = |kind, listing: &Listing| Hit::new(reason(kind, listing), listing);
     let hits = |key: &SuppressionKey| {
         let kind = key.kind;
         lists.get(key).into_iter().flatten().map(move |listing| hit(kind, listing))
@@ -58,19 +55,19 @@ pub(crate) fn suppression_keys<'n>(
     if let Disposition::Judge { reading, .. } = &normalized.disposition {
         return Cow::Borrowed(&reading.watched);
     }
-    let (phone, email) = contact(normalized);
+    let (phone, email) = contact_of(normalized);
     Cow::Owned(keys(matching, normalized.submission.organization, phone.as_deref(), email.as_deref()))
 }
 
 /// The submission's phone as E.164, and its email. What goes to the quarantine is read without its source, so without a
 /// default region.
-fn contact(normalized: &Normalized) -> (Option<String>, Option<String>) {
+fn contact_of(normalized: &Normalized) -> (Option<String>, Option<String>) {
     let read;
     let (phone, email) = match &normalized.disposition {
         Disposition::Judge { reading, .. } => (&reading.phone, &reading.email),
         Disposition::Quarantine(_) => {
             let fields = &normalized.submission.fields;
-            read = normalize::contact(fields, fields.phone_country);
+            read = contact::read(fields, fields.phone_country);
             (&read.phone, &read.email)
         }
     };
@@ -80,7 +77,7 @@ fn contact(normalized: &Normalized) -> (Option<String>, Option<String>) {
 
 /// What an opt-out puts on the list of those who asked not to be contacted.
 pub(crate) fn opted_out(matching: &MatchKey, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
-    let (phone, email) = contact(normalized);
+    let (phone, email) = contact_of(normalized);
     let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone.as_deref());
     let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email.as_deref());
     let phones = phones.collect::<BTreeSet<_>>().into_iter();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Case, Disposition, Judge, Normalized, Outcome, QuarantineReason, Ruling, Submission, Suppression,
-    Timestamp, Trace,
+    Case, Disposition, Judge, Normalized, Outcome, QuarantineReason, Ruling, Stage, Submission, Suppression,
+    Timestamp, Trace, trace,
 };
 
 use crate::commit::{Committed, Settled, release_of};
@@ -48,7 +48,7 @@ impl Store {
         opt_out: Option<OptOut>,
     ) -> Result<Committed, StoreError> {
         let mut trace = Trace::default();
-        trace.record("quarantine", reason);
+        trace.record(Stage::Quarantine(trace::Quarantine(reason.into())));
         let normalized =
             Arc::new(Normalized { submission, disposition: Disposition::Quarantine(reason), trace });
         for form in [Form::Columns, Form::Whole] {

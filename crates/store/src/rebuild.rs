@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leadgate_domain::trace::{MaybeKnown, Reprocess};
 use leadgate_domain::{
     AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Ruling, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust, by_mailbox_alone,
+    Ruling, Stage, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust, by_mailbox_alone,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::audit;
 use crate::commit::watched;
@@ -209,12 +210,8 @@ impl Run<'_> {
 }
 
 fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKind]) -> Case<'r> {
-    #[derive(Serialize)]
-    struct Reprocess<'c> {
-        #[serde(skip_serializing_if = "<[_]>::is_empty")]
-        identity_conflict: &'c [ClaimKind],
-    }
-    trace.record("reprocess", Reprocess { identity_conflict: conflicts });
+    let conflicts = conflicts.iter().copied().map(MaybeKnown::from).collect();
+    trace.record(Stage::Reprocess(Reprocess { conflicts }.into()));
     let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
     Case { normalized: &part.normalized, trace, ruling, by_mailbox_alone: false, opts_out: Vec::new() }
 }

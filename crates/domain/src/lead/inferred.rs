@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::NewerCode;
+
 /// What an inferred value follows from. The codes are part of the API and of every trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,9 +25,9 @@ pub enum Basis {
     UserAgent,
     /// The address from which the browser came.
     ClientAddress,
-    /// One that a newer build knows.
-    #[serde(other)]
-    Unknown,
+    /// One of a newer build.
+    #[serde(untagged)]
+    Newer(NewerCode),
 }
 
 /// A value nobody said. It never takes the place of one that was said.

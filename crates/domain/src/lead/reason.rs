@@ -47,8 +47,8 @@ pub enum Reason {
     Newer(NewerCode),
 }
 
-/// The code of a reason that this build does not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A code that this build does not know, of a reason or of something else that a newer build may have more of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct NewerCode(&'static str);
 
 impl NewerCode {
@@ -56,7 +56,7 @@ impl NewerCode {
     const MOST: usize = 256;
     const LONGEST: usize = 64;
     /// Stands for a code beyond those bounds.
-    const OTHER: Self = Self("unknown_reason");
+    const OTHER: Self = Self("unknown");
 
     fn of(text: &str) -> Self {
         static CODES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
@@ -70,6 +70,16 @@ impl NewerCode {
         let code: &'static str = Box::leak(text.into());
         codes.insert(code);
         Self(code)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for NewerCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::of(&Cow::<str>::deserialize(deserializer)?))
     }
 }
 

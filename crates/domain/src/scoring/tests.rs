@@ -128,7 +128,7 @@ fn points_add_up_between_nothing_and_a_hundred() {
         let rules = [rule("a", points[0]), rule("b", points[1])];
         let scoring = Scoring::read(&json!({ "hot": 60, "warm": 30, "rules": rules })).unwrap();
         let lead = lead(json!({}));
-        let Score { score, temperature, points } = scoring.score(&lead);
+        let LeadScore { score, temperature, points } = scoring.score(&lead);
         (score, temperature, points.iter().map(|(_, points)| points).sum::<i32>())
     };
     assert_eq!(scored([100, 100]), (100, Temperature::Hot, 200));

@@ -62,8 +62,11 @@ fn answer(
     let Some(current) = record.outcome() else {
         return Json::ok(&SubmissionAnswer::Queued(SubmissionStatus::queued(submission.id)));
     };
-    let trace =
-        if lead_is_shown { Cow::Borrowed(&current.trace) } else { Cow::Owned(current.trace.of_submission()) };
+    let trace = if lead_is_shown {
+        Cow::Borrowed(&current.trace)
+    } else {
+        Cow::Owned(current.trace.clone().of_submission())
+    };
     let own = record.quarantine.iter().find(|entry| entry.id == submission.id.as_uuid());
     let ended = SubmissionResult {
         outcome: current.outcome,

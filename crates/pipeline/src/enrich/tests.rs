@@ -27,7 +27,7 @@ fn enriched(change: impl FnOnce(&mut Lead)) -> (Lead, Value) {
     let mut lead = blank();
     change(&mut lead);
     super::lead(&mut lead);
-    let told = serde_json::to_value(part(&lead)).unwrap()["inferred"].clone();
+    let told = serde_json::to_value(record(&lead)).unwrap()["inferred"].clone();
     (lead, told)
 }
 

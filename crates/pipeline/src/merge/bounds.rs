@@ -1,5 +1,6 @@
 //! What a lead may grow to, however many submissions are merged into it.
 
+use leadgate_domain::trace::Merge;
 use leadgate_domain::{Clock, Lead};
 use serde_json::Value;
 
@@ -13,24 +14,11 @@ const MOST_TAGS: usize = 1_000;
 
 const CUSTOM: &str = "custom_fields/";
 
-/// How much did not fit.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct LeftOut {
-    pub(crate) custom_fields: usize,
-    pub(crate) tags: usize,
-}
-
-impl LeftOut {
-    pub(crate) fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// Leaves out what a lead has too much of: the custom fields that were not said for the longest time, and the tags that
 /// come last in their order. In both, what only public submissions set goes before anything that a secret one set.
 /// Which these are does not depend on the order in which workers process submissions.
-pub(super) fn keep(lead: &mut Lead) -> LeftOut {
-    LeftOut { custom_fields: keep_custom_fields(lead), tags: keep_tags(lead) }
+pub(super) fn keep(lead: &mut Lead) -> Merge {
+    Merge { custom_fields: keep_custom_fields(lead), tags: keep_tags(lead) }
 }
 
 fn keep_custom_fields(lead: &mut Lead) -> usize {

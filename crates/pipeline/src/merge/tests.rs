@@ -218,7 +218,7 @@ fn a_lead_does_not_grow_without_end() {
         let leads = [all, shuffled].map(|all| {
             let (first, rest) = all.split_first().unwrap();
             let mut lead = create(first.id.into(), first, &source, &read(first));
-            let mut left_out = LeftOut::default();
+            let mut left_out = Merge::default();
             for one in rest {
                 left_out = fold(&mut lead, one, &source, &read(one));
             }

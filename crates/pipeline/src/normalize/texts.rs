@@ -3,28 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use leadgate_domain::trace::Normalize;
 use leadgate_domain::{Region, TextField, name, place, standard, text};
-use serde::Serialize;
 
-/// What the trace says about the texts: which are written in another way than they came.
-#[derive(Default, Serialize)]
-pub(super) struct Part {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rewritten: Vec<TextField>,
-    /// Names that were no more than what programs write for nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_said: Vec<TextField>,
-    /// Values that are not on their standard's list, kept as they came.
-    #[serde(flatten)]
-    unknown: BTreeMap<TextField, &'static str>,
-}
-
-/// What a submission's texts are on a lead. `country` is the one in which a state is looked for.
+/// What a submission's texts are on a lead; `told` is what the trace says about them. `country` is the one in which a
+/// state is looked for.
 pub(super) fn read(
     said: &BTreeMap<TextField, Option<String>>,
     country: Option<Region>,
-) -> (BTreeMap<TextField, Option<String>>, Part) {
-    let mut part = Part::default();
+    told: &mut Normalize,
+) -> BTreeMap<TextField, Option<String>> {
     let mut texts = BTreeMap::new();
     for (field, said) in said {
         let Some(said) = said.as_deref().map(str::trim).filter(|said| !said.is_empty()) else {
@@ -33,18 +21,18 @@ pub(super) fn read(
         };
         let read = one(*field, said, country);
         if read.not_said {
-            part.not_said.push(*field);
+            told.not_said.push((*field).into());
             continue;
         }
         if read.unknown {
-            part.unknown.insert(*field, "unknown");
+            told.unlisted(*field);
         }
         if read.text != said {
-            part.rewritten.push(*field);
+            told.rewritten.push((*field).into());
         }
         texts.insert(*field, Some(read.text).filter(|text| !text.is_empty()));
     }
-    (texts, part)
+    texts
 }
 
 #[derive(Default)]
@@ -107,8 +95,9 @@ mod tests {
 
     fn read_one(field: TextField, said: &str, country: &str) -> (Option<Option<String>>, serde_json::Value) {
         let said = [(field, Some(said.to_owned()))].into();
-        let (mut texts, part) = read(&said, country.parse().ok());
-        (texts.remove(&field), serde_json::to_value(part).unwrap())
+        let mut told = Normalize::default();
+        let mut texts = read(&said, country.parse().ok(), &mut told);
+        (texts.remove(&field), serde_json::to_value(told).unwrap())
     }
 
     #[test]

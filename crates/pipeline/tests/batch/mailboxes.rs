@@ -4,6 +4,7 @@ use leadgate_domain::{
     ClaimKind, Consent, GmailIdentity, IdentityKey, IdentityRule, Judge as _, LeadId, Outcome, Policy,
     Reason, Said, Submission, TextField, Timestamp, Trust,
 };
+use serde_json::json;
 
 use crate::{ANN, BEN, World, outcome};
 
@@ -78,7 +79,7 @@ fn a_mailbox_alone_changes_neither_phone_email_nor_consent() {
     let normalized = world.normalize(second.clone());
     let settled = world.commit(vec![second]);
     assert_eq!(outcome(&settled, 0), (Outcome::Updated, Some(1)));
-    assert_eq!(settled.cases[0].1.stage("deduplicate").unwrap()["by_mailbox_alone"], true);
+    assert_eq!(json!(settled.cases[0].1)["deduplicate"]["by_mailbox_alone"], true);
     let lead = &world.leads[0];
     assert_eq!((lead.e164(), lead.email_address()), (Some(ANN), Some(WRITTEN)));
     assert!(lead.reasons.contains(&Reason::ConsentRefused), "{:?}", lead.reasons);

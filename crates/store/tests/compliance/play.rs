@@ -11,7 +11,7 @@ use leadgate_domain::{
     Scope, Sha256Digest, Sought, Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField,
     Timestamp,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::hooked::Gate;
 use crate::story::{Case, Entry, Erasure, Event, From, Lasts, Listing, Post, Test, Way, Whose};
@@ -96,9 +96,10 @@ impl<'w> Stage<'w> {
         for id in sent {
             let record = store.submission(organization, *id).await.unwrap().unwrap();
             decisions.extend(record.outcomes.iter().filter_map(|outcome| {
-                let own = outcome.trace.stage("decide").filter(|_| outcome.lead == Some(lead.id));
-                let reached = outcome.trace.stage("opt_out").and_then(Value::as_array);
-                let reached = reached.into_iter().flatten().find(|one| one["lead"] == lead.id.to_string());
+                let trace = json!(outcome.trace);
+                let own = trace.get("decide").filter(|_| outcome.lead == Some(lead.id));
+                let reached = trace["opt_out"].as_array().into_iter().flatten();
+                let reached = reached.into_iter().find(|one| one["lead"] == lead.id.to_string());
                 Some((outcome.decided_at, own.or(reached)?.clone()))
             }));
         }

@@ -1,6 +1,6 @@
 //! What a batch becomes.
 
-use leadgate_domain::{BodyHash, Outcome, QuarantineReason, Raw, Said, Submission, Timestamp};
+use leadgate_domain::{BodyHash, Outcome, QuarantineReason, Raw, Said, Stage, Submission, Timestamp};
 
 use crate::world::{World, over_both};
 
@@ -73,7 +73,7 @@ async fn what_is_stored_is_what_was_sent(world: World) {
     assert_eq!(record.outcomes.len(), 1);
     let outcome = record.outcome().unwrap();
     assert_eq!((outcome.revision, outcome.outcome), (1, Outcome::Created));
-    let stages: Vec<_> = outcome.trace.stages().map(|(stage, _)| stage).collect();
+    let stages: Vec<_> = outcome.trace.stages().iter().map(Stage::name).collect();
     assert!(stages.contains(&"normalize") && stages.contains(&"decide"), "{stages:?}");
     assert!(Timestamp::now().since(outcome.decided_at).as_secs() < 60);
 

@@ -176,7 +176,7 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
         assert_eq!((record.submission.source, record.submission.dialect), (one.source, one.dialect));
         let fields = &record.submission.fields;
         assert_eq!((fields, record.submission.raw.bytes().unwrap().len()), (&Default::default(), 0));
-        assert!(record.outcomes.iter().all(|outcome| outcome.trace.stage("erased").is_some()));
+        assert!(record.outcomes.iter().all(|outcome| outcome.trace.is_erased()));
     }
     let found = world.store.find(organization, submissions[0].id.as_uuid()).await.unwrap().unwrap();
     assert_eq!((found.outcome, found.lead, found.erased_at.is_some()), (Some(Outcome::Created), None, true));

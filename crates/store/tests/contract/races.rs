@@ -284,8 +284,8 @@ async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
     sweep.await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, []);
     let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
-    let decided = record.outcomes.iter().map(|one| &one.trace.stage("decide").unwrap()["reasons"]);
-    assert_eq!(decided.map(ToString::to_string).collect::<Vec<_>>(), [r#"["suppressed_phone"]"#, "[]"]);
+    let decided = record.outcomes.iter().map(|one| one.trace.decide().unwrap().reasons.as_slice());
+    assert_eq!(decided.collect::<Vec<_>>(), [&[Reason::SuppressedPhone][..], &[]]);
 }
 
 async fn what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold(world: World) {

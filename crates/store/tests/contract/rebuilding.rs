@@ -108,9 +108,9 @@ async fn a_lead_is_read_by_the_settings_of_today(world: World) {
     assert_eq!(world.lead(lead.id).await, *after);
     assert_eq!(world.revisions(&submission).await, [Outcome::Created; 2]);
     let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
-    let trace = &record.outcome().unwrap().trace;
-    assert!(trace.stage("reprocess").is_some() && trace.stage("decide").is_some());
-    assert_eq!(trace.stage("screen_lead").unwrap()[0]["reason"], "suppressed_domain");
+    let trace = serde_json::json!(record.outcome().unwrap().trace);
+    assert!(trace["reprocess"].is_object() && trace["decide"].is_object());
+    assert_eq!(trace["screen_lead"][0]["reason"], "suppressed_domain");
 }
 
 async fn a_dry_run_says_the_same_and_writes_nothing(world: World) {

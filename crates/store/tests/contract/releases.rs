@@ -71,7 +71,7 @@ async fn a_released_submission_makes_its_lead(world: World) {
     let trace = &record(&world, submission.id).await.outcomes[0].trace;
     let why =
         serde_json::json!({"quarantined": "mapping_failed", "mapping": {"to": "phone", "code": "missing"}});
-    assert_eq!(trace.stage("normalize"), Some(&why));
+    assert_eq!(serde_json::json!(trace)["normalize"], why);
 
     let release = released(&submission, submission.id.as_uuid(), 1);
     let made = world.commit(std::slice::from_ref(&release)).await;

@@ -93,8 +93,8 @@ async fn what_is_set_counts_from_the_next_refresh_on(world: World) {
         world.store.commit(vec![normalized], world.judge()).await.unwrap();
         let lead = world.store.lead(organization, id.into()).await.unwrap().unwrap();
         let record = world.store.submission(organization, id).await.unwrap().unwrap();
-        let trace = record.outcome().unwrap().trace.stage("score").unwrap().clone();
-        (lead.score, lead.temperature, trace["scoring_version"].as_u64().unwrap())
+        let version = record.outcome().unwrap().trace.score().unwrap().scoring_version;
+        (lead.score, lead.temperature, version.unwrap())
     };
     assert_eq!(scored(world.phone("+14155550101")).await, (25, Temperature::Cold, 0));
     world.store.add_scoring(organization, &scoring(65)).await.unwrap();

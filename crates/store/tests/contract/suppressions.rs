@@ -81,15 +81,13 @@ async fn an_entry_takes_stored_leads_out_and_its_removal_lets_them_in(world: Wor
 
     // Each change of mind is one more entry of the history, and says why.
     let record = world.store.submission(world.organization.id, submissions[0].id).await.unwrap().unwrap();
-    let screened = |trace: &leadgate_domain::Trace| {
-        trace.stage("screen_lead").or(trace.stage("screen")).unwrap().clone()
-    };
+    let screened = |trace: &leadgate_domain::Trace| serde_json::to_value(trace.screen().unwrap()).unwrap();
     let screened: Vec<_> = record.outcomes.iter().map(|outcome| screened(&outcome.trace)).collect();
     assert_eq!(screened.len(), 3);
     assert_eq!([&screened[0], &screened[2]], [&Value::Array(vec![]), &Value::Array(vec![])]);
     assert_eq!(screened[1][0]["reason"], "suppressed_email");
     assert_eq!(screened[1][0]["added_at"], email.added_at.to_string());
-    assert_eq!(record.outcomes[1].trace.stage("decide").unwrap()["eligibility"], "held");
+    assert!(record.outcomes[1].trace.decide().unwrap().eligibility.as_ref().unwrap().is(&Eligibility::Held));
 }
 
 async fn an_entry_holds_what_comes_later(world: World) {

@@ -1,7 +1,7 @@
 //! A scoring that is changed beside a running worker.
 
 use leadgate_domain::{Scoring, Temperature};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -10,7 +10,7 @@ async fn scored(world: &mut World, external_id: &str) -> (u8, Temperature, Value
     world.publish(&submission).await;
     world.drain().await;
     let record = world.store.submission(submission.organization, submission.id).await.unwrap().unwrap();
-    let trace = record.outcome().unwrap().trace.stage("score").unwrap();
+    let trace = json!(record.outcome().unwrap().trace)["score"].clone();
     let lead = world.store.lead(submission.organization, submission.id.into()).await.unwrap().unwrap();
     assert_eq!(trace["score"], lead.score);
     (lead.score, lead.temperature, trace["scoring_version"].clone())

@@ -232,8 +232,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
     let client = Client { address: Some("192.0.2.1".to_owned()), ..Client::default() };
     let submission =
         Submission { client, ..Submission::new(OTHER.parse().unwrap(), &source, at(), fields, body) };
-    let mut trace = Trace::default();
-    trace.record("normalize", json!({"phone": "valid"}));
+    let trace: Trace = serde_json::from_value(json!({"normalize": {"phone": "valid"}})).unwrap();
     let ended = SubmissionResult {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),

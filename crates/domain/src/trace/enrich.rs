@@ -1,0 +1,59 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::part::{Item, MaybeKnown, Record};
+use super::words::words;
+use crate::{Basis, EmailKind, Inferred, Region};
+
+/// What was inferred, each value with what it follows from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Enrich {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inferred: BTreeMap<String, Item<Inferred>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_kind: Option<MaybeKnown<EmailKind>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_region: Option<MaybeKnown<Region>>,
+}
+
+impl Record for Enrich {
+    fn sentences(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if let Some(kind) = &self.email_kind {
+            sentences.push(format!("The email is of the kind {}.", kind.words()));
+        }
+        if let Some(region) = &self.phone_region {
+            sentences.push(format!("The phone is one of {}.", region.words()));
+        }
+        if self.inferred.is_empty() {
+            sentences.push("Nothing was inferred.".to_owned());
+        }
+        sentences.extend(self.inferred.iter().map(|(name, value)| inferred(name, value)));
+        sentences
+    }
+
+    /// Everything in it follows from what was said.
+    fn erased(self) -> Option<Self> {
+        None
+    }
+}
+
+fn inferred(name: &str, value: &Item<Inferred>) -> String {
+    let Some(Inferred { value: inferred, basis }) = value.record() else {
+        return format!("{name} was inferred: {}.", value.words());
+    };
+    let from = match basis {
+        Basis::FullName => "the full name",
+        Basis::NameParts => "first and last name",
+        Basis::PhonePrefix => "the first digits of the phone",
+        Basis::EmailDomain => "the domain of the email",
+        Basis::PageUrl => "the address of the page",
+        Basis::Referrer => "the page from which the person came",
+        Basis::UserAgent => "what the browser says it is",
+        Basis::ClientAddress => "the address of the browser",
+        Basis::Newer(code) => code.as_str(),
+    };
+    format!("{name} was inferred from {from}: {}.", words(inferred))
+}

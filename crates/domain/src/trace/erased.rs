@@ -1,0 +1,20 @@
+use serde::{Deserialize, Serialize};
+
+use super::part::Record;
+use super::words::date;
+use crate::Timestamp;
+
+/// When the values of the submission were erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedAt(pub Timestamp);
+
+impl Record for ErasedAt {
+    fn sentences(&self) -> Vec<String> {
+        let at = date(self.0);
+        vec![format!("What it said was erased on {at}, and with it what was read and inferred from that.")]
+    }
+
+    fn erased(self) -> Option<Self> {
+        Some(self)
+    }
+}

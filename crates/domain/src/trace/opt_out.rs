@@ -1,0 +1,39 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::decide::Decide;
+use super::part::{MaybeKnown, Record};
+use super::score::Score;
+use crate::LeadId;
+
+/// The leads that an opt-out reached without being merged into them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct OptOut(pub Vec<MaybeKnown<OptedOutLead>>);
+
+/// How such a lead was scored and decided then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OptedOutLead {
+    pub lead: LeadId,
+    #[serde(flatten)]
+    pub score: Score,
+    #[serde(flatten)]
+    pub decision: Decide,
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Record for OptOut {
+    fn sentences(&self) -> Vec<String> {
+        let sentence = |lead: &MaybeKnown<OptedOutLead>| match lead {
+            MaybeKnown::Known(OptedOutLead { lead, .. }) => {
+                format!("The person asked not to be contacted: the lead {lead} is held since.")
+            }
+            unknown => unknown.words(),
+        };
+        self.0.iter().map(sentence).collect()
+    }
+
+    fn erased(self) -> Option<Self> {
+        None
+    }
+}

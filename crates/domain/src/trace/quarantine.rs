@@ -1,0 +1,23 @@
+use serde::{Deserialize, Serialize};
+
+use super::part::{MaybeKnown, Record};
+use crate::QuarantineReason;
+
+/// Why a submission was put aside, where no stage could say so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quarantine(pub MaybeKnown<QuarantineReason>);
+
+impl Record for Quarantine {
+    fn sentences(&self) -> Vec<String> {
+        vec![sentence(&self.0)]
+    }
+
+    fn erased(self) -> Option<Self> {
+        self.0.erased().map(Self)
+    }
+}
+
+pub(super) fn sentence(reason: &MaybeKnown<QuarantineReason>) -> String {
+    let known = reason.known().map(|known| known.sentence().to_owned());
+    format!("It was put aside: {}.", known.unwrap_or_else(|| reason.words()))
+}

@@ -1,0 +1,98 @@
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::part::{Item, MaybeKnown, Part, erased_items};
+use super::words::{date, remark};
+use crate::{Listing, Reason, SuppressionForm, Timestamp};
+
+/// The entries of suppression lists that name a phone or an email.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Screen(pub Vec<Item<Hit>>);
+
+/// An entry that was found, and what it is a reason for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hit {
+    pub reason: Reason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "SuppressionForm::is_plain")]
+    pub form: SuppressionForm,
+}
+
+impl Hit {
+    pub fn new(reason: Reason, listing: &Listing) -> Self {
+        let Listing { list, added_at, expires_at, form } = listing;
+        Self {
+            reason,
+            list: Some(list.clone()),
+            added_at: Some(*added_at),
+            expires_at: *expires_at,
+            form: *form,
+        }
+    }
+}
+
+/// Whose phone and email were looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Screened {
+    Submission,
+    Lead,
+}
+
+impl Screen {
+    pub(super) fn sentences(&self, whose: Screened) -> Vec<String> {
+        if self.0.is_empty() {
+            let whose = whose.words();
+            return vec![format!("No entry of a suppression list names the phone or the email {whose}.")];
+        }
+        self.0.iter().map(|hit| sentence(hit, whose)).collect()
+    }
+
+    /// The entries by which a lead is held, in sentences.
+    pub(crate) fn of_lead(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|hit| sentence(hit, Screened::Lead))
+    }
+
+    pub(super) fn erased(self) -> Self {
+        Self(erased_items(self.0))
+    }
+}
+
+impl From<Vec<Hit>> for Screen {
+    fn from(hits: Vec<Hit>) -> Self {
+        Self(hits.into_iter().map(Item::from).collect())
+    }
+}
+
+impl Screened {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Submission => "that was sent",
+            Self::Lead => "of the lead",
+        }
+    }
+}
+
+fn sentence(hit: &Item<Hit>, whose: Screened) -> String {
+    let MaybeKnown::Known(Part { known: hit, other }) = hit else { return hit.words() };
+    let whose = whose.words();
+    let what = match hit.reason {
+        Reason::SuppressedPhone => format!("The phone {whose}"),
+        Reason::SuppressedEmail => format!("The email {whose}"),
+        Reason::OptedOut => format!("The phone or the email {whose}"),
+        Reason::SuppressedDomain => format!("The domain of the email {whose}"),
+        reason => format!("The contact {whose} ({reason})"),
+    };
+    let on = hit.list.as_ref().map(|list| format!(" \"{list}\"")).unwrap_or_default();
+    let since = hit.added_at.map(|at| format!(", since {}", date(at))).unwrap_or_default();
+    let until = hit.expires_at.map(|at| format!(", until {}", date(at))).unwrap_or_default();
+    let mut other = other.clone();
+    if !hit.form.is_plain() {
+        other.insert("form".to_owned(), json!(hit.form));
+    }
+    format!("{what} is on the suppression list{on}{since}{until}{}.", remark(&other))
+}

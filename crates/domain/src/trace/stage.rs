@@ -1,0 +1,135 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::part::{Part, Record};
+use super::screen::Screened;
+use super::words::words;
+use super::{
+    Decide, Deduplicate, Enrich, ErasedAt, Merge, Normalize, OptOut, Quarantine, Reassess, Remap, Reprocess,
+    Score, Screen,
+};
+
+/// What one stage wrote: why something was decided once more, then the stages of the pipeline in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, strum::EnumDiscriminants)]
+#[serde(untagged)]
+#[strum_discriminants(
+    name(StageName),
+    doc = "The name under which a stage stands in a trace.",
+    derive(PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
+pub enum Stage {
+    Reassess(Reassess),
+    Reprocess(Part<Reprocess>),
+    Remap(Remap),
+    Normalize(Box<Part<Normalize>>),
+    /// What was submitted.
+    Screen(Screen),
+    Deduplicate(Box<Part<Deduplicate>>),
+    Merge(Part<Merge>),
+    /// What the lead has, where that is not what was submitted.
+    ScreenLead(Screen),
+    Enrich(Part<Enrich>),
+    Score(Part<Score>),
+    Decide(Part<Decide>),
+    OptOut(OptOut),
+    Erased(ErasedAt),
+    Quarantine(Quarantine),
+    Unknown(UnknownStage),
+}
+
+/// A stage of a newer build, or one of this build whose part has another shape: kept as it came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct UnknownStage {
+    #[serde(skip)]
+    name: String,
+    part: Value,
+}
+
+impl Stage {
+    /// The name under which it is stored.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unknown(unknown) => &unknown.name,
+            known => StageName::from(known).into(),
+        }
+    }
+
+    /// The stage that it is by its name, also if its part has another shape.
+    pub(super) fn kind(&self) -> StageName {
+        match self {
+            Self::Unknown(unknown) => unknown.name.parse().unwrap_or(StageName::Unknown),
+            known => known.into(),
+        }
+    }
+
+    pub(super) fn read(name: String, part: Value) -> Self {
+        match name.parse().unwrap_or(StageName::Unknown) {
+            StageName::Reassess => known(&part, Self::Reassess),
+            StageName::Reprocess => known(&part, Self::Reprocess),
+            StageName::Remap => known(&part, Self::Remap),
+            StageName::Normalize => known(&part, Self::Normalize),
+            StageName::Screen => known(&part, Self::Screen),
+            StageName::Deduplicate => known(&part, Self::Deduplicate),
+            StageName::Merge => known(&part, Self::Merge),
+            StageName::ScreenLead => known(&part, Self::ScreenLead),
+            StageName::Enrich => known(&part, Self::Enrich),
+            StageName::Score => known(&part, Self::Score),
+            StageName::Decide => known(&part, Self::Decide),
+            StageName::OptOut => known(&part, Self::OptOut),
+            StageName::Erased => known(&part, Self::Erased),
+            StageName::Quarantine => known(&part, Self::Quarantine),
+            StageName::Unknown => None,
+        }
+        .unwrap_or(Self::Unknown(UnknownStage { name, part }))
+    }
+
+    /// The stage in sentences, for people.
+    pub fn sentences(&self) -> Vec<String> {
+        match self {
+            Self::Reassess(part) => part.sentences(),
+            Self::Reprocess(part) => part.sentences(),
+            Self::Remap(part) => part.sentences(),
+            Self::Normalize(part) => part.sentences(),
+            Self::Screen(part) => part.sentences(Screened::Submission),
+            Self::Deduplicate(part) => part.sentences(),
+            Self::Merge(part) => part.sentences(),
+            Self::ScreenLead(part) => part.sentences(Screened::Lead),
+            Self::Enrich(part) => part.sentences(),
+            Self::Score(part) => part.sentences(),
+            Self::Decide(part) => part.sentences(),
+            Self::OptOut(part) => part.sentences(),
+            Self::Erased(part) => part.sentences(),
+            Self::Quarantine(part) => part.sentences(),
+            Self::Unknown(unknown) => vec![words(&unknown.part)],
+        }
+    }
+
+    /// What may be kept of the stage after an erasure: outcomes, reasons and lists, and no submitted or inferred value.
+    /// What this build does not know goes.
+    pub(super) fn erased(self) -> Option<Self> {
+        match self {
+            Self::Reassess(part) => part.erased().map(Self::Reassess),
+            Self::Reprocess(part) => part.erased().map(Self::Reprocess),
+            Self::Remap(part) => part.erased().map(Self::Remap),
+            Self::Normalize(part) => part.erased().map(|part| Self::Normalize(part.into())),
+            Self::Screen(part) => Some(Self::Screen(part.erased())),
+            Self::Deduplicate(part) => part.erased().map(|part| Self::Deduplicate(part.into())),
+            Self::Merge(part) => part.erased().map(Self::Merge),
+            Self::ScreenLead(part) => Some(Self::ScreenLead(part.erased())),
+            Self::Enrich(part) => part.erased().map(Self::Enrich),
+            Self::Score(part) => part.erased().map(Self::Score),
+            Self::Decide(part) => part.erased().map(Self::Decide),
+            Self::OptOut(part) => part.erased().map(Self::OptOut),
+            Self::Erased(part) => part.erased().map(Self::Erased),
+            Self::Quarantine(part) => part.erased().map(Self::Quarantine),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+fn known<T: DeserializeOwned>(part: &Value, stage: fn(T) -> Stage) -> Option<Stage> {
+    T::deserialize(part).ok().map(stage)
+}
