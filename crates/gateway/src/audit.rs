@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::AuditEntry;
+use leadgate_operations::ReadLog;
 use leadgate_store::{Store, StoreError};
 use metrics::{counter, gauge};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -51,6 +52,14 @@ impl Audit {
         if self.entries.try_send(entry).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// A read never waits for the audit log.
+impl ReadLog for Audit {
+    async fn note_read(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        self.note(entry);
+        Ok(())
     }
 }
 

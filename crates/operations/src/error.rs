@@ -1,32 +1,87 @@
+use std::fmt;
+
+use leadgate_dialect::{Undecodable, Unmendable};
 use leadgate_domain::validate::FieldFault;
+use leadgate_queue::Refused;
 use leadgate_store::StoreError;
 
-/// Why an operation did nothing.
+/// Why an operation did nothing, by what the caller should do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// It is not there, or belongs to another organization.
+    /// It does not exist, or belongs to another organization. The caller cannot tell which.
     #[error("there is no {kind} {id}")]
-    NotFound { kind: &'static str, id: String },
-    /// What was asked for cannot be done; the sentence says why, and what can.
+    NotFound { kind: Kind, id: String },
+    /// The request cannot be carried out; the sentence says why, and what can.
     #[error("{0}")]
     Invalid(String),
     /// Fields of a lead that cannot be read, each by its name.
     #[error("{}", sentence(.0))]
     Faulty(Vec<FieldFault>),
+    /// No lead can be made of a body.
+    #[error("no lead can be made of the body: {}", not_repairable(.0))]
+    NotRepairable(Unmendable),
     /// Another caller changed it at the same time: the same request can be sent again.
     #[error("it was changed by another request at the same time; try again")]
     Conflict,
+    /// The queue took no message: the same request can be sent again.
+    #[error(transparent)]
+    Queue(#[from] Refused),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Reading or writing an export failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// What an id or a number names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Key,
+    Source,
+    Lead,
+    /// A submission, or the lead that it created.
+    Submission,
+    QuarantineEntry,
+    MappingVersion,
+    ScoringVersion,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Key => "key",
+            Self::Source => "source",
+            Self::Lead => "lead",
+            Self::Submission => "lead or submission",
+            Self::QuarantineEntry => "entry of the quarantine",
+            Self::MappingVersion => "mapping of version",
+            Self::ScoringVersion => "scoring of version",
+        })
+    }
 }
 
 impl OperationError {
-    pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn not_found(kind: Kind, id: impl ToString) -> Self {
         Self::NotFound { kind, id: id.to_string() }
+    }
+
+    pub(crate) fn invalid(sentence: impl Into<String>) -> Self {
+        Self::Invalid(sentence.into())
     }
 }
 
 fn sentence(faults: &[FieldFault]) -> String {
     let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
     faults.join("; ")
+}
+
+/// Names and codes only.
+fn not_repairable(why: &Unmendable) -> String {
+    match why {
+        Unmendable::Gone => "it is not stored any more".to_owned(),
+        Unmendable::Unreadable(fault) => fault.detail().into_owned(),
+        Unmendable::Undecodable(Undecodable::Mapping(fault)) => format!("the mapping does not fit: {fault}"),
+        Unmendable::Undecodable(Undecodable::Empty) => "it has no field of a lead".to_owned(),
+        Unmendable::Undecodable(Undecodable::Faulty(faults)) => sentence(faults),
+    }
 }

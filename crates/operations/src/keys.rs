@@ -1,16 +1,68 @@
-//! Changes of keys.
+//! API keys and URL tokens.
 
+use std::time::Duration;
+
+use leadgate_domain::key::PresentedKey;
+use leadgate_domain::secret::Pepper;
 use leadgate_domain::validate::{LONGEST_TAG, MOST_TAGS};
-use leadgate_domain::{ApiKey, KeyId, KeyKind, OrganizationId, Rate, Said, Scope};
+use leadgate_domain::{
+    Actor, ApiKey, AuditAction, Dialect, KeyId, KeyKind, Organization, OrganizationId, Rate, Said, Scope,
+    Source, SourceId, Timestamp,
+};
 use leadgate_store::Store;
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::OperationError;
+use crate::error::Kind;
+use crate::{OperationError, ReadLog, sources};
 
 const LONGEST_NAME: usize = 255;
 
-/// What of a key is to be changed; what is not mentioned stays, and null clears a name or a rate.
+/// A key to create.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewKey {
+    /// The only source that it may use. Without one, it is bound to the organization's native source, and a secret key
+    /// may use all sources.
+    pub source: Option<SourceId>,
+    pub name: Option<String>,
+    /// What a secret key may do. If empty: `write`, and `read` too unless it is bound to a named source.
+    pub scopes: Vec<Scope>,
+    /// A limit of its own.
+    pub rate: Option<Rate>,
+    /// Its leads are test leads.
+    pub test: bool,
+    /// For web pages: it only posts leads, and only from `origins`.
+    pub publishable: bool,
+    pub origins: Vec<String>,
+    /// Tags for every lead that is posted with it.
+    pub tags: Vec<String>,
+}
+
+/// A token to create for the URL of a source.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewToken {
+    /// The web pages that may use it; any if empty.
+    pub origins: Vec<String>,
+}
+
+/// A key and its text, which is not stored and cannot be shown again.
+#[derive(Debug)]
+pub struct CreatedKey {
+    pub key: ApiKey,
+    pub text: SecretString,
+}
+
+/// A revoked key, and how many keys and tokens that were created with it were revoked too.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RevokedKey {
+    pub key: ApiKey,
+    pub created_with_it: usize,
+}
+
+/// Which settings of a key to change; an absent one stays, and null clears a name or a rate.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyChanges {
@@ -25,19 +77,178 @@ pub struct KeyChanges {
     pub tags: Option<Vec<String>>,
 }
 
-/// Changes a key that is not revoked; of one organization, if one is given. Gateways know within two seconds.
+/// Creates a key.
+///
+/// # Errors
+/// [`OperationError::Invalid`] as [`NewKey::check`] says; [`OperationError::NotFound`] for the source.
+pub async fn create(
+    store: &Store,
+    organization: OrganizationId,
+    new: NewKey,
+    pepper: &Pepper,
+) -> Result<CreatedKey, OperationError> {
+    let new = new.read()?;
+    let source = match new.source {
+        Some(id) => sources::find(store, organization, id).await?,
+        None => store.ensure_default_source(organization, Dialect::Native).await?,
+    };
+    let kind = if new.publishable { KeyKind::Publishable } else { KeyKind::Secret };
+    let scopes = match (kind, source.name) {
+        (KeyKind::Secret, _) if !new.scopes.is_empty() => new.scopes,
+        (KeyKind::Secret, None) => vec![Scope::Write, Scope::Read],
+        // A partner's key posts leads; the scope `read` must be given explicitly.
+        _ => vec![Scope::Write],
+    };
+    let (presented, text) = PresentedKey::generate(kind);
+    let key = ApiKey {
+        of_organization: kind == KeyKind::Secret && new.source.is_none(),
+        name: new.name,
+        rate: new.rate,
+        test: new.test,
+        origins: new.origins,
+        tags: new.tags,
+        made_by: maker(store),
+        ..ApiKey::new(&presented, organization, source.id, scopes, pepper)
+    };
+    store.create_key(&key).await?;
+    Ok(CreatedKey { key, text })
+}
+
+/// Creates a token for the URL of a source.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for what is no origin.
+pub async fn create_token(
+    store: &Store,
+    source: &Source,
+    new: NewToken,
+    pepper: &Pepper,
+) -> Result<CreatedKey, OperationError> {
+    let (presented, text) = PresentedKey::generate(KeyKind::Token);
+    let key = ApiKey {
+        origins: read_origins(new.origins).map_err(OperationError::Invalid)?,
+        made_by: maker(store),
+        ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
+    };
+    store.create_key(&key).await?;
+    Ok(CreatedKey { key, text })
+}
+
+/// The key that the store acts for: what is created with a key can be revoked with it.
+fn maker(store: &Store) -> Option<KeyId> {
+    match store.actor() {
+        Actor::Key(key) => Some(key.clone()),
+        Actor::CommandLine { .. } | Actor::Leadgate => None,
+    }
+}
+
+/// An organization's keys and tokens, revoked ones too.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    log: &impl ReadLog,
+) -> Result<Vec<ApiKey>, OperationError> {
+    let all = store.keys(organization).await?;
+    log.note_read(store.entry(organization, AuditAction::KeysListed).with("count", all.len())).await?;
+    Ok(all)
+}
+
+/// The organization that a key belongs to, for operators of the whole installation.
+pub async fn owner(store: &Store, id: &KeyId) -> Result<Option<Organization>, OperationError> {
+    let Some(key) = store.find_key(id).await? else { return Ok(None) };
+    let all = store.organizations().await?;
+    Ok(all.into_iter().find(|owner| owner.id == key.organization))
+}
+
+/// Replaces a key by a new one with the same settings. The old one stays valid for `overlap`, or until its earlier end.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a revoked key.
+pub async fn rotate(
+    store: &Store,
+    organization: OrganizationId,
+    id: &KeyId,
+    overlap: Duration,
+    pepper: &Pepper,
+) -> Result<CreatedKey, OperationError> {
+    let old = store.find_key(id).await?.filter(|key| key.organization == organization);
+    let old = old.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
+    let (presented, text) = PresentedKey::generate(old.kind);
+    let new = ApiKey::new(&presented, old.organization, old.source, Vec::new(), pepper);
+    let key = ApiKey {
+        id: new.id,
+        hash: new.hash,
+        created_at: new.created_at,
+        expires_at: None,
+        revoked_at: None,
+        ..old
+    };
+    let until = Timestamp::now().plus(overlap);
+    let replaced = store.rotate_key(id, Some(organization), &key, until).await?;
+    replaced.ok_or_else(|| is_revoked(id)).map_err(OperationError::Invalid)?;
+    Ok(CreatedKey { key, text })
+}
+
+/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it. Gateways follow within seconds.
+pub async fn revoke(
+    store: &Store,
+    organization: OrganizationId,
+    id: &KeyId,
+    created_with_it: bool,
+) -> Result<RevokedKey, OperationError> {
+    let key = store.revoke_key(id, Some(organization)).await?;
+    let key = key.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
+    let created_with_it = if created_with_it { store.revoke_made_by(&key).await? } else { 0 };
+    Ok(RevokedKey { key, created_with_it })
+}
+
+/// Changes a key that is not revoked. Gateways follow within seconds.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] if nothing is to be changed, or a value does not fit the kind of the key.
 pub async fn update(
     store: &Store,
-    organization: Option<OrganizationId>,
+    organization: OrganizationId,
     id: &KeyId,
     changes: KeyChanges,
 ) -> Result<ApiKey, OperationError> {
-    let updated = store.update_key(id, organization, move |key| changes.apply(key)).await?;
-    let updated = updated.ok_or_else(|| OperationError::not_found("key", id))?;
+    let updated = store.update_key(id, Some(organization), move |key| changes.apply(key)).await?;
+    let updated = updated.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
     updated.map_err(OperationError::Invalid)
+}
+
+fn is_revoked(id: &KeyId) -> String {
+    format!("key {id} is revoked: create a new one")
+}
+
+const ONLY_POSTS: &str = "a publishable key or a token only posts leads: it takes no other scopes";
+const NO_ORIGINS: &str = "a secret key has no origins: it must not stand in a web page";
+const NEEDS_ORIGINS: &str = "a publishable key has at least one origin, such as https://example.com";
+
+impl NewKey {
+    /// What can be checked without the store.
+    ///
+    /// # Errors
+    /// [`OperationError::Invalid`] for a name, an origin or a tag that is none, and for what does not fit the kind of key.
+    pub fn check(&self) -> Result<(), OperationError> {
+        self.clone().read().map(drop)
+    }
+
+    fn read(self) -> Result<Self, OperationError> {
+        let checked = || {
+            self.name.as_deref().map_or(Ok(()), check_name)?;
+            check_scopes(&self.scopes, self.source.is_none())?;
+            let only_writes = self.scopes.iter().all(|scope| *scope == Scope::Write);
+            match (self.publishable, self.origins.is_empty()) {
+                (true, _) if !only_writes => Err(ONLY_POSTS.to_owned()),
+                (true, true) => Err(NEEDS_ORIGINS.to_owned()),
+                (false, false) => Err(NO_ORIGINS.to_owned()),
+                _ => Ok((read_origins(self.origins.clone())?, read_tags(self.tags.clone())?)),
+            }
+        };
+        let (origins, tags) = checked().map_err(OperationError::Invalid)?;
+        Ok(Self { origins, tags, ..self })
+    }
 }
 
 impl KeyChanges {
@@ -48,7 +259,7 @@ impl KeyChanges {
 
     fn apply(&self, key: &mut ApiKey) -> Result<(), String> {
         if key.revoked_at.is_some() {
-            return Err(format!("key {} is revoked: create a new one", key.id));
+            return Err(is_revoked(&key.id));
         }
         if self.is_empty() {
             return Err("there is nothing to change: give a name, a rate, scopes, origins or tags".to_owned());
@@ -60,9 +271,7 @@ impl KeyChanges {
         self.rate.clone().apply_to(&mut key.rate);
         if let Some(scopes) = &self.scopes {
             if key.kind != KeyKind::Secret {
-                return Err(
-                    "a publishable key or a token only posts leads: its scopes cannot be changed".to_owned()
-                );
+                return Err(ONLY_POSTS.to_owned());
             }
             if scopes.is_empty() {
                 return Err("a key has at least one scope: write, read or admin".to_owned());
@@ -72,14 +281,12 @@ impl KeyChanges {
         }
         if let Some(texts) = &self.origins {
             if key.kind == KeyKind::Secret {
-                return Err("a secret key has no origins: it must not stand in a web page".to_owned());
+                return Err(NO_ORIGINS.to_owned());
             }
             if texts.is_empty() && key.kind == KeyKind::Publishable {
-                return Err(
-                    "a publishable key has at least one origin, such as https://example.com".to_owned()
-                );
+                return Err(NEEDS_ORIGINS.to_owned());
             }
-            key.origins = origins(texts.clone())?;
+            key.origins = read_origins(texts.clone())?;
         }
         if let Some(tags) = &self.tags {
             key.tags = read_tags(tags.clone())?;
@@ -88,9 +295,7 @@ impl KeyChanges {
     }
 }
 
-/// # Errors
-/// A sentence that says what a name may be.
-pub fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), String> {
     let length = name.trim().chars().count();
     if (1..=LONGEST_NAME).contains(&length) && !name.contains(char::is_control) {
         Ok(())
@@ -99,11 +304,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What a secret key may have.
-///
-/// # Errors
-/// A sentence, for `admin` on a key that is bound to one source: it would open nothing.
-pub fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
+/// The scope `admin` on a key that is bound to one source would open nothing.
+fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
     if scopes.contains(&Scope::Admin) && !of_organization {
         return Err(
             "only a key of the whole organization can have the scope admin; this one is bound to a source"
@@ -113,11 +315,7 @@ pub fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), Strin
     Ok(())
 }
 
-/// Tags that a key gives to its leads.
-///
-/// # Errors
-/// A sentence that says what tags may be.
-pub fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
+fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     let tags: Vec<_> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
     let is_good =
         |tag: &String| (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.contains(char::is_control);
@@ -131,10 +329,7 @@ pub fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
 }
 
 /// Scheme, host and port, as browsers send them in `Origin` (RFC 6454).
-///
-/// # Errors
-/// A sentence with the text that is no origin.
-pub fn origins(texts: Vec<String>) -> Result<Vec<String>, String> {
+fn read_origins(texts: Vec<String>) -> Result<Vec<String>, String> {
     let origin = |text: String| {
         let wrong = || {
             format!(

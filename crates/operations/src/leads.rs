@@ -12,6 +12,7 @@ use leadgate_store::{Erased, Store, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::error::Kind;
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
 
 /// In characters.
@@ -34,7 +35,7 @@ pub async fn update(
     reason: &str,
     context: &JudgeContext,
 ) -> Result<(Lead, SubmissionId), OperationError> {
-    let missing = || OperationError::not_found("lead", id);
+    let missing = || OperationError::not_found(Kind::Lead, id);
     let reason = read_reason(reason)?;
     let body = serde_json::to_vec(&fields).unwrap_or_default();
     let fields = read_fields(&fields)?;
@@ -141,7 +142,7 @@ pub async fn set_status(
     status: LeadStatus,
 ) -> Result<Lead, OperationError> {
     let changed = store.set_lead_status(organization, id, status).await?;
-    changed.ok_or_else(|| OperationError::not_found("lead", id))
+    changed.ok_or_else(|| OperationError::not_found(Kind::Lead, id))
 }
 
 /// Deletes a lead and empties its submissions. The person is not held: a later submission creates a new lead. To keep a
@@ -153,7 +154,7 @@ pub async fn delete(
     context: &JudgeContext,
 ) -> Result<Erased, OperationError> {
     let erased = store.delete_lead(organization, id).await?;
-    let erased = erased.ok_or_else(|| OperationError::not_found("lead", id))?;
+    let erased = erased.ok_or_else(|| OperationError::not_found(Kind::Lead, id))?;
     // Leads of others lose what the emptied submissions said.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
     Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })

@@ -3,16 +3,19 @@
 mod error;
 pub mod keys;
 pub mod leads;
+mod read_log;
 mod rebuild;
 pub mod remap;
 pub mod sources;
+mod text;
 
 use std::sync::Arc;
 
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
 
-pub use error::OperationError;
+pub use error::{Kind, OperationError};
+pub use read_log::ReadLog;
 pub use rebuild::{rebuild, rebuild_without_erased};
 
 /// By what submissions are read and leads are judged: the sources and scorings of now, and the pipeline.

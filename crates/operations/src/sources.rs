@@ -1,9 +1,80 @@
-//! The life of a source: disabled, enabled, deleted.
+//! Sources: the configured ways in.
 
-use leadgate_domain::{ApiKey, OrganizationId, Source, SourceId, Timestamp};
-use leadgate_store::Store;
+use std::time::Duration;
 
-use crate::OperationError;
+use leadgate_domain::secret::{Pepper, SigningKey};
+use leadgate_domain::{
+    ApiKey, AuditAction, AuditEntry, Dialect, OrganizationId, Signature, Source, SourceId, SourceSettings,
+    Timestamp,
+};
+use leadgate_store::{Page, RecentLeads, Store};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::Kind;
+use crate::keys::{self, CreatedKey, NewToken};
+use crate::{OperationError, ReadLog};
+
+/// How many of a source's last leads are counted.
+const RECENT_LEADS: u32 = 1_000;
+
+/// For how long the signing secret before a rotation stays valid.
+const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A source to create. As JSON: `dialect`, and beside it the settings that differ from the defaults of the dialect.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+pub struct NewSource {
+    pub dialect: Dialect,
+    pub settings: SourceSettings,
+}
+
+impl TryFrom<Map<String, Value>> for NewSource {
+    type Error = serde_json::Error;
+
+    /// serde cannot refuse unknown members of a flattened type.
+    fn try_from(mut document: Map<String, Value>) -> Result<Self, Self::Error> {
+        let dialect = serde_json::from_value(document.remove("dialect").unwrap_or_default())?;
+        Ok(Self { dialect, settings: serde_json::from_value(Value::Object(document))? })
+    }
+}
+
+/// A source, and the token of its URL.
+#[derive(Debug)]
+pub struct CreatedSource {
+    pub source: Source,
+    pub token: CreatedKey,
+}
+
+/// Whether a source takes only signed posts (Standard Webhooks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureChange {
+    /// It does; the secret that is in use stays.
+    Require,
+    /// A new secret; the one before stays valid for a day.
+    Rotate,
+    /// It takes unsigned posts.
+    Off,
+}
+
+/// Creates a source and the token of its URL.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a setting that cannot be.
+pub async fn create(
+    store: &Store,
+    organization: OrganizationId,
+    new: NewSource,
+    pepper: &Pepper,
+) -> Result<CreatedSource, OperationError> {
+    let mut source = store.new_source(organization, new.dialect, Some(new.dialect.to_string()));
+    new.settings.apply(&mut source).map_err(OperationError::Invalid)?;
+    store.create_source(&source).await?;
+    let token = keys::create_token(store, &source, NewToken::default(), pepper).await?;
+    Ok(CreatedSource { source, token })
+}
 
 /// A source of the organization that is not deleted.
 pub async fn find(
@@ -12,10 +83,107 @@ pub async fn find(
     id: SourceId,
 ) -> Result<Source, OperationError> {
     let found = store.source(organization, id).await?.filter(|source| source.deleted_at.is_none());
-    found.ok_or_else(|| OperationError::not_found("source", id))
+    found.ok_or_else(|| OperationError::not_found(Kind::Source, id))
 }
 
-/// Takes no leads in by it any more. Its keys and tokens stay, and what it has in the queue becomes leads.
+/// A source, and how many of its last leads have no contact.
+pub async fn show(
+    store: &Store,
+    organization: OrganizationId,
+    id: SourceId,
+    log: &impl ReadLog,
+) -> Result<(Source, RecentLeads), OperationError> {
+    let source = find(store, organization, id).await?;
+    let recent = store.recent_leads(organization, id, RECENT_LEADS).await?;
+    log.note_read(store.entry(organization, AuditAction::SourceRead).about(id)).await?;
+    Ok((source, recent))
+}
+
+/// An organization's sources in the order in which they were created.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    log: &impl ReadLog,
+) -> Result<Vec<Source>, OperationError> {
+    let mut all = store.sources(organization).await?;
+    all.retain(|source| source.deleted_at.is_none());
+    log.note_read(listed(store, organization, &all)).await?;
+    Ok(all)
+}
+
+/// At most `limit` of them, beginning after one.
+pub async fn page(
+    store: &Store,
+    organization: OrganizationId,
+    after: Option<SourceId>,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Page<Source, SourceId>, OperationError> {
+    let page = store.sources_page(organization, after, limit).await?;
+    log.note_read(listed(store, organization, &page.data)).await?;
+    Ok(page)
+}
+
+fn listed(store: &Store, organization: OrganizationId, sources: &[Source]) -> AuditEntry {
+    store.entry(organization, AuditAction::SourcesListed).with("count", sources.len())
+}
+
+/// Changes settings of a source; what is absent stays as it is.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a setting that cannot be.
+pub async fn update(
+    store: &Store,
+    organization: OrganizationId,
+    id: SourceId,
+    settings: SourceSettings,
+) -> Result<Source, OperationError> {
+    let mut source = find(store, organization, id).await?;
+    settings.apply(&mut source).map_err(OperationError::Invalid)?;
+    save(store, &source).await
+}
+
+/// Sets whether a source takes only signed posts. The source as it is then, and its signing secret if it has one.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for the rotation of a secret that does not exist.
+pub async fn set_signature(
+    store: &Store,
+    organization: OrganizationId,
+    id: SourceId,
+    change: SignatureChange,
+    key: &SigningKey,
+) -> Result<(Source, Option<SecretString>), OperationError> {
+    let source = find(store, organization, id).await?;
+    let signature = match (change, source.signature) {
+        (SignatureChange::Off, _) => None,
+        (SignatureChange::Rotate, Some(Signature { version, .. })) => {
+            let previous_until = Some(Timestamp::now().plus(SIGNATURE_OVERLAP));
+            Some(Signature { version: version.saturating_add(1), previous_until })
+        }
+        (SignatureChange::Rotate, None) => {
+            return Err(OperationError::invalid(
+                "the source takes unsigned posts: there is no secret to rotate",
+            ));
+        }
+        (SignatureChange::Require, Some(signature)) => Some(signature),
+        // Above every version that was ever used: a secret that was given up never comes back.
+        (SignatureChange::Require, None) => {
+            Some(Signature { version: source.revision.unsigned_abs(), previous_until: None })
+        }
+    };
+    let source = match signature == source.signature {
+        true => source,
+        false => save(store, &Source { signature, ..source }).await?,
+    };
+    let Some(Signature { version, .. }) = source.signature else { return Ok((source, None)) };
+    // Durable before the secret is shown.
+    let entry = store.entry(organization, AuditAction::SourceSecretShown).about(id);
+    store.record(vec![entry]).await?;
+    Ok((source, Some(key.secret(id, version))))
+}
+
+/// Refuses further leads of a source. Its keys and tokens stay, and its messages in the queue still become leads.
 pub async fn disable(
     store: &Store,
     organization: OrganizationId,
@@ -25,10 +193,10 @@ pub async fn disable(
     if source.disabled_at.is_some() {
         return Ok(source);
     }
-    update(store, &Source { disabled_at: Some(Timestamp::now()), ..source }).await
+    save(store, &Source { disabled_at: Some(Timestamp::now()), ..source }).await
 }
 
-/// Takes leads in by it again.
+/// Takes leads of a source again.
 pub async fn enable(
     store: &Store,
     organization: OrganizationId,
@@ -38,13 +206,13 @@ pub async fn enable(
     if source.disabled_at.is_none() {
         return Ok(source);
     }
-    update(store, &Source { disabled_at: None, ..source }).await
+    save(store, &Source { disabled_at: None, ..source }).await
 }
 
-/// Revokes its keys and tokens, and lists it no more. Its leads stay, and what it has in the queue goes to the quarantine.
+/// Deletes a source and revokes its keys and tokens. Its leads stay, and its messages in the queue go to the quarantine.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a default source, which would be made again when it is needed, and while a key of the
+/// [`OperationError::Invalid`] for a default source, which would be created again when it is needed, and while a key of the
 /// whole organization is bound to the source.
 pub async fn delete(
     store: &Store,
@@ -68,13 +236,10 @@ pub async fn delete(
         )));
     }
     let deleted_at = Some(Timestamp::now());
-    update(store, &Source { campaign: None, deleted_at, ..source }).await
+    save(store, &Source { campaign: None, deleted_at, ..source }).await
 }
 
-/// Stores a changed source.
-///
-/// # Errors
-/// [`OperationError::Conflict`] if it was changed since it was read.
-pub async fn update(store: &Store, source: &Source) -> Result<Source, OperationError> {
+/// [`OperationError::Conflict`] if the source was changed since it was read.
+async fn save(store: &Store, source: &Source) -> Result<Source, OperationError> {
     store.update_source(source).await?.ok_or(OperationError::Conflict)
 }

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
-use leadgate_operations::keys::{self, KeyChanges};
+use leadgate_domain::{ApiKey, KeyId, KeyKind, Organization, Rate, Scope, SourceId};
+use leadgate_operations::keys::{self, CreatedKey, KeyChanges, NewKey, RevokedKey};
 use leadgate_store::Store;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::arguments::{duration, key_id};
-use super::{OrganizationToUse, Output, UsageError, cell, changed, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, cell, changed, explain, no_key, open_store, organization};
 use crate::config::Config;
 use crate::{listening, secret};
 
@@ -127,131 +125,76 @@ impl From<Changes> for KeyChanges {
     }
 }
 
+impl New {
+    fn split(self) -> (OrganizationToUse, NewKey) {
+        let Self { owner, source, scopes, rate, test, name, publishable, origins, tags } = self;
+        (owner, NewKey { source, name, scopes, rate, test, publishable, origins, tags })
+    }
+}
+
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
         Command::Create(new) => create(&store, new, config, output).await?,
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let all = store.keys(owner.id).await?;
-            saw(&store, store.entry(owner.id, AuditAction::KeysListed).with("count", all.len())).await?;
-            list(&all, &owner.name, output);
+            list(&keys::list(&store, owner.id, &store).await?, &owner.name, output);
         }
-        Command::Rotate { id, overlap } => rotate(&store, id, overlap, config, output).await?,
+        Command::Rotate { id, overlap } => {
+            let (owner, pepper) = (owner(&store, &id).await?, secret::load(config)?.api_keys());
+            let created = keys::rotate(&store, owner.id, &id, overlap, &pepper).await?;
+            let url = url(&store, &created, config).await?;
+            show_once(&created, &owner.name, url.as_deref(), output);
+        }
         Command::Update { id, changes } => {
-            let key = keys::update(&store, None, &id, changes.into()).await?;
-            let owner = owner_name(&store, &key).await?;
-            output.details(&native::key(&key, &owner));
+            let owner = owner(&store, &id).await?;
+            let key = keys::update(&store, owner.id, &id, changes.into()).await?;
+            output.details(&native::key(&key, &owner.name));
         }
-        Command::Revoke { id, with_tokens } => revoke(&store, id, with_tokens, output).await?,
+        Command::Revoke { id, with_tokens } => {
+            let owner = owner(&store, &id).await?;
+            let RevokedKey { created_with_it: tokens, .. } =
+                keys::revoke(&store, owner.id, &id, with_tokens).await?;
+            output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
+                line(&format!("key {id} is revoked"));
+                if with_tokens {
+                    line(&format!("{tokens} URL tokens created with it are revoked"));
+                }
+            });
+        }
     }
     Ok(())
 }
 
 async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let tags = keys::read_tags(new.tags).map_err(|why| UsageError::wrong(format!("--tags: {why}")))?;
     let pepper = secret::load(config)?.api_keys();
-    let origins = keys::origins(new.origins).map_err(UsageError::wrong)?;
-    let owner = new.owner.find_or_create(store).await?;
-    let has_no_source = new.source.is_none();
-    let source = match new.source {
-        Some(id) => source_of(store, &owner, id).await?,
-        None => {
-            store.ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source).await?
-        }
-    };
-    let (kind, scopes) = match (new.publishable, &source.name) {
-        (true, _) => (KeyKind::Publishable, vec![Scope::Write]),
-        (false, _) if !new.scopes.is_empty() => (KeyKind::Secret, new.scopes),
-        // A partner's key takes leads in; reading is given on purpose.
-        (false, Some(_)) => (KeyKind::Secret, vec![Scope::Write]),
-        (false, None) => (KeyKind::Secret, vec![Scope::Write, Scope::Read]),
-    };
-    let of_organization = kind == KeyKind::Secret && has_no_source;
-    keys::check_scopes(&scopes, of_organization)
-        .map_err(|why| UsageError::wrong(format!("--scopes: {why}")))?;
-    let source = source.id;
-    let (presented, text) = PresentedKey::generate(kind);
-    let key = ApiKey {
-        of_organization,
-        name: new.name,
-        rate: new.rate,
-        test: new.test,
-        origins,
-        tags,
-        ..ApiKey::new(&presented, owner.id, source, scopes, &pepper)
-    };
-    store.create_key(&key).await?;
-    show_once(&key, &owner.name, &text, None, output);
+    let (owner, new) = new.split();
+    // Before an organization is created for it.
+    new.check()?;
+    let owner = owner.find_or_create(store).await?;
+    let created = keys::create(store, owner.id, new, &pepper).await.map_err(explain(&owner))?;
+    show_once(&created, &owner.name, None, output);
     Ok(())
 }
 
-async fn revoke(store: &Store, id: KeyId, with_tokens: bool, output: &Output) -> anyhow::Result<()> {
-    let key = store.revoke_key(&id, None).await?.ok_or_else(|| no_key(&id))?;
-    let tokens = if with_tokens { store.revoke_made_by(&key).await? } else { 0 };
-    output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
-        line(&format!("key {id} is revoked"));
-        if with_tokens {
-            line(&format!("{tokens} URL tokens created with it are revoked"));
-        }
-    });
-    Ok(())
+/// The organization of the key that a command names by its id alone.
+async fn owner(store: &Store, id: &KeyId) -> anyhow::Result<Organization> {
+    Ok(keys::owner(store, id).await?.ok_or_else(|| no_key(id))?)
 }
 
-async fn rotate(
-    store: &Store,
-    id: KeyId,
-    overlap: Duration,
-    config: &Config,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let old = store.find_key(&id).await?.ok_or_else(|| no_key(&id))?;
-    let (presented, text) = PresentedKey::generate(old.kind);
-    let made =
-        ApiKey::new(&presented, old.organization, old.source, Vec::new(), &secret::load(config)?.api_keys());
-    let new = ApiKey {
-        id: made.id,
-        hash: made.hash,
-        created_at: made.created_at,
-        expires_at: None,
-        revoked_at: None,
-        ..old
-    };
-    let until = Timestamp::now().plus(overlap);
-    if store.rotate_key(&id, None, &new, until).await?.is_none() {
-        bail!(UsageError::wrong(format!("key {id} is revoked; `leadgate key create` makes a new one")));
+/// The URL of a token's source with the token in it; `None` for other keys.
+async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Result<Option<String>> {
+    let CreatedKey { key, text } = token;
+    if key.kind != KeyKind::Token {
+        return Ok(None);
     }
-    let url = match new.kind {
-        KeyKind::Token => url_of(store, &new, &text, config).await?,
-        KeyKind::Secret | KeyKind::Publishable => None,
-    };
-    show_once(&new, &owner_name(store, &new).await?, &text, url.as_deref(), output);
-    Ok(())
-}
-
-fn no_key(id: &KeyId) -> UsageError {
-    UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
-}
-
-async fn owner_name(store: &Store, key: &ApiKey) -> anyhow::Result<String> {
-    let owners = store.organizations().await?;
-    let owner = owners.into_iter().find(|owner| owner.id == key.organization);
-    Ok(owner.map(|owner| owner.name).unwrap_or_default())
-}
-
-/// The URL of a token's source with the new token in it.
-async fn url_of(
-    store: &Store,
-    token: &ApiKey,
-    text: &SecretString,
-    config: &Config,
-) -> anyhow::Result<Option<String>> {
     let base = listening::base_url(config).unwrap_or_default();
-    let source = store.source(token.organization, token.source).await?;
+    let source = store.source(key.organization, key.source).await?;
     Ok(source.map(|source| format!("{base}{}", native::token_path(&source, text.expose_secret()))))
 }
 
-fn show_once(key: &ApiKey, organization: &str, text: &SecretString, url: Option<&str>, output: &Output) {
+fn show_once(created: &CreatedKey, organization: &str, url: Option<&str>, output: &Output) {
+    let CreatedKey { key, text } = created;
     let mut shown = serde_json::to_value(native::key(key, organization)).unwrap_or_default();
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("key".to_owned(), text.expose_secret().into());

@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::{Suggestion, Undecodable, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Source, SourceId, Submission};
+use leadgate_operations::sources;
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
 use super::arguments::{count, version};
-use super::{Output, UsageError, details, files, open_store, organization, saw, source_of};
+use super::{Output, UsageError, details, explain, files, open_store, organization, saw};
 use crate::config::Config;
 use crate::plain::plain;
 
@@ -152,7 +153,7 @@ fn suggest(submissions: &[Submission], source: &Source) -> Suggestion {
 
 async fn named(store: &Store, of: &Of) -> anyhow::Result<Source> {
     let owner = organization(store, &of.organization).await?;
-    source_of(store, &owner, of.source).await
+    sources::find(store, owner.id, of.source).await.map_err(explain(&owner))
 }
 
 fn read(file: &Path) -> anyhow::Result<Mapping> {

@@ -31,12 +31,13 @@ pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::{Output, Table, cell, details};
 pub(crate) use usage::UsageError;
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use leadgate_domain::{Actor, AuditEntry, Organization, Said, Source, SourceId};
-use leadgate_operations::JudgeContext;
+use leadgate_domain::{Actor, AuditEntry, Organization, Said};
+use leadgate_operations::{JudgeContext, Kind, OperationError};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Store};
 use nix::unistd::{User, getuid};
@@ -143,15 +144,37 @@ pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Res
     Ok(JudgeContext { known: directory.snapshot(), pipeline })
 }
 
-/// The organization's source of that id.
-pub(crate) async fn source_of(store: &Store, owner: &Organization, id: SourceId) -> anyhow::Result<Source> {
-    let found = store.source(owner.id, id).await?.filter(|source| source.deleted_at.is_none());
-    found.ok_or_else(|| no_source(owner, id).into())
+/// What a person at the command line is told about an operation that did nothing: what an id or a number of the
+/// organization's should have been, and which command prints the good ones.
+pub(crate) fn explain(owner: &Organization) -> impl Fn(OperationError) -> anyhow::Error {
+    let name = owner.name.clone();
+    move |error| {
+        let OperationError::NotFound { kind, id } = &error else { return error.into() };
+        let message = match kind {
+            Kind::Key => return no_key(id).into(),
+            Kind::Source => format!(
+                "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
+            ),
+            Kind::Lead => {
+                format!("`{name}` has no lead {id}; `leadgate lead list --organization {name}` prints them")
+            }
+            Kind::Submission => format!(
+                "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
+            ),
+            Kind::QuarantineEntry => format!(
+                "`{name}` has no entry {id} in quarantine; `leadgate quarantine list --organization {name}` prints them"
+            ),
+            Kind::MappingVersion => format!(
+                "the source has no mapping of version {id}; `leadgate mapping list` prints its versions"
+            ),
+            Kind::ScoringVersion => format!(
+                "`{name}` has no scoring of version {id}; `leadgate score history` prints the versions"
+            ),
+        };
+        UsageError::wrong(message).into()
+    }
 }
 
-fn no_source(owner: &Organization, id: SourceId) -> UsageError {
-    let name = &owner.name;
-    UsageError::wrong(format!(
-        "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
-    ))
+pub(crate) fn no_key(id: impl Display) -> UsageError {
+    UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
 }

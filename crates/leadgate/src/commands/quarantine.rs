@@ -7,6 +7,7 @@ use anyhow::ensure;
 use clap::Subcommand;
 use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
 use leadgate_domain::{AuditAction, Organization, Timestamp};
+use leadgate_operations::sources;
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::arguments::{count, id};
-use super::{Output, UsageError, files, open_store, organization, saw, source_of};
+use super::{Output, UsageError, explain, files, open_store, organization, saw};
 use crate::config::Config;
 use crate::ports;
 
@@ -130,7 +131,7 @@ async fn repair(
         UsageError::wrong(format!("{id} is {}; only an open entry can be repaired", entry.state))
     );
     let body = files::bytes(file, "the repaired body")?;
-    let source = source_of(store, owner, submission.source).await?;
+    let source = sources::find(store, owner.id, submission.source).await.map_err(explain(owner))?;
     let key = match &submission.client.key {
         Some(key) => store.find_key(key).await?,
         None => None,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Subcommand;
 use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
+use leadgate_operations::sources;
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, Table, UsageError, organization, patient_store, saw, source_of};
+use super::{Output, Table, UsageError, explain, organization, patient_store, saw};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -37,7 +38,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         None => Day::of(Timestamp::now(), timezone),
     };
     if let Some(source) = source {
-        source_of(&store, &owner, source).await?;
+        sources::find(&store, owner.id, source).await.map_err(explain(&owner))?;
     }
     let report = store.intake_report_patiently(owner.id, source, &day, ()).await?;
     let entry = store.entry(owner.id, AuditAction::ReportRead).with("report", "intake").with("day", &day);

@@ -1,23 +1,19 @@
 //! `leadgate source`.
 
-use std::time::Duration;
-
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native::{self, SourceAnswer};
-use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Pepper;
 use leadgate_domain::{
-    ApiKey, AuditAction, Consents, Dialect, GmailIdentity, Identity, KeyKind, Network, Policy, Rate, Region,
-    Scope, Signature, Source, SourceId, SourceSettings, Timestamp, Window, Zone,
+    Consents, Dialect, GmailIdentity, Identity, Network, Organization, Policy, Rate, Region, Source,
+    SourceId, SourceSettings, Window, Zone,
 };
-use leadgate_operations::{keys, sources};
-use leadgate_store::{RecentLeads, Store};
-use secrecy::{ExposeSecret as _, SecretString};
+use leadgate_operations::keys::{self, CreatedKey, NewToken};
+use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChange};
+use leadgate_store::RecentLeads;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, UsageError, cell, changed, open_store, organization, saw, source_of};
+use super::{OrganizationToUse, Output, cell, changed, explain, open_store, organization};
 use crate::config::Config;
 use crate::{listening, secret};
 
@@ -175,129 +171,71 @@ impl From<Settings> for SourceSettings {
     }
 }
 
-/// How many of a source's last leads are looked at.
-const RECENT_LEADS: u32 = 1_000;
-
-/// For how long the signing secret before a rotation is good.
-const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
-
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let print = |source: &Source, owner: &str, token| print(source, owner, (token, None), config, output);
+    let print =
+        |source: &Source, owner: &Organization, shown| print(source, &owner.name, shown, config, output);
     match command {
         Command::Create { owner, dialect, settings } => {
             let owner = owner.find_or_create(&store).await?;
-            let mut source = store.new_source(
-                owner.id,
-                &leadgate_dialect::protocol(dialect).source,
-                Some(dialect.to_string()),
-            );
-            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
-            store.create_source(&source).await?;
-            let token = token(&store, &source, Vec::new(), &secret::load(config)?.api_keys()).await?;
-            print(&source, &owner.name, Some(&token));
+            let (new, pepper) =
+                (NewSource { dialect, settings: settings.into() }, secret::load(config)?.api_keys());
+            let CreatedSource { source, token } =
+                sources::create(&store, owner.id, new, &pepper).await.map_err(explain(&owner))?;
+            print(&source, &owner, (Some(&token), None));
         }
         Command::Update { id, organization: name, settings } => {
             let owner = organization(&store, &name).await?;
-            let mut source = source_of(&store, &owner, id).await?;
-            SourceSettings::from(settings).apply(&mut source).map_err(UsageError::wrong)?;
-            print(&sources::update(&store, &source).await?, &owner.name, None);
+            let updated = sources::update(&store, owner.id, id, settings.into()).await;
+            print(&updated.map_err(explain(&owner))?, &owner, (None, None));
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let mut all = store.sources(owner.id).await?;
-            all.retain(|source| source.deleted_at.is_none());
-            let entry = store.entry(owner.id, AuditAction::SourcesListed);
-            saw(&store, entry.with("count", all.len())).await?;
-            list(&all, &owner.name, output);
+            list(&sources::list(&store, owner.id, &store).await?, &owner.name, output);
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
-            let source = source_of(&store, &owner, id).await?;
-            saw(&store, store.entry(owner.id, AuditAction::SourceRead).about(id)).await?;
-            let recent = store.recent_leads(owner.id, id, RECENT_LEADS).await?;
-            self::print(&source, &owner.name, (None, Some(recent)), config, output);
+            let shown = sources::show(&store, owner.id, id, &store).await;
+            let (source, recent) = shown.map_err(explain(&owner))?;
+            print(&source, &owner, (None, Some(recent)));
         }
         Command::Disable(named) => {
             let owner = organization(&store, &named.organization).await?;
-            print(&sources::disable(&store, owner.id, named.id).await?, &owner.name, None);
+            let disabled = sources::disable(&store, owner.id, named.id).await;
+            print(&disabled.map_err(explain(&owner))?, &owner, (None, None));
         }
         Command::Enable(named) => {
             let owner = organization(&store, &named.organization).await?;
-            print(&sources::enable(&store, owner.id, named.id).await?, &owner.name, None);
+            let enabled = sources::enable(&store, owner.id, named.id).await;
+            print(&enabled.map_err(explain(&owner))?, &owner, (None, None));
         }
         Command::Delete(named) => {
             let owner = organization(&store, &named.organization).await?;
-            print(&sources::delete(&store, owner.id, named.id).await?, &owner.name, None);
+            let deleted = sources::delete(&store, owner.id, named.id).await;
+            print(&deleted.map_err(explain(&owner))?, &owner, (None, None));
         }
         Command::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
-            let source = source_of(&store, &owner, id).await?;
-            let token = token(&store, &source, origins, &secret::load(config)?.api_keys()).await?;
-            print(&source, &owner.name, Some(&token));
+            let source = sources::find(&store, owner.id, id).await.map_err(explain(&owner))?;
+            let pepper = secret::load(config)?.api_keys();
+            let token = keys::create_token(&store, &source, NewToken { origins }, &pepper).await?;
+            print(&source, &owner, (Some(&token), None));
         }
         Command::Signature { id, organization: name, rotate, off } => {
             let owner = organization(&store, &name).await?;
-            let source = source_of(&store, &owner, id).await?;
-            sign(&store, source, rotate, off, config, output).await?;
+            let change = match (rotate, off) {
+                (true, _) => SignatureChange::Rotate,
+                (_, true) => SignatureChange::Off,
+                _ => SignatureChange::Require,
+            };
+            let key = secret::load(config)?.signatures();
+            let signed = sources::set_signature(&store, owner.id, id, change, &key).await;
+            let (source, secret) = signed.map_err(explain(&owner))?;
+            let secret = secret.as_ref().map(|secret| secret.expose_secret());
+            let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
+            output.print(&shown, |line| line(secret.unwrap_or("posts need no signature")));
         }
     }
-    Ok(())
-}
-
-/// Makes a token for a source's URL.
-async fn token(
-    store: &Store,
-    source: &Source,
-    origins: Vec<String>,
-    pepper: &Pepper,
-) -> anyhow::Result<SecretString> {
-    let (presented, text) = PresentedKey::generate(KeyKind::Token);
-    let token = ApiKey {
-        origins: keys::origins(origins).map_err(UsageError::wrong)?,
-        ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
-    };
-    store.create_key(&token).await?;
-    Ok(text)
-}
-
-async fn sign(
-    store: &Store,
-    source: Source,
-    rotate: bool,
-    off: bool,
-    config: &Config,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let signature = match source.signature {
-        _ if off => None,
-        Some(Signature { version, .. }) if rotate => {
-            let previous_until = Some(Timestamp::now().plus(SIGNATURE_OVERLAP));
-            Some(Signature { version: version.saturating_add(1), previous_until })
-        }
-        Some(signature) => Some(signature),
-        None if rotate => {
-            bail!(UsageError::wrong("the source takes unsigned posts: there is no secret to rotate"))
-        }
-        // Above every version that was ever used: a secret that was given up never comes back.
-        None => Some(Signature { version: u32::try_from(source.revision)?, previous_until: None }),
-    };
-    let source = match signature == source.signature {
-        true => source,
-        false => sources::update(store, &Source { signature, ..source }).await?,
-    };
-    if source.signature.is_some() {
-        let entry = store.entry(source.organization, AuditAction::SourceSecretShown);
-        saw(store, entry.about(source.id)).await?;
-    }
-    let key = secret::load(config)?.signatures();
-    let secret = source.signature.map(|signature| key.secret(source.id, signature.version));
-    let secret = secret.as_ref().map(|secret| secret.expose_secret());
-    let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
-    output.print(&shown, |line| match secret {
-        Some(secret) => line(secret),
-        None => line("posts need no signature"),
-    });
     Ok(())
 }
 
@@ -325,11 +263,11 @@ struct Shown<'s> {
 fn print(
     source: &Source,
     organization: &str,
-    (token, recent_leads): (Option<&SecretString>, Option<RecentLeads>),
+    (token, recent_leads): (Option<&CreatedKey>, Option<RecentLeads>),
     config: &Config,
     output: &Output,
 ) {
-    let token = token.map(|token| token.expose_secret());
+    let token = token.map(|token| token.text.expose_secret());
     let base = listening::base_url(config);
     let source = native::source(source, organization, base.as_deref().unwrap_or_default(), token);
     output.details(&Shown { source, recent_leads });

@@ -1,26 +1,45 @@
+use std::time::Duration;
+
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
-use leadgate_domain::{ApiKey, KeyKind, Scope};
-use leadgate_operations::OperationError;
-use leadgate_operations::keys::{self, KeyChanges};
+use leadgate_domain::secret::{Pepper, Secret};
+use leadgate_domain::{Actor, ApiKey, KeyKind, Scope, SourceId, Timestamp};
+use leadgate_operations::keys::{self, CreatedKey, KeyChanges, NewKey, NewToken};
+use leadgate_operations::{Kind, OperationError};
 use leadgate_testkit::SECRET;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
 
-over_both!(what_is_mentioned_changes_and_the_rest_stays, a_change_that_does_not_fit_the_key_is_refused);
+over_both!(
+    what_is_mentioned_changes_and_the_rest_stays,
+    a_change_that_does_not_fit_the_key_is_refused,
+    a_new_key_may_do_what_its_kind_and_source_allow,
+    a_new_key_that_does_not_fit_is_refused,
+    a_rotated_key_keeps_its_settings_and_the_old_one_ends,
+    what_was_created_with_a_key_is_revoked_with_it,
+    a_list_is_noted_before_it_is_shown,
+);
+
+fn pepper() -> Pepper {
+    Secret::new(SECRET, None).unwrap().api_keys()
+}
+
+async fn create(world: &World, document: Value) -> Result<CreatedKey, OperationError> {
+    let new: NewKey = serde_json::from_value(document).unwrap();
+    keys::create(&world.store, world.organization, new, &pepper()).await
+}
 
 fn changes(document: Value) -> KeyChanges {
     serde_json::from_value(document).unwrap()
 }
 
 async fn key(world: &World, kind: KeyKind) -> ApiKey {
-    let pepper = Secret::new(SECRET, None).unwrap().api_keys();
     let (presented, _) = PresentedKey::generate(kind);
     let key = ApiKey {
         origins: if kind == KeyKind::Secret { Vec::new() } else { vec!["https://example.com".into()] },
         rate: Some("60/min".parse().unwrap()),
-        ..ApiKey::new(&presented, world.organization, world.source.id, vec![Scope::Write], &pepper)
+        ..ApiKey::new(&presented, world.organization, world.source.id, vec![Scope::Write], &pepper())
     };
     world.store.create_key(&key).await.unwrap();
     key
@@ -29,7 +48,7 @@ async fn key(world: &World, kind: KeyKind) -> ApiKey {
 async fn what_is_mentioned_changes_and_the_rest_stays(world: World) {
     let before = key(&world, KeyKind::Secret).await;
     let update = async |document| {
-        keys::update(&world.store, Some(world.organization), &before.id, changes(document)).await.unwrap()
+        keys::update(&world.store, world.organization, &before.id, changes(document)).await.unwrap()
     };
     let named = update(json!({ "name": "partner", "scopes": ["write", "read"], "tags": ["spring"] })).await;
     let expected = ApiKey {
@@ -59,15 +78,102 @@ async fn a_change_that_does_not_fit_the_key_is_refused(world: World) {
         (&publishable, json!({ "origins": [] })),
         (&publishable, json!({ "origins": ["https://example.com/page"] })),
     ] {
-        let refused = keys::update(&world.store, None, &key.id, changes(document.clone())).await.unwrap_err();
+        let refused = keys::update(&world.store, world.organization, &key.id, changes(document.clone()))
+            .await
+            .unwrap_err();
         assert!(matches!(refused, OperationError::Invalid(_)), "{document}: {refused}");
         assert_eq!(world.store.find_key(&key.id).await.unwrap().as_ref(), Some(key));
     }
     let other = world.store.ensure_organization("other").await.unwrap().id;
     let name = || changes(json!({ "name": "x" }));
-    let missing = keys::update(&world.store, Some(other), &secret.id, name()).await.unwrap_err();
+    let missing = keys::update(&world.store, other, &secret.id, name()).await.unwrap_err();
     assert!(matches!(missing, OperationError::NotFound { .. }));
     world.store.revoke_key(&secret.id, None).await.unwrap();
-    let revoked = keys::update(&world.store, None, &secret.id, name()).await.unwrap_err();
+    let revoked = keys::update(&world.store, world.organization, &secret.id, name()).await.unwrap_err();
     assert!(matches!(&revoked, OperationError::Invalid(why) if why.contains("revoked")), "{revoked}");
+}
+
+async fn a_new_key_may_do_what_its_kind_and_source_allow(world: World) {
+    let named = world.source.id;
+    let origins = json!(["https://example.com/"]);
+    for (document, kind, scopes, of_organization) in [
+        (json!({}), KeyKind::Secret, vec![Scope::Write, Scope::Read], true),
+        (json!({ "scopes": ["admin"] }), KeyKind::Secret, vec![Scope::Admin], true),
+        (json!({ "source": named }), KeyKind::Secret, vec![Scope::Write], false),
+        (json!({ "source": named, "scopes": ["read"] }), KeyKind::Secret, vec![Scope::Read], false),
+        (json!({ "publishable": true, "origins": origins }), KeyKind::Publishable, vec![Scope::Write], false),
+    ] {
+        let CreatedKey { key, text } = create(&world, document.clone()).await.unwrap();
+        assert_eq!(
+            (key.kind, &key.scopes, key.of_organization),
+            (kind, &scopes, of_organization),
+            "{document}"
+        );
+        let presented = PresentedKey::parse(text.expose_secret()).unwrap();
+        let stored = world.store.find_key(&key.id).await.unwrap().unwrap();
+        assert!(presented.matches(&stored, &pepper()), "{document}");
+        assert_eq!(stored.made_by, None);
+    }
+}
+
+async fn a_new_key_that_does_not_fit_is_refused(world: World) {
+    let origins = json!(["https://example.com"]);
+    for document in [
+        json!({ "publishable": true }),
+        json!({ "publishable": true, "origins": origins, "scopes": ["read"] }),
+        json!({ "origins": origins }),
+        json!({ "publishable": true, "origins": ["shop"] }),
+        json!({ "source": world.source.id, "scopes": ["admin"] }),
+        json!({ "name": " " }),
+        json!({ "tags": [""] }),
+    ] {
+        let refused = create(&world, document.clone()).await.unwrap_err();
+        assert!(matches!(refused, OperationError::Invalid(_)), "{document}: {refused}");
+    }
+    let missing = create(&world, json!({ "source": SourceId::generate() })).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    assert_eq!(world.store.keys(world.organization).await.unwrap(), []);
+    assert!(serde_json::from_value::<NewKey>(json!({ "scope": ["write"] })).is_err());
+}
+
+async fn a_rotated_key_keeps_its_settings_and_the_old_one_ends(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let old = key(&world, KeyKind::Publishable).await;
+    let hour = Duration::from_secs(3_600);
+    let new = keys::rotate(store, organization, &old.id, hour, &pepper()).await.unwrap().key;
+    let same =
+        ApiKey { id: old.id.clone(), hash: old.hash.clone(), created_at: old.created_at, ..new.clone() };
+    assert_eq!(same, old);
+    assert_ne!(new.hash, old.hash);
+    let ends = store.find_key(&old.id).await.unwrap().unwrap().expires_at.unwrap();
+    assert!(ends > Timestamp::now() && ends <= Timestamp::now().plus(hour));
+    let other = store.ensure_organization("other").await.unwrap().id;
+    let missing = keys::rotate(store, other, &new.id, hour, &pepper()).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Key, .. }), "{missing}");
+    let missing = keys::revoke(store, other, &new.id, true).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Key, .. }), "{missing}");
+    keys::revoke(store, organization, &new.id, false).await.unwrap();
+    let revoked = keys::rotate(store, organization, &new.id, hour, &pepper()).await.unwrap_err();
+    assert!(matches!(&revoked, OperationError::Invalid(why) if why.contains("is revoked")), "{revoked}");
+}
+
+async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let admin = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
+    let acting = store.acting_for(Actor::Key(admin.id.clone()));
+    let token = keys::create_token(&acting, &world.source, NewToken::default(), &pepper()).await.unwrap().key;
+    let key = keys::create(&acting, organization, NewKey::default(), &pepper()).await.unwrap().key;
+    assert_eq!((&token.made_by, &key.made_by), (&Some(admin.id.clone()), &Some(admin.id.clone())));
+    let revoked = keys::revoke(store, organization, &admin.id, true).await.unwrap();
+    assert_eq!((revoked.key.id, revoked.created_with_it), (admin.id, 2));
+    for made in [token, key] {
+        assert!(store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
+    }
+}
+
+async fn a_list_is_noted_before_it_is_shown(world: World) {
+    let made = key(&world, KeyKind::Secret).await;
+    let listed = keys::list(&world.store, world.organization, &world.store).await.unwrap();
+    assert_eq!(listed, [made]);
+    assert_eq!(world.audited().await.last().unwrap(), "keys.listed");
 }

@@ -1,8 +1,10 @@
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Secret;
-use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, SourceId};
-use leadgate_operations::{OperationError, sources};
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, SourceId, SourceSettings};
+use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChange};
+use leadgate_operations::{Kind, OperationError};
 use leadgate_testkit::SECRET;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::world::{World, over_both};
@@ -11,6 +13,8 @@ over_both!(
     a_source_is_disabled_and_enabled,
     a_deleted_source_takes_its_keys_along_and_leaves_its_leads,
     a_default_source_is_not_deleted,
+    a_source_is_created_with_a_token_and_changed,
+    a_signing_secret_is_shown_rotated_and_given_up,
 );
 
 async fn a_source_is_disabled_and_enabled(world: World) {
@@ -71,4 +75,59 @@ async fn a_default_source_is_not_deleted(world: World) {
     let refused = sources::delete(&world.store, world.organization, source.id).await.unwrap_err();
     assert!(matches!(&refused, OperationError::Invalid(why) if why.contains("disable it")), "{refused}");
     assert_eq!(sources::find(&world.store, world.organization, source.id).await.unwrap(), source);
+}
+
+async fn a_source_is_created_with_a_token_and_changed(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let pepper = Secret::new(SECRET, None).unwrap().api_keys();
+    for document in [json!({}), json!({ "dialect": "latin" }), json!({ "dialect": "askad", "colour": "red" })]
+    {
+        assert!(serde_json::from_value::<NewSource>(document.clone()).is_err(), "{document}");
+    }
+    let new: NewSource = serde_json::from_value(json!({ "dialect": "askad", "policy": "update" })).unwrap();
+    let created = sources::create(store, organization, new, &pepper).await.unwrap();
+    let CreatedSource { source, token } = created;
+    assert_eq!((source.dialect, source.name.as_deref()), (Dialect::AskAd, Some("askad")));
+    assert_eq!((token.key.kind, token.key.source), (KeyKind::Token, source.id));
+    let settings = |document| serde_json::from_value::<SourceSettings>(document).unwrap();
+    let named = settings(json!({ "name": "fair" }));
+    let changed = sources::update(store, organization, source.id, named.clone()).await.unwrap();
+    assert_eq!((changed.name.as_deref(), changed.policy), (Some("fair"), source.policy));
+    let refused = sources::update(store, organization, source.id, settings(json!({ "name": " " }))).await;
+    assert!(matches!(refused, Err(OperationError::Invalid(_))), "{refused:?}");
+    let (shown, recent) = sources::show(store, organization, source.id, store).await.unwrap();
+    assert_eq!((shown, recent.leads), (changed.clone(), 0));
+    let listed = sources::list(store, organization, store).await.unwrap();
+    assert_eq!(listed, [(*world.source).clone(), changed]);
+    let other = store.ensure_organization("other").await.unwrap().id;
+    let missing = sources::update(store, other, source.id, named).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    let missing = sources::show(store, other, source.id, store).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    let audited = world.audited().await;
+    let expected = ["source.created", "key.created", "source.updated", "source.read", "sources.listed"];
+    assert!(audited.ends_with(&expected.map(str::to_owned)), "{audited:?}");
+}
+
+async fn a_signing_secret_is_shown_rotated_and_given_up(world: World) {
+    let key = Secret::new(SECRET, None).unwrap().signatures();
+    let change = async |change| {
+        let changed =
+            sources::set_signature(&world.store, world.organization, world.source.id, change, &key).await;
+        changed.map(|(source, secret)| (source, secret.map(|secret| secret.expose_secret().to_owned())))
+    };
+    let refused = change(SignatureChange::Rotate).await.unwrap_err();
+    assert!(matches!(refused, OperationError::Invalid(_)), "{refused}");
+    let (_, first) = change(SignatureChange::Require).await.unwrap();
+    let (_, again) = change(SignatureChange::Require).await.unwrap();
+    assert!(first.is_some() && first == again, "it is shown as often as it is asked for");
+    let (source, second) = change(SignatureChange::Rotate).await.unwrap();
+    assert!(second.is_some() && second != first);
+    assert!(source.signature.unwrap().previous_until.is_some());
+    let (source, none) = change(SignatureChange::Off).await.unwrap();
+    assert_eq!((source.signature, none), (None, None));
+    let (_, third) = change(SignatureChange::Require).await.unwrap();
+    assert!(third != first && third != second, "a secret that was given up never comes back");
+    let audited = world.audited().await;
+    assert_eq!(audited.iter().filter(|action| *action == "source.secret_shown").count(), 4);
 }

@@ -1,0 +1,14 @@
+//! Texts that administrators give.
+
+use crate::OperationError;
+
+/// A text of 1 to `longest` characters, trimmed.
+pub(crate) fn short<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, OperationError> {
+    let text = text.trim();
+    let is_good = (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
+    if is_good {
+        Ok(text)
+    } else {
+        Err(OperationError::Invalid(format!("`{name}` has 1 to {longest} characters")))
+    }
+}
