@@ -36,6 +36,7 @@ pub enum OperationError {
 /// What an id or a number names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    Organization,
     Key,
     Source,
     Lead,
@@ -49,6 +50,7 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::Organization => "organization",
             Self::Key => "key",
             Self::Source => "source",
             Self::Lead => "lead",

@@ -1,12 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 mod error;
 pub mod keys;
 pub mod leads;
+pub mod mappings;
 mod read_log;
 mod rebuild;
 pub mod remap;
+pub mod reports;
+pub mod retention;
+pub mod scoring;
 pub mod sources;
+pub mod tags;
 mod text;
 
 use std::sync::Arc;

@@ -2,12 +2,13 @@
 
 use clap::Subcommand;
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
+use leadgate_operations::audit;
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::arguments::{count, id, key_id, moment};
-use super::{Output, cell, open_store, organization, saw};
+use super::{Output, cell, open_store, organization};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -39,8 +40,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     let Command::List { organization: name, key, action, since, limit, after } = command;
     let owner = organization(&store, &name).await?;
     let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
-    let page = store.audit(owner.id, filter, after, limit).await?;
-    saw(&store, store.entry(owner.id, AuditAction::AuditListed).with("count", page.data.len())).await?;
+    let page = audit::list(&store, owner.id, filter, after, limit, &store).await?;
     let document = json!({ "data": page.data, "next": page.next });
     let headers = ["at", "actor", "action", "target", "detail"];
     output.list("entries", &document, headers, page.data.iter().map(row));

@@ -2,17 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use leadgate_dialect::{Suggestion, Undecodable, protocol};
+use leadgate_domain::SourceId;
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::{AuditAction, Source, SourceId, Submission};
-use leadgate_operations::sources;
-use leadgate_store::Store;
-use serde_json::{Value, json};
+use leadgate_operations::mappings;
+use serde_json::json;
 
 use super::arguments::{count, version};
-use super::{Output, UsageError, details, explain, files, open_store, organization, saw};
+use super::{Output, UsageError, details, explain, files, open_store, organization};
 use crate::config::Config;
 use crate::plain::plain;
 
@@ -71,18 +69,15 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Set { of, file } => {
-            let source = named(&store, &of).await?;
-            let version = store.add_mapping(source.organization, source.id, &read(&file)?).await?;
-            let version = version.context("the source is gone")?;
-            let shown = json!({ "source": source.id, "version": version });
+        Command::Set { of: Of { source, organization: name }, file } => {
+            let (owner, mapping) = (organization(&store, &name).await?, read(&file)?);
+            let version = mappings::set(&store, owner.id, source, &mapping).await.map_err(explain(&owner))?;
+            let shown = json!({ "source": source, "version": version });
             output.print(&shown, |line| line(&format!("version {version} is in use")));
         }
-        Command::List { of } => {
-            let source = named(&store, &of).await?;
-            let all = store.mappings(source.organization, source.id).await?;
-            let entry = store.entry(source.organization, AuditAction::MappingsListed).about(source.id);
-            saw(&store, entry.with("count", all.len())).await?;
+        Command::List { of: Of { source, organization: name } } => {
+            let owner = organization(&store, &name).await?;
+            let all = mappings::list(&store, owner.id, source, &store).await.map_err(explain(&owner))?;
             let rows = all.iter().map(|one| {
                 let state = if one.active { "in use" } else { "" };
                 let rules = one.mapping.rules().len().to_string();
@@ -90,27 +85,17 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             });
             output.list("mappings", &all, ["version", "created_at", "rules", "state"], rows);
         }
-        Command::Rollback { of, to } => {
-            let source = named(&store, &of).await?;
-            let version = (to > 0).then_some(to);
-            if !store.activate_mapping(source.organization, source.id, version).await? {
-                bail!(UsageError::wrong(format!(
-                    "the source has no mapping of version {to}; `leadgate mapping list` prints its versions"
-                )));
-            }
-            let shown = json!({ "source": source.id, "version": version });
+        Command::Rollback { of: Of { source, organization: name }, to } => {
+            let owner = organization(&store, &name).await?;
+            mappings::activate(&store, owner.id, source, to).await.map_err(explain(&owner))?;
+            let shown = json!({ "source": source, "version": (to > 0).then_some(to) });
             output.print(&shown, |line| line(&format!("version {to} is in use")));
         }
-        Command::Preview { of, file, last } => {
-            let source = named(&store, &of).await?;
-            let mapping = match file {
-                Some(file) => Some(read(&file)?),
-                None => source.mapping.as_ref().map(|active| active.mapping.clone()),
-            };
-            let bodies = store.recent_submissions(source.organization, source.id, last).await?;
-            let entry = store.entry(source.organization, AuditAction::MappingPreviewed).about(source.id);
-            saw(&store, entry.with("count", bodies.len())).await?;
-            let all: Vec<_> = bodies.iter().map(|body| preview(body, &source, mapping.as_ref())).collect();
+        Command::Preview { of: Of { source, organization: name }, file, last } => {
+            let owner = organization(&store, &name).await?;
+            let mapping = file.as_deref().map(read).transpose()?;
+            let mapped = mappings::preview(&store, owner.id, source, mapping.as_ref(), last, &store).await;
+            let all = mapped.map_err(explain(&owner))?;
             if all.is_empty() {
                 output.note("no submissions");
             }
@@ -123,37 +108,19 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 }
             });
         }
-        Command::Suggest { of, last } => {
-            let source = named(&store, &of).await?;
-            let bodies = store.recent_submissions(source.organization, source.id, last).await?;
-            let entry = store.entry(source.organization, AuditAction::MappingSuggested).about(source.id);
-            saw(&store, entry.with("count", bodies.len())).await?;
-            let suggestion = suggest(&bodies, &source);
+        Command::Suggest { of: Of { source, organization: name }, last } => {
+            let owner = organization(&store, &name).await?;
+            let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
+            let suggestion = suggested.map_err(explain(&owner))?;
             if suggestion.bodies() == 0 {
                 bail!("no body that can be read came in by this source yet; post a lead to it first");
             }
             let file = suggestion.to_string();
-            let shown = json!({ "source": source.id, "bodies": suggestion.bodies(), "mapping": file });
+            let shown = json!({ "source": source, "bodies": suggestion.bodies(), "mapping": file });
             output.print(&shown, |line| line(file.trim_end()));
         }
     }
     Ok(())
-}
-
-/// Bodies that cannot be read, or were erased, are passed over.
-fn suggest(submissions: &[Submission], source: &Source) -> Suggestion {
-    let read = |submission: &Submission| {
-        let body = submission.raw.bytes()?;
-        protocol(source.dialect).document(&submission.media, &body, submission.query.as_deref()).ok()
-    };
-    let documents: Vec<_> = submissions.iter().filter_map(read).collect();
-    let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    Suggestion::of(&members, source.default_region)
-}
-
-async fn named(store: &Store, of: &Of) -> anyhow::Result<Source> {
-    let owner = organization(store, &of.organization).await?;
-    sources::find(store, owner.id, of.source).await.map_err(explain(&owner))
 }
 
 fn read(file: &Path) -> anyhow::Result<Mapping> {
@@ -173,26 +140,4 @@ fn in_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
     format!("{}{}", line.unwrap_or_default(), error.message())
-}
-
-/// What becomes of one body: its fields, or what is wrong with it.
-fn preview(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -> Value {
-    let body = submission.raw.bytes().unwrap_or_default();
-    let query = submission.query.as_deref();
-    let read = match protocol(source.dialect).document(&submission.media, &body, query) {
-        Ok(document) => protocol(source.dialect).decode(&document, mapping),
-        Err(fault) => return json!({ "submission": submission.id, "fault": fault.code() }),
-    };
-    match read {
-        Ok(fields) => json!({ "submission": submission.id, "fields": fields }),
-        Err(Undecodable::Mapping(fault)) => {
-            json!({ "submission": submission.id, "fault": fault.to_string() })
-        }
-        Err(Undecodable::Empty) => json!({ "submission": submission.id, "fault": "nothing_said" }),
-        Err(Undecodable::Faulty(faults)) => {
-            let faults: Vec<_> =
-                faults.iter().map(|fault| json!({ "pointer": fault.pointer, "code": fault.code })).collect();
-            json!({ "submission": submission.id, "faults": faults })
-        }
-    }
 }

@@ -151,6 +151,7 @@ pub(crate) fn explain(owner: &Organization) -> impl Fn(OperationError) -> anyhow
     move |error| {
         let OperationError::NotFound { kind, id } = &error else { return error.into() };
         let message = match kind {
+            Kind::Organization => return error.into(),
             Kind::Key => return no_key(id).into(),
             Kind::Source => format!(
                 "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"

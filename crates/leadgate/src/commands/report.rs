@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use leadgate_domain::{AuditAction, AuditEntry, Day, SourceId, Timestamp, Zone};
-use leadgate_operations::sources;
+use leadgate_domain::{Day, SourceId, Timestamp, Zone};
+use leadgate_operations::reports;
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, Table, UsageError, explain, organization, patient_store, saw};
+use super::{Output, Table, UsageError, explain, organization, patient_store};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -37,12 +37,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             .map_err(|error| UsageError::wrong(format!("--day: `{text}` is {error}")))?,
         None => Day::of(Timestamp::now(), timezone),
     };
-    if let Some(source) = source {
-        sources::find(&store, owner.id, source).await.map_err(explain(&owner))?;
-    }
-    let report = store.intake_report_patiently(owner.id, source, &day, ()).await?;
-    let entry = store.entry(owner.id, AuditAction::ReportRead).with("report", "intake").with("day", &day);
-    saw(&store, AuditEntry { target: source.map(|source| source.to_string()), ..entry }).await?;
+    let counted = reports::intake(&store, owner.id, source, &day, &store).await;
+    let report = counted.map_err(explain(&owner))?;
     let sources = store.sources(owner.id).await?;
     let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
     let names: BTreeMap<_, _> = names.collect();

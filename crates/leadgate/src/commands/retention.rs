@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use leadgate_domain::{Retention, Window};
+use leadgate_operations::retention::{self, RetentionChanges};
 use leadgate_store::{Store, Swept};
 use serde_json::json;
 
@@ -48,36 +49,27 @@ pub(crate) struct Set {
     audit: Option<Window>,
 }
 
-impl Set {
-    fn apply(&self, held: Retention) -> Retention {
-        let age = |said: Option<Window>, held| said.map_or(held, |Window(age)| age);
-        Retention {
-            submissions: age(self.submissions, held.submissions),
-            leads: age(self.leads, held.leads),
-            quarantine: age(self.quarantine, held.quarantine),
-            audit: age(self.audit, held.audit),
-        }
-    }
-}
-
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let retention = match &command {
         Command::Sweep => return sweep(&store, output).await,
         Command::Show { organization: name } => {
             let owner = organization(&store, name).await?;
-            store.retention(owner.id).await?
+            retention::show(&store, owner.id).await?
         }
-        Command::Set(set) => {
-            let owner = organization(&store, &set.organization).await?;
-            let said = [set.submissions, set.leads, set.quarantine, set.audit];
+        Command::Set(Set { organization: name, submissions, leads, quarantine, audit }) => {
+            let owner = organization(&store, name).await?;
+            let changes = RetentionChanges {
+                submissions: *submissions,
+                leads: *leads,
+                quarantine: *quarantine,
+                audit: *audit,
+            };
             ensure!(
-                said.iter().any(Option::is_some),
+                !changes.is_empty(),
                 UsageError::wrong("say what to change: --submissions, --leads, --quarantine or --audit")
             );
-            let retention = set.apply(store.retention(owner.id).await?);
-            store.set_retention(owner.id, retention).await?;
-            retention
+            retention::set(&store, owner.id, changes).await?
         }
     };
     show(retention, output);

@@ -1,12 +1,10 @@
 //! `leadgate tag`.
 
-use anyhow::ensure;
 use clap::Subcommand;
-use leadgate_domain::AuditAction;
-use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_operations::tags::{self, NewTag};
 use serde_json::json;
 
-use super::{Output, UsageError, open_store, organization, saw};
+use super::{Output, open_store, organization};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -31,21 +29,15 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     match command {
         Command::Create { organization: owner, name } => {
             let owner = organization(&store, &owner).await?;
-            let length = name.trim().chars().count();
-            ensure!(
-                (1..=LONGEST_TAG).contains(&length),
-                UsageError::wrong(format!("--name: a tag has 1 to {LONGEST_TAG} characters"))
-            );
-            let tag = store.create_tag(owner.id, name.trim()).await?;
+            let tag = tags::create(&store, owner.id, NewTag { name }).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
             output.details(&shown);
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
-            let tags = store.tags(owner.id).await?;
-            saw(&store, store.entry(owner.id, AuditAction::TagsListed).with("count", tags.len())).await?;
-            let rows = tags.iter().map(|tag| [tag.id.to_string(), tag.name.clone()]);
-            output.list("tags", &tags, ["id", "name"], rows);
+            let all = tags::list(&store, owner.id, &store).await?;
+            let rows = all.iter().map(|tag| [tag.id.to_string(), tag.name.clone()]);
+            output.list("tags", &all, ["id", "name"], rows);
         }
     }
     Ok(())

@@ -1,0 +1,141 @@
+//! Mappings of sources: where the fields of a lead stand in what clients send.
+
+use leadgate_dialect::{self as dialect, Document, Suggestion, Undecodable};
+use leadgate_domain::mapping::Mapping;
+use leadgate_domain::{AuditAction, Fields, OrganizationId, Source, SourceId, Submission, SubmissionId};
+use leadgate_store::{MappingRecord, Store};
+use serde::Serialize;
+
+use crate::error::Kind;
+use crate::{OperationError, ReadLog, sources};
+
+/// What a mapping makes of one body.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MappedBody {
+    pub submission: SubmissionId,
+    #[serde(flatten)]
+    pub result: MappedResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappedResult {
+    Fields(Box<Fields>),
+    /// Why there is no lead in it: a code, or a sentence about the mapping.
+    Fault(String),
+    /// Values that cannot be read, by name and code.
+    Faults(Vec<MappedFault>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MappedFault {
+    pub pointer: String,
+    pub code: &'static str,
+}
+
+/// Stores a mapping as the source's next version and uses it. The number of the version.
+pub async fn set(
+    store: &Store,
+    organization: OrganizationId,
+    source: SourceId,
+    mapping: &Mapping,
+) -> Result<u32, OperationError> {
+    sources::find(store, organization, source).await?;
+    let version = store.add_mapping(organization, source, mapping).await?;
+    version.ok_or_else(|| OperationError::not_found(Kind::Source, source))
+}
+
+/// All versions of a source's mapping, the first one first.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    source: SourceId,
+    log: &impl ReadLog,
+) -> Result<Vec<MappingRecord>, OperationError> {
+    sources::find(store, organization, source).await?;
+    let all = store.mappings(organization, source).await?;
+    let entry = store.entry(organization, AuditAction::MappingsListed).about(source);
+    log.note_read(entry.with("count", all.len())).await?;
+    Ok(all)
+}
+
+/// Uses another version; 0 is no mapping.
+pub async fn activate(
+    store: &Store,
+    organization: OrganizationId,
+    source: SourceId,
+    version: u32,
+) -> Result<(), OperationError> {
+    sources::find(store, organization, source).await?;
+    let is_there = store.activate_mapping(organization, source, (version > 0).then_some(version)).await?;
+    if is_there { Ok(()) } else { Err(OperationError::not_found(Kind::MappingVersion, version)) }
+}
+
+/// What a mapping makes of the last submissions of a source; without one, the mapping in use. Changes nothing.
+pub async fn preview(
+    store: &Store,
+    organization: OrganizationId,
+    source: SourceId,
+    mapping: Option<&Mapping>,
+    last: u32,
+    log: &impl ReadLog,
+) -> Result<Vec<MappedBody>, OperationError> {
+    let source = sources::find(store, organization, source).await?;
+    let bodies = bodies(store, &source, last, AuditAction::MappingPreviewed, log).await?;
+    let mapping = mapping.or(source.mapping.as_ref().map(|active| &active.mapping));
+    let mapped =
+        |body: &Submission| MappedBody { submission: body.id, result: mapped(body, &source, mapping) };
+    Ok(bodies.iter().map(mapped).collect())
+}
+
+/// Proposes a mapping from the last bodies of a source. It names no values. Bodies that are erased or cannot be read are
+/// left out.
+pub async fn suggest(
+    store: &Store,
+    organization: OrganizationId,
+    source: SourceId,
+    last: u32,
+    log: &impl ReadLog,
+) -> Result<Suggestion, OperationError> {
+    let source = sources::find(store, organization, source).await?;
+    let bodies = bodies(store, &source, last, AuditAction::MappingSuggested, log).await?;
+    let read = |submission: &Submission| {
+        let body = submission.raw.bytes()?;
+        Document::read(source.dialect, &submission.media, &body, submission.query.as_deref()).ok()
+    };
+    let documents: Vec<_> = bodies.iter().filter_map(read).collect();
+    let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
+    Ok(Suggestion::of(&members, source.default_region))
+}
+
+async fn bodies(
+    store: &Store,
+    source: &Source,
+    last: u32,
+    action: AuditAction,
+    log: &impl ReadLog,
+) -> Result<Vec<Submission>, OperationError> {
+    let bodies = store.recent_submissions(source.organization, source.id, last).await?;
+    let entry = store.entry(source.organization, action).about(source.id);
+    log.note_read(entry.with("count", bodies.len())).await?;
+    Ok(bodies)
+}
+
+fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -> MappedResult {
+    let body = submission.raw.bytes().unwrap_or_default();
+    let query = submission.query.as_deref();
+    let document = match Document::read(source.dialect, &submission.media, &body, query) {
+        Ok(document) => document,
+        Err(unreadable) => return MappedResult::Fault(unreadable.code().to_owned()),
+    };
+    match dialect::decode(source.dialect, &document, mapping) {
+        Ok(fields) => MappedResult::Fields(fields.into()),
+        Err(Undecodable::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
+        Err(Undecodable::Empty) => MappedResult::Fault("nothing_said".to_owned()),
+        Err(Undecodable::Faulty(faults)) => {
+            let named =
+                faults.into_iter().map(|fault| MappedFault { pointer: fault.pointer, code: fault.code });
+            MappedResult::Faults(named.collect())
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! For how long an organization keeps its data. This says nothing about people: reading it is not audited.
+
+use leadgate_domain::{OrganizationId, Retention, Window};
+use leadgate_store::Store;
+use serde::Deserialize;
+
+use crate::OperationError;
+
+/// New ages; an absent one stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionChanges {
+    /// Of bodies of submissions, from their receipt.
+    pub submissions: Option<Window>,
+    /// Of leads, from their last update.
+    pub leads: Option<Window>,
+    /// Of entries of the quarantine, from when they were put there.
+    pub quarantine: Option<Window>,
+    /// Of entries of the audit log.
+    pub audit: Option<Window>,
+}
+
+impl RetentionChanges {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn apply(self, before: Retention) -> Retention {
+        let age = |change: Option<Window>, before| change.map_or(before, |Window(age)| age);
+        Retention {
+            submissions: age(self.submissions, before.submissions),
+            leads: age(self.leads, before.leads),
+            quarantine: age(self.quarantine, before.quarantine),
+            audit: age(self.audit, before.audit),
+        }
+    }
+}
+
+pub async fn show(store: &Store, organization: OrganizationId) -> Result<Retention, OperationError> {
+    Ok(store.retention(organization).await?)
+}
+
+/// Changes how long data is kept. Workers erase what is too old.
+///
+/// # Errors
+/// [`OperationError::Invalid`] if nothing is to be changed.
+pub async fn set(
+    store: &Store,
+    organization: OrganizationId,
+    changes: RetentionChanges,
+) -> Result<Retention, OperationError> {
+    if changes.is_empty() {
+        return Err(OperationError::invalid(
+            "there is nothing to change: give an age of submissions, leads, quarantine or audit",
+        ));
+    }
+    let retention = changes.apply(store.retention(organization).await?);
+    store.set_retention(organization, retention).await?;
+    Ok(retention)
+}

@@ -1,0 +1,52 @@
+//! Tags that clients of KickoffLabs know by number.
+
+use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_domain::{AuditAction, AuditEntry, OrganizationId};
+use leadgate_store::{Page, Store, Tag};
+use serde::Deserialize;
+
+use crate::{OperationError, ReadLog, text};
+
+/// A tag to create.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTag {
+    pub name: String,
+}
+
+/// The tag of that name, created if it does not exist.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a name that is none.
+pub async fn create(store: &Store, organization: OrganizationId, new: NewTag) -> Result<Tag, OperationError> {
+    let name = text::short("name", &new.name, LONGEST_TAG)?;
+    Ok(store.create_tag(organization, name).await?)
+}
+
+/// An organization's tags in the order in which they were created.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    log: &impl ReadLog,
+) -> Result<Vec<Tag>, OperationError> {
+    let all = store.tags(organization).await?;
+    log.note_read(listed(store, organization, &all)).await?;
+    Ok(all)
+}
+
+/// At most `limit` of them, beginning after one.
+pub async fn page(
+    store: &Store,
+    organization: OrganizationId,
+    after: Option<u64>,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Page<Tag, u64>, OperationError> {
+    let page = store.tags_page(organization, after, limit).await?;
+    log.note_read(listed(store, organization, &page.data)).await?;
+    Ok(page)
+}
+
+fn listed(store: &Store, organization: OrganizationId, tags: &[Tag]) -> AuditEntry {
+    store.entry(organization, AuditAction::TagsListed).with("count", tags.len())
+}
