@@ -5,8 +5,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    Actor, AuditAction, AuditEntry, Dialect, KeyKind, Lead, OrganizationId, Scope, SubmissionId, Timestamp,
-    json,
+    Actor, AuditAction, AuditEntry, Dialect, KeyKind, OrganizationId, Scope, SubmissionId, Timestamp, json,
 };
 use leadgate_operations::OperationError;
 use leadgate_store::{Store, StoreError};
@@ -198,24 +197,4 @@ pub(crate) async fn optional_document<T: DeserializeOwned + Default>(
 ) -> Result<T, Refusal> {
     let said = request.headers().contains_key(header::CONTENT_TYPE);
     if said { document(request, payload, state).await } else { Ok(T::default()) }
-}
-
-/// A text of 1 to `longest` characters, trimmed.
-pub(crate) fn short_text<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, Refusal> {
-    let text = text.trim();
-    let good = (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
-    if good {
-        Ok(text)
-    } else {
-        Err(Refusal::InvalidSettings(format!("`{name}` has 1 to {longest} characters")))
-    }
-}
-
-/// What of a list was read: how many, from which to which.
-pub(crate) fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
-    let entry = entry.with("count", leads.len());
-    match (leads.first(), leads.last()) {
-        (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
-        _ => entry,
-    }
 }

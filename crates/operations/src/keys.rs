@@ -6,8 +6,8 @@ use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::validate::{LONGEST_TAG, MOST_TAGS};
 use leadgate_domain::{
-    Actor, ApiKey, AuditAction, Dialect, KeyId, KeyKind, Organization, OrganizationId, Rate, Said, Scope,
-    Source, SourceId, Timestamp,
+    Actor, ApiKey, AuditAction, KeyId, KeyKind, Organization, OrganizationId, Rate, Said, Scope, Source,
+    SourceId, Timestamp,
 };
 use leadgate_store::Store;
 use secrecy::SecretString;
@@ -88,10 +88,7 @@ pub async fn create(
     pepper: &Pepper,
 ) -> Result<CreatedKey, OperationError> {
     let new = new.read()?;
-    let source = match new.source {
-        Some(id) => sources::find(store, organization, id).await?,
-        None => store.ensure_default_source(organization, Dialect::Native).await?,
-    };
+    let source = sources::find_or_default(store, organization, new.source).await?;
     let kind = if new.publishable { KeyKind::Publishable } else { KeyKind::Secret };
     let scopes = match (kind, source.name) {
         (KeyKind::Secret, _) if !new.scopes.is_empty() => new.scopes,
@@ -189,7 +186,8 @@ pub async fn rotate(
     Ok(CreatedKey { key, text })
 }
 
-/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it. Gateways follow within seconds.
+/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it. Gateways follow within
+/// seconds.
 pub async fn revoke(
     store: &Store,
     organization: OrganizationId,
@@ -229,7 +227,8 @@ impl NewKey {
     /// What can be checked without the store.
     ///
     /// # Errors
-    /// [`OperationError::Invalid`] for a name, an origin or a tag that is none, and for what does not fit the kind of key.
+    /// [`OperationError::Invalid`] for a name, an origin or a tag that is none, and for what does not fit the kind of
+    /// key.
     pub fn check(&self) -> Result<(), OperationError> {
         self.clone().read().map(drop)
     }

@@ -1,4 +1,6 @@
-//! What is done to a stored lead by those who work it: correct, set its status, delete.
+//! Leads: those who work them look at them, correct them, set their status and delete them.
+
+mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +14,20 @@ use leadgate_store::{Erased, Store, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use read::{AppliedCorrection, LeadHistory, draft, history, listed, normalize, page, show, validate};
+
 use crate::error::Kind;
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
 
 /// In characters.
 const LONGEST_REASON: usize = 500;
 
-/// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of its
-/// source, and the lead is judged again. The lead as it is then, and the submission that the correction is stored as.
+/// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of
+/// its source, and the lead is judged again. The lead as it is then, and the submission that the correction is stored
+/// as.
 ///
-/// `fields` are those of the native dialect; null empties a field. The correction is stored as a submission of the lead, so
-/// it is in the lead's history, and a rebuild keeps it.
+/// `fields` are those of the native dialect; null empties a field. The correction is stored as a submission of the
+/// lead, so it is in the lead's history, and a rebuild keeps it.
 ///
 /// # Errors
 /// [`OperationError::Faulty`] for fields that cannot be read. [`OperationError::Invalid`] without a reason, without a

@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audit;
+pub mod erasure;
 mod error;
+pub mod exports;
 pub mod keys;
 pub mod leads;
 pub mod mappings;
+pub mod quarantine;
 mod read_log;
 mod rebuild;
 pub mod remap;
 pub mod reports;
+pub mod reprocess;
 pub mod retention;
 pub mod scoring;
 pub mod sources;
+pub mod suppressions;
 pub mod tags;
 mod text;
 

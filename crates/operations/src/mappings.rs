@@ -88,8 +88,8 @@ pub async fn preview(
     Ok(bodies.iter().map(mapped).collect())
 }
 
-/// Proposes a mapping from the last bodies of a source. It names no values. Bodies that are erased or cannot be read are
-/// left out.
+/// Proposes a mapping from the last bodies of a source. It names no values. Bodies that are erased or cannot be read
+/// are left out.
 pub async fn suggest(
     store: &Store,
     organization: OrganizationId,

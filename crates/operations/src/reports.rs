@@ -3,8 +3,7 @@
 use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId};
 use leadgate_store::{IntakeReport, Store};
 
-use crate::error::Kind;
-use crate::{OperationError, ReadLog};
+use crate::{OperationError, ReadLog, sources};
 
 /// What became of the submissions of a day: of the organization, or of one of its sources. It may take a minute.
 pub async fn intake(
@@ -14,21 +13,12 @@ pub async fn intake(
     day: &Day,
     log: &impl ReadLog,
 ) -> Result<IntakeReport, OperationError> {
-    check_source(store, organization, source).await?;
+    if let Some(source) = source {
+        sources::find_any(store, organization, source).await?;
+    }
     let report = store.intake_report_patiently(organization, source, day, ()).await?;
     note_intake(store, organization, source, day, log).await?;
     Ok(report)
-}
-
-/// The source of a report is one of the organization's; it may be deleted.
-pub async fn check_source(
-    store: &Store,
-    organization: OrganizationId,
-    source: Option<SourceId>,
-) -> Result<(), OperationError> {
-    let Some(id) = source else { return Ok(()) };
-    let found = store.source(organization, id).await?;
-    found.map(drop).ok_or_else(|| OperationError::not_found(Kind::Source, id))
 }
 
 /// Notes the report of a day, for a caller that counts it by itself.

@@ -82,8 +82,29 @@ pub async fn find(
     organization: OrganizationId,
     id: SourceId,
 ) -> Result<Source, OperationError> {
-    let found = store.source(organization, id).await?.filter(|source| source.deleted_at.is_none());
-    found.ok_or_else(|| OperationError::not_found(Kind::Source, id))
+    let source = find_any(store, organization, id).await?;
+    if source.deleted_at.is_none() { Ok(source) } else { Err(OperationError::not_found(Kind::Source, id)) }
+}
+
+/// A source that is named, or the organization's native source, which is created when it is first needed.
+pub async fn find_or_default(
+    store: &Store,
+    organization: OrganizationId,
+    id: Option<SourceId>,
+) -> Result<Source, OperationError> {
+    match id {
+        Some(id) => find(store, organization, id).await,
+        None => Ok(store.ensure_default_source(organization, Dialect::Native).await?),
+    }
+}
+
+/// A source of the organization, deleted or not: its leads stay.
+pub async fn find_any(
+    store: &Store,
+    organization: OrganizationId,
+    id: SourceId,
+) -> Result<Source, OperationError> {
+    store.source(organization, id).await?.ok_or_else(|| OperationError::not_found(Kind::Source, id))
 }
 
 /// A source, and how many of its last leads have no contact.
@@ -209,11 +230,12 @@ pub async fn enable(
     save(store, &Source { disabled_at: None, ..source }).await
 }
 
-/// Deletes a source and revokes its keys and tokens. Its leads stay, and its messages in the queue go to the quarantine.
+/// Deletes a source and revokes its keys and tokens. Its leads stay, and its messages in the queue go to the
+/// quarantine.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a default source, which would be created again when it is needed, and while a key of the
-/// whole organization is bound to the source.
+/// [`OperationError::Invalid`] for a default source, which would be created again when it is needed, and while a key of
+/// the whole organization is bound to the source.
 pub async fn delete(
     store: &Store,
     organization: OrganizationId,

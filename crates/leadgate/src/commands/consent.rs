@@ -1,18 +1,17 @@
 //! `leadgate consent`.
 
-mod export;
-mod verify;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
-use leadgate_domain::export_signature::PublicKey;
+use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
+use leadgate_operations::exports::{self, ExportRequest, Verification};
 use serde_json::json;
 
 use super::arguments::moment;
-use super::{Output, UsageError};
+use super::{Output, UsageError, files, open_store, organization};
 use crate::config::Config;
 use crate::secret;
 
@@ -56,10 +55,17 @@ pub(crate) struct Export {
     out: Option<PathBuf>,
 }
 
+impl From<&Export> for ExportRequest {
+    fn from(asked: &Export) -> Self {
+        let Export { lead, submission, from, to, without_people, .. } = *asked;
+        Self { lead, submission, from, to, without_people }
+    }
+}
+
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     match command {
-        Command::Export(arguments) => export::run(&arguments, config, output).await,
-        Command::Verify { file, public_key: Some(key) } => verify::run(&file, &[key], output),
+        Command::Export(asked) => export(&asked, config, output).await,
+        Command::Verify { file, public_key: Some(key) } => verify(&file, &[key], output),
         Command::Verify { file, public_key: None } => {
             ensure!(
                 secret::is_there(config),
@@ -68,7 +74,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                     config.data.display()
                 ))
             );
-            verify::run(&file, &secret::load(config)?.export_signatures().public_keys(), output)
+            verify(&file, &secret::load(config)?.export_signatures().public_keys(), output)
         }
         Command::PublicKey => {
             let keys = secret::load(config)?.export_signatures().public_keys();
@@ -77,4 +83,57 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             Ok(())
         }
     }
+}
+
+async fn export(asked: &Export, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let Some(file) = &asked.out else {
+        write(io::stdout(), asked, config).await?;
+        return Ok(());
+    };
+    files::is_new(file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Readable by its owner only, and never there in part.
+    let whole = tempfile::NamedTempFile::new_in(folder)?;
+    let signature = write(whole.as_file(), asked, config).await?;
+    whole.as_file().sync_all()?;
+    whole.persist_noclobber(file)?;
+    secret::sync_folder(folder)?;
+    let ExportSignature { rows, sha256, public_key, .. } = signature;
+    let document = json!({ "file": file, "rows": rows, "sha256": sha256, "public_key": public_key });
+    output.print(&document, |line| {
+        line(&format!("{rows} consents in {}, signed with the key {public_key}", file.display()));
+    });
+    Ok(())
+}
+
+async fn write(to: impl Write, asked: &Export, config: &Config) -> anyhow::Result<ExportSignature> {
+    let store = open_store(config).await?;
+    let owner = organization(&store, &asked.organization).await?;
+    let key = secret::load(config)?.export_signatures();
+    Ok(exports::write(&store, &owner, &asked.into(), &key, to, &store).await?)
+}
+
+fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {
+    let lines = BufReader::new(files::open(file, "an export that `leadgate consent export` wrote")?);
+    let verified = exports::verify(lines, trusted).with_context(|| file.display().to_string())?;
+    let (Verification { rows, people, problems, .. }, name) = (&verified, file.display());
+    let (Some(header), Some(signature), []) = (&verified.header, &verified.signature, problems.as_slice())
+    else {
+        bail!("{name} is not to be trusted: {}", problems.join("; "));
+    };
+    let (owner, made_at, key) = (&header.organization, header.made_at, signature.public_key);
+    let document = json!({
+        "verified": true,
+        "organization": owner,
+        "made_at": made_at,
+        "rows": rows,
+        "people": people,
+        "public_key": key,
+    });
+    output.print(&document, |line| {
+        line(&format!("{name} is whole and unchanged"));
+        line(&format!("{rows} consents of {}, {people} with a person, exported {made_at}", owner.name));
+        line(&format!("signed with the key {key}"));
+    });
+    Ok(())
 }

@@ -2,15 +2,15 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use clap::Args;
-use leadgate_domain::{AuditAction, LeadId, Organization, Region, Sought, SuppressedValue, SuppressionKind};
-use leadgate_operations::rebuild_without_erased;
-use leadgate_store::{Erased, ErasureSubject, Finding, Store};
+use leadgate_domain::{LeadId, Region};
+use leadgate_operations::erasure::{self, ErasureRequest};
+use leadgate_store::{Erased, ErasureSubject, Finding};
 use serde_json::{Value, json};
 
 use super::values::ValueArguments;
-use super::{Output, UsageError, judge_context, open_store, organization, progress, saw};
+use super::{Output, UsageError, judge_context, open_store, organization, progress};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -42,79 +42,37 @@ pub(crate) struct Erase {
 }
 
 impl Erase {
-    fn given(&self) -> anyhow::Result<Sought> {
-        let mut given = Sought::default();
-        // Which one is said by its number: an error must not hold the value.
-        let read = |kind, (at, raw): (usize, &String)| {
-            SuppressedValue::read(kind, raw, self.region)
-                .map_err(|problem| UsageError::wrong(format!("value {} of --{kind}: {problem}", at + 1)))
-        };
+    fn request(self) -> anyhow::Result<ErasureRequest> {
+        let Self { phone, email, lead: leads, region: phone_country, reason, dry_run, .. } = self;
         let mut values = ValueArguments::default();
-        let (phones, emails) = (values.read(&self.phone)?, values.read(&self.email)?);
-        let phones = phones.iter().enumerate().map(|raw| read(SuppressionKind::Phone, raw));
-        let emails = emails.iter().enumerate().map(|raw| read(SuppressionKind::Email, raw));
-        for value in phones.chain(emails) {
-            match value? {
-                SuppressedValue::Phone(phone) => given.add_phone(phone),
-                SuppressedValue::Email(email) => given.add_email(email),
-                SuppressedValue::Domain(_) | SuppressedValue::Digest(..) => {}
-            }
-        }
-        Ok(given)
+        let (phones, emails) = (values.read(&phone)?, values.read(&email)?);
+        Ok(ErasureRequest { phones, emails, leads, phone_country, reason, dry_run })
     }
 }
 
 pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
-    let person = store.person(owner.id, asked.given()?, &asked.lead).await?;
-    match (person.is_unknown(), asked.lead.is_empty()) {
-        (true, true) => bail!(UsageError::wrong("name the person by --phone, --email or --lead")),
-        (true, false) => bail!(UsageError::wrong(format!("`{}` has none of these leads", owner.name))),
-        _ => {}
-    }
-    let erasing = Erasing { store, owner, person };
-    if asked.dry_run || !asked.yes {
-        let finding = erasing.find().await?;
-        if asked.dry_run {
-            let entry = erasing.store.entry(erasing.owner.id, AuditAction::Erase).with("dry_run", true);
-            saw(&erasing.store, entry).await?;
-            told_dry(&finding, &erasing.person, output);
+    let (is_confirmed, request) = (asked.yes, asked.request()?);
+    ensure!(!request.is_empty(), UsageError::wrong("name the person by --phone, --email or --lead"));
+    let person = erasure::subject(&store, owner.id, &request).await?;
+    if request.dry_run || !is_confirmed {
+        let (bar, read) = progress::counter("submissions read");
+        let finding = erasure::preview(&store, owner.id, &person, read, &store).await?;
+        bar.finish_and_clear();
+        if request.dry_run {
+            told_dry(&finding, &person, output);
             return Ok(());
         }
         confirm(&finding)?;
     }
-    let erased = erasing.erase(asked.reason.as_deref(), config).await?;
+    let context = judge_context(&store, config).await?;
+    let (bar, read) = progress::counter("submissions read");
+    let reason = request.reason.as_deref();
+    let erased = erasure::erase(&store, owner.id, &person, reason, &context, read).await?;
+    bar.finish_and_clear();
     told(&erased, output);
     Ok(())
-}
-
-struct Erasing {
-    store: Store,
-    owner: Organization,
-    person: ErasureSubject,
-}
-
-impl Erasing {
-    async fn find(&self) -> anyhow::Result<Finding> {
-        let bar = progress::counting("submissions read");
-        let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let finding = self.store.find_person(self.owner.id, &self.person, read).await?;
-        bar.finish_and_clear();
-        Ok(finding)
-    }
-
-    async fn erase(&self, reason: Option<&str>, config: &Config) -> anyhow::Result<Erased> {
-        let context = judge_context(&self.store, config).await?;
-        let bar = progress::counting("submissions read");
-        let read = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        let erased =
-            self.store.erase(self.owner.id, &self.person, reason, context.pipeline.clone(), read).await?;
-        bar.finish_and_clear();
-        // Leads of others lose what the erased submissions said.
-        rebuild_without_erased(&self.store, self.owner.id, &erased.to_rebuild, &context).await?;
-        Ok(Erased { to_rebuild: self.store.leads_to_rebuild(self.owner.id).await?, ..erased })
-    }
 }
 
 fn confirm(finding: &Finding) -> anyhow::Result<()> {

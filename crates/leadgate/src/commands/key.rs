@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::arguments::{duration, key_id};
-use super::{OrganizationToUse, Output, cell, changed, explain, no_key, open_store, organization};
+use super::{OrganizationToUse, Output, cell, changed, no_key, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::{listening, secret};
 
@@ -172,7 +172,7 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
     // Before an organization is created for it.
     new.check()?;
     let owner = owner.find_or_create(store).await?;
-    let created = keys::create(store, owner.id, new, &pepper).await.map_err(explain(&owner))?;
+    let created = keys::create(store, owner.id, new, &pepper).await.map_err(with_hint(&owner))?;
     show_once(&created, &owner.name, None, output);
     Ok(())
 }

@@ -1,31 +1,49 @@
 //! `leadgate lead`.
 
+mod validate;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::explain::{self, Entry, ToldEntry};
-use leadgate_domain::{
-    AuditAction, Correction, Lead, LeadId, LeadStatus, OrganizationId, Outcome, SubmissionId, Timestamp,
-    json as strict_json,
-};
-use leadgate_operations::leads;
-use leadgate_store::{OutcomeRecord, Store, SubmissionRecord};
-use serde::Serialize;
+use leadgate_domain::explain::{self, ToldEntry};
+use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SourceId, SubmissionId, json as strict_json};
+use leadgate_operations::leads::{self, AppliedCorrection, LeadHistory};
+use leadgate_operations::sources;
+use leadgate_store::{Cursor, Found, OutcomeRecord, Page, Store, SubmissionRecord};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+use validate::Validate;
 
-use super::arguments::id;
+use super::arguments::{count, id};
 use super::erase::what_is_left;
-use super::{Output, UsageError, judge_context, open_store, organization, saw};
+use super::{Output, UsageError, cell, judge_context, open_store, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// List the leads of an organization, the newest first
+    List {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// Only leads that first came in by this source
+        #[arg(long, value_name = "ID")]
+        source: Option<SourceId>,
+        /// How many leads at most
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
+        limit: u32,
+        /// Only leads after this place: the next page
+        #[arg(long, value_name = "PLACE")]
+        after: Option<Cursor>,
+    },
     /// Print a lead, by its id or the id of one of its submissions
     Show(Which),
+    /// Say what would become of leads if they were posted now, and store nothing
+    Validate(Validate),
     /// Explain what was decided about a submission and its lead, and why
     Trace(Which),
     /// Correct fields of a lead; the correction is in its history
@@ -122,25 +140,34 @@ pub(crate) struct Which {
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
+        Command::List { organization: name, source, limit, after } => {
+            let owner = organization(&store, &name).await?;
+            if let Some(source) = source {
+                sources::find_any(&store, owner.id, source).await.map_err(with_hint(&owner))?;
+            }
+            let page = leads::page(&store, owner.id, source, after, limit, &store).await?;
+            list(&store, &page, output).await?;
+        }
+        Command::Validate(asked) => validate::run(asked, &store, config, output).await?,
         Command::Show(which) => {
             let owner = organization(&store, &which.organization).await?;
-            let shown = lead(&store, owner.id, which.id).await?;
-            saw(&store, store.entry(owner.id, AuditAction::LeadRead).about(which.id)).await?;
-            output.details(&shown);
+            let found = leads::show(&store, owner.id, which.id, &store).await.map_err(with_hint(&owner))?;
+            output.details(&document(&store, &found).await?);
         }
         Command::Update { which, changes } => {
             let owner = organization(&store, &which.organization).await?;
             let (id, fields) = (LeadId::from_uuid(which.id), changes.read()?);
             let context = judge_context(&store, config).await?;
-            let (lead, correction) =
-                leads::update(&store, owner.id, id, fields, &changes.reason, &context).await?;
+            let updated = leads::update(&store, owner.id, id, fields, &changes.reason, &context).await;
+            let (lead, correction) = updated.map_err(with_hint(&owner))?;
             let title = source_title(&store, &lead).await?;
             let shown = native::lead(&lead, correction, Outcome::Updated, &|_| title.clone());
             output.details(&shown);
         }
         Command::Status { which, status } => {
             let owner = organization(&store, &which.organization).await?;
-            let lead = leads::set_status(&store, owner.id, LeadId::from_uuid(which.id), status).await?;
+            let set = leads::set_status(&store, owner.id, LeadId::from_uuid(which.id), status).await;
+            let lead = set.map_err(with_hint(&owner))?;
             output.print(&json!({ "id": lead.id, "status": lead.status }), |line| {
                 line(&format!("lead {} is {}", lead.id, lead.status));
             });
@@ -148,7 +175,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Delete(which) => {
             let owner = organization(&store, &which.organization).await?;
             let context = judge_context(&store, config).await?;
-            let erased = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await?;
+            let deleted = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await;
+            let erased = deleted.map_err(with_hint(&owner))?;
             output.print(&json!({ "id": which.id, "deleted": true, "erased": erased }), |line| {
                 line(&format!("lead {} is deleted, submissions emptied: {}", which.id, erased.submissions));
             });
@@ -156,21 +184,40 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::Trace(which) => {
             let owner = organization(&store, &which.organization).await?;
-            trace(&store, owner.id, which.id, output).await?;
+            let id = SubmissionId::from_uuid(which.id);
+            let history = leads::history(&store, owner.id, id, &store).await.map_err(with_hint(&owner))?;
+            trace(&history, output);
         }
     }
     Ok(())
 }
 
-fn no_lead(id: Uuid) -> UsageError {
-    UsageError::wrong(format!(
-        "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
-    ))
+async fn list(store: &Store, page: &Page<Lead, Cursor>, output: &Output) -> anyhow::Result<()> {
+    let mut titles = BTreeMap::new();
+    for lead in &page.data {
+        if let Entry::Vacant(entry) = titles.entry(lead.source) {
+            entry.insert(source_title(store, lead).await?);
+        }
+    }
+    let next = page.next.map(|next| next.to_string());
+    let title = |source| titles.get(&source).cloned().flatten();
+    let document = native::page(&page.data, next.as_deref(), &title);
+    let rows = page.data.iter().map(|lead| {
+        let (phone, email) = (cell(lead.e164()), cell(lead.email_address()));
+        let score = format!("{} {}", lead.score, lead.temperature.as_str());
+        let (status, eligibility) = (lead.status.to_string(), lead.eligibility.as_str().to_owned());
+        [lead.id.to_string(), lead.received_at.to_string(), status, eligibility, score, phone, email]
+    });
+    let headers = ["id", "received_at", "status", "eligibility", "score", "phone", "email"];
+    output.list("leads", &document, headers, rows);
+    if let Some(next) = &next {
+        output.note(&format!("there are more leads: --after {next}"));
+    }
+    Ok(())
 }
 
-async fn lead(store: &Store, organization: OrganizationId, id: Uuid) -> anyhow::Result<Value> {
-    let found = store.find(organization, id).await?.ok_or_else(|| no_lead(id))?;
-    let outcome = found.outcome.with_context(|| format!("{id} has no outcome"))?;
+async fn document(store: &Store, found: &Found) -> anyhow::Result<Value> {
+    let outcome = found.outcome.with_context(|| format!("{} has no outcome", found.submission))?;
     Ok(match &found.lead {
         Some(lead) => {
             let title = source_title(store, lead).await?;
@@ -186,18 +233,13 @@ async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<Strin
     Ok(store.source(lead.organization, lead.source).await?.map(|source| source.title()))
 }
 
-async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &Output) -> anyhow::Result<()> {
-    let submission = SubmissionId::from_uuid(id);
-    let record = store.submission(organization, submission).await?;
-    let record = record.ok_or_else(|| no_lead(id))?;
-    saw(store, store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
-    let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
+fn trace(LeadHistory { record, source, corrections }: &LeadHistory, output: &Output) {
+    let submission = record.submission.id;
     let received = explain::received(&record.submission, source.as_deref());
-    let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, &record)).collect();
+    let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, record)).collect();
     let history = explain::history(&entries);
     let told: Vec<_> =
         record.outcomes.iter().zip(&history).map(|(entry, told)| describe(entry, told)).collect();
-    let corrections = corrections(store, organization, LeadId::from_uuid(id)).await?;
     let shown = json!({
         "submission": submission, "received": received, "history": told, "corrections": corrections,
     });
@@ -213,7 +255,7 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
                 }
             }
         }
-        for Corrected { submission, at, by, reason } in &corrections {
+        for AppliedCorrection { submission, at, by, reason } in corrections {
             line("");
             line(&format!(
                 "On {} the lead was corrected by the submission {submission}.",
@@ -223,41 +265,15 @@ async fn trace(store: &Store, organization: OrganizationId, id: Uuid, output: &O
             line(&format!("  reason       {reason}"));
         }
     });
-    Ok(())
-}
-
-/// A correction of a lead by an operator.
-#[derive(Serialize)]
-struct Corrected {
-    submission: SubmissionId,
-    at: Timestamp,
-    by: String,
-    reason: String,
-}
-
-/// Every correction of a lead, the oldest first; none for the id of a submission that created no lead.
-async fn corrections(
-    store: &Store,
-    organization: OrganizationId,
-    lead: LeadId,
-) -> anyhow::Result<Vec<Corrected>> {
-    let makers = store.makers(organization, &[lead]).await?;
-    let corrected = makers.into_iter().filter_map(|maker| {
-        let (submission, at) = (maker.submission.id, maker.submission.received_at);
-        let Correction { by, reason, .. } = maker.submission.fields.correction?;
-        Some(Corrected { submission, at, by, reason })
-    });
-    let mut corrected: Vec<_> = corrected.collect();
-    corrected.sort_by_key(|one| (one.at, one.submission));
-    Ok(corrected)
 }
 
 /// An entry of the history. Why a submission was put aside is kept of the last time.
-fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> Entry<'t> {
+fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::Entry<'t> {
     let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
     let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
     let quarantine = own.filter(|_| last).map(|own| own.reason);
-    Entry { outcome: entry.outcome, lead: entry.lead, quarantine, at: entry.decided_at, trace: &entry.trace }
+    let (outcome, lead, at) = (entry.outcome, entry.lead, entry.decided_at);
+    explain::Entry { outcome, lead, quarantine, at, trace: &entry.trace }
 }
 
 fn describe(entry: &OutcomeRecord, told: &ToldEntry<'_>) -> Value {

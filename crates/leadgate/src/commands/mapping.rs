@@ -10,7 +10,7 @@ use leadgate_operations::mappings;
 use serde_json::json;
 
 use super::arguments::{count, version};
-use super::{Output, UsageError, details, explain, files, open_store, organization};
+use super::{Output, UsageError, details, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::plain::plain;
 
@@ -71,13 +71,14 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     match command {
         Command::Set { of: Of { source, organization: name }, file } => {
             let (owner, mapping) = (organization(&store, &name).await?, read(&file)?);
-            let version = mappings::set(&store, owner.id, source, &mapping).await.map_err(explain(&owner))?;
+            let version =
+                mappings::set(&store, owner.id, source, &mapping).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": version });
             output.print(&shown, |line| line(&format!("version {version} is in use")));
         }
         Command::List { of: Of { source, organization: name } } => {
             let owner = organization(&store, &name).await?;
-            let all = mappings::list(&store, owner.id, source, &store).await.map_err(explain(&owner))?;
+            let all = mappings::list(&store, owner.id, source, &store).await.map_err(with_hint(&owner))?;
             let rows = all.iter().map(|one| {
                 let state = if one.active { "in use" } else { "" };
                 let rules = one.mapping.rules().len().to_string();
@@ -87,7 +88,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::Rollback { of: Of { source, organization: name }, to } => {
             let owner = organization(&store, &name).await?;
-            mappings::activate(&store, owner.id, source, to).await.map_err(explain(&owner))?;
+            mappings::activate(&store, owner.id, source, to).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": (to > 0).then_some(to) });
             output.print(&shown, |line| line(&format!("version {to} is in use")));
         }
@@ -95,7 +96,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let owner = organization(&store, &name).await?;
             let mapping = file.as_deref().map(read).transpose()?;
             let mapped = mappings::preview(&store, owner.id, source, mapping.as_ref(), last, &store).await;
-            let all = mapped.map_err(explain(&owner))?;
+            let all = mapped.map_err(with_hint(&owner))?;
             if all.is_empty() {
                 output.note("no submissions");
             }
@@ -111,7 +112,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Suggest { of: Of { source, organization: name }, last } => {
             let owner = organization(&store, &name).await?;
             let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
-            let suggestion = suggested.map_err(explain(&owner))?;
+            let suggestion = suggested.map_err(with_hint(&owner))?;
             if suggestion.bodies() == 0 {
                 bail!("no body that can be read came in by this source yet; post a lead to it first");
             }

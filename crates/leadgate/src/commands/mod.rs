@@ -36,7 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use leadgate_domain::{Actor, AuditEntry, Organization, Said};
+use leadgate_domain::{Actor, Organization, Said};
 use leadgate_operations::{JudgeContext, Kind, OperationError};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Store};
@@ -115,12 +115,7 @@ fn operator() -> Actor {
     Actor::at_command_line(user.as_ref().map(|user| user.name.as_str()))
 }
 
-/// Notes what an operator is about to be shown.
-pub(crate) async fn saw(store: &Store, entry: AuditEntry) -> anyhow::Result<()> {
-    store.record(vec![entry]).await.context("the audit log")
-}
-
-/// The same, for a command whose question may take the store a while.
+/// The same as [`open_store`], for a command whose question may take the store a while.
 pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
     open_store(config).await?;
     Ok(ports::worker_store(config)?.acting_for(operator()))
@@ -144,9 +139,8 @@ pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Res
     Ok(JudgeContext { known: directory.snapshot(), pipeline })
 }
 
-/// What a person at the command line is told about an operation that did nothing: what an id or a number of the
-/// organization's should have been, and which command prints the good ones.
-pub(crate) fn explain(owner: &Organization) -> impl Fn(OperationError) -> anyhow::Error {
+/// Adds to an unknown id which command prints the known ones.
+pub(crate) fn with_hint(owner: &Organization) -> impl Fn(OperationError) -> anyhow::Error {
     let name = owner.name.clone();
     move |error| {
         let OperationError::NotFound { kind, id } = &error else { return error.into() };

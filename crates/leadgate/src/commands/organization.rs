@@ -6,7 +6,7 @@ use leadgate_domain::{AuditAction, Organization, organization_name};
 use leadgate_store::Store;
 use serde_json::{Value, json};
 
-use super::{Output, UsageError, open_store, saw};
+use super::{Output, UsageError, open_store};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -80,7 +80,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::Show { name } => {
             let shown = organization(&store, &name).await?;
-            saw(&store, store.entry(shown.id, AuditAction::OrganizationRead)).await?;
+            store.record(vec![store.entry(shown.id, AuditAction::OrganizationRead)]).await?;
             print(&shown, output);
         }
         Command::Rename { name, new_name } => {

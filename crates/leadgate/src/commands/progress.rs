@@ -8,9 +8,11 @@ pub(crate) fn of_bytes(total: u64, what: &'static str) -> ProgressBar {
     styled(ProgressBar::new(total), style, what)
 }
 
-/// Of something that ends when it ends.
-pub(crate) fn counting(what: &'static str) -> ProgressBar {
-    styled(ProgressBar::no_length(), "{msg}: {human_pos} in {elapsed}", what)
+/// Of an unknown number of things, and what counts more of them.
+pub(crate) fn counter(what: &'static str) -> (ProgressBar, impl FnMut(usize)) {
+    let bar = styled(ProgressBar::no_length(), "{msg}: {human_pos} in {elapsed}", what);
+    let counting = bar.clone();
+    (bar, move |more| counting.inc(u64::try_from(more).unwrap_or(0)))
 }
 
 fn styled(bar: ProgressBar, style: &str, what: &'static str) -> ProgressBar {

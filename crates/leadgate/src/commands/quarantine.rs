@@ -1,13 +1,12 @@
 //! `leadgate quarantine`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Subcommand;
-use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
-use leadgate_domain::{AuditAction, Organization, Timestamp};
-use leadgate_operations::sources;
+use leadgate_domain::Organization;
+use leadgate_operations::quarantine::{self, Discard};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
@@ -16,7 +15,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::arguments::{count, id};
-use super::{Output, UsageError, explain, files, open_store, organization, saw};
+use super::{Output, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::ports;
 
@@ -29,12 +28,15 @@ pub(crate) enum Command {
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// open, released or discarded
-        #[arg(long, value_name = "STATE", default_value = "open")]
-        state: QuarantineState,
+        /// open, released, discarded or all
+        #[arg(long, value_name = "STATE", default_value = "open", value_parser = state)]
+        state: States,
         /// How many at most
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
+        /// Only entries older than this one: the next page
+        #[arg(long, value_name = "ID", value_parser = id)]
+        after: Option<Uuid>,
     },
     /// Print an entry with its submission
     Show {
@@ -76,41 +78,58 @@ pub(crate) enum Command {
     },
 }
 
+/// Which entries are listed; all without a state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct States(Option<QuarantineState>);
+
+fn state(text: &str) -> Result<States, String> {
+    match text {
+        "all" => Ok(States(None)),
+        text => Ok(States(Some(text.parse()?))),
+    }
+}
+
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::List { organization: name, state, limit } => {
+        Command::List { organization: name, state: States(state), limit, after } => {
             let owner = organization(&store, &name).await?;
-            let page = store.quarantined(owner.id, Some(state), None, limit).await?;
-            let entry = store.entry(owner.id, AuditAction::QuarantineListed);
-            saw(&store, entry.with("count", page.data.len())).await?;
+            let page = quarantine::page(&store, owner.id, state, after, limit, &store).await?;
             list(&page.data, output);
+            if let Some(next) = page.next {
+                output.note(&format!("there are more entries: --after {next}"));
+            }
         }
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
-            let found = store.quarantine_entry(owner.id, id).await?;
-            let (entry, submission) = found.ok_or_else(|| missing(&owner, id))?;
-            saw(&store, store.entry(owner.id, AuditAction::QuarantineRead).about(id)).await?;
-            let shown = json!({ "entry": entry, "submission": submission });
-            output.details(&shown);
+            let shown = quarantine::show(&store, owner.id, id, &store).await;
+            let (entry, submission) = shown.map_err(with_hint(&owner))?;
+            output.details(&json!({ "entry": entry, "submission": submission }));
         }
         Command::Repair { id, organization: name, body } => {
             let owner = organization(&store, &name).await?;
-            let entry = repair(&store, &owner, id, &body).await?;
+            let found = quarantine::find(&store, owner.id, id).await.map_err(with_hint(&owner))?;
+            let (QuarantineEntry { state, .. }, media) = (&found.0, found.1.media.clone());
+            ensure!(
+                *state == QuarantineState::Open,
+                UsageError::wrong(format!("{id} is {state}; only an open entry can be repaired"))
+            );
+            let body = files::bytes(&body, "the repaired body")?;
+            let entry = quarantine::repair(&store, found, &body, media).await.map_err(with_hint(&owner))?;
             output.details(&entry);
             output.note("the entry is repaired; `leadgate quarantine release` gives it back to the workers");
         }
         Command::Release { ids, organization: name } => {
             let owner = organization(&store, &name).await?;
-            release(&store, &owner, &ids, config, output).await?;
+            let released = release(&store, &owner, &ids, config).await?;
+            output.print(&json!({ "released": released }), |line| line(&format!("{released} given back")));
         }
         Command::Discard { ids, organization: name, note } => {
-            let owner = organization(&store, &name).await?;
-            let by = store.actor().to_string();
+            let (owner, discard) = (organization(&store, &name).await?, Discard { note });
             let mut entries = Vec::with_capacity(ids.len());
             for id in ids {
-                let discarded = store.discard(owner.id, id, &by, note.as_deref()).await?;
-                entries.push(discarded.ok_or_else(|| missing(&owner, id))?);
+                let discarded = quarantine::discard(&store, owner.id, id, &discard).await;
+                entries.push(discarded.map_err(with_hint(&owner))?);
             }
             list(&entries, output);
         }
@@ -118,61 +137,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
-async fn repair(
-    store: &Store,
-    owner: &Organization,
-    id: Uuid,
-    file: &Path,
-) -> anyhow::Result<QuarantineEntry> {
-    let found = store.quarantine_entry(owner.id, id).await?;
-    let (entry, submission) = found.ok_or_else(|| missing(owner, id))?;
-    ensure!(
-        entry.state == QuarantineState::Open,
-        UsageError::wrong(format!("{id} is {}; only an open entry can be repaired", entry.state))
-    );
-    let body = files::bytes(file, "the repaired body")?;
-    let source = sources::find(store, owner.id, submission.source).await.map_err(explain(owner))?;
-    let key = match &submission.client.key {
-        Some(key) => store.find_key(key).await?,
-        None => None,
-    };
-    let media = submission.media.clone();
-    let mended = dialect::repair(submission, &body, media, &source, key.as_ref());
-    let mended = mended.map_err(|unmendable| {
-        UsageError::wrong(format!(
-            "no lead can be made of the body in {}: {}",
-            file.display(),
-            words(&unmendable)
-        ))
-    })?;
-    let entry = store.repair(owner.id, id, &mended, "command line").await?;
-    entry.ok_or_else(|| missing(owner, id).into())
-}
-
-/// Names and codes only.
-fn words(unmendable: &NotRepairable) -> String {
-    match unmendable {
-        NotRepairable::Gone => "its body is gone".to_owned(),
-        NotRepairable::Unreadable(fault) => fault.detail().into_owned(),
-        NotRepairable::Undecodable(Undecodable::Mapping(fault)) => {
-            format!("the mapping does not fit: {fault}")
-        }
-        NotRepairable::Undecodable(Undecodable::Empty) => "it says nothing".to_owned(),
-        NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
-            let named = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
-            named.collect::<Vec<_>>().join(", ")
-        }
-    }
-}
-
-/// Publishes submissions once more; what was let go or given up before stays as it is.
+/// How many entries were released; one that was released or discarded before stays as it is.
 async fn release(
     store: &Store,
     owner: &Organization,
     ids: &[Uuid],
     config: &Config,
-    output: &Output,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let queue = ports::queue(config, Role::Gateway).await?;
     queue.follow_shards(watch::channel(store.shards().await?).1);
     // A broker takes a moment to connect to; what is wrong after that, the first publish says.
@@ -180,26 +151,11 @@ async fn release(
     let publisher = queue.publisher();
     let mut released = 0;
     for id in ids {
-        let found = store.quarantine_entry(owner.id, *id).await?;
-        let (entry, submission) = found.ok_or_else(|| missing(owner, *id))?;
-        if entry.state == QuarantineState::Open {
-            // Before it can have an effect.
-            saw(store, store.entry(owner.id, AuditAction::QuarantineReleased).about(entry.id)).await?;
-            let submission = submission.released(entry.id, entry.reason, Timestamp::now());
-            publisher.publish(owner.id, serde_json::to_vec(&submission)?.into()).await?;
-            released += 1;
-        }
+        let release = quarantine::release(store, owner.id, *id, &publisher, store).await;
+        released += usize::from(release.map_err(with_hint(owner))?.is_published);
     }
     queue.shutdown().await;
-    output.print(&json!({ "released": released }), |line| line(&format!("{released} given back")));
-    Ok(())
-}
-
-fn missing(owner: &Organization, id: Uuid) -> UsageError {
-    let name = &owner.name;
-    UsageError::wrong(format!(
-        "`{name}` has no entry {id} in quarantine; `leadgate quarantine list --organization {name}` prints them"
-    ))
+    Ok(released)
 }
 
 fn list(entries: &[QuarantineEntry], output: &Output) {

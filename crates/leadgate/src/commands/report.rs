@@ -7,7 +7,7 @@ use leadgate_domain::{Day, SourceId, Timestamp, Zone};
 use leadgate_operations::reports;
 use leadgate_store::{Intake, IntakeReport};
 
-use super::{Output, Table, UsageError, explain, organization, patient_store};
+use super::{Output, Table, UsageError, organization, patient_store, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -38,7 +38,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         None => Day::of(Timestamp::now(), timezone),
     };
     let counted = reports::intake(&store, owner.id, source, &day, &store).await;
-    let report = counted.map_err(explain(&owner))?;
+    let report = counted.map_err(with_hint(&owner))?;
     let sources = store.sources(owner.id).await?;
     let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
     let names: BTreeMap<_, _> = names.collect();

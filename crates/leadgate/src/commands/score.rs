@@ -12,7 +12,7 @@ use leadgate_operations::scoring::{self, RescoredLead, ScoreView, ScoringPreview
 use serde_json::json;
 
 use super::arguments::{count, version};
-use super::{Output, Table, UsageError, explain, files, open_store, organization};
+use super::{Output, Table, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::plain::plain;
 
@@ -70,7 +70,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let active = match version {
                 None => Arc::clone(&owner.scoring),
                 Some(version) => {
-                    scoring::version(&store, owner.id, version).await.map_err(explain(&owner))?
+                    scoring::version(&store, owner.id, version).await.map_err(with_hint(&owner))?
                 }
             };
             output.print(&*active, |line| line(text(&active).trim_end()));

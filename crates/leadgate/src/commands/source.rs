@@ -9,11 +9,11 @@ use leadgate_domain::{
 use leadgate_operations::keys::{self, CreatedKey, NewToken};
 use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChange};
 use leadgate_store::RecentLeads;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{OrganizationToUse, Output, cell, changed, explain, open_store, organization};
+use super::{OrganizationToUse, Output, cell, changed, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::{listening, secret};
 
@@ -118,8 +118,8 @@ pub struct Settings {
     /// Keys that identify a person, such as any_of:external_id,phone=30d,email or first_of:phone
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<Identity>,
-    /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com make
-    /// no difference) [default: exact]
+    /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com
+    /// make no difference) [default: exact]
     #[arg(long, value_name = "WHEN")]
     gmail_identity: Option<GmailIdentity>,
     /// For how long a phone or email finds its lead: such as 30d, or `ever`
@@ -181,13 +181,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let (new, pepper) =
                 (NewSource { dialect, settings: settings.into() }, secret::load(config)?.api_keys());
             let CreatedSource { source, token } =
-                sources::create(&store, owner.id, new, &pepper).await.map_err(explain(&owner))?;
+                sources::create(&store, owner.id, new, &pepper).await.map_err(with_hint(&owner))?;
             print(&source, &owner, (Some(&token), None));
         }
         Command::Update { id, organization: name, settings } => {
             let owner = organization(&store, &name).await?;
             let updated = sources::update(&store, owner.id, id, settings.into()).await;
-            print(&updated.map_err(explain(&owner))?, &owner, (None, None));
+            print(&updated.map_err(with_hint(&owner))?, &owner, (None, None));
         }
         Command::List { organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -196,47 +196,50 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let shown = sources::show(&store, owner.id, id, &store).await;
-            let (source, recent) = shown.map_err(explain(&owner))?;
+            let (source, recent) = shown.map_err(with_hint(&owner))?;
             print(&source, &owner, (None, Some(recent)));
         }
         Command::Disable(named) => {
             let owner = organization(&store, &named.organization).await?;
             let disabled = sources::disable(&store, owner.id, named.id).await;
-            print(&disabled.map_err(explain(&owner))?, &owner, (None, None));
+            print(&disabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
         Command::Enable(named) => {
             let owner = organization(&store, &named.organization).await?;
             let enabled = sources::enable(&store, owner.id, named.id).await;
-            print(&enabled.map_err(explain(&owner))?, &owner, (None, None));
+            print(&enabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
         Command::Delete(named) => {
             let owner = organization(&store, &named.organization).await?;
             let deleted = sources::delete(&store, owner.id, named.id).await;
-            print(&deleted.map_err(explain(&owner))?, &owner, (None, None));
+            print(&deleted.map_err(with_hint(&owner))?, &owner, (None, None));
         }
         Command::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
-            let source = sources::find(&store, owner.id, id).await.map_err(explain(&owner))?;
+            let source = sources::find(&store, owner.id, id).await.map_err(with_hint(&owner))?;
             let pepper = secret::load(config)?.api_keys();
             let token = keys::create_token(&store, &source, NewToken { origins }, &pepper).await?;
             print(&source, &owner, (Some(&token), None));
         }
         Command::Signature { id, organization: name, rotate, off } => {
-            let owner = organization(&store, &name).await?;
             let change = match (rotate, off) {
                 (true, _) => SignatureChange::Rotate,
                 (_, true) => SignatureChange::Off,
                 _ => SignatureChange::Require,
             };
-            let key = secret::load(config)?.signatures();
+            let (owner, key) = (organization(&store, &name).await?, secret::load(config)?.signatures());
             let signed = sources::set_signature(&store, owner.id, id, change, &key).await;
-            let (source, secret) = signed.map_err(explain(&owner))?;
-            let secret = secret.as_ref().map(|secret| secret.expose_secret());
-            let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
-            output.print(&shown, |line| line(secret.unwrap_or("posts need no signature")));
+            let (source, secret) = signed.map_err(with_hint(&owner))?;
+            print_signature(&source, secret.as_ref(), output);
         }
     }
     Ok(())
+}
+
+fn print_signature(source: &Source, secret: Option<&SecretString>, output: &Output) {
+    let secret = secret.map(|secret| secret.expose_secret());
+    let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
+    output.print(&shown, |line| line(secret.unwrap_or("posts need no signature")));
 }
 
 fn list(sources: &[Source], organization: &str, output: &Output) {

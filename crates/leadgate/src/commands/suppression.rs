@@ -2,7 +2,6 @@
 
 mod decoded;
 mod import;
-mod rows;
 
 use std::sync::Arc;
 
@@ -11,12 +10,13 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::{SuppressionRequest, list_name};
-use leadgate_domain::{AuditAction, Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
+use leadgate_domain::{Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
+use leadgate_operations::suppressions::{self, ImportDefaults};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
 
-use super::{Output, UsageError, cell, open_store, organization, progress, saw, values};
+use super::{Output, UsageError, cell, open_store, organization, progress, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -79,7 +79,7 @@ pub(crate) struct Values {
 }
 
 /// What goes with entries that are added.
-#[derive(Args, Clone)]
+#[derive(Args)]
 pub(crate) struct Terms {
     /// List that they go on
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
@@ -93,13 +93,9 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    fn of(&self, request: SuppressionRequest) -> SuppressionRequest {
-        SuppressionRequest {
-            list: request.list.or_else(|| Some(self.list.clone())),
-            reason: request.reason.or_else(|| self.reason.clone()),
-            expires_at: request.expires_at.or_else(|| self.expires.clone()),
-            ..request
-        }
+    fn defaults(self, phone_country: Option<Region>) -> ImportDefaults {
+        let Self { list, reason, expires: expires_at } = self;
+        ImportDefaults { list: Some(list), reason, expires_at, phone_country }
     }
 }
 
@@ -129,117 +125,70 @@ impl Values {
     }
 }
 
-/// What every subcommand works with.
-struct Desk {
-    store: Store,
+/// What entries are matched and stored leads are judged by.
+struct Judging {
     matching: MatchKey,
     judge: Arc<dyn Judge>,
 }
 
-impl Desk {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
-        let store = open_store(config).await?;
+impl Judging {
+    async fn new(store: &Store) -> anyhow::Result<Self> {
+        // One key for the entries and one for the judge: a key cannot be copied.
         let matching = store.match_key().await?;
-        let judge = Arc::new(Pipeline::new(matching.clone()));
-        Ok(Self { store, matching, judge })
+        Ok(Self { matching, judge: Arc::new(Pipeline::new(store.match_key().await?)) })
     }
 
-    /// Lets stored leads learn of what no index finds.
-    async fn rescreen(&self, owner: &Organization) -> anyhow::Result<()> {
-        if !self.store.has_pending(owner.id).await? {
-            return Ok(());
-        }
-        let bar = progress::counting("stored leads looked at");
-        let looked_at = |more| bar.inc(u64::try_from(more).unwrap_or(0));
-        self.store.rescreen(owner.id, Arc::clone(&self.judge), looked_at).await?;
+    /// Decides stored leads again that no index finds.
+    async fn rescreen(&self, store: &Store, owner: &Organization) -> anyhow::Result<()> {
+        let (bar, looked_at) = progress::counter("stored leads looked at");
+        suppressions::rescreen(store, owner.id, &self.judge, looked_at).await?;
         bar.finish_and_clear();
         Ok(())
     }
 }
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let desk = Desk::open(config).await?;
+    let store = open_store(config).await?;
+    let judging = Judging::new(&store).await?;
+    let Judging { matching, judge } = &judging;
     match command {
-        Command::Add { values, terms } => add(&desk, &values, &terms, output).await,
-        Command::Remove { values, list } => remove(&desk, &values, list.as_deref(), output).await,
-        Command::Find { values } => find(&desk, &values, output).await,
+        Command::Add { values, terms } => {
+            let owner = organization(&store, &values.organization).await?;
+            let terms = terms.defaults(values.region);
+            let requests: Vec<_> =
+                values.requests()?.into_iter().map(|request| terms.apply(request)).collect();
+            let listed = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
+            judging.rescreen(&store, &owner).await?;
+            let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
+            let (added, extended, kept) =
+                (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
+            output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
+                line(&format!(
+                    "{added} added, {extended} extended, {kept} there already; stored leads with them are held"
+                ));
+            });
+        }
+        Command::Remove { values, list } => {
+            let owner = organization(&store, &values.organization).await?;
+            let (requests, list) = (values.requests()?, list.as_deref());
+            let ended = suppressions::remove(&store, owner.id, &requests, list, matching, judge).await?;
+            judging.rescreen(&store, &owner).await?;
+            let removed = ended.len();
+            output.print(&json!({ "removed": removed }), |line| {
+                line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));
+            });
+        }
+        Command::Find { values } => {
+            let owner = organization(&store, &values.organization).await?;
+            let requests = values.requests()?;
+            print(&suppressions::find(&store, owner.id, &requests, matching, &store).await?, output);
+        }
         Command::List { organization: name } => {
-            let owner = organization(&desk.store, &name).await?;
-            list(&desk.store, &owner, output).await
+            let owner = organization(&store, &name).await?;
+            print(&suppressions::list(&store, owner.id, &store).await?, output);
         }
-        Command::Import(import) => import::run(&desk, import, output).await,
+        Command::Import(import) => import::run(import, &store, &judging, output).await?,
     }
-}
-
-/// One value that cannot be read refuses all: half a list is worse than none.
-async fn add(desk: &Desk, values: &Values, terms: &Terms, output: &Output) -> anyhow::Result<()> {
-    let owner = organization(&desk.store, &values.organization).await?;
-    let requests = values.requests()?;
-    let now = Timestamp::now();
-    let entry = |(at, request): (usize, SuppressionRequest)| {
-        let read = terms.of(request).entry(&desk.matching, owner.id, now);
-        read.map_err(|problem| unreadable(at, &problem))
-    };
-    let entries = requests.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
-    let listed = desk.store.suppress(owner.id, entries.clone(), Arc::clone(&desk.judge)).await?;
-    desk.rescreen(&owner).await?;
-    let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
-    let (added, extended, kept) = (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
-    output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
-        line(&format!(
-            "{added} added, {extended} extended, {kept} there already; stored leads with them are held"
-        ));
-    });
-    Ok(())
-}
-
-/// Which value is said by its number among all that were given: an error must not hold the value.
-fn unreadable(at: usize, problem: &str) -> UsageError {
-    UsageError::wrong(format!("value {}: {problem}; nothing was changed", at + 1))
-}
-
-async fn remove(desk: &Desk, values: &Values, list: Option<&str>, output: &Output) -> anyhow::Result<()> {
-    let owner = organization(&desk.store, &values.organization).await?;
-    let key = |(at, request): (usize, SuppressionRequest)| {
-        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
-        Ok(value.key(&desk.matching, owner.id))
-    };
-    let keys = values.requests()?.into_iter().enumerate().map(key).collect::<Result<Vec<_>, UsageError>>()?;
-    let removed = desk.store.unsuppress(owner.id, keys, list, Arc::clone(&desk.judge)).await?;
-    desk.rescreen(&owner).await?;
-    output.print(&json!({ "removed": removed.len() }), |line| {
-        let removed = removed.len();
-        line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));
-    });
-    Ok(())
-}
-
-async fn find(desk: &Desk, values: &Values, output: &Output) -> anyhow::Result<()> {
-    let owner = organization(&desk.store, &values.organization).await?;
-    let mut keys = Vec::new();
-    for (at, request) in values.requests()?.into_iter().enumerate() {
-        let value = request.value().map_err(|problem| unreadable(at, &problem))?;
-        keys.extend(value.watched(&desk.matching, owner.id));
-    }
-    let found = desk.store.suppressions_under(owner.id, keys).await?;
-    let entry = desk.store.entry(owner.id, AuditAction::SuppressionsListed);
-    saw(&desk.store, entry.with("count", found.len())).await?;
-    print(&found, output);
-    Ok(())
-}
-
-async fn list(store: &Store, owner: &Organization, output: &Output) -> anyhow::Result<()> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.suppressions(owner.id, after, 1_000).await?;
-        all.extend(page.data);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    saw(store, store.entry(owner.id, AuditAction::SuppressionsListed).with("count", all.len())).await?;
-    print(&all, output);
     Ok(())
 }
 

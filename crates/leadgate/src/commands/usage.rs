@@ -24,7 +24,12 @@ impl UsageError {
     pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         let is_refused = matches!(
             error.downcast_ref(),
-            Some(OperationError::NotFound { .. } | OperationError::Invalid(_) | OperationError::Faulty(_))
+            Some(
+                OperationError::NotFound { .. }
+                    | OperationError::Invalid(_)
+                    | OperationError::Faulty(_)
+                    | OperationError::NotRepairable(_)
+            )
         );
         if error.is::<Self>() || is_refused { ExitCode::from(2) } else { ExitCode::FAILURE }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use leadgate_dialect::{native, protocol};
 use leadgate_domain::secret::Secret;
 use leadgate_domain::{
-    ActiveScoring, Correction, Dialect, Judge, Lead, LeadId, Normalized, OrganizationId, Source, Submission,
-    SubmissionId, Timestamp, Trust,
+    ActiveScoring, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, Normalized, OrganizationId,
+    QuarantineReason, Source, Submission, SubmissionId, Timestamp, Trace, Trust,
 };
 use leadgate_operations::JudgeContext;
 use leadgate_pipeline::Pipeline;
@@ -74,6 +74,19 @@ impl World {
         let normalized =
             pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard());
         let judge: Arc<dyn Judge> = pipeline.clone();
+        let committed = self.store.commit(vec![normalized], judge).await.unwrap();
+        committed.settled.into_iter().next().unwrap()
+    }
+
+    /// Commits a body as a submission that is put aside.
+    pub(crate) async fn quarantine(&self, body: &Value, reason: QuarantineReason) -> Settled {
+        let text = body.to_string();
+        let id = SubmissionId::from_uuid(Uuid::now_v7());
+        let submission =
+            Submission::new(id, &self.source, Timestamp::now(), Fields::default(), text.as_bytes());
+        let (disposition, trace) = (Disposition::Quarantine(reason), Trace::default());
+        let judge: Arc<dyn Judge> = self.context.pipeline.clone();
+        let normalized = Normalized { submission, disposition, trace };
         let committed = self.store.commit(vec![normalized], judge).await.unwrap();
         committed.settled.into_iter().next().unwrap()
     }

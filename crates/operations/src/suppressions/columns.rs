@@ -1,11 +1,9 @@
-//! What the columns of a file mean.
+//! What the columns of a list mean.
 
-use anyhow::{bail, ensure};
-use csv::StringRecord;
 use leadgate_domain::Region;
 use leadgate_domain::suppression::{SuppressionKind, SuppressionRequest};
 
-use crate::commands::UsageError;
+use crate::OperationError;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,39 +114,42 @@ impl Column {
     }
 }
 
-/// Which columns of a file have which values.
+/// Which columns of a list have which values.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Columns {
+pub struct Columns {
     used: Vec<(usize, Column)>,
     /// The names of the others.
-    pub(super) left_out: Vec<String>,
+    left_out: Vec<String>,
 }
 
 impl Columns {
     /// By the names in the first row.
     ///
     /// # Errors
-    /// When none of them is the name of a value.
-    pub(super) fn named(header: &StringRecord) -> anyhow::Result<Self> {
+    /// [`OperationError::Invalid`] if none of them is the name of a value.
+    pub fn named<'h>(header: impl IntoIterator<Item = &'h str>) -> Result<Self, OperationError> {
         let (mut used, mut left_out) = (Vec::new(), Vec::new());
-        for (at, name) in header.iter().enumerate() {
+        for (at, name) in header.into_iter().enumerate() {
             match Column::named(name) {
                 Some(column) => used.push((at, column)),
                 None if name.trim().is_empty() => {}
                 None => left_out.push(name.trim().to_owned()),
             }
         }
-        if !used.iter().any(|(_, column)| column.is_value()) {
-            bail!(UsageError::wrong(
-                "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256; for a file \
-                 without names say --kind"
-            ));
+        if used.iter().any(|(_, column)| column.is_value()) {
+            Ok(Self { used, left_out })
+        } else {
+            Err(OperationError::invalid(
+                "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256",
+            ))
         }
-        Ok(Self { used, left_out })
     }
 
-    /// A file without names, of one kind of value in its first column.
-    pub(super) fn only(kind: SuppressionKind, sha256: bool) -> anyhow::Result<Self> {
+    /// A list without names, of one kind of value in its first column.
+    ///
+    /// # Errors
+    /// [`OperationError::Invalid`] for digests of domains.
+    pub fn only(kind: SuppressionKind, sha256: bool) -> Result<Self, OperationError> {
         let column = match (kind, sha256) {
             (SuppressionKind::Phone, false) => Column::Phone,
             (SuppressionKind::Email, false) => Column::Email,
@@ -156,29 +157,38 @@ impl Columns {
             (SuppressionKind::Phone, true) => Column::PhoneDigest,
             (SuppressionKind::Email, true) => Column::EmailDigest,
             (SuppressionKind::Domain, true) => {
-                bail!(UsageError::wrong("--sha256 is for phones and emails, not for domains"))
+                return Err(OperationError::invalid(
+                    "digests are taken of phones and emails, not of domains",
+                ));
             }
         };
         Ok(Self { used: vec![(0, column)], left_out: Vec::new() })
     }
 
+    /// The names of the columns that are not used.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// One request for each value of a row; none for a row that says nothing.
-    pub(super) fn read(
+    ///
+    /// # Errors
+    /// A sentence about bytes that are not text.
+    pub(super) fn read<'r>(
         &self,
-        row: &StringRecord,
+        cell: impl Fn(usize) -> Option<&'r str>,
         region: Option<Region>,
-    ) -> anyhow::Result<Vec<SuppressionRequest>> {
+    ) -> Result<Vec<SuppressionRequest>, String> {
         let mut shared = SuppressionRequest { phone_country: region, ..SuppressionRequest::default() };
         let mut values = Vec::new();
         for (at, column) in &self.used {
-            let text = row.get(*at).unwrap_or_default().trim().to_owned();
+            let text = cell(*at).unwrap_or_default().trim().to_owned();
             if text.is_empty() {
                 continue;
             }
-            ensure!(
-                !text.contains(char::REPLACEMENT_CHARACTER),
-                "it has bytes that are invalid in the file's encoding"
-            );
+            if text.contains(char::REPLACEMENT_CHARACTER) {
+                return Err("it has bytes that are invalid in the file's encoding".to_owned());
+            }
             match column {
                 Column::List => shared.list = Some(text),
                 Column::Reason => shared.reason = Some(text),
@@ -202,25 +212,17 @@ impl Columns {
     }
 }
 
-/// What stands between the columns of a file: what its first line has most of.
-pub(super) fn delimiter(first_line: &[u8]) -> u8 {
-    let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
-    // Of equals the last counts.
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn columns_are_known_by_common_names() {
-        let header =
-            StringRecord::from(vec!["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "]);
-        let columns = Columns::named(&header).unwrap();
+        let columns =
+            Columns::named(["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "]).unwrap();
+        let read = |row: &[&'static str]| columns.read(|at| row.get(at).copied(), None);
         assert_eq!(columns.left_out, ["colour"]);
-        let row = StringRecord::from(vec![" 415 555 0132 ", "red", "ann@example.com", "asked", ""]);
-        let requests = columns.read(&row, None).unwrap();
+        let requests = read(&[" 415 555 0132 ", "red", "ann@example.com", "asked", ""]).unwrap();
         assert_eq!(requests.len(), 2);
         assert_eq!(
             (requests[0].phone.as_deref(), requests[0].reason.as_deref()),
@@ -230,9 +232,9 @@ mod tests {
             (requests[1].email.as_deref(), requests[1].expires_at.as_deref()),
             (Some("ann@example.com"), None)
         );
-        assert_eq!(columns.read(&StringRecord::from(vec!["", "red"]), None).unwrap(), []);
-        assert!(columns.read(&StringRecord::from(vec!["415 555 013\u{fffd}"]), None).is_err());
-        assert!(Columns::named(&StringRecord::from(vec!["colour", "list"])).is_err());
+        assert_eq!(read(&["", "red"]).unwrap(), []);
+        assert!(read(&["415 555 013\u{fffd}"]).is_err());
+        assert!(Columns::named(["colour", "list"]).is_err());
     }
 
     #[test]
@@ -256,14 +258,5 @@ mod tests {
         let expected =
             [Column::PhoneDigest, Column::EmailDigest, Column::Domain, Column::List, Column::Expires];
         assert_eq!(more, expected.map(Some));
-    }
-
-    #[test]
-    fn the_delimiter_is_what_there_is_most_of() {
-        for (line, expected) in
-            [("a,b", b','), ("a;b;c,d", b';'), ("a\tb", b'\t'), ("phone", b','), ("a|b", b'|')]
-        {
-            assert_eq!(delimiter(line.as_bytes()), expected, "{line}");
-        }
     }
 }

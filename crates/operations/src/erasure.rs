@@ -1,0 +1,103 @@
+//! Erases a person: everything stored about them, and what would bring them back.
+
+use leadgate_domain::{
+    AuditAction, LeadId, OrganizationId, Region, Sought, SuppressedValue, SuppressionKind,
+};
+use leadgate_store::{Erased, ErasureSubject, Finding, Store};
+use serde::Deserialize;
+
+use crate::{JudgeContext, OperationError, ReadLog, rebuild_without_erased};
+
+/// The person to erase, by what is known of them.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErasureRequest {
+    pub phones: Vec<String>,
+    pub emails: Vec<String>,
+    /// Their phones and emails are erased too, unless other leads share them.
+    pub leads: Vec<LeadId>,
+    /// Reads phones without a country code.
+    pub phone_country: Option<Region>,
+    /// For the audit log; it must not identify the person.
+    pub reason: Option<String>,
+    /// Counts what would be erased, and erases nothing.
+    pub dry_run: bool,
+}
+
+impl ErasureRequest {
+    /// Whether nobody is named.
+    pub fn is_empty(&self) -> bool {
+        self.phones.is_empty() && self.emails.is_empty() && self.leads.is_empty()
+    }
+
+    /// A value that cannot be read is named by its number: an error must not hold the value.
+    fn values(&self) -> Result<Sought, OperationError> {
+        let read = |kind: SuppressionKind, texts: &[String]| -> Result<Vec<_>, OperationError> {
+            let read = texts.iter().enumerate().map(|(at, text)| {
+                SuppressedValue::read(kind, text, self.phone_country)
+                    .map_err(|problem| OperationError::Invalid(format!("{kind} {}: {problem}", at + 1)))
+            });
+            read.collect()
+        };
+        let phones = read(SuppressionKind::Phone, &self.phones)?;
+        let emails = read(SuppressionKind::Email, &self.emails)?;
+        let mut values = Sought::default();
+        for value in phones.into_iter().chain(emails) {
+            match value {
+                SuppressedValue::Phone(phone) => values.add_phone(phone),
+                SuppressedValue::Email(email) => values.add_email(email),
+                SuppressedValue::Domain(_) | SuppressedValue::Digest(..) => {}
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The person, with the values that are found beside the given ones.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a value that cannot be read, and if no value is given and no lead of the
+/// organization.
+pub async fn subject(
+    store: &Store,
+    organization: OrganizationId,
+    request: &ErasureRequest,
+) -> Result<ErasureSubject, OperationError> {
+    if request.is_empty() {
+        return Err(OperationError::invalid("name the person by phones, emails or leads"));
+    }
+    let subject = store.person(organization, request.values()?, &request.leads).await?;
+    match subject.is_unknown() {
+        true => Err(OperationError::invalid("the organization has none of these leads")),
+        false => Ok(subject),
+    }
+}
+
+/// What would be erased. Erases nothing. `progress` is told how many more submissions were read.
+pub async fn preview(
+    store: &Store,
+    organization: OrganizationId,
+    subject: &ErasureSubject,
+    progress: impl FnMut(usize),
+    log: &impl ReadLog,
+) -> Result<Finding, OperationError> {
+    let finding = store.find_person(organization, subject, progress).await?;
+    log.note_read(store.entry(organization, AuditAction::Erase).with("dry_run", true)).await?;
+    Ok(finding)
+}
+
+/// Erases the person for good. Run again, it does what is left to do.
+pub async fn erase(
+    store: &Store,
+    organization: OrganizationId,
+    subject: &ErasureSubject,
+    reason: Option<&str>,
+    context: &JudgeContext,
+    progress: impl FnMut(usize),
+) -> Result<Erased, OperationError> {
+    let judge = context.pipeline.clone();
+    let erased = store.erase(organization, subject, reason, judge, progress).await?;
+    // Leads of others lose what the erased submissions said.
+    rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
+    Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
+}

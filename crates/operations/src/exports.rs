@@ -1,0 +1,146 @@
+//! Signed exports of evidence of consent: a header, a line for each consent, and a signature of all of it.
+
+mod verify;
+
+use std::io::{BufWriter, Write};
+
+use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
+use leadgate_domain::{AuditAction, LeadId, Organization, OrganizationId, SubmissionId, Timestamp};
+use leadgate_store::{ConsentsOf, Store};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub use verify::{Verification, verify};
+
+use crate::{OperationError, ReadLog};
+
+const FORMAT: &str = "leadgate consent export";
+const VERSION: u32 = 1;
+
+/// Consents read at once.
+const PAGE: u32 = 500;
+
+/// Which consents to export: those of a lead, of a submission, or of a time; all, if nothing is given.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportRequest {
+    pub lead: Option<LeadId>,
+    pub submission: Option<SubmissionId>,
+    /// Received from this time on.
+    pub from: Option<Timestamp>,
+    /// Received before this time.
+    pub to: Option<Timestamp>,
+    /// Leaves out the persons, and the salts by which they could be guessed.
+    pub without_people: bool,
+}
+
+impl ExportRequest {
+    fn consents(&self) -> Result<ConsentsOf, OperationError> {
+        match (self.lead, self.submission, self.from, self.to) {
+            (Some(lead), None, None, None) => Ok(ConsentsOf::Lead(lead)),
+            (None, Some(submission), None, None) => Ok(ConsentsOf::Submission(submission)),
+            (None, None, from, to) => Ok(ConsentsOf::Received { from, to }),
+            _ => Err(OperationError::invalid(
+                "select by lead, by submission, or by from and to; not by several of them",
+            )),
+        }
+    }
+}
+
+/// The first line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportHeader {
+    format: String,
+    version: u32,
+    pub organization: ExportedOrganization,
+    pub made_at: Timestamp,
+    asked_for: AskedFor,
+    /// Whether persons that were not erased are in it.
+    people: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportedOrganization {
+    pub id: OrganizationId,
+    pub name: String,
+}
+
+/// Nothing for everything.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AskedFor {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lead: Option<LeadId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submission: Option<SubmissionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<Timestamp>,
+}
+
+/// Writes an export, page by page: it is never held in memory. The signature, which is its last line.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::Io`] of the writer.
+pub async fn write(
+    store: &Store,
+    organization: &Organization,
+    request: &ExportRequest,
+    key: &ExportSigningKey,
+    to: impl Write,
+    log: &impl ReadLog,
+) -> Result<ExportSignature, OperationError> {
+    let consents = request.consents()?;
+    log.note_read(store.entry(organization.id, AuditAction::ConsentExported)).await?;
+    let ExportRequest { lead, submission, from, to: before, without_people } = *request;
+    let mut lines = Lines { to: BufWriter::new(to), sha256: Sha256::new(), rows: 0 };
+    lines.write(&ExportHeader {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        organization: ExportedOrganization { id: organization.id, name: organization.name.clone() },
+        made_at: Timestamp::now(),
+        asked_for: AskedFor { lead, submission, from, to: before },
+        people: !without_people,
+    })?;
+    let mut after = None;
+    loop {
+        let page = store.consents(organization.id, consents, after, PAGE).await?;
+        for mut consent in page.data {
+            if without_people {
+                // With the salt, the holder of a list of phones could try them all.
+                (consent.person, consent.salt) = (None, None);
+            }
+            lines.write(&consent)?;
+            lines.rows += 1;
+        }
+        after = page.next;
+        if after.is_none() {
+            return lines.sign(key);
+        }
+    }
+}
+
+struct Lines<W: Write> {
+    to: BufWriter<W>,
+    sha256: Sha256,
+    rows: u64,
+}
+
+impl<W: Write> Lines<W> {
+    fn write(&mut self, line: &impl Serialize) -> Result<(), OperationError> {
+        let mut line = serde_json::to_vec(line).map_err(std::io::Error::from)?;
+        line.push(b'\n');
+        self.sha256.update(&line);
+        Ok(self.to.write_all(&line)?)
+    }
+
+    fn sign(mut self, key: &ExportSigningKey) -> Result<ExportSignature, OperationError> {
+        let sha256 = <[u8; 32]>::from(self.sha256.clone().finalize()).into();
+        let signature = key.sign(sha256, self.rows);
+        let signature =
+            signature.ok_or_else(|| OperationError::invalid("there is no secret to sign with"))?;
+        self.write(&signature)?;
+        self.to.flush()?;
+        Ok(signature)
+    }
+}

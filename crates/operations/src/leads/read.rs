@@ -1,0 +1,149 @@
+//! Leads are looked at, explained and listed; bodies are judged without being stored.
+
+use leadgate_dialect::{Document, Undecodable, Unmendable, decode};
+use leadgate_domain::{
+    AuditAction, AuditEntry, Correction, Lead, LeadId, Media, Normalized, OrganizationId, Outcome, Source,
+    SourceId, Submission, SubmissionId, Timestamp, Trust,
+};
+use leadgate_store::{Cursor, Found, Page, Preview, Store, StoreError, SubmissionRecord};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::error::Kind;
+use crate::{JudgeContext, OperationError, ReadLog};
+
+/// A lead by its own id, or by that of any of its submissions.
+pub async fn show(
+    store: &Store,
+    organization: OrganizationId,
+    id: Uuid,
+    log: &impl ReadLog,
+) -> Result<Found, OperationError> {
+    let found = store.find(organization, id).await?;
+    let found = found.ok_or_else(|| OperationError::not_found(Kind::Submission, id))?;
+    let entry = store.entry(organization, AuditAction::LeadRead).about(id);
+    log.note_read(entry.with("lead", found.lead.as_ref().map(|lead| lead.id))).await?;
+    Ok(found)
+}
+
+/// A submission with its history, and the later corrections of the lead that it created.
+#[derive(Debug)]
+pub struct LeadHistory {
+    pub record: SubmissionRecord,
+    /// The name of its source, unless that is a default one.
+    pub source: Option<String>,
+    /// The oldest first.
+    pub corrections: Vec<AppliedCorrection>,
+}
+
+/// A correction of a lead by an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedCorrection {
+    pub submission: SubmissionId,
+    pub at: Timestamp,
+    pub by: String,
+    pub reason: String,
+}
+
+/// What was decided about a submission and the lead that it created.
+pub async fn history(
+    store: &Store,
+    organization: OrganizationId,
+    id: SubmissionId,
+    log: &impl ReadLog,
+) -> Result<LeadHistory, OperationError> {
+    let record = store.submission(organization, id).await?;
+    let record = record.ok_or_else(|| OperationError::not_found(Kind::Submission, id))?;
+    let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
+    let corrections = corrections(store, organization, LeadId::from_uuid(id.as_uuid())).await?;
+    log.note_read(store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
+    Ok(LeadHistory { record, source, corrections })
+}
+
+async fn corrections(
+    store: &Store,
+    organization: OrganizationId,
+    lead: LeadId,
+) -> Result<Vec<AppliedCorrection>, OperationError> {
+    let makers = store.makers(organization, &[lead]).await?;
+    let corrected = makers.into_iter().filter_map(|maker| {
+        let (submission, at) = (maker.submission.id, maker.submission.received_at);
+        let Correction { by, reason, .. } = maker.submission.fields.correction?;
+        Some(AppliedCorrection { submission, at, by, reason })
+    });
+    let mut corrected: Vec<_> = corrected.collect();
+    corrected.sort_by_key(|one| (one.at, one.submission));
+    Ok(corrected)
+}
+
+/// At most `limit` leads of the organization, or of one of its sources, from the newest to the oldest, beginning after
+/// one.
+pub async fn page(
+    store: &Store,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    after: Option<Cursor>,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Page<Lead, Cursor>, OperationError> {
+    let page = store.leads(organization, source, after, limit).await?;
+    log.note_read(listed(store.entry(organization, AuditAction::LeadsListed), &page.data)).await?;
+    Ok(page)
+}
+
+/// Adds to an entry how many leads of a list were read, from which to which.
+pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
+    let entry = entry.with("count", leads.len());
+    match (leads.first(), leads.last()) {
+        (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
+        _ => entry,
+    }
+}
+
+/// A JSON body as the submission that it would be, if a server posted it to the source now.
+///
+/// # Errors
+/// [`OperationError::NotRepairable`] if no lead can be made of it.
+pub fn draft(source: &Source, body: &[u8]) -> Result<Submission, OperationError> {
+    let document = Document::read(source.dialect, &Media::Json, body, None);
+    let document = document.map_err(Unmendable::Unreadable).map_err(OperationError::NotRepairable)?;
+    let mapping = source.mapping.as_ref().map(|active| &active.mapping);
+    let not_repairable = |why: Undecodable| OperationError::NotRepairable(Unmendable::Undecodable(why));
+    let fields = decode(source.dialect, &document, mapping).map_err(not_repairable)?;
+    let id = SubmissionId::from_uuid(Uuid::now_v7());
+    let submission = Submission::new(id, source, Timestamp::now(), fields, body);
+    let mapping_version = source.mapping.as_ref().map(|active| active.version);
+    Ok(Submission { trust: Trust::Secret, mapping_version, ..submission })
+}
+
+/// Reads submissions as the worker does, for [`validate`], on a thread where it may take its time.
+pub async fn normalize(
+    submissions: Vec<Submission>,
+    context: &JudgeContext,
+) -> Result<Vec<Normalized>, OperationError> {
+    let JudgeContext { known, pipeline } = context.clone();
+    let normalize = move |submission: Submission| {
+        let source = known.source(submission.source);
+        let scoring = known.scoring(submission.organization);
+        pipeline.normalize(submission, source, scoring)
+    };
+    let normalize_all = move || submissions.into_iter().map(normalize).collect();
+    Ok(tokio::task::spawn_blocking(normalize_all).await.map_err(|_| StoreError::Panicked)?)
+}
+
+/// Judges normalized submissions by the worker's own code, each for itself, and stores nothing. A lead that one would
+/// only meet is in its result as it is stored.
+pub async fn validate(
+    store: &Store,
+    organization: OrganizationId,
+    normalized: Vec<Normalized>,
+    context: &JudgeContext,
+    log: &impl ReadLog,
+) -> Result<Vec<Preview>, OperationError> {
+    let previews = store.preview(normalized, context.pipeline.clone()).await?;
+    let met = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
+    let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
+    let entry = store.entry(organization, AuditAction::Validate).with("count", previews.len());
+    log.note_read(if met.is_empty() { entry } else { entry.with("leads", met) }).await?;
+    Ok(previews)
+}

@@ -1,0 +1,182 @@
+//! Reads stored leads again, by the mappings, settings, suppression lists and scoring of now.
+
+use leadgate_dialect::native;
+use leadgate_domain::{
+    AuditAction, ClaimKind, Eligibility, Lead, LeadId, OrganizationId, Outcome, Reason, SourceId,
+    SubmissionId, Timestamp,
+};
+use leadgate_store::{Rebuilt, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{JudgeContext, OperationError, ReadLog, rebuild};
+
+/// Leads that are rebuilt together.
+const CHUNK: u32 = 100;
+
+/// So many changed leads are returned; all are counted.
+const MOST_RETURNED: usize = 1_000;
+
+/// The leads to read again: named ones, those that fit every filter, or all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReprocessRequest {
+    pub leads: Vec<LeadId>,
+    /// That they first came in by.
+    pub source: Option<SourceId>,
+    /// Received from this time on.
+    pub from: Option<Timestamp>,
+    /// Received before this time.
+    pub to: Option<Timestamp>,
+    pub eligibility: Option<Eligibility>,
+    /// That they are held for, among others.
+    pub reason: Option<Reason>,
+    pub all: bool,
+    /// Says what would change, and changes nothing.
+    pub dry_run: bool,
+}
+
+/// What became of the selected leads, or would.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct Reprocessed {
+    pub dry_run: bool,
+    pub changed: usize,
+    pub unchanged: usize,
+    /// A submission of theirs cannot be read by today's mapping, or was erased by its age.
+    pub refused: usize,
+    /// Others changed them at the same time: they can be read again.
+    pub changed_meanwhile: usize,
+    /// The first of those that changed.
+    pub leads: Vec<ChangedLead>,
+}
+
+/// The fields of a lead that changed, each with its value before and after.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct ChangedLead {
+    pub id: LeadId,
+    pub changes: Map<String, Value>,
+}
+
+impl ReprocessRequest {
+    /// Whether no lead is selected.
+    pub fn is_empty(&self) -> bool {
+        Self { dry_run: false, ..self.clone() } == Self::default()
+    }
+
+    fn check(&self) -> Result<(), OperationError> {
+        let filters = Self { leads: Vec::new(), all: false, ..self.clone() };
+        let ways = [!self.leads.is_empty(), self.all, !filters.is_empty()];
+        match ways.into_iter().filter(|is_used| *is_used).count() {
+            0 => Err(OperationError::invalid(
+                "say which leads: leads, source, from, to, eligibility, reason, or all",
+            )),
+            1 => Ok(()),
+            _ => Err(OperationError::invalid("select by leads, by filters, or all; not by several of them")),
+        }
+    }
+
+    fn covers(&self, lead: &Lead) -> bool {
+        self.source.is_none_or(|source| lead.source == source)
+            && self.from.is_none_or(|from| lead.received_at >= from)
+            && self.to.is_none_or(|to| lead.received_at < to)
+            && self.eligibility.is_none_or(|eligibility| lead.eligibility == eligibility)
+            && self.reason.is_none_or(|reason| lead.reasons.contains(&reason))
+    }
+}
+
+/// Reads the selected leads again. `progress` is told how many more leads were looked at.
+///
+/// # Errors
+/// [`OperationError::Invalid`] if nothing is selected, or only leads that the organization does not have.
+pub async fn run(
+    store: &Store,
+    organization: OrganizationId,
+    request: &ReprocessRequest,
+    context: &JudgeContext,
+    progress: impl FnMut(usize),
+    log: &impl ReadLog,
+) -> Result<Reprocessed, OperationError> {
+    request.check()?;
+    let dry_run = request.dry_run;
+    let mut result = Reprocessed { dry_run, ..Reprocessed::default() };
+    if request.leads.is_empty() {
+        filtered(store, organization, request, context, progress, &mut result).await?;
+    } else {
+        let leads = rebuild(store, organization, request.leads.clone(), context, dry_run).await?;
+        if leads.is_empty() {
+            return Err(OperationError::invalid("the organization has none of these leads"));
+        }
+        leads.into_iter().for_each(|(lead, rebuilt)| result.count(lead, &rebuilt));
+    }
+    if dry_run {
+        // A change has its own entry.
+        let entry = store.entry(organization, AuditAction::LeadsReprocessed);
+        log.note_read(entry.with("dry_run", true).with("count", result.changed)).await?;
+    }
+    Ok(result)
+}
+
+/// From the newest to the oldest, down to the selected time.
+async fn filtered(
+    store: &Store,
+    organization: OrganizationId,
+    request: &ReprocessRequest,
+    context: &JudgeContext,
+    mut progress: impl FnMut(usize),
+    result: &mut Reprocessed,
+) -> Result<(), OperationError> {
+    let mut after = None;
+    loop {
+        let page = store.leads(organization, None, after, CHUNK).await?;
+        progress(page.data.len());
+        let selected = page.data.iter().filter(|lead| request.covers(lead)).map(|lead| lead.id).collect();
+        for (lead, rebuilt) in rebuild(store, organization, selected, context, result.dry_run).await? {
+            result.count(lead, &rebuilt);
+        }
+        let is_past = |from: Timestamp| page.data.last().is_some_and(|lead| lead.received_at < from);
+        after = page.next;
+        if after.is_none() || request.from.is_some_and(is_past) {
+            return Ok(());
+        }
+    }
+}
+
+impl Reprocessed {
+    fn count(&mut self, id: LeadId, rebuilt: &Rebuilt) {
+        match rebuilt {
+            Rebuilt::Unchanged => self.unchanged += 1,
+            Rebuilt::Refused => self.refused += 1,
+            Rebuilt::Moved => self.changed_meanwhile += 1,
+            Rebuilt::Changed { before, after, conflicts } => {
+                self.changed += 1;
+                if self.leads.len() < MOST_RETURNED {
+                    self.leads.push(ChangedLead { id, changes: difference(before, after, conflicts) });
+                }
+            }
+        }
+    }
+}
+
+/// Every field of a lead's answer that has another value now.
+fn difference(before: &Lead, after: &Lead, conflicts: &[ClaimKind]) -> Map<String, Value> {
+    let shown = |lead: &Lead| {
+        let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
+        match serde_json::to_value(lead) {
+            Ok(Value::Object(shown)) => shown,
+            _ => Map::new(),
+        }
+    };
+    let (before, mut after) = (shown(before), shown(after));
+    let mut changes = Map::new();
+    for (field, was) in before {
+        let is = after.remove(&field).unwrap_or_default();
+        if was != is {
+            changes.insert(field, json!({ "before": was, "after": is }));
+        }
+    }
+    changes.extend(after.into_iter().map(|(field, is)| (field, json!({ "before": null, "after": is }))));
+    if !conflicts.is_empty() {
+        changes.insert("identity_conflict".to_owned(), json!(conflicts));
+    }
+    changes
+}

@@ -1,0 +1,166 @@
+//! Suppression lists: whom an organization must not contact.
+
+mod columns;
+mod import;
+
+use std::sync::Arc;
+
+use leadgate_domain::secret::MatchKey;
+use leadgate_domain::suppression::SuppressionRequest;
+use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, SuppressionKey, Timestamp};
+use leadgate_store::{Listed, Page, Store, SuppressionCursor};
+
+pub use columns::Columns;
+pub use import::{Import, ImportCounts, ImportDefaults, RowResult};
+
+use crate::{OperationError, ReadLog};
+
+/// Entries read at once.
+const PAGE: u32 = 1_000;
+
+/// An entry and what became of it, or why it was refused.
+pub type Added = Result<(Listed, Suppression), String>;
+
+/// Adds entries, each for itself: one that is refused does not keep the others out. What became of each, in order.
+///
+/// [`rescreen`] must be called then.
+pub async fn add_each(
+    store: &Store,
+    organization: OrganizationId,
+    requests: &[SuppressionRequest],
+    matching: &MatchKey,
+    judge: &Arc<dyn Judge>,
+) -> Result<Vec<Added>, OperationError> {
+    let now = Timestamp::now();
+    let read: Vec<_> = requests.iter().map(|request| request.entry(matching, organization, now)).collect();
+    let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
+    let mut listed = store.suppress(organization, good, Arc::clone(judge)).await?.into_iter();
+    let added = read.into_iter().map(|read| read.map(|entry| (listed.next().unwrap_or(Listed::Kept), entry)));
+    Ok(added.collect())
+}
+
+/// Adds entries, all or none: half a list is worse than no list. What became of each, in order.
+///
+/// [`rescreen`] must be called then.
+///
+/// # Errors
+/// [`OperationError::Invalid`] with the number of the first one that cannot be read.
+pub async fn add(
+    store: &Store,
+    organization: OrganizationId,
+    requests: &[SuppressionRequest],
+    matching: &MatchKey,
+    judge: &Arc<dyn Judge>,
+) -> Result<Vec<Listed>, OperationError> {
+    let now = Timestamp::now();
+    let entry = |request: &SuppressionRequest| request.entry(matching, organization, now);
+    let entries = numbered(requests, entry)?;
+    Ok(store.suppress(organization, entries, Arc::clone(judge)).await?)
+}
+
+/// Ends the entries of values, on one list or on all. The entries that ended.
+///
+/// [`rescreen`] must be called then.
+///
+/// # Errors
+/// As [`add`] says.
+pub async fn remove(
+    store: &Store,
+    organization: OrganizationId,
+    requests: &[SuppressionRequest],
+    list: Option<&str>,
+    matching: &MatchKey,
+    judge: &Arc<dyn Judge>,
+) -> Result<Vec<Suppression>, OperationError> {
+    let key = |request: &SuppressionRequest| Ok(request.value()?.key(matching, organization));
+    let keys = numbered(requests, key)?;
+    Ok(store.unsuppress(organization, keys, list, Arc::clone(judge)).await?)
+}
+
+/// Every entry that would hold a lead with one of these values, expired ones too.
+///
+/// # Errors
+/// As [`add`] says.
+pub async fn find(
+    store: &Store,
+    organization: OrganizationId,
+    requests: &[SuppressionRequest],
+    matching: &MatchKey,
+    log: &impl ReadLog,
+) -> Result<Vec<Suppression>, OperationError> {
+    let keys = |request: &SuppressionRequest| Ok(request.value()?.watched(matching, organization));
+    let keys: Vec<SuppressionKey> = numbered(requests, keys)?.concat();
+    let found = store.suppressions_under(organization, keys).await?;
+    note(store, organization, found.len(), log).await?;
+    Ok(found)
+}
+
+/// All entries that have not expired.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    log: &impl ReadLog,
+) -> Result<Vec<Suppression>, OperationError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.suppressions(organization, after, PAGE).await?;
+        all.extend(page.data);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    note(store, organization, all.len(), log).await?;
+    Ok(all)
+}
+
+/// At most `limit` of them, beginning after one.
+pub async fn page(
+    store: &Store,
+    organization: OrganizationId,
+    after: Option<SuppressionCursor>,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Page<Suppression, SuppressionCursor>, OperationError> {
+    let page = store.suppressions(organization, after, limit).await?;
+    note(store, organization, page.data.len(), log).await?;
+    Ok(page)
+}
+
+/// Decides stored leads again that no index finds by a changed entry, such as one of a domain. `progress` is told how
+/// many more leads were looked at.
+pub async fn rescreen(
+    store: &Store,
+    organization: OrganizationId,
+    judge: &Arc<dyn Judge>,
+    progress: impl FnMut(usize),
+) -> Result<(), OperationError> {
+    if store.has_pending(organization).await? {
+        store.rescreen(organization, Arc::clone(judge), progress).await?;
+    }
+    Ok(())
+}
+
+async fn note(
+    store: &Store,
+    organization: OrganizationId,
+    count: usize,
+    log: &impl ReadLog,
+) -> Result<(), OperationError> {
+    let entry = store.entry(organization, AuditAction::SuppressionsListed);
+    Ok(log.note_read(entry.with("count", count)).await?)
+}
+
+/// Of several values, one that cannot be read is named by its number: an error must not hold the value.
+fn numbered<T>(
+    requests: &[SuppressionRequest],
+    read: impl Fn(&SuppressionRequest) -> Result<T, String>,
+) -> Result<Vec<T>, OperationError> {
+    let read = requests.iter().enumerate().map(|(at, request)| {
+        read(request).map_err(|problem| match requests {
+            [_] => OperationError::Invalid(problem),
+            _ => OperationError::Invalid(format!("value {}: {problem}; nothing was changed", at + 1)),
+        })
+    });
+    read.collect()
+}

@@ -1,0 +1,192 @@
+//! What is stored is read again, looked at and reported.
+
+use leadgate_domain::{Day, Media, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp, Zone};
+use leadgate_operations::quarantine::{self, Discard};
+use leadgate_operations::reprocess::{self, ReprocessRequest};
+use leadgate_operations::{Kind, OperationError, audit, leads, reports};
+use leadgate_queue::{Queue, QueueConfig, Role};
+use leadgate_store::QuarantineState;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::world::{World, over_both};
+
+over_both!(
+    leads_are_read_again_as_they_are_selected,
+    an_entry_is_repaired_or_given_up,
+    an_open_entry_is_published_and_no_other,
+    a_lead_is_looked_at_and_listed,
+    a_body_is_judged_and_not_stored,
+    a_day_is_reported_for_own_sources_only,
+);
+
+fn request(document: Value) -> ReprocessRequest {
+    serde_json::from_value(document).unwrap()
+}
+
+async fn leads_are_read_again_as_they_are_selected(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let first = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
+    world.post(&json!({ "phone": "+14155550133" })).await;
+    let run = async |document: Value| {
+        let request = request(document);
+        reprocess::run(store, organization, &request, &world.context, |_| {}, store).await
+    };
+    for (document, looked_at) in [
+        (json!({ "all": true }), 2),
+        (json!({ "leads": [first] }), 1),
+        (json!({ "source": world.source.id, "from": "2026-01-01T00:00:00Z", "dry_run": true }), 2),
+        (json!({ "source": SourceId::generate() }), 0),
+        (json!({ "eligibility": "eligible" }), 0),
+    ] {
+        let result = run(document.clone()).await.unwrap();
+        assert_eq!((result.changed, result.unchanged), (0, looked_at), "{document}");
+    }
+    let entries = store.audit(organization, Default::default(), None, 100).await.unwrap().data;
+    let dry = entries.iter().find(|entry| entry.action == "leads.reprocessed").unwrap();
+    assert_eq!(Value::from(dry.detail.clone()), json!({ "dry_run": true, "count": 0 }));
+    for (document, why) in [
+        (json!({}), "say which leads"),
+        (json!({ "dry_run": true }), "say which leads"),
+        (json!({ "all": true, "source": world.source.id }), "not by several"),
+        (json!({ "leads": [Uuid::now_v7()] }), "none of these leads"),
+    ] {
+        let refused = run(document.clone()).await.unwrap_err();
+        assert!(
+            matches!(&refused, OperationError::Invalid(said) if said.contains(why)),
+            "{document}: {refused}"
+        );
+    }
+}
+
+/// The id of an open entry, whose source's mapping did not fit.
+async fn quarantined(world: &World) -> Uuid {
+    let settled = world.quarantine(&json!({ "tel": "+14155550132" }), QuarantineReason::Invalid).await;
+    assert_eq!(settled.outcome, Outcome::Quarantined);
+    settled.submission.as_uuid()
+}
+
+async fn an_entry_is_repaired_or_given_up(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let id = quarantined(&world).await;
+    let page = quarantine::page(store, organization, Some(QuarantineState::Open), None, 10, store).await;
+    assert_eq!(page.unwrap().data.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
+    let repair = async |body: &[u8]| {
+        let found = quarantine::show(store, organization, id, store).await?;
+        quarantine::repair(store, found, body, Media::Json).await
+    };
+    let refused = repair(b"{}").await.unwrap_err();
+    assert!(matches!(refused, OperationError::NotRepairable(_)), "{refused}");
+    let repaired = repair(br#"{"phone":"+14155550132"}"#).await.unwrap();
+    assert!(repaired.repaired_at.is_some() && repaired.state == QuarantineState::Open);
+    let long = Discard { note: Some("x".repeat(256)) };
+    let refused = quarantine::discard(store, organization, id, &long).await.unwrap_err();
+    assert!(matches!(refused, OperationError::Invalid(_)), "{refused}");
+    let discarded = quarantine::discard(store, organization, id, &Discard::default()).await.unwrap();
+    assert_eq!(discarded.state, QuarantineState::Discarded);
+    let late = repair(br#"{"phone":"+14155550199"}"#).await.unwrap();
+    assert_eq!(late, discarded, "it stays as it is");
+    let other = store.ensure_organization("other").await.unwrap().id;
+    for missing in [
+        quarantine::show(store, other, id, store).await.map(drop),
+        quarantine::discard(store, other, id, &Discard::default()).await.map(drop),
+    ] {
+        let missing = missing.unwrap_err();
+        assert!(matches!(missing, OperationError::NotFound { kind: Kind::QuarantineEntry, .. }), "{missing}");
+    }
+}
+
+async fn an_open_entry_is_published_and_no_other(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let id = quarantined(&world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
+    let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
+    queue.ready().await;
+    let publisher = queue.publisher();
+    let release = async |organization| quarantine::release(store, organization, id, &publisher, store).await;
+    let other = store.ensure_organization("other").await.unwrap().id;
+    let missing = release(other).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::QuarantineEntry, .. }), "{missing}");
+    assert!(release(organization).await.unwrap().is_published);
+    assert_eq!(queue.depth().await.unwrap().ready, 1);
+    quarantine::discard(store, organization, id, &Discard::default()).await.unwrap();
+    assert!(!release(organization).await.unwrap().is_published);
+    assert_eq!(queue.depth().await.unwrap().ready, 1);
+    let entries = store.audit(organization, Default::default(), None, 3).await.unwrap().data;
+    let told: Vec<_> =
+        entries.iter().map(|entry| (&*entry.action, Value::from(entry.detail.clone()))).collect();
+    assert_eq!(
+        told,
+        [
+            ("quarantine.released", json!({ "answer": "discarded" })),
+            ("quarantine.discarded", json!({})),
+            ("quarantine.released", json!({})),
+        ]
+    );
+    queue.shutdown().await;
+}
+
+async fn a_lead_is_looked_at_and_listed(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
+    let change = json!({ "company": "Acme" }).as_object().unwrap().clone();
+    let (_, correction) =
+        leads::update(store, organization, lead, change, "typo", &world.context).await.unwrap();
+    let found = leads::show(store, organization, correction.as_uuid(), store).await.unwrap();
+    assert_eq!(found.lead.unwrap().id, lead);
+    let history = leads::history(store, organization, lead.into(), store).await.unwrap();
+    assert_eq!(history.source.as_deref(), Some("landing page"));
+    let corrections: Vec<_> = history.corrections.iter().map(|one| (one.submission, &*one.reason)).collect();
+    assert_eq!(corrections, [(correction, "typo")]);
+    let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
+    assert_eq!(page.data.iter().map(|lead| lead.id).collect::<Vec<_>>(), [lead]);
+    let entries = audit::list(store, organization, Default::default(), None, 3, store).await.unwrap().data;
+    let told: Vec<_> =
+        entries.iter().map(|entry| (&*entry.action, Value::from(entry.detail.clone()))).collect();
+    assert_eq!(
+        told,
+        [
+            ("leads.listed", json!({ "count": 1, "first": lead, "last": lead })),
+            ("submission.read", json!({})),
+            ("lead.read", json!({ "lead": lead })),
+        ]
+    );
+    let other = store.ensure_organization("other").await.unwrap().id;
+    for missing in [
+        leads::show(store, other, lead.as_uuid(), store).await.map(drop),
+        leads::history(store, other, SubmissionId::from(lead), store).await.map(drop),
+    ] {
+        let missing = missing.unwrap_err();
+        assert!(matches!(missing, OperationError::NotFound { kind: Kind::Submission, .. }), "{missing}");
+    }
+}
+
+async fn a_body_is_judged_and_not_stored(world: World) {
+    let (store, organization) = (&world.store, world.organization);
+    let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
+    let drafts = [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550199"}"#];
+    let drafts = drafts.map(|body| leads::draft(&world.source, body.as_bytes()).unwrap());
+    let normalized = leads::normalize(drafts.into(), &world.context).await.unwrap();
+    let judged = leads::validate(store, organization, normalized, &world.context, store).await.unwrap();
+    let outcomes: Vec<_> = judged.iter().map(|one| one.ruling.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
+    let refused = leads::draft(&world.source, b"{}").unwrap_err();
+    assert!(matches!(refused, OperationError::NotRepairable(_)), "{refused}");
+    let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
+    assert_eq!(page.data.len(), 1);
+    let entries = store.audit(organization, Default::default(), None, 2).await.unwrap().data;
+    assert_eq!(Value::from(entries[1].detail.clone()), json!({ "count": 2, "leads": [lead] }));
+}
+
+async fn a_day_is_reported_for_own_sources_only(world: World) {
+    let (store, organization, source) = (&world.store, world.organization, world.source.id);
+    world.post(&json!({ "phone": "+14155550132" })).await;
+    let today = Day::of(Timestamp::now(), Zone::utc());
+    let report = reports::intake(store, organization, Some(source), &today, store).await.unwrap();
+    assert_eq!((report.whole.accepted, report.whole.created), (1, 1));
+    assert_eq!(world.audited().await.last().unwrap(), "report.read");
+    let other = store.ensure_organization("other").await.unwrap().id;
+    let missing = reports::intake(store, other, Some(source), &today, store).await.unwrap_err();
+    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+}
