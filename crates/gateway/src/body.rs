@@ -142,17 +142,6 @@ fn only<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str
     values.next().is_none().then_some(first)
 }
 
-/// A text of 1 to `longest` characters, trimmed.
-pub(crate) fn short_text<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, Refusal> {
-    let text = text.trim();
-    let is_good = (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
-    if is_good {
-        Ok(text)
-    } else {
-        Err(Refusal::InvalidSettings(format!("`{name}` has 1 to {longest} characters")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};

@@ -11,11 +11,12 @@ use std::marker::PhantomData;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use leadgate_dialect::SubmissionStatus;
-use leadgate_domain::{Actor, AuditAction, AuditEntry, Lead, OrganizationId, SubmissionId, Timestamp};
+use leadgate_domain::{Actor, AuditAction, AuditEntry, OrganizationId, SubmissionId, Timestamp};
 use leadgate_store::Store;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::audit::Audit;
 use crate::caller::{Caller, Reach};
 use crate::context::RequestContext;
 use crate::problem::Refused;
@@ -95,6 +96,11 @@ impl<A, P, Q> Call<A, P, Q> {
         self.caller.actor()
     }
 
+    /// Where reads are recorded.
+    pub(crate) fn log(&self) -> &Audit {
+        &self.state.audit
+    }
+
     /// The store, in which what changes is this caller's doing.
     pub(crate) fn store(&self) -> Store {
         self.state.store.acting_for(self.actor())
@@ -108,20 +114,6 @@ impl<A, P, Q> Call<A, P, Q> {
     /// Records what the caller is shown.
     pub(crate) fn record(&self, entry: AuditEntry) {
         self.state.audit.note(entry);
-    }
-
-    /// Records how many items of a list the caller is shown.
-    pub(crate) fn record_list(&self, action: AuditAction, count: usize) {
-        self.record(self.entry(action).with("count", count));
-    }
-
-    /// The same of leads: how many, from which to which.
-    pub(crate) fn record_leads(&self, entry: AuditEntry, leads: &[Lead]) {
-        let entry = entry.with("count", leads.len());
-        self.record(match (leads.first(), leads.last()) {
-            (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
-            _ => entry,
-        });
     }
 
     /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise

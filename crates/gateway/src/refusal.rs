@@ -304,7 +304,7 @@ impl From<OperationError> for Refusal {
             OperationError::NotFound { .. } => Self::NotFound,
             OperationError::Invalid(detail) => Self::InvalidSettings(detail),
             OperationError::Faulty(faults) => Self::Faulty(faults),
-            OperationError::NotRepairable(why) => Self::unmendable(why),
+            OperationError::NotRepairable(why) => Self::not_repairable(why),
             OperationError::Conflict => Self::Conflict,
             OperationError::Queue(refused) => Self::Queue(refused),
             OperationError::Store(error) => Self::Store(error),

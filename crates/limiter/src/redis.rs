@@ -2,8 +2,8 @@
 
 mod call;
 pub(crate) mod gather;
-pub(crate) mod question;
 mod link;
+pub(crate) mod question;
 pub(crate) mod script;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use leadgate_dialect::{Undecodable, Unmendable};
+use leadgate_dialect::{self as dialect, Undecodable};
 use leadgate_domain::validate::FieldFault;
 use leadgate_queue::Refused;
 use leadgate_store::StoreError;
@@ -19,7 +19,7 @@ pub enum OperationError {
     Faulty(Vec<FieldFault>),
     /// No lead can be made of a body.
     #[error("no lead can be made of the body: {}", not_repairable(.0))]
-    NotRepairable(Unmendable),
+    NotRepairable(dialect::NotRepairable),
     /// Another caller changed it at the same time: the same request can be sent again.
     #[error("it was changed by another request at the same time; try again")]
     Conflict,
@@ -78,12 +78,14 @@ fn sentence(faults: &[FieldFault]) -> String {
 }
 
 /// Names and codes only.
-fn not_repairable(why: &Unmendable) -> String {
+fn not_repairable(why: &dialect::NotRepairable) -> String {
     match why {
-        Unmendable::Gone => "it is not stored any more".to_owned(),
-        Unmendable::Unreadable(fault) => fault.detail().into_owned(),
-        Unmendable::Undecodable(Undecodable::Mapping(fault)) => format!("the mapping does not fit: {fault}"),
-        Unmendable::Undecodable(Undecodable::Empty) => "it has no field of a lead".to_owned(),
-        Unmendable::Undecodable(Undecodable::Faulty(faults)) => sentence(faults),
+        dialect::NotRepairable::Gone => "it is not stored any more".to_owned(),
+        dialect::NotRepairable::Unreadable(fault) => fault.detail().into_owned(),
+        dialect::NotRepairable::Undecodable(Undecodable::Mapping(fault)) => {
+            format!("the mapping does not fit: {fault}")
+        }
+        dialect::NotRepairable::Undecodable(Undecodable::Empty) => "it has no field of a lead".to_owned(),
+        dialect::NotRepairable::Undecodable(Undecodable::Faulty(faults)) => sentence(faults),
     }
 }

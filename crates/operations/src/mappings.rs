@@ -1,6 +1,6 @@
 //! Mappings of sources: where the fields of a lead stand in what clients send.
 
-use leadgate_dialect::{self as dialect, Document, Suggestion, Undecodable};
+use leadgate_dialect::{Suggestion, Undecodable, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Fields, OrganizationId, Source, SourceId, Submission, SubmissionId};
 use leadgate_store::{MappingRecord, Store};
@@ -101,7 +101,7 @@ pub async fn suggest(
     let bodies = bodies(store, &source, last, AuditAction::MappingSuggested, log).await?;
     let read = |submission: &Submission| {
         let body = submission.raw.bytes()?;
-        Document::read(source.dialect, &submission.media, &body, submission.query.as_deref()).ok()
+        protocol(source.dialect).document(&submission.media, &body, submission.query.as_deref()).ok()
     };
     let documents: Vec<_> = bodies.iter().filter_map(read).collect();
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
@@ -124,11 +124,11 @@ async fn bodies(
 fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -> MappedResult {
     let body = submission.raw.bytes().unwrap_or_default();
     let query = submission.query.as_deref();
-    let document = match Document::read(source.dialect, &submission.media, &body, query) {
+    let document = match protocol(source.dialect).document(&submission.media, &body, query) {
         Ok(document) => document,
         Err(unreadable) => return MappedResult::Fault(unreadable.code().to_owned()),
     };
-    match dialect::decode(source.dialect, &document, mapping) {
+    match protocol(source.dialect).decode(&document, mapping) {
         Ok(fields) => MappedResult::Fields(fields.into()),
         Err(Undecodable::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
         Err(Undecodable::Empty) => MappedResult::Fault("nothing_said".to_owned()),

@@ -92,7 +92,7 @@ pub async fn repair(
         Some(key) => store.find_key(key).await?,
         None => None,
     };
-    let repaired = dialect::mend(submission, body, media, &source, key.as_ref());
+    let repaired = dialect::repair(submission, body, media, &source, key.as_ref());
     let repaired = repaired.map_err(OperationError::NotRepairable)?;
     // The audit log names the user.
     let by = match store.actor() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leadgate_dialect::protocol;
 use leadgate_domain::secret::{Pepper, SigningKey};
 use leadgate_domain::{
     ApiKey, AuditAction, AuditEntry, Dialect, OrganizationId, Signature, Source, SourceId, SourceSettings,
@@ -69,7 +70,8 @@ pub async fn create(
     new: NewSource,
     pepper: &Pepper,
 ) -> Result<CreatedSource, OperationError> {
-    let mut source = store.new_source(organization, new.dialect, Some(new.dialect.to_string()));
+    let mut source =
+        store.new_source(organization, &protocol(new.dialect).source, Some(new.dialect.to_string()));
     new.settings.apply(&mut source).map_err(OperationError::Invalid)?;
     store.create_source(&source).await?;
     let token = keys::create_token(store, &source, NewToken::default(), pepper).await?;
@@ -94,7 +96,7 @@ pub async fn find_or_default(
 ) -> Result<Source, OperationError> {
     match id {
         Some(id) => find(store, organization, id).await,
-        None => Ok(store.ensure_default_source(organization, Dialect::Native).await?),
+        None => Ok(store.ensure_default_source(organization, &protocol(Dialect::Native).source).await?),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET /v1/audit`: who read or changed what.
 
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
+use leadgate_operations::audit as operations;
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use crate::call::{Administer, Call};
 use crate::query::{Limit, parsed};
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
-use crate::store_timeout::with_store_timeout;
+use crate::store_timeout::operation;
 
 #[derive(Deserialize)]
 pub(crate) struct AuditQuery {
@@ -30,9 +31,9 @@ pub(crate) async fn list(
 ) -> Result<Json<List<AuditRecord>>, Refusal> {
     let AuditQuery { key, action, since, limit, after } = &call.query;
     let filter = AuditFilter { actor: key.clone().map(Actor::Key), action: *action, since: *since };
-    let listing = call.state.store.audit(call.organization(), filter, *after, limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_list(AuditAction::AuditListed, page.data.len());
+    let store = call.store();
+    let listing = operations::list(&store, call.organization(), filter, *after, limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 

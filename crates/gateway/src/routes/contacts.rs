@@ -3,6 +3,7 @@
 use leadgate_dialect::Answer;
 use leadgate_dialect::askad::{self, Paging};
 use leadgate_domain::AuditAction;
+use leadgate_operations::leads::listed;
 use serde::Deserialize;
 
 use crate::call::{Call, Read};
@@ -56,7 +57,7 @@ pub(crate) async fn contacts(call: &mut Call<Read, (), NumberedPage>) -> Result<
     let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
     let listing = state.store.leads_at(call.organization(), call.reach().source(), offset, limit);
     let (leads, total) = with_store_timeout(state, listing).await?;
-    call.record_leads(call.entry(AuditAction::ContactsListed).with("page", page), &leads);
+    call.record(listed(call.entry(AuditAction::ContactsListed).with("page", page), &leads));
     let answer = askad::contacts_page(&leads, Paging { page, limit, total });
     // Pages that are numbered cannot end early.
     if answer.body.len() > LARGEST && leads.len() > 1 {

@@ -16,7 +16,7 @@ pub(crate) async fn update(
     web::Json(changes): web::Json<KeyChanges>,
 ) -> Result<Json<KeyAnswer<'static>>, Refusal> {
     let store = call.store();
-    let changing = operations::update(&store, Some(call.organization()), &call.id, changes);
+    let changing = operations::update(&store, call.organization(), &call.id, changes);
     let key = operation(&call.state, changing).await?;
     Ok(Json::ok(&native::key(&key, &call.organization_name())))
 }

@@ -156,9 +156,9 @@ pub(crate) async fn set_status(
 /// caller's dialect shows them.
 pub(crate) async fn list(call: &mut Call<Read, (), Page<Cursor>>) -> Result<Answer, Refusal> {
     let Page { limit, after } = &call.query;
-    let listing = call.state.store.leads(call.organization(), call.reach().source(), after.clone(), limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_leads(call.entry(AuditAction::LeadsListed), &page.data);
+    let (store, source) = (call.store(), call.reach().source());
+    let listing = operations::page(&store, call.organization(), source, after.clone(), limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     let next = page.next.map(|next| next.to_string());
     let sources = |id| call.state.keys.source_title(id);
     Ok(protocol(call.context.dialect).leads_page(&page.data, next.as_deref(), &sources))

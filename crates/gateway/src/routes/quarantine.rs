@@ -1,20 +1,18 @@
 //! `/v1/quarantine`: what is kept aside, and how it is let go or given up.
 
-use std::sync::Arc;
-
 use actix_web::web::{self, Payload};
-use leadgate_dialect as dialect;
-use leadgate_domain::{AuditAction, Source, Submission, Timestamp};
+use leadgate_domain::{AuditAction, Submission};
+use leadgate_operations::quarantine::{self as operations, Discard, Release};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::body::{self, BodyLimits, short_text};
+use crate::body::{self, BodyLimits};
 use crate::call::{Administer, Call};
 use crate::query::{Limit, parsed};
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
-use crate::store_timeout::with_store_timeout;
+use crate::store_timeout::operation;
 
 #[derive(Deserialize)]
 pub(crate) struct QuarantineQuery {
@@ -51,9 +49,9 @@ pub(crate) async fn list(
     call: &mut Call<Administer, (), QuarantineQuery>,
 ) -> Result<Json<List<QuarantineEntry>>, Refusal> {
     let QuarantineQuery { state, limit, after } = call.query;
-    let listing = call.state.store.quarantined(call.organization(), state.state(), after, limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_list(AuditAction::QuarantineListed, page.data.len());
+    let store = call.store();
+    let listing = operations::page(&store, call.organization(), state.state(), after, limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -65,27 +63,23 @@ pub(crate) struct WholeEntry {
 
 /// An entry, with the submission whole.
 pub(crate) async fn show(call: &mut Call<Administer, Uuid>) -> Result<Json<WholeEntry>, Refusal> {
-    let (entry, submission) = find(call, AuditAction::QuarantineRead).await?;
-    call.record(call.entry(AuditAction::QuarantineRead).about(entry.id));
+    let store = call.store();
+    let showing = operations::show(&store, call.organization(), call.id, call.log());
+    let shown = operation(&call.state, showing).await;
+    let (entry, submission) =
+        shown.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineRead))?;
     Ok(Json::ok(&WholeEntry { entry, submission }))
 }
 
-/// Publishes the submission once more. Whatever is asked how often, it is let go once; the answer says how the
-/// entry stands.
+/// Publishes the submission once more. However often it is asked for, the entry is released once; the answer is the
+/// entry as it was.
 pub(crate) async fn release(call: &mut Call<Administer, Uuid>) -> Result<Json<QuarantineEntry>, Refusal> {
-    let (entry, submission) = find(call, AuditAction::QuarantineReleased).await?;
-    let audited = call.entry(AuditAction::QuarantineReleased).about(entry.id);
-    if entry.state != QuarantineState::Open {
-        call.record(audited.with("answer", entry.state));
-        return Ok(Json::ok(&entry));
-    }
-    let state = &call.state;
-    // Before it can have an effect.
-    with_store_timeout(state, state.store.record(vec![audited])).await?;
-    let released = submission.released(entry.id, entry.reason, Timestamp::now());
-    let message = serde_json::to_vec(&released).map_err(|_| Refusal::Internal)?;
-    state.publisher.publish(released.organization, message.into()).await.map_err(Refusal::Queue)?;
-    Ok(Json::accepted(&entry))
+    let (store, publisher) = (call.store(), &call.state.publisher);
+    let releasing = operations::release(&store, call.organization(), call.id, publisher, call.log());
+    let released = releasing.await.map_err(Refusal::from);
+    let Release { entry, is_published } =
+        released.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineReleased))?;
+    Ok(if is_published { Json::accepted(&entry) } else { Json::ok(&entry) })
 }
 
 /// Puts another body in the place of an open entry's, if a lead can be made of it. It waits for its release.
@@ -93,54 +87,30 @@ pub(crate) async fn repair(
     call: &mut Call<Administer, Uuid>,
     payload: Payload,
 ) -> Result<Json<QuarantineEntry>, Refusal> {
-    let (entry, submission) = find(call, AuditAction::QuarantineRepaired).await?;
-    let (organization, id, state) = (call.organization(), entry.id, &call.state);
-    if entry.state != QuarantineState::Open {
-        return Ok(Json::ok(&entry));
+    let (store, state) = (call.store(), &call.state);
+    let found = operation(state, operations::find(&store, call.organization(), call.id)).await;
+    let found = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineRepaired))?;
+    if found.0.state != QuarantineState::Open {
+        return Ok(Json::ok(&found.0));
     }
     let limits = BodyLimits { limit: state.config.body_limit, timeout: state.config.body_timeout };
     let media = body::media(call.request.headers())?;
     body::check_head(call.request.headers(), limits)?;
     let body = body::read(&call.request, payload, limits).await?;
-    let directory = &state.keys.directory;
-    let is_there = |source: &Arc<Source>| source.organization == organization && source.deleted_at.is_none();
-    let source = directory.source(submission.source).filter(is_there);
-    let source = source.ok_or_else(|| Refusal::InvalidSettings("its source is gone".to_owned()))?;
-    let key = submission.client.key.as_ref().and_then(|id| directory.key(id));
-    let repaired = dialect::repair(submission, &body, media, &source, key.as_deref());
-    let repaired = repaired.map_err(Refusal::not_repairable)?;
-    let (store, by) = (call.store(), call.actor().to_string());
-    let repairing = store.repair(organization, id, &repaired, &by);
-    let entry = with_store_timeout(state, repairing).await?.ok_or(Refusal::NotFound)?;
+    let entry = operation(state, operations::repair(&store, found, &body, media)).await?;
     Ok(Json::ok(&entry))
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Discard {
-    note: Option<String>,
-}
-
-/// Gives an entry up, with a reason for whoever asks later. The submission stays where it is.
+/// Gives an entry up, with a note. The submission stays where it is.
 pub(crate) async fn discard(
     call: &mut Call<Administer, Uuid>,
     discard: Option<web::Json<Discard>>,
 ) -> Result<Json<QuarantineEntry>, Refusal> {
-    let Discard { note } = discard.map(web::Json::into_inner).unwrap_or_default();
-    let note = note.as_deref().map(|note| short_text("note", note, 255)).transpose()?;
-    let (store, by) = (call.store(), call.actor().to_string());
-    let discarding = store.discard(call.organization(), call.id, &by, note);
-    let discarded = with_store_timeout(&call.state, discarding).await?;
-    let entry = discarded.ok_or_else(|| call.not_found(call.id, AuditAction::QuarantineDiscarded))?;
+    let discard = discard.map(web::Json::into_inner).unwrap_or_default();
+    let store = call.store();
+    let discarding = operations::discard(&store, call.organization(), call.id, &discard);
+    let discarded = operation(&call.state, discarding).await;
+    let entry =
+        discarded.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineDiscarded))?;
     Ok(Json::ok(&entry))
-}
-
-/// The entry in the path, with its submission.
-async fn find(
-    call: &Call<Administer, Uuid>,
-    action: AuditAction,
-) -> Result<(QuarantineEntry, Submission), Refusal> {
-    let finding = call.state.store.quarantine_entry(call.organization(), call.id);
-    let found = with_store_timeout(&call.state, finding).await?;
-    found.ok_or_else(|| call.not_found(call.id, action))
 }

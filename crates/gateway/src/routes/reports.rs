@@ -1,6 +1,7 @@
 //! `GET /v1/reports/intake`: what became of what came in on a day.
 
-use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId, Timestamp, Zone};
+use leadgate_domain::{AuditAction, Day, OrganizationId, SourceId, Timestamp, Zone};
+use leadgate_operations::reports as operations;
 use leadgate_store::{IntakeReport, StoreError, Trouble};
 use serde::Deserialize;
 
@@ -35,8 +36,7 @@ pub(crate) async fn intake(call: &mut Call<Read, (), IntakeQuery>) -> Result<Jso
         with_store_timeout(&call.state, reading).await?.ok_or_else(not_found)?;
     }
     let report = report(&call.state, call.organization(), source, &day).await?;
-    let entry = call.entry(AuditAction::ReportRead).with("report", "intake").with("day", &day);
-    call.record(AuditEntry { target: source.map(|source| source.to_string()), ..entry });
+    operations::note_intake(&call.store(), call.organization(), source, &day, call.log()).await?;
     Ok(Json::ok(&report))
 }
 

@@ -2,12 +2,13 @@
 
 use actix_web::web;
 use leadgate_domain::{ActiveScoring, Scoring};
+use leadgate_operations::scoring as operations;
 use serde_json::Value;
 
 use crate::call::{Administer, Call};
 use crate::refusal::Refusal;
 use crate::reply::Json;
-use crate::store_timeout::with_store_timeout;
+use crate::store_timeout::{operation, with_store_timeout};
 
 /// The scoring in force; version 0 is the standard one.
 pub(crate) async fn show(call: &mut Call<Administer>) -> Result<Json<ActiveScoring>, Refusal> {
@@ -24,7 +25,6 @@ pub(crate) async fn set(
 ) -> Result<Json<ActiveScoring>, Refusal> {
     let scoring = Scoring::read(&document).map_err(|faults| Refusal::InvalidSettings(faults.to_string()))?;
     let store = call.store();
-    let adding = store.add_scoring(call.organization(), &scoring);
-    let version = with_store_timeout(&call.state, adding).await?.ok_or(Refusal::NotFound)?;
-    Ok(Json::ok(&ActiveScoring { version, scoring }))
+    let active = operation(&call.state, operations::set(&store, call.organization(), scoring)).await?;
+    Ok(Json::ok(&active))
 }

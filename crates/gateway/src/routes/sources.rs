@@ -2,27 +2,24 @@
 
 use actix_web::web;
 use leadgate_dialect::native::{self, SourceAnswer};
-use leadgate_dialect::protocol;
-use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{ApiKey, AuditAction, Dialect, KeyKind, Scope, Source, SourceId, SourceSettings};
-use leadgate_operations::sources as operations;
+use leadgate_domain::{Source, SourceId};
+use leadgate_operations::sources::{self as operations, CreatedSource, NewSource};
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
 
 use crate::call::{Administer, Call};
 use crate::public_url::base_url;
 use crate::query::Page;
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
-use crate::store_timeout::{operation, with_store_timeout};
+use crate::store_timeout::operation;
 
 pub(crate) async fn list(
     call: &mut Call<Administer, (), Page<SourceId>>,
 ) -> Result<Json<List<SourceAnswer<'static>>>, Refusal> {
     let Page { limit, after } = call.query;
-    let listing = call.state.store.sources_page(call.organization(), after, limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_list(AuditAction::SourcesListed, page.data.len());
+    let store = call.store();
+    let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let data = page.data.iter().map(|source| native::source(source, &owner, &base, None)).collect();
     Ok(Json::ok(&List { data, next: page.next.map(|next| next.to_string()) }))
@@ -31,23 +28,15 @@ pub(crate) async fn list(
 /// Makes a source and the token of its URL, which is shown this once.
 pub(crate) async fn create(
     call: &mut Call<Administer>,
-    web::Json(new): web::Json<Map<String, Value>>,
+    web::Json(new): web::Json<NewSource>,
 ) -> Result<Json<SourceAnswer<'static>>, Refusal> {
-    let (dialect, settings) = new_source(new)?;
-    let name = Some(dialect.to_string());
-    let store = call.store();
-    let mut source = store.new_source(call.organization(), &protocol(dialect).source, name);
-    settings.apply(&mut source).map_err(Refusal::InvalidSettings)?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
-    let (presented, text) = PresentedKey::generate(KeyKind::Token);
-    let (scopes, keys) = (vec![Scope::Write], &call.state.keys);
-    let token = ApiKey::new(&presented, source.organization, source.id, scopes, &keys.pepper);
-    let token = ApiKey { made_by: Some(call.caller.key.id.clone()), ..token };
-    with_store_timeout(&call.state, store.create_source(&source)).await?;
-    with_store_timeout(&call.state, store.create_key(&token)).await?;
-    let answer = Json::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
-    keys.directory.insert_source(source.clone());
-    keys.directory.insert_key(token);
+    let (store, keys) = (call.store(), &call.state.keys);
+    let creating = operations::create(&store, call.organization(), new, &keys.pepper);
+    let CreatedSource { source, token } = operation(&call.state, creating).await?;
+    let answer = Json::created(&native::source(&source, &owner, &base, Some(token.text.expose_secret())));
+    keys.directory.insert_source(source);
+    keys.directory.insert_key(token.key);
     Ok(answer)
 }
 
@@ -85,12 +74,4 @@ fn changed(
     let answer = Json::ok(&native::source(&source, &owner, &base, None));
     call.state.keys.directory.insert_source(source);
     Ok(answer)
-}
-
-/// The dialect, and which of its settings are not the default.
-fn new_source(mut new: Map<String, Value>) -> Result<(Dialect, SourceSettings), Refusal> {
-    let invalid = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
-    let dialect = new.remove("dialect").unwrap_or_default();
-    let dialect = serde_json::from_value(dialect).map_err(invalid)?;
-    Ok((dialect, serde_json::from_value(Value::Object(new)).map_err(invalid)?))
 }

@@ -8,7 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use leadgate_dialect::native::{self, SuppressionAnswer};
 use leadgate_domain::suppression::SuppressionRequest;
-use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, Timestamp};
+use leadgate_domain::{Judge, OrganizationId, Suppression, Timestamp};
+use leadgate_operations::suppressions as operations;
 use leadgate_store::{Listed, SuppressionCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use crate::query::Page;
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
 use crate::state::State;
-use crate::store_timeout::with_store_timeout;
+use crate::store_timeout::operation;
 
 /// As many entries are taken at once; longer lists are imported.
 const MOST_ENTRIES: usize = 100;
@@ -65,9 +66,9 @@ pub(crate) async fn list(
     call: &mut Call<ReadOrganization, (), Page<SuppressionCursor>>,
 ) -> Result<Json<List<SuppressionAnswer<'static>>>, Refusal> {
     let Page { limit, after } = &call.query;
-    let listing = call.state.store.suppressions(call.organization(), after.clone(), limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_list(AuditAction::SuppressionsListed, page.data.len());
+    let store = call.store();
+    let listing = operations::page(&store, call.organization(), after.clone(), limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     Ok(Json::ok(&List { data: shown(&page.data), next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -81,36 +82,32 @@ pub(crate) async fn add(
     call: &mut Call<Administer>,
     web::Json(document): web::Json<Map<String, Value>>,
 ) -> Result<Json<Changed<EntryResult<'static>>>, Refusal> {
-    let (organization, keys) = (call.organization(), &call.state.keys);
-    let (match_key, now) = (keys.match_key()?, Timestamp::now());
+    let organization = call.organization();
     let (requests, is_single) = requests(document)?;
     if !(1..=MOST_ENTRIES).contains(&requests.len()) {
         let detail = format!("1 to {MOST_ENTRIES} entries are taken at once");
         return Err(Refusal::InvalidSettings(detail));
     }
-    let read = requests.iter().map(|request| request.entry(match_key, organization, now));
-    let read: Vec<Result<Suppression, String>> = read.collect();
-    if let [Err(detail)] = read.as_slice()
+    let (store, judge) = (call.store(), judge(&call.state)?);
+    let match_key = call.state.keys.match_key()?;
+    let adding = operations::add_each(&store, organization, &requests, match_key, &judge);
+    let added = operation(&call.state, adding).await?;
+    if let [Err(detail)] = added.as_slice()
         && is_single
     {
         return Err(Refusal::InvalidSettings(detail.clone()));
     }
-    let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
-    let judge: Arc<dyn Judge> = keys.pipeline()?.clone();
-    let store = call.store();
-    let adding = store.suppress(organization, good, Arc::clone(&judge));
-    let listed = with_store_timeout(&call.state, adding).await?;
-    let stored_leads_settled = settle(&call.state, organization, judge).await;
-    let mut listed = listed.into_iter();
-    let results = read.iter().map(|read| match read {
-        Ok(entry) => EntryResult::Added {
-            result: listed.next().unwrap_or(Listed::Kept),
-            entry: native::suppression(entry, now),
-        },
+    let (stored_leads_settled, now) = (settle(&call.state, organization, judge).await, Timestamp::now());
+    let results = added.iter().map(|added| match added {
+        Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
         Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
     let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Json::with(status, &Changed { data: results.collect(), stored_leads_settled }))
+}
+
+fn judge(state: &State) -> Result<Arc<dyn Judge>, Refusal> {
+    Ok(state.keys.pipeline()?.clone())
 }
 
 /// The entries of a request, and whether it is one by itself.
@@ -130,11 +127,9 @@ pub(crate) async fn find(
     call: &mut Call<ReadOrganization>,
     web::Json(request): web::Json<SuppressionRequest>,
 ) -> Result<Json<Entries<SuppressionAnswer<'static>>>, Refusal> {
-    let value = request.value().map_err(Refusal::InvalidSettings)?;
-    let keys = value.watched(call.state.keys.match_key()?, call.organization());
-    let finding = call.state.store.suppressions_under(call.organization(), keys);
-    let found = with_store_timeout(&call.state, finding).await?;
-    call.record_list(AuditAction::SuppressionsListed, found.len());
+    let (store, requests, match_key) = (call.store(), [request], call.state.keys.match_key()?);
+    let finding = operations::find(&store, call.organization(), &requests, match_key, call.log());
+    let found = operation(&call.state, finding).await?;
     Ok(Json::ok(&Entries { data: shown(&found) }))
 }
 
@@ -143,13 +138,11 @@ pub(crate) async fn remove(
     call: &mut Call<Administer>,
     web::Json(request): web::Json<SuppressionRequest>,
 ) -> Result<Json<Changed<SuppressionAnswer<'static>>>, Refusal> {
-    let (organization, keys) = (call.organization(), &call.state.keys);
-    let value = request.value().map_err(Refusal::InvalidSettings)?;
-    let key = value.key(keys.match_key()?, organization);
-    let judge: Arc<dyn Judge> = keys.pipeline()?.clone();
-    let store = call.store();
-    let removing = store.unsuppress(organization, vec![key], request.list.as_deref(), Arc::clone(&judge));
-    let removed = with_store_timeout(&call.state, removing).await?;
+    let (organization, match_key) = (call.organization(), call.state.keys.match_key()?);
+    let (store, judge) = (call.store(), judge(&call.state)?);
+    let (list, requests) = (request.list.clone(), [request]);
+    let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
+    let removed = operation(&call.state, removing).await?;
     let stored_leads_settled = settle(&call.state, organization, judge).await;
     Ok(Json::ok(&Changed { data: shown(&removed), stored_leads_settled }))
 }

@@ -1,29 +1,20 @@
 //! `GET`, `POST /v1/tags`: tags by the number that KickoffLabs's clients know them by.
 
 use actix_web::web;
-use leadgate_domain::AuditAction;
-use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_operations::tags::{self as operations, NewTag};
 use leadgate_store::Tag;
-use serde::Deserialize;
 
-use crate::body::short_text;
 use crate::call::{Administer, Call};
 use crate::query::Page;
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
-use crate::store_timeout::with_store_timeout;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewTag {
-    name: String,
-}
+use crate::store_timeout::operation;
 
 pub(crate) async fn list(call: &mut Call<Administer, (), Page<u64>>) -> Result<Json<List<Tag>>, Refusal> {
-    let Page { limit, after } = &call.query;
-    let listing = call.state.store.tags_page(call.organization(), *after, limit.0);
-    let page = with_store_timeout(&call.state, listing).await?;
-    call.record_list(AuditAction::TagsListed, page.data.len());
+    let Page { limit, after } = call.query;
+    let store = call.store();
+    let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
+    let page = operation(&call.state, listing).await?;
     Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -32,7 +23,7 @@ pub(crate) async fn create(
     call: &mut Call<Administer>,
     web::Json(new): web::Json<NewTag>,
 ) -> Result<Json<Tag>, Refusal> {
-    let name = short_text("name", &new.name, LONGEST_TAG)?;
-    let tag = with_store_timeout(&call.state, call.store().create_tag(call.organization(), name)).await?;
+    let store = call.store();
+    let tag = operation(&call.state, operations::create(&store, call.organization(), new)).await?;
     Ok(Json::created(&tag))
 }

@@ -1,14 +1,12 @@
 //! `POST /v1/leads/validate`: what would become of leads, if they were posted now. Stores nothing.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use leadgate_dialect::{Received, native, protocol};
-use leadgate_domain::{AuditAction, Dialect, Media, Normalized, Outcome, Submission};
+use leadgate_domain::{Dialect, Media, Outcome, Submission};
+use leadgate_operations::leads as operations;
 use leadgate_store::Preview;
-use tokio::task::spawn_blocking;
 
 use crate::body::{self, BodyLimits};
 use crate::call::{Call, Read};
@@ -17,7 +15,7 @@ use crate::chunked_body::ChunkedBody;
 use crate::refusal::Refusal;
 use crate::reply::{Json, Reply};
 use crate::state::State;
-use crate::store_timeout::with_store_timeout;
+use crate::store_timeout::operation;
 use crate::{headers, intake, limit};
 
 /// As many lines are judged at once.
@@ -112,23 +110,10 @@ fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
 
 /// The worker's own code, on a thread where it may take its time.
 async fn judge(submissions: Vec<Submission>, call: &Call<Read>) -> Result<Vec<Preview>, Refusal> {
-    let state = &call.state;
-    let pipeline = Arc::clone(state.keys.pipeline()?);
-    let known = state.keys.directory.snapshot();
-    let normalizing = Arc::clone(&pipeline);
-    let normalize = move |submission: Submission| {
-        let source = known.source(submission.source);
-        let scoring = known.scoring(submission.organization);
-        normalizing.normalize(submission, source, scoring)
-    };
-    let normalize_all = move || submissions.into_iter().map(normalize).collect::<Vec<Normalized>>();
-    let normalized = spawn_blocking(normalize_all).await.map_err(|_| Refusal::Internal)?;
-    let previews = with_store_timeout(state, state.store.preview(normalized, pipeline)).await?;
-    // A lead that is met is shown as it is.
-    let met = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
-    let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
-    let entry = call.entry(AuditAction::Validate).with("count", previews.len());
-    call.record(if met.is_empty() { entry } else { entry.with("leads", met) });
+    let (state, context, store) = (&call.state, call.state.keys.judge_context()?, call.store());
+    let normalized = operations::normalize(submissions, &context).await?;
+    let judging = operations::validate(&store, call.organization(), normalized, &context, call.log());
+    let previews = operation(state, judging).await?;
     Ok(previews.into_iter().map(|one| within_reach(one, call.reach())).collect())
 }
 

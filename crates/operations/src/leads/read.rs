@@ -1,6 +1,6 @@
 //! Leads are looked at, explained and listed; bodies are judged without being stored.
 
-use leadgate_dialect::{Document, Undecodable, Unmendable, decode};
+use leadgate_dialect::{NotRepairable, Undecodable, protocol};
 use leadgate_domain::{
     AuditAction, AuditEntry, Correction, Lead, LeadId, Media, Normalized, OrganizationId, Outcome, Source,
     SourceId, Submission, SubmissionId, Timestamp, Trust,
@@ -105,11 +105,12 @@ pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
 /// # Errors
 /// [`OperationError::NotRepairable`] if no lead can be made of it.
 pub fn draft(source: &Source, body: &[u8]) -> Result<Submission, OperationError> {
-    let document = Document::read(source.dialect, &Media::Json, body, None);
-    let document = document.map_err(Unmendable::Unreadable).map_err(OperationError::NotRepairable)?;
+    let protocol = protocol(source.dialect);
+    let document = protocol.document(&Media::Json, body, None);
+    let document = document.map_err(NotRepairable::Unreadable).map_err(OperationError::NotRepairable)?;
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
-    let not_repairable = |why: Undecodable| OperationError::NotRepairable(Unmendable::Undecodable(why));
-    let fields = decode(source.dialect, &document, mapping).map_err(not_repairable)?;
+    let not_repairable = |why: Undecodable| OperationError::NotRepairable(NotRepairable::Undecodable(why));
+    let fields = protocol.decode(&document, mapping).map_err(not_repairable)?;
     let id = SubmissionId::from_uuid(Uuid::now_v7());
     let submission = Submission::new(id, source, Timestamp::now(), fields, body);
     let mapping_version = source.mapping.as_ref().map(|active| active.version);
