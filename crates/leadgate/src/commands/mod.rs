@@ -151,7 +151,7 @@ pub(crate) fn with_hint(owner: &Organization) -> impl Fn(OperationError) -> anyh
                 "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
             ),
             Kind::Lead => {
-                format!("`{name}` has no lead {id}; `leadgate lead list --organization {name}` prints them")
+                format!("{error}; `leadgate lead list --organization {name}` prints the leads of `{name}`")
             }
             Kind::Submission => format!(
                 "the organization has no lead or submission {id}, or it still waits in the queue for a worker"

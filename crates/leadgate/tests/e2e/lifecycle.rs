@@ -19,6 +19,23 @@ async fn post(url: &str, key: &str) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
 
+/// Leads are listed as over HTTP, and judged without being stored.
+async fn leads_are_listed_and_validated(world: &World, source: &str, id: &str) {
+    let listed = world.cli(&["lead", "list", "--organization", "acme", "--source", source]).await;
+    assert_eq!((&listed["data"][0]["id"], &listed["next"]), (&json!(id), &json!(null)));
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("leads.json");
+    std::fs::write(&file, "{\"phone\":\"+14155550132\"}\n{\"company\":7}\n{\"phone\":\"+14155550199\"}\n")
+        .unwrap();
+    let validate = ["lead", "validate", file.to_str().unwrap(), "--organization", "acme", "--source", source];
+    let judged = world.cli(&[&validate[..], &["--lines"]].concat()).await;
+    assert_eq!((&judged[0]["outcome"], &judged[2]["outcome"]), (&json!("duplicate"), &json!("created")));
+    assert!(judged[1]["error"].as_str().unwrap().contains("/company"), "{judged}");
+    let (code, answer) = exit(world.environment(), &validate).await;
+    assert_eq!(code, 2, "{answer}");
+}
+
 async fn leads_sources_and_keys_are_changed(shape: Shape) {
     let mut world = start(shape).await;
     let way = Way::with(&world, "native", &["--name", "partner"]).await;
@@ -34,6 +51,7 @@ async fn leads_sources_and_keys_are_changed(shape: Shape) {
     .await;
     assert_eq!((&shown["source_name"], &shown["status"]), (&json!("partner"), &json!("new")));
 
+    leads_are_listed_and_validated(&world, &way.id, &id).await;
     let of = |arguments: &[&'static str]| {
         let (noun, rest) = arguments.split_at(2);
         [noun, &[id.as_str(), "--organization", "acme"], rest]
