@@ -4,5 +4,5 @@ use strum::VariantNames;
 
 /// What is wrong with a text that is none of an enum's codes.
 pub fn unknown_code<T: VariantNames>(text: &str) -> String {
-    format!("`{text}` is none of {}", T::VARIANTS.join(", "))
+    format!("`{text}` is unknown; expected one of {}", T::VARIANTS.join(", "))
 }
