@@ -12,3 +12,4 @@ mod run;
 mod secret;
 mod telemetry;
 mod tls;
+mod usage;

@@ -117,7 +117,7 @@ mod tests {
     fn what_is_wrong_is_told_in_a_sentence() {
         for (said, told) in [
             ("phone", "an identity is a rule and its keys"),
-            ("all_of:phone", "`all_of` is none of any_of, first_of"),
+            ("all_of:phone", "`all_of` is unknown; expected one of any_of, first_of"),
             ("any_of:fax", "`fax` is no key by which people are known (external_id, line_id, phone, email)"),
             ("any_of:idempotency", "`idempotency` is no key"),
             ("any_of:phone,phone=1d", "`phone` is named twice"),

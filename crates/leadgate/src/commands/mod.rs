@@ -24,12 +24,11 @@ pub(crate) mod score;
 pub(crate) mod source;
 pub(crate) mod suppression;
 pub(crate) mod tag;
-mod usage;
 mod values;
 
 pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::{Output, Table, cell, details};
-pub(crate) use usage::UsageError;
+pub(crate) use crate::usage::UsageError;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -40,7 +39,6 @@ use leadgate_domain::{Actor, Organization, Said};
 use leadgate_operations::{JudgeContext, Kind, OperationError};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Store};
-use nix::unistd::{User, getuid};
 use serde_json::json;
 
 use crate::config::Config;
@@ -111,8 +109,8 @@ pub(crate) fn require_installation(config: &Config) -> anyhow::Result<()> {
 
 /// Who sits at the command line, by the name that the system knows the process's user by.
 fn operator() -> Actor {
-    let user = User::from_uid(getuid()).ok().flatten();
-    Actor::at_command_line(user.as_ref().map(|user| user.name.as_str()))
+    let user = uzers::get_current_username();
+    Actor::at_command_line(user.as_deref().and_then(|name| name.to_str()))
 }
 
 /// The same as [`open_store`], for a command whose question may take the store a while.

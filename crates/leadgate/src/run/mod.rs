@@ -16,7 +16,7 @@ pub(crate) use worker::worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::commands::UsageError;
+use crate::usage::UsageError;
 
 /// Runs a program to its end and says on standard error why it failed, if it did.
 pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
