@@ -15,12 +15,9 @@ use crate::dialects::protocol;
 use crate::document::{Document, Unreadable};
 use crate::protocol::Protocol;
 
-/// The largest fields that a mapping may make of a body, in bytes. A mapping can repeat a value many times.
-const LARGEST_MAPPED_FIELDS: usize = 256 * 1024;
-
 /// What a request says about one lead.
-#[derive(Debug, Clone)]
-pub struct Received<'r> {
+#[derive(Clone)]
+pub struct LeadRequest<'r> {
     pub media: Media,
     pub body: &'r [u8],
     /// The query, if fields may be in it.
@@ -33,8 +30,7 @@ pub struct Received<'r> {
 }
 
 /// A submission, and the tags that the client sent with it.
-#[derive(Debug)]
-pub struct Accepted {
+pub struct NewSubmission {
     pub submission: Submission,
     /// Without the tags that the key adds, which are not shown to a public credential.
     pub own_tags: Vec<String>,
@@ -42,11 +38,9 @@ pub struct Accepted {
 
 /// Why no submission can be made of a request. Names fields, never values.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rejected {
+pub enum Rejection {
     Unreadable(Unreadable),
     Undecodable(Undecodable),
-    /// The source's mapping made too much of the body.
-    TooLarge,
 }
 
 /// Makes the submission of a request that came in through `source` with the credential `key`.
@@ -57,40 +51,41 @@ pub enum Rejected {
 /// # Errors
 /// When the body is no lead of the source's dialect.
 pub fn accept(
-    received: Received<'_>,
+    request: LeadRequest<'_>,
     source: &Source,
     key: &ApiKey,
     match_key: &MatchKey,
     id: SubmissionId,
     received_at: Timestamp,
-) -> Result<Accepted, Rejected> {
+) -> Result<NewSubmission, Rejection> {
     let protocol = protocol(source.dialect);
-    let document = protocol.document(&received.media, received.body, received.query);
-    let mut document = document.map_err(Rejected::Unreadable)?;
+    let document = protocol.document(&request.media, request.body, request.query);
+    let mut document = document.map_err(Rejection::Unreadable)?;
     let keys = credentials::take(&mut document, protocol.reads_query);
     let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
     let trust = Trust::of(key.kind, source);
     trust.withhold_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
     key.mark(&mut fields);
-    let kept = Kept::of(&received, protocol, &document, &keys);
-    let idempotency_key_hash = received
+    let LeadRequest { media, body, query, .. } = &request;
+    let stored = StoredBody::of(media, body, *query, protocol, &document, &keys);
+    let idempotency_key_hash = request
         .idempotency_key
-        .and_then(|text| idempotency_hash(text, kept.body_hash, trust, source, key, match_key));
+        .and_then(|text| idempotency_hash(text, stored.body_hash, trust, source, key, match_key));
     let submission = Submission {
         trust,
-        client: Client { key: Some(key.id.clone()), ..received.client },
+        client: Client { key: Some(key.id.clone()), ..request.client },
         idempotency_key_hash,
-        traceparent: received.traceparent.map(str::to_owned),
-        raw: kept.raw,
-        media: kept.media,
-        query: kept.query,
-        body_hash: kept.body_hash,
+        traceparent: request.traceparent.map(str::to_owned),
+        raw: stored.raw,
+        media: stored.media,
+        query: stored.query,
+        body_hash: stored.body_hash,
         mapping_version: source.mapping.as_ref().map(|active| active.version),
         mapping_fault,
         ..Submission::new(id, source, received_at, fields, &[])
     };
-    Ok(Accepted { submission, own_tags })
+    Ok(NewSubmission { submission, own_tags })
 }
 
 fn read_fields(
@@ -98,33 +93,34 @@ fn read_fields(
     document: &Document,
     source: &Source,
     key: &ApiKey,
-) -> Result<(Fields, Option<MappingFault>), Rejected> {
+) -> Result<(Fields, Option<MappingFault>), Rejection> {
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     match protocol.decode(document, mapping) {
-        Ok(fields) if mapping.is_some() && is_too_large(&fields) => Err(Rejected::TooLarge),
         Ok(fields) => Ok((fields, None)),
         Err(Undecodable::Mapping(fault)) if key.kind == KeyKind::Token => {
             Ok((Fields::default(), Some(fault)))
         }
-        Err(undecodable) => Err(Rejected::Undecodable(undecodable)),
+        Err(undecodable) => Err(Rejection::Undecodable(undecodable)),
     }
 }
 
-fn is_too_large(fields: &Fields) -> bool {
-    serde_json::to_vec(fields).is_ok_and(|fields| fields.len() > LARGEST_MAPPED_FIELDS)
-}
-
 /// What is kept of the bytes of a request: all of them, except keys.
-struct Kept {
-    raw: Raw,
-    media: Media,
+pub(crate) struct StoredBody {
+    pub(crate) raw: Raw,
+    pub(crate) media: Media,
     query: Option<String>,
     body_hash: BodyHash,
 }
 
-impl Kept {
-    fn of(received: &Received<'_>, protocol: &Protocol, document: &Document, keys: &[String]) -> Self {
-        let Received { media, body, query, .. } = received;
+impl StoredBody {
+    pub(crate) fn of(
+        media: &Media,
+        body: &[u8],
+        query: Option<&str>,
+        protocol: &Protocol,
+        document: &Document,
+        keys: &[String],
+    ) -> Self {
         let query = query.filter(|_| protocol.reads_query || body.trim_ascii().is_empty());
         let (raw, media) = match keys {
             [] => (Raw::new(body), media.clone()),

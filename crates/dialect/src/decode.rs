@@ -15,7 +15,12 @@ pub enum Undecodable {
     Empty,
     Faulty(Vec<FieldFault>),
     Mapping(MappingFault),
+    /// The mapping made more than 256 KB of the body.
+    TooLarge,
 }
+
+/// The largest fields that a mapping may make of a body, in bytes. A mapping can repeat a value many times.
+const LARGEST_MAPPED_FIELDS: usize = 256 * 1024;
 
 impl Protocol {
     /// Reads a body as one object. Where the body is empty, every client may send fields in the query; where the dialect's
@@ -40,6 +45,9 @@ impl Protocol {
         };
         let text = Text { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
         let mut fields = self.fields(text).map_err(Undecodable::Faulty)?;
+        if mapped.is_some() && is_too_large(&fields) {
+            return Err(Undecodable::TooLarge);
+        }
         fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
         Ok(fields)
     }
@@ -49,4 +57,8 @@ impl Protocol {
         (self.require)(&mut reading);
         reading.finish()
     }
+}
+
+fn is_too_large(fields: &Fields) -> bool {
+    serde_json::to_vec(fields).is_ok_and(|fields| fields.len() > LARGEST_MAPPED_FIELDS)
 }

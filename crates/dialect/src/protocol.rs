@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{DefaultLimit, Dialect, Lead, SourceDefaults};
+use leadgate_domain::{Dialect, Lead, Rate, SourceDefaults};
 
 use crate::answer::{Answer, PostedLead, Settlement, SourceNames};
 use crate::names::Index;
@@ -13,8 +13,10 @@ use crate::refusal::Problem;
 ///
 /// Each file in `dialects/` exports one as `PROTOCOL`; [`protocol`](crate::protocol) finds it by its [`Dialect`].
 pub struct Protocol {
-    /// How a source of the dialect is configured unless it is told otherwise: identity, policy, region and limit.
-    pub source: SourceDefaults,
+    /// How a source of the dialect is configured by default: identity, policy and region.
+    pub source_defaults: SourceDefaults,
+    /// What its system limits by default.
+    pub limit: DefaultLimit,
     /// Where its clients post leads.
     pub intake: &'static [IntakePath],
     /// Whether its clients expect the outcome in the answer, and not only that the lead is queued.
@@ -38,12 +40,7 @@ pub struct Protocol {
 
 impl Protocol {
     pub fn dialect(&self) -> Dialect {
-        self.source.dialect
-    }
-
-    /// What its system limits by default.
-    pub fn limit(&self) -> DefaultLimit {
-        self.source.limit
+        self.source_defaults.dialect
     }
 
     /// The answer to a secret key while the outcome is not known: the submission is durable.
@@ -71,6 +68,24 @@ impl Protocol {
     pub fn leads_page(&self, leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
         (self.leads_page)(leads, next, sources)
     }
+}
+
+/// The limit that applies where nothing else was configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultLimit {
+    pub counted_by: CountedBy,
+    pub rate: Rate,
+}
+
+/// What requests are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CountedBy {
+    Key,
+    /// The organization within the dialect.
+    Organization,
+    Source,
+    /// The source and the address that the request came from.
+    SourceAddress,
 }
 
 /// A path to which leads are posted.

@@ -1,7 +1,9 @@
 //! A stored submission read once more: from the bytes that came in, or from others in their place.
 
-use leadgate_domain::{ApiKey, Fields, Media, Raw, Source, Submission};
+use leadgate_domain::{ApiKey, Fields, Media, Source, Submission};
 
+use crate::accept::StoredBody;
+use crate::credentials;
 use crate::decode::Undecodable;
 use crate::dialects::protocol;
 use crate::document::Unreadable;
@@ -18,13 +20,24 @@ pub enum NotRepairable {
 /// What a submission says, by the mapping that its source has by now.
 pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, NotRepairable> {
     let body = submission.raw.bytes().ok_or(NotRepairable::Gone)?;
-    let protocol = protocol(submission.dialect);
-    let document = protocol.document(&submission.media, &body, submission.query.as_deref());
-    let document = document.map_err(NotRepairable::Unreadable)?;
+    read(submission, &submission.media, &body, source).map(|(fields, _)| fields)
+}
+
+/// What a body in place of the submission's says, and what is kept of it: all but keys.
+fn read(
+    submission: &Submission,
+    media: &Media,
+    body: &[u8],
+    source: &Source,
+) -> Result<(Fields, StoredBody), NotRepairable> {
+    let (protocol, query) = (protocol(submission.dialect), submission.query.as_deref());
+    let document = protocol.document(media, body, query);
+    let mut document = document.map_err(NotRepairable::Unreadable)?;
+    let keys = credentials::take(&mut document, protocol.reads_query);
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     let mut fields = protocol.decode(&document, mapping).map_err(NotRepairable::Undecodable)?;
     submission.trust.withhold_untrusted_fields(&mut fields);
-    Ok(fields)
+    Ok((fields, StoredBody::of(media, body, query, protocol, &document, &keys)))
 }
 
 /// A submission as it is with another body. It stays the submission that it was: its id, when and how it came, and the
@@ -36,8 +49,8 @@ pub fn repair(
     source: &Source,
     key: Option<&ApiKey>,
 ) -> Result<Submission, NotRepairable> {
-    let mut repaired = Submission { raw: Raw::new(body), media, ..submission };
-    let mut fields = reread(&repaired, source)?;
+    let (mut fields, StoredBody { raw, media, .. }) = read(&submission, &media, body, source)?;
+    let mut repaired = Submission { raw, media, ..submission };
     fields.is_test |= repaired.fields.is_test;
     if let Some(key) = key {
         key.mark(&mut fields);
@@ -51,7 +64,9 @@ pub fn repair(
 
 #[cfg(test)]
 mod tests {
-    use leadgate_domain::{Dialect, OrganizationId, SubmissionId, Timestamp};
+    use leadgate_domain::key::PresentedKey;
+    use leadgate_domain::{Dialect, KeyKind, OrganizationId, SubmissionId, Timestamp};
+    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -59,7 +74,7 @@ mod tests {
     fn another_body_makes_no_other_submission() {
         let source = Source::new(
             OrganizationId::generate(),
-            &protocol(Dialect::Native).source,
+            &protocol(Dialect::Native).source_defaults,
             None,
             Timestamp::now(),
         );
@@ -71,6 +86,11 @@ mod tests {
         assert_eq!(repaired.fields.phone.value().map(String::as_str), Some("+14155550132"));
         assert_eq!((repaired.id, repaired.body_hash), (came.id, came.body_hash));
         assert_ne!(repaired.raw, came.raw);
+        let (_, key) = PresentedKey::generate(KeyKind::Secret);
+        let with_key = format!(r#"{{"phone":"+14155550132","note":"{}"}}"#, key.expose_secret());
+        let repaired = repair(came.clone(), with_key.as_bytes(), Media::Json, &source, None).unwrap();
+        let stored = format!("{:?} {:?}", repaired.raw, repaired.fields);
+        assert!(!stored.contains(key.expose_secret()), "a key is kept nowhere");
         let refused = repair(came, b"{", Media::Json, &source, None);
         assert!(matches!(refused, Err(NotRepairable::Unreadable(_))));
     }

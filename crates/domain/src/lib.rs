@@ -29,8 +29,8 @@ pub use organization::{
 };
 pub use scoring::{ActiveScoring, LeadScore, ScoreRule, Scoring, ScoringFaults};
 pub use source::{
-    Consents, Counted, DefaultLimit, Dialect, GmailIdentity, Identity, IdentityKey, IdentityRule, Network,
-    Policy, Signature, Source, SourceDefaults, SourceSettings, Window, mapping,
+    Consents, Dialect, GmailIdentity, Identity, IdentityKey, IdentityRule, Network, Policy, Signature,
+    Source, SourceDefaults, SourceSettings, Window, mapping,
 };
 pub use submission::{
     Client, Consent, Correction, Fields, Media, Raw, Release, Repair, Said, Submission, TextField, Texts,

@@ -6,7 +6,7 @@ pub mod mapping;
 mod network;
 mod settings;
 
-pub use dialect::{Counted, DefaultLimit, Dialect, SourceDefaults};
+pub use dialect::{Dialect, SourceDefaults};
 pub use identity::Identity;
 pub use network::Network;
 pub use settings::{SourceSettings, Window};

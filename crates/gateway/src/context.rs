@@ -1,5 +1,6 @@
 //! What becomes known about a request while it is handled, and is needed to answer it.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
@@ -12,7 +13,7 @@ use crate::client_address::client_address;
 use crate::refusal_log::CallerLabel;
 use crate::state::State;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct RequestContext {
     /// The client's address; `None` if the connection has none.
     pub(crate) address: Option<IpAddr>,
@@ -24,6 +25,13 @@ pub(crate) struct RequestContext {
     pub(crate) caller: Option<CallerLabel>,
     /// Whether a person sees the answer in a browser.
     pub(crate) is_page: bool,
+}
+
+/// Without the client's address, which is personal data.
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RequestContext").field("dialect", &self.dialect).finish_non_exhaustive()
+    }
 }
 
 impl RequestContext {

@@ -4,8 +4,8 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use leadgate_dialect::{
-    self as dialect, Accepted, Answer, CredentialLocation, Disclosure, Document, IntakePath, PostedLead,
-    Received, Settlement, protocol,
+    self as dialect, Answer, CredentialLocation, Disclosure, Document, IntakePath, LeadRequest,
+    NewSubmission, PostedLead, Settlement, protocol,
 };
 use leadgate_domain::{KeyKind, Lead, Media, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust};
 use leadgate_queue::Expected;
@@ -166,9 +166,9 @@ impl<'r> Intake<'r> {
         media: Media,
         body: &[u8],
         idempotency_key: Option<&str>,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<NewSubmission, Refusal> {
         let headers = self.request.headers();
-        let received = Received {
+        let received = LeadRequest {
             media,
             body,
             query: self.query(),
@@ -180,8 +180,8 @@ impl<'r> Intake<'r> {
     }
 
     /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
-    async fn publish(&self, accepted: Accepted, caller: &Caller) -> Result<HttpResponse, Refusal> {
-        let (state, Accepted { mut submission, own_tags }) = (self.state, accepted);
+    async fn publish(&self, accepted: NewSubmission, caller: &Caller) -> Result<HttpResponse, Refusal> {
+        let (state, NewSubmission { mut submission, own_tags }) = (self.state, accepted);
         let id = submission.id;
         let reply_wait = self.reply_wait(caller);
         if let Attempt::Repetition(first) = idempotency::begin(state, &submission).await? {
@@ -256,12 +256,16 @@ impl<'r> Intake<'r> {
 }
 
 /// The submission of a request, received now.
-pub(crate) fn accept(received: Received<'_>, caller: &Caller, state: &State) -> Result<Accepted, Refusal> {
+pub(crate) fn accept(
+    received: LeadRequest<'_>,
+    caller: &Caller,
+    state: &State,
+) -> Result<NewSubmission, Refusal> {
     let received_at = state.keys.directory.clock().now();
     let id = state.ids.make(caller.source.organization, received_at);
     let accepted =
         dialect::accept(received, &caller.source, &caller.key, state.keys.match_key()?, id, received_at);
-    accepted.map_err(|rejected| Refusal::rejected(rejected, state.config.body_limit))
+    accepted.map_err(Refusal::rejected)
 }
 
 fn posted<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> PostedLead<'s> {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use leadgate_dialect::protocol;
-use leadgate_domain::{Counted, DefaultLimit, Dialect, KeyKind, Rate, Trust};
+use leadgate_dialect::{CountedBy, DefaultLimit, protocol};
+use leadgate_domain::{Dialect, KeyKind, Rate, Trust};
 use leadgate_limiter::{Counter, Decision, Request, Verdict};
 
 use crate::caller::Caller;
@@ -27,18 +27,18 @@ pub(crate) async fn post(
     let (trust, from) = (caller.trust(), || from(context.address));
     let of_source = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
     let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
-    let usual = protocol(source.dialect).limit();
-    let of_dialect = match usual.counted {
-        Counted::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
+    let usual = protocol(source.dialect).limit;
+    let of_dialect = match usual.counted_by {
+        CountedBy::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
         // A limit of its own takes the place of the system's.
         _ if trust == Trust::Public && (of_key.is_some() || of_source.is_some()) => None,
         // Everyone may use a public credential: each address by itself, and none at the expense of the servers.
         _ if trust == Trust::Public => Some(format!("source:{}:{trust}:{}", source.id, from())),
-        Counted::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
+        CountedBy::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
         // What was said of the source itself takes the place of the system's limit.
         _ if of_source.is_some() => None,
-        Counted::Organization => Some(format!("dialect:{}", source.dialect)),
-        Counted::Source => Some(format!("source:{}:usual", source.id)),
+        CountedBy::Organization => Some(format!("dialect:{}", source.dialect)),
+        CountedBy::Source => Some(format!("source:{}:usual", source.id)),
     };
     let of_dialect = of_dialect.map(|scope| Counter::new(scope, usual.rate));
     let public = match key.kind {
@@ -65,13 +65,13 @@ pub(crate) async fn read(
 
 fn reading(caller: &Caller) -> Counter {
     let Caller { key, source, .. } = caller;
-    match (key.rate, protocol(source.dialect).limit()) {
+    match (key.rate, protocol(source.dialect).limit) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
-        (None, DefaultLimit { counted: Counted::Key, rate }) => {
+        (None, DefaultLimit { counted_by: CountedBy::Key, rate }) => {
             Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
         }
         // No system says how often its leads may be read.
-        (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).limit().rate),
+        (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).limit.rate),
     }
 }
 

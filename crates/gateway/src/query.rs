@@ -89,8 +89,10 @@ pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refu
     }
     let pairs = form_urlencoded::parse(query.as_bytes());
     serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
-        let name = error.path().to_string();
-        known.iter().find(|known| **known == name).map_or(Refusal::Internal, |name| invalid(name))
+        // The path names a value that cannot be read, the message one that is missing.
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        let is_meant = |name: &&&str| **name == path || message.contains(&format!("`{name}`"));
+        known.iter().find(is_meant).map_or(Refusal::Internal, |name| invalid(name))
     })
 }
 
@@ -131,7 +133,8 @@ fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
-/// The names of the fields of a type, which are the parameters that its route takes.
+/// The names of the fields of a type, which are the parameters that its route takes. A type with a flattened field says
+/// none, so that its route refuses every parameter.
 pub(crate) fn names<Q: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
     // It never succeeds: it only lets the type say its fields.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use leadgate_dialect::{NotRepairable, ProblemItem as Item, Rejected, Undecodable, Unreadable};
+use leadgate_dialect::{NotRepairable, ProblemItem as Item, Rejection, Undecodable, Unreadable};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
@@ -42,6 +42,7 @@ pub(crate) enum Refusal {
     IdempotencyInFlight,
     IdempotencyMismatch,
     BodyTooLarge { limit: usize },
+    MappedTooLarge,
     BodyTimeout,
     BodyBroken,
     BulkBusy,
@@ -109,6 +110,8 @@ impl Refusal {
             Self::IdempotencyMismatch => (422, "idempotency_mismatch"),
             // 413: before the body is read if its length is declared.
             Self::BodyTooLarge { .. } => (413, "body_too_large"),
+            // 413: a part of the body, repeated by the mapping.
+            Self::MappedTooLarge => (413, "body_too_large"),
             // 408: the client may try again.
             Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
@@ -198,6 +201,7 @@ impl Refusal {
             Self::IdempotencyInFlight => "The first request with this Idempotency-Key is under way.",
             Self::IdempotencyMismatch => "This Idempotency-Key was used with another body.",
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
+            Self::MappedTooLarge => "The source's mapping makes more than 256 KB of this body.",
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BodyBroken => "The body ended before its declared length.",
             Self::BulkBusy => {
@@ -280,12 +284,11 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Why a request is no lead; `limit` is that of a body.
-    pub(crate) fn rejected(rejected: Rejected, limit: usize) -> Self {
-        match rejected {
-            Rejected::Unreadable(fault) => Self::Unreadable(fault),
-            Rejected::Undecodable(fault) => Self::undecodable(fault),
-            Rejected::TooLarge => Self::BodyTooLarge { limit },
+    /// Why a request is no lead.
+    pub(crate) fn rejected(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Unreadable(fault) => Self::Unreadable(fault),
+            Rejection::Undecodable(fault) => Self::undecodable(fault),
         }
     }
 
@@ -294,6 +297,7 @@ impl Refusal {
             Undecodable::Mapping(fault) => Self::Mapping(fault),
             Undecodable::Faulty(faults) => Self::Faulty(faults),
             Undecodable::Empty => Self::NothingSaid,
+            Undecodable::TooLarge => Self::MappedTooLarge,
         }
     }
 }

@@ -60,7 +60,7 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
         return Ok(source);
     }
     let store = state.store.acting_for(caller.actor());
-    let creating = store.ensure_default_source(organization, &protocol(dialect).source);
+    let creating = store.ensure_default_source(organization, &protocol(dialect).source_defaults);
     let made = with_store_timeout(state, creating).await?;
     state.keys.directory.insert_source(made.clone());
     Ok(Arc::new(made))

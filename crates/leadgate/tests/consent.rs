@@ -48,7 +48,7 @@ impl World {
         let owner = self.store.ensure_organization(organization).await.unwrap();
         let source = self
             .store
-            .ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
             .await
             .unwrap();
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));

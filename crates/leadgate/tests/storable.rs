@@ -111,7 +111,10 @@ impl Worker {
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store
-            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(
+                organization.id,
+                &leadgate_dialect::protocol(Dialect::Native).source_defaults,
+            )
             .await
             .unwrap();
         Self {

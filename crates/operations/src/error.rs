@@ -85,6 +85,9 @@ fn not_repairable(why: &dialect::NotRepairable) -> String {
         dialect::NotRepairable::Undecodable(Undecodable::Mapping(fault)) => {
             format!("the mapping does not fit: {fault}")
         }
+        dialect::NotRepairable::Undecodable(Undecodable::TooLarge) => {
+            "the mapping makes more than 256 KB of it".to_owned()
+        }
         dialect::NotRepairable::Undecodable(Undecodable::Empty) => "it has no field of a lead".to_owned(),
         dialect::NotRepairable::Undecodable(Undecodable::Faulty(faults)) => sentence(faults),
     }

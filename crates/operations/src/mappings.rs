@@ -132,6 +132,7 @@ fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -
         Ok(fields) => MappedResult::Fields(fields.into()),
         Err(Undecodable::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
         Err(Undecodable::Empty) => MappedResult::Fault("nothing_said".to_owned()),
+        Err(Undecodable::TooLarge) => MappedResult::Fault("body_too_large".to_owned()),
         Err(Undecodable::Faulty(faults)) => {
             let named =
                 faults.into_iter().map(|fault| MappedFault { pointer: fault.pointer, code: fault.code });

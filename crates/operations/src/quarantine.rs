@@ -109,13 +109,12 @@ pub async fn repair(
 /// [`OperationError::Queue`] if the queue does not take it: then it can be released again.
 pub async fn release(
     store: &Store,
-    organization: OrganizationId,
-    id: Uuid,
+    (entry, submission): (QuarantineEntry, Submission),
     publisher: &Publisher,
     log: &impl ReadLog,
 ) -> Result<Release, OperationError> {
-    let (entry, submission) = find(store, organization, id).await?;
-    let audited = store.entry(organization, AuditAction::QuarantineReleased).about(id);
+    let organization = submission.organization;
+    let audited = store.entry(organization, AuditAction::QuarantineReleased).about(entry.id);
     if entry.state != QuarantineState::Open {
         log.note_read(audited.with("answer", entry.state)).await?;
         return Ok(Release { entry, is_published: false });

@@ -88,6 +88,7 @@ fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
         NotRepairable::Unreadable(unreadable) => of_body(unreadable.code()),
         NotRepairable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
         NotRepairable::Undecodable(Undecodable::Empty) => of_body("empty"),
+        NotRepairable::Undecodable(Undecodable::TooLarge) => of_body("body_too_large"),
         NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
             Unread::Invalid(faults.iter().map(RemapFault::of_field).collect())
         }

@@ -71,7 +71,7 @@ pub async fn create(
     pepper: &Pepper,
 ) -> Result<CreatedSource, OperationError> {
     let mut source =
-        store.new_source(organization, &protocol(new.dialect).source, Some(new.dialect.to_string()));
+        store.new_source(organization, &protocol(new.dialect).source_defaults, Some(new.dialect.to_string()));
     new.settings.apply(&mut source).map_err(OperationError::Invalid)?;
     store.create_source(&source).await?;
     let token = keys::create_token(store, &source, NewToken::default(), pepper).await?;
@@ -96,7 +96,9 @@ pub async fn find_or_default(
 ) -> Result<Source, OperationError> {
     match id {
         Some(id) => find(store, organization, id).await,
-        None => Ok(store.ensure_default_source(organization, &protocol(Dialect::Native).source).await?),
+        None => {
+            Ok(store.ensure_default_source(organization, &protocol(Dialect::Native).source_defaults).await?)
+        }
     }
 }
 

@@ -65,7 +65,7 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
 fn main() {
     let source = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         Timestamp::from_microseconds(0),
     );

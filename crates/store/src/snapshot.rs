@@ -181,7 +181,7 @@ mod tests {
             campaign: campaign.map(str::to_owned),
             ..Source::new(
                 OrganizationId::generate(),
-                &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+                &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
                 None,
                 Timestamp::now(),
             )

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, LeadId, Outcome, Policy, Rate,
-    Said, SourceDefaults, SubmissionId, TextField,
+    ClaimKind, Dialect, IdentityKey, IdentityRule, LeadId, Outcome, Policy, Rate, Said, SourceDefaults,
+    SubmissionId, TextField,
 };
 use serde::Serialize;
 
 use super::native;
 use crate::answer::{Answer, PostedLead, Settlement};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{IntakePath, Protocol};
+use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
 use crate::reading::Reading;
 use crate::refusal::{Problem, flat, flat_with};
 
@@ -35,7 +35,7 @@ const OWN: Names = &[
 static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::AbcSales,
         identity_rule: IdentityRule::FirstOf,
         identity: &[
@@ -46,8 +46,8 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         policy: Policy::Update,
         region: None,
         has_campaign: false,
-        limit: DefaultLimit { counted: Counted::Organization, rate: Rate::per_minute(300) },
     },
+    limit: DefaultLimit { counted_by: CountedBy::Organization, rate: Rate::per_minute(300) },
     intake: &[IntakePath::of("/v1/webhooks/leads", Dialect::AbcSales)],
     waits: false,
     reads_query: false,

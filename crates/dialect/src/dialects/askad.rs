@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy,
-    Rate, SourceDefaults, TextField, Timestamp,
+    ClaimKind, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy, Rate, SourceDefaults,
+    TextField, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::native;
 use crate::answer::{Answer, PostedLead, Settlement, queued};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{IntakePath, Protocol};
+use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
 use crate::refusal::flat;
 
 /// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
@@ -27,15 +27,15 @@ const OWN: Names = &[
 static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::AskAd,
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::days(ClaimKind::Email, 30), IdentityKey::days(ClaimKind::Phone, 30)],
         policy: Policy::ReturnExisting,
         region: None,
         has_campaign: false,
-        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(100) },
     },
+    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(100) },
     intake: &[
         // For servers.
         IntakePath { public: false, ..IntakePath::of("/api/v1/leads/inbound", Dialect::AskAd) },

@@ -4,30 +4,28 @@
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Policy, Rate, SourceDefaults,
-};
+use leadgate_domain::{ClaimKind, Dialect, IdentityKey, IdentityRule, Policy, Rate, SourceDefaults};
 use serde::Serialize;
 
 use super::native;
 use crate::answer::Answer;
 use crate::names::{Grammar, Index, NATIVE, PEOPLE, SHARED};
-use crate::protocol::{IntakePath, Protocol};
+use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
 use crate::refusal::{Problem, ProblemItem};
 
 static NAMES: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::FiveHundredLeads,
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
         policy: Policy::ReturnExisting,
         region: None,
         has_campaign: false,
-        limit: DefaultLimit { counted: Counted::SourceAddress, rate: Rate::per_minute(100) },
     },
+    limit: DefaultLimit { counted_by: CountedBy::SourceAddress, rate: Rate::per_minute(100) },
     intake: &[IntakePath::token("/api/webhooks/inbound/{token}"), IntakePath::token("/api/webhooks/{token}")],
     waits: false,
     reads_query: false,

@@ -6,15 +6,17 @@ mod lead;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Phone, PhoneProblem, Policy,
-    QuarantineReason, Rate, Said, SourceDefaults, SubmissionId, TextField,
+    ClaimKind, Dialect, IdentityKey, IdentityRule, Phone, PhoneProblem, Policy, QuarantineReason, Rate, Said,
+    SourceDefaults, SubmissionId, TextField,
 };
 use serde::Serialize;
 
 use super::native;
 use crate::answer::{Answer, Disclosure, PostedLead, Settlement, queued};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{CredentialLocation, IntakePath, Parameters, Protocol, SourceSelection};
+use crate::protocol::{
+    CountedBy, CredentialLocation, DefaultLimit, IntakePath, Parameters, Protocol, SourceSelection,
+};
 use crate::reading::Reading;
 use crate::refusal::{Problem, flat, flat_with};
 use lead::LeadPayload;
@@ -47,16 +49,16 @@ static NAMES: LazyLock<Index> = LazyLock::new(|| {
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::KickoffLabs,
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
         policy: Policy::Update,
         region: None,
         has_campaign: true,
-        // It documents no limit: ours.
-        limit: DefaultLimit { counted: Counted::Source, rate: Rate::per_minute(1_200) },
     },
+    // It documents no limit: ours.
+    limit: DefaultLimit { counted_by: CountedBy::Source, rate: Rate::per_minute(1_200) },
     intake: &[
         // The URL that its clients are given.
         CAMPAIGN_TOKEN,

@@ -3,15 +3,15 @@
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy,
-    Rate, SourceDefaults, SubmissionId, TextField,
+    ClaimKind, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy, Rate, SourceDefaults,
+    SubmissionId, TextField,
 };
 use serde::Serialize;
 
 use super::native::{self, LeadAnswer};
 use crate::answer::{Answer, PostedLead, Settlement, SourceNames, queued, status};
 use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::Protocol;
+use crate::protocol::{CountedBy, DefaultLimit, Protocol};
 use crate::reading::Reading;
 use crate::refusal::flat;
 
@@ -40,7 +40,7 @@ static NAMES: LazyLock<Index> =
     LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::Lead2inbound,
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::days(ClaimKind::Phone, 30)],
@@ -48,8 +48,8 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         // Ten-digit US numbers are documented. No other system says anything, and guessing a country makes wrong numbers.
         region: Some("US"),
         has_campaign: false,
-        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(120) },
     },
+    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(120) },
     // It shares `/v1/leads` with the native dialect.
     intake: &[],
     waits: true,

@@ -10,14 +10,13 @@ mod suppression;
 
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{
-    ClaimKind, Counted, DefaultLimit, Dialect, Fields, IdentityKey, IdentityRule, Lead, Policy, Rate,
-    SourceDefaults,
+    ClaimKind, Dialect, Fields, IdentityKey, IdentityRule, Lead, Policy, Rate, SourceDefaults,
 };
 use serde_json::{Map, Value};
 
 use crate::answer::{Answer, SourceNames, queued};
 use crate::names::{NATIVE_INDEX, Slot};
-use crate::protocol::{IntakePath, Protocol, SourceSelection};
+use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol, SourceSelection};
 use crate::reading::{Reading, Text};
 use crate::refusal::document;
 
@@ -31,15 +30,15 @@ pub use source::{SourceAnswer, source, token_path};
 pub use suppression::{SuppressionAnswer, suppression};
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
-    source: SourceDefaults {
+    source_defaults: SourceDefaults {
         dialect: Dialect::Native,
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::ever(ClaimKind::ExternalId), IdentityKey::days(ClaimKind::Phone, 30)],
         policy: Policy::ReturnExisting,
         region: None,
         has_campaign: false,
-        limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(1_200) },
     },
+    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(1_200) },
     intake: &[IntakePath {
         source: SourceSelection::Credential,
         ..IntakePath::of("/v1/leads", Dialect::Native)

@@ -112,7 +112,7 @@ pub(crate) fn stranger() -> Lead {
 pub(crate) fn source(dialect: Dialect) -> Source {
     let source = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(dialect).source,
+        &leadgate_dialect::protocol(dialect).source_defaults,
         None,
         lead().received_at,
     );

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{IdentityKey, IdentityRule, Policy};
-use crate::Rate;
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(
@@ -48,7 +47,7 @@ impl Dialect {
     }
 }
 
-/// How a source of a dialect is configured unless it is told otherwise.
+/// How a source of a dialect is configured by default.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceDefaults {
     pub dialect: Dialect,
@@ -59,25 +58,6 @@ pub struct SourceDefaults {
     pub region: Option<&'static str>,
     /// Whether its clients name a source by the number of a campaign.
     pub has_campaign: bool,
-    pub limit: DefaultLimit,
-}
-
-/// The limit that applies where nothing else was configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DefaultLimit {
-    pub counted: Counted,
-    pub rate: Rate,
-}
-
-/// What requests are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counted {
-    Key,
-    /// The organization within the dialect.
-    Organization,
-    Source,
-    /// The source and the address that the request came from.
-    SourceAddress,
 }
 
 #[cfg(test)]
@@ -95,7 +75,6 @@ impl SourceDefaults {
             policy: Policy::ReturnExisting,
             region: None,
             has_campaign: false,
-            limit: DefaultLimit { counted: Counted::Key, rate: Rate::per_minute(1_200) },
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What a route reads of a request: the id in its path, and its body.
 
-use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, web};
 use leadgate_domain::{KeyId, LeadId, SourceId, SubmissionId, json};
@@ -82,7 +81,7 @@ impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
 /// The same, or no body at all.
 impl<T: DeserializeOwned + 'static> Body for Option<web::Json<T>> {
     async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
-        let has_body = request.headers().contains_key(header::CONTENT_TYPE);
-        if has_body { web::Json::read(request, payload, state).await.map(Some) } else { Ok(None) }
+        let is_empty = body::is_empty(request.headers());
+        if is_empty { Ok(None) } else { web::Json::read(request, payload, state).await.map(Some) }
     }
 }

@@ -77,7 +77,7 @@ pub(crate) struct Update {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(crate) enum Updated<'l> {
+pub(crate) enum UpdateAnswer<'l> {
     Lead(Box<LeadAnswer<'l>>),
     /// For a key without the scope `read`, which is shown nothing that is stored.
     Ids {
@@ -95,33 +95,36 @@ pub(crate) struct SubmissionRef {
 pub(crate) async fn update(
     call: &mut Call<Administer, LeadId>,
     web::Json(Update { fields, reason }): web::Json<Update>,
-) -> Result<Json<Updated<'static>>, Refusal> {
+) -> Result<Json<UpdateAnswer<'static>>, Refusal> {
     let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
     let updating = operations::update(&store, call.organization(), id, fields, &reason, &context);
     let updated = operation(&call.state, updating).await;
     let (lead, correction) =
         updated.map_err(|refusal| call.audited(refusal, id.as_uuid(), AuditAction::LeadUpdated))?;
     if call.caller.may(Scope::Read).is_err() {
-        return Ok(Json::ok(&Updated::Ids { id: lead.id, submission: SubmissionRef { id: correction } }));
+        return Ok(Json::ok(&UpdateAnswer::Ids {
+            id: lead.id,
+            submission: SubmissionRef { id: correction },
+        }));
     }
     let sources = |id| call.state.keys.source_title(id);
     let answer = native::lead(&lead, correction, Outcome::Updated, &sources);
-    Ok(Json::ok(&Updated::Lead(Box::new(answer))))
+    Ok(Json::ok(&UpdateAnswer::Lead(Box::new(answer))))
 }
 
 #[derive(Serialize)]
-pub(crate) struct Deleted {
+pub(crate) struct DeleteAnswer {
     id: LeadId,
     deleted: bool,
     erased: leadgate_store::Erased,
 }
 
 /// Deletes a lead and empties its submissions; the person is not suppressed.
-pub(crate) async fn delete(call: &mut Call<Administer, LeadId>) -> Result<Json<Deleted>, Refusal> {
+pub(crate) async fn delete(call: &mut Call<Administer, LeadId>) -> Result<Json<DeleteAnswer>, Refusal> {
     let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
     let deleted = operation(&call.state, operations::delete(&store, call.organization(), id, &context)).await;
     let erased = deleted.map_err(|refusal| call.audited(refusal, id.as_uuid(), AuditAction::LeadDeleted))?;
-    Ok(Json::ok(&Deleted { id, deleted: true, erased }))
+    Ok(Json::ok(&DeleteAnswer { id, deleted: true, erased }))
 }
 
 #[derive(Deserialize)]
@@ -131,7 +134,7 @@ pub(crate) struct NewStatus {
 }
 
 #[derive(Serialize)]
-pub(crate) struct StatusSet {
+pub(crate) struct StatusAnswer {
     id: LeadId,
     status: LeadStatus,
 }
@@ -140,7 +143,7 @@ pub(crate) struct StatusSet {
 pub(crate) async fn set_status(
     call: &mut Call<Write, LeadId>,
     web::Json(NewStatus { status }): web::Json<NewStatus>,
-) -> Result<Json<StatusSet>, Refusal> {
+) -> Result<Json<StatusAnswer>, Refusal> {
     let id = call.id;
     let found = with_store_timeout(&call.state, call.state.store.lead(call.organization(), id)).await?;
     if !found.is_some_and(|lead| call.reach().covers(lead.source)) {
@@ -148,8 +151,9 @@ pub(crate) async fn set_status(
     }
     let store = call.store();
     let setting = operations::set_status(&store, call.organization(), id, status);
-    let lead = operation(&call.state, setting).await?;
-    Ok(Json::ok(&StatusSet { id: lead.id, status: lead.status }))
+    let changed = operation(&call.state, setting).await;
+    let lead = changed.map_err(|refusal| call.audited(refusal, id.as_uuid(), AuditAction::LeadStatusSet))?;
+    Ok(Json::ok(&StatusAnswer { id: lead.id, status: lead.status }))
 }
 
 /// The leads of the organization or, for a key of a named source, of that source; from the newest to the oldest, as the

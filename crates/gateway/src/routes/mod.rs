@@ -20,8 +20,8 @@ use std::future::ready;
 use std::sync::LazyLock;
 
 use actix_web::web::{ServiceConfig, to};
-use leadgate_dialect::{PROTOCOLS, kickofflabs};
-use leadgate_domain::Dialect::{AskAd, KickoffLabs, Native};
+use leadgate_dialect::{kickofflabs, protocol};
+use leadgate_domain::Dialect::{self, AskAd, KickoffLabs, Native};
 
 use crate::http_route::{self, HttpRoute};
 use crate::problem::Refused;
@@ -30,8 +30,8 @@ use crate::refusal::Refusal;
 /// Every route of the public address.
 pub fn routes() -> &'static [HttpRoute] {
     static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
-        let intake = PROTOCOLS.into_iter().flat_map(|protocol| {
-            protocol.intake.iter().map(|path| HttpRoute::intake(path, protocol.dialect()))
+        let intake = Dialect::ALL.iter().flat_map(|dialect| {
+            protocol(*dialect).intake.iter().map(|path| HttpRoute::intake(path, *dialect))
         });
         own_routes().into_iter().chain(intake).collect()
     });

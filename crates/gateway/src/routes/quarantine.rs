@@ -75,10 +75,11 @@ pub(crate) async fn show(call: &mut Call<Administer, Uuid>) -> Result<Json<Whole
 /// entry as it was.
 pub(crate) async fn release(call: &mut Call<Administer, Uuid>) -> Result<Json<QuarantineEntry>, Refusal> {
     let (store, publisher) = (call.store(), &call.state.publisher);
-    let releasing = operations::release(&store, call.organization(), call.id, publisher, call.log());
-    let released = releasing.await.map_err(Refusal::from);
-    let Release { entry, is_published } =
-        released.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineReleased))?;
+    let finding = operations::find(&store, call.organization(), call.id);
+    let found = operation(&call.state, finding).await;
+    let found = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineReleased))?;
+    // Not cut off: its message may be in the queue by then.
+    let Release { entry, is_published } = operations::release(&store, found, publisher, call.log()).await?;
     Ok(if is_published { Json::accepted(&entry) } else { Json::ok(&entry) })
 }
 

@@ -26,7 +26,7 @@ use crate::store_timeout::operation;
 const MOST_ENTRIES: usize = 100;
 
 /// For how long an answer waits for stored leads to learn of a domain or a digest. They go on learning.
-const PATIENCE: Duration = Duration::from_secs(2);
+const RESCREEN_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +51,7 @@ pub(crate) enum EntryResult<'s> {
 
 /// The entries of a request, and whether all stored leads have learned of them by now.
 #[derive(Serialize)]
-pub(crate) struct Changed<T> {
+pub(crate) struct ChangeAnswer<T> {
     data: Vec<T>,
     stored_leads_settled: bool,
 }
@@ -81,7 +81,7 @@ fn shown(entries: &[Suppression]) -> Vec<SuppressionAnswer<'_>> {
 pub(crate) async fn add(
     call: &mut Call<Administer>,
     web::Json(document): web::Json<Map<String, Value>>,
-) -> Result<Json<Changed<EntryResult<'static>>>, Refusal> {
+) -> Result<Json<ChangeAnswer<EntryResult<'static>>>, Refusal> {
     let organization = call.organization();
     let (requests, is_single) = requests(document)?;
     if !(1..=MOST_ENTRIES).contains(&requests.len()) {
@@ -103,7 +103,7 @@ pub(crate) async fn add(
         Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
     let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(Json::with(status, &Changed { data: results.collect(), stored_leads_settled }))
+    Ok(Json::with(status, &ChangeAnswer { data: results.collect(), stored_leads_settled }))
 }
 
 fn judge(state: &State) -> Result<Arc<dyn Judge>, Refusal> {
@@ -137,20 +137,20 @@ pub(crate) async fn find(
 pub(crate) async fn remove(
     call: &mut Call<Administer>,
     web::Json(request): web::Json<SuppressionRequest>,
-) -> Result<Json<Changed<SuppressionAnswer<'static>>>, Refusal> {
+) -> Result<Json<ChangeAnswer<SuppressionAnswer<'static>>>, Refusal> {
     let (organization, match_key) = (call.organization(), call.state.keys.match_key()?);
     let (store, judge) = (call.store(), judge(&call.state)?);
     let (list, requests) = (request.list.clone(), [request]);
     let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
     let removed = operation(&call.state, removing).await?;
     let stored_leads_settled = settle(&call.state, organization, judge).await;
-    Ok(Json::ok(&Changed { data: shown(&removed), stored_leads_settled }))
+    Ok(Json::ok(&ChangeAnswer { data: shown(&removed), stored_leads_settled }))
 }
 
-/// Lets stored leads learn of what they have yet to learn; whether they all have by now.
+/// Re-screens stored leads; returns whether all are done.
 async fn settle(state: &Data<State>, organization: OrganizationId, judge: Arc<dyn Judge>) -> bool {
     let has_pending = state.store.has_pending(organization);
-    match timeout(PATIENCE, has_pending).await {
+    match timeout(RESCREEN_WAIT, has_pending).await {
         Ok(Ok(false)) => return true,
         Ok(Ok(true)) => {}
         Ok(Err(_)) | Err(_) => return false,
@@ -161,5 +161,5 @@ async fn settle(state: &Data<State>, organization: OrganizationId, judge: Arc<dy
         let _permit = state.rescreening.acquire().await;
         state.store.rescreen(organization, judge, |_| {}).await
     });
-    matches!(timeout(PATIENCE, learning).await, Ok(Ok(Ok(()))))
+    matches!(timeout(RESCREEN_WAIT, learning).await, Ok(Ok(Ok(()))))
 }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Payload;
-use leadgate_dialect::{Received, native, protocol};
+use leadgate_dialect::{LeadRequest, native, protocol};
 use leadgate_domain::{Dialect, Media, Outcome, Submission};
 use leadgate_operations::leads as operations;
 use leadgate_store::Preview;
@@ -97,7 +97,7 @@ fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
         return Err(Refusal::BodyTooLarge { limit });
     }
     let headers = call.request.headers();
-    let received = Received {
+    let received = LeadRequest {
         media: Media::Json,
         body,
         query: None,

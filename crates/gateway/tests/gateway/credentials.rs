@@ -249,7 +249,7 @@ async fn a_new_webhook_of_a_campaign_that_this_process_has_not_seen_takes_leads_
     let world = World::with(crate::world::config_without_polls()).await;
     let source = Source::new(
         world.organization,
-        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
         Some("new".to_owned()),
         Timestamp::now(),
     );

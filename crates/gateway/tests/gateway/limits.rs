@@ -54,7 +54,7 @@ async fn a_source_limits_the_leads_of_all_its_keys_together() {
         rate: "2/min".parse().ok(),
         ..leadgate_domain::Source::new(
             world.organization,
-            &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source,
+            &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source_defaults,
             Some("form".to_owned()),
             leadgate_domain::Timestamp::now(),
         )
@@ -147,7 +147,7 @@ async fn what_public_credentials_send_leaves_the_servers_limit_alone_and_counts_
         let (source, key) = world.source_of(dialect, |_| {}).await;
         let token = world.credential(leadgate_domain::KeyKind::Token, |key| key.source = source.id).await;
         let path = leadgate_dialect::native::token_path(&source, &token);
-        let permits = u64::from(leadgate_dialect::protocol(dialect).limit().rate.permits);
+        let permits = u64::from(leadgate_dialect::protocol(dialect).limit.rate.permits);
         let body = r#"{"full_name":"Ann Lee","phone":"+14155550131"}"#;
         let by_form = async |address: &str| {
             let request = world.client.post(world.url(&path)).header("x-forwarded-for", address);

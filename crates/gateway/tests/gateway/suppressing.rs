@@ -121,7 +121,7 @@ async fn an_entry_of_others_holds_nobody_here() {
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
     let native = world
         .store
-        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source)
+        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
         .await
         .unwrap()
         .id;

@@ -34,7 +34,7 @@ async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
     let native = world
         .store
-        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source)
+        .ensure_default_source(theirs, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
         .await
         .unwrap()
         .id;

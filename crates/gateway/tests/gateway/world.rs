@@ -75,7 +75,7 @@ impl World {
     async fn founded(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
         let organization = store.ensure_organization("ours").await.unwrap().id;
         let source = store
-            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
             .await
             .unwrap()
             .id;
@@ -137,7 +137,7 @@ impl World {
         let organization = self.store.ensure_organization("theirs").await.unwrap().id;
         let source = self
             .store
-            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
             .await
             .unwrap()
             .id;
@@ -228,7 +228,7 @@ impl World {
         let name = Some(format!("{dialect} {}", uuid::Uuid::now_v7()));
         let mut source = Source::new(
             self.organization,
-            &leadgate_dialect::protocol(dialect).source,
+            &leadgate_dialect::protocol(dialect).source_defaults,
             name,
             Timestamp::now(),
         );

@@ -26,9 +26,9 @@ pub(crate) mod suppression;
 pub(crate) mod tag;
 mod values;
 
+pub(crate) use crate::usage::UsageError;
 pub(crate) use organization::{OrganizationToUse, organization};
 pub(crate) use output::{Output, Table, cell, details};
-pub(crate) use crate::usage::UsageError;
 
 use std::fmt::Display;
 use std::path::Path;

@@ -151,7 +151,10 @@ async fn release(
     let publisher = queue.publisher();
     let mut released = 0;
     for id in ids {
-        let release = quarantine::release(store, owner.id, *id, &publisher, store).await;
+        let release = match quarantine::find(store, owner.id, *id).await {
+            Ok(found) => quarantine::release(store, found, &publisher, store).await,
+            Err(error) => Err(error),
+        };
         released += usize::from(release.map_err(with_hint(owner))?.is_published);
     }
     queue.shutdown().await;

@@ -27,8 +27,9 @@ pub(super) async fn greet(config: &Config, address: SocketAddr, store: &Store) -
         return Ok(());
     }
     let owner = store.ensure_organization(DEMO).await?;
-    let source =
-        store.ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source).await?;
+    let source = store
+        .ensure_default_source(owner.id, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
+        .await?;
     let pepper = secret::load(config)?.api_keys();
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {

@@ -13,7 +13,7 @@ const BODY: &str = r#"{"tel":"+1 650 253 0000","wer":"Ann","Mehr":1}"#;
 fn source(mapping: Option<(u32, Value)>) -> Arc<Source> {
     let source = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         Timestamp::now(),
     );

@@ -104,7 +104,10 @@ async fn an_open_entry_is_published_and_no_other(world: World) {
     let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
     queue.ready().await;
     let publisher = queue.publisher();
-    let release = async |organization| quarantine::release(store, organization, id, &publisher, store).await;
+    let release = async |organization| {
+        let found = quarantine::find(store, organization, id).await?;
+        quarantine::release(store, found, &publisher, store).await
+    };
     let other = store.ensure_organization("other").await.unwrap().id;
     let missing = release(other).await.unwrap_err();
     assert!(matches!(missing, OperationError::NotFound { kind: Kind::QuarantineEntry, .. }), "{missing}");

@@ -69,7 +69,10 @@ async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World
 async fn a_default_source_is_not_deleted(world: World) {
     let source = world
         .store
-        .ensure_default_source(world.organization, &leadgate_dialect::protocol(Dialect::AskAd).source)
+        .ensure_default_source(
+            world.organization,
+            &leadgate_dialect::protocol(Dialect::AskAd).source_defaults,
+        )
         .await
         .unwrap();
     let refused = sources::delete(&world.store, world.organization, source.id).await.unwrap_err();

@@ -44,7 +44,7 @@ impl World {
         let organization = store.ensure_organization("acme").await.unwrap().id;
         let source = Source::new(
             organization,
-            &leadgate_dialect::protocol(Dialect::Native).source,
+            &leadgate_dialect::protocol(Dialect::Native).source_defaults,
             Some("landing page".into()),
             Timestamp::now(),
         );

@@ -9,7 +9,7 @@ fn blank() -> Lead {
     let at = Timestamp::from_microseconds(1);
     let source = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         at,
     );

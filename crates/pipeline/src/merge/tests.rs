@@ -12,7 +12,7 @@ use super::*;
 fn sources() -> [Source; 2] {
     let source = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         Timestamp::from_microseconds(0),
     );

@@ -36,7 +36,7 @@ impl World {
     fn new(policy: Policy) -> Self {
         let source = Source::new(
             OrganizationId::generate(),
-            &leadgate_dialect::protocol(Dialect::Native).source,
+            &leadgate_dialect::protocol(Dialect::Native).source_defaults,
             None,
             Timestamp::from_microseconds(0),
         );

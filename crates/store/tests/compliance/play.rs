@@ -251,7 +251,7 @@ async fn source(world: &World, way: Way, number: usize) -> Arc<Source> {
     let name = Some(format!("source {number}"));
     let mut source = Source::new(
         world.organization.id,
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         name,
         Timestamp::now(),
     );

@@ -133,7 +133,7 @@ async fn every_change_leaves_its_entry(world: World) {
     let organization = world.organization.id;
     let mut source = Source::new(
         organization,
-        &leadgate_dialect::protocol(leadgate_domain::Dialect::AskAd).source,
+        &leadgate_dialect::protocol(leadgate_domain::Dialect::AskAd).source_defaults,
         Some("crm".into()),
         Timestamp::now(),
     );
@@ -176,7 +176,10 @@ async fn every_change_leaves_its_entry(world: World) {
     assert_eq!(done(&world).await, expected);
     let made = store.ensure_organization("other").await.unwrap().id;
     let native = store
-        .ensure_default_source(made, &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source)
+        .ensure_default_source(
+            made,
+            &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source_defaults,
+        )
         .await
         .unwrap();
     let theirs = store.audit(made, AuditFilter::default(), None, 10).await.unwrap().data;
@@ -191,7 +194,10 @@ async fn what_changed_nothing_leaves_none(world: World) {
     let organization = world.organization.id;
     store.ensure_organization(&world.organization.name).await.unwrap();
     store
-        .ensure_default_source(organization, &leadgate_dialect::protocol(world.source.dialect).source)
+        .ensure_default_source(
+            organization,
+            &leadgate_dialect::protocol(world.source.dialect).source_defaults,
+        )
         .await
         .unwrap();
     let key = key_of(&world.source);

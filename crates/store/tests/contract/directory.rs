@@ -80,7 +80,10 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
         let store = world.store.clone();
         tasks.spawn(async move {
             store
-                .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+                .ensure_default_source(
+                    organization.id,
+                    &leadgate_dialect::protocol(Dialect::Native).source_defaults,
+                )
                 .await
                 .unwrap()
         });
@@ -90,7 +93,7 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
     assert_eq!(world.store.sources(organization.id).await.unwrap(), [made[0].clone()]);
     let second = Source::new(
         organization.id,
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         Timestamp::now(),
     );
@@ -101,7 +104,7 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
 async fn a_source_comes_back_as_it_was_made(world: World) {
     let mut source = Source::new(
         world.organization.id,
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         Some("CRM \"one\"".into()),
         Timestamp::now(),
     );
@@ -124,7 +127,7 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     assert_eq!(found, expected);
     let orphan = Source::new(
         OrganizationId::generate(),
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         None,
         Timestamp::now(),
     );

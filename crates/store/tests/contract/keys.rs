@@ -110,7 +110,10 @@ async fn nobody_rotates_the_keys_of_others(world: World) {
     let other = world.store.ensure_organization("other").await.unwrap();
     let theirs = world
         .store
-        .ensure_default_source(other.id, &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source)
+        .ensure_default_source(
+            other.id,
+            &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source_defaults,
+        )
         .await
         .unwrap();
     let (end, new) = (Timestamp::now(), key(KeyKind::Secret, &theirs));

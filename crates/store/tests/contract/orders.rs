@@ -27,7 +27,7 @@ async fn sources(world: &World) -> [Arc<Source>; 2] {
     for (name, region) in [("crm", "US"), ("form", "GB")] {
         let mut source = Source::new(
             world.organization.id,
-            &leadgate_dialect::protocol(Dialect::Native).source,
+            &leadgate_dialect::protocol(Dialect::Native).source_defaults,
             Some(name.to_owned()),
             Timestamp::now(),
         );

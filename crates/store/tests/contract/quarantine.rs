@@ -53,7 +53,7 @@ async fn an_entry_has_its_whole_submission_wherever_that_is_stored(world: World)
     let named = Some("crm".to_owned());
     let other = Source::new(
         world.organization.id,
-        &leadgate_dialect::protocol(Dialect::AskAd).source,
+        &leadgate_dialect::protocol(Dialect::AskAd).source_defaults,
         named,
         Timestamp::now(),
     );

@@ -29,7 +29,7 @@ fn refused(made: Result<impl std::fmt::Debug, StoreError>, what: &str) {
 fn source(world: &World, number: usize) -> Source {
     Source::new(
         world.organization.id,
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         Some(format!("s{number}")),
         Timestamp::now(),
     )
@@ -51,7 +51,7 @@ async fn an_organization_has_a_thousand_sources(world: World) {
     let other = world.store.ensure_organization("other").await.unwrap();
     world
         .store
-        .ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source)
+        .ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
         .await
         .unwrap();
 }
@@ -114,7 +114,10 @@ async fn sources_and_tags_have_pages(world: World) {
         store.create_tag(organization, &format!("t{number}")).await.unwrap();
     }
     let other = store.ensure_organization("other").await.unwrap();
-    store.ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source).await.unwrap();
+    store
+        .ensure_default_source(other.id, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
+        .await
+        .unwrap();
     let (mut sources, mut after, mut sizes) = (Vec::new(), None, Vec::new());
     loop {
         let page = store.sources_page(organization, after, 2).await.unwrap();

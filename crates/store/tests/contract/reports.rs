@@ -129,7 +129,7 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     let crm = world.updating_source().await;
     let mut linking = Source::new(
         world.organization.id,
-        &leadgate_dialect::protocol(Dialect::Native).source,
+        &leadgate_dialect::protocol(Dialect::Native).source_defaults,
         Some("forum".into()),
         Timestamp::now(),
     );

@@ -47,7 +47,7 @@ impl World {
             policy: Policy::Create,
             ..Source::new(
                 self.organization.id,
-                &leadgate_dialect::protocol(Dialect::Native).source,
+                &leadgate_dialect::protocol(Dialect::Native).source_defaults,
                 Some("all".into()),
                 Timestamp::now(),
             )
@@ -165,8 +165,12 @@ async fn one_organization_keeps_no_other_waiting(world: World) {
     // Before and after it come others, each with a lead that no build can read.
     for name in ["a", "b", "c", "d", "e", "f"] {
         let other = world.store.ensure_organization(name).await.unwrap().id;
-        let source =
-            Source::new(other, &leadgate_dialect::protocol(Dialect::Native).source, None, Timestamp::now());
+        let source = Source::new(
+            other,
+            &leadgate_dialect::protocol(Dialect::Native).source_defaults,
+            None,
+            Timestamp::now(),
+        );
         world.store.create_source(&source).await.unwrap();
         let source = Arc::new(source);
         let lead = world.consenting("+14155550132", "ann@example.com");

@@ -39,7 +39,7 @@ async fn everything_of_a_source_comes_back(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
     let made = configured(&Source::new(
         organization,
-        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
         Some("x".into()),
         Timestamp::now(),
     ));
@@ -57,7 +57,7 @@ async fn everything_of_a_source_comes_back(world: World) {
     let now = store.update_source(&changed).await.unwrap().unwrap();
     assert_eq!(
         store
-            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
             .await
             .unwrap(),
         now
@@ -93,7 +93,7 @@ async fn a_campaign_is_found_and_is_unique(world: World) {
     let source = |organization| {
         Source::new(
             organization,
-            &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+            &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
             None,
             Timestamp::now(),
         )
@@ -120,7 +120,7 @@ async fn a_directory_knows_campaigns_and_defaults(world: World) {
     let named = Some("launch".to_owned());
     let launch = Source::new(
         organization,
-        &leadgate_dialect::protocol(Dialect::KickoffLabs).source,
+        &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
         named,
         Timestamp::now(),
     );

@@ -32,7 +32,7 @@ pub(crate) async fn source(world: &World) -> Arc<Source> {
     let name = Some(uuid::Uuid::now_v7().to_string());
     let source = Source {
         policy: Policy::ReturnExisting,
-        ..Source::new(organization, &leadgate_dialect::protocol(Dialect::AskAd).source, name, now)
+        ..Source::new(organization, &leadgate_dialect::protocol(Dialect::AskAd).source_defaults, name, now)
     };
     world.store.create_source(&source).await.unwrap();
     Arc::new(source)

@@ -58,7 +58,10 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store
-            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(
+                organization.id,
+                &leadgate_dialect::protocol(Dialect::Native).source_defaults,
+            )
             .await
             .unwrap();
         Self {
@@ -82,7 +85,7 @@ impl World {
         let now = Timestamp::now();
         let mut source = Source::new(
             self.organization.id,
-            &leadgate_dialect::protocol(Dialect::Native).source,
+            &leadgate_dialect::protocol(Dialect::Native).source_defaults,
             Some("crm".into()),
             now,
         );

@@ -82,7 +82,10 @@ impl World {
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store
-            .ensure_default_source(organization.id, &leadgate_dialect::protocol(Dialect::Native).source)
+            .ensure_default_source(
+                organization.id,
+                &leadgate_dialect::protocol(Dialect::Native).source_defaults,
+            )
             .await
             .unwrap();
         let queue = Queue::open(queue, Role::AllInOne).await.unwrap();

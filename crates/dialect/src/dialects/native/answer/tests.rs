@@ -226,7 +226,12 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
     let body = br#"{"phone":"+14155550132","company":null}"#;
     let source = Source {
         id: ID.parse().unwrap(),
-        ..Source::new(OrganizationId::generate(), &crate::protocol(Dialect::Native).source, None, at())
+        ..Source::new(
+            OrganizationId::generate(),
+            &crate::protocol(Dialect::Native).source_defaults,
+            None,
+            at(),
+        )
     };
     let fields = super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap();
     let client = Client { address: Some("192.0.2.1".to_owned()), ..Client::default() };
