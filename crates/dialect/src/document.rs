@@ -1,4 +1,4 @@
-//! What came in, before anybody asks what it means: one object.
+//! A request body as one object, before it is interpreted.
 
 mod encoding;
 mod form;

@@ -190,13 +190,13 @@ impl<'d> Reading<'d> {
         }
     }
 
-    /// Whether that is the slot's last word. A value that does not fit is a fault under a name that the dialect
+    /// Whether the slot is decided then. A value that does not fit is a fault under a name that the dialect
     /// documents, and else kept.
     fn take(&mut self, place: Place, one: &Found<'d>) -> bool {
         if !self.typed && !says_something(one.value) {
             return false;
         }
-        // Who posts a form is nobody who could repair it.
+        // A person who submits a form cannot correct its fields.
         let place = Place { firm: place.firm && self.typed, ..place };
         let Err(unfit) = self.fill(place, one) else { return true };
         if place.firm {
@@ -314,7 +314,7 @@ fn contained<'d>(index: &'static Index, members: &'d Map<String, Value>) -> impl
     })
 }
 
-/// Who fights over what, the best first.
+/// The members that compete for each slot, the best first.
 fn contests<'f, 'd>(found: &'f [Found<'d>]) -> HashMap<Contest, Vec<&'f Found<'d>>> {
     let mut contests: HashMap<Contest, Vec<&Found<'_>>> = HashMap::new();
     for one in found {

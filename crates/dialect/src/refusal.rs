@@ -16,7 +16,7 @@ pub struct Problem<'p> {
     pub status: u16,
     /// Stable, snake_case.
     pub code: &'p str,
-    /// A sentence for whoever reads the answer. Holds positions and names, never values.
+    /// A sentence for the client. Holds positions and names, never values.
     pub detail: Cow<'p, str>,
     pub errors: Vec<ProblemItem<'p>>,
     /// What is missing, for load balancers.

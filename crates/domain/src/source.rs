@@ -1,4 +1,4 @@
-//! Configured ways in.
+//! Sources: how leads of one origin are read and identified.
 
 mod dialect;
 mod identity;
@@ -177,7 +177,7 @@ impl Consents {
     }
 }
 
-/// A configured way in.
+/// How leads of one origin are read and identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub id: SourceId,

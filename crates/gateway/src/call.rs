@@ -1,4 +1,4 @@
-//! A request to a route of ours, read in one order: caller, permit, path, query, and the body last.
+//! A request that reads or administers, read in one order: caller, permit, query, id, and the body last.
 //!
 //! actix-web polls the extractors of a handler side by side, so that a body would be read before its sender is known. Here
 //! one extractor reads everything: docs/decisions/routes.md.

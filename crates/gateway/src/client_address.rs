@@ -9,7 +9,7 @@ use ipnet::Ipv6Net;
 use leadgate_domain::Network;
 
 /// The client's address: the peer, unless the peer is a trusted proxy; then the rightmost address in
-/// `X-Forwarded-For` that no trusted proxy wrote about another. Everything left of it is hearsay.
+/// `X-Forwarded-For` that no trusted proxy wrote about another. Everything left of it is not trusted.
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[Network]) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical())?;
     let lines: Vec<_> = request.headers().get_all(X_FORWARDED_FOR).collect();

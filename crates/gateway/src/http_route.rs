@@ -96,7 +96,7 @@ impl HttpRoute {
         Self::posted(path, dialect, intake::leads)
     }
 
-    /// A path that is called like one for leads, for something else.
+    /// A POST route that authenticates like a path for leads and takes no lead.
     pub(crate) fn posted<R: Reply>(
         path: &'static IntakePath,
         dialect: Dialect,

@@ -40,7 +40,7 @@ pub(crate) enum Freshness {
     Aging,
     /// The last snapshot is too old to authenticate requests.
     Stale,
-    /// The store never told.
+    /// No snapshot was loaded yet.
     Missing,
 }
 

@@ -50,7 +50,7 @@ impl Lookups {
             let _permit = self.everywhere.try_acquire().map_err(|_| Refusal::KeysUnavailable)?;
             fetch.await
         };
-        // Those who waited for somebody else's fetch share its failure; there is but one kind.
+        // Callers that waited for the same fetch share its error; there is only one.
         self.answers.try_get_with_by_ref(id, bounded).await.map_err(|_| Refusal::KeysUnavailable)
     }
 

@@ -1,4 +1,4 @@
-//! What a client would rather have: to wait, or not to (RFC 7240).
+//! The header `Prefer`: to wait for the outcome, or not to (RFC 7240).
 
 use std::time::Duration;
 

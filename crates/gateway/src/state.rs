@@ -46,7 +46,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Ready to take leads, though perhaps with less comfort; or the reasons why not.
+    /// Ready to take leads, with what is degraded; or the reasons why not.
     pub(crate) fn readiness(&self) -> Result<Vec<ReadinessReason>, Refusal> {
         let mut reasons = Vec::new();
         let mut degraded = Vec::new();

@@ -1,4 +1,4 @@
-//! By which keys a source tells people apart, as somebody says it.
+//! By which keys a source tells people apart, as an operator writes it.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

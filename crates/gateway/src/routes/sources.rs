@@ -1,4 +1,4 @@
-//! `/v1/sources`: ways in, among them KickoffLabs's campaigns.
+//! `/v1/sources`: sources of leads, among them KickoffLabs's campaigns.
 
 use actix_web::web;
 use leadgate_dialect::native::{self, SourceAnswer};
