@@ -49,21 +49,8 @@ impl Serialize for Actor {
 }
 
 /// What was done. The codes are part of the API and the database.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantArray, strum::VariantNames)]
 #[strum(parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum AuditAction {
     #[strum(serialize = "lead.read")]
