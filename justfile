@@ -21,6 +21,11 @@ up *arguments:
 compose-check *arguments:
     deploy/compose-check {{ arguments }}
 
+# Import circles between modules, after `cargo install cargo-cycles`. It takes `crate::store` within the crate `store` for the
+# crate itself; nothing else is left
+circles:
+    cargo-cycles
+
 # Known vulnerabilities, licences and sources of all dependencies
 audit:
     deploy/audit
