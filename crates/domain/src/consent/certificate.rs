@@ -165,8 +165,8 @@ pub fn is_leadid(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::CertificateProblem::{NoId, NotAGuid, NotAUrl, NotHttps, OtherHost};
     use super::*;
+    use CertificateProblem::{NoId, NotAGuid, NotAUrl, NotHttps, OtherHost};
     use serde_json::json;
 
     const ID: &str = "1a2e71c22c16765fe114f8d7a99bc7a1b2583621";
