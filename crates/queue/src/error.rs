@@ -54,7 +54,7 @@ pub enum Cause {
     Unroutable,
     #[error("the queue's file cannot be written")]
     Storage,
-    #[error("somebody else holds the queue's file")]
+    #[error("another process holds the queue file's lock")]
     Locked,
     #[error("this process is shutting down")]
     Closed,

@@ -10,7 +10,9 @@ use leadgate_domain::reply::Reply;
 use leadgate_queue::{Consumer, Queue, QueueConfig, Replier, Replies, Role, Settled, declare_topology};
 use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{Vhost, shared};
-use support::{LONG, World, bounded_publish, drain, open, publish, receive_one, submission};
+use support::{
+    LONG, World, allow_reading, bounded_publish, drain, open, publish, reason, receive_one, submission,
+};
 use tokio::time::timeout;
 
 const CONSUMERS: usize = 4;
@@ -122,4 +124,25 @@ async fn a_channel_error_hurts_only_its_channel() {
     publish(&queue, &submission(2)).await;
     assert_eq!(drain(&mut consumer, 1).await.into_keys().collect::<Vec<_>>(), [2]);
     assert_eq!(proxy.connections(), 2, "new channels over the connections that were there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_is_not_ready_while_a_queue_cannot_be_consumed() {
+    let world = World::amqp().await;
+    allow_reading(vhost(&world), "^leads").await;
+    let worker = open(world.config(), Role::Worker).await;
+    let mut consumer = worker.consumer();
+    let starting = async {
+        assert!(reason(&worker, "ACCESS_REFUSED").await.contains("unrouted"));
+        assert!(
+            timeout(Duration::from_secs(2), worker.ready()).await.is_err(),
+            "not even between two attempts"
+        );
+        // Deliveries of the queues that could be consumed come back.
+        publish(&world.open().await, &submission(1)).await;
+        allow_reading(vhost(&world), ".*").await;
+        timeout(LONG, worker.ready()).await.expect("it is ready");
+    };
+    let (seen, ()) = tokio::join!(drain(&mut consumer, 1), starting);
+    assert_eq!(seen.into_keys().collect::<Vec<_>>(), [1]);
 }

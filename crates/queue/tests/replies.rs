@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::reply::{Reply, ReplyAddress};
@@ -213,6 +214,34 @@ async fn a_gateway_leaves_no_queue_behind() {
     assert!(there().await);
     pair.gateway.shutdown().await;
     timeout(LONG, async { while there().await {} }).await.expect("it goes with its gateway");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reply_queues_that_cannot_be_consumed_are_deleted() {
+    let world = World::amqp().await;
+    let World::Amqp(vhost) = &world else { panic!("not a broker") };
+    let reply_queues = async || {
+        let queues = vhost.queues().await.unwrap().into_iter().map(|(queue, _)| queue);
+        queues.filter(|queue| queue.starts_with("leadgate.replies.")).collect::<BTreeSet<_>>()
+    };
+    support::allow_reading(vhost, "^leads").await;
+    let gateway = support::open(world.config(), Role::Gateway).await;
+    let replies = gateway.replies();
+    let mut tried = BTreeSet::new();
+    timeout(LONG, async {
+        while tried.len() < 3 {
+            tried.append(&mut reply_queues().await);
+        }
+    })
+    .await
+    .expect("it is tried again and again");
+    assert!(!replies.is_ready());
+
+    support::allow_reading(vhost, ".*").await;
+    timeout(LONG, replies.ready()).await.expect("it listens");
+    let address = replies.expect(id(1)).unwrap().address().as_str().to_owned();
+    timeout(LONG, async { while reply_queues().await.len() > 1 {} }).await.expect("the others are deleted");
+    assert!(reply_queues().await.contains(&address), "a queue with a consumer stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use lapin::{Acker, Channel, Confirmation};
 use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenConnection, call, close};
+use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call, close_channel};
 use super::names::Queues;
 use super::unacked::Unacked;
 use super::{message, names, topology};
@@ -59,32 +59,30 @@ impl AdminClient {
         let [parked, newer] = names::parked(self.version);
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
-        close(&channel).await;
         let oldest_age = self.unacked.oldest().map(|at| Timestamp::now().since(at));
         Ok(Depth { ready, in_flight: self.unacked.count(), parked, newer, oldest_age, unconsumed })
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        let (connection, channel) = self.read_parked().await?;
+        let channel = self.read_parked().await?;
         let listed = list(&channel, self.version, limit).await;
-        connection.close_channel(&channel).await;
+        close_channel(&channel).await;
         listed
     }
 
     pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
-        let (connection, channel) = self.read_parked().await?;
+        let channel = self.read_parked().await?;
         let replayed = self.replay(&channel, selection).await;
-        connection.close_channel(&channel).await;
+        close_channel(&channel).await;
         replayed
     }
 
     /// A channel for reading what is parked. Verified, because a queue that has a delivery limit loses what is read
     /// often. It is closed whatever happens, so that the broker takes back what was read.
-    async fn read_parked(&self) -> Result<(Arc<OpenConnection>, Channel), QueueError> {
+    async fn read_parked(&self) -> Result<OpenChannel, QueueError> {
         let connection = self.consuming.get().await?;
         topology::verify_parked(&connection, self.version).await?;
-        let channel = connection.channel().await?;
-        Ok((connection, channel))
+        connection.channel().await
     }
 
     async fn replay(&self, reading: &Channel, mut selection: Selection) -> Result<usize, QueueError> {
@@ -96,7 +94,6 @@ impl AdminClient {
         for queue in names::parked(self.version) {
             replayed += replay(reading, &publishing, &queue, &mut selection).await?;
         }
-        close(&publishing.channel).await;
         Ok(replayed)
     }
 }
@@ -104,7 +101,7 @@ impl AdminClient {
 /// A channel with confirms.
 struct Publishing {
     connection: Arc<OpenConnection>,
-    channel: Channel,
+    channel: OpenChannel,
 }
 
 async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<Parked>, QueueError> {

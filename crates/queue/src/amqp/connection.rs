@@ -4,8 +4,9 @@
 //! connection could not acknowledge, and the shortage could not end.
 
 use std::net::{Shutdown, TcpStream};
+use std::ops::Deref;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
@@ -14,7 +15,7 @@ use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, TLSConfig};
 use lapin::types::LongString;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
 
 use super::supervise::Interruption;
@@ -85,6 +86,8 @@ pub(crate) struct OpenConnection {
     socket: Arc<SocketHandle>,
     /// Why it was lost. Marked as changed also when an alarm begins or ends.
     lost: watch::Receiver<Option<Arc<str>>>,
+    /// Set once the topology was verified over this connection.
+    verified: Mutex<Arc<OnceCell<()>>>,
 }
 
 impl OpenConnection {
@@ -97,19 +100,37 @@ impl OpenConnection {
         let (sender, lost) = watch::channel(None);
         let (events, status) = (Box::pin(connection.events_listener()), connection.status().clone());
         tokio::spawn(watch_events(events, status, Arc::clone(&socket), sender));
-        Ok(Self { connection, socket, lost })
+        Ok(Self { connection, socket, lost, verified: Mutex::default() })
     }
 
-    pub(crate) async fn channel(&self) -> Result<Channel, QueueError> {
-        call(self.connection.create_channel()).await
+    pub(crate) async fn channel(&self) -> Result<OpenChannel, QueueError> {
+        call(self.connection.create_channel()).await.map(OpenChannel)
     }
 
     /// Closes a channel, so that the broker takes back what is unacknowledged on it. The connection is given up, with
     /// the same effect, when the broker does not answer.
-    pub(crate) async fn close_channel(&self, channel: &Channel) {
-        if timeout(CLOSE_TIMEOUT, channel.close(200, "done".into())).await.is_err() {
+    pub(crate) async fn close_channel_or_disconnect(&self, channel: &OpenChannel) {
+        if timeout(CALL_TIMEOUT, channel.close(200, "done".into())).await.is_err() {
             self.socket.shutdown();
         }
+    }
+
+    /// Runs `verify`, unless it has succeeded over this connection before. Callers at the same time wait for one run.
+    pub(crate) async fn verify_once(
+        &self,
+        verify: impl Future<Output = Result<(), QueueError>>,
+    ) -> Result<(), QueueError> {
+        let verified = Arc::clone(&self.verified());
+        verified.get_or_try_init(|| verify).await.copied()
+    }
+
+    /// Has the next [`verify_once`](Self::verify_once) verify again: a channel was lost, perhaps with its queue.
+    pub(crate) fn discard_verification(&self) {
+        *self.verified() = Arc::default();
+    }
+
+    fn verified(&self) -> MutexGuard<'_, Arc<OnceCell<()>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// In a memory or disk alarm: nothing that is sent goes out, and lapin's calls wait for ever.
@@ -168,6 +189,27 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.socket.shutdown();
+    }
+}
+
+/// A channel that is closed when it is dropped.
+///
+/// lapin closes a dropped channel too, but takes a failure of that for a broken connection. It fails when the broker
+/// closes the channel, or the connection is closed, at the same time.
+pub(crate) struct OpenChannel(Channel);
+
+impl Deref for OpenChannel {
+    type Target = Channel;
+
+    fn deref(&self) -> &Channel {
+        &self.0
+    }
+}
+
+impl Drop for OpenChannel {
+    fn drop(&mut self) {
+        // One poll hands the request to lapin's thread. lapin itself then does nothing for the channel.
+        self.0.close(200, "done".into()).now_or_never();
     }
 }
 
@@ -284,11 +326,8 @@ pub(crate) async fn call<T>(answer: impl Future<Output = lapin::Result<T>>) -> R
     }
 }
 
-/// Closes a channel on which nothing is unacknowledged.
-///
-/// Not left to dropping it: lapin closes a dropped channel in the background and, when the connection is being
-/// closed meanwhile, takes the failure of that for a broken connection. What was written last is then lost.
-pub(crate) async fn close(channel: &Channel) {
+/// Closes a channel and waits until the broker has handled what was sent on it, at most [`CALL_TIMEOUT`].
+pub(crate) async fn close_channel(channel: &OpenChannel) {
     call(channel.close(200, "done".into())).await.ok();
 }
 

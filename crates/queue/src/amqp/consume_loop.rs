@@ -6,15 +6,15 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{StreamExt, stream};
+use lapin::Acker;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Acker, Channel};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::ack_handle::AckHandle;
-use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenConnection, call};
+use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call};
 use super::consumer_readiness::{ConsumerGuard, ConsumerReadiness};
 use super::names::{self, Queues};
 use super::publish_queue::PublishSender;
@@ -119,7 +119,7 @@ pub(crate) struct ConsumeLoop {
 
 /// A channel with a consumer for each queue.
 struct ConsumingChannel {
-    channel: Channel,
+    channel: OpenChannel,
     shards: watch::Receiver<u16>,
     /// How many shards are consumed.
     known: u16,
@@ -134,6 +134,12 @@ enum Arrival {
 }
 
 impl ConsumingChannel {
+    /// Without a consumer yet.
+    fn new(channel: OpenChannel, mut shards: watch::Receiver<u16>) -> Self {
+        let known = *shards.borrow_and_update();
+        Self { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() }
+    }
+
     async fn consume(&mut self, queue: String) -> Result<(), QueueError> {
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let consumer =
@@ -182,9 +188,12 @@ impl ConsumeLoop {
     }
 
     /// Consumes and pauses as the handle says.
-    async fn run_mode(&self, connection: &OpenConnection) -> Result<(), Interruption> {
+    async fn run_mode(&mut self, connection: &OpenConnection) -> Result<(), Interruption> {
         let mut mode = self.mode.clone();
         loop {
+            if *mode.borrow() == ConsumerMode::Paused {
+                self.set_connected();
+            }
             tokio::select! {
                 biased;
                 () = self.unneeded() => return Ok(()),
@@ -192,28 +201,37 @@ impl ConsumeLoop {
                 () = changed_to(&mut mode, ConsumerMode::Consuming) => {}
             }
             self.consuming.send_replace(true);
-            let mut consuming = self.open_channel(connection).await?;
-            let ended = tokio::select! {
-                ended = self.forward_all(&mut consuming, connection) => ended,
-                () = self.unneeded() => Ok(()),
-            };
-            connection.close_channel(&consuming.channel).await;
+            let channel = connection.channel().await?;
+            let mut consuming = ConsumingChannel::new(channel, self.context.shards.subscribe());
+            let ended = self.consume(&mut consuming, connection).await;
+            // Also when only some of the consumers could be started: they may have deliveries.
+            connection.close_channel_or_disconnect(&consuming.channel).await;
             self.consuming.send_replace(false);
             ended?;
         }
     }
 
-    async fn open_channel(&self, connection: &OpenConnection) -> Result<ConsumingChannel, QueueError> {
-        let channel = connection.channel().await?;
-        call(channel.basic_qos(self.context.prefetch, BasicQosOptions { global: false })).await?;
-        let mut shards = self.context.shards.subscribe();
-        let known = *shards.borrow_and_update();
-        let mut consuming =
-            ConsumingChannel { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() };
-        for queue in self.context.queues(known).consumed() {
+    async fn consume(
+        &mut self,
+        consuming: &mut ConsumingChannel,
+        connection: &OpenConnection,
+    ) -> Result<(), Interruption> {
+        let options = BasicQosOptions { global: false };
+        call(consuming.channel.basic_qos(self.context.prefetch, options)).await?;
+        for queue in self.context.queues(consuming.known).consumed() {
             consuming.consume(queue).await?;
         }
-        Ok(consuming)
+        self.set_connected();
+        tokio::select! {
+            ended = self.forward_all(consuming, connection) => ended,
+            () = self.unneeded() => Ok(()),
+        }
+    }
+
+    fn set_connected(&mut self) {
+        if self.readiness.set_connected() {
+            tracing::info!(queue.link = Self::LINK, "connected for consuming");
+        }
     }
 
     /// Forwards deliveries to the handle until it pauses the consumer.
@@ -270,9 +288,13 @@ impl ChannelTask for ConsumeLoop {
         let ConsumeContext { connection, shards, version, .. } = self.context.clone();
         async move {
             let connection = connection.get().await?;
-            let known = shards.count();
-            topology::verify(&connection, Queues { shards: known, version }).await?;
-            shards.grow_to(topology::count_shards(&connection, known).await?);
+            let verify = async {
+                let known = shards.count();
+                topology::verify(&connection, Queues { shards: known, version }).await?;
+                shards.grow_to(topology::count_shards(&connection, known).await?);
+                Ok(())
+            };
+            connection.verify_once(verify).await?;
             Ok(connection)
         }
         .boxed()
@@ -283,11 +305,11 @@ impl ChannelTask for ConsumeLoop {
     }
 
     async fn serve(&mut self, connection: Self::Open) -> Result<(), Interruption> {
-        if self.readiness.set_connected() {
-            tracing::info!(queue.link = Self::LINK, "connected for consuming");
-        }
         let served = self.run_mode(&connection).await;
         self.consuming.send_replace(false);
+        if served.is_err() {
+            connection.discard_verification();
+        }
         served
     }
 

@@ -182,7 +182,7 @@ impl Amqp {
         self.readiness.set_not_ready(Cause::Closed, "shutting down");
         self.consume.closing.cancel();
         self.tasks.close();
-        // Each task gives up by itself in that time; one that does not is left to the end of the process.
+        // A task that waits longer for the broker's answer ends with its connection.
         timeout(self.consume.settle_timeout + CLOSE_TIMEOUT, self.tasks.wait()).await.ok();
         tokio::join!(self.publishing.close(), self.consume.connection.close());
     }

@@ -11,7 +11,7 @@ use lapin::types::FieldTable;
 use metrics::histogram;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{BrokerConnection, OpenConnection, call};
+use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call};
 use super::names::{self, Queues};
 use super::pending_confirms::{PendingConfirms, Publish, Waiters};
 use super::publish_queue::{Next, Parking, PublishQueue, PublishSender};
@@ -90,7 +90,7 @@ impl PublishLoop {
 
 impl ChannelTask for PublishLoop {
     const LINK: &'static str = "publishing";
-    type Open = (Arc<OpenConnection>, Channel);
+    type Open = (Arc<OpenConnection>, OpenChannel);
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
         let connection = self.connection.clone();
@@ -98,7 +98,7 @@ impl ChannelTask for PublishLoop {
         async move {
             let connection = connection.get().await?;
             connection.unblocked().await?;
-            topology::verify(&connection, queues).await?;
+            connection.verify_once(topology::verify(&connection, queues)).await?;
             let channel = connection.channel().await?;
             call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
             Ok((connection, channel))
@@ -117,7 +117,7 @@ impl ChannelTask for PublishLoop {
     }
 
     async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
-        let mut confirms = PendingConfirms::new(channel.clone(), self.confirm_timeout);
+        let mut confirms = PendingConfirms::new(Channel::clone(&channel), self.confirm_timeout);
         if self.readiness.set_ready() {
             tracing::info!(queue.link = Self::LINK, "publishing");
         }
@@ -131,7 +131,8 @@ impl ChannelTask for PublishLoop {
         }
         // A blocked connection answers nothing until the alarm ends.
         if cause != Cause::Alarm {
-            connection.close_channel(&channel).await;
+            connection.discard_verification();
+            connection.close_channel_or_disconnect(&channel).await;
         }
         served
     }

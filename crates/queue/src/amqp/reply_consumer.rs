@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
+use lapin::Consumer;
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Channel, Consumer};
+use lapin::types::{AMQPValue, FieldTable};
 use leadgate_domain::reply::ReplyAddress;
 use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{BrokerConnection, OpenConnection, call};
+use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call, close_channel};
 use super::supervise::{ChannelTask, Interruption};
 use super::{names, reply_message};
 use crate::error::{Cause, QueueError};
 use crate::replies::PendingReplies;
 use crate::status::Readiness;
+
+/// After this long without a consumer the broker deletes the queue (`x-expires`, milliseconds). Only a queue whose
+/// consumer could not be started gets there: the end of a consumer deletes its queue at once.
+const EXPIRES: i32 = 10_000;
 
 pub(crate) struct ReplyConsumer {
     connection: BrokerConnection,
@@ -28,7 +32,7 @@ pub(crate) struct ReplyConsumer {
 
 pub(crate) struct ReplyQueue {
     connection: Arc<OpenConnection>,
-    channel: Channel,
+    channel: OpenChannel,
     consumer: Consumer,
     address: ReplyAddress,
 }
@@ -89,7 +93,7 @@ impl ChannelTask for ReplyConsumer {
         self.pending.open(address);
         let served = self.receive_all(&connection, &mut consumer).await;
         self.pending.close();
-        connection.close_channel(&channel).await;
+        close_channel(&channel).await;
         served
     }
 
@@ -98,7 +102,7 @@ impl ChannelTask for ReplyConsumer {
             tracing::warn!(
                 queue.link = Self::LINK,
                 queue.reason = reason,
-                "nobody can be told what they wait for"
+                "reply channel lost; waiting requests are answered 202"
             );
         }
     }
@@ -109,7 +113,9 @@ async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError>
     let channel = connection.channel().await?;
     let name = names::replies();
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    call(channel.queue_declare(name.as_str().into(), options, FieldTable::default())).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES));
+    call(channel.queue_declare(name.as_str().into(), options, arguments)).await?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
     let consuming = channel.basic_consume(name.as_str().into(), "".into(), options, FieldTable::default());
     let consumer = call(consuming).await?;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{BrokerConnection, OpenConnection};
+use super::connection::{BrokerConnection, OpenChannel, OpenConnection, close_channel};
 use super::supervise::{ChannelTask, Interruption, supervise};
 use super::{message, names, reply_message};
 use crate::error::QueueError;
@@ -97,7 +97,7 @@ impl ReplyPublisher {
 
 impl ChannelTask for ReplyPublisher {
     const LINK: &'static str = "telling";
-    type Open = (Arc<OpenConnection>, Channel);
+    type Open = (Arc<OpenConnection>, OpenChannel);
 
     /// Most workers have no request that waits: no channel before there is something to send.
     async fn needed(&mut self) -> bool {
@@ -121,7 +121,7 @@ impl ChannelTask for ReplyPublisher {
     async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
         let served = self.send_all(&connection, &channel).await;
         if served.is_ok() {
-            connection.close_channel(&channel).await;
+            close_channel(&channel).await;
         }
         served
     }

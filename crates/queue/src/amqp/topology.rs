@@ -51,7 +51,6 @@ async fn declare(broker: &Broker, queues: Queues) -> Result<(), QueueError> {
         bind(&channel, &shard, names::EXCHANGE, &shard).await?;
     }
     bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
-    connection::close(&channel).await;
     connection.close().await;
     Ok(())
 }
@@ -88,7 +87,6 @@ pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Res
             Err(fault) => return Err(fault.describe(&queue)),
         }
     }
-    connection::close(&channel).await;
     Ok(u16::MAX)
 }
 
@@ -116,7 +114,6 @@ async fn verify_all(
             Err(fault) => return Err(fault.describe(&thing)),
         }
     }
-    connection::close(&channel).await;
     Ok(())
 }
 

@@ -100,21 +100,19 @@ impl Writer {
             }
             Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
         };
-        for _ in 0..COMMANDS_MAX {
-            if let Command::Close(answer) = command {
-                return Next::Close(Some(answer));
+        for _ in 1..COMMANDS_MAX {
+            if let Next::Close(answer) = self.take(command, batch) {
+                return Next::Close(answer);
             }
-            self.take(command, batch);
             match self.inbox.try_recv() {
                 Ok(next) => command = next,
                 Err(_) => return Next::Batch,
             }
         }
-        self.take(command, batch);
-        Next::Batch
+        self.take(command, batch)
     }
 
-    fn take(&mut self, command: Command, batch: &mut WriteBatch) {
+    fn take(&mut self, command: Command, batch: &mut WriteBatch) -> Next {
         match command {
             Command::Publish(waiting) => batch.publish(waiting, &self.limits),
             Command::Receive(request) => self.requests.push(request),
@@ -136,8 +134,9 @@ impl Writer {
             Command::Backup(target, answer) => {
                 answer.send(self.administer(|file| file.backup_to(&target))).ok();
             }
-            Command::Close(answer) => _ = answer.send(()),
+            Command::Close(answer) => return Next::Close(Some(answer)),
         }
+        Next::Batch
     }
 
     fn commit(&mut self, mut batch: WriteBatch) {
@@ -260,5 +259,32 @@ impl Writer {
             return Err(QueueError::Interrupted("the queue's file cannot be opened".to_owned()));
         };
         work(file).map_err(|fault| QueueError::Interrupted(format!("the queue's file: {}", fault.text())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::QueueConfig;
+    use crate::embedded::command::{ConsumerId, WriterHandle};
+    use crate::error::Cause;
+
+    #[test]
+    fn a_close_that_fills_a_batch_ends_the_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        for before in [0, COMMANDS_MAX - 2, COMMANDS_MAX - 1] {
+            let (handle, inbox) = WriterHandle::new();
+            for _ in 0..before {
+                handle.send(Command::Release(ConsumerId(0))).unwrap();
+            }
+            handle.send(Command::Close(oneshot::channel().0)).unwrap();
+            let (file, readiness) = (File::open(&path).unwrap(), Readiness::not_ready(Cause::Storage, ""));
+            let limits = Limits::new(&QueueConfig::new(""));
+            let writer = Writer::new(path.clone(), file, inbox, readiness, limits, 0);
+            let mut writer = writer.unwrap_or_else(|fault| panic!("{}", fault.text()));
+            let next = writer.gather(&mut WriteBatch::default());
+            assert!(matches!(next, Next::Close(Some(_))), "after {before} commands");
+        }
     }
 }

@@ -62,6 +62,15 @@ impl World {
 
 const SHARDS: u16 = 2;
 
+/// Changes what the user of the virtual host may read. Channels that are open keep what they were allowed.
+pub async fn allow_reading(vhost: &Vhost, queues: &str) {
+    let url = format!("{}api/permissions/{}/{}", vhost.management_url(), vhost.name, vhost.name);
+    let permissions = serde_json::json!({ "configure": ".*", "write": ".*", "read": queues });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answered = client.put(url).json(&permissions).send().await.unwrap();
+    answered.error_for_status().unwrap();
+}
+
 /// Opens a queue of which nobody need wait that it becomes ready: consuming is ready with its first lane.
 pub async fn open(config: QueueConfig, role: Role) -> Queue {
     let queue = Queue::open(config, role).await.unwrap();
