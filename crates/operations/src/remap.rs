@@ -61,7 +61,7 @@ pub fn normalize(
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
     let mut normalized = pipeline.normalize(submission, Some(source), scoring);
-    normalized.trace.record(Stage::Remap(Remap::read(mapping_version)));
+    normalized.trace.record(Stage::Remap(Remap::read(mapping_version).into()));
     normalized
 }
 
@@ -72,7 +72,7 @@ fn mapping_version(source: &Source) -> Option<u32> {
 fn invalid(submission: Submission, faults: Vec<RemapFault>) -> Normalized {
     let reason = QuarantineReason::Invalid;
     let mut trace = Trace::default();
-    trace.record(Stage::Remap(Remap::refused(reason, faults)));
+    trace.record(Stage::Remap(Remap::refused(reason, faults).into()));
     Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::trace::{Merge, OptOut, OptedOutLead, Reassess};
+use leadgate_domain::trace::{Merge, OptOut, OptedOutLead, Reassess, ReassessReason};
 use leadgate_domain::{
     ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
     OrganizationId, Outcome, QuarantineReason, Reading, Resolution, Salt, Source, Stage, Submission,
@@ -152,7 +152,7 @@ impl Judge for Pipeline {
             let hits = screen::suppression(&self.lead_keys(&lead), suppressions);
             decide::lead(&mut lead, &hits);
             let mut trace = Trace::default();
-            trace.record(Stage::Reassess(Reassess::suppression_lists_changed()));
+            trace.record(Stage::Reassess(Reassess(ReassessReason::SuppressionListsChanged.into())));
             trace.record(Stage::ScreenLead(hits.into()));
             trace.record(Stage::Decide(decide::record(&lead).into()));
             (lead, trace)

@@ -35,7 +35,7 @@ pub use normalize::{ContactVerdict, Normalize, TextVerdict};
 pub use opt_out::{OptOut, OptedOutLead};
 pub use part::{Item, MaybeKnown, Part};
 pub use quarantine::Quarantine;
-pub use reassess::Reassess;
+pub use reassess::{Reassess, ReassessReason};
 pub use remap::{Remap, RemapFault};
 pub use reprocess::Reprocess;
 pub use score::{Points, Score};

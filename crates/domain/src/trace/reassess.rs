@@ -1,23 +1,24 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::Record;
+use super::part::{MaybeKnown, Record};
 
 /// Why a lead was decided again without a new submission.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reassess(pub String);
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reassess(pub MaybeKnown<ReassessReason>);
 
-impl Reassess {
-    pub fn suppression_lists_changed() -> Self {
-        Self("suppression lists changed".to_owned())
-    }
+/// A reason in the words of the stored trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReassessReason {
+    #[serde(rename = "suppression lists changed")]
+    SuppressionListsChanged,
 }
 
 impl Record for Reassess {
     fn sentences(&self) -> Vec<String> {
-        vec![format!("No new submission: the lead was decided again because {}.", self.0)]
+        vec![format!("No new submission: the lead was decided again because {}.", self.0.words())]
     }
 
     fn erased(self) -> Option<Self> {
-        Some(self)
+        self.0.erased().map(Self)
     }
 }

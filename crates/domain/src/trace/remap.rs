@@ -1,27 +1,22 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
-use super::part::Record;
-use super::words::recorded_besides;
-use crate::QuarantineReason;
+use super::part::{Item, MaybeKnown, Record};
+use super::words::listed;
 use crate::validate::FieldFault;
+use crate::{QuarantineReason, Said};
 
 /// That a stored submission was read once more from the bytes that came in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Remap {
-    Refused {
-        quarantined: QuarantineReason,
-        faults: Vec<RemapFault>,
-        #[serde(flatten)]
-        other: Map<String, Value>,
-    },
-    Read {
-        /// `None` without a mapping.
-        mapping_version: Option<u32>,
-        #[serde(flatten)]
-        other: Map<String, Value>,
-    },
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remap {
+    /// Why it was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<MaybeKnown<QuarantineReason>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Item<RemapFault>>,
+    /// Null without a mapping, absent if it was refused.
+    #[serde(skip_serializing_if = "Said::is_absent")]
+    pub mapping_version: Said<u32>,
 }
 
 /// What is wrong with a body: a field and a code, never a value.
@@ -45,36 +40,45 @@ impl RemapFault {
 
 impl Remap {
     pub fn read(mapping_version: Option<u32>) -> Self {
-        Self::Read { mapping_version, other: Map::new() }
+        Self { mapping_version: mapping_version.into(), ..Self::default() }
     }
 
     pub fn refused(quarantined: QuarantineReason, faults: Vec<RemapFault>) -> Self {
-        Self::Refused { quarantined, faults, other: Map::new() }
+        let faults = faults.into_iter().map(Item::from).collect();
+        Self { quarantined: Some(quarantined.into()), faults, ..Self::default() }
     }
 }
 
 impl Record for Remap {
     fn sentences(&self) -> Vec<String> {
-        let (by, besides) = match self {
-            Self::Read { mapping_version: Some(version), other } => {
-                (format!("by version {version} of the mapping"), other.clone())
+        let then = match (&self.quarantined, &self.mapping_version) {
+            (Some(reason), _) => {
+                let known = reason.known().map(|known| known.sentence().to_owned());
+                format!(" and refused: {}", known.unwrap_or_else(|| reason.words()))
             }
-            Self::Read { mapping_version: None, other } => ("without a mapping".to_owned(), other.clone()),
-            Self::Refused { quarantined, faults, other } => {
-                let mut besides = other.clone();
-                besides.insert("quarantined".to_owned(), json!(quarantined));
-                besides.insert("faults".to_owned(), json!(faults));
-                ("without a mapping".to_owned(), besides)
-            }
+            (None, Said::Value(version)) => format!(", by version {version} of the mapping"),
+            (None, Said::Null) => ", without a mapping".to_owned(),
+            (None, Said::Absent) => String::new(),
         };
-        let sentence = format!("Its body was read once more, {by}.");
-        std::iter::once(sentence).chain(recorded_besides(&besides)).collect()
+        let faults: Vec<_> = self.faults.iter().map(fault).collect();
+        let sentence = format!("Its body was read once more{then}.");
+        std::iter::once(sentence).chain(listed("What is wrong with it", &faults)).collect()
     }
 
+    /// The faults go: a pointer may name a field of the client's own.
     fn erased(self) -> Option<Self> {
-        match self {
-            Self::Read { mapping_version, .. } => Some(Self::read(mapping_version)),
-            Self::Refused { .. } => Some(Self::read(None)),
-        }
+        let quarantined = self.quarantined.and_then(MaybeKnown::erased);
+        let erased = Self { quarantined, faults: Vec::new(), ..self };
+        (erased != Self::default()).then_some(erased)
+    }
+}
+
+fn fault(fault: &Item<RemapFault>) -> String {
+    match fault {
+        MaybeKnown::Known(part) if part.other.is_empty() => match &part.known {
+            RemapFault { pointer: Some(pointer), code } => format!("{pointer} ({code})"),
+            RemapFault { pointer: None, code } => code.clone(),
+        },
+        other => other.words(),
     }
 }

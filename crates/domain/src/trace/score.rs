@@ -1,8 +1,6 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::part::{MaybeKnown, Record};
-use super::words::{remark, words};
 use crate::Temperature;
 
 /// The score, every point of it, and by which version of the scoring.
@@ -20,22 +18,7 @@ pub struct Score {
 }
 
 /// A rule that applies, and what it adds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Points {
-    Pair(String, i32),
-    /// In the form of another build.
-    Object {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        rule: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
-        points: Value,
-        #[serde(flatten)]
-        other: Map<String, Value>,
-    },
-    Unknown(Value),
-}
+pub type Points = MaybeKnown<(String, i32)>;
 
 impl Record for Score {
     fn sentences(&self) -> Vec<String> {
@@ -47,7 +30,7 @@ impl Record for Score {
             Some(version) => format!(", by version {version} of the rules"),
         };
         let sentence = format!("The score is {score}{}{rules}.", temperature.unwrap_or_default());
-        std::iter::once(sentence).chain(self.points.iter().flatten().map(Points::sentence)).collect()
+        std::iter::once(sentence).chain(self.points.iter().flatten().map(given)).collect()
     }
 
     /// The points go: the name of a rule may tell what the lead said.
@@ -57,23 +40,10 @@ impl Record for Score {
     }
 }
 
-impl Points {
-    fn sentence(&self) -> String {
-        match self {
-            Self::Pair(rule, points) => given(rule, i64::from(*points), ""),
-            Self::Object { rule: Some(name), points, other, .. }
-            | Self::Object { name: Some(name), points, other, .. } => match points.as_i64() {
-                Some(points) => given(name, points, &remark(other)),
-                None => format!("{name}: {}{}.", words(points), remark(other)),
-            },
-            unnamed => format!("{}.", words(&serde_json::to_value(unnamed).unwrap_or_default())),
-        }
-    }
-}
-
-fn given(rule: &str, points: i64, remark: &str) -> String {
-    match points {
-        ..0 => format!("{rule} takes {} points{remark}.", points.unsigned_abs()),
-        _ => format!("{rule} gives {points} points{remark}."),
+fn given(points: &Points) -> String {
+    match points.known() {
+        Some((rule, points @ ..0)) => format!("{rule} takes {} points.", points.unsigned_abs()),
+        Some((rule, points)) => format!("{rule} gives {points} points."),
+        None => format!("{}.", points.words()),
     }
 }

@@ -22,7 +22,7 @@ use super::{
 pub enum Stage {
     Reassess(Reassess),
     Reprocess(Part<Reprocess>),
-    Remap(Remap),
+    Remap(Part<Remap>),
     Normalize(Box<Part<Normalize>>),
     /// What was submitted.
     Screen(Screen),

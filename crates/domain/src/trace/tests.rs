@@ -90,6 +90,54 @@ fn what_a_newer_build_wrote_is_written_back() {
 }
 
 #[test]
+fn a_refused_body_is_told_written_back_and_erased() {
+    let fault = json!({"pointer": "/phone", "code": "not_text"});
+    let refused = json!({"quarantined": "invalid", "faults": [fault, {"code": "empty"}]});
+    let because = "it breaks a limit that every gateway keeps";
+    assert_eq!(
+        told("remap", refused.clone()),
+        [
+            format!("Its body was read once more and refused: {because}."),
+            "What is wrong with it: /phone (not_text) and empty.".to_owned(),
+        ]
+    );
+    let newer = json!({
+        "quarantined": "haunted", "faults": [{"code": "empty", "line": 3}, "somewhere"], "attempt": 2,
+    });
+    assert_eq!(
+        told("remap", newer.clone()),
+        [
+            "Its body was read once more and refused: haunted.",
+            "What is wrong with it: code: empty; line: 3 and somewhere.",
+            "Recorded besides: attempt: 2.",
+        ]
+    );
+    let erased = |part: &Value| {
+        let stage = read(json!({ "remap": part })).erased(Timestamp::now());
+        serde_json::to_value(stage).unwrap().get("remap").cloned()
+    };
+    let unmapped = json!({"mapping_version": null});
+    for (part, kept) in [
+        (&refused, Some(json!({"quarantined": "invalid"}))),
+        (&newer, None),
+        (&unmapped, Some(unmapped.clone())),
+        (&json!({"mapping_version": 3, "by": "ann"}), Some(json!({"mapping_version": 3}))),
+    ] {
+        assert_eq!(json!(read(json!({ "remap": part }))), json!({ "remap": part }));
+        assert_eq!(erased(part), kept, "{part}");
+    }
+    assert_eq!(told("remap", unmapped), ["Its body was read once more, without a mapping."]);
+}
+
+#[test]
+fn an_erasure_keeps_only_a_known_reason_of_a_check() {
+    let erased = |why: &str| json!(read(json!({ "reassess": why })).erased(Timestamp::now()));
+    assert_eq!(erased("suppression lists changed")["reassess"], "suppression lists changed");
+    assert!(erased("Ann asked").get("reassess").is_none());
+    assert_eq!(json!(read(json!({"reassess": "Ann asked"}))), json!({"reassess": "Ann asked"}));
+}
+
+#[test]
 fn a_submissions_own_trace_has_nothing_of_its_lead() {
     let all = json!({
         "normalize": {}, "screen": [], "deduplicate": {"rule": null, "policy": null}, "screen_lead": [], "enrich": 1,
@@ -261,8 +309,8 @@ fn every_point_is_told_with_its_rule() {
             "The score is 60, so the lead is warm, by version 4 of the rules.",
             "phone_valid gives 25 points.",
             "email_role takes 5 points.",
-            "vip gives 40 points (because: tag).",
-            "late: half.",
+            "because: tag; points: 40; rule: vip.",
+            "name: late; points: half.",
             "odd.",
             "Recorded besides: version: 2.",
         ]
