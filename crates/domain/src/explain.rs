@@ -5,18 +5,22 @@ mod history;
 use crate::{Dialect, Outcome, Submission, Trace};
 
 pub use crate::trace::date;
-pub use history::{Entry, ToldEntry, history};
+pub use history::{Entry, EntryExplanation, history};
 
 /// What a stage did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<'t> {
+pub struct StageExplanation<'t> {
     pub stage: &'t str,
     pub sentences: Vec<String>,
 }
 
 /// Every stage of a trace, in the order of the pipeline; those that only another build knows come last.
-pub fn trace(trace: &Trace) -> Vec<Told<'_>> {
-    trace.stages().iter().map(|stage| Told { stage: stage.name(), sentences: stage.sentences() }).collect()
+pub fn trace(trace: &Trace) -> Vec<StageExplanation<'_>> {
+    trace
+        .stages()
+        .iter()
+        .map(|stage| StageExplanation { stage: stage.name(), sentences: stage.sentences() })
+        .collect()
 }
 
 /// How a submission came in. `source` is the name of its source; a default one has none.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Told, outcome, trace};
+use super::{StageExplanation, outcome, trace};
 use crate::trace::{Decide, Score, date};
 use crate::{LeadId, Outcome, QuarantineReason, Reason, Timestamp, Trace};
 
@@ -18,25 +18,25 @@ pub struct Entry<'t> {
 
 /// An entry in sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldEntry<'t> {
+pub struct EntryExplanation<'t> {
     /// How the submission ended, or that its lead was checked again.
     pub headline: String,
-    pub stages: Vec<Told<'t>>,
+    pub stages: Vec<StageExplanation<'t>>,
 }
 
 /// The stage under which a later entry says what is different from the one before.
 const CHANGED: &str = "changed";
 
 /// Every entry; one that checks a stored lead again says first what that changed.
-pub fn history<'t>(entries: &[Entry<'t>]) -> Vec<ToldEntry<'t>> {
+pub fn history<'t>(entries: &[Entry<'t>]) -> Vec<EntryExplanation<'t>> {
     let mut before = None;
     let tell = |entry: &Entry<'t>| {
         let mut stages = trace(entry.trace);
         let last: Option<&Trace> = before.replace(entry.trace);
         if let (Some(last), true) = (last, entry.trace.is_check()) {
-            stages.insert(0, Told { stage: CHANGED, sentences: changes(last, entry.trace) });
+            stages.insert(0, StageExplanation { stage: CHANGED, sentences: changes(last, entry.trace) });
         }
-        ToldEntry { headline: outcome(entry), stages }
+        EntryExplanation { headline: outcome(entry), stages }
     };
     entries.iter().map(tell).collect()
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
-use leadgate_domain::explain::{self, ToldEntry};
+use leadgate_domain::explain::{self, EntryExplanation};
 use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SourceId, SubmissionId, json as strict_json};
 use leadgate_operations::leads::{self, AppliedCorrection, LeadHistory};
 use leadgate_operations::sources;
@@ -245,7 +245,7 @@ fn trace(LeadHistory { record, source, corrections }: &LeadHistory, output: &Out
     });
     output.print(&shown, |line| {
         line(&received);
-        for ToldEntry { headline, stages } in &history {
+        for EntryExplanation { headline, stages } in &history {
             line("");
             line(headline);
             for told in stages {
@@ -276,7 +276,7 @@ fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain
     explain::Entry { outcome, lead, quarantine, at, trace: &entry.trace }
 }
 
-fn describe(entry: &OutcomeRecord, told: &ToldEntry<'_>) -> Value {
+fn describe(entry: &OutcomeRecord, told: &EntryExplanation<'_>) -> Value {
     let stages = told.stages.iter().flat_map(|told| told.sentences.clone());
     json!({
         "outcome": entry.outcome,
