@@ -6,6 +6,7 @@ use leadgate_domain::{
 use leadgate_store::{Erased, ErasureSubject, Finding, Store};
 use serde::Deserialize;
 
+use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, ReadLog, rebuild_without_erased};
 
 /// The person to erase, by what is known of them.
@@ -28,6 +29,10 @@ impl ErasureRequest {
     /// Whether nobody is named.
     pub fn is_empty(&self) -> bool {
         self.phones.is_empty() && self.emails.is_empty() && self.leads.is_empty()
+    }
+
+    fn reason(&self) -> Result<Option<&str>, OperationError> {
+        self.reason.as_deref().map(|reason| text::short("reason", reason, LONGEST_REASON)).transpose()
     }
 
     /// A value that cannot be read is named by its number: an error must not hold the value.
@@ -56,7 +61,7 @@ impl ErasureRequest {
 /// The person, with the values that are found beside the given ones.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a value that cannot be read, and if no value is given and no lead of the
+/// [`OperationError::Invalid`] for a value or a reason that cannot be read, and if no value is given and no lead of the
 /// organization.
 pub async fn subject(
     store: &Store,
@@ -66,6 +71,7 @@ pub async fn subject(
     if request.is_empty() {
         return Err(OperationError::invalid("name the person by phones, emails or leads"));
     }
+    request.reason()?;
     let subject = store.person(organization, request.values()?, &request.leads).await?;
     match subject.is_unknown() {
         true => Err(OperationError::invalid("the organization has none of these leads")),
@@ -86,17 +92,20 @@ pub async fn preview(
     Ok(finding)
 }
 
-/// Erases the person for good. Run again, it does what is left to do.
+/// Erases the person for good, for the reason of the request. Run again, it does what is left to do.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for a reason that cannot be read.
 pub async fn erase(
     store: &Store,
     organization: OrganizationId,
     subject: &ErasureSubject,
-    reason: Option<&str>,
+    request: &ErasureRequest,
     context: &JudgeContext,
     progress: impl FnMut(usize),
 ) -> Result<Erased, OperationError> {
     let judge = context.pipeline.clone();
-    let erased = store.erase(organization, subject, reason, judge, progress).await?;
+    let erased = store.erase(organization, subject, request.reason()?, judge, progress).await?;
     // Leads of others lose what the erased submissions said.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
     Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })

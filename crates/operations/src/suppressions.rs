@@ -8,7 +8,7 @@ use std::sync::Arc;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, SuppressionKey, Timestamp};
-use leadgate_store::{Listed, Page, Store, SuppressionCursor};
+use leadgate_store::{Listed, Page, Store, StoreError, SuppressionCursor};
 
 pub use columns::Columns;
 pub use import::{Import, ImportCounts, ImportDefaults, RowResult};
@@ -21,27 +21,61 @@ const PAGE: u32 = 1_000;
 /// An entry and what became of it, or why it was refused.
 pub type Added = Result<(Listed, Suppression), String>;
 
+/// What stored leads have yet to learn of a changed list: those that no index finds by an entry, such as one of a
+/// domain. Without it they learn by a worker's sweep.
+#[must_use = "stored leads learn of the change later than they could"]
+pub struct Rescreen {
+    store: Store,
+    organization: OrganizationId,
+    judge: Arc<dyn Judge>,
+}
+
+impl Rescreen {
+    fn new(store: &Store, organization: OrganizationId, judge: &Arc<dyn Judge>) -> Self {
+        Self { store: store.clone(), organization, judge: Arc::clone(judge) }
+    }
+
+    /// Whether stored leads have yet to learn of an entry.
+    pub async fn is_due(&self) -> Result<bool, OperationError> {
+        Ok(self.store.has_pending(self.organization).await?)
+    }
+
+    /// Decides them again. `progress` is told how many more leads were looked at.
+    pub async fn run(self, progress: impl FnMut(usize)) -> Result<(), OperationError> {
+        if self.is_due().await? {
+            self.store.rescreen(self.organization, self.judge, progress).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Adds entries, each for itself: one that is refused does not keep the others out. What became of each, in order.
-///
-/// [`rescreen`] must be called then.
 pub async fn add_each(
     store: &Store,
     organization: OrganizationId,
     requests: &[SuppressionRequest],
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<Vec<Added>, OperationError> {
+) -> Result<(Vec<Added>, Rescreen), OperationError> {
     let now = Timestamp::now();
     let read: Vec<_> = requests.iter().map(|request| request.entry(matching, organization, now)).collect();
     let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
     let mut listed = store.suppress(organization, good, Arc::clone(judge)).await?.into_iter();
-    let added = read.into_iter().map(|read| read.map(|entry| (listed.next().unwrap_or(Listed::Kept), entry)));
-    Ok(added.collect())
+    let added = read.into_iter().map(|read| match read {
+        Ok(entry) => Ok(Ok((listed.next().ok_or_else(no_result)?, entry))),
+        Err(problem) => Ok(Err(problem)),
+    });
+    let added = added.collect::<Result<Vec<Added>, StoreError>>()?;
+    Ok((added, Rescreen::new(store, organization, judge)))
 }
 
-/// Adds entries, all or none: half a list is worse than no list. What became of each, in order.
-///
-/// [`rescreen`] must be called then.
+/// An entry without a result must not count as listed: its person could be contacted.
+fn no_result() -> StoreError {
+    StoreError::Bug("the store does not say what became of an entry".to_owned())
+}
+
+/// Adds entries, and none of them if one cannot be read. What became of each, in order. More than 1,000 are written in
+/// chunks: after an error of the store the first ones may be in, and all can be added again.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] with the number of the first one that cannot be read.
@@ -51,16 +85,15 @@ pub async fn add(
     requests: &[SuppressionRequest],
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<Vec<Listed>, OperationError> {
+) -> Result<(Vec<Listed>, Rescreen), OperationError> {
     let now = Timestamp::now();
     let entry = |request: &SuppressionRequest| request.entry(matching, organization, now);
     let entries = numbered(requests, entry)?;
-    Ok(store.suppress(organization, entries, Arc::clone(judge)).await?)
+    let listed = store.suppress(organization, entries, Arc::clone(judge)).await?;
+    Ok((listed, Rescreen::new(store, organization, judge)))
 }
 
-/// Ends the entries of values, on one list or on all. The entries that ended.
-///
-/// [`rescreen`] must be called then.
+/// Ends the entries of values, on one list or on all, in chunks as [`add`] does. The entries that ended.
 ///
 /// # Errors
 /// As [`add`] says.
@@ -71,10 +104,11 @@ pub async fn remove(
     list: Option<&str>,
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<Vec<Suppression>, OperationError> {
+) -> Result<(Vec<Suppression>, Rescreen), OperationError> {
     let key = |request: &SuppressionRequest| Ok(request.value()?.key(matching, organization));
     let keys = numbered(requests, key)?;
-    Ok(store.unsuppress(organization, keys, list, Arc::clone(judge)).await?)
+    let ended = store.unsuppress(organization, keys, list, Arc::clone(judge)).await?;
+    Ok((ended, Rescreen::new(store, organization, judge)))
 }
 
 /// Every entry that would hold a lead with one of these values, expired ones too.
@@ -125,20 +159,6 @@ pub async fn page(
     let page = store.suppressions(organization, after, limit).await?;
     note(store, organization, page.data.len(), log).await?;
     Ok(page)
-}
-
-/// Decides stored leads again that no index finds by a changed entry, such as one of a domain. `progress` is told how
-/// many more leads were looked at.
-pub async fn rescreen(
-    store: &Store,
-    organization: OrganizationId,
-    judge: &Arc<dyn Judge>,
-    progress: impl FnMut(usize),
-) -> Result<(), OperationError> {
-    if store.has_pending(organization).await? {
-        store.rescreen(organization, Arc::clone(judge), progress).await?;
-    }
-    Ok(())
 }
 
 async fn note(

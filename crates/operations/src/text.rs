@@ -2,6 +2,9 @@
 
 use crate::OperationError;
 
+/// Of a reason, in characters.
+pub(crate) const LONGEST_REASON: usize = 500;
+
 /// A text of 1 to `longest` characters, trimmed.
 pub(crate) fn short<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, OperationError> {
     let text = text.trim();

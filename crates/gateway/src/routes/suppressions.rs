@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use leadgate_dialect::native::{self, SuppressionAnswer};
 use leadgate_domain::suppression::SuppressionRequest;
-use leadgate_domain::{Judge, OrganizationId, Suppression, Timestamp};
-use leadgate_operations::suppressions as operations;
+use leadgate_domain::{Judge, Suppression, Timestamp};
+use leadgate_operations::suppressions::{self as operations, Rescreen};
 use leadgate_store::{Listed, SuppressionCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -91,13 +91,13 @@ pub(crate) async fn add(
     let (store, judge) = (call.store(), judge(&call.state)?);
     let match_key = call.state.keys.match_key()?;
     let adding = operations::add_each(&store, organization, &requests, match_key, &judge);
-    let added = operation(&call.state, adding).await?;
+    let (added, due) = operation(&call.state, adding).await?;
     if let [Err(detail)] = added.as_slice()
         && is_single
     {
         return Err(Refusal::InvalidSettings(detail.clone()));
     }
-    let (stored_leads_settled, now) = (settle(&call.state, organization, judge).await, Timestamp::now());
+    let (stored_leads_settled, now) = (settle(&call.state, due).await, Timestamp::now());
     let results = added.iter().map(|added| match added {
         Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
         Err(detail) => EntryResult::Refused { result: "refused", detail },
@@ -142,15 +142,14 @@ pub(crate) async fn remove(
     let (store, judge) = (call.store(), judge(&call.state)?);
     let (list, requests) = (request.list.clone(), [request]);
     let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
-    let removed = operation(&call.state, removing).await?;
-    let stored_leads_settled = settle(&call.state, organization, judge).await;
+    let (removed, due) = operation(&call.state, removing).await?;
+    let stored_leads_settled = settle(&call.state, due).await;
     Ok(Json::ok(&ChangeAnswer { data: shown(&removed), stored_leads_settled }))
 }
 
 /// Re-screens stored leads; returns whether all are done.
-async fn settle(state: &Data<State>, organization: OrganizationId, judge: Arc<dyn Judge>) -> bool {
-    let has_pending = state.store.has_pending(organization);
-    match timeout(RESCREEN_WAIT, has_pending).await {
+async fn settle(state: &Data<State>, due: Rescreen) -> bool {
+    match timeout(RESCREEN_WAIT, due.is_due()).await {
         Ok(Ok(false)) => return true,
         Ok(Ok(true)) => {}
         Ok(Err(_)) | Err(_) => return false,
@@ -159,7 +158,7 @@ async fn settle(state: &Data<State>, organization: OrganizationId, judge: Arc<dy
     // It goes on when nobody waits for it any more. Of many, the first may do what the others came for.
     let learning = tokio::spawn(async move {
         let _permit = state.rescreening.acquire().await;
-        state.store.rescreen(organization, judge, |_| {}).await
+        due.run(|_| {}).await
     });
     matches!(timeout(RESCREEN_WAIT, learning).await, Ok(Ok(Ok(()))))
 }

@@ -68,8 +68,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     }
     let context = judge_context(&store, config).await?;
     let (bar, read) = progress::counter("submissions read");
-    let reason = request.reason.as_deref();
-    let erased = erasure::erase(&store, owner.id, &person, reason, &context, read).await?;
+    let erased = erasure::erase(&store, owner.id, &person, &request, &context, read).await?;
     bar.finish_and_clear();
     told(&erased, output);
     Ok(())

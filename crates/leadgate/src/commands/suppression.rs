@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::{SuppressionRequest, list_name};
-use leadgate_domain::{Judge, Organization, Region, Suppression, SuppressionForm, Timestamp};
-use leadgate_operations::suppressions::{self, ImportDefaults};
+use leadgate_domain::{Judge, Region, Suppression, SuppressionForm, Timestamp};
+use leadgate_operations::suppressions::{self, ImportDefaults, Rescreen};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Listed, Store};
 use serde_json::json;
@@ -133,18 +133,17 @@ struct Judging {
 
 impl Judging {
     async fn new(store: &Store) -> anyhow::Result<Self> {
-        // One key for the entries and one for the judge: a key cannot be copied.
         let matching = store.match_key().await?;
-        Ok(Self { matching, judge: Arc::new(Pipeline::new(store.match_key().await?)) })
+        Ok(Self { judge: Arc::new(Pipeline::new(matching.clone())), matching })
     }
+}
 
-    /// Decides stored leads again that no index finds.
-    async fn rescreen(&self, store: &Store, owner: &Organization) -> anyhow::Result<()> {
-        let (bar, looked_at) = progress::counter("stored leads looked at");
-        suppressions::rescreen(store, owner.id, &self.judge, looked_at).await?;
-        bar.finish_and_clear();
-        Ok(())
-    }
+/// Decides stored leads again that no index finds.
+async fn rescreen(due: Rescreen) -> anyhow::Result<()> {
+    let (bar, looked_at) = progress::counter("stored leads looked at");
+    due.run(looked_at).await?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
@@ -157,8 +156,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let terms = terms.defaults(values.region);
             let requests: Vec<_> =
                 values.requests()?.into_iter().map(|request| terms.apply(request)).collect();
-            let listed = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
-            judging.rescreen(&store, &owner).await?;
+            let (listed, due) = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
+            rescreen(due).await?;
             let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
             let (added, extended, kept) =
                 (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
@@ -171,8 +170,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         Command::Remove { values, list } => {
             let owner = organization(&store, &values.organization).await?;
             let (requests, list) = (values.requests()?, list.as_deref());
-            let ended = suppressions::remove(&store, owner.id, &requests, list, matching, judge).await?;
-            judging.rescreen(&store, &owner).await?;
+            let (ended, due) =
+                suppressions::remove(&store, owner.id, &requests, list, matching, judge).await?;
+            rescreen(due).await?;
             let removed = ended.len();
             output.print(&json!({ "removed": removed }), |line| {
                 line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));

@@ -10,7 +10,7 @@ use leadgate_domain::{Judge, OrganizationId, Region, Suppression, Timestamp};
 use leadgate_store::{Listed, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::Columns;
+use super::{Columns, Rescreen, no_result};
 use crate::OperationError;
 
 /// Entries that are written together.
@@ -70,8 +70,6 @@ pub struct RowResult {
 
 /// An import that has begun. Each chunk leaves its own audit entry with its count. After an error, the same list can be
 /// imported again: what is in already costs no lock.
-///
-/// [`super::rescreen`] must be called at the end.
 pub struct Import<'i> {
     store: &'i Store,
     organization: OrganizationId,
@@ -123,9 +121,9 @@ impl<'i> Import<'i> {
     }
 
     /// Writes what is left. What became of it, and of all rows together.
-    pub async fn finish(mut self) -> Result<(Vec<RowResult>, ImportCounts), OperationError> {
+    pub async fn finish(mut self) -> Result<(Vec<RowResult>, ImportCounts, Rescreen), OperationError> {
         let results = self.write().await?;
-        Ok((results, self.counts))
+        Ok((results, self.counts, Rescreen::new(self.store, self.organization, self.judge)))
     }
 
     async fn write(&mut self) -> Result<Vec<RowResult>, OperationError> {
@@ -134,17 +132,17 @@ impl<'i> Import<'i> {
         let mut listed = self.suppress(good).await?.into_iter();
         let result = |Item { row, read }| match read {
             Ok(entry) => {
-                let listed = listed.next().unwrap_or(Listed::Kept);
+                let listed = listed.next().ok_or_else(no_result)?;
                 self.counts.add(listed);
                 let (result, kind) = (listed.as_str(), entry.key.kind.as_str());
-                RowResult { row, result, kind, detail: String::new() }
+                Ok(RowResult { row, result, kind, detail: String::new() })
             }
             Err(detail) => {
                 self.counts.refused += 1;
-                RowResult { row, result: "refused", kind: "", detail }
+                Ok(RowResult { row, result: "refused", kind: "", detail })
             }
         };
-        Ok(items.into_iter().map(result).collect())
+        items.into_iter().map(result).collect()
     }
 
     /// After entries that are new, commits of the organization get as much time as the chunk took: while one is

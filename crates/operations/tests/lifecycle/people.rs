@@ -38,12 +38,13 @@ fn erasure(document: Value) -> ErasureRequest {
 async fn a_person_is_counted_and_then_erased(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let lead = world.post(&ann()).await.lead.unwrap();
-    let request = erasure(json!({ "phones": ["(415) 555-0132"], "phone_country": "US" }));
+    let request = json!({ "phones": ["(415) 555-0132"], "phone_country": "US", "reason": " asked " });
+    let request = erasure(request);
     let subject = erasure::subject(store, organization, &request).await.unwrap();
     let finding = erasure::preview(store, organization, &subject, |_| {}, store).await.unwrap();
     assert_eq!((finding.leads.len(), finding.submissions.len()), (1, 1));
     assert!(world.lead(lead).await.is_some(), "it was only counted");
-    let erased = erasure::erase(store, organization, &subject, Some("asked"), &world.context, |_| {}).await;
+    let erased = erasure::erase(store, organization, &subject, &request, &world.context, |_| {}).await;
     let erased = erased.unwrap();
     assert_eq!((erased.leads, erased.submissions, erased.to_rebuild.len()), (1, 1, 0));
     assert_eq!(world.lead(lead).await, None);
@@ -58,6 +59,8 @@ async fn a_person_that_cannot_be_is_not_erased(world: World) {
         (world.organization, json!({}), "name the person"),
         (world.organization, json!({ "phones": ["+14155550132", "12"] }), "phone 2: "),
         (other, json!({ "leads": [lead] }), "none of these leads"),
+        (world.organization, json!({ "leads": [lead], "reason": "x".repeat(501) }), "`reason` has 1 to 500"),
+        (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` has 1 to 500"),
     ] {
         let refused = erasure::subject(&world.store, organization, &erasure(document)).await.unwrap_err();
         assert!(matches!(&refused, OperationError::Invalid(said) if said.contains(why)), "{why}: {refused}");
@@ -73,22 +76,24 @@ async fn entries_are_added_all_or_each_and_removed(world: World) {
     let (matching, judge) = matching(&world).await;
     let lead = world.post(&ann()).await.lead.unwrap();
     let half = entries(json!([{ "phone": "+14155550132" }, { "email": "none" }]));
-    let refused = suppressions::add(store, organization, &half, &matching, &judge).await.unwrap_err();
+    let refused =
+        suppressions::add(store, organization, &half, &matching, &judge).await.map(drop).unwrap_err();
     assert!(matches!(&refused, OperationError::Invalid(why) if why.starts_with("value 2: ")), "{refused}");
     assert_eq!(suppressions::list(store, organization, store).await.unwrap(), []);
-    let each = suppressions::add_each(store, organization, &half, &matching, &judge).await.unwrap();
+    let (each, _) = suppressions::add_each(store, organization, &half, &matching, &judge).await.unwrap();
     assert!(matches!(&each[..], [Ok((Listed::Added, _)), Err(_)]), "{each:?}");
     assert!(world.lead(lead).await.unwrap().reasons.contains(&Reason::SuppressedPhone));
     let domain = entries(json!([{ "domain": "example.com" }]));
-    let added = suppressions::add(store, organization, &domain, &matching, &judge).await.unwrap();
+    let (added, rescreen) = suppressions::add(store, organization, &domain, &matching, &judge).await.unwrap();
     assert_eq!(added, [Listed::Added]);
-    suppressions::rescreen(store, organization, &judge, |_| {}).await.unwrap();
+    rescreen.run(|_| {}).await.unwrap();
     assert!(!store.has_pending(organization).await.unwrap());
     let address = entries(json!([{ "email": "ann@example.com" }]));
     let found = suppressions::find(store, organization, &address, &matching, store).await.unwrap();
     assert_eq!(found.len(), 1, "by its domain");
     let phone = entries(json!([{ "phone": "+14155550132" }]));
-    let ended = suppressions::remove(store, organization, &phone, None, &matching, &judge).await.unwrap();
+    let (ended, _) =
+        suppressions::remove(store, organization, &phone, None, &matching, &judge).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert!(!world.lead(lead).await.unwrap().reasons.contains(&Reason::SuppressedPhone));
 }
@@ -111,7 +116,7 @@ async fn a_list_is_imported_row_by_row(world: World) {
         results.extend(import.add_row(row, |at| cells.get(at).copied()).await.unwrap());
     }
     assert_eq!(results, [], "a chunk is written at once");
-    let (results, counts) = import.finish().await.unwrap();
+    let (results, counts, _) = import.finish().await.unwrap();
     let results: Vec<_> = results.iter().map(|one| (one.row, one.result, one.kind)).collect();
     let expected = [(2, "added", "phone"), (2, "added", "email"), (3, "refused", ""), (4, "refused", "")];
     assert_eq!(results, expected);

@@ -12,7 +12,7 @@ use leadgate_operations::suppressions::{self, Columns, ImportCounts, RowResult};
 use leadgate_store::Store;
 use serde::Serialize;
 
-use super::{Judging, Terms, decoded};
+use super::{Judging, Terms, decoded, rescreen};
 use crate::commands::{Output, UsageError, files, organization, progress};
 
 /// In bytes. More of it is not looked at for what separates the columns.
@@ -81,11 +81,11 @@ pub(super) async fn run(
         let line = record.position().map_or(0, csv::Position::line);
         write(&mut results, rows.add_row(line, |at| record.get(at)).await?)?;
     }
-    let (last, counts) = rows.finish().await?;
+    let (last, counts, due) = rows.finish().await?;
     write(&mut results, last)?;
     results.flush()?;
     bar.finish_and_clear();
-    judging.rescreen(store, &owner).await?;
+    rescreen(due).await?;
     let report = Report { counts, encoding: encoding.name(), left_out, verdicts };
     report.print(output);
     match report.counts.refused {
