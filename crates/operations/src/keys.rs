@@ -88,7 +88,7 @@ pub async fn create(
     pepper: &Pepper,
 ) -> Result<CreatedKey, OperationError> {
     let new = new.read()?;
-    let source = sources::find_or_default(store, organization, new.source).await?;
+    let source = sources::find_or_create_default(store, organization, new.source).await?;
     let kind = if new.publishable { KeyKind::Publishable } else { KeyKind::Secret };
     let scopes = match (kind, source.name) {
         (KeyKind::Secret, _) if !new.scopes.is_empty() => new.scopes,
@@ -235,18 +235,18 @@ impl NewKey {
 
     fn read(self) -> Result<Self, OperationError> {
         let checked = || {
-            self.name.as_deref().map_or(Ok(()), check_name)?;
+            let name = self.name.as_deref().map(read_name).transpose()?;
             check_scopes(&self.scopes, self.source.is_none())?;
             let only_writes = self.scopes.iter().all(|scope| *scope == Scope::Write);
             match (self.publishable, self.origins.is_empty()) {
                 (true, _) if !only_writes => Err(ONLY_POSTS.to_owned()),
                 (true, true) => Err(NEEDS_ORIGINS.to_owned()),
                 (false, false) => Err(NO_ORIGINS.to_owned()),
-                _ => Ok((read_origins(self.origins.clone())?, read_tags(self.tags.clone())?)),
+                _ => Ok((name, read_origins(self.origins.clone())?, read_tags(self.tags.clone())?)),
             }
         };
-        let (origins, tags) = checked().map_err(OperationError::Invalid)?;
-        Ok(Self { origins, tags, ..self })
+        let (name, origins, tags) = checked().map_err(OperationError::Invalid)?;
+        Ok(Self { name, origins, tags, ..self })
     }
 }
 
@@ -263,10 +263,11 @@ impl KeyChanges {
         if self.is_empty() {
             return Err("there is nothing to change: give a name, a rate, scopes, origins or tags".to_owned());
         }
-        if let Said::Value(name) = &self.name {
-            check_name(name)?;
+        match &self.name {
+            Said::Absent => {}
+            Said::Null => key.name = None,
+            Said::Value(name) => key.name = Some(read_name(name)?),
         }
-        self.name.clone().apply_to(&mut key.name);
         self.rate.clone().apply_to(&mut key.rate);
         if let Some(scopes) = &self.scopes {
             if key.kind != KeyKind::Secret {
@@ -294,10 +295,10 @@ impl KeyChanges {
     }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
-    let length = name.trim().chars().count();
-    if (1..=LONGEST_NAME).contains(&length) && !name.contains(char::is_control) {
-        Ok(())
+fn read_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) && !text.contains(char::is_control) {
+        Ok(name.to_owned())
     } else {
         Err(format!("a name has 1 to {LONGEST_NAME} characters and no control characters"))
     }

@@ -14,13 +14,13 @@ use leadgate_store::{Erased, Store, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-pub use read::{AppliedCorrection, LeadHistory, draft, history, listed, normalize, page, show, validate};
+pub use read::{
+    AppliedCorrection, LeadHistory, MOST_VALIDATED, draft, history, listed, normalize, page, show, validate,
+};
 
 use crate::error::Kind;
+use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
-
-/// In characters.
-const LONGEST_REASON: usize = 500;
 
 /// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of
 /// its source, and the lead is judged again. The lead as it is then, and the submission that the correction is stored
@@ -41,7 +41,7 @@ pub async fn update(
     context: &JudgeContext,
 ) -> Result<(Lead, SubmissionId), OperationError> {
     let missing = || OperationError::not_found(Kind::Lead, id);
-    let reason = read_reason(reason)?;
+    let reason = text::short("reason", reason, LONGEST_REASON)?.to_owned();
     let body = serde_json::to_vec(&fields).unwrap_or_default();
     let fields = read_fields(&fields)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
@@ -110,16 +110,6 @@ fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
         return Err(invalid("a lead cannot be made a test lead; delete it instead"));
     }
     Ok(fields)
-}
-
-fn read_reason(text: &str) -> Result<String, OperationError> {
-    let reason = text.trim();
-    let is_good = (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.contains('\0');
-    if is_good {
-        Ok(reason.to_owned())
-    } else {
-        Err(OperationError::Invalid(format!("a reason has 1 to {LONGEST_REASON} characters")))
-    }
 }
 
 /// The correction as a submission that came in after all others of the lead, by the source of the lead.

@@ -41,6 +41,18 @@ impl TryFrom<Map<String, Value>> for NewSource {
     }
 }
 
+impl NewSource {
+    /// What can be checked without the store.
+    ///
+    /// # Errors
+    /// [`OperationError::Invalid`] for a setting that cannot be.
+    pub fn check(&self) -> Result<(), OperationError> {
+        let (organization, defaults) = (OrganizationId::generate(), &protocol(self.dialect).source);
+        let mut source = Source::new(organization, defaults, None, Timestamp::now());
+        self.settings.clone().apply(&mut source).map_err(OperationError::Invalid)
+    }
+}
+
 /// A source, and the token of its URL.
 #[derive(Debug)]
 pub struct CreatedSource {
@@ -88,8 +100,23 @@ pub async fn find(
     if source.deleted_at.is_none() { Ok(source) } else { Err(OperationError::not_found(Kind::Source, id)) }
 }
 
-/// A source that is named, or the organization's native source, which is created when it is first needed.
+/// A source that is named, or the organization's native source: as it would be created, if it is not stored.
 pub async fn find_or_default(
+    store: &Store,
+    organization: OrganizationId,
+    id: Option<SourceId>,
+) -> Result<Source, OperationError> {
+    if let Some(id) = id {
+        return find(store, organization, id).await;
+    }
+    let all = store.sources(organization).await?;
+    let is_default = |source: &Source| source.name.is_none() && source.dialect == Dialect::Native;
+    let new = || store.new_source(organization, &protocol(Dialect::Native).source, None);
+    Ok(all.into_iter().find(is_default).unwrap_or_else(new))
+}
+
+/// A source that is named, or the organization's native source, which is created when it is first needed.
+pub async fn find_or_create_default(
     store: &Store,
     organization: OrganizationId,
     id: Option<SourceId>,

@@ -111,7 +111,7 @@ fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
 /// The worker's own code, on a thread where it may take its time.
 async fn judge(submissions: Vec<Submission>, call: &Call<Read>) -> Result<Vec<Preview>, Refusal> {
     let (state, context, store) = (&call.state, call.state.keys.judge_context()?, call.store());
-    let normalized = operations::normalize(submissions, &context).await?;
+    let normalized = operations::normalize(submissions, &call.caller.source, &context).await?;
     let judging = operations::validate(&store, call.organization(), normalized, &context, call.log());
     let previews = operation(state, judging).await?;
     Ok(previews.into_iter().map(|one| within_reach(one, call.reach())).collect())

@@ -1,5 +1,7 @@
 //! Leads are looked at, explained and listed; bodies are judged without being stored.
 
+use std::sync::Arc;
+
 use leadgate_dialect::{NotRepairable, Undecodable, protocol};
 use leadgate_domain::{
     AuditAction, AuditEntry, Correction, Lead, LeadId, Media, Normalized, OrganizationId, Outcome, Source,
@@ -11,6 +13,9 @@ use uuid::Uuid;
 
 use crate::error::Kind;
 use crate::{JudgeContext, OperationError, ReadLog};
+
+/// As many bodies are judged at once.
+pub const MOST_VALIDATED: usize = 500;
 
 /// A lead by its own id, or by that of any of its submissions.
 pub async fn show(
@@ -100,11 +105,15 @@ pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
     }
 }
 
-/// A JSON body as the submission that it would be, if a server posted it to the source now.
+/// A JSON body as the submission that it would be, if a server posted it to the source now. `longest` is what a gateway
+/// takes, in bytes.
 ///
 /// # Errors
-/// [`OperationError::NotRepairable`] if no lead can be made of it.
-pub fn draft(source: &Source, body: &[u8]) -> Result<Submission, OperationError> {
+/// [`OperationError::Invalid`] if it is longer; [`OperationError::NotRepairable`] if no lead can be made of it.
+pub fn draft(source: &Source, body: &[u8], longest: usize) -> Result<Submission, OperationError> {
+    if body.len() > longest {
+        return Err(OperationError::Invalid(format!("a body has at most {longest} bytes")));
+    }
     let protocol = protocol(source.dialect);
     let document = protocol.document(&Media::Json, body, None);
     let document = document.map_err(NotRepairable::Unreadable).map_err(OperationError::NotRepairable)?;
@@ -117,23 +126,24 @@ pub fn draft(source: &Source, body: &[u8]) -> Result<Submission, OperationError>
     Ok(Submission { trust: Trust::Secret, mapping_version, ..submission })
 }
 
-/// Reads submissions as the worker does, for [`validate`], on a thread where it may take its time.
+/// Reads submissions to a source as the worker does, for [`validate`], on a thread where it may take its time. The
+/// source need not be stored.
 pub async fn normalize(
     submissions: Vec<Submission>,
+    source: &Arc<Source>,
     context: &JudgeContext,
 ) -> Result<Vec<Normalized>, OperationError> {
-    let JudgeContext { known, pipeline } = context.clone();
+    let (JudgeContext { known, pipeline }, source) = (context.clone(), Arc::clone(source));
     let normalize = move |submission: Submission| {
-        let source = known.source(submission.source);
         let scoring = known.scoring(submission.organization);
-        pipeline.normalize(submission, source, scoring)
+        pipeline.normalize(submission, Some(Arc::clone(&source)), scoring)
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect();
     Ok(tokio::task::spawn_blocking(normalize_all).await.map_err(|_| StoreError::Panicked)?)
 }
 
 /// Judges normalized submissions by the worker's own code, each for itself, and stores nothing. A lead that one would
-/// only meet is in its result as it is stored.
+/// only meet is in its result as it is stored. Long lists go in parts of at most [`MOST_VALIDATED`].
 pub async fn validate(
     store: &Store,
     organization: OrganizationId,

@@ -1,9 +1,13 @@
 //! What is stored is read again, looked at and reported.
 
-use leadgate_domain::{Day, Media, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp, Zone};
+use std::sync::Arc;
+
+use leadgate_domain::{
+    Day, Disposition, Media, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp, Zone,
+};
 use leadgate_operations::quarantine::{self, Discard};
 use leadgate_operations::reprocess::{self, ReprocessRequest};
-use leadgate_operations::{Kind, OperationError, audit, leads, reports};
+use leadgate_operations::{Kind, OperationError, audit, leads, reports, sources};
 use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::QuarantineState;
 use serde_json::{Value, json};
@@ -34,7 +38,7 @@ async fn leads_are_read_again_as_they_are_selected(world: World) {
     };
     for (document, looked_at) in [
         (json!({ "all": true }), 2),
-        (json!({ "leads": [first] }), 1),
+        (json!({ "leads": [first, first] }), 1),
         (json!({ "source": world.source.id, "from": "2026-01-01T00:00:00Z", "dry_run": true }), 2),
         (json!({ "source": SourceId::generate() }), 0),
         (json!({ "eligibility": "eligible" }), 0),
@@ -169,17 +173,26 @@ async fn a_body_is_judged_and_not_stored(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     let drafts = [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550199"}"#];
-    let drafts = drafts.map(|body| leads::draft(&world.source, body.as_bytes()).unwrap());
-    let normalized = leads::normalize(drafts.into(), &world.context).await.unwrap();
+    let drafts = drafts.map(|body| leads::draft(&world.source, body.as_bytes(), 1_000).unwrap());
+    let normalized = leads::normalize(drafts.into(), &world.source, &world.context).await.unwrap();
     let judged = leads::validate(store, organization, normalized, &world.context, store).await.unwrap();
     let outcomes: Vec<_> = judged.iter().map(|one| one.ruling.outcome).collect();
     assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
-    let refused = leads::draft(&world.source, b"{}").unwrap_err();
+    let long = leads::draft(&world.source, br#"{"phone":"+14155550132"}"#, 10).unwrap_err();
+    assert!(matches!(long, OperationError::Invalid(_)), "{long}");
+    let refused = leads::draft(&world.source, b"{}", 1_000).unwrap_err();
     assert!(matches!(refused, OperationError::NotRepairable(_)), "{refused}");
     let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
     assert_eq!(page.data.len(), 1);
     let entries = store.audit(organization, Default::default(), None, 2).await.unwrap().data;
     assert_eq!(Value::from(entries[1].detail.clone()), json!({ "count": 2, "leads": [lead] }));
+    let default = Arc::new(sources::find_or_default(store, organization, None).await.unwrap());
+    let draft = leads::draft(&default, br#"{"phone":"+14155550199"}"#, 1_000).unwrap();
+    let normalized = leads::normalize(vec![draft], &default, &world.context).await.unwrap();
+    assert!(matches!(normalized[0].disposition, Disposition::Judge { .. }), "{normalized:?}");
+    assert_eq!(store.sources(organization).await.unwrap().len(), 1, "the default source is not stored");
+    let stored = sources::find_or_create_default(store, organization, None).await.unwrap();
+    assert_eq!(sources::find_or_default(store, organization, None).await.unwrap().id, stored.id);
 }
 
 async fn a_day_is_reported_for_own_sources_only(world: World) {

@@ -50,7 +50,7 @@ async fn what_is_mentioned_changes_and_the_rest_stays(world: World) {
     let update = async |document| {
         keys::update(&world.store, world.organization, &before.id, changes(document)).await.unwrap()
     };
-    let named = update(json!({ "name": "partner", "scopes": ["write", "read"], "tags": ["spring"] })).await;
+    let named = update(json!({ "name": " partner ", "scopes": ["write", "read"], "tags": ["spring"] })).await;
     let expected = ApiKey {
         name: Some("partner".into()),
         scopes: vec![Scope::Write, Scope::Read],

@@ -2,11 +2,12 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 use leadgate_dialect::native;
-use leadgate_domain::{SourceId, Submission};
+use leadgate_domain::{Source, SourceId, Submission};
 use leadgate_operations::{leads, sources};
 use leadgate_store::{Preview, Snapshot, Store};
 use serde_json::{Value, json};
@@ -36,25 +37,32 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let owner = organization(store, &asked.organization).await?;
     let source = sources::find_or_default(store, owner.id, asked.source).await.map_err(with_hint(&owner))?;
+    let (source, longest) = (Arc::new(source), usize::try_from(config.gateway.body_limit.as_u64())?);
     let body = read(&asked)?;
     let context = judge_context(store, config).await?;
+    let draft = |body: &&[u8]| leads::draft(&source, body, longest);
     if !asked.lines {
-        let normalized = leads::normalize(vec![leads::draft(&source, &body)?], &context).await?;
+        let normalized = leads::normalize(vec![draft(&body.as_slice())?], &source, &context).await?;
         let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
         let judged = judged.first().context("the lead was not judged")?;
-        output.details(&shown(judged, &context.known)?);
+        output.details(&shown(judged, &source, &context.known)?);
         return Ok(());
     }
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let drafts: Vec<_> = lines.map(|line| leads::draft(&source, line)).collect();
-    let good: Vec<Submission> = drafts.iter().filter_map(|draft| draft.as_ref().ok()).cloned().collect();
-    let normalized = leads::normalize(good, &context).await?;
-    let mut judged = leads::validate(store, owner.id, normalized, &context, store).await?.into_iter();
-    let all = drafts.iter().map(|draft| match draft {
-        Ok(_) => shown(&judged.next().context("a lead was not judged")?, &context.known),
-        Err(problem) => Ok(json!({ "error": problem.to_string() })),
-    });
-    let all = all.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut all = Vec::new();
+    for lines in Vec::from_iter(lines).chunks(leads::MOST_VALIDATED) {
+        let drafts: Vec<_> = lines.iter().map(draft).collect();
+        let good: Vec<Submission> = drafts.iter().filter_map(|draft| draft.as_ref().ok()).cloned().collect();
+        let normalized = leads::normalize(good, &source, &context).await?;
+        let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
+        let mut judged = judged.into_iter();
+        for draft in drafts {
+            all.push(match draft {
+                Ok(_) => shown(&judged.next().context("a lead was not judged")?, &source, &context.known)?,
+                Err(problem) => json!({ "error": problem.to_string() }),
+            });
+        }
+    }
     output.print(&all, |line| {
         for (number, one) in (1_u64..).zip(&all) {
             line(&format!("lead {number}"));
@@ -73,8 +81,11 @@ fn read(asked: &Validate) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn shown(judged: &Preview, known: &Snapshot) -> anyhow::Result<Value> {
-    let title = |id| known.source(id).map(|source| source.title());
+fn shown(judged: &Preview, source: &Source, known: &Snapshot) -> anyhow::Result<Value> {
+    let title = |id| match id == source.id {
+        true => Some(source.title()),
+        false => known.source(id).map(|source| source.title()),
+    };
     let Preview { ruling, lead, trace } = judged;
     let shown = native::validated(ruling.outcome, ruling.quarantine, lead.as_ref(), trace, &title);
     Ok(serde_json::to_value(shown)?)
