@@ -13,7 +13,7 @@ use crate::remap::reread;
 const ATTEMPTS: usize = 3;
 
 /// Leads that are rebuilt together.
-const CHUNK: usize = 100;
+pub(crate) const CHUNK: usize = 100;
 
 /// Rebuilds leads, and returns what became of each that has a submission. With `dry`, nothing is written.
 pub async fn rebuild(

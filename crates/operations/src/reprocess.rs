@@ -1,5 +1,7 @@
 //! Reads stored leads again, by the mappings, settings, suppression lists and scoring of now.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use leadgate_dialect::native;
 use leadgate_domain::{
     AuditAction, ClaimKind, Eligibility, Lead, LeadId, OrganizationId, Outcome, Reason, SourceId,
@@ -7,12 +9,13 @@ use leadgate_domain::{
 };
 use leadgate_store::{Rebuilt, Store};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use crate::rebuild::CHUNK;
 use crate::{JudgeContext, OperationError, ReadLog, rebuild};
 
-/// Leads that are rebuilt together.
-const CHUNK: u32 = 100;
+/// Leads that are looked at together.
+const PAGE: u32 = 100;
 
 /// So many changed leads are returned; all are counted.
 const MOST_RETURNED: usize = 1_000;
@@ -50,11 +53,21 @@ pub struct Reprocessed {
     pub leads: Vec<ChangedLead>,
 }
 
-/// The fields of a lead that changed, each with its value before and after.
+/// A lead that changed, by the fields that have another value now.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct ChangedLead {
     pub id: LeadId,
-    pub changes: Map<String, Value>,
+    pub changes: BTreeMap<String, Change>,
+    /// Keys of its submissions that other leads hold by now.
+    #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<ClaimKind>,
+}
+
+/// The values of a field, null for none.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Change {
+    pub before: Value,
+    pub after: Value,
 }
 
 impl ReprocessRequest {
@@ -93,7 +106,7 @@ pub async fn run(
     organization: OrganizationId,
     request: &ReprocessRequest,
     context: &JudgeContext,
-    progress: impl FnMut(usize),
+    mut progress: impl FnMut(usize),
     log: &impl ReadLog,
 ) -> Result<Reprocessed, OperationError> {
     request.check()?;
@@ -102,11 +115,16 @@ pub async fn run(
     if request.leads.is_empty() {
         filtered(store, organization, request, context, progress, &mut result).await?;
     } else {
-        let leads = rebuild(store, organization, request.leads.clone(), context, dry_run).await?;
-        if leads.is_empty() {
+        let named: BTreeSet<_> = request.leads.iter().copied().collect();
+        for chunk in Vec::from_iter(named).chunks(CHUNK) {
+            progress(chunk.len());
+            for (lead, rebuilt) in rebuild(store, organization, chunk.to_vec(), context, dry_run).await? {
+                result.count(lead, rebuilt);
+            }
+        }
+        if result == (Reprocessed { dry_run, ..Reprocessed::default() }) {
             return Err(OperationError::invalid("the organization has none of these leads"));
         }
-        leads.into_iter().for_each(|(lead, rebuilt)| result.count(lead, &rebuilt));
     }
     if dry_run {
         // A change has its own entry.
@@ -127,11 +145,11 @@ async fn filtered(
 ) -> Result<(), OperationError> {
     let mut after = None;
     loop {
-        let page = store.leads(organization, None, after, CHUNK).await?;
+        let page = store.leads(organization, request.source, after, PAGE).await?;
         progress(page.data.len());
         let selected = page.data.iter().filter(|lead| request.covers(lead)).map(|lead| lead.id).collect();
         for (lead, rebuilt) in rebuild(store, organization, selected, context, result.dry_run).await? {
-            result.count(lead, &rebuilt);
+            result.count(lead, rebuilt);
         }
         let is_past = |from: Timestamp| page.data.last().is_some_and(|lead| lead.received_at < from);
         after = page.next;
@@ -142,7 +160,7 @@ async fn filtered(
 }
 
 impl Reprocessed {
-    fn count(&mut self, id: LeadId, rebuilt: &Rebuilt) {
+    fn count(&mut self, id: LeadId, rebuilt: Rebuilt) {
         match rebuilt {
             Rebuilt::Unchanged => self.unchanged += 1,
             Rebuilt::Refused => self.refused += 1,
@@ -150,7 +168,7 @@ impl Reprocessed {
             Rebuilt::Changed { before, after, conflicts } => {
                 self.changed += 1;
                 if self.leads.len() < MOST_RETURNED {
-                    self.leads.push(ChangedLead { id, changes: difference(before, after, conflicts) });
+                    self.leads.push(ChangedLead { id, changes: difference(&before, &after), conflicts });
                 }
             }
         }
@@ -158,7 +176,7 @@ impl Reprocessed {
 }
 
 /// Every field of a lead's answer that has another value now.
-fn difference(before: &Lead, after: &Lead, conflicts: &[ClaimKind]) -> Map<String, Value> {
+fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, Change> {
     let shown = |lead: &Lead| {
         let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
         match serde_json::to_value(lead) {
@@ -167,16 +185,13 @@ fn difference(before: &Lead, after: &Lead, conflicts: &[ClaimKind]) -> Map<Strin
         }
     };
     let (before, mut after) = (shown(before), shown(after));
-    let mut changes = Map::new();
-    for (field, was) in before {
-        let is = after.remove(&field).unwrap_or_default();
-        if was != is {
-            changes.insert(field, json!({ "before": was, "after": is }));
+    let mut changes = BTreeMap::new();
+    for (field, before) in before {
+        let after = after.remove(&field).unwrap_or_default();
+        if before != after {
+            changes.insert(field, Change { before, after });
         }
     }
-    changes.extend(after.into_iter().map(|(field, is)| (field, json!({ "before": null, "after": is }))));
-    if !conflicts.is_empty() {
-        changes.insert("identity_conflict".to_owned(), json!(conflicts));
-    }
+    changes.extend(after.into_iter().map(|(field, after)| (field, Change { before: Value::Null, after })));
     changes
 }

@@ -3,8 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use leadgate_domain::{Eligibility, LeadId, Reason, SourceId, Timestamp};
-use leadgate_operations::reprocess::{self, ChangedLead, ReprocessRequest, Reprocessed};
-use serde_json::Value;
+use leadgate_operations::reprocess::{self, Change, ChangedLead, ReprocessRequest, Reprocessed};
 use uuid::Uuid;
 
 use super::arguments::{id, moment};
@@ -76,11 +75,13 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
 fn report(result: &Reprocessed, output: &Output) {
     let Reprocessed { dry_run, changed, unchanged, refused, changed_meanwhile, leads } = result;
     output.print(result, |line| {
-        for ChangedLead { id, changes } in leads {
+        for ChangedLead { id, changes, conflicts } in leads {
             line(&id.to_string());
-            for (field, change) in changes {
-                let part = |name: &str| change.get(name).map(Value::to_string).unwrap_or_default();
-                line(&format!("  {field}: {} -> {}", part("before"), part("after")));
+            for (field, Change { before, after }) in changes {
+                line(&format!("  {field}: {before} -> {after}"));
+            }
+            for kind in conflicts {
+                line(&format!("  another lead holds its {}", kind.as_str()));
             }
         }
         let would = if *dry_run { "would change" } else { "changed" };
