@@ -312,7 +312,7 @@ impl From<OperationError> for Refusal {
             OperationError::Conflict => Self::Conflict,
             OperationError::Queue(refused) => Self::Queue(refused),
             OperationError::Store(error) => Self::Store(error),
-            OperationError::Io(_) => Self::Internal,
+            OperationError::NoSigningKey | OperationError::Io(_) => Self::Internal,
         }
     }
 }

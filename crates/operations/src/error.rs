@@ -28,6 +28,9 @@ pub enum OperationError {
     Queue(#[from] Refused),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// This installation has no secret to sign an export with.
+    #[error("there is no secret to sign with")]
+    NoSigningKey,
     /// Reading or writing an export failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

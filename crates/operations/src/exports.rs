@@ -81,7 +81,8 @@ struct AskedFor {
 /// Writes an export, page by page: it is never held in memory. The signature, which is its last line.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::Io`] of the writer.
+/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NoSigningKey`] before
+/// anything is written; [`OperationError::Io`] of the writer.
 pub async fn write(
     store: &Store,
     organization: &Organization,
@@ -91,6 +92,9 @@ pub async fn write(
     log: &impl ReadLog,
 ) -> Result<ExportSignature, OperationError> {
     let consents = request.consents()?;
+    if key.public_keys().is_empty() {
+        return Err(OperationError::NoSigningKey);
+    }
     log.note_read(store.entry(organization.id, AuditAction::ConsentExported)).await?;
     let ExportRequest { lead, submission, from, to: before, without_people } = *request;
     let mut lines = Lines { to: BufWriter::new(to), sha256: Sha256::new(), rows: 0 };
@@ -136,9 +140,7 @@ impl<W: Write> Lines<W> {
 
     fn sign(mut self, key: &ExportSigningKey) -> Result<ExportSignature, OperationError> {
         let sha256 = <[u8; 32]>::from(self.sha256.clone().finalize()).into();
-        let signature = key.sign(sha256, self.rows);
-        let signature =
-            signature.ok_or_else(|| OperationError::invalid("there is no secret to sign with"))?;
+        let signature = key.sign(sha256, self.rows).ok_or(OperationError::NoSigningKey)?;
         self.write(&signature)?;
         self.to.flush()?;
         Ok(signature)
