@@ -4,7 +4,6 @@ mod validate;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -21,7 +20,7 @@ use validate::Validate;
 
 use super::arguments::{count, id};
 use super::erase::what_is_left;
-use super::{Output, UsageError, cell, judge_context, open_store, organization, with_hint};
+use super::{Output, UsageError, cell, files, judge_context, open_store, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -95,7 +94,7 @@ impl LeadChanges {
                 let text = if path.as_os_str() == "-" {
                     std::io::read_to_string(std::io::stdin()).context("standard input")?
                 } else {
-                    fs::read_to_string(path).with_context(|| format!("the file {}", path.display()))?
+                    files::text(path, "fields of a lead as a JSON object")?
                 };
                 let document = strict_json::parse(text.as_bytes()).map_err(|fault| {
                     UsageError::wrong(format!("--fields, line {}: {}", fault.line, fault.code.detail()))

@@ -177,9 +177,11 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         |source: &Source, owner: &Organization, shown| print(source, &owner.name, shown, config, output);
     match command {
         Command::Create { owner, dialect, settings } => {
+            let pepper = secret::load(config)?.api_keys();
+            let new = NewSource { dialect, settings: settings.into() };
+            // Before an organization is created for it.
+            new.check()?;
             let owner = owner.find_or_create(&store).await?;
-            let (new, pepper) =
-                (NewSource { dialect, settings: settings.into() }, secret::load(config)?.api_keys());
             let CreatedSource { source, token } =
                 sources::create(&store, owner.id, new, &pepper).await.map_err(with_hint(&owner))?;
             print(&source, &owner, (Some(&token), None));

@@ -119,6 +119,9 @@ async fn organizations_are_created_by_name_only(shape: Shape) {
     let (code, answer) = run(&["organization", "create", "Über & Söhne"]).await;
     assert_eq!((code, &answer["error"]), (2, &json!("there is an organization `Über & Söhne` already")));
     let source = ["source", "create", "--organization", "forms", "--create-organization"];
+    let (code, answer) = run(&[&source[..], &["--name", " "]].concat()).await;
+    assert!(code == 2 && answer["error"].as_str().unwrap().contains("a name has"), "{answer}");
+    assert!(!names().await.contains(&"forms".to_owned()), "nothing is created for a wrong setting");
     assert_eq!(world.cli(&source).await["organization"], "forms");
     assert_eq!(names().await, ["acme", "forms", "Über & Söhne"]);
 

@@ -55,6 +55,10 @@ async fn wrong_arguments_are_answered_with_what_is_expected() {
         ("erase --organization acme", "name the person by --phone, --email or --lead"),
         ("score set /no/such/file --organization acme", "there is no such file; expected a scoring"),
         ("score show --organization acme --version 9", "no scoring of version 9; `leadgate score history`"),
+        (
+            "lead update ID --organization acme --reason asked --fields /no/such/file",
+            "there is no such file; expected fields of a lead",
+        ),
         ("queue shards 2", "only RabbitMQ has shards"),
         ("queue shards many", "a whole number from 1 to 256"),
         ("serve --listen localhost", "an IP address and a port, such as 127.0.0.1:8080"),
