@@ -15,7 +15,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::Kind;
-use crate::{OperationError, ReadLog, sources};
+use crate::{OperationError, ReadLog, source_lookup};
 
 const LONGEST_NAME: usize = 255;
 
@@ -88,7 +88,7 @@ pub async fn create(
     pepper: &Pepper,
 ) -> Result<CreatedKey, OperationError> {
     let new = new.read()?;
-    let source = sources::find_or_create_default(store, organization, new.source).await?;
+    let source = source_lookup::find_or_create_default(store, organization, new.source).await?;
     let kind = if new.publishable { KeyKind::Publishable } else { KeyKind::Secret };
     let scopes = match (kind, source.name) {
         (KeyKind::Secret, _) if !new.scopes.is_empty() => new.scopes,

@@ -15,6 +15,7 @@ pub mod reports;
 pub mod reprocess;
 pub mod retention;
 pub mod scoring;
+mod source_lookup;
 pub mod sources;
 pub mod suppressions;
 pub mod tags;

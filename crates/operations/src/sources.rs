@@ -13,8 +13,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::error::Kind;
 use crate::keys::{self, CreatedKey, NewToken};
+pub use crate::source_lookup::{find, find_any, find_or_create_default, find_or_default};
 use crate::{OperationError, ReadLog};
 
 /// How many of a source's last leads are counted.
@@ -47,7 +47,7 @@ impl NewSource {
     /// # Errors
     /// [`OperationError::Invalid`] for a setting that cannot be.
     pub fn check(&self) -> Result<(), OperationError> {
-        let (organization, defaults) = (OrganizationId::generate(), &protocol(self.dialect).source);
+        let (organization, defaults) = (OrganizationId::generate(), &protocol(self.dialect).source_defaults);
         let mut source = Source::new(organization, defaults, None, Timestamp::now());
         self.settings.clone().apply(&mut source).map_err(OperationError::Invalid)
     }
@@ -88,54 +88,6 @@ pub async fn create(
     store.create_source(&source).await?;
     let token = keys::create_token(store, &source, NewToken::default(), pepper).await?;
     Ok(CreatedSource { source, token })
-}
-
-/// A source of the organization that is not deleted.
-pub async fn find(
-    store: &Store,
-    organization: OrganizationId,
-    id: SourceId,
-) -> Result<Source, OperationError> {
-    let source = find_any(store, organization, id).await?;
-    if source.deleted_at.is_none() { Ok(source) } else { Err(OperationError::not_found(Kind::Source, id)) }
-}
-
-/// A source that is named, or the organization's native source: as it would be created, if it is not stored.
-pub async fn find_or_default(
-    store: &Store,
-    organization: OrganizationId,
-    id: Option<SourceId>,
-) -> Result<Source, OperationError> {
-    if let Some(id) = id {
-        return find(store, organization, id).await;
-    }
-    let all = store.sources(organization).await?;
-    let is_default = |source: &Source| source.name.is_none() && source.dialect == Dialect::Native;
-    let new = || store.new_source(organization, &protocol(Dialect::Native).source, None);
-    Ok(all.into_iter().find(is_default).unwrap_or_else(new))
-}
-
-/// A source that is named, or the organization's native source, which is created when it is first needed.
-pub async fn find_or_create_default(
-    store: &Store,
-    organization: OrganizationId,
-    id: Option<SourceId>,
-) -> Result<Source, OperationError> {
-    match id {
-        Some(id) => find(store, organization, id).await,
-        None => {
-            Ok(store.ensure_default_source(organization, &protocol(Dialect::Native).source_defaults).await?)
-        }
-    }
-}
-
-/// A source of the organization, deleted or not: its leads stay.
-pub async fn find_any(
-    store: &Store,
-    organization: OrganizationId,
-    id: SourceId,
-) -> Result<Source, OperationError> {
-    store.source(organization, id).await?.ok_or_else(|| OperationError::not_found(Kind::Source, id))
 }
 
 /// A source, and how many of its last leads have no contact.
