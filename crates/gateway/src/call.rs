@@ -53,7 +53,7 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {
             Ok((caller, id, query)) => {
                 Ok(Self { caller, id, query, state, request, context, access: PhantomData })
             }
-            Err(refusal) => Err(Refused { refusal, context }),
+            Err(refusal) => Err(Refused::of(refusal, context)),
         }
     }
 
@@ -224,6 +224,6 @@ pub(crate) fn answered(
             context.add_limit_headers(response.headers_mut());
             Ok(response)
         }
-        Err(refusal) => Err(Refused { refusal, context }),
+        Err(refusal) => Err(Refused::of(refusal, context)),
     }
 }

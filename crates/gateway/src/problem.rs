@@ -20,13 +20,19 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
-    pub(crate) context: RequestContext,
+    pub(crate) context: Box<RequestContext>,
+}
+
+impl Refused {
+    pub(crate) fn of(refusal: Refusal, context: RequestContext) -> Self {
+        Self { refusal, context: Box::new(context) }
+    }
 }
 
 impl Refusal {
     /// The answer to a request that no route serves.
     pub(crate) fn without_route(self, dialect: Dialect) -> Refused {
-        Refused { refusal: self, context: RequestContext::unknown(dialect) }
+        Refused::of(self, RequestContext::unknown(dialect))
     }
 
     fn retry_after_seconds(&self, status: u16) -> Option<u64> {

@@ -57,7 +57,7 @@ fn mark(value: &mut Value, marks: &mut Vec<String>) {
 }
 
 fn dialect() -> impl Strategy<Value = Dialect> {
-    prop::sample::select(&Dialect::ALL[..])
+    prop::sample::select(Dialect::ALL)
 }
 
 fn sound(fields: &Fields) -> Result<(), TestCaseError> {

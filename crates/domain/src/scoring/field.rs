@@ -97,8 +97,8 @@ impl Field {
             Self::PhoneValid | Self::EmailValid | Self::ConsentComplete | Self::OptOut | Self::IsTest => {
                 Shape::Flag
             }
-            Self::PhoneKind => Shape::Codes(&PhoneKind::CODES),
-            Self::EmailKind => Shape::Codes(&EmailKind::CODES),
+            Self::PhoneKind => Shape::Codes(PhoneKind::CODES),
+            Self::EmailKind => Shape::Codes(EmailKind::CODES),
             Self::PhoneRegion => Shape::Region,
             Self::EmailDomain | Self::Observed(..) => Shape::Text { said: false },
             Self::Text(_) => Shape::Text { said: true },

@@ -161,7 +161,7 @@ pub(crate) async fn set_status(
 pub(crate) async fn list(call: &mut Call<Read, (), Page<Cursor>>) -> Result<Answer, Refusal> {
     let Page { limit, after } = &call.query;
     let (store, source) = (call.store(), call.reach().source());
-    let listing = operations::page(&store, call.organization(), source, after.clone(), limit.0, call.log());
+    let listing = operations::page(&store, call.organization(), source, *after, limit.0, call.log());
     let page = operation(&call.state, listing).await?;
     let next = page.next.map(|next| next.to_string());
     let sources = |id| call.state.keys.source_title(id);
