@@ -19,6 +19,8 @@ use crate::{OperationError, ReadLog, source_lookup};
 
 const LONGEST_NAME: usize = 255;
 
+const LONGEST_OVERLAP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// A key to create.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -158,9 +160,10 @@ pub async fn owner(store: &Store, id: &KeyId) -> Result<Option<Organization>, Op
 }
 
 /// Replaces a key by a new one with the same settings. The old one stays valid for `overlap`, or until its earlier end.
+/// The new one counts as created with the key that asked for it.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a revoked key.
+/// [`OperationError::Invalid`] for a revoked key, or an overlap of more than ten years.
 pub async fn rotate(
     store: &Store,
     organization: OrganizationId,
@@ -168,6 +171,9 @@ pub async fn rotate(
     overlap: Duration,
     pepper: &Pepper,
 ) -> Result<CreatedKey, OperationError> {
+    if overlap > LONGEST_OVERLAP {
+        return Err(OperationError::invalid("a rotated key stays valid for ten years at most"));
+    }
     let old = store.find_key(id).await?.filter(|key| key.organization == organization);
     let old = old.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
     let (presented, text) = PresentedKey::generate(old.kind);
@@ -178,6 +184,7 @@ pub async fn rotate(
         created_at: new.created_at,
         expires_at: None,
         revoked_at: None,
+        made_by: maker(store).or(old.made_by),
         ..old
     };
     let until = Timestamp::now().plus(overlap);
@@ -186,30 +193,62 @@ pub async fn rotate(
     Ok(CreatedKey { key, text })
 }
 
-/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it. Gateways follow within
-/// seconds.
+/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it, and those created with
+/// them. Gateways follow within seconds.
+///
+/// # Errors
+/// [`OperationError::Invalid`] if the key that asks for it would be revoked: its owner could undo nothing.
 pub async fn revoke(
     store: &Store,
     organization: OrganizationId,
     id: &KeyId,
     created_with_it: bool,
 ) -> Result<RevokedKey, OperationError> {
+    let all = if created_with_it { store.keys(organization).await? } else { Vec::new() };
+    if maker(store).is_some_and(|own| own == *id || is_created_with(&all, &own, id)) {
+        return Err(OperationError::invalid(KEEPS_ITSELF));
+    }
     let key = store.revoke_key(id, Some(organization)).await?;
     let key = key.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
-    let created_with_it = if created_with_it { store.revoke_made_by(&key).await? } else { 0 };
+    let created_with_it = if created_with_it { revoke_created_with(store, &key).await? } else { 0 };
     Ok(RevokedKey { key, created_with_it })
+}
+
+/// A revoked key creates no others, so that none appears behind this one's back.
+async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, OperationError> {
+    let (mut makers, mut revoked) = (vec![key.clone()], 0);
+    while let Some(maker) = makers.pop() {
+        revoked += store.revoke_made_by(&maker).await?;
+        let all = store.keys(key.organization).await?;
+        makers.extend(
+            all.into_iter()
+                .filter(|made| made.made_by.as_ref() == Some(&maker.id) && made.kind == KeyKind::Secret),
+        );
+    }
+    Ok(revoked)
+}
+
+/// Whether a key was created with another, or with one that was.
+fn is_created_with(all: &[ApiKey], key: &KeyId, first: &KeyId) -> bool {
+    let maker = |id: &KeyId| all.iter().find(|key| key.id == *id).and_then(|key| key.made_by.clone());
+    std::iter::successors(maker(key), maker).any(|maker| maker == *first)
 }
 
 /// Changes a key that is not revoked. Gateways follow within seconds.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if nothing is to be changed, or a value does not fit the kind of the key.
+/// [`OperationError::Invalid`] if nothing is to be changed, a value does not fit the kind of the key, or the key that
+/// asks for it would lose its own scope `admin`.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
     id: &KeyId,
     changes: KeyChanges,
 ) -> Result<ApiKey, OperationError> {
+    let loses_admin = changes.scopes.as_ref().is_some_and(|scopes| !scopes.contains(&Scope::Admin));
+    if loses_admin && maker(store).is_some_and(|own| own == *id) {
+        return Err(OperationError::invalid(KEEPS_ADMIN));
+    }
     let updated = store.update_key(id, Some(organization), move |key| changes.apply(key)).await?;
     let updated = updated.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
     updated.map_err(OperationError::Invalid)
@@ -219,6 +258,8 @@ fn is_revoked(id: &KeyId) -> String {
     format!("key {id} is revoked: create a new one")
 }
 
+const KEEPS_ITSELF: &str = "this would revoke the key of this request: use another key, or rotate this one";
+const KEEPS_ADMIN: &str = "this would take the scope admin from the key of this request: use another key";
 const ONLY_POSTS: &str = "a publishable key or a token only posts leads: it takes no other scopes";
 const NO_ORIGINS: &str = "a secret key has no origins: it must not stand in a web page";
 const NEEDS_ORIGINS: &str = "a publishable key has at least one origin, such as https://example.com";

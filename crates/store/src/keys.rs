@@ -1,6 +1,8 @@
 //! API keys.
 
-use leadgate_domain::{ApiKey, AuditAction, AuditEntry, KeyId, KeyKind, OrganizationId, SourceId, Timestamp};
+use leadgate_domain::{
+    Actor, ApiKey, AuditAction, AuditEntry, KeyId, KeyKind, OrganizationId, SourceId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, differences};
@@ -98,12 +100,7 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are serialized.
-            if let Some(maker) = &row.made_by {
-                let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
-                if maker.is_some_and(|maker| maker.revoked_at.is_some()) {
-                    return Err(StoreError::MakerRevoked.into());
-                }
-            }
+            refuse_revoked_maker(session, row.made_by.as_ref())?;
             let source: Option<SourceRow> =
                 session.find(session.sql.sources.by_id, Wanted { id: row.source })?;
             if source.is_some_and(|source| source.is_deleted()) {
@@ -198,7 +195,8 @@ impl Store {
     }
 
     /// Puts a key in the place of another, which is good until then, or until its earlier end; of an organization,
-    /// if one is given. The old one, or `None` if there is no such key or it is revoked: then nothing is stored.
+    /// if one is given. The old one, or `None` if there is no such key or it is revoked: then nothing is stored. A key
+    /// that is revoked cannot ask for it ([`StoreError::MakerRevoked`]).
     pub async fn rotate_key(
         &self,
         id: &KeyId,
@@ -209,8 +207,13 @@ impl Store {
         let (id, row) = (id.clone(), KeyRow::of(replacement));
         let entry = self.entry(replacement.organization, AuditAction::KeyRotated).about(&id);
         let entry = entry.with("replacement", &replacement.id);
+        let asking = match self.actor() {
+            Actor::Key(asking) => Some(asking.clone()),
+            Actor::CommandLine { .. } | Actor::Leadgate => None,
+        };
         self.write(move |session| {
             let generation = advance(session)?;
+            refuse_revoked_maker(session, asking.as_ref())?;
             let retired = Retired { id: &id, organization, expires_at: old_expires_at, generation };
             let old: Option<KeyRow> = session.find(session.sql.keys.retire, retired)?;
             let Some(old) = old else { return Ok(None) };
@@ -232,6 +235,16 @@ impl Store {
         let row: Option<KeyRow> =
             self.read(move |session| session.find(session.sql.keys.by_id, Wanted { id: &id })).await?;
         Ok(row.and_then(KeyRow::read))
+    }
+}
+
+/// Refuses a key that is created with a revoked one.
+fn refuse_revoked_maker(session: &mut Session, maker: Option<&KeyId>) -> Result<(), Fault> {
+    let Some(maker) = maker else { return Ok(()) };
+    let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
+    match maker.is_some_and(|maker| maker.revoked_at.is_some()) {
+        true => Err(StoreError::MakerRevoked.into()),
+        false => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use leadgate_domain::secret::{Pepper, Secret};
 use leadgate_domain::{Actor, ApiKey, KeyKind, Scope, SourceId, Timestamp};
 use leadgate_operations::keys::{self, CreatedKey, KeyChanges, NewKey, NewToken};
 use leadgate_operations::{Kind, OperationError};
+use leadgate_store::StoreError;
 use leadgate_testkit::SECRET;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ over_both!(
     a_new_key_that_does_not_fit_is_refused,
     a_rotated_key_keeps_its_settings_and_the_old_one_ends,
     what_was_created_with_a_key_is_revoked_with_it,
+    a_key_does_not_disarm_itself,
+    a_revoked_key_rotates_no_other,
     a_list_is_noted_before_it_is_shown,
 );
 
@@ -164,11 +167,50 @@ async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
     let token = keys::create_token(&acting, &world.source, NewToken::default(), &pepper()).await.unwrap().key;
     let key = keys::create(&acting, organization, NewKey::default(), &pepper()).await.unwrap().key;
     assert_eq!((&token.made_by, &key.made_by), (&Some(admin.id.clone()), &Some(admin.id.clone())));
+    let rotated = keys::rotate(&acting, organization, &key.id, Duration::ZERO, &pepper()).await.unwrap().key;
+    let by_rotated = store.acting_for(Actor::Key(rotated.id.clone()));
+    let grandchild = keys::create(&by_rotated, organization, NewKey::default(), &pepper()).await.unwrap().key;
     let revoked = keys::revoke(store, organization, &admin.id, true).await.unwrap();
-    assert_eq!((revoked.key.id, revoked.created_with_it), (admin.id, 2));
-    for made in [token, key] {
+    assert_eq!((revoked.key.id, revoked.created_with_it), (admin.id, 4));
+    for made in [token, key, rotated, grandchild] {
         assert!(store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
     }
+}
+
+async fn a_key_does_not_disarm_itself(world: World) {
+    let organization = world.organization;
+    let first = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
+    let acting = |key: &ApiKey| world.store.acting_for(Actor::Key(key.id.clone()));
+    let admin = || NewKey { scopes: vec![Scope::Admin], ..NewKey::default() };
+    let second = keys::create(&acting(&first), organization, admin(), &pepper()).await.unwrap().key;
+    let third = keys::create(&acting(&second), organization, admin(), &pepper()).await.unwrap().key;
+    let less = changes(json!({ "scopes": ["read"] }));
+    let narrowed = keys::update(&acting(&third), organization, &third.id, less).await;
+    assert!(matches!(narrowed, Err(OperationError::Invalid(_))), "{narrowed:?}");
+    for (revoked, with) in [(&third, false), (&first, true), (&second, true)] {
+        let refused = keys::revoke(&acting(&third), organization, &revoked.id, with).await;
+        assert!(matches!(refused, Err(OperationError::Invalid(_))), "{refused:?}");
+    }
+    for key in [&first, &second, &third] {
+        assert_eq!(world.store.find_key(&key.id).await.unwrap().as_ref(), Some(key));
+    }
+    keys::revoke(&acting(&third), organization, &first.id, false).await.unwrap();
+    keys::revoke(&acting(&second), organization, &third.id, true).await.unwrap();
+}
+
+async fn a_revoked_key_rotates_no_other(world: World) {
+    let organization = world.organization;
+    let (admin, other) = (
+        create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key,
+        key(&world, KeyKind::Secret).await,
+    );
+    keys::revoke(&world.store, organization, &admin.id, true).await.unwrap();
+    let acting = world.store.acting_for(Actor::Key(admin.id.clone()));
+    let refused = keys::rotate(&acting, organization, &other.id, Duration::ZERO, &pepper()).await;
+    assert!(matches!(refused, Err(OperationError::Store(StoreError::MakerRevoked))), "{refused:?}");
+    assert_eq!(world.store.find_key(&other.id).await.unwrap(), Some(other));
+    let made_later = world.store.keys(organization).await.unwrap();
+    assert_eq!(made_later.len(), 2);
 }
 
 async fn a_list_is_noted_before_it_is_shown(world: World) {
