@@ -4,7 +4,7 @@ use leadgate_domain::{
     AuditAction, LeadId, OrganizationId, Region, Sought, SuppressedValue, SuppressionKind,
 };
 use leadgate_store::{Erased, ErasureSubject, Finding, Store};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, ReadLog, rebuild_without_erased};
@@ -25,6 +25,45 @@ pub struct ErasureRequest {
     pub dry_run: bool,
 }
 
+/// How much would be erased: counts, no values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErasurePreview {
+    pub dry_run: bool,
+    pub submissions: usize,
+    pub leads: usize,
+    /// Further entries of the quarantine.
+    pub quarantined: usize,
+    /// Values found beside the given ones that others have, too: they would be left alone.
+    pub shared: usize,
+}
+
+/// How much was erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErasureResult {
+    pub dry_run: bool,
+    #[serde(flatten)]
+    pub erased: Erased,
+}
+
+impl ErasurePreview {
+    pub fn of(finding: &Finding, subject: &ErasureSubject) -> Self {
+        let Finding { submissions, entries, leads } = finding;
+        Self {
+            dry_run: true,
+            submissions: submissions.len(),
+            leads: leads.len(),
+            quarantined: entries.len(),
+            shared: subject.shared,
+        }
+    }
+}
+
+impl From<Erased> for ErasureResult {
+    fn from(erased: Erased) -> Self {
+        Self { dry_run: false, erased }
+    }
+}
+
 impl ErasureRequest {
     /// Whether nobody is named.
     pub fn is_empty(&self) -> bool {
@@ -33,6 +72,11 @@ impl ErasureRequest {
 
     fn reason(&self) -> Result<Option<&str>, OperationError> {
         self.reason.as_deref().map(|reason| text::short("reason", reason, LONGEST_REASON)).transpose()
+    }
+
+    /// Whether the person is named by leads alone.
+    pub fn is_only_leads(&self) -> bool {
+        self.phones.is_empty() && self.emails.is_empty() && !self.leads.is_empty()
     }
 
     /// A value that cannot be read is named by its number: an error must not hold the value.

@@ -2,7 +2,7 @@
 
 mod verify;
 
-use std::io::{BufWriter, Write};
+use std::io::{self, Write};
 
 use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
 use leadgate_domain::{AuditAction, LeadId, Organization, OrganizationId, SubmissionId, Timestamp};
@@ -35,6 +35,12 @@ pub struct ExportRequest {
 }
 
 impl ExportRequest {
+    /// # Errors
+    /// [`OperationError::Invalid`] for a request that selects in several ways.
+    pub fn check(&self) -> Result<(), OperationError> {
+        self.consents().map(drop)
+    }
+
     fn consents(&self) -> Result<ConsentsOf, OperationError> {
         match (self.lead, self.submission, self.from, self.to) {
             (Some(lead), None, None, None) => Ok(ConsentsOf::Lead(lead)),
@@ -78,17 +84,33 @@ struct AskedFor {
     to: Option<Timestamp>,
 }
 
+/// So many bytes, or a line more, are handed to the sink together.
+const BLOCK: usize = 64 * 1024;
+
+/// Where an export goes, block by block.
+pub trait ExportSink {
+    fn write_block(&mut self, block: Vec<u8>) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// A file, or the standard output of a command.
+impl<W: Write + Send> ExportSink for W {
+    async fn write_block(&mut self, block: Vec<u8>) -> io::Result<()> {
+        self.write_all(&block)?;
+        self.flush()
+    }
+}
+
 /// Writes an export, page by page: it is never held in memory. The signature, which is its last line.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NoSigningKey`] before
-/// anything is written; [`OperationError::Io`] of the writer.
+/// anything is written; [`OperationError::Io`] of the sink.
 pub async fn write(
     store: &Store,
     organization: &Organization,
     request: &ExportRequest,
     key: &ExportSigningKey,
-    to: impl Write,
+    to: impl ExportSink,
     log: &impl ReadLog,
 ) -> Result<ExportSignature, OperationError> {
     let consents = request.consents()?;
@@ -97,15 +119,17 @@ pub async fn write(
     }
     log.note_read(store.entry(organization.id, AuditAction::ConsentExported)).await?;
     let ExportRequest { lead, submission, from, to: before, without_people } = *request;
-    let mut lines = Lines { to: BufWriter::new(to), sha256: Sha256::new(), rows: 0 };
-    lines.write(&ExportHeader {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        organization: ExportedOrganization { id: organization.id, name: organization.name.clone() },
-        made_at: Timestamp::now(),
-        asked_for: AskedFor { lead, submission, from, to: before },
-        people: !without_people,
-    })?;
+    let mut lines = Lines { to, block: Vec::new(), sha256: Sha256::new(), rows: 0 };
+    lines
+        .add(&ExportHeader {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            organization: ExportedOrganization { id: organization.id, name: organization.name.clone() },
+            made_at: Timestamp::now(),
+            asked_for: AskedFor { lead, submission, from, to: before },
+            people: !without_people,
+        })
+        .await?;
     let mut after = None;
     loop {
         let page = store.consents(organization.id, consents, after, PAGE).await?;
@@ -114,35 +138,42 @@ pub async fn write(
                 // With the salt, the holder of a list of phones could try them all.
                 (consent.person, consent.salt) = (None, None);
             }
-            lines.write(&consent)?;
+            lines.add(&consent).await?;
             lines.rows += 1;
         }
         after = page.next;
         if after.is_none() {
-            return lines.sign(key);
+            return lines.sign(key).await;
         }
     }
 }
 
-struct Lines<W: Write> {
-    to: BufWriter<W>,
+struct Lines<S> {
+    to: S,
+    /// What was not handed to the sink yet.
+    block: Vec<u8>,
     sha256: Sha256,
     rows: u64,
 }
 
-impl<W: Write> Lines<W> {
-    fn write(&mut self, line: &impl Serialize) -> Result<(), OperationError> {
-        let mut line = serde_json::to_vec(line).map_err(std::io::Error::from)?;
-        line.push(b'\n');
-        self.sha256.update(&line);
-        Ok(self.to.write_all(&line)?)
+impl<S: ExportSink> Lines<S> {
+    async fn add(&mut self, line: &impl Serialize) -> Result<(), OperationError> {
+        let start = self.block.len();
+        serde_json::to_writer(&mut self.block, line).map_err(io::Error::from)?;
+        self.block.push(b'\n');
+        self.sha256.update(self.block.get(start..).unwrap_or_default());
+        if self.block.len() >= BLOCK { self.flush().await } else { Ok(()) }
     }
 
-    fn sign(mut self, key: &ExportSigningKey) -> Result<ExportSignature, OperationError> {
+    async fn flush(&mut self) -> Result<(), OperationError> {
+        Ok(self.to.write_block(std::mem::take(&mut self.block)).await?)
+    }
+
+    async fn sign(mut self, key: &ExportSigningKey) -> Result<ExportSignature, OperationError> {
         let sha256 = <[u8; 32]>::from(self.sha256.clone().finalize()).into();
         let signature = key.sign(sha256, self.rows).ok_or(OperationError::NoSigningKey)?;
-        self.write(&signature)?;
-        self.to.flush()?;
+        self.add(&signature).await?;
+        self.flush().await?;
         Ok(signature)
     }
 }

@@ -77,6 +77,10 @@ impl ReprocessRequest {
     }
 
     fn check(&self) -> Result<(), OperationError> {
+        // A misspelt one is read as one of a newer build, and no lead has it.
+        if let Some(reason @ Reason::Newer(_)) = self.reason {
+            reason.as_str().parse::<Reason>().map_err(OperationError::Invalid)?;
+        }
         let filters = Self { leads: Vec::new(), all: false, ..self.clone() };
         let ways = [!self.leads.is_empty(), self.all, !filters.is_empty()];
         match ways.into_iter().filter(|is_used| *is_used).count() {
@@ -118,7 +122,12 @@ pub async fn run(
         let named: BTreeSet<_> = request.leads.iter().copied().collect();
         for chunk in Vec::from_iter(named).chunks(CHUNK) {
             progress(chunk.len());
-            for (lead, rebuilt) in rebuild(store, organization, chunk.to_vec(), context, dry_run).await? {
+            let rebuilt = rebuild(store, organization, chunk.to_vec(), context, dry_run).await?;
+            for id in chunk.iter().filter(|id| rebuilt.iter().all(|(found, _)| found != *id)) {
+                let entry = store.entry(organization, AuditAction::LeadsReprocessed).about(id);
+                log.note_read(entry.with("answer", "not_found")).await?;
+            }
+            for (lead, rebuilt) in rebuilt {
                 result.count(lead, rebuilt);
             }
         }

@@ -1,6 +1,7 @@
 //! Suppression lists: whom an organization must not contact.
 
 mod columns;
+mod csv_list;
 mod import;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, Suppressi
 use leadgate_store::{Listed, Page, Store, StoreError, SuppressionCursor};
 
 pub use columns::Columns;
+pub use csv_list::{csv_reader, encoding_of};
 pub use import::{Import, ImportCounts, ImportDefaults, RowResult};
 
 use crate::{OperationError, ReadLog};

@@ -5,6 +5,7 @@
 
 mod answer;
 mod key;
+mod retention;
 mod source;
 mod suppression;
 
@@ -25,8 +26,9 @@ pub use answer::{
     LeadAnswer, Page, Record, SubmissionNote, SubmissionResult, Validated, WithoutLead, erased, lead, listed,
     page, record, validated, without_lead,
 };
-pub use key::{KeyAnswer, key};
-pub use source::{SourceAnswer, source, token_path};
+pub use key::{CreatedKeyAnswer, KeyAnswer, RevokedKeyAnswer, created_key, key, revoked_key};
+pub use retention::{RetentionAnswer, retention};
+pub use source::{SignatureAnswer, SourceAnswer, signature, source, token_path};
 pub use suppression::{SuppressionAnswer, suppression};
 
 pub(crate) static PROTOCOL: Protocol = Protocol {

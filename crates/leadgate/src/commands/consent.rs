@@ -1,13 +1,13 @@
 //! `leadgate consent`.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
-use leadgate_operations::exports::{self, ExportRequest, Verification};
+use leadgate_operations::exports::{self, ExportRequest, ExportSink, Verification};
 use serde_json::json;
 
 use super::arguments::moment;
@@ -106,7 +106,7 @@ async fn export(asked: &Export, config: &Config, output: &Output) -> anyhow::Res
     Ok(())
 }
 
-async fn write(to: impl Write, asked: &Export, config: &Config) -> anyhow::Result<ExportSignature> {
+async fn write(to: impl ExportSink, asked: &Export, config: &Config) -> anyhow::Result<ExportSignature> {
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     let key = secret::load(config)?.export_signatures();

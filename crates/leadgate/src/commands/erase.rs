@@ -5,9 +5,8 @@ use std::io::{IsTerminal as _, Write as _};
 use anyhow::ensure;
 use clap::Args;
 use leadgate_domain::{LeadId, Region};
-use leadgate_operations::erasure::{self, ErasureRequest};
-use leadgate_store::{Erased, ErasureSubject, Finding};
-use serde_json::{Value, json};
+use leadgate_operations::erasure::{self, ErasurePreview, ErasureRequest, ErasureResult};
+use leadgate_store::{Erased, Finding};
 
 use super::values::ValueArguments;
 use super::{Output, UsageError, judge_context, open_store, organization, progress};
@@ -61,7 +60,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
         let finding = erasure::preview(&store, owner.id, &person, read, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            told_dry(&finding, &person, output);
+            told_dry(&ErasurePreview::of(&finding, &person), output);
             return Ok(());
         }
         confirm(&finding)?;
@@ -70,7 +69,7 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     let (bar, read) = progress::counter("submissions read");
     let erased = erasure::erase(&store, owner.id, &person, &request, &context, read).await?;
     bar.finish_and_clear();
-    told(&erased, output);
+    told(&erased.into(), output);
     Ok(())
 }
 
@@ -94,26 +93,19 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told_dry(finding: &Finding, person: &ErasureSubject, output: &Output) {
-    let Finding { submissions, entries, leads } = finding;
-    let document = json!({
-        "dry_run": true, "submissions": submissions.len(), "leads": leads.len(),
-        "quarantined": entries.len(), "shared": person.shared,
-    });
+fn told_dry(preview: &ErasurePreview, output: &Output) {
+    let ErasurePreview { submissions, leads, quarantined, shared, .. } = preview;
     let counts = [
-        ("submissions that would be erased", submissions.len()),
-        ("leads that would be deleted", leads.len()),
-        ("further entries of the quarantine", entries.len()),
+        ("submissions that would be erased", submissions),
+        ("leads that would be deleted", leads),
+        ("further entries of the quarantine", quarantined),
     ];
-    output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
-    left_alone(person.shared, output);
+    output.pairs(preview, counts.map(|(name, count)| (name, count.to_string())));
+    left_alone(*shared, output);
 }
 
-fn told(erased: &Erased, output: &Output) {
-    let mut document = serde_json::to_value(erased).unwrap_or_default();
-    if let Value::Object(document) = &mut document {
-        document.insert("dry_run".to_owned(), false.into());
-    }
+fn told(result: &ErasureResult, output: &Output) {
+    let erased = &result.erased;
     let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
     let counts = [
         ("submissions erased", submissions),
@@ -124,7 +116,7 @@ fn told(erased: &Erased, output: &Output) {
         ("claims deleted", claims),
         ("on the list `erased`", suppressed),
     ];
-    output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
+    output.pairs(result, counts.map(|(name, count)| (name, count.to_string())));
     what_is_left(erased, output);
     left_alone(erased.shared, output);
 }

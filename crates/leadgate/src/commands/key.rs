@@ -8,7 +8,6 @@ use leadgate_domain::{ApiKey, KeyId, KeyKind, Organization, Rate, Scope, SourceI
 use leadgate_operations::keys::{self, CreatedKey, KeyChanges, NewKey, RevokedKey};
 use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
 
 use super::arguments::{duration, key_id};
 use super::{OrganizationToUse, Output, cell, changed, no_key, open_store, organization, with_hint};
@@ -46,7 +45,7 @@ pub(crate) enum Command {
         /// The key's id, as `key list` prints it
         #[arg(value_parser = key_id)]
         id: KeyId,
-        /// Also revoke the URL tokens created with it over HTTP
+        /// Also revoke the keys and URL tokens created with it over HTTP
         #[arg(long)]
         with_tokens: bool,
     },
@@ -153,12 +152,12 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         }
         Command::Revoke { id, with_tokens } => {
             let owner = owner(&store, &id).await?;
-            let RevokedKey { created_with_it: tokens, .. } =
+            let RevokedKey { created_with_it: made, .. } =
                 keys::revoke(&store, owner.id, &id, with_tokens).await?;
-            output.print(&json!({ "id": id, "revoked": true, "tokens_revoked": tokens }), |line| {
+            output.print(&native::revoked_key(&id, made), |line| {
                 line(&format!("key {id} is revoked"));
                 if with_tokens {
-                    line(&format!("{tokens} URL tokens created with it are revoked"));
+                    line(&format!("{made} keys and URL tokens created with it are revoked"));
                 }
             });
         }
@@ -195,12 +194,7 @@ async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Resu
 
 fn show_once(created: &CreatedKey, organization: &str, url: Option<&str>, output: &Output) {
     let CreatedKey { key, text } = created;
-    let mut shown = serde_json::to_value(native::key(key, organization)).unwrap_or_default();
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("key".to_owned(), text.expose_secret().into());
-        shown.extend(url.map(|url| ("url".to_owned(), url.into())));
-    }
-    output.print(&shown, |line| {
+    output.print(&native::created_key(key, organization, text.expose_secret(), url), |line| {
         line(&format!("key {} of {organization} (shown this once):", key.id));
         line(url.unwrap_or_else(|| text.expose_secret()));
     });

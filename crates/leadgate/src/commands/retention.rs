@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
+use leadgate_dialect::native::{self, RetentionAnswer};
 use leadgate_domain::{Retention, Window};
 use leadgate_operations::retention::{self, RetentionChanges};
 use leadgate_store::{Store, Swept};
@@ -14,9 +15,6 @@ use crate::config::Config;
 
 /// Nothing is left for another round.
 const LONG_ENOUGH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// In seconds.
-const DAY: u64 = 24 * 60 * 60;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -92,23 +90,9 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// In days, where it is so many.
-fn in_words(age: Option<Duration>) -> String {
-    match age.map(|age| (age.as_secs() / DAY, age.as_secs() % DAY)) {
-        Some((days, 0)) => format!("{days}d"),
-        _ => Window(age).to_string(),
-    }
-}
-
 fn show(retention: Retention, output: &Output) {
-    let shown = [
-        ("submissions", retention.submissions),
-        ("leads", retention.leads),
-        ("quarantine", retention.quarantine),
-        ("audit", retention.audit),
-    ]
-    .map(|(name, age)| (name, in_words(age)));
-    let document: serde_json::Map<_, _> =
-        shown.iter().map(|(name, age)| ((*name).to_owned(), json!(age))).collect();
-    output.pairs(&document, shown);
+    let shown = native::retention(retention);
+    let RetentionAnswer { submissions, leads, quarantine, audit } = &shown;
+    let ages = [("submissions", submissions), ("leads", leads), ("quarantine", quarantine), ("audit", audit)];
+    output.pairs(&shown, ages.map(|(name, age)| (name, age.clone())));
 }

@@ -11,7 +11,6 @@ use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChan
 use leadgate_store::RecentLeads;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{OrganizationToUse, Output, cell, changed, open_store, organization, with_hint};
 use crate::config::Config;
@@ -240,8 +239,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
 
 fn print_signature(source: &Source, secret: Option<&SecretString>, output: &Output) {
     let secret = secret.map(|secret| secret.expose_secret());
-    let shown = json!({ "id": source.id, "signature": source.signature, "secret": secret });
-    output.print(&shown, |line| line(secret.unwrap_or("posts need no signature")));
+    output
+        .print(&native::signature(source, secret), |line| line(secret.unwrap_or("posts need no signature")));
 }
 
 fn list(sources: &[Source], organization: &str, output: &Output) {

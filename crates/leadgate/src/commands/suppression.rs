@@ -1,6 +1,5 @@
 //! `leadgate suppression`.
 
-mod decoded;
 mod import;
 
 use std::sync::Arc;

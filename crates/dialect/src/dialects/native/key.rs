@@ -22,6 +22,41 @@ pub struct KeyAnswer<'k> {
     revoked_at: Option<Timestamp>,
 }
 
+/// A key that was just created, with its text.
+#[derive(Debug, Serialize)]
+pub struct CreatedKeyAnswer<'k> {
+    #[serde(flatten)]
+    answer: KeyAnswer<'k>,
+    /// Shown once.
+    key: &'k str,
+    /// Of a token: the URL that takes leads with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'k str>,
+}
+
+/// A key that was revoked.
+#[derive(Debug, Serialize)]
+pub struct RevokedKeyAnswer<'k> {
+    id: &'k KeyId,
+    revoked: bool,
+    /// How many keys and tokens that were created with it were revoked too.
+    created_with_it: usize,
+}
+
+/// `text` is what clients send; `url` is for tokens.
+pub fn created_key<'k>(
+    created: &'k ApiKey,
+    organization: &'k str,
+    text: &'k str,
+    url: Option<&'k str>,
+) -> CreatedKeyAnswer<'k> {
+    CreatedKeyAnswer { answer: key(created, organization), key: text, url }
+}
+
+pub fn revoked_key(id: &KeyId, created_with_it: usize) -> RevokedKeyAnswer<'_> {
+    RevokedKeyAnswer { id, revoked: true, created_with_it }
+}
+
 /// `organization` is the name of the key's organization.
 pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyAnswer<'k> {
     KeyAnswer {

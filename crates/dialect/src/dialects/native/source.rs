@@ -45,6 +45,19 @@ pub struct SourceAnswer<'s> {
     deleted_at: Option<Timestamp>,
 }
 
+/// Whether a source takes only signed posts.
+#[derive(Debug, Serialize)]
+pub struct SignatureAnswer<'s> {
+    id: SourceId,
+    signature: Option<Signature>,
+    /// By which clients sign; null if the source takes unsigned posts.
+    secret: Option<&'s str>,
+}
+
+pub fn signature<'s>(source: &Source, secret: Option<&'s str>) -> SignatureAnswer<'s> {
+    SignatureAnswer { id: source.id, signature: source.signature, secret }
+}
+
 /// `base` is where clients reach the gateways; `token` is there while it can be shown.
 pub fn source<'s>(
     source: &'s Source,

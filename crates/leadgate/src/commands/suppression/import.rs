@@ -1,22 +1,20 @@
 //! `leadgate suppression import`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use csv::StringRecord;
+use encoding_rs::Encoding;
 use leadgate_domain::{Region, SuppressionKind};
 use leadgate_operations::suppressions::{self, Columns, ImportCounts, RowResult};
 use leadgate_store::Store;
 use serde::Serialize;
 
-use super::{Judging, Terms, decoded, rescreen};
+use super::{Judging, Terms, rescreen};
 use crate::commands::{Output, UsageError, files, organization, progress};
-
-/// In bytes. More of it is not looked at for what separates the columns.
-const LONGEST_FIRST_LINE: u64 = 64 * 1024;
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -52,17 +50,10 @@ pub(super) async fn run(
     let named = || import.file.display().to_string();
     let what = "a CSV file of phones, emails or domains";
     let (file, encoding) =
-        decoded::open(&import.file).map_err(|error| files::unreadable(&import.file, what, &error))?;
+        open(&import.file).map_err(|error| files::unreadable(&import.file, what, &error))?;
     let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
-    let mut text = BufReader::new(decoded::reader(bar.wrap_read(file), encoding));
-    let mut first_line = Vec::new();
-    (&mut text).take(LONGEST_FIRST_LINE).read_until(b'\n', &mut first_line).with_context(named)?;
-    let separator = delimiter(&first_line);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .flexible(true)
-        .has_headers(import.kind.is_none())
-        .from_reader(first_line.as_slice().chain(text));
+    let mut reader =
+        suppressions::csv_reader(bar.wrap_read(file), encoding, import.kind.is_none()).with_context(named)?;
     let columns = match import.kind {
         Some(kind) => Columns::only(kind, import.sha256)?,
         None => Columns::named(reader.headers().with_context(named)?)
@@ -94,17 +85,23 @@ pub(super) async fn run(
     }
 }
 
+/// A file, or a copy of what can be read only once, such as a pipe.
+fn open(path: &Path) -> io::Result<(File, &'static Encoding)> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        let mut copy = tempfile::tempfile()?;
+        io::copy(&mut file, &mut copy)?;
+        copy.rewind()?;
+        file = copy;
+    }
+    let encoding = suppressions::encoding_of(&mut file)?;
+    Ok((file, encoding))
+}
+
 fn write(to: &mut csv::Writer<File>, results: Vec<RowResult>) -> csv::Result<()> {
     results.into_iter().try_for_each(|RowResult { row, result, kind, detail }| {
         to.write_record([row.to_string().as_str(), result, kind, &detail])
     })
-}
-
-/// What stands between the columns of a file: what its first line has most of.
-fn delimiter(first_line: &[u8]) -> u8 {
-    let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
-    // Of equals the last counts.
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
 fn beside(file: &Path) -> PathBuf {
@@ -136,20 +133,6 @@ impl Report {
         if !self.left_out.is_empty() {
             let names: Vec<_> = self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();
             let _ = writeln!(std::io::stderr(), "leadgate: columns left out: {}", names.join(", "));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_delimiter_is_what_there_is_most_of() {
-        for (line, expected) in
-            [("a,b", b','), ("a;b;c,d", b';'), ("a\tb", b'\t'), ("phone", b','), ("a|b", b'|')]
-        {
-            assert_eq!(delimiter(line.as_bytes()), expected, "{line}");
         }
     }
 }
