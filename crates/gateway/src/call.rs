@@ -6,6 +6,7 @@
 mod access;
 mod input;
 
+use std::fmt::Display;
 use std::marker::PhantomData;
 
 use actix_web::web::{Data, Payload};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use crate::audit::Audit;
 use crate::caller::{Caller, Reach};
 use crate::context::RequestContext;
+use crate::one_per_organization::OrganizationPermit;
 use crate::problem::Refused;
 use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
@@ -106,6 +108,11 @@ impl<A, P, Q> Call<A, P, Q> {
         self.state.store.acting_for(self.actor())
     }
 
+    /// The permit to run an operation that may take minutes.
+    pub(crate) fn begin_long_operation(&self) -> Result<OrganizationPermit, Refusal> {
+        self.state.long_operations.begin(self.organization()).ok_or(Refusal::OperationRunning)
+    }
+
     /// An entry of the audit log about this caller.
     pub(crate) fn entry(&self, action: AuditAction) -> AuditEntry {
         AuditEntry::now(self.organization(), self.actor(), action)
@@ -128,13 +135,13 @@ impl<A, P, Q> Call<A, P, Q> {
     }
 
     /// A look-up of another organization's id is audited for the caller only.
-    pub(crate) fn not_found(&self, id: Uuid, action: AuditAction) -> Refusal {
+    pub(crate) fn not_found(&self, id: impl Display, action: AuditAction) -> Refusal {
         self.record(self.entry(action).about(id).with("answer", "not_found"));
         Refusal::NotFound
     }
 
     /// The same for a refusal of an operation about this id.
-    pub(crate) fn audited(&self, refusal: Refusal, id: Uuid, action: AuditAction) -> Refusal {
+    pub(crate) fn audited(&self, refusal: Refusal, id: impl Display, action: AuditAction) -> Refusal {
         match refusal {
             Refusal::NotFound => self.not_found(id, action),
             refusal => refusal,

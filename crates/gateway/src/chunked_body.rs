@@ -29,6 +29,9 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// How long a client may take to read one answer, in all.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The same for an answer that is made while it is read, such as an export.
+const LONGEST_STREAM: Duration = Duration::from_secs(60 * 60);
+
 /// A connection's socket, by which the connection can be ended while its response waits.
 #[derive(Clone)]
 pub(crate) struct Socket {
@@ -105,21 +108,22 @@ impl MessageBody for ChunkedBody {
 
 /// Any body, in chunks and with a time limit if it is large.
 pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<Socket>) -> BoxBody {
-    let large = matches!(body.size(), BodySize::Sized(size) if size > CHUNK.try_into().unwrap_or(u64::MAX));
-    if !large {
-        return body.boxed();
-    }
+    let longest = match body.size() {
+        BodySize::Sized(size) if size > CHUNK.try_into().unwrap_or(u64::MAX) => LONGEST,
+        BodySize::Stream => LONGEST_STREAM,
+        BodySize::None | BodySize::Sized(_) => return body.boxed(),
+    };
     let chunks = match body.try_into_bytes() {
         Ok(body) => ChunkedBody::new(body, None).boxed(),
         Err(body) => body.boxed(),
     };
     match socket {
-        Some(socket) => TimedBody::new(chunks, socket).boxed(),
+        Some(socket) => TimedBody::new(chunks, socket, longest).boxed(),
         None => chunks,
     }
 }
 
-/// A body whose connection ends when no chunk was taken for the write time-out, or when a minute has passed.
+/// A body whose connection ends when no chunk was taken for the write time-out, or when it has taken the longest time.
 ///
 /// A task of its own measures that: while the connection's buffer is full, the body is not asked for chunks.
 struct TimedBody {
@@ -130,19 +134,19 @@ struct TimedBody {
 }
 
 impl TimedBody {
-    fn new(body: BoxBody, socket: Socket) -> Self {
+    fn new(body: BoxBody, socket: Socket, longest: Duration) -> Self {
         let taken = Arc::<Notify>::default();
-        let timer = tokio::spawn(end_when_late(socket, Arc::clone(&taken)));
+        let timer = tokio::spawn(end_when_late(socket, Arc::clone(&taken), longest));
         Self { body, taken, timer }
     }
 }
 
-async fn end_when_late(socket: Socket, taken: Arc<Notify>) {
+async fn end_when_late(socket: Socket, taken: Arc<Notify>, longest: Duration) {
     // Two halves, so that a machine that stood still for the whole time has a moment to hand out the next chunk.
     let waits = || timeout(socket.write_timeout / 2, taken.notified());
     let taking = async { while waits().await.is_ok() || waits().await.is_ok() {} };
     // Either time-out means that the client is too slow.
-    timeout(LONGEST, taking).await.ok();
+    timeout(longest, taking).await.ok();
     metrics::counter!("leadgate_gateway_slow_clients_total").increment(1);
     socket.reset();
 }

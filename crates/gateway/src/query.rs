@@ -43,7 +43,7 @@ impl TryFrom<u32> for Limit {
     type Error = &'static str;
 
     fn try_from(limit: u32) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&limit) { Ok(Self(limit)) } else { Err("out of range") }
+        if (1..=100).contains(&limit) { Ok(Self(limit)) } else { Err("expected a number from 1 to 100") }
     }
 }
 
@@ -52,10 +52,17 @@ fn expected(name: &str) -> &'static str {
     match name {
         "limit" => "`limit` is a number from 1 to 100.",
         "after" => "`after` is the `next` of a page.",
+        "last" => "`last` is a number from 1 to 100.",
         "page" => "`page` is a number from 1 to 1000000.",
         "key" => "`key` is the id of a key.",
         "action" => "`action` is one of the audit log, such as lead.read.",
         "since" => "`since` is a time in RFC 3339, such as 2026-11-21T00:00:00Z.",
+        "list" => "`list` is the name of a list.",
+        "reason" => "`reason` is a text.",
+        "expires_at" => "`expires_at` is a time, a day, or how long from now, such as 90d.",
+        "phone_country" => "`phone_country` is a region, such as US.",
+        "kind" => "`kind` is phone, email or domain.",
+        "sha256" => "`sha256` is true or false.",
         "source" => "`source` is the id of a source.",
         "day" => "`day` is a date, such as 2026-11-21.",
         "timezone" => "`timezone` is one of the IANA database, such as America/New_York.",

@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
     BodyTimeout,
     BodyBroken,
     BulkBusy,
+    OperationRunning,
+    NoCsv,
     Unreadable(Unreadable),
     NothingSaid,
     Faulty(Vec<FieldFault>),
@@ -118,6 +120,10 @@ impl Refusal {
             Self::BodyBroken => (400, "body_broken"),
             // 503: the memory budget of bulk requests is used up.
             Self::BulkBusy => (503, "bulk_busy"),
+            // 503: each organization has one at a time; it ends by itself.
+            Self::OperationRunning => (503, "operation_running"),
+            // 415: as for other routes, with another sentence.
+            Self::NoCsv => (415, "unsupported_media_type"),
             // 400: not a document that could be looked at.
             Self::Unreadable(fault) => (400, fault.code()),
             // 422: `{}` is a document, but it contains no lead.
@@ -207,6 +213,11 @@ impl Refusal {
             Self::BulkBusy => {
                 "Too many bulk requests are being processed. Retry after the time in `Retry-After`."
             }
+            Self::OperationRunning => {
+                "An erasure, a reprocessing, an import or an export of this organization is running. Retry when it has \
+                 ended."
+            }
+            Self::NoCsv => "Send the list as text/csv, without Content-Encoding.",
             Self::Unreadable(fault) => return fault.detail(),
             Self::NothingSaid => "The lead says nothing.",
             Self::Faulty(_) => "The lead has faults; see `errors`.",

@@ -9,6 +9,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use leadgate_domain::export_signature::ExportSigningKey;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
 use leadgate_limiter::{Limiter, Markers};
@@ -24,8 +25,8 @@ use crate::audit::{Audit, Writer};
 use crate::bulk::BulkMemory;
 use crate::chunked_body::Socket;
 use crate::keys::Keys;
-use crate::long_reports::LongReports;
 use crate::observe::observe;
+use crate::one_per_organization::OnePerOrganization;
 use crate::refusal_log::RefusalLog;
 use crate::state::{RenderMetrics, State};
 use crate::{request_id, routes};
@@ -52,6 +53,8 @@ pub struct Ports {
     pub pepper: Pepper,
     pub ids: IdKey,
     pub signing: SigningKey,
+    /// Signs exports of evidence of consent.
+    pub export_key: ExportSigningKey,
     /// Where browsers are, for those that only ask what would become of a lead.
     pub places: Option<Arc<Places>>,
     pub metrics: RenderMetrics,
@@ -79,26 +82,7 @@ impl Gateway {
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let (audit, writer) = Audit::new(ports.store.clone(), config.store_timeout);
-        let state = Data::new(State {
-            keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
-            store: ports.store,
-            publisher: ports.queue.publisher(),
-            replies: ports.queue.replies(),
-            queue: ports.queue,
-            limiter: ports.limiter,
-            markers: ports.markers,
-            signing: ports.signing,
-            ids: SubmissionIds::new(ports.ids),
-            counting: Semaphore::new(2),
-            bulk: BulkMemory::for_bodies_of(config.bulk_limit),
-            long_reports: LongReports::default(),
-            rescreening: Semaphore::new(1),
-            render_metrics: ports.metrics,
-            stop,
-            audit,
-            refusals: RefusalLog::default(),
-            config,
-        });
+        let state = state(ports, config, stop, audit);
         let shared = state.clone();
         let app = move || {
             App::new()
@@ -192,6 +176,32 @@ impl Gateway {
         let _ = tokio::join!(auditing, reporting);
         ended
     }
+}
+
+fn state(ports: Ports, config: GatewayConfig, stop: CancellationToken, audit: Audit) -> Data<State> {
+    Data::new(State {
+        keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
+        store: ports.store,
+        publisher: ports.queue.publisher(),
+        replies: ports.queue.replies(),
+        queue: ports.queue,
+        limiter: ports.limiter,
+        markers: ports.markers,
+        signing: ports.signing,
+        export_key: ports.export_key,
+        ids: SubmissionIds::new(ports.ids),
+        counting: Semaphore::new(2),
+        bulk: BulkMemory::for_bodies_of(config.bulk_limit),
+        long_reports: OnePerOrganization::default(),
+        long_operations: OnePerOrganization::default(),
+        exports: OnePerOrganization::default(),
+        rescreening: Semaphore::new(1),
+        render_metrics: ports.metrics,
+        stop,
+        audit,
+        refusals: RefusalLog::default(),
+        config,
+    })
 }
 
 fn serve_operators(address: SocketAddr, state: &Data<State>) -> io::Result<(Server, SocketAddr)> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use leadgate_dialect::{SourceSelection, protocol};
-use leadgate_domain::{Dialect, KeyKind, Source};
+use leadgate_domain::{Dialect, KeyKind, Network, Source};
 
 use crate::caller::Caller;
 use crate::context::RequestContext;
@@ -46,12 +46,13 @@ pub(crate) async fn select(
 
 /// Refuses a request from outside of the networks that a source allows; no network allows all.
 pub(crate) fn check_network(source: &Source, address: Option<IpAddr>) -> Result<(), Refusal> {
-    let allowed = |address: IpAddr| source.networks.iter().any(|network| network.contains(address));
-    if source.networks.is_empty() || address.is_some_and(allowed) {
-        Ok(())
-    } else {
-        Err(Refusal::AddressNotAllowed)
-    }
+    check_networks(&source.networks, address)
+}
+
+/// The same for networks that a source is to allow.
+pub(crate) fn check_networks(networks: &[Network], address: Option<IpAddr>) -> Result<(), Refusal> {
+    let allowed = |address: IpAddr| networks.iter().any(|network| network.contains(address));
+    if networks.is_empty() || address.is_some_and(allowed) { Ok(()) } else { Err(Refusal::AddressNotAllowed) }
 }
 
 async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Result<Arc<Source>, Refusal> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use leadgate_domain::export_signature::ExportSigningKey;
 use leadgate_domain::id::SubmissionIds;
 use leadgate_domain::secret::SigningKey;
 use leadgate_limiter::{self as limiter, Limiter, Markers};
@@ -14,7 +15,7 @@ use crate::GatewayConfig;
 use crate::audit::Audit;
 use crate::bulk::BulkMemory;
 use crate::keys::{Freshness, Keys};
-use crate::long_reports::LongReports;
+use crate::one_per_organization::OnePerOrganization;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
 use crate::refusal_log::RefusalLog;
@@ -32,11 +33,14 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) markers: Markers,
     pub(crate) signing: SigningKey,
+    pub(crate) export_key: ExportSigningKey,
     pub(crate) ids: SubmissionIds,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
-    pub(crate) long_reports: LongReports,
+    pub(crate) long_reports: OnePerOrganization,
+    pub(crate) long_operations: OnePerOrganization,
+    pub(crate) exports: OnePerOrganization,
     /// Held while stored leads learn of suppressions.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,

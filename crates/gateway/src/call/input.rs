@@ -27,6 +27,13 @@ impl PathId for Uuid {
     }
 }
 
+/// The number of a version.
+impl PathId for u32 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl PathId for LeadId {
     fn read(text: &str) -> Option<Self> {
         Uuid::read(text).map(Self::from_uuid)

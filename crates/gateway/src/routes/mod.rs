@@ -2,16 +2,22 @@
 
 mod audit;
 mod campaigns;
+mod consents;
 mod contacts;
+mod erasures;
 mod health;
 mod keys;
 mod leads;
+mod mappings;
 mod metrics;
 mod quarantine;
 mod reports;
+mod reprocess;
+mod retention;
 mod scoring;
 mod sources;
 mod submissions;
+mod suppression_import;
 mod suppressions;
 mod tags;
 mod validate;
@@ -33,7 +39,7 @@ pub fn routes() -> &'static [HttpRoute] {
         let intake = Dialect::ALL.iter().flat_map(|dialect| {
             protocol(*dialect).intake.iter().map(|path| HttpRoute::intake(path, *dialect))
         });
-        own_routes().into_iter().chain(intake).collect()
+        own_routes().into_iter().chain(administration()).chain(intake).collect()
     });
     &ROUTES
 }
@@ -53,30 +59,59 @@ fn own_routes() -> Vec<HttpRoute> {
         HttpRoute::put("/v1/leads/{id}/status", leads::set_status),
         HttpRoute::get("/v1/submissions/{id}", submissions::show),
         HttpRoute::get("/v1/reports/intake", reports::intake),
-        // What an organization has set up: changes need the scope `admin`, looking at most of it `read`.
+        HttpRoute::open("/healthz", health::alive),
+        HttpRoute::open("/readyz", health::ready),
+        HttpRoute::open("/metrics", metrics::show),
+    ]
+}
+
+/// What an organization has set up: changes need the scope `admin`, looking at some of it `read`.
+fn administration() -> Vec<HttpRoute> {
+    vec![
         HttpRoute::get("/v1/tags", tags::list),
         HttpRoute::post("/v1/tags", tags::create),
         HttpRoute::get("/v1/sources", sources::list),
         HttpRoute::post("/v1/sources", sources::create),
+        HttpRoute::get("/v1/sources/{id}", sources::show),
+        HttpRoute::patch("/v1/sources/{id}", sources::update),
         HttpRoute::delete("/v1/sources/{id}", sources::delete),
+        HttpRoute::post("/v1/sources/{id}/tokens", sources::create_token),
+        HttpRoute::put("/v1/sources/{id}/signature", sources::set_signature),
         HttpRoute::post("/v1/sources/{id}/disable", sources::disable),
         HttpRoute::post("/v1/sources/{id}/enable", sources::enable),
+        HttpRoute::get("/v1/sources/{id}/mappings", mappings::list),
+        HttpRoute::put("/v1/sources/{id}/mapping", mappings::set),
+        HttpRoute::put("/v1/sources/{id}/mapping/version", mappings::activate),
+        HttpRoute::post("/v1/sources/{id}/mapping/preview", mappings::preview),
+        HttpRoute::get("/v1/sources/{id}/mapping/suggestion", mappings::suggest),
+        HttpRoute::get("/v1/keys", keys::list),
+        HttpRoute::post("/v1/keys", keys::create),
         HttpRoute::patch("/v1/keys/{id}", keys::update),
+        HttpRoute::post("/v1/keys/{id}/rotate", keys::rotate),
+        HttpRoute::post("/v1/keys/{id}/revoke", keys::revoke),
         HttpRoute::get("/v1/suppressions", suppressions::list),
         HttpRoute::post("/v1/suppressions", suppressions::add),
         HttpRoute::post("/v1/suppressions/find", suppressions::find),
         HttpRoute::post("/v1/suppressions/remove", suppressions::remove),
+        HttpRoute::post("/v1/suppressions/import", suppression_import::import),
         HttpRoute::get("/v1/scoring", scoring::show),
         HttpRoute::put("/v1/scoring", scoring::set),
+        HttpRoute::delete("/v1/scoring", scoring::reset),
+        HttpRoute::get("/v1/scoring/versions", scoring::versions),
+        HttpRoute::get("/v1/scoring/versions/{id}", scoring::version),
+        HttpRoute::post("/v1/scoring/preview", scoring::preview),
+        HttpRoute::get("/v1/retention", retention::show),
+        HttpRoute::patch("/v1/retention", retention::update),
+        HttpRoute::post("/v1/erasures", erasures::erase),
+        HttpRoute::post("/v1/reprocess", reprocess::reprocess),
+        HttpRoute::post("/v1/consents/export", consents::export),
+        HttpRoute::get("/v1/consents/public-key", consents::public_key),
         HttpRoute::get("/v1/audit", audit::list),
         HttpRoute::get("/v1/quarantine", quarantine::list),
         HttpRoute::get("/v1/quarantine/{id}", quarantine::show),
         HttpRoute::post("/v1/quarantine/{id}/release", quarantine::release),
         HttpRoute::post("/v1/quarantine/{id}/repair", quarantine::repair),
         HttpRoute::post("/v1/quarantine/{id}/discard", quarantine::discard),
-        HttpRoute::open("/healthz", health::alive),
-        HttpRoute::open("/readyz", health::ready),
-        HttpRoute::open("/metrics", metrics::show),
     ]
 }
 

@@ -1,17 +1,24 @@
 //! `/v1/sources`: sources of leads, among them KickoffLabs's campaigns.
 
 use actix_web::web;
-use leadgate_dialect::native::{self, SourceAnswer};
-use leadgate_domain::{Source, SourceId};
-use leadgate_operations::sources::{self as operations, CreatedSource, NewSource};
+use leadgate_dialect::native::{self, SignatureAnswer, SourceAnswer};
+use leadgate_domain::{AuditAction, Source, SourceId, SourceSettings};
+use leadgate_operations::keys::{CreatedKey, NewToken, create_token as create_token_of};
+use leadgate_operations::sources::{self as operations, CreatedSource, NewSource, SignatureChange};
+use leadgate_store::RecentLeads;
 use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 
 use crate::call::{Administer, Call};
 use crate::public_url::base_url;
 use crate::query::Page;
 use crate::refusal::Refusal;
 use crate::reply::{Json, List};
+use crate::source_selection::check_networks;
 use crate::store_timeout::operation;
+
+const KEEPS_ITS_ADDRESS: &str = "the key of this request is bound to this source, and these networks do not have the \
+                                 address of the request: use another key, or add the address";
 
 pub(crate) async fn list(
     call: &mut Call<Administer, (), Page<SourceId>>,
@@ -40,20 +47,100 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
+/// A source, and how many of its last leads have no contact.
+#[derive(Serialize)]
+pub(crate) struct ShownSource<'s> {
+    #[serde(flatten)]
+    source: SourceAnswer<'s>,
+    recent_leads: RecentLeads,
+}
+
+pub(crate) async fn show(
+    call: &mut Call<Administer, SourceId>,
+) -> Result<Json<ShownSource<'static>>, Refusal> {
+    let store = call.store();
+    let showing = operations::show(&store, call.organization(), call.id, call.log());
+    let shown = operation(&call.state, showing).await;
+    let (source, recent_leads) =
+        shown.map_err(|refusal| call.audited(refusal, call.id, AuditAction::SourceRead))?;
+    let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
+    let source = native::source(&source, &owner, &base, None);
+    Ok(Json::ok(&ShownSource { source, recent_leads }))
+}
+
+/// Changes settings of a source; what is absent stays.
+pub(crate) async fn update(
+    call: &mut Call<Administer, SourceId>,
+    web::Json(settings): web::Json<SourceSettings>,
+) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    if call.id == call.caller.source.id
+        && let Some(networks) = &settings.networks
+        && check_networks(networks, call.context.address).is_err()
+    {
+        // Every further request with this key would be refused.
+        return Err(Refusal::InvalidSettings(KEEPS_ITS_ADDRESS.to_owned()));
+    }
+    let store = call.store();
+    let updating = operations::update(&store, call.organization(), call.id, settings);
+    let updated = operation(&call.state, updating).await;
+    changed(call, updated, AuditAction::SourceUpdated)
+}
+
+/// Makes another token for the URL of a source, which is shown this once.
+pub(crate) async fn create_token(
+    call: &mut Call<Administer, SourceId>,
+    new: Option<web::Json<NewToken>>,
+) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    let new = new.map(web::Json::into_inner).unwrap_or_default();
+    let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
+    let (store, keys) = (call.store(), &call.state.keys);
+    let finding = operations::find(&store, call.organization(), call.id);
+    let found = operation(&call.state, finding).await;
+    let source = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::KeyCreated))?;
+    let creating = create_token_of(&store, &source, new, &keys.pepper);
+    let CreatedKey { key, text } = operation(&call.state, creating).await?;
+    let answer = Json::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
+    keys.directory.insert_source(source);
+    keys.directory.insert_key(key);
+    Ok(answer)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignatureSetting {
+    signature: SignatureChange,
+}
+
+/// Sets whether a source takes only signed posts; the answer shows the secret, if there is one.
+pub(crate) async fn set_signature(
+    call: &mut Call<Administer, SourceId>,
+    web::Json(SignatureSetting { signature }): web::Json<SignatureSetting>,
+) -> Result<Json<SignatureAnswer<'static>>, Refusal> {
+    let (store, key) = (call.store(), &call.state.signing);
+    let setting = operations::set_signature(&store, call.organization(), call.id, signature, key);
+    let set = operation(&call.state, setting).await;
+    let (source, secret) =
+        set.map_err(|refusal| call.audited(refusal, call.id, AuditAction::SourceUpdated))?;
+    let secret = secret.as_ref().map(|secret| secret.expose_secret());
+    let answer = Json::ok(&native::signature(&source, secret));
+    call.state.keys.directory.insert_source(source);
+    Ok(answer)
+}
+
 pub(crate) async fn disable(
     call: &mut Call<Administer, SourceId>,
 ) -> Result<Json<SourceAnswer<'static>>, Refusal> {
     let store = call.store();
-    let source = operation(&call.state, operations::disable(&store, call.organization(), call.id)).await?;
-    changed(call, source)
+    let disabled = operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
+    changed(call, disabled, AuditAction::SourceDisabled)
 }
 
 pub(crate) async fn enable(
     call: &mut Call<Administer, SourceId>,
 ) -> Result<Json<SourceAnswer<'static>>, Refusal> {
     let store = call.store();
-    let source = operation(&call.state, operations::enable(&store, call.organization(), call.id)).await?;
-    changed(call, source)
+    let enabled = operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
+    changed(call, enabled, AuditAction::SourceEnabled)
 }
 
 /// Revokes its keys and tokens, too; its leads stay.
@@ -61,15 +148,17 @@ pub(crate) async fn delete(
     call: &mut Call<Administer, SourceId>,
 ) -> Result<Json<SourceAnswer<'static>>, Refusal> {
     let store = call.store();
-    let source = operation(&call.state, operations::delete(&store, call.organization(), call.id)).await?;
-    changed(call, source)
+    let deleted = operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
+    changed(call, deleted, AuditAction::SourceDeleted)
 }
 
 /// A source as it is now; this gateway follows the change at once.
 fn changed(
     call: &Call<Administer, SourceId>,
-    source: Source,
+    source: Result<Source, Refusal>,
+    action: AuditAction,
 ) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    let source = source.map_err(|refusal| call.audited(refusal, call.id, action))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let answer = Json::ok(&native::source(&source, &owner, &base, None));
     call.state.keys.directory.insert_source(source);

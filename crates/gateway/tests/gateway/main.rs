@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "the numbers of long runs, with --nocapture")]
 
 mod accepting;
+mod administering;
 mod agreeing;
 mod audit;
 mod authentication;
@@ -14,6 +15,7 @@ mod idempotency;
 mod lifecycle;
 mod limits;
 mod logs;
+mod long_operations;
 mod nasty;
 mod operators;
 mod outage;

@@ -98,6 +98,7 @@ impl World {
             limiter: Limiter::open(LimiterConfig::default()).await.unwrap(),
             markers: Markers::open(&LimiterConfig::default(), Duration::from_secs(4)).await.unwrap(),
             signing: secret().signatures(),
+            export_key: secret().export_signatures(),
             pepper: secret().api_keys(),
             ids: secret().ids(),
             places: None,

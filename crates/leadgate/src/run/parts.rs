@@ -138,6 +138,7 @@ pub(super) async fn gateway(
         pepper: secret.api_keys(),
         ids: secret.ids(),
         signing: secret.signatures(),
+        export_key: secret.export_signatures(),
         places,
         metrics,
     };

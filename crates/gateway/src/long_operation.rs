@@ -1,0 +1,100 @@
+//! Operations that may take minutes: an erasure, leads that are read again, a long list, an export.
+
+use std::time::Duration;
+
+use leadgate_operations::OperationError;
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::one_per_organization::OrganizationPermit;
+use crate::refusal::Refusal;
+use crate::reply::Json;
+
+/// For how long an answer waits for an operation that goes on by itself.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An operation in a task of its own, which goes on when its caller leaves.
+pub(crate) struct LongOperation<T>(oneshot::Receiver<Result<T, Refusal>>);
+
+/// The result of an operation, if it ended soon.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Progress<T> {
+    Ended(T),
+    Running { status: &'static str },
+}
+
+impl<T: Send + 'static> LongOperation<T> {
+    /// `name` is for the log, if the operation fails when its caller has left.
+    pub(crate) fn start(
+        name: &'static str,
+        permit: OrganizationPermit,
+        operation: impl Future<Output = Result<T, OperationError>> + Send + 'static,
+    ) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let outcome = operation.await.map_err(Refusal::from);
+            drop(permit);
+            if let Err(Err(refusal)) = sender.send(outcome) {
+                tracing::error!(operation = name, error = %refusal, "an operation failed after its caller left");
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Its result, however long it takes.
+    pub(crate) async fn ended(self) -> Result<T, Refusal> {
+        self.0.await.unwrap_or(Err(Refusal::Internal))
+    }
+
+    /// Its result with 200, however long it takes.
+    pub(crate) async fn whole(self) -> Result<Json<Progress<T>>, Refusal>
+    where
+        T: Serialize,
+    {
+        Ok(Json::ok(&Progress::Ended(self.ended().await?)))
+    }
+
+    /// Its result with 200, or with 202 that it still runs.
+    pub(crate) async fn progress(self) -> Result<Json<Progress<T>>, Refusal>
+    where
+        T: Serialize,
+    {
+        match timeout(PATIENCE, self.ended()).await {
+            Ok(ended) => Ok(Json::ok(&Progress::Ended(ended?))),
+            Err(_) => Ok(Json::accepted(&Progress::Running { status: "running" })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadgate_domain::OrganizationId;
+
+    use super::*;
+    use crate::one_per_organization::OnePerOrganization;
+    use crate::reply::Reply as _;
+
+    #[tokio::test]
+    async fn an_operation_goes_on_when_its_caller_left_and_keeps_its_permit() {
+        let (operations, organization) = (OnePerOrganization::default(), OrganizationId::generate());
+        let begin = || operations.begin(organization);
+        let (release, released) = oneshot::channel::<()>();
+        let running =
+            LongOperation::start("test", begin().unwrap(), async move { Ok(released.await.is_ok()) });
+        let answer = running.progress().await.unwrap().into_response();
+        assert_eq!(answer.status(), 202);
+        assert!(begin().is_none());
+        release.send(()).unwrap();
+        let permit = loop {
+            match begin() {
+                Some(permit) => break permit,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let ended = LongOperation::start("test", permit, async { Ok(7) });
+        assert_eq!(ended.progress().await.unwrap().into_response().status(), 200);
+        assert!(begin().is_some(), "the permit was given back before the result");
+    }
+}

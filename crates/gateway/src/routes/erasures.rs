@@ -1,0 +1,62 @@
+//! `POST /v1/erasures`: erases a person. Who that is stands in the body only, so that no log of a URL has it.
+
+use actix_web::web;
+use leadgate_domain::AuditAction;
+use leadgate_operations::erasure::{self as operations, ErasurePreview, ErasureRequest, ErasureResult};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::call::{Administer, Call};
+use crate::long_operation::{LongOperation, Progress};
+use crate::refusal::Refusal;
+use crate::reply::Json;
+use crate::store_timeout::operation;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Erasure {
+    Preview(ErasurePreview),
+    Result(ErasureResult),
+}
+
+/// A refusal names the member and no value: those are of the person.
+fn read(document: Value) -> Result<ErasureRequest, Refusal> {
+    serde_path_to_error::deserialize(document).map_err(|error| {
+        let path = error.path();
+        Refusal::InvalidSettings(format!(
+            "`{path}` cannot be read; expected phones, emails and leads, which are lists, phone_country, reason and \
+             dry_run"
+        ))
+    })
+}
+
+/// Erases a person, or says how much would be erased. Sent again, it does what is left to do.
+pub(crate) async fn erase(
+    call: &mut Call<Administer>,
+    web::Json(document): web::Json<Value>,
+) -> Result<Json<Progress<Erasure>>, Refusal> {
+    let request = read(document)?;
+    let permit = call.begin_long_operation()?;
+    let (store, organization, log) = (call.store(), call.organization(), call.log().clone());
+    let context = call.state.keys.judge_context()?;
+    let subject = operation(&call.state, operations::subject(&store, organization, &request)).await;
+    let unknown =
+        |lead: &_| subject.as_ref().map_or(request.is_only_leads(), |one| !one.leads.contains(lead));
+    for lead in request.leads.iter().filter(|lead| unknown(lead)) {
+        call.not_found(lead, AuditAction::Erase);
+    }
+    let subject = subject?;
+    if request.dry_run {
+        let previewing = async move {
+            let finding = operations::preview(&store, organization, &subject, |_| {}, &log).await?;
+            Ok(Erasure::Preview(ErasurePreview::of(&finding, &subject)))
+        };
+        return LongOperation::start("erasure preview", permit, previewing).whole().await;
+    }
+    let erasing = async move {
+        let reason = request.reason.as_deref();
+        let erased = operations::erase(&store, organization, &subject, reason, &context, |_| {}).await?;
+        Ok(Erasure::Result(erased.into()))
+    };
+    LongOperation::start("erasure", permit, erasing).progress().await
+}

@@ -1,0 +1,113 @@
+//! `/v1/sources/{id}/mapping…`: where the fields of a lead stand in what the clients of a source send.
+
+use actix_web::web;
+use leadgate_domain::mapping::Mapping;
+use leadgate_domain::{AuditAction, SourceId};
+use leadgate_operations::mappings::{self as operations, MappedBody};
+use leadgate_store::MappingRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Administer, Call};
+use crate::query::Limit;
+use crate::refusal::Refusal;
+use crate::reply::{Json, List};
+use crate::store_timeout::operation;
+
+/// Which version of its mapping a source uses; null for none.
+#[derive(Serialize)]
+pub(crate) struct MappingInUse {
+    source: SourceId,
+    version: Option<u32>,
+}
+
+/// All versions, the first one first.
+pub(crate) async fn list(
+    call: &mut Call<Administer, SourceId>,
+) -> Result<Json<List<MappingRecord>>, Refusal> {
+    let store = call.store();
+    let listing = operations::list(&store, call.organization(), call.id, call.log());
+    let listed = operation(&call.state, listing).await;
+    let data = listed.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingsListed))?;
+    Ok(Json::ok(&List { data, next: None }))
+}
+
+/// Stores a mapping as the next version and uses it. Gateways follow within a poll.
+pub(crate) async fn set(
+    call: &mut Call<Administer, SourceId>,
+    web::Json(mapping): web::Json<Mapping>,
+) -> Result<Json<MappingInUse>, Refusal> {
+    let store = call.store();
+    let setting = operations::set(&store, call.organization(), call.id, &mapping);
+    let set = operation(&call.state, setting).await;
+    let version = set.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingSet))?;
+    Ok(Json::ok(&MappingInUse { source: call.id, version: Some(version) }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VersionToUse {
+    version: u32,
+}
+
+/// Uses another version; 0 is no mapping.
+pub(crate) async fn activate(
+    call: &mut Call<Administer, SourceId>,
+    web::Json(VersionToUse { version }): web::Json<VersionToUse>,
+) -> Result<Json<MappingInUse>, Refusal> {
+    let store = call.store();
+    let activating = operations::activate(&store, call.organization(), call.id, version);
+    let activated = operation(&call.state, activating).await;
+    activated.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingActivated))?;
+    Ok(Json::ok(&MappingInUse { source: call.id, version: (version > 0).then_some(version) }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PreviewRequest {
+    /// The one in use, if there is none.
+    mapping: Option<Mapping>,
+    /// How many of the last submissions.
+    last: Option<Limit>,
+}
+
+/// What a mapping would make of the last submissions. Changes nothing.
+pub(crate) async fn preview(
+    call: &mut Call<Administer, SourceId>,
+    request: Option<web::Json<PreviewRequest>>,
+) -> Result<Json<List<MappedBody>>, Refusal> {
+    let PreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
+    let (store, last) = (call.store(), last.map_or(10, |last| last.0));
+    let previewing =
+        operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
+    let previewed = operation(&call.state, previewing).await;
+    let data = previewed.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingPreviewed))?;
+    Ok(Json::ok(&List { data, next: None }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SuggestionQuery {
+    /// How many of the last bodies.
+    #[serde(default)]
+    last: Option<Limit>,
+}
+
+/// A mapping to review, as a file of TOML.
+#[derive(Serialize)]
+pub(crate) struct SuggestedMapping {
+    source: SourceId,
+    bodies: usize,
+    mapping: String,
+}
+
+/// Proposes a mapping from the last bodies. It names no values.
+pub(crate) async fn suggest(
+    call: &mut Call<Administer, SourceId, SuggestionQuery>,
+) -> Result<Json<SuggestedMapping>, Refusal> {
+    let (store, last) = (call.store(), call.query.last.map_or(100, |last| last.0));
+    let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
+    let suggested = operation(&call.state, suggesting).await;
+    let suggestion =
+        suggested.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingSuggested))?;
+    let (bodies, mapping) = (suggestion.bodies(), suggestion.to_string());
+    Ok(Json::ok(&SuggestedMapping { source: call.id, bodies, mapping }))
+}

@@ -1,0 +1,148 @@
+//! `POST /v1/suppressions/import`: a list as CSV, such as a spreadsheet writes it.
+
+use std::io::{self, Cursor};
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use bytes::Bytes;
+use csv::StringRecord;
+use leadgate_domain::{Judge, OrganizationId, Region, SuppressionKind};
+use leadgate_operations::OperationError;
+use leadgate_operations::suppressions::{
+    self as operations, Columns, Import, ImportCounts, ImportDefaults, RowResult,
+};
+use leadgate_store::Store;
+use serde::{Deserialize, Serialize};
+
+use crate::body::{self, BodyLimits};
+use crate::call::{Administer, Call};
+use crate::long_operation::LongOperation;
+use crate::query::parsed;
+use crate::refusal::Refusal;
+use crate::reply::Json;
+
+/// So many refused rows are returned; all are counted.
+const MOST_RETURNED: usize = 1_000;
+
+#[derive(Deserialize)]
+pub(crate) struct ImportQuery {
+    #[serde(default)]
+    list: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    expires_at: Option<String>,
+    #[serde(default, deserialize_with = "parsed")]
+    phone_country: Option<Region>,
+    /// Of a list whose first row has no names.
+    #[serde(default, deserialize_with = "parsed")]
+    kind: Option<SuppressionKind>,
+    #[serde(default)]
+    sha256: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Imported {
+    #[serde(flatten)]
+    counts: ImportCounts,
+    encoding: &'static str,
+    columns_left_out: Vec<String>,
+    /// The first of them.
+    refused_rows: Vec<RefusedRow>,
+}
+
+#[derive(Serialize)]
+struct RefusedRow {
+    row: u64,
+    detail: String,
+}
+
+/// Suppresses every row of a list. It goes on when the caller leaves; sent again, it does what is left to do.
+pub(crate) async fn import(
+    call: &mut Call<Administer, (), ImportQuery>,
+    payload: Payload,
+) -> Result<Json<Imported>, Refusal> {
+    check_is_csv(call)?;
+    if call.query.sha256 && call.query.kind.is_none() {
+        let detail = "`sha256` is for a list without names, and needs `kind`.";
+        return Err(Refusal::InvalidParameter { name: "sha256", detail });
+    }
+    let permit = call.begin_long_operation()?;
+    let config = &call.state.config;
+    let limits = BodyLimits { limit: config.bulk_limit, timeout: config.body_timeout };
+    body::check_head(call.request.headers(), limits)?;
+    let mut room = call.state.bulk.room(call.organization());
+    let body = body::read_with(&call.request, payload, limits, |arrived| room.grow(arrived.len())).await?;
+    let ImportQuery { list, reason, expires_at, phone_country, kind, sha256 } = &call.query;
+    let list = List {
+        body,
+        kind: kind.map(|kind| (kind, *sha256)),
+        defaults: ImportDefaults {
+            list: list.clone(),
+            reason: reason.clone(),
+            expires_at: expires_at.clone(),
+            phone_country: *phone_country,
+        },
+    };
+    let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
+    let judge: Arc<dyn Judge> = call.state.keys.pipeline()?.clone();
+    let importing = async move {
+        let imported = list.import(&store, organization, &judge).await?;
+        drop(room);
+        let _permit = state.rescreening.acquire().await;
+        operations::rescreen(&store, organization, &judge, |_| {}).await?;
+        Ok(imported)
+    };
+    Ok(Json::ok(&LongOperation::start("suppression import", permit, importing).ended().await?))
+}
+
+fn check_is_csv(call: &Call<Administer, (), ImportQuery>) -> Result<(), Refusal> {
+    let kind = call.request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("text/csv") { Ok(()) } else { Err(Refusal::NoCsv) }
+}
+
+/// A list, and how it is read.
+struct List {
+    body: Bytes,
+    /// Of the values of a list without names, and whether they are digests.
+    kind: Option<(SuppressionKind, bool)>,
+    defaults: ImportDefaults,
+}
+
+impl List {
+    async fn import(
+        self,
+        store: &Store,
+        organization: OrganizationId,
+        judge: &Arc<dyn Judge>,
+    ) -> Result<Imported, OperationError> {
+        let mut body = Cursor::new(self.body);
+        let encoding = operations::encoding_of(&mut body)?;
+        let mut reader = operations::csv_reader(body, encoding, self.kind.is_none())?;
+        let columns = match self.kind {
+            Some((kind, sha256)) => Columns::only(kind, sha256)?,
+            None => Columns::named(reader.headers().map_err(io::Error::from)?).map_err(|error| {
+                OperationError::Invalid(format!("{error}; for a list without names send `kind`"))
+            })?,
+        };
+        let columns_left_out = columns.left_out().to_vec();
+        let match_key = store.match_key().await?;
+        let mut import = Import::new(store, organization, &match_key, judge, columns, self.defaults);
+        let (mut record, mut refused_rows) = (StringRecord::new(), Vec::new());
+        while reader.read_record(&mut record).map_err(io::Error::from)? {
+            let line = record.position().map_or(0, csv::Position::line);
+            keep_refused(import.add_row(line, |at| record.get(at)).await?, &mut refused_rows);
+        }
+        let (last, counts) = import.finish().await?;
+        keep_refused(last, &mut refused_rows);
+        Ok(Imported { counts, encoding: encoding.name(), columns_left_out, refused_rows })
+    }
+}
+
+fn keep_refused(results: Vec<RowResult>, kept: &mut Vec<RefusedRow>) {
+    let room = MOST_RETURNED.saturating_sub(kept.len());
+    let refused = results.into_iter().filter(|result| result.result == "refused");
+    kept.extend(refused.map(|RowResult { row, detail, .. }| RefusedRow { row, detail }).take(room));
+}
