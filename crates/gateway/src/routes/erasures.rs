@@ -54,8 +54,7 @@ pub(crate) async fn erase(
         return LongOperation::start("erasure preview", permit, previewing).whole().await;
     }
     let erasing = async move {
-        let reason = request.reason.as_deref();
-        let erased = operations::erase(&store, organization, &subject, reason, &context, |_| {}).await?;
+        let erased = operations::erase(&store, organization, &subject, &request, &context, |_| {}).await?;
         Ok(Erasure::Result(erased.into()))
     };
     LongOperation::start("erasure", permit, erasing).progress().await

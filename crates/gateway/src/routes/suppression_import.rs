@@ -88,10 +88,10 @@ pub(crate) async fn import(
     let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
     let judge: Arc<dyn Judge> = call.state.keys.pipeline()?.clone();
     let importing = async move {
-        let imported = list.import(&store, organization, &judge).await?;
+        let (imported, due) = list.import(&store, organization, &judge).await?;
         drop(room);
         let _permit = state.rescreening.acquire().await;
-        operations::rescreen(&store, organization, &judge, |_| {}).await?;
+        due.run(|_| {}).await?;
         Ok(imported)
     };
     Ok(Json::ok(&LongOperation::start("suppression import", permit, importing).ended().await?))
@@ -117,7 +117,7 @@ impl List {
         store: &Store,
         organization: OrganizationId,
         judge: &Arc<dyn Judge>,
-    ) -> Result<Imported, OperationError> {
+    ) -> Result<(Imported, operations::Rescreen), OperationError> {
         let mut body = Cursor::new(self.body);
         let encoding = operations::encoding_of(&mut body)?;
         let mut reader = operations::csv_reader(body, encoding, self.kind.is_none())?;
@@ -135,9 +135,10 @@ impl List {
             let line = record.position().map_or(0, csv::Position::line);
             keep_refused(import.add_row(line, |at| record.get(at)).await?, &mut refused_rows);
         }
-        let (last, counts) = import.finish().await?;
+        let (last, counts, due) = import.finish().await?;
         keep_refused(last, &mut refused_rows);
-        Ok(Imported { counts, encoding: encoding.name(), columns_left_out, refused_rows })
+        let encoding = encoding.name();
+        Ok((Imported { counts, encoding, columns_left_out, refused_rows }, due))
     }
 }
 
