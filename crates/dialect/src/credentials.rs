@@ -38,8 +38,10 @@ fn is_credential(name: &str) -> bool {
     NAMES.iter().any(|known| folded.eq_ignore_ascii_case(known))
 }
 
-fn is_ours(text: &str) -> bool {
-    PresentedKey::parse(text.trim()).is_some()
+/// The keys of ours in a text, also among other words.
+fn keys_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| PresentedKey::parse(word).is_some())
 }
 
 fn texts(value: &Value, taken: &mut Vec<String>) {
@@ -52,9 +54,12 @@ fn texts(value: &Value, taken: &mut Vec<String>) {
 
 fn take_from(value: &mut Value, taken: &mut Vec<String>) {
     match value {
-        Value::String(text) if is_ours(text) => {
-            taken.push(text.trim().to_owned());
-            REMOVED.clone_into(text);
+        Value::String(text) => {
+            let keys: Vec<_> = keys_in(text).map(str::to_owned).collect();
+            for key in keys {
+                *text = text.replace(&key, REMOVED);
+                taken.push(key);
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| take_from(item, taken)),
         Value::Object(members) => members.values_mut().for_each(|item| take_from(item, taken)),
@@ -88,7 +93,8 @@ pub(crate) fn body_without(
     match (hidden, media) {
         (false, media) => (Raw::new(text.as_bytes()), media),
         (true, Media::Form) => {
-            let kept = pairs(&text).filter(|(_, value)| !taken.iter().any(|secret| value.trim() == secret));
+            let kept =
+                pairs(&text).filter(|(_, value)| !taken.iter().any(|key| value.contains(key.as_str())));
             (Raw::new(written(kept).as_bytes()), Media::Form)
         }
         (true, _) => (Raw::new(Value::Object(document.members.clone()).to_string().as_bytes()), Media::Json),
@@ -97,7 +103,8 @@ pub(crate) fn body_without(
 
 /// A query without the keys in it; `None` if nothing is left.
 pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
-    let secret = |value: &str| is_ours(value) || taken.iter().any(|secret| value.trim() == secret);
+    let secret =
+        |value: &str| keys_in(value).next().is_some() || taken.iter().any(|secret| value.trim() == secret);
     let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(value));
     Some(written(kept)).filter(|kept| !kept.is_empty())
 }
@@ -147,6 +154,11 @@ mod tests {
         let (raw, taken, members) = kept(Dialect::Native, Media::Json, &body, None);
         assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 2, false));
         assert!(raw.contains("+14155550100"));
+        let among_words =
+            json!({ "note": format!("Bearer {key}, please"), "phone": "+14155550100" }).to_string();
+        let (raw, _, members) = kept(Dialect::Native, Media::Json, &among_words, None);
+        assert!(!raw.contains(key) && raw.contains("please"), "{raw}");
+        assert_eq!(members["note"], "Bearer removed, please");
         let escaped = body.replace("lg_live", "lg\\u005flive");
         assert!(!kept(Dialect::KickoffLabs, Media::Json, &escaped, None).0.contains("live_"));
         let form = format!("email=a%40b.co&API-KEY={}", key.replace('_', "%5F"));

@@ -79,6 +79,10 @@ impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
         body::check_head(request.headers(), limits)?;
         let body = body::read(request, payload, limits).await?;
         let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+        // serde would read the items of an array as members, by their order.
+        if !document.is_object() {
+            return Err(Refusal::InvalidSettings("the body must be a JSON object".to_owned()));
+        }
         // What serde says may repeat a value; it is the administrator's own.
         let read = serde_json::from_value(document);
         read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
