@@ -291,3 +291,22 @@ async fn versions_of_a_scoring_are_listed_tried_and_given_up() {
     assert_eq!((&ages, &done(&world, "GET /v1/retention", 200, Value::Null).await), (&expected, &expected));
     world.end().await;
 }
+
+#[tokio::test]
+async fn an_array_is_no_document() {
+    let world = World::start().await;
+    world.until_ready_is(200).await;
+    for (route, body) in [
+        ("POST /v1/tags", json!(["x"])),
+        ("POST /v1/keys", json!([])),
+        ("PATCH /v1/retention", json!(["400d"])),
+        ("POST /v1/erasures", json!([["+14155550130"]])),
+        ("PUT /v1/scoring", json!([])),
+    ] {
+        let answer = ask(&world, &world.key, route, body).await;
+        assert_eq!((answer.status, &answer.body["code"]), (422, &json!("invalid_settings")), "{route}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("must be a JSON object"), "{route}: {detail}");
+    }
+    world.end().await;
+}
