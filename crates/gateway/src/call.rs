@@ -184,9 +184,7 @@ where
         context: RequestContext,
         shares_path: bool,
     ) -> Result<HttpResponse, Refused> {
-        let mut call = Call::read(request, state, context, shares_path).await?;
-        let answer = self(&mut call).await;
-        answered(answer, call.context)
+        answer(Call::read(request, state, context, shares_path).await?, self).await
     }
 }
 
@@ -211,13 +209,21 @@ where
         context: RequestContext,
         shares_path: bool,
     ) -> Result<HttpResponse, Refused> {
-        let mut call = Call::read(request, state, context, shares_path).await?;
-        let answer = match B::read(&call.request, payload, &call.state).await {
-            Ok(body) => self(&mut call, body).await,
-            Err(refusal) => Err(refusal),
+        let call = Call::read(request, state, context, shares_path).await?;
+        let with_body = async move |call: &mut Call<A, P, Q>| {
+            let body = B::read(&call.request, payload, &call.state).await?;
+            self(call, body).await
         };
-        answered(answer, call.context)
+        answer(call, with_body).await
     }
+}
+
+async fn answer<A, P, Q, R: Reply>(
+    mut call: Call<A, P, Q>,
+    handler: impl AsyncFnOnce(&mut Call<A, P, Q>) -> Result<R, Refusal>,
+) -> Result<HttpResponse, Refused> {
+    let answer = handler(&mut call).await;
+    answered(answer, call.context)
 }
 
 /// The response to a request, with what is known about it.

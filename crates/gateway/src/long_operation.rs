@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::reply::Json;
 
 /// For how long an answer waits for an operation that goes on by itself.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// An operation in a task of its own, which goes on when its caller leaves.
 pub(crate) struct LongOperation<T>(oneshot::Receiver<Result<T, Refusal>>);
@@ -61,7 +61,7 @@ impl<T: Send + 'static> LongOperation<T> {
     where
         T: Serialize,
     {
-        match timeout(PATIENCE, self.ended()).await {
+        match timeout(ANSWER_WAIT, self.ended()).await {
             Ok(ended) => Ok(Json::ok(&Progress::Ended(ended?))),
             Err(_) => Ok(Json::accepted(&Progress::Running { status: "running" })),
         }

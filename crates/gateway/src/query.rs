@@ -173,3 +173,23 @@ impl<'de> Deserializer<'de> for FieldNames<'_> {
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Day {
+        #[expect(dead_code, reason = "only read")]
+        day: String,
+    }
+
+    #[test]
+    fn a_parameter_that_is_missing_is_the_clients_mistake() {
+        assert_eq!(names::<Day>(), ["day"]);
+        let refusal = read::<Day>(&TestRequest::default().to_http_request()).unwrap_err();
+        assert!(matches!(refusal, Refusal::InvalidParameter { name: "day", .. }), "{refusal:?}");
+    }
+}

@@ -65,7 +65,7 @@ impl From<Erased> for ErasureResult {
 }
 
 impl ErasureRequest {
-    /// Whether nobody is named.
+    /// Whether no person is named.
     pub fn is_empty(&self) -> bool {
         self.phones.is_empty() && self.emails.is_empty() && self.leads.is_empty()
     }

@@ -1,10 +1,10 @@
-//! What can be said about a source, by whoever makes or changes one.
+//! The settings of a source, as operators write them.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
 use crate::{
@@ -55,30 +55,44 @@ impl fmt::Display for Window {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceSettings {
+    #[serde(deserialize_with = "not_null")]
     pub name: Option<String>,
     /// Reads phones without a country code; null for none.
     pub region: Said<Region>,
     /// Reads times without a zone, by its IANA name; null for none.
     pub timezone: Said<Zone>,
+    #[serde(deserialize_with = "not_null")]
     pub policy: Option<Policy>,
     /// By which keys people are told apart, each with its window.
+    #[serde(deserialize_with = "not_null")]
     pub identity: Option<Identity>,
     /// When two addresses at Gmail are one person's.
+    #[serde(deserialize_with = "not_null")]
     pub gmail_identity: Option<GmailIdentity>,
     /// Of phones and emails. What a system calls its own record stays that record for ever.
+    #[serde(deserialize_with = "not_null")]
     pub window: Option<Window>,
+    #[serde(deserialize_with = "not_null")]
     pub consent: Option<Consents>,
     /// How old consent may be for a call, such as `90d`, or `ever`.
+    #[serde(deserialize_with = "not_null")]
     pub consent_max_age: Option<Window>,
     /// A limit for everything that comes in by it; null for that of its dialect.
     pub rate: Said<Rate>,
+    #[serde(deserialize_with = "not_null")]
     pub tags: Option<Vec<String>>,
+    #[serde(deserialize_with = "not_null")]
     pub networks: Option<Vec<Network>>,
+}
+
+/// A setting that cannot be cleared: null is an error, and not like one that was left out.
+fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl SourceSettings {
     /// # Errors
-    /// A sentence for whoever said it.
+    /// A sentence that says what was expected.
     pub fn apply(self, source: &mut Source) -> Result<(), String> {
         if let Some(name) = self.name {
             let length = name.trim().chars().count();
@@ -165,7 +179,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in [r#"{"window":"0s"}"#, r#"{"window":"soon"}"#, r#"{"colour":1}"#, r#"{"rate":"x"}"#] {
+        for text in [
+            r#"{"networks":null}"#,
+            r#"{"policy":null}"#,
+            r#"{"window":"0s"}"#,
+            r#"{"window":"soon"}"#,
+            r#"{"colour":1}"#,
+            r#"{"rate":"x"}"#,
+        ] {
             assert!(serde_json::from_str::<SourceSettings>(text).is_err(), "{text}");
         }
         let mut source = Source::new(

@@ -2,6 +2,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
+mod keeping;
+
 fn read(trace: Value) -> Trace {
     serde_json::from_value(trace).unwrap()
 }
@@ -12,143 +14,6 @@ fn told(stage: &str, part: Value) -> Vec<String> {
 
 const LEAD: &str = "01a1fe64-43e4-76c2-8186-2ec7a023871c";
 const SEEN: &str = "2026-11-01T08:00:00.000000Z";
-
-#[test]
-fn stages_come_in_the_order_of_the_pipeline_and_strangers_last() {
-    let stages = ["audit", "decide", "deduplicate", "enrich", "normalize", "score", "screen", "zeal"];
-    let trace = Trace::from(Map::from_iter(stages.map(|stage| (stage.to_owned(), json!({})))));
-    let stages: Vec<_> = trace.stages().iter().map(Stage::name).collect();
-    assert_eq!(stages, ["normalize", "screen", "deduplicate", "enrich", "score", "decide", "audit", "zeal"]);
-}
-
-#[test]
-fn an_erased_trace_says_how_it_ended_and_nothing_of_the_person() {
-    let met = json!({"by": "phone", "lead": LEAD, "last_seen": SEEN});
-    let trace = read(json!({
-        "normalize": {"phone": "valid", "email": "absent", "phone_reason": "Ann", "state": "unknown"},
-        "screen": [{"reason": "suppressed_phone", "list": "default", "added_at": SEEN}],
-        "deduplicate": {"rule": "any_of", "policy": "update", "matched": met},
-        "enrich": {"inferred": {"first_name": {"value": "Ann"}}, "email_kind": "free"},
-        "score": {"score": 40, "temperature": "warm", "points": [["Ann", 40]]},
-        "decide": {"eligibility": "held", "reasons": ["suppressed_phone"], "note": "Ann"},
-        "screen_lead": {"hits": "Ann"},
-        "of a newer build": "Ann",
-    }));
-    let at = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
-    let erased = trace.erased(at);
-    let expected = json!({
-        "erased": "2026-11-21T12:00:00.000000Z",
-        "normalize": {"phone": "valid", "email": "absent"},
-        "screen": [{"reason": "suppressed_phone", "list": "default", "added_at": SEEN}],
-        "deduplicate": {"rule": "any_of", "policy": "update", "matched": met},
-        "score": {"score": 40, "temperature": "warm"},
-        "decide": {"eligibility": "held", "reasons": ["suppressed_phone"]},
-    });
-    assert_eq!(serde_json::to_value(&erased).unwrap(), expected);
-    assert_eq!(erased.clone().erased(Timestamp::now()), erased, "once");
-}
-
-#[test]
-fn what_a_newer_build_wrote_is_written_back() {
-    let met = json!({"by": "phone", "lead": LEAD, "last_seen": SEEN, "again": 2});
-    let trace = json!({
-        "reprocess": {"identity_conflict": ["fax"], "why": "asked"},
-        "remap": {"mapping_version": 3, "by": "ann"},
-        "normalize": {
-            "phone": "guessed", "phone_read_in": "Mars", "rewritten": ["nickname"], "repaired": ["typo"],
-            "state": "misspelt", "mapping": {"to": "phone", "code": "newer"}, "language": "unknown",
-        },
-        "screen": [{"reason": "suppressed_fax", "list": "fax", "by": "ann"}, "suppressed"],
-        "screen_lead": {"hits": []},
-        "deduplicate": {
-            "rule": "all_of", "policy": "clone", "matched": met, "identity_conflict": [{"by": "fax"}],
-            "expired": ["fax"], "window": 5,
-        },
-        "merge": {"custom_fields": 1, "tags": 0, "notes": 2},
-        "enrich": {
-            "inferred": {"star": {"value": "leo", "basis": "horoscope", "since": SEEN}, "mood": "good"},
-            "email_kind": "alias",
-        },
-        "score": {
-            "score": 60, "temperature": "hotter", "scoring_version": 4, "model": "m",
-            "points": [["vip", 25], {"rule": "late", "points": "half", "because": "tag"}, ["odd"]],
-        },
-        "decide": {"eligibility": "review", "reasons": ["on_the_moon"], "registry": "us", "note": null},
-        "opt_out": [{"lead": LEAD, "reasons": [], "score": 5, "more": 1}, "somebody"],
-        "quarantine": "haunted",
-        "audit": {"any": ["thing"]},
-    });
-    let read = read(trace.clone());
-    assert_eq!(serde_json::to_value(&read).unwrap(), trace);
-    assert!(read.stages().iter().all(|stage| stage.sentences().iter().all(|told| !told.is_empty())));
-    let erased = serde_json::to_value(read.erased(Timestamp::now())).unwrap();
-    assert_eq!(erased["screen"], json!([{"reason": "suppressed_fax", "list": "fax"}]));
-    assert_eq!(erased["deduplicate"]["matched"].as_object().unwrap().len(), 3);
-    for newer in ["ann", "clone", "guessed", "hotter", "review", "haunted", "audit", "horoscope", "hits"] {
-        assert!(!erased.to_string().contains(newer), "{newer} in {erased}");
-    }
-}
-
-#[test]
-fn a_refused_body_is_told_written_back_and_erased() {
-    let fault = json!({"pointer": "/phone", "code": "not_text"});
-    let refused = json!({"quarantined": "invalid", "faults": [fault, {"code": "empty"}]});
-    let because = "it breaks a limit that every gateway keeps";
-    assert_eq!(
-        told("remap", refused.clone()),
-        [
-            format!("Its body was read once more and refused: {because}."),
-            "What is wrong with it: /phone (not_text) and empty.".to_owned(),
-        ]
-    );
-    let newer = json!({
-        "quarantined": "haunted", "faults": [{"code": "empty", "line": 3}, "somewhere"], "attempt": 2,
-    });
-    assert_eq!(
-        told("remap", newer.clone()),
-        [
-            "Its body was read once more and refused: haunted.",
-            "What is wrong with it: code: empty; line: 3 and somewhere.",
-            "Recorded besides: attempt: 2.",
-        ]
-    );
-    let erased = |part: &Value| {
-        let stage = read(json!({ "remap": part })).erased(Timestamp::now());
-        serde_json::to_value(stage).unwrap().get("remap").cloned()
-    };
-    let unmapped = json!({"mapping_version": null});
-    for (part, kept) in [
-        (&refused, Some(json!({"quarantined": "invalid"}))),
-        (&newer, None),
-        (&unmapped, Some(unmapped.clone())),
-        (&json!({"mapping_version": 3, "by": "ann"}), Some(json!({"mapping_version": 3}))),
-    ] {
-        assert_eq!(json!(read(json!({ "remap": part }))), json!({ "remap": part }));
-        assert_eq!(erased(part), kept, "{part}");
-    }
-    assert_eq!(told("remap", unmapped), ["Its body was read once more, without a mapping."]);
-}
-
-#[test]
-fn an_erasure_keeps_only_a_known_reason_of_a_check() {
-    let erased = |why: &str| json!(read(json!({ "reassess": why })).erased(Timestamp::now()));
-    assert_eq!(erased("suppression lists changed")["reassess"], "suppression lists changed");
-    assert!(erased("Ann asked").get("reassess").is_none());
-    assert_eq!(json!(read(json!({"reassess": "Ann asked"}))), json!({"reassess": "Ann asked"}));
-}
-
-#[test]
-fn a_submissions_own_trace_has_nothing_of_its_lead() {
-    let all = json!({
-        "normalize": {}, "screen": [], "deduplicate": {"rule": null, "policy": null}, "screen_lead": [], "enrich": 1,
-        "score": {}, "decide": {"reasons": []}, "quarantine": "crashed", "newer": {},
-    });
-    let own = json!({
-        "normalize": {}, "screen": [], "deduplicate": {"rule": null, "policy": null}, "quarantine": "crashed",
-    });
-    assert_eq!(json!(read(all.clone()).of_submission()), own);
-    assert!(json!(read(all).without_inferred()).get("enrich").is_none(), "also in a shape of a newer build");
-}
 
 #[test]
 fn what_was_read_is_told() {

@@ -78,7 +78,7 @@ impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
         body::only_json(request.headers())?;
         body::check_head(request.headers(), limits)?;
         let body = body::read(request, payload, limits).await?;
-        let document = json::parse(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+        let document = json::parse_settings(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
         // serde would read the items of an array as members, by their order.
         if !document.is_object() {
             return Err(Refusal::InvalidSettings("the body must be a JSON object".to_owned()));

@@ -18,9 +18,6 @@ use crate::state::State;
 use crate::store_timeout::operation;
 use crate::{headers, intake, limit};
 
-/// As many lines are judged at once.
-const MOST_LINES: usize = 500;
-
 const NDJSON: &str = "application/x-ndjson";
 
 /// One lead as JSON, or one on each line; the answers in the same form and order. Each is judged alone.
@@ -63,12 +60,16 @@ async fn validate_lines(
     let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
         // Empty lines do not count, within reason.
-        if breaks > 2 * MOST_LINES { Err(wrong_number_of_lines()) } else { room.grow(arrived.len()) }
+        if breaks > 2 * operations::MOST_VALIDATED {
+            Err(wrong_number_of_lines())
+        } else {
+            room.grow(arrived.len())
+        }
     })
     .await?;
     let lines: Vec<&[u8]> =
         body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-    if lines.is_empty() || lines.len() > MOST_LINES {
+    if lines.is_empty() || lines.len() > operations::MOST_VALIDATED {
         return Err(wrong_number_of_lines());
     }
     let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);

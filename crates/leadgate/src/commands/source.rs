@@ -223,18 +223,21 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             print(&source, &owner, (Some(&token), None));
         }
         Command::Signature { id, organization: name, rotate, off } => {
-            let change = match (rotate, off) {
-                (true, _) => SignatureChange::Rotate,
-                (_, true) => SignatureChange::Off,
-                _ => SignatureChange::Require,
-            };
             let (owner, key) = (organization(&store, &name).await?, secret::load(config)?.signatures());
-            let signed = sources::set_signature(&store, owner.id, id, change, &key).await;
+            let signed = sources::set_signature(&store, owner.id, id, change(rotate, off), &key).await;
             let (source, secret) = signed.map_err(with_hint(&owner))?;
             print_signature(&source, secret.as_ref(), output);
         }
     }
     Ok(())
+}
+
+fn change(rotate: bool, off: bool) -> SignatureChange {
+    match (rotate, off) {
+        (true, _) => SignatureChange::Rotate,
+        (_, true) => SignatureChange::Off,
+        _ => SignatureChange::Require,
+    }
 }
 
 fn print_signature(source: &Source, secret: Option<&SecretString>, output: &Output) {

@@ -174,7 +174,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             rescreen(due).await?;
             let removed = ended.len();
             output.print(&json!({ "removed": removed }), |line| {
-                line(&format!("{removed} no longer suppressed; stored leads with them were decided anew"));
+                line(&format!("{removed} no longer suppressed; stored leads with them were checked again"));
             });
         }
         Command::Find { values } => {
