@@ -5,20 +5,20 @@ use std::borrow::Cow;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ApiKey, BodyHash, ClaimKey, ClaimKind, Client, Fields, KeyHash, KeyKind, Media, Raw, Source, Submission,
-    SubmissionId, Timestamp, Trust,
+    ApiKey, BodyFormat, BodyHash, ClaimKey, ClaimKind, ClientInfo, Fields, KeyHash, KeyKind, RawBody, Source,
+    Submission, SubmissionId, Timestamp, Trust,
 };
 
 use crate::credentials;
-use crate::decode::Undecodable;
+use crate::decode::DecodeError;
 use crate::dialects::protocol;
-use crate::document::{Document, Unreadable};
+use crate::document::{Document, DocumentError};
 use crate::protocol::Protocol;
 
 /// What a request says about one lead.
 #[derive(Clone)]
 pub struct LeadRequest<'r> {
-    pub media: Media,
+    pub media: BodyFormat,
     pub body: &'r [u8],
     /// The query, if fields may be in it.
     pub query: Option<&'r str>,
@@ -26,7 +26,7 @@ pub struct LeadRequest<'r> {
     /// W3C Trace Context.
     pub traceparent: Option<&'r str>,
     /// The address and the user agent.
-    pub client: Client,
+    pub client: ClientInfo,
 }
 
 /// A submission, and the tags that the client sent with it.
@@ -38,9 +38,9 @@ pub struct NewSubmission {
 
 /// Why no submission can be made of a request. Names fields, never values.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rejection {
-    Unreadable(Unreadable),
-    Undecodable(Undecodable),
+pub enum AcceptError {
+    Document(DocumentError),
+    Decode(DecodeError),
 }
 
 /// Makes the submission of a request that came in through `source` with the credential `key`.
@@ -57,24 +57,24 @@ pub fn accept(
     match_key: &MatchKey,
     id: SubmissionId,
     received_at: Timestamp,
-) -> Result<NewSubmission, Rejection> {
+) -> Result<NewSubmission, AcceptError> {
     let protocol = protocol(source.dialect);
     let document = protocol.document(&request.media, request.body, request.query);
-    let mut document = document.map_err(Rejection::Unreadable)?;
-    let keys = credentials::take(&mut document, protocol.reads_query);
+    let mut document = document.map_err(AcceptError::Document)?;
+    let keys = credentials::remove_credentials(&mut document, protocol.reads_query);
     let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
     let trust = Trust::of(key.kind, source);
-    trust.withhold_untrusted_fields(&mut fields);
+    trust.remove_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
-    key.mark(&mut fields);
+    key.apply_defaults(&mut fields);
     let LeadRequest { media, body, query, .. } = &request;
-    let stored = StoredBody::of(media, body, *query, protocol, &document, &keys);
+    let stored = StoredBody::from_request(media, body, *query, protocol, &document, &keys);
     let idempotency_key_hash = request
         .idempotency_key
         .and_then(|text| idempotency_hash(text, stored.body_hash, trust, source, key, match_key));
     let submission = Submission {
         trust,
-        client: Client { key: Some(key.id.clone()), ..request.client },
+        client: ClientInfo { key: Some(key.id.clone()), ..request.client },
         idempotency_key_hash,
         traceparent: request.traceparent.map(str::to_owned),
         raw: stored.raw,
@@ -93,28 +93,28 @@ fn read_fields(
     document: &Document,
     source: &Source,
     key: &ApiKey,
-) -> Result<(Fields, Option<MappingFault>), Rejection> {
+) -> Result<(Fields, Option<MappingFault>), AcceptError> {
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     match protocol.decode(document, mapping) {
         Ok(fields) => Ok((fields, None)),
-        Err(Undecodable::Mapping(fault)) if key.kind == KeyKind::Token => {
+        Err(DecodeError::Mapping(fault)) if key.kind == KeyKind::Token => {
             Ok((Fields::default(), Some(fault)))
         }
-        Err(undecodable) => Err(Rejection::Undecodable(undecodable)),
+        Err(undecodable) => Err(AcceptError::Decode(undecodable)),
     }
 }
 
 /// What is kept of the bytes of a request: all of them, except keys.
 pub(crate) struct StoredBody {
-    pub(crate) raw: Raw,
-    pub(crate) media: Media,
+    pub(crate) raw: RawBody,
+    pub(crate) media: BodyFormat,
     query: Option<String>,
     body_hash: BodyHash,
 }
 
 impl StoredBody {
-    pub(crate) fn of(
-        media: &Media,
+    pub(crate) fn from_request(
+        media: &BodyFormat,
         body: &[u8],
         query: Option<&str>,
         protocol: &Protocol,
@@ -123,7 +123,7 @@ impl StoredBody {
     ) -> Self {
         let query = query.filter(|_| protocol.reads_query || body.trim_ascii().is_empty());
         let (raw, media) = match keys {
-            [] => (Raw::new(body), media.clone()),
+            [] => (RawBody::new(body), media.clone()),
             keys => credentials::body_without(keys, body, query, media.clone(), document),
         };
         let query = query.and_then(|query| credentials::query_without(keys, query));
@@ -139,7 +139,7 @@ impl StoredBody {
     }
 }
 
-/// The key under which an `Idempotency-Key` is claimed. Everyone may use a public credential, so such a key counts
+/// The key under which an `Idempotency-DerivedKey` is claimed. Everyone may use a public credential, so such a key counts
 /// apart from those of servers and only together with the body; and one of a test key apart from those of live keys.
 fn idempotency_hash(
     text: &str,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// An answer, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct DialectResponse {
     /// Of HTTP.
     pub status: u16,
     pub content_type: &'static str,
@@ -16,7 +16,7 @@ pub struct Answer {
     pub location: bool,
 }
 
-impl Answer {
+impl DialectResponse {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         // Nothing that is answered with can fail to serialize: names are texts, and no map has other keys.
         let body = serde_json::to_vec(body).unwrap_or_default();
@@ -60,7 +60,7 @@ impl PostedLead<'_> {
 
 /// What became of a submission.
 #[derive(Debug, Clone, Copy)]
-pub struct Settlement<'l> {
+pub struct SubmissionOutcome<'l> {
     pub posted: PostedLead<'l>,
     pub outcome: Outcome,
     /// The lead it made or met.
@@ -69,7 +69,7 @@ pub struct Settlement<'l> {
     pub disclosure: Disclosure,
 }
 
-impl Settlement<'_> {
+impl SubmissionOutcome<'_> {
     /// 201 for a new lead, 200 for one that was there, 202 for what is kept aside and may still become one.
     pub(crate) fn http_status(&self) -> u16 {
         match self.outcome {
@@ -80,9 +80,9 @@ impl Settlement<'_> {
     }
 
     /// For the systems whose documentation knows only submissions that become leads.
-    pub(crate) fn without_lead(&self) -> Answer {
+    pub(crate) fn without_lead(&self) -> DialectResponse {
         let body = SubmissionStatus { id: self.posted.id, status: status(self.outcome) };
-        Answer::json(self.http_status(), &body)
+        DialectResponse::json(self.http_status(), &body)
     }
 }
 
@@ -101,8 +101,8 @@ impl SubmissionStatus {
 }
 
 /// 202: the submission is durable and waits for a worker.
-pub(crate) fn queued(posted: &PostedLead<'_>) -> Answer {
-    Answer::json(202, &SubmissionStatus::queued(posted.id))
+pub(crate) fn queued(posted: &PostedLead<'_>) -> DialectResponse {
+    DialectResponse::json(202, &SubmissionStatus::queued(posted.id))
 }
 
 /// How a submission stands of which no lead is shown.

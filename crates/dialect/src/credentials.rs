@@ -2,7 +2,7 @@
 
 use encoding_rs::WINDOWS_1252;
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::{Media, Raw};
+use leadgate_domain::{BodyFormat, RawBody};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -18,7 +18,7 @@ const NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
 const SHORTEST: usize = 16;
 
 /// Takes every key of ours out of a document, wherever it is; with `key_is_field`, also fields that have the name of a key.
-pub(crate) fn take(document: &mut Document, key_is_field: bool) -> Vec<String> {
+pub(crate) fn remove_credentials(document: &mut Document, key_is_field: bool) -> Vec<String> {
     let mut taken = Vec::new();
     document.members.retain(|name, value| {
         let named = key_is_field && is_credential(name);
@@ -39,7 +39,7 @@ fn is_credential(name: &str) -> bool {
 }
 
 /// The keys of ours in a text, also among other words.
-fn keys_in(text: &str) -> impl Iterator<Item = &str> {
+fn find_keys(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     words.filter(|word| PresentedKey::parse(word).is_some())
 }
@@ -55,7 +55,7 @@ fn texts(value: &Value, taken: &mut Vec<String>) {
 fn take_from(value: &mut Value, taken: &mut Vec<String>) {
     match value {
         Value::String(text) => {
-            let keys: Vec<_> = keys_in(text).map(str::to_owned).collect();
+            let keys: Vec<_> = find_keys(text).map(str::to_owned).collect();
             for key in keys {
                 *text = text.replace(&key, REMOVED);
                 taken.push(key);
@@ -73,16 +73,16 @@ pub(crate) fn body_without(
     taken: &[String],
     body: &[u8],
     query: Option<&str>,
-    media: Media,
+    media: BodyFormat,
     document: &Document,
-) -> (Raw, Media) {
+) -> (RawBody, BodyFormat) {
     let text = std::str::from_utf8(body);
     if text.is_err() && taken.is_empty() {
-        return (Raw::new(body), media);
+        return (RawBody::new(body), media);
     }
     let mut text =
         text.map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(body).0.into_owned(), str::to_owned);
-    let media = if media == Media::JsonWindows1252 { Media::Json } else { media };
+    let media = if media == BodyFormat::JsonWindows1252 { BodyFormat::Json } else { media };
     let mut hidden = false;
     for secret in taken {
         let literal = text.contains(secret.as_str());
@@ -91,22 +91,24 @@ pub(crate) fn body_without(
         text = text.replace(secret.as_str(), REMOVED);
     }
     match (hidden, media) {
-        (false, media) => (Raw::new(text.as_bytes()), media),
-        (true, Media::Form) => {
+        (false, media) => (RawBody::new(text.as_bytes()), media),
+        (true, BodyFormat::Form) => {
             let kept =
                 pairs(&text).filter(|(_, value)| !taken.iter().any(|key| value.contains(key.as_str())));
-            (Raw::new(written(kept).as_bytes()), Media::Form)
+            (RawBody::new(encode_pairs(kept).as_bytes()), BodyFormat::Form)
         }
-        (true, _) => (Raw::new(Value::Object(document.members.clone()).to_string().as_bytes()), Media::Json),
+        (true, _) => {
+            (RawBody::new(Value::Object(document.members.clone()).to_string().as_bytes()), BodyFormat::Json)
+        }
     }
 }
 
 /// A query without the keys in it; `None` if nothing is left.
 pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
     let secret =
-        |value: &str| keys_in(value).next().is_some() || taken.iter().any(|secret| value.trim() == secret);
+        |value: &str| find_keys(value).next().is_some() || taken.iter().any(|secret| value.trim() == secret);
     let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(value));
-    Some(written(kept)).filter(|kept| !kept.is_empty())
+    Some(encode_pairs(kept)).filter(|kept| !kept.is_empty())
 }
 
 /// Whether every parameter has the name of a key.
@@ -120,7 +122,7 @@ fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     form_urlencoded::parse(text.as_bytes())
 }
 
-fn written<'t>(pairs: impl Iterator<Item = Pair<'t>>) -> String {
+fn encode_pairs<'t>(pairs: impl Iterator<Item = Pair<'t>>) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         text.append_pair(&name, &value);
@@ -137,10 +139,15 @@ mod tests {
     use super::*;
     use crate::dialects::protocol;
 
-    fn kept(dialect: Dialect, media: Media, body: &str, query: Option<&str>) -> (String, Vec<String>, Value) {
+    fn kept(
+        dialect: Dialect,
+        media: BodyFormat,
+        body: &str,
+        query: Option<&str>,
+    ) -> (String, Vec<String>, Value) {
         let protocol = protocol(dialect);
         let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
-        let taken = take(&mut document, protocol.reads_query);
+        let taken = remove_credentials(&mut document, protocol.reads_query);
         let (raw, _) = body_without(&taken, body.as_bytes(), query, media, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
         (raw, taken, Value::Object(document.members))
@@ -151,21 +158,21 @@ mod tests {
         let (_, key) = PresentedKey::generate(KeyKind::Secret);
         let key = key.expose_secret();
         let body = json!({ "api_key": key, "phone": "+14155550100", "more": { "deep": [key] } }).to_string();
-        let (raw, taken, members) = kept(Dialect::Native, Media::Json, &body, None);
+        let (raw, taken, members) = kept(Dialect::Native, BodyFormat::Json, &body, None);
         assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 2, false));
         assert!(raw.contains("+14155550100"));
         let among_words =
             json!({ "note": format!("Bearer {key}, please"), "phone": "+14155550100" }).to_string();
-        let (raw, _, members) = kept(Dialect::Native, Media::Json, &among_words, None);
+        let (raw, _, members) = kept(Dialect::Native, BodyFormat::Json, &among_words, None);
         assert!(!raw.contains(key) && raw.contains("please"), "{raw}");
         assert_eq!(members["note"], "Bearer removed, please");
         let escaped = body.replace("lg_live", "lg\\u005flive");
-        assert!(!kept(Dialect::KickoffLabs, Media::Json, &escaped, None).0.contains("live_"));
+        assert!(!kept(Dialect::KickoffLabs, BodyFormat::Json, &escaped, None).0.contains("live_"));
         let form = format!("email=a%40b.co&API-KEY={}", key.replace('_', "%5F"));
-        let (raw, ..) = kept(Dialect::KickoffLabs, Media::Form, &form, None);
+        let (raw, ..) = kept(Dialect::KickoffLabs, BodyFormat::Form, &form, None);
         assert_eq!(raw, "email=a%40b.co");
         let query = format!("api_key={key}&name=x");
-        let (raw, ..) = kept(Dialect::KickoffLabs, Media::Json, "{\"email\":\"a@b.co\"}", Some(&query));
+        let (raw, ..) = kept(Dialect::KickoffLabs, BodyFormat::Json, "{\"email\":\"a@b.co\"}", Some(&query));
         assert_eq!(raw, "{\"email\":\"a@b.co\"}");
         assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
     }
@@ -175,9 +182,9 @@ mod tests {
         for body in
             ["{\"api_key\":\"4\",\"phone\":\"+14155550100\"}", "{\"api_key\":\"a\",\"email\":\"a@a.co\"}"]
         {
-            let (raw, taken, _) = kept(Dialect::Native, Media::Json, body, None);
+            let (raw, taken, _) = kept(Dialect::Native, BodyFormat::Json, body, None);
             assert_eq!((raw.as_str(), taken.len()), (body, 0));
-            assert_eq!(kept(Dialect::KickoffLabs, Media::Json, body, None).0, body);
+            assert_eq!(kept(Dialect::KickoffLabs, BodyFormat::Json, body, None).0, body);
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use leadgate_domain::mapping::{Mapping, MappingFault};
 use leadgate_domain::validate::FieldFault;
-use leadgate_domain::{Fields, Media};
+use leadgate_domain::{BodyFormat, Fields};
 
-use crate::document::{Document, Unreadable};
+use crate::document::{Document, DocumentError};
 use crate::protocol::Protocol;
-use crate::reading::{Reading, Text};
+use crate::reading::{FieldReader, ReaderInput};
 
 /// Why a document is no lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undecodable {
+pub enum DecodeError {
     /// Nothing was said at all, and the dialect asks for nothing more than something.
     Empty,
-    Faulty(Vec<FieldFault>),
+    InvalidFields(Vec<FieldFault>),
     Mapping(MappingFault),
     /// The mapping made more than 256 KB of the body.
     TooLarge,
@@ -25,35 +25,40 @@ const LARGEST_MAPPED_FIELDS: usize = 256 * 1024;
 impl Protocol {
     /// Reads a body as one object. Where the body is empty, every client may send fields in the query; where the dialect's
     /// clients send fields in both, the body wins.
-    pub fn document(&self, media: &Media, body: &[u8], query: Option<&str>) -> Result<Document, Unreadable> {
+    pub fn document(
+        &self,
+        media: &BodyFormat,
+        body: &[u8],
+        query: Option<&str>,
+    ) -> Result<Document, DocumentError> {
         Document::read(media, body, query.filter(|_| self.reads_query || body.trim_ascii().is_empty()))
     }
 
     /// Reads what a document says about a person, or everything that is wrong with it.
     ///
     /// What the source's mapping fills goes before what its dialect finds in the rest.
-    pub fn decode(&self, document: &Document, mapping: Option<&Mapping>) -> Result<Fields, Undecodable> {
+    pub fn decode(&self, document: &Document, mapping: Option<&Mapping>) -> Result<Fields, DecodeError> {
         if self.refuses_empty && !document.says_something() {
-            return Err(Undecodable::Empty);
+            return Err(DecodeError::Empty);
         }
         let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
-        let mapped = mapped.map_err(Undecodable::Mapping)?;
+        let mapped = mapped.map_err(DecodeError::Mapping)?;
         let Document { members, typed, plus_is_space, repairs } = document;
         let (members, mapped) = match &mapped {
             Some(mapped) => (&mapped.rest, Some(&mapped.native)),
             None => (members, None),
         };
-        let text = Text { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
-        let mut fields = self.fields(text).map_err(Undecodable::Faulty)?;
+        let text = ReaderInput { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
+        let mut fields = self.fields(text).map_err(DecodeError::InvalidFields)?;
         if mapped.is_some() && is_too_large(&fields) {
-            return Err(Undecodable::TooLarge);
+            return Err(DecodeError::TooLarge);
         }
         fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
         Ok(fields)
     }
 
-    pub(crate) fn fields(&self, text: Text<'_>) -> Result<Fields, Vec<FieldFault>> {
-        let mut reading = Reading::of(self.names, text);
+    pub(crate) fn fields(&self, text: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
+        let mut reading = FieldReader::of(self.names, text);
         (self.require)(&mut reading);
         reading.finish()
     }

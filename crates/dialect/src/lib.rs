@@ -13,15 +13,15 @@ mod refusal;
 mod repair;
 mod suggest;
 
-pub use accept::{LeadRequest, NewSubmission, Rejection, accept};
-pub use answer::{Answer, Disclosure, PostedLead, Settlement, SourceNames, SubmissionStatus};
+pub use accept::{AcceptError, LeadRequest, NewSubmission, accept};
+pub use answer::{DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, SubmissionStatus};
 pub use credentials::holds_only_credentials;
-pub use decode::Undecodable;
+pub use decode::DecodeError;
 pub use dialects::{askad, kickofflabs, native, protocol};
-pub use document::{Document, FormFault, Unreadable};
+pub use document::{Document, DocumentError, FormFault};
 pub use protocol::{
-    CountedBy, CredentialLocation, DefaultLimit, IntakePath, Parameters, Protocol, SourceSelection,
+    CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,
 };
 pub use refusal::{Problem, ProblemItem};
-pub use repair::{NotRepairable, repair, reread};
-pub use suggest::Suggestion;
+pub use repair::{RepairError, repair, reread};
+pub use suggest::MappingSuggestion;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use leadgate_domain::TextField;
-use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, unnumbered};
+use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, without_number_suffix};
 pub(crate) use leadgate_domain::text::fold;
 
 /// What a name stands for.
@@ -23,12 +23,12 @@ pub(crate) enum Slot {
     /// The answer to a question for consent. A no holds the lead; a yes is no evidence.
     ConsentAnswer,
     /// A certificate of consent, kept with it under its own name.
-    Evidence,
+    Certificate,
     /// The same under a name that means it only with a value that is one.
-    LikelyEvidence,
+    LikelyCertificate,
     Attribution,
     /// A part of the attribution; the first of its names is the one under which it is kept.
-    Origin,
+    AttributionPart,
     /// An object with the parts of a campaign link (`utm_source` …), whose names may lack the `utm_`.
     Campaign,
     CustomFields,
@@ -37,9 +37,9 @@ pub(crate) enum Slot {
     OptOut,
     IsTest,
     /// Whether only a lead that is there may be changed.
-    MustExist,
+    UpdateOnly,
     /// A credential, or an id that the URL says already: never kept with the lead.
-    Stripped,
+    Discarded,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,14 +50,14 @@ pub(crate) enum ConsentPart {
 }
 
 /// Slots and the names that fill them, the best first.
-pub(crate) type Names = &'static [(Slot, &'static [&'static str])];
+pub(crate) type SlotNames = &'static [(Slot, &'static [&'static str])];
 
 /// How a dialect reads names and values.
 pub(crate) struct Grammar {
     /// The names that its system documents. A value that does not fit one of them is a fault.
-    pub(crate) own: Names,
+    pub(crate) documented: SlotNames,
     /// Names taken besides. A value that does not fit one of them is kept as a custom field.
-    pub(crate) also: &'static [Names],
+    pub(crate) additional: &'static [SlotNames],
     /// What else a name can be told by.
     pub(crate) pattern: fn(&str) -> Option<Slot>,
     /// Nothing is a fault: what does not fit is kept as a custom field.
@@ -69,44 +69,57 @@ pub(crate) struct Grammar {
 }
 
 impl Grammar {
-    pub(crate) const fn of(own: Names, also: &'static [Names]) -> Self {
-        Self { own, also, pattern: |_| None, lenient: false, strict: false, lower_case: false }
+    pub(crate) const fn of(own: SlotNames, also: &'static [SlotNames]) -> Self {
+        Self {
+            documented: own,
+            additional: also,
+            pattern: |_| None,
+            lenient: false,
+            strict: false,
+            lower_case: false,
+        }
     }
 }
 
 /// Where a name belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SlotMatch {
     pub(crate) slot: Slot,
     /// The best of the slot's names; `None` where a pattern told.
     pub(crate) canonical: Option<&'static str>,
     /// Exact names go first, then the order of the table.
     pub(crate) rank: (bool, usize),
     /// A value that does not fit is a fault.
-    pub(crate) firm: bool,
+    pub(crate) is_documented: bool,
 }
 
 /// A grammar, ready to be asked.
-pub(crate) struct Index {
+pub(crate) struct NameIndex {
     pub(crate) grammar: Grammar,
-    exact: HashMap<&'static str, Place>,
-    folded: HashMap<String, Place>,
+    exact: HashMap<&'static str, SlotMatch>,
+    folded: HashMap<String, SlotMatch>,
 }
 
-impl Index {
+impl NameIndex {
     pub(crate) fn new(grammar: Grammar) -> Self {
         let mut exact = HashMap::new();
         let mut folded = HashMap::new();
-        let also = grammar.also.iter().flat_map(|names| names.iter());
-        let all = grammar.own.iter().map(|entry| (true, entry)).chain(also.map(|entry| (false, entry)));
+        let also = grammar.additional.iter().flat_map(|names| names.iter());
+        let all =
+            grammar.documented.iter().map(|entry| (true, entry)).chain(also.map(|entry| (false, entry)));
         let named =
             all.flat_map(|(own, (slot, names))| names.iter().map(move |name| (own, *slot, names, *name)));
         for (rank, (own, slot, names, name)) in named.enumerate() {
             let canonical = names.first().copied();
             let firm = own && !grammar.lenient;
-            exact.entry(name).or_insert(Place { slot, canonical, rank: (false, rank), firm });
-            let loose = Place { slot, canonical, rank: (true, rank), firm: false };
-            if slot != Slot::LikelyEvidence {
+            exact.entry(name).or_insert(SlotMatch {
+                slot,
+                canonical,
+                rank: (false, rank),
+                is_documented: firm,
+            });
+            let loose = SlotMatch { slot, canonical, rank: (true, rank), is_documented: false };
+            if slot != Slot::LikelyCertificate {
                 folded.entry(fold(name)).or_insert(loose);
             }
         }
@@ -114,27 +127,30 @@ impl Index {
     }
 
     /// Exactly, else by the dialect's pattern, else without regard to case, `_`, `-` and spaces.
-    pub(crate) fn find(&self, name: &str) -> Option<Place> {
+    pub(crate) fn find(&self, name: &str) -> Option<SlotMatch> {
         if let Some(place) = self.exact.get(name) {
             return Some(*place);
         }
         // The label of a field that must be filled: `Phone*`, `E-mail:`.
         let name = name.trim_end_matches(['*', ':', ' ']);
-        let told = |slot| Place { slot, canonical: None, rank: (true, usize::MAX), firm: false };
+        let told = |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), is_documented: false };
         if let Some(slot) = (self.grammar.pattern)(name) {
             return Some(told(slot));
         }
         let campaign = || name.get(..4).filter(|start| start.eq_ignore_ascii_case("utm_"));
         // Pages with several forms number the hidden fields of the certificates.
-        let numbered =
-            || self.folded.get(&fold(unnumbered(name))).filter(|place| place.slot == Slot::Evidence);
+        let numbered = || {
+            self.folded
+                .get(&fold(without_number_suffix(name)))
+                .filter(|place| place.slot == Slot::Certificate)
+        };
         let found = self.folded.get(&fold(name)).or_else(numbered).copied();
-        found.or_else(|| campaign().map(|_| told(Slot::Origin)))
+        found.or_else(|| campaign().map(|_| told(Slot::AttributionPart)))
     }
 }
 
 /// The names of the native dialect.
-pub(crate) const NATIVE: Names = &[
+pub(crate) const NATIVE: SlotNames = &[
     (Slot::Phone, &["phone"]),
     (Slot::PhoneCountry, &["phone_country"]),
     (Slot::Email, &["email"]),
@@ -160,11 +176,11 @@ pub(crate) const NATIVE: Names = &[
     (Slot::IsTest, &["is_test"]),
 ];
 
-pub(crate) static NATIVE_INDEX: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> =
+    LazyLock::new(|| NameIndex::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
 /// How people's forms call what everybody asks for.
-pub(crate) const PEOPLE: Names = &[
+pub(crate) const PEOPLE: SlotNames = &[
     (
         Slot::Phone,
         &[
@@ -191,7 +207,7 @@ pub(crate) const PEOPLE: Names = &[
 
 /// What every dialect takes besides: that somebody is not to be contacted, consent in one piece or in parts, its
 /// certificates, and where somebody came from.
-pub(crate) const SHARED: Names = &[
+pub(crate) const SHARED: SlotNames = &[
     (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
     (
@@ -225,29 +241,29 @@ pub(crate) const SHARED: Names = &[
     (Slot::ConsentPart(ConsentPart::Timestamp), &["consent_timestamp"]),
     (Slot::ConsentPart(ConsentPart::TextVersion), &["consent_text_version"]),
     (Slot::ConsentPart(ConsentPart::SourceUrl), &["source_url"]),
-    (Slot::Evidence, TRUSTEDFORM),
-    (Slot::Evidence, TRUSTEDFORM_PING),
-    (Slot::Evidence, JORNAYA),
-    (Slot::LikelyEvidence, LEADID),
+    (Slot::Certificate, TRUSTEDFORM),
+    (Slot::Certificate, TRUSTEDFORM_PING),
+    (Slot::Certificate, JORNAYA),
+    (Slot::LikelyCertificate, LEADID),
     // The words beside Jornaya's token.
-    (Slot::Evidence, &["leadid_tcpa_disclosure"]),
-    (Slot::Origin, &["utm_source"]),
-    (Slot::Origin, &["utm_medium"]),
-    (Slot::Origin, &["utm_campaign"]),
-    (Slot::Origin, &["utm_term"]),
-    (Slot::Origin, &["utm_content"]),
-    (Slot::Origin, &["utm_id"]),
+    (Slot::Certificate, &["leadid_tcpa_disclosure"]),
+    (Slot::AttributionPart, &["utm_source"]),
+    (Slot::AttributionPart, &["utm_medium"]),
+    (Slot::AttributionPart, &["utm_campaign"]),
+    (Slot::AttributionPart, &["utm_term"]),
+    (Slot::AttributionPart, &["utm_content"]),
+    (Slot::AttributionPart, &["utm_id"]),
     (Slot::Campaign, &["_utm", "utm"]),
-    (Slot::Origin, &["referrer", "_referrer", "referer", "referrer_url"]),
-    (Slot::Origin, &["gclid", "gcl_id"]),
-    (Slot::Origin, &["gbraid"]),
-    (Slot::Origin, &["wbraid"]),
-    (Slot::Origin, &["dclid"]),
-    (Slot::Origin, &["fbclid"]),
-    (Slot::Origin, &["fbc", "_fbc"]),
-    (Slot::Origin, &["fbp", "_fbp"]),
-    (Slot::Origin, &["msclkid"]),
-    (Slot::Origin, &["ttclid"]),
-    (Slot::Origin, &["twclid"]),
-    (Slot::Origin, &["li_fat_id"]),
+    (Slot::AttributionPart, &["referrer", "_referrer", "referer", "referrer_url"]),
+    (Slot::AttributionPart, &["gclid", "gcl_id"]),
+    (Slot::AttributionPart, &["gbraid"]),
+    (Slot::AttributionPart, &["wbraid"]),
+    (Slot::AttributionPart, &["dclid"]),
+    (Slot::AttributionPart, &["fbclid"]),
+    (Slot::AttributionPart, &["fbc", "_fbc"]),
+    (Slot::AttributionPart, &["fbp", "_fbp"]),
+    (Slot::AttributionPart, &["msclkid"]),
+    (Slot::AttributionPart, &["ttclid"]),
+    (Slot::AttributionPart, &["twclid"]),
+    (Slot::AttributionPart, &["li_fat_id"]),
 ];

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use leadgate_domain::{Dialect, Lead, Rate, SourceDefaults};
 
-use crate::answer::{Answer, PostedLead, Settlement, SourceNames};
-use crate::names::Index;
-use crate::reading::Reading;
+use crate::answer::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome};
+use crate::names::NameIndex;
+use crate::reading::FieldReader;
 use crate::refusal::Problem;
 
 /// One wire format, as its system documents it.
@@ -20,7 +20,7 @@ pub struct Protocol {
     /// Where its clients post leads.
     pub intake: &'static [IntakePath],
     /// Whether its clients expect the outcome in the answer, and not only that the lead is queued.
-    pub waits: bool,
+    pub waits_for_outcome: bool,
     /// Whether its clients also send fields of the lead, and their key, in the query and in the body.
     pub reads_query: bool,
     /// Whether a document without any value is refused as empty, before requirements are looked at.
@@ -28,14 +28,14 @@ pub struct Protocol {
     /// Whether its clients know the header `X-RateLimit-Reset`.
     pub sends_reset: bool,
     /// The names of its fields.
-    pub(crate) names: &'static LazyLock<Index>,
+    pub(crate) names: &'static LazyLock<NameIndex>,
     /// Adds a fault for each thing that it requires and that is missing.
-    pub(crate) require: fn(&mut Reading<'_>),
-    pub(crate) accepted: fn(&PostedLead<'_>) -> Answer,
-    pub(crate) accepted_from_public: fn(&PostedLead<'_>) -> Answer,
-    pub(crate) settled: fn(&Settlement<'_>) -> Answer,
-    pub(crate) refused: fn(&Problem<'_>) -> Answer,
-    pub(crate) leads_page: fn(&[Lead], Option<&str>, SourceNames<'_>) -> Answer,
+    pub(crate) require: fn(&mut FieldReader<'_>),
+    pub(crate) accepted: fn(&PostedLead<'_>) -> DialectResponse,
+    pub(crate) accepted_from_public: fn(&PostedLead<'_>) -> DialectResponse,
+    pub(crate) settled: fn(&SubmissionOutcome<'_>) -> DialectResponse,
+    pub(crate) refused: fn(&Problem<'_>) -> DialectResponse,
+    pub(crate) leads_page: fn(&[Lead], Option<&str>, SourceNames<'_>) -> DialectResponse,
 }
 
 impl Protocol {
@@ -44,28 +44,33 @@ impl Protocol {
     }
 
     /// The answer to a secret key while the outcome is not known: the submission is durable.
-    pub fn accepted(&self, posted: &PostedLead<'_>) -> Answer {
+    pub fn accepted(&self, posted: &PostedLead<'_>) -> DialectResponse {
         (self.accepted)(posted)
     }
 
     /// The answer to a public credential: the submission is durable. It is the same whatever is stored: either that of
     /// [`Protocol::accepted`] or, where clients expect the lead, 201 with the values of this submission.
-    pub fn accepted_from_public(&self, posted: &PostedLead<'_>) -> Answer {
+    pub fn accepted_from_public(&self, posted: &PostedLead<'_>) -> DialectResponse {
         (self.accepted_from_public)(posted)
     }
 
     /// The answer once the outcome is known.
-    pub fn settled(&self, settlement: &Settlement<'_>) -> Answer {
+    pub fn settled(&self, settlement: &SubmissionOutcome<'_>) -> DialectResponse {
         (self.settled)(settlement)
     }
 
     /// A refusal, in the shape that its clients expect.
-    pub fn refused(&self, problem: &Problem<'_>) -> Answer {
+    pub fn refused(&self, problem: &Problem<'_>) -> DialectResponse {
         (self.refused)(problem)
     }
 
     /// A page of the list at `GET /v1/leads`; `next` is given back as `after` to get the following page.
-    pub fn leads_page(&self, leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
+    pub fn leads_page(
+        &self,
+        leads: &[Lead],
+        next: Option<&str>,
+        sources: SourceNames<'_>,
+    ) -> DialectResponse {
         (self.leads_page)(leads, next, sources)
     }
 }
@@ -73,13 +78,13 @@ impl Protocol {
 /// The limit that applies where nothing else was configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultLimit {
-    pub counted_by: CountedBy,
+    pub counted_by: LimitScope,
     pub rate: Rate,
 }
 
 /// What requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CountedBy {
+pub enum LimitScope {
     Key,
     /// The organization within the dialect.
     Organization,
@@ -95,7 +100,7 @@ pub struct IntakePath {
     pub path: &'static str,
     pub source: SourceSelection,
     pub credential: CredentialLocation,
-    pub parameters: Parameters,
+    pub parameters: IntakeParameters,
     /// Whether public credentials may post here.
     pub public: bool,
 }
@@ -107,7 +112,7 @@ impl IntakePath {
             path,
             source: SourceSelection::Dialect(dialect),
             credential: CredentialLocation::Headers,
-            parameters: Parameters::None,
+            parameters: IntakeParameters::None,
             public: true,
         }
     }
@@ -118,7 +123,7 @@ impl IntakePath {
             path,
             source: SourceSelection::Credential,
             credential: CredentialLocation::Path,
-            parameters: Parameters::Tracking,
+            parameters: IntakeParameters::Tracking,
             public: true,
         }
     }
@@ -140,13 +145,13 @@ pub enum SourceSelection {
 pub enum CredentialLocation {
     Headers,
     /// Also in the query or the body, which is then read before the caller is authenticated.
-    Anywhere,
+    HeadersQueryOrBody,
     Path,
 }
 
 /// Which parameters the query of an intake path may have. Others are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parameters {
+pub enum IntakeParameters {
     None,
     /// Those that browsers and ad platforms append to the URL of a form. They are ignored.
     Tracking,

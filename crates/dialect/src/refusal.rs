@@ -7,7 +7,7 @@ use leadgate_domain::validate::FieldFault;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::DialectResponse;
 
 /// Why a request is refused, before it takes a dialect's shape.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ struct ProblemDocument<'p> {
 }
 
 /// A refusal as a problem document.
-pub(crate) fn document(problem: &Problem<'_>) -> Answer {
+pub(crate) fn document(problem: &Problem<'_>) -> DialectResponse {
     let known = StatusCode::from_u16(problem.status).ok();
     let body = ProblemDocument {
         r#type: "about:blank",
@@ -74,12 +74,15 @@ pub(crate) fn document(problem: &Problem<'_>) -> Answer {
         errors: &problem.errors,
         reasons: &problem.reasons,
     };
-    Answer { content_type: "application/problem+json", ..Answer::json(problem.status, &body) }
+    DialectResponse {
+        content_type: "application/problem+json",
+        ..DialectResponse::json(problem.status, &body)
+    }
 }
 
 /// A sentence where most clients look for one, and what a program may want to know beside it.
 #[derive(Serialize)]
-struct Flat<'p> {
+struct FlatProblem<'p> {
     error: &'p str,
     code: &'p str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -89,12 +92,12 @@ struct Flat<'p> {
 }
 
 /// A refusal with its sentence under `error`.
-pub(crate) fn flat(problem: &Problem<'_>) -> Answer {
+pub(crate) fn flat(problem: &Problem<'_>) -> DialectResponse {
     flat_with(problem.status, &problem.detail, problem)
 }
 
 /// The same, with the status and the sentence that a system documents.
-pub(crate) fn flat_with(status: u16, error: &str, problem: &Problem<'_>) -> Answer {
+pub(crate) fn flat_with(status: u16, error: &str, problem: &Problem<'_>) -> DialectResponse {
     let Problem { code, errors, retry_after_seconds, .. } = problem;
-    Answer::json(status, &Flat { error, code, errors, retry_after: *retry_after_seconds })
+    DialectResponse::json(status, &FlatProblem { error, code, errors, retry_after: *retry_after_seconds })
 }

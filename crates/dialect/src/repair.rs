@@ -1,43 +1,43 @@
 //! A stored submission read once more: from the bytes that came in, or from others in their place.
 
-use leadgate_domain::{ApiKey, Fields, Media, Source, Submission};
+use leadgate_domain::{ApiKey, BodyFormat, Fields, Source, Submission};
 
 use crate::accept::StoredBody;
 use crate::credentials;
-use crate::decode::Undecodable;
+use crate::decode::DecodeError;
 use crate::dialects::protocol;
-use crate::document::Unreadable;
+use crate::document::DocumentError;
 
 /// Why a stored body is no lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq)]
-pub enum NotRepairable {
+pub enum RepairError {
     /// Its own bytes cannot be had any more.
-    Gone,
-    Unreadable(Unreadable),
-    Undecodable(Undecodable),
+    BodyErased,
+    Document(DocumentError),
+    Decode(DecodeError),
 }
 
 /// What a submission says, by the mapping that its source has by now.
-pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, NotRepairable> {
-    let body = submission.raw.bytes().ok_or(NotRepairable::Gone)?;
-    read(submission, &submission.media, &body, source).map(|(fields, _)| fields)
+pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, RepairError> {
+    let body = submission.raw.bytes().ok_or(RepairError::BodyErased)?;
+    read_body(submission, &submission.media, &body, source).map(|(fields, _)| fields)
 }
 
 /// What a body in place of the submission's says, and what is kept of it: all but keys.
-fn read(
+fn read_body(
     submission: &Submission,
-    media: &Media,
+    media: &BodyFormat,
     body: &[u8],
     source: &Source,
-) -> Result<(Fields, StoredBody), NotRepairable> {
+) -> Result<(Fields, StoredBody), RepairError> {
     let (protocol, query) = (protocol(submission.dialect), submission.query.as_deref());
     let document = protocol.document(media, body, query);
-    let mut document = document.map_err(NotRepairable::Unreadable)?;
-    let keys = credentials::take(&mut document, protocol.reads_query);
+    let mut document = document.map_err(RepairError::Document)?;
+    let keys = credentials::remove_credentials(&mut document, protocol.reads_query);
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
-    let mut fields = protocol.decode(&document, mapping).map_err(NotRepairable::Undecodable)?;
-    submission.trust.withhold_untrusted_fields(&mut fields);
-    Ok((fields, StoredBody::of(media, body, query, protocol, &document, &keys)))
+    let mut fields = protocol.decode(&document, mapping).map_err(RepairError::Decode)?;
+    submission.trust.remove_untrusted_fields(&mut fields);
+    Ok((fields, StoredBody::from_request(media, body, query, protocol, &document, &keys)))
 }
 
 /// A submission as it is with another body. It stays the submission that it was: its id, when and how it came, and the
@@ -45,15 +45,15 @@ fn read(
 pub fn repair(
     submission: Submission,
     body: &[u8],
-    media: Media,
+    media: BodyFormat,
     source: &Source,
     key: Option<&ApiKey>,
-) -> Result<Submission, NotRepairable> {
-    let (mut fields, StoredBody { raw, media, .. }) = read(&submission, &media, body, source)?;
+) -> Result<Submission, RepairError> {
+    let (mut fields, StoredBody { raw, media, .. }) = read_body(&submission, &media, body, source)?;
     let mut repaired = Submission { raw, media, ..submission };
     fields.is_test |= repaired.fields.is_test;
     if let Some(key) = key {
-        key.mark(&mut fields);
+        key.apply_defaults(&mut fields);
     }
     repaired.fields = fields;
     repaired.mapping_fault = None;
@@ -80,18 +80,18 @@ mod tests {
         );
         let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
         let came = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{\"phne\":1}");
-        assert!(matches!(reread(&came, &source), Err(NotRepairable::Undecodable(Undecodable::Faulty(_)))));
+        assert!(matches!(reread(&came, &source), Err(RepairError::Decode(DecodeError::InvalidFields(_)))));
         let repaired =
-            repair(came.clone(), b"{\"phone\":\"+14155550132\"}", Media::Json, &source, None).unwrap();
+            repair(came.clone(), b"{\"phone\":\"+14155550132\"}", BodyFormat::Json, &source, None).unwrap();
         assert_eq!(repaired.fields.phone.value().map(String::as_str), Some("+14155550132"));
         assert_eq!((repaired.id, repaired.body_hash), (came.id, came.body_hash));
         assert_ne!(repaired.raw, came.raw);
         let (_, key) = PresentedKey::generate(KeyKind::Secret);
         let with_key = format!(r#"{{"phone":"+14155550132","note":"{}"}}"#, key.expose_secret());
-        let repaired = repair(came.clone(), with_key.as_bytes(), Media::Json, &source, None).unwrap();
+        let repaired = repair(came.clone(), with_key.as_bytes(), BodyFormat::Json, &source, None).unwrap();
         let stored = format!("{:?} {:?}", repaired.raw, repaired.fields);
         assert!(!stored.contains(key.expose_secret()), "a key is kept nowhere");
-        let refused = repair(came, b"{", Media::Json, &source, None);
-        assert!(matches!(refused, Err(NotRepairable::Unreadable(_))));
+        let refused = repair(came, b"{", BodyFormat::Json, &source, None);
+        assert!(matches!(refused, Err(RepairError::Document(_))));
     }
 }

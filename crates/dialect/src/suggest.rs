@@ -14,11 +14,11 @@ use std::fmt::{self, Write as _};
 use leadgate_domain::Region;
 use serde_json::{Map, Value};
 
-pub(crate) use kind::Kind;
+pub(crate) use kind::ValueKind;
 
 /// The rules of a mapping, each with the places that its field may be read from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Suggestion {
+pub struct MappingSuggestion {
     bodies: usize,
     rules: Vec<SuggestedRule>,
 }
@@ -26,27 +26,27 @@ pub struct Suggestion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct SuggestedRule {
     to: &'static str,
-    from: Vec<SeenPlace>,
+    from: Vec<ObservedPath>,
 }
 
 /// A place of the bodies and what was seen there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SeenPlace {
+pub(crate) struct ObservedPath {
     /// As a mapping names it.
     place: String,
     /// The names on the way to it, without those that only say that a value follows.
     names: Vec<String>,
     /// In which bodies there was a value.
     bodies: BTreeSet<usize>,
-    kinds: BTreeMap<Kind, usize>,
+    kinds: BTreeMap<ValueKind, usize>,
     /// A value was written as only phones are: with a plus, brackets, spaces or dashes.
     is_formatted: bool,
 }
 
-impl Suggestion {
+impl MappingSuggestion {
     /// Looks at the members of each body for a contact. `region` reads phones without a country code.
     pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
-        let seen = paths::seen(bodies, region);
+        let seen = paths::observed_paths(bodies, region);
         Self { bodies: bodies.len(), rules: candidates::rules(seen) }
     }
 
@@ -62,7 +62,7 @@ impl Suggestion {
 }
 
 /// As a file of TOML that a mapping is read from.
-impl fmt::Display for Suggestion {
+impl fmt::Display for MappingSuggestion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bodies, rules } = self;
         writeln!(formatter, "# Proposed from {bodies} bodies. Check each place before you use the file.")?;
@@ -72,7 +72,7 @@ impl fmt::Display for Suggestion {
         for SuggestedRule { to, from } in rules {
             writeln!(formatter, "\n[[rules]]\nto = {}\nfrom = [", quoted(to))?;
             for seen in from {
-                writeln!(formatter, "    {}, # {}", quoted(&seen.place), seen.remark(*bodies))?;
+                writeln!(formatter, "    {}, # {}", quoted(&seen.place), seen.rule_comment(*bodies))?;
             }
             writeln!(formatter, "]")?;
         }
@@ -80,8 +80,8 @@ impl fmt::Display for Suggestion {
     }
 }
 
-impl SeenPlace {
-    fn remark(&self, bodies: usize) -> String {
+impl ObservedPath {
+    fn rule_comment(&self, bodies: usize) -> String {
         let mut remark = format!("in {} of {bodies} bodies:", self.bodies.len());
         for (position, (kind, count)) in self.kinds.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };

@@ -5,4 +5,4 @@ mod evidence;
 pub mod export_signature;
 
 pub use certificate::CertificateProblem;
-pub use evidence::{ConsentEvidence, Person};
+pub use evidence::{ConsentEvidence, PersonDocument};

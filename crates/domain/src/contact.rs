@@ -6,4 +6,4 @@ pub(crate) mod phone;
 pub mod place;
 
 pub use email::{Email, EmailKind, EmailProblem};
-pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_have_lost_plus, subscriber};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus, subscriber};

@@ -5,7 +5,7 @@ mod history;
 use crate::{Dialect, Outcome, Submission, Trace};
 
 pub use crate::trace::date;
-pub use history::{Entry, EntryExplanation, history};
+pub use history::{EntryExplanation, HistoryEntry, history};
 
 /// What a stage did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub fn trace(trace: &Trace) -> Vec<StageExplanation<'_>> {
 }
 
 /// How a submission came in. `source` is the name of its source; a default one has none.
-pub fn received(submission: &Submission, source: Option<&str>) -> String {
+pub fn receipt_sentence(submission: &Submission, source: Option<&str>) -> String {
     let Submission { dialect, .. } = submission;
-    let by = source_in_words(*dialect, source);
+    let by = describe_source(*dialect, source);
     let key = submission.client.key.as_ref().map(|key| format!(", with the key {key}")).unwrap_or_default();
     let mapping = submission
         .mapping_version
@@ -35,7 +35,7 @@ pub fn received(submission: &Submission, source: Option<&str>) -> String {
     format!("It was received on {at} by {by}{key}.{}", mapping.unwrap_or_default())
 }
 
-fn source_in_words(dialect: Dialect, name: Option<&str>) -> String {
+fn describe_source(dialect: Dialect, name: Option<&str>) -> String {
     match name {
         Some(name) => format!("the source \"{name}\" in the dialect {dialect}"),
         None => format!("the default source of the dialect {dialect}"),
@@ -43,12 +43,14 @@ fn source_in_words(dialect: Dialect, name: Option<&str>) -> String {
 }
 
 /// What became of a submission, or that its lead was checked again, and when that was decided.
-pub fn outcome(entry: &Entry<'_>) -> String {
-    let Entry { outcome, lead, quarantine, at, trace } = *entry;
+pub fn outcome(entry: &HistoryEntry<'_>) -> String {
+    let HistoryEntry { outcome, lead, quarantine, at, trace } = *entry;
     let lead = lead.map(|lead| format!("the lead {lead}"));
     let lead = lead.as_deref().unwrap_or("no lead");
     let became = match outcome {
-        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate if trace.is_check() => {
+        Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate
+            if trace.is_reassessment() =>
+        {
             format!("{lead} was checked again")
         }
         Outcome::Created => format!("it made {lead}"),

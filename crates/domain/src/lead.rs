@@ -7,11 +7,14 @@ mod outcome;
 mod reason;
 mod status;
 
-pub use claim::{Claim, ClaimKey, ClaimKind, by_mailbox_alone};
-pub use inferred::{Basis, Inferred};
-pub use judge::{Case, Disposition, Effects, Judge, Normalized, Reading, Resolution, Ruling};
+pub use claim::{Claim, ClaimKey, ClaimKind, matched_by_mailbox_only};
+pub use inferred::{InferenceBasis, InferredValue};
+pub use judge::{
+    BatchChanges, BatchResolution, CommitAction, Judge, NormalizedSubmission, NormalizedValues,
+    ResolvedOutcome, ResolvedSubmission,
+};
 pub use outcome::{Outcome, QuarantineReason};
-pub use reason::{NewerCode, Reason};
+pub use reason::{Reason, UnknownCode};
 pub use status::LeadStatus;
 
 use std::borrow::Cow;
@@ -23,12 +26,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     Consent, EmailKind, EmailProblem, LeadId, OrganizationId, PhoneDigest, PhoneKind, PhoneProblem, Region,
-    SourceId, SubmissionId, TextField, Texts, Timestamp, Trust,
+    SourceId, SubmissionId, TextField, TextValues, Timestamp, Trust,
 };
 
 /// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read
 /// the lead.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+fn deserialize_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
@@ -71,9 +76,9 @@ pub struct PhoneView {
     pub raw: String,
     pub e164: Option<String>,
     pub valid: bool,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub region: Option<Region>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub kind: Option<PhoneKind>,
     /// What to dial once the call is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +86,7 @@ pub struct PhoneView {
     /// Words or a further number that stood beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub reason: Option<PhoneProblem>,
 }
 
@@ -98,9 +103,9 @@ pub struct EmailView {
     pub raw: String,
     pub address: Option<String>,
     pub valid: bool,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub kind: Option<EmailKind>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub reason: Option<EmailProblem>,
 }
 
@@ -109,13 +114,13 @@ pub struct EmailView {
 /// In JSON an array of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(Trust, Timestamp, SubmissionId)", into = "(Trust, Timestamp, SubmissionId)")]
-pub struct Clock {
+pub struct FieldVersion {
     pub trust: Trust,
     pub received_at: Timestamp,
     pub submission: SubmissionId,
 }
 
-impl Clock {
+impl FieldVersion {
     /// The order in which submissions were received, whatever their trust. A lead belongs to the source of the first: a
     /// later submission must not open to its source what another source collected.
     pub fn order(&self) -> (Timestamp, SubmissionId) {
@@ -123,14 +128,14 @@ impl Clock {
     }
 }
 
-impl From<(Trust, Timestamp, SubmissionId)> for Clock {
+impl From<(Trust, Timestamp, SubmissionId)> for FieldVersion {
     fn from((trust, received_at, submission): (Trust, Timestamp, SubmissionId)) -> Self {
         Self { trust, received_at, submission }
     }
 }
 
-impl From<Clock> for (Trust, Timestamp, SubmissionId) {
-    fn from(clock: Clock) -> Self {
+impl From<FieldVersion> for (Trust, Timestamp, SubmissionId) {
+    fn from(clock: FieldVersion) -> Self {
         (clock.trust, clock.received_at, clock.submission)
     }
 }
@@ -140,16 +145,16 @@ impl From<Clock> for (Trust, Timestamp, SubmissionId) {
 /// Fields that the creating submission set share `base`; only those said again, or said to be nothing, have a
 /// clock of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clocks {
-    pub base: Clock,
-    /// Of the earliest submission ([`Clock::order`]), where that is not the creating one.
+pub struct FieldVersions {
+    pub base: FieldVersion,
+    /// Of the earliest submission ([`FieldVersion::order`]), where that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<Clock>,
+    pub first: Option<FieldVersion>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub own: BTreeMap<String, Clock>,
+    pub own: BTreeMap<String, FieldVersion>,
     /// Where there were too many custom fields: none is kept that was said by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<Clock>,
+    pub left_out: Option<FieldVersion>,
     /// Tags that only public submissions set.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub public_tags: BTreeSet<String>,
@@ -172,7 +177,7 @@ pub struct Lead {
 
     /// What was said, in one spelling; the letter of it is in the submission.
     #[serde(default)]
-    pub texts: Texts<String>,
+    pub texts: TextValues<String>,
     pub phone: Option<PhoneView>,
     pub email: Option<EmailView>,
     #[serde(default)]
@@ -185,7 +190,7 @@ pub struct Lead {
     pub user_assignments: Option<Value>,
     /// What a person's browser sent in addition, such as `device` and `place`.
     #[serde(default)]
-    pub observed: Option<BTreeMap<String, Inferred>>,
+    pub observed: Option<BTreeMap<String, InferredValue>>,
     #[serde(default)]
     pub opt_out: bool,
     #[serde(default)]
@@ -199,21 +204,21 @@ pub struct Lead {
     /// remain here after the phone was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_phone: Option<PhoneDigest>,
-    pub clocks: Clocks,
+    pub clocks: FieldVersions,
 
     /// Texts that follow from what was said, such as a first name out of a full one.
     #[serde(default)]
-    pub derived: Texts<String>,
+    pub derived: TextValues<String>,
     /// What else follows from what was said, such as `state`, `company` or `utm_source`.
     #[serde(default)]
-    pub inferred: BTreeMap<String, Inferred>,
+    pub inferred: BTreeMap<String, InferredValue>,
     /// Tags that follow from what was said, such as `phone_review`.
     #[serde(default)]
     pub derived_tags: BTreeSet<String>,
     pub score: u8,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub temperature: Temperature,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub eligibility: Eligibility,
     #[serde(default)]
     pub reasons: Vec<Reason>,
@@ -232,11 +237,11 @@ impl Lead {
 
     /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
     /// set by the creating submission, if at all.
-    pub fn said_at(&self, field: &str) -> Timestamp {
-        self.said_by(field).received_at
+    pub fn last_set_at(&self, field: &str) -> Timestamp {
+        self.last_set_by(field).received_at
     }
 
-    fn said_by(&self, field: &str) -> Clock {
+    fn last_set_by(&self, field: &str) -> FieldVersion {
         *self.clocks.own.get(field).unwrap_or(&self.clocks.base)
     }
 
@@ -245,7 +250,7 @@ impl Lead {
     pub fn has_consent_for_other_phone(&self) -> bool {
         match (&self.consent, &self.consent_phone, &self.phone) {
             (Some(_), Some(consented), Some(phone)) => {
-                *consented != PhoneDigest::of(self.said_by("consent").submission, phone.identity())
+                *consented != PhoneDigest::of(self.last_set_by("consent").submission, phone.identity())
             }
             _ => false,
         }
@@ -257,10 +262,14 @@ impl Lead {
     }
 
     /// Every inferred value with its basis.
-    pub fn all_inferred(&self) -> BTreeMap<&str, Cow<'_, Inferred>> {
+    pub fn inferred_values(&self) -> BTreeMap<&str, Cow<'_, InferredValue>> {
         let derived = self.derived.iter().map(|(field, text)| {
-            let basis = if *field == TextField::FullName { Basis::NameParts } else { Basis::FullName };
-            (field.as_str(), Cow::Owned(Inferred::new(text.as_str(), basis)))
+            let basis = if *field == TextField::FullName {
+                InferenceBasis::NameParts
+            } else {
+                InferenceBasis::FullName
+            };
+            (field.as_str(), Cow::Owned(InferredValue::new(text.as_str(), basis)))
         });
         let inferred = self.observed.iter().flatten().chain(&self.inferred);
         derived.chain(inferred.map(|(name, one)| (name.as_str(), Cow::Borrowed(one)))).collect()

@@ -13,32 +13,33 @@ pub mod suppression;
 pub mod trace;
 mod value;
 
-pub use consent::{CertificateProblem, ConsentEvidence, Person, certificate, export_signature};
+pub use consent::{CertificateProblem, ConsentEvidence, PersonDocument, certificate, export_signature};
 pub use contact::{
-    Email, EmailKind, EmailProblem, Phone, PhoneKind, PhoneProblem, Region, forbids_calls,
-    may_have_lost_plus, name, place, subscriber,
+    Email, EmailKind, EmailProblem, Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus,
+    name, place, subscriber,
 };
 pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealed, secret};
 pub use lead::{
-    Basis, Case, Claim, ClaimKey, ClaimKind, Clock, Clocks, Disposition, Effects, Eligibility, EmailView,
-    Inferred, Judge, Lead, LeadStatus, NewerCode, Normalized, Outcome, PhoneView, QuarantineReason, Reading,
-    Reason, Resolution, Ruling, Temperature, by_mailbox_alone,
+    BatchChanges, BatchResolution, Claim, ClaimKey, ClaimKind, CommitAction, Eligibility, EmailView,
+    FieldVersion, FieldVersions, InferenceBasis, InferredValue, Judge, Lead, LeadStatus,
+    NormalizedSubmission, NormalizedValues, Outcome, PhoneView, QuarantineReason, Reason, ResolvedOutcome,
+    ResolvedSubmission, Temperature, UnknownCode, matched_by_mailbox_only,
 };
 pub use organization::{
     Actor, AuditAction, AuditDetail, AuditEntry, Organization, Retention, organization_name,
 };
 pub use scoring::{ActiveScoring, LeadScore, ScoreRule, Scoring, ScoringFaults};
 pub use source::{
-    Consents, Dialect, GmailIdentity, Identity, IdentityKey, IdentityRule, Network, Policy, Signature,
-    Source, SourceDefaults, SourceSettings, Window, mapping,
+    ConsentPolicy, Dialect, DuplicatePolicy, DurationOrForever, GmailIdentity, IdentityKey, IdentityRule,
+    IdentitySettings, Network, SigningSecretVersion, Source, SourceDefaults, SourceSettings, mapping,
 };
 pub use submission::{
-    Client, Consent, Correction, Fields, Media, Raw, Release, Repair, Said, Submission, TextField, Texts,
-    message, reply, validate,
+    BodyFormat, ClientInfo, Consent, Correction, Fields, Patch, QuarantineRelease, RawBody, Repair,
+    Submission, TextField, TextValues, message, reply, validate,
 };
 pub use suppression::{
-    Listing, Sought, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind,
-    Suppressions,
+    DataSubject, ListEntry, SuppressedValue, Suppression, SuppressionForm, SuppressionKey, SuppressionKind,
+    SuppressionMatches,
 };
 pub use trace::{Stage, Trace};
 pub use value::{

@@ -14,8 +14,8 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use condition::{Condition, Test};
-pub use field::Field;
+pub use condition::{Condition, FieldTest};
+pub use field::ScoringField;
 pub use operand::Operand;
 
 use facts::Facts;
@@ -125,8 +125,8 @@ impl Scoring {
 
     /// The sum of all rules that apply, between 0 and 100.
     pub fn score(&self, lead: &Lead) -> LeadScore<'_> {
-        let mut facts = Facts::about(lead);
-        let applying = self.rules.iter().filter(|rule| rule.when.holds(&mut facts));
+        let mut facts = Facts::of_lead(lead);
+        let applying = self.rules.iter().filter(|rule| rule.when.matches(&mut facts));
         let points: Vec<_> = applying.map(|rule| (rule.name.as_str(), rule.points)).collect();
         let sum: i32 = points.iter().map(|(_, points)| points).sum();
         let score = u8::try_from(sum.clamp(0, 100)).unwrap_or(0);

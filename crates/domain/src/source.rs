@@ -7,9 +7,9 @@ mod network;
 mod settings;
 
 pub use dialect::{Dialect, SourceDefaults};
-pub use identity::Identity;
+pub use identity::IdentitySettings;
 pub use network::Network;
-pub use settings::{SourceSettings, Window};
+pub use settings::{DurationOrForever, SourceSettings};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::source::mapping::ActiveMapping;
 use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
-/// For how long an `Idempotency-Key` is remembered.
+/// For how long an `Idempotency-DerivedKey` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which of the supplied identity keys decide.
@@ -49,11 +49,11 @@ pub struct IdentityKey {
 }
 
 impl IdentityKey {
-    pub const fn ever(kind: ClaimKind) -> Self {
+    pub const fn without_window(kind: ClaimKind) -> Self {
         Self { kind, window: None }
     }
 
-    pub const fn days(kind: ClaimKind, days: u64) -> Self {
+    pub const fn with_window_days(kind: ClaimKind, days: u64) -> Self {
         Self { kind, window: Some(Duration::from_secs(days * 24 * 60 * 60)) }
     }
 }
@@ -80,14 +80,14 @@ mod seconds {
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
-pub enum Policy {
+pub enum DuplicatePolicy {
     ReturnExisting,
     Update,
     Link,
     Create,
 }
 
-impl Policy {
+impl DuplicatePolicy {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -117,12 +117,12 @@ impl GmailIdentity {
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
-pub enum Consents {
+pub enum ConsentPolicy {
     Required,
     Optional,
 }
 
-impl Consents {
+impl ConsentPolicy {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -147,8 +147,8 @@ pub struct Source {
     pub identity_rule: IdentityRule,
     pub identity: Vec<IdentityKey>,
     pub gmail_identity: GmailIdentity,
-    pub policy: Policy,
-    pub consent: Consents,
+    pub policy: DuplicatePolicy,
+    pub consent: ConsentPolicy,
     /// How old consent may be for a call; `None` for however old.
     pub consent_max_age: Option<Duration>,
     /// A limit for everything that comes in here.
@@ -159,7 +159,7 @@ pub struct Source {
     /// The only networks that may post here; empty for anywhere.
     pub networks: Vec<Network>,
     /// Posts must be signed, if there is one.
-    pub signature: Option<Signature>,
+    pub signature: Option<SigningSecretVersion>,
     /// How incoming names become fields, if they need it.
     pub mapping: Option<Arc<ActiveMapping>>,
     /// Since then it takes no leads in; `None` for a source that is enabled.
@@ -170,9 +170,9 @@ pub struct Source {
 }
 
 /// Which signing secrets of a source are good. A secret is derived from the installation's, the source and a
-/// version, and kept nowhere; see [`crate::secret::SigningKey`].
+/// version, and kept nowhere; see [`crate::secret::SourceSigningKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signature {
+pub struct SigningSecretVersion {
     pub version: u32,
     /// Until then the version before is good too.
     #[serde(default)]
@@ -200,7 +200,7 @@ impl Source {
             identity: defaults.identity.to_vec(),
             gmail_identity: GmailIdentity::Exact,
             policy: defaults.policy,
-            consent: Consents::Required,
+            consent: ConsentPolicy::Required,
             consent_max_age: None,
             rate: None,
             campaign: defaults.has_campaign.then(new_campaign),
@@ -214,7 +214,7 @@ impl Source {
     }
 
     /// What people call it; a default source is called after its dialect.
-    pub fn title(&self) -> String {
+    pub fn display_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("default {} source", self.dialect))
     }
 

@@ -8,10 +8,10 @@ pub mod reply;
 mod texts;
 pub mod validate;
 
-pub use fields::{Consent, Correction, Fields, Said, TextField};
-pub use raw::Raw;
+pub use fields::{Consent, Correction, Fields, Patch, TextField};
+pub use raw::RawBody;
 pub use repair::Repair;
-pub use texts::Texts;
+pub use texts::TextValues;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,13 +19,13 @@ use serde_json::{Map, Value};
 use crate::source::mapping::MappingFault;
 use crate::submission::reply::ReplyAddress;
 use crate::{
-    BodyHash, Clock, Dialect, KeyHash, KeyId, OrganizationId, QuarantineReason, Source, SourceId,
+    BodyHash, Dialect, FieldVersion, KeyHash, KeyId, OrganizationId, QuarantineReason, Source, SourceId,
     SubmissionId, Timestamp, Trust,
 };
 
 /// Who was at the other end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Client {
+pub struct ClientInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub struct Client {
 /// How a body is written, so that it can be read again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Media {
+pub enum BodyFormat {
     #[default]
     Json,
     /// JSON whose type says that it is written in windows-1252 or ISO-8859-1.
@@ -51,8 +51,8 @@ pub enum Media {
     Multipart(String),
 }
 
-impl Media {
-    fn is_usual(&self) -> bool {
+impl BodyFormat {
+    fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
@@ -63,7 +63,7 @@ impl Media {
 
 /// That a submission comes out of the quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
+pub struct QuarantineRelease {
     /// The quarantine entry. It is released once, however often the message is delivered.
     pub entry: uuid::Uuid,
     pub released_at: Timestamp,
@@ -83,11 +83,11 @@ pub struct Submission {
     #[serde(default)]
     pub trust: Trust,
     #[serde(default)]
-    pub client: Client,
+    pub client: ClientInfo,
     pub fields: Fields,
-    pub raw: Raw,
-    #[serde(default, skip_serializing_if = "Media::is_usual")]
-    pub media: Media,
+    pub raw: RawBody,
+    #[serde(default, skip_serializing_if = "BodyFormat::is_default")]
+    pub media: BodyFormat,
     /// What was said in the URL's query, without credentials; most dialects do not look there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
@@ -107,7 +107,7 @@ pub struct Submission {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<ReplyAddress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release: Option<Release>,
+    pub release: Option<QuarantineRelease>,
     /// What a newer build wrote and this one does not know: kept, and stored with the submission.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -130,10 +130,10 @@ impl Submission {
             dialect: source.dialect,
             received_at,
             trust: Trust::default(),
-            client: Client::default(),
+            client: ClientInfo::default(),
             fields,
-            raw: Raw::new(body),
-            media: Media::default(),
+            raw: RawBody::new(body),
+            media: BodyFormat::default(),
             query: None,
             mapping_version: None,
             mapping_fault: None,
@@ -150,7 +150,12 @@ impl Submission {
     ///
     /// One that came under the id of another gets an id of its own, its entry's; one that reused an idempotency key
     /// goes without.
-    pub fn released(self, entry: uuid::Uuid, reason: QuarantineReason, now: Timestamp) -> Self {
+    pub fn released_from_quarantine(
+        self,
+        entry: uuid::Uuid,
+        reason: QuarantineReason,
+        now: Timestamp,
+    ) -> Self {
         let id = match reason {
             QuarantineReason::IdReused => SubmissionId::from_uuid(entry),
             _ => self.id,
@@ -159,17 +164,17 @@ impl Submission {
             QuarantineReason::IdempotencyMismatch => None,
             _ => self.idempotency_key_hash,
         };
-        let release = Some(Release { entry, released_at: now });
+        let release = Some(QuarantineRelease { entry, released_at: now });
         Self { id, idempotency_key_hash, release, reply_to: None, ..self }
     }
 
     /// The same with nothing of what was said.
-    pub fn emptied(self) -> Self {
+    pub fn without_content(self) -> Self {
         Self {
-            client: Client { key: self.client.key, ..Client::default() },
+            client: ClientInfo { key: self.client.key, ..ClientInfo::default() },
             fields: Fields::default(),
-            raw: Raw::Text(String::new()),
-            media: Media::default(),
+            raw: RawBody::Text(String::new()),
+            media: BodyFormat::default(),
             query: None,
             mapping_fault: None,
             body_hash: BodyHash::erased(self.id.as_uuid()),
@@ -181,13 +186,13 @@ impl Submission {
     }
 
     /// The order in which submissions are processed: when they were received, then by id.
-    pub fn order(&self) -> (Timestamp, SubmissionId) {
+    pub fn processing_order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)
     }
 
     /// The order in which their values win.
-    pub fn clock(&self) -> Clock {
-        Clock { trust: self.trust, received_at: self.received_at, submission: self.id }
+    pub fn clock(&self) -> FieldVersion {
+        FieldVersion { trust: self.trust, received_at: self.received_at, submission: self.id }
     }
 }
 

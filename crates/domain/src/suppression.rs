@@ -4,7 +4,7 @@ mod request;
 mod sought;
 mod value;
 
-pub use sought::Sought;
+pub use sought::DataSubject;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::credential::secret::MatchKey;
 use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
 
 pub use request::SuppressionRequest;
-pub use value::{Domain, SuppressedValue, ValueProblem};
+pub use value::{Domain, SuppressedValue, SuppressedValueProblem};
 
 /// The list of an entry that names none.
 pub const DEFAULT_LIST: &str = "default";
@@ -92,7 +92,7 @@ impl SuppressionKey {
     ///
     /// Nobody says in which spelling a value was digested. Of a phone E.164, the same without its plus and the national
     /// number, with and without its zero, are all looked for; of an address at Gmail also the one without dots, and its mailbox.
-    pub fn watched(
+    pub fn keys_for_contact(
         matching: &MatchKey,
         organization: OrganizationId,
         e164: Option<&str>,
@@ -109,13 +109,14 @@ impl SuppressionKey {
             keys.extend(spellings.iter().map(|said| digested(SuppressionKind::Phone, said)));
         }
         if let Some(email) = email {
-            let identity = email.identity();
+            let identity = email.comparison_form();
             keys.push(plain(SuppressionKind::Email, &identity));
             keys.push(digested(SuppressionKind::Email, &identity));
             let spellings = email.gmail_spellings();
             keys.extend(spellings.iter().map(|same| digested(SuppressionKind::Email, same)));
             keys.extend(
-                value::and_above(email.domain()).map(|domain| plain(SuppressionKind::Domain, domain)),
+                value::with_parent_domains(email.domain())
+                    .map(|domain| plain(SuppressionKind::Domain, domain)),
             );
         }
         keys
@@ -158,12 +159,12 @@ impl Suppression {
         }
     }
 
-    pub fn holds_at(&self, now: Timestamp) -> bool {
+    pub fn is_active_at(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
 
     /// Whether stored leads that it concerns are found by an index on what they hold, a few at most as a rule.
-    pub fn is_of_one_contact(&self) -> bool {
+    pub fn names_single_contact(&self) -> bool {
         self.form.is_plain() && self.key.kind != SuppressionKind::Domain && self.value.is_some()
     }
 }
@@ -184,7 +185,7 @@ pub fn list_name(text: &str) -> Result<String, String> {
 
 /// What a trace says about an entry that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listing {
+pub struct ListEntry {
     pub list: String,
     pub added_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -194,7 +195,7 @@ pub struct Listing {
 }
 
 /// The entries found for a batch that hold at its time.
-pub type Suppressions = BTreeMap<SuppressionKey, Vec<Listing>>;
+pub type SuppressionMatches = BTreeMap<SuppressionKey, Vec<ListEntry>>;
 
 #[cfg(test)]
 mod tests;

@@ -19,36 +19,36 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 256;
 
 /// As many wait while the store is away; some 3 MB.
-const MOST_WAITING: usize = 10_000;
+const CHANNEL_CAPACITY: usize = 10_000;
 
 /// Where requests leave their entries. Nobody waits here.
 #[derive(Clone)]
-pub(crate) struct Audit {
+pub(crate) struct AuditSender {
     entries: Sender<AuditEntry>,
     lost: Arc<AtomicU64>,
 }
 
 /// Writes what requests left.
-pub(crate) struct Writer {
+pub(crate) struct AuditWriter {
     entries: Receiver<AuditEntry>,
     batch: Vec<AuditEntry>,
     lost: Arc<AtomicU64>,
     store: Store,
     store_timeout: Duration,
-    well: bool,
+    is_store_reachable: bool,
 }
 
-impl Audit {
-    pub(crate) fn new(store: Store, store_timeout: Duration) -> (Self, Writer) {
-        let (sender, entries) = mpsc::channel(MOST_WAITING);
+impl AuditSender {
+    pub(crate) fn new(store: Store, store_timeout: Duration) -> (Self, AuditWriter) {
+        let (sender, entries) = mpsc::channel(CHANNEL_CAPACITY);
         let lost = Arc::new(AtomicU64::new(0));
         let audit = Self { entries: sender, lost: Arc::clone(&lost) };
         let batch = Vec::with_capacity(MOST_AT_ONCE);
-        (audit, Writer { entries, batch, lost, store, store_timeout, well: true })
+        (audit, AuditWriter { entries, batch, lost, store, store_timeout, is_store_reachable: true })
     }
 
     /// Leaves an entry of what was read. One for which there is no room is counted as lost.
-    pub(crate) fn note(&self, entry: AuditEntry) {
+    pub(crate) fn enqueue(&self, entry: AuditEntry) {
         if self.entries.try_send(entry).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -56,35 +56,35 @@ impl Audit {
 }
 
 /// A read never waits for the audit log.
-impl ReadLog for Audit {
+impl ReadLog for AuditSender {
     async fn note_read(&self, entry: AuditEntry) -> Result<(), StoreError> {
-        self.note(entry);
+        self.enqueue(entry);
         Ok(())
     }
 }
 
-impl Writer {
+impl AuditWriter {
     /// Writes until told that nobody leaves anything any more, and then what is left.
     pub(crate) async fn run(mut self, done: &CancellationToken) {
         // So that it can be watched before there is anything to see.
         counter!("leadgate_gateway_audit_lost_total").increment(0);
-        while done.run_until_cancelled(self.gather()).await == Some(true) {
+        while done.run_until_cancelled(self.collect_batch()).await == Some(true) {
             if !self.write().await {
                 done.run_until_cancelled(sleep(FLUSH_EVERY)).await;
             }
         }
         // Nobody waits for the log longer than for any other thing that the store is asked for.
-        let rest = timeout(self.store_timeout, async { while self.fill() && self.write().await {} });
+        let rest = timeout(self.store_timeout, async { while self.drain_channel() && self.write().await {} });
         let _ = rest.await;
         while let Ok(entry) = self.entries.try_recv() {
             self.batch.push(entry);
         }
-        self.give_up();
-        self.tell();
+        self.discard_batch();
+        self.report_lost();
     }
 
     /// Waits for the first entry, and then for as many as fit or come within a moment. False if none can come.
-    async fn gather(&mut self) -> bool {
+    async fn collect_batch(&mut self) -> bool {
         if self.batch.is_empty() && self.entries.recv_many(&mut self.batch, MOST_AT_ONCE).await == 0 {
             return false;
         }
@@ -100,7 +100,7 @@ impl Writer {
     }
 
     /// Takes what is there without waiting; whether there is anything to write.
-    fn fill(&mut self) -> bool {
+    fn drain_channel(&mut self) -> bool {
         while self.batch.len() < MOST_AT_ONCE
             && let Ok(entry) = self.entries.try_recv()
         {
@@ -116,40 +116,40 @@ impl Writer {
             Ok(Ok(())) => {
                 counter!("leadgate_gateway_audit_written_total").increment(count(self.batch.len()));
                 self.batch.clear();
-                if !self.well {
+                if !self.is_store_reachable {
                     tracing::info!("the audit log is written again");
                 }
                 true
             }
             Ok(Err(error)) if !error.is_transient() && error != StoreError::NotMigrated => {
                 tracing::error!(%error, "the audit log refuses entries");
-                self.give_up();
+                self.discard_batch();
                 true
             }
-            Ok(Err(error)) => self.put_off(&error.to_string()),
-            Err(_) => self.put_off("it does not answer in time"),
+            Ok(Err(error)) => self.log_retry(&error.to_string()),
+            Err(_) => self.log_retry("it does not answer in time"),
         };
-        self.well = written;
+        self.is_store_reachable = written;
         gauge!("leadgate_gateway_audit_waiting").set(waiting(self.batch.len() + self.entries.len()));
-        self.tell();
+        self.report_lost();
         written
     }
 
-    fn put_off(&self, error: &str) -> bool {
-        if self.well {
+    fn log_retry(&self, error: &str) -> bool {
+        if self.is_store_reachable {
             tracing::warn!(error, "the audit log is not written; entries wait");
         }
         false
     }
 
     /// Counts what is at hand as lost.
-    fn give_up(&mut self) {
+    fn discard_batch(&mut self) {
         self.lost.fetch_add(count(self.batch.len()), Ordering::Relaxed);
         self.batch.clear();
     }
 
     /// Says how many were lost since it was said last.
-    fn tell(&self) {
+    fn report_lost(&self) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             counter!("leadgate_gateway_audit_lost_total").increment(lost);

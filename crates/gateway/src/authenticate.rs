@@ -8,12 +8,12 @@ use crate::caller::Caller;
 use crate::context::RequestContext;
 use crate::refusal::Refusal;
 use crate::refusal_log::CallerLabel;
-use crate::state::State;
+use crate::state::GatewayState;
 use crate::{limit, origin};
 
 /// Authenticates the presented credentials. A caller that cannot be authenticated is rate-limited by its address.
 pub(crate) async fn caller(
-    state: &State,
+    state: &GatewayState,
     request: &HttpRequest,
     context: &mut RequestContext,
     presented: Result<PresentedKey, Refusal>,
@@ -21,8 +21,8 @@ pub(crate) async fn caller(
     match identify(state, request, context, presented).await {
         Ok(caller) => Ok(caller),
         // The look-up took the permit already.
-        Err(Failed::Counted(refusal)) => Err(refusal),
-        Err(Failed::Uncounted(refusal)) => {
+        Err(AuthenticationFailure::AlreadyCounted(refusal)) => Err(refusal),
+        Err(AuthenticationFailure::NotCounted(refusal)) => {
             limit::unauthenticated(state, context, cost(&refusal)).await?;
             Err(refusal)
         }
@@ -30,9 +30,9 @@ pub(crate) async fn caller(
 }
 
 /// Why authentication failed, and whether the failure was already counted for the address.
-enum Failed {
-    Counted(Refusal),
-    Uncounted(Refusal),
+enum AuthenticationFailure {
+    AlreadyCounted(Refusal),
+    NotCounted(Refusal),
 }
 
 /// It is not the caller's fault when keys cannot be checked.
@@ -41,20 +41,20 @@ fn cost(refusal: &Refusal) -> u32 {
 }
 
 async fn identify(
-    state: &State,
+    state: &GatewayState,
     request: &HttpRequest,
     context: &mut RequestContext,
     presented: Result<PresentedKey, Refusal>,
-) -> Result<Caller, Failed> {
-    let presented = presented.map_err(Failed::Uncounted)?;
+) -> Result<Caller, AuthenticationFailure> {
+    let presented = presented.map_err(AuthenticationFailure::NotCounted)?;
     let verify = |context: &mut RequestContext, caller: Caller| {
         if !presented.matches(&caller.key, &state.keys.pepper) {
-            return Err(Refusal::InvalidKey.about(presented.kind));
+            return Err(Refusal::InvalidKey.for_key_kind(presented.kind));
         }
         context.caller = Some(CallerLabel::of(&caller));
         let is_closed = state.keys.is_disabled(caller.organization()) || caller.source.deleted_at.is_some();
-        if !caller.key.is_good_at(Timestamp::now()) || is_closed {
-            return Err(Refusal::RevokedKey.about(presented.kind));
+        if !caller.key.is_valid_at(Timestamp::now()) || is_closed {
+            return Err(Refusal::RevokedKey.for_key_kind(presented.kind));
         }
         // Checked first: nothing that a visitor of that page sends counts against the server.
         if caller.key.kind == KeyKind::Secret {
@@ -62,11 +62,17 @@ async fn identify(
         }
         Ok(caller)
     };
-    if let Some(caller) = state.keys.get(&presented.id).map_err(Failed::Uncounted)? {
-        return verify(context, caller).map_err(Failed::Uncounted);
+    if let Some(caller) = state.keys.get(&presented.id).map_err(AuthenticationFailure::NotCounted)? {
+        return verify(context, caller).map_err(AuthenticationFailure::NotCounted);
     }
-    limit::unauthenticated(state, context, 1).await.map_err(Failed::Counted)?;
-    let found = state.keys.look_up(&presented.id, context.address).await.map_err(Failed::Counted)?;
-    let caller = found.ok_or_else(|| Failed::Counted(Refusal::InvalidKey.about(presented.kind)))?;
-    verify(context, caller).map_err(Failed::Counted)
+    limit::unauthenticated(state, context, 1).await.map_err(AuthenticationFailure::AlreadyCounted)?;
+    let found = state
+        .keys
+        .look_up(&presented.id, context.address)
+        .await
+        .map_err(AuthenticationFailure::AlreadyCounted)?;
+    let caller = found.ok_or_else(|| {
+        AuthenticationFailure::AlreadyCounted(Refusal::InvalidKey.for_key_kind(presented.kind))
+    })?;
+    verify(context, caller).map_err(AuthenticationFailure::AlreadyCounted)
 }

@@ -10,7 +10,7 @@ use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use futures_util::StreamExt;
-use leadgate_domain::Media;
+use leadgate_domain::BodyFormat;
 use tokio::time::timeout;
 
 use crate::refusal::Refusal;
@@ -31,7 +31,7 @@ pub(crate) fn check_head(headers: &HeaderMap, limits: BodyLimits) -> Result<(), 
     if !is_plain(headers) {
         return Err(Refusal::UnsupportedEncoding);
     }
-    match declared(headers) {
+    match content_length(headers) {
         Some(length) if limits.limit < length => Err(Refusal::BodyTooLarge { limit: limits.limit }),
         _ => Ok(()),
     }
@@ -53,7 +53,7 @@ pub(crate) async fn read_with(
     limits: BodyLimits,
     arrived: impl FnMut(&[u8]) -> Result<(), Refusal>,
 ) -> Result<Bytes, Refusal> {
-    let expected = declared(request.headers()).unwrap_or_default();
+    let expected = content_length(request.headers()).unwrap_or_default();
     let reading = collect(payload, expected, limits.limit, arrived);
     timeout(limits.timeout, reading).await.unwrap_or(Err(Refusal::BodyTimeout))
 }
@@ -68,7 +68,7 @@ async fn collect(
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {
             PayloadError::Overflow => Refusal::BodyTooLarge { limit },
-            _ => Refusal::BodyBroken,
+            _ => Refusal::BodyInterrupted,
         })?;
         if limit - body.len() < chunk.len() {
             return Err(Refusal::BodyTooLarge { limit });
@@ -79,35 +79,36 @@ async fn collect(
     Ok(body.freeze())
 }
 
-fn declared(headers: &HeaderMap) -> Option<usize> {
+fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// How the body is written, said once. Every dialect takes every kind.
-pub(crate) fn media(headers: &HeaderMap) -> Result<Media, Refusal> {
+pub(crate) fn media(headers: &HeaderMap) -> Result<BodyFormat, Refusal> {
     let media = match headers.get(header::CONTENT_TYPE) {
-        Some(_) => only(headers, &header::CONTENT_TYPE).and_then(named),
+        Some(_) => single_header(headers, &header::CONTENT_TYPE).and_then(parse_media_type),
         // Nothing to be read, and everything in the query.
-        None if is_empty(headers) => Some(Media::Form),
-        None => Some(Media::Json),
+        None if is_empty(headers) => Some(BodyFormat::Form),
+        None => Some(BodyFormat::Json),
     };
     media.ok_or(Refusal::UnsupportedMediaType)
 }
 
 /// Whether the head says that there is no body.
 pub(crate) fn is_empty(headers: &HeaderMap) -> bool {
-    declared(headers).is_none_or(|length| length == 0) && !headers.contains_key(header::TRANSFER_ENCODING)
+    content_length(headers).is_none_or(|length| length == 0)
+        && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// [`media`] for what can only be JSON.
 pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let media = media(headers)?;
-    if media == Media::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+    if media == BodyFormat::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
 /// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form. `text/plain` is JSON:
 /// a page may send it to another site without asking first.
-fn named(text: &str) -> Option<Media> {
+fn parse_media_type(text: &str) -> Option<BodyFormat> {
     let mime: Mime = text.parse().ok()?;
     let encoding = match mime.get_param(mime::CHARSET) {
         Some(charset) => Encoding::for_label(charset.as_str().as_bytes())?,
@@ -118,13 +119,15 @@ fn named(text: &str) -> Option<Media> {
     }
     let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
     match (mime.type_().as_str(), mime.subtype().as_str()) {
-        ("application", "x-www-form-urlencoded") => Some(Media::Form),
+        ("application", "x-www-form-urlencoded") => Some(BodyFormat::Form),
         ("multipart", "form-data") => {
-            Some(Media::Multipart(mime.get_param(mime::BOUNDARY)?.as_str().to_owned()))
+            Some(BodyFormat::Multipart(mime.get_param(mime::BOUNDARY)?.as_str().to_owned()))
         }
         ("application", _) if !json => None,
-        ("application", _) | ("text", "plain") if encoding == WINDOWS_1252 => Some(Media::JsonWindows1252),
-        ("application", _) | ("text", "plain") => Some(Media::Json),
+        ("application", _) | ("text", "plain") if encoding == WINDOWS_1252 => {
+            Some(BodyFormat::JsonWindows1252)
+        }
+        ("application", _) | ("text", "plain") => Some(BodyFormat::Json),
         _ => None,
     }
 }
@@ -136,7 +139,7 @@ fn is_plain(headers: &HeaderMap) -> bool {
 }
 
 /// A header that may be sent once, as text.
-fn only<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
+fn single_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name);
     let first = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(first)
@@ -158,7 +161,7 @@ mod tests {
         check_head(&map, LIMITS).map_or_else(|refusal| refusal.code(), |()| "")
     }
 
-    fn kind(values: &[&str]) -> Option<Media> {
+    fn kind(values: &[&str]) -> Option<BodyFormat> {
         let mut map = HeaderMap::new();
         for value in values {
             map.append(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
@@ -177,10 +180,10 @@ mod tests {
             "text/plain",
             "text/plain;charset=UTF-8",
         ] {
-            assert_eq!(kind(&[good]), Some(Media::Json), "{good}");
+            assert_eq!(kind(&[good]), Some(BodyFormat::Json), "{good}");
         }
         for latin in ["application/json; charset=ISO-8859-1", "text/plain; charset=windows-1252"] {
-            assert_eq!(kind(&[latin]), Some(Media::JsonWindows1252), "{latin}");
+            assert_eq!(kind(&[latin]), Some(BodyFormat::JsonWindows1252), "{latin}");
         }
         for bad in ["text/json", "application/json; charset=utf-16", "application/+json", "application", ""] {
             assert_eq!(kind(&[bad]), None, "{bad}");
@@ -192,12 +195,12 @@ mod tests {
     fn forms_may_be_in_an_older_encoding() {
         for charset in ["", "; charset=UTF-8", "; charset=iso-8859-1"] {
             let form = format!("application/x-www-form-urlencoded{charset}");
-            assert_eq!(kind(&[&form]), Some(Media::Form), "{form}");
+            assert_eq!(kind(&[&form]), Some(BodyFormat::Form), "{form}");
         }
         let multipart = "multipart/form-data; boundary=\"a b\"";
-        assert_eq!(kind(&[multipart]), Some(Media::Multipart("a b".to_owned())));
+        assert_eq!(kind(&[multipart]), Some(BodyFormat::Multipart("a b".to_owned())));
         assert_eq!(kind(&["multipart/form-data"]), None, "without a boundary");
-        assert_eq!(kind(&[]), Some(Media::Form), "everything is in the query");
+        assert_eq!(kind(&[]), Some(BodyFormat::Form), "everything is in the query");
     }
 
     #[test]

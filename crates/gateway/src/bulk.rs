@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 
 /// The bytes of all such bodies that are being read or answered.
 pub(crate) struct BulkMemory {
-    taken: Mutex<Taken>,
+    taken: Mutex<UsedMemory>,
     /// For one organization.
     share: usize,
     /// For all organizations together.
@@ -17,7 +17,7 @@ pub(crate) struct BulkMemory {
 }
 
 #[derive(Default)]
-struct Taken {
+struct UsedMemory {
     total: usize,
     of: HashMap<OrganizationId, usize>,
 }
@@ -29,7 +29,7 @@ impl BulkMemory {
     }
 
     /// Room for a body of an organization, which grows as the body arrives.
-    pub(crate) fn room(self: &Arc<Self>, organization: OrganizationId) -> BulkPermit {
+    pub(crate) fn permit(self: &Arc<Self>, organization: OrganizationId) -> BulkPermit {
         BulkPermit { memory: Arc::clone(self), organization, size: 0 }
     }
 }
@@ -44,10 +44,10 @@ pub(crate) struct BulkPermit {
 impl BulkPermit {
     pub(crate) fn grow(&mut self, size: usize) -> Result<(), Refusal> {
         let mut taken = self.memory.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let Taken { total, of } = &mut *taken;
+        let UsedMemory { total, of } = &mut *taken;
         let own = of.entry(self.organization).or_default();
         if *own + size > self.memory.share || *total + size > self.memory.total {
-            return Err(Refusal::BulkBusy);
+            return Err(Refusal::BulkMemoryFull);
         }
         *own += size;
         *total += size;
@@ -78,16 +78,17 @@ mod tests {
         let memory = BulkMemory::for_bodies_of(10);
         let organization = || OrganizationId::generate();
         let (ours, theirs) = (organization(), organization());
-        let mut first = memory.room(ours);
+        let mut first = memory.permit(ours);
         first.grow(6).unwrap();
-        let mut second = memory.room(ours);
+        let mut second = memory.permit(ours);
         second.grow(4).unwrap();
         assert!(second.grow(1).is_err(), "the organization has all of its share");
-        let mut others: Vec<_> = [theirs, organization(), organization()].map(|one| memory.room(one)).into();
+        let mut others: Vec<_> =
+            [theirs, organization(), organization()].map(|one| memory.permit(one)).into();
         for other in &mut others {
             other.grow(10).unwrap();
         }
-        assert!(memory.room(organization()).grow(1).is_err(), "four shares are all there is");
+        assert!(memory.permit(organization()).grow(1).is_err(), "four shares are all there is");
         drop(first);
         second.grow(6).unwrap();
         drop((second, others));

@@ -17,51 +17,51 @@ use leadgate_store::Store;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::audit::Audit;
-use crate::caller::{Caller, Reach};
+use crate::audit::AuditSender;
+use crate::caller::{Caller, SourceAccess};
 use crate::context::RequestContext;
 use crate::one_per_organization::OrganizationPermit;
-use crate::problem::Refused;
+use crate::problem::ProblemResponse;
 use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
-use crate::reply::Reply;
+use crate::reply::RouteResponse;
 use crate::source_selection::check_network;
-use crate::state::State;
+use crate::state::GatewayState;
 use crate::{authenticate, credentials, limit};
-use input::{Body, PathId};
+use input::{BodyInput, PathId};
 
-pub(crate) use access::{Access, Administer, Read, ReadOrganization, Write};
+pub(crate) use access::{Access, AdminAccess, OrganizationReadAccess, ReadAccess, WriteAccess};
 
 /// A request by a caller who has the access `A`. `P` is the id in its path, `Q` its query.
-pub(crate) struct Call<A, P = (), Q = NoParameters> {
+pub(crate) struct AuthorizedRequest<A, P = (), Q = NoParameters> {
     pub(crate) caller: Caller,
     pub(crate) id: P,
     pub(crate) query: Q,
-    pub(crate) state: Data<State>,
+    pub(crate) state: Data<GatewayState>,
     pub(crate) request: HttpRequest,
     pub(crate) context: RequestContext,
     access: PhantomData<A>,
 }
 
-impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {
+impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P, Q> {
     async fn read(
         request: HttpRequest,
-        state: Data<State>,
+        state: Data<GatewayState>,
         mut context: RequestContext,
         shares_path: bool,
-    ) -> Result<Self, Refused> {
-        let read = Self::admit(&request, &state, &mut context, shares_path).await;
+    ) -> Result<Self, ProblemResponse> {
+        let read = Self::authorize(&request, &state, &mut context, shares_path).await;
         match read {
             Ok((caller, id, query)) => {
                 Ok(Self { caller, id, query, state, request, context, access: PhantomData })
             }
-            Err(refusal) => Err(Refused::of(refusal, context)),
+            Err(refusal) => Err(ProblemResponse::of(refusal, context)),
         }
     }
 
-    async fn admit(
+    async fn authorize(
         request: &HttpRequest,
-        state: &State,
+        state: &GatewayState,
         context: &mut RequestContext,
         shares_path: bool,
     ) -> Result<(Caller, P, Q), Refusal> {
@@ -69,7 +69,7 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {
         let caller = authenticate::caller(state, request, context, presented).await?;
         limit::authenticated(state, context, &caller).await?;
         check_network(&caller.source, context.address)?;
-        caller.may(A::SCOPE)?;
+        caller.check_scope(A::SCOPE)?;
         A::check(&caller)?;
         if shares_path {
             context.dialect = caller.source.dialect;
@@ -80,7 +80,7 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> Call<A, P, Q> {
     }
 }
 
-impl<A, P, Q> Call<A, P, Q> {
+impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     pub(crate) fn organization(&self) -> OrganizationId {
         self.caller.organization()
     }
@@ -90,7 +90,7 @@ impl<A, P, Q> Call<A, P, Q> {
         owner.map(|owner| owner.name.clone()).unwrap_or_default()
     }
 
-    pub(crate) fn reach(&self) -> Reach {
+    pub(crate) fn source_access(&self) -> SourceAccess {
         self.caller.reach
     }
 
@@ -99,13 +99,13 @@ impl<A, P, Q> Call<A, P, Q> {
     }
 
     /// Where reads are recorded.
-    pub(crate) fn log(&self) -> &Audit {
+    pub(crate) fn log(&self) -> &AuditSender {
         &self.state.audit
     }
 
     /// The store, in which what changes is this caller's doing.
     pub(crate) fn store(&self) -> Store {
-        self.state.store.acting_for(self.actor())
+        self.state.store.as_actor(self.actor())
     }
 
     /// The permit to run an operation that may take minutes.
@@ -120,7 +120,7 @@ impl<A, P, Q> Call<A, P, Q> {
 
     /// Records what the caller is shown.
     pub(crate) fn record(&self, entry: AuditEntry) {
-        self.state.audit.note(entry);
+        self.state.audit.enqueue(entry);
     }
 
     /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise
@@ -130,18 +130,18 @@ impl<A, P, Q> Call<A, P, Q> {
         if !self.state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
             return Err(self.not_found(id, action));
         }
-        self.record(self.entry(action).about(id).with("answer", "queued"));
+        self.record(self.entry(action).with_target(id).with_detail("answer", "queued"));
         Ok(SubmissionStatus::queued(submission))
     }
 
     /// A look-up of another organization's id is audited for the caller only.
     pub(crate) fn not_found(&self, id: impl Display, action: AuditAction) -> Refusal {
-        self.record(self.entry(action).about(id).with("answer", "not_found"));
+        self.record(self.entry(action).with_target(id).with_detail("answer", "not_found"));
         Refusal::NotFound
     }
 
     /// The same for a refusal of an operation about this id.
-    pub(crate) fn audited(&self, refusal: Refusal, id: impl Display, action: AuditAction) -> Refusal {
+    pub(crate) fn audit_refusal(&self, refusal: Refusal, id: impl Display, action: AuditAction) -> Refusal {
         match refusal {
             Refusal::NotFound => self.not_found(id, action),
             refusal => refusal,
@@ -149,7 +149,7 @@ impl<A, P, Q> Call<A, P, Q> {
     }
 }
 
-/// A function that answers a route, with a body or without one. `Args` are the types of its [`Call`], body and answer.
+/// A function that answers a route, with a body or without one. `Args` are the types of its [`AuthorizedRequest`], body and answer.
 pub(crate) trait Handler<Args>: Copy + 'static {
     /// The names of its parameters.
     fn parameters() -> &'static [&'static str];
@@ -158,19 +158,19 @@ pub(crate) trait Handler<Args>: Copy + 'static {
         self,
         request: HttpRequest,
         payload: Payload,
-        state: Data<State>,
+        state: Data<GatewayState>,
         context: RequestContext,
         shares_path: bool,
-    ) -> Result<HttpResponse, Refused>;
+    ) -> Result<HttpResponse, ProblemResponse>;
 }
 
 impl<F, A, P, Q, R> Handler<(A, P, Q, R)> for F
 where
-    F: AsyncFn(&mut Call<A, P, Q>) -> Result<R, Refusal> + Copy + 'static,
+    F: AsyncFn(&mut AuthorizedRequest<A, P, Q>) -> Result<R, Refusal> + Copy + 'static,
     A: Access,
     P: PathId,
     Q: DeserializeOwned + 'static,
-    R: Reply,
+    R: RouteResponse,
 {
     fn parameters() -> &'static [&'static str] {
         query::names::<Q>()
@@ -180,22 +180,22 @@ where
         self,
         request: HttpRequest,
         _payload: Payload,
-        state: Data<State>,
+        state: Data<GatewayState>,
         context: RequestContext,
         shares_path: bool,
-    ) -> Result<HttpResponse, Refused> {
-        answer(Call::read(request, state, context, shares_path).await?, self).await
+    ) -> Result<HttpResponse, ProblemResponse> {
+        answer(AuthorizedRequest::read(request, state, context, shares_path).await?, self).await
     }
 }
 
 impl<F, A, P, Q, B, R> Handler<(A, P, Q, B, R)> for F
 where
-    F: AsyncFn(&mut Call<A, P, Q>, B) -> Result<R, Refusal> + Copy + 'static,
+    F: AsyncFn(&mut AuthorizedRequest<A, P, Q>, B) -> Result<R, Refusal> + Copy + 'static,
     A: Access,
     P: PathId,
     Q: DeserializeOwned + 'static,
-    B: Body,
-    R: Reply,
+    B: BodyInput,
+    R: RouteResponse,
 {
     fn parameters() -> &'static [&'static str] {
         query::names::<Q>()
@@ -205,12 +205,12 @@ where
         self,
         request: HttpRequest,
         payload: Payload,
-        state: Data<State>,
+        state: Data<GatewayState>,
         context: RequestContext,
         shares_path: bool,
-    ) -> Result<HttpResponse, Refused> {
-        let call = Call::read(request, state, context, shares_path).await?;
-        let with_body = async move |call: &mut Call<A, P, Q>| {
+    ) -> Result<HttpResponse, ProblemResponse> {
+        let call = AuthorizedRequest::read(request, state, context, shares_path).await?;
+        let with_body = async move |call: &mut AuthorizedRequest<A, P, Q>| {
             let body = B::read(&call.request, payload, &call.state).await?;
             self(call, body).await
         };
@@ -218,25 +218,25 @@ where
     }
 }
 
-async fn answer<A, P, Q, R: Reply>(
-    mut call: Call<A, P, Q>,
-    handler: impl AsyncFnOnce(&mut Call<A, P, Q>) -> Result<R, Refusal>,
-) -> Result<HttpResponse, Refused> {
+async fn answer<A, P, Q, R: RouteResponse>(
+    mut call: AuthorizedRequest<A, P, Q>,
+    handler: impl AsyncFnOnce(&mut AuthorizedRequest<A, P, Q>) -> Result<R, Refusal>,
+) -> Result<HttpResponse, ProblemResponse> {
     let answer = handler(&mut call).await;
-    answered(answer, call.context)
+    respond(answer, call.context)
 }
 
 /// The response to a request, with what is known about it.
-pub(crate) fn answered(
-    answer: Result<impl Reply, Refusal>,
+pub(crate) fn respond(
+    answer: Result<impl RouteResponse, Refusal>,
     context: RequestContext,
-) -> Result<HttpResponse, Refused> {
+) -> Result<HttpResponse, ProblemResponse> {
     match answer {
         Ok(answer) => {
             let mut response = answer.into_response();
             context.add_limit_headers(response.headers_mut());
             Ok(response)
         }
-        Err(refusal) => Err(Refused::of(refusal, context)),
+        Err(refusal) => Err(ProblemResponse::of(refusal, context)),
     }
 }

@@ -13,19 +13,19 @@ pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
     /// The one that the key is bound to, unless a path chose another of the organization's.
     pub(crate) source: Arc<Source>,
-    pub(crate) reach: Reach,
+    pub(crate) reach: SourceAccess,
 }
 
 /// Which sources of its organization a key may use. What it may do there is its [`Scope`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum SourceAccess {
     /// Everything: the key is bound to a default source.
     Organization,
     /// The named source that the key is bound to, and nothing else.
     Source(SourceId),
 }
 
-impl Reach {
+impl SourceAccess {
     /// The only source whose leads may be read; `None` for those of all.
     pub(crate) fn source(self) -> Option<SourceId> {
         match self {
@@ -45,7 +45,8 @@ impl Reach {
 impl Caller {
     /// `source` is the one that the key is bound to.
     pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
-        let reach = if key.of_organization { Reach::Organization } else { Reach::Source(source.id) };
+        let reach =
+            if key.of_organization { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
         Self { key, source, reach }
     }
 
@@ -58,15 +59,15 @@ impl Caller {
         Actor::Key(self.key.id.clone())
     }
 
-    pub(crate) fn may(&self, scope: Scope) -> Result<(), Refusal> {
+    pub(crate) fn check_scope(&self, scope: Scope) -> Result<(), Refusal> {
         // What stands in a web page or a URL takes leads in and does nothing else, whatever it was given.
         let bounded = self.key.kind == KeyKind::Secret || scope == Scope::Write;
-        if bounded && self.key.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
+        if bounded && self.key.has_scope(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
     }
 
     /// Whether the key may post to every source of its organization and administer it.
     pub(crate) fn is_organization_key(&self) -> bool {
-        self.key.kind == KeyKind::Secret && self.reach == Reach::Organization
+        self.key.kind == KeyKind::Secret && self.reach == SourceAccess::Organization
     }
 
     pub(crate) fn trust(&self) -> Trust {
@@ -75,7 +76,7 @@ impl Caller {
 
     /// What a response to this caller, who has a secret key, may contain about a lead that it posted.
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
-        let reads = self.may(Scope::Read).is_ok() && self.reach.covers(lead.source);
+        let reads = self.check_scope(Scope::Read).is_ok() && self.reach.covers(lead.source);
         if reads { Disclosure::Lead } else { Disclosure::Outcome }
     }
 }

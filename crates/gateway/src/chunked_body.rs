@@ -34,16 +34,16 @@ const LONGEST_STREAM: Duration = Duration::from_secs(60 * 60);
 
 /// A connection's socket, by which the connection can be ended while its response waits.
 #[derive(Clone)]
-pub(crate) struct Socket {
+pub(crate) struct ClientSocket {
     socket: Arc<OwnedFd>,
     /// How long a response may wait while its client reads nothing.
     write_timeout: Duration,
 }
 
-impl Socket {
+impl ClientSocket {
     /// Keeps the socket with its connection, and bounds what the kernel holds for the client. The kernel also limits how
     /// long a small response waits, where it has an option for that.
-    pub(crate) fn keep(connection: &dyn Any, extensions: &mut Extensions, write_timeout: Duration) {
+    pub(crate) fn store_socket(connection: &dyn Any, extensions: &mut Extensions, write_timeout: Duration) {
         let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
@@ -107,7 +107,7 @@ impl MessageBody for ChunkedBody {
 }
 
 /// Any body, in chunks and with a time limit if it is large.
-pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<Socket>) -> BoxBody {
+pub(crate) fn in_chunks(body: impl MessageBody + 'static, socket: Option<ClientSocket>) -> BoxBody {
     let longest = match body.size() {
         BodySize::Sized(size) if size > CHUNK.try_into().unwrap_or(u64::MAX) => LONGEST,
         BodySize::Stream => LONGEST_STREAM,
@@ -134,14 +134,14 @@ struct TimedBody {
 }
 
 impl TimedBody {
-    fn new(body: BoxBody, socket: Socket, longest: Duration) -> Self {
+    fn new(body: BoxBody, socket: ClientSocket, longest: Duration) -> Self {
         let taken = Arc::<Notify>::default();
-        let timer = tokio::spawn(end_when_late(socket, Arc::clone(&taken), longest));
+        let timer = tokio::spawn(reset_after_timeout(socket, Arc::clone(&taken), longest));
         Self { body, taken, timer }
     }
 }
 
-async fn end_when_late(socket: Socket, taken: Arc<Notify>, longest: Duration) {
+async fn reset_after_timeout(socket: ClientSocket, taken: Arc<Notify>, longest: Duration) {
     // Two halves, so that a machine that stood still for the whole time has a moment to hand out the next chunk.
     let waits = || timeout(socket.write_timeout / 2, taken.notified());
     let taking = async { while waits().await.is_ok() || waits().await.is_ok() {} };

@@ -17,7 +17,7 @@ pub(crate) fn client_address(request: &HttpRequest, trusted: &[Network]) -> Opti
         warn_once(peer);
     }
     let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-    Some(behind(peer, hops, trusted))
+    Some(resolve_forwarded(peer, hops, trusted))
 }
 
 pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
@@ -44,7 +44,7 @@ fn warn_once(peer: IpAddr) {
     });
 }
 
-fn behind<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h [u8]>, trusted: &[Network]) -> IpAddr {
+fn resolve_forwarded<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h [u8]>, trusted: &[Network]) -> IpAddr {
     let mut nearest = peer;
     for hop in hops {
         if !is_trusted(nearest, trusted) {
@@ -67,7 +67,7 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
 }
 
 /// What requests from an address are counted under: IPv6 hands out whole /64 networks to one household.
-pub(crate) fn counted(address: IpAddr) -> String {
+pub(crate) fn rate_limit_key(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn version_6_is_counted_by_household() {
-        let counted = |text: &str| counted(text.parse().unwrap());
+        let counted = |text: &str| rate_limit_key(text.parse().unwrap());
         assert_eq!(counted("2001:db8:0:1:aaaa::1"), counted("2001:db8:0:1:bbbb::2"));
         assert_ne!(counted("2001:db8:0:1::1"), counted("2001:db8:0:2::1"));
         assert_eq!(counted("192.0.2.1"), "192.0.2.1");
@@ -145,7 +145,7 @@ mod tests {
         #[test]
         fn no_header_crashes_the_walk(hops: Vec<u8>) {
             let trusted = ["0.0.0.0/0".parse().unwrap()];
-            behind([10, 0, 0, 1].into(), hops.rsplit(|byte| *byte == b','), &trusted);
+            resolve_forwarded([10, 0, 0, 1].into(), hops.rsplit(|byte| *byte == b','), &trusted);
         }
     }
 }

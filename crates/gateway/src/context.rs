@@ -7,11 +7,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use leadgate_dialect::protocol;
 use leadgate_domain::{Dialect, Rate, Timestamp};
-use leadgate_limiter::Decision;
+use leadgate_limiter::LimitDecision;
 
 use crate::client_address::client_address;
 use crate::refusal_log::CallerLabel;
-use crate::state::State;
+use crate::state::GatewayState;
 
 #[derive(Clone)]
 pub(crate) struct RequestContext {
@@ -20,7 +20,7 @@ pub(crate) struct RequestContext {
     /// The dialect of the answer.
     pub(crate) dialect: Dialect,
     /// How the rate limit stands, once a permit was asked for.
-    pub(crate) limit: Option<Decision>,
+    pub(crate) limit: Option<LimitDecision>,
     /// The key that sent it and its source, once the key is proven.
     pub(crate) caller: Option<CallerLabel>,
     /// Whether a person sees the answer in a browser.
@@ -35,7 +35,7 @@ impl fmt::Debug for RequestContext {
 }
 
 impl RequestContext {
-    pub(crate) fn new(request: &HttpRequest, state: &State, dialect: Dialect) -> Self {
+    pub(crate) fn new(request: &HttpRequest, state: &GatewayState, dialect: Dialect) -> Self {
         let address = client_address(request, &state.config.trusted_proxies);
         Self { address, ..Self::unknown(dialect) }
     }

@@ -16,11 +16,11 @@ const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
 /// The parameter of KickoffLabs's clients.
 const API_KEY: &str = "api_key";
 
-/// The one key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-Key`.
+/// The one key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-DerivedKey`.
 pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
-    let bearer = only(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
-    let texts = [bearer, only(headers, &X_API_KEY)?];
-    parse(agreed(texts)?.ok_or(Refusal::MissingCredentials)?)
+    let bearer = single_header(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
+    let texts = [bearer, single_header(headers, &X_API_KEY)?];
+    parse(single_value(texts)?.ok_or(Refusal::MissingCredentials)?)
 }
 
 /// As KickoffLabs's clients send it: `Authorization` or `Authentication`, of which the last word counts, or a
@@ -35,12 +35,12 @@ pub(crate) fn anywhere(request: &HttpRequest) -> Result<Option<PresentedKey>, Re
         return Err(Refusal::SeveralCredentials);
     }
     let texts = [
-        only(headers, &AUTHORIZATION)?.and_then(last),
-        only(headers, &AUTHENTICATION)?.and_then(last),
-        only(headers, &X_API_KEY)?.map(str::to_owned),
+        single_header(headers, &AUTHORIZATION)?.and_then(last),
+        single_header(headers, &AUTHENTICATION)?.and_then(last),
+        single_header(headers, &X_API_KEY)?.map(str::to_owned),
         in_query,
     ];
-    agreed(texts)?.map(|text| parse(&text)).transpose()
+    single_value(texts)?.map(|text| parse(&text)).transpose()
 }
 
 /// The parameter of a body.
@@ -67,7 +67,7 @@ fn bearer(text: &str) -> Result<&str, Refusal> {
 }
 
 /// A header that may be sent once, as text.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
     let mut values = headers.get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -77,7 +77,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>
 }
 
 /// A credential may be said in several places, as long as it is the same.
-fn agreed<T: PartialEq>(texts: impl IntoIterator<Item = Option<T>>) -> Result<Option<T>, Refusal> {
+fn single_value<T: PartialEq>(texts: impl IntoIterator<Item = Option<T>>) -> Result<Option<T>, Refusal> {
     let mut said = texts.into_iter().flatten();
     let first = said.next();
     match first {

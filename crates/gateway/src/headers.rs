@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use leadgate_domain::{Client, Source};
+use leadgate_domain::{ClientInfo, Source};
 
 use crate::refusal::Refusal;
 
@@ -24,8 +24,8 @@ pub(crate) fn idempotency_key_of<'h>(
 }
 
 /// Who sent a request. The key is added when a submission is made.
-pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> Client {
-    Client {
+pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> ClientInfo {
+    ClientInfo {
         address: address.map(|address| address.to_string()),
         user_agent: user_agent(headers),
         key: None,
@@ -33,7 +33,7 @@ pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> Client {
     }
 }
 
-/// The `Idempotency-Key`, if there is one, without the quotes of the draft's structured string
+/// The `Idempotency-DerivedKey`, if there is one, without the quotes of the draft's structured string
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY);

@@ -3,18 +3,18 @@
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::web::{Data, Payload, ServiceConfig, resource, to};
 use actix_web::{HttpRequest, Resource, Route};
-use leadgate_dialect::{IntakePath, Parameters};
+use leadgate_dialect::{IntakeParameters, IntakePath};
 use leadgate_domain::Dialect;
 
-use crate::call::{Handler, answered};
+use crate::call::{Handler, respond};
 use crate::context::RequestContext;
 use crate::intake;
 use crate::origin;
-use crate::problem::Refused;
+use crate::problem::ProblemResponse;
 use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
+use crate::reply::RouteResponse;
+use crate::state::GatewayState;
 
 /// One row of the tables of routes, [`routes`](crate::routes) and [`operator_routes`](crate::operator_routes).
 pub struct HttpRoute {
@@ -26,7 +26,7 @@ pub struct HttpRoute {
     /// was ignored would get an answer to another question.
     pub parameters: &'static [&'static str],
     /// Which other parameters a path for leads takes.
-    pub intake: Option<Parameters>,
+    pub intake: Option<IntakeParameters>,
     /// The dialect of its answers; `None` where several dialects share the path and the caller's source decides.
     dialect: Option<Dialect>,
     handler: Box<dyn Fn() -> Route + Send + Sync>,
@@ -66,7 +66,7 @@ impl HttpRoute {
         dialect: Option<Dialect>,
         handler: H,
     ) -> Self {
-        let serve = move |request: HttpRequest, payload: Payload, state: Data<State>| {
+        let serve = move |request: HttpRequest, payload: Payload, state: Data<GatewayState>| {
             let context = RequestContext::new(&request, &state, dialect.unwrap_or(Dialect::Native));
             handler.handle(request, payload, state, context, dialect.is_none())
         };
@@ -75,17 +75,17 @@ impl HttpRoute {
     }
 
     /// A route that anyone may call.
-    pub(crate) fn open<R: Reply>(
+    pub(crate) fn open<R: RouteResponse>(
         path: &'static str,
-        handler: impl AsyncFn(&HttpRequest, &State) -> Result<R, Refusal> + Copy + Send + Sync + 'static,
+        handler: impl AsyncFn(&HttpRequest, &GatewayState) -> Result<R, Refusal> + Copy + Send + Sync + 'static,
     ) -> Self {
-        let serve = move |request: HttpRequest, state: Data<State>| async move {
+        let serve = move |request: HttpRequest, state: Data<GatewayState>| async move {
             let context = RequestContext::new(&request, &state, Dialect::Native);
             let answer = match query::read::<NoParameters>(&request) {
                 Ok(_) => handler(&request, &state).await,
                 Err(refusal) => Err(refusal),
             };
-            answered(answer, context)
+            respond(answer, context)
         };
         let handler = Box::new(move || to(serve));
         Self { method: "GET", path, parameters: &[], intake: None, dialect: Some(Dialect::Native), handler }
@@ -93,24 +93,24 @@ impl HttpRoute {
 
     /// A path of a dialect to which leads are posted.
     pub(crate) fn intake(path: &'static IntakePath, dialect: Dialect) -> Self {
-        Self::posted(path, dialect, intake::leads)
+        Self::authenticated_post(path, dialect, intake::leads)
     }
 
     /// A POST route that authenticates like a path for leads and takes no lead.
-    pub(crate) fn posted<R: Reply>(
+    pub(crate) fn authenticated_post<R: RouteResponse>(
         path: &'static IntakePath,
         dialect: Dialect,
-        handler: impl AsyncFn(&mut intake::Intake<'_>, Payload) -> Result<R, Refusal>
+        handler: impl AsyncFn(&mut intake::IntakeRequest<'_>, Payload) -> Result<R, Refusal>
         + Copy
         + Send
         + Sync
         + 'static,
     ) -> Self {
-        let serve = move |request: HttpRequest, payload: Payload, state: Data<State>| async move {
+        let serve = move |request: HttpRequest, payload: Payload, state: Data<GatewayState>| async move {
             let context = RequestContext::new(&request, &state, dialect);
-            let mut intake = intake::Intake::new(path, &request, &state, context);
+            let mut intake = intake::IntakeRequest::new(path, &request, &state, context);
             let answer = handler(&mut intake, payload).await;
-            answered(answer, intake.context)
+            respond(answer, intake.context)
         };
         let handler = Box::new(move || to(serve));
         let (path, intake) = (path.path, Some(path.parameters));
@@ -156,7 +156,7 @@ fn path_resource(routes: &[&'static HttpRoute]) -> Resource {
     let allowed = methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
     let dialect = routes.first().and_then(|route| route.dialect).unwrap_or(Dialect::Native);
     let other = move |request: HttpRequest| {
-        let answer: Result<_, Refused> = match request.method().as_str() {
+        let answer: Result<_, ProblemResponse> = match request.method().as_str() {
             "OPTIONS" => Ok(origin::preflight(&request, &allowed)),
             _ => Err(Refusal::MethodNotAllowed { allowed: allowed.clone() }.without_route(dialect)),
         };

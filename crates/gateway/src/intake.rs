@@ -4,44 +4,46 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use leadgate_dialect::{
-    self as dialect, Answer, CredentialLocation, Disclosure, Document, IntakePath, LeadRequest,
-    NewSubmission, PostedLead, Settlement, protocol,
+    self as dialect, CredentialLocation, DialectResponse, Disclosure, Document, IntakePath, LeadRequest,
+    NewSubmission, PostedLead, SubmissionOutcome, protocol,
 };
-use leadgate_domain::{KeyKind, Lead, Media, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust};
-use leadgate_queue::Expected;
+use leadgate_domain::{
+    BodyFormat, KeyKind, Lead, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust,
+};
+use leadgate_queue::ExpectedReply;
 
 use crate::authenticate;
 use crate::body::{self, BodyLimits};
 use crate::caller::Caller;
 use crate::context::RequestContext;
-use crate::idempotency::{self, Attempt};
+use crate::idempotency::{self, IdempotencyCheck};
 use crate::prefer::ReplyWait;
 use crate::refusal::Refusal;
 use crate::refusal_log::CallerLabel;
 use crate::source_selection;
-use crate::state::State;
+use crate::state::GatewayState;
 use crate::{credentials, headers, limit, origin, query, signature, visitor};
 
 /// A request by a path to which clients of a dialect post.
-pub(crate) struct Intake<'r> {
+pub(crate) struct IntakeRequest<'r> {
     path: &'static IntakePath,
     pub(crate) request: &'r HttpRequest,
-    pub(crate) state: &'r State,
+    pub(crate) state: &'r GatewayState,
     /// Its dialect is that of the path until the source is known.
     pub(crate) context: RequestContext,
 }
 
 /// A body, which was read already if the key can be in it.
 pub(crate) enum RequestBody {
-    Unread(Payload),
-    Read(Bytes),
+    Stream(Payload),
+    Buffered(Bytes),
 }
 
 /// How a submission ended: its outcome, the lead that it made or met, and why it is quarantined.
 type OutcomeDetails<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
 
 /// Takes a lead in.
-pub(crate) async fn leads(intake: &mut Intake<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn leads(intake: &mut IntakeRequest<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
     let (caller, body) = intake.admit(payload, limit::post).await?;
     let idempotency_key = headers::idempotency_key_of(intake.request.headers(), &caller.source)?;
     let (media, body) = intake.signed_body(&caller, body).await?;
@@ -51,14 +53,14 @@ pub(crate) async fn leads(intake: &mut Intake<'_>, payload: Payload) -> Result<H
     }
     let redirect = visitor::redirect(&accepted.submission.fields, &caller.key);
     intake.publish(accepted, &caller).await?;
-    Ok(visitor::thanks(redirect))
+    Ok(visitor::success_page(redirect))
 }
 
-impl<'r> Intake<'r> {
+impl<'r> IntakeRequest<'r> {
     pub(crate) fn new(
         path: &'static IntakePath,
         request: &'r HttpRequest,
-        state: &'r State,
+        state: &'r GatewayState,
         context: RequestContext,
     ) -> Self {
         let is_page = path.credential == CredentialLocation::Path && visitor::is_visitor(request.headers());
@@ -69,7 +71,7 @@ impl<'r> Intake<'r> {
     pub(crate) async fn admit(
         &mut self,
         payload: Payload,
-        permit: impl AsyncFn(&State, &mut RequestContext, &Caller) -> Result<(), Refusal>,
+        permit: impl AsyncFn(&GatewayState, &mut RequestContext, &Caller) -> Result<(), Refusal>,
     ) -> Result<(Caller, RequestBody), Refusal> {
         let (caller, body) = self.authenticate(payload).await?;
         match self.select_source(&caller).await {
@@ -82,7 +84,7 @@ impl<'r> Intake<'r> {
     }
 
     async fn select_source(&mut self, caller: &Caller) -> Result<Caller, Refusal> {
-        caller.may(Scope::Write)?;
+        caller.check_scope(Scope::Write)?;
         if caller.key.kind != KeyKind::Secret && !self.path.public {
             return Err(Refusal::InsufficientScope(Scope::Write));
         }
@@ -102,11 +104,11 @@ impl<'r> Intake<'r> {
 
     /// A key that is in the body can only be checked after the body is read.
     async fn authenticate(&mut self, payload: Payload) -> Result<(Caller, RequestBody), Refusal> {
-        let mut body = RequestBody::Unread(payload);
+        let mut body = RequestBody::Stream(payload);
         let presented = match self.path.credential {
             CredentialLocation::Headers => credentials::in_headers(self.request.headers()),
             CredentialLocation::Path => credentials::in_path(self.request),
-            CredentialLocation::Anywhere => match credentials::anywhere(self.request) {
+            CredentialLocation::HeadersQueryOrBody => match credentials::anywhere(self.request) {
                 Ok(Some(presented)) => Ok(presented),
                 Err(refusal) => Err(refusal),
                 Ok(None) => {
@@ -114,7 +116,7 @@ impl<'r> Intake<'r> {
                     let media = body::media(self.request.headers())?;
                     let read = self.read(body).await?;
                     let document = self.document(&media, &read);
-                    body = RequestBody::Read(read);
+                    body = RequestBody::Buffered(read);
                     document.and_then(|document| credentials::in_document(&document))
                 }
             },
@@ -128,10 +130,10 @@ impl<'r> Intake<'r> {
         &self,
         caller: &Caller,
         body: RequestBody,
-    ) -> Result<(Media, Bytes), Refusal> {
+    ) -> Result<(BodyFormat, Bytes), Refusal> {
         let headers = self.request.headers();
         let media = body::media(headers)?;
-        signature::covers(&caller.source, &media, self.query())?;
+        signature::check_covered(&caller.source, &media, self.query())?;
         let body = self.read(body).await?;
         signature::check(headers, &body, &caller.source, &self.state.signing, Timestamp::now())?;
         Ok((media, body))
@@ -141,16 +143,16 @@ impl<'r> Intake<'r> {
         let config = &self.state.config;
         let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
         match body {
-            RequestBody::Read(body) => Ok(body),
-            RequestBody::Unread(payload) => {
+            RequestBody::Buffered(body) => Ok(body),
+            RequestBody::Stream(payload) => {
                 body::check_head(self.request.headers(), limits)?;
                 body::read(self.request, payload, limits).await
             }
         }
     }
 
-    pub(crate) fn document(&self, media: &Media, body: &[u8]) -> Result<Document, Refusal> {
-        protocol(self.context.dialect).document(media, body, self.query()).map_err(Refusal::Unreadable)
+    pub(crate) fn document(&self, media: &BodyFormat, body: &[u8]) -> Result<Document, Refusal> {
+        protocol(self.context.dialect).document(media, body, self.query()).map_err(Refusal::InvalidDocument)
     }
 
     /// The query, if it may hold fields.
@@ -163,7 +165,7 @@ impl<'r> Intake<'r> {
     fn accept(
         &self,
         caller: &Caller,
-        media: Media,
+        media: BodyFormat,
         body: &[u8],
         idempotency_key: Option<&str>,
     ) -> Result<NewSubmission, Refusal> {
@@ -179,20 +181,20 @@ impl<'r> Intake<'r> {
         accept(received, caller, self.state)
     }
 
-    /// Publishes it once, however often it is sent with the same `Idempotency-Key`, and answers.
+    /// Publishes it once, however often it is sent with the same `Idempotency-DerivedKey`, and answers.
     async fn publish(&self, accepted: NewSubmission, caller: &Caller) -> Result<HttpResponse, Refusal> {
         let (state, NewSubmission { mut submission, own_tags }) = (self.state, accepted);
         let id = submission.id;
         let reply_wait = self.reply_wait(caller);
-        if let Attempt::Repetition(first) = idempotency::begin(state, &submission).await? {
-            let posted = PostedLead { id: first, ..posted(&submission, &own_tags, caller) };
+        if let IdempotencyCheck::Repeated(first) = idempotency::begin(state, &submission).await? {
+            let posted = PostedLead { id: first, ..posted_lead(&submission, &own_tags, caller) };
             return self.answer_again(posted, reply_wait, caller).await;
         }
         let expected = match reply_wait.wait {
             Some(_) if submission.mapping_fault.is_none() => state.replies.expect(id),
             _ => None,
         };
-        submission.reply_to = expected.as_ref().map(Expected::address).cloned();
+        submission.reply_to = expected.as_ref().map(ExpectedReply::address).cloned();
         let message = serde_json::to_vec(&submission).map_err(|_| Refusal::Internal)?;
         let published = state.publisher.publish(submission.organization, message.into()).await;
         idempotency::end(state, &submission, published.as_ref().err()).await;
@@ -203,7 +205,7 @@ impl<'r> Intake<'r> {
             (Some(expected), Some(wait)) => expected.wait(wait).await,
             _ => None,
         };
-        let posted = posted(&submission, &own_tags, caller);
+        let posted = posted_lead(&submission, &own_tags, caller);
         let ended = reply.as_ref().map(|reply| (reply.outcome, reply.lead.as_deref(), reply.quarantine));
         Ok(reply_wait.response(self.answer(posted, ended, caller), id))
     }
@@ -222,14 +224,19 @@ impl<'r> Intake<'r> {
 
     /// The one place that decides what a response says about the submission; `ended` is how it ended, if that is known
     /// yet.
-    fn answer(&self, posted: PostedLead<'_>, ended: Option<OutcomeDetails<'_>>, caller: &Caller) -> Answer {
+    fn answer(
+        &self,
+        posted: PostedLead<'_>,
+        ended: Option<OutcomeDetails<'_>>,
+        caller: &Caller,
+    ) -> DialectResponse {
         let protocol = protocol(self.context.dialect);
         match (caller.trust(), ended) {
             (Trust::Public, _) => protocol.accepted_from_public(&posted),
             (Trust::Secret, None) => protocol.accepted(&posted),
             (Trust::Secret, Some((outcome, lead, quarantine))) => {
                 let disclosure = lead.map_or(Disclosure::Outcome, |lead| caller.disclosure(lead));
-                protocol.settled(&Settlement { posted, outcome, lead, quarantine, disclosure })
+                protocol.settled(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
             }
         }
     }
@@ -259,7 +266,7 @@ impl<'r> Intake<'r> {
 pub(crate) fn accept(
     received: LeadRequest<'_>,
     caller: &Caller,
-    state: &State,
+    state: &GatewayState,
 ) -> Result<NewSubmission, Refusal> {
     let received_at = state.keys.directory.clock().now();
     let id = state.ids.make(caller.source.organization, received_at);
@@ -268,7 +275,7 @@ pub(crate) fn accept(
     accepted.map_err(Refusal::rejected)
 }
 
-fn posted<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> PostedLead<'s> {
+fn posted_lead<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> PostedLead<'s> {
     let Submission { id, fields, received_at, .. } = submission;
     PostedLead { id: *id, fields, tags, source: &caller.source, received_at: *received_at }
 }

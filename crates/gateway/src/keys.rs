@@ -7,26 +7,26 @@ use std::time::Duration;
 use leadgate_domain::secret::{MatchKey, Pepper};
 use leadgate_domain::{ApiKey, KeyId, OrganizationId, Source, SourceId};
 use leadgate_operations::JudgeContext;
-use leadgate_pipeline::{Pipeline, Places};
+use leadgate_pipeline::{GeoDatabase, Pipeline};
 use leadgate_store::{Directory, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::caller::Caller;
-use crate::lookups::Lookups;
+use crate::lookups::KeyLookups;
 use crate::refusal::Refusal;
 
-pub(crate) struct Keys {
+pub(crate) struct KeyCache {
     pub(crate) pepper: Pepper,
     pub(crate) directory: Arc<Directory>,
     store: Store,
-    lookups: Lookups,
+    lookups: KeyLookups,
     /// Kept in the store; it never changes.
     match_key: OnceLock<MatchKey>,
     /// Judges what is only to be validated, by the same key.
     pipeline: OnceLock<Arc<Pipeline>>,
-    places: Option<Arc<Places>>,
+    places: Option<Arc<GeoDatabase>>,
     stale_max: Duration,
     poll: Duration,
     store_timeout: Duration,
@@ -44,19 +44,19 @@ pub(crate) enum Freshness {
     Missing,
 }
 
-impl Keys {
+impl KeyCache {
     pub(crate) fn new(
         store: Store,
         directory: Arc<Directory>,
         pepper: Pepper,
-        places: Option<Arc<Places>>,
+        places: Option<Arc<GeoDatabase>>,
         config: &GatewayConfig,
     ) -> Self {
         Self {
             pepper,
             directory,
             store,
-            lookups: Lookups::new(),
+            lookups: KeyLookups::new(),
             match_key: OnceLock::new(),
             pipeline: OnceLock::new(),
             places,
@@ -94,7 +94,7 @@ impl Keys {
 
     /// What a source is called, if it is known here.
     pub(crate) fn source_title(&self, id: SourceId) -> Option<String> {
-        self.directory.source(id).map(|source| source.title())
+        self.directory.source(id).map(|source| source.display_name())
     }
 
     /// The caller of a key id, if the snapshot contains it and is recent enough.
@@ -160,7 +160,7 @@ impl Keys {
     }
 
     /// Polls the store until cancelled. Logs once when the store becomes unreachable and once when it recovers.
-    pub(crate) async fn follow(&self, stop: &CancellationToken) {
+    pub(crate) async fn poll_store(&self, stop: &CancellationToken) {
         let mut ticks = interval(self.poll);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut well = true;

@@ -44,5 +44,5 @@ pub use config::GatewayConfig;
 pub use http_route::HttpRoute;
 pub use readiness::ReadinessReason;
 pub use routes::{operator_routes, routes};
-pub use server::{Gateway, Ports};
+pub use server::{Gateway, GatewayDependencies};
 pub use state::RenderMetrics;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::one_per_organization::OrganizationPermit;
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 
 /// For how long an answer waits for an operation that goes on by itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ pub(crate) struct LongOperation<T>(oneshot::Receiver<Result<T, Refusal>>);
 /// The result of an operation, if it ended soon.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(crate) enum Progress<T> {
+pub(crate) enum OperationProgress<T> {
     Ended(T),
     Running { status: &'static str },
 }
@@ -44,26 +44,26 @@ impl<T: Send + 'static> LongOperation<T> {
     }
 
     /// Its result, however long it takes.
-    pub(crate) async fn ended(self) -> Result<T, Refusal> {
+    pub(crate) async fn result(self) -> Result<T, Refusal> {
         self.0.await.unwrap_or(Err(Refusal::Internal))
     }
 
     /// Its result with 200, however long it takes.
-    pub(crate) async fn whole(self) -> Result<Json<Progress<T>>, Refusal>
+    pub(crate) async fn result_response(self) -> Result<JsonResponse<OperationProgress<T>>, Refusal>
     where
         T: Serialize,
     {
-        Ok(Json::ok(&Progress::Ended(self.ended().await?)))
+        Ok(JsonResponse::ok(&OperationProgress::Ended(self.result().await?)))
     }
 
     /// Its result with 200, or with 202 that it still runs.
-    pub(crate) async fn progress(self) -> Result<Json<Progress<T>>, Refusal>
+    pub(crate) async fn progress(self) -> Result<JsonResponse<OperationProgress<T>>, Refusal>
     where
         T: Serialize,
     {
-        match timeout(ANSWER_WAIT, self.ended()).await {
-            Ok(ended) => Ok(Json::ok(&Progress::Ended(ended?))),
-            Err(_) => Ok(Json::accepted(&Progress::Running { status: "running" })),
+        match timeout(ANSWER_WAIT, self.result()).await {
+            Ok(ended) => Ok(JsonResponse::ok(&OperationProgress::Ended(ended?))),
+            Err(_) => Ok(JsonResponse::accepted(&OperationProgress::Running { status: "running" })),
         }
     }
 }
@@ -73,12 +73,12 @@ mod tests {
     use leadgate_domain::OrganizationId;
 
     use super::*;
-    use crate::one_per_organization::OnePerOrganization;
-    use crate::reply::Reply as _;
+    use crate::one_per_organization::OrganizationPermits;
+    use crate::reply::RouteResponse as _;
 
     #[tokio::test]
     async fn an_operation_goes_on_when_its_caller_left_and_keeps_its_permit() {
-        let (operations, organization) = (OnePerOrganization::default(), OrganizationId::generate());
+        let (operations, organization) = (OrganizationPermits::default(), OrganizationId::generate());
         let begin = || operations.begin(organization);
         let (release, released) = oneshot::channel::<()>();
         let running =

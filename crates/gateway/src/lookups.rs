@@ -9,11 +9,11 @@ use leadgate_domain::{ApiKey, KeyId, Source};
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
-use crate::client_address::counted;
+use crate::client_address::rate_limit_key;
 use crate::refusal::Refusal;
 
 /// A key that was not there a moment ago is still not there.
-const REMEMBERED: Duration = Duration::from_secs(2);
+const CACHE_TTL: Duration = Duration::from_secs(2);
 
 /// Each remembered id costs about a hundred bytes.
 const MOST_REMEMBERED: u64 = 10_000;
@@ -21,18 +21,18 @@ const MOST_REMEMBERED: u64 = 10_000;
 const MOST_AT_ONCE: usize = 8;
 const MOST_AT_ONCE_PER_ADDRESS: usize = 2;
 
-pub(crate) type FoundKey = Option<(Arc<ApiKey>, Arc<Source>)>;
+pub(crate) type KeyLookupResult = Option<(Arc<ApiKey>, Arc<Source>)>;
 
-pub(crate) struct Lookups {
-    answers: Cache<KeyId, FoundKey>,
+pub(crate) struct KeyLookups {
+    answers: Cache<KeyId, KeyLookupResult>,
     everywhere: Semaphore,
     addresses: Mutex<HashMap<String, usize>>,
 }
 
-impl Lookups {
+impl KeyLookups {
     pub(crate) fn new() -> Self {
         Self {
-            answers: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(REMEMBERED).build(),
+            answers: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(CACHE_TTL).build(),
             everywhere: Semaphore::new(MOST_AT_ONCE),
             addresses: Mutex::new(HashMap::new()),
         }
@@ -43,10 +43,10 @@ impl Lookups {
         &self,
         id: &KeyId,
         address: Option<IpAddr>,
-        fetch: impl Future<Output = Result<FoundKey, Refusal>>,
-    ) -> Result<FoundKey, Refusal> {
+        fetch: impl Future<Output = Result<KeyLookupResult, Refusal>>,
+    ) -> Result<KeyLookupResult, Refusal> {
         let bounded = async {
-            let _turn = self.turn(address).ok_or(Refusal::KeysUnavailable)?;
+            let _turn = self.try_acquire(address).ok_or(Refusal::KeysUnavailable)?;
             let _permit = self.everywhere.try_acquire().map_err(|_| Refusal::KeysUnavailable)?;
             fetch.await
         };
@@ -54,25 +54,25 @@ impl Lookups {
         self.answers.try_get_with_by_ref(id, bounded).await.map_err(|_| Refusal::KeysUnavailable)
     }
 
-    fn turn(&self, address: Option<IpAddr>) -> Option<Turn<'_>> {
-        let from = address.map(counted).unwrap_or_default();
+    fn try_acquire(&self, address: Option<IpAddr>) -> Option<LookupPermit<'_>> {
+        let from = address.map(rate_limit_key).unwrap_or_default();
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let running = addresses.entry(from.clone()).or_default();
         if *running == MOST_AT_ONCE_PER_ADDRESS {
             return None;
         }
         *running += 1;
-        Some(Turn { addresses: &self.addresses, from })
+        Some(LookupPermit { addresses: &self.addresses, from })
     }
 }
 
 /// One look-up under way on behalf of an address.
-struct Turn<'l> {
+struct LookupPermit<'l> {
     addresses: &'l Mutex<HashMap<String, usize>>,
     from: String,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for LookupPermit<'_> {
     fn drop(&mut self) {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = addresses.get_mut(&self.from) {
@@ -103,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_who_ask_for_the_same_key_ask_once_and_a_miss_is_remembered() {
-        let (lookups, fetches) = (Lookups::new(), AtomicUsize::new(0));
+        let (lookups, fetches) = (KeyLookups::new(), AtomicUsize::new(0));
         let fetch = || async {
             fetches.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -119,14 +119,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_not_remembered() {
-        let lookups = Lookups::new();
+        let lookups = KeyLookups::new();
         assert!(lookups.run(&id(1), from(1), async { Err(Refusal::KeysUnavailable) }).await.is_err());
         assert!(lookups.run(&id(1), from(1), async { Ok(None) }).await.is_ok());
     }
 
     #[tokio::test]
     async fn an_address_and_all_addresses_together_have_their_bounds() {
-        let (lookups, gate) = (Lookups::new(), Notify::new());
+        let (lookups, gate) = (KeyLookups::new(), Notify::new());
         let held = |number: usize, address| {
             let (lookups, gate) = (&lookups, &gate);
             Box::pin(async move {

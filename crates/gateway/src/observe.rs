@@ -10,31 +10,31 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-use crate::chunked_body::{Socket, in_chunks};
+use crate::chunked_body::{ClientSocket, in_chunks};
 use crate::http_route::HttpRoute;
 use crate::origin;
-use crate::problem::Refused;
+use crate::problem::ProblemResponse;
 use crate::refusal::Refusal;
 use crate::refusal_log::ServerError;
-use crate::state::State;
+use crate::state::GatewayState;
 
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let _in_flight = InFlight::enter();
+    let _in_flight = InFlightGuard::enter();
     let page = request.headers().get(header::ORIGIN).cloned();
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     if let Some(page) = page {
-        origin::let_page_read(page, headers);
+        origin::add_cors_headers(page, headers);
     }
     // Answers hold personal data, or what is true for a moment only.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     record(&response, started);
-    let socket = response.request().conn_data::<Socket>().cloned();
+    let socket = response.request().conn_data::<ClientSocket>().cloned();
     Ok(response.map_body(|_, body| in_chunks(body, socket)))
 }
 
@@ -43,11 +43,11 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
     let route = HttpRoute::path_of(response.request()).unwrap_or("unknown");
     let method = method(response);
-    let refused = response.response().error().and_then(|error| error.as_error::<Refused>());
+    let refused = response.response().error().and_then(|error| error.as_error::<ProblemResponse>());
     let refusal = refused.map(|refused| &refused.refusal);
     let code = refusal.map_or("none", Refusal::code);
     let took = started.elapsed();
-    let log = response.request().app_data::<Data<State>>().map(|state| &state.refusals);
+    let log = response.request().app_data::<Data<GatewayState>>().map(|state| &state.refusals);
     if status.is_server_error() {
         let error = refusal.map_or_else(String::new, Refusal::to_string);
         if log.is_none_or(|log| log.is_first(ServerError { code, route })) {
@@ -71,7 +71,7 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
             "request refused"
         );
     }
-    let labels = [("method", method), ("route", route), ("status", class(status))];
+    let labels = [("method", method), ("route", route), ("status", status_class(status))];
     metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
     metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(took.as_secs_f64());
     if let (Some(log), Some(refused)) = (log, refused) {
@@ -97,7 +97,7 @@ fn method(response: &ServiceResponse<impl MessageBody>) -> &'static str {
     }
 }
 
-fn class(status: StatusCode) -> &'static str {
+fn status_class(status: StatusCode) -> &'static str {
     match status.as_u16() {
         200..=299 => "2xx",
         300..=399 => "3xx",
@@ -107,16 +107,16 @@ fn class(status: StatusCode) -> &'static str {
 }
 
 /// Counts a request while it is answered, also when its client goes away in the middle.
-struct InFlight;
+struct InFlightGuard;
 
-impl InFlight {
+impl InFlightGuard {
     fn enter() -> Self {
         metrics::gauge!("leadgate_gateway_in_flight").increment(1);
         Self
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         metrics::gauge!("leadgate_gateway_in_flight").decrement(1);
     }

@@ -7,9 +7,9 @@ use leadgate_domain::OrganizationId;
 
 /// Organizations that have such work running.
 #[derive(Default)]
-pub(crate) struct OnePerOrganization(Arc<Mutex<BTreeSet<OrganizationId>>>);
+pub(crate) struct OrganizationPermits(Arc<Mutex<BTreeSet<OrganizationId>>>);
 
-impl OnePerOrganization {
+impl OrganizationPermits {
     /// `None` if the organization has some running already.
     pub(crate) fn begin(&self, organization: OrganizationId) -> Option<OrganizationPermit> {
         let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(organization);
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn an_organization_has_one_at_a_time_and_waits_for_no_other() {
         let (work, [one, other]) =
-            (OnePerOrganization::default(), [(); 2].map(|()| OrganizationId::generate()));
+            (OrganizationPermits::default(), [(); 2].map(|()| OrganizationId::generate()));
         let first = work.begin(one).unwrap();
         assert!(work.begin(one).is_none() && work.begin(other).is_some());
         drop(first);

@@ -15,7 +15,7 @@ const REMEMBERED_SECONDS: u32 = 600;
 
 /// Lets the page that a request comes from read the answer, refusals too. What a page may do is decided by its key;
 /// what operators read by their address alone is not answered to pages ([`crate::operator`]).
-pub(crate) fn let_page_read(origin: HeaderValue, headers: &mut HeaderMap) {
+pub(crate) fn add_cors_headers(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use leadgate_dialect::{Answer, protocol};
+use leadgate_dialect::{DialectResponse, protocol};
 use leadgate_domain::{Dialect, SubmissionId};
 
-use crate::reply::Reply;
+use crate::reply::RouteResponse;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -17,11 +17,11 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 pub(crate) struct ReplyWait {
     /// For how long the worker is waited for; `None` for an answer as soon as the lead is durable.
     pub(crate) wait: Option<Duration>,
-    applied: Option<Applied>,
+    applied: Option<AppliedPreference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Applied {
+enum AppliedPreference {
     Wait(u64),
     RespondAsync,
 }
@@ -44,15 +44,17 @@ impl ReplyWait {
             (Some(seconds), _) => {
                 let seconds = seconds.min(longest.as_secs());
                 let wait = (seconds > 0).then_some(Duration::from_secs(seconds));
-                Self { wait, applied: Some(Applied::Wait(seconds)) }
+                Self { wait, applied: Some(AppliedPreference::Wait(seconds)) }
             }
-            (None, true) => Self { wait: None, applied: Some(Applied::RespondAsync) },
-            (None, false) => Self { wait: protocol(dialect).waits.then_some(usual), applied: None },
+            (None, true) => Self { wait: None, applied: Some(AppliedPreference::RespondAsync) },
+            (None, false) => {
+                Self { wait: protocol(dialect).waits_for_outcome.then_some(usual), applied: None }
+            }
         }
     }
 
     /// The answer to a lead that is durable.
-    pub(crate) fn response(self, answer: Answer, id: SubmissionId) -> HttpResponse {
+    pub(crate) fn response(self, answer: DialectResponse, id: SubmissionId) -> HttpResponse {
         let is_located = answer.location;
         let mut response = answer.into_response();
         let headers = response.headers_mut();
@@ -67,11 +69,11 @@ impl ReplyWait {
         response
     }
 
-    /// For the header `Preference-Applied`.
+    /// For the header `Preference-AppliedPreference`.
     fn applied(self) -> Option<HeaderValue> {
         match self.applied? {
-            Applied::Wait(seconds) => HeaderValue::try_from(format!("wait={seconds}")).ok(),
-            Applied::RespondAsync => Some(HeaderValue::from_static("respond-async")),
+            AppliedPreference::Wait(seconds) => HeaderValue::try_from(format!("wait={seconds}")).ok(),
+            AppliedPreference::RespondAsync => Some(HeaderValue::from_static("respond-async")),
         }
     }
 }

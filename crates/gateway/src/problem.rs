@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use leadgate_dialect::{Answer, Problem, protocol};
+use leadgate_dialect::{DialectResponse, Problem, protocol};
 use leadgate_domain::{Dialect, Scope};
 
 use crate::context::RequestContext;
@@ -18,12 +18,12 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// A refusal, as it is answered.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ProblemResponse {
     pub(crate) refusal: Refusal,
     pub(crate) context: Box<RequestContext>,
 }
 
-impl Refused {
+impl ProblemResponse {
     pub(crate) fn of(refusal: Refusal, context: RequestContext) -> Self {
         Self { refusal, context: Box::new(context) }
     }
@@ -31,8 +31,8 @@ impl Refused {
 
 impl Refusal {
     /// The answer to a request that no route serves.
-    pub(crate) fn without_route(self, dialect: Dialect) -> Refused {
-        Refused::of(self, RequestContext::unknown(dialect))
+    pub(crate) fn without_route(self, dialect: Dialect) -> ProblemResponse {
+        ProblemResponse::of(self, RequestContext::unknown(dialect))
     }
 
     fn retry_after_seconds(&self, status: u16) -> Option<u64> {
@@ -79,15 +79,15 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ProblemResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.refusal, formatter)
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for ProblemResponse {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.answer().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.dialect_response().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -96,7 +96,7 @@ impl ResponseError for Refused {
             self.context.add_limit_headers(response.headers_mut());
             return response;
         }
-        let answer = self.answer();
+        let answer = self.dialect_response();
         let mut response = HttpResponse::build(
             StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         );
@@ -111,8 +111,8 @@ impl ResponseError for Refused {
     }
 }
 
-impl Refused {
-    fn answer(&self) -> Answer {
+impl ProblemResponse {
+    fn dialect_response(&self) -> DialectResponse {
         protocol(self.context.dialect).refused(&self.refusal.problem())
     }
 }

@@ -5,11 +5,11 @@ use actix_web::http::header;
 use url::Url;
 
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::GatewayState;
 
 /// As configured, else the host that the client named, by the scheme that a trusted proxy names. Without a slash at
 /// the end.
-pub(crate) fn base_url(request: &HttpRequest, state: &State) -> Result<String, Refusal> {
+pub(crate) fn base_url(request: &HttpRequest, state: &GatewayState) -> Result<String, Refusal> {
     if let Some(url) = &state.config.public_url {
         return Ok(url.trim_end_matches('/').to_owned());
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use leadgate_dialect::{Parameters, protocol};
+use leadgate_dialect::{IntakeParameters, protocol};
 use leadgate_domain::Dialect;
 use leadgate_pipeline::is_tracking_parameter;
 use serde::de::value::Error as NoStruct;
@@ -21,9 +21,9 @@ pub(crate) struct NoParameters {}
 /// One page of a list that is read by a cursor.
 #[derive(Deserialize)]
 #[serde(bound = "C: FromStr")]
-pub(crate) struct Page<C> {
+pub(crate) struct PageQuery<C> {
     #[serde(default)]
-    pub(crate) limit: Limit,
+    pub(crate) limit: PageLimit,
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) after: Option<C>,
 }
@@ -31,15 +31,15 @@ pub(crate) struct Page<C> {
 /// How many items a page has: 1 to 100, and 50 where the client does not say it.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u32")]
-pub(crate) struct Limit(pub(crate) u32);
+pub(crate) struct PageLimit(pub(crate) u32);
 
-impl Default for Limit {
+impl Default for PageLimit {
     fn default() -> Self {
         Self(50)
     }
 }
 
-impl TryFrom<u32> for Limit {
+impl TryFrom<u32> for PageLimit {
     type Error = &'static str;
 
     fn try_from(limit: u32) -> Result<Self, Self::Error> {
@@ -106,21 +106,21 @@ pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refu
 /// Refuses the parameters that an intake path does not take from a client of this dialect.
 pub(crate) fn check_intake(
     request: &HttpRequest,
-    parameters: Parameters,
+    parameters: IntakeParameters,
     dialect: Dialect,
 ) -> Result<(), Refusal> {
     match parameters {
         _ if protocol(dialect).reads_query => Ok(()),
         // The fields of a form may be in the query if there is no body.
-        Parameters::Tracking if body::is_empty(request.headers()) => Ok(()),
-        Parameters::Tracking => {
+        IntakeParameters::Tracking if body::is_empty(request.headers()) => Ok(()),
+        IntakeParameters::Tracking => {
             let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
             match names.find(|name| !is_tracking_parameter(name)) {
                 Some(name) => Err(Refusal::UnknownParameter { name: shown(&name), known: &[] }),
                 None => Ok(()),
             }
         }
-        Parameters::None | Parameters::Fields => read::<NoParameters>(request).map(|_| ()),
+        IntakeParameters::None | IntakeParameters::Fields => read::<NoParameters>(request).map(|_| ()),
     }
 }
 
@@ -181,15 +181,15 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    struct Day {
+    struct DayQuery {
         #[expect(dead_code, reason = "only read")]
         day: String,
     }
 
     #[test]
     fn a_parameter_that_is_missing_is_the_clients_mistake() {
-        assert_eq!(names::<Day>(), ["day"]);
-        let refusal = read::<Day>(&TestRequest::default().to_http_request()).unwrap_err();
+        assert_eq!(names::<DayQuery>(), ["day"]);
+        let refusal = read::<DayQuery>(&TestRequest::default().to_http_request()).unwrap_err();
         assert!(matches!(refusal, Refusal::InvalidParameter { name: "day", .. }), "{refusal:?}");
     }
 }

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use leadgate_dialect::{NotRepairable, ProblemItem as Item, Rejection, Undecodable, Unreadable};
+use leadgate_dialect::{AcceptError, DecodeError, DocumentError, ProblemItem as Item, RepairError};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
 use leadgate_operations::OperationError;
-use leadgate_queue::Refused;
+use leadgate_queue::PublishError;
 use leadgate_store::StoreError;
 
 use crate::readiness::ReadinessReason;
@@ -24,14 +24,14 @@ pub(crate) enum Refusal {
     RevokedKey,
     UnknownToken,
     InsufficientScope(Scope),
-    OtherSource,
+    WrongSource,
     SourceDisabled,
     AddressNotAllowed,
     OriginNotAllowed,
     MissingSignature,
     InvalidSignature,
     StaleSignature,
-    UnsignedQuery,
+    QueryNotSigned,
     SecretKeyInPage,
     KeysUnavailable,
     RateLimited { retry_after_seconds: u64 },
@@ -44,13 +44,13 @@ pub(crate) enum Refusal {
     BodyTooLarge { limit: usize },
     MappedTooLarge,
     BodyTimeout,
-    BodyBroken,
-    BulkBusy,
+    BodyInterrupted,
+    BulkMemoryFull,
     OperationRunning,
-    NoCsv,
-    Unreadable(Unreadable),
-    NothingSaid,
-    Faulty(Vec<FieldFault>),
+    NotCsv,
+    InvalidDocument(DocumentError),
+    EmptyLead,
+    InvalidFields(Vec<FieldFault>),
     Mapping(MappingFault),
     InvalidSettings(String),
     Conflict,
@@ -59,9 +59,9 @@ pub(crate) enum Refusal {
     InvalidParameter { name: &'static str, detail: &'static str },
     NotFound,
     MethodNotAllowed { allowed: String },
-    Queue(Refused),
+    Queue(PublishError),
     Store(StoreError),
-    StoreSlow,
+    StoreTimeout,
     NotReady(Vec<ReadinessReason>),
     Internal,
 }
@@ -83,7 +83,7 @@ impl Refusal {
             Self::UnknownToken => (404, "unknown_token"),
             // 403: the key is good, for other things, or from other places.
             Self::InsufficientScope(_) => (403, "insufficient_scope"),
-            Self::OtherSource => (403, "other_source"),
+            Self::WrongSource => (403, "other_source"),
             // 403: until an operator enables it again.
             Self::SourceDisabled => (403, "source_disabled"),
             Self::AddressNotAllowed => (403, "address_not_allowed"),
@@ -93,7 +93,7 @@ impl Refusal {
             Self::InvalidSignature => (401, "invalid_signature"),
             Self::StaleSignature => (401, "stale_signature"),
             // 400: taking it would be taking a value that is not signed; leaving it out would lose it.
-            Self::UnsignedQuery => (400, "unsigned_query"),
+            Self::QueryNotSigned => (400, "unsigned_query"),
             // 403: the key is good, and everyone who opens that page can read it.
             Self::SecretKeyInPage => (403, "secret_key_in_page"),
             // 503: the key cannot be verified now; a 401 would make a client throw away a good key.
@@ -117,19 +117,19 @@ impl Refusal {
             // 408: the client may try again.
             Self::BodyTimeout => (408, "body_timeout"),
             // 400: the connection ended, or the framing broke, before the body did.
-            Self::BodyBroken => (400, "body_broken"),
+            Self::BodyInterrupted => (400, "body_broken"),
             // 503: the memory budget of bulk requests is used up.
-            Self::BulkBusy => (503, "bulk_busy"),
+            Self::BulkMemoryFull => (503, "bulk_busy"),
             // 503: each organization has one at a time; it ends by itself.
             Self::OperationRunning => (503, "operation_running"),
             // 415: as for other routes, with another sentence.
-            Self::NoCsv => (415, "unsupported_media_type"),
+            Self::NotCsv => (415, "unsupported_media_type"),
             // 400: not a document that could be looked at.
-            Self::Unreadable(fault) => (400, fault.code()),
+            Self::InvalidDocument(fault) => (400, fault.code()),
             // 422: `{}` is a document, but it contains no lead.
-            Self::NothingSaid => (422, "nothing_said"),
+            Self::EmptyLead => (422, "nothing_said"),
             // 422: a document, but not a lead; `errors` names every fault.
-            Self::Faulty(_) => (422, "invalid_lead"),
+            Self::InvalidFields(_) => (422, "invalid_lead"),
             // 422: a lead that its source's mapping does not fit.
             Self::Mapping(_) => (422, "mapping_failed"),
             // 422: a document, but not a setting.
@@ -148,7 +148,7 @@ impl Refusal {
             // 503: nothing was promised; the same request can be sent again.
             Self::Queue(_) => (503, "queue_unavailable"),
             // 503: reads wait for the database, posts do not.
-            Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
+            Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreTimeout => {
                 (503, "store_unavailable")
             }
             // 401: the caller has proven possession of the (now revoked) key.
@@ -177,7 +177,7 @@ impl Refusal {
             }
             Self::UnknownToken => "There is no such webhook.",
             Self::SourceDisabled => "This source is disabled and takes no leads.",
-            Self::OtherSource => "This API key is bound to another source.",
+            Self::WrongSource => "This API key is bound to another source.",
             Self::AddressNotAllowed => "This source takes nothing from this address.",
             Self::OriginNotAllowed => "This key may not be used from this web page.",
             Self::MissingSignature => {
@@ -185,7 +185,7 @@ impl Refusal {
             }
             Self::InvalidSignature => "The signature is not that of this body.",
             Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
-            Self::UnsignedQuery => {
+            Self::QueryNotSigned => {
                 "This source requires signed requests, and a signature does not cover the query: send all values in the \
                  JSON body."
             }
@@ -209,18 +209,18 @@ impl Refusal {
             Self::BodyTooLarge { limit } => return format!("A body may have {limit} bytes.").into(),
             Self::MappedTooLarge => "The source's mapping makes more than 256 KB of this body.",
             Self::BodyTimeout => "The body did not arrive in time.",
-            Self::BodyBroken => "The body ended before its declared length.",
-            Self::BulkBusy => {
+            Self::BodyInterrupted => "The body ended before its declared length.",
+            Self::BulkMemoryFull => {
                 "Too many bulk requests are being processed. Retry after the time in `Retry-After`."
             }
             Self::OperationRunning => {
                 "An erasure, a reprocessing, an import or an export of this organization is running. Retry when it has \
                  ended."
             }
-            Self::NoCsv => "Send the list as text/csv, without Content-Encoding.",
-            Self::Unreadable(fault) => return fault.detail(),
-            Self::NothingSaid => "The lead says nothing.",
-            Self::Faulty(_) => "The lead has faults; see `errors`.",
+            Self::NotCsv => "Send the list as text/csv, without Content-Encoding.",
+            Self::InvalidDocument(fault) => return fault.detail(),
+            Self::EmptyLead => "The lead says nothing.",
+            Self::InvalidFields(_) => "The lead has faults; see `errors`.",
             Self::Mapping(fault) => return format!("The source's mapping does not fit: {fault}.").into(),
             Self::InvalidSettings(detail) => return format!("{detail}.").into(),
             Self::Conflict => "It was changed by another request at the same time. Send the request again.",
@@ -230,7 +230,7 @@ impl Refusal {
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed { .. } => "This method is not served here; see Allow.",
             Self::Queue(_) => "The lead could not be made durable. Send it again.",
-            Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreSlow => {
+            Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreTimeout => {
                 "The database cannot be read at the moment."
             }
             Self::Store(StoreError::MakerRevoked) => "This API key was revoked.",
@@ -250,11 +250,11 @@ impl Refusal {
     pub(crate) fn errors(&self) -> Vec<Item<'_>> {
         let body = |pointer, code, detail| Item { pointer: Some(pointer), parameter: None, code, detail };
         match self {
-            Self::Unreadable(fault) => {
+            Self::InvalidDocument(fault) => {
                 let pointer = fault.pointer().into_iter();
                 pointer.map(|pointer| body(pointer.into(), fault.code(), fault.detail())).collect()
             }
-            Self::Faulty(faults) => faults
+            Self::InvalidFields(faults) => faults
                 .iter()
                 .map(|fault| body(fault.pointer.as_str().into(), fault.code, fault.detail.as_str().into()))
                 .collect(),
@@ -275,7 +275,7 @@ impl Refusal {
     }
 
     /// The same, of a token instead of an API key: there is no such URL.
-    pub(crate) fn about(self, kind: KeyKind) -> Self {
+    pub(crate) fn for_key_kind(self, kind: KeyKind) -> Self {
         match (kind, self) {
             (KeyKind::Token, Self::InvalidKey | Self::RevokedKey) => Self::UnknownToken,
             (_, refusal) => refusal,
@@ -285,30 +285,30 @@ impl Refusal {
 
 impl Refusal {
     /// Why another body does not repair a submission.
-    pub(crate) fn not_repairable(why: NotRepairable) -> Self {
+    pub(crate) fn not_repairable(why: RepairError) -> Self {
         match why {
-            NotRepairable::Gone => Self::Internal,
-            NotRepairable::Unreadable(fault) => Self::Unreadable(fault),
-            NotRepairable::Undecodable(fault) => Self::undecodable(fault),
+            RepairError::BodyErased => Self::Internal,
+            RepairError::Document(fault) => Self::InvalidDocument(fault),
+            RepairError::Decode(fault) => Self::undecodable(fault),
         }
     }
 }
 
 impl Refusal {
     /// Why a request is no lead.
-    pub(crate) fn rejected(rejection: Rejection) -> Self {
+    pub(crate) fn rejected(rejection: AcceptError) -> Self {
         match rejection {
-            Rejection::Unreadable(fault) => Self::Unreadable(fault),
-            Rejection::Undecodable(fault) => Self::undecodable(fault),
+            AcceptError::Document(fault) => Self::InvalidDocument(fault),
+            AcceptError::Decode(fault) => Self::undecodable(fault),
         }
     }
 
-    fn undecodable(fault: Undecodable) -> Self {
+    fn undecodable(fault: DecodeError) -> Self {
         match fault {
-            Undecodable::Mapping(fault) => Self::Mapping(fault),
-            Undecodable::Faulty(faults) => Self::Faulty(faults),
-            Undecodable::Empty => Self::NothingSaid,
-            Undecodable::TooLarge => Self::MappedTooLarge,
+            DecodeError::Mapping(fault) => Self::Mapping(fault),
+            DecodeError::InvalidFields(faults) => Self::InvalidFields(faults),
+            DecodeError::Empty => Self::EmptyLead,
+            DecodeError::TooLarge => Self::MappedTooLarge,
         }
     }
 }
@@ -318,8 +318,8 @@ impl From<OperationError> for Refusal {
         match error {
             OperationError::NotFound { .. } => Self::NotFound,
             OperationError::Invalid(detail) => Self::InvalidSettings(detail),
-            OperationError::Faulty(faults) => Self::Faulty(faults),
-            OperationError::NotRepairable(why) => Self::not_repairable(why),
+            OperationError::InvalidFields(faults) => Self::InvalidFields(faults),
+            OperationError::Repair(why) => Self::not_repairable(why),
             OperationError::Conflict => Self::Conflict,
             OperationError::Queue(refused) => Self::Queue(refused),
             OperationError::Store(error) => Self::Store(error),

@@ -54,10 +54,10 @@ pub(crate) struct ServerError {
 
 /// How often each code was answered.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Counts(BTreeMap<&'static str, u64>);
+struct CodeCounts(BTreeMap<&'static str, u64>);
 
 /// `invalid_lead=3 rate_limited=12`
-impl fmt::Display for Counts {
+impl fmt::Display for CodeCounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (code, count)) in self.0.iter().enumerate() {
             let space = if place == 0 { "" } else { " " };
@@ -68,16 +68,16 @@ impl fmt::Display for Counts {
 }
 
 #[derive(Debug, Default)]
-struct Counted {
+struct RefusalCounts {
     labelled: BTreeSet<CallerLabel>,
     /// Refusals since the last report.
-    refused: BTreeMap<CallerLabel, Counts>,
+    refused: BTreeMap<CallerLabel, CodeCounts>,
     /// Server errors that were logged at once, and how often each came again since the last report.
     repeated: BTreeMap<ServerError, u64>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct RefusalLog(Mutex<Counted>);
+pub(crate) struct RefusalLog(Mutex<RefusalCounts>);
 
 impl RefusalLog {
     /// Counts a refusal.
@@ -119,12 +119,12 @@ impl RefusalLog {
         }
     }
 
-    fn counted(&self) -> MutexGuard<'_, Counted> {
+    fn counted(&self) -> MutexGuard<'_, RefusalCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Counted {
+impl RefusalCounts {
     /// Where the metric counts it.
     fn count(&mut self, caller: CallerLabel, code: &'static str) -> CallerLabel {
         let is_unknown = caller == CallerLabel::Unknown;
@@ -155,7 +155,7 @@ impl Counted {
     }
 
     /// What was counted since the last report. An error that did not come again is logged at once the next time.
-    fn take(&mut self) -> (BTreeMap<CallerLabel, Counts>, BTreeMap<ServerError, u64>) {
+    fn take(&mut self) -> (BTreeMap<CallerLabel, CodeCounts>, BTreeMap<ServerError, u64>) {
         self.repeated.retain(|_, repetitions| *repetitions > 0);
         let repeated = self.repeated.clone();
         self.repeated.values_mut().for_each(|repetitions| *repetitions = 0);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn many_keys_have_a_bounded_number_of_lines_and_labels() {
-        let mut counted = Counted::default();
+        let mut counted = RefusalCounts::default();
         let callers: Vec<_> = (0..2_000).map(known).collect();
         let labels: BTreeSet<_> =
             callers.iter().map(|caller| counted.count(caller.clone(), "rate_limited")).collect();
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_error_is_logged_at_once_again_after_a_report_without_it() {
-        let mut counted = Counted::default();
+        let mut counted = RefusalCounts::default();
         assert!(counted.is_first(UNAVAILABLE));
         assert!(!counted.is_first(UNAVAILABLE));
         assert!(counted.is_first(ServerError { route: "/v1/tags", ..UNAVAILABLE }));

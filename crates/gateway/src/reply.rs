@@ -4,21 +4,21 @@ use std::marker::PhantomData;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use leadgate_dialect::Answer;
+use leadgate_dialect::DialectResponse;
 use serde::Serialize;
 
 /// What a route answers with.
-pub(crate) trait Reply {
+pub(crate) trait RouteResponse {
     fn into_response(self) -> HttpResponse;
 }
 
-impl Reply for HttpResponse {
+impl RouteResponse for HttpResponse {
     fn into_response(self) -> HttpResponse {
         self
     }
 }
 
-impl Reply for Answer {
+impl RouteResponse for DialectResponse {
     fn into_response(self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         HttpResponse::build(status).content_type(self.content_type).body(self.body)
@@ -28,13 +28,13 @@ impl Reply for Answer {
 /// An answer in JSON, already written; its type says what was written.
 ///
 /// The type parameter is contravariant: what was written of a borrowed `T<'a>` can be returned as a `T<'static>`.
-pub(crate) struct Json<T> {
+pub(crate) struct JsonResponse<T> {
     status: StatusCode,
     body: Vec<u8>,
     written: PhantomData<fn(T)>,
 }
 
-impl<T: Serialize> Json<T> {
+impl<T: Serialize> JsonResponse<T> {
     /// 200.
     pub(crate) fn ok(value: &T) -> Self {
         Self::with(StatusCode::OK, value)
@@ -60,7 +60,7 @@ impl<T: Serialize> Json<T> {
     }
 }
 
-impl<T> Reply for Json<T> {
+impl<T> RouteResponse for JsonResponse<T> {
     fn into_response(self) -> HttpResponse {
         HttpResponse::build(self.status).content_type("application/json").body(self.body)
     }
@@ -68,7 +68,7 @@ impl<T> Reply for Json<T> {
 
 /// Part of a list; `next` is given back as `after` to get the following part.
 #[derive(Serialize)]
-pub(crate) struct List<T> {
+pub(crate) struct ListResponse<T> {
     pub(crate) data: Vec<T>,
     pub(crate) next: Option<String>,
 }

@@ -10,10 +10,10 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use leadgate_domain::export_signature::ExportSigningKey;
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::{IdKey, Pepper, SigningKey};
-use leadgate_limiter::{Limiter, Markers};
-use leadgate_pipeline::Places;
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::{IdKey, Pepper, SourceSigningKey};
+use leadgate_limiter::{IdempotencyMarkers, Limiter};
+use leadgate_pipeline::GeoDatabase;
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store};
 use tokio::sync::Semaphore;
@@ -21,18 +21,18 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
-use crate::audit::{Audit, Writer};
+use crate::audit::{AuditSender, AuditWriter};
 use crate::bulk::BulkMemory;
-use crate::chunked_body::Socket;
-use crate::keys::Keys;
+use crate::chunked_body::ClientSocket;
+use crate::keys::KeyCache;
 use crate::observe::observe;
-use crate::one_per_organization::OnePerOrganization;
+use crate::one_per_organization::OrganizationPermits;
 use crate::refusal_log::RefusalLog;
-use crate::state::{RenderMetrics, State};
+use crate::state::{GatewayState, RenderMetrics};
 use crate::{request_id, routes};
 
 /// How long a client that was refused may go on sending what nobody reads, so that it sees the answer.
-const LINGER: Duration = Duration::from_secs(2);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the start waits for an address to which workers can reply.
 const FIRST_ADDRESS: Duration = Duration::from_secs(2);
@@ -43,20 +43,20 @@ const BACKLOG: u32 = 2_048;
 const MOST_THREADS: usize = 512;
 
 /// What a gateway works with.
-pub struct Ports {
+pub struct GatewayDependencies {
     pub store: Store,
     /// Refreshed by the gateway; may be shared with a worker in the same process.
     pub directory: Arc<Directory>,
     pub queue: Queue,
     pub limiter: Limiter,
-    pub markers: Markers,
+    pub markers: IdempotencyMarkers,
     pub pepper: Pepper,
     pub ids: IdKey,
-    pub signing: SigningKey,
+    pub signing: SourceSigningKey,
     /// Signs exports of evidence of consent.
     pub export_key: ExportSigningKey,
     /// Where browsers are, for those that only ask what would become of a lead.
-    pub places: Option<Arc<Places>>,
+    pub places: Option<Arc<GeoDatabase>>,
     pub metrics: RenderMetrics,
 }
 
@@ -66,8 +66,8 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     /// For operators, if they have an address of their own.
     operators: Option<(Server, SocketAddr)>,
-    state: Data<State>,
-    audit: Writer,
+    state: Data<GatewayState>,
+    audit: AuditWriter,
 }
 
 impl Gateway {
@@ -77,11 +77,11 @@ impl Gateway {
     /// When the address cannot be bound.
     pub fn bind(
         address: impl ToSocketAddrs,
-        ports: Ports,
+        ports: GatewayDependencies,
         config: GatewayConfig,
         stop: CancellationToken,
     ) -> io::Result<Self> {
-        let (audit, writer) = Audit::new(ports.store.clone(), config.store_timeout);
+        let (audit, writer) = AuditSender::new(ports.store.clone(), config.store_timeout);
         let state = state(ports, config, stop, audit);
         let shared = state.clone();
         let app = move || {
@@ -108,8 +108,10 @@ impl Gateway {
             .max_connections(max_connections)
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
-            .client_disconnect_timeout(LINGER)
-            .on_connect(move |connection, extensions| Socket::keep(connection, extensions, write_timeout))
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .on_connect(move |connection, extensions| {
+                ClientSocket::store_socket(connection, extensions, write_timeout)
+            })
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
@@ -147,7 +149,7 @@ impl Gateway {
         let _ = tokio::join!(keys, timeout(FIRST_ADDRESS, state.replies.ready()));
         let following = tokio::spawn({
             let state = state.clone();
-            async move { state.keys.follow(&state.stop).await }
+            async move { state.keys.poll_store(&state.stop).await }
         });
         let answered = CancellationToken::new();
         let auditing = tokio::spawn({
@@ -178,9 +180,14 @@ impl Gateway {
     }
 }
 
-fn state(ports: Ports, config: GatewayConfig, stop: CancellationToken, audit: Audit) -> Data<State> {
-    Data::new(State {
-        keys: Keys::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
+fn state(
+    ports: GatewayDependencies,
+    config: GatewayConfig,
+    stop: CancellationToken,
+    audit: AuditSender,
+) -> Data<GatewayState> {
+    Data::new(GatewayState {
+        keys: KeyCache::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
         store: ports.store,
         publisher: ports.queue.publisher(),
         replies: ports.queue.replies(),
@@ -189,12 +196,12 @@ fn state(ports: Ports, config: GatewayConfig, stop: CancellationToken, audit: Au
         markers: ports.markers,
         signing: ports.signing,
         export_key: ports.export_key,
-        ids: SubmissionIds::new(ports.ids),
+        ids: SubmissionIdGenerator::new(ports.ids),
         counting: Semaphore::new(2),
         bulk: BulkMemory::for_bodies_of(config.bulk_limit),
-        long_reports: OnePerOrganization::default(),
-        long_operations: OnePerOrganization::default(),
-        exports: OnePerOrganization::default(),
+        long_reports: OrganizationPermits::default(),
+        long_operations: OrganizationPermits::default(),
+        exports: OrganizationPermits::default(),
         rescreening: Semaphore::new(1),
         render_metrics: ports.metrics,
         stop,
@@ -204,7 +211,7 @@ fn state(ports: Ports, config: GatewayConfig, stop: CancellationToken, audit: Au
     })
 }
 
-fn serve_operators(address: SocketAddr, state: &Data<State>) -> io::Result<(Server, SocketAddr)> {
+fn serve_operators(address: SocketAddr, state: &Data<GatewayState>) -> io::Result<(Server, SocketAddr)> {
     let state = state.clone();
     let app = move || {
         App::new()

@@ -7,8 +7,8 @@ use actix_web::http::header::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_dialect::holds_only_credentials;
-use leadgate_domain::secret::SigningKey;
-use leadgate_domain::{Media, Source, Timestamp};
+use leadgate_domain::secret::SourceSigningKey;
+use leadgate_domain::{BodyFormat, Source, Timestamp};
 
 use crate::refusal::Refusal;
 
@@ -20,7 +20,7 @@ const MOST_SIGNATURES: usize = 5;
 
 /// Refuses what a signature over the body does not cover: the type of a body that is not JSON, and anything in the query
 /// but a key.
-pub(crate) fn covers(source: &Source, media: &Media, query: Option<&str>) -> Result<(), Refusal> {
+pub(crate) fn check_covered(source: &Source, media: &BodyFormat, query: Option<&str>) -> Result<(), Refusal> {
     if source.signature.is_none() {
         return Ok(());
     }
@@ -28,7 +28,7 @@ pub(crate) fn covers(source: &Source, media: &Media, query: Option<&str>) -> Res
         return Err(Refusal::UnsupportedMediaType);
     }
     let only_keys = query.is_none_or(holds_only_credentials);
-    if only_keys { Ok(()) } else { Err(Refusal::UnsignedQuery) }
+    if only_keys { Ok(()) } else { Err(Refusal::QueryNotSigned) }
 }
 
 /// Checks a body's signature, if its source demands one.
@@ -36,7 +36,7 @@ pub(crate) fn check(
     headers: &HeaderMap,
     body: &[u8],
     source: &Source,
-    signing: &SigningKey,
+    signing: &SourceSigningKey,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let Some(required) = source.signature else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::context::RequestContext;
 use crate::limit;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 
 /// The caller at the source that the path asks for.
@@ -20,7 +20,7 @@ use crate::store_timeout::with_store_timeout;
 /// organization: elsewhere it comes in by the default source of the path's dialect, made when first needed, or by
 /// the campaign. What its own source demands of a request still holds.
 pub(crate) async fn select(
-    state: &State,
+    state: &GatewayState,
     request: &HttpRequest,
     context: &mut RequestContext,
     caller: Caller,
@@ -29,7 +29,7 @@ pub(crate) async fn select(
     let source = match selection {
         SourceSelection::Credential => Arc::clone(&caller.source),
         SourceSelection::Dialect(dialect) if caller.source.dialect == dialect => Arc::clone(&caller.source),
-        SourceSelection::Dialect(_) if !caller.is_organization_key() => return Err(Refusal::OtherSource),
+        SourceSelection::Dialect(_) if !caller.is_organization_key() => return Err(Refusal::WrongSource),
         SourceSelection::Dialect(dialect) => default_source(state, &caller, dialect).await?,
         SourceSelection::Campaign => campaign(state, request, context, &caller).await?,
     };
@@ -39,7 +39,7 @@ pub(crate) async fn select(
         return Err(Refusal::SourceDisabled);
     }
     if caller.source.signature.is_some() && source.id != caller.source.id {
-        return Err(Refusal::OtherSource);
+        return Err(Refusal::WrongSource);
     }
     Ok(Caller { source, ..caller })
 }
@@ -55,12 +55,16 @@ pub(crate) fn check_networks(networks: &[Network], address: Option<IpAddr>) -> R
     if networks.is_empty() || address.is_some_and(allowed) { Ok(()) } else { Err(Refusal::AddressNotAllowed) }
 }
 
-async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Result<Arc<Source>, Refusal> {
+async fn default_source(
+    state: &GatewayState,
+    caller: &Caller,
+    dialect: Dialect,
+) -> Result<Arc<Source>, Refusal> {
     let organization = caller.organization();
     if let Some(source) = state.keys.directory.default_source(organization, dialect) {
         return Ok(source);
     }
-    let store = state.store.acting_for(caller.actor());
+    let store = state.store.as_actor(caller.actor());
     let creating = store.ensure_default_source(organization, &protocol(dialect).source_defaults);
     let made = with_store_timeout(state, creating).await?;
     state.keys.directory.insert_source(made.clone());
@@ -69,7 +73,7 @@ async fn default_source(state: &State, caller: &Caller, dialect: Dialect) -> Res
 
 /// A campaign of another organization does not exist for this caller.
 async fn campaign(
-    state: &State,
+    state: &GatewayState,
     request: &HttpRequest,
     context: &mut RequestContext,
     caller: &Caller,
@@ -98,6 +102,6 @@ async fn campaign(
     };
     match source.filter(ours).ok_or(Refusal::NotFound)? {
         source if caller.is_organization_key() => Ok(source),
-        _ => Err(Refusal::OtherSource),
+        _ => Err(Refusal::WrongSource),
     }
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use leadgate_domain::export_signature::ExportSigningKey;
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::SigningKey;
-use leadgate_limiter::{self as limiter, Limiter, Markers};
-use leadgate_queue::{self as queue, Publisher, Queue, Replies};
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::SourceSigningKey;
+use leadgate_limiter::{self as limiter, IdempotencyMarkers, Limiter};
+use leadgate_queue::{self as queue, Publisher, Queue, ReplyReceiver};
 use leadgate_store::{ClockSkew, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
-use crate::audit::Audit;
+use crate::audit::AuditSender;
 use crate::bulk::BulkMemory;
-use crate::keys::{Freshness, Keys};
-use crate::one_per_organization::OnePerOrganization;
+use crate::keys::{Freshness, KeyCache};
+use crate::one_per_organization::OrganizationPermits;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
 use crate::refusal_log::RefusalLog;
@@ -23,33 +23,33 @@ use crate::refusal_log::RefusalLog;
 /// Renders the process's metrics as text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-pub(crate) struct State {
+pub(crate) struct GatewayState {
     pub(crate) config: GatewayConfig,
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeyCache,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) publisher: Publisher,
-    pub(crate) replies: Replies,
+    pub(crate) replies: ReplyReceiver,
     pub(crate) limiter: Limiter,
-    pub(crate) markers: Markers,
-    pub(crate) signing: SigningKey,
+    pub(crate) markers: IdempotencyMarkers,
+    pub(crate) signing: SourceSigningKey,
     pub(crate) export_key: ExportSigningKey,
-    pub(crate) ids: SubmissionIds,
+    pub(crate) ids: SubmissionIdGenerator,
     /// Held while leads are counted, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
-    pub(crate) long_reports: OnePerOrganization,
-    pub(crate) long_operations: OnePerOrganization,
-    pub(crate) exports: OnePerOrganization,
+    pub(crate) long_reports: OrganizationPermits,
+    pub(crate) long_operations: OrganizationPermits,
+    pub(crate) exports: OrganizationPermits,
     /// Held while stored leads learn of suppressions.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
-    pub(crate) audit: Audit,
+    pub(crate) audit: AuditSender,
     pub(crate) refusals: RefusalLog,
 }
 
-impl State {
+impl GatewayState {
     /// Ready to take leads, with what is degraded; or the reasons why not.
     pub(crate) fn readiness(&self) -> Result<Vec<ReadinessReason>, Refusal> {
         let mut reasons = Vec::new();
@@ -57,7 +57,7 @@ impl State {
         if self.stop.is_cancelled() {
             reasons.push(ReadinessReason::new("gateway", "shutting down"));
         }
-        if let queue::Status::NotReady { reason } = self.queue.status() {
+        if let queue::QueueStatus::NotReady { reason } = self.queue.status() {
             reasons.push(ReadinessReason::new("queue", &reason));
         }
         if let Some(depth) = self.queue.last_depth()
@@ -79,7 +79,7 @@ impl State {
             ClockSkew::Large => degraded.push(ReadinessReason::new("clock", ClockSkew::REASON)),
             ClockSkew::TooLarge => reasons.push(ReadinessReason::new("clock", ClockSkew::REASON)),
         }
-        if let limiter::Status::Degraded(reason) = self.limiter.status() {
+        if let limiter::LimiterStatus::Degraded(reason) = self.limiter.status() {
             degraded.push(ReadinessReason::new("limiter", &reason));
         }
         if reasons.is_empty() { Ok(degraded) } else { Err(Refusal::NotReady(reasons)) }

@@ -5,25 +5,25 @@ use leadgate_store::StoreError;
 use tokio::time::timeout;
 
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::GatewayState;
 
 pub(crate) async fn with_store_timeout<T>(
-    state: &State,
+    state: &GatewayState,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, Refusal> {
     match timeout(state.config.store_timeout, call).await {
         Ok(outcome) => outcome.map_err(Refusal::Store),
-        Err(_) => Err(Refusal::StoreSlow),
+        Err(_) => Err(Refusal::StoreTimeout),
     }
 }
 
 /// The same for an operation. One that is cut off can be sent again.
 pub(crate) async fn operation<T>(
-    state: &State,
+    state: &GatewayState,
     operation: impl Future<Output = Result<T, OperationError>>,
 ) -> Result<T, Refusal> {
     match timeout(state.config.store_timeout, operation).await {
         Ok(outcome) => Ok(outcome?),
-        Err(_) => Err(Refusal::StoreSlow),
+        Err(_) => Err(Refusal::StoreTimeout),
     }
 }

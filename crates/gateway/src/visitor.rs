@@ -32,7 +32,7 @@ pub(crate) fn redirect(fields: &Fields, key: &ApiKey) -> Option<Url> {
 }
 
 /// The answer to a lead that is durable.
-pub(crate) fn thanks(redirect: Option<Url>) -> HttpResponse {
+pub(crate) fn success_page(redirect: Option<Url>) -> HttpResponse {
     match redirect {
         Some(url) => HttpResponse::SeeOther().insert_header((header::LOCATION, url.as_str())).finish(),
         None => page(StatusCode::OK, "Thank you", &["Your details have been sent.".to_owned()]),

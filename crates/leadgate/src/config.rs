@@ -44,7 +44,7 @@ pub(crate) struct Config {
     pub gateway: GatewaySection,
     pub auth: AuthSection,
     pub worker: WorkerSection,
-    pub places: PlacesSection,
+    pub places: GeolocationSection,
     pub log: LogSection,
 }
 
@@ -65,7 +65,7 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             auth: AuthSection::default(),
             worker: WorkerSection::default(),
-            places: PlacesSection::default(),
+            places: GeolocationSection::default(),
             log: LogSection::default(),
         }
     }
@@ -225,7 +225,7 @@ impl Default for WorkerSection {
 /// Where people are who post with a browser of their own.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PlacesSection {
+pub(crate) struct GeolocationSection {
     /// A City database in MaxMind's format, read once at the start; empty is none.
     pub file: String,
 }

@@ -9,15 +9,15 @@ use crate::config::Config;
 
 /// Holds the address in the data folder. It counts only while its process holds the lock on it, so a killed server
 /// leaves nothing behind that a command could take for true.
-pub(crate) struct Listening(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub(crate) struct AddressFile(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
 
 fn file(config: &Config) -> PathBuf {
     config.data.join("listening")
 }
 
-impl Listening {
+impl AddressFile {
     /// Writes down the address of this process.
-    pub(crate) fn announce(config: &Config, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn write(config: &Config, address: SocketAddr) -> io::Result<Self> {
         let mut file = File::options().create(true).truncate(false).write(true).open(file(config))?;
         // A command may look at this moment; it does not keep the lock.
         file.lock()?;
@@ -65,11 +65,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
         assert_eq!(base_url(&config), None, "what the configuration would listen on is a guess");
-        let listening = Listening::announce(&config, "0.0.0.0:8099".parse().unwrap()).unwrap();
+        let listening = AddressFile::write(&config, "0.0.0.0:8099".parse().unwrap()).unwrap();
         assert_eq!(base_url(&config).as_deref(), Some("http://127.0.0.1:8099"));
         drop(listening);
         assert_eq!(base_url(&config), None, "the file of a server that has ended");
-        let listening = Listening::announce(&config, "[::1]:80".parse().unwrap()).unwrap();
+        let listening = AddressFile::write(&config, "[::1]:80".parse().unwrap()).unwrap();
         assert_eq!(base_url(&config).as_deref(), Some("http://[::1]:80"));
         "https://leads.example.com/".clone_into(&mut config.gateway.public_url);
         assert_eq!(base_url(&config).as_deref(), Some("https://leads.example.com"));

@@ -1,7 +1,7 @@
 //! What the readers of files and settings say in programmers' words, in plain ones.
 
 /// Each replaces what a library calls it. A longer name stands before one that it begins with.
-const WORDS: &[(&str, &str)] = &[
+const REPLACEMENTS: &[(&str, &str)] = &[
     ("invalid type: found ", "found "),
     ("invalid type: ", "found "),
     ("invalid value: found ", "found "),
@@ -39,9 +39,9 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// A message of serde, figment or toml for people.
-pub(crate) fn plain(message: &str) -> String {
+pub(crate) fn plain_message(message: &str) -> String {
     let replace = |text: String, (word, plain): &(&str, &str)| text.replace(word, plain);
-    let text = WORDS.iter().fold(message.to_owned(), replace);
+    let text = REPLACEMENTS.iter().fold(message.to_owned(), replace);
     match text.split_once("expected struct ") {
         None => text,
         Some((before, after)) => {
@@ -69,7 +69,7 @@ mod tests {
             ),
             ("missing field `to`", "missing: `to`"),
         ] {
-            assert_eq!(plain(message), expected);
+            assert_eq!(plain_message(message), expected);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use leadgate_limiter::{Limiter, LimiterConfig, Markers};
+use leadgate_limiter::{IdempotencyMarkers, Limiter, LimiterConfig};
 use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::{Store, StoreConfig};
 
@@ -24,30 +24,30 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
 }
 
 /// What `migrate` did about the broker's policies.
-pub(crate) enum Policies {
+pub(crate) enum PolicyUpload {
     /// There is no broker.
     NotNeeded,
     Uploaded,
     /// No management interface is configured; these commands set them.
-    ToBeSet(Vec<String>),
+    ManualSetupNeeded(Vec<String>),
 }
 
 /// Brings the database's schema, and the broker's queues and policies, to what this build needs. Beside
 /// [`add_shards`] the only place that declares them; all programs verify.
-pub(crate) async fn migrate(config: &Config) -> anyhow::Result<Policies> {
+pub(crate) async fn migrate(config: &Config) -> anyhow::Result<PolicyUpload> {
     config.check_shape()?;
     let store = store(config)?;
     store.migrate().await.context("migrating the store")?;
     let (url, management) = (tls::queue_url(config), config.queue.management_url.as_str());
     if url.starts_with("sqlite:") {
-        return Ok(Policies::NotNeeded);
+        return Ok(PolicyUpload::NotNeeded);
     }
     declare_queues(&url, store.shards().await?).await?;
     if management.is_empty() {
-        return Ok(Policies::ToBeSet(leadgate_queue::policy_commands(&url)?));
+        return Ok(PolicyUpload::ManualSetupNeeded(leadgate_queue::policy_commands(&url)?));
     }
     leadgate_queue::upload_policies(&url, management).await.context("queue.management_url")?;
-    Ok(Policies::Uploaded)
+    Ok(PolicyUpload::Uploaded)
 }
 
 /// Declares the broker's queues up to `shards`, then has every running program use them.
@@ -106,9 +106,9 @@ pub(crate) async fn limiter(config: &Config) -> anyhow::Result<Limiter> {
 }
 
 /// What gateways remember of idempotency keys, beside the limits.
-pub(crate) async fn markers(config: &Config) -> anyhow::Result<Markers> {
+pub(crate) async fn markers(config: &Config) -> anyhow::Result<IdempotencyMarkers> {
     let in_flight = config.queue.confirm_timeout + Duration::from_secs(1);
-    Markers::open(&limiter_config(config), in_flight).await.context("limiter.url")
+    IdempotencyMarkers::open(&limiter_config(config), in_flight).await.context("limiter.url")
 }
 
 fn limiter_config(config: &Config) -> LimiterConfig {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 
 use crate::config::{Config, SecretText};
 
@@ -13,27 +13,27 @@ use crate::config::{Config, SecretText};
 pub(crate) const FILE: &str = "secret";
 
 /// Reads the secret that the configuration names; the embedded shape makes one on its first start.
-pub(crate) fn load(config: &Config) -> anyhow::Result<Secret> {
+pub(crate) fn load(config: &Config) -> anyhow::Result<RootSecret> {
     let current = match (&config.secret, &config.secret_file) {
         (Some(_), Some(_)) => bail!("`secret` and `secret_file` are both set"),
         (Some(secret), None) => secret.expose().to_owned(),
         (None, Some(file)) => read(file)?,
         // Another secret would not open the store that is there.
-        (None, None) if config.is_embedded() && config.store_file_exists() && !is_there(config) => bail!(
+        (None, None) if config.is_embedded() && config.store_file_exists() && !exists(config) => bail!(
             "the secret of the store in {} is missing: put the file `{FILE}` back, or set LEADGATE_SECRET",
             config.data.display()
         ),
-        (None, None) if config.is_embedded() => own(&config.data.join(FILE))?,
+        (None, None) if config.is_embedded() => load_or_create(&config.data.join(FILE))?,
         (None, None) => bail!(
             "no secret: set LEADGATE_SECRET (or LEADGATE_SECRET_FILE) to the same 32 bytes or more for every process, \
              for example the output of `openssl rand -hex 32`"
         ),
     };
-    Ok(Secret::new(&current, config.secret_previous.as_ref().map(SecretText::expose))?)
+    Ok(RootSecret::new(&current, config.secret_previous.as_ref().map(SecretText::expose))?)
 }
 
 /// Whether [`load`] would find a secret rather than make one.
-pub(crate) fn is_there(config: &Config) -> bool {
+pub(crate) fn exists(config: &Config) -> bool {
     let set = config.secret.is_some() || config.secret_file.is_some();
     set || !config.is_embedded() || config.data.join(FILE).exists()
 }
@@ -45,7 +45,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 /// The secret of an installation that has only its data folder. Two processes that start at once agree on one:
 /// the file appears whole or not at all.
-fn own(file: &Path) -> anyhow::Result<String> {
+fn load_or_create(file: &Path) -> anyhow::Result<String> {
     if file.exists() {
         return read(file);
     }
@@ -78,9 +78,9 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data").join(FILE);
-        let first = own(&file).unwrap();
+        let first = load_or_create(&file).unwrap();
         assert_eq!(first.len(), 64);
-        assert_eq!(own(&file).unwrap(), first);
+        assert_eq!(load_or_create(&file).unwrap(), first);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 

@@ -37,19 +37,19 @@ fn with_authorities(mut url: String, parameter: &str, config: &Config) -> String
 pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     let (store, queue, limiter) = (config.store_url(), config.queue_url(), config.limiter.url.as_str());
     let mut warnings = Vec::new();
-    if store.starts_with("postgres") && is_elsewhere(&store) && !store.contains("sslmode=verify-full") {
+    if store.starts_with("postgres") && has_remote_host(&store) && !store.contains("sslmode=verify-full") {
         warnings.push(
             "store.url: the connection to PostgreSQL on another machine does not verify the server; add \
              `sslmode=verify-full` (docs/production.md)",
         );
     }
-    if queue.starts_with("amqp:") && is_elsewhere(&queue) {
+    if queue.starts_with("amqp:") && has_remote_host(&queue) {
         warnings.push(
             "queue.url: the connection to RabbitMQ on another machine is not encrypted; use `amqps:` \
              (docs/production.md)",
         );
     }
-    if limiter.starts_with("redis:") && is_elsewhere(limiter) {
+    if limiter.starts_with("redis:") && has_remote_host(limiter) {
         warnings.push(
             "limiter.url: the connection to Redis on another machine is not encrypted; use `rediss:` \
              (docs/production.md)",
@@ -59,7 +59,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
 }
 
 /// Whether any host of the URL is not this machine. What cannot be read is: a warning too many is better than none.
-fn is_elsewhere(url: &str) -> bool {
+fn has_remote_host(url: &str) -> bool {
     let Ok(read) = Url::parse(url) else { return true };
     let given = read.query_pairs().find(|(name, _)| name == "host" || name == "hostaddr");
     let local = |host: &str| host.starts_with('/') || Host::parse(host).is_ok_and(|host| is_loopback(&host));

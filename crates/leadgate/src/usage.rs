@@ -16,7 +16,7 @@ pub(crate) enum UsageError {
 
 impl UsageError {
     /// Says what is wrong, what is expected and what to do.
-    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_arguments(message: impl Into<String>) -> Self {
         Self::Arguments(message.into())
     }
 
@@ -27,8 +27,8 @@ impl UsageError {
             Some(
                 OperationError::NotFound { .. }
                     | OperationError::Invalid(_)
-                    | OperationError::Faulty(_)
-                    | OperationError::NotRepairable(_)
+                    | OperationError::InvalidFields(_)
+                    | OperationError::Repair(_)
             )
         );
         if error.is::<Self>() || is_refused { ExitCode::from(2) } else { ExitCode::FAILURE }

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::Secret;
-use leadgate_domain::{ActiveScoring, Consent, Dialect, Fields, Said, Submission, Timestamp};
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::RootSecret;
+use leadgate_domain::{ActiveScoring, Consent, Dialect, Fields, Patch, Submission, Timestamp};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
         let store =
-            Store::open(&StoreConfig::api(url).with_secret(&Secret::new(secret, None).unwrap())).unwrap();
+            Store::open(&StoreConfig::api(url).with_secret(&RootSecret::new(secret, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let world = Self { folder, secret, submissions: Vec::new(), store };
         let submissions = world.commit("acme", 5).await;
@@ -52,7 +52,7 @@ impl World {
             .await
             .unwrap();
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
-        let ids = SubmissionIds::new(Secret::new(self.secret, None).unwrap().ids());
+        let ids = SubmissionIdGenerator::new(RootSecret::new(self.secret, None).unwrap().ids());
         let one = |n: usize| {
             let consent = Consent {
                 consent_timestamp: Some("2026-01-01T00:00:00Z".into()),
@@ -62,7 +62,7 @@ impl World {
             };
             let phone = format!("+1415555013{}", n % 4);
             let fields =
-                Fields { phone: Said::Value(phone), consent: Said::Value(consent), ..Fields::default() };
+                Fields { phone: Patch::Value(phone), consent: Patch::Value(consent), ..Fields::default() };
             let at = Timestamp::parse(&format!("2026-03-0{}T12:00:00Z", n + 1)).unwrap();
             Submission::new(ids.make(owner.id, at), &source, at, fields, b"{}")
         };

@@ -13,8 +13,8 @@
 use std::sync::Arc;
 
 use leadgate_dialect::native;
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{ActiveScoring, Dialect, Outcome, Source, Submission, Timestamp, json};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig};
@@ -100,14 +100,15 @@ struct Worker {
     store: Store,
     pipeline: Arc<Pipeline>,
     source: Arc<Source>,
-    ids: SubmissionIds,
+    ids: SubmissionIdGenerator,
 }
 
 impl Worker {
     async fn over(url: &str) -> Self {
-        let store =
-            Store::open(&StoreConfig::worker(url).with_secret(&Secret::new(&"s".repeat(32), None).unwrap()))
-                .unwrap();
+        let store = Store::open(
+            &StoreConfig::worker(url).with_secret(&RootSecret::new(&"s".repeat(32), None).unwrap()),
+        )
+        .unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store
@@ -121,7 +122,7 @@ impl Worker {
             pipeline: Arc::new(Pipeline::new(store.match_key().await.unwrap())),
             store,
             source: Arc::new(source),
-            ids: SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids()),
+            ids: SubmissionIdGenerator::new(RootSecret::new(&"s".repeat(32), None).unwrap().ids()),
         }
     }
 

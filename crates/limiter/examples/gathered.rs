@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{OrganizationId, Rate};
-use leadgate_limiter::{Counter, Limiter, LimiterConfig, Request};
-use leadgate_testkit::servers::Redis;
+use leadgate_limiter::{Counter, LimitRequest, Limiter, LimiterConfig};
+use leadgate_testkit::servers::RedisServer;
 use redis::aio::MultiplexedConnection;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ const RATE: Rate = Rate::per_minute(1_000_000);
 
 #[tokio::main]
 async fn main() {
-    let server = Redis::start().await.unwrap();
+    let server = RedisServer::start().await.unwrap();
     let config = LimiterConfig { url: server.url().to_owned(), ..LimiterConfig::default() };
     let limiter = Limiter::open(config).await.unwrap();
     let client = redis::Client::open(server.url()).unwrap();
@@ -59,7 +59,7 @@ async fn one_call_each(connection: MultiplexedConnection, organizations: Arc<[Or
 }
 
 /// What Redis, shared by all gateways, spent in the script.
-async fn redis_time(server: &Redis) -> String {
+async fn redis_time(server: &RedisServer) -> String {
     let statistics = server.command("INFO commandstats").await.unwrap();
     server.command("CONFIG RESETSTAT").await.unwrap();
     let script = statistics.split("cmdstat_evalsha:").nth(1).unwrap();
@@ -72,8 +72,8 @@ fn nth(organizations: &[OrganizationId], n: u32) -> OrganizationId {
     organizations[usize::try_from(n).unwrap() % organizations.len()]
 }
 
-fn request(organization: OrganizationId) -> Request {
-    Request::of(organization, Counter::new("key:1", RATE)).and(Counter::new("source:1", RATE))
+fn request(organization: OrganizationId) -> LimitRequest {
+    LimitRequest::of(organization, Counter::new("key:1", RATE)).with_counter(Counter::new("source:1", RATE))
 }
 
 async fn one_call(

@@ -60,7 +60,7 @@ pub enum LimiterError {
 
 /// For `/readyz`: a degraded limiter still limits, so the gateway stays ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
+pub enum LimiterStatus {
     Ready,
     /// This process counts alone. The reason is for operators and carries no address or secret.
     Degraded(String),

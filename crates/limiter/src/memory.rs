@@ -8,42 +8,42 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::shard::Shard;
-pub(crate) use self::shard::Share;
-use crate::request::Owner;
-use crate::{Decision, Request};
+use self::shard::CounterShard;
+pub(crate) use self::shard::GatewayShare;
+use crate::request::CounterOwner;
+use crate::{LimitDecision, LimitRequest};
 
 const SHARDS: usize = 64;
 
 /// Windows in memory. All counters of an owner lie in one shard, so that one lock judges a request whole.
 #[derive(Clone)]
-pub struct Memory {
-    shards: Arc<[Mutex<Shard>]>,
+pub struct MemoryLimiter {
+    shards: Arc<[Mutex<CounterShard>]>,
     hasher: RandomState,
 }
 
-impl Memory {
+impl MemoryLimiter {
     pub(crate) fn new(windows_per_owner: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(windows_per_owner))).collect();
+        let shards = (0..SHARDS).map(|_| Mutex::new(CounterShard::new(windows_per_owner))).collect();
         Self { shards, hasher: RandomState::new() }
     }
 
-    pub(crate) fn acquire(&self, request: &Request) -> Decision {
-        self.acquire_share(request, Share::WHOLE)
+    pub(crate) fn acquire(&self, request: &LimitRequest) -> LimitDecision {
+        self.acquire_share(request, GatewayShare::WHOLE)
     }
 
     /// Judges as one of several gateways that cannot ask each other.
-    pub(crate) fn acquire_share(&self, request: &Request, share: Share) -> Decision {
-        self.shard(request.owner).judge(request, share, Instant::now())
+    pub(crate) fn acquire_share(&self, request: &LimitRequest, share: GatewayShare) -> LimitDecision {
+        self.shard(request.owner).decide(request, share, Instant::now())
     }
 
     /// Notes what was taken elsewhere, in windows that end so much later.
-    pub(crate) fn note(&self, request: &Request, ends_in: impl FnMut() -> Duration) {
-        self.shard(request.owner).note(request, ends_in, Instant::now());
+    pub(crate) fn record_usage(&self, request: &LimitRequest, ends_in: impl FnMut() -> Duration) {
+        self.shard(request.owner).record_usage(request, ends_in, Instant::now());
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder is smaller than what it was divided by")]
-    fn shard(&self, owner: Owner) -> MutexGuard<'_, Shard> {
+    fn shard(&self, owner: CounterOwner) -> MutexGuard<'_, CounterShard> {
         let hash = usize::try_from(self.hasher.hash_one(owner) & 0xffff).unwrap_or(0);
         self.shards[hash % self.shards.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,33 +9,33 @@ pub(crate) mod script;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::call::{Answer, Ask};
-use self::gather::Line;
-use crate::decision::Standing;
-use crate::memory::{Memory, Share};
-use crate::{Decision, LimiterConfig, LimiterError, Request, Status};
+use self::call::{AcquireCall, AcquireResult};
+use self::gather::Batcher;
+use crate::decision::CounterState;
+use crate::memory::{GatewayShare, MemoryLimiter};
+use crate::{LimitDecision, LimitRequest, LimiterConfig, LimiterError, LimiterStatus};
 
 /// Windows in Redis, and a memory of what this gateway took from them.
 #[derive(Clone)]
-pub struct Redis {
-    line: Line<Ask>,
-    local: Memory,
-    share: Share,
+pub struct RedisLimiter {
+    line: Batcher<AcquireCall>,
+    local: MemoryLimiter,
+    share: GatewayShare,
     prefix: Arc<str>,
 }
 
-impl Redis {
+impl RedisLimiter {
     pub(crate) async fn open(config: &LimiterConfig) -> Result<Self, LimiterError> {
         Ok(Self {
-            line: Line::open(config).await?,
-            local: Memory::new(config.windows_per_owner),
-            share: Share::one_of(config.gateways),
+            line: Batcher::open(config).await?,
+            local: MemoryLimiter::new(config.windows_per_owner),
+            share: GatewayShare::per_gateway(config.gateways),
             prefix: config.prefix.as_str().into(),
         })
     }
 
-    pub(crate) async fn acquire(&self, request: &Request) -> Decision {
-        match self.line.ask(Ask::new(request, &self.prefix)).await {
+    pub(crate) async fn acquire(&self, request: &LimitRequest) -> LimitDecision {
+        match self.line.call(AcquireCall::new(request, &self.prefix)).await {
             Some(answer) => self.decide(request, &answer),
             None => {
                 metrics::counter!("leadgate_limiter_fallbacks_total").increment(1);
@@ -44,20 +44,20 @@ impl Redis {
         }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> LimiterStatus {
         self.line.status()
     }
 
-    fn decide(&self, request: &Request, answer: &Answer) -> Decision {
+    fn decide(&self, request: &LimitRequest, answer: &AcquireResult) -> LimitDecision {
         if answer.admitted && request.permits() > 0 {
             let mut ends = answer.windows.iter();
-            self.local.note(request, || ends.next().map_or(Duration::ZERO, |window| window.ends_in));
+            self.local.record_usage(request, || ends.next().map_or(Duration::ZERO, |window| window.ends_in));
         }
         let mut windows = answer.windows.iter().copied();
-        Decision::of(request, answer.admitted, |counter| {
+        LimitDecision::of(request, answer.admitted, |counter| {
             let window = windows.next().unwrap_or_default();
             let remaining = counter.rate.permits.saturating_sub(window.used);
-            Standing { room: request.permits() <= remaining, remaining, reset: window.ends_in }
+            CounterState { room: request.permits() <= remaining, remaining, reset: window.ends_in }
         })
     }
 }

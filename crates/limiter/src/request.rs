@@ -25,13 +25,13 @@ const UNKNOWN_GROUPS: u64 = 64;
 
 /// Whose counters these are. In Redis this is the hash tag, so that one request stays within one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Owner {
+pub(crate) enum CounterOwner {
     Organization(OrganizationId),
     /// One of 64 groups of requests that no organization could be named for, by what they are counted by.
     Unknown(u64),
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for CounterOwner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Organization(id) => fmt::Display::fmt(id, formatter),
@@ -40,34 +40,34 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Asks one or more counters for permits, one unless [`Request::cost`] says otherwise: all give, or none does.
+/// Asks one or more counters for permits, one unless [`LimitRequest::cost`] says otherwise: all give, or none does.
 #[derive(Debug, Clone)]
-pub struct Request {
-    pub(crate) owner: Owner,
+pub struct LimitRequest {
+    pub(crate) owner: CounterOwner,
     pub(crate) first: Counter,
     pub(crate) others: Vec<Counter>,
     cost: u32,
     whole: u32,
 }
 
-impl Request {
+impl LimitRequest {
     /// A request on behalf of an organization.
     pub fn of(organization: OrganizationId, counter: Counter) -> Self {
-        Self::owned_by(Owner::Organization(organization), counter)
+        Self::owned_by(CounterOwner::Organization(organization), counter)
     }
 
     /// A request nobody could be named for, such as one with an unknown token.
     pub fn unknown(counter: Counter) -> Self {
         let group = u64::from(crc32fast::hash(counter.scope.as_bytes())) % UNKNOWN_GROUPS;
-        Self::owned_by(Owner::Unknown(group), counter)
+        Self::owned_by(CounterOwner::Unknown(group), counter)
     }
 
-    fn owned_by(owner: Owner, counter: Counter) -> Self {
+    fn owned_by(owner: CounterOwner, counter: Counter) -> Self {
         Self { owner, first: counter, others: Vec::new(), cost: 1, whole: 1 }
     }
 
     /// Asks this counter too. A scope named twice is asked once, at the lower limit.
-    pub fn and(mut self, counter: Counter) -> Self {
+    pub fn with_counter(mut self, counter: Counter) -> Self {
         let mut known = iter::once(&mut self.first).chain(&mut self.others);
         match known.find(|known| known.scope == counter.scope) {
             Some(known) => known.rate.permits = known.rate.permits.min(counter.rate.permits),
@@ -83,7 +83,7 @@ impl Request {
 
     /// Asks for what is left of a batch of `whole` permits when `taken` were taken before its body was read;
     /// it is the whole that must not be larger than a limit.
-    pub fn rest(self, whole: u32, taken: u32) -> Self {
+    pub fn remaining_of(self, whole: u32, taken: u32) -> Self {
         Self { cost: whole.saturating_sub(taken), whole, ..self }
     }
 

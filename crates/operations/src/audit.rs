@@ -17,6 +17,6 @@ pub async fn list(
 ) -> Result<Page<AuditRecord, Uuid>, OperationError> {
     let page = store.audit(organization, filter, after, limit).await?;
     let entry = store.entry(organization, AuditAction::AuditListed);
-    log.note_read(entry.with("count", page.data.len())).await?;
+    log.note_read(entry.with_detail("count", page.data.len())).await?;
     Ok(page)
 }

@@ -1,9 +1,9 @@
 //! Erases a person: everything stored about them, and what would bring them back.
 
 use leadgate_domain::{
-    AuditAction, LeadId, OrganizationId, Region, Sought, SuppressedValue, SuppressionKind,
+    AuditAction, DataSubject, LeadId, OrganizationId, Region, SuppressedValue, SuppressionKind,
 };
-use leadgate_store::{Erased, ErasureSubject, Finding, Store};
+use leadgate_store::{ErasureCounts, ErasureSubject, Store, SubjectRecords};
 use serde::{Deserialize, Serialize};
 
 use crate::text::{self, LONGEST_REASON};
@@ -42,12 +42,12 @@ pub struct ErasurePreview {
 pub struct ErasureResult {
     pub dry_run: bool,
     #[serde(flatten)]
-    pub erased: Erased,
+    pub erased: ErasureCounts,
 }
 
 impl ErasurePreview {
-    pub fn of(finding: &Finding, subject: &ErasureSubject) -> Self {
-        let Finding { submissions, entries, leads } = finding;
+    pub fn of(finding: &SubjectRecords, subject: &ErasureSubject) -> Self {
+        let SubjectRecords { submissions, entries, leads } = finding;
         Self {
             dry_run: true,
             submissions: submissions.len(),
@@ -58,8 +58,8 @@ impl ErasurePreview {
     }
 }
 
-impl From<Erased> for ErasureResult {
-    fn from(erased: Erased) -> Self {
+impl From<ErasureCounts> for ErasureResult {
+    fn from(erased: ErasureCounts) -> Self {
         Self { dry_run: false, erased }
     }
 }
@@ -71,7 +71,7 @@ impl ErasureRequest {
     }
 
     fn reason(&self) -> Result<Option<&str>, OperationError> {
-        self.reason.as_deref().map(|reason| text::short("reason", reason, LONGEST_REASON)).transpose()
+        self.reason.as_deref().map(|reason| text::trimmed_text("reason", reason, LONGEST_REASON)).transpose()
     }
 
     /// Whether the person is named by leads alone.
@@ -80,17 +80,17 @@ impl ErasureRequest {
     }
 
     /// A value that cannot be read is named by its number: an error must not hold the value.
-    fn values(&self) -> Result<Sought, OperationError> {
+    fn values(&self) -> Result<DataSubject, OperationError> {
         let read = |kind: SuppressionKind, texts: &[String]| -> Result<Vec<_>, OperationError> {
             let read = texts.iter().enumerate().map(|(at, text)| {
-                SuppressedValue::read(kind, text, self.phone_country)
+                SuppressedValue::parse_kind(kind, text, self.phone_country)
                     .map_err(|problem| OperationError::Invalid(format!("{kind} {}: {problem}", at + 1)))
             });
             read.collect()
         };
         let phones = read(SuppressionKind::Phone, &self.phones)?;
         let emails = read(SuppressionKind::Email, &self.emails)?;
-        let mut values = Sought::default();
+        let mut values = DataSubject::default();
         for value in phones.into_iter().chain(emails) {
             match value {
                 SuppressedValue::Phone(phone) => values.add_phone(phone),
@@ -116,7 +116,7 @@ pub async fn subject(
         return Err(OperationError::invalid("name the person by phones, emails or leads"));
     }
     request.reason()?;
-    let subject = store.person(organization, request.values()?, &request.leads).await?;
+    let subject = store.find_subject(organization, request.values()?, &request.leads).await?;
     match subject.is_unknown() {
         true => Err(OperationError::invalid("the organization has none of these leads")),
         false => Ok(subject),
@@ -130,9 +130,9 @@ pub async fn preview(
     subject: &ErasureSubject,
     progress: impl FnMut(usize),
     log: &impl ReadLog,
-) -> Result<Finding, OperationError> {
+) -> Result<SubjectRecords, OperationError> {
     let finding = store.find_person(organization, subject, progress).await?;
-    log.note_read(store.entry(organization, AuditAction::Erase).with("dry_run", true)).await?;
+    log.note_read(store.entry(organization, AuditAction::Erase).with_detail("dry_run", true)).await?;
     Ok(finding)
 }
 
@@ -147,10 +147,10 @@ pub async fn erase(
     request: &ErasureRequest,
     context: &JudgeContext,
     progress: impl FnMut(usize),
-) -> Result<Erased, OperationError> {
+) -> Result<ErasureCounts, OperationError> {
     let judge = context.pipeline.clone();
     let erased = store.erase(organization, subject, request.reason()?, judge, progress).await?;
     // Leads of others lose what the erased submissions said.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
-    Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
+    Ok(ErasureCounts { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
 }

@@ -1,8 +1,8 @@
 use std::fmt;
 
-use leadgate_dialect::{self as dialect, Undecodable};
+use leadgate_dialect::{self as dialect, DecodeError};
 use leadgate_domain::validate::FieldFault;
-use leadgate_queue::Refused;
+use leadgate_queue::PublishError;
 use leadgate_store::StoreError;
 
 /// Why an operation did nothing, by what the caller should do about it.
@@ -10,22 +10,22 @@ use leadgate_store::StoreError;
 pub enum OperationError {
     /// It does not exist, or belongs to another organization. The caller cannot tell which.
     #[error("there is no {kind} {id}")]
-    NotFound { kind: Kind, id: String },
+    NotFound { kind: ResourceKind, id: String },
     /// The request cannot be carried out; the sentence says why, and what can.
     #[error("{0}")]
     Invalid(String),
     /// Fields of a lead that cannot be read, each by its name.
     #[error("{}", sentence(.0))]
-    Faulty(Vec<FieldFault>),
+    InvalidFields(Vec<FieldFault>),
     /// No lead can be made of a body.
     #[error("no lead can be made of the body: {}", not_repairable(.0))]
-    NotRepairable(dialect::NotRepairable),
+    Repair(dialect::RepairError),
     /// Another caller changed it at the same time: the same request can be sent again.
     #[error("it was changed by another request at the same time; try again")]
     Conflict,
     /// The queue took no message: the same request can be sent again.
     #[error(transparent)]
-    Queue(#[from] Refused),
+    Queue(#[from] PublishError),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// This installation has no secret to sign an export with.
@@ -38,7 +38,7 @@ pub enum OperationError {
 
 /// What an id or a number names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ResourceKind {
     Organization,
     Key,
     Source,
@@ -50,7 +50,7 @@ pub enum Kind {
     ScoringVersion,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ResourceKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Organization => "organization",
@@ -66,7 +66,7 @@ impl fmt::Display for Kind {
 }
 
 impl OperationError {
-    pub(crate) fn not_found(kind: Kind, id: impl ToString) -> Self {
+    pub(crate) fn not_found(kind: ResourceKind, id: impl ToString) -> Self {
         Self::NotFound { kind, id: id.to_string() }
     }
 
@@ -81,17 +81,17 @@ fn sentence(faults: &[FieldFault]) -> String {
 }
 
 /// Names and codes only.
-fn not_repairable(why: &dialect::NotRepairable) -> String {
+fn not_repairable(why: &dialect::RepairError) -> String {
     match why {
-        dialect::NotRepairable::Gone => "it is not stored any more".to_owned(),
-        dialect::NotRepairable::Unreadable(fault) => fault.detail().into_owned(),
-        dialect::NotRepairable::Undecodable(Undecodable::Mapping(fault)) => {
+        dialect::RepairError::BodyErased => "it is not stored any more".to_owned(),
+        dialect::RepairError::Document(fault) => fault.detail().into_owned(),
+        dialect::RepairError::Decode(DecodeError::Mapping(fault)) => {
             format!("the mapping does not fit: {fault}")
         }
-        dialect::NotRepairable::Undecodable(Undecodable::TooLarge) => {
+        dialect::RepairError::Decode(DecodeError::TooLarge) => {
             "the mapping makes more than 256 KB of it".to_owned()
         }
-        dialect::NotRepairable::Undecodable(Undecodable::Empty) => "it has no field of a lead".to_owned(),
-        dialect::NotRepairable::Undecodable(Undecodable::Faulty(faults)) => sentence(faults),
+        dialect::RepairError::Decode(DecodeError::Empty) => "it has no field of a lead".to_owned(),
+        dialect::RepairError::Decode(DecodeError::InvalidFields(faults)) => sentence(faults),
     }
 }

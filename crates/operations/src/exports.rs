@@ -6,11 +6,11 @@ use std::io::{self, Write};
 
 use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
 use leadgate_domain::{AuditAction, LeadId, Organization, OrganizationId, SubmissionId, Timestamp};
-use leadgate_store::{ConsentsOf, Store};
+use leadgate_store::{ConsentFilter, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use verify::{Verification, verify};
+pub use verify::{ExportVerification, verify};
 
 use crate::{OperationError, ReadLog};
 
@@ -41,11 +41,11 @@ impl ExportRequest {
         self.consents().map(drop)
     }
 
-    fn consents(&self) -> Result<ConsentsOf, OperationError> {
+    fn consents(&self) -> Result<ConsentFilter, OperationError> {
         match (self.lead, self.submission, self.from, self.to) {
-            (Some(lead), None, None, None) => Ok(ConsentsOf::Lead(lead)),
-            (None, Some(submission), None, None) => Ok(ConsentsOf::Submission(submission)),
-            (None, None, from, to) => Ok(ConsentsOf::Received { from, to }),
+            (Some(lead), None, None, None) => Ok(ConsentFilter::Lead(lead)),
+            (None, Some(submission), None, None) => Ok(ConsentFilter::Submission(submission)),
+            (None, None, from, to) => Ok(ConsentFilter::Received { from, to }),
             _ => Err(OperationError::invalid(
                 "select by lead, by submission, or by from and to; not by several of them",
             )),
@@ -60,7 +60,7 @@ pub struct ExportHeader {
     version: u32,
     pub organization: ExportedOrganization,
     pub made_at: Timestamp,
-    asked_for: AskedFor,
+    asked_for: ExportFilter,
     /// Whether persons that were not erased are in it.
     people: bool,
 }
@@ -73,7 +73,7 @@ pub struct ExportedOrganization {
 
 /// Nothing for everything.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct AskedFor {
+struct ExportFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lead: Option<LeadId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,14 +119,14 @@ pub async fn write(
     }
     log.note_read(store.entry(organization.id, AuditAction::ConsentExported)).await?;
     let ExportRequest { lead, submission, from, to: before, without_people } = *request;
-    let mut lines = Lines { to, block: Vec::new(), sha256: Sha256::new(), rows: 0 };
+    let mut lines = ExportWriter { to, block: Vec::new(), sha256: Sha256::new(), rows: 0 };
     lines
         .add(&ExportHeader {
             format: FORMAT.to_owned(),
             version: VERSION,
             organization: ExportedOrganization { id: organization.id, name: organization.name.clone() },
             made_at: Timestamp::now(),
-            asked_for: AskedFor { lead, submission, from, to: before },
+            asked_for: ExportFilter { lead, submission, from, to: before },
             people: !without_people,
         })
         .await?;
@@ -148,7 +148,7 @@ pub async fn write(
     }
 }
 
-struct Lines<S> {
+struct ExportWriter<S> {
     to: S,
     /// What was not handed to the sink yet.
     block: Vec<u8>,
@@ -156,7 +156,7 @@ struct Lines<S> {
     rows: u64,
 }
 
-impl<S: ExportSink> Lines<S> {
+impl<S: ExportSink> ExportWriter<S> {
     async fn add(&mut self, line: &impl Serialize) -> Result<(), OperationError> {
         let start = self.block.len();
         serde_json::to_writer(&mut self.block, line).map_err(io::Error::from)?;

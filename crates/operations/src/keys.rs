@@ -6,7 +6,7 @@ use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
 use leadgate_domain::validate::{LONGEST_TAG, MOST_TAGS};
 use leadgate_domain::{
-    Actor, ApiKey, AuditAction, KeyId, KeyKind, Organization, OrganizationId, Rate, Said, Scope, Source,
+    Actor, ApiKey, AuditAction, KeyId, KeyKind, Organization, OrganizationId, Patch, Rate, Scope, Source,
     SourceId, Timestamp,
 };
 use leadgate_store::Store;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use crate::error::Kind;
+use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, source_lookup};
 
 const LONGEST_NAME: usize = 255;
@@ -68,9 +68,9 @@ pub struct RevokedKey {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyChanges {
-    pub name: Said<String>,
+    pub name: Patch<String>,
     /// A limit of its own.
-    pub rate: Said<Rate>,
+    pub rate: Patch<Rate>,
     /// What a secret key may do.
     pub scopes: Option<Vec<Scope>>,
     /// The web pages that may use a publishable key or a token.
@@ -106,7 +106,7 @@ pub async fn create(
         test: new.test,
         origins: new.origins,
         tags: new.tags,
-        made_by: maker(store),
+        made_by: creating_key(store),
         ..ApiKey::new(&presented, organization, source.id, scopes, pepper)
     };
     store.create_key(&key).await?;
@@ -126,7 +126,7 @@ pub async fn create_token(
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let key = ApiKey {
         origins: read_origins(new.origins).map_err(OperationError::Invalid)?,
-        made_by: maker(store),
+        made_by: creating_key(store),
         ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
     };
     store.create_key(&key).await?;
@@ -134,7 +134,7 @@ pub async fn create_token(
 }
 
 /// The key that the store acts for: what is created with a key can be revoked with it.
-fn maker(store: &Store) -> Option<KeyId> {
+fn creating_key(store: &Store) -> Option<KeyId> {
     match store.actor() {
         Actor::Key(key) => Some(key.clone()),
         Actor::CommandLine { .. } | Actor::Leadgate => None,
@@ -148,12 +148,12 @@ pub async fn list(
     log: &impl ReadLog,
 ) -> Result<Vec<ApiKey>, OperationError> {
     let all = store.keys(organization).await?;
-    log.note_read(store.entry(organization, AuditAction::KeysListed).with("count", all.len())).await?;
+    log.note_read(store.entry(organization, AuditAction::KeysListed).with_detail("count", all.len())).await?;
     Ok(all)
 }
 
 /// The organization that a key belongs to, for operators of the whole installation.
-pub async fn owner(store: &Store, id: &KeyId) -> Result<Option<Organization>, OperationError> {
+pub async fn organization_of_key(store: &Store, id: &KeyId) -> Result<Option<Organization>, OperationError> {
     let Some(key) = store.find_key(id).await? else { return Ok(None) };
     let all = store.organizations().await?;
     Ok(all.into_iter().find(|owner| owner.id == key.organization))
@@ -175,7 +175,7 @@ pub async fn rotate(
         return Err(OperationError::invalid("a rotated key stays valid for ten years at most"));
     }
     let old = store.find_key(id).await?.filter(|key| key.organization == organization);
-    let old = old.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
+    let old = old.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
     let (presented, text) = PresentedKey::generate(old.kind);
     let new = ApiKey::new(&presented, old.organization, old.source, Vec::new(), pepper);
     let key = ApiKey {
@@ -184,7 +184,7 @@ pub async fn rotate(
         created_at: new.created_at,
         expires_at: None,
         revoked_at: None,
-        made_by: maker(store).or(old.made_by),
+        made_by: creating_key(store).or(old.made_by),
         ..old
     };
     let until = Timestamp::now().plus(overlap);
@@ -205,11 +205,11 @@ pub async fn revoke(
     created_with_it: bool,
 ) -> Result<RevokedKey, OperationError> {
     let all = if created_with_it { store.keys(organization).await? } else { Vec::new() };
-    if maker(store).is_some_and(|own| own == *id || is_created_with(&all, &own, id)) {
-        return Err(OperationError::invalid(KEEPS_ITSELF));
+    if creating_key(store).is_some_and(|own| own == *id || is_created_with(&all, &own, id)) {
+        return Err(OperationError::invalid(CANNOT_REVOKE_OWN_KEY));
     }
     let key = store.revoke_key(id, Some(organization)).await?;
-    let key = key.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
+    let key = key.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
     let created_with_it = if created_with_it { revoke_created_with(store, &key).await? } else { 0 };
     Ok(RevokedKey { key, created_with_it })
 }
@@ -218,7 +218,7 @@ pub async fn revoke(
 async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, OperationError> {
     let (mut makers, mut revoked) = (vec![key.clone()], 0);
     while let Some(maker) = makers.pop() {
-        revoked += store.revoke_made_by(&maker).await?;
+        revoked += store.revoke_created_by(&maker).await?;
         let all = store.keys(key.organization).await?;
         makers.extend(
             all.into_iter()
@@ -246,11 +246,11 @@ pub async fn update(
     changes: KeyChanges,
 ) -> Result<ApiKey, OperationError> {
     let loses_admin = changes.scopes.as_ref().is_some_and(|scopes| !scopes.contains(&Scope::Admin));
-    if loses_admin && maker(store).is_some_and(|own| own == *id) {
+    if loses_admin && creating_key(store).is_some_and(|own| own == *id) {
         return Err(OperationError::invalid(KEEPS_ADMIN));
     }
     let updated = store.update_key(id, Some(organization), move |key| changes.apply(key)).await?;
-    let updated = updated.ok_or_else(|| OperationError::not_found(Kind::Key, id))?;
+    let updated = updated.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
     updated.map_err(OperationError::Invalid)
 }
 
@@ -258,7 +258,8 @@ fn is_revoked(id: &KeyId) -> String {
     format!("key {id} is revoked: create a new one")
 }
 
-const KEEPS_ITSELF: &str = "this would revoke the key of this request: use another key, or rotate this one";
+const CANNOT_REVOKE_OWN_KEY: &str =
+    "this would revoke the key of this request: use another key, or rotate this one";
 const KEEPS_ADMIN: &str = "this would take the scope admin from the key of this request: use another key";
 const ONLY_POSTS: &str = "a publishable key or a token only posts leads: it takes no other scopes";
 const NO_ORIGINS: &str = "a secret key has no origins: it must not stand in a web page";
@@ -305,9 +306,9 @@ impl KeyChanges {
             return Err("there is nothing to change: give a name, a rate, scopes, origins or tags".to_owned());
         }
         match &self.name {
-            Said::Absent => {}
-            Said::Null => key.name = None,
-            Said::Value(name) => key.name = Some(read_name(name)?),
+            Patch::Absent => {}
+            Patch::Null => key.name = None,
+            Patch::Value(name) => key.name = Some(read_name(name)?),
         }
         self.rate.clone().apply_to(&mut key.rate);
         if let Some(scopes) = &self.scopes {

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use leadgate_dialect::native;
 use leadgate_domain::{
-    Actor, AuditAction, Client, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, LeadStatus,
-    Normalized, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp, Trust,
+    Actor, AuditAction, ClientInfo, CommitAction, Correction, Dialect, Fields, Judge, Lead, LeadId,
+    LeadStatus, NormalizedSubmission, OrganizationId, Outcome, Source, Submission, SubmissionId, Timestamp,
+    Trust,
 };
-use leadgate_store::{Erased, Store, StoreError};
+use leadgate_store::{ErasureCounts, Store, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use read::{
-    AppliedCorrection, LeadHistory, MOST_VALIDATED, draft, history, listed, normalize, page, show, validate,
+    AppliedCorrection, MOST_VALIDATED, SubmissionHistory, draft_submission, history, listed, normalize, page,
+    show, validate,
 };
 
-use crate::error::Kind;
+use crate::error::ResourceKind;
 use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
 
@@ -40,8 +42,8 @@ pub async fn update(
     reason: &str,
     context: &JudgeContext,
 ) -> Result<(Lead, SubmissionId), OperationError> {
-    let missing = || OperationError::not_found(Kind::Lead, id);
-    let reason = text::short("reason", reason, LONGEST_REASON)?.to_owned();
+    let missing = || OperationError::not_found(ResourceKind::Lead, id);
+    let reason = text::trimmed_text("reason", reason, LONGEST_REASON)?.to_owned();
     let body = serde_json::to_vec(&fields).unwrap_or_default();
     let fields = read_fields(&fields)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
@@ -55,11 +57,11 @@ pub async fn update(
     let fields = Fields { correction: Some(correction), is_test: lead.is_test, ..fields };
     let submission = submission(&lead, &source, fields, &body, store.actor());
     let correction = submission.id;
-    let entry = store.entry(organization, AuditAction::LeadUpdated).about(id);
-    let entry = entry.with("submission", correction);
+    let entry = store.entry(organization, AuditAction::LeadUpdated).with_target(id);
+    let entry = entry.with_detail("submission", correction);
     let scoring = context.known.scoring(organization);
     let normalized = context.pipeline.normalize(submission, Some(source), scoring);
-    if let Disposition::Quarantine(reason) = normalized.disposition {
+    if let CommitAction::Quarantine(reason) = normalized.disposition {
         return Err(OperationError::Invalid(reason.sentence().to_owned()));
     }
     // Written before the change: a change without an entry must not exist.
@@ -72,7 +74,7 @@ pub async fn update(
 /// The lead that the correction changed; `None` if it was deleted meanwhile.
 async fn commit(
     store: &Store,
-    normalized: Normalized,
+    normalized: NormalizedSubmission,
     context: &JudgeContext,
 ) -> Result<Option<LeadId>, OperationError> {
     let judge: Arc<dyn Judge> = context.pipeline.clone();
@@ -93,7 +95,7 @@ fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
     if members.is_empty() {
         return Err(invalid("there is no field to update; expected fields of a lead, such as company"));
     }
-    let fields = native::decode_fields(members).map_err(OperationError::Faulty)?;
+    let fields = native::decode_fields(members).map_err(OperationError::InvalidFields)?;
     let custom = members.get("custom_fields").and_then(Value::as_object);
     let is_meant = |name: &String| custom.is_some_and(|custom| custom.contains_key(name));
     if let Some(unknown) = fields.custom_fields.keys().find(|name| !is_meant(name)) {
@@ -123,7 +125,7 @@ fn submission(lead: &Lead, source: &Source, fields: Fields, body: &[u8], by: &Ac
     let submission = Submission::new(id, source, received_at, fields, body);
     Submission {
         trust: Trust::Secret,
-        client: Client { key, ..Client::default() },
+        client: ClientInfo { key, ..ClientInfo::default() },
         dialect: Dialect::Native,
         ..submission
     }
@@ -137,7 +139,7 @@ pub async fn set_status(
     status: LeadStatus,
 ) -> Result<Lead, OperationError> {
     let changed = store.set_lead_status(organization, id, status).await?;
-    changed.ok_or_else(|| OperationError::not_found(Kind::Lead, id))
+    changed.ok_or_else(|| OperationError::not_found(ResourceKind::Lead, id))
 }
 
 /// Deletes a lead and empties its submissions. The person is not held: a later submission creates a new lead. To keep a
@@ -147,10 +149,10 @@ pub async fn delete(
     organization: OrganizationId,
     id: LeadId,
     context: &JudgeContext,
-) -> Result<Erased, OperationError> {
+) -> Result<ErasureCounts, OperationError> {
     let erased = store.delete_lead(organization, id).await?;
-    let erased = erased.ok_or_else(|| OperationError::not_found(Kind::Lead, id))?;
+    let erased = erased.ok_or_else(|| OperationError::not_found(ResourceKind::Lead, id))?;
     // Leads of others lose what the emptied submissions said.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
-    Ok(Erased { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
+    Ok(ErasureCounts { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
 }

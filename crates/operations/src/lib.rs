@@ -26,7 +26,7 @@ use std::sync::Arc;
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
 
-pub use error::{Kind, OperationError};
+pub use error::{OperationError, ResourceKind};
 pub use read_log::ReadLog;
 pub use rebuild::{rebuild, rebuild_without_erased};
 

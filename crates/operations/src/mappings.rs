@@ -1,12 +1,12 @@
 //! Mappings of sources: where the fields of a lead stand in what clients send.
 
-use leadgate_dialect::{Suggestion, Undecodable, protocol};
+use leadgate_dialect::{DecodeError, MappingSuggestion, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Fields, OrganizationId, Source, SourceId, Submission, SubmissionId};
 use leadgate_store::{MappingRecord, Store};
 use serde::Serialize;
 
-use crate::error::Kind;
+use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, sources};
 
 /// What a mapping makes of one body.
@@ -42,7 +42,7 @@ pub async fn set(
 ) -> Result<u32, OperationError> {
     sources::find(store, organization, source).await?;
     let version = store.add_mapping(organization, source, mapping).await?;
-    version.ok_or_else(|| OperationError::not_found(Kind::Source, source))
+    version.ok_or_else(|| OperationError::not_found(ResourceKind::Source, source))
 }
 
 /// All versions of a source's mapping, the first one first.
@@ -54,8 +54,8 @@ pub async fn list(
 ) -> Result<Vec<MappingRecord>, OperationError> {
     sources::find(store, organization, source).await?;
     let all = store.mappings(organization, source).await?;
-    let entry = store.entry(organization, AuditAction::MappingsListed).about(source);
-    log.note_read(entry.with("count", all.len())).await?;
+    let entry = store.entry(organization, AuditAction::MappingsListed).with_target(source);
+    log.note_read(entry.with_detail("count", all.len())).await?;
     Ok(all)
 }
 
@@ -68,7 +68,7 @@ pub async fn activate(
 ) -> Result<(), OperationError> {
     sources::find(store, organization, source).await?;
     let is_there = store.activate_mapping(organization, source, (version > 0).then_some(version)).await?;
-    if is_there { Ok(()) } else { Err(OperationError::not_found(Kind::MappingVersion, version)) }
+    if is_there { Ok(()) } else { Err(OperationError::not_found(ResourceKind::MappingVersion, version)) }
 }
 
 /// What a mapping makes of the last submissions of a source; without one, the mapping in use. Changes nothing.
@@ -96,7 +96,7 @@ pub async fn suggest(
     source: SourceId,
     last: u32,
     log: &impl ReadLog,
-) -> Result<Suggestion, OperationError> {
+) -> Result<MappingSuggestion, OperationError> {
     let source = sources::find(store, organization, source).await?;
     let bodies = bodies(store, &source, last, AuditAction::MappingSuggested, log).await?;
     let read = |submission: &Submission| {
@@ -105,7 +105,7 @@ pub async fn suggest(
     };
     let documents: Vec<_> = bodies.iter().filter_map(read).collect();
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    Ok(Suggestion::of(&members, source.default_region))
+    Ok(MappingSuggestion::of(&members, source.default_region))
 }
 
 async fn bodies(
@@ -116,8 +116,8 @@ async fn bodies(
     log: &impl ReadLog,
 ) -> Result<Vec<Submission>, OperationError> {
     let bodies = store.recent_submissions(source.organization, source.id, last).await?;
-    let entry = store.entry(source.organization, action).about(source.id);
-    log.note_read(entry.with("count", bodies.len())).await?;
+    let entry = store.entry(source.organization, action).with_target(source.id);
+    log.note_read(entry.with_detail("count", bodies.len())).await?;
     Ok(bodies)
 }
 
@@ -130,10 +130,10 @@ fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -
     };
     match protocol(source.dialect).decode(&document, mapping) {
         Ok(fields) => MappedResult::Fields(fields.into()),
-        Err(Undecodable::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
-        Err(Undecodable::Empty) => MappedResult::Fault("nothing_said".to_owned()),
-        Err(Undecodable::TooLarge) => MappedResult::Fault("body_too_large".to_owned()),
-        Err(Undecodable::Faulty(faults)) => {
+        Err(DecodeError::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
+        Err(DecodeError::Empty) => MappedResult::Fault("nothing_said".to_owned()),
+        Err(DecodeError::TooLarge) => MappedResult::Fault("body_too_large".to_owned()),
+        Err(DecodeError::InvalidFields(faults)) => {
             let named =
                 faults.into_iter().map(|fault| MappedFault { pointer: fault.pointer, code: fault.code });
             MappedResult::Faults(named.collect())

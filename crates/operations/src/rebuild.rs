@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_domain::{ClaimKind, Disposition, LeadId, Normalized, OrganizationId, QuarantineReason, Trace};
+use leadgate_domain::{
+    ClaimKind, CommitAction, LeadId, NormalizedSubmission, OrganizationId, QuarantineReason, Trace,
+};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Maker, Part, Rebuild, Rebuilt, Snapshot, Store, StoreError};
+use leadgate_store::{Contribution, Contributor, LeadRebuild, RebuildResult, Snapshot, Store, StoreError};
 
 use crate::JudgeContext;
 use crate::remap::reread;
@@ -22,10 +24,10 @@ pub async fn rebuild(
     mut leads: Vec<LeadId>,
     context: &JudgeContext,
     dry: bool,
-) -> Result<Vec<(LeadId, Rebuilt)>, StoreError> {
+) -> Result<Vec<(LeadId, RebuildResult)>, StoreError> {
     let mut all = Vec::with_capacity(leads.len());
     for attempt in 1..=ATTEMPTS {
-        let makers = store.makers(organization, &leads).await?;
+        let makers = store.contributors(organization, &leads).await?;
         let JudgeContext { known, pipeline } = context.clone();
         let read = tokio::task::spawn_blocking(move || read(makers, &known, &pipeline));
         let rebuilds = read.await.map_err(|_| StoreError::Panicked)?;
@@ -34,7 +36,7 @@ pub async fn rebuild(
         leads.clear();
         for (lead, rebuilt) in ids.into_iter().zip(rebuilt) {
             match rebuilt {
-                Rebuilt::Moved if attempt < ATTEMPTS => leads.push(lead),
+                RebuildResult::ChangedConcurrently if attempt < ATTEMPTS => leads.push(lead),
                 rebuilt => all.push((lead, rebuilt)),
             }
         }
@@ -55,31 +57,31 @@ pub async fn rebuild_without_erased(
     for chunk in leads.chunks(CHUNK) {
         let rebuilt = rebuild(store, organization, chunk.to_vec(), context, false).await?;
         let done = rebuilt.into_iter().filter_map(|(lead, rebuilt)| match rebuilt {
-            Rebuilt::Changed { .. } | Rebuilt::Unchanged => Some(lead),
-            Rebuilt::Moved | Rebuilt::Refused => None,
+            RebuildResult::Changed { .. } | RebuildResult::Unchanged => Some(lead),
+            RebuildResult::ChangedConcurrently | RebuildResult::NotRebuildable => None,
         });
-        store.rebuilt(organization, &done.collect::<Vec<_>>()).await?;
+        store.mark_rebuilt(organization, &done.collect::<Vec<_>>()).await?;
     }
     Ok(())
 }
 
-fn read(makers: Vec<Maker>, known: &Snapshot, pipeline: &Pipeline) -> Vec<Rebuild> {
-    let mut rebuilds: BTreeMap<LeadId, Vec<Part>> = BTreeMap::new();
+fn read(makers: Vec<Contributor>, known: &Snapshot, pipeline: &Pipeline) -> Vec<LeadRebuild> {
+    let mut rebuilds: BTreeMap<LeadId, Vec<Contribution>> = BTreeMap::new();
     for maker in makers {
         rebuilds.entry(maker.lead).or_default().push(part(maker, known, pipeline));
     }
-    rebuilds.into_iter().map(|(lead, parts)| Rebuild { lead, parts }).collect()
+    rebuilds.into_iter().map(|(lead, parts)| LeadRebuild { lead, parts }).collect()
 }
 
-fn part(maker: Maker, known: &Snapshot, pipeline: &Pipeline) -> Part {
-    let Maker { outcome, submission, erased, .. } = maker;
+fn part(maker: Contributor, known: &Snapshot, pipeline: &Pipeline) -> Contribution {
+    let Contributor { outcome, submission, erased, .. } = maker;
     if erased {
-        let disposition = Disposition::Quarantine(QuarantineReason::Invalid);
-        let normalized = Normalized { submission, disposition, trace: Trace::default() };
-        return Part { normalized, outcome, keys: Vec::new() };
+        let disposition = CommitAction::Quarantine(QuarantineReason::Invalid);
+        let normalized = NormalizedSubmission { submission, disposition, trace: Trace::default() };
+        return Contribution { normalized, outcome, keys: Vec::new() };
     }
     let (source, scoring) = (known.source(submission.source), known.scoring(submission.organization));
     let before = pipeline.normalize(submission.clone(), source, scoring);
     let keys = before.claim_keys().filter(|key| key.kind != ClaimKind::Idempotency).copied().collect();
-    Part { normalized: reread(submission, known, pipeline), outcome, keys }
+    Contribution { normalized: reread(submission, known, pipeline), outcome, keys }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{self as dialect, NotRepairable, Undecodable};
+use leadgate_dialect::{self as dialect, DecodeError, RepairError};
 use leadgate_domain::mapping::MappingFault;
-use leadgate_domain::trace::{Remap, RemapFault};
+use leadgate_domain::trace::{RereadFault, RereadTrace};
 use leadgate_domain::{
-    ActiveScoring, ApiKey, Disposition, Fields, Normalized, QuarantineReason, Source, Stage, Submission,
-    Trace,
+    ActiveScoring, ApiKey, CommitAction, Fields, NormalizedSubmission, QuarantineReason, Source, Stage,
+    Submission, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
 
 /// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
-pub fn is_due(submission: &Submission, source: &Source) -> bool {
+pub fn needs_reread(submission: &Submission, source: &Source) -> bool {
     submission.release.is_some() && is_outdated(submission, source)
 }
 
@@ -26,7 +26,7 @@ fn is_outdated(submission: &Submission, source: &Source) -> bool {
 }
 
 /// A stored submission as it would be read today: by the mapping, the settings and the scoring of now.
-pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> Normalized {
+pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> NormalizedSubmission {
     let scoring = known.scoring(submission.organization);
     match known.source(submission.source) {
         Some(source) if is_outdated(&submission, &source) => {
@@ -46,22 +46,22 @@ pub fn normalize(
     key: Option<&ApiKey>,
     scoring: Arc<ActiveScoring>,
     pipeline: &Pipeline,
-) -> Normalized {
+) -> NormalizedSubmission {
     let (fields, mapping_fault) = match read(&submission, &source) {
         Ok(mut fields) => {
             fields.is_test |= submission.fields.is_test;
             if let Some(key) = key {
-                key.mark(&mut fields);
+                key.apply_defaults(&mut fields);
             }
             (fields, None)
         }
-        Err(Unread::Mapping(fault)) => (submission.fields.clone(), Some(fault)),
-        Err(Unread::Invalid(faults)) => return invalid(submission, faults),
+        Err(RereadError::Mapping(fault)) => (submission.fields.clone(), Some(fault)),
+        Err(RereadError::Invalid(faults)) => return invalid(submission, faults),
     };
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
     let mut normalized = pipeline.normalize(submission, Some(source), scoring);
-    normalized.trace.record(Stage::Remap(Remap::read(mapping_version).into()));
+    normalized.trace.record(Stage::Remap(RereadTrace::read(mapping_version).into()));
     normalized
 }
 
@@ -69,28 +69,28 @@ fn mapping_version(source: &Source) -> Option<u32> {
     source.mapping.as_ref().map(|active| active.version)
 }
 
-fn invalid(submission: Submission, faults: Vec<RemapFault>) -> Normalized {
+fn invalid(submission: Submission, faults: Vec<RereadFault>) -> NormalizedSubmission {
     let reason = QuarantineReason::Invalid;
     let mut trace = Trace::default();
-    trace.record(Stage::Remap(Remap::refused(reason, faults).into()));
-    Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
+    trace.record(Stage::Remap(RereadTrace::refused(reason, faults).into()));
+    NormalizedSubmission { submission, disposition: CommitAction::Quarantine(reason), trace }
 }
 
-enum Unread {
+enum RereadError {
     Mapping(MappingFault),
-    Invalid(Vec<RemapFault>),
+    Invalid(Vec<RereadFault>),
 }
 
-fn read(submission: &Submission, source: &Source) -> Result<Fields, Unread> {
-    let of_body = |code| Unread::Invalid(vec![RemapFault::of_body(code)]);
+fn read(submission: &Submission, source: &Source) -> Result<Fields, RereadError> {
+    let of_body = |code| RereadError::Invalid(vec![RereadFault::of_body(code)]);
     dialect::reread(submission, source).map_err(|unmendable| match unmendable {
-        NotRepairable::Gone => of_body("broken_raw"),
-        NotRepairable::Unreadable(unreadable) => of_body(unreadable.code()),
-        NotRepairable::Undecodable(Undecodable::Mapping(fault)) => Unread::Mapping(fault),
-        NotRepairable::Undecodable(Undecodable::Empty) => of_body("empty"),
-        NotRepairable::Undecodable(Undecodable::TooLarge) => of_body("body_too_large"),
-        NotRepairable::Undecodable(Undecodable::Faulty(faults)) => {
-            Unread::Invalid(faults.iter().map(RemapFault::of_field).collect())
+        RepairError::BodyErased => of_body("broken_raw"),
+        RepairError::Document(unreadable) => of_body(unreadable.code()),
+        RepairError::Decode(DecodeError::Mapping(fault)) => RereadError::Mapping(fault),
+        RepairError::Decode(DecodeError::Empty) => of_body("empty"),
+        RepairError::Decode(DecodeError::TooLarge) => of_body("body_too_large"),
+        RepairError::Decode(DecodeError::InvalidFields(faults)) => {
+            RereadError::Invalid(faults.iter().map(RereadFault::of_field).collect())
         }
     })
 }

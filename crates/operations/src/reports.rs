@@ -16,7 +16,7 @@ pub async fn intake(
     if let Some(source) = source {
         sources::find_any(store, organization, source).await?;
     }
-    let report = store.intake_report_patiently(organization, source, day, ()).await?;
+    let report = store.intake_report_without_timeout(organization, source, day, ()).await?;
     note_intake(store, organization, source, day, log).await?;
     Ok(report)
 }
@@ -29,7 +29,10 @@ pub async fn note_intake(
     day: &Day,
     log: &impl ReadLog,
 ) -> Result<(), OperationError> {
-    let entry = store.entry(organization, AuditAction::ReportRead).with("report", "intake").with("day", day);
+    let entry = store
+        .entry(organization, AuditAction::ReportRead)
+        .with_detail("report", "intake")
+        .with_detail("day", day);
     let target = source.map(|source| source.to_string());
     Ok(log.note_read(AuditEntry { target, ..entry }).await?)
 }

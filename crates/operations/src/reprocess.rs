@@ -7,7 +7,7 @@ use leadgate_domain::{
     AuditAction, ClaimKind, Eligibility, Lead, LeadId, OrganizationId, Outcome, Reason, SourceId,
     SubmissionId, Timestamp,
 };
-use leadgate_store::{Rebuilt, Store};
+use leadgate_store::{RebuildResult, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -41,7 +41,7 @@ pub struct ReprocessRequest {
 
 /// What became of the selected leads, or would.
 #[derive(Debug, Default, PartialEq, Serialize)]
-pub struct Reprocessed {
+pub struct ReprocessResult {
     pub dry_run: bool,
     pub changed: usize,
     pub unchanged: usize,
@@ -57,7 +57,7 @@ pub struct Reprocessed {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct ChangedLead {
     pub id: LeadId,
-    pub changes: BTreeMap<String, Change>,
+    pub changes: BTreeMap<String, FieldChange>,
     /// Keys of its submissions that other leads hold by now.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ClaimKind>,
@@ -65,7 +65,7 @@ pub struct ChangedLead {
 
 /// The values of a field, null for none.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct Change {
+pub struct FieldChange {
     pub before: Value,
     pub after: Value,
 }
@@ -112,10 +112,10 @@ pub async fn run(
     context: &JudgeContext,
     mut progress: impl FnMut(usize),
     log: &impl ReadLog,
-) -> Result<Reprocessed, OperationError> {
+) -> Result<ReprocessResult, OperationError> {
     request.check()?;
     let dry_run = request.dry_run;
-    let mut result = Reprocessed { dry_run, ..Reprocessed::default() };
+    let mut result = ReprocessResult { dry_run, ..ReprocessResult::default() };
     if request.leads.is_empty() {
         filtered(store, organization, request, context, progress, &mut result).await?;
     } else {
@@ -124,21 +124,21 @@ pub async fn run(
             progress(chunk.len());
             let rebuilt = rebuild(store, organization, chunk.to_vec(), context, dry_run).await?;
             for id in chunk.iter().filter(|id| rebuilt.iter().all(|(found, _)| found != *id)) {
-                let entry = store.entry(organization, AuditAction::LeadsReprocessed).about(id);
-                log.note_read(entry.with("answer", "not_found")).await?;
+                let entry = store.entry(organization, AuditAction::LeadsReprocessed).with_target(id);
+                log.note_read(entry.with_detail("answer", "not_found")).await?;
             }
             for (lead, rebuilt) in rebuilt {
                 result.count(lead, rebuilt);
             }
         }
-        if result == (Reprocessed { dry_run, ..Reprocessed::default() }) {
+        if result == (ReprocessResult { dry_run, ..ReprocessResult::default() }) {
             return Err(OperationError::invalid("the organization has none of these leads"));
         }
     }
     if dry_run {
         // A change has its own entry.
         let entry = store.entry(organization, AuditAction::LeadsReprocessed);
-        log.note_read(entry.with("dry_run", true).with("count", result.changed)).await?;
+        log.note_read(entry.with_detail("dry_run", true).with_detail("count", result.changed)).await?;
     }
     Ok(result)
 }
@@ -150,7 +150,7 @@ async fn filtered(
     request: &ReprocessRequest,
     context: &JudgeContext,
     mut progress: impl FnMut(usize),
-    result: &mut Reprocessed,
+    result: &mut ReprocessResult,
 ) -> Result<(), OperationError> {
     let mut after = None;
     loop {
@@ -168,13 +168,13 @@ async fn filtered(
     }
 }
 
-impl Reprocessed {
-    fn count(&mut self, id: LeadId, rebuilt: Rebuilt) {
+impl ReprocessResult {
+    fn count(&mut self, id: LeadId, rebuilt: RebuildResult) {
         match rebuilt {
-            Rebuilt::Unchanged => self.unchanged += 1,
-            Rebuilt::Refused => self.refused += 1,
-            Rebuilt::Moved => self.changed_meanwhile += 1,
-            Rebuilt::Changed { before, after, conflicts } => {
+            RebuildResult::Unchanged => self.unchanged += 1,
+            RebuildResult::NotRebuildable => self.refused += 1,
+            RebuildResult::ChangedConcurrently => self.changed_meanwhile += 1,
+            RebuildResult::Changed { before, after, conflicts } => {
                 self.changed += 1;
                 if self.leads.len() < MOST_RETURNED {
                     self.leads.push(ChangedLead { id, changes: difference(&before, &after), conflicts });
@@ -185,7 +185,7 @@ impl Reprocessed {
 }
 
 /// Every field of a lead's answer that has another value now.
-fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, Change> {
+fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, FieldChange> {
     let shown = |lead: &Lead| {
         let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
         match serde_json::to_value(lead) {
@@ -198,9 +198,10 @@ fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, Change> {
     for (field, before) in before {
         let after = after.remove(&field).unwrap_or_default();
         if before != after {
-            changes.insert(field, Change { before, after });
+            changes.insert(field, FieldChange { before, after });
         }
     }
-    changes.extend(after.into_iter().map(|(field, after)| (field, Change { before: Value::Null, after })));
+    changes
+        .extend(after.into_iter().map(|(field, after)| (field, FieldChange { before: Value::Null, after })));
     changes
 }

@@ -1,6 +1,6 @@
 //! For how long an organization keeps its data. This says nothing about people: reading it is not audited.
 
-use leadgate_domain::{OrganizationId, Retention, Window};
+use leadgate_domain::{DurationOrForever, OrganizationId, Retention};
 use leadgate_store::Store;
 use serde::Deserialize;
 
@@ -11,13 +11,13 @@ use crate::OperationError;
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionChanges {
     /// Of bodies of submissions, from their receipt.
-    pub submissions: Option<Window>,
+    pub submissions: Option<DurationOrForever>,
     /// Of leads, from their last update.
-    pub leads: Option<Window>,
+    pub leads: Option<DurationOrForever>,
     /// Of entries of the quarantine, from when they were put there.
-    pub quarantine: Option<Window>,
+    pub quarantine: Option<DurationOrForever>,
     /// Of entries of the audit log.
-    pub audit: Option<Window>,
+    pub audit: Option<DurationOrForever>,
 }
 
 impl RetentionChanges {
@@ -26,7 +26,8 @@ impl RetentionChanges {
     }
 
     fn apply(self, before: Retention) -> Retention {
-        let age = |change: Option<Window>, before| change.map_or(before, |Window(age)| age);
+        let age =
+            |change: Option<DurationOrForever>, before| change.map_or(before, |DurationOrForever(age)| age);
         Retention {
             submissions: age(self.submissions, before.submissions),
             leads: age(self.leads, before.leads),

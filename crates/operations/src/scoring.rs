@@ -8,7 +8,7 @@ use leadgate_store::{ScoringRecord, Store};
 use serde::Serialize;
 
 use crate::OperationError;
-use crate::error::Kind;
+use crate::error::ResourceKind;
 
 /// Leads read at once.
 const PAGE: usize = 500;
@@ -48,7 +48,7 @@ pub async fn version(
     }
     let all = store.scorings(organization).await?;
     let found = all.into_iter().find(|one| one.version == version);
-    let found = found.ok_or_else(|| OperationError::not_found(Kind::ScoringVersion, version))?;
+    let found = found.ok_or_else(|| OperationError::not_found(ResourceKind::ScoringVersion, version))?;
     Ok(Arc::new(ActiveScoring { version, scoring: found.scoring }))
 }
 
@@ -67,7 +67,8 @@ pub async fn set(
     scoring: Scoring,
 ) -> Result<ActiveScoring, OperationError> {
     let version = store.add_scoring(organization, &scoring).await?;
-    let version = version.ok_or_else(|| OperationError::not_found(Kind::Organization, organization))?;
+    let version =
+        version.ok_or_else(|| OperationError::not_found(ResourceKind::Organization, organization))?;
     Ok(ActiveScoring { version, scoring })
 }
 

@@ -5,7 +5,7 @@ use leadgate_domain::{Dialect, OrganizationId, Source, SourceId};
 use leadgate_store::Store;
 
 use crate::OperationError;
-use crate::error::Kind;
+use crate::error::ResourceKind;
 
 /// A source of the organization that is not deleted.
 pub async fn find(
@@ -14,7 +14,11 @@ pub async fn find(
     id: SourceId,
 ) -> Result<Source, OperationError> {
     let source = find_any(store, organization, id).await?;
-    if source.deleted_at.is_none() { Ok(source) } else { Err(OperationError::not_found(Kind::Source, id)) }
+    if source.deleted_at.is_none() {
+        Ok(source)
+    } else {
+        Err(OperationError::not_found(ResourceKind::Source, id))
+    }
 }
 
 /// A source that is named, or the organization's native source, which is created when it is first needed.
@@ -37,7 +41,7 @@ pub async fn find_any(
     organization: OrganizationId,
     id: SourceId,
 ) -> Result<Source, OperationError> {
-    store.source(organization, id).await?.ok_or_else(|| OperationError::not_found(Kind::Source, id))
+    store.source(organization, id).await?.ok_or_else(|| OperationError::not_found(ResourceKind::Source, id))
 }
 
 /// A source that is named, or the organization's native source: as it would be created, if it is not stored.

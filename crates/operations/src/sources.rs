@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use leadgate_dialect::protocol;
-use leadgate_domain::secret::{Pepper, SigningKey};
+use leadgate_domain::secret::{Pepper, SourceSigningKey};
 use leadgate_domain::{
-    ApiKey, AuditAction, AuditEntry, Dialect, OrganizationId, Signature, Source, SourceId, SourceSettings,
-    Timestamp,
+    ApiKey, AuditAction, AuditEntry, Dialect, OrganizationId, SigningSecretVersion, Source, SourceId,
+    SourceSettings, Timestamp,
 };
 use leadgate_store::{Page, RecentLeads, Store};
 use secrecy::SecretString;
@@ -99,7 +99,7 @@ pub async fn show(
 ) -> Result<(Source, RecentLeads), OperationError> {
     let source = find(store, organization, id).await?;
     let recent = store.recent_leads(organization, id, RECENT_LEADS).await?;
-    log.note_read(store.entry(organization, AuditAction::SourceRead).about(id)).await?;
+    log.note_read(store.entry(organization, AuditAction::SourceRead).with_target(id)).await?;
     Ok((source, recent))
 }
 
@@ -129,7 +129,7 @@ pub async fn page(
 }
 
 fn listed(store: &Store, organization: OrganizationId, sources: &[Source]) -> AuditEntry {
-    store.entry(organization, AuditAction::SourcesListed).with("count", sources.len())
+    store.entry(organization, AuditAction::SourcesListed).with_detail("count", sources.len())
 }
 
 /// Changes settings of a source; what is absent stays as it is.
@@ -156,14 +156,14 @@ pub async fn set_signature(
     organization: OrganizationId,
     id: SourceId,
     change: SignatureChange,
-    key: &SigningKey,
+    key: &SourceSigningKey,
 ) -> Result<(Source, Option<SecretString>), OperationError> {
     let source = find(store, organization, id).await?;
     let signature = match (change, source.signature) {
         (SignatureChange::Off, _) => None,
-        (SignatureChange::Rotate, Some(Signature { version, .. })) => {
+        (SignatureChange::Rotate, Some(SigningSecretVersion { version, .. })) => {
             let previous_until = Some(Timestamp::now().plus(SIGNATURE_OVERLAP));
-            Some(Signature { version: version.saturating_add(1), previous_until })
+            Some(SigningSecretVersion { version: version.saturating_add(1), previous_until })
         }
         (SignatureChange::Rotate, None) => {
             return Err(OperationError::invalid(
@@ -173,16 +173,16 @@ pub async fn set_signature(
         (SignatureChange::Require, Some(signature)) => Some(signature),
         // Above every version that was ever used: a secret that was given up never comes back.
         (SignatureChange::Require, None) => {
-            Some(Signature { version: source.revision.unsigned_abs(), previous_until: None })
+            Some(SigningSecretVersion { version: source.revision.unsigned_abs(), previous_until: None })
         }
     };
     let source = match signature == source.signature {
         true => source,
         false => save(store, &Source { signature, ..source }).await?,
     };
-    let Some(Signature { version, .. }) = source.signature else { return Ok((source, None)) };
+    let Some(SigningSecretVersion { version, .. }) = source.signature else { return Ok((source, None)) };
     // Durable before the secret is shown.
-    let entry = store.entry(organization, AuditAction::SourceSecretShown).about(id);
+    let entry = store.entry(organization, AuditAction::SourceSecretShown).with_target(id);
     store.record(vec![entry]).await?;
     Ok((source, Some(key.secret(id, version))))
 }
@@ -228,7 +228,7 @@ pub async fn delete(
     if source.name.is_none() {
         return Err(OperationError::Invalid(format!(
             "the {} cannot be deleted, because it is created again when it is needed; disable it instead",
-            source.title()
+            source.display_name()
         )));
     }
     let keys = store.keys(organization).await?;

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{AuditAction, Judge, OrganizationId, Suppression, SuppressionKey, Timestamp};
-use leadgate_store::{Listed, Page, Store, StoreError, SuppressionCursor};
+use leadgate_store::{AddOutcome, Page, Store, StoreError, SuppressionCursor};
 
-pub use columns::Columns;
+pub use columns::CsvColumns;
 pub use csv_list::{csv_reader, encoding_of};
-pub use import::{Import, ImportCounts, ImportDefaults, RowResult};
+pub use import::{ImportCounts, ImportDefaults, ImportRowResult, SuppressionImport};
 
 use crate::{OperationError, ReadLog};
 
@@ -21,30 +21,30 @@ use crate::{OperationError, ReadLog};
 const PAGE: u32 = 1_000;
 
 /// An entry and what became of it, or why it was refused.
-pub type Added = Result<(Listed, Suppression), String>;
+pub type AddResult = Result<(AddOutcome, Suppression), String>;
 
 /// What stored leads have yet to learn of a changed list: those that no index finds by an entry, such as one of a
 /// domain. Without it they learn by a worker's sweep.
 #[must_use = "stored leads learn of the change later than they could"]
-pub struct Rescreen {
+pub struct PendingRescreen {
     store: Store,
     organization: OrganizationId,
     judge: Arc<dyn Judge>,
 }
 
-impl Rescreen {
+impl PendingRescreen {
     fn new(store: &Store, organization: OrganizationId, judge: &Arc<dyn Judge>) -> Self {
         Self { store: store.clone(), organization, judge: Arc::clone(judge) }
     }
 
     /// Whether stored leads have yet to learn of an entry.
-    pub async fn is_due(&self) -> Result<bool, OperationError> {
+    pub async fn is_pending(&self) -> Result<bool, OperationError> {
         Ok(self.store.has_pending(self.organization).await?)
     }
 
     /// Decides them again. `progress` is told how many more leads were looked at.
     pub async fn run(self, progress: impl FnMut(usize)) -> Result<(), OperationError> {
-        if self.is_due().await? {
+        if self.is_pending().await? {
             self.store.rescreen(self.organization, self.judge, progress).await?;
         }
         Ok(())
@@ -52,13 +52,13 @@ impl Rescreen {
 }
 
 /// Adds entries, each for itself: one that is refused does not keep the others out. What became of each, in order.
-pub async fn add_each(
+pub async fn add_entries(
     store: &Store,
     organization: OrganizationId,
     requests: &[SuppressionRequest],
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<(Vec<Added>, Rescreen), OperationError> {
+) -> Result<(Vec<AddResult>, PendingRescreen), OperationError> {
     let now = Timestamp::now();
     let read: Vec<_> = requests.iter().map(|request| request.entry(matching, organization, now)).collect();
     let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
@@ -67,8 +67,8 @@ pub async fn add_each(
         Ok(entry) => Ok(Ok((listed.next().ok_or_else(no_result)?, entry))),
         Err(problem) => Ok(Err(problem)),
     });
-    let added = added.collect::<Result<Vec<Added>, StoreError>>()?;
-    Ok((added, Rescreen::new(store, organization, judge)))
+    let added = added.collect::<Result<Vec<AddResult>, StoreError>>()?;
+    Ok((added, PendingRescreen::new(store, organization, judge)))
 }
 
 /// An entry without a result must not count as listed: its person could be contacted.
@@ -87,12 +87,12 @@ pub async fn add(
     requests: &[SuppressionRequest],
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<(Vec<Listed>, Rescreen), OperationError> {
+) -> Result<(Vec<AddOutcome>, PendingRescreen), OperationError> {
     let now = Timestamp::now();
     let entry = |request: &SuppressionRequest| request.entry(matching, organization, now);
-    let entries = numbered(requests, entry)?;
+    let entries = parse_numbered(requests, entry)?;
     let listed = store.suppress(organization, entries, Arc::clone(judge)).await?;
-    Ok((listed, Rescreen::new(store, organization, judge)))
+    Ok((listed, PendingRescreen::new(store, organization, judge)))
 }
 
 /// Ends the entries of values, on one list or on all, in chunks as [`add`] does. The entries that ended.
@@ -106,11 +106,11 @@ pub async fn remove(
     list: Option<&str>,
     matching: &MatchKey,
     judge: &Arc<dyn Judge>,
-) -> Result<(Vec<Suppression>, Rescreen), OperationError> {
+) -> Result<(Vec<Suppression>, PendingRescreen), OperationError> {
     let key = |request: &SuppressionRequest| Ok(request.value()?.key(matching, organization));
-    let keys = numbered(requests, key)?;
+    let keys = parse_numbered(requests, key)?;
     let ended = store.unsuppress(organization, keys, list, Arc::clone(judge)).await?;
-    Ok((ended, Rescreen::new(store, organization, judge)))
+    Ok((ended, PendingRescreen::new(store, organization, judge)))
 }
 
 /// Every entry that would hold a lead with one of these values, expired ones too.
@@ -124,10 +124,10 @@ pub async fn find(
     matching: &MatchKey,
     log: &impl ReadLog,
 ) -> Result<Vec<Suppression>, OperationError> {
-    let keys = |request: &SuppressionRequest| Ok(request.value()?.watched(matching, organization));
-    let keys: Vec<SuppressionKey> = numbered(requests, keys)?.concat();
+    let keys = |request: &SuppressionRequest| Ok(request.value()?.suppression_keys(matching, organization));
+    let keys: Vec<SuppressionKey> = parse_numbered(requests, keys)?.concat();
     let found = store.suppressions_under(organization, keys).await?;
-    note(store, organization, found.len(), log).await?;
+    audit_listing(store, organization, found.len(), log).await?;
     Ok(found)
 }
 
@@ -146,7 +146,7 @@ pub async fn list(
             break;
         }
     }
-    note(store, organization, all.len(), log).await?;
+    audit_listing(store, organization, all.len(), log).await?;
     Ok(all)
 }
 
@@ -159,22 +159,22 @@ pub async fn page(
     log: &impl ReadLog,
 ) -> Result<Page<Suppression, SuppressionCursor>, OperationError> {
     let page = store.suppressions(organization, after, limit).await?;
-    note(store, organization, page.data.len(), log).await?;
+    audit_listing(store, organization, page.data.len(), log).await?;
     Ok(page)
 }
 
-async fn note(
+async fn audit_listing(
     store: &Store,
     organization: OrganizationId,
     count: usize,
     log: &impl ReadLog,
 ) -> Result<(), OperationError> {
     let entry = store.entry(organization, AuditAction::SuppressionsListed);
-    Ok(log.note_read(entry.with("count", count)).await?)
+    Ok(log.note_read(entry.with_detail("count", count)).await?)
 }
 
 /// Of several values, one that cannot be read is named by its number: an error must not hold the value.
-fn numbered<T>(
+fn parse_numbered<T>(
     requests: &[SuppressionRequest],
     read: impl Fn(&SuppressionRequest) -> Result<T, String>,
 ) -> Result<Vec<T>, OperationError> {

@@ -19,7 +19,7 @@ pub struct NewTag {
 /// # Errors
 /// [`OperationError::Invalid`] for a name that is none.
 pub async fn create(store: &Store, organization: OrganizationId, new: NewTag) -> Result<Tag, OperationError> {
-    let name = text::short("name", &new.name, LONGEST_TAG)?;
+    let name = text::trimmed_text("name", &new.name, LONGEST_TAG)?;
     Ok(store.create_tag(organization, name).await?)
 }
 
@@ -48,5 +48,5 @@ pub async fn page(
 }
 
 fn listed(store: &Store, organization: OrganizationId, tags: &[Tag]) -> AuditEntry {
-    store.entry(organization, AuditAction::TagsListed).with("count", tags.len())
+    store.entry(organization, AuditAction::TagsListed).with_detail("count", tags.len())
 }

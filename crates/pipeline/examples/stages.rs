@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ActiveScoring, Client, Dialect, Fields, Judge, OrganizationId, Said, Scoring, Source, Submission,
-    SubmissionId, Suppressions, TextField, Timestamp,
+    ActiveScoring, ClientInfo, Dialect, Fields, Judge, OrganizationId, Patch, Scoring, Source, Submission,
+    SubmissionId, SuppressionMatches, TextField, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 
@@ -40,8 +40,8 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
             ]),
         };
         let fields = Fields {
-            phone: Said::Value(format!("(415) 555-{:04}", number % 10_000)),
-            email: Said::Value(format!(
+            phone: Patch::Value(format!("(415) 555-{:04}", number % 10_000)),
+            email: Patch::Value(format!(
                 "Ann.{number}@{}",
                 if is_rich { "münchen-dach.de" } else { "gmail.com" }
             )),
@@ -51,10 +51,10 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
         let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(u128::from(number) + 1));
         let agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                      Version/17.5 Mobile/15E148 Safari/604.1";
-        let client = Client {
+        let client = ClientInfo {
             user_agent: is_rich.then(|| agent.to_owned()),
             address: Some("192.0.2.1".to_owned()),
-            ..Client::default()
+            ..ClientInfo::default()
         };
         let at = Timestamp::from_microseconds(i64::from(number));
         Submission { client, ..Submission::new(id, source, at, fields, b"{}") }
@@ -98,13 +98,14 @@ fn round(pipeline: &Pipeline, source: &Arc<Source>, all: Vec<Submission>) -> [Du
     let (mut resolving, mut judging) = (Duration::ZERO, Duration::ZERO);
     let (mut scoring, mut by_hundred, hundred) = (Duration::ZERO, Duration::ZERO, hundred_rules());
     for batch in normalized.chunks(BATCH) {
-        let claims = batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional(*key))));
+        let claims =
+            batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional_claim(*key))));
         let claims = claims.collect();
         let start = Instant::now();
         let resolution = pipeline.resolve(batch.iter().collect(), claims);
         resolving += start.elapsed();
         let start = Instant::now();
-        let effects = black_box(pipeline.judge(resolution, Vec::new(), &Suppressions::new()));
+        let effects = black_box(pipeline.judge(resolution, Vec::new(), &SuppressionMatches::new()));
         judging += start.elapsed();
         for (scoring, spent) in
             [(&ActiveScoring::standard().scoring, &mut scoring), (&hundred, &mut by_hundred)]

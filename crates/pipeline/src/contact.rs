@@ -1,27 +1,27 @@
 //! The phone and the email of a submission, each kept as it came where it cannot be read.
 
-use leadgate_domain::{Email, EmailView, Fields, Phone, PhoneView, Region, Repair, Said};
+use leadgate_domain::{Email, EmailView, Fields, Patch, Phone, PhoneView, Region, Repair};
 
 /// By what the person can be contacted.
-pub(crate) struct Contact {
-    pub(crate) phone: Said<PhoneView>,
-    pub(crate) email: Said<EmailView>,
+pub(crate) struct ContactValues {
+    pub(crate) phone: Patch<PhoneView>,
+    pub(crate) email: Patch<EmailView>,
     /// What was put right in the phone.
     pub(crate) repairs: Vec<Repair>,
 }
 
-pub(crate) fn read(fields: &Fields, region: Option<Region>) -> Contact {
+pub(crate) fn read(fields: &Fields, region: Option<Region>) -> ContactValues {
     let mut repairs = Vec::new();
     let phone = map(&fields.phone, |raw| phone(raw, region, &mut repairs));
-    Contact { phone, email: map(&fields.email, email), repairs }
+    ContactValues { phone, email: map(&fields.email, email), repairs }
 }
 
-fn map<T>(said: &Said<String>, read: impl FnOnce(&str) -> T) -> Said<T> {
+fn map<T>(said: &Patch<String>, read: impl FnOnce(&str) -> T) -> Patch<T> {
     match said {
-        Said::Absent => Said::Absent,
-        Said::Null => Said::Null,
-        Said::Value(raw) if raw.trim().is_empty() => Said::Null,
-        Said::Value(raw) => Said::Value(read(raw)),
+        Patch::Absent => Patch::Absent,
+        Patch::Null => Patch::Null,
+        Patch::Value(raw) if raw.trim().is_empty() => Patch::Null,
+        Patch::Value(raw) => Patch::Value(read(raw)),
     }
 }
 

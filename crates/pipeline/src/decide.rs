@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use leadgate_domain::trace::{Decide, Hit, Registry};
+use leadgate_domain::trace::{DecideTrace, RegistryCheck, SuppressionHit};
 use leadgate_domain::{Eligibility, Lead, PhoneProblem, Reason, Timestamp};
 
 /// Decides a merged lead: all reasons that hold it, not the first.
-pub(crate) fn lead(lead: &mut Lead, hits: &[Hit]) {
+pub(crate) fn lead(lead: &mut Lead, hits: &[SuppressionHit]) {
     let mut reasons = Vec::new();
     let mut hold = |applies: bool, reason: Reason| reasons.extend(applies.then_some(reason));
     hold(lead.is_test, Reason::TestLead);
@@ -23,18 +23,18 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[Hit]) {
     }
     let refused = lead.consent.as_ref().is_some_and(|consent| consent.consent_refused);
     hold(refused, Reason::ConsentRefused);
-    let consent = (lead.consent_required && !refused).then(|| Evidence::of(lead));
-    hold(consent == Some(Evidence::Missing), Reason::ConsentMissing);
-    hold(consent == Some(Evidence::Incomplete), Reason::ConsentIncomplete);
-    hold(consent == Some(Evidence::InFuture), Reason::ConsentInFuture);
-    hold(consent == Some(Evidence::Expired), Reason::ConsentExpired);
+    let consent = (lead.consent_required && !refused).then(|| ConsentState::of(lead));
+    hold(consent == Some(ConsentState::Missing), Reason::ConsentMissing);
+    hold(consent == Some(ConsentState::Incomplete), Reason::ConsentIncomplete);
+    hold(consent == Some(ConsentState::InFuture), Reason::ConsentInFuture);
+    hold(consent == Some(ConsentState::Expired), Reason::ConsentExpired);
     hold(consent.is_some() && lead.has_consent_for_other_phone(), Reason::ConsentForOtherPhone);
     // Unknown is not clean: what a newer build found stays until that build decides again.
     reasons.extend(lead.reasons.iter().filter(|reason| matches!(reason, Reason::Newer(_))));
     lead.eligibility = if reasons.is_empty() { Eligibility::Eligible } else { Eligibility::Held };
     lead.reasons = reasons;
     lead.eligible_until = match (lead.eligibility, consent) {
-        (Eligibility::Eligible, Some(Evidence::Good { until })) => until,
+        (Eligibility::Eligible, Some(ConsentState::Good { until })) => until,
         _ => None,
     };
 }
@@ -44,7 +44,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// What the consent of a lead is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Evidence {
+enum ConsentState {
     Missing,
     Incomplete,
     InFuture,
@@ -52,14 +52,14 @@ enum Evidence {
     Good { until: Option<Timestamp> },
 }
 
-impl Evidence {
+impl ConsentState {
     /// Judged by when things were received, never by when they are worked on: the same submissions always end alike.
     fn of(lead: &Lead) -> Self {
         let Some(consent) = &lead.consent else { return Self::Missing };
-        let Some(given) = consent.given_at().filter(|_| consent.is_complete()) else {
+        let Some(given) = consent.consented_at().filter(|_| consent.is_complete()) else {
             return Self::Incomplete;
         };
-        if given > lead.said_at("consent").plus(CLOCK_SKEW) {
+        if given > lead.last_set_at("consent").plus(CLOCK_SKEW) {
             return Self::InFuture;
         }
         let until = lead.consent_max_age_seconds.map(|seconds| given.plus(Duration::from_secs(seconds)));
@@ -71,12 +71,12 @@ impl Evidence {
 }
 
 /// What the trace says about the decision.
-pub(crate) fn record(lead: &Lead) -> Decide {
-    Decide {
+pub(crate) fn record(lead: &Lead) -> DecideTrace {
+    DecideTrace {
         eligibility: Some(lead.eligibility.into()),
         reasons: lead.reasons.clone(),
         consent_not_required: !lead.consent_required,
         eligible_until: lead.eligible_until,
-        registry: Some(Registry::Off.into()),
+        registry: Some(RegistryCheck::Off.into()),
     }
 }

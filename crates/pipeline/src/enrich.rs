@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_domain::trace::{Enrich, MaybeKnown};
-use leadgate_domain::{Basis, Email, EmailKind, Inferred, Lead, TextField, json, name};
+use leadgate_domain::trace::{EnrichTrace, MaybeKnown};
+use leadgate_domain::{Email, EmailKind, InferenceBasis, InferredValue, Lead, TextField, json, name};
 
 mod mail;
 mod numbers;
@@ -23,7 +23,7 @@ pub(crate) fn load_tables() {
 /// Derives names, the kind of the email, what else can be inferred, and tags anew.
 pub(crate) fn lead(lead: &mut Lead) {
     lead.derived = names(&lead.texts).into_iter().collect();
-    let email = lead.email_address().and_then(Email::kept);
+    let email = lead.email_address().and_then(Email::from_stored);
     let kind = email.as_ref().map(mail::kind);
     if let Some(email) = &mut lead.email {
         email.kind = kind;
@@ -36,46 +36,48 @@ pub(crate) fn lead(lead: &mut Lead) {
 }
 
 /// What the trace says was inferred.
-pub(crate) fn record(lead: &Lead) -> Enrich {
-    let inferred = lead.all_inferred().into_iter();
-    Enrich {
+pub(crate) fn record(lead: &Lead) -> EnrichTrace {
+    let inferred = lead.inferred_values().into_iter();
+    EnrichTrace {
         inferred: inferred.map(|(name, value)| (name.to_owned(), value.into_owned().into())).collect(),
         email_kind: lead.email.as_ref().and_then(|email| email.kind).map(MaybeKnown::from),
         phone_region: lead.phone.as_ref().and_then(|phone| phone.region).map(MaybeKnown::from),
     }
 }
 
-fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String, Inferred> {
+fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String, InferredValue> {
     let mut all = BTreeMap::new();
-    let mut infer = |name: &str, value: Option<Inferred>| {
+    let mut infer = |name: &str, value: Option<InferredValue>| {
         all.extend(value.map(|value| (name.to_owned(), value)));
     };
     let unsaid = |field: TextField| !lead.texts.contains_key(&field);
     if unsaid(TextField::Company) {
         let company = email.and_then(|(email, kind)| mail::company(email, kind));
-        infer("company", company.map(|company| Inferred::new(company, Basis::EmailDomain)));
+        infer("company", company.map(|company| InferredValue::new(company, InferenceBasis::EmailDomain)));
     }
     if let Some(known) = lead.e164().and_then(numbers::of) {
         let state = known.state.filter(|_| unsaid(TextField::State));
-        infer("state", state.map(|state| Inferred::new(state, Basis::PhonePrefix)));
+        infer("state", state.map(|state| InferredValue::new(state, InferenceBasis::PhonePrefix)));
         match known.timezones.as_slice() {
             [] => {}
             [timezone] if unsaid(TextField::Timezone) => {
-                infer("timezone", Some(Inferred::new(*timezone, Basis::PhonePrefix)));
+                infer("timezone", Some(InferredValue::new(*timezone, InferenceBasis::PhonePrefix)));
             }
             [_] => {}
-            several => infer("timezones", Some(Inferred::new(several.to_vec(), Basis::PhonePrefix))),
+            several => {
+                infer("timezones", Some(InferredValue::new(several.to_vec(), InferenceBasis::PhonePrefix)))
+            }
         }
     }
     let attribution = |name: &str| lead.attribution.as_ref()?.get(name);
-    let said = |name: &str| attribution(name).is_some_and(json::says_something);
+    let said = |name: &str| attribution(name).is_some_and(json::has_content);
     if let Some(page_url) = lead.text(TextField::PageUrl) {
         for (name, value) in page::campaign(page_url).filter(|(name, _)| !said(name)) {
-            infer(&name, Some(Inferred::new(value, Basis::PageUrl)));
+            infer(&name, Some(InferredValue::new(value, InferenceBasis::PageUrl)));
         }
     }
     let host = lead.attribution.as_ref().and_then(page::referrer_host);
-    infer("referrer_host", host.map(|host| Inferred::new(host, Basis::Referrer)));
+    infer("referrer_host", host.map(|host| InferredValue::new(host, InferenceBasis::Referrer)));
     all
 }
 

@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::trace::{Merge, OptOut, OptedOutLead, Reassess, ReassessReason};
+use leadgate_domain::trace::{MergeTrace, OptOutTrace, OptedOutLead, ReassessReason, ReassessTrace};
 use leadgate_domain::{
-    ActiveScoring, Case, Claim, ClaimKey, Disposition, Effects, Judge, Lead, LeadId, Normalized,
-    OrganizationId, Outcome, QuarantineReason, Reading, Resolution, Salt, Source, Stage, Submission,
-    Suppression, SuppressionKey, Suppressions, Trace,
+    ActiveScoring, BatchChanges, BatchResolution, Claim, ClaimKey, CommitAction, Judge, Lead, LeadId,
+    NormalizedSubmission, NormalizedValues, OrganizationId, Outcome, QuarantineReason, ResolvedSubmission,
+    Salt, Source, Stage, Submission, Suppression, SuppressionKey, SuppressionMatches, Trace,
 };
 use serde_json::Map;
 
-use crate::places::Places;
+use crate::places::GeoDatabase;
 use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
 
 /// `normalize → deduplicate → screen → merge → enrich → score → decide`.
 pub struct Pipeline {
     matching: MatchKey,
-    places: Option<Arc<Places>>,
+    places: Option<Arc<GeoDatabase>>,
 }
 
 impl Pipeline {
@@ -30,7 +30,7 @@ impl Pipeline {
     }
 
     /// Also infers from a browser's address where it is.
-    pub fn with_places(self, places: Option<Arc<Places>>) -> Self {
+    pub fn with_places(self, places: Option<Arc<GeoDatabase>>) -> Self {
         Self { places, ..self }
     }
 
@@ -41,7 +41,7 @@ impl Pipeline {
         submission: Submission,
         source: Option<Arc<Source>>,
         scoring: Arc<ActiveScoring>,
-    ) -> Normalized {
+    ) -> NormalizedSubmission {
         normalize::normalize(submission, source, scoring, &self.matching, self.places.as_deref())
     }
 
@@ -50,34 +50,44 @@ impl Pipeline {
     }
 
     /// The same, without hashing what the submission said just now.
-    fn keys_of<'r>(&self, lead: &Lead, reading: &'r Reading) -> Cow<'r, [SuppressionKey]> {
+    fn keys_of<'r>(&self, lead: &Lead, reading: &'r NormalizedValues) -> Cow<'r, [SuppressionKey]> {
         let same = reading.phone.value().and_then(|phone| phone.e164.as_deref()) == lead.e164()
             && reading.email.value().and_then(|email| email.address.as_deref()) == lead.email_address();
-        if same { Cow::Borrowed(&reading.watched) } else { Cow::Owned(self.lead_keys(lead)) }
+        if same { Cow::Borrowed(&reading.suppression_keys) } else { Cow::Owned(self.lead_keys(lead)) }
     }
 
     /// What was submitted, and then the lead that it made or changed.
-    fn judge_case(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
-        let Disposition::Judge { reading, .. } = &case.normalized.disposition else { return };
-        case.trace.record(Stage::Screen(screen::suppression(&reading.watched, suppressions).into()));
-        self.judge_own(case, book, suppressions);
+    fn judge_case(
+        &self,
+        case: &mut ResolvedSubmission<'_>,
+        book: &mut BatchLeads,
+        suppressions: &SuppressionMatches,
+    ) {
+        let CommitAction::Judge { reading, .. } = &case.normalized.disposition else { return };
+        case.trace.record(Stage::Screen(screen::suppression(&reading.suppression_keys, suppressions).into()));
+        self.judge_submission_lead(case, book, suppressions);
         self.opt_out(case, book, suppressions);
     }
 
-    fn judge_own(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
-        let Disposition::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
+    fn judge_submission_lead(
+        &self,
+        case: &mut ResolvedSubmission<'_>,
+        book: &mut BatchLeads,
+        suppressions: &SuppressionMatches,
+    ) {
+        let CommitAction::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
         let submission = &case.normalized.submission;
-        let mut left_out = Merge::default();
-        if submission.fields.correction.is_some() && !book.has(case.ruling.lead) {
+        let mut left_out = MergeTrace::default();
+        if submission.fields.correction.is_some() && !book.has(case.resolved.lead) {
             // It was deleted meanwhile: a correction makes no lead.
-            case.ruling = deduplicate::quarantined(QuarantineReason::NoMatch);
+            case.resolved = deduplicate::quarantined(QuarantineReason::NoMatch);
             return;
         }
-        let Some(lead) = book.apply(&mut case.ruling.outcome, case.ruling.lead, |held, id| match held {
-            Some(lead) if case.by_mailbox_alone => {
-                left_out = merge::fold_by_mailbox(lead, submission, source, reading);
+        let Some(lead) = book.apply(&mut case.resolved.outcome, case.resolved.lead, |held, id| match held {
+            Some(lead) if case.matched_by_mailbox_only => {
+                left_out = merge::merge_mailbox_match(lead, submission, source, reading);
             }
-            Some(lead) => left_out = merge::fold(lead, submission, source, reading),
+            Some(lead) => left_out = merge::merge_submission(lead, submission, source, reading),
             None => *held = Some(merge::create(id, submission, source, reading)),
         }) else {
             return;
@@ -89,7 +99,7 @@ impl Pipeline {
         decide::lead(lead, &hits);
 
         let trace = &mut case.trace;
-        if !left_out.left_nothing_out() {
+        if !left_out.is_complete() {
             trace.record(Stage::Merge(left_out.into()));
         }
         // Else it says what stands under `screen` already.
@@ -102,10 +112,15 @@ impl Pipeline {
     }
 
     /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
-    fn opt_out(&self, case: &mut Case<'_>, book: &mut Book, suppressions: &Suppressions) {
-        let Disposition::Judge { scoring, .. } = &case.normalized.disposition else { return };
+    fn opt_out(
+        &self,
+        case: &mut ResolvedSubmission<'_>,
+        book: &mut BatchLeads,
+        suppressions: &SuppressionMatches,
+    ) {
+        let CommitAction::Judge { scoring, .. } = &case.normalized.disposition else { return };
         let mut reached = Vec::new();
-        for id in &case.opts_out {
+        for id in &case.opted_out_leads {
             let Some(lead) = book.change(*id, |lead| !lead.opt_out) else { continue };
             merge::opt_out(lead, &case.normalized.submission);
             let hits = screen::suppression(&self.lead_keys(lead), suppressions);
@@ -115,44 +130,49 @@ impl Pipeline {
             reached.push(OptedOutLead { lead: *id, score, decision, other: Map::new() }.into());
         }
         if !reached.is_empty() {
-            case.trace.record(Stage::OptOut(OptOut(reached)));
+            case.trace.record(Stage::OptOut(OptOutTrace(reached)));
         }
     }
 }
 
 impl Judge for Pipeline {
-    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+    fn resolve<'b>(
+        &self,
+        fresh: Vec<&'b NormalizedSubmission>,
+        claims: BTreeMap<ClaimKey, Claim>,
+    ) -> BatchResolution<'b> {
         deduplicate::resolve(fresh, claims)
     }
 
-    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+    fn suppression_keys<'n>(&self, normalized: &'n NormalizedSubmission) -> Cow<'n, [SuppressionKey]> {
         screen::suppression_keys(&self.matching, normalized)
     }
 
     fn judge<'b>(
         &self,
-        mut resolution: Resolution<'b>,
+        mut resolution: BatchResolution<'b>,
         leads: Vec<Lead>,
-        suppressions: &Suppressions,
-    ) -> Effects<'b> {
-        let mut book = Book::new(leads);
-        for case in &mut resolution.cases {
+        suppressions: &SuppressionMatches,
+    ) -> BatchChanges<'b> {
+        let mut book = BatchLeads::new(leads);
+        for case in &mut resolution.submissions {
             self.judge_case(case, &mut book, suppressions);
         }
-        let opted_out = resolution.cases.iter().filter(|case| case.normalized.asks_out());
-        let opted_out =
-            opted_out.flat_map(|case| self.opted_out(case.normalized, &book.reached(case))).collect();
-        let (created, updated) = book.close();
-        let Resolution { cases, claims, released, .. } = resolution;
-        Effects { created, updated, claims, released, cases, opted_out }
+        let opted_out = resolution.submissions.iter().filter(|case| case.normalized.is_opt_out());
+        let opted_out = opted_out
+            .flat_map(|case| self.opt_out_entries(case.normalized, &book.opted_out_leads(case)))
+            .collect();
+        let (created, updated) = book.into_created_and_updated();
+        let BatchResolution { submissions: cases, claims, released, .. } = resolution;
+        BatchChanges { created, updated, claims, released, submissions: cases, opted_out }
     }
 
-    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &SuppressionMatches) -> Vec<(Lead, Trace)> {
         let reassess = |mut lead: Lead| {
             let hits = screen::suppression(&self.lead_keys(&lead), suppressions);
             decide::lead(&mut lead, &hits);
             let mut trace = Trace::default();
-            trace.record(Stage::Reassess(Reassess(ReassessReason::SuppressionListsChanged.into())));
+            trace.record(Stage::Reassess(ReassessTrace(ReassessReason::SuppressionListsChanged.into())));
             trace.record(Stage::ScreenLead(hits.into()));
             trace.record(Stage::Decide(decide::record(&lead).into()));
             (lead, trace)
@@ -163,25 +183,25 @@ impl Judge for Pipeline {
     fn rebuild(
         &self,
         before: &Lead,
-        parts: &[&Normalized],
-        suppressions: &Suppressions,
+        parts: &[&NormalizedSubmission],
+        suppressions: &SuppressionMatches,
     ) -> Option<(Lead, Vec<Trace>)> {
         rebuild::lead(&self.matching, before, parts, suppressions)
     }
 
-    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
-        screen::opted_out(&self.matching, normalized, reached)
+    fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression> {
+        screen::opt_out_entries(&self.matching, normalized, reached)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
         self.matching.consent_salt(submission.organization, submission.id)
     }
 
-    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+    fn suppression_keys_of_leads(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
         leads.iter().flat_map(|lead| self.lead_keys(lead)).collect()
     }
 
-    fn watched_of(
+    fn suppression_keys_of_contact(
         &self,
         organization: OrganizationId,
         e164: Option<&str>,
@@ -192,13 +212,13 @@ impl Judge for Pipeline {
 }
 
 /// The leads of a batch: those read under lock and those it makes.
-struct Book {
+struct BatchLeads {
     leads: BTreeMap<LeadId, Lead>,
     created: BTreeSet<LeadId>,
     updated: BTreeSet<LeadId>,
 }
 
-impl Book {
+impl BatchLeads {
     fn new(leads: Vec<Lead>) -> Self {
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
         Self { leads, created: BTreeSet::new(), updated: BTreeSet::new() }
@@ -239,14 +259,16 @@ impl Book {
     }
 
     /// The leads of which an opt-out is told, as they are now.
-    fn reached(&self, case: &Case<'_>) -> Vec<&Lead> {
-        let made =
-            case.ruling.lead.filter(|_| matches!(case.ruling.outcome, Outcome::Created | Outcome::Updated));
-        let ids: BTreeSet<LeadId> = made.into_iter().chain(case.opts_out.iter().copied()).collect();
+    fn opted_out_leads(&self, case: &ResolvedSubmission<'_>) -> Vec<&Lead> {
+        let made = case
+            .resolved
+            .lead
+            .filter(|_| matches!(case.resolved.outcome, Outcome::Created | Outcome::Updated));
+        let ids: BTreeSet<LeadId> = made.into_iter().chain(case.opted_out_leads.iter().copied()).collect();
         ids.iter().filter_map(|id| self.leads.get(id)).collect()
     }
 
-    fn close(mut self) -> (Vec<Lead>, Vec<Lead>) {
+    fn into_created_and_updated(mut self) -> (Vec<Lead>, Vec<Lead>) {
         let mut take = |ids: BTreeSet<LeadId>| ids.iter().filter_map(|id| self.leads.remove(id)).collect();
         (take(self.created), take(self.updated))
     }

@@ -16,4 +16,4 @@ mod screen;
 
 pub use enrich::is_tracking_parameter;
 pub use judge::Pipeline;
-pub use places::{Place, Places, PlacesError};
+pub use places::{GeoDatabase, GeoDatabaseError, GeoLocation};

@@ -3,17 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leadgate_domain::trace::Merge;
+use leadgate_domain::trace::MergeTrace;
 use leadgate_domain::{
-    Clock, Clocks, Consents, Eligibility, Fields, Lead, LeadId, LeadStatus, PhoneDigest, Reading, Said,
-    Source, Submission, Temperature, Texts, Trust,
+    ConsentPolicy, Eligibility, FieldVersion, FieldVersions, Fields, Lead, LeadId, LeadStatus,
+    NormalizedValues, Patch, PhoneDigest, Source, Submission, Temperature, TextValues, Trust,
 };
 use serde_json::{Map, Value};
 
 mod bounds;
 
 /// A new lead out of one submission. It is held and cold until the later stages say otherwise.
-pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, reading: &Reading) -> Lead {
+pub(crate) fn create(
+    id: LeadId,
+    submission: &Submission,
+    source: &Source,
+    reading: &NormalizedValues,
+) -> Lead {
     let mut lead = Lead {
         id,
         organization: submission.organization,
@@ -21,7 +26,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         received_at: submission.received_at,
         updated_at: submission.received_at,
         status: LeadStatus::default(),
-        texts: Texts::default(),
+        texts: TextValues::default(),
         phone: None,
         email: None,
         tags: source.tags.iter().cloned().collect(),
@@ -33,17 +38,17 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         observed: None,
         opt_out: false,
         is_test: submission.fields.is_test,
-        consent_required: source.consent == Consents::Required,
+        consent_required: source.consent == ConsentPolicy::Required,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: Clocks {
+        clocks: FieldVersions {
             base: submission.clock(),
             first: None,
             own: BTreeMap::new(),
             left_out: None,
             public_tags: BTreeSet::new(),
         },
-        derived: Texts::default(),
+        derived: TextValues::default(),
         inferred: BTreeMap::new(),
         derived_tags: Default::default(),
         score: 0,
@@ -53,7 +58,7 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
         eligible_until: None,
         unknown: Map::new(),
     };
-    fold(&mut lead, submission, source, reading);
+    merge_submission(&mut lead, submission, source, reading);
     lead
 }
 
@@ -61,51 +66,56 @@ pub(crate) fn create(id: LeadId, submission: &Submission, source: &Source, readi
 /// nothing, tags are a union, custom fields merge per top-level key, and an opt-out survives everything.
 ///
 /// Returns what there is too much of to be kept.
-pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, reading: &Reading) -> Merge {
+pub(crate) fn merge_submission(
+    lead: &mut Lead,
+    submission: &Submission,
+    source: &Source,
+    reading: &NormalizedValues,
+) -> MergeTrace {
     let fields = &submission.fields;
-    let mut clocks = Fold { clocks: &mut lead.clocks, now: submission.clock() };
+    let mut clocks = FieldMerger { clocks: &mut lead.clocks, now: submission.clock() };
 
     // A build that knew of none kept no phone beside a consent; what was said at once came together.
     if let (Some(_), None, Some(phone)) = (&lead.consent, lead.consent_phone, &lead.phone)
-        && let Some(consented) = clocks.last("consent", true)
-        && clocks.last("phone", true) == Some(consented)
+        && let Some(consented) = clocks.last_version("consent", true)
+        && clocks.last_version("phone", true) == Some(consented)
     {
         lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
     }
-    let has_new_phone = clocks.say("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
+    let has_new_phone = clocks.set_if_newer("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
     // Consent that came without a phone is for the phone that the person sends, not for one that an operator adds.
     if has_new_phone
         && fields.correction.is_some()
         && let (Some(_), None) = (&lead.consent, lead.consent_phone)
-        && let Some(consented) = clocks.last("consent", true)
+        && let Some(consented) = clocks.last_version("consent", true)
     {
         lead.consent_phone = Some(PhoneDigest::of(consented.submission, ""));
     }
-    clocks.say("email", &mut lead.email, &reading.email);
-    if clocks.say("consent", &mut lead.consent, &fields.consent) {
+    clocks.set_if_newer("email", &mut lead.email, &reading.email);
+    if clocks.set_if_newer("consent", &mut lead.consent, &fields.consent) {
         let consented = lead.consent.as_ref().and(reading.phone.value());
         lead.consent_phone = consented.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
     }
-    clocks.say("attribution", &mut lead.attribution, &fields.attribution);
-    clocks.say("automations", &mut lead.automations, &fields.automations);
-    clocks.say("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
-    clocks.say("observed", &mut lead.observed, &reading.observed);
+    clocks.set_if_newer("attribution", &mut lead.attribution, &fields.attribution);
+    clocks.set_if_newer("automations", &mut lead.automations, &fields.automations);
+    clocks.set_if_newer("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
+    clocks.set_if_newer("observed", &mut lead.observed, &reading.observed);
     for (field, value) in &reading.texts {
         let mut held = lead.texts.remove(field);
-        clocks.say(field.as_str(), &mut held, &Said::from(value.clone()));
+        clocks.set_if_newer(field.as_str(), &mut held, &Patch::from(value.clone()));
         lead.texts.extend(held.map(|held| (*field, held)));
     }
     for (key, value) in &fields.custom_fields {
         let value = (!value.is_null()).then(|| value.clone());
         let mut held = lead.custom_fields.remove(key);
-        clocks.say(&format!("custom_fields/{key}"), &mut held, &Said::<Value>::from(value));
+        clocks.set_if_newer(&format!("custom_fields/{key}"), &mut held, &Patch::<Value>::from(value));
         lead.custom_fields.extend(held.map(|held| (key.clone(), held)));
     }
     add_tags(lead, &fields.tags, submission.trust);
     // The organization's own settings.
     add_tags(lead, &source.tags, Trust::Secret);
     lead.opt_out |= fields.opt_out;
-    lead.consent_required |= source.consent == Consents::Required;
+    lead.consent_required |= source.consent == ConsentPolicy::Required;
     let allowed = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
     if submission.clock().order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
@@ -114,23 +124,23 @@ pub(crate) fn fold(lead: &mut Lead, submission: &Submission, source: &Source, re
     }
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
-    bounds::keep(lead)
+    bounds::enforce_limits(lead)
 }
 
 /// Merges a submission that met the lead by a mailbox alone. Its address is equal only by a setting of its source, so that
 /// phone, email and consent stay the lead's; that the person refused counts.
-pub(crate) fn fold_by_mailbox(
+pub(crate) fn merge_mailbox_match(
     lead: &mut Lead,
     submission: &Submission,
     source: &Source,
-    reading: &Reading,
-) -> Merge {
+    reading: &NormalizedValues,
+) -> MergeTrace {
     let refusal = submission.fields.consent.value().filter(|consent| consent.consent_refused).cloned();
-    let consent = refusal.map_or(Said::Absent, Said::Value);
-    let fields = Fields { phone: Said::Absent, email: Said::Absent, consent, ..submission.fields.clone() };
+    let consent = refusal.map_or(Patch::Absent, Patch::Value);
+    let fields = Fields { phone: Patch::Absent, email: Patch::Absent, consent, ..submission.fields.clone() };
     let submission = Submission { fields, ..submission.clone() };
-    let reading = Reading { phone: Said::Absent, email: Said::Absent, ..reading.clone() };
-    fold(lead, &submission, source, &reading)
+    let reading = NormalizedValues { phone: Patch::Absent, email: Patch::Absent, ..reading.clone() };
+    merge_submission(lead, &submission, source, &reading)
 }
 
 /// Takes nothing of a submission but that the person asked not to be contacted.
@@ -151,15 +161,15 @@ fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
     }
 }
 
-struct Fold<'c> {
-    clocks: &'c mut Clocks,
-    now: Clock,
+struct FieldMerger<'c> {
+    clocks: &'c mut FieldVersions,
+    now: FieldVersion,
 }
 
-impl Fold<'_> {
+impl FieldMerger<'_> {
     /// Takes what was said unless something later was said already; whether it did.
-    fn say<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Said<T>) -> bool {
-        if said.is_absent() || self.last(name, held.is_some()).is_some_and(|last| last > self.now) {
+    fn set_if_newer<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Patch<T>) -> bool {
+        if said.is_absent() || self.last_version(name, held.is_some()).is_some_and(|last| last > self.now) {
             return false;
         }
         *held = said.value().cloned();
@@ -172,7 +182,7 @@ impl Fold<'_> {
     }
 
     /// When the field was last said. One that is there without a clock of its own was said by the creator.
-    fn last(&self, name: &str, is_held: bool) -> Option<Clock> {
+    fn last_version(&self, name: &str, is_held: bool) -> Option<FieldVersion> {
         self.clocks.own.get(name).copied().or_else(|| is_held.then_some(self.clocks.base))
     }
 }

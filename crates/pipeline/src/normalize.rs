@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::trace::{ContactVerdict, MaybeKnown, Normalize};
+use leadgate_domain::trace::{ContactVerdict, MaybeKnown, NormalizeTrace};
 use leadgate_domain::{
-    ActiveScoring, ClaimKey, ClaimKind, Disposition, Email, EmailView, Fields, GmailIdentity, Normalized,
-    PhoneView, QuarantineReason, Reading, Region, Said, Source, Stage, Submission, TextField, Trace,
-    subscriber, validate,
+    ActiveScoring, ClaimKey, ClaimKind, CommitAction, Email, EmailView, Fields, GmailIdentity,
+    NormalizedSubmission, NormalizedValues, Patch, PhoneView, QuarantineReason, Region, Source, Stage,
+    Submission, TextField, Trace, subscriber, validate,
 };
 
-use crate::contact::{self, Contact};
-use crate::places::Places;
+use crate::contact::{self, ContactValues};
+use crate::places::GeoDatabase;
 use crate::{observe, screen};
 
 mod texts;
@@ -25,8 +25,8 @@ pub(crate) fn normalize(
     source: Option<Arc<Source>>,
     scoring: Arc<ActiveScoring>,
     matching: &MatchKey,
-    places: Option<&Places>,
-) -> Normalized {
+    places: Option<&GeoDatabase>,
+) -> NormalizedSubmission {
     let source = source.filter(|source| source.organization == submission.organization);
     let Some(source) = source else {
         return quarantine(submission, QuarantineReason::SourceGone);
@@ -37,13 +37,13 @@ pub(crate) fn normalize(
     if !validate::submission(&submission) {
         return quarantine(submission, QuarantineReason::Invalid);
     }
-    if let Said::Value(consent) = &mut submission.fields.consent {
+    if let Patch::Value(consent) = &mut submission.fields.consent {
         consent.read_time_in(source.timezone.as_ref());
     }
     let region = submission.fields.phone_country.or(source.default_region);
     let contact = contact::read(&submission.fields, region);
     let mut told = record(&contact, region, &submission.fields, &source);
-    let Contact { phone, email, .. } = contact;
+    let ContactValues { phone, email, .. } = contact;
     let country = phone.value().and_then(|phone| phone.region).or(region);
     let texts = texts::read(&submission.fields.texts, country, &mut told);
     let observed = observe::client(&submission.client, places);
@@ -59,17 +59,25 @@ pub(crate) fn normalize(
         phone.value().and_then(|phone| phone.e164.as_deref()),
         email.value().and_then(|email| email.address.as_deref()),
     );
-    let trace = traced(told);
-    let reading = Box::new(Reading { phone, email, texts, observed, keys, idempotency, watched });
-    Normalized { submission, disposition: Disposition::Judge { source, scoring, reading }, trace }
+    let trace = with_trace(told);
+    let reading = Box::new(NormalizedValues {
+        phone,
+        email,
+        texts,
+        observed,
+        keys,
+        idempotency,
+        suppression_keys: watched,
+    });
+    NormalizedSubmission { submission, disposition: CommitAction::Judge { source, scoring, reading }, trace }
 }
 
-fn quarantine(submission: Submission, reason: QuarantineReason) -> Normalized {
-    let trace = traced(Normalize::quarantined(reason, submission.mapping_fault.clone()));
-    Normalized { submission, disposition: Disposition::Quarantine(reason), trace }
+fn quarantine(submission: Submission, reason: QuarantineReason) -> NormalizedSubmission {
+    let trace = with_trace(NormalizeTrace::quarantined(reason, submission.mapping_fault.clone()));
+    NormalizedSubmission { submission, disposition: CommitAction::Quarantine(reason), trace }
 }
 
-fn traced(told: Normalize) -> Trace {
+fn with_trace(told: NormalizeTrace) -> Trace {
     let mut trace = Trace::default();
     trace.record(Stage::Normalize(Box::new(told.into())));
     trace
@@ -79,8 +87,8 @@ fn traced(told: Normalize) -> Trace {
 fn identity_keys(
     submission: &Submission,
     source: &Source,
-    phone: &Said<PhoneView>,
-    email: &Said<EmailView>,
+    phone: &Patch<PhoneView>,
+    email: &Patch<EmailView>,
     matching: &MatchKey,
 ) -> Vec<ClaimKey> {
     if submission.fields.is_test {
@@ -101,22 +109,29 @@ fn kinds(configured: ClaimKind, gmail: GmailIdentity) -> impl Iterator<Item = Cl
 fn key_value(
     kind: ClaimKind,
     fields: &Fields,
-    phone: &Said<PhoneView>,
-    email: &Said<EmailView>,
+    phone: &Patch<PhoneView>,
+    email: &Patch<EmailView>,
 ) -> Option<String> {
     match kind {
         ClaimKind::ExternalId => fields.text(TextField::ExternalId).map(str::to_owned),
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
         ClaimKind::Phone => Some(subscriber(phone.value()?.e164.as_deref()?).into_owned()),
-        ClaimKind::Email => Email::kept(email.value()?.address.as_deref()?).map(|email| email.identity()),
-        ClaimKind::GmailMailbox => Email::kept(email.value()?.address.as_deref()?)?.gmail_mailbox(),
+        ClaimKind::Email => {
+            Email::from_stored(email.value()?.address.as_deref()?).map(|email| email.comparison_form())
+        }
+        ClaimKind::GmailMailbox => Email::from_stored(email.value()?.address.as_deref()?)?.gmail_mailbox(),
         // Not an identity: it names a request, not a person.
         ClaimKind::Idempotency => None,
     }
 }
 
 /// What the trace says about the values, but for the texts.
-fn record(contact: &Contact, region: Option<Region>, fields: &Fields, source: &Source) -> Normalize {
+fn record(
+    contact: &ContactValues,
+    region: Option<Region>,
+    fields: &Fields,
+    source: &Source,
+) -> NormalizeTrace {
     let verdict = |valid: Option<bool>| match valid {
         None => ContactVerdict::Absent,
         Some(true) => ContactVerdict::Valid,
@@ -125,7 +140,7 @@ fn record(contact: &Contact, region: Option<Region>, fields: &Fields, source: &S
     let (phone, email, consent) = (contact.phone.value(), contact.email.value(), fields.consent.value());
     // The codes stand in a submission as texts.
     let repaired = fields.repairs.iter().map(|code| MaybeKnown::of_code(code));
-    Normalize {
+    NormalizeTrace {
         phone: Some(verdict(phone.map(|phone| phone.valid)).into()),
         phone_reason: phone.and_then(|phone| phone.reason).map(|problem| problem.to_string()),
         phone_read_in: phone.and(region).map(MaybeKnown::from),
@@ -136,12 +151,12 @@ fn record(contact: &Contact, region: Option<Region>, fields: &Fields, source: &S
         consent_time_read_in: consent
             .and_then(|consent| consent.timestamp_read_as.and(source.timezone.as_ref()))
             .map(|zone| zone.name().to_owned()),
-        consent_time: consent.and_then(|consent| consent.time()?.err()).map(MaybeKnown::from),
+        consent_time: consent.and_then(|consent| consent.parsed_timestamp()?.err()).map(MaybeKnown::from),
         consent_trustedform: consent
             .and_then(|consent| consent.trustedform_certificate()?.err())
             .map(MaybeKnown::from),
         consent_jornaya: consent.and_then(|consent| consent.jornaya_leadid()?.err()).map(MaybeKnown::from),
         source: source.name.clone(),
-        ..Normalize::default()
+        ..NormalizeTrace::default()
     }
 }

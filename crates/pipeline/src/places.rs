@@ -9,14 +9,14 @@ use serde::Serialize;
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the file of places cannot be used (a City database in MaxMind's format is expected): {0}")]
-pub struct PlacesError(#[from] maxminddb::MaxMindDbError);
+pub struct GeoDatabaseError(#[from] maxminddb::MaxMindDbError);
 
 /// A database of cities, held in memory.
-pub struct Places(Reader<Vec<u8>>);
+pub struct GeoDatabase(Reader<Vec<u8>>);
 
 /// What is known about where an address is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Place {
+pub struct GeoLocation {
     /// ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
@@ -29,12 +29,12 @@ pub struct Place {
     pub timezone: Option<String>,
 }
 
-impl Places {
+impl GeoDatabase {
     /// Reads the whole file.
     ///
     /// # Errors
     /// Where there is no such file, or it is of another kind.
-    pub fn open(path: &Path) -> Result<Self, PlacesError> {
+    pub fn open(path: &Path) -> Result<Self, GeoDatabaseError> {
         Ok(Self(Reader::open_readfile(path)?))
     }
 
@@ -42,22 +42,22 @@ impl Places {
     ///
     /// # Errors
     /// Where they are of another kind.
-    pub fn of(bytes: Vec<u8>) -> Result<Self, PlacesError> {
+    pub fn of(bytes: Vec<u8>) -> Result<Self, GeoDatabaseError> {
         Ok(Self(Reader::from_source(bytes)?))
     }
 
     /// `None` for what the file does not know.
-    pub fn find(&self, address: IpAddr) -> Option<Place> {
+    pub fn find(&self, address: IpAddr) -> Option<GeoLocation> {
         let found = self.0.lookup(address.to_canonical()).ok().filter(|found| found.has_data())?;
         let text = |path: &[PathElement<'_>]| found.decode_path::<String>(path).ok().flatten();
         use PathElement::{Index, Key};
-        let place = Place {
+        let place = GeoLocation {
             country: text(&[Key("country"), Key("iso_code")]),
             state: text(&[Key("subdivisions"), Index(0), Key("iso_code")]),
             city: text(&[Key("city"), Key("names"), Key("en")]),
             timezone: text(&[Key("location"), Key("time_zone")]),
         };
-        (place != Place::default()).then_some(place)
+        (place != GeoLocation::default()).then_some(place)
     }
 }
 

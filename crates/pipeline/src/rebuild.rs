@@ -2,27 +2,27 @@
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ActiveScoring, Disposition, Lead, Normalized, Reading, Source, Stage, Submission, Suppressions, Trace,
-    by_mailbox_alone,
+    ActiveScoring, CommitAction, Lead, NormalizedSubmission, NormalizedValues, Source, Stage, Submission,
+    SuppressionMatches, Trace, matched_by_mailbox_only,
 };
 
 use crate::{decide, enrich, merge, score, screen};
 
 /// A submission that can be judged.
-struct Part<'n> {
+struct NormalizedPart<'n> {
     submission: &'n Submission,
     source: &'n Source,
     scoring: &'n ActiveScoring,
-    reading: &'n Reading,
+    reading: &'n NormalizedValues,
 }
 
-impl<'n> Part<'n> {
-    fn of(normalized: &'n Normalized) -> Option<Self> {
+impl<'n> NormalizedPart<'n> {
+    fn of(normalized: &'n NormalizedSubmission) -> Option<Self> {
         match &normalized.disposition {
-            Disposition::Judge { source, scoring, reading } => {
+            CommitAction::Judge { source, scoring, reading } => {
                 Some(Self { submission: &normalized.submission, source, scoring, reading })
             }
-            Disposition::Quarantine(_) => None,
+            CommitAction::Quarantine(_) => None,
         }
     }
 }
@@ -32,17 +32,17 @@ impl<'n> Part<'n> {
 pub(crate) fn lead(
     matching: &MatchKey,
     before: &Lead,
-    parts: &[&Normalized],
-    suppressions: &Suppressions,
+    parts: &[&NormalizedSubmission],
+    suppressions: &SuppressionMatches,
 ) -> Option<(Lead, Vec<Trace>)> {
-    let mut in_order = parts.iter().map(|part| Part::of(part)).collect::<Option<Vec<_>>>()?;
-    in_order.sort_by_key(|part| part.submission.order());
+    let mut in_order = parts.iter().map(|part| NormalizedPart::of(part)).collect::<Option<Vec<_>>>()?;
+    in_order.sort_by_key(|part| part.submission.processing_order());
     let (first, later) = in_order.split_first()?;
     let mut lead = merge::create(before.id, first.submission, first.source, first.reading);
-    let by_mailbox_alone = by_mailbox_alone(in_order.iter().map(|part| part.reading.keys.as_slice()));
-    for (part, by_mailbox_alone) in later.iter().zip(by_mailbox_alone.into_iter().skip(1)) {
-        let by_mailbox_alone = by_mailbox_alone && part.submission.fields.correction.is_none();
-        let fold = if by_mailbox_alone { merge::fold_by_mailbox } else { merge::fold };
+    let by_mailbox_only = matched_by_mailbox_only(in_order.iter().map(|part| part.reading.keys.as_slice()));
+    for (part, by_mailbox_only) in later.iter().zip(by_mailbox_only.into_iter().skip(1)) {
+        let by_mailbox_only = by_mailbox_only && part.submission.fields.correction.is_none();
+        let fold = if by_mailbox_only { merge::merge_mailbox_match } else { merge::merge_submission };
         fold(&mut lead, part.submission, part.source, part.reading);
     }
     lead.status.clone_from(&before.status);
@@ -54,7 +54,7 @@ pub(crate) fn lead(
     enrich::lead(&mut lead);
     let scored = score::lead(&mut lead, later.last().unwrap_or(first).scoring);
     decide::lead(&mut lead, &hits);
-    let told = |normalized: &&Normalized| {
+    let told = |normalized: &&NormalizedSubmission| {
         let mut trace = normalized.trace.clone();
         trace.record(Stage::ScreenLead(hits.clone().into()));
         trace.record(Stage::Enrich(enrich::record(&lead).into()));

@@ -1,14 +1,14 @@
 //! How promising a lead is, by its organization's scoring.
 
-use leadgate_domain::trace::Score;
+use leadgate_domain::trace::ScoreTrace;
 use leadgate_domain::{ActiveScoring, Lead};
 
 /// Scores a lead from 0 to 100, and returns what the trace says about it.
-pub(crate) fn lead(lead: &mut Lead, active: &ActiveScoring) -> Score {
+pub(crate) fn lead(lead: &mut Lead, active: &ActiveScoring) -> ScoreTrace {
     let scored = active.scoring.score(lead);
     let points = scored.points.into_iter().map(|(rule, points)| (rule.to_owned(), points).into()).collect();
     (lead.score, lead.temperature) = (scored.score, scored.temperature);
-    Score {
+    ScoreTrace {
         score: Some(lead.score),
         temperature: Some(lead.temperature.into()),
         points: Some(points),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::OPTED_OUT_LIST;
-use leadgate_domain::trace::Hit;
+use leadgate_domain::trace::SuppressionHit;
 use leadgate_domain::{
-    Disposition, Email, Lead, Listing, Normalized, OrganizationId, Phone, Reason, Submission,
-    SuppressedValue, Suppression, SuppressionKey, SuppressionKind, Suppressions,
+    CommitAction, Email, Lead, ListEntry, NormalizedSubmission, OrganizationId, Phone, Reason, Submission,
+    SuppressedValue, Suppression, SuppressionKey, SuppressionKind, SuppressionMatches,
 };
 
 use crate::contact;
@@ -20,7 +20,12 @@ pub(crate) fn keys(
     e164: Option<&str>,
     address: Option<&str>,
 ) -> Vec<SuppressionKey> {
-    SuppressionKey::watched(matching, organization, e164, address.and_then(Email::kept).as_ref())
+    SuppressionKey::keys_for_contact(
+        matching,
+        organization,
+        e164,
+        address.and_then(Email::from_stored).as_ref(),
+    )
 }
 
 /// The keys under which what a lead has would be suppressed.
@@ -29,8 +34,8 @@ pub(crate) fn lead_keys(matching: &MatchKey, lead: &Lead) -> Vec<SuppressionKey>
 }
 
 /// What the lists say about the keys.
-pub(crate) fn suppression(keys: &[SuppressionKey], lists: &Suppressions) -> Vec<Hit> {
-    let hit = |kind, listing: &Listing| Hit::new(reason(kind, listing), listing);
+pub(crate) fn suppression(keys: &[SuppressionKey], lists: &SuppressionMatches) -> Vec<SuppressionHit> {
+    let hit = |kind, listing: &ListEntry| SuppressionHit::new(reason(kind, listing), listing);
     let hits = |key: &SuppressionKey| {
         let kind = key.kind;
         lists.get(key).into_iter().flatten().map(move |listing| hit(kind, listing))
@@ -38,7 +43,7 @@ pub(crate) fn suppression(keys: &[SuppressionKey], lists: &Suppressions) -> Vec<
     keys.iter().flat_map(hits).collect()
 }
 
-fn reason(kind: SuppressionKind, listing: &Listing) -> Reason {
+fn reason(kind: SuppressionKind, listing: &ListEntry) -> Reason {
     match kind {
         _ if listing.list == OPTED_OUT_LIST => Reason::OptedOut,
         SuppressionKind::Phone => Reason::SuppressedPhone,
@@ -50,10 +55,10 @@ fn reason(kind: SuppressionKind, listing: &Listing) -> Reason {
 /// The suppression keys of the submission's phone and email.
 pub(crate) fn suppression_keys<'n>(
     matching: &MatchKey,
-    normalized: &'n Normalized,
+    normalized: &'n NormalizedSubmission,
 ) -> Cow<'n, [SuppressionKey]> {
-    if let Disposition::Judge { reading, .. } = &normalized.disposition {
-        return Cow::Borrowed(&reading.watched);
+    if let CommitAction::Judge { reading, .. } = &normalized.disposition {
+        return Cow::Borrowed(&reading.suppression_keys);
     }
     let (phone, email) = contact_of(normalized);
     Cow::Owned(keys(matching, normalized.submission.organization, phone.as_deref(), email.as_deref()))
@@ -61,11 +66,11 @@ pub(crate) fn suppression_keys<'n>(
 
 /// The submission's phone as E.164, and its email. What goes to the quarantine is read without its source, so without a
 /// default region.
-fn contact_of(normalized: &Normalized) -> (Option<String>, Option<String>) {
+fn contact_of(normalized: &NormalizedSubmission) -> (Option<String>, Option<String>) {
     let read;
     let (phone, email) = match &normalized.disposition {
-        Disposition::Judge { reading, .. } => (&reading.phone, &reading.email),
-        Disposition::Quarantine(_) => {
+        CommitAction::Judge { reading, .. } => (&reading.phone, &reading.email),
+        CommitAction::Quarantine(_) => {
             let fields = &normalized.submission.fields;
             read = contact::read(fields, fields.phone_country);
             (&read.phone, &read.email)
@@ -76,13 +81,17 @@ fn contact_of(normalized: &Normalized) -> (Option<String>, Option<String>) {
 }
 
 /// What an opt-out puts on the list of those who asked not to be contacted.
-pub(crate) fn opted_out(matching: &MatchKey, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+pub(crate) fn opt_out_entries(
+    matching: &MatchKey,
+    normalized: &NormalizedSubmission,
+    reached: &[&Lead],
+) -> Vec<Suppression> {
     let (phone, email) = contact_of(normalized);
     let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone.as_deref());
     let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email.as_deref());
     let phones = phones.collect::<BTreeSet<_>>().into_iter();
     let phones = phones.filter_map(|e164| Some(SuppressedValue::Phone(Phone::parse(e164, None).ok()?)));
-    let emails = emails.filter_map(Email::kept).map(|email| (email.identity(), email));
+    let emails = emails.filter_map(Email::from_stored).map(|email| (email.comparison_form(), email));
     let emails = emails.collect::<BTreeMap<_, _>>().into_values().map(SuppressedValue::Email);
 
     let Submission { id, organization, received_at, .. } = &normalized.submission;

@@ -12,7 +12,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use leadgate_domain::OrganizationId;
 use leadgate_queue::{Queue, QueueConfig, Role, declare_topology};
-use leadgate_testkit::servers::RabbitMq;
+use leadgate_testkit::servers::RabbitMqServer;
 use tokio::task::JoinSet;
 
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
     let rounds = arguments.next().unwrap_or(Ok(5))?;
     let window = Duration::from_secs(arguments.next().unwrap_or(Ok(1))?);
     println!("one fsync here takes {:?}", fsync()?);
-    let broker = RabbitMq::start().await?;
+    let broker = RabbitMqServer::start().await?;
     let mut cases = cases();
     for _ in 0..rounds {
         for (case, measured) in &mut cases {
@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(broker: &RabbitMq, case: Case, window: Duration) -> anyhow::Result<Measured> {
+async fn measure(broker: &RabbitMqServer, case: Case, window: Duration) -> anyhow::Result<Measured> {
     match case.rabbitmq {
         Some((shards, groups_in_flight)) => {
             let vhost = broker.vhost().await?;
@@ -95,7 +95,7 @@ async fn publish(config: QueueConfig, publishers: usize, window: Duration) -> an
                 publisher.publish(organization, lead.clone()).await?;
                 took.push(asked.elapsed());
             }
-            Ok::<_, leadgate_queue::Refused>(took)
+            Ok::<_, leadgate_queue::PublishError>(took)
         });
     }
     let mut took = Vec::new();

@@ -9,8 +9,8 @@ use serde::{Serialize, Serializer};
 
 /// A message that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
-    /// Names it for [`Selection::Ids`].
+pub struct ParkedMessage {
+    /// Names it for [`ParkedSelection::Ids`].
     pub id: String,
     /// A [`ParkReason`](crate::ParkReason)'s code, or `dead_lettered` with the broker's own word.
     pub reason: String,
@@ -21,12 +21,12 @@ pub struct Parked {
 
 /// Which of the parked messages are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
+pub enum ParkedSelection {
     All,
     Ids(Vec<String>),
 }
 
-impl Selection {
+impl ParkedSelection {
     /// Whether this id is selected. An id that was named is selected once.
     pub(crate) fn take(&mut self, id: &str) -> bool {
         match self {
@@ -47,7 +47,7 @@ impl Selection {
 
 /// How much a queue holds, in messages; each carries up to a group of submissions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Depth {
+pub struct QueueDepth {
     /// Waiting to be delivered.
     pub ready: u64,
     /// Handed out by this process and not settled.
@@ -64,7 +64,7 @@ pub struct Depth {
     pub unconsumed: Vec<String>,
 }
 
-impl Depth {
+impl QueueDepth {
     pub(crate) fn report(&self) {
         let states = [
             ("ready", self.ready),
@@ -87,14 +87,14 @@ fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok
 
 /// What a queue held when it was last looked at; nothing while it does not answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LastDepth(Arc<Mutex<Option<Depth>>>);
+pub(crate) struct LastQueueDepth(Arc<Mutex<Option<QueueDepth>>>);
 
-impl LastDepth {
-    pub(crate) fn get(&self) -> Option<Depth> {
+impl LastQueueDepth {
+    pub(crate) fn get(&self) -> Option<QueueDepth> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set(&self, depth: Option<Depth>) {
+    pub(crate) fn set(&self, depth: Option<QueueDepth>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = depth;
     }
 }

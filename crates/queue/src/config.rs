@@ -99,12 +99,12 @@ impl fmt::Debug for QueueConfig {
 }
 
 /// Which adapter a URL names.
-pub(crate) enum Address {
-    Amqp(Box<Broker>),
+pub(crate) enum QueueAddress {
+    Amqp(Box<BrokerAddress>),
     Embedded(PathBuf),
 }
 
-impl Address {
+impl QueueAddress {
     pub(crate) fn of(config: &QueueConfig) -> Result<Self, QueueError> {
         let mut address = Self::parse(&config.url)?;
         if let Self::Amqp(broker) = &mut address {
@@ -127,18 +127,18 @@ impl Address {
         if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
             return Err(QueueError::Url("expected `sqlite:PATH`, `amqp://…` or `amqps://…`"));
         }
-        Ok(Self::Amqp(Box::new(Broker::parse(url)?)))
+        Ok(Self::Amqp(Box::new(BrokerAddress::parse(url)?)))
     }
 }
 
 /// A broker's URL, and the certificates that it is believed by.
-pub(crate) struct Broker {
+pub(crate) struct BrokerAddress {
     pub(crate) uri: AMQPUri,
     /// As PEM; `None` for the system's.
     pub(crate) authorities: Option<Arc<str>>,
 }
 
-impl Broker {
+impl BrokerAddress {
     /// The query may name a file, as it may in RabbitMQ's own clients: `?cacertfile=/etc/ca.pem`.
     fn parse(url: &str) -> Result<Self, QueueError> {
         let malformed = QueueError::Url("not a well-formed `amqp:` URL");
@@ -157,18 +157,20 @@ mod tests {
 
     #[test]
     fn a_url_names_its_adapter() {
-        let file = |url: &str| match Address::parse(url) {
-            Ok(Address::Embedded(path)) => path,
+        let file = |url: &str| match QueueAddress::parse(url) {
+            Ok(QueueAddress::Embedded(path)) => path,
             _ => PathBuf::new(),
         };
         assert_eq!(file("sqlite:data/queue.db"), PathBuf::from("data/queue.db"));
         assert_eq!(file("sqlite:/data/queue.db"), PathBuf::from("/data/queue.db"));
         assert_eq!(file("sqlite:///data/queue.db"), PathBuf::from("/data/queue.db"));
-        assert!(matches!(Address::parse("amqp://broker/leads"), Ok(Address::Amqp(_))));
+        assert!(matches!(QueueAddress::parse("amqp://broker/leads"), Ok(QueueAddress::Amqp(_))));
         for wrong in ["", "sqlite:", "sqlite::memory:", "redis://host", "amqp:", "postgres://host"] {
-            assert!(matches!(Address::parse(wrong), Err(QueueError::Url(_))), "{wrong}");
+            assert!(matches!(QueueAddress::parse(wrong), Err(QueueError::Url(_))), "{wrong}");
         }
-        let Err(error) = Address::parse("amqps://broker/leads?cacertfile=/no/such/file") else { panic!() };
+        let Err(error) = QueueAddress::parse("amqps://broker/leads?cacertfile=/no/such/file") else {
+            panic!()
+        };
         assert!(error.to_string().contains("cacertfile"), "{error}");
     }
 

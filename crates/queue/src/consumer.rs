@@ -5,7 +5,7 @@ use crate::{amqp, embedded};
 
 /// What [`Consumer::receive`] brings.
 #[derive(Debug)]
-pub enum Received {
+pub enum ReceiveResult {
     /// At least one delivery.
     Deliveries(Vec<Delivery>),
     /// The queue was told to stop; nothing more comes.
@@ -23,8 +23,8 @@ pub struct Consumer {
 
 #[derive(Debug)]
 pub(crate) enum ConsumerHandle {
-    Amqp(amqp::ConsumerHandle),
-    Embedded(embedded::ConsumerHandle),
+    Amqp(amqp::AmqpConsumer),
+    Embedded(embedded::EmbeddedConsumer),
 }
 
 impl Consumer {
@@ -36,12 +36,12 @@ impl Consumer {
     ///
     /// Outlives the broker: while it is away this waits. May be dropped at any time without losing
     /// anything, so it can stand in a `select!`.
-    pub async fn receive(&mut self, max: usize) -> Received {
+    pub async fn receive(&mut self, max: usize) -> ReceiveResult {
         let deliveries = match &mut self.handle {
             ConsumerHandle::Amqp(handle) => handle.receive(max.max(1)).await.map(deliveries),
             ConsumerHandle::Embedded(handle) => handle.receive(max.max(1)).await.map(deliveries),
         };
-        deliveries.map_or(Received::Stopped, Received::Deliveries)
+        deliveries.map_or(ReceiveResult::Stopped, ReceiveResult::Deliveries)
     }
 
     /// Gives everything back that was handed out and not settled, and takes nothing until the next

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use leadgate_domain::Timestamp;
 
-use crate::raw_delivery::{ParkReason, RawDelivery, Settled};
+use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
 use crate::{amqp, embedded};
 
 /// A message that was handed out. Settle it with [`Delivery::ack`] or [`Delivery::park`]; dropping it
@@ -18,8 +18,8 @@ pub struct Delivery {
 
 #[derive(Debug)]
 enum AckHandle {
-    Amqp(Box<amqp::AckHandle>),
-    Embedded(embedded::AckHandle),
+    Amqp(Box<amqp::AmqpAckHandle>),
+    Embedded(embedded::EmbeddedAckHandle),
 }
 
 impl Delivery {
@@ -39,7 +39,7 @@ impl Delivery {
     }
 
     /// Done with: it is not delivered again, unless the queue dies before it has noted that.
-    pub async fn ack(self) -> Settled {
+    pub async fn ack(self) -> SettleResult {
         match self.handle {
             AckHandle::Amqp(handle) => handle.ack().await,
             AckHandle::Embedded(handle) => handle.ack(),
@@ -48,7 +48,7 @@ impl Delivery {
 
     /// Puts it aside, whole, for an operator to look at. It is never lost on the way: if it cannot be put
     /// aside it is given back, and the answer is [`Settled::Lost`].
-    pub async fn park(self, why: ParkReason) -> Settled {
+    pub async fn park(self, why: ParkReason) -> SettleResult {
         match self.handle {
             AckHandle::Amqp(handle) => handle.park(self.payload, why).await,
             AckHandle::Embedded(handle) => handle.park(why).await,
@@ -57,7 +57,7 @@ impl Delivery {
 
     /// Parks a part of it as a message of its own. The delivery itself is settled later; [`Settled::Lost`] when the part is
     /// not parked for sure.
-    pub async fn park_part(&self, part: Bytes, why: ParkReason) -> Settled {
+    pub async fn park_part(&self, part: Bytes, why: ParkReason) -> SettleResult {
         match &self.handle {
             AckHandle::Amqp(handle) => handle.park_part(part, why).await,
             AckHandle::Embedded(handle) => handle.park_part(part, why).await,
@@ -68,15 +68,15 @@ impl Delivery {
     pub fn requeue(self) {}
 }
 
-impl From<RawDelivery<amqp::AckHandle>> for Delivery {
-    fn from(raw: RawDelivery<amqp::AckHandle>) -> Self {
+impl From<RawDelivery<amqp::AmqpAckHandle>> for Delivery {
+    fn from(raw: RawDelivery<amqp::AmqpAckHandle>) -> Self {
         let RawDelivery { payload, deliveries, published_at, handle } = raw;
         Self { payload, deliveries, published_at, handle: AckHandle::Amqp(Box::new(handle)) }
     }
 }
 
-impl From<RawDelivery<embedded::AckHandle>> for Delivery {
-    fn from(raw: RawDelivery<embedded::AckHandle>) -> Self {
+impl From<RawDelivery<embedded::EmbeddedAckHandle>> for Delivery {
+    fn from(raw: RawDelivery<embedded::EmbeddedAckHandle>) -> Self {
         let RawDelivery { payload, deliveries, published_at, handle } = raw;
         Self { payload, deliveries, published_at, handle: AckHandle::Embedded(handle) }
     }

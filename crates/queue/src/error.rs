@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// Why a publish was not accepted. It may have been stored nevertheless, when only the confirm got lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum PublishError {
     /// The queue takes nothing at the moment.
     #[error("the queue is unavailable: {0}")]
-    Unavailable(Cause),
+    Unavailable(QueueFailure),
     /// Too much waits in this process already.
     #[error("too many leads wait for the queue")]
     Busy,
@@ -16,15 +16,15 @@ pub enum Refused {
     TimedOut,
 }
 
-impl Refused {
-    /// After how long the caller may try again, for `Retry-After`.
+impl PublishError {
+    /// After how long the caller may try again, for `Retry-AfterId`.
     pub fn retry_after(&self) -> Duration {
         let seconds = match self {
             Self::Busy => 1,
             Self::TimedOut => 2,
-            Self::Unavailable(Cause::Disconnected | Cause::Closed | Cause::Locked) => 2,
-            Self::Unavailable(Cause::Alarm | Cause::Full | Cause::Storage) => 5,
-            Self::Unavailable(Cause::Topology | Cause::Unroutable) => 10,
+            Self::Unavailable(QueueFailure::Disconnected | QueueFailure::Closed | QueueFailure::Locked) => 2,
+            Self::Unavailable(QueueFailure::Alarm | QueueFailure::Full | QueueFailure::Storage) => 5,
+            Self::Unavailable(QueueFailure::Topology | QueueFailure::Unroutable) => 10,
         };
         Duration::from_secs(seconds)
     }
@@ -41,7 +41,7 @@ impl Refused {
 
 /// What keeps a queue from accepting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Cause {
+pub enum QueueFailure {
     #[error("not connected to the broker")]
     Disconnected,
     #[error("the broker is short of memory or disk space")]
@@ -60,7 +60,7 @@ pub enum Cause {
     Closed,
 }
 
-impl Cause {
+impl QueueFailure {
     /// A stable name, for metrics.
     pub fn code(self) -> &'static str {
         match self {

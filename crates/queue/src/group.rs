@@ -8,18 +8,18 @@ use leadgate_domain::OrganizationId;
 use tokio::sync::oneshot;
 
 use crate::config::QueueConfig;
-use crate::error::Refused;
+use crate::error::PublishError;
 
 /// Counts what waits in this process, and refuses what would be too much.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLimit {
-    waiting: Arc<Counts>,
+    waiting: Arc<WaitingCounts>,
     items_max: usize,
     bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct WaitingCounts {
     items: AtomicUsize,
     bytes: AtomicUsize,
 }
@@ -30,14 +30,14 @@ impl MemoryLimit {
     }
 
     /// Reserves memory for one submission, until the answer about it is given.
-    pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, Refused> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, PublishError> {
         // The guard exists before the check, so that what was counted is always given back.
         let items = self.waiting.items.fetch_add(1, Ordering::Relaxed);
         let waiting = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
         let reservation = Reservation { waiting: Arc::clone(&self.waiting), bytes };
         // Whatever its size, a submission is taken when nothing else waits.
         if items >= self.items_max || (items > 0 && waiting.saturating_add(bytes) > self.bytes_max) {
-            return Err(Refused::Busy);
+            return Err(PublishError::Busy);
         }
         Ok(reservation)
     }
@@ -45,7 +45,7 @@ impl MemoryLimit {
 
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    waiting: Arc<Counts>,
+    waiting: Arc<WaitingCounts>,
     bytes: usize,
 }
 
@@ -58,19 +58,19 @@ impl Drop for Reservation {
 
 /// One submission on its way into a message, and who waits for the answer.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingSubmission {
     organization: OrganizationId,
     submission: Bytes,
-    answer: oneshot::Sender<Result<(), Refused>>,
+    answer: oneshot::Sender<Result<(), PublishError>>,
     reservation: Reservation,
 }
 
-impl Waiting {
+impl PendingSubmission {
     pub(crate) fn new(
         organization: OrganizationId,
         submission: Bytes,
         reservation: Reservation,
-    ) -> (Self, oneshot::Receiver<Result<(), Refused>>) {
+    ) -> (Self, oneshot::Receiver<Result<(), PublishError>>) {
         let (answer, answered) = oneshot::channel();
         (Self { organization, submission, answer, reservation }, answered)
     }
@@ -79,7 +79,7 @@ impl Waiting {
         self.organization
     }
 
-    pub(crate) fn settle(self, outcome: Result<(), Refused>) {
+    pub(crate) fn settle(self, outcome: Result<(), PublishError>) {
         // First, so that whoever is answered may ask again at once.
         drop(self.reservation);
         // Whoever went away has told the client already.
@@ -91,7 +91,7 @@ impl Waiting {
     }
 }
 
-impl AsRef<[u8]> for Waiting {
+impl AsRef<[u8]> for PendingSubmission {
     fn as_ref(&self) -> &[u8] {
         &self.submission
     }
@@ -99,18 +99,22 @@ impl AsRef<[u8]> for Waiting {
 
 /// Submissions that travel in one message and share its fate.
 #[derive(Debug)]
-pub(crate) struct Group {
-    members: Vec<Waiting>,
+pub(crate) struct SubmissionGroup {
+    members: Vec<PendingSubmission>,
     bytes: usize,
 }
 
-impl Group {
-    pub(crate) fn of(first: Waiting) -> Self {
+impl SubmissionGroup {
+    pub(crate) fn of(first: PendingSubmission) -> Self {
         Self { bytes: first.bytes(), members: vec![first] }
     }
 
     /// Takes one more, or hands it back when it belongs into the next group.
-    pub(crate) fn add(&mut self, next: Waiting, limits: &Limits) -> Result<(), Waiting> {
+    pub(crate) fn add(
+        &mut self,
+        next: PendingSubmission,
+        limits: &GroupLimits,
+    ) -> Result<(), PendingSubmission> {
         if self.is_full(limits) || self.bytes + next.bytes() > limits.bytes {
             return Err(next);
         }
@@ -119,12 +123,12 @@ impl Group {
         Ok(())
     }
 
-    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+    pub(crate) fn is_full(&self, limits: &GroupLimits) -> bool {
         self.members.len() >= limits.items || self.bytes >= limits.bytes
     }
 
     /// Leaves out those who wait no longer; what they sent was refused. False if nobody is left.
-    pub(crate) fn prune(&mut self) -> bool {
+    pub(crate) fn remove_abandoned(&mut self) -> bool {
         self.members.retain(|member| !member.answer.is_closed());
         !self.members.is_empty()
     }
@@ -137,7 +141,7 @@ impl Group {
         self.members.len()
     }
 
-    pub(crate) fn settle(self, outcome: Result<(), Refused>) {
+    pub(crate) fn settle(self, outcome: Result<(), PublishError>) {
         for member in self.members {
             member.settle(outcome);
         }
@@ -146,12 +150,12 @@ impl Group {
 
 /// How large a group may become.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct GroupLimits {
     items: usize,
     bytes: usize,
 }
 
-impl Limits {
+impl GroupLimits {
     pub(crate) fn new(config: &QueueConfig) -> Self {
         Self { items: config.group_max.max(1), bytes: config.group_bytes.max(1) }
     }

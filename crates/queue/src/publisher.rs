@@ -8,8 +8,8 @@ use metrics::{counter, histogram};
 use tokio::time::timeout;
 
 use crate::config::QueueConfig;
-use crate::error::{Cause, Refused};
-use crate::group::{MemoryLimit, Waiting};
+use crate::error::{PublishError, QueueFailure};
+use crate::group::{MemoryLimit, PendingSubmission};
 use crate::status::Readiness;
 use crate::{amqp, embedded};
 
@@ -24,7 +24,7 @@ pub struct Publisher {
 
 #[derive(Debug, Clone)]
 pub(crate) enum PublishSender {
-    Amqp(amqp::PublishSender),
+    Amqp(amqp::AmqpPublishSender),
     Embedded(embedded::WriterHandle),
 }
 
@@ -38,7 +38,7 @@ impl Publisher {
     /// # Errors
     /// Within [`QueueConfig::confirm_timeout`], whatever the queue does. A refused submission may still
     /// arrive: its confirm may be what got lost.
-    pub async fn publish(&self, organization: OrganizationId, submission: Bytes) -> Result<(), Refused> {
+    pub async fn publish(&self, organization: OrganizationId, submission: Bytes) -> Result<(), PublishError> {
         let started = Instant::now();
         let outcome = self.attempt(organization, submission).await;
         match &outcome {
@@ -48,19 +48,19 @@ impl Publisher {
         outcome
     }
 
-    async fn attempt(&self, organization: OrganizationId, submission: Bytes) -> Result<(), Refused> {
+    async fn attempt(&self, organization: OrganizationId, submission: Bytes) -> Result<(), PublishError> {
         self.readiness.check()?;
         let reservation = self.memory.reserve(submission.len())?;
-        let (waiting, answered) = Waiting::new(organization, submission, reservation);
+        let (waiting, answered) = PendingSubmission::new(organization, submission, reservation);
         let sent = match &self.sender {
             PublishSender::Amqp(sender) => sender.publish(waiting),
             PublishSender::Embedded(writer) => writer.publish(waiting),
         };
-        sent.map_err(|_| Refused::Unavailable(Cause::Closed))?;
+        sent.map_err(|_| PublishError::Unavailable(QueueFailure::Closed))?;
         match timeout(self.confirm_timeout, answered).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Refused::Unavailable(Cause::Closed)),
-            Err(_) => Err(Refused::TimedOut),
+            Ok(Err(_)) => Err(PublishError::Unavailable(QueueFailure::Closed)),
+            Err(_) => Err(PublishError::TimedOut),
         }
     }
 }

@@ -8,16 +8,16 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{Depth, LastDepth, Parked, Selection};
-use crate::amqp::Amqp;
-use crate::config::{Address, QueueConfig, Role};
+use crate::admin::{LastQueueDepth, ParkedMessage, ParkedSelection, QueueDepth};
+use crate::amqp::AmqpQueue;
+use crate::config::{QueueAddress, QueueConfig, Role};
 use crate::consumer::{Consumer, ConsumerHandle};
-use crate::embedded::Embedded;
+use crate::embedded::EmbeddedQueue;
 use crate::error::QueueError;
 use crate::publisher::{PublishSender, Publisher};
 use crate::replier::{Replier, ReplyTransport};
-use crate::replies::Replies;
-use crate::status::Status;
+use crate::replies::ReplyReceiver;
+use crate::status::QueueStatus;
 
 const OBSERVED_EVERY: Duration = Duration::from_secs(5);
 
@@ -26,13 +26,13 @@ const OBSERVED_EVERY: Duration = Duration::from_secs(5);
 pub struct Queue {
     adapter: Adapter,
     publisher: Publisher,
-    last_depth: LastDepth,
+    last_depth: LastQueueDepth,
 }
 
 #[derive(Debug, Clone)]
 enum Adapter {
-    Amqp(Arc<Amqp>),
-    Embedded(Embedded),
+    Amqp(Arc<AmqpQueue>),
+    Embedded(EmbeddedQueue),
 }
 
 impl Queue {
@@ -43,20 +43,20 @@ impl Queue {
     /// # Errors
     /// When the URL names no queue, or the embedded queue's file cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
-        let (adapter, sender, readiness) = match Address::of(&config)? {
-            Address::Amqp(broker) => {
-                let amqp = Amqp::open(*broker, &config, role);
+        let (adapter, sender, readiness) = match QueueAddress::of(&config)? {
+            QueueAddress::Amqp(broker) => {
+                let amqp = AmqpQueue::open(*broker, &config, role);
                 let (sender, readiness) = (amqp.publish_sender(), amqp.readiness().clone());
                 (Adapter::Amqp(Arc::new(amqp)), PublishSender::Amqp(sender), readiness)
             }
-            Address::Embedded(path) => {
-                let embedded = Embedded::open(path, &config, role).await?;
+            QueueAddress::Embedded(path) => {
+                let embedded = EmbeddedQueue::open(path, &config, role).await?;
                 let (writer, readiness) = (embedded.writer(), embedded.readiness().clone());
                 (Adapter::Embedded(embedded), PublishSender::Embedded(writer), readiness)
             }
         };
         let publisher = Publisher::new(sender, readiness, &config);
-        Ok(Self { adapter, publisher, last_depth: LastDepth::default() })
+        Ok(Self { adapter, publisher, last_depth: LastQueueDepth::default() })
     }
 
     /// A handle to publish with; all handles of a queue share their groups.
@@ -76,8 +76,8 @@ impl Queue {
     /// the first call, and kept; must be called within a tokio runtime.
     ///
     /// Not part of readiness: without an address no request waits.
-    pub fn replies(&self) -> Replies {
-        Replies::new(match &self.adapter {
+    pub fn replies(&self) -> ReplyReceiver {
+        ReplyReceiver::new(match &self.adapter {
             Adapter::Amqp(amqp) => amqp.replies(),
             Adapter::Embedded(embedded) => embedded.replies(),
         })
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     /// Whether the queue can do what its role asks of it; cheap enough for every request.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> QueueStatus {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.status(),
             Adapter::Embedded(embedded) => embedded.status(),
@@ -112,7 +112,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the broker or the file does not answer.
-    pub async fn depth(&self) -> Result<Depth, QueueError> {
+    pub async fn depth(&self) -> Result<QueueDepth, QueueError> {
         let depth = match &self.adapter {
             Adapter::Amqp(amqp) => amqp.admin().depth().await,
             Adapter::Embedded(embedded) => embedded.depth().await,
@@ -136,7 +136,7 @@ impl Queue {
 
     /// What the queue held when it was last looked at. `None` while it does not answer, or without
     /// [`Queue::observe`].
-    pub fn last_depth(&self) -> Option<Depth> {
+    pub fn last_depth(&self) -> Option<QueueDepth> {
         self.last_depth.get()
     }
 
@@ -152,7 +152,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the broker or the file does not answer.
-    pub async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
+    pub async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.admin().parked_list(limit).await,
             Adapter::Embedded(embedded) => embedded.parked_list(limit).await,
@@ -163,7 +163,7 @@ impl Queue {
     ///
     /// # Errors
     /// When the broker or the file does not answer; those replayed before stay replayed.
-    pub async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
+    pub async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.admin().parked_replay(selection).await,
             Adapter::Embedded(embedded) => embedded.parked_replay(selection).await,

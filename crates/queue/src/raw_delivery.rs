@@ -16,8 +16,8 @@ pub(crate) struct RawDelivery<H> {
 /// What became of settling a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Settled {
-    Done,
+pub enum SettleResult {
+    Settled,
     /// The queue took the delivery back before: it comes again. Nothing needs to be done about it.
     Lost,
 }

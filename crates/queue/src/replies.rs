@@ -16,22 +16,22 @@ const MOST_WAITING: usize = 16_384;
 
 /// This process's own reply address. All clones share it.
 #[derive(Debug, Clone)]
-pub struct Replies {
+pub struct ReplyReceiver {
     pending: Arc<PendingReplies>,
 }
 
-impl Replies {
+impl ReplyReceiver {
     pub(crate) fn new(pending: Arc<PendingReplies>) -> Self {
         Self { pending }
     }
 
-    /// Registers interest in a submission, before it is published with [`Expected::address`].
+    /// Registers interest in a submission, before it is published with [`ExpectedReply::address`].
     ///
     /// `None` if no answer could come: there is no address at the moment, too many wait already, or a request
     /// waits for that very submission.
-    pub fn expect(&self, submission: SubmissionId) -> Option<Expected> {
+    pub fn expect(&self, submission: SubmissionId) -> Option<ExpectedReply> {
         let (address, reply) = self.pending.register(submission)?;
-        Some(Expected { submission, address, reply, pending: Arc::clone(&self.pending) })
+        Some(ExpectedReply { submission, address, reply, pending: Arc::clone(&self.pending) })
     }
 
     /// Whether a submission published now could be answered.
@@ -53,14 +53,14 @@ impl Replies {
 
 /// One expected reply. Dropping it forgets it.
 #[derive(Debug)]
-pub struct Expected {
+pub struct ExpectedReply {
     submission: SubmissionId,
     address: ReplyAddress,
     reply: oneshot::Receiver<Reply>,
     pending: Arc<PendingReplies>,
 }
 
-impl Expected {
+impl ExpectedReply {
     /// What the submission's `reply_to` has to be.
     pub fn address(&self) -> &ReplyAddress {
         &self.address
@@ -72,7 +72,7 @@ impl Expected {
     }
 }
 
-impl Drop for Expected {
+impl Drop for ExpectedReply {
     fn drop(&mut self) {
         self.reply.close();
         self.pending.forget(self.submission);

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 /// The number of queues `leads.0 … leads.<n-1>` that this process knows of. Clones share it; it only grows.
 #[derive(Debug, Clone)]
-pub(crate) struct Shards(Arc<watch::Sender<u16>>);
+pub(crate) struct ShardCount(Arc<watch::Sender<u16>>);
 
-impl Shards {
+impl ShardCount {
     pub(crate) fn new(count: u16) -> Self {
         Self(Arc::new(watch::Sender::new(count.max(1))))
     }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_number_only_grows() {
-        let shards = Shards::new(0);
+        let shards = ShardCount::new(0);
         let mut seen = shards.subscribe();
         assert_eq!(shards.count(), 1);
         shards.grow_to(3);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::error::{Cause, Refused};
+use crate::error::{PublishError, QueueFailure};
 
 /// Whether a queue can do what its role asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
+pub enum QueueStatus {
     Ready,
     /// What is wrong, and where it helps, what to do about it.
     NotReady {
@@ -16,7 +16,7 @@ pub enum Status {
     },
 }
 
-impl Status {
+impl QueueStatus {
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready)
     }
@@ -24,17 +24,17 @@ impl Status {
 
 /// The state of one half of a queue, written by its task and read by all others.
 #[derive(Debug, Clone)]
-pub(crate) struct Readiness(Arc<watch::Sender<State>>);
+pub(crate) struct Readiness(Arc<watch::Sender<ReadinessState>>);
 
 #[derive(Debug, Clone)]
-struct State {
-    cause: Option<Cause>,
+struct ReadinessState {
+    cause: Option<QueueFailure>,
     reason: Arc<str>,
 }
 
 impl Readiness {
-    pub(crate) fn not_ready(cause: Cause, reason: &str) -> Self {
-        Self(Arc::new(watch::Sender::new(State { cause: Some(cause), reason: reason.into() })))
+    pub(crate) fn not_ready(cause: QueueFailure, reason: &str) -> Self {
+        Self(Arc::new(watch::Sender::new(ReadinessState { cause: Some(cause), reason: reason.into() })))
     }
 
     /// Unless it was closed for good. Returns whether that changed anything, so that what lasts is logged once.
@@ -43,34 +43,35 @@ impl Readiness {
     }
 
     /// Returns whether that, or the reason, is new.
-    pub(crate) fn set_not_ready(&self, cause: Cause, reason: &str) -> bool {
+    pub(crate) fn set_not_ready(&self, cause: QueueFailure, reason: &str) -> bool {
         self.change(Some(cause), reason)
     }
 
-    fn change(&self, cause: Option<Cause>, reason: &str) -> bool {
+    fn change(&self, cause: Option<QueueFailure>, reason: &str) -> bool {
         self.0.send_if_modified(|state| {
-            if state.cause == Some(Cause::Closed) || (state.cause == cause && &*state.reason == reason) {
+            if state.cause == Some(QueueFailure::Closed) || (state.cause == cause && &*state.reason == reason)
+            {
                 return false;
             }
-            *state = State { cause, reason: reason.into() };
+            *state = ReadinessState { cause, reason: reason.into() };
             true
         })
     }
 
-    pub(crate) fn cause(&self) -> Option<Cause> {
+    pub(crate) fn cause(&self) -> Option<QueueFailure> {
         self.0.borrow().cause
     }
 
     /// The refusal that a publish would get.
-    pub(crate) fn check(&self) -> Result<(), Refused> {
-        self.cause().map_or(Ok(()), |cause| Err(Refused::Unavailable(cause)))
+    pub(crate) fn check(&self) -> Result<(), PublishError> {
+        self.cause().map_or(Ok(()), |cause| Err(PublishError::Unavailable(cause)))
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> QueueStatus {
         let state = self.0.borrow();
         match state.cause {
-            None => Status::Ready,
-            Some(_) => Status::NotReady { reason: Arc::clone(&state.reason) },
+            None => QueueStatus::Ready,
+            Some(_) => QueueStatus::NotReady { reason: Arc::clone(&state.reason) },
         }
     }
 

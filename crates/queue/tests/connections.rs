@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use leadgate_domain::Outcome;
 use leadgate_domain::reply::Reply;
-use leadgate_queue::{Consumer, Queue, QueueConfig, Replier, Replies, Role, Settled, declare_topology};
+use leadgate_queue::{
+    Consumer, Queue, QueueConfig, Replier, ReplyReceiver, Role, SettleResult, declare_topology,
+};
 use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{Vhost, shared};
 use support::{
@@ -20,7 +22,7 @@ const CONSUMERS: usize = 4;
 /// A gateway and a worker that use all that their roles offer.
 struct Processes {
     gateway: Queue,
-    replies: Replies,
+    replies: ReplyReceiver,
     worker: Queue,
     consumers: Vec<Consumer>,
     replier: Replier,
@@ -75,7 +77,7 @@ impl Processes {
 
 /// A delivery whose channel was lost comes again.
 async fn settle_one(consumer: &mut Consumer) {
-    while receive_one(consumer).await.ack().await != Settled::Done {}
+    while receive_one(consumer).await.ack().await != SettleResult::Settled {}
 }
 
 fn vhost(world: &World) -> &Vhost {
@@ -114,7 +116,7 @@ async fn a_channel_error_hurts_only_its_channel() {
 
     vhost(&world).delete_queue("newer.v2").await.unwrap();
     assert!(queue.depth().await.is_err(), "a queue is missing");
-    assert_eq!(held.ack().await, Settled::Done, "the consumer keeps its channel");
+    assert_eq!(held.ack().await, SettleResult::Settled, "the consumer keeps its channel");
 
     // Ends the publishing channel, and then the consuming one.
     vhost(&world).delete_exchange("leadgate.leads").await.unwrap();

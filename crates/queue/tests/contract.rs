@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use leadgate_queue::{ParkReason, Received, Refused, Role, Selection, Settled};
+use leadgate_queue::{ParkReason, ParkedSelection, PublishError, ReceiveResult, Role, SettleResult};
 use support::{
     World, drain, numbers, organization, publish, receive, receive_one, settled_empty, submission,
 };
@@ -23,21 +23,21 @@ async fn what_is_published_arrives_as_it_was(world: World) {
     assert_eq!(delivery.deliveries(), 0);
     let age = leadgate_domain::Timestamp::now().since(delivery.published_at().unwrap());
     assert!(age < Duration::from_secs(60), "{age:?}");
-    assert_eq!(delivery.ack().await, Settled::Done);
+    assert_eq!(delivery.ack().await, SettleResult::Settled);
     settled_empty(&queue).await;
 }
 
 async fn what_was_acknowledged_is_gone(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
-    assert_eq!(receive_one(&mut queue.consumer()).await.ack().await, Settled::Done);
+    assert_eq!(receive_one(&mut queue.consumer()).await.ack().await, SettleResult::Settled);
     queue.shutdown().await;
     let queue = world.open().await;
     publish(&queue, &submission(2)).await;
     let mut consumer = queue.consumer();
     let delivery = receive_one(&mut consumer).await;
     assert_eq!(numbers(delivery.payload()), [2]);
-    assert_eq!(delivery.ack().await, Settled::Done);
+    assert_eq!(delivery.ack().await, SettleResult::Settled);
     settled_empty(&queue).await;
 }
 
@@ -50,8 +50,8 @@ async fn what_was_not_acknowledged_comes_again(world: World) {
     let mut consumer = queue.consumer();
     let again = receive_one(&mut consumer).await;
     assert_eq!(numbers(again.payload()), [1]);
-    assert_eq!(held.ack().await, Settled::Lost, "it is in other hands now");
-    assert_eq!(again.ack().await, Settled::Done);
+    assert_eq!(held.ack().await, SettleResult::Lost, "it is in other hands now");
+    assert_eq!(again.ack().await, SettleResult::Settled);
     settled_empty(&queue).await;
 }
 
@@ -63,7 +63,7 @@ async fn a_dropped_delivery_comes_again_and_is_counted(world: World) {
         let delivery = receive_one(&mut consumer).await;
         assert_eq!(delivery.deliveries(), before);
         if before == 3 {
-            assert_eq!(delivery.ack().await, Settled::Done);
+            assert_eq!(delivery.ack().await, SettleResult::Settled);
         } else {
             delivery.requeue();
         }
@@ -93,7 +93,7 @@ async fn release_gives_back_and_receive_takes_again(world: World) {
     let held = receive_one(&mut consumer).await;
     consumer.release().await;
     support::await_ready(&queue, 3).await;
-    assert_eq!(held.ack().await, Settled::Lost);
+    assert_eq!(held.ack().await, SettleResult::Lost);
     assert_eq!(drain(&mut consumer, 3).await.len(), 3);
     settled_empty(&queue).await;
 }
@@ -112,7 +112,7 @@ async fn a_batch_takes_what_is_ready(world: World) {
         batches += 1;
         for delivery in batch {
             seen.extend(numbers(delivery.payload()));
-            assert_eq!(delivery.ack().await, Settled::Done);
+            assert_eq!(delivery.ack().await, SettleResult::Settled);
         }
     }
     assert!(batches < 20, "batches have more than one message");
@@ -132,10 +132,10 @@ async fn an_abandoned_receive_loses_nothing(world: World) {
         tokio::select! {
             biased;
             received = consumer.receive(4) => {
-                let Received::Deliveries(deliveries) = received else { panic!("it stopped") };
+                let ReceiveResult::Deliveries(deliveries) = received else { panic!("it stopped") };
                 for delivery in deliveries {
                     seen.extend(numbers(delivery.payload()));
-                    assert_eq!(delivery.ack().await, Settled::Done);
+                    assert_eq!(delivery.ack().await, SettleResult::Settled);
                 }
             }
             () = tokio::task::yield_now() => {}
@@ -153,7 +153,7 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
     let mut parked = 0;
     while parked < 3 {
         for delivery in receive(&mut consumer, 3).await {
-            assert_eq!(delivery.park(ParkReason::UnknownVersion).await, Settled::Done);
+            assert_eq!(delivery.park(ParkReason::UnknownVersion).await, SettleResult::Settled);
             parked += 1;
         }
     }
@@ -167,13 +167,13 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
     assert!(list.iter().all(|parked| parked.reason == "unknown_version" && parked.parked_at.is_some()));
     assert!(list.iter().all(|parked| parked.bytes == br#"{"v":1,"submissions":[{"number":1}]}"#.len()));
 
-    let one = Selection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
+    let one = ParkedSelection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
     assert_eq!(queue.parked_replay(one).await.unwrap(), 1);
     let left: Vec<_> = queue.parked_list(10).await.unwrap().into_iter().map(|parked| parked.id).collect();
     assert_eq!(BTreeSet::from_iter(&left), BTreeSet::from([&list[0].id, &list[2].id]));
     assert_eq!(drain(&mut consumer, 1).await.len(), 1);
 
-    assert_eq!(queue.parked_replay(Selection::All).await.unwrap(), 2);
+    assert_eq!(queue.parked_replay(ParkedSelection::All).await.unwrap(), 2);
     assert_eq!(drain(&mut consumer, 2).await.len(), 2);
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (0, 0));
@@ -185,7 +185,7 @@ async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
     let mut consumer = older.consumer();
     for (number, why) in [ParkReason::UnknownVersion, ParkReason::Unreadable].into_iter().enumerate() {
         publish(&older, &submission(number)).await;
-        assert_eq!(receive_one(&mut consumer).await.park(why).await, Settled::Done);
+        assert_eq!(receive_one(&mut consumer).await.park(why).await, SettleResult::Settled);
     }
     settled_empty(&older).await;
     let depth = older.depth().await.unwrap();
@@ -197,7 +197,7 @@ async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
     let mut consumer = newer.consumer();
     let delivery = receive_one(&mut consumer).await;
     assert_eq!(numbers(delivery.payload()), [0]);
-    assert_eq!(delivery.ack().await, Settled::Done);
+    assert_eq!(delivery.ack().await, SettleResult::Settled);
     settled_empty(&newer).await;
     let depth = newer.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (1, 0));
@@ -242,7 +242,7 @@ async fn a_message_is_bounded_in_bytes(world: World) {
             let numbers = numbers(delivery.payload());
             assert!(delivery.payload().len() < 1_100 || numbers == [50], "{numbers:?}");
             seen += numbers.len();
-            assert_eq!(delivery.ack().await, Settled::Done);
+            assert_eq!(delivery.ack().await, SettleResult::Settled);
         }
     }
 }
@@ -256,7 +256,7 @@ async fn too_much_waiting_is_refused(world: World) {
     let publishing =
         (0..500).map(|number| publisher.publish(organization(number), Bytes::from(submission(number))));
     let outcomes = futures_util::future::join_all(publishing).await;
-    let busy = outcomes.iter().filter(|outcome| **outcome == Err(Refused::Busy)).count();
+    let busy = outcomes.iter().filter(|outcome| **outcome == Err(PublishError::Busy)).count();
     let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(busy + accepted, 500, "{outcomes:?}");
     assert!(busy > 0 && accepted >= 10, "{busy} refused, {accepted} accepted");
@@ -270,12 +270,12 @@ async fn after_shutdown_everything_is_refused(world: World) {
     let (publisher, mut consumer) = (queue.publisher(), queue.consumer());
     let delivery = receive_one(&mut consumer).await;
     queue.stop_receiving();
-    assert!(matches!(consumer.receive(1).await, Received::Stopped));
-    assert_eq!(delivery.ack().await, Settled::Done, "what was handed out can still be settled");
+    assert!(matches!(consumer.receive(1).await, ReceiveResult::Stopped));
+    assert_eq!(delivery.ack().await, SettleResult::Settled, "what was handed out can still be settled");
     drop(consumer);
     queue.shutdown().await;
     let refused = publisher.publish(organization(2), Bytes::from(submission(2))).await.unwrap_err();
-    assert_eq!(refused, Refused::Unavailable(leadgate_queue::Cause::Closed));
+    assert_eq!(refused, PublishError::Unavailable(leadgate_queue::QueueFailure::Closed));
     assert!(!queue.status().is_ready());
     let queue = world.open().await;
     publish(&queue, &submission(3)).await;
@@ -320,10 +320,10 @@ async fn lanes_share_the_work(world: World) {
                     received = lane.receive(1) => received,
                     () = done.cancelled() => return,
                 };
-                let Received::Deliveries(deliveries) = received else { return };
+                let ReceiveResult::Deliveries(deliveries) = received else { return };
                 for delivery in deliveries {
                     found.send(numbers(delivery.payload())).unwrap();
-                    assert_eq!(delivery.ack().await, Settled::Done);
+                    assert_eq!(delivery.ack().await, SettleResult::Settled);
                 }
             }
         });
@@ -353,7 +353,7 @@ async fn depth_tells_what_there_is(world: World) {
     assert_eq!(depth.unconsumed, Vec::<String>::new());
     assert!(depth.in_flight >= 1 && depth.ready + depth.in_flight == 3, "{depth:?}");
     assert!(depth.oldest_age.unwrap() < Duration::from_secs(60));
-    assert_eq!(held.ack().await, Settled::Done);
+    assert_eq!(held.ack().await, SettleResult::Settled);
     drain(&mut consumer, 2).await;
     settled_empty(&queue).await;
 }

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use leadgate_queue::{
-    Cause, ParkReason, Queue, QueueConfig, QueueError, Refused, Role, Selection, Settled, Status,
+    ParkReason, ParkedSelection, PublishError, Queue, QueueConfig, QueueError, QueueFailure, QueueStatus,
+    Role, SettleResult,
 };
 use support::{LONG, World, bounded_publish, open, organization, publish, receive_one, submission};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -28,7 +29,7 @@ use tokio::time::timeout;
 const CHILD_FILE: &str = "LEADGATE_TEST_QUEUE_FILE";
 const CHILD_START: &str = "LEADGATE_TEST_FIRST_NUMBER";
 
-/// Not a test: what [`Publishing`] runs, in a process that can be killed and limited. Says what happens.
+/// Not a test: what [`PublishingChannel`] runs, in a process that can be killed and limited. Says what happens.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(file) = std::env::var(CHILD_FILE) else { return };
@@ -118,7 +119,7 @@ async fn find_all(config: QueueConfig, mut accepted: BTreeSet<usize>) {
             for number in support::numbers(delivery.payload()) {
                 accepted.remove(&number);
             }
-            assert_eq!(delivery.ack().await, Settled::Done);
+            assert_eq!(delivery.ack().await, SettleResult::Settled);
         }
     }
     queue.shutdown().await;
@@ -178,8 +179,8 @@ async fn somebody_elses_lock_is_waited_for_but_not_for_long() {
     publish(&queue, &submission(1)).await;
     let mut other = connect(&world);
     other.batch_execute("BEGIN EXCLUSIVE").unwrap();
-    assert_eq!(bounded_publish(&queue, 2).await, Err(Refused::Unavailable(Cause::Locked)));
-    assert!(matches!(queue.status(), Status::NotReady { reason } if reason.contains("another process")));
+    assert_eq!(bounded_publish(&queue, 2).await, Err(PublishError::Unavailable(QueueFailure::Locked)));
+    assert!(matches!(queue.status(), QueueStatus::NotReady { reason } if reason.contains("another process")));
     other.batch_execute("ROLLBACK").unwrap();
     timeout(LONG, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 3).await, Ok(()));
@@ -197,8 +198,8 @@ async fn settling_waits_for_the_file_and_is_not_forgotten() {
     let (one, two) = (receive_one(&mut consumer).await, receive_one(&mut consumer).await);
     let mut other = connect(&world);
     other.batch_execute("BEGIN EXCLUSIVE").unwrap();
-    assert_eq!(one.ack().await, Settled::Done, "noted here, written when that is possible");
-    assert_eq!(two.park(ParkReason::Unreadable).await, Settled::Lost, "not put aside, so given back");
+    assert_eq!(one.ack().await, SettleResult::Settled, "noted here, written when that is possible");
+    assert_eq!(two.park(ParkReason::Unreadable).await, SettleResult::Lost, "not put aside, so given back");
     other.batch_execute("ROLLBACK").unwrap();
     let again: BTreeSet<usize> = support::drain(&mut consumer, 2).await.into_keys().collect();
     assert_eq!(again, BTreeSet::from([1, 2]), "what was acknowledged does not come again");
@@ -218,7 +219,7 @@ async fn a_full_queue_refuses_until_there_is_room() {
             Err(refused) => break refused,
         }
     };
-    assert_eq!(refused, Refused::Unavailable(Cause::Full));
+    assert_eq!(refused, PublishError::Unavailable(QueueFailure::Full));
     assert!((5..10).contains(&accepted), "{accepted}");
     assert_eq!(support::drain(&mut queue.consumer(), accepted).await.len(), accepted);
     support::settled_empty(&queue).await;
@@ -231,14 +232,17 @@ async fn another_process_administers_beside_a_running_one() {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
     let mut consumer = queue.consumer();
-    assert_eq!(receive_one(&mut consumer).await.park(ParkReason::Unattributable).await, Settled::Done);
+    assert_eq!(
+        receive_one(&mut consumer).await.park(ParkReason::Unattributable).await,
+        SettleResult::Settled
+    );
 
     let beside = Queue::open(world.config(), Role::Admin).await.unwrap();
     assert_eq!(beside.parked_list(10).await.unwrap()[0].reason, "unattributable");
-    assert_eq!(beside.parked_replay(Selection::All).await.unwrap(), 1);
+    assert_eq!(beside.parked_replay(ParkedSelection::All).await.unwrap(), 1);
     let replayed = receive_one(&mut consumer).await;
     assert_eq!(support::numbers(replayed.payload()), [1]);
-    assert_eq!(replayed.ack().await, Settled::Done);
+    assert_eq!(replayed.ack().await, SettleResult::Settled);
     support::settled_empty(&queue).await;
 }
 
@@ -284,7 +288,7 @@ async fn nothing_is_left_of_a_settled_message_on_the_disk() {
         let mut consumer = queue.consumer();
         let delivery = receive_one(&mut consumer).await;
         assert!(is_on_disk(&file, NAME));
-        assert_eq!(delivery.ack().await, Settled::Done);
+        assert_eq!(delivery.ack().await, SettleResult::Settled);
     };
 
     let queue = open(config(), Role::AllInOne).await;

@@ -10,9 +10,9 @@
 
 mod support;
 
-use leadgate_queue::{Cause, QueueConfig, Refused, Role, Settled, declare_topology};
-use leadgate_testkit::proxy::{Direction, Mode, Proxy};
-use leadgate_testkit::servers::{RabbitMq, Vhost, shared};
+use leadgate_queue::{PublishError, QueueConfig, QueueFailure, Role, SettleResult, declare_topology};
+use leadgate_testkit::proxy::{Direction, Proxy, ProxyMode};
+use leadgate_testkit::servers::{RabbitMqServer, Vhost, shared};
 use serde_json::json;
 use support::load::{Load, accepted, find_all};
 use support::{LONG, World, bounded_publish, open, publish, reason, receive_one, submission};
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 /// All that is done to a node as a whole, on one node, one after the other: starting one takes long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
-    let node = RabbitMq::start().await.unwrap();
+    let node = RabbitMqServer::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     let world = World::Amqp(vhost);
@@ -31,7 +31,7 @@ async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
     load.accepts(500).await;
     node.memory_alarm(true).await.unwrap();
     load.refuses(500).await;
-    assert_eq!(bounded_publish(&queue, 0).await, Err(Refused::Unavailable(Cause::Alarm)));
+    assert_eq!(bounded_publish(&queue, 0).await, Err(PublishError::Unavailable(QueueFailure::Alarm)));
     let taken = drain_during_alarm(&world).await;
     node.memory_alarm(false).await.unwrap();
     load.accepts(500).await;
@@ -61,7 +61,7 @@ async fn drain_during_alarm(world: &World) -> Vec<usize> {
     let mut consumer = queue.consumer();
     let delivery = receive_one(&mut consumer).await;
     let numbers = support::numbers(delivery.payload());
-    assert_eq!(delivery.ack().await, Settled::Done);
+    assert_eq!(delivery.ack().await, SettleResult::Settled);
     queue.shutdown().await;
     numbers
 }
@@ -76,14 +76,14 @@ async fn behind_proxy() -> (World, Proxy, QueueConfig) {
 }
 
 /// Breaks the connection while publishers publish, mends it, and counts.
-async fn broken_by(mode: Mode) {
+async fn broken_by(mode: ProxyMode) {
     let (world, proxy, config) = behind_proxy().await;
     let queue = open(config, Role::Gateway).await;
     let mut load = Load::start(&queue);
     load.accepts(500).await;
     proxy.set(mode).await.unwrap();
     load.refuses(200).await;
-    proxy.set(Mode::Pass).await.unwrap();
+    proxy.set(ProxyMode::Pass).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
     find_all(world.config(), &answers).await;
@@ -91,39 +91,39 @@ async fn broken_by(mode: Mode) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_closed() {
-    broken_by(Mode::Cut).await;
+    broken_by(ProxyMode::Close).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_reset() {
-    broken_by(Mode::Reset).await;
+    broken_by(ProxyMode::Reset).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_cut_in_the_middle_of_a_message() {
-    broken_by(Mode::CutAfter(Direction::ToServer, 10_007)).await;
+    broken_by(ProxyMode::CloseAfter(Direction::ToServer, 10_007)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_cut_in_the_middle_of_a_confirm() {
-    broken_by(Mode::CutAfter(Direction::ToClient, 101)).await;
+    broken_by(ProxyMode::CloseAfter(Direction::ToClient, 101)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_swallows_everything() {
-    broken_by(Mode::Blackhole).await;
+    broken_by(ProxyMode::Blackhole).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_swallows_answers() {
-    broken_by(Mode::HalfOpen).await;
+    broken_by(ProxyMode::HalfOpen).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_connection_still_works() {
     let (world, proxy, config) = behind_proxy().await;
     let queue = open(config, Role::Gateway).await;
-    proxy.set(Mode::Delay(std::time::Duration::from_millis(150))).await.unwrap();
+    proxy.set(ProxyMode::Delay(std::time::Duration::from_millis(150))).await.unwrap();
     let mut load = Load::start(&queue);
     load.accepts(500).await;
     let answers = load.stop().await;
@@ -134,10 +134,10 @@ async fn a_slow_connection_still_works() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_not_there_yet() {
     let (_world, proxy, config) = behind_proxy().await;
-    proxy.set(Mode::Cut).await.unwrap();
+    proxy.set(ProxyMode::Close).await.unwrap();
     let queue = leadgate_queue::Queue::open(config, Role::Gateway).await.unwrap();
-    assert_eq!(bounded_publish(&queue, 1).await, Err(Refused::Unavailable(Cause::Disconnected)));
-    proxy.set(Mode::Pass).await.unwrap();
+    assert_eq!(bounded_publish(&queue, 1).await, Err(PublishError::Unavailable(QueueFailure::Disconnected)));
+    proxy.set(ProxyMode::Pass).await.unwrap();
     timeout(LONG, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
 }
@@ -152,13 +152,13 @@ async fn a_consumer_outlives_its_connections() {
     for round in 0..5 {
         publish(&queue, &submission(round)).await;
         let held = receive_one(&mut consumer).await;
-        proxy.set(if round % 2 == 0 { Mode::Reset } else { Mode::Cut }).await.unwrap();
+        proxy.set(if round % 2 == 0 { ProxyMode::Reset } else { ProxyMode::Close }).await.unwrap();
         reason(&worker, "").await;
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         let again = receive_one(&mut consumer).await;
         assert_eq!(again.payload(), held.payload());
-        assert_eq!(held.ack().await, Settled::Lost);
-        assert_eq!(again.ack().await, Settled::Done);
+        assert_eq!(held.ack().await, SettleResult::Lost);
+        assert_eq!(again.ack().await, SettleResult::Settled);
     }
     support::settled_empty(&queue).await;
 }
@@ -226,9 +226,10 @@ async fn a_full_queue_refuses_and_takes_again_once_there_is_room() {
     assert!(queue.status().is_ready(), "a full queue is no broken connection");
     let answers = load.stop().await;
     assert!(
-        answers
-            .iter()
-            .all(|answer| matches!(answer.outcome, Ok(()) | Err(Refused::Unavailable(Cause::Full))))
+        answers.iter().all(|answer| matches!(
+            answer.outcome,
+            Ok(()) | Err(PublishError::Unavailable(QueueFailure::Full))
+        ))
     );
     find_all(world.config(), &answers).await;
     let mut load = Load::start(&queue);
@@ -250,7 +251,7 @@ async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
     assert!(error.contains("queue `leads.1` exists with different arguments"), "{error}");
     let different = reason(&queue, "queue `leads.1` exists with different arguments").await;
     assert!(different.contains("`leadgate migrate`"), "{different}");
-    assert_eq!(bounded_publish(&queue, 1).await, Err(Refused::Unavailable(Cause::Topology)));
+    assert_eq!(bounded_publish(&queue, 1).await, Err(PublishError::Unavailable(QueueFailure::Topology)));
 
     vhost.delete_queue("leads.1").await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();

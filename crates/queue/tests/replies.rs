@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::reply::{Reply, ReplyAddress};
 use leadgate_domain::{Lead, Outcome, QuarantineReason, SubmissionId};
-use leadgate_queue::{Expected, Queue, QueueConfig, Replier, Replies, Role, declare_topology};
-use leadgate_testkit::proxy::{Mode, Proxy};
-use leadgate_testkit::servers::{RabbitMq, shared};
+use leadgate_queue::{ExpectedReply, Queue, QueueConfig, Replier, ReplyReceiver, Role, declare_topology};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
+use leadgate_testkit::servers::{RabbitMqServer, shared};
 use serde_json::json;
 use support::{LONG, World};
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ const SHORT: Duration = Duration::from_millis(200);
 /// A gateway that listens and a worker that tells, as far apart as the adapter allows.
 struct Pair {
     gateway: Queue,
-    replies: Replies,
+    replies: ReplyReceiver,
     replier: Replier,
     _worker: Queue,
 }
@@ -40,7 +40,7 @@ impl Pair {
         Self { gateway, replies, replier, _worker: worker }
     }
 
-    fn expect(&self, number: usize) -> Expected {
+    fn expect(&self, number: usize) -> ExpectedReply {
         self.replies.expect(id(number)).expect("there is an address")
     }
 
@@ -279,7 +279,7 @@ async fn a_reply_goes_to_gateways_only() {
 async fn a_gateway_that_loses_its_connection_listens_again() {
     let (world, proxy) = (World::amqp().await, proxy().await);
     let pair = Pair::of(through(&proxy, &world), world.config()).await;
-    for mode in [Mode::Cut, Mode::Reset, Mode::Cut] {
+    for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Close] {
         let expected = pair.expect(1);
         let gone = expected.address().clone();
         proxy.set(mode).await.unwrap();
@@ -288,7 +288,7 @@ async fn a_gateway_that_loses_its_connection_listens_again() {
         assert!(started.elapsed() < LONG, "{mode:?}");
         assert!(pair.replies.expect(id(2)).is_none());
         pair.replier.send(&gone, reply(1));
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         pair.heard_again(3).await;
         assert_ne!(pair.expect(1).address(), &gone, "the broker may not know yet that the old one is gone");
     }
@@ -299,13 +299,13 @@ async fn a_worker_that_loses_its_connection_tells_again() {
     let (world, proxy) = (World::amqp().await, proxy().await);
     let pair = Pair::of(world.config(), through(&proxy, &world)).await;
     pair.heard_again(1).await;
-    for mode in [Mode::Cut, Mode::Reset, Mode::Blackhole, Mode::HalfOpen] {
+    for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Blackhole, ProxyMode::HalfOpen] {
         proxy.set(mode).await.unwrap();
         let expected = pair.expect(2);
         sends_at_once(&pair.replier, expected.address());
         // What a connection still takes may arrive once that is mended.
         drop(expected);
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         pair.heard_again(3).await;
     }
 }
@@ -331,7 +331,7 @@ fn sends_at_once(replier: &Replier, to: &ReplyAddress) {
 /// All that is done to a node as a whole, on one node, one after the other: starting one takes long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
-    let node = RabbitMq::start().await.unwrap();
+    let node = RabbitMqServer::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     node.remember_queues().await.unwrap();

@@ -7,9 +7,10 @@ mod support;
 use std::collections::BTreeSet;
 
 use leadgate_queue::{
-    Consumer, Delivery, ParkReason, QueueConfig, QueueError, Role, Selection, Settled, declare_topology,
+    Consumer, Delivery, ParkReason, ParkedSelection, QueueConfig, QueueError, Role, SettleResult,
+    declare_topology,
 };
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use serde_json::json;
 use support::{World, await_ready, drain, numbers, open, publish, receive, settled_empty, submission};
@@ -53,18 +54,18 @@ async fn looking_at_what_is_parked() {
     let (mut consumer, mut parked) = (queue.consumer(), 0);
     while parked < MESSAGES {
         for delivery in receive(&mut consumer, MESSAGES).await {
-            parked += usize::from(delivery.park(ParkReason::UnknownVersion).await == Settled::Done);
+            parked += usize::from(delivery.park(ParkReason::UnknownVersion).await == SettleResult::Settled);
         }
     }
     drop(consumer);
     for look in 0..LOOKS {
         let admin = open(world.config(), Role::Admin).await;
         assert_eq!(admin.parked_list(100).await.unwrap().len(), MESSAGES, "look {look}");
-        let none = Selection::Ids(vec!["no such message".to_owned()]);
+        let none = ParkedSelection::Ids(vec!["no such message".to_owned()]);
         assert_eq!(admin.parked_replay(none).await.unwrap(), 0);
         admin.shutdown().await;
     }
-    assert_eq!(queue.parked_replay(Selection::All).await.unwrap(), MESSAGES);
+    assert_eq!(queue.parked_replay(ParkedSelection::All).await.unwrap(), MESSAGES);
     nothing_is_left_after_all_were_found(&world).await;
 }
 
@@ -80,10 +81,10 @@ async fn workers_that_lose_their_connection() {
         let worker = open(config.clone(), Role::Worker).await;
         let mut consumer = worker.consumer();
         let held = hold_all(&mut consumer).await;
-        proxy.set(Mode::Reset).await.unwrap();
+        proxy.set(ProxyMode::Reset).await.unwrap();
         drop((held, consumer));
         worker.shutdown().await;
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
     }
     nothing_is_left_after_all_were_found(&world).await;
 }

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use leadgate_queue::{QueueConfig, Role};
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use support::{LONG, World, bounded_publish, open};
 use tokio::time::{sleep, timeout};
@@ -43,13 +43,13 @@ async fn attempts_that_nobody_answers_leave_nothing_behind() {
     let queue = open(config, Role::Gateway).await;
     until("only the queue's own", || io_loops() == 1).await;
 
-    proxy.set(Mode::Blackhole).await.unwrap();
+    proxy.set(ProxyMode::Blackhole).await.unwrap();
     assert!(bounded_publish(&queue, 1).await.is_err());
     let before = proxy.connections();
     until("it tries again and again", || proxy.connections() >= before + 3).await;
     until("only the attempt that goes on", || io_loops() <= 1).await;
 
-    proxy.set(Mode::Pass).await.unwrap();
+    proxy.set(ProxyMode::Pass).await.unwrap();
     timeout(LONG, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
     queue.shutdown().await;

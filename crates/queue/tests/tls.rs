@@ -5,19 +5,19 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::OrganizationId;
-use leadgate_queue::{Queue, QueueConfig, Received, Role, Settled, Status, declare_topology};
-use leadgate_testkit::servers::RabbitMq;
-use leadgate_testkit::tls::Authority;
+use leadgate_queue::{Queue, QueueConfig, QueueStatus, ReceiveResult, Role, SettleResult, declare_topology};
+use leadgate_testkit::servers::RabbitMqServer;
+use leadgate_testkit::tls::CertificateAuthority;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn amqps_takes_the_right_certificate_and_no_other() {
-    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let (authority, stranger) = (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
     let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
-    let broker = RabbitMq::start_with_tls(&certificate).await.unwrap();
+    let broker = RabbitMqServer::start_with_tls(&certificate).await.unwrap();
     let vhost = broker.vhost().await.unwrap();
-    let url = |host: &str, authority: &Authority| {
+    let url = |host: &str, authority: &CertificateAuthority| {
         let (name, port) = (&vhost.name, broker.tls_port().unwrap());
         format!("amqps://{name}:{name}@{host}:{port}/{name}?cacertfile={}", authority.file().display())
     };
@@ -26,15 +26,15 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
     let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
     let mut consumer = queue.consumer();
     let deadline = Instant::now() + PATIENCE;
-    while queue.status() != Status::Ready {
+    while queue.status() != QueueStatus::Ready {
         assert!(Instant::now() < deadline, "{:?}", queue.status());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     queue.publisher().publish(OrganizationId::generate(), br#"{"a":1}"#.to_vec().into()).await.unwrap();
-    let Received::Deliveries(deliveries) = consumer.receive(1).await else { panic!("closed") };
+    let ReceiveResult::Deliveries(deliveries) = consumer.receive(1).await else { panic!("closed") };
     assert_eq!(deliveries.len(), 1);
     for delivery in deliveries {
-        assert_eq!(delivery.ack().await, Settled::Done);
+        assert_eq!(delivery.ack().await, SettleResult::Settled);
     }
     queue.shutdown().await;
 

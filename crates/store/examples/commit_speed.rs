@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_store::StoreConfig;
-use leadgate_testkit::servers::Postgres;
+use leadgate_testkit::servers::PostgresServer;
 use tokio::task::JoinSet;
 use world::World;
 
@@ -35,7 +35,7 @@ async fn main() {
     }
     let folder = tempfile::tempdir().unwrap();
     measure("sqlite", &format!("sqlite:{}", folder.path().join("store.db").display()), &[1, 4]).await;
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     measure("postgres", &server.database().await.unwrap(), &[1, 4, 8]).await;
 }
 

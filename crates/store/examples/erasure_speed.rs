@@ -15,9 +15,9 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Email, Phone, Retention, Sought};
+use leadgate_domain::{DataSubject, Email, Phone, Retention};
 use leadgate_store::StoreConfig;
-use leadgate_testkit::servers::Postgres;
+use leadgate_testkit::servers::PostgresServer;
 use world::World;
 
 #[tokio::main]
@@ -25,7 +25,7 @@ async fn main() {
     let size = std::env::args().nth(1).map_or(20_000, |size| size.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     measure("sqlite", &format!("sqlite:{}", folder.path().join("store.db").display()), size).await;
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     measure("postgres", &server.database().await.unwrap(), size).await;
 }
 
@@ -41,11 +41,11 @@ async fn measure(name: &str, url: &str, size: usize) {
     }
     println!("{name}: {size} submissions committed, {:.0}/s", per_second(begun));
 
-    let mut sought = Sought::default();
+    let mut sought = DataSubject::default();
     sought.add_phone(Phone::parse("+14152000007", None).unwrap());
     sought.add_email(Email::parse("p7@example.com").unwrap());
     let begun = Instant::now();
-    let person = world.store.person(world.organization.id, sought, &[]).await.unwrap();
+    let person = world.store.find_subject(world.organization.id, sought, &[]).await.unwrap();
     let finding = world.store.find_person(world.organization.id, &person, |_| {}).await.unwrap();
     assert_eq!((finding.submissions.len(), finding.leads.len()), (1, 1));
     println!("{name}: a person found in {:.1} ms", begun.elapsed().as_secs_f64() * 1_000.0);

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use leadgate_domain::Submission;
-use leadgate_store::{Splitter, StoreConfig};
-use leadgate_testkit::servers::Postgres;
+use leadgate_store::{BatchSplitter, StoreConfig};
+use leadgate_testkit::servers::PostgresServer;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use world::World;
@@ -39,7 +39,7 @@ async fn main() {
     if let Some(url) = std::env::args().nth(1) {
         return measure(&url).await;
     }
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     measure(&server.database().await.unwrap()).await;
 }
 
@@ -78,7 +78,7 @@ async fn keep_rescreening(world: Arc<World>, wanted: Arc<Notify>) {
 async fn rate(world: &Arc<World>, size: usize, kind: Kind, rescreen: &Arc<Notify>) -> f64 {
     let begun = Instant::now();
     let mut running = JoinSet::new();
-    let splitter = Arc::new(Splitter::default());
+    let splitter = Arc::new(BatchSplitter::default());
     for _ in 0..AT_ONCE {
         let (world, rescreen, splitter) = (Arc::clone(world), Arc::clone(rescreen), Arc::clone(&splitter));
         running.spawn(async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leadgate_domain::{SubmissionId, Timestamp};
 
 use crate::error::StoreError;
-use crate::rows::{AttemptRow, Until, Wanted};
+use crate::rows::{AttemptRow, AttemptsUntil, ById};
 use crate::store::Store;
 
 /// For how long an attempt is remembered of a submission that nobody settled.
@@ -18,8 +18,10 @@ impl Store {
         let last_at = Timestamp::now();
         let attempts: Option<u32> = self
             .write(move |session| {
-                session
-                    .execute(session.sql.attempts.purge, &[Until { last_at: last_at.minus(REMEMBERED) }])?;
+                session.execute(
+                    session.sql.attempts.purge,
+                    &[AttemptsUntil { last_at: last_at.minus(REMEMBERED) }],
+                )?;
                 session.find(session.sql.attempts.begin, AttemptRow { submission, last_at })
             })
             .await?;
@@ -31,7 +33,7 @@ impl Store {
         if submissions.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = submissions.into_iter().map(|id| Wanted { id }).collect();
+        let rows: Vec<_> = submissions.into_iter().map(|id| ById { id }).collect();
         self.write(move |session| session.execute(session.sql.attempts.forget, &rows).map(drop)).await
     }
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
-use crate::session::Session;
+use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// An entry as it was written, by this build or by another: actions that only that build knows are included.
@@ -33,7 +33,7 @@ pub struct AuditFilter {
 }
 
 #[derive(Serialize)]
-struct Between {
+struct AuditPage {
     organization: OrganizationId,
     actor: Option<Actor>,
     action: Option<AuditAction>,
@@ -65,15 +65,15 @@ impl Store {
         limit: u32,
     ) -> Result<Page<AuditRecord, Uuid>, StoreError> {
         let AuditFilter { actor, action, since } = filter;
-        let first = since.map_or(Uuid::nil(), |since| SubmissionId::least_of(since).as_uuid());
+        let first = since.map_or(Uuid::nil(), |since| SubmissionId::min_at(since).as_uuid());
         let before = after.unwrap_or(Uuid::max());
         let most = limit.saturating_add(1);
-        let between = [Between { organization, actor, action, first, before, most }];
+        let between = [AuditPage { organization, actor, action, first, before, most }];
         self.read(move |session| {
             let audit = &session.sql.audit;
             let text = match between {
-                [Between { actor: Some(_), .. }] => audit.page_of_actor,
-                [Between { action: Some(_), .. }] => audit.page_of_action,
+                [AuditPage { actor: Some(_), .. }] => audit.page_of_actor,
+                [AuditPage { action: Some(_), .. }] => audit.page_of_action,
                 _ => audit.page,
             };
             session.load_page(text, &between, limit, |entry: &AuditRecord| entry.id)
@@ -83,7 +83,7 @@ impl Store {
 }
 
 /// Within the transaction of what is told.
-pub(crate) fn record(session: &mut Session, entries: &[AuditEntry]) -> Result<(), Fault> {
+pub(crate) fn record(session: &mut StoreConnection, entries: &[AuditEntry]) -> Result<(), TransactionError> {
     session.execute(session.sql.audit.insert, entries).map(drop)
 }
 

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::store::{SqliteStore, Store};
 
 impl Store {
@@ -21,7 +21,9 @@ impl Store {
         // On a connection of its own: it takes as long as it takes, readers may not run it, and the writer writes on.
         let copy = move || {
             let mut session = address.connect()?;
-            session.batch(&format!("VACUUM INTO '{name}'")).map_err(|error| session.conclude(error.into()))
+            session
+                .batch(&format!("VACUUM INTO '{name}'"))
+                .map_err(|error| session.into_store_error(error.into()))
         };
         tokio::task::spawn_blocking(copy).await.map_err(|_| StoreError::Panicked)??;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -37,9 +39,9 @@ impl Store {
         // As long as a copy, and on a connection of its own for the same reasons.
         let check = move || {
             let mut session = address.connect()?;
-            let found: Result<Vec<String>, Fault> =
+            let found: Result<Vec<String>, TransactionError> =
                 session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check");
-            found.map_err(|fault| session.conclude(fault))
+            found.map_err(|fault| session.into_store_error(fault))
         };
         let found = tokio::task::spawn_blocking(check).await.map_err(|_| StoreError::Panicked)??;
         Ok(found.into_iter().filter(|line| line != "ok").collect())

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
-    BodyHash, Case, Claim, ClaimKey, Disposition, Judge, Lead, LeadId, Listing, Normalized, OrganizationId,
-    Outcome, QuarantineReason, Release, Resolution, Submission, SubmissionId, Suppression, SuppressionKey,
-    Suppressions, Trace,
+    BatchResolution, BodyHash, Claim, ClaimKey, CommitAction, Judge, Lead, LeadId, ListEntry,
+    NormalizedSubmission, OrganizationId, Outcome, QuarantineReason, QuarantineRelease, ResolvedSubmission,
+    Submission, SubmissionId, Suppression, SuppressionKey, SuppressionMatches, Trace,
 };
 
 use crate::directory::MOST_CLOCK_SKEW;
-use crate::error::{Fault, StoreError};
-use crate::rows::{Hold, One, SubmissionRow};
-use crate::statements::Statements;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::{LockMode, ScopedId, SubmissionRow};
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// What a commit made of a batch.
 #[derive(Debug, Default)]
-pub struct Committed {
+pub struct CommitResult {
     /// Those settled by this commit, in the order in which they were received.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<SettledSubmission>,
     /// How many had been settled before: redeliveries, and releases of what is not open. Nothing was done.
     pub repeated: usize,
     /// How many bore the id of another submission; they are in quarantine.
@@ -31,7 +31,7 @@ pub struct Committed {
 
 /// How one submission ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct SettledSubmission {
     pub submission: SubmissionId,
     pub organization: OrganizationId,
     pub outcome: Outcome,
@@ -41,14 +41,14 @@ pub struct Settled {
     pub quarantine: Option<QuarantineReason>,
 }
 
-impl Settled {
-    pub(crate) fn of(case: &Case<'_>) -> Self {
+impl SettledSubmission {
+    pub(crate) fn of(case: &ResolvedSubmission<'_>) -> Self {
         Self {
             submission: case.normalized.submission.id,
             organization: case.normalized.submission.organization,
-            outcome: case.ruling.outcome,
-            lead: case.ruling.lead,
-            quarantine: case.ruling.quarantine,
+            outcome: case.resolved.outcome,
+            lead: case.resolved.lead,
+            quarantine: case.resolved.quarantine,
         }
     }
 }
@@ -60,57 +60,63 @@ impl Store {
     /// commit its halves, down to the one, and give that to [`Store::quarantine_alone`].
     pub async fn commit(
         &self,
-        batch: impl Into<Arc<[Normalized]>>,
+        batch: impl Into<Arc<[NormalizedSubmission]>>,
         judge: Arc<dyn Judge>,
-    ) -> Result<Committed, StoreError> {
+    ) -> Result<CommitResult, StoreError> {
         let batch = batch.into();
         if batch.is_empty() {
-            return Ok(Committed::default());
+            return Ok(CommitResult::default());
         }
-        self.write(move |session| commit(&mut Statements::new(session), &batch, judge.as_ref())).await
+        self.write(move |session| commit(&mut StoreTransaction::new(session), &batch, judge.as_ref())).await
     }
 }
 
 /// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine, claims,
 /// leads, each sorted; the claims of a lead that is taken over follow those of the batch. One statement per step
 /// whatever the size of the batch; a step without rows is none.
-fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> Result<Committed, Fault> {
+fn commit(
+    tx: &mut StoreTransaction<'_>,
+    batch: &[NormalizedSubmission],
+    judge: &dyn Judge,
+) -> Result<CommitResult, TransactionError> {
     let (releases, posted): (Vec<_>, Vec<_>) =
-        batch.iter().partition(|normalized| release_of(&normalized.submission).is_some());
-    let (distinct, clashing) = collapse(posted);
+        batch.iter().partition(|normalized| valid_release(&normalized.submission).is_some());
+    let (distinct, clashing) = distinct_submissions(posted);
 
     // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait: see
     // `opt_out`.
-    tx.hold_organizations(batch.iter().map(|normalized| (normalized.submission.organization, Hold::Shared)))?;
+    tx.lock_organizations(
+        batch.iter().map(|normalized| (normalized.submission.organization, LockMode::Shared)),
+    )?;
 
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
     let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =
         distinct.into_iter().partition(|(id, _)| inserted.contains(id));
     let met = stale.into_values().chain(clashing).collect::<Vec<_>>();
-    let released = release(tx, releases)?;
+    let released = release_from_quarantine(tx, releases)?;
     let reused = tx.quarantine_reused(&met)?;
     let repeated = batch.len() - inserted.len() - released.len() - reused.len();
 
-    let fresh: Vec<&Normalized> = fresh.into_values().chain(released).collect();
+    let fresh: Vec<&NormalizedSubmission> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
-    let mut resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
-    let erased = resolved.erased(judge);
+    let mut resolved = JudgeInput::of(tx, judge, fresh, &provisional)?;
+    let erased = resolved.split_off_erased(judge);
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
-    let aside = reused.iter().filter(|one| one.asks_out()).flat_map(|one| judge.opted_out(one, &[]));
+    let aside = reused.iter().filter(|one| one.is_opt_out()).flat_map(|one| judge.opt_out_entries(one, &[]));
     let opt_outs_aside: Vec<_> = aside.collect();
     if !erased.is_empty() {
         // Rare enough to resolve the whole batch once more, without them.
-        let others = resolved.resolution.cases.iter().map(|case| case.normalized);
+        let others = resolved.resolution.submissions.iter().map(|case| case.normalized);
         let others = others.filter(|one| !erased.contains_key(&key_of(&one.submission)));
         let fresh = others.chain(erased.values()).collect();
-        resolved = ResolvedBatch::of(tx, judge, fresh, &provisional)?;
+        resolved = JudgeInput::of(tx, judge, fresh, &provisional)?;
     }
-    let ResolvedBatch { resolution, leads, suppressions } = resolved;
-    let taken_over = resolution.taken_over.clone();
+    let JudgeInput { resolution, leads, suppressions } = resolved;
+    let taken_over = resolution.taken_over_leads.clone();
     let effects = judge.judge(resolution, leads, &suppressions);
 
-    if effects.cases.iter().any(corrects_nothing) {
+    if effects.submissions.iter().any(is_correction_without_lead) {
         return Err(StoreError::LeadGone.into());
     }
     tx.insert_leads(&effects.created)?;
@@ -118,42 +124,42 @@ fn commit(tx: &mut Statements<'_>, batch: &[Normalized], judge: &dyn Judge) -> R
     tx.write_claims(&effects.claims)?;
     tx.release_claims(&effects.released)?;
     tx.release_public_claims(&taken_over)?;
-    tx.record_outcomes(&effects.cases)?;
-    tx.quarantine(&effects.cases)?;
-    tx.record_consents(&effects.cases, judge)?;
+    tx.record_outcomes(&effects.submissions)?;
+    tx.quarantine(&effects.submissions)?;
+    tx.record_consents(&effects.submissions, judge)?;
     tx.erase_submissions(erased.keys())?;
     let pending = tx.opt_out(&[effects.opted_out, late_opt_outs, opt_outs_aside].concat(), judge)?;
 
-    let settled = effects.cases.iter().map(Settled::of).collect();
-    Ok(Committed { settled, repeated, reused: reused.len(), pending })
+    let settled = effects.submissions.iter().map(SettledSubmission::of).collect();
+    Ok(CommitResult { settled, repeated, reused: reused.len(), pending })
 }
 
 /// Whether a correction found no lead. Nothing of it may be stored: its keys would belong to a lead that is gone.
-fn corrects_nothing(case: &Case<'_>) -> bool {
+fn is_correction_without_lead(case: &ResolvedSubmission<'_>) -> bool {
     let is_correction = case.normalized.submission.fields.correction.is_some();
-    is_correction && case.ruling.quarantine == Some(QuarantineReason::NoMatch)
+    is_correction && case.resolved.quarantine == Some(QuarantineReason::NoMatch)
 }
 
 /// A batch resolved over its claims, with everything that is read for judging it.
-struct ResolvedBatch<'b> {
-    resolution: Resolution<'b>,
+struct JudgeInput<'b> {
+    resolution: BatchResolution<'b>,
     leads: Vec<Lead>,
-    suppressions: Suppressions,
+    suppressions: SuppressionMatches,
 }
 
-impl<'b> ResolvedBatch<'b> {
+impl<'b> JudgeInput<'b> {
     fn of(
-        tx: &mut Statements<'_>,
+        tx: &mut StoreTransaction<'_>,
         judge: &dyn Judge,
-        fresh: Vec<&'b Normalized>,
+        fresh: Vec<&'b NormalizedSubmission>,
         provisional: &[Claim],
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, TransactionError> {
         let claims = tx.read_claims(provisional)?;
         let resolution = judge.resolve(fresh, claims);
-        tx.lock_public_claims(&resolution.taken_over)?;
-        let leads = tx.lock_leads(&locked(&resolution))?;
-        let submitted = resolution.cases.iter().map(|case| case.normalized);
-        let suppressions = tx.read_suppressions(&watched(judge, submitted, &leads))?;
+        tx.lock_public_claims(&resolution.taken_over_leads)?;
+        let leads = tx.lock_leads(&leads_to_lock(&resolution))?;
+        let submitted = resolution.submissions.iter().map(|case| case.normalized);
+        let suppressions = tx.read_suppressions(&suppression_keys(judge, submitted, &leads))?;
         Ok(Self { resolution, leads, suppressions })
     }
 
@@ -161,33 +167,35 @@ impl<'b> ResolvedBatch<'b> {
     /// erased. Values that the erasure already suppresses are left out, so that only their key is stored.
     fn opt_outs_of(
         &self,
-        erased: &BTreeMap<SubmissionKey, Normalized>,
+        erased: &BTreeMap<SubmissionKey, NormalizedSubmission>,
         judge: &dyn Judge,
     ) -> Vec<Suppression> {
-        let cases = self.resolution.cases.iter().map(|case| case.normalized);
-        let asking = cases.filter(|one| one.asks_out() && erased.contains_key(&key_of(&one.submission)));
+        let cases = self.resolution.submissions.iter().map(|case| case.normalized);
+        let asking = cases.filter(|one| one.is_opt_out() && erased.contains_key(&key_of(&one.submission)));
         let by_erasure = |entry: &Suppression| {
             let listings = self.suppressions.get(&entry.key);
             listings.is_some_and(|listings| listings.iter().any(|listing| listing.list == ERASED_LIST))
         };
-        asking.flat_map(|one| judge.opted_out(one, &[])).filter(|entry| !by_erasure(entry)).collect()
+        asking.flat_map(|one| judge.opt_out_entries(one, &[])).filter(|entry| !by_erasure(entry)).collect()
     }
 
     /// Submissions that name an erased person and may have been received before the erasure, set aside.
-    fn erased(&self, judge: &dyn Judge) -> BTreeMap<SubmissionKey, Normalized> {
-        let is_erased = |normalized: &Normalized| {
+    fn split_off_erased(&self, judge: &dyn Judge) -> BTreeMap<SubmissionKey, NormalizedSubmission> {
+        let is_erased = |normalized: &NormalizedSubmission| {
             let named = judge.suppression_keys(normalized);
             let found = named.iter().filter_map(|key| self.suppressions.get(key));
-            let made_by_erasure = |listing: &&Listing| listing.list == ERASED_LIST && listing.form.is_plain();
+            let made_by_erasure =
+                |listing: &&ListEntry| listing.list == ERASED_LIST && listing.form.is_plain();
             let mut erasures = found.flatten().filter(made_by_erasure);
             // An erased person stays erased, whatever the difference between the gateway's clock and the database's.
             let received_by = normalized.submission.received_at.minus(MOST_CLOCK_SKEW);
             erasures.any(|listing| received_by < listing.added_at)
         };
-        let late = self.resolution.cases.iter().map(|case| case.normalized).filter(|one| is_erased(one));
-        let set_aside = |one: &Normalized| Normalized {
+        let late =
+            self.resolution.submissions.iter().map(|case| case.normalized).filter(|one| is_erased(one));
+        let set_aside = |one: &NormalizedSubmission| NormalizedSubmission {
             submission: one.submission.clone(),
-            disposition: Disposition::Quarantine(QuarantineReason::Erased),
+            disposition: CommitAction::Quarantine(QuarantineReason::Erased),
             trace: Trace::default(),
         };
         late.map(|one| (key_of(&one.submission), set_aside(one))).collect()
@@ -195,12 +203,12 @@ impl<'b> ResolvedBatch<'b> {
 }
 
 /// The keys of all phones and emails that these submissions name and these leads hold.
-pub(crate) fn watched<'n>(
+pub(crate) fn suppression_keys<'n>(
     judge: &dyn Judge,
-    submitted: impl IntoIterator<Item = &'n Normalized>,
+    submitted: impl IntoIterator<Item = &'n NormalizedSubmission>,
     leads: &[Lead],
 ) -> BTreeSet<SuppressionKey> {
-    let mut watched = judge.watched_by(leads);
+    let mut watched = judge.suppression_keys_of_leads(leads);
     for normalized in submitted {
         watched.extend(judge.suppression_keys(normalized).iter());
     }
@@ -209,18 +217,23 @@ pub(crate) fn watched<'n>(
 
 /// What this build lets go of. A release that names another id than its submission's is none: that submission is
 /// taken as it came.
-pub(crate) fn release_of(submission: &Submission) -> Option<Release> {
+pub(crate) fn valid_release(submission: &Submission) -> Option<QuarantineRelease> {
     submission.release.filter(|release| release.entry == submission.id.as_uuid())
 }
 
 /// Takes those out of the quarantine whose turn it is. Their submissions are stored there already, except of what
 /// came under the id of another.
-fn release<'b>(tx: &mut Statements<'_>, releases: Vec<&'b Normalized>) -> Result<Vec<&'b Normalized>, Fault> {
+fn release_from_quarantine<'b>(
+    tx: &mut StoreTransaction<'_>,
+    releases: Vec<&'b NormalizedSubmission>,
+) -> Result<Vec<&'b NormalizedSubmission>, TransactionError> {
     // Of several releases of the same, the latest: those before it have been, or have no effect of their own.
-    let mut latest: BTreeMap<SubmissionKey, &Normalized> = BTreeMap::new();
+    let mut latest: BTreeMap<SubmissionKey, &NormalizedSubmission> = BTreeMap::new();
     for normalized in releases {
         let one = latest.entry(key_of(&normalized.submission)).or_insert(normalized);
-        let at = |normalized: &Normalized| release_of(&normalized.submission).map(|one| one.released_at);
+        let at = |normalized: &NormalizedSubmission| {
+            valid_release(&normalized.submission).map(|one| one.released_at)
+        };
         if at(one) < at(normalized) {
             *one = normalized;
         }
@@ -233,16 +246,18 @@ fn release<'b>(tx: &mut Statements<'_>, releases: Vec<&'b Normalized>) -> Result
     Ok(latest.into_values().collect())
 }
 
-pub(crate) type SubmissionKey = One<SubmissionId>;
+pub(crate) type SubmissionKey = ScopedId<SubmissionId>;
 
 pub(crate) fn key_of(submission: &Submission) -> SubmissionKey {
-    One { organization: submission.organization, id: submission.id }
+    ScopedId { organization: submission.organization, id: submission.id }
 }
 
 /// One submission per id, and those that bear the id of another of the batch. A copy of one is neither.
-fn collapse(batch: Vec<&Normalized>) -> (BTreeMap<SubmissionKey, &Normalized>, Vec<&Normalized>) {
+fn distinct_submissions(
+    batch: Vec<&NormalizedSubmission>,
+) -> (BTreeMap<SubmissionKey, &NormalizedSubmission>, Vec<&NormalizedSubmission>) {
     let mut distinct = BTreeMap::new();
-    let mut clashing: BTreeMap<(SubmissionKey, BodyHash), &Normalized> = BTreeMap::new();
+    let mut clashing: BTreeMap<(SubmissionKey, BodyHash), &NormalizedSubmission> = BTreeMap::new();
     for normalized in batch {
         let submission = &normalized.submission;
         let first = *distinct.entry(key_of(submission)).or_insert(normalized);
@@ -254,24 +269,24 @@ fn collapse(batch: Vec<&Normalized>) -> (BTreeMap<SubmissionKey, &Normalized>, V
 }
 
 /// A claim for every key of the batch, by the first submission that holds it; in the order of keys.
-pub(crate) fn provisional(fresh: &[&Normalized]) -> Vec<Claim> {
+pub(crate) fn provisional(fresh: &[&NormalizedSubmission]) -> Vec<Claim> {
     let mut in_order = fresh.to_vec();
-    in_order.sort_by_key(|normalized| normalized.submission.order());
+    in_order.sort_by_key(|normalized| normalized.submission.processing_order());
     let mut claims: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
     for normalized in in_order {
         for key in normalized.claim_keys() {
-            claims.entry(*key).or_insert_with(|| normalized.provisional(*key));
+            claims.entry(*key).or_insert_with(|| normalized.provisional_claim(*key));
         }
     }
     claims.into_values().collect()
 }
 
 /// The leads to lock, each under the organization whose submission changes it.
-pub(crate) fn locked(resolution: &Resolution<'_>) -> BTreeSet<One<LeadId>> {
-    let met = resolution.cases.iter().flat_map(|case| {
-        let named = case.ruling.lead.iter().chain(&case.opts_out);
+pub(crate) fn leads_to_lock(resolution: &BatchResolution<'_>) -> BTreeSet<ScopedId<LeadId>> {
+    let met = resolution.submissions.iter().flat_map(|case| {
+        let named = case.resolved.lead.iter().chain(&case.opted_out_leads);
         let changed = named.filter(|lead| resolution.leads.contains(lead));
-        changed.map(|id| One { organization: case.normalized.submission.organization, id: *id })
+        changed.map(|id| ScopedId { organization: case.normalized.submission.organization, id: *id })
     });
     met.collect()
 }

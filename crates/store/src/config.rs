@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::Region;
 use leadgate_domain::sealed::SealingKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 
 /// Everything that opening a store needs. `Default` has no address; [`StoreConfig::api`] and
 /// [`StoreConfig::worker`] are the two ways in which a store is used.
@@ -51,7 +51,7 @@ impl StoreConfig {
 
 impl StoreConfig {
     /// With the installation's secret.
-    pub fn with_secret(self, secret: &Secret) -> Self {
+    pub fn with_secret(self, secret: &RootSecret) -> Self {
         Self { sealing: Some(Arc::new(secret.sealing())), ..self }
     }
 }

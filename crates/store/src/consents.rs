@@ -4,7 +4,7 @@ use leadgate_domain::{ConsentEvidence, LeadId, OrganizationId, SubmissionId, Tim
 
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::{AfterConsent, One};
+use crate::rows::{PageAfterConsent, ScopedId};
 use crate::store::Store;
 
 /// Persons forgotten per transaction.
@@ -12,7 +12,7 @@ const CHUNK: usize = 1_000;
 
 /// Which evidence is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConsentsOf {
+pub enum ConsentFilter {
     /// What came by the submissions that made or met the lead.
     Lead(LeadId),
     Submission(SubmissionId),
@@ -36,13 +36,13 @@ impl Store {
     pub async fn consents(
         &self,
         organization: OrganizationId,
-        of: ConsentsOf,
+        of: ConsentFilter,
         after: Option<ConsentCursor>,
         limit: u32,
     ) -> Result<Page<ConsentEvidence, ConsentCursor>, StoreError> {
         let (from, to) = match of {
-            ConsentsOf::Received { from, to } => (from, to),
-            ConsentsOf::Lead(_) | ConsentsOf::Submission(_) => (None, None),
+            ConsentFilter::Received { from, to } => (from, to),
+            ConsentFilter::Lead(_) | ConsentFilter::Submission(_) => (None, None),
         };
         // Before the first of its time. Nothing was received before 1970, and PostgreSQL reads no negative years.
         let epoch = Timestamp::from_microseconds(0);
@@ -51,20 +51,20 @@ impl Store {
             id: SubmissionId::from_uuid(uuid::Uuid::nil()),
         };
         let ConsentCursor { at, id } = after.unwrap_or(start);
-        let wanted = AfterConsent {
+        let wanted = PageAfterConsent {
             organization,
-            lead: if let ConsentsOf::Lead(lead) = of { Some(lead) } else { None },
+            lead: if let ConsentFilter::Lead(lead) = of { Some(lead) } else { None },
             at,
-            id: if let ConsentsOf::Submission(id) = of { id } else { id },
+            id: if let ConsentFilter::Submission(id) = of { id } else { id },
             before: to.unwrap_or(Timestamp::from_microseconds(i64::MAX)).max(epoch),
             most: limit.saturating_add(1),
         };
         let found = self.read(move |session| {
             let consents = &session.sql.consents;
             let text = match of {
-                ConsentsOf::Lead(_) => consents.page_of_lead,
-                ConsentsOf::Submission(_) => consents.of_submission,
-                ConsentsOf::Received { .. } => consents.page,
+                ConsentFilter::Lead(_) => consents.page_of_lead,
+                ConsentFilter::Submission(_) => consents.of_submission,
+                ConsentFilter::Received { .. } => consents.page,
             };
             session.load(text, &[wanted])
         });
@@ -85,7 +85,7 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for chunk in submissions.chunks(CHUNK) {
-            let chunk: Vec<_> = chunk.iter().map(|id| One { organization, id: *id }).collect();
+            let chunk: Vec<_> = chunk.iter().map(|id| ScopedId { organization, id: *id }).collect();
             let gone = self.write(move |session| session.execute(session.sql.consents.forget_people, &chunk));
             forgotten += gone.await?;
         }

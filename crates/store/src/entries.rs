@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::audit;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::One;
-use crate::statements::whole;
+use crate::rows::ScopedId;
+use crate::statements::wrap_submission;
 use crate::store::Store;
-use crate::submissions::{Stored, unwrap};
+use crate::submissions::{StoredSubmission, unwrap};
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct QuarantineEntry {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct EntryRow {
+pub(crate) struct QuarantineEntryRow {
     id: Uuid,
     submission: SubmissionId,
     source: SourceId,
@@ -82,7 +82,7 @@ pub(crate) struct EntryRow {
     repaired_by: Option<String>,
 }
 
-impl EntryRow {
+impl QuarantineEntryRow {
     /// What came under the id of another may have come by another source, too. What was mended is read as mended.
     fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
         let own = self.repair.as_deref().or(self.document.as_deref()).map(unwrap).transpose()?;
@@ -109,25 +109,25 @@ impl EntryRow {
 
 /// An entry with the submission of the id under which it came.
 #[derive(Deserialize)]
-pub(crate) struct Held {
-    entry: EntryRow,
-    submission: Stored,
+pub(crate) struct QuarantinedSubmission {
+    entry: QuarantineEntryRow,
+    submission: StoredSubmission,
 }
 
-impl Held {
+impl QuarantinedSubmission {
     fn read(self) -> Result<(QuarantineEntry, Submission), StoreError> {
         let (entry, own) = self.entry.read()?;
         let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
         let is_anothers = entry.id != submission.id.as_uuid();
         // Of what came under the id of another nothing is left, and the other's is not to be shown in its place.
         let submission =
-            if entry.erased_at.is_some() && is_anothers { submission.emptied() } else { submission };
+            if entry.erased_at.is_some() && is_anothers { submission.without_content() } else { submission };
         Ok((entry, submission))
     }
 }
 
 #[derive(Serialize)]
-struct BeforeEntry {
+struct BeforeQuarantineEntry {
     organization: OrganizationId,
     state: Option<QuarantineState>,
     id: Uuid,
@@ -135,7 +135,7 @@ struct BeforeEntry {
 }
 
 #[derive(Serialize)]
-struct Repaired<'a> {
+struct RepairUpdate<'a> {
     organization: OrganizationId,
     id: Uuid,
     repair: &'a str,
@@ -144,7 +144,7 @@ struct Repaired<'a> {
 }
 
 #[derive(Serialize)]
-struct Discarded<'a> {
+struct DiscardUpdate<'a> {
     organization: OrganizationId,
     id: Uuid,
     settled_at: Timestamp,
@@ -155,7 +155,7 @@ struct Discarded<'a> {
 impl Store {
     /// At most `limit` entries, in one state or in any, from the one whose submission was received last to the
     /// first, beginning after the given one.
-    pub async fn quarantined(
+    pub async fn quarantine_entries(
         &self,
         organization: OrganizationId,
         state: Option<QuarantineState>,
@@ -163,8 +163,8 @@ impl Store {
         limit: u32,
     ) -> Result<Page<QuarantineEntry, Uuid>, StoreError> {
         let id = after.unwrap_or(Uuid::max());
-        let before = [BeforeEntry { organization, state, id, most: limit.saturating_add(1) }];
-        let rows: Vec<EntryRow> = self
+        let before = [BeforeQuarantineEntry { organization, state, id, most: limit.saturating_add(1) }];
+        let rows: Vec<QuarantineEntryRow> = self
             .read(move |session| {
                 let quarantine = &session.sql.quarantine;
                 let text = if state.is_some() { quarantine.page_in_state } else { quarantine.page };
@@ -181,10 +181,10 @@ impl Store {
         organization: OrganizationId,
         id: Uuid,
     ) -> Result<Option<(QuarantineEntry, Submission)>, StoreError> {
-        let wanted = [One { organization, id }];
-        let held: Vec<Held> =
+        let wanted = [ScopedId { organization, id }];
+        let held: Vec<QuarantinedSubmission> =
             self.read(move |session| session.load(session.sql.quarantine.entry, &wanted)).await?;
-        held.into_iter().next().map(Held::read).transpose()
+        held.into_iter().next().map(QuarantinedSubmission::read).transpose()
     }
 
     /// Puts a mended submission in the place of an open entry's, for its release. What came in stays stored as it is.
@@ -197,15 +197,16 @@ impl Store {
         mended: &Submission,
         by: &str,
     ) -> Result<Option<QuarantineEntry>, StoreError> {
-        let (repair, by, repaired_at) = (whole(mended)?, by.to_owned(), Timestamp::now());
-        let entry = self.entry(organization, AuditAction::QuarantineRepaired).about(id);
-        let held: Vec<Held> = self
+        let (repair, by, repaired_at) = (wrap_submission(mended)?, by.to_owned(), Timestamp::now());
+        let entry = self.entry(organization, AuditAction::QuarantineRepaired).with_target(id);
+        let held: Vec<QuarantinedSubmission> = self
             .write(move |session| {
-                let repaired = Repaired { organization, id, repair: &repair, repaired_at, repaired_by: &by };
+                let repaired =
+                    RepairUpdate { organization, id, repair: &repair, repaired_at, repaired_by: &by };
                 if session.execute(session.sql.quarantine.repair, &[repaired])? > 0 {
                     audit::record(session, std::slice::from_ref(&entry))?;
                 }
-                session.load(session.sql.quarantine.entry, &[One { organization, id }])
+                session.load(session.sql.quarantine.entry, &[ScopedId { organization, id }])
             })
             .await?;
         let entry = held.into_iter().next().map(|held| held.entry.read());
@@ -221,15 +222,15 @@ impl Store {
         note: Option<&str>,
     ) -> Result<Option<QuarantineEntry>, StoreError> {
         let (by, note, settled_at) = (by.to_owned(), note.map(str::to_owned), Timestamp::now());
-        let entry = self.entry(organization, AuditAction::QuarantineDiscarded).about(id);
-        let held: Vec<Held> = self
+        let entry = self.entry(organization, AuditAction::QuarantineDiscarded).with_target(id);
+        let held: Vec<QuarantinedSubmission> = self
             .write(move |session| {
                 let discarded =
-                    Discarded { organization, id, settled_at, settled_by: &by, note: note.as_deref() };
+                    DiscardUpdate { organization, id, settled_at, settled_by: &by, note: note.as_deref() };
                 if session.execute(session.sql.quarantine.discard, &[discarded])? > 0 {
                     audit::record(session, std::slice::from_ref(&entry))?;
                 }
-                session.load(session.sql.quarantine.entry, &[One { organization, id }])
+                session.load(session.sql.quarantine.entry, &[ScopedId { organization, id }])
             })
             .await?;
         let entry = held.into_iter().next().map(|held| held.entry.read());

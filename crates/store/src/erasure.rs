@@ -9,22 +9,22 @@ mod find;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{AuditAction, Claim, Judge, LeadId, OrganizationId, Sought, Suppression};
+use leadgate_domain::{AuditAction, Claim, DataSubject, Judge, LeadId, OrganizationId, Suppression};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit;
-use crate::error::{Fault, StoreError};
-use crate::rescreen::Contact;
-use crate::rows::{Listed, Of, One};
-use crate::session::Session;
-use crate::statements::Statements;
+use crate::error::{StoreError, TransactionError};
+use crate::rescreen::LeadContact;
+use crate::rows::{InOrganization, LeadsWithListedValue, ScopedId};
+use crate::session::StoreConnection;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 use crate::suppressions;
 
-pub(crate) use empty::{By, empty, submissions_of};
-pub(crate) use find::Between;
-pub use find::Finding;
+pub(crate) use empty::{ErasureCause, redact, submissions_of};
+pub use find::SubjectRecords;
+pub(crate) use find::UuidRangePage;
 
 /// Submissions or leads per transaction.
 pub(crate) const CHUNK: usize = 200;
@@ -33,9 +33,9 @@ pub(crate) const CHUNK: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErasureSubject {
     /// The values given.
-    pub given: Sought,
+    pub given: DataSubject,
     /// The values given, and those found beside them.
-    pub sought: Sought,
+    pub sought: DataSubject,
     /// Leads that were named; they are erased whatever they have.
     pub leads: BTreeSet<LeadId>,
     /// How many values were found beside them that belong to others too: left alone unless they are given.
@@ -51,7 +51,7 @@ impl ErasureSubject {
 
 /// How much of a person was erased, or would be: counts and ids, no values.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Erased {
+pub struct ErasureCounts {
     /// Suppression entries of the person's values, including those that existed before.
     pub suppressed: usize,
     pub submissions: usize,
@@ -68,7 +68,7 @@ pub struct Erased {
     pub left_in_log: bool,
 }
 
-impl Erased {
+impl ErasureCounts {
     pub(crate) fn add(&mut self, more: &Self) {
         self.submissions += more.submissions;
         self.traces += more.traces;
@@ -83,7 +83,7 @@ impl Store {
     /// Erases a person. Run again, it does what is left to do.
     ///
     /// `read` is called with the number of further submissions that were read. The caller must rebuild the leads in
-    /// [`Erased::to_rebuild`] and report them to [`Store::rebuilt`].
+    /// [`ErasureCounts::to_rebuild`] and report them to [`Store::rebuilt`].
     pub async fn erase(
         &self,
         organization: OrganizationId,
@@ -91,36 +91,36 @@ impl Store {
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
         read: impl FnMut(usize),
-    ) -> Result<Erased, StoreError> {
-        let suppressed = self.suppress_erased(organization, &person.sought, reason, judge).await?;
+    ) -> Result<ErasureCounts, StoreError> {
+        let suppressed = self.suppress_subject(organization, &person.sought, reason, judge).await?;
         let finding = self.find_person(organization, person, read).await?;
-        let mut erased = self.erase_found(organization, &finding).await?;
+        let mut erased = self.erase_records(organization, &finding).await?;
         erased.add(&self.delete_leads_of(organization, person).await?);
-        erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
+        erased.to_rebuild = self.redact_lead_traces(organization).await?;
         erased.left_in_log = !self.empty_log().await?;
-        Ok(Erased { suppressed, shared: person.shared, ..erased })
+        Ok(ErasureCounts { suppressed, shared: person.shared, ..erased })
     }
 
     /// Deletes a lead and empties its submissions. The person is not suppressed: a later submission makes a new lead.
     /// `None` if there is no such lead. Cut off, it may be run again.
     ///
-    /// As after [`Store::erase`], the caller must rebuild the leads in [`Erased::to_rebuild`].
+    /// As after [`Store::erase`], the caller must rebuild the leads in [`ErasureCounts::to_rebuild`].
     pub async fn delete_lead(
         &self,
         organization: OrganizationId,
         id: LeadId,
-    ) -> Result<Option<Erased>, StoreError> {
+    ) -> Result<Option<ErasureCounts>, StoreError> {
         if self.lead(organization, id).await?.is_none() {
             return Ok(None);
         }
-        self.record(vec![self.entry(organization, AuditAction::LeadDeleted).about(id)]).await?;
+        self.record(vec![self.entry(organization, AuditAction::LeadDeleted).with_target(id)]).await?;
         let leads = BTreeSet::from([id]);
         let submissions = self.submissions_of(organization, &leads).await?;
-        let finding = Finding { submissions, ..Finding::default() };
-        let mut erased = self.erase_found(organization, &finding).await?;
+        let finding = SubjectRecords { submissions, ..SubjectRecords::default() };
+        let mut erased = self.erase_records(organization, &finding).await?;
         let person = ErasureSubject { leads, ..ErasureSubject::default() };
         erased.add(&self.delete_leads_of(organization, &person).await?);
-        erased.to_rebuild = self.clean_leads_to_rebuild(organization).await?;
+        erased.to_rebuild = self.redact_lead_traces(organization).await?;
         erased.left_in_log = !self.empty_log().await?;
         Ok(Some(erased))
     }
@@ -129,28 +129,29 @@ impl Store {
     /// there. Stored leads with them are held at once. Returns the number of entries.
     ///
     /// The time of an entry is that of the last erasure: commits erase what was received before it.
-    pub async fn suppress_erased(
+    pub async fn suppress_subject(
         &self,
         organization: OrganizationId,
-        sought: &Sought,
+        sought: &DataSubject,
         reason: Option<&str>,
         judge: Arc<dyn Judge>,
     ) -> Result<usize, StoreError> {
         let (matching, reason) = (self.match_key().await?, reason.map(str::to_owned));
-        let (listed, sought) = (sought.listed(&matching, organization), sought.clone());
-        let entry = self.entry(organization, AuditAction::Erase).about(Uuid::now_v7());
+        let (listed, sought) = (sought.suppression_keys(&matching, organization), sought.clone());
+        let entry = self.entry(organization, AuditAction::Erase).with_target(Uuid::now_v7());
         self.write(move |session| {
-            Statements::new(session).exclude_organization(organization)?;
+            StoreTransaction::new(session).lock_exclusive(organization)?;
             let now = session.now()?;
-            let entries = sought.entries(&matching, organization, reason.as_deref(), now);
-            let before = suppressions::holding(session, entries.iter().map(|entry| entry.key))?;
+            let entries = sought.suppression_entries(&matching, organization, reason.as_deref(), now);
+            let before = suppressions::active_entries(session, entries.iter().map(|entry| entry.key))?;
             let with_reason = |entry: &Suppression| {
                 let same = before.iter().find(|one| (one.key, &one.list) == (entry.key, &entry.list));
                 let reason = entry.reason.clone().or_else(|| same?.reason.clone());
                 Suppression { reason, ..entry.clone() }
             };
             let entries: Vec<_> = entries.iter().map(with_reason).collect();
-            let values = sought.values().map(|(kind, value)| Listed { organization, kind, value });
+            let values =
+                sought.values().map(|(kind, value)| LeadsWithListedValue { organization, kind, value });
             suppressions::apply_to(session, &entries, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
             if !listed.is_empty() {
                 session.execute(session.sql.erasure.blank, &listed)?;
@@ -162,21 +163,21 @@ impl Store {
     }
 
     /// Erases submissions and entries of the quarantine, and remembers the leads that they made or changed.
-    pub async fn erase_found(
+    pub async fn erase_records(
         &self,
         organization: OrganizationId,
-        finding: &Finding,
-    ) -> Result<Erased, StoreError> {
+        finding: &SubjectRecords,
+    ) -> Result<ErasureCounts, StoreError> {
         let submissions: Vec<_> = finding.submissions.iter().copied().collect();
         let entries: Vec<_> = finding.entries.iter().copied().collect();
         let chunks = submissions.chunks(CHUNK).map(|chunk| (chunk, [].as_slice()));
         let chunks = chunks.chain(entries.chunks(CHUNK).map(|chunk| ([].as_slice(), chunk)));
-        let mut erased = Erased::default();
+        let mut erased = ErasureCounts::default();
         for (submissions, entries) in chunks {
             let (submissions, entries) = (submissions.to_vec(), entries.to_vec());
             let more = self.write(move |session| {
-                Statements::new(session).share_organization(organization)?;
-                empty(session, organization, &submissions, &entries, By::Request)
+                StoreTransaction::new(session).lock_shared(organization)?;
+                redact(session, organization, &submissions, &entries, ErasureCause::Request)
             });
             erased.add(&more.await?);
         }
@@ -189,20 +190,21 @@ impl Store {
         &self,
         organization: OrganizationId,
         person: &ErasureSubject,
-    ) -> Result<Erased, StoreError> {
+    ) -> Result<ErasureCounts, StoreError> {
         let ErasureSubject { given, sought, leads: named, .. } = person;
         let mut theirs = self.contacts(organization, sought).await?;
         theirs.retain(|one| !named.contains(&one.id));
-        let is_given = |one: &Contact| {
+        let is_given = |one: &LeadContact| {
             one.phone.as_deref().is_some_and(|phone| given.has_phone(phone))
                 || one.email.as_deref().is_some_and(|email| given.has_email(email))
         };
         theirs.sort_by_key(is_given);
-        let empty = self.rebuilding(organization).await?.into_iter().filter(|(_, remains)| !remains);
+        let empty =
+            self.leads_to_rebuild_state(organization).await?.into_iter().filter(|(_, remains)| !remains);
         let mut leads: Vec<LeadId> = empty.map(|(lead, _)| lead).collect();
         leads.extend(theirs.into_iter().map(|one| one.id).chain(named.iter().copied()));
-        let claims = sought.claims(&self.match_key().await?, organization);
-        let mut erased = Erased::default();
+        let claims = sought.claim_keys(&self.match_key().await?, organization);
+        let mut erased = ErasureCounts::default();
         for chunk in leads.chunks(CHUNK) {
             erased.add(&self.delete_leads(organization, chunk.to_vec()).await?);
         }
@@ -212,7 +214,7 @@ impl Store {
         let sought = sought.clone();
         erased.claims += self
             .write(move |session| {
-                Statements::new(session).exclude_organization(organization)?;
+                StoreTransaction::new(session).lock_exclusive(organization)?;
                 // Leads created meanwhile keep their claims.
                 let there = contacts(session, organization, &sought)?;
                 let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
@@ -230,12 +232,12 @@ impl Store {
         &self,
         organization: OrganizationId,
         leads: Vec<LeadId>,
-    ) -> Result<Erased, StoreError> {
-        let leads: Vec<_> = leads.into_iter().map(|id| One { organization, id }).collect();
+    ) -> Result<ErasureCounts, StoreError> {
+        let leads: Vec<_> = leads.into_iter().map(|id| ScopedId { organization, id }).collect();
         self.write(move |session| {
-            Statements::new(session).exclude_organization(organization)?;
+            StoreTransaction::new(session).lock_exclusive(organization)?;
             let came = submissions_of(session, &leads)?;
-            let mut erased = empty(session, organization, &came, &[], By::Request)?;
+            let mut erased = redact(session, organization, &came, &[], ErasureCause::Request)?;
             erased.add(&delete(session, &leads)?);
             Ok(erased)
         })
@@ -245,59 +247,70 @@ impl Store {
     pub(crate) async fn contacts(
         &self,
         organization: OrganizationId,
-        sought: &Sought,
-    ) -> Result<Vec<Contact>, StoreError> {
+        sought: &DataSubject,
+    ) -> Result<Vec<LeadContact>, StoreError> {
         let sought = sought.clone();
         self.read(move |session| contacts(session, organization, &sought)).await
     }
 
     /// Leads that erased submissions made or changed, and that still have what these said.
     pub async fn leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
-        let all = self.rebuilding(organization).await?;
+        let all = self.leads_to_rebuild_state(organization).await?;
         Ok(all.into_iter().filter(|(_, remains)| *remains).map(|(lead, _)| lead).collect())
     }
 
     /// Takes out of the traces of such leads what may follow from what is erased.
-    async fn clean_leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
+    async fn redact_lead_traces(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
-            self.write(move |session| empty::remove_inferred(session, One { organization, id })).await?;
+            self.write(move |session| empty::remove_inferred(session, ScopedId { organization, id })).await?;
         }
         Ok(leads)
     }
 
     /// Leads that erased submissions made or changed, each with whether any other submission is left of it.
-    async fn rebuilding(&self, organization: OrganizationId) -> Result<Vec<(LeadId, bool)>, StoreError> {
-        let of = [Of { organization }];
+    async fn leads_to_rebuild_state(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<(LeadId, bool)>, StoreError> {
+        let of = [InOrganization { organization }];
         self.read(move |session| session.load(session.sql.erasure.rebuilding, &of)).await
     }
 
     /// They are without it now.
-    pub async fn rebuilt(&self, organization: OrganizationId, leads: &[LeadId]) -> Result<(), StoreError> {
-        let leads: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
+    pub async fn mark_rebuilt(
+        &self,
+        organization: OrganizationId,
+        leads: &[LeadId],
+    ) -> Result<(), StoreError> {
+        let leads: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
         self.write(move |session| session.execute(session.sql.erasure.rebuilt, &leads).map(drop)).await
     }
 }
 
 /// Leads that have one of these values by now.
 fn contacts(
-    session: &mut Session,
+    session: &mut StoreConnection,
     organization: OrganizationId,
-    sought: &Sought,
-) -> Result<Vec<Contact>, Fault> {
-    let listed: Vec<_> = sought.values().map(|(kind, value)| Listed { organization, kind, value }).collect();
+    sought: &DataSubject,
+) -> Result<Vec<LeadContact>, TransactionError> {
+    let listed: Vec<_> =
+        sought.values().map(|(kind, value)| LeadsWithListedValue { organization, kind, value }).collect();
     if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
 }
 
 /// Leads with their claims and the personal part of their consents. The caller must have excluded all other writers.
-pub(crate) fn delete(session: &mut Session, leads: &[One<LeadId>]) -> Result<Erased, Fault> {
+pub(crate) fn delete(
+    session: &mut StoreConnection,
+    leads: &[ScopedId<LeadId>],
+) -> Result<ErasureCounts, TransactionError> {
     if leads.is_empty() {
-        return Ok(Erased::default());
+        return Ok(ErasureCounts::default());
     }
     let statements = &session.sql.erasure;
     let consents = session.execute(statements.forget_people_of, leads)?;
     let claims = session.execute(statements.release_claims_of, leads)?;
     let deleted = session.execute(statements.delete_leads, leads)?;
     session.execute(statements.rebuilt, leads)?;
-    Ok(Erased { consents, claims, leads: deleted, ..Erased::default() })
+    Ok(ErasureCounts { consents, claims, leads: deleted, ..ErasureCounts::default() })
 }

@@ -8,7 +8,7 @@ pub enum StoreError {
     /// Temporary: keep the batch, back off and retry; answer 503. Nothing was stored, or
     /// it cannot be known: retry with the same ids.
     #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
-    Unavailable { trouble: Trouble, detail: Option<String> },
+    Unavailable { trouble: StoreFailure, detail: Option<String> },
     /// One row's fault: nothing of the batch was stored. Run its halves, down to the row, and quarantine that.
     #[error("the database refused a row (code {code}{})", Constraint(.constraint))]
     RowRefused {
@@ -62,14 +62,14 @@ impl StoreError {
     }
 
     /// What the trouble is, if the store is unavailable.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn failure(&self) -> Option<StoreFailure> {
         match self {
             Self::Unavailable { trouble, .. } => Some(*trouble),
             _ => None,
         }
     }
 
-    pub(crate) fn unavailable(trouble: Trouble) -> Self {
+    pub(crate) fn unavailable(trouble: StoreFailure) -> Self {
         Self::Unavailable { trouble, detail: None }
     }
 }
@@ -77,7 +77,7 @@ impl StoreError {
 /// Why a store is unavailable. The codes are labels of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::Display)]
 #[strum(serialize_all = "snake_case")]
-pub enum Trouble {
+pub enum StoreFailure {
     /// No connection, or it broke. A commit whose reply was lost counts as not committed.
     Connection,
     /// Every connection was in use for as long as the caller was willing to wait.
@@ -101,7 +101,7 @@ pub enum Trouble {
     Internal,
 }
 
-impl Trouble {
+impl StoreFailure {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -125,18 +125,18 @@ impl fmt::Display for Constraint<'_> {
 
 /// An error on its way out of a session, before it is known what it means.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum TransactionError {
     Database(diesel::result::Error),
     Store(StoreError),
 }
 
-impl From<diesel::result::Error> for Fault {
+impl From<diesel::result::Error> for TransactionError {
     fn from(error: diesel::result::Error) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for TransactionError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -144,8 +144,8 @@ impl From<StoreError> for Fault {
 
 /// What a database error asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ErrorClass {
     /// Run the whole transaction again.
-    Again,
-    Is(StoreError),
+    Retry,
+    Final(StoreError),
 }

@@ -1,17 +1,17 @@
 //! What belongs to the installation as a whole: its schema, its match key, its generation.
 
-use leadgate_domain::sealed::{OpenedBy, SealingKey};
+use leadgate_domain::sealed::{SealingKey, SecretVersion};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::keys::KeyRow;
 use crate::organizations::OrganizationRow;
-use crate::rows::Since;
-use crate::session::Session;
+use crate::rows::ChangedSince;
+use crate::session::StoreConnection;
 use crate::sources::SourceRow;
 use crate::store::Store;
 
@@ -20,7 +20,7 @@ const CHANGES_AT_ONCE: usize = 5_000;
 
 /// What changed after a generation.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub struct DirectoryChanges {
     /// Ask with this one the next time.
     pub generation: i64,
     /// How many queues of the broker leads are spread over.
@@ -36,7 +36,7 @@ pub struct Changes {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Row {
+pub(crate) struct InstallationRow {
     match_key: String,
     shards: u16,
     generation: i64,
@@ -73,7 +73,7 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let (store, sealing) = (self.clone(), self.sealing()?);
         let migrate = move || {
-            let found = |session: &mut Session| found(session, &sealing);
+            let found = |session: &mut StoreConnection| create_installation(session, &sealing);
             match store {
                 Self::Postgres(store) => store.address.migrate(found),
                 Self::Sqlite(store) => store.address.migrate(found),
@@ -86,8 +86,8 @@ impl Store {
     /// Whether the store can be reached and has every migration that this build needs.
     pub async fn check(&self) -> Result<(), StoreError> {
         let needed = match self {
-            Self::Postgres(_) => crate::postgres::Address::versions(),
-            Self::Sqlite(_) => crate::sqlite::Address::versions(),
+            Self::Postgres(_) => crate::postgres::PostgresAddress::versions(),
+            Self::Sqlite(_) => crate::sqlite::SqliteAddress::versions(),
         };
         let run: Vec<String> =
             self.read(|session| session.load_all(session.sql.installation.migrations)).await?;
@@ -105,7 +105,7 @@ impl Store {
         let (sealing, before) = (self.sealing()?, self.read(installation).await?.match_key);
         let opened = MatchKey::open(&before, &sealing);
         let (key, by) = opened.ok_or_else(|| StoreError::WrongSecret { store: self.name() })?;
-        if by == OpenedBy::Previous {
+        if by == SecretVersion::Previous {
             let row = MatchKeyRow { match_key: seal(&key, &sealing)?, before };
             self.write(move |session| {
                 session.execute(session.sql.installation.reseal, std::slice::from_ref(&row)).map(drop)
@@ -135,17 +135,17 @@ impl Store {
     }
 
     /// What changed after `generation`; with -1, everything.
-    pub async fn changes_since(&self, generation: i64) -> Result<Changes, StoreError> {
+    pub async fn changes_since(&self, generation: i64) -> Result<DirectoryChanges, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
-            let Row { generation: current, shards, epoch, now, .. } = installation(session)?;
+            let InstallationRow { generation: current, shards, epoch, now, .. } = installation(session)?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
                 organizations = organizations_since(session, generation)?;
                 sources = load_since(session, session.sql.sources.since, generation, &nil())?;
                 keys = load_since(session, session.sql.keys.since, generation, "")?;
             }
-            Ok(Changes {
+            Ok(DirectoryChanges {
                 generation: current,
                 shards,
                 organizations: organizations.into_iter().map(Organization::from).collect(),
@@ -168,22 +168,22 @@ impl Store {
 
 /// The organizations that changed after a generation.
 pub(crate) fn organizations_since(
-    session: &mut Session,
+    session: &mut StoreConnection,
     generation: i64,
-) -> Result<Vec<OrganizationRow>, Fault> {
+) -> Result<Vec<OrganizationRow>, TransactionError> {
     load_since(session, session.sql.organizations.since, generation, &nil())
 }
 
 /// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes meanwhile
 /// is read again at its new place, or at the next refresh.
 fn load_since<Row: DeserializeOwned>(
-    session: &mut Session,
+    session: &mut StoreConnection,
     text: &'static str,
     generation: i64,
     first: &str,
-) -> Result<Vec<Row>, Fault> {
+) -> Result<Vec<Row>, TransactionError> {
     let mut rows = Vec::new();
-    let mut since = Since { generation: generation + 1, id: first.to_owned(), most: CHANGES_AT_ONCE };
+    let mut since = ChangedSince { generation: generation + 1, id: first.to_owned(), most: CHANGES_AT_ONCE };
     loop {
         let page: Vec<(i64, String, Row)> = session.load(text, std::slice::from_ref(&since))?;
         let is_last = page.len() < CHANGES_AT_ONCE;
@@ -205,19 +205,19 @@ fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
     key.seal(sealing).ok_or_else(|| StoreError::Bug("the match key cannot be sealed".to_owned()))
 }
 
-fn found(session: &mut Session, sealing: &SealingKey) -> Result<(), Fault> {
+fn create_installation(session: &mut StoreConnection, sealing: &SealingKey) -> Result<(), TransactionError> {
     let row = NewInstallationRow { match_key: seal(&MatchKey::generate(), sealing)?, epoch: Uuid::now_v7() };
     session.execute(session.sql.installation.found, &[row]).map(drop)
 }
 
-fn installation(session: &mut Session) -> Result<Row, Fault> {
+fn installation(session: &mut StoreConnection) -> Result<InstallationRow, TransactionError> {
     let row = session.load_all(session.sql.installation.read)?.into_iter().next();
     row.ok_or_else(|| StoreError::NotMigrated.into())
 }
 
 /// The next generation. Its row stays locked until the transaction ends, so that generations become visible in
 /// their order.
-pub(crate) fn advance(session: &mut Session) -> Result<i64, Fault> {
+pub(crate) fn advance(session: &mut StoreConnection) -> Result<i64, TransactionError> {
     let next = session.load_all(session.sql.installation.advance)?.into_iter().next();
     next.ok_or_else(|| StoreError::NotMigrated.into())
 }

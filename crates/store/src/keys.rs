@@ -6,11 +6,11 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, differences};
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{Of, OfSources, Retired, Revoked, Stamped, Wanted};
-use crate::session::Session;
+use crate::rows::{ById, InAnySource, InOrganization, KeyExpiry, KeyRevocation, WithGeneration};
+use crate::session::StoreConnection;
 use crate::sources::SourceRow;
 use crate::store::Store;
 
@@ -92,24 +92,27 @@ impl KeyRow {
 
 impl Store {
     /// Its organization and source must be there, and its id must be new ([`StoreError::RowRefused`]). An organization
-    /// has at most 2,000 that are not revoked ([`StoreError::TooMany`]).
+    /// has at most 2,000 that are not revoked ([`StoreError::RateLimitedBody`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let row = KeyRow::of(key);
-        let entry = self.entry(key.organization, AuditAction::KeyCreated).about(&key.id);
-        let entry = entry.with("kind", key.kind).with("scopes", &key.scopes).with("source", key.source);
+        let entry = self.entry(key.organization, AuditAction::KeyCreated).with_target(&key.id);
+        let entry = entry
+            .with_detail("kind", key.kind)
+            .with_detail("scopes", &key.scopes)
+            .with_detail("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
             // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are serialized.
-            refuse_revoked_maker(session, row.made_by.as_ref())?;
+            check_creator_not_revoked(session, row.made_by.as_ref())?;
             let source: Option<SourceRow> =
-                session.find(session.sql.sources.by_id, Wanted { id: row.source })?;
+                session.find(session.sql.sources.by_id, ById { id: row.source })?;
             if source.is_some_and(|source| source.is_deleted()) {
                 return Err(StoreError::SourceDeleted.into());
             }
-            session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {
-                let of = [OfSources { organization: row.organization, source: Some(row.source) }];
+                let of = [InAnySource { organization: row.organization, source: Some(row.source) }];
                 let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &of)?;
                 quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
             }
@@ -120,21 +123,25 @@ impl Store {
 
     /// An organization's keys, revoked ones too.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>, StoreError> {
-        let rows: Vec<KeyRow> =
-            self.read(move |session| session.load(session.sql.keys.of, &[Of { organization }])).await?;
+        let rows: Vec<KeyRow> = self
+            .read(move |session| session.load(session.sql.keys.of, &[InOrganization { organization }]))
+            .await?;
         Ok(rows.into_iter().filter_map(KeyRow::read).collect())
     }
 
     /// Revokes the keys and tokens that a key asked for; how many were not revoked before.
-    pub async fn revoke_made_by(&self, key: &ApiKey) -> Result<usize, StoreError> {
+    pub async fn revoke_created_by(&self, key: &ApiKey) -> Result<usize, StoreError> {
         let (id, organization, revoked_at) = (key.id.clone(), key.organization, Timestamp::now());
         let store = self.clone();
         self.write(move |session| {
             let generation = advance(session)?;
-            let revoked = Revoked { id: &id, organization: Some(organization), revoked_at, generation };
+            let revoked = KeyRevocation { id: &id, organization: Some(organization), revoked_at, generation };
             let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_made_by, &[revoked])?;
             let entry = |row: &KeyRow| {
-                store.entry(organization, AuditAction::KeyRevoked).about(&row.id).with("made_by", &id)
+                store
+                    .entry(organization, AuditAction::KeyRevoked)
+                    .with_target(&row.id)
+                    .with_detail("made_by", &id)
             };
             audit::record(session, &rows.iter().map(entry).collect::<Vec<_>>())?;
             Ok(rows.len())
@@ -154,7 +161,7 @@ impl Store {
         self.write(move |session| {
             // Concurrent changes wait for the generation.
             let generation = advance(session)?;
-            let found: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: &id })?;
+            let found: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: &id })?;
             let is_ours =
                 |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
             let Some(mut key) = found.and_then(KeyRow::read).filter(is_ours) else { return Ok(None) };
@@ -163,9 +170,9 @@ impl Store {
                 return Ok(Some(Err(why)));
             }
             let after = KeyRow::of(&key);
-            session.execute(session.sql.keys.update, &[Stamped { row: &after, generation }])?;
-            let entry = store.entry(key.organization, AuditAction::KeyUpdated).about(&key.id);
-            audit::record(session, &[entry.with("changed", differences(&before, &after))])?;
+            session.execute(session.sql.keys.update, &[WithGeneration { row: &after, generation }])?;
+            let entry = store.entry(key.organization, AuditAction::KeyUpdated).with_target(&key.id);
+            audit::record(session, &[entry.with_detail("changed", differences(&before, &after))])?;
             Ok(Some(Ok(key)))
         })
         .await
@@ -181,11 +188,11 @@ impl Store {
         let row: Option<KeyRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
-                let revoked = Revoked { id: &id, organization, revoked_at, generation };
+                let revoked = KeyRevocation { id: &id, organization, revoked_at, generation };
                 let row: Option<KeyRow> = session.find(session.sql.keys.revoke, revoked)?;
                 // One that was revoked before keeps its time, and nothing changed.
                 if let Some(row) = row.as_ref().filter(|row| row.revoked_at == Some(revoked_at)) {
-                    let entry = store.entry(row.organization, AuditAction::KeyRevoked).about(&id);
+                    let entry = store.entry(row.organization, AuditAction::KeyRevoked).with_target(&id);
                     audit::record(session, &[entry])?;
                 }
                 Ok(row)
@@ -205,16 +212,16 @@ impl Store {
         old_expires_at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
         let (id, row) = (id.clone(), KeyRow::of(replacement));
-        let entry = self.entry(replacement.organization, AuditAction::KeyRotated).about(&id);
-        let entry = entry.with("replacement", &replacement.id);
+        let entry = self.entry(replacement.organization, AuditAction::KeyRotated).with_target(&id);
+        let entry = entry.with_detail("replacement", &replacement.id);
         let asking = match self.actor() {
             Actor::Key(asking) => Some(asking.clone()),
             Actor::CommandLine { .. } | Actor::Leadgate => None,
         };
         self.write(move |session| {
             let generation = advance(session)?;
-            refuse_revoked_maker(session, asking.as_ref())?;
-            let retired = Retired { id: &id, organization, expires_at: old_expires_at, generation };
+            check_creator_not_revoked(session, asking.as_ref())?;
+            let retired = KeyExpiry { id: &id, organization, expires_at: old_expires_at, generation };
             let old: Option<KeyRow> = session.find(session.sql.keys.retire, retired)?;
             let Some(old) = old else { return Ok(None) };
             let old = old.read().filter(|old| old.organization == row.organization);
@@ -222,7 +229,7 @@ impl Store {
                 let what = "a key in the place of one that is another organization's or unreadable";
                 return Err(StoreError::Bug(what.to_owned()).into());
             }
-            session.execute(session.sql.keys.insert, &[Stamped { row: &row, generation }])?;
+            session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
             audit::record(session, std::slice::from_ref(&entry))?;
             Ok(old)
         })
@@ -233,15 +240,18 @@ impl Store {
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let id = id.clone();
         let row: Option<KeyRow> =
-            self.read(move |session| session.find(session.sql.keys.by_id, Wanted { id: &id })).await?;
+            self.read(move |session| session.find(session.sql.keys.by_id, ById { id: &id })).await?;
         Ok(row.and_then(KeyRow::read))
     }
 }
 
 /// Refuses a key that is created with a revoked one.
-fn refuse_revoked_maker(session: &mut Session, maker: Option<&KeyId>) -> Result<(), Fault> {
+fn check_creator_not_revoked(
+    session: &mut StoreConnection,
+    maker: Option<&KeyId>,
+) -> Result<(), TransactionError> {
     let Some(maker) = maker else { return Ok(()) };
-    let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, Wanted { id: maker })?;
+    let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: maker })?;
     match maker.is_some_and(|maker| maker.revoked_at.is_some()) {
         true => Err(StoreError::MakerRevoked.into()),
         false => Ok(()),
@@ -250,7 +260,7 @@ fn refuse_revoked_maker(session: &mut Session, maker: Option<&KeyId>) -> Result<
 
 /// The keys and tokens of a source, to be revoked.
 #[derive(Serialize)]
-pub(crate) struct RevokedOfSource {
+pub(crate) struct SourceKeysRevocation {
     pub(crate) organization: OrganizationId,
     pub(crate) source: SourceId,
     pub(crate) revoked_at: Timestamp,
@@ -259,11 +269,11 @@ pub(crate) struct RevokedOfSource {
 
 /// Revokes the keys and tokens of a source, with an entry in the audit log for each.
 pub(crate) fn revoke_of_source(
-    session: &mut Session,
-    revoked: RevokedOfSource,
+    session: &mut StoreConnection,
+    revoked: SourceKeysRevocation,
     entry: impl Fn() -> AuditEntry,
-) -> Result<(), Fault> {
+) -> Result<(), TransactionError> {
     let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_of_source, &[revoked])?;
-    let entries: Vec<_> = rows.iter().map(|row| entry().about(&row.id)).collect();
+    let entries: Vec<_> = rows.iter().map(|row| entry().with_target(&row.id)).collect();
     audit::record(session, &entries)
 }

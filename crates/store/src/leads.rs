@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use crate::audit;
 use crate::error::StoreError;
-use crate::page::{Cursor, Page};
-use crate::rows::{At, Before, Hold, OfSources, One};
-use crate::statements::Statements;
+use crate::page::{LeadCursor, Page};
+use crate::rows::{InAnySource, LockMode, PageAtOffset, PageBeforeLead, ScopedId};
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Found {
+pub struct SubmissionOrLead {
     pub submission: SubmissionId,
     /// The source that the submission came in by.
     pub source: SourceId,
@@ -34,7 +34,7 @@ pub struct Found {
 
 impl Store {
     pub async fn lead(&self, organization: OrganizationId, id: LeadId) -> Result<Option<Lead>, StoreError> {
-        self.read(move |session| session.find(session.sql.leads.read, One { organization, id })).await
+        self.read(move |session| session.find(session.sql.leads.read, ScopedId { organization, id })).await
     }
 
     /// Sets how far the work on a lead has come; the lead as it is now, or `None` if it is not there.
@@ -44,13 +44,13 @@ impl Store {
         id: LeadId,
         status: LeadStatus,
     ) -> Result<Option<Lead>, StoreError> {
-        let entry = self.entry(organization, AuditAction::LeadStatusSet).about(id);
+        let entry = self.entry(organization, AuditAction::LeadStatusSet).with_target(id);
         self.write(move |session| {
-            let mut tx = Statements::new(session);
-            tx.hold_organizations([(organization, Hold::Shared)])?;
-            let found = tx.lock_leads(&BTreeSet::from([One { organization, id }]))?;
+            let mut tx = StoreTransaction::new(session);
+            tx.lock_organizations([(organization, LockMode::Shared)])?;
+            let found = tx.lock_leads(&BTreeSet::from([ScopedId { organization, id }]))?;
             let Some(before) = found.into_iter().next() else { return Ok(None) };
-            let entry = entry.clone().with("from", &before.status).with("to", &status);
+            let entry = entry.clone().with_detail("from", &before.status).with_detail("to", &status);
             let lead = Lead { status: status.clone(), ..before };
             tx.update_leads(std::slice::from_ref(&lead))?;
             audit::record(session, &[entry])?;
@@ -61,8 +61,10 @@ impl Store {
 
     /// Those of the given leads that are there, in no order.
     pub async fn leads_of(&self, leads: &[(OrganizationId, LeadId)]) -> Result<Vec<Lead>, StoreError> {
-        let wanted: BTreeSet<_> =
-            leads.iter().map(|(organization, id)| One { organization: *organization, id: *id }).collect();
+        let wanted: BTreeSet<_> = leads
+            .iter()
+            .map(|(organization, id)| ScopedId { organization: *organization, id: *id })
+            .collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -82,7 +84,12 @@ impl Store {
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Lead>, u64), StoreError> {
-        let at = At { organization, source, offset: i64::try_from(offset).unwrap_or(i64::MAX), most: limit };
+        let at = PageAtOffset {
+            organization,
+            source,
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+            most: limit,
+        };
         self.read(move |session| {
             let sql = &session.sql.leads;
             let (page, count) = match source {
@@ -90,7 +97,7 @@ impl Store {
                 Some(_) => (sql.page_at_of_source, sql.count_of_source),
             };
             let leads = session.load(page, &[at])?;
-            let count: Vec<u64> = session.load(count, &[OfSources { organization, source }])?;
+            let count: Vec<u64> = session.load(count, &[InAnySource { organization, source }])?;
             Ok((leads, count.into_iter().next().unwrap_or(0)))
         })
         .await
@@ -102,12 +109,12 @@ impl Store {
         &self,
         organization: OrganizationId,
         source: Option<SourceId>,
-        after: Option<Cursor>,
+        after: Option<LeadCursor>,
         limit: u32,
-    ) -> Result<Page<Lead, Cursor>, StoreError> {
-        let Cursor { at, id } = after.unwrap_or_else(Cursor::start);
-        let before = Before { organization, source, at, id, most: limit.saturating_add(1) };
-        let place = |lead: &Lead| Cursor { at: lead.received_at, id: lead.id };
+    ) -> Result<Page<Lead, LeadCursor>, StoreError> {
+        let LeadCursor { at, id } = after.unwrap_or_else(LeadCursor::start);
+        let before = PageBeforeLead { organization, source, at, id, most: limit.saturating_add(1) };
+        let place = |lead: &Lead| LeadCursor { at: lead.received_at, id: lead.id };
         self.read(move |session| {
             let sql = &session.sql.leads;
             let page = if source.is_some() { sql.page_of_source } else { sql.page };
@@ -117,11 +124,15 @@ impl Store {
     }
 
     /// Resolves a lead's id or a submission's. `None` also for ids of another organization.
-    pub async fn find(&self, organization: OrganizationId, id: Uuid) -> Result<Option<Found>, StoreError> {
-        let wanted = [One { organization, id }];
-        let found: Vec<Found> =
+    pub async fn find(
+        &self,
+        organization: OrganizationId,
+        id: Uuid,
+    ) -> Result<Option<SubmissionOrLead>, StoreError> {
+        let wanted = [ScopedId { organization, id }];
+        let found: Vec<SubmissionOrLead> =
             self.read(move |session| session.load(session.sql.submissions.find, &wanted)).await?;
-        Ok(found.into_iter().next().map(|found| Found {
+        Ok(found.into_iter().next().map(|found| SubmissionOrLead {
             quarantine: found.quarantine.filter(|_| found.outcome == Some(Outcome::Quarantined)),
             ..found
         }))

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit;
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
-use crate::rows::OfSource;
-use crate::session::Session;
+use crate::rows::InSource;
+use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// A version of a source's mapping.
@@ -45,7 +45,7 @@ impl MappingRow {
 }
 
 #[derive(Serialize)]
-struct Added<'a> {
+struct NewMappingRow<'a> {
     organization: OrganizationId,
     source: SourceId,
     document: &'a Mapping,
@@ -53,7 +53,7 @@ struct Added<'a> {
 }
 
 #[derive(Serialize)]
-struct Activated {
+struct MappingActivation {
     organization: OrganizationId,
     source: SourceId,
     version: Option<u32>,
@@ -70,14 +70,14 @@ impl Store {
         mapping: &Mapping,
     ) -> Result<Option<u32>, StoreError> {
         let (mapping, created_at) = (mapping.clone(), Timestamp::now());
-        let entry = self.entry(organization, AuditAction::MappingSet).about(source);
+        let entry = self.entry(organization, AuditAction::MappingSet).with_target(source);
         self.write(move |session| {
             let generation = advance(session)?;
-            let added = Added { organization, source, document: &mapping, created_at };
+            let added = NewMappingRow { organization, source, document: &mapping, created_at };
             let version: Option<u32> = session.find(session.sql.mappings.add, added)?;
             if version.is_some() {
-                activate(session, Activated { organization, source, version, generation })?;
-                audit::record(session, &[entry.clone().with("version", version)])?;
+                activate(session, MappingActivation { organization, source, version, generation })?;
+                audit::record(session, &[entry.clone().with_detail("version", version)])?;
             }
             Ok(version)
         })
@@ -90,7 +90,7 @@ impl Store {
         organization: OrganizationId,
         source: SourceId,
     ) -> Result<Vec<MappingRecord>, StoreError> {
-        let of = [OfSource { organization, source, most: u32::MAX }];
+        let of = [InSource { organization, source, most: u32::MAX }];
         let rows: Vec<MappingRow> =
             self.read(move |session| session.load(session.sql.mappings.of, &of)).await?;
         Ok(rows.into_iter().filter_map(MappingRow::read).collect())
@@ -104,11 +104,12 @@ impl Store {
         source: SourceId,
         version: Option<u32>,
     ) -> Result<bool, StoreError> {
-        let entry = self.entry(organization, AuditAction::MappingActivated).about(source);
-        let entry = entry.with("version", version);
+        let entry = self.entry(organization, AuditAction::MappingActivated).with_target(source);
+        let entry = entry.with_detail("version", version);
         self.write(move |session| {
             let generation = advance(session)?;
-            let activated = activate(session, Activated { organization, source, version, generation })?;
+            let activated =
+                activate(session, MappingActivation { organization, source, version, generation })?;
             if activated {
                 audit::record(session, std::slice::from_ref(&entry))?;
             }
@@ -118,6 +119,6 @@ impl Store {
     }
 }
 
-fn activate(session: &mut Session, activated: Activated) -> Result<bool, Fault> {
+fn activate(session: &mut StoreConnection, activated: MappingActivation) -> Result<bool, TransactionError> {
     Ok(session.execute(session.sql.mappings.activate, &[activated])? > 0)
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::audit;
 use crate::error::StoreError;
 use crate::installation::{advance, organizations_since};
-use crate::rows::{Name, Stamped};
+use crate::rows::{ByName, WithGeneration};
 use crate::scorings;
 use crate::store::Store;
 
@@ -41,14 +41,14 @@ impl From<OrganizationRow> for Organization {
 }
 
 #[derive(Serialize)]
-struct Renamed<'a> {
+struct OrganizationNameUpdate<'a> {
     id: OrganizationId,
     name: &'a str,
     generation: i64,
 }
 
 #[derive(Serialize)]
-struct Disabled {
+struct OrganizationDisabledUpdate {
     id: OrganizationId,
     disabled_at: Option<Timestamp>,
     generation: i64,
@@ -69,11 +69,11 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             let insert = session.sql.organizations.insert;
-            if session.execute(insert, &[Stamped { row: &row, generation }])? == 0 {
+            if session.execute(insert, &[WithGeneration { row: &row, generation }])? == 0 {
                 return Ok(None);
             }
             audit::record(session, std::slice::from_ref(&entry))?;
-            session.find(session.sql.organizations.named, Name { name: &row.name })
+            session.find(session.sql.organizations.named, ByName { name: &row.name })
         })
         .await
         .map(|created: Option<OrganizationRow>| created.map(Organization::from))
@@ -98,7 +98,7 @@ impl Store {
         let entry = self.entry(id, AuditAction::OrganizationRenamed);
         self.write(move |session| {
             let generation = advance(session)?;
-            let renamed = Renamed { id, name: &name, generation };
+            let renamed = OrganizationNameUpdate { id, name: &name, generation };
             let changed = session.execute(session.sql.organizations.rename, &[renamed])? > 0;
             if changed {
                 audit::record(session, std::slice::from_ref(&entry))?;
@@ -128,7 +128,7 @@ impl Store {
         let entry = self.entry(id, action);
         self.write(move |session| {
             let generation = advance(session)?;
-            let disabled = Disabled { id, disabled_at, generation };
+            let disabled = OrganizationDisabledUpdate { id, disabled_at, generation };
             let changed = session.execute(session.sql.organizations.set_disabled, &[disabled])? > 0;
             if changed {
                 audit::record(session, std::slice::from_ref(&entry))?;
@@ -141,7 +141,7 @@ impl Store {
     pub async fn organization_named(&self, name: &str) -> Result<Option<Organization>, StoreError> {
         let name = name.to_owned();
         let found: Option<OrganizationRow> = self
-            .read(move |session| session.find(session.sql.organizations.named, Name { name: &name }))
+            .read(move |session| session.find(session.sql.organizations.named, ByName { name: &name }))
             .await?;
         Ok(found.map(Organization::from))
     }

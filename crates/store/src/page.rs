@@ -40,25 +40,25 @@ pub(crate) fn fitting(sizes: impl Iterator<Item = usize>, most: u32) -> usize {
 
 /// A place in a list of leads from the newest to the oldest. As text it is opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
+pub struct LeadCursor {
     pub(crate) at: Timestamp,
     pub(crate) id: LeadId,
 }
 
-impl Cursor {
+impl LeadCursor {
     /// Before the newest.
     pub(crate) fn start() -> Self {
         Self { at: Timestamp::from_microseconds(i64::MAX), id: LeadId::from_uuid(uuid::Uuid::max()) }
     }
 }
 
-impl fmt::Display for Cursor {
+impl fmt::Display for LeadCursor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}", self.at.as_microseconds(), self.id.as_uuid().simple())
     }
 }
 
-impl FromStr for Cursor {
+impl FromStr for LeadCursor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_as_it_is_written() {
-        let cursor = Cursor { at: Timestamp::now(), id: LeadId::from_uuid(uuid::Uuid::now_v7()) };
+        let cursor = LeadCursor { at: Timestamp::now(), id: LeadId::from_uuid(uuid::Uuid::now_v7()) };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         for text in ["", ".", "1", "1.x", "x.00000000000000000000000000000000"] {
-            assert!(text.parse::<Cursor>().is_err(), "{text}");
+            assert!(text.parse::<LeadCursor>().is_err(), "{text}");
         }
     }
 

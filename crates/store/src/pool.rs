@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::config::StoreConfig;
-use crate::error::{Fault, StoreError, Trouble};
-use crate::session::Session;
+use crate::error::{StoreError, StoreFailure, TransactionError};
+use crate::session::StoreConnection;
 use crate::{postgres, sqlite};
 
 /// The longest pause between two tries to connect; r2d2 backs off to half of it.
@@ -20,31 +20,31 @@ const RECONNECT: Duration = Duration::from_secs(1);
 
 /// Where a pool's connections lead to.
 #[derive(Debug)]
-pub(crate) enum Target {
-    Postgres(postgres::Address),
-    Sqlite(sqlite::Address),
+pub(crate) enum ConnectionTarget {
+    Postgres(postgres::PostgresAddress),
+    Sqlite(sqlite::SqliteAddress),
 }
 
 /// How connections of a pool are made and checked.
 #[derive(Debug)]
 struct Manager {
-    target: Target,
+    target: ConnectionTarget,
     /// Whether a connection was not usable when it was last checked, so that this is logged once.
     unusable: AtomicBool,
 }
 
 impl ManageConnection for Manager {
-    type Connection = Session;
+    type Connection = StoreConnection;
     type Error = StoreError;
 
-    fn connect(&self) -> Result<Session, StoreError> {
+    fn connect(&self) -> Result<StoreConnection, StoreError> {
         match &self.target {
-            Target::Postgres(address) => address.connect(),
-            Target::Sqlite(address) => address.connect(),
+            ConnectionTarget::Postgres(address) => address.connect(),
+            ConnectionTarget::Sqlite(address) => address.connect(),
         }
     }
 
-    fn is_valid(&self, session: &mut Session) -> Result<(), StoreError> {
+    fn is_valid(&self, session: &mut StoreConnection) -> Result<(), StoreError> {
         let checked = session.ping();
         let unusable = matches!(checked, Err(StoreError::Config(_)));
         let was_unusable = self.unusable.swap(unusable, Ordering::Relaxed);
@@ -57,7 +57,7 @@ impl ManageConnection for Manager {
         checked
     }
 
-    fn has_broken(&self, session: &mut Session) -> bool {
+    fn has_broken(&self, session: &mut StoreConnection) -> bool {
         std::thread::panicking() || session.is_broken()
     }
 }
@@ -76,17 +76,17 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Connects to nothing yet, so that a gateway can start before its database.
-    pub(crate) fn new(name: &'static str, target: Target, size: u32, config: &StoreConfig) -> Self {
+    pub(crate) fn new(name: &'static str, target: ConnectionTarget, size: u32, config: &StoreConfig) -> Self {
         let size = size.max(1);
         let file = match &target {
-            Target::Postgres(_) => None,
-            Target::Sqlite(address) => Some(address.file().into()),
+            ConnectionTarget::Postgres(_) => None,
+            ConnectionTarget::Sqlite(address) => Some(address.file().into()),
         };
         let connections = diesel::r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(RECONNECT)
-            .error_handler(Box::new(Quiet))
+            .error_handler(Box::new(SilentErrorHandler))
             .build_unchecked(Manager { target, unusable: AtomicBool::new(false) });
         Self {
             connections,
@@ -105,34 +105,34 @@ impl Pool {
     pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+        W: FnOnce(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
     {
         if self.file.as_deref().is_some_and(|file| !file.exists()) {
             return Err(StoreError::NotMigrated);
         }
         let begun = Instant::now();
-        let waiting = Counted::new(gauge!("leadgate_store_waiting", "pool" => self.name));
+        let waiting = GaugeGuard::new(gauge!("leadgate_store_waiting", "pool" => self.name));
         let permit = match timeout(self.acquire_timeout, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(_) => return Err(StoreError::unavailable(Trouble::Busy)),
+            Ok(Err(_)) | Err(_) => return Err(StoreError::unavailable(StoreFailure::Busy)),
         };
         drop(waiting);
         let waited = begun.elapsed();
         histogram!("leadgate_store_wait_seconds", "pool" => self.name).record(waited.as_secs_f64());
-        let in_use = Counted::new(gauge!("leadgate_store_in_use", "pool" => self.name));
+        let in_use = GaugeGuard::new(gauge!("leadgate_store_in_use", "pool" => self.name));
         let connections = self.connections.clone();
         let patience = self.acquire_timeout.saturating_sub(waited).max(Duration::from_millis(1));
         let task = tokio::task::spawn_blocking(move || {
             // Dropped last, when the connection is back in the pool.
             let _held = (permit, in_use);
             let mut session = connect(&connections, patience)?;
-            work(&mut session).map_err(|fault| session.conclude(fault))
+            work(&mut session).map_err(|fault| session.into_store_error(fault))
         });
         match timeout(patience + self.call_timeout, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(join)) if join.is_panic() => Err(StoreError::Panicked),
-            Ok(Err(_)) => Err(StoreError::unavailable(Trouble::Busy)),
-            Err(_) => Err(StoreError::unavailable(Trouble::NoAnswer)),
+            Ok(Err(_)) => Err(StoreError::unavailable(StoreFailure::Busy)),
+            Err(_) => Err(StoreError::unavailable(StoreFailure::NoAnswer)),
         }
     }
 }
@@ -142,22 +142,22 @@ fn connect(
     patience: Duration,
 ) -> Result<PooledConnection<Manager>, StoreError> {
     connections.get_timeout(patience).map_err(|error| StoreError::Unavailable {
-        trouble: Trouble::Connection,
+        trouble: StoreFailure::Connection,
         detail: Some(error.to_string().trim().to_owned()),
     })
 }
 
 /// A gauge that counts this value as long as it lives.
-struct Counted(Gauge);
+struct GaugeGuard(Gauge);
 
-impl Counted {
+impl GaugeGuard {
     fn new(gauge: Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge)
     }
 }
 
-impl Drop for Counted {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
@@ -165,9 +165,9 @@ impl Drop for Counted {
 
 /// Whoever waits for the connection is told; the pool's own retries are nobody's news.
 #[derive(Debug)]
-struct Quiet;
+struct SilentErrorHandler;
 
-impl HandleError<StoreError> for Quiet {
+impl HandleError<StoreError> for SilentErrorHandler {
     fn handle_error(&self, error: StoreError) {
         tracing::debug!(%error, "no connection to the store");
     }

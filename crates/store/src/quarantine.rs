@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Case, Disposition, Judge, Normalized, Outcome, QuarantineReason, Ruling, Stage, Submission, Suppression,
-    Timestamp, Trace, trace,
+    CommitAction, Judge, NormalizedSubmission, Outcome, QuarantineReason, ResolvedOutcome,
+    ResolvedSubmission, Stage, Submission, Suppression, Timestamp, Trace, trace,
 };
 
-use crate::commit::{Committed, Settled, release_of};
-use crate::error::{Fault, StoreError, Trouble};
-use crate::rows::{NoFields, SubmissionRow};
-use crate::session::Session;
-use crate::statements::{Statements, whole};
+use crate::commit::{CommitResult, SettledSubmission, valid_release};
+use crate::error::{StoreError, StoreFailure, TransactionError};
+use crate::rows::{SubmissionRow, WrappedSubmission};
+use crate::session::StoreConnection;
+use crate::statements::{StoreTransaction, wrap_submission};
 use crate::store::Store;
 
 impl Store {
@@ -25,7 +25,7 @@ impl Store {
         &self,
         submission: Submission,
         reason: QuarantineReason,
-    ) -> Result<Committed, StoreError> {
+    ) -> Result<CommitResult, StoreError> {
         self.quarantine_with(submission, reason, None).await
     }
 
@@ -36,7 +36,7 @@ impl Store {
         reason: QuarantineReason,
         entries: Arc<[Suppression]>,
         judge: Arc<dyn Judge>,
-    ) -> Result<Committed, StoreError> {
+    ) -> Result<CommitResult, StoreError> {
         let opt_out = (!entries.is_empty()).then_some((entries, judge));
         self.quarantine_with(submission, reason, opt_out).await
     }
@@ -45,53 +45,57 @@ impl Store {
         &self,
         submission: Submission,
         reason: QuarantineReason,
-        opt_out: Option<OptOut>,
-    ) -> Result<Committed, StoreError> {
+        opt_out: Option<OptOutEntries>,
+    ) -> Result<CommitResult, StoreError> {
         let mut trace = Trace::default();
-        trace.record(Stage::Quarantine(trace::Quarantine(reason.into())));
-        let normalized =
-            Arc::new(Normalized { submission, disposition: Disposition::Quarantine(reason), trace });
-        for form in [Form::Columns, Form::Whole] {
+        trace.record(Stage::Quarantine(trace::QuarantineTrace(reason.into())));
+        let normalized = Arc::new(NormalizedSubmission {
+            submission,
+            disposition: CommitAction::Quarantine(reason),
+            trace,
+        });
+        for form in [StoredForm::Columns, StoredForm::Document] {
             let (normalized, opt_out) = (Arc::clone(&normalized), opt_out.clone());
-            let kept =
-                self.write(move |session| keep(session, &normalized, reason, form, opt_out.as_ref())).await;
+            let kept = self
+                .write(move |session| insert_entry(session, &normalized, reason, form, opt_out.as_ref()))
+                .await;
             match kept {
                 Err(StoreError::RowRefused { .. }) => {}
                 settled => return settled,
             }
         }
-        Err(StoreError::unavailable(Trouble::Internal))
+        Err(StoreError::unavailable(StoreFailure::Internal))
     }
 }
 
 /// The entries that an opt-out makes, and who decides the stored leads that they concern.
-type OptOut = (Arc<[Suppression]>, Arc<dyn Judge>);
+type OptOutEntries = (Arc<[Suppression]>, Arc<dyn Judge>);
 
 /// In which form a submission is stored.
 #[derive(Clone, Copy)]
-enum Form {
+enum StoredForm {
     Columns,
-    Whole,
+    Document,
 }
 
-fn keep(
-    session: &mut Session,
-    normalized: &Normalized,
+fn insert_entry(
+    session: &mut StoreConnection,
+    normalized: &NormalizedSubmission,
     reason: QuarantineReason,
-    form: Form,
-    opt_out: Option<&OptOut>,
-) -> Result<Committed, Fault> {
+    form: StoredForm,
+    opt_out: Option<&OptOutEntries>,
+) -> Result<CommitResult, TransactionError> {
     let submission = &normalized.submission;
-    let (whole, none) = (whole(submission)?, NoFields::default());
+    let (whole, none) = (wrap_submission(submission)?, WrappedSubmission::default());
     let row = match form {
-        Form::Columns => SubmissionRow::of(submission),
-        Form::Whole => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
+        StoredForm::Columns => SubmissionRow::of(submission),
+        StoredForm::Document => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
     };
-    let mut tx = Statements::new(session);
+    let mut tx = StoreTransaction::new(session);
     if opt_out.is_some() {
-        tx.share_organization(submission.organization)?;
+        tx.lock_shared(submission.organization)?;
     }
-    let (fresh, reused) = match release_of(submission) {
+    let (fresh, reused) = match valid_release(submission) {
         Some(_) => {
             let released = tx.release(std::iter::once(submission))?.into_values().next();
             if released == Some(true) {
@@ -105,15 +109,15 @@ fn keep(
         None => (true, 0),
     };
     if !fresh {
-        return Ok(Committed { repeated: 1 - reused.min(1), reused, ..Committed::default() });
+        return Ok(CommitResult { repeated: 1 - reused.min(1), reused, ..CommitResult::default() });
     }
-    let ruling = Ruling { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
-    let case = [Case {
+    let ruling = ResolvedOutcome { outcome: Outcome::Quarantined, lead: None, quarantine: Some(reason) };
+    let case = [ResolvedSubmission {
         normalized,
         trace: normalized.trace.clone(),
-        ruling,
-        by_mailbox_alone: false,
-        opts_out: Vec::new(),
+        resolved: ruling,
+        matched_by_mailbox_only: false,
+        opted_out_leads: Vec::new(),
     }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
@@ -121,5 +125,9 @@ fn keep(
         Some((entries, judge)) => tx.opt_out(entries, judge.as_ref())?,
         None => BTreeSet::new(),
     };
-    Ok(Committed { settled: case.iter().map(Settled::of).collect(), pending, ..Committed::default() })
+    Ok(CommitResult {
+        settled: case.iter().map(SettledSubmission::of).collect(),
+        pending,
+        ..CommitResult::default()
+    })
 }

@@ -2,9 +2,9 @@
 
 use leadgate_domain::OrganizationId;
 
-use crate::error::{Fault, StoreError};
-use crate::rows::Of;
-use crate::session::Session;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::InOrganization;
+use crate::session::StoreConnection;
 
 pub(crate) const SOURCES: Quota = Quota {
     what: "sources",
@@ -41,7 +41,7 @@ pub(crate) struct Quota {
 
 impl Quota {
     /// Whether this many are allowed. Within the transaction that adds one, so that it is undone if not.
-    pub(crate) fn check(self, number: u64) -> Result<(), Fault> {
+    pub(crate) fn check(self, number: u64) -> Result<(), TransactionError> {
         if number <= u64::from(self.most) {
             return Ok(());
         }
@@ -51,11 +51,11 @@ impl Quota {
     /// [`Quota::check`] for what `statement` counts. The caller holds a lock that keeps the number.
     pub(crate) fn check_counted(
         self,
-        session: &mut Session,
+        session: &mut StoreConnection,
         statement: &'static str,
         organization: OrganizationId,
-    ) -> Result<(), Fault> {
-        let counted: Option<u64> = session.find(statement, Of { organization })?;
+    ) -> Result<(), TransactionError> {
+        let counted: Option<u64> = session.find(statement, InOrganization { organization })?;
         self.check(counted.unwrap_or(0))
     }
 }

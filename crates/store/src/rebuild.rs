@@ -3,24 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leadgate_domain::trace::{MaybeKnown, Reprocess};
+use leadgate_domain::trace::{MaybeKnown, ReprocessTrace};
 use leadgate_domain::{
-    AuditAction, Case, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, Normalized, OrganizationId, Outcome,
-    Ruling, Stage, Submission, SubmissionId, Suppression, Suppressions, Trace, Trust, by_mailbox_alone,
+    AuditAction, Claim, ClaimKey, ClaimKind, Judge, Lead, LeadId, NormalizedSubmission, OrganizationId,
+    Outcome, ResolvedOutcome, ResolvedSubmission, Stage, Submission, SubmissionId, Suppression,
+    SuppressionMatches, Trace, Trust, matched_by_mailbox_only,
 };
 use serde::Deserialize;
 
 use crate::audit;
-use crate::commit::watched;
-use crate::error::{Fault, StoreError};
-use crate::rows::{Hold, One};
-use crate::statements::Statements;
+use crate::commit::suppression_keys;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::{LockMode, ScopedId};
+use crate::statements::StoreTransaction;
 use crate::store::Store;
-use crate::submissions::{Stored, unwrap};
+use crate::submissions::{StoredSubmission, unwrap};
 
 /// A submission that made or changed a lead, as it would be read again: as it was mended, if it was.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Maker {
+pub struct Contributor {
     pub lead: LeadId,
     pub outcome: Outcome,
     pub submission: Submission,
@@ -29,35 +30,35 @@ pub struct Maker {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct MakerRow {
+pub(crate) struct ContributorRow {
     lead: LeadId,
     outcome: Outcome,
-    submission: Stored,
+    submission: StoredSubmission,
     repair: Option<String>,
 }
 
-impl MakerRow {
-    fn read(self) -> Result<Maker, StoreError> {
+impl ContributorRow {
+    fn read(self) -> Result<Contributor, StoreError> {
         let erased = self.submission.is_erased();
         let stored = self.submission.submission()?;
         let mended = self.repair.as_deref().map(unwrap).transpose()?;
         // What was mended is still the submission that it was.
         let submission = mended.map_or(stored.clone(), |mended| Submission { id: stored.id, ..mended });
-        Ok(Maker { lead: self.lead, outcome: self.outcome, submission, erased })
+        Ok(Contributor { lead: self.lead, outcome: self.outcome, submission, erased })
     }
 }
 
 /// A lead, and what it is made of, as that is read today.
 #[derive(Debug, Clone)]
-pub struct Rebuild {
+pub struct LeadRebuild {
     pub lead: LeadId,
-    pub parts: Vec<Part>,
+    pub parts: Vec<Contribution>,
 }
 
 /// One submission of a lead.
 #[derive(Debug, Clone)]
-pub struct Part {
-    pub normalized: Normalized,
+pub struct Contribution {
+    pub normalized: NormalizedSubmission,
     /// It goes on being what it was.
     pub outcome: Outcome,
     /// The keys by which it was recognized so far.
@@ -66,7 +67,7 @@ pub struct Part {
 
 /// What became of a lead that was to be made anew.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Rebuilt {
+pub enum RebuildResult {
     Unchanged,
     Changed {
         before: Box<Lead>,
@@ -74,25 +75,25 @@ pub enum Rebuilt {
         conflicts: Vec<ClaimKind>,
     },
     /// Somebody changed it meanwhile; come again.
-    Moved,
+    ChangedConcurrently,
     /// One of its submissions could not be judged today, and the lead stays as it is.
-    Refused,
+    NotRebuildable,
 }
 
 impl Store {
     /// What leads are made of, in no order.
-    pub async fn makers(
+    pub async fn contributors(
         &self,
         organization: OrganizationId,
         leads: &[LeadId],
-    ) -> Result<Vec<Maker>, StoreError> {
-        let wanted: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
+    ) -> Result<Vec<Contributor>, StoreError> {
+        let wanted: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<MakerRow> =
+        let rows: Vec<ContributorRow> =
             self.read(move |session| session.load(session.sql.submissions.of_leads, &wanted)).await?;
-        rows.into_iter().map(MakerRow::read).collect()
+        rows.into_iter().map(ContributorRow::read).collect()
     }
 
     /// Makes leads of one organization anew, in one transaction; what became of each, in order. With `dry`, says what
@@ -104,23 +105,23 @@ impl Store {
     pub async fn rebuild(
         &self,
         organization: OrganizationId,
-        rebuilds: Vec<Rebuild>,
+        rebuilds: Vec<LeadRebuild>,
         judge: Arc<dyn Judge>,
         dry: bool,
-    ) -> Result<Vec<Rebuilt>, StoreError> {
+    ) -> Result<Vec<RebuildResult>, StoreError> {
         let rebuilds = Arc::new(rebuilds);
         let entry = self.entry(organization, AuditAction::LeadsReprocessed);
-        let run = move |tx: &mut Statements<'_>| {
-            Run { organization, dry, judge: judge.as_ref() }.all(tx, &rebuilds)
+        let run = move |tx: &mut StoreTransaction<'_>| {
+            RebuildRun { organization, dry, judge: judge.as_ref() }.rebuild_leads(tx, &rebuilds)
         };
         if dry {
-            return self.read(move |session| run(&mut Statements::new(session))).await;
+            return self.read(move |session| run(&mut StoreTransaction::new(session))).await;
         }
         self.write(move |session| {
-            let rebuilt = run(&mut Statements::new(session))?;
-            let changed = rebuilt.iter().filter(|one| matches!(one, Rebuilt::Changed { .. })).count();
+            let rebuilt = run(&mut StoreTransaction::new(session))?;
+            let changed = rebuilt.iter().filter(|one| matches!(one, RebuildResult::Changed { .. })).count();
             if changed > 0 {
-                audit::record(session, &[entry.clone().with("count", changed)])?;
+                audit::record(session, &[entry.clone().with_detail("count", changed)])?;
             }
             Ok(rebuilt)
         })
@@ -128,42 +129,56 @@ impl Store {
     }
 }
 
-struct Run<'j> {
+struct RebuildRun<'j> {
     organization: OrganizationId,
     dry: bool,
     judge: &'j dyn Judge,
 }
 
 /// What is stored of the leads.
-struct Found {
+struct StoredLeads {
     leads: BTreeMap<LeadId, Lead>,
-    makers: Makers,
+    makers: Contributors,
     /// Who held the keys before they were locked, and after.
     there: BTreeMap<ClaimKey, Claim>,
     held: BTreeMap<ClaimKey, Claim>,
-    suppressions: Suppressions,
+    suppressions: SuppressionMatches,
 }
 
-impl Run<'_> {
-    fn all(&self, tx: &mut Statements<'_>, rebuilds: &[Rebuild]) -> Result<Vec<Rebuilt>, Fault> {
-        let keys = Keys::of(rebuilds);
+impl RebuildRun<'_> {
+    fn rebuild_leads(
+        &self,
+        tx: &mut StoreTransaction<'_>,
+        rebuilds: &[LeadRebuild],
+    ) -> Result<Vec<RebuildResult>, TransactionError> {
+        let keys = RebuildKeys::of(rebuilds);
         let found = self.find(tx, rebuilds, &keys)?;
-        let mut written = Written::default();
-        let rebuilt = rebuilds.iter().map(|one| self.one(one, &keys, &found, &mut written)).collect();
+        let mut written = RebuildWrites::default();
+        let rebuilt =
+            rebuilds.iter().map(|one| self.rebuild_lead(one, &keys, &found, &mut written)).collect();
         if !self.dry {
             written.write(tx, self.judge)?;
         }
         Ok(rebuilt)
     }
 
-    fn find(&self, tx: &mut Statements<'_>, rebuilds: &[Rebuild], keys: &Keys) -> Result<Found, Fault> {
+    fn find(
+        &self,
+        tx: &mut StoreTransaction<'_>,
+        rebuilds: &[LeadRebuild],
+        keys: &RebuildKeys,
+    ) -> Result<StoredLeads, TransactionError> {
         let ids: BTreeSet<_> =
-            rebuilds.iter().map(|one| One { organization: self.organization, id: one.lead }).collect();
+            rebuilds.iter().map(|one| ScopedId { organization: self.organization, id: one.lead }).collect();
         let parts = || rebuilds.iter().flat_map(|one| &one.parts).map(|part| &part.normalized);
         if !self.dry {
             // Before anything is read: whoever deletes leads with their claims has done so by then.
-            let hold = if parts().any(Normalized::asks_out) { Hold::Alone } else { Hold::Shared };
-            tx.hold_organizations([(self.organization, hold)])?;
+            let hold = if parts().any(NormalizedSubmission::is_opt_out) {
+                LockMode::Exclusive
+            } else {
+                LockMode::Shared
+            };
+            tx.lock_organizations([(self.organization, hold)])?;
         }
         let there = tx.read_claims(&keys.provisional)?;
         let leads = if self.dry {
@@ -173,64 +188,83 @@ impl Run<'_> {
             tx.lock_leads(&ids)?
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
-        let makers = tx.read_makers(&ids)?;
-        let suppressions = tx.read_suppressions(&watched(self.judge, parts(), &[]))?;
+        let makers = tx.read_contributors(&ids)?;
+        let suppressions = tx.read_suppressions(&suppression_keys(self.judge, parts(), &[]))?;
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
-        Ok(Found { leads, makers, there, held, suppressions })
+        Ok(StoredLeads { leads, makers, there, held, suppressions })
     }
 
-    fn one<'r>(&self, one: &'r Rebuild, keys: &Keys, found: &Found, written: &mut Written<'r>) -> Rebuilt {
-        let Found { leads, makers, there, held, suppressions } = found;
+    fn rebuild_lead<'r>(
+        &self,
+        one: &'r LeadRebuild,
+        keys: &RebuildKeys,
+        found: &StoredLeads,
+        written: &mut RebuildWrites<'r>,
+    ) -> RebuildResult {
+        let StoredLeads { leads, makers, there, held, suppressions } = found;
         let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
         let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
         let Some(before) = before else {
             written.release(keys.taken_by(one.lead, there, held));
-            return Rebuilt::Moved;
+            return RebuildResult::ChangedConcurrently;
         };
         let normalized: Vec<_> = one.parts.iter().map(|part| &part.normalized).collect();
         let Some((after, traces)) = self.judge.rebuild(before, &normalized, suppressions) else {
             written.release(keys.taken_by(one.lead, there, held));
-            return Rebuilt::Refused;
+            return RebuildResult::NotRebuildable;
         };
         written.release(keys.outdated(one.lead, held));
         // The clocks of fields may be written in two ways that mean the same.
         if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
-            return Rebuilt::Unchanged;
+            return RebuildResult::Unchanged;
         }
         let conflicts = keys.conflicts(one, held);
         let cases = one.parts.iter().zip(traces);
-        written.cases.extend(cases.map(|(part, trace)| case(part, one.lead, trace, &conflicts)));
+        written
+            .cases
+            .extend(cases.map(|(part, trace)| resolved_submission(part, one.lead, trace, &conflicts)));
         if after.opt_out && !before.opt_out {
-            let asking = normalized.into_iter().filter(|part| part.asks_out());
-            written.opted_out.extend(asking.flat_map(|part| self.judge.opted_out(part, &[&after])));
+            let asking = normalized.into_iter().filter(|part| part.is_opt_out());
+            written.opted_out.extend(asking.flat_map(|part| self.judge.opt_out_entries(part, &[&after])));
         }
         written.leads.push(after.clone());
-        Rebuilt::Changed { before: Box::new(before.clone()), after: Box::new(after), conflicts }
+        RebuildResult::Changed { before: Box::new(before.clone()), after: Box::new(after), conflicts }
     }
 }
 
-fn case<'r>(part: &'r Part, lead: LeadId, mut trace: Trace, conflicts: &[ClaimKind]) -> Case<'r> {
+fn resolved_submission<'r>(
+    part: &'r Contribution,
+    lead: LeadId,
+    mut trace: Trace,
+    conflicts: &[ClaimKind],
+) -> ResolvedSubmission<'r> {
     let conflicts = conflicts.iter().copied().map(MaybeKnown::from).collect();
-    trace.record(Stage::Reprocess(Reprocess { conflicts }.into()));
-    let ruling = Ruling { outcome: part.outcome, lead: Some(lead), quarantine: None };
-    Case { normalized: &part.normalized, trace, ruling, by_mailbox_alone: false, opts_out: Vec::new() }
+    trace.record(Stage::Reprocess(ReprocessTrace { conflicts }.into()));
+    let ruling = ResolvedOutcome { outcome: part.outcome, lead: Some(lead), quarantine: None };
+    ResolvedSubmission {
+        normalized: &part.normalized,
+        trace,
+        resolved: ruling,
+        matched_by_mailbox_only: false,
+        opted_out_leads: Vec::new(),
+    }
 }
 
 /// What is written at the end.
 #[derive(Default)]
-struct Written<'r> {
+struct RebuildWrites<'r> {
     leads: Vec<Lead>,
-    cases: Vec<Case<'r>>,
+    cases: Vec<ResolvedSubmission<'r>>,
     released: BTreeSet<ClaimKey>,
     opted_out: Vec<Suppression>,
 }
 
-impl Written<'_> {
+impl RebuildWrites<'_> {
     fn release(&mut self, keys: impl Iterator<Item = ClaimKey>) {
         self.released.extend(keys);
     }
 
-    fn write(self, tx: &mut Statements<'_>, judge: &dyn Judge) -> Result<(), Fault> {
+    fn write(self, tx: &mut StoreTransaction<'_>, judge: &dyn Judge) -> Result<(), TransactionError> {
         tx.update_leads(&self.leads)?;
         tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
         tx.record_outcomes_again(&self.cases)?;
@@ -240,7 +274,7 @@ impl Written<'_> {
 }
 
 /// The identity keys of leads by today's reading and by yesterday's.
-struct Keys {
+struct RebuildKeys {
     /// In the order in which everybody locks them, each as the most trusted submissions would claim it that give it to
     /// their lead today.
     provisional: Vec<Claim>,
@@ -248,25 +282,25 @@ struct Keys {
 }
 
 /// A claim that a submission would take, or several of one lead.
-struct Candidate {
+struct ClaimCandidate {
     /// Whether its lead has the key by today's reading, and the submission's trust.
     rank: (bool, Trust),
     claim: Claim,
 }
 
-impl Keys {
-    fn of(rebuilds: &[Rebuild]) -> Self {
-        let mut candidates: BTreeMap<ClaimKey, Candidate> = BTreeMap::new();
+impl RebuildKeys {
+    fn of(rebuilds: &[LeadRebuild]) -> Self {
+        let mut candidates: BTreeMap<ClaimKey, ClaimCandidate> = BTreeMap::new();
         let mut today = BTreeSet::new();
-        for Rebuild { lead, parts } in rebuilds {
+        for LeadRebuild { lead, parts } in rebuilds {
             // An operator's correction is no server's submission: it takes no keys from a form's lead.
-            let is_correction = |part: &&Part| part.normalized.submission.fields.correction.is_some();
+            let is_correction = |part: &&Contribution| part.normalized.submission.fields.correction.is_some();
             let submitted = parts.iter().filter(|part| !is_correction(part));
             let highest = submitted.map(|part| part.normalized.submission.trust).max();
-            let by_mailbox_alone = parts_by_mailbox_alone(parts);
-            for Part { normalized, keys, .. } in parts {
+            let by_mailbox_only = submissions_by_mailbox_only(parts);
+            for Contribution { normalized, keys, .. } in parts {
                 let trust = normalized.submission.trust;
-                let is_alone = by_mailbox_alone.contains(&normalized.submission.id);
+                let is_alone = by_mailbox_only.contains(&normalized.submission.id);
                 let is_identity = |key: &&ClaimKey| match key.kind {
                     ClaimKind::Idempotency => false,
                     ClaimKind::GmailMailbox => true,
@@ -278,12 +312,13 @@ impl Keys {
                     today.extend(now.iter().map(|key| (*lead, **key)));
                 }
                 for key in now.into_iter().chain(keys) {
-                    let claim = Claim { lead: *lead, ..normalized.provisional(*key) };
+                    let claim = Claim { lead: *lead, ..normalized.provisional_claim(*key) };
                     let rank = (today.contains(&(*lead, *key)), trust);
-                    let best =
-                        candidates.entry(*key).or_insert_with(|| Candidate { rank, claim: claim.clone() });
+                    let best = candidates
+                        .entry(*key)
+                        .or_insert_with(|| ClaimCandidate { rank, claim: claim.clone() });
                     if best.rank < rank {
-                        *best = Candidate { rank, claim };
+                        *best = ClaimCandidate { rank, claim };
                     } else if best.rank == rank && best.claim.lead == *lead {
                         best.claim.extend(&claim);
                     }
@@ -323,7 +358,7 @@ impl Keys {
     }
 
     /// The kinds of today's keys that other leads hold.
-    fn conflicts(&self, one: &Rebuild, held: &BTreeMap<ClaimKey, Claim>) -> Vec<ClaimKind> {
+    fn conflicts(&self, one: &LeadRebuild, held: &BTreeMap<ClaimKey, Claim>) -> Vec<ClaimKind> {
         let of_another = |key: &ClaimKey| held.get(key).is_some_and(|claim| claim.lead != one.lead);
         let own = self.today.iter().filter(|(lead, key)| *lead == one.lead && of_another(key));
         let kinds: BTreeSet<_> = own.map(|(_, key)| key.kind).collect();
@@ -332,15 +367,15 @@ impl Keys {
 }
 
 /// The submissions that belong to their lead by a mailbox alone: they tie no other key to it.
-fn parts_by_mailbox_alone(parts: &[Part]) -> BTreeSet<SubmissionId> {
+fn submissions_by_mailbox_only(parts: &[Contribution]) -> BTreeSet<SubmissionId> {
     let mut in_order: Vec<_> = parts.iter().map(|part| &part.normalized).collect();
-    in_order.sort_by_key(|normalized| normalized.submission.order());
+    in_order.sort_by_key(|normalized| normalized.submission.processing_order());
     let keys: Vec<Vec<_>> = in_order.iter().map(|part| part.claim_keys().copied().collect()).collect();
-    let alone = by_mailbox_alone(keys.iter().map(Vec::as_slice));
+    let alone = matched_by_mailbox_only(keys.iter().map(Vec::as_slice));
     let of_alone = in_order.into_iter().zip(alone);
     let of_alone = of_alone.filter(|(one, alone)| *alone && one.submission.fields.correction.is_none());
     of_alone.map(|(normalized, _)| normalized.submission.id).collect()
 }
 
 /// Which submissions a lead is made of.
-pub(crate) type Makers = BTreeMap<LeadId, BTreeSet<SubmissionId>>;
+pub(crate) type Contributors = BTreeMap<LeadId, BTreeSet<SubmissionId>>;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Fault, StoreError};
-use crate::rows::OfSource;
-use crate::session::Session;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::InSource;
+use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// What became of submissions, and what the leads are by now that they made or updated.
@@ -15,7 +15,7 @@ use crate::store::Store;
 /// `accepted` is the sum of the five outcomes, `quarantined` that of its reasons, and `leads` is `eligible` and `held`
 /// together. A lead is held for one reason or for several, and counts under each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Intake {
+pub struct IntakeCounts {
     pub accepted: u64,
     pub created: u64,
     pub updated: u64,
@@ -32,10 +32,10 @@ pub struct Intake {
 
 /// The part of a source. A lead that several sources made and updated is in the part of each, and once in the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct IntakeOfSource {
+pub struct SourceIntakeCounts {
     pub source: SourceId,
     #[serde(flatten)]
-    pub intake: Intake,
+    pub intake: IntakeCounts,
 }
 
 /// A whole report, as it was at one moment.
@@ -50,13 +50,13 @@ pub struct IntakeReport {
     /// The one that was asked for.
     pub source: Option<SourceId>,
     #[serde(flatten)]
-    pub whole: Intake,
+    pub whole: IntakeCounts,
     /// Of every source by which something came in; none, if one was asked for.
-    pub sources: Vec<IntakeOfSource>,
+    pub sources: Vec<SourceIntakeCounts>,
 }
 
 #[derive(Serialize)]
-struct Received {
+struct ReceivedRange {
     organization: OrganizationId,
     source: Option<SourceId>,
     first: SubmissionId,
@@ -66,7 +66,7 @@ struct Received {
 /// How many there are of one kind.
 #[derive(Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
-enum Counted {
+enum IntakeCountRow {
     Submissions {
         source: SourceId,
         code: Outcome,
@@ -102,7 +102,7 @@ impl Store {
         source: SourceId,
         most: u32,
     ) -> Result<RecentLeads, StoreError> {
-        let of = OfSource { organization, source, most };
+        let of = InSource { organization, source, most };
         let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, of)).await?;
         Ok(counted.unwrap_or_default())
     }
@@ -118,48 +118,51 @@ impl Store {
         source: Option<SourceId>,
         day: &Day,
     ) -> Result<IntakeReport, StoreError> {
-        let received = Received::on(organization, source, day);
+        let received = ReceivedRange::for_day(organization, source, day);
         let counted = self.read(move |session| count(session, &received)).await?;
         Ok(IntakeReport::of(source, day, counted))
     }
 
     /// The same for a large day: it may take a minute, on a connection of its own. `permit` is dropped when the count
     /// has ended, which may be after the caller went away.
-    pub async fn intake_report_patiently(
+    pub async fn intake_report_without_timeout(
         &self,
         organization: OrganizationId,
         source: Option<SourceId>,
         day: &Day,
         permit: impl Send + 'static,
     ) -> Result<IntakeReport, StoreError> {
-        let received = Received::on(organization, source, day);
-        let counted = self.read_patiently(permit, move |session| count(session, &received)).await?;
+        let received = ReceivedRange::for_day(organization, source, day);
+        let counted = self.read_without_timeout(permit, move |session| count(session, &received)).await?;
         Ok(IntakeReport::of(source, day, counted))
     }
 }
 
-impl Received {
-    fn on(organization: OrganizationId, source: Option<SourceId>, day: &Day) -> Self {
-        let (first, end) = (SubmissionId::least_of(day.begins()), SubmissionId::least_of(day.ends()));
+impl ReceivedRange {
+    fn for_day(organization: OrganizationId, source: Option<SourceId>, day: &Day) -> Self {
+        let (first, end) = (SubmissionId::min_at(day.start()), SubmissionId::min_at(day.end()));
         Self { organization, source, first, end }
     }
 }
 
-fn count(session: &mut Session, received: &Received) -> Result<Vec<Counted>, Fault> {
+fn count(
+    session: &mut StoreConnection,
+    received: &ReceivedRange,
+) -> Result<Vec<IntakeCountRow>, TransactionError> {
     let reports = &session.sql.reports;
     let text = if received.source.is_some() { reports.intake_of_source } else { reports.intake };
     session.load(text, std::slice::from_ref(received))
 }
 
 impl IntakeReport {
-    fn of(source: Option<SourceId>, day: &Day, counted: Vec<Counted>) -> Self {
-        let (whole, parts) = Intake::of(counted);
-        let parts = parts.into_iter().map(|(source, intake)| IntakeOfSource { source, intake });
+    fn of(source: Option<SourceId>, day: &Day, counted: Vec<IntakeCountRow>) -> Self {
+        let (whole, parts) = IntakeCounts::of(counted);
+        let parts = parts.into_iter().map(|(source, intake)| SourceIntakeCounts { source, intake });
         Self {
             day: day.clone(),
             timezone: day.zone().name(),
-            from: day.begins(),
-            until: day.ends(),
+            from: day.start(),
+            until: day.end(),
             source,
             whole,
             sources: if source.is_some() { Vec::new() } else { parts.collect() },
@@ -167,22 +170,22 @@ impl IntakeReport {
     }
 }
 
-impl Intake {
+impl IntakeCounts {
     /// The whole, and each source's part.
-    fn of(counted: Vec<Counted>) -> (Self, BTreeMap<SourceId, Self>) {
+    fn of(counted: Vec<IntakeCountRow>) -> (Self, BTreeMap<SourceId, Self>) {
         let mut whole = Self::default();
         let mut parts: BTreeMap<SourceId, Self> = BTreeMap::new();
         for one in counted {
             match one {
-                Counted::Submissions { source, code, reason, count } => {
-                    whole.ended(code, reason.as_deref(), count);
-                    parts.entry(source).or_default().ended(code, reason.as_deref(), count);
+                IntakeCountRow::Submissions { source, code, reason, count } => {
+                    whole.add_outcome(code, reason.as_deref(), count);
+                    parts.entry(source).or_default().add_outcome(code, reason.as_deref(), count);
                 }
-                Counted::Leads { source, code, count } => match source {
-                    Some(source) => parts.entry(source).or_default().judged(code, count),
-                    None => whole.judged(code, count),
+                IntakeCountRow::Leads { source, code, count } => match source {
+                    Some(source) => parts.entry(source).or_default().add_eligibility(code, count),
+                    None => whole.add_eligibility(code, count),
                 },
-                Counted::Held { source, code, count } => {
+                IntakeCountRow::Held { source, code, count } => {
                     let part = source.map_or(&mut whole, |source| parts.entry(source).or_default());
                     part.held_by_reason.insert(code, count);
                 }
@@ -191,7 +194,7 @@ impl Intake {
         (whole, parts)
     }
 
-    fn ended(&mut self, outcome: Outcome, reason: Option<&str>, count: u64) {
+    fn add_outcome(&mut self, outcome: Outcome, reason: Option<&str>, count: u64) {
         self.accepted += count;
         match outcome {
             Outcome::Created => self.created += count,
@@ -206,7 +209,7 @@ impl Intake {
         }
     }
 
-    fn judged(&mut self, eligibility: Eligibility, count: u64) {
+    fn add_eligibility(&mut self, eligibility: Eligibility, count: u64) {
         self.leads += count;
         match eligibility {
             Eligibility::Eligible => self.eligible += count,

@@ -15,12 +15,12 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::{Fault, StoreError};
-use crate::rows::{After, Hold, Listed, Lock, One, reversed};
-use crate::session::Session;
-use crate::statements::Statements;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::{AdvisoryLock, AfterId, LeadsWithListedValue, LockMode, ScopedId, reversed};
+use crate::session::StoreConnection;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
-use crate::suppressions::{AfterEntry, SuppressionCursor};
+use crate::suppressions::{PageAfterSuppression, SuppressionCursor};
 
 mod contacts;
 
@@ -39,7 +39,7 @@ const SETTLED_AT_ONCE: usize = 1_000;
 
 /// An entry of which stored leads have yet to learn.
 #[derive(Deserialize)]
-struct Pending {
+struct PendingEntryRow {
     #[serde(flatten)]
     entry: Suppression,
     pending_since: Timestamp,
@@ -57,23 +57,23 @@ struct SettledRow {
 }
 
 impl SettledRow {
-    fn of(pending: &Pending, now: Timestamp) -> Self {
-        let Pending { entry, pending_since } = pending;
+    fn of(pending: &PendingEntryRow, now: Timestamp) -> Self {
+        let PendingEntryRow { entry, pending_since } = pending;
         Self { key: entry.key, list: entry.list.clone(), pending_since: *pending_since, now }
     }
 }
 
 /// Which pending entries are read.
 #[derive(Clone, Copy)]
-enum Of {
+enum PendingFilter {
     All,
     /// Those that name one phone or one email.
-    OneContact,
+    ContactEntries,
 }
 
 /// A page of the leads at a domain.
 #[derive(Serialize, Clone)]
-struct AtDomain {
+struct LeadsAtDomain {
     organization: OrganizationId,
     /// Reversed, as all that follows.
     domain: String,
@@ -84,7 +84,7 @@ struct AtDomain {
     most: u32,
 }
 
-impl AtDomain {
+impl LeadsAtDomain {
     /// In ASCII `.` comes before `@`, and `A` next after it.
     fn start(organization: OrganizationId, domain: &str) -> Self {
         let domain = reversed(domain);
@@ -95,7 +95,7 @@ impl AtDomain {
 
 /// What of a lead a digest may be of.
 #[derive(Deserialize)]
-pub(crate) struct Contact {
+pub(crate) struct LeadContact {
     pub(crate) id: LeadId,
     pub(crate) phone: Option<String>,
     pub(crate) email: Option<String>,
@@ -104,7 +104,7 @@ pub(crate) struct Contact {
 impl Store {
     /// Whether stored leads have yet to learn of an entry of the organization.
     pub async fn has_pending(&self, organization: OrganizationId) -> Result<bool, StoreError> {
-        let (_, page) = self.pending(organization, None, 1, Of::All).await?;
+        let (_, page) = self.pending(organization, None, 1, PendingFilter::All).await?;
         Ok(!page.is_empty())
     }
 
@@ -122,7 +122,7 @@ impl Store {
         let mut after = None;
         let mut unknown = Vec::new();
         loop {
-            let (now, page) = self.pending(organization, after, PAGE, Of::All).await?;
+            let (now, page) = self.pending(organization, after, PAGE, PendingFilter::All).await?;
             if !page.is_empty() {
                 self.wait_for_running_commits(organization).await?;
             }
@@ -134,20 +134,20 @@ impl Store {
                     contacts.push((pending.entry, row));
                 } else if pending.entry.form.is_plain() && pending.entry.value.is_some() {
                     self.rescreen_domain(&pending.entry, &judge, &mut looked_at).await?;
-                    self.settle(vec![row]).await?;
+                    self.mark_applied(vec![row]).await?;
                 } else {
                     unknown.push(row);
                 }
             }
             for (entry, row) in self.rescreen_few(organization, contacts, &judge).await? {
                 self.rescreen_many(&entry, &judge, &mut looked_at).await?;
-                self.settle(vec![row]).await?;
+                self.mark_applied(vec![row]).await?;
             }
             // Whatever is settled by this was read before the first lead was looked at.
             if !unknown.is_empty() && (after.is_none() || unknown.len() >= UNKNOWN_AT_ONCE) {
-                self.rescreen_everybody(organization, &judge, &mut looked_at).await?;
+                self.rescreen_all_leads(organization, &judge, &mut looked_at).await?;
                 for rows in std::mem::take(&mut unknown).chunks(SETTLED_AT_ONCE) {
-                    self.settle(rows.to_vec()).await?;
+                    self.mark_applied(rows.to_vec()).await?;
                 }
             }
             if after.is_none() {
@@ -161,15 +161,15 @@ impl Store {
         organization: OrganizationId,
         after: Option<SuppressionCursor>,
         most: u32,
-        of: Of,
-    ) -> Result<(Timestamp, Vec<Pending>), StoreError> {
+        of: PendingFilter,
+    ) -> Result<(Timestamp, Vec<PendingEntryRow>), StoreError> {
         self.read(move |session| {
             let now = session.now()?;
             let text = match of {
-                Of::All => session.sql.suppressions.pending,
-                Of::OneContact => session.sql.suppressions.pending_contacts,
+                PendingFilter::All => session.sql.suppressions.pending,
+                PendingFilter::ContactEntries => session.sql.suppressions.pending_contacts,
             };
-            let after = AfterEntry::new(organization, after.as_ref(), now, most);
+            let after = PageAfterSuppression::new(organization, after.as_ref(), now, most);
             Ok((now, session.load(text, &[after])?))
         })
         .await
@@ -180,9 +180,10 @@ impl Store {
     ///
     /// To lock the organization alone would be a wait without polling, but would stop all its commits.
     async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {
-        let running = move |session: &mut Session| {
+        let running = move |session: &mut StoreConnection| {
             let Some(sharing) = session.sql.leads.sharing else { return Ok(BTreeSet::new()) };
-            let names: Vec<String> = session.load(sharing, &Lock::of([(organization, Hold::Shared)]))?;
+            let names: Vec<String> =
+                session.load(sharing, &AdvisoryLock::of([(organization, LockMode::Shared)]))?;
             Ok(names.into_iter().collect())
         };
         let mut earlier: BTreeSet<String> = self.read(running).await?;
@@ -195,7 +196,7 @@ impl Store {
         Ok(())
     }
 
-    async fn settle(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
+    async fn mark_applied(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
         self.write(move |session| settle(session, &rows)).await
     }
 
@@ -205,7 +206,7 @@ impl Store {
         judge: &Arc<dyn Judge>,
         looked_at: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let mut at = AtDomain::start(entry.key.organization, entry.value.as_deref().unwrap_or_default());
+        let mut at = LeadsAtDomain::start(entry.key.organization, entry.value.as_deref().unwrap_or_default());
         loop {
             let asked = at.clone();
             let found = self.read(move |session| session.load(session.sql.leads.at_domain, &[asked]));
@@ -219,7 +220,7 @@ impl Store {
     }
 
     /// Looks at each lead of an organization, for digests that may be of it.
-    async fn rescreen_everybody(
+    async fn rescreen_all_leads(
         &self,
         organization: OrganizationId,
         judge: &Arc<dyn Judge>,
@@ -227,11 +228,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut id = Uuid::nil();
         loop {
-            let after = After { organization, id, most: PAGE };
+            let after = AfterId { organization, id, most: PAGE };
             let judging = Arc::clone(judge);
             let (last, count, concerned) = self
                 .read(move |session| {
-                    let contacts: Vec<Contact> = session.load(session.sql.leads.contacts, &[after])?;
+                    let contacts: Vec<LeadContact> = session.load(session.sql.leads.contacts, &[after])?;
                     let last = contacts.last().map(|contact| contact.id.as_uuid());
                     let concerned = concerned(session, organization, &contacts, judging.as_ref())?;
                     Ok((last, contacts.len(), concerned))
@@ -253,10 +254,10 @@ impl Store {
         if leads.is_empty() {
             return Ok(());
         }
-        let leads: BTreeSet<_> = leads.into_iter().map(|id| One { organization, id }).collect();
+        let leads: BTreeSet<_> = leads.into_iter().map(|id| ScopedId { organization, id }).collect();
         self.write(move |session| {
-            let mut tx = Statements::new(session);
-            tx.share_organization(organization)?;
+            let mut tx = StoreTransaction::new(session);
+            tx.lock_shared(organization)?;
             let locked = tx.lock_leads(&leads)?;
             reassess(&mut tx, locked, judge.as_ref())
         })
@@ -265,16 +266,16 @@ impl Store {
 }
 
 /// The phone or the email that an entry names.
-pub(crate) fn contact(entry: &Suppression) -> Option<Listed<'_>> {
-    let value = entry.value.as_deref().filter(|_| entry.is_of_one_contact())?;
-    Some(Listed { organization: entry.key.organization, kind: entry.key.kind, value })
+pub(crate) fn contact(entry: &Suppression) -> Option<LeadsWithListedValue<'_>> {
+    let value = entry.value.as_deref().filter(|_| entry.names_single_contact())?;
+    Some(LeadsWithListedValue { organization: entry.key.organization, kind: entry.key.kind, value })
 }
 
 /// Those values that very many leads have: too many for one transaction.
-pub(crate) fn crowded(
-    session: &mut Session,
-    named: &[Listed<'_>],
-) -> Result<BTreeSet<(SuppressionKind, String)>, Fault> {
+pub(crate) fn shared_by_many(
+    session: &mut StoreConnection,
+    named: &[LeadsWithListedValue<'_>],
+) -> Result<BTreeSet<(SuppressionKind, String)>, TransactionError> {
     if named.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -283,38 +284,42 @@ pub(crate) fn crowded(
 }
 
 /// Decides the leads anew that have these values and that no other transaction has locked.
-pub(crate) fn reassess_free(
-    session: &mut Session,
-    listed: &[Listed<'_>],
+pub(crate) fn reassess_unlocked(
+    session: &mut StoreConnection,
+    listed: &[LeadsWithListedValue<'_>],
     judge: &dyn Judge,
-) -> Result<(), Fault> {
+) -> Result<(), TransactionError> {
     if listed.is_empty() {
         return Ok(());
     }
     let leads = session.load(session.sql.leads.lock_listed_free, listed)?;
-    reassess(&mut Statements::new(session), leads, judge)
+    reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
 /// Decides the leads anew that have these values. Whoever calls this has excluded everybody else from the organization,
 /// or the values are no news to commits.
 pub(crate) fn reassess_listed(
-    session: &mut Session,
-    listed: &[Listed<'_>],
+    session: &mut StoreConnection,
+    listed: &[LeadsWithListedValue<'_>],
     judge: &dyn Judge,
-) -> Result<(), Fault> {
+) -> Result<(), TransactionError> {
     if listed.is_empty() {
         return Ok(());
     }
     let leads = session.load(session.sql.leads.lock_listed, listed)?;
-    reassess(&mut Statements::new(session), leads, judge)
+    reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
 /// Decides locked leads anew, by the lists of now.
-fn reassess(tx: &mut Statements<'_>, before: Vec<Lead>, judge: &dyn Judge) -> Result<(), Fault> {
+fn reassess(
+    tx: &mut StoreTransaction<'_>,
+    before: Vec<Lead>,
+    judge: &dyn Judge,
+) -> Result<(), TransactionError> {
     if before.is_empty() {
         return Ok(());
     }
-    let suppressions = tx.read_suppressions(&judge.watched_by(&before))?;
+    let suppressions = tx.read_suppressions(&judge.suppression_keys_of_leads(&before))?;
     let after = judge.reassess(before.clone(), &suppressions).into_iter().zip(before);
     let changed = after.filter(|((after, _), before)| after != before).map(|(after, _)| after);
     let (leads, traces): (Vec<_>, Vec<_>) = changed.unzip();
@@ -324,13 +329,13 @@ fn reassess(tx: &mut Statements<'_>, before: Vec<Lead>, judge: &dyn Judge) -> Re
 
 /// The leads whose phone or email a pending entry may name.
 fn concerned(
-    session: &mut Session,
+    session: &mut StoreConnection,
     organization: OrganizationId,
-    contacts: &[Contact],
+    contacts: &[LeadContact],
     judge: &dyn Judge,
-) -> Result<BTreeSet<LeadId>, Fault> {
-    let keys = |contact: &Contact| {
-        judge.watched_of(organization, contact.phone.as_deref(), contact.email.as_deref())
+) -> Result<BTreeSet<LeadId>, TransactionError> {
+    let keys = |contact: &LeadContact| {
+        judge.suppression_keys_of_contact(organization, contact.phone.as_deref(), contact.email.as_deref())
     };
     let watched: Vec<_> = contacts.iter().map(|contact| (contact.id, keys(contact))).collect();
     let asked: BTreeSet<_> = watched.iter().flat_map(|(_, keys)| keys).copied().collect();
@@ -344,6 +349,6 @@ fn concerned(
     Ok(named.map(|(id, _)| id).collect())
 }
 
-fn settle(session: &mut Session, rows: &[SettledRow]) -> Result<(), Fault> {
+fn settle(session: &mut StoreConnection, rows: &[SettledRow]) -> Result<(), TransactionError> {
     if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.settle, rows).map(drop) }
 }

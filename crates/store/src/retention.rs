@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
-use crate::erasure::{Between, By, empty};
+use crate::erasure::{ErasureCause, UuidRangePage, redact};
 use crate::error::StoreError;
-use crate::rows::Of;
-use crate::statements::Statements;
+use crate::rows::InOrganization;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
-use crate::sweep::go_on;
+use crate::sweep::skip_failing_organization;
 
 /// The name of this sweep's lease.
 pub const RETENTION_SWEEP: &str = "retention";
@@ -24,14 +24,14 @@ pub const RETENTION_SWEEP: &str = "retention";
 const PAGE: u32 = 200;
 
 /// How long an organization's turn lasts.
-const TURN: Duration = Duration::from_secs(5);
+const TIME_PER_ORGANIZATION: Duration = Duration::from_secs(5);
 
 /// How often submissions are gone through from the first one on: some are stored long after they were received.
-const FROM_THE_FIRST_EVERY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const FULL_SWEEP_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a sweep erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Swept {
+pub struct SweepResult {
     pub submissions: usize,
     pub leads: usize,
     pub quarantined: usize,
@@ -55,7 +55,7 @@ struct RetentionRow {
 }
 
 #[derive(Serialize)]
-struct Progress {
+struct SweepProgress {
     organization: OrganizationId,
     swept_to: Uuid,
     swept_whole_at: Option<Timestamp>,
@@ -93,7 +93,7 @@ impl Store {
             swept_whole_at: None,
             leads_swept_to: None,
         };
-        let entry = self.entry(organization, AuditAction::RetentionSet).with("kept", row.retention);
+        let entry = self.entry(organization, AuditAction::RetentionSet).with_detail("kept", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
             audit::record(session, std::slice::from_ref(&entry))
@@ -105,18 +105,19 @@ impl Store {
     ///
     /// Organizations take turns, round by round, so that one with much to erase delays no other. The run after one that
     /// was cut short begins with the organization after the last.
-    pub async fn sweep_retention(&self, deadline: Instant) -> Result<Swept, StoreError> {
+    pub async fn sweep_retention(&self, deadline: Instant) -> Result<SweepResult, StoreError> {
         let rows = self.read(|session| session.load_all(session.sql.retention.all));
         let mut last = self.sweep_position(RETENTION_SWEEP).await?;
-        let (mut waiting, mut swept) = (in_turn(rows.await?, last), Swept::default());
+        let (mut waiting, mut swept) = (rotate_after(rows.await?, last), SweepResult::default());
         while let Some(row) = waiting.pop_front() {
-            if swept.is_late(deadline) {
+            if swept.is_past_deadline(deadline) {
                 self.set_sweep_position(RETENTION_SWEEP, last).await?;
                 break;
             }
-            let (organization, mut turn) = (row.organization, Swept::default());
-            let ended = self.sweep_row(row, deadline.min(Instant::now() + TURN), &mut turn).await;
-            go_on(organization, "retention", ended)?;
+            let (organization, mut turn) = (row.organization, SweepResult::default());
+            let ended =
+                self.sweep_row(row, deadline.min(Instant::now() + TIME_PER_ORGANIZATION), &mut turn).await;
+            skip_failing_organization(organization, "retention", ended)?;
             swept.add(turn);
             if turn.more {
                 waiting.extend(self.retention_row(organization).await?);
@@ -127,7 +128,7 @@ impl Store {
     }
 
     async fn retention_row(&self, organization: OrganizationId) -> Result<Option<RetentionRow>, StoreError> {
-        let of = [Of { organization }];
+        let of = [InOrganization { organization }];
         let found: Vec<RetentionRow> =
             self.read(move |session| session.load(session.sql.retention.of, &of)).await?;
         Ok(found.into_iter().next())
@@ -138,7 +139,7 @@ impl Store {
         &self,
         row: RetentionRow,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         self.sweep_audit(row, deadline, swept).await?;
         self.sweep_quarantine(row, deadline, swept).await?;
@@ -150,35 +151,35 @@ impl Store {
         &self,
         row: RetentionRow,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.submissions else { return Ok(()) };
         let (organization, now) = (row.organization, self.now().await?);
         // An unfinished pass is continued.
-        let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FROM_THE_FIRST_EVERY);
+        let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FULL_SWEEP_INTERVAL);
         let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
-        let mut page = Between {
+        let mut page = UuidRangePage {
             organization,
             id: row.swept_to.filter(|_| !is_due).unwrap_or(Uuid::nil()),
             before: first_id_at(now.minus(age)),
             most: PAGE,
         };
-        while !swept.is_late(deadline) {
+        while !swept.is_past_deadline(deadline) {
             let found = self.read(move |session| session.load(session.sql.retention.submissions, &[page]));
             let found: Vec<(SubmissionId, bool)> = found.await?;
             let Some((last, _)) = found.last() else {
                 if swept_whole_at.is_none() {
-                    let whole = Progress { organization, swept_to: page.id, swept_whole_at: Some(now) };
+                    let whole = SweepProgress { organization, swept_to: page.id, swept_whole_at: Some(now) };
                     self.submissions_swept(whole).await?;
                 }
                 break;
             };
             page.id = last.as_uuid();
             let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
-            let progress = Progress { organization, swept_to: page.id, swept_whole_at };
+            let progress = SweepProgress { organization, swept_to: page.id, swept_whole_at };
             let erased = self.write(move |session| {
-                Statements::new(session).share_organization(organization)?;
-                let erased = empty(session, organization, &old, &[], By::Retention)?;
+                StoreTransaction::new(session).lock_shared(organization)?;
+                let erased = redact(session, organization, &old, &[], ErasureCause::Retention)?;
                 session.execute(session.sql.retention.progress, std::slice::from_ref(&progress))?;
                 Ok(erased.submissions)
             });
@@ -187,7 +188,7 @@ impl Store {
         Ok(())
     }
 
-    async fn submissions_swept(&self, progress: Progress) -> Result<(), StoreError> {
+    async fn submissions_swept(&self, progress: SweepProgress) -> Result<(), StoreError> {
         self.write(move |session| {
             session.execute(session.sql.retention.progress, std::slice::from_ref(&progress)).map(drop)
         })
@@ -198,12 +199,13 @@ impl Store {
         &self,
         row: RetentionRow,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.quarantine else { return Ok(()) };
         let (organization, limit) = (row.organization, self.now().await?.minus(age));
-        let mut page = Between { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
-        while !swept.is_late(deadline) {
+        let mut page =
+            UuidRangePage { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
+        while !swept.is_past_deadline(deadline) {
             let found = self.read(move |session| session.load(session.sql.retention.entries, &[page]));
             let found: Vec<OldEntry> = found.await?;
             let Some(last) = found.last() else { break };
@@ -213,8 +215,8 @@ impl Store {
             let own: Vec<_> = own.map(|entry| entry.submission).collect();
             let entries: Vec<_> = old.iter().map(|entry| entry.id).collect();
             let erased = self.write(move |session| {
-                Statements::new(session).share_organization(organization)?;
-                empty(session, organization, &own, &entries, By::Retention)
+                StoreTransaction::new(session).lock_shared(organization)?;
+                redact(session, organization, &own, &entries, ErasureCause::Retention)
             });
             swept.quarantined += erased.await?.quarantined;
         }
@@ -225,12 +227,12 @@ impl Store {
         &self,
         row: RetentionRow,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.audit else { return Ok(()) };
         let before = first_id_at(self.now().await?.minus(age));
-        let page = Between { organization: row.organization, id: Uuid::nil(), before, most: PAGE };
-        while !swept.is_late(deadline) {
+        let page = UuidRangePage { organization: row.organization, id: Uuid::nil(), before, most: PAGE };
+        while !swept.is_past_deadline(deadline) {
             let gone =
                 self.write(move |session| session.execute(session.sql.retention.audit, &[page])).await?;
             swept.audited += gone;
@@ -242,7 +244,7 @@ impl Store {
     }
 }
 
-impl Swept {
+impl SweepResult {
     fn add(&mut self, turn: Self) {
         self.submissions += turn.submissions;
         self.leads += turn.leads;
@@ -250,7 +252,7 @@ impl Swept {
         self.audited += turn.audited;
     }
 
-    fn is_late(&mut self, deadline: Instant) -> bool {
+    fn is_past_deadline(&mut self, deadline: Instant) -> bool {
         let is_late = Instant::now() >= deadline;
         self.more |= is_late;
         is_late
@@ -258,7 +260,7 @@ impl Swept {
 }
 
 /// In the order of their organizations, beginning after the last one that had its turn.
-fn in_turn(mut rows: Vec<RetentionRow>, last: Option<Uuid>) -> VecDeque<RetentionRow> {
+fn rotate_after(mut rows: Vec<RetentionRow>, last: Option<Uuid>) -> VecDeque<RetentionRow> {
     rows.sort_by_key(|row| (Some(row.organization.as_uuid()) <= last, row.organization));
     rows.into()
 }
@@ -278,7 +280,7 @@ mod tests {
             leads_swept_to: None,
         };
         let order = |last: Option<u128>| {
-            let rows = in_turn([3, 1, 2].map(row).into(), last.map(Uuid::from_u128));
+            let rows = rotate_after([3, 1, 2].map(row).into(), last.map(Uuid::from_u128));
             rows.into_iter().map(|row| row.organization).collect::<Vec<_>>()
         };
         assert_eq!(order(None), [1, 2, 3].map(owner));

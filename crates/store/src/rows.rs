@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, Media, OrganizationId, Raw, SourceId, Submission,
-    SubmissionId, SuppressionKind, Timestamp, Trace, Trust, subscriber,
+    BodyFormat, BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, OrganizationId, RawBody, SourceId,
+    Submission, SubmissionId, SuppressionKind, Timestamp, Trace, Trust, subscriber,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,37 +15,37 @@ use crate::submissions::CLIENT;
 
 /// One thing of an organization, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct One<Id> {
+pub(crate) struct ScopedId<Id> {
     pub(crate) organization: OrganizationId,
     pub(crate) id: Id,
 }
 
 /// Things looked up by id alone.
 #[derive(Serialize)]
-pub(crate) struct Wanted<Id> {
+pub(crate) struct ById<Id> {
     pub(crate) id: Id,
 }
 
 /// Everything of an organization.
 #[derive(Serialize)]
-pub(crate) struct Of {
+pub(crate) struct InOrganization {
     pub(crate) organization: OrganizationId,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Name<'a> {
+pub(crate) struct ByName<'a> {
     pub(crate) name: &'a str,
 }
 
 #[derive(Serialize)]
-pub(crate) struct DefaultOf {
+pub(crate) struct ByDialect {
     pub(crate) organization: OrganizationId,
     pub(crate) dialect: Dialect,
 }
 
 /// A row that says in which generation it changed.
 #[derive(Serialize)]
-pub(crate) struct Stamped<'a, Row> {
+pub(crate) struct WithGeneration<'a, Row> {
     #[serde(flatten)]
     pub(crate) row: &'a Row,
     pub(crate) generation: i64,
@@ -53,14 +53,14 @@ pub(crate) struct Stamped<'a, Row> {
 
 /// A page of rows in the order of their last change: those after this one.
 #[derive(Serialize)]
-pub(crate) struct Since {
+pub(crate) struct ChangedSince {
     pub(crate) generation: i64,
     pub(crate) id: String,
     pub(crate) most: usize,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Revoked<'a> {
+pub(crate) struct KeyRevocation<'a> {
     pub(crate) id: &'a KeyId,
     /// `None` for an operator, who may revoke keys of all organizations.
     pub(crate) organization: Option<OrganizationId>,
@@ -69,9 +69,9 @@ pub(crate) struct Revoked<'a> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Retired<'a> {
+pub(crate) struct KeyExpiry<'a> {
     pub(crate) id: &'a KeyId,
-    /// As in [`Revoked`].
+    /// As in [`KeyRevocation`].
     pub(crate) organization: Option<OrganizationId>,
     pub(crate) expires_at: Timestamp,
     pub(crate) generation: i64,
@@ -79,7 +79,7 @@ pub(crate) struct Retired<'a> {
 
 /// A page in the order of ids.
 #[derive(Serialize)]
-pub(crate) struct After<Id> {
+pub(crate) struct AfterId<Id> {
     pub(crate) organization: OrganizationId,
     pub(crate) id: Id,
     pub(crate) most: u32,
@@ -87,14 +87,14 @@ pub(crate) struct After<Id> {
 
 /// The leads of an organization, or of one of its sources.
 #[derive(Serialize)]
-pub(crate) struct OfSources {
+pub(crate) struct InAnySource {
     pub(crate) organization: OrganizationId,
     pub(crate) source: Option<SourceId>,
 }
 
 /// A page of leads by its place.
 #[derive(Serialize)]
-pub(crate) struct At {
+pub(crate) struct PageAtOffset {
     pub(crate) organization: OrganizationId,
     pub(crate) source: Option<SourceId>,
     pub(crate) offset: i64,
@@ -103,7 +103,7 @@ pub(crate) struct At {
 
 /// Everything of a source, or the newest of it.
 #[derive(Serialize)]
-pub(crate) struct OfSource {
+pub(crate) struct InSource {
     pub(crate) organization: OrganizationId,
     pub(crate) source: SourceId,
     pub(crate) most: u32,
@@ -111,7 +111,7 @@ pub(crate) struct OfSource {
 
 /// A page from the newest to the oldest.
 #[derive(Serialize)]
-pub(crate) struct Before {
+pub(crate) struct PageBeforeLead {
     pub(crate) organization: OrganizationId,
     pub(crate) source: Option<SourceId>,
     pub(crate) at: Timestamp,
@@ -121,36 +121,36 @@ pub(crate) struct Before {
 
 /// Who else may write leads of an organization while a transaction does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
+pub(crate) enum LockMode {
     /// For writers that do not change its suppression lists.
     Shared,
-    Alone,
+    Exclusive,
 }
 
 /// An advisory lock of one or more organizations.
 #[derive(Serialize)]
-pub(crate) struct Lock {
+pub(crate) struct AdvisoryLock {
     key: i64,
     alone: bool,
 }
 
-impl Lock {
+impl AdvisoryLock {
     /// The locks of these organizations, in the order in which every transaction takes them.
-    pub(crate) fn of(organizations: impl IntoIterator<Item = (OrganizationId, Hold)>) -> Vec<Self> {
+    pub(crate) fn of(organizations: impl IntoIterator<Item = (OrganizationId, LockMode)>) -> Vec<Self> {
         let mut locks = BTreeMap::new();
         for (organization, hold) in organizations {
             // The last bits of a UUIDv7 are random.
             let (_, low) = organization.as_uuid().as_u64_pair();
-            let slot = i64::try_from(low % Self::SLOTS).unwrap_or(0);
+            let slot = i64::try_from(low % Self::LOCK_COUNT).unwrap_or(0);
             let alone = locks.entry(Self::CLASS | slot).or_insert(false);
-            *alone |= hold == Hold::Alone;
+            *alone |= hold == LockMode::Exclusive;
         }
         locks.into_iter().map(|(key, alone)| Self { key, alone }).collect()
     }
 
     /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and a batch
     /// may be of as many organizations as it has submissions.
-    const SLOTS: u64 = 256;
+    const LOCK_COUNT: u64 = 256;
 
     /// The upper half of every key, so that other users of the database do not meet ours by chance.
     const CLASS: i64 = 0x6c65_6164 << 32;
@@ -158,7 +158,7 @@ impl Lock {
 
 /// A value on a suppression list, as leads hold it.
 #[derive(Serialize, Clone, Copy)]
-pub(crate) struct Listed<'a> {
+pub(crate) struct LeadsWithListedValue<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) kind: SuppressionKind,
     pub(crate) value: &'a str,
@@ -181,7 +181,7 @@ pub(crate) struct SubmissionRow<'a> {
     raw_encoding: &'static str,
     /// Not there for JSON, which most bodies are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    media: Option<&'a Media>,
+    media: Option<&'a BodyFormat>,
     query: Option<&'a str>,
     mapping_version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,8 +206,8 @@ fn extra(submission: &Submission) -> Cow<'_, Map<String, Value>> {
 impl<'a> SubmissionRow<'a> {
     pub(crate) fn of(submission: &'a Submission) -> Self {
         let (raw, raw_encoding) = match &submission.raw {
-            Raw::Text(text) => (text, "text"),
-            Raw::Base64(text) => (text, "base64"),
+            RawBody::Text(text) => (text, "text"),
+            RawBody::Base64(text) => (text, "base64"),
         };
         Self {
             organization: submission.organization,
@@ -223,7 +223,7 @@ impl<'a> SubmissionRow<'a> {
             fields: &submission.fields,
             raw,
             raw_encoding,
-            media: Some(&submission.media).filter(|media| **media != Media::default()),
+            media: Some(&submission.media).filter(|media| **media != BodyFormat::default()),
             query: submission.query.as_deref(),
             mapping_version: submission.mapping_version,
             mapping_fault: submission.mapping_fault.as_ref(),
@@ -239,7 +239,7 @@ impl<'a> SubmissionRow<'a> {
         submission: &'a Submission,
         whole: &'a str,
         now: Timestamp,
-        none: &'a NoFields,
+        none: &'a WrappedSubmission,
     ) -> Self {
         Self {
             received_at: now,
@@ -262,7 +262,7 @@ impl<'a> SubmissionRow<'a> {
 
 /// What a wrapped submission has in place of its fields.
 #[derive(Default)]
-pub(crate) struct NoFields {
+pub(crate) struct WrappedSubmission {
     fields: leadgate_domain::Fields,
     extra: Map<String, Value>,
 }
@@ -326,7 +326,7 @@ pub(crate) struct LeadRow<'a> {
 
 impl<'a> LeadRow<'a> {
     pub(crate) fn of(lead: &'a Lead) -> Self {
-        let email = lead.email_address().and_then(Email::kept).map(|email| email.identity());
+        let email = lead.email_address().and_then(Email::from_stored).map(|email| email.comparison_form());
         Self {
             organization: lead.organization,
             id: lead.id,
@@ -362,13 +362,13 @@ pub(crate) struct AttemptRow {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Until {
+pub(crate) struct AttemptsUntil {
     pub(crate) last_at: Timestamp,
 }
 
 /// A page of evidence: of a lead, or of a time.
 #[derive(Serialize)]
-pub(crate) struct AfterConsent {
+pub(crate) struct PageAfterConsent {
     pub(crate) organization: OrganizationId,
     pub(crate) lead: Option<LeadId>,
     pub(crate) at: Timestamp,
@@ -382,7 +382,7 @@ pub(crate) struct AfterConsent {
 pub(crate) struct PersonRow {
     pub(crate) organization: OrganizationId,
     pub(crate) submission: SubmissionId,
-    pub(crate) person: leadgate_domain::Person,
+    pub(crate) person: leadgate_domain::PersonDocument,
 }
 
 #[cfg(test)]
@@ -392,9 +392,11 @@ mod tests {
     #[test]
     fn a_batch_of_very_many_organizations_takes_few_locks() {
         let organizations: Vec<_> = (0..20_000).map(|_| OrganizationId::generate()).collect();
-        let locks = Lock::of(organizations.iter().map(|organization| (*organization, Hold::Shared)));
+        let locks =
+            AdvisoryLock::of(organizations.iter().map(|organization| (*organization, LockMode::Shared)));
         assert!(locks.len() <= 256 && locks.is_sorted_by_key(|lock| lock.key) && !locks[0].alone);
-        let alone = Lock::of([(organizations[0], Hold::Shared), (organizations[0], Hold::Alone)]);
+        let alone =
+            AdvisoryLock::of([(organizations[0], LockMode::Shared), (organizations[0], LockMode::Exclusive)]);
         assert!(alone.len() == 1 && alone[0].alone);
     }
 }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit;
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::Of;
-use crate::session::Session;
+use crate::rows::InOrganization;
+use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// A version of an organization's scoring.
@@ -32,7 +32,7 @@ struct ScoringRow {
 }
 
 #[derive(Serialize)]
-struct Added<'a> {
+struct NewScoringRow<'a> {
     organization: OrganizationId,
     document: &'a Scoring,
     created_at: Timestamp,
@@ -40,13 +40,13 @@ struct Added<'a> {
 
 /// This version and those before it.
 #[derive(Serialize)]
-struct Outdated {
+struct OutdatedScorings {
     organization: OrganizationId,
     version: u32,
 }
 
 #[derive(Serialize)]
-struct Activated {
+struct ScoringActivation {
     organization: OrganizationId,
     version: Option<u32>,
     generation: i64,
@@ -64,14 +64,16 @@ impl Store {
         let entry = self.entry(organization, AuditAction::ScoringSet);
         self.write(move |session| {
             let generation = advance(session)?;
-            let added = Added { organization, document: &scoring, created_at };
+            let added = NewScoringRow { organization, document: &scoring, created_at };
             let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
             if let Some(number) = version {
-                activate(session, Activated { organization, version, generation })?;
+                activate(session, ScoringActivation { organization, version, generation })?;
                 let oldest = number.saturating_sub(quotas::SCORINGS);
-                session
-                    .execute(session.sql.scorings.delete, &[Outdated { organization, version: oldest }])?;
-                audit::record(session, &[entry.clone().with("version", version)])?;
+                session.execute(
+                    session.sql.scorings.delete,
+                    &[OutdatedScorings { organization, version: oldest }],
+                )?;
+                audit::record(session, &[entry.clone().with_detail("version", version)])?;
             }
             Ok(version)
         })
@@ -80,8 +82,9 @@ impl Store {
 
     /// An organization's scorings by version. What only a newer build can read is left out, with a warning.
     pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
-        let rows: Vec<ScoringRow> =
-            self.read(move |session| session.load(session.sql.scorings.of, &[Of { organization }])).await?;
+        let rows: Vec<ScoringRow> = self
+            .read(move |session| session.load(session.sql.scorings.of, &[InOrganization { organization }]))
+            .await?;
         let record = |row: ScoringRow| {
             let ActiveScoring { version, scoring } = read(row.version, &row.document)?;
             Some(ScoringRecord { version, scoring, created_at: row.created_at, active: row.active })
@@ -96,10 +99,10 @@ impl Store {
         organization: OrganizationId,
         version: Option<u32>,
     ) -> Result<bool, StoreError> {
-        let entry = self.entry(organization, AuditAction::ScoringSet).with("version", version);
+        let entry = self.entry(organization, AuditAction::ScoringSet).with_detail("version", version);
         self.write(move |session| {
             let generation = advance(session)?;
-            let activated = activate(session, Activated { organization, version, generation })?;
+            let activated = activate(session, ScoringActivation { organization, version, generation })?;
             if activated {
                 audit::record(session, std::slice::from_ref(&entry))?;
             }
@@ -109,7 +112,7 @@ impl Store {
     }
 }
 
-fn activate(session: &mut Session, activated: Activated) -> Result<bool, Fault> {
+fn activate(session: &mut StoreConnection, activated: ScoringActivation) -> Result<bool, TransactionError> {
     Ok(session.execute(session.sql.scorings.activate, &[activated])? > 0)
 }
 

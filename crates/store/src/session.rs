@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::error::{Fault, StoreError, Trouble, Verdict};
+use crate::error::{ErrorClass, StoreError, StoreFailure, TransactionError};
 use crate::page::{self, Page};
 use crate::sql::Sql;
 use crate::{postgres, sqlite};
@@ -22,39 +22,43 @@ use crate::{postgres, sqlite};
 /// How often a transaction is run that deadlocks or conflicts with others.
 const ATTEMPTS: u32 = 5;
 
-pub(crate) enum Connection {
+pub(crate) enum AnyConnection {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
 }
 
-pub(crate) struct Session {
+pub(crate) struct StoreConnection {
     pub(crate) sql: &'static Sql,
-    connection: Connection,
+    connection: AnyConnection,
     /// The statement that failed last, for finding out why.
-    failed: Option<Failed>,
+    failed: Option<FailedStatement>,
     /// Whether the connection is not to be used again.
-    spoiled: bool,
+    is_broken: bool,
     /// What was set for the session under `leadgate.session` when it began; PostgreSQL only.
-    pub(crate) mark: Option<Uuid>,
+    pub(crate) transaction_marker: Option<Uuid>,
 }
 
 /// A statement that failed.
-pub(crate) struct Failed {
+pub(crate) struct FailedStatement {
     pub(crate) text: &'static str,
     pub(crate) rows: String,
     pub(crate) took: Duration,
 }
 
-impl Session {
-    pub(crate) fn new(connection: Connection, sql: &'static Sql) -> Self {
-        Self { sql, connection, failed: None, spoiled: false, mark: None }
+impl StoreConnection {
+    pub(crate) fn new(connection: AnyConnection, sql: &'static Sql) -> Self {
+        Self { sql, connection, failed: None, is_broken: false, transaction_marker: None }
     }
 
     /// Runs a statement for its effect; the number of rows it changed.
-    pub(crate) fn execute<R: Serialize>(&mut self, text: &'static str, rows: &[R]) -> Result<usize, Fault> {
+    pub(crate) fn execute<R: Serialize>(
+        &mut self,
+        text: &'static str,
+        rows: &[R],
+    ) -> Result<usize, TransactionError> {
         self.run(text, rows, |connection, statement| match connection {
-            Connection::Postgres(connection) => statement.execute(connection),
-            Connection::Sqlite(connection) => statement.execute(connection),
+            AnyConnection::Postgres(connection) => statement.execute(connection),
+            AnyConnection::Sqlite(connection) => statement.execute(connection),
         })
     }
 
@@ -63,7 +67,7 @@ impl Session {
         &mut self,
         text: &'static str,
         rows: &[R],
-    ) -> Result<Vec<T>, Fault> {
+    ) -> Result<Vec<T>, TransactionError> {
         self.run(text, rows, load)?.into_iter().map(|json| read(&json)).collect()
     }
 
@@ -75,7 +79,7 @@ impl Session {
         rows: &[R],
         most: u32,
         cursor: impl Fn(&T) -> C,
-    ) -> Result<Page<T, C>, Fault> {
+    ) -> Result<Page<T, C>, TransactionError> {
         let found = self.run(text, rows, load)?;
         let kept = page::fitting(found.iter().map(String::len), most);
         let more = kept < found.len();
@@ -85,22 +89,25 @@ impl Session {
         Ok(Page { data, next })
     }
 
-    /// [`Session::load`] for a statement that takes nothing.
-    pub(crate) fn load_all<T: DeserializeOwned>(&mut self, text: &'static str) -> Result<Vec<T>, Fault> {
+    /// [`StoreConnection::load`] for a statement that takes nothing.
+    pub(crate) fn load_all<T: DeserializeOwned>(
+        &mut self,
+        text: &'static str,
+    ) -> Result<Vec<T>, TransactionError> {
         self.load::<(), T>(text, &[])
     }
 
-    /// [`Session::load`] where at most one row can come.
+    /// [`StoreConnection::load`] where at most one row can come.
     pub(crate) fn find<R: Serialize, T: DeserializeOwned>(
         &mut self,
         text: &'static str,
         row: R,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, TransactionError> {
         self.load(text, &[row]).map(|rows| rows.into_iter().next())
     }
 
     /// The current time by the clock that all programs share: the database's.
-    pub(crate) fn now(&mut self) -> Result<Timestamp, Fault> {
+    pub(crate) fn now(&mut self) -> Result<Timestamp, TransactionError> {
         let Some(clock) = self.sql.installation.clock else { return Ok(Timestamp::now()) };
         let now = self.load_all(clock)?.into_iter().next();
         now.ok_or_else(|| StoreError::Bug("the database returned no time".to_owned()).into())
@@ -110,13 +117,13 @@ impl Session {
         &mut self,
         text: &'static str,
         rows: &[R],
-        run: impl FnOnce(&mut Connection, Statement<'_>) -> QueryResult<T>,
-    ) -> Result<T, Fault> {
+        run: impl FnOnce(&mut AnyConnection, Statement<'_>) -> QueryResult<T>,
+    ) -> Result<T, TransactionError> {
         let rows = serde_json::to_string(rows)
             .map_err(|error| StoreError::Bug(format!("a row cannot be written as JSON: {error}")))?;
         let begun = Instant::now();
         let result = run(&mut self.connection, Statement::new(text, &rows));
-        self.failed = result.is_err().then(|| Failed { text, rows, took: begun.elapsed() });
+        self.failed = result.is_err().then(|| FailedStatement { text, rows, took: begun.elapsed() });
         Ok(result?)
     }
 
@@ -126,43 +133,48 @@ impl Session {
     /// by reading and then finds another writer could only be rolled back.
     pub(crate) fn transaction<T>(
         &mut self,
-        mut work: impl FnMut(&mut Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        mut work: impl FnMut(&mut Self) -> Result<T, TransactionError>,
+    ) -> Result<T, TransactionError> {
         for attempt in 1..=ATTEMPTS {
             match self.attempt(&mut work) {
-                Err(Fault::Database(error)) => match self.judge(error) {
-                    Verdict::Again => {
+                Err(TransactionError::Database(error)) => match self.judge(error) {
+                    ErrorClass::Retry => {
                         tracing::debug!(attempt, "a transaction conflicted with others and is run again");
                         std::thread::sleep(Duration::from_millis(rand::random_range(
                             1..10 * u64::from(attempt),
                         )));
                     }
-                    Verdict::Is(error) => return Err(error.into()),
+                    ErrorClass::Final(error) => return Err(error.into()),
                 },
                 settled => return settled,
             }
         }
-        Err(StoreError::unavailable(Trouble::Conflict).into())
+        Err(StoreError::unavailable(StoreFailure::Conflict).into())
     }
 
-    fn attempt<T>(&mut self, work: &mut impl FnMut(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn attempt<T>(
+        &mut self,
+        work: &mut impl FnMut(&mut Self) -> Result<T, TransactionError>,
+    ) -> Result<T, TransactionError> {
         self.failed = None;
         match &mut self.connection {
-            Connection::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
-            Connection::Sqlite(connection) => {
+            AnyConnection::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
+            AnyConnection::Sqlite(connection) => {
                 AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
             }
         }
         let worked = work(self);
         let ended = match (&worked, &mut self.connection) {
-            (Ok(_), Connection::Postgres(connection)) => {
+            (Ok(_), AnyConnection::Postgres(connection)) => {
                 AnsiTransactionManager::commit_transaction(connection)
             }
-            (Ok(_), Connection::Sqlite(connection)) => AnsiTransactionManager::commit_transaction(connection),
-            (Err(_), Connection::Postgres(connection)) => {
+            (Ok(_), AnyConnection::Sqlite(connection)) => {
+                AnsiTransactionManager::commit_transaction(connection)
+            }
+            (Err(_), AnyConnection::Postgres(connection)) => {
                 AnsiTransactionManager::rollback_transaction(connection)
             }
-            (Err(_), Connection::Sqlite(connection)) => {
+            (Err(_), AnyConnection::Sqlite(connection)) => {
                 AnsiTransactionManager::rollback_transaction(connection)
             }
         };
@@ -172,58 +184,58 @@ impl Session {
             (Err(fault), Ok(())) => Err(fault),
             (Err(fault), Err(_)) => {
                 // The first error is the informative one. The connection is in an unknown state and is dropped.
-                self.spoiled = true;
+                self.is_broken = true;
                 Err(fault)
             }
         }
     }
 
     /// Says what is to be done about a fault that is not going to be tried again.
-    pub(crate) fn conclude(&mut self, fault: Fault) -> StoreError {
+    pub(crate) fn into_store_error(&mut self, fault: TransactionError) -> StoreError {
         match fault {
-            Fault::Store(error) => error,
-            Fault::Database(error) => match self.judge(error) {
-                Verdict::Again => StoreError::unavailable(Trouble::Conflict),
-                Verdict::Is(error) => error,
+            TransactionError::Store(error) => error,
+            TransactionError::Database(error) => match self.judge(error) {
+                ErrorClass::Retry => StoreError::unavailable(StoreFailure::Conflict),
+                ErrorClass::Final(error) => error,
             },
         }
     }
 
-    fn judge(&mut self, error: diesel::result::Error) -> Verdict {
+    fn judge(&mut self, error: diesel::result::Error) -> ErrorClass {
         let failed = self.failed.take();
         let (verdict, spoiled) = match &mut self.connection {
-            Connection::Postgres(connection) => postgres::judge(connection, failed, error),
-            Connection::Sqlite(_) => sqlite::judge(error),
+            AnyConnection::Postgres(connection) => postgres::classify(connection, failed, error),
+            AnyConnection::Sqlite(_) => sqlite::classify(error),
         };
-        self.spoiled |= spoiled;
+        self.is_broken |= spoiled;
         verdict
     }
 
     /// Runs SQL that is no statement of ours, such as a setting.
     pub(crate) fn batch(&mut self, sql: &str) -> QueryResult<()> {
         match &mut self.connection {
-            Connection::Postgres(connection) => connection.batch_execute(sql),
-            Connection::Sqlite(connection) => connection.batch_execute(sql),
+            AnyConnection::Postgres(connection) => connection.batch_execute(sql),
+            AnyConnection::Sqlite(connection) => connection.batch_execute(sql),
         }
     }
 
     /// See [`Store::empty_log`](crate::Store::empty_log).
     pub(crate) fn empty_log(&mut self) -> QueryResult<bool> {
         match &mut self.connection {
-            Connection::Postgres(_) => Ok(true),
-            Connection::Sqlite(connection) => sqlite::empty_log(connection),
+            AnyConnection::Postgres(_) => Ok(true),
+            AnyConnection::Sqlite(connection) => sqlite::empty_log(connection),
         }
     }
 
     /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives each
     /// transaction another session of the server.
     pub(crate) fn ping(&mut self) -> Result<(), StoreError> {
-        let Some(mark) = self.mark else {
+        let Some(mark) = self.transaction_marker else {
             let ping = match &mut self.connection {
-                Connection::Postgres(connection) => connection.ping(),
-                Connection::Sqlite(connection) => connection.ping(),
+                AnyConnection::Postgres(connection) => connection.ping(),
+                AnyConnection::Sqlite(connection) => connection.ping(),
             };
-            return ping.map_err(|_| StoreError::unavailable(Trouble::Connection));
+            return ping.map_err(|_| StoreError::unavailable(StoreFailure::Connection));
         };
         let found = self.load_all::<String>(
             "SELECT to_json(coalesce(current_setting('leadgate.session', true), ''))::text",
@@ -237,31 +249,31 @@ impl Session {
                         .to_owned(),
                 ))
             }
-            Err(_) => Err(StoreError::unavailable(Trouble::Connection)),
+            Err(_) => Err(StoreError::unavailable(StoreFailure::Connection)),
         }
     }
 
     pub(crate) fn is_broken(&mut self) -> bool {
-        self.spoiled
+        self.is_broken
             || match &mut self.connection {
-                Connection::Postgres(connection) => connection.is_broken(),
-                Connection::Sqlite(connection) => connection.is_broken(),
+                AnyConnection::Postgres(connection) => connection.is_broken(),
+                AnyConnection::Sqlite(connection) => connection.is_broken(),
             }
     }
 
-    pub(crate) fn connection(&mut self) -> &mut Connection {
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
         &mut self.connection
     }
 }
 
-fn load(connection: &mut Connection, statement: Statement<'_>) -> QueryResult<Vec<String>> {
+fn load(connection: &mut AnyConnection, statement: Statement<'_>) -> QueryResult<Vec<String>> {
     match connection {
-        Connection::Postgres(connection) => statement.load(connection),
-        Connection::Sqlite(connection) => statement.load(connection),
+        AnyConnection::Postgres(connection) => statement.load(connection),
+        AnyConnection::Sqlite(connection) => statement.load(connection),
     }
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, Fault> {
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, TransactionError> {
     serde_json::from_str(json).map_err(|error| {
         // Positions only: serde's own message may repeat a value.
         let (line, column) = (error.line(), error.column());

@@ -9,7 +9,7 @@ use leadgate_domain::{
 };
 use rpds::HashTrieMapSync;
 
-use crate::installation::Changes;
+use crate::installation::DirectoryChanges;
 
 /// Everything at one generation. Never changes; a look-up costs no lock.
 #[derive(Debug, Clone)]
@@ -17,28 +17,28 @@ pub struct Snapshot {
     pub(crate) generation: i64,
     /// When the store was asked for the latest generation that this holds.
     pub(crate) asked: Option<Instant>,
-    organizations: Shared<OrganizationId, Arc<Organization>>,
-    sources: Shared<SourceId, Arc<Source>>,
-    keys: Shared<KeyId, Arc<ApiKey>>,
-    campaigns: Shared<String, SourceId>,
+    organizations: SharedMap<OrganizationId, Arc<Organization>>,
+    sources: SharedMap<SourceId, Arc<Source>>,
+    keys: SharedMap<KeyId, Arc<ApiKey>>,
+    campaigns: SharedMap<String, SourceId>,
     /// The sources without a name.
-    defaults: Shared<(OrganizationId, Dialect), SourceId>,
+    defaults: SharedMap<(OrganizationId, Dialect), SourceId>,
 }
 
 /// A copy shares everything with its original; an insertion into it copies the few nodes on the way to its place. So a
 /// key that comes costs the same in an installation of ten keys and of a million.
-type Shared<K, V> = HashTrieMapSync<K, V>;
+type SharedMap<K, V> = HashTrieMapSync<K, V>;
 
 impl Snapshot {
     pub(crate) fn empty() -> Self {
         Self {
             generation: -1,
             asked: None,
-            organizations: Shared::default(),
-            sources: Shared::default(),
-            keys: Shared::default(),
-            campaigns: Shared::default(),
-            defaults: Shared::default(),
+            organizations: SharedMap::default(),
+            sources: SharedMap::default(),
+            keys: SharedMap::default(),
+            campaigns: SharedMap::default(),
+            defaults: SharedMap::default(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Snapshot {
         self.source(*self.defaults.get(&(organization, dialect))?)
     }
 
-    pub(crate) fn apply(&mut self, changes: &Changes, asked: Instant) {
+    pub(crate) fn apply(&mut self, changes: &DirectoryChanges, asked: Instant) {
         // Two refreshes may overtake each other; the one that knows less must not undo a revocation.
         if changes.generation < self.generation {
             return;
@@ -95,8 +95,8 @@ impl Snapshot {
         self.sources.insert_mut(id, Arc::clone(&source));
         let place = |source: &Source| (source.organization, source.dialect);
         let was = |source: &Arc<Source>| source.name.is_none().then(|| place(source));
-        swap(&mut self.defaults, old.as_ref().and_then(was), was(&source), id);
-        swap(&mut self.campaigns, old.and_then(|old| old.campaign.clone()), source.campaign.clone(), id);
+        reindex(&mut self.defaults, old.as_ref().and_then(was), was(&source), id);
+        reindex(&mut self.campaigns, old.and_then(|old| old.campaign.clone()), source.campaign.clone(), id);
     }
 
     pub(crate) fn put_key(&mut self, key: Arc<ApiKey>) {
@@ -105,7 +105,12 @@ impl Snapshot {
 }
 
 /// Moves an id from one place of an index to another. Another entry may have taken the old one already.
-fn swap<K: Clone + Eq + Hash>(index: &mut Shared<K, SourceId>, old: Option<K>, new: Option<K>, id: SourceId) {
+fn reindex<K: Clone + Eq + Hash>(
+    index: &mut SharedMap<K, SourceId>,
+    old: Option<K>,
+    new: Option<K>,
+    id: SourceId,
+) {
     if old == new {
         return;
     }
@@ -122,21 +127,21 @@ mod tests {
     use std::time::Duration;
 
     use leadgate_domain::key::PresentedKey;
-    use leadgate_domain::secret::Secret;
+    use leadgate_domain::secret::RootSecret;
     use leadgate_domain::{KeyKind, Timestamp};
 
     use super::*;
 
     fn key() -> ApiKey {
-        let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
         let (presented, _) = PresentedKey::generate(KeyKind::Publishable);
         ApiKey::new(&presented, OrganizationId::generate(), SourceId::generate(), Vec::new(), &pepper)
     }
 
-    fn at(generation: i64, keys: Vec<ApiKey>) -> Changes {
+    fn at(generation: i64, keys: Vec<ApiKey>) -> DirectoryChanges {
         let epoch = uuid::Uuid::nil();
         let (organizations, sources, now) = (Vec::new(), Vec::new(), None);
-        Changes { generation, shards: 1, organizations, sources, keys, epoch, now }
+        DirectoryChanges { generation, shards: 1, organizations, sources, keys, epoch, now }
     }
 
     #[test]

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::audit::{self, differences};
 use crate::error::StoreError;
 use crate::installation::advance;
-use crate::keys::{RevokedOfSource, revoke_of_source};
+use crate::keys::{SourceKeysRevocation, revoke_of_source};
 use crate::page::Page;
 use crate::quotas;
-use crate::rows::{After, DefaultOf, Stamped, Wanted};
+use crate::rows::{AfterId, ByDialect, ById, WithGeneration};
 use crate::store::Store;
 
 /// A source as its columns hold it. What only a newer build can read is text here.
@@ -150,7 +150,7 @@ impl Store {
         defaults: &SourceDefaults,
     ) -> Result<Source, StoreError> {
         let dialect = defaults.dialect;
-        let wanted = move || DefaultOf { organization, dialect };
+        let wanted = move || ByDialect { organization, dialect };
         let found: Option<SourceRow> =
             self.read(move |session| session.find(session.sql.sources.default_of, wanted())).await?;
         let row = match found {
@@ -161,7 +161,7 @@ impl Store {
                 self.write(move |session| {
                     let generation = advance(session)?;
                     let insert = session.sql.sources.insert_default;
-                    if session.execute(insert, &[Stamped { row: &made, generation }])? > 0 {
+                    if session.execute(insert, &[WithGeneration { row: &made, generation }])? > 0 {
                         audit::record(session, std::slice::from_ref(&entry))?;
                     }
                     session.find(session.sql.sources.default_of, wanted())
@@ -174,7 +174,7 @@ impl Store {
     }
 
     /// Its organization must be there; a second default source is refused, and a campaign that another source has
-    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::TooMany`]). A mapping is added
+    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::RateLimitedBody`]). A mapping is added
     /// afterwards, by [`Store::add_mapping`].
     pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
         if source.mapping.is_some() {
@@ -183,7 +183,7 @@ impl Store {
         let (row, entry) = (SourceRow::of(source), self.created(source));
         self.write(move |session| {
             let generation = advance(session)?;
-            session.execute(session.sql.sources.insert, &[Stamped { row: &row, generation }])?;
+            session.execute(session.sql.sources.insert, &[WithGeneration { row: &row, generation }])?;
             quotas::SOURCES.check_counted(session, session.sql.sources.count, row.organization)?;
             audit::record(session, std::slice::from_ref(&entry))
         })
@@ -191,8 +191,8 @@ impl Store {
     }
 
     fn created(&self, source: &Source) -> AuditEntry {
-        let entry = self.entry(source.organization, AuditAction::SourceCreated).about(source.id);
-        entry.with("dialect", source.dialect).with("default", source.name.is_none())
+        let entry = self.entry(source.organization, AuditAction::SourceCreated).with_target(source.id);
+        entry.with_detail("dialect", source.dialect).with_detail("default", source.name.is_none())
     }
 
     /// Changes all of a source that can be configured, except its mapping, unless it was changed since its
@@ -206,17 +206,17 @@ impl Store {
                 let generation = advance(session)?;
                 // Concurrent changes wait for the generation.
                 let before: Option<SourceRow> =
-                    session.find(session.sql.sources.by_id, Wanted { id: row.id })?;
+                    session.find(session.sql.sources.by_id, ById { id: row.id })?;
                 let after: Option<SourceRow> =
-                    session.find(session.sql.sources.update, Stamped { row: &row, generation })?;
+                    session.find(session.sql.sources.update, WithGeneration { row: &row, generation })?;
                 if let (Some(before), Some(after)) = (&before, &after) {
-                    let entry = store.entry(row.organization, action(before, after)).about(row.id);
-                    audit::record(session, &[entry.with("changed", differences(before, after))])?;
+                    let entry = store.entry(row.organization, action(before, after)).with_target(row.id);
+                    audit::record(session, &[entry.with_detail("changed", differences(before, after))])?;
                     if let (None, Some(revoked_at)) = (before.deleted_at, after.deleted_at) {
                         let (organization, source) = (row.organization, row.id);
-                        let revoked = RevokedOfSource { organization, source, revoked_at, generation };
+                        let revoked = SourceKeysRevocation { organization, source, revoked_at, generation };
                         revoke_of_source(session, revoked, || {
-                            store.entry(organization, AuditAction::KeyRevoked).with("source", source)
+                            store.entry(organization, AuditAction::KeyRevoked).with_detail("source", source)
                         })?;
                     }
                 }
@@ -230,13 +230,13 @@ impl Store {
     pub async fn campaign(&self, campaign: &str) -> Result<Option<Source>, StoreError> {
         let id = campaign.to_owned();
         let row: Option<SourceRow> =
-            self.read(move |session| session.find(session.sql.sources.campaign, Wanted { id })).await?;
+            self.read(move |session| session.find(session.sql.sources.campaign, ById { id })).await?;
         Ok(row.and_then(SourceRow::read))
     }
 
     /// An organization's sources, deleted ones too, in the order in which they were made.
     pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
-        let all = After { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
+        let all = AfterId { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
         let rows: Vec<SourceRow> =
             self.read(move |session| session.load(session.sql.sources.of, &[all])).await?;
         Ok(rows.into_iter().filter_map(SourceRow::read).collect())
@@ -251,7 +251,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Source, SourceId>, StoreError> {
         let id = after.unwrap_or(SourceId::from_uuid(Uuid::nil()));
-        let after = After { organization, id, most: limit.saturating_add(1) };
+        let after = AfterId { organization, id, most: limit.saturating_add(1) };
         let page: Page<SourceRow, SourceId> = self
             .read(move |session| {
                 session.load_page(session.sql.sources.of, &[after], limit, |row: &SourceRow| row.id)
@@ -276,7 +276,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: Vec<_> = ids.iter().map(|id| Wanted { id: *id }).collect();
+        let wanted: Vec<_> = ids.iter().map(|id| ById { id: *id }).collect();
         let rows: Vec<SourceRow> =
             self.read(move |session| session.load(session.sql.sources.by_id, &wanted)).await?;
         Ok(rows.into_iter().filter_map(SourceRow::read).collect())

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{ClaimKey, Normalized};
+use leadgate_domain::{ClaimKey, NormalizedSubmission};
 
 /// For how long a key counts as recent; at most for twice as long.
 const RECENT: Duration = Duration::from_secs(5);
@@ -19,33 +19,34 @@ const MOST: usize = 100_000;
 /// the whole first. Submissions with a key that was in a batch just before, and opt-outs, which people repeat, are
 /// therefore committed in a small transaction of their own. Order does not matter to the commit.
 #[derive(Default)]
-pub struct Splitter(Mutex<Keys>);
+pub struct BatchSplitter(Mutex<RecentKeys>);
 
 #[derive(Default)]
-struct Keys {
+struct RecentKeys {
     since: Option<Instant>,
     current: HashSet<ClaimKey>,
     before: HashSet<ClaimKey>,
 }
 
-impl Splitter {
+impl BatchSplitter {
     /// The parts of a batch in the order in which they are to be committed. No part is empty.
-    pub fn split(&self, batch: Vec<Normalized>) -> Vec<Arc<[Normalized]>> {
+    pub fn split(&self, batch: Vec<NormalizedSubmission>) -> Vec<Arc<[NormalizedSubmission]>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.forget_old(Instant::now());
-        let is_apart = |one: &Normalized| one.asks_out() || one.claim_keys().any(|key| keys.contains(key));
+        keys.expire_keys(Instant::now());
+        let is_apart =
+            |one: &NormalizedSubmission| one.is_opt_out() || one.claim_keys().any(|key| keys.contains(key));
         let (apart, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_apart);
-        keys.current.extend(rest.iter().chain(&apart).flat_map(Normalized::claim_keys).copied());
+        keys.current.extend(rest.iter().chain(&apart).flat_map(NormalizedSubmission::claim_keys).copied());
         [rest, apart].into_iter().filter(|part| !part.is_empty()).map(Arc::from).collect()
     }
 }
 
-impl Keys {
+impl RecentKeys {
     fn contains(&self, key: &ClaimKey) -> bool {
         self.current.contains(key) || self.before.contains(key)
     }
 
-    fn forget_old(&mut self, now: Instant) {
+    fn expire_keys(&mut self, now: Instant) {
         let since = *self.since.get_or_insert(now);
         if now.duration_since(since) >= RECENT || self.current.len() >= MOST {
             self.before = mem::take(&mut self.current);

@@ -5,29 +5,29 @@
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Sql {
-    pub(crate) installation: Installation,
-    pub(crate) organizations: Organizations,
-    pub(crate) sources: Sources,
-    pub(crate) mappings: Mappings,
-    pub(crate) keys: Keys,
-    pub(crate) tags: Tags,
-    pub(crate) submissions: Submissions,
-    pub(crate) claims: Claims,
-    pub(crate) leads: Leads,
-    pub(crate) quarantine: Quarantine,
-    pub(crate) suppressions: Suppressions,
-    pub(crate) attempts: Attempts,
-    pub(crate) sweeps: Sweeps,
-    pub(crate) consents: Consents,
-    pub(crate) erasure: Erasure,
-    pub(crate) retention: Retention,
-    pub(crate) scorings: Scorings,
-    pub(crate) reports: Reports,
-    pub(crate) audit: Audit,
+    pub(crate) installation: InstallationSql,
+    pub(crate) organizations: OrganizationSql,
+    pub(crate) sources: SourceSql,
+    pub(crate) mappings: MappingSql,
+    pub(crate) keys: KeySql,
+    pub(crate) tags: TagSql,
+    pub(crate) submissions: SubmissionSql,
+    pub(crate) claims: ClaimSql,
+    pub(crate) leads: LeadSql,
+    pub(crate) quarantine: QuarantineSql,
+    pub(crate) suppressions: SuppressionSql,
+    pub(crate) attempts: AttemptSql,
+    pub(crate) sweeps: SweepSql,
+    pub(crate) consents: ConsentSql,
+    pub(crate) erasure: ErasureSql,
+    pub(crate) retention: RetentionSql,
+    pub(crate) scorings: ScoringSql,
+    pub(crate) reports: ReportSql,
+    pub(crate) audit: AuditSql,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Installation {
+pub(crate) struct InstallationSql {
     /// Out: [`crate::installation::Row`].
     pub(crate) read: &'static str,
     /// In: `NewInstallationRow`. Keeps what is there.
@@ -47,114 +47,114 @@ pub(crate) struct Installation {
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Organizations {
-    /// In: `Stamped<OrganizationRow>`. Keeps what is there.
+pub(crate) struct OrganizationSql {
+    /// In: `WithGeneration<OrganizationRow>`. Keeps what is there.
     pub(crate) insert: &'static str,
-    /// In: `Renamed`. A name that another organization has changes nothing.
+    /// In: `OrganizationNameUpdate`. A name that another organization has changes nothing.
     pub(crate) rename: &'static str,
-    /// In: `Disabled`. An organization that is in this state already does not change.
+    /// In: `OrganizationDisabledUpdate`. An organization that is in this state already does not change.
     pub(crate) set_disabled: &'static str,
-    /// In: `Name`. Out: `OrganizationRow`.
+    /// In: `ByName`. Out: `OrganizationRow`.
     pub(crate) named: &'static str,
     /// In: `Since`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Sources {
-    /// In: `Stamped<SourceRow>`.
+pub(crate) struct SourceSql {
+    /// In: `WithGeneration<SourceRow>`.
     pub(crate) insert: &'static str,
     /// As `insert`, but keeps the default source that is there.
     pub(crate) insert_default: &'static str,
-    /// In: `DefaultOf`. Out: `SourceRow`.
+    /// In: `ByDialect`. Out: `SourceRow`.
     pub(crate) default_of: &'static str,
-    /// In: `After`. Out: `SourceRow`, by id.
+    /// In: `AfterId`. Out: `SourceRow`, by id.
     pub(crate) of: &'static str,
-    /// In: `Wanted<SourceId>`. Out: `SourceRow`.
+    /// In: `ById<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
     /// In: `Of`. Out: their number.
     pub(crate) count: &'static str,
-    /// In: `Wanted<&str>`. Out: `SourceRow`.
+    /// In: `ById<&str>`. Out: `SourceRow`.
     pub(crate) campaign: &'static str,
-    /// In: `Stamped<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
+    /// In: `WithGeneration<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
     pub(crate) update: &'static str,
     /// In: `Since`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Mappings {
+pub(crate) struct MappingSql {
     /// In: `Added`. Out: the next version of a source that is there.
     pub(crate) add: &'static str,
     /// In: `Activated`. Puts a version that is there in force, or none; the source's next revision.
     pub(crate) activate: &'static str,
-    /// In: `OfSource`. Out: `MappingRow`, by version.
+    /// In: `InSource`. Out: `MappingRow`, by version.
     pub(crate) of: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Keys {
-    /// In: `Stamped<KeyRow>`.
+pub(crate) struct KeySql {
+    /// In: `WithGeneration<KeyRow>`.
     pub(crate) insert: &'static str,
     /// In: `Of`. Out: `KeyRow`, by id.
     pub(crate) of: &'static str,
     /// In: `Of`. Out: the number of those that are not revoked.
     pub(crate) count: &'static str,
-    /// In: `Wanted<KeyId>`. Out: `KeyRow`.
+    /// In: `ById<KeyId>`. Out: `KeyRow`.
     pub(crate) by_id: &'static str,
-    /// In: `Revoked`. Keeps the time of the first revocation. Out: `KeyRow`.
+    /// In: `KeyRevocation`. Keeps the time of the first revocation. Out: `KeyRow`.
     pub(crate) revoke: &'static str,
-    /// In: `Revoked`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
+    /// In: `KeyRevocation`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_made_by: &'static str,
-    /// In: `RevokedOfSource`. Those of the source that are not revoked. Out: `KeyRow`.
+    /// In: `SourceKeysRevocation`. Those of the source that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_of_source: &'static str,
-    /// In: `Stamped<KeyRow>`. Changes what can be configured of one that is not revoked.
+    /// In: `WithGeneration<KeyRow>`. Changes what can be configured of one that is not revoked.
     pub(crate) update: &'static str,
-    /// In: `OfSources`. Out: how many tokens of the source are not revoked.
+    /// In: `InAnySource`. Out: how many tokens of the source are not revoked.
     pub(crate) count_tokens: &'static str,
-    /// In: `Retired`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
+    /// In: `KeyExpiry`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
     pub(crate) retire: &'static str,
     /// In: `Since`. Out: `(i64, KeyId, KeyRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Tags {
+pub(crate) struct TagSql {
     /// In: `TagRow`. Gives it the organization's next number.
     pub(crate) insert: &'static str,
     /// In: `TagRow`. Out: [`crate::Tag`].
     pub(crate) named: &'static str,
-    /// In: `One<i64>`. Out: [`crate::Tag`].
+    /// In: `ScopedId<i64>`. Out: [`crate::Tag`].
     pub(crate) by_id: &'static str,
-    /// In: `After<i64>`. Out: [`crate::Tag`], by number.
+    /// In: `AfterId<i64>`. Out: [`crate::Tag`], by number.
     pub(crate) of: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Submissions {
+pub(crate) struct SubmissionSql {
     /// In: `SubmissionRow`, sorted. Out: `(OrganizationId, SubmissionId)` of those that were not there.
     pub(crate) insert: &'static str,
     /// In: `OutcomeRow`.
     pub(crate) decide: &'static str,
     /// As `decide`, with the next revision of each.
     pub(crate) decide_again: &'static str,
-    /// In: `One`. Out: [`crate::submissions::Stored`].
+    /// In: `ScopedId`. Out: [`crate::submissions::StoredSubmission`].
     pub(crate) read: &'static str,
-    /// In: `After`. Out: [`crate::SubmissionSummary`], by id.
+    /// In: `AfterId`. Out: [`crate::SubmissionSummary`], by id.
     pub(crate) page: &'static str,
-    /// In: `OfSource`. Out: [`crate::submissions::Stored`], newest first.
+    /// In: `InSource`. Out: [`crate::submissions::StoredSubmission`], newest first.
     pub(crate) recent: &'static str,
-    /// In: `One<LeadId>`. Out: [`crate::rebuild::Maker`], those whose current outcome is that they made or changed
+    /// In: `ScopedId<LeadId>`. Out: [`crate::rebuild::Contributor`], those whose current outcome is that they made or changed
     /// the lead, without those that were erased on request.
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
     pub(crate) makers: &'static str,
-    /// In: `One`. Out: [`crate::Found`].
+    /// In: `ScopedId`. Out: [`crate::Found`].
     pub(crate) find: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Claims {
+pub(crate) struct ClaimSql {
     /// In: `Claim`, sorted. Takes those that are free and locks those that are not.
     pub(crate) lock: &'static str,
     /// In: `ClaimKey`. Out: `Claim`.
@@ -163,23 +163,23 @@ pub(crate) struct Claims {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
-    /// In: `One<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked
+    /// In: `ScopedId<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked
     /// in the order of keys. `None` where there is one writer at a time anyway.
     pub(crate) lock_public: Option<&'static str>,
-    /// In: `One<LeadId>`. The same keys.
+    /// In: `ScopedId<LeadId>`. The same keys.
     pub(crate) release_public: &'static str,
-    /// In: `Purge`. Deletes the oldest idempotency keys.
+    /// In: `IdempotencyPurge`. Deletes the oldest idempotency keys.
     pub(crate) purge: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Leads {
+pub(crate) struct LeadSql {
     /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time
     /// anyway.
     pub(crate) hold: Option<&'static str>,
     /// In: `Lock`. Out: names of the running transactions that hold one of the locks shared. `None` as for `hold`.
     pub(crate) sharing: Option<&'static str>,
-    /// In: `One`, sorted. Out: `Lead`, locked in that order.
+    /// In: `ScopedId`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,
     /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.
     pub(crate) lock_listed: &'static str,
@@ -187,32 +187,32 @@ pub(crate) struct Leads {
     pub(crate) lock_listed_free: &'static str,
     /// In: `Listed`. Out: `(SuppressionKind, String)`: those values that more than a hundred leads have.
     pub(crate) crowded: &'static str,
-    /// In: `WithValue`. Out: `LeadId`, those with the phone or the email, in order.
+    /// In: `LeadsWithValue`. Out: `LeadId`, those with the phone or the email, in order.
     pub(crate) with_phone: &'static str,
     pub(crate) with_email: &'static str,
-    /// In: `AtDomain`. Out: `(String, LeadId)`: the reversed email and the lead, in that order.
+    /// In: `LeadsAtDomain`. Out: `(String, LeadId)`: the reversed email and the lead, in that order.
     pub(crate) at_domain: &'static str,
-    /// In: `After`. Out: `Contact`, by id.
+    /// In: `AfterId`. Out: `Contact`, by id.
     pub(crate) contacts: &'static str,
     /// In: `LeadRow`.
     pub(crate) insert: &'static str,
     /// In: `LeadRow`.
     pub(crate) update: &'static str,
-    /// In: `One`. Out: `Lead`.
+    /// In: `ScopedId`. Out: `Lead`.
     pub(crate) read: &'static str,
-    /// In: `Before`. Out: `Lead`, newest first.
+    /// In: `PageBeforeLead`. Out: `Lead`, newest first.
     pub(crate) page: &'static str,
     pub(crate) page_of_source: &'static str,
-    /// In: `At`. Out: `Lead`, newest first.
+    /// In: `PageAtOffset`. Out: `Lead`, newest first.
     pub(crate) page_at: &'static str,
     pub(crate) page_at_of_source: &'static str,
-    /// In: `OfSources`. Out: how many.
+    /// In: `InAnySource`. Out: how many.
     pub(crate) count: &'static str,
     pub(crate) count_of_source: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Quarantine {
+pub(crate) struct QuarantineSql {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
     /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
@@ -224,29 +224,29 @@ pub(crate) struct Quarantine {
     pub(crate) release: &'static str,
     /// In: `QuarantineRow`. Opens released entries again.
     pub(crate) reopen: &'static str,
-    /// In: `BeforeEntry`. Out: [`crate::entries::EntryRow`], newest first.
+    /// In: `BeforeQuarantineEntry`. Out: [`crate::entries::EntryRow`], newest first.
     pub(crate) page: &'static str,
     /// As `page`, in one state.
     pub(crate) page_in_state: &'static str,
-    /// In: `One`. Out: [`crate::entries::Held`].
+    /// In: `ScopedId`. Out: [`crate::entries::QuarantinedSubmission`].
     pub(crate) entry: &'static str,
-    /// In: `Discarded`. Changes an open one.
+    /// In: `DiscardUpdate`. Changes an open one.
     pub(crate) discard: &'static str,
-    /// In: `Repaired`. Changes an open one.
+    /// In: `RepairUpdate`. Changes an open one.
     pub(crate) repair: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Suppressions {
+pub(crate) struct SuppressionSql {
     /// In: `SuppressionKey`. Out: `Suppression`, ended ones too.
     pub(crate) find: &'static str,
     /// In: `SuppressionKey`. Out: those of which stored leads have yet to learn.
     pub(crate) among_pending: &'static str,
     /// In: `EntryRow`. In place of what is there.
     pub(crate) write: &'static str,
-    /// In: `AfterEntry`. Out: `Suppression`, those that hold, by kind, key and list.
+    /// In: `PageAfterSuppression`. Out: `Suppression`, those that hold, by kind, key and list.
     pub(crate) page: &'static str,
-    /// As `page`, those of which stored leads have yet to learn. Out: `Pending`.
+    /// As `page`, those of which stored leads have yet to learn. Out: `PendingEntryRow`.
     pub(crate) pending: &'static str,
     /// As `pending`, those that name one phone or one email.
     pub(crate) pending_contacts: &'static str,
@@ -254,96 +254,96 @@ pub(crate) struct Suppressions {
     /// expired when it was marked is over: an entry that expired later may still have applied to a commit that is not
     /// visible yet.
     pub(crate) settle: &'static str,
-    /// In: `Lapsing`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
+    /// In: `ExpiredEntries`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
     /// some at a time.
     pub(crate) lapse: &'static str,
-    /// In: `Now`. Out: the organizations with entries to mark.
+    /// In: `DatabaseTime`. Out: the organizations with entries to mark.
     pub(crate) lapsing: &'static str,
-    /// In: `Now`. Out: the organizations with entries that were pending then.
+    /// In: `DatabaseTime`. Out: the organizations with entries that were pending then.
     pub(crate) overdue: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Sweeps {
+pub(crate) struct SweepSql {
     /// In: `Lease`. Out: the name, if it was free.
     pub(crate) lease: &'static str,
     /// In: `Lease`. Only of one that was not taken by another since.
     pub(crate) end: &'static str,
     /// In: `Named`. Out: `Uuid`.
     pub(crate) position: &'static str,
-    /// In: `Position`. Of a sweep that was leased before.
+    /// In: `SweepPosition`. Of a sweep that was leased before.
     pub(crate) set_position: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Attempts {
+pub(crate) struct AttemptSql {
     /// In: `AttemptRow`. Out: the attempts so far.
     pub(crate) begin: &'static str,
-    /// In: `Wanted<SubmissionId>`.
+    /// In: `ById<SubmissionId>`.
     pub(crate) forget: &'static str,
-    /// In: `Until`.
+    /// In: `AttemptsUntil`.
     pub(crate) purge: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Consents {
+pub(crate) struct ConsentSql {
     /// In: `ConsentEvidence`. Keeps what is there. Out: `(OrganizationId, SubmissionId)` of those that were not.
     pub(crate) insert: &'static str,
     /// In: `PersonRow`.
     pub(crate) insert_people: &'static str,
-    /// In: `AfterConsent`. Out: `ConsentEvidence`, by time of receipt.
+    /// In: `PageAfterConsent`. Out: `ConsentEvidence`, by time of receipt.
     pub(crate) page: &'static str,
     /// As `page`, of one lead.
     pub(crate) page_of_lead: &'static str,
-    /// In: `AfterConsent`. Out: `ConsentEvidence`.
+    /// In: `PageAfterConsent`. Out: `ConsentEvidence`.
     pub(crate) of_submission: &'static str,
-    /// In: `One<SubmissionId>`.
+    /// In: `ScopedId<SubmissionId>`.
     pub(crate) forget_people: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Erasure {
+pub(crate) struct ErasureSql {
     /// In: `Listed`. Out: `Contact`, the leads that have the value.
     pub(crate) contacts: &'static str,
-    /// In: `One<LeadId>`. Out: the submissions that made or met them.
+    /// In: `ScopedId<LeadId>`. Out: the submissions that made or met them.
     pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `Entry`, by id: entries of the quarantine that are not erased. Of released ones only what
     /// no submission holds.
     pub(crate) entries: &'static str,
-    /// In: `One<SubmissionId>`. Out: `Stored`, those that are not erased.
+    /// In: `ScopedId<SubmissionId>`. Out: `StoredSubmission`, those that are not erased.
     pub(crate) contents: &'static str,
-    /// In: `One<SubmissionId>`. Out: `Target`, those that are not erased.
+    /// In: `ScopedId<SubmissionId>`. Out: `Target`, those that are not erased.
     pub(crate) targets: &'static str,
-    /// In: `Emptied`. Leaves what is erased alone.
+    /// In: `Redaction`. Leaves what is erased alone.
     pub(crate) empty: &'static str,
-    /// In: `One<LeadId>`. Out: `Retold`, the traces of submissions that created or matched these leads.
+    /// In: `ScopedId<LeadId>`. Out: `TraceRedaction`, the traces of submissions that created or matched these leads.
     pub(crate) traces: &'static str,
-    /// In: `Retold`.
+    /// In: `TraceRedaction`.
     pub(crate) retell: &'static str,
-    /// In: `Emptied`. Entries of the quarantine, by id; open ones are discarded.
+    /// In: `Redaction`. Entries of the quarantine, by id; open ones are discarded.
     pub(crate) empty_entries: &'static str,
     /// In: `Request`. Idempotency keys that these submissions used first.
     pub(crate) forget_requests: &'static str,
-    /// In: `One<LeadId>`.
+    /// In: `ScopedId<LeadId>`.
     pub(crate) forget_people_of: &'static str,
     /// In: `Taken`. Claims that these submissions took for these leads.
     pub(crate) release_taken: &'static str,
-    /// In: `One<LeadId>`.
+    /// In: `ScopedId<LeadId>`.
     pub(crate) release_claims_of: &'static str,
-    /// In: `One<LeadId>`.
+    /// In: `ScopedId<LeadId>`.
     pub(crate) delete_leads: &'static str,
     /// In: `SuppressionKey`. Leaves nothing of entries but their keys, lists and times.
     pub(crate) blank: &'static str,
-    /// In: `ToRebuild`. Keeps what is there.
+    /// In: `RebuildRow`. Keeps what is there.
     pub(crate) to_rebuild: &'static str,
     /// In: `Of`. Out: `(LeadId, bool)`: whether it is made of anything else than what was erased on request.
     pub(crate) rebuilding: &'static str,
-    /// In: `One<LeadId>`.
+    /// In: `ScopedId<LeadId>`.
     pub(crate) rebuilt: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Retention {
+pub(crate) struct RetentionSql {
     /// In: `RetentionRow`.
     pub(crate) set: &'static str,
     /// In: `Of`. Out: `RetentionRow`.
@@ -352,13 +352,13 @@ pub(crate) struct Retention {
     pub(crate) all: &'static str,
     /// In: `Progress`.
     pub(crate) progress: &'static str,
-    /// In: `LeadsProgress`.
+    /// In: `LeadSweepProgress`.
     pub(crate) leads_progress: &'static str,
     /// In: `Between`. Out: `(SubmissionId, bool)`: whether it is erased.
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
-    /// In: `One<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one
+    /// In: `ScopedId<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one
     /// twice; none once all are.
     pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
@@ -368,29 +368,29 @@ pub(crate) struct Retention {
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Scorings {
+pub(crate) struct ScoringSql {
     /// In: `Added`. Out: the next version of an organization that is there.
     pub(crate) add: &'static str,
     /// In: `Activated`. Puts a version that is there in force, or none.
     pub(crate) activate: &'static str,
-    /// In: `Outdated`.
+    /// In: `OutdatedScorings`.
     pub(crate) delete: &'static str,
     /// In: `Of`. Out: `ScoringRow`, by version.
     pub(crate) of: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Reports {
+pub(crate) struct ReportSql {
     /// In: `Received`. Out: [`crate::reports::Counted`], how many there are of each kind.
     pub(crate) intake: &'static str,
     /// As `intake`, of one source.
     pub(crate) intake_of_source: &'static str,
-    /// In: `OfSource`. Out: [`crate::RecentLeads`].
+    /// In: `InSource`. Out: [`crate::RecentLeads`].
     pub(crate) recent_leads: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct Audit {
+pub(crate) struct AuditSql {
     /// In: `AuditEntry`. Keeps what is there.
     pub(crate) insert: &'static str,
     /// In: `Between`. Out: [`crate::AuditRecord`], newest first.

@@ -9,16 +9,16 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::StoreConfig;
-use crate::error::{Fault, StoreError, Trouble};
-use crate::pool::{Pool, Target};
-use crate::session::Session;
+use crate::error::{StoreError, StoreFailure, TransactionError};
+use crate::pool::{ConnectionTarget, Pool};
+use crate::session::StoreConnection;
 use crate::{postgres, sqlite};
 
 /// Reads that take longer than others, at the same time in one process.
-const PATIENT_READS: usize = 2;
+const MAX_SLOW_READS: usize = 2;
 
 /// How long a caller waits for one of them, its turn included.
-const PATIENCE: Duration = Duration::from_secs(60);
+const SLOW_READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where leads are kept. A clone is another handle to the same connections.
 #[derive(Clone)]
@@ -29,23 +29,23 @@ pub enum Store {
 
 #[derive(Clone)]
 pub struct PostgresStore {
-    pub(crate) address: postgres::Address,
+    pub(crate) address: postgres::PostgresAddress,
     pool: Pool,
     actor: Arc<Actor>,
     sealing: Option<Arc<SealingKey>>,
-    patient: Arc<Semaphore>,
+    slow_reads: Arc<Semaphore>,
     default_region: Option<Region>,
 }
 
 /// One connection writes, several read beside it.
 #[derive(Clone)]
 pub struct SqliteStore {
-    pub(crate) address: sqlite::Address,
+    pub(crate) address: sqlite::SqliteAddress,
     writer: Pool,
     readers: Pool,
     actor: Arc<Actor>,
     sealing: Option<Arc<SealingKey>>,
-    patient: Arc<Semaphore>,
+    slow_reads: Arc<Semaphore>,
     default_region: Option<Region>,
 }
 
@@ -53,31 +53,31 @@ impl Store {
     /// Reads the address and connects to nothing yet: the first call does.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let (actor, sealing) = (Arc::new(Actor::Leadgate), config.sealing.clone());
-        let patient = Arc::new(Semaphore::new(PATIENT_READS));
+        let patient = Arc::new(Semaphore::new(MAX_SLOW_READS));
         let default_region = config.default_region;
         if let Some(path) = config.url.strip_prefix("sqlite:") {
-            let address = sqlite::Address::parse(path, config)?;
-            let pool = |name, address, size| Pool::new(name, Target::Sqlite(address), size, config);
+            let address = sqlite::SqliteAddress::parse(path, config)?;
+            let pool = |name, address, size| Pool::new(name, ConnectionTarget::Sqlite(address), size, config);
             return Ok(Self::Sqlite(SqliteStore {
                 writer: pool("writer", address.clone(), 1),
                 readers: pool("readers", address.clone().reading(), config.pool_size),
                 address,
                 actor,
                 sealing,
-                patient,
+                slow_reads: patient,
                 default_region,
             }));
         }
         if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
-            let address = postgres::Address::new(config);
-            let target = Target::Postgres(address.clone());
+            let address = postgres::PostgresAddress::new(config);
+            let target = ConnectionTarget::Postgres(address.clone());
             let pool = Pool::new("postgres", target, config.pool_size, config);
             return Ok(Self::Postgres(PostgresStore {
                 address,
                 pool,
                 actor,
                 sealing,
-                patient,
+                slow_reads: patient,
                 default_region,
             }));
         }
@@ -101,7 +101,7 @@ impl Store {
 
     /// The same store, in which everything that changes is recorded as this actor's doing; until then it is the
     /// program's own.
-    pub fn acting_for(&self, actor: Actor) -> Self {
+    pub fn as_actor(&self, actor: Actor) -> Self {
         let actor = Arc::new(actor);
         match self.clone() {
             Self::Postgres(store) => Self::Postgres(PostgresStore { actor, ..store }),
@@ -136,7 +136,7 @@ impl Store {
     pub(crate) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+        W: FnOnce(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
     {
         let pool = match self {
             Self::Postgres(store) => &store.pool,
@@ -150,19 +150,19 @@ impl Store {
     ///
     /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends them when
     /// the caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
-    pub(crate) async fn read_patiently<T, P, W>(&self, permit: P, work: W) -> Result<T, StoreError>
+    pub(crate) async fn read_without_timeout<T, P, W>(&self, permit: P, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
         P: Send + 'static,
-        W: FnOnce(&mut Session) -> Result<T, Fault> + Send + 'static,
+        W: FnOnce(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
     {
         let (store, patient) = match self {
-            Self::Postgres(store) => (self.clone(), Arc::clone(&store.patient)),
-            Self::Sqlite(store) => (self.clone(), Arc::clone(&store.patient)),
+            Self::Postgres(store) => (self.clone(), Arc::clone(&store.slow_reads)),
+            Self::Sqlite(store) => (self.clone(), Arc::clone(&store.slow_reads)),
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SLOW_READ_TIMEOUT;
         let Ok(Ok(turn)) = timeout_at(deadline, patient.acquire_owned()).await else {
-            return Err(StoreError::unavailable(Trouble::Busy));
+            return Err(StoreError::unavailable(StoreFailure::Busy));
         };
         let read = move || {
             let _held = (turn, permit);
@@ -174,11 +174,11 @@ impl Store {
                 }
                 Self::Sqlite(store) => store.address.clone().reading().connect()?,
             };
-            work(&mut session).map_err(|fault| session.conclude(fault))
+            work(&mut session).map_err(|fault| session.into_store_error(fault))
         };
         match timeout_at(deadline, tokio::task::spawn_blocking(read)).await {
             Ok(read) => read.map_err(|_| StoreError::Panicked)?,
-            Err(_) => Err(StoreError::unavailable(Trouble::Timeout)),
+            Err(_) => Err(StoreError::unavailable(StoreFailure::Timeout)),
         }
     }
 
@@ -193,7 +193,7 @@ impl Store {
     pub(crate) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        W: FnMut(&mut Session) -> Result<T, Fault> + Send + 'static,
+        W: FnMut(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
     {
         let pool = match self {
             Self::Postgres(store) => &store.pool,

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    BodyHash, Client, Dialect, Fields, KeyHash, KeyId, LeadId, Media, OrganizationId, Outcome,
-    QuarantineReason, Raw, SourceId, Submission, SubmissionId, Timestamp, Trace, Trust,
+    BodyFormat, BodyHash, ClientInfo, Dialect, Fields, KeyHash, KeyId, LeadId, OrganizationId, Outcome,
+    QuarantineReason, RawBody, SourceId, Submission, SubmissionId, Timestamp, Trace, Trust,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::entries::QuarantineState;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::{After, OfSource, One};
+use crate::rows::{AfterId, InSource, ScopedId};
 use crate::store::Store;
 
 /// A submission with everything that became of it.
@@ -74,10 +74,10 @@ impl Store {
         organization: OrganizationId,
         id: SubmissionId,
     ) -> Result<Option<SubmissionRecord>, StoreError> {
-        let wanted = [One { organization, id }];
-        let stored: Vec<Stored> =
+        let wanted = [ScopedId { organization, id }];
+        let stored: Vec<StoredSubmission> =
             self.read(move |session| session.load(session.sql.submissions.read, &wanted)).await?;
-        stored.into_iter().next().map(Stored::record).transpose()
+        stored.into_iter().next().map(StoredSubmission::record).transpose()
     }
 
     /// At most `limit` of the submissions that came in by a source, newest first, whatever became of them.
@@ -87,10 +87,10 @@ impl Store {
         source: SourceId,
         limit: u32,
     ) -> Result<Vec<Submission>, StoreError> {
-        let of = [OfSource { organization, source, most: limit }];
-        let stored: Vec<Stored> =
+        let of = [InSource { organization, source, most: limit }];
+        let stored: Vec<StoredSubmission> =
             self.read(move |session| session.load(session.sql.submissions.recent, &of)).await?;
-        stored.into_iter().map(Stored::submission).collect()
+        stored.into_iter().map(StoredSubmission::submission).collect()
     }
 
     /// At most `limit` submissions in the order of their ids, beginning after the given one.
@@ -101,7 +101,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<SubmissionSummary, SubmissionId>, StoreError> {
         let id = after.unwrap_or(SubmissionId::from_uuid(uuid::Uuid::nil()));
-        let after = After { organization, id, most: limit.saturating_add(1) };
+        let after = AfterId { organization, id, most: limit.saturating_add(1) };
         let found = self.read(move |session| session.load(session.sql.submissions.page, &[after])).await?;
         Ok(Page::cut(found, limit, |summary: &SubmissionSummary| summary.id))
     }
@@ -112,7 +112,7 @@ pub(crate) const CLIENT: &str = "client";
 
 /// A submission as its columns hold it.
 #[derive(Deserialize)]
-pub(crate) struct Stored {
+pub(crate) struct StoredSubmission {
     organization: OrganizationId,
     id: SubmissionId,
     source: SourceId,
@@ -126,7 +126,7 @@ pub(crate) struct Stored {
     fields: Fields,
     raw: String,
     raw_encoding: String,
-    media: Option<Media>,
+    media: Option<BodyFormat>,
     query: Option<String>,
     mapping_version: Option<u32>,
     mapping_fault: Option<MappingFault>,
@@ -141,7 +141,7 @@ pub(crate) struct Stored {
     quarantine: Vec<QuarantineRecord>,
 }
 
-impl Stored {
+impl StoredSubmission {
     fn record(mut self) -> Result<SubmissionRecord, StoreError> {
         let (outcomes, quarantine) =
             (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.quarantine));
@@ -155,8 +155,8 @@ impl Stored {
 
     pub(crate) fn submission(mut self) -> Result<Submission, StoreError> {
         let raw = match self.raw_encoding.as_str() {
-            "text" => Raw::Text(self.raw),
-            "base64" => Raw::Base64(self.raw),
+            "text" => RawBody::Text(self.raw),
+            "base64" => RawBody::Base64(self.raw),
             _ => return unwrap(&self.raw),
         };
         let extra = &mut self.extra;
@@ -170,7 +170,7 @@ impl Stored {
             dialect: self.dialect,
             received_at: self.received_at,
             trust: self.trust,
-            client: Client {
+            client: ClientInfo {
                 address: self.client_address,
                 user_agent: self.client_user_agent,
                 key: self.client_key,

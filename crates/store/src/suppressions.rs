@@ -11,12 +11,12 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
-use crate::error::{Fault, StoreError};
+use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
-use crate::rescreen::{contact, crowded, reassess_free, reassess_listed};
-use crate::rows::Listed as Named;
-use crate::session::Session;
-use crate::statements::Statements;
+use crate::rescreen::{contact, reassess_listed, reassess_unlocked, shared_by_many};
+use crate::rows::LeadsWithListedValue as Named;
+use crate::session::StoreConnection;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// Entries per transaction: while one runs, no leads of the organization are committed.
@@ -26,7 +26,7 @@ pub(crate) const CHUNK: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum Listed {
+pub enum AddOutcome {
     Added,
     /// It was there, and holds for longer now.
     Extended,
@@ -34,7 +34,7 @@ pub enum Listed {
     Kept,
 }
 
-impl Listed {
+impl AddOutcome {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -74,27 +74,27 @@ impl FromStr for SuppressionCursor {
 
 /// An entry as it is written.
 #[derive(Serialize)]
-pub(crate) struct EntryRow<'a> {
+pub(crate) struct SuppressionRow<'a> {
     #[serde(flatten)]
     entry: &'a Suppression,
     pending_since: Option<Timestamp>,
     ended_at: Option<Timestamp>,
 }
 
-impl<'a> EntryRow<'a> {
+impl<'a> SuppressionRow<'a> {
     /// Stored leads learn of it in the same transaction, or later.
     fn of(entry: &'a Suppression, at_once: bool, now: Timestamp) -> Self {
         Self {
             entry,
             pending_since: (!at_once).then_some(now),
-            ended_at: (at_once && !entry.holds_at(now)).then_some(now),
+            ended_at: (at_once && !entry.is_active_at(now)).then_some(now),
         }
     }
 }
 
 /// An entry, and what stored leads know of it.
 #[derive(Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct StoredSuppression {
     #[serde(flatten)]
     pub(crate) entry: Suppression,
     pending_since: Option<Timestamp>,
@@ -103,19 +103,19 @@ pub(crate) struct Found {
     now: Option<Timestamp>,
 }
 
-impl Found {
+impl StoredSuppression {
     /// Whether it holds the leads that are judged now. Once it was marked as ended, no sweep looks for leads that it
     /// holds, so the mark counts whatever a clock says.
-    pub(crate) fn holds(&self) -> bool {
-        let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.holds_at(marked));
+    pub(crate) fn is_active(&self) -> bool {
+        let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.is_active_at(marked));
         let now = self.now.unwrap_or_else(Timestamp::now);
-        self.ended_at.is_none() && !ended_when_marked && self.entry.holds_at(now)
+        self.ended_at.is_none() && !ended_when_marked && self.entry.is_active_at(now)
     }
 }
 
 /// A page of entries.
 #[derive(Serialize)]
-pub(crate) struct AfterEntry<'a> {
+pub(crate) struct PageAfterSuppression<'a> {
     organization: OrganizationId,
     kind: &'static str,
     key: String,
@@ -124,7 +124,7 @@ pub(crate) struct AfterEntry<'a> {
     most: u32,
 }
 
-impl<'a> AfterEntry<'a> {
+impl<'a> PageAfterSuppression<'a> {
     pub(crate) fn new(
         organization: OrganizationId,
         after: Option<&'a SuppressionCursor>,
@@ -149,23 +149,23 @@ impl Store {
         organization: OrganizationId,
         entries: Vec<Suppression>,
         judge: Arc<dyn Judge>,
-    ) -> Result<Vec<Listed>, StoreError> {
+    ) -> Result<Vec<AddOutcome>, StoreError> {
         check(organization, entries.iter().map(|entry| &entry.key))?;
         let mut verdicts = Vec::with_capacity(entries.len());
         for chunk in entries.chunks(CHUNK) {
-            if self.hold_already(chunk).await? {
-                verdicts.extend(chunk.iter().map(|_| Listed::Kept));
+            if self.all_already_active(chunk).await? {
+                verdicts.extend(chunk.iter().map(|_| AddOutcome::Kept));
                 continue;
             }
             let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
             let entry = self.entry(organization, AuditAction::SuppressionAdded);
             let listed = self.write(move |session| {
-                Statements::new(session).exclude_organization(organization)?;
+                StoreTransaction::new(session).lock_exclusive(organization)?;
                 let now = session.now()?;
                 let listed = add(session, &chunk, judge.as_ref(), now)?;
-                let changed = listed.iter().filter(|listed| **listed != Listed::Kept).count();
+                let changed = listed.iter().filter(|listed| **listed != AddOutcome::Kept).count();
                 if changed > 0 {
-                    audit::record(session, &[entry.clone().with("count", changed)])?;
+                    audit::record(session, &[entry.clone().with_detail("count", changed)])?;
                 }
                 Ok(listed)
             });
@@ -175,10 +175,10 @@ impl Store {
     }
 
     /// Whether each of these entries is there and holds for as long: then nothing has to be locked.
-    async fn hold_already(&self, entries: &[Suppression]) -> Result<bool, StoreError> {
+    async fn all_already_active(&self, entries: &[Suppression]) -> Result<bool, StoreError> {
         let entries = entries.to_vec();
         self.read(move |session| {
-            let there = holding(session, entries.iter().map(|entry| entry.key))?;
+            let there = active_entries(session, entries.iter().map(|entry| entry.key))?;
             Ok(merge(&entries, there).1.is_empty())
         })
         .await
@@ -200,16 +200,16 @@ impl Store {
             let (chunk, judge, list) = (chunk.to_vec(), Arc::clone(&judge), list.clone());
             let entry = self.entry(organization, AuditAction::SuppressionRemoved);
             let gone = self.write(move |session| {
-                Statements::new(session).exclude_organization(organization)?;
+                StoreTransaction::new(session).lock_exclusive(organization)?;
                 let now = session.now()?;
-                let mut found = holding(session, chunk.iter().copied())?;
+                let mut found = active_entries(session, chunk.iter().copied())?;
                 let wanted = |entry: &Suppression| list.as_deref().is_none_or(|list| entry.list == list);
                 found.retain(wanted);
                 let end = |entry: Suppression| Suppression { expires_at: Some(now), ..entry };
                 let ended: Vec<_> = found.into_iter().map(end).collect();
                 apply(session, &ended, judge.as_ref(), now)?;
                 if !ended.is_empty() {
-                    audit::record(session, &[entry.clone().with("count", ended.len())])?;
+                    audit::record(session, &[entry.clone().with_detail("count", ended.len())])?;
                 }
                 Ok(ended)
             });
@@ -243,7 +243,7 @@ impl Store {
     ) -> Result<Page<Suppression, SuppressionCursor>, StoreError> {
         let found = self.read(move |session| {
             let most = limit.saturating_add(1);
-            let after = AfterEntry::new(organization, after.as_ref(), session.now()?, most);
+            let after = PageAfterSuppression::new(organization, after.as_ref(), session.now()?, most);
             session.load(session.sql.suppressions.page, &[after])
         });
         Ok(Page::cut(found.await?, limit, SuppressionCursor::of))
@@ -264,12 +264,12 @@ fn check<'a>(
 /// Writes what is new of the entries, and decides stored leads anew that are found by what they name. The caller
 /// excludes all other writers from the organization.
 pub(crate) fn add(
-    session: &mut Session,
+    session: &mut StoreConnection,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<Vec<Listed>, Fault> {
-    let (listed, changed) = merge(entries, holding(session, entries.iter().map(|entry| entry.key))?);
+) -> Result<Vec<AddOutcome>, TransactionError> {
+    let (listed, changed) = merge(entries, active_entries(session, entries.iter().map(|entry| entry.key))?);
     apply(session, &changed, judge, now)?;
     Ok(listed)
 }
@@ -280,84 +280,90 @@ pub(crate) fn add(
 /// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible
 /// yet, and leads that another transaction has locked. To wait for those here could deadlock.
 pub(crate) fn opt_out(
-    session: &mut Session,
+    session: &mut StoreConnection,
     entries: &[Suppression],
     judge: &dyn Judge,
-) -> Result<BTreeSet<OrganizationId>, Fault> {
-    let (_, changed) = merge(entries, holding(session, entries.iter().map(|entry| entry.key))?);
+) -> Result<BTreeSet<OrganizationId>, TransactionError> {
+    let (_, changed) = merge(entries, active_entries(session, entries.iter().map(|entry| entry.key))?);
     if changed.is_empty() {
         return Ok(BTreeSet::new());
     }
     let now = session.now()?;
-    write(session, changed.iter().map(|entry| EntryRow::of(entry, false, now)))?;
+    write(session, changed.iter().map(|entry| SuppressionRow::of(entry, false, now)))?;
     let named: Vec<_> = changed.iter().filter_map(contact).collect();
-    let crowded = crowded(session, &named)?;
+    let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &&Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let few: Vec<_> = named.iter().filter(is_few).copied().collect();
-    reassess_free(session, &few, judge)?;
+    reassess_unlocked(session, &few, judge)?;
     Ok(changed.iter().map(|entry| entry.key.organization).collect())
 }
 
 /// Writes entries, and decides the stored leads anew that are found by what they name.
 fn apply(
-    session: &mut Session,
+    session: &mut StoreConnection,
     entries: &[Suppression],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<(), TransactionError> {
     let named: Vec<_> = entries.iter().filter_map(contact).collect();
-    let crowded = crowded(session, &named)?;
+    let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
-    write(session, entries.iter().map(|entry| EntryRow::of(entry, is_at_once(entry), now)))?;
+    write(session, entries.iter().map(|entry| SuppressionRow::of(entry, is_at_once(entry), now)))?;
     let few: Vec<_> = named.iter().filter(|named| is_few(named)).copied().collect();
     reassess_listed(session, &few, judge)
 }
 
 /// The same for entries that only have a key, by the values that the keys are of.
 pub(crate) fn apply_to(
-    session: &mut Session,
+    session: &mut StoreConnection,
     entries: &[Suppression],
     named: &[Named<'_>],
     judge: &dyn Judge,
     now: Timestamp,
-) -> Result<(), Fault> {
-    let at_once = crowded(session, named)?.is_empty();
-    write(session, entries.iter().map(|entry| EntryRow::of(entry, at_once, now)))?;
+) -> Result<(), TransactionError> {
+    let at_once = shared_by_many(session, named)?.is_empty();
+    write(session, entries.iter().map(|entry| SuppressionRow::of(entry, at_once, now)))?;
     if at_once { reassess_listed(session, named, judge) } else { Ok(()) }
 }
 
 /// What is there under these keys and has not ended.
-pub(crate) fn holding(
-    session: &mut Session,
+pub(crate) fn active_entries(
+    session: &mut StoreConnection,
     keys: impl Iterator<Item = SuppressionKey>,
-) -> Result<Vec<Suppression>, Fault> {
+) -> Result<Vec<Suppression>, TransactionError> {
     let keys: Vec<_> = keys.collect();
-    let found: Vec<Found> = session.load(session.sql.suppressions.find, &keys)?;
-    Ok(found.into_iter().filter(Found::holds).map(|found| found.entry).collect())
+    let found: Vec<StoredSuppression> = session.load(session.sql.suppressions.find, &keys)?;
+    Ok(found.into_iter().filter(StoredSuppression::is_active).map(|found| found.entry).collect())
 }
 
-fn write<'a>(session: &mut Session, rows: impl Iterator<Item = EntryRow<'a>>) -> Result<(), Fault> {
+fn write<'a>(
+    session: &mut StoreConnection,
+    rows: impl Iterator<Item = SuppressionRow<'a>>,
+) -> Result<(), TransactionError> {
     let rows: Vec<_> = rows.collect();
     if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.write, &rows).map(drop) }
 }
 
 /// What becomes of each of the entries beside those that hold already, and what is to be written.
-pub(crate) fn merge(entries: &[Suppression], holding: Vec<Suppression>) -> (Vec<Listed>, Vec<Suppression>) {
+pub(crate) fn merge(
+    entries: &[Suppression],
+    holding: Vec<Suppression>,
+) -> (Vec<AddOutcome>, Vec<Suppression>) {
     let place = |entry: &Suppression| (entry.key, entry.list.clone());
     let mut known: BTreeMap<_, _> = holding.into_iter().map(|entry| (place(&entry), entry)).collect();
     let mut changed = BTreeMap::new();
     let mut listed = Vec::with_capacity(entries.len());
     for entry in entries {
         let (verdict, written) = match known.get(&place(entry)) {
-            None => (Listed::Added, entry.clone()),
-            Some(held) if lasts_longer(entry, held) => {
+            None => (AddOutcome::Added, entry.clone()),
+            Some(held) if expires_later(entry, held) => {
                 let reason = entry.reason.clone().or_else(|| held.reason.clone());
                 let longer = Suppression { expires_at: entry.expires_at, reason, ..held.clone() };
-                (Listed::Extended, longer)
+                (AddOutcome::Extended, longer)
             }
             Some(_) => {
-                listed.push(Listed::Kept);
+                listed.push(AddOutcome::Kept);
                 continue;
             }
         };
@@ -368,7 +374,7 @@ pub(crate) fn merge(entries: &[Suppression], holding: Vec<Suppression>) -> (Vec<
     (listed, changed.into_values().collect())
 }
 
-fn lasts_longer(entry: &Suppression, held: &Suppression) -> bool {
+fn expires_later(entry: &Suppression, held: &Suppression) -> bool {
     match (entry.expires_at, held.expires_at) {
         (_, None) => false,
         (None, Some(_)) => true,

@@ -10,13 +10,13 @@ use leadgate_domain::{Judge, OrganizationId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::error::{StoreError, Trouble};
+use crate::error::{StoreError, StoreFailure};
 use crate::retention::first_id_at;
-use crate::statements::Statements;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// The program that adds an entry also re-screens the stored leads. After this time a sweep does it instead.
-const OVERDUE: Duration = Duration::from_secs(60);
+const STALE_PENDING_AFTER: Duration = Duration::from_secs(60);
 
 /// Organizations that are gone through at the same time.
 const SWEPT_AT_ONCE: usize = 3;
@@ -28,15 +28,15 @@ const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(48 * 60 * 60);
 const PURGED_AT_ONCE: usize = 1_000;
 
 /// Entries that end are marked so many at a time.
-const LAPSING_AT_ONCE: usize = 10_000;
+const EXPIRED_PER_TRANSACTION: usize = 10_000;
 
 #[derive(Serialize, Clone, Copy)]
-struct Now {
+struct DatabaseTime {
     now: Timestamp,
 }
 
 #[derive(Serialize, Clone, Copy)]
-struct Lapsing {
+struct ExpiredEntries {
     organization: OrganizationId,
     now: Timestamp,
     most: usize,
@@ -51,19 +51,19 @@ pub struct Lease {
 }
 
 #[derive(Serialize)]
-struct Named {
+struct ByLeaseName {
     name: &'static str,
 }
 
 #[derive(Serialize, Clone, Copy)]
-struct Position {
+struct SweepPosition {
     name: &'static str,
     position: Option<Uuid>,
 }
 
 /// Idempotency keys that no longer count.
 #[derive(Serialize, Clone, Copy)]
-struct Purge {
+struct IdempotencyPurge {
     /// The first submission that is too young.
     before: Uuid,
     last_seen: Timestamp,
@@ -92,7 +92,7 @@ impl Store {
 
     /// Where the last run of a sweep stopped.
     pub(crate) async fn sweep_position(&self, name: &'static str) -> Result<Option<Uuid>, StoreError> {
-        self.read(move |session| session.find(session.sql.sweeps.position, Named { name })).await
+        self.read(move |session| session.find(session.sql.sweeps.position, ByLeaseName { name })).await
     }
 
     pub(crate) async fn set_sweep_position(
@@ -100,14 +100,14 @@ impl Store {
         name: &'static str,
         position: Option<Uuid>,
     ) -> Result<(), StoreError> {
-        let row = [Position { name, position }];
+        let row = [SweepPosition { name, position }];
         self.write(move |session| session.execute(session.sql.sweeps.set_position, &row).map(drop)).await
     }
 
     /// Deletes idempotency keys whose time was over a day ago; how many, and whether there was no time for all.
     pub async fn purge_idempotency_keys(&self, deadline: Instant) -> Result<(usize, bool), StoreError> {
         let last_seen = self.now().await?.minus(IDEMPOTENCY_KEPT);
-        let purge = [Purge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
+        let purge = [IdempotencyPurge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
         let mut purged = 0;
         while Instant::now() < deadline {
             let gone = self.write(move |session| session.execute(session.sql.claims.purge, &purge)).await?;
@@ -127,8 +127,8 @@ impl Store {
         let mut concerned = BTreeSet::new();
         loop {
             let found = self.read(move |session| {
-                let now = Now { now: session.now()? };
-                let overdue = Now { now: now.now.minus(OVERDUE) };
+                let now = DatabaseTime { now: session.now()? };
+                let overdue = DatabaseTime { now: now.now.minus(STALE_PENDING_AFTER) };
                 let lapsing: Vec<OrganizationId> = session.load(session.sql.suppressions.lapsing, &[now])?;
                 let left: Vec<OrganizationId> = session.load(session.sql.suppressions.overdue, &[overdue])?;
                 Ok(lapsing.into_iter().chain(left).collect::<BTreeSet<_>>())
@@ -139,7 +139,11 @@ impl Store {
             }
             concerned.extend(found.iter().copied());
             let sweep = async |organization| {
-                go_on(organization, "suppressions", self.sweep_lists(organization, &judge).await)
+                skip_failing_organization(
+                    organization,
+                    "suppressions",
+                    self.sweep_lists(organization, &judge).await,
+                )
             };
             let mut sweeps = pin!(stream::iter(found).map(sweep).buffer_unordered(SWEPT_AT_ONCE));
             while let Some(swept) = sweeps.next().await {
@@ -156,13 +160,14 @@ impl Store {
         loop {
             let lapsed = self.write(move |session| {
                 // Commits that read the entry as current have written their leads by then, and the rescreen sees them.
-                Statements::new(session).exclude_organization(organization)?;
-                let lapsing = Lapsing { organization, now: session.now()?, most: LAPSING_AT_ONCE };
+                StoreTransaction::new(session).lock_exclusive(organization)?;
+                let lapsing =
+                    ExpiredEntries { organization, now: session.now()?, most: EXPIRED_PER_TRANSACTION };
                 session.execute(session.sql.suppressions.lapse, &[lapsing])
             });
             let lapsed = lapsed.await?;
             self.rescreen(organization, Arc::clone(judge), |_| {}).await?;
-            if lapsed < LAPSING_AT_ONCE {
+            if lapsed < EXPIRED_PER_TRANSACTION {
                 return Ok(());
             }
         }
@@ -170,13 +175,13 @@ impl Store {
 }
 
 /// After an error, leaves the organization to the next round, unless the whole store is unavailable.
-pub(crate) fn go_on<T: Default>(
+pub(crate) fn skip_failing_organization<T: Default>(
     organization: OrganizationId,
     sweep: &'static str,
     swept: Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     match swept {
-        Err(StoreError::Unavailable { trouble: trouble @ Trouble::Connection, detail }) => {
+        Err(StoreError::Unavailable { trouble: trouble @ StoreFailure::Connection, detail }) => {
             Err(StoreError::Unavailable { trouble, detail })
         }
         Err(error) => {

@@ -7,8 +7,8 @@ use crate::audit;
 use crate::error::StoreError;
 use crate::page::Page;
 use crate::quotas;
-use crate::rows::{After, One};
-use crate::statements::Statements;
+use crate::rows::{AfterId, ScopedId};
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// A tag of an organization.
@@ -41,12 +41,12 @@ impl Store {
         let made: Option<Tag> = self
             .write(move |session| {
                 // Two at once would take the same number.
-                Statements::new(session).exclude_organization(organization)?;
+                StoreTransaction::new(session).lock_exclusive(organization)?;
                 let inserted = session.execute(session.sql.tags.insert, std::slice::from_ref(&row))?;
                 let tag: Option<Tag> = session.find(session.sql.tags.named, &row)?;
                 if let Some(tag) = tag.as_ref().filter(|_| inserted > 0) {
                     quotas::TAGS.check(tag.id)?;
-                    audit::record(session, &[entry.clone().about(tag.id)])?;
+                    audit::record(session, &[entry.clone().with_target(tag.id)])?;
                 }
                 Ok(tag)
             })
@@ -67,13 +67,13 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Tag, u64>, StoreError> {
         let id = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
-        let after = After { organization, id, most: limit.saturating_add(1) };
+        let after = AfterId { organization, id, most: limit.saturating_add(1) };
         self.read(move |session| session.load_page(session.sql.tags.of, &[after], limit, |tag: &Tag| tag.id))
             .await
     }
 
     pub async fn tag(&self, organization: OrganizationId, id: u64) -> Result<Option<Tag>, StoreError> {
         let Ok(id) = i64::try_from(id) else { return Ok(None) };
-        self.read(move |session| session.find(session.sql.tags.by_id, One { organization, id })).await
+        self.read(move |session| session.find(session.sql.tags.by_id, ScopedId { organization, id })).await
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
-use leadgate_domain::{Outcome, Release, Submission};
+use leadgate_domain::{Outcome, QuarantineRelease, Submission};
 use leadgate_store::StoreConfig;
 use world::World;
 
@@ -84,7 +84,7 @@ async fn release(world: &World, size: usize) -> Seen {
         .collect();
     world.commit(&aside).await;
     let released = |one: Submission| {
-        let release = Some(Release { entry: one.id.as_uuid(), released_at: one.received_at });
+        let release = Some(QuarantineRelease { entry: one.id.as_uuid(), released_at: one.received_at });
         Submission { mapping_fault: None, release, ..one }
     };
     let batch: Vec<_> = aside.into_iter().map(released).collect();

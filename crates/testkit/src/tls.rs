@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 /// A certificate authority of its own, and the folder of what it issued.
 #[derive(Debug)]
-pub struct Authority {
+pub struct CertificateAuthority {
     folder: TempDir,
     key: PKey<Private>,
     certificate: X509,
@@ -24,12 +24,12 @@ pub struct Authority {
 
 /// A server's certificate and key, as PEM.
 #[derive(Debug, Clone)]
-pub struct Certificate {
+pub struct ServerCertificate {
     pub certificate: Vec<u8>,
     pub key: Vec<u8>,
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// # Errors
     /// When OpenSSL or the file system refuses.
     pub fn new() -> anyhow::Result<Self> {
@@ -56,7 +56,7 @@ impl Authority {
     ///
     /// # Errors
     /// When OpenSSL refuses.
-    pub fn issue(&self, address: IpAddr) -> anyhow::Result<Certificate> {
+    pub fn issue(&self, address: IpAddr) -> anyhow::Result<ServerCertificate> {
         let key = new_key()?;
         let mut builder = builder(&name("Leadgate test server")?, &key)?;
         builder.set_issuer_name(self.certificate.subject_name())?;
@@ -66,7 +66,7 @@ impl Authority {
         let names = names.build(&builder.x509v3_context(Some(&self.certificate), None))?;
         builder.append_extension(names)?;
         builder.sign(&self.key, MessageDigest::sha256())?;
-        Ok(Certificate { certificate: builder.build().to_pem()?, key: key.private_key_to_pem_pkcs8()? })
+        Ok(ServerCertificate { certificate: builder.build().to_pem()?, key: key.private_key_to_pem_pkcs8()? })
     }
 }
 

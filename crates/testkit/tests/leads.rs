@@ -3,35 +3,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leadgate_testkit::leads::{Generator, Lead, Phone, personal_data_of};
+use leadgate_testkit::leads::{LeadGenerator, SampleLead, SamplePhone, personal_data_of};
 use phonenumber::Mode;
 use serde_json::json;
 
-fn text<'a>(lead: &'a Lead, field: &str) -> Option<&'a str> {
+fn text<'a>(lead: &'a SampleLead, field: &str) -> Option<&'a str> {
     lead.body.get(field)?.as_str()
 }
 
 #[test]
 fn the_same_seed_gives_the_same_leads() {
-    let bodies = |seed| Generator::new(seed).take(200).map(|lead| lead.bytes()).collect::<Vec<_>>();
+    let bodies = |seed| LeadGenerator::new(seed).take(200).map(|lead| lead.bytes()).collect::<Vec<_>>();
     assert_eq!(bodies(7), bodies(7));
     assert_ne!(bodies(7), bodies(8));
 }
 
 #[test]
 fn every_lead_can_be_accepted() {
-    for lead in Generator::new(1).take(2_000) {
+    for lead in LeadGenerator::new(1).take(2_000) {
         assert!(text(&lead, "phone").or(text(&lead, "email")).is_some_and(|contact| !contact.is_empty()));
-        assert_eq!(lead.phone == Phone::Absent, text(&lead, "phone").is_none());
+        assert_eq!(lead.phone == SamplePhone::Absent, text(&lead, "phone").is_none());
     }
 }
 
 #[test]
 fn usual_numbers_are_valid_and_what_they_are_said_to_be() {
-    let leads: Vec<Lead> = Generator::new(2).repeats(0).take(600).collect();
+    let leads: Vec<SampleLead> = LeadGenerator::new(2).repeats(0).take(600).collect();
     let mut regions = BTreeSet::new();
     for lead in &leads {
-        let (Some(phone), Phone::Usual(e164)) = (text(lead, "phone"), &lead.phone) else { continue };
+        let (Some(phone), SamplePhone::Standard(e164)) = (text(lead, "phone"), &lead.phone) else { continue };
         let region = text(lead, "phone_country").map(|region| region.parse().unwrap());
         regions.extend(text(lead, "phone_country"));
         let number =
@@ -45,11 +45,11 @@ fn usual_numbers_are_valid_and_what_they_are_said_to_be() {
 
 #[test]
 fn leads_vary_in_every_way() {
-    let leads: Vec<Lead> = Generator::new(3).take(2_000).collect();
-    let share = |property: &dyn Fn(&Lead) -> bool| leads.iter().filter(|lead| property(lead)).count();
-    assert!(share(&|lead| lead.phone == Phone::Invalid) > 20);
-    assert!(share(&|lead| matches!(lead.phone, Phone::Unusual(_))) > 20);
-    assert!(share(&|lead| lead.phone == Phone::Absent) > 100);
+    let leads: Vec<SampleLead> = LeadGenerator::new(3).take(2_000).collect();
+    let share = |property: &dyn Fn(&SampleLead) -> bool| leads.iter().filter(|lead| property(lead)).count();
+    assert!(share(&|lead| lead.phone == SamplePhone::Invalid) > 20);
+    assert!(share(&|lead| matches!(lead.phone, SamplePhone::Irregular(_))) > 20);
+    assert!(share(&|lead| lead.phone == SamplePhone::Absent) > 100);
     assert!(share(&|lead| text(lead, "email").is_none()) > 100);
     for field in
         ["external_id", "tags", "custom_fields", "attribution", "consent", "line_id", "phone_country"]
@@ -57,19 +57,20 @@ fn leads_vary_in_every_way() {
         let with = share(&|lead| lead.body.get(field).is_some());
         assert!((20..1_900).contains(&with), "{with} have {field}");
     }
-    let partial = |lead: &Lead| lead.body["consent"].as_object().is_some_and(|consent| consent.len() < 3);
+    let partial =
+        |lead: &SampleLead| lead.body["consent"].as_object().is_some_and(|consent| consent.len() < 3);
     assert!(share(&partial) > 50);
     assert!(share(&|lead| text(lead, "full_name").is_some_and(|name| !name.is_ascii())) > 300);
 }
 
 #[test]
 fn repeats_are_about_the_same_person() {
-    let leads: Vec<Lead> = Generator::new(4).repeats(30).take(1_000).collect();
+    let leads: Vec<SampleLead> = LeadGenerator::new(4).repeats(30).take(1_000).collect();
     let people: BTreeSet<usize> = leads.iter().map(|lead| lead.person).collect();
     assert!((620..780).contains(&people.len()), "{} people", people.len());
     let mut numbers = BTreeMap::new();
     for lead in leads {
-        if let Phone::Usual(e164) | Phone::Unusual(e164) = lead.phone {
+        if let SamplePhone::Standard(e164) | SamplePhone::Irregular(e164) = lead.phone {
             assert_eq!(*numbers.entry(lead.person).or_insert(e164.clone()), e164);
         }
     }

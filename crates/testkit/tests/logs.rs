@@ -4,14 +4,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use leadgate_testkit::logs::{PERSONAL_DATA, Process, expect_absent, folder};
+use leadgate_testkit::logs::{PERSONAL_DATA, TestProcess, expect_absent, folder};
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn shell(script: &str) -> anyhow::Result<Process> {
+fn shell(script: &str) -> anyhow::Result<TestProcess> {
     let mut command = Command::new("sh");
     command.args(["-c", script]).env("WORD", "given");
-    Process::spawn("script", &command)
+    TestProcess::spawn("script", &command)
 }
 
 #[tokio::test]

@@ -4,22 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_testkit::oracle::{Client, Observed, Oracle, Outcome, State, body_hash};
+use leadgate_testkit::oracle::{
+    LeadClient, ObservedOutcome, ObservedSubmission, Oracle, RequestState, body_hash,
+};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-fn held(submission: Uuid, body: &str, outcome: Outcome) -> Observed {
-    Observed { submission, body_hash: body_hash(body.as_bytes()), outcome, lead: None }
+fn held(submission: Uuid, body: &str, outcome: ObservedOutcome) -> ObservedSubmission {
+    ObservedSubmission { submission, body_hash: body_hash(body.as_bytes()), outcome, lead: None }
 }
 
 fn acked(oracle: &Oracle, key: &str, body: &str) -> Uuid {
     let submission = Uuid::now_v7();
-    oracle.answer(oracle.issue(Some(key), body.as_bytes()), State::Acked(submission));
+    oracle.answer(oracle.issue(Some(key), body.as_bytes()), RequestState::Acked(submission));
     submission
 }
 
-fn ended(oracle: &Oracle, key: &str, body: &str, state: State) {
+fn ended(oracle: &Oracle, key: &str, body: &str, state: RequestState) {
     oracle.answer(oracle.issue(Some(key), body.as_bytes()), state);
 }
 
@@ -27,18 +29,18 @@ fn ended(oracle: &Oracle, key: &str, body: &str, state: State) {
 fn every_outcome_conserves() {
     let oracle = Oracle::new();
     let outcomes = [
-        Outcome::Created,
-        Outcome::Updated,
-        Outcome::Linked,
-        Outcome::Duplicate,
-        Outcome::Quarantined,
-        Outcome::Parked,
+        ObservedOutcome::Created,
+        ObservedOutcome::Updated,
+        ObservedOutcome::Linked,
+        ObservedOutcome::Duplicate,
+        ObservedOutcome::Quarantined,
+        ObservedOutcome::Parked,
     ];
-    let all: Vec<Observed> = outcomes
+    let all: Vec<ObservedSubmission> = outcomes
         .iter()
         .map(|outcome| held(acked(&oracle, &format!("{outcome:?}"), "a"), "a", *outcome))
         .collect();
-    ended(&oracle, "r", "b", State::Refused(422));
+    ended(&oracle, "r", "b", RequestState::Refused(422));
     let report = oracle.check(&all);
     report.assert_conserved();
     assert_eq!((report.acked, report.refused, report.unknown), (6, 1, 0));
@@ -50,7 +52,7 @@ fn an_acked_submission_that_is_not_held_is_lost() {
     let oracle = Oracle::new();
     let kept = acked(&oracle, "1", "a");
     acked(&oracle, "2", "b");
-    let report = oracle.check(&[held(kept, "a", Outcome::Created)]);
+    let report = oracle.check(&[held(kept, "a", ObservedOutcome::Created)]);
     assert_eq!((report.lost, report.doubled, report.invented), (1, 0, 0));
     assert!(!report.is_conserved());
 }
@@ -59,16 +61,16 @@ fn an_acked_submission_that_is_not_held_is_lost() {
 fn one_id_for_two_bodies_loses_one() {
     let oracle = Oracle::new();
     let shared = acked(&oracle, "1", "a");
-    ended(&oracle, "2", "b", State::Acked(shared));
-    assert_eq!(oracle.check(&[held(shared, "a", Outcome::Created)]).lost, 1);
+    ended(&oracle, "2", "b", RequestState::Acked(shared));
+    assert_eq!(oracle.check(&[held(shared, "a", ObservedOutcome::Created)]).lost, 1);
 }
 
 #[test]
 fn one_id_for_a_repeated_request_is_one_submission() {
     let oracle = Oracle::new();
     let first = acked(&oracle, "1", "a");
-    ended(&oracle, "1", "a", State::Acked(first));
-    let report = oracle.check(&[held(first, "a", Outcome::Created)]);
+    ended(&oracle, "1", "a", RequestState::Acked(first));
+    let report = oracle.check(&[held(first, "a", ObservedOutcome::Created)]);
     report.assert_conserved();
     assert_eq!(report.acked, 1);
 }
@@ -76,7 +78,7 @@ fn one_id_for_a_repeated_request_is_one_submission() {
 #[test]
 fn a_submission_that_is_held_twice_is_doubled() {
     let oracle = Oracle::new();
-    let once = held(acked(&oracle, "1", "a"), "a", Outcome::Created);
+    let once = held(acked(&oracle, "1", "a"), "a", ObservedOutcome::Created);
     let report = oracle.check(&[once.clone(), once]);
     assert_eq!((report.lost, report.doubled, report.invented), (0, 1, 0));
 }
@@ -84,32 +86,32 @@ fn a_submission_that_is_held_twice_is_doubled() {
 #[test]
 fn a_key_that_took_effect_twice_is_doubled() {
     let oracle = Oracle::new();
-    ended(&oracle, "1", "a", State::Refused(503));
+    ended(&oracle, "1", "a", RequestState::Refused(503));
     let retried = acked(&oracle, "1", "a");
     let ghost = Uuid::now_v7();
-    let fine = [held(ghost, "a", Outcome::Created), held(retried, "a", Outcome::Duplicate)];
+    let fine = [held(ghost, "a", ObservedOutcome::Created), held(retried, "a", ObservedOutcome::Duplicate)];
     let report = oracle.check(&fine);
     report.assert_conserved();
     assert_eq!((report.recovered, report.stored, report.duplicate), (1, 1, 1));
-    let twice = [held(ghost, "a", Outcome::Created), held(retried, "a", Outcome::Updated)];
+    let twice = [held(ghost, "a", ObservedOutcome::Created), held(retried, "a", ObservedOutcome::Updated)];
     assert_eq!(oracle.check(&twice).doubled, 1);
 }
 
 #[test]
 fn what_nobody_sent_or_what_was_refused_for_good_is_invented() {
     let oracle = Oracle::new();
-    ended(&oracle, "1", "refused", State::Refused(422));
-    ended(&oracle, "2", "unknown", State::Unknown);
+    ended(&oracle, "1", "refused", RequestState::Refused(422));
+    ended(&oracle, "2", "unknown", RequestState::Unknown);
     let report = oracle.check(&[
-        held(Uuid::now_v7(), "refused", Outcome::Created),
-        held(Uuid::now_v7(), "nobody", Outcome::Created),
-        held(Uuid::now_v7(), "unknown", Outcome::Created),
+        held(Uuid::now_v7(), "refused", ObservedOutcome::Created),
+        held(Uuid::now_v7(), "nobody", ObservedOutcome::Created),
+        held(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
     ]);
     assert_eq!((report.recovered, report.invented, report.doubled), (1, 2, 0));
     // One request of unknown end explains one submission.
     let more = oracle.check(&[
-        held(Uuid::now_v7(), "unknown", Outcome::Created),
-        held(Uuid::now_v7(), "unknown", Outcome::Duplicate),
+        held(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
+        held(Uuid::now_v7(), "unknown", ObservedOutcome::Duplicate),
     ]);
     assert_eq!((more.recovered, more.invented), (1, 1));
 }
@@ -118,7 +120,7 @@ fn what_nobody_sent_or_what_was_refused_for_good_is_invented() {
 fn an_acked_submission_with_another_body_is_invented() {
     let oracle = Oracle::new();
     let submission = acked(&oracle, "1", "a");
-    assert_eq!(oracle.check(&[held(submission, "b", Outcome::Created)]).invented, 1);
+    assert_eq!(oracle.check(&[held(submission, "b", ObservedOutcome::Created)]).invented, 1);
 }
 
 #[test]
@@ -192,7 +194,7 @@ async fn server() -> anyhow::Result<(String, tokio::sync::mpsc::UnboundedReceive
 #[tokio::test]
 async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
     let (base, mut seen) = server().await?;
-    let client = Client::new(&base, "lg_live_x").timeout(Duration::from_millis(300));
+    let client = LeadClient::new(&base, "lg_live_x").timeout(Duration::from_millis(300));
     let oracle = Oracle::new();
     let mut states = Vec::new();
     for body in ["busy", "wrong", "crash", "half", "close", "hang"] {
@@ -200,9 +202,12 @@ async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
         assert_eq!(answer.retry_after, (body == "busy").then_some(3));
         states.push(answer.state);
     }
-    let unknown = State::Unknown;
-    assert_eq!(states, [State::Refused(503), State::Refused(422), unknown, unknown, unknown, unknown]);
-    assert!(matches!(client.post(&oracle, None, b"{}".into()).await?.state, State::Acked(_)));
+    let unknown = RequestState::Unknown;
+    assert_eq!(
+        states,
+        [RequestState::Refused(503), RequestState::Refused(422), unknown, unknown, unknown, unknown]
+    );
+    assert!(matches!(client.post(&oracle, None, b"{}".into()).await?.state, RequestState::Acked(_)));
     let first = seen.recv().await.unwrap();
     for part in
         ["post /v1/leads http", "authorization: bearer lg_live_x\r\n", "idempotency-key: k1\r\n", "busy"]
@@ -218,7 +223,7 @@ async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
 #[tokio::test]
 async fn loops_post_everything_from_as_many_connections_as_told() -> anyhow::Result<()> {
     let (base, _seen) = server().await?;
-    let client = Client::new(&base, "k").connections(4);
+    let client = LeadClient::new(&base, "k").connections(4);
     let oracle = Arc::new(Oracle::new());
     client.closed_loop(&oracle, (0..100).map(|n| n.to_string().into_bytes())).await?;
     assert_eq!(oracle.acked(), 100);

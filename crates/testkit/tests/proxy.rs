@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use leadgate_testkit::proxy::{Direction, Mode, Proxy};
+use leadgate_testkit::proxy::{Direction, Proxy, ProxyMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -79,11 +79,11 @@ async fn passes_and_counts() -> anyhow::Result<()> {
 #[tokio::test]
 async fn cut_closes_and_refuses_until_it_passes_again() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::Cut).await?;
+    proxy.set(ProxyMode::Close).await?;
     assert_eq!(client.rest().await??, "");
     let refused = Client::connect(&proxy).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
-    proxy.set(Mode::Pass).await?;
+    proxy.set(ProxyMode::Pass).await?;
     let mut client = Client::connect(&proxy).await?;
     client.say("again").await?;
     assert_eq!(client.hear_soon(5).await?, "again");
@@ -93,7 +93,7 @@ async fn cut_closes_and_refuses_until_it_passes_again() -> anyhow::Result<()> {
 #[tokio::test]
 async fn reset_is_seen_as_a_reset() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::Reset).await?;
+    proxy.set(ProxyMode::Reset).await?;
     assert_eq!(client.rest().await?.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     let mut another = Client::connect(&proxy).await?;
     assert_eq!(another.rest().await?.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
@@ -103,11 +103,11 @@ async fn reset_is_seen_as_a_reset() -> anyhow::Result<()> {
 #[tokio::test]
 async fn half_open_lets_questions_through_and_no_answers() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::HalfOpen).await?;
+    proxy.set(ProxyMode::HalfOpen).await?;
     client.say("world").await?;
     assert!(timeout(NEVER, client.hear(5)).await.is_err());
     assert_eq!((proxy.bytes(Direction::ToServer), proxy.bytes(Direction::ToClient)), (10, 5));
-    proxy.set(Mode::Pass).await?;
+    proxy.set(ProxyMode::Pass).await?;
     assert_eq!(client.hear_soon(5).await?, "world");
     Ok(())
 }
@@ -115,14 +115,14 @@ async fn half_open_lets_questions_through_and_no_answers() -> anyhow::Result<()>
 #[tokio::test]
 async fn a_blackhole_holds_everything_back() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::Blackhole).await?;
+    proxy.set(ProxyMode::Blackhole).await?;
     let mut newcomer = Client::connect(&proxy).await?;
     client.say("world").await?;
     newcomer.say("first").await?;
     assert!(timeout(NEVER, client.hear(1)).await.is_err());
     assert!(timeout(NEVER, newcomer.hear(1)).await.is_err());
     assert_eq!(proxy.bytes(Direction::ToServer), 5);
-    proxy.set(Mode::Pass).await?;
+    proxy.set(ProxyMode::Pass).await?;
     assert_eq!(client.hear_soon(5).await?, "world");
     assert_eq!(newcomer.hear_soon(5).await?, "first");
     Ok(())
@@ -131,7 +131,7 @@ async fn a_blackhole_holds_everything_back() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_delay_does_not_limit_the_rate() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::Delay(Duration::from_millis(100))).await?;
+    proxy.set(ProxyMode::Delay(Duration::from_millis(100))).await?;
     let started = Instant::now();
     for _ in 0..10 {
         client.say("0123456789").await?;
@@ -146,7 +146,7 @@ async fn a_delay_does_not_limit_the_rate() -> anyhow::Result<()> {
 #[tokio::test]
 async fn cut_after_counts_bytes_of_one_direction() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::CutAfter(Direction::ToClient, 3)).await?;
+    proxy.set(ProxyMode::CloseAfter(Direction::ToClient, 3)).await?;
     client.say("world").await?;
     assert_eq!(client.rest().await?.unwrap_or_else(|_| "wor".to_owned()), "wor");
     assert_eq!((proxy.bytes(Direction::ToServer), proxy.bytes(Direction::ToClient)), (10, 8));
@@ -161,7 +161,7 @@ async fn cut_after_counts_bytes_of_one_direction() -> anyhow::Result<()> {
 #[tokio::test]
 async fn throttle_takes_its_time() -> anyhow::Result<()> {
     let (proxy, mut client) = proxied_client().await?;
-    proxy.set(Mode::Throttle(1_000)).await?;
+    proxy.set(ProxyMode::Throttle(1_000)).await?;
     let started = Instant::now();
     client.say(&"x".repeat(300)).await?;
     client.hear_soon(300).await?;

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use leadgate_testkit::servers::{Postgres, RabbitMq, Redis, shared};
+use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer, shared};
 use serde_json::json;
 
 #[tokio::test]
 async fn postgres_keeps_what_was_committed_when_killed() -> anyhow::Result<()> {
-    let postgres = Postgres::start().await?;
+    let postgres = PostgresServer::start().await?;
     let url = postgres.database().await?;
     postgres.sql(&url, "create table t (n int); insert into t values (1), (2)").await?;
     postgres.kill()?;
@@ -25,7 +25,7 @@ async fn postgres_keeps_what_was_committed_when_killed() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_frozen_postgres_answers_when_thawed() -> anyhow::Result<()> {
-    let postgres = Postgres::start().await?;
+    let postgres = PostgresServer::start().await?;
     let url = postgres.database().await?;
     postgres.freeze()?;
     let mut answer = Box::pin(postgres.sql(&url, "select 1"));
@@ -46,7 +46,7 @@ async fn databases_are_separate() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn redis_is_killed_frozen_and_restarted() -> anyhow::Result<()> {
-    let redis = Redis::start().await?;
+    let redis = RedisServer::start().await?;
     assert_eq!(redis.command("SET a 1").await?, "+OK\r\n");
     redis.freeze()?;
     let frozen = tokio::time::timeout(Duration::from_millis(300), redis.command("GET a")).await;
@@ -71,7 +71,7 @@ async fn prefixes_differ() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_quorum_queue_survives_the_brokers_death() -> anyhow::Result<()> {
-    let broker = RabbitMq::start().await?;
+    let broker = RabbitMqServer::start().await?;
     let vhost = broker.vhost().await?;
     vhost.declare_queue("q", json!({ "x-queue-type": "quorum" })).await?;
     assert!(vhost.publish("", "q", "kept").await?);

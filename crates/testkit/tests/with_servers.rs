@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use leadgate_testkit::servers::Addresses;
+use leadgate_testkit::servers::ServerAddresses;
 
 #[test]
 fn servers_end_with_a_process_that_is_killed() -> anyhow::Result<()> {
@@ -18,7 +18,7 @@ fn servers_end_with_a_process_that_is_killed() -> anyhow::Result<()> {
         .spawn()?;
     let mut line = String::new();
     BufReader::new(runner.stdout.take().unwrap()).read_line(&mut line)?;
-    let addresses: Addresses = serde_json::from_str(&line)?;
+    let addresses: ServerAddresses = serde_json::from_str(&line)?;
     let port = |url: &str| reqwest::Url::parse(url).unwrap().port().unwrap();
     let (_, amqp, management) = addresses.rabbitmq;
     let ports = [port(&addresses.postgres_url), port(&addresses.redis_url), amqp, management];

@@ -1,26 +1,26 @@
 //! Deliveries opened into submissions, gathered into batches, and settled.
 
 use leadgate_domain::Submission;
-use leadgate_domain::message::{self, Message, Unread, Unreadable};
-use leadgate_queue::{Delivery, ParkReason, Settled};
+use leadgate_domain::message::{self, Message, MessageError, UnreadableSubmission};
+use leadgate_queue::{Delivery, ParkReason, SettleResult};
 
 /// A delivery and what could be read of its message.
-pub(crate) struct Opened {
+pub(crate) struct DecodedDelivery {
     pub(crate) delivery: Delivery,
     pub(crate) submissions: Vec<Submission>,
     /// What is parked before the delivery is acknowledged: some of its submissions, or all of the message.
-    unread: Result<Vec<Unread>, Unreadable>,
+    unread: Result<Vec<UnreadableSubmission>, MessageError>,
 }
 
 /// What goes into the store in one transaction, and what is settled after it.
 #[derive(Default)]
-pub(crate) struct Group {
+pub(crate) struct DeliveryGroup {
     pub(crate) submissions: Vec<Submission>,
     /// Without their submissions.
-    pub(crate) opened: Vec<Opened>,
+    pub(crate) opened: Vec<DecodedDelivery>,
 }
 
-impl Opened {
+impl DecodedDelivery {
     pub(crate) fn new(delivery: Delivery) -> Self {
         match message::decode(delivery.payload()) {
             Ok(Message { submissions, unread }) => Self { delivery, submissions, unread: Ok(unread) },
@@ -45,11 +45,11 @@ impl Opened {
 
 /// Returns whether all are parked. What was parked before a failure is parked again, and a replay of both has one
 /// effect.
-async fn park_parts(delivery: &Delivery, unread: Vec<Unread>) -> bool {
-    for Unread { message, newer, line, column } in unread {
+async fn park_parts(delivery: &Delivery, unread: Vec<UnreadableSubmission>) -> bool {
+    for UnreadableSubmission { message, newer, line, column } in unread {
         let why = if newer { ParkReason::UnknownVersion } else { ParkReason::Unreadable };
         let bytes = message.len();
-        if delivery.park_part(message.into(), why).await == Settled::Lost {
+        if delivery.park_part(message.into(), why).await == SettleResult::Lost {
             tracing::debug!(message.bytes = bytes, "submission could not be parked yet");
             return false;
         }
@@ -65,41 +65,41 @@ async fn park_parts(delivery: &Delivery, unread: Vec<Unread>) -> bool {
     true
 }
 
-async fn park(delivery: Delivery, unreadable: Unreadable) {
+async fn park(delivery: Delivery, unreadable: MessageError) {
     let bytes = delivery.payload().len();
     let why = match unreadable {
-        Unreadable::UnknownVersion(_) => ParkReason::UnknownVersion,
-        Unreadable::NotAMessage { .. } => ParkReason::Unreadable,
+        MessageError::UnknownVersion(_) => ParkReason::UnknownVersion,
+        MessageError::NotAMessage { .. } => ParkReason::Unreadable,
     };
     match delivery.park(why).await {
-        Settled::Done => {
+        SettleResult::Settled => {
             metrics::counter!("leadgate_worker_parked_total", "reason" => why.code()).increment(1);
             tracing::warn!(message.bytes = bytes, "message parked: {unreadable}");
         }
         // It comes again.
-        Settled::Lost => tracing::debug!(message.bytes = bytes, "message could not be parked yet"),
+        SettleResult::Lost => tracing::debug!(message.bytes = bytes, "message could not be parked yet"),
     }
 }
 
 /// An acknowledgement that is lost brings the delivery once more, and the store's inbox absorbs it.
 async fn acknowledge(delivery: Delivery) {
-    if delivery.ack().await == Settled::Lost {
+    if delivery.ack().await == SettleResult::Lost {
         metrics::counter!("leadgate_worker_acks_lost_total").increment(1);
     }
 }
 
 /// Gathers deliveries into groups of at most `most` submissions; a single message is never split.
-pub(crate) fn group(opened: Vec<Opened>, most: usize) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+pub(crate) fn group(opened: Vec<DecodedDelivery>, most: usize) -> Vec<DeliveryGroup> {
+    let mut groups: Vec<DeliveryGroup> = Vec::new();
     for mut opened in opened {
         let submissions = std::mem::take(&mut opened.submissions);
-        let fits = |group: &&mut Group| group.submissions.len() + submissions.len() <= most;
+        let fits = |group: &&mut DeliveryGroup| group.submissions.len() + submissions.len() <= most;
         match groups.last_mut().filter(fits) {
             Some(group) => {
                 group.opened.push(opened);
                 group.submissions.extend(submissions);
             }
-            None => groups.push(Group { opened: vec![opened], submissions }),
+            None => groups.push(DeliveryGroup { opened: vec![opened], submissions }),
         }
     }
     groups

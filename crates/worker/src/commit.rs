@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{
-    Disposition, Judge, Normalized, QuarantineReason, Source, SourceId, Submission, Suppression, Trace,
+    CommitAction, Judge, NormalizedSubmission, QuarantineReason, Source, SourceId, Submission, Suppression,
+    Trace,
 };
 use leadgate_operations::remap;
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Replier;
-use leadgate_store::{Committed, Directory, Splitter, Store, StoreError, Trouble};
+use leadgate_store::{BatchSplitter, CommitResult, Directory, Store, StoreError, StoreFailure};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::no_contact::NoContactLog;
-use crate::patience::{Patience, Pauses};
-use crate::rescreens::Rescreens;
-use crate::tell::Waiting;
+use crate::patience::{BackoffDelay, RetryDeadline};
+use crate::rescreens::RescreenRunner;
+use crate::tell::ReplyAddresses;
 
 /// Pauses between two attempts while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -30,13 +31,13 @@ const MOST_TIMEOUTS: u32 = 2;
 /// transaction commits all the same, the delivery is recognized when it comes again.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
-type Sources = HashMap<SourceId, Arc<Source>>;
+type SourceMap = HashMap<SourceId, Arc<Source>>;
 
 /// Why a batch is not settled. In both cases its deliveries still belong to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unsettled {
+pub(crate) enum CommitFailure {
     /// The database was unavailable for too long, or the worker is stopping.
-    Held,
+    Unavailable,
     /// Something panicked over it.
     Crashed,
 }
@@ -49,11 +50,11 @@ pub(crate) struct Committer {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) replier: Replier,
-    pub(crate) rescreens: Rescreens,
+    pub(crate) rescreens: RescreenRunner,
     pub(crate) no_contact: NoContactLog,
     /// Shared by the lanes.
-    pub(crate) splitter: Arc<Splitter>,
-    pub(crate) hold_max: Duration,
+    pub(crate) splitter: Arc<BatchSplitter>,
+    pub(crate) unavailable_timeout: Duration,
     pub(crate) stop: CancellationToken,
     /// Held while a submission is run alone; see [`crate::isolate`].
     pub(crate) alone: Arc<Mutex<()>>,
@@ -61,25 +62,25 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Normalizes and commits. On success every submission has its outcome.
-    pub(crate) async fn commit(&self, submissions: Vec<Submission>) -> Result<(), Unsettled> {
-        let patience = self.patience();
+    pub(crate) async fn commit(&self, submissions: Vec<Submission>) -> Result<(), CommitFailure> {
+        let patience = self.retry_deadline();
         let batch = self.normalize(submissions, patience).await?;
         let mut parts = VecDeque::from(self.splitter.split(batch));
         let mut slow = None;
         while let Some(part) = parts.pop_front() {
             match (self.commit_part(&part, patience).await?, &part[..]) {
-                (Verdict::Done, _) => {}
-                (Verdict::TimedOut, [one]) if slow != Some(one.submission.id) => {
+                (CommitAttempt::Done, _) => {}
+                (CommitAttempt::TimedOut, [one]) if slow != Some(one.submission.id) => {
                     // The database may have been what was slow: the row is tried once more when the database answers.
                     slow = Some(one.submission.id);
-                    _ = self.hold(patience, || self.store.check()).await?;
+                    _ = self.retry_while_unavailable(patience, || self.store.check()).await?;
                     parts.push_front(part);
                 }
-                (Verdict::RowAtFault | Verdict::TimedOut, [one]) => {
+                (CommitAttempt::RowRefused | CommitAttempt::TimedOut, [one]) => {
                     let entries = opted_out(one, self.judge.as_ref());
                     self.quarantine(&one.submission, QuarantineReason::RowRefused, entries, patience).await?;
                 }
-                (Verdict::RowAtFault | Verdict::TimedOut, part) => {
+                (CommitAttempt::RowRefused | CommitAttempt::TimedOut, part) => {
                     let (left, right) = part.split_at(part.len() / 2);
                     parts.push_front(Arc::from(right));
                     parts.push_front(Arc::from(left));
@@ -90,8 +91,8 @@ impl Committer {
     }
 
     /// For a batch that begins now.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::new(self.hold_max)
+    pub(crate) fn retry_deadline(&self) -> RetryDeadline {
+        RetryDeadline::new(self.unavailable_timeout)
     }
 
     /// Quarantines one that crashes the worker, without normalizing it once more. If it is an opt-out, its phone and
@@ -100,12 +101,12 @@ impl Committer {
         &self,
         submission: &Submission,
         is_unread: bool,
-        patience: Patience,
-    ) -> Result<(), Unsettled> {
+        patience: RetryDeadline,
+    ) -> Result<(), CommitFailure> {
         let reason = QuarantineReason::Crashed;
         if !is_unread && let Some(entries) = self.read_opt_out(submission, reason).await {
             match self.quarantine(submission, reason, entries, patience).await {
-                Err(Unsettled::Crashed) => {}
+                Err(CommitFailure::Crashed) => {}
                 settled => return settled,
             }
         }
@@ -121,8 +122,8 @@ impl Committer {
         let (judge, mut submission) = (Arc::clone(&self.judge), submission.clone());
         let region = self.directory.source(submission.source).and_then(|source| source.default_region);
         submission.fields.phone_country = submission.fields.phone_country.or(region);
-        let disposition = Disposition::Quarantine(reason);
-        let unread = Normalized { submission, disposition, trace: Trace::default() };
+        let disposition = CommitAction::Quarantine(reason);
+        let unread = NormalizedSubmission { submission, disposition, trace: Trace::default() };
         tokio::task::spawn_blocking(move || opted_out(&unread, judge.as_ref())).await.ok()
     }
 
@@ -132,25 +133,25 @@ impl Committer {
         submission: &Submission,
         reason: QuarantineReason,
         entries: Vec<Suppression>,
-        patience: Patience,
-    ) -> Result<(), Unsettled> {
+        patience: RetryDeadline,
+    ) -> Result<(), CommitFailure> {
         let entries: Arc<[Suppression]> = entries.into();
         let quarantine = || {
             let (entries, judge) = (Arc::clone(&entries), Arc::clone(&self.judge));
             self.store.quarantine_opt_out(submission.clone(), reason, entries, judge)
         };
-        let committed = match self.hold(patience, quarantine).await? {
+        let committed = match self.retry_while_unavailable(patience, quarantine).await? {
             Ok(committed) => committed,
-            Err(StoreError::Panicked) => return Err(Unsettled::Crashed),
+            Err(StoreError::Panicked) => return Err(CommitFailure::Crashed),
             Err(error) => {
                 tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
-                return Err(Unsettled::Held);
+                return Err(CommitFailure::Unavailable);
             }
         };
         tracing::warn!(submission.id = %submission.id, reason = reason.as_str(), "submission quarantined");
         metrics::counter!("leadgate_worker_quarantined_total", "reason" => reason.as_str()).increment(1);
         committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
-        self.tell([submission], committed);
+        self.send_replies([submission], committed);
         Ok(())
     }
 
@@ -158,15 +159,15 @@ impl Committer {
     async fn normalize(
         &self,
         submissions: Vec<Submission>,
-        patience: Patience,
-    ) -> Result<Vec<Normalized>, Unsettled> {
+        patience: RetryDeadline,
+    ) -> Result<Vec<NormalizedSubmission>, CommitFailure> {
         let sources = self.sources_of(&submissions, patience).await?;
         let (pipeline, known) = (Arc::clone(&self.pipeline), self.directory.snapshot());
         let normalize = move |submission: Submission| {
             let scoring = known.scoring(submission.organization);
             let source = sources.get(&submission.source).filter(|source| source.deleted_at.is_none());
             match source.cloned() {
-                Some(source) if remap::is_due(&submission, &source) => {
+                Some(source) if remap::needs_reread(&submission, &source) => {
                     let key = submission.client.key.as_ref().and_then(|id| known.key(id));
                     remap::normalize(submission, source, key.as_deref(), scoring, &pipeline)
                 }
@@ -174,112 +175,129 @@ impl Committer {
             }
         };
         let normalize_all = move || submissions.into_iter().map(normalize).collect();
-        tokio::task::spawn_blocking(normalize_all).await.map_err(|_| Unsettled::Crashed)
+        tokio::task::spawn_blocking(normalize_all).await.map_err(|_| CommitFailure::Crashed)
     }
 
     /// The sources by which these were read, at that revision or a later one; the latest, for what is released.
     /// One that is not among them is gone.
-    async fn sources_of(&self, submissions: &[Submission], patience: Patience) -> Result<Sources, Unsettled> {
+    async fn sources_of(
+        &self,
+        submissions: &[Submission],
+        patience: RetryDeadline,
+    ) -> Result<SourceMap, CommitFailure> {
         let known = |submission: &Submission| {
             let source = self.directory.source(submission.source);
             submission.release.is_none()
                 && source.is_some_and(|source| source.revision >= submission.source_revision)
         };
         if !submissions.iter().all(known)
-            && let Err(error) = self.hold(patience, || self.directory.refresh()).await?
+            && let Err(error) = self.retry_while_unavailable(patience, || self.directory.refresh()).await?
         {
             tracing::error!("sources cannot be read: {error}");
-            return Err(Unsettled::Held);
+            return Err(CommitFailure::Unavailable);
         }
         let source =
             |submission: &Submission| Some((submission.source, self.directory.source(submission.source)?));
         Ok(submissions.iter().filter_map(source).collect())
     }
 
-    async fn commit_part(&self, part: &Arc<[Normalized]>, patience: Patience) -> Result<Verdict, Unsettled> {
+    async fn commit_part(
+        &self,
+        part: &Arc<[NormalizedSubmission]>,
+        patience: RetryDeadline,
+    ) -> Result<CommitAttempt, CommitFailure> {
         let started = Instant::now();
         let commit = || self.store.commit(Arc::clone(part), Arc::clone(&self.judge));
-        let committed = self.hold(patience, commit).await?;
+        let committed = self.retry_while_unavailable(patience, commit).await?;
         match committed {
             Ok(committed) => {
-                report(part, &committed, started);
+                record_metrics(part, &committed, started);
                 self.no_contact.note(part, &committed);
                 committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
-                self.tell(part.iter().map(|normalized| &normalized.submission), committed);
-                Ok(Verdict::Done)
+                self.send_replies(part.iter().map(|normalized| &normalized.submission), committed);
+                Ok(CommitAttempt::Done)
             }
-            Err(StoreError::Panicked) => Err(Unsettled::Crashed),
-            Err(error) if error.trouble() == Some(Trouble::Timeout) => {
+            Err(StoreError::Panicked) => Err(CommitFailure::Crashed),
+            Err(error) if error.failure() == Some(StoreFailure::Timeout) => {
                 tracing::warn!(
                     batch.size = part.len(),
                     "batch timed out twice, looking for a slow row: {error}"
                 );
-                Ok(Verdict::TimedOut)
+                Ok(CommitAttempt::TimedOut)
             }
             Err(error) => {
                 tracing::warn!(
                     batch.size = part.len(),
                     "batch failed; trying its parts to find the row: {error}"
                 );
-                Ok(Verdict::RowAtFault)
+                Ok(CommitAttempt::RowRefused)
             }
         }
     }
 
     /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of
     /// its own, so that acknowledgements do not wait for the look-up.
-    fn tell<'s>(&self, submissions: impl IntoIterator<Item = &'s Submission>, committed: Committed) {
-        let waiting = Waiting::of(submissions);
+    fn send_replies<'s>(
+        &self,
+        submissions: impl IntoIterator<Item = &'s Submission>,
+        committed: CommitResult,
+    ) {
+        let waiting = ReplyAddresses::of(submissions);
         if waiting.is_empty() {
             return;
         }
         let (store, replier) = (self.store.clone(), self.replier.clone());
-        tokio::spawn(async move { waiting.tell(&committed.settled, &store, &replier).await });
+        tokio::spawn(async move { waiting.send(&committed.settled, &store, &replier).await });
     }
 
     /// Waits as long as it takes, or until the worker is stopping.
-    pub(crate) async fn until_database_answers(&self) {
-        let answers = async || matches!(self.hold(self.patience(), || self.store.check()).await, Ok(Ok(())));
+    pub(crate) async fn wait_for_database(&self) {
+        let answers = async || {
+            matches!(
+                self.retry_while_unavailable(self.retry_deadline(), || self.store.check()).await,
+                Ok(Ok(()))
+            )
+        };
         while self.stop.run_until_cancelled(answers()).await == Some(false) {}
     }
 
     /// Completes when the worker was told to stop this long ago.
-    async fn stopped_for(&self, grace: Duration) {
+    async fn stopped_since(&self, grace: Duration) {
         self.stop.cancelled().await;
         tokio::time::sleep(grace).await;
     }
 
     /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long
     /// as the batch may be held. What timed out twice is returned as it is.
-    pub(crate) async fn hold<T, F>(
+    pub(crate) async fn retry_while_unavailable<T, F>(
         &self,
-        patience: Patience,
+        patience: RetryDeadline,
         mut attempt: impl FnMut() -> F,
-    ) -> Result<Result<T, StoreError>, Unsettled>
+    ) -> Result<Result<T, StoreError>, CommitFailure>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = BackoffDelay::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut timeouts = 0;
         loop {
             let attempted = tokio::select! {
                 attempted = attempt() => attempted,
-                () = self.stopped_for(STOP_GRACE) => return Err(Unsettled::Held),
+                () = self.stopped_since(STOP_GRACE) => return Err(CommitFailure::Unavailable),
             };
             let error = match attempted {
                 // An older schema ends with `leadgate migrate`, so the batch waits for it, too.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };
-            let held = patience.held().as_secs();
-            if patience.is_over() {
+            let held = patience.elapsed().as_secs();
+            if patience.is_expired() {
                 tracing::warn!(
                     held.seconds = held,
                     "database still unavailable after worker.hold_max; releasing the batch to the queue: {error}"
                 );
-                return Err(Unsettled::Held);
+                return Err(CommitFailure::Unavailable);
             }
-            timeouts += u32::from(error.trouble() == Some(Trouble::Timeout));
+            timeouts += u32::from(error.failure() == Some(StoreFailure::Timeout));
             if timeouts >= MOST_TIMEOUTS {
                 return Ok(Err(error));
             }
@@ -289,24 +307,24 @@ impl Committer {
             metrics::counter!("leadgate_worker_holds_total").increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pauses.next()) => {}
-                () = self.stop.cancelled() => return Err(Unsettled::Held),
+                () = self.stop.cancelled() => return Err(CommitFailure::Unavailable),
             }
         }
     }
 }
 
-fn opted_out(normalized: &Normalized, judge: &dyn Judge) -> Vec<Suppression> {
-    if normalized.asks_out() { judge.opted_out(normalized, &[]) } else { Vec::new() }
+fn opted_out(normalized: &NormalizedSubmission, judge: &dyn Judge) -> Vec<Suppression> {
+    if normalized.is_opt_out() { judge.opt_out_entries(normalized, &[]) } else { Vec::new() }
 }
 
-enum Verdict {
+enum CommitAttempt {
     Done,
-    RowAtFault,
+    RowRefused,
     /// As often as a batch may.
     TimedOut,
 }
 
-fn report(part: &[Normalized], committed: &Committed, started: Instant) {
+fn record_metrics(part: &[NormalizedSubmission], committed: &CommitResult, started: Instant) {
     metrics::histogram!("leadgate_worker_commit_seconds").record(started.elapsed());
     metrics::histogram!("leadgate_worker_batch_size").record(u32::try_from(part.len()).unwrap_or(u32::MAX));
     metrics::counter!("leadgate_worker_repeated_total")

@@ -2,7 +2,7 @@
 
 use leadgate_domain::Submission;
 
-use crate::commit::{Committer, Unsettled};
+use crate::commit::{CommitFailure, Committer};
 
 /// How often a submission may crash a worker before it is quarantined.
 const MOST_ATTEMPTS: u32 = 3;
@@ -13,7 +13,7 @@ const MOST_ATTEMPTS: u32 = 3;
 /// counted too. The broker's own counter is no help: it counts requeues that were nobody's fault.
 ///
 /// One at a time in the whole process: beside one that takes the process down, an innocent one would be counted too.
-pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
+pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Result<(), CommitFailure> {
     let _alone = committer.alone.lock().await;
     let settled = attempt(committer, submission).await;
     // Settled, or held because the database is in trouble, which is nobody's fault: the count starts anew. If the
@@ -24,13 +24,15 @@ pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Re
     settled
 }
 
-async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), Unsettled> {
-    let patience = committer.patience();
+async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), CommitFailure> {
+    let patience = committer.retry_deadline();
     loop {
-        let attempts = committer.hold(patience, || committer.store.begin_attempt(submission.id)).await?;
+        let attempts = committer
+            .retry_while_unavailable(patience, || committer.store.begin_attempt(submission.id))
+            .await?;
         let attempts = attempts.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "attempt cannot be counted: {error}");
-            Unsettled::Held
+            CommitFailure::Unavailable
         })?;
         if attempts > MOST_ATTEMPTS {
             // Reading the phone and the email of an opt-out is one more attempt, which may take the process down as
@@ -39,7 +41,7 @@ async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), U
             return committer.quarantine_crashed(submission, is_unread, patience).await;
         }
         match committer.commit(vec![submission.clone()]).await {
-            Err(Unsettled::Crashed) => {
+            Err(CommitFailure::Crashed) => {
                 tracing::error!(submission.id = %submission.id, attempts, "submission crashed its worker");
             }
             settled => return settled,

@@ -12,5 +12,5 @@ mod sweep;
 mod tell;
 mod worker;
 
-pub use lane::{Lane, Progress};
-pub use worker::{Parts, Worker, WorkerConfig};
+pub use lane::{ConsumerTask, RoundResult};
+pub use worker::{Worker, WorkerConfig, WorkerDependencies};

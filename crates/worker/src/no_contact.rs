@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Disposition, Normalized, Outcome, SourceId, SubmissionId};
-use leadgate_store::Committed;
+use leadgate_domain::{CommitAction, NormalizedSubmission, Outcome, SourceId, SubmissionId};
+use leadgate_store::CommitResult;
 
 /// How often a source is named in the log.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
@@ -14,18 +14,18 @@ const MOST: usize = 1_000;
 
 #[derive(Clone, Default)]
 pub(crate) struct NoContactLog {
-    since: Arc<Mutex<BTreeMap<SourceId, Since>>>,
+    since: Arc<Mutex<BTreeMap<SourceId, NoContactCount>>>,
 }
 
 /// When a source was named, and how many leads came since.
-struct Since {
+struct NoContactCount {
     named_at: Instant,
     leads: u64,
 }
 
 impl NoContactLog {
     /// Counts the leads that a commit made, per source, and names a source at once and then once an hour.
-    pub(crate) fn note(&self, part: &[Normalized], committed: &Committed) {
+    pub(crate) fn note(&self, part: &[NormalizedSubmission], committed: &CommitResult) {
         let made = committed.settled.iter().filter(|settled| settled.outcome == Outcome::Created);
         let made: BTreeSet<SubmissionId> = made.map(|settled| settled.submission).collect();
         for one in part.iter().filter(|one| made.contains(&one.submission.id) && has_no_contact(one)) {
@@ -49,7 +49,7 @@ impl NoContactLog {
             since.clear();
         }
         let Some(known) = since.get_mut(&source) else {
-            since.insert(source, Since { named_at: now, leads: 0 });
+            since.insert(source, NoContactCount { named_at: now, leads: 0 });
             return Some(1);
         };
         known.leads += 1;
@@ -61,12 +61,12 @@ impl NoContactLog {
     }
 }
 
-fn has_no_contact(normalized: &Normalized) -> bool {
+fn has_no_contact(normalized: &NormalizedSubmission) -> bool {
     match &normalized.disposition {
-        Disposition::Judge { reading, .. } => {
+        CommitAction::Judge { reading, .. } => {
             reading.phone.value().is_none() && reading.email.value().is_none()
         }
-        Disposition::Quarantine(_) => false,
+        CommitAction::Quarantine(_) => false,
     }
 }
 

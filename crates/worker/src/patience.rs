@@ -4,34 +4,34 @@ use std::time::{Duration, Instant};
 
 /// How long a whole batch may be held, whatever parts it is committed in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct RetryDeadline {
     since: Instant,
     most: Duration,
 }
 
-impl Patience {
+impl RetryDeadline {
     pub(crate) fn new(most: Duration) -> Self {
         Self { since: Instant::now(), most }
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.held() >= self.most
+    pub(crate) fn is_expired(&self) -> bool {
+        self.elapsed() >= self.most
     }
 
-    pub(crate) fn held(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.since.elapsed()
     }
 }
 
 /// Pauses that double up to a limit, with jitter, so that workers do not come back in step.
 #[derive(Debug)]
-pub(crate) struct Pauses {
+pub(crate) struct BackoffDelay {
     first: Duration,
     longest: Duration,
     next: Duration,
 }
 
-impl Pauses {
+impl BackoffDelay {
     pub(crate) fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest, next: first }
     }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest_and_begin_anew() {
         let second = Duration::from_secs(1);
-        let mut pauses = Pauses::new(second, second * 3);
+        let mut pauses = BackoffDelay::new(second, second * 3);
         for most in [1, 2, 3, 3].map(|n| second * n) {
             let pause = pauses.next();
             assert!(pause >= most / 2 && pause <= most, "{pause:?} of {most:?}");

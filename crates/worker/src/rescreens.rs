@@ -15,39 +15,39 @@ const AT_ONCE: usize = 2;
 
 /// The runs of a worker. If one ends early, a sweep does what is left.
 #[derive(Clone)]
-pub(crate) struct Rescreens {
+pub(crate) struct RescreenRunner {
     store: Store,
     judge: Arc<dyn Judge>,
     /// [`Store::rescreen_contacts`].
-    contacts: Runs,
+    contacts: RescreenRuns,
     /// [`Store::rescreen`].
-    everything: Runs,
+    everything: RescreenRuns,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum RescreenKind {
     Contacts,
     Everything,
 }
 
-impl Rescreens {
+impl RescreenRunner {
     pub(crate) fn new(store: Store, judge: Arc<dyn Judge>) -> Self {
-        Self { store, judge, contacts: Runs::default(), everything: Runs::default() }
+        Self { store, judge, contacts: RescreenRuns::default(), everything: RescreenRuns::default() }
     }
 
     /// Starts a run for the organization. While one is running, another follows it, however often it is asked for.
     pub(crate) fn start(&self, organization: OrganizationId) {
-        self.start_run(organization, Kind::Contacts);
+        self.start_run(organization, RescreenKind::Contacts);
     }
 
-    fn start_run(&self, organization: OrganizationId, kind: Kind) {
+    fn start_run(&self, organization: OrganizationId, kind: RescreenKind) {
         if self.runs(kind).running.begin(organization) {
             let this = self.clone();
             tokio::spawn(async move { this.run(organization, kind).await });
         }
     }
 
-    async fn run(&self, organization: OrganizationId, kind: Kind) {
+    async fn run(&self, organization: OrganizationId, kind: RescreenKind) {
         let runs = self.runs(kind);
         loop {
             // The semaphore is never closed.
@@ -62,45 +62,45 @@ impl Rescreens {
         }
     }
 
-    async fn rescreen(&self, organization: OrganizationId, kind: Kind) -> Result<(), StoreError> {
+    async fn rescreen(&self, organization: OrganizationId, kind: RescreenKind) -> Result<(), StoreError> {
         let judge = Arc::clone(&self.judge);
         match kind {
-            Kind::Contacts => {
+            RescreenKind::Contacts => {
                 if self.store.rescreen_contacts(organization, judge).await? {
-                    self.start_run(organization, Kind::Everything);
+                    self.start_run(organization, RescreenKind::Everything);
                 }
                 Ok(())
             }
-            Kind::Everything => self.store.rescreen(organization, judge, |_| {}).await,
+            RescreenKind::Everything => self.store.rescreen(organization, judge, |_| {}).await,
         }
     }
 
-    fn runs(&self, kind: Kind) -> &Runs {
+    fn runs(&self, kind: RescreenKind) -> &RescreenRuns {
         match kind {
-            Kind::Contacts => &self.contacts,
-            Kind::Everything => &self.everything,
+            RescreenKind::Contacts => &self.contacts,
+            RescreenKind::Everything => &self.everything,
         }
     }
 }
 
 /// The runs of one kind: one at a time per organization.
 #[derive(Clone)]
-struct Runs {
-    running: Running,
+struct RescreenRuns {
+    running: RunningOrganizations,
     permits: Arc<Semaphore>,
 }
 
-impl Default for Runs {
+impl Default for RescreenRuns {
     fn default() -> Self {
-        Self { running: Running::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { running: RunningOrganizations::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
 /// Organizations with a run, and whether another run was asked for since it began.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<HashMap<OrganizationId, bool>>>);
+struct RunningOrganizations(Arc<Mutex<HashMap<OrganizationId, bool>>>);
 
-impl Running {
+impl RunningOrganizations {
     /// Whether the caller is to run.
     fn begin(&self, organization: OrganizationId) -> bool {
         let mut running = self.lock();
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn one_run_per_organization_and_one_more_for_all_that_asked_meanwhile() {
         let (running, one, other) =
-            (Running::default(), OrganizationId::generate(), OrganizationId::generate());
+            (RunningOrganizations::default(), OrganizationId::generate(), OrganizationId::generate());
         assert!(running.begin(one));
         assert!(!running.begin(one) && !running.begin(one), "it is running");
         assert!(running.begin(other), "another organization does not wait");

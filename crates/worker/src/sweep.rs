@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_secs(5);
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Work that is found and done in rounds.
-pub(crate) struct Sweep {
+pub(crate) struct PeriodicSweep {
     name: &'static str,
     /// How long one run may take; what is left is done by the next, at once.
     run: Duration,
@@ -25,17 +25,23 @@ pub(crate) struct Sweep {
     pause: Duration,
 }
 
-pub(crate) const SUPPRESSIONS: Sweep =
-    Sweep { name: "suppressions", run: Duration::from_secs(10), pause: Duration::from_secs(5) };
-pub(crate) const RETENTION: Sweep =
-    Sweep { name: RETENTION_SWEEP, run: Duration::from_secs(4 * 60), pause: Duration::from_secs(5 * 60) };
-pub(crate) const IDEMPOTENCY_KEYS: Sweep =
-    Sweep { name: "idempotency_keys", run: Duration::from_secs(60), pause: Duration::from_secs(10 * 60) };
+pub(crate) const SUPPRESSIONS: PeriodicSweep =
+    PeriodicSweep { name: "suppressions", run: Duration::from_secs(10), pause: Duration::from_secs(5) };
+pub(crate) const RETENTION: PeriodicSweep = PeriodicSweep {
+    name: RETENTION_SWEEP,
+    run: Duration::from_secs(4 * 60),
+    pause: Duration::from_secs(5 * 60),
+};
+pub(crate) const IDEMPOTENCY_KEYS: PeriodicSweep = PeriodicSweep {
+    name: "idempotency_keys",
+    run: Duration::from_secs(60),
+    pause: Duration::from_secs(10 * 60),
+};
 
-impl Sweep {
+impl PeriodicSweep {
     /// Runs `work` until told to stop, whenever no other worker does. `work` gets its deadline and returns whether
     /// anything is left. An error ends the run; the next one comes after the pause.
-    pub(crate) async fn keep<W: Future<Output = Result<bool, StoreError>>>(
+    pub(crate) async fn run_periodically<W: Future<Output = Result<bool, StoreError>>>(
         self,
         store: Store,
         stop: CancellationToken,

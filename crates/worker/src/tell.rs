@@ -6,18 +6,18 @@ use std::time::Duration;
 use leadgate_domain::reply::{Reply, ReplyAddress};
 use leadgate_domain::{Lead, LeadId, OrganizationId, Submission, SubmissionId};
 use leadgate_queue::Replier;
-use leadgate_store::{Settled, Store};
+use leadgate_store::{SettledSubmission, Store};
 use metrics::counter;
 use tokio::time::timeout;
 
 /// For how long the leads are read that somebody waits for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LEAD_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Who waits for which submission of a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(HashMap<(OrganizationId, SubmissionId), ReplyAddress>);
+pub(crate) struct ReplyAddresses(HashMap<(OrganizationId, SubmissionId), ReplyAddress>);
 
-impl Waiting {
+impl ReplyAddresses {
     pub(crate) fn of<'s>(submissions: impl IntoIterator<Item = &'s Submission>) -> Self {
         let waiting = submissions.into_iter().filter_map(|submission| {
             let to = submission.reply_to.clone()?;
@@ -31,7 +31,7 @@ impl Waiting {
     }
 
     /// One look-up for all that somebody waits for.
-    pub(crate) async fn tell(&self, settled: &[Settled], store: &Store, replier: &Replier) {
+    pub(crate) async fn send(&self, settled: &[SettledSubmission], store: &Store, replier: &Replier) {
         let told: Vec<_> = settled
             .iter()
             .filter_map(|one| Some((one, self.0.get(&(one.organization, one.submission))?)))
@@ -49,7 +49,7 @@ impl Waiting {
     }
 }
 
-fn reply(settled: &Settled, lead: Option<&Lead>) -> Reply {
+fn reply(settled: &SettledSubmission, lead: Option<&Lead>) -> Reply {
     Reply {
         submission: settled.submission,
         outcome: settled.outcome,
@@ -66,7 +66,7 @@ async fn read(
         return HashMap::new();
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
-    match timeout(PATIENCE, store.leads_of(&wanted)).await {
+    match timeout(LEAD_READ_TIMEOUT, store.leads_of(&wanted)).await {
         Ok(Ok(leads)) => leads.into_iter().map(|lead| ((lead.organization, lead.id), lead)).collect(),
         Ok(Err(error)) => {
             tracing::debug!("leads that somebody waits for cannot be read: {error}");

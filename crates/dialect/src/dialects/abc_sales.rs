@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Dialect, IdentityKey, IdentityRule, LeadId, Outcome, Policy, Rate, Said, SourceDefaults,
-    SubmissionId, TextField,
+    ClaimKind, Dialect, DuplicatePolicy, IdentityKey, IdentityRule, LeadId, Outcome, Patch, Rate,
+    SourceDefaults, SubmissionId, TextField,
 };
 use serde::Serialize;
 
 use super::native;
-use crate::answer::{Answer, PostedLead, Settlement};
-use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
-use crate::reading::Reading;
+use crate::answer::{DialectResponse, PostedLead, SubmissionOutcome};
+use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
+use crate::reading::FieldReader;
 use crate::refusal::{Problem, flat, flat_with};
 
-const OWN: Names = &[
+const OWN: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone"]),
@@ -32,24 +32,25 @@ const OWN: Names = &[
     (Slot::UserAssignments, &["user_assignments"]),
 ];
 
-static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAMES: LazyLock<NameIndex> =
+    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::AbcSales,
         identity_rule: IdentityRule::FirstOf,
         identity: &[
-            IdentityKey::ever(ClaimKind::ExternalId),
-            IdentityKey::ever(ClaimKind::LineId),
-            IdentityKey::days(ClaimKind::Phone, 30),
+            IdentityKey::without_window(ClaimKind::ExternalId),
+            IdentityKey::without_window(ClaimKind::LineId),
+            IdentityKey::with_window_days(ClaimKind::Phone, 30),
         ],
-        policy: Policy::Update,
+        policy: DuplicatePolicy::Update,
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: CountedBy::Organization, rate: Rate::per_minute(300) },
+    limit: DefaultLimit { counted_by: LimitScope::Organization, rate: Rate::per_minute(300) },
     intake: &[IntakePath::of("/v1/webhooks/leads", Dialect::AbcSales)],
-    waits: false,
+    waits_for_outcome: false,
     reads_query: false,
     refuses_empty: false,
     sends_reset: false,
@@ -67,32 +68,32 @@ const NAME_LENGTH: (usize, usize) = (2, 100);
 /// The longest phone and the longest id, in characters.
 const LONGEST: usize = 50;
 
-fn require(reading: &mut Reading<'_>) {
+fn require(reading: &mut FieldReader<'_>) {
     let name = reading.fields.text(TextField::FullName).map(|name| name.chars().count());
     match name {
-        None if reading.tried(Slot::Text(TextField::FullName)) => {}
-        None => reading.fault("/name", "missing", "a name is required"),
+        None if reading.was_attempted(Slot::Text(TextField::FullName)) => {}
+        None => reading.add_fault("/name", "missing", "a name is required"),
         Some(length) if length < NAME_LENGTH.0 => {
-            reading.fault("/name", "too_short", "at least 2 characters are needed");
+            reading.add_fault("/name", "too_short", "at least 2 characters are needed");
         }
         Some(length) if length > NAME_LENGTH.1 => {
-            reading.fault("/name", "too_long", "at most 100 characters are taken");
+            reading.add_fault("/name", "too_long", "at most 100 characters are taken");
         }
         Some(_) => {}
     }
     let long = |text: Option<&str>| text.is_some_and(|text| text.chars().nth(LONGEST).is_some());
-    if let Said::Value(phone) = &reading.fields.phone
+    if let Patch::Value(phone) = &reading.fields.phone
         && long(Some(phone.trim()))
     {
-        reading.fault("/phone", "too_long", "at most 50 characters are taken");
+        reading.add_fault("/phone", "too_long", "at most 50 characters are taken");
     }
     if long(reading.fields.text(TextField::ExternalId)) {
-        reading.fault("/id", "too_long", "at most 50 characters are taken");
+        reading.add_fault("/id", "too_long", "at most 50 characters are taken");
     }
 }
 
 #[derive(Serialize)]
-struct Accepted<'e> {
+struct AcceptedBody<'e> {
     id: SubmissionId,
     status: &'static str,
     external_id: Cow<'e, str>,
@@ -100,40 +101,44 @@ struct Accepted<'e> {
 
 /// Documented as the lead's external id, echoed or made here, without the name of its member: `id` is what the lead is
 /// found by here.
-fn accepted(posted: &PostedLead<'_>) -> Answer {
+fn accepted(posted: &PostedLead<'_>) -> DialectResponse {
     let id = posted.id;
     let external_id = posted.external_id().map_or_else(|| id.to_string().into(), Cow::Borrowed);
-    Answer::json(202, &Accepted { id, status: "queued", external_id })
+    DialectResponse::json(202, &AcceptedBody { id, status: "queued", external_id })
 }
 
 #[derive(Serialize)]
-struct Settled {
+struct SettledBody {
     id: LeadId,
     status: Outcome,
 }
 
 /// 201 or 200 are documented for what is done at once, without their bodies.
-fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
     match settlement.lead {
-        Some(lead) => {
-            Answer::json(settlement.http_status(), &Settled { id: lead.id, status: settlement.outcome })
-        }
+        Some(lead) => DialectResponse::json(
+            settlement.http_status(),
+            &SettledBody { id: lead.id, status: settlement.outcome },
+        ),
         None => settlement.without_lead(),
     }
 }
 
 #[derive(Serialize)]
-struct TooMany {
+struct RateLimitedBody {
     error: &'static str,
     retry_after: u64,
 }
 
 /// Documented for 429 alone; the others say it alike.
-fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         429 => {
             let retry_after = problem.retry_after_seconds.unwrap_or(60);
-            Answer::json(429, &TooMany { error: "Too many requests. Please try again later.", retry_after })
+            DialectResponse::json(
+                429,
+                &RateLimitedBody { error: "Too many requests. Please try again later.", retry_after },
+            )
         }
         // 400 is the one documented for a lead that is not taken.
         422 => flat_with(400, &problem.detail, problem),

@@ -4,45 +4,49 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy, Rate, SourceDefaults,
-    TextField, Timestamp,
+    ClaimKind, Dialect, DuplicatePolicy, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Rate,
+    SourceDefaults, TextField, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::native;
-use crate::answer::{Answer, PostedLead, Settlement, queued};
-use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
+use crate::answer::{DialectResponse, PostedLead, SubmissionOutcome, queued};
+use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::refusal::flat;
 
 /// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
-const OWN: Names = &[
+const OWN: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone"]),
     (Slot::CustomFields, &["metadata"]),
 ];
 
-static NAMES: LazyLock<Index> = LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAMES: LazyLock<NameIndex> =
+    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::AskAd,
         identity_rule: IdentityRule::AnyOf,
-        identity: &[IdentityKey::days(ClaimKind::Email, 30), IdentityKey::days(ClaimKind::Phone, 30)],
-        policy: Policy::ReturnExisting,
+        identity: &[
+            IdentityKey::with_window_days(ClaimKind::Email, 30),
+            IdentityKey::with_window_days(ClaimKind::Phone, 30),
+        ],
+        policy: DuplicatePolicy::ReturnExisting,
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(100) },
+    limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(100) },
     intake: &[
         // For servers.
         IntakePath { public: false, ..IntakePath::of("/api/v1/leads/inbound", Dialect::AskAd) },
         // For web forms.
         IntakePath::of("/api/v1/leads/capture", Dialect::AskAd),
     ],
-    waits: true,
+    waits_for_outcome: true,
     reads_query: false,
     refuses_empty: true,
     sends_reset: true,
@@ -56,7 +60,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
 };
 
 #[derive(Serialize)]
-struct Created {
+struct CreatedBody {
     id: LeadId,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,15 +69,15 @@ struct Created {
 
 /// `created` is the only status that is documented, so that clients may insist on it; whether the lead was there
 /// before is told by the 200 and beside it.
-fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
     let Some(lead) = settlement.lead else { return settlement.without_lead() };
     let outcome = Some(settlement.outcome).filter(|outcome| *outcome != Outcome::Created);
-    Answer::json(settlement.http_status(), &Created { id: lead.id, status: "created", outcome })
+    DialectResponse::json(settlement.http_status(), &CreatedBody { id: lead.id, status: "created", outcome })
 }
 
 /// As a new lead, under the id of the submission.
-fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
-    Answer::json(201, &Created { id: posted.id.into(), status: "created", outcome: None })
+fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
+    DialectResponse::json(201, &CreatedBody { id: posted.id.into(), status: "created", outcome: None })
 }
 
 /// A page of a list, counted from 1.
@@ -86,7 +90,7 @@ pub struct Paging {
 }
 
 #[derive(Serialize)]
-struct Page<T> {
+struct ContactListBody<T> {
     data: Vec<T>,
     page: u32,
     limit: u32,
@@ -94,7 +98,7 @@ struct Page<T> {
 }
 
 #[derive(Serialize)]
-struct Contact<'l> {
+struct ContactBody<'l> {
     id: LeadId,
     name: Option<&'l str>,
     first_name: Option<&'l str>,
@@ -111,7 +115,7 @@ struct Contact<'l> {
     updated_at: Timestamp,
 }
 
-impl<'l> Contact<'l> {
+impl<'l> ContactBody<'l> {
     fn of(lead: &'l Lead) -> Self {
         Self {
             id: lead.id,
@@ -133,16 +137,16 @@ impl<'l> Contact<'l> {
 }
 
 /// `GET /api/v1/contacts`. Parameters are documented, the body is not.
-pub fn contacts_page(leads: &[Lead], paging: Paging) -> Answer {
-    page(leads.iter().map(Contact::of).collect(), paging)
+pub fn contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
+    page(leads.iter().map(ContactBody::of).collect(), paging)
 }
 
 /// `GET /api/v1/deals`: there are no deals here, so that every page is empty.
-pub fn deals_page(page: u32, limit: u32) -> Answer {
+pub fn deals_page(page: u32, limit: u32) -> DialectResponse {
     self::page(Vec::<()>::new(), Paging { page, limit, total: 0 })
 }
 
-fn page(data: Vec<impl Serialize>, paging: Paging) -> Answer {
+fn page(data: Vec<impl Serialize>, paging: Paging) -> DialectResponse {
     let Paging { page, limit, total } = paging;
-    Answer::json(200, &Page { data, page, limit, total })
+    DialectResponse::json(200, &ContactListBody { data, page, limit, total })
 }

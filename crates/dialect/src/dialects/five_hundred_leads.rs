@@ -4,30 +4,33 @@
 
 use std::sync::LazyLock;
 
-use leadgate_domain::{ClaimKind, Dialect, IdentityKey, IdentityRule, Policy, Rate, SourceDefaults};
+use leadgate_domain::{ClaimKind, Dialect, DuplicatePolicy, IdentityKey, IdentityRule, Rate, SourceDefaults};
 use serde::Serialize;
 
 use super::native;
-use crate::answer::Answer;
-use crate::names::{Grammar, Index, NATIVE, PEOPLE, SHARED};
-use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol};
+use crate::answer::DialectResponse;
+use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED};
+use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::refusal::{Problem, ProblemItem};
 
-static NAMES: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+static NAMES: LazyLock<NameIndex> =
+    LazyLock::new(|| NameIndex::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::FiveHundredLeads,
         identity_rule: IdentityRule::AnyOf,
-        identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
-        policy: Policy::ReturnExisting,
+        identity: &[
+            IdentityKey::without_window(ClaimKind::Email),
+            IdentityKey::without_window(ClaimKind::Phone),
+        ],
+        policy: DuplicatePolicy::ReturnExisting,
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: CountedBy::SourceAddress, rate: Rate::per_minute(100) },
+    limit: DefaultLimit { counted_by: LimitScope::SourceAddress, rate: Rate::per_minute(100) },
     intake: &[IntakePath::token("/api/webhooks/inbound/{token}"), IntakePath::token("/api/webhooks/{token}")],
-    waits: false,
+    waits_for_outcome: false,
     reads_query: false,
     refuses_empty: true,
     sends_reset: true,
@@ -41,17 +44,17 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
 };
 
 #[derive(Serialize)]
-struct Success {
+struct SuccessBody {
     success: bool,
 }
 
 /// All that is ever said: a form has no use for more.
-fn success() -> Answer {
-    Answer::json(200, &Success { success: true })
+fn success() -> DialectResponse {
+    DialectResponse::json(200, &SuccessBody { success: true })
 }
 
 #[derive(Serialize)]
-struct Failure<'p> {
+struct FailureBody<'p> {
     success: bool,
     error: &'p str,
     code: &'p str,
@@ -60,12 +63,12 @@ struct Failure<'p> {
 }
 
 /// Documented are 404 for a bad token, 400 for what is malformed or empty, 429 and 500.
-fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {
         401 => 404,
         413 | 415 | 422 => 400,
         other => other,
     };
     let Problem { detail, code, errors, .. } = problem;
-    Answer::json(status, &Failure { success: false, error: detail, code, errors })
+    DialectResponse::json(status, &FailureBody { success: false, error: detail, code, errors })
 }

@@ -6,22 +6,22 @@ mod lead;
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Dialect, IdentityKey, IdentityRule, Phone, PhoneProblem, Policy, QuarantineReason, Rate, Said,
-    SourceDefaults, SubmissionId, TextField,
+    ClaimKind, Dialect, DuplicatePolicy, IdentityKey, IdentityRule, Patch, Phone, PhoneProblem,
+    QuarantineReason, Rate, SourceDefaults, SubmissionId, TextField,
 };
 use serde::Serialize;
 
 use super::native;
-use crate::answer::{Answer, Disclosure, PostedLead, Settlement, queued};
-use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
+use crate::answer::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, queued};
+use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
 use crate::protocol::{
-    CountedBy, CredentialLocation, DefaultLimit, IntakePath, Parameters, Protocol, SourceSelection,
+    CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,
 };
-use crate::reading::Reading;
+use crate::reading::FieldReader;
 use crate::refusal::{Problem, flat, flat_with};
 use lead::LeadPayload;
 
-const OWN: Names = &[
+const OWN: SlotNames = &[
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone_number"]),
     (Slot::Text(TextField::FirstName), &["first_name"]),
@@ -29,43 +29,46 @@ const OWN: Names = &[
 ];
 
 /// Where a signup came from, and what must not be kept with it. None of this is worth refusing a signup for.
-const CONTROLS: Names = &[
+const CONTROLS: SlotNames = &[
     (Slot::Text(TextField::Source), &["source", "__source"]),
     (Slot::Text(TextField::PageUrl), &["__url"]),
-    (Slot::MustExist, &["must_exist"]),
-    (Slot::Origin, &["referrer", "__referrer", "__ref"]),
-    (Slot::Origin, &["ip"]),
-    (Slot::Origin, &["__rid"]),
-    (Slot::Origin, &["__sid", "__session_id"]),
-    (Slot::Origin, &["__uid"]),
-    (Slot::Stripped, &["api_key", "authorization", "authentication"]),
-    (Slot::Stripped, &["campaign_id", "campaignId", "list_id", "__lid", "landing_page", "landing_page_id"]),
-    (Slot::Stripped, &["controller", "action"]),
+    (Slot::UpdateOnly, &["must_exist"]),
+    (Slot::AttributionPart, &["referrer", "__referrer", "__ref"]),
+    (Slot::AttributionPart, &["ip"]),
+    (Slot::AttributionPart, &["__rid"]),
+    (Slot::AttributionPart, &["__sid", "__session_id"]),
+    (Slot::AttributionPart, &["__uid"]),
+    (Slot::Discarded, &["api_key", "authorization", "authentication"]),
+    (Slot::Discarded, &["campaign_id", "campaignId", "list_id", "__lid", "landing_page", "landing_page_id"]),
+    (Slot::Discarded, &["controller", "action"]),
 ];
 
-static NAMES: LazyLock<Index> = LazyLock::new(|| {
+static NAMES: LazyLock<NameIndex> = LazyLock::new(|| {
     let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
-    Index::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
+    NameIndex::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::KickoffLabs,
         identity_rule: IdentityRule::AnyOf,
-        identity: &[IdentityKey::ever(ClaimKind::Email), IdentityKey::ever(ClaimKind::Phone)],
-        policy: Policy::Update,
+        identity: &[
+            IdentityKey::without_window(ClaimKind::Email),
+            IdentityKey::without_window(ClaimKind::Phone),
+        ],
+        policy: DuplicatePolicy::Update,
         region: None,
         has_campaign: true,
     },
     // It documents no limit: ours.
-    limit: DefaultLimit { counted_by: CountedBy::Source, rate: Rate::per_minute(1_200) },
+    limit: DefaultLimit { counted_by: LimitScope::Source, rate: Rate::per_minute(1_200) },
     intake: &[
         // The URL that its clients are given.
         CAMPAIGN_TOKEN,
         with_key("/v2/{campaign}"),
         with_key("/v2/{campaign}/"),
     ],
-    waits: true,
+    waits_for_outcome: true,
     reads_query: true,
     refuses_empty: false,
     sends_reset: true,
@@ -80,7 +83,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
 
 const CAMPAIGN_TOKEN: IntakePath = IntakePath {
     source: SourceSelection::Campaign,
-    parameters: Parameters::Fields,
+    parameters: IntakeParameters::Fields,
     ..IntakePath::token("/v2/{campaign}/inbound-webhook/{token}")
 };
 
@@ -88,8 +91,8 @@ const CAMPAIGN_TOKEN: IntakePath = IntakePath {
 const fn with_key(path: &'static str) -> IntakePath {
     IntakePath {
         source: SourceSelection::Campaign,
-        credential: CredentialLocation::Anywhere,
-        parameters: Parameters::Fields,
+        credential: CredentialLocation::HeadersQueryOrBody,
+        parameters: IntakeParameters::Fields,
         ..IntakePath::of(path, Dialect::KickoffLabs)
     }
 }
@@ -101,7 +104,7 @@ pub const CREATE_WEBHOOK: IntakePath =
 /// No custom fields either, but where somebody came from.
 fn of_landing_page(name: &str) -> Option<Slot> {
     let start = name.get(.."landing_page_".len())?;
-    start.eq_ignore_ascii_case("landing_page_").then_some(Slot::Origin)
+    start.eq_ignore_ascii_case("landing_page_").then_some(Slot::AttributionPart)
 }
 
 /// What a signup asks KickoffLabs to do. Nothing here obeys, so that it is kept like a custom field, but not
@@ -111,53 +114,53 @@ const COMMANDS: [&str; 5] =
 
 /// An email or a phone. A phone alone has to look like one: it "fails validation" there. Whether a numbering
 /// plan has it is not asked, nor is one without country code refused, for the source may know its region.
-fn require(reading: &mut Reading<'_>) {
-    if reading.tried(Slot::Email) {
+fn require(reading: &mut FieldReader<'_>) {
+    if reading.was_attempted(Slot::Email) {
         return;
     }
-    if !reading.tried(Slot::Phone) {
-        reading.fault("", "contact_missing", "an email or a phone_number is required");
+    if !reading.was_attempted(Slot::Phone) {
+        reading.add_fault("", "contact_missing", "an email or a phone_number is required");
         return;
     }
-    let Said::Value(phone) = &reading.fields.phone else { return };
+    let Patch::Value(phone) = &reading.fields.phone else { return };
     let digits = phone.chars().any(|c| c.is_numeric());
     match Phone::parse(phone, reading.fields.phone_country) {
         Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::OneDigit) => {}
         Err(PhoneProblem::NoRegion) if digits => {}
         // Words that forbid calls count, also beside a number that only its source's region can read.
         Err(_) if digits && reading.fields.opt_out => {}
-        Err(_) => reading.fault("/phone_number", "not_a_phone", "a phone number is expected"),
+        Err(_) => reading.add_fault("/phone_number", "not_a_phone", "a phone number is expected"),
     }
 }
 
 #[derive(Serialize)]
-struct NoMatch {
+struct NoMatchBody {
     error: &'static str,
     code: QuarantineReason,
     id: SubmissionId,
 }
 
 /// 201 with the lead, 200 with one that was there. 400 is documented for "no match": nothing was changed.
-fn settled(settlement: &Settlement<'_>) -> Answer {
+fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
     if settlement.quarantine == Some(QuarantineReason::NoMatch) {
         let (code, id) = (QuarantineReason::NoMatch, settlement.posted.id);
-        return Answer::json(400, &NoMatch { error: "No matching lead was found.", code, id });
+        return DialectResponse::json(400, &NoMatchBody { error: "No matching lead was found.", code, id });
     }
     let posted = &settlement.posted;
     match (settlement.lead, settlement.disclosure) {
         (Some(lead), Disclosure::Lead) => {
-            Answer::json(settlement.http_status(), &LeadPayload::of(lead, posted.source))
+            DialectResponse::json(settlement.http_status(), &LeadPayload::of(lead, posted.source))
         }
         (Some(lead), Disclosure::Outcome) => {
-            Answer::json(settlement.http_status(), &LeadPayload::posted(posted, lead.id))
+            DialectResponse::json(settlement.http_status(), &LeadPayload::posted(posted, lead.id))
         }
         (None, _) => settlement.without_lead(),
     }
 }
 
 /// As a new lead with the values of the submission, under its id.
-fn accepted_from_public(posted: &PostedLead<'_>) -> Answer {
-    Answer::json(201, &LeadPayload::posted(posted, posted.id.into()))
+fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
+    DialectResponse::json(201, &LeadPayload::posted(posted, posted.id.into()))
 }
 
 #[derive(Serialize)]
@@ -168,12 +171,12 @@ struct WebhookCreated<'u> {
 
 /// The answer to `POST /v2/{campaign}/inbound-webhook`. 200 is what the documentation calls "done"; 201 is only
 /// named for leads.
-pub fn webhook_created(url: &str) -> Answer {
-    Answer::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
+pub fn webhook_created(url: &str) -> DialectResponse {
+    DialectResponse::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
 }
 
 /// Of what may be wrong with a request only 400, 404 and 409 are documented; a key that is none has its own words.
-fn refused(problem: &Problem<'_>) -> Answer {
+fn refused(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         401 => flat_with(401, "Invalid API Access", problem),
         422 => flat_with(400, &problem.detail, problem),

@@ -3,56 +3,56 @@
 use std::sync::LazyLock;
 
 use leadgate_domain::{
-    ClaimKind, Dialect, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Policy, Rate, SourceDefaults,
-    SubmissionId, TextField,
+    ClaimKind, Dialect, DuplicatePolicy, IdentityKey, IdentityRule, Lead, LeadId, Outcome, Rate,
+    SourceDefaults, SubmissionId, TextField,
 };
 use serde::Serialize;
 
-use super::native::{self, LeadAnswer};
-use crate::answer::{Answer, PostedLead, Settlement, SourceNames, queued, status};
-use crate::names::{Grammar, Index, NATIVE, Names, PEOPLE, SHARED, Slot};
-use crate::protocol::{CountedBy, DefaultLimit, Protocol};
-use crate::reading::Reading;
+use super::native::{self, LeadResponse};
+use crate::answer::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome, queued, status};
+use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::protocol::{DefaultLimit, LimitScope, Protocol};
+use crate::reading::FieldReader;
 use crate::refusal::flat;
 
-const OWN: Names =
+const OWN: SlotNames =
     &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];
 
 /// "Ad-source attribution" is promised and its names are not: these are what ad platforms call them.
-const ADS: Names = &[
-    (Slot::Origin, &["ad_source"]),
-    (Slot::Origin, &["ad_platform"]),
-    (Slot::Origin, &["ad_id"]),
-    (Slot::Origin, &["ad_name"]),
-    (Slot::Origin, &["adset_id", "ad_set_id"]),
-    (Slot::Origin, &["adset_name", "ad_set_name"]),
-    (Slot::Origin, &["adgroup_id", "ad_group_id"]),
-    (Slot::Origin, &["campaign_id"]),
-    (Slot::Origin, &["campaign_name"]),
-    (Slot::Origin, &["creative_id"]),
-    (Slot::Origin, &["form_id"]),
-    (Slot::Origin, &["keyword"]),
-    (Slot::Origin, &["placement"]),
-    (Slot::Origin, &["click_id"]),
+const ADS: SlotNames = &[
+    (Slot::AttributionPart, &["ad_source"]),
+    (Slot::AttributionPart, &["ad_platform"]),
+    (Slot::AttributionPart, &["ad_id"]),
+    (Slot::AttributionPart, &["ad_name"]),
+    (Slot::AttributionPart, &["adset_id", "ad_set_id"]),
+    (Slot::AttributionPart, &["adset_name", "ad_set_name"]),
+    (Slot::AttributionPart, &["adgroup_id", "ad_group_id"]),
+    (Slot::AttributionPart, &["campaign_id"]),
+    (Slot::AttributionPart, &["campaign_name"]),
+    (Slot::AttributionPart, &["creative_id"]),
+    (Slot::AttributionPart, &["form_id"]),
+    (Slot::AttributionPart, &["keyword"]),
+    (Slot::AttributionPart, &["placement"]),
+    (Slot::AttributionPart, &["click_id"]),
 ];
 
-static NAMES: LazyLock<Index> =
-    LazyLock::new(|| Index::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
+static NAMES: LazyLock<NameIndex> =
+    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::Lead2inbound,
         identity_rule: IdentityRule::AnyOf,
-        identity: &[IdentityKey::days(ClaimKind::Phone, 30)],
-        policy: Policy::ReturnExisting,
+        identity: &[IdentityKey::with_window_days(ClaimKind::Phone, 30)],
+        policy: DuplicatePolicy::ReturnExisting,
         // Ten-digit US numbers are documented. No other system says anything, and guessing a country makes wrong numbers.
         region: Some("US"),
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(120) },
+    limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(120) },
     // It shares `/v1/leads` with the native dialect.
     intake: &[],
-    waits: true,
+    waits_for_outcome: true,
     reads_query: false,
     refuses_empty: false,
     sends_reset: true,
@@ -65,57 +65,58 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     leads_page,
 };
 
-fn require(reading: &mut Reading<'_>) {
-    if !reading.tried(Slot::Phone) {
-        reading.fault("/phone", "missing", "a phone is required");
+fn require(reading: &mut FieldReader<'_>) {
+    if !reading.was_attempted(Slot::Phone) {
+        reading.add_fault("/phone", "missing", "a phone is required");
     }
 }
 
 #[derive(Serialize)]
-struct Settled {
+struct LeadOutcomeBody {
     outcome: Outcome,
     lead_id: LeadId,
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct SettledWithoutLead {
+struct NoLeadBody {
     outcome: Outcome,
     id: SubmissionId,
     status: &'static str,
 }
 
 /// A duplicate is told the id of the lead that was there; its 200 is ours, only the body is documented.
-fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Settlement { posted: PostedLead { id, .. }, outcome, .. } = *settlement;
+fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
+    let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *settlement;
     let answer = match settlement.lead {
         Some(lead) => {
-            let body = Settled { outcome, lead_id: lead.id, status: "new" };
-            Answer::json(settlement.http_status(), &body)
+            let body = LeadOutcomeBody { outcome, lead_id: lead.id, status: "new" };
+            DialectResponse::json(settlement.http_status(), &body)
         }
         None => {
-            let body = SettledWithoutLead { outcome, id, status: status(outcome) };
-            Answer::json(settlement.http_status(), &body)
+            let body = NoLeadBody { outcome, id, status: status(outcome) };
+            DialectResponse::json(settlement.http_status(), &body)
         }
     };
     answer.located()
 }
 
 #[derive(Serialize)]
-struct Page<'l> {
-    data: Vec<Item<'l>>,
+struct LeadListBody<'l> {
+    data: Vec<LeadListItem<'l>>,
     next: Option<&'l str>,
 }
 
 #[derive(Serialize)]
-struct Item<'l> {
+struct LeadListItem<'l> {
     lead_id: LeadId,
     #[serde(flatten)]
-    lead: LeadAnswer<'l>,
+    lead: LeadResponse<'l>,
 }
 
 /// Nothing but the newest leads going first is documented: ours, with the id under both names.
-fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
-    let data = leads.iter().map(|lead| Item { lead_id: lead.id, lead: native::listed(lead, sources) });
-    Answer::json(200, &Page { data: data.collect(), next })
+fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> DialectResponse {
+    let data =
+        leads.iter().map(|lead| LeadListItem { lead_id: lead.id, lead: native::listed(lead, sources) });
+    DialectResponse::json(200, &LeadListBody { data: data.collect(), next })
 }

@@ -11,41 +11,44 @@ mod suppression;
 
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{
-    ClaimKind, Dialect, Fields, IdentityKey, IdentityRule, Lead, Policy, Rate, SourceDefaults,
+    ClaimKind, Dialect, DuplicatePolicy, Fields, IdentityKey, IdentityRule, Lead, Rate, SourceDefaults,
 };
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, SourceNames, queued};
+use crate::answer::{DialectResponse, SourceNames, queued};
 use crate::names::{NATIVE_INDEX, Slot};
-use crate::protocol::{CountedBy, DefaultLimit, IntakePath, Protocol, SourceSelection};
-use crate::reading::{Reading, Text};
+use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol, SourceSelection};
+use crate::reading::{FieldReader, ReaderInput};
 use crate::refusal::document;
 
 pub(crate) use answer::settled;
 pub use answer::{
-    LeadAnswer, Page, Record, SubmissionNote, SubmissionResult, Validated, WithoutLead, erased, lead, listed,
-    page, record, validated, without_lead,
+    LeadListResponse, LeadResponse, NoLeadResponse, OutcomeWithTrace, SubmissionNote, SubmissionResponse,
+    ValidationResponse, erased, lead, listed, page, record, validated, without_lead,
 };
-pub use key::{CreatedKeyAnswer, KeyAnswer, RevokedKeyAnswer, created_key, key, revoked_key};
-pub use retention::{RetentionAnswer, retention};
-pub use source::{SignatureAnswer, SourceAnswer, signature, source, token_path};
-pub use suppression::{SuppressionAnswer, suppression};
+pub use key::{CreatedKeyResponse, KeyResponse, RevokedKeyResponse, created_key, key, revoked_key};
+pub use retention::{RetentionResponse, retention};
+pub use source::{SignatureResponse, SourceResponse, signature, source, token_path};
+pub use suppression::{SuppressionResponse, suppression};
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
         dialect: Dialect::Native,
         identity_rule: IdentityRule::AnyOf,
-        identity: &[IdentityKey::ever(ClaimKind::ExternalId), IdentityKey::days(ClaimKind::Phone, 30)],
-        policy: Policy::ReturnExisting,
+        identity: &[
+            IdentityKey::without_window(ClaimKind::ExternalId),
+            IdentityKey::with_window_days(ClaimKind::Phone, 30),
+        ],
+        policy: DuplicatePolicy::ReturnExisting,
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: CountedBy::Key, rate: Rate::per_minute(1_200) },
+    limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(1_200) },
     intake: &[IntakePath {
         source: SourceSelection::Credential,
         ..IntakePath::of("/v1/leads", Dialect::Native)
     }],
-    waits: false,
+    waits_for_outcome: false,
     reads_query: false,
     refuses_empty: false,
     sends_reset: true,
@@ -65,25 +68,25 @@ pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
     let Value::Object(members) = document else {
         return Err(vec![FieldFault::new("", "wrong_type", "a JSON object is expected")]);
     };
-    PROTOCOL.fields(Text { members, mapped: None, typed: true, plus_is_space: false })
+    PROTOCOL.fields(ReaderInput { members, mapped: None, typed: true, plus_is_space: false })
 }
 
 /// Reads fields of a lead that is there already: none is required.
 pub fn decode_fields(members: &Map<String, Value>) -> Result<Fields, Vec<FieldFault>> {
-    let text = Text { members, mapped: None, typed: true, plus_is_space: false };
-    Reading::of(&NATIVE_INDEX, text).finish()
+    let text = ReaderInput { members, mapped: None, typed: true, plus_is_space: false };
+    FieldReader::of(&NATIVE_INDEX, text).finish()
 }
 
 /// A phone or an email that says something.
-pub(crate) fn require(reading: &mut Reading<'_>) {
-    if !reading.tried(Slot::Phone) && !reading.tried(Slot::Email) {
-        reading.fault("", "contact_missing", "a phone or an email is required");
+pub(crate) fn require(reading: &mut FieldReader<'_>) {
+    if !reading.was_attempted(Slot::Phone) && !reading.was_attempted(Slot::Email) {
+        reading.add_fault("", "contact_missing", "a phone or an email is required");
     }
 }
 
 /// A page of the list at `GET /v1/leads`.
-pub(crate) fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> Answer {
-    Answer::json(200, &page(leads, next, sources))
+pub(crate) fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> DialectResponse {
+    DialectResponse::json(200, &page(leads, next, sources))
 }
 
 #[cfg(test)]

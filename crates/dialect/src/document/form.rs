@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use leadgate_domain::json::{FaultCode, MAX_DEPTH};
+use leadgate_domain::json::{JsonFaultCode, MAX_DEPTH};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
@@ -13,8 +13,8 @@ use super::unreadable::FormFault;
 const MOST_PAIRS: usize = 1_000;
 
 /// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>).
-pub(super) fn urlencoded(body: &[u8]) -> Result<Form, FormFault> {
-    let mut form = Form::default();
+pub(super) fn urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
+    let mut form = FormBuilder::default();
     let body = without_byte_order_mark(body);
     for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
@@ -43,14 +43,14 @@ fn decode(text: &[u8]) -> Vec<u8> {
 
 /// Grows by one pair after the other.
 #[derive(Default)]
-pub(super) struct Form {
+pub(super) struct FormBuilder {
     members: Map<String, Value>,
     pairs: usize,
     /// Something in it was no UTF-8, and was read as windows-1252.
     pub(super) is_windows_1252: bool,
 }
 
-impl Form {
+impl FormBuilder {
     /// Bytes that are a name or a value.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
         let (text, is_windows_1252) = encoding::text(bytes);
@@ -62,13 +62,13 @@ impl Form {
         let name = name.trim_start_matches('\u{feff}');
         self.pairs += 1;
         if self.pairs > MOST_PAIRS {
-            return Err(FormFault::Limit(FaultCode::TooManyKeys));
+            return Err(FormFault::Limit(JsonFaultCode::TooManyKeys));
         }
         let path = path(name);
         if path.len() > MAX_DEPTH {
-            return Err(FormFault::Limit(FaultCode::TooDeep));
+            return Err(FormFault::Limit(JsonFaultCode::TooDeep));
         }
-        if let Err(value) = put(&mut self.members, &path, value) {
+        if let Err(value) = insert_at_path(&mut self.members, &path, value) {
             append(&mut self.members, name, value);
         }
         Ok(())
@@ -92,7 +92,7 @@ fn path(name: &str) -> Vec<&str> {
 }
 
 /// Gives the value back where something that is no object is in the way.
-fn put(members: &mut Map<String, Value>, path: &[&str], value: Value) -> Result<(), Value> {
+fn insert_at_path(members: &mut Map<String, Value>, path: &[&str], value: Value) -> Result<(), Value> {
     match path {
         [] => Err(value),
         [name] | [name, ""] => {
@@ -103,7 +103,7 @@ fn put(members: &mut Map<String, Value>, path: &[&str], value: Value) -> Result<
         [name, rest @ ..] => {
             let inner = members.entry(*name).or_insert_with(|| Value::Object(Map::new()));
             match inner {
-                Value::Object(inner) => put(inner, rest, value),
+                Value::Object(inner) => insert_at_path(inner, rest, value),
                 _ => Err(value),
             }
         }

@@ -7,18 +7,18 @@ use futures_util::{FutureExt, stream};
 use multer::{Field, Multipart};
 use serde_json::{Value, json};
 
-use super::form::Form;
+use super::form::FormBuilder;
 use super::unreadable::FormFault;
 
 /// The whole body is there, so that nothing ever has to be waited for.
-pub(super) fn read(boundary: &str, body: &[u8]) -> Result<Form, FormFault> {
+pub(super) fn read(boundary: &str, body: &[u8]) -> Result<FormBuilder, FormFault> {
     let body = stream::iter([Ok::<_, Infallible>(Bytes::copy_from_slice(body))]);
     let parts = parts(Multipart::new(body, boundary));
     parts.now_or_never().unwrap_or(Err(FormFault::BrokenMultipart))
 }
 
-async fn parts(mut multipart: Multipart<'_>) -> Result<Form, FormFault> {
-    let mut form = Form::default();
+async fn parts(mut multipart: Multipart<'_>) -> Result<FormBuilder, FormFault> {
+    let mut form = FormBuilder::default();
     while let Some(part) = multipart.next_field().await.map_err(|_| FormFault::BrokenMultipart)? {
         let name = part.name().ok_or(FormFault::BrokenMultipart)?.to_owned();
         if let Some(value) = value(part, &mut form).await? {
@@ -29,7 +29,7 @@ async fn parts(mut multipart: Multipart<'_>) -> Result<Form, FormFault> {
 }
 
 /// A file is kept by name, type and size; its content stays in the raw body. `None` where none was chosen.
-async fn value(part: Field<'_>, form: &mut Form) -> Result<Option<Value>, FormFault> {
+async fn value(part: Field<'_>, form: &mut FormBuilder) -> Result<Option<Value>, FormFault> {
     let file = part.file_name().map(str::to_owned);
     let media = part.content_type().map(ToString::to_string);
     let content = part.bytes().await.map_err(|_| FormFault::BrokenMultipart)?;

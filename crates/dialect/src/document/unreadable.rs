@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use leadgate_domain::json::{Fault, FaultCode};
+use leadgate_domain::json::{JsonFault, JsonFaultCode};
 
 /// Why no document could be made of a body. Holds positions and names, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
-    Json(Fault),
+pub enum DocumentError {
+    Json(JsonFault),
     /// JSON, but a list, a text or a number.
     NotAnObject,
     Form(FormFault),
@@ -16,12 +16,12 @@ pub enum Unreadable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormFault {
     /// It breaks a rule that JSON bodies have to keep as well.
-    Limit(FaultCode),
+    Limit(JsonFaultCode),
     /// `multipart/form-data` (RFC 7578) that is cut off, has no such boundary, or a part without a name.
     BrokenMultipart,
 }
 
-impl Unreadable {
+impl DocumentError {
     /// Stable, snake_case.
     pub fn code(&self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Unreadable {
     /// A sentence for the client.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
-            Self::Json(Fault { code: FaultCode::NotJson, line, column, .. }) => {
+            Self::Json(JsonFault { code: JsonFaultCode::NotJson, line, column, .. }) => {
                 format!("The body is not valid JSON: line {line}, column {column}.").into()
             }
             Self::Json(fault) => fault.code.detail().into(),
@@ -57,16 +57,16 @@ impl Unreadable {
     }
 }
 
-impl From<FormFault> for Unreadable {
+impl From<FormFault> for DocumentError {
     fn from(fault: FormFault) -> Self {
         Self::Form(fault)
     }
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for DocumentError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.code())
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for DocumentError {}

@@ -1,17 +1,17 @@
 //! Single values: texts, flags, regions, tags.
 
-use leadgate_domain::json::says_something;
+use leadgate_domain::json::has_content;
 use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
-use leadgate_domain::{Region, Repair, Said, may_have_lost_plus};
+use leadgate_domain::{Patch, Region, Repair, may_lack_plus};
 use serde_json::Value;
 
-use super::{Found, Reading};
+use super::{FieldReader, InputMember};
 
 /// Whether a value fitted its slot, or what was wrong with it.
-pub(super) type Taken<T = ()> = Result<T, Vec<FieldFault>>;
+pub(super) type SlotResult<T = ()> = Result<T, Vec<FieldFault>>;
 
 /// Reads a value that is not null, or says what was expected.
-pub(super) type Read = fn(&Value) -> Result<String, &'static str>;
+pub(super) type ReadText = fn(&Value) -> Result<String, &'static str>;
 
 pub(super) fn text(value: &Value) -> Result<String, &'static str> {
     value.as_str().map(str::to_owned).ok_or("a string")
@@ -52,8 +52,8 @@ pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
 
 /// The value of the object that says it is the primary one, else of the first that has one.
 fn first_of_objects(items: &[Value]) -> Option<&Value> {
-    let value = |item: &'_ Value| item.get("value").filter(|value| says_something(value)).is_some();
-    let primary = |item: &&Value| item.get("primary").and_then(word) == Some(true) && value(item);
+    let value = |item: &'_ Value| item.get("value").filter(|value| has_content(value)).is_some();
+    let primary = |item: &&Value| item.get("primary").and_then(parse_flag_word) == Some(true) && value(item);
     items.iter().find(primary).or_else(|| items.iter().find(|item| value(item)))?.get("value")
 }
 
@@ -67,20 +67,20 @@ pub(super) fn forbids_calls(value: &Value) -> bool {
     }
 }
 
-pub(super) fn anything(value: &Value) -> Said<Value> {
-    if value.is_null() { Said::Null } else { Said::Value(value.clone()) }
+pub(super) fn any_value(value: &Value) -> Patch<Value> {
+    if value.is_null() { Patch::Null } else { Patch::Value(value.clone()) }
 }
 
 pub(super) fn wrong_type(pointer: impl Into<String>, expected: &str) -> FieldFault {
     FieldFault::new(pointer, "wrong_type", format!("{expected} is expected"))
 }
 
-pub(super) fn unfit<T>(one: &Found<'_>, expected: &str) -> Taken<T> {
+pub(super) fn wrong_value<T>(one: &InputMember<'_>, expected: &str) -> SlotResult<T> {
     Err(vec![wrong_type(validate::pointer(one.name), expected)])
 }
 
 /// The words of forms, where no boolean can be sent.
-pub(super) fn word(value: &Value) -> Option<bool> {
+pub(super) fn parse_flag_word(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::Number(number) => match number.as_u64() {
@@ -100,55 +100,55 @@ pub(super) fn word(value: &Value) -> Option<bool> {
     }
 }
 
-impl<'d> Reading<'d> {
+impl<'d> FieldReader<'d> {
     /// One text. Of a form's several the first that says something is taken, and all are kept beside it.
-    pub(super) fn said(
+    pub(super) fn text_patch(
         &mut self,
-        one: &Found<'d>,
+        one: &InputMember<'d>,
         firm: bool,
         longest: usize,
-        read: Read,
-    ) -> Taken<Said<String>> {
+        read: ReadText,
+    ) -> SlotResult<Patch<String>> {
         let value = match one.value {
-            Value::Null => return Ok(Said::Null),
+            Value::Null => return Ok(Patch::Null),
             // CRMs have several of each: `[{"value": "…", "primary": true}]`. All are kept beside the one.
             Value::Array(items) if first_of_objects(items).is_some() => {
-                self.keep(one.name, one.value);
+                self.add_custom_field(one.name, one.value);
                 first_of_objects(items).unwrap_or(one.value)
             }
-            Value::Object(members) if members.get("value").is_some_and(says_something) => {
-                self.keep(one.name, one.value);
+            Value::Object(members) if members.get("value").is_some_and(has_content) => {
+                self.add_custom_field(one.name, one.value);
                 members.get("value").unwrap_or(one.value)
             }
             Value::Array(items) if !self.typed => {
-                let first = items.iter().find(|item| says_something(item)).unwrap_or(one.value);
-                if items.iter().any(|item| item != first && says_something(item)) {
-                    self.keep(one.name, one.value);
+                let first = items.iter().find(|item| has_content(item)).unwrap_or(one.value);
+                if items.iter().any(|item| item != first && has_content(item)) {
+                    self.add_custom_field(one.name, one.value);
                 }
                 first
             }
             value => value,
         };
-        let text = read(value).or_else(|expected| unfit(one, expected))?;
+        let text = read(value).or_else(|expected| wrong_value(one, expected))?;
         // The validator names what is too long under a documented name.
         if !firm && text.chars().nth(longest).is_some() {
-            return unfit(one, "a shorter text");
+            return wrong_value(one, "a shorter text");
         }
-        Ok(Said::Value(text))
+        Ok(Patch::Value(text))
     }
 
     /// A plus sign at the start of a phone, which came as a space.
-    pub(super) fn with_plus(&mut self, phone: Said<String>) -> Said<String> {
-        let Said::Value(text) = &phone else { return phone };
-        if !(self.plus_is_space && may_have_lost_plus(text)) {
+    pub(super) fn with_plus(&mut self, phone: Patch<String>) -> Patch<String> {
+        let Patch::Value(text) = &phone else { return phone };
+        if !(self.plus_is_space && may_lack_plus(text)) {
             return phone;
         }
         self.fields.repairs.insert(Repair::LostPlus.as_str().to_owned());
-        Said::Value(format!("+{}", text.trim_start()))
+        Patch::Value(format!("+{}", text.trim_start()))
     }
 
-    pub(super) fn region(&mut self, one: &Found<'d>) -> Taken {
-        let Said::Value(code) = self.said(one, true, 0, text)? else { return Ok(()) };
+    pub(super) fn region(&mut self, one: &InputMember<'d>) -> SlotResult {
+        let Patch::Value(code) = self.text_patch(one, true, 0, text)? else { return Ok(()) };
         match code.parse::<Region>() {
             Ok(region) => self.fields.phone_country = Some(region),
             // What a form sends when nothing was chosen.
@@ -161,16 +161,16 @@ impl<'d> Reading<'d> {
     }
 
     /// A list of texts, or a text with commas between them.
-    pub(super) fn tags(&mut self, one: &Found<'d>, firm: bool) -> Taken {
+    pub(super) fn tags(&mut self, one: &InputMember<'d>, firm: bool) -> SlotResult {
         let items = match one.value {
             Value::Null => return Ok(()),
             Value::Array(items) if self.typed => items.clone(),
-            Value::Array(items) => items.iter().filter(|item| says_something(item)).cloned().collect(),
-            Value::String(text) if !self.exacting() => {
+            Value::Array(items) => items.iter().filter(|item| has_content(item)).cloned().collect(),
+            Value::String(text) if !self.requires_json_types() => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 parts.map(Value::from).collect()
             }
-            _ => return unfit(one, "an array of strings"),
+            _ => return wrong_value(one, "an array of strings"),
         };
         let mut tags = Vec::new();
         let mut faults = Vec::new();
@@ -186,7 +186,7 @@ impl<'d> Reading<'d> {
         let many = self.fields.tags.len() + tags.len() > MOST_TAGS;
         let long = tags.iter().any(|tag| tag.chars().nth(LONGEST_TAG).is_some());
         if !firm && (many || long) {
-            return unfit(one, "a shorter list");
+            return wrong_value(one, "a shorter list");
         }
         if firm || faults.is_empty() {
             self.fields.tags.extend(tags);
@@ -194,32 +194,32 @@ impl<'d> Reading<'d> {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn flag(&self, one: &Found<'d>) -> Taken<bool> {
+    pub(super) fn flag(&self, one: &InputMember<'d>) -> SlotResult<bool> {
         let flag = match one.value {
             Value::Null => Some(false),
             Value::Bool(flag) => Some(*flag),
             // A form's checkbox comes with a hidden field that says no.
             Value::Array(items) if !self.typed => {
-                let words: Option<Vec<bool>> = items.iter().map(word).collect();
+                let words: Option<Vec<bool>> = items.iter().map(parse_flag_word).collect();
                 words.map(|words| words.contains(&true))
             }
-            value if !self.exacting() => word(value),
+            value if !self.requires_json_types() => parse_flag_word(value),
             _ => None,
         };
-        flag.map_or_else(|| unfit(one, "true or false"), Ok)
+        flag.map_or_else(|| wrong_value(one, "true or false"), Ok)
     }
 
     /// Once said, never taken back. Words that are no clear no count as a yes where they are not refused: who
     /// may have opted out is not called.
-    pub(super) fn opt_out(&mut self, one: &Found<'d>, firm: bool) -> Taken {
+    pub(super) fn opt_out(&mut self, one: &InputMember<'d>, firm: bool) -> SlotResult {
         let flag = self.flag(one);
-        let unclear = || !firm && says_something(one.value) && word(one.value) != Some(false);
+        let unclear = || !firm && has_content(one.value) && parse_flag_word(one.value) != Some(false);
         self.fields.opt_out |= flag.as_ref().map_or_else(|_| unclear(), |flag| *flag);
         flag.map(|_| ())
     }
 
     /// Whether values have to have their JSON types.
-    fn exacting(&self) -> bool {
+    fn requires_json_types(&self) -> bool {
         self.typed && self.index.grammar.strict
     }
 }

@@ -3,22 +3,22 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::kind::Kind;
-use super::names::Field;
-use super::{SeenPlace, SuggestedRule};
+use super::kind::ValueKind;
+use super::names::ContactField;
+use super::{ObservedPath, SuggestedRule};
 
 /// The best one, and others for bodies in which it has no value.
 const MOST_PLACES: usize = 3;
 
 /// At most one rule for each field; no place is in two of them.
-pub(super) fn rules(mut seen: Vec<SeenPlace>) -> Vec<SuggestedRule> {
+pub(super) fn rules(mut seen: Vec<ObservedPath>) -> Vec<SuggestedRule> {
     let mut rules = Vec::new();
-    for field in Field::ALL {
-        let mut candidates: Vec<(u8, SeenPlace)> =
+    for field in ContactField::ALL {
+        let mut candidates: Vec<(u8, ObservedPath)> =
             seen.iter().filter_map(|place| Some((field.fits(place)?, place.clone()))).collect();
-        let depth = |place: &SeenPlace| place.place.matches('/').count();
+        let depth = |place: &ObservedPath| place.place.matches('/').count();
         candidates.sort_by_key(|(score, place)| (Reverse(*score), Reverse(place.bodies.len()), depth(place)));
-        let from = cover(candidates);
+        let from = select_paths(candidates);
         if !from.is_empty() {
             seen.retain(|place| !from.contains(place));
             rules.push(SuggestedRule { to: field.as_str(), from });
@@ -28,9 +28,9 @@ pub(super) fn rules(mut seen: Vec<SeenPlace>) -> Vec<SuggestedRule> {
 }
 
 /// The best place, and then those that are named like the field and have a value where the ones before have none.
-fn cover(candidates: Vec<(u8, SeenPlace)>) -> Vec<SeenPlace> {
+fn select_paths(candidates: Vec<(u8, ObservedPath)>) -> Vec<ObservedPath> {
     let mut filled: BTreeSet<usize> = BTreeSet::new();
-    let mut from: Vec<SeenPlace> = Vec::new();
+    let mut from: Vec<ObservedPath> = Vec::new();
     for (score, place) in candidates {
         let counts = from.is_empty() || (from.len() < MOST_PLACES && score > 1);
         if counts && !place.bodies.is_subset(&filled) {
@@ -41,19 +41,19 @@ fn cover(candidates: Vec<(u8, SeenPlace)>) -> Vec<SeenPlace> {
     from
 }
 
-impl Field {
+impl ContactField {
     /// How well a place fits, by its names and its values; `None` if it does not.
-    fn fits(self, seen: &SeenPlace) -> Option<u8> {
-        let of = |kind: Kind| seen.kinds.get(&kind).copied().unwrap_or_default();
+    fn fits(self, seen: &ObservedPath) -> Option<u8> {
+        let of = |kind: ValueKind| seen.kinds.get(&kind).copied().unwrap_or_default();
         let all: usize = seen.kinds.values().sum();
-        let mostly = |kind: Kind| of(kind) * 2 >= all;
+        let mostly = |kind: ValueKind| of(kind) * 2 >= all;
         // Forms that only number their fields have no names.
         let score = if seen.names.is_empty() { 0 } else { self.score(&seen.names)? };
         let fits = match self {
-            Self::Email => mostly(Kind::Email),
-            Self::Phone => mostly(Kind::Phone) && (score > 0 || seen.is_formatted),
+            Self::Email => mostly(ValueKind::Email),
+            Self::Phone => mostly(ValueKind::Phone) && (score > 0 || seen.is_formatted),
             Self::FirstName | Self::LastName | Self::FullName | Self::Company => {
-                mostly(Kind::Text) && score > 1
+                mostly(ValueKind::Text) && score > 1
             }
         };
         fits.then_some(score)

@@ -1,11 +1,11 @@
 //! What kind of value a text is.
 
-use leadgate_domain::json::says_something;
+use leadgate_domain::json::has_content;
 use leadgate_domain::{Email, Phone, PhoneProblem, Region, TimeProblem, Timestamp};
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     Email,
     Phone,
     Text,
@@ -21,7 +21,7 @@ const LONGEST_PHONE: usize = 40;
 /// A shorter number is not dialled with its area code.
 const FEWEST_DIGITS: usize = 7;
 
-impl Kind {
+impl ValueKind {
     pub(crate) fn of(value: &Value, region: Option<Region>) -> Self {
         match value {
             Value::Bool(_) => Self::YesOrNo,
@@ -33,7 +33,7 @@ impl Kind {
             Value::Number(_) => Self::Number,
             Value::Array(items) => {
                 let first =
-                    items.iter().filter_map(|item| item.get("value")).find(|value| says_something(value));
+                    items.iter().filter_map(|item| item.get("value")).find(|value| has_content(value));
                 first.map_or(Self::Other, |value| Self::of(value, region))
             }
             Value::Null | Value::Object(_) => Self::Other,

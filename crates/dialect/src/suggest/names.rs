@@ -68,7 +68,7 @@ const NO_PHONES: [&str; 2] = ["fax", "ext"];
 
 /// A field that may be filled from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum ContactField {
     Email,
     Phone,
     FirstName,
@@ -77,7 +77,7 @@ pub(super) enum Field {
     Company,
 }
 
-impl Field {
+impl ContactField {
     pub(super) const ALL: [Self; 6] =
         [Self::Email, Self::Phone, Self::FirstName, Self::LastName, Self::FullName, Self::Company];
 
@@ -111,7 +111,7 @@ impl Field {
         let before: Vec<&String> = before.iter().flatten().collect();
         let known = |word: &String| self.words().contains(&word.as_str());
         let is_whole = self.words().contains(&last.concat().as_str());
-        if self.is_of_another(last, &before) {
+        if self.belongs_to_other_person(last, &before) {
             return None;
         }
         // `{"company": {"name": …}}`
@@ -129,7 +129,7 @@ impl Field {
         Some(score)
     }
 
-    fn is_of_another(self, last: &[String], before: &[&String]) -> bool {
+    fn belongs_to_other_person(self, last: &[String], before: &[&String]) -> bool {
         let all = || last.iter().chain(before.iter().copied());
         let any = |others: &[&str]| all().any(|word| others.contains(&word.as_str()));
         let is_other = match self {
@@ -143,7 +143,7 @@ impl Field {
 }
 
 /// The names on a path without positions and without those that only say that a value follows.
-pub(super) fn meaningful(path: &[String]) -> Vec<String> {
+pub(super) fn significant_names(path: &[String]) -> Vec<String> {
     let name = |segment: &String| match segment.strip_prefix('[').and_then(|label| label.strip_suffix(']')) {
         Some(label) => label.split_once('=').map_or(label, |(_, name)| name).to_owned(),
         None => segment.clone(),
@@ -189,33 +189,33 @@ mod tests {
 
     #[test]
     fn names_are_known_by_their_words() {
-        let score = |field: Field, path: &[&str]| {
-            field.score(&meaningful(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()))
+        let score = |field: ContactField, path: &[&str]| {
+            field.score(&significant_names(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()))
         };
         for (field, path, expected) in [
-            (Field::Email, &["email"][..], Some(3)),
-            (Field::Email, &["q4_e-Mail*"], Some(3)),
-            (Field::Email, &["contact", "Work Email Address"], Some(2)),
-            (Field::Email, &["properties", "email", "value"], Some(3)),
-            (Field::Email, &["agent_email"], None),
-            (Field::Phone, &["field_data", "[name=phone_number]", "values", "0"], Some(3)),
-            (Field::Phone, &["phone", "full"], Some(1)),
-            (Field::Phone, &["fax_phone"], None),
-            (Field::FirstName, &["q3_name", "first"], Some(3)),
-            (Field::LastName, &["Last Name"], Some(3)),
-            (Field::FullName, &["your-name"], Some(3)),
-            (Field::FullName, &["campaign_name"], None),
-            (Field::FullName, &["campaign", "name"], None),
-            (Field::FullName, &["first_name"], None),
-            (Field::Company, &["Company Name"], Some(3)),
-            (Field::Company, &["company", "name"], Some(3)),
-            (Field::FullName, &["company", "name"], None),
-            (Field::FullName, &["form", "name"], None),
-            (Field::FullName, &["form_fields", "name"], Some(3)),
-            (Field::Email, &["form", "email"], Some(3)),
-            (Field::Email, &["owner", "email"], None),
-            (Field::Email, &["user_email"], Some(2)),
-            (Field::Email, &["3"], None),
+            (ContactField::Email, &["email"][..], Some(3)),
+            (ContactField::Email, &["q4_e-Mail*"], Some(3)),
+            (ContactField::Email, &["contact", "Work Email Address"], Some(2)),
+            (ContactField::Email, &["properties", "email", "value"], Some(3)),
+            (ContactField::Email, &["agent_email"], None),
+            (ContactField::Phone, &["field_data", "[name=phone_number]", "values", "0"], Some(3)),
+            (ContactField::Phone, &["phone", "full"], Some(1)),
+            (ContactField::Phone, &["fax_phone"], None),
+            (ContactField::FirstName, &["q3_name", "first"], Some(3)),
+            (ContactField::LastName, &["Last Name"], Some(3)),
+            (ContactField::FullName, &["your-name"], Some(3)),
+            (ContactField::FullName, &["campaign_name"], None),
+            (ContactField::FullName, &["campaign", "name"], None),
+            (ContactField::FullName, &["first_name"], None),
+            (ContactField::Company, &["Company Name"], Some(3)),
+            (ContactField::Company, &["company", "name"], Some(3)),
+            (ContactField::FullName, &["company", "name"], None),
+            (ContactField::FullName, &["form", "name"], None),
+            (ContactField::FullName, &["form_fields", "name"], Some(3)),
+            (ContactField::Email, &["form", "email"], Some(3)),
+            (ContactField::Email, &["owner", "email"], None),
+            (ContactField::Email, &["user_email"], Some(2)),
+            (ContactField::Email, &["3"], None),
         ] {
             assert_eq!(score(field, path), expected, "{field:?} {path:?}");
         }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_domain::json::{self, says_something};
+use leadgate_domain::json::{self, has_content};
 use leadgate_domain::mapping::path_segment;
 use leadgate_domain::{Email, Region};
 use serde_json::{Map, Value};
 
-use super::kind::{Kind, is_formatted};
-use super::{SeenPlace, names};
+use super::kind::{ValueKind, is_formatted};
+use super::{ObservedPath, names};
 
 /// Members that name an element of a list of fields, the best first.
 const LABELS: [&str; 8] = ["column_id", "name", "key", "field", "id", "slug", "label", "title"];
@@ -24,8 +24,8 @@ const LONGEST_NAME: usize = 60;
 const MOST_DIGITS: usize = 6;
 
 /// All places with values, in the order of their names.
-pub(super) fn seen(bodies: &[&Map<String, Value>], region: Option<Region>) -> Vec<SeenPlace> {
-    let mut places: BTreeMap<String, SeenPlace> = BTreeMap::new();
+pub(super) fn observed_paths(bodies: &[&Map<String, Value>], region: Option<Region>) -> Vec<ObservedPath> {
+    let mut places: BTreeMap<String, ObservedPath> = BTreeMap::new();
     for (body, members) in bodies.iter().enumerate() {
         let mut leaves = Vec::new();
         for (name, value) in *members {
@@ -33,15 +33,15 @@ pub(super) fn seen(bodies: &[&Map<String, Value>], region: Option<Region>) -> Ve
         }
         for (path, value) in leaves.into_iter().filter(|(path, _)| path.iter().all(|name| is_name(name))) {
             let place = place(&path);
-            let seen = places.entry(place.clone()).or_insert_with(|| SeenPlace {
+            let seen = places.entry(place.clone()).or_insert_with(|| ObservedPath {
                 place,
-                names: names::meaningful(&path),
+                names: names::significant_names(&path),
                 bodies: Default::default(),
                 kinds: Default::default(),
                 is_formatted: false,
             });
             seen.bodies.insert(body);
-            *seen.kinds.entry(Kind::of(&value, region)).or_default() += 1;
+            *seen.kinds.entry(ValueKind::of(&value, region)).or_default() += 1;
             seen.is_formatted |= is_formatted(&value);
         }
     }
@@ -57,7 +57,7 @@ fn unpacked(value: &Value) -> Value {
 
 fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Value)>) {
     match value {
-        value if !says_something(value) => {}
+        value if !has_content(value) => {}
         Value::Object(members) => {
             for (name, value) in members {
                 step(path, name.clone(), value, leaves);

@@ -28,14 +28,15 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
 
 #[test]
 fn three_of_them_answer_with_what_became_of_the_lead() {
-    let waiting: Vec<_> = Dialect::ALL.iter().copied().filter(|dialect| protocol(*dialect).waits).collect();
+    let waiting: Vec<_> =
+        Dialect::ALL.iter().copied().filter(|dialect| protocol(*dialect).waits_for_outcome).collect();
     assert_eq!(waiting, [Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd]);
 }
 
 #[test]
 fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
     let mut fields = fields();
-    Trust::Public.withhold_untrusted_fields(&mut fields);
+    Trust::Public.remove_untrusted_fields(&mut fields);
     let told = |dialect: Dialect| {
         format!(
             "{dialect}: {}",

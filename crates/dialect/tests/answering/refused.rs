@@ -1,5 +1,5 @@
 use insta::assert_snapshot;
-use leadgate_dialect::{Answer, Problem, ProblemItem, protocol};
+use leadgate_dialect::{DialectResponse, Problem, ProblemItem, protocol};
 use leadgate_domain::Dialect;
 use leadgate_domain::validate::FieldFault;
 
@@ -194,7 +194,7 @@ fn whatever_was_not_made_durable_is_a_503_to_everybody() {
 fn no_refusal_looks_like_a_success_or_points_to_a_lead() {
     for dialect in Dialect::ALL.iter().copied() {
         for problem in problems() {
-            let Answer { status, location, .. } = protocol(dialect).refused(&problem);
+            let DialectResponse { status, location, .. } = protocol(dialect).refused(&problem);
             assert!(status >= 400 && !location);
         }
     }

@@ -1,11 +1,11 @@
 use insta::assert_snapshot;
-use leadgate_dialect::{Answer, kickofflabs};
+use leadgate_dialect::{DialectResponse, kickofflabs};
 use leadgate_domain::{Dialect, Outcome};
 
 use crate::world::{LEAD, lead, settle, stranger, text, texts};
 
 /// Made, changed, met; then kept aside, and the repetition of what was kept aside.
-fn all(dialect: Dialect) -> Vec<Answer> {
+fn all(dialect: Dialect) -> Vec<DialectResponse> {
     let lead = lead();
     let with = [Outcome::Created, Outcome::Updated, Outcome::Linked, Outcome::Duplicate];
     let without = [Outcome::Quarantined, Outcome::Duplicate];

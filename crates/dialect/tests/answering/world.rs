@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_dialect::{Answer, Disclosure, PostedLead, Settlement, protocol};
+use leadgate_dialect::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, protocol};
 use leadgate_domain::{
-    Clocks, Dialect, Eligibility, EmailView, Fields, Lead, LeadStatus, OrganizationId, Outcome, PhoneKind,
-    PhoneView, QuarantineReason, Reason, Source, SubmissionId, Temperature, TextField, Timestamp, Trust,
+    Dialect, Eligibility, EmailView, FieldVersions, Fields, Lead, LeadStatus, OrganizationId, Outcome,
+    PhoneKind, PhoneView, QuarantineReason, Reason, Source, SubmissionId, Temperature, TextField, Timestamp,
+    Trust,
 };
 use serde_json::{Map, Value, json};
 
@@ -67,7 +68,7 @@ pub(crate) fn lead() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         status: LeadStatus::default(),
-        clocks: Clocks {
+        clocks: FieldVersions {
             base: (Trust::Secret, at, submission()).into(),
             first: None,
             own: BTreeMap::new(),
@@ -135,7 +136,7 @@ pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> PostedLead<'
 }
 
 /// The answer to a client that waited.
-pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> Answer {
+pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> DialectResponse {
     settle_for(Disclosure::Lead, dialect, outcome, lead)
 }
 
@@ -144,21 +145,21 @@ pub(crate) fn settle_for(
     dialect: Dialect,
     outcome: Outcome,
     lead: Option<&Lead>,
-) -> Answer {
+) -> DialectResponse {
     let quarantine = (outcome == Outcome::Quarantined).then_some(QuarantineReason::MappingFailed);
     let (fields, source) = (fields(), source(dialect));
     let posted = posted(&fields, &source);
-    protocol(dialect).settled(&Settlement { posted, outcome, lead, quarantine, disclosure })
+    protocol(dialect).settled(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
 }
 
 /// Status, media type, whether there is a `Location`, body.
-pub(crate) fn text(answer: &Answer) -> String {
+pub(crate) fn text(answer: &DialectResponse) -> String {
     let location = if answer.location { " Location" } else { "" };
     let body = std::str::from_utf8(&answer.body).unwrap();
     format!("{} {}{location}\n{body}", answer.status, answer.content_type)
 }
 
 /// All of them, one after the other.
-pub(crate) fn texts(answers: impl IntoIterator<Item = Answer>) -> String {
+pub(crate) fn texts(answers: impl IntoIterator<Item = DialectResponse>) -> String {
     answers.into_iter().map(|answer| text(&answer)).collect::<Vec<_>>().join("\n\n")
 }

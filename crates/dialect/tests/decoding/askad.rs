@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::Undecodable;
+use leadgate_dialect::DecodeError;
 use leadgate_domain::Dialect::AskAd;
 use serde_json::json;
 
@@ -68,7 +68,7 @@ fn a_captured_form_is_understood() {
 fn nothing_is_required_but_something() {
     assert!(json(AskAd, json!({"page_url": "https://example.com"})).is_ok());
     for empty in [json!({}), json!({"email": " "}), json!({"metadata": {}})] {
-        assert_eq!(json(AskAd, empty), Err(Undecodable::Empty));
+        assert_eq!(json(AskAd, empty), Err(DecodeError::Empty));
     }
 }
 

@@ -1,7 +1,7 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::Undecodable;
+use leadgate_dialect::DecodeError;
 use leadgate_domain::Dialect::FiveHundredLeads;
-use leadgate_domain::{Said, TextField};
+use leadgate_domain::{Patch, TextField};
 use serde_json::json;
 
 use crate::reading::{form, json};
@@ -104,15 +104,15 @@ fn nothing_is_required_but_something() {
     assert!(json(FiveHundredLeads, json!({"message": "hello"})).is_ok());
     assert!(json(FiveHundredLeads, json!({"answer": false})).is_ok());
     for empty in [json!({}), json!({"email": ""}), json!({"a": null, "b": [], "c": {"d": " "}})] {
-        assert_eq!(json(FiveHundredLeads, empty), Err(Undecodable::Empty));
+        assert_eq!(json(FiveHundredLeads, empty), Err(DecodeError::Empty));
     }
-    assert_eq!(form(FiveHundredLeads, "email=&phone="), Err(Undecodable::Empty));
+    assert_eq!(form(FiveHundredLeads, "email=&phone="), Err(DecodeError::Empty));
 }
 
 #[test]
 fn another_name_is_taken_where_the_first_does_not_fit() {
     let fields = json(FiveHundredLeads, json!({"phone": ["home"], "mobile": "+14155550132"})).unwrap();
-    assert_eq!(fields.phone, Said::Value("+14155550132".to_owned()));
+    assert_eq!(fields.phone, Patch::Value("+14155550132".to_owned()));
     assert_eq!(fields.custom_fields["phone"], json!(["home"]));
 }
 
@@ -136,7 +136,7 @@ fn an_opt_out_in_unknown_words_is_one() {
 #[test]
 fn an_empty_field_of_a_form_says_nothing() {
     let fields = form(FiveHundredLeads, "email=a%40b.com&phone=&company=+&budget=&name=Ann").unwrap();
-    assert_eq!(fields.phone, Said::Absent);
+    assert_eq!(fields.phone, Patch::Absent);
     assert_eq!(fields.texts.get(&TextField::Company), None);
     assert!(fields.custom_fields.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use leadgate_dialect::protocol;
 use leadgate_domain::Dialect::{AskAd, Native};
-use leadgate_domain::{Dialect, Media, Repair};
+use leadgate_domain::{BodyFormat, Dialect, Repair};
 use serde_json::{Value, json};
 
 use crate::reading::{form, members};
@@ -95,14 +95,14 @@ fn what_is_no_utf8_is_read_as_windows_1252_and_noted() {
         (b"n=Gr\xfc\xdfe&m=Gr%C3%BC%C3%9Fe", json!({"n": "Grüße", "m": "Grüße"})),
         (b"%E9=%80", json!({"é": "€"})),
     ] {
-        let read = protocol(AskAd).document(&Media::Form, body, None).unwrap();
+        let read = protocol(AskAd).document(&BodyFormat::Form, body, None).unwrap();
         assert_eq!(Value::Object(read.members), expected);
         assert_eq!(read.repairs, [Repair::Windows1252].into());
     }
     let json = |media| protocol(Native).document(&media, b"{\"n\":\"Gr\xfc\xdfe\"}", None);
-    let read = json(Media::JsonWindows1252).unwrap();
+    let read = json(BodyFormat::JsonWindows1252).unwrap();
     assert_eq!((&read.members["n"], read.repairs.len()), (&json!("Grüße"), 0), "it was announced");
-    assert_eq!(json(Media::Json).unwrap_err().code(), "invalid_unicode", "a program can repair it");
+    assert_eq!(json(BodyFormat::Json).unwrap_err().code(), "invalid_unicode", "a program can repair it");
 }
 
 #[test]
@@ -130,14 +130,14 @@ fn a_plus_that_was_not_escaped_is_a_plus_at_the_start_of_a_phone() {
     let comment = form(AskAd, "email=a&comment=+1").unwrap();
     assert_eq!(comment.custom_fields["comment"], " 1");
     let multipart = b"--B\r\nContent-Disposition: form-data; name=\"phone\"\r\n\r\n 4155550132\r\n--B--\r\n";
-    let read = protocol(AskAd).document(&Media::Multipart("B".to_owned()), multipart, None).unwrap();
+    let read = protocol(AskAd).document(&BodyFormat::Multipart("B".to_owned()), multipart, None).unwrap();
     let fields = protocol(AskAd).decode(&read, None).unwrap();
     assert_eq!(fields.phone.value().map(String::as_str), Some(" 4155550132"), "nothing is escaped there");
 }
 
 #[test]
 fn json_is_read_whatever_form_its_type_announces() {
-    for media in [Media::Json, Media::Form, Media::Multipart("B".to_owned())] {
+    for media in [BodyFormat::Json, BodyFormat::Form, BodyFormat::Multipart("B".to_owned())] {
         for body in ["{\"a\": 1.5}", "\u{feff} {\n\"a\": 1.5 }\n"] {
             let read = protocol(Native).document(&media, body.as_bytes(), None).unwrap();
             assert_eq!((Value::Object(read.members), read.typed), (json!({"a": 1.5}), true), "{media:?}");
@@ -148,7 +148,7 @@ fn json_is_read_whatever_form_its_type_announces() {
 
 #[test]
 fn line_breaks_and_tabs_within_json_strings_are_repaired() {
-    let read = |body: &str| protocol(Native).document(&Media::Json, body.as_bytes(), None);
+    let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None);
     let broken = "{\"a\":\"x\ny\tz\\\"\r\n\",\n\"b\":1}";
     let repaired = read(broken).unwrap();
     assert_eq!(Value::Object(repaired.members), json!({"a": "x\ny\tz\"\r\n", "b": 1}));
@@ -159,7 +159,7 @@ fn line_breaks_and_tabs_within_json_strings_are_repaired() {
 
 #[test]
 fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
-    let read = |body: &str| protocol(Native).document(&Media::Json, body.as_bytes(), None).unwrap_err();
+    let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None).unwrap_err();
     for body in ["null", "[]", "\"x\"", "42", "[{}]"] {
         assert_eq!((read(body).code(), read(body).pointer()), ("wrong_type", Some("")), "{body}");
     }
@@ -174,14 +174,14 @@ fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
 #[test]
 fn the_query_is_read_beside_a_body_of_kickofflabs_and_instead_of_an_empty_one() {
     for dialect in Dialect::ALL.iter().copied() {
-        let read = protocol(dialect).document(&Media::Json, b"{\"a\":1}", Some("b=2")).unwrap();
+        let read = protocol(dialect).document(&BodyFormat::Json, b"{\"a\":1}", Some("b=2")).unwrap();
         assert_eq!(read.members.contains_key("b"), dialect == Dialect::KickoffLabs, "{dialect}");
-        let instead = protocol(dialect).document(&Media::Json, b" ", Some("phone=+4722334455")).unwrap();
+        let instead = protocol(dialect).document(&BodyFormat::Json, b" ", Some("phone=+4722334455")).unwrap();
         let fields = protocol(dialect).decode(&instead, None).unwrap_or_default();
         let phone = fields.phone.value().map(String::as_str);
         assert!(dialect == Dialect::AbcSales || phone == Some("+4722334455"), "{dialect}: {phone:?}");
         assert_eq!(
-            protocol(dialect).document(&Media::Json, b"", Some("b=")).unwrap_err().code(),
+            protocol(dialect).document(&BodyFormat::Json, b"", Some("b=")).unwrap_err().code(),
             "empty_body"
         );
     }

@@ -1,7 +1,7 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Undecodable, protocol};
+use leadgate_dialect::{DecodeError, protocol};
 use leadgate_domain::Dialect::KickoffLabs;
-use leadgate_domain::{Fields, Media};
+use leadgate_domain::{BodyFormat, Fields};
 use serde_json::json;
 
 use crate::reading::{faults, form, json, one};
@@ -121,7 +121,7 @@ fn custom_fields_are_named_in_lower_case_and_none_is_lost() {
     "#);
 }
 
-fn asked(body: &[u8], media: &Media, query: &str) -> Result<Fields, Undecodable> {
+fn asked(body: &[u8], media: &BodyFormat, query: &str) -> Result<Fields, DecodeError> {
     protocol(KickoffLabs).decode(&protocol(KickoffLabs).document(media, body, Some(query)).unwrap(), None)
 }
 
@@ -129,7 +129,7 @@ fn asked(body: &[u8], media: &Media, query: &str) -> Result<Fields, Undecodable>
 fn the_query_speaks_where_the_body_is_silent() {
     let body = br#"{"email": "ann@example.com", "first_name": "Ann"}"#;
     let fields =
-        asked(body, &Media::Json, "first_name=Bea&__source=widget&tags[]=a&note=&api_key=k").unwrap();
+        asked(body, &BodyFormat::Json, "first_name=Bea&__source=widget&tags[]=a&note=&api_key=k").unwrap();
     assert_json_snapshot!(fields, @r#"
     {
       "email": "ann@example.com",
@@ -142,7 +142,7 @@ fn the_query_speaks_where_the_body_is_silent() {
       ]
     }
     "#);
-    for media in [Media::Json, Media::Form, Media::Multipart("x".to_owned())] {
+    for media in [BodyFormat::Json, BodyFormat::Form, BodyFormat::Multipart("x".to_owned())] {
         let fields = asked(b"", &media, "email=ann%40example.com").unwrap();
         assert_eq!(fields.email.value().unwrap(), "ann@example.com");
         let silent = protocol(KickoffLabs).document(&media, b" ", Some("email=")).unwrap_err();

@@ -73,7 +73,7 @@ fn a_time_of_consent_may_be_a_number() {
             let fields = json(Lead2inbound, document).unwrap();
             let consent = fields.consent.value().unwrap();
             assert_eq!(consent.consent_timestamp.as_deref(), Some(kept));
-            assert!(consent.given_at().is_some());
+            assert!(consent.consented_at().is_some());
         }
     }
 }

@@ -1,12 +1,12 @@
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Document, Undecodable, protocol};
+use leadgate_dialect::{DecodeError, Document, protocol};
 use leadgate_domain::mapping::{Mapping, MappingFaultCode};
 use leadgate_domain::{Dialect, Fields};
 use serde_json::{Value, json};
 
 use crate::reading::{faults, one};
 
-fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, Undecodable> {
+fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, DecodeError> {
     let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
     let document = Document { members: document.as_object().unwrap().clone(), typed, ..Document::default() };
     protocol(dialect).decode(&document, Some(&mapping))
@@ -107,7 +107,7 @@ fn what_a_mapping_makes_has_to_fit_except_where_nothing_has_to() {
 #[test]
 fn a_mapping_that_cannot_be_applied_is_named() {
     let rules = json!([{"to": "phone", "from": ["tel"], "required": true}]);
-    let Err(Undecodable::Mapping(fault)) = mapped(Dialect::AskAd, rules, true, json!({"a": 1})) else {
+    let Err(DecodeError::Mapping(fault)) = mapped(Dialect::AskAd, rules, true, json!({"a": 1})) else {
         panic!("it was applied")
     };
     assert_eq!((fault.to.as_str(), fault.code), ("phone", MappingFaultCode::Missing));

@@ -1,13 +1,13 @@
 //! `multipart/form-data` (RFC 7578), whole and broken.
 
 use insta::assert_json_snapshot;
-use leadgate_dialect::{Unreadable, protocol};
+use leadgate_dialect::{DocumentError, protocol};
+use leadgate_domain::BodyFormat;
 use leadgate_domain::Dialect::FiveHundredLeads;
-use leadgate_domain::Media;
 use serde_json::{Value, json};
 
-fn read(body: &[u8]) -> Result<Value, Unreadable> {
-    let media = Media::Multipart("BOUNDARY".to_owned());
+fn read(body: &[u8]) -> Result<Value, DocumentError> {
+    let media = BodyFormat::Multipart("BOUNDARY".to_owned());
     let document = protocol(FiveHundredLeads).document(&media, body, None)?;
     assert!(!document.typed);
     Ok(Value::Object(document.members))
@@ -47,7 +47,7 @@ fn a_file_is_kept_by_name_type_and_size() {
         part("name=\"none\"; filename=\"\"\r\nContent-Type: application/octet-stream", ""),
         END.to_owned(),
     ];
-    let media = Media::Multipart("BOUNDARY".to_owned());
+    let media = BodyFormat::Multipart("BOUNDARY".to_owned());
     let document = protocol(FiveHundredLeads).document(&media, body.concat().as_bytes(), None).unwrap();
     assert_json_snapshot!(protocol(FiveHundredLeads).decode(&document, None).unwrap(), @r#"
     {

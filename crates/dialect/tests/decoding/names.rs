@@ -2,7 +2,7 @@
 
 use insta::assert_json_snapshot;
 use leadgate_domain::Dialect::{self, AskAd, FiveHundredLeads, Native};
-use leadgate_domain::{Said, TextField};
+use leadgate_domain::{Patch, TextField};
 use serde_json::{Value, json};
 
 use crate::reading::json;
@@ -28,11 +28,11 @@ fn a_name_is_known_by_any_of_its_spellings() {
     }
     for name in ["Phone", "phoneNumber", "tel", "Cell Phone", "MOBILE"] {
         let fields = json(FiveHundredLeads, json!({ name: "+1" })).unwrap();
-        assert_eq!(fields.phone, Said::Value("+1".to_owned()), "{name}");
+        assert_eq!(fields.phone, Patch::Value("+1".to_owned()), "{name}");
     }
     for name in ["E-mail", "emailAddress", "Mail"] {
         let fields = json(FiveHundredLeads, json!({ name: "a@b.com" })).unwrap();
-        assert_eq!(fields.email, Said::Value("a@b.com".to_owned()), "{name}");
+        assert_eq!(fields.email, Patch::Value("a@b.com".to_owned()), "{name}");
     }
 }
 
@@ -70,7 +70,7 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
     }
     "#);
     let fields = json(Native, json!({"phone": null, "Phone": "+1", "email": "a@b.com"})).unwrap();
-    assert_eq!(fields.phone, Said::Null);
+    assert_eq!(fields.phone, Patch::Null);
     assert_eq!(fields.custom_fields["Phone"], json!("+1"));
     // Only an exact name is worth a refusal.
     let fields =
@@ -215,5 +215,5 @@ fn one_piece_goes_before_its_parts() {
 #[test]
 fn the_address_of_a_page_alone_is_no_consent() {
     let fields = json(AskAd, json!({"email": "a@b.com", "source_url": "https://x"})).unwrap();
-    assert_eq!((&fields.consent, &fields.custom_fields["source_url"]), (&Said::Absent, &json!("https://x")));
+    assert_eq!((&fields.consent, &fields.custom_fields["source_url"]), (&Patch::Absent, &json!("https://x")));
 }

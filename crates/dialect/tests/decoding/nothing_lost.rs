@@ -1,7 +1,7 @@
 //! Whatever is sent ends up somewhere, and nothing crashes a decoder.
 
 use leadgate_dialect::{Document, protocol};
-use leadgate_domain::{Dialect, Fields, Media, validate};
+use leadgate_domain::{BodyFormat, Dialect, Fields, validate};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -99,7 +99,7 @@ proptest! {
             sound(fields)?;
         }
         prop_assert!(
-            !matches!(decoded, Err(leadgate_dialect::Undecodable::Faulty(_))),
+            !matches!(decoded, Err(leadgate_dialect::DecodeError::InvalidFields(_))),
             "{:?} of {:?}", decoded, document
         );
     }
@@ -107,7 +107,7 @@ proptest! {
     #[test]
     fn no_body_crashes_a_reader(
         dialect in dialect(),
-        media in prop_oneof![Just(Media::Json), Just(Media::Form), Just(Media::Multipart("b".to_owned()))],
+        media in prop_oneof![Just(BodyFormat::Json), Just(BodyFormat::Form), Just(BodyFormat::Multipart("b".to_owned()))],
         body in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
             "([a-z]{0,3}(\\[[a-z0-9]{0,2}\\]){0,3}=?[%+&a-f0-9]{0,4}&){0,8}".prop_map(String::into_bytes),

@@ -2,7 +2,7 @@
 
 use leadgate_dialect::protocol;
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::{Dialect, Media, Phone};
+use leadgate_domain::{BodyFormat, Dialect, Phone};
 use serde_json::{Value, json};
 
 use crate::reading::{form, json};
@@ -66,13 +66,14 @@ fn a_form_a_query_and_a_mapping_opt_out_too() {
     ] {
         assert!(form(Dialect::AskAd, body).unwrap().opt_out, "{body}");
     }
-    let query = protocol(Dialect::AskAd).document(&Media::Form, b"", Some("tel=415-555-0132+wrong+number"));
+    let query =
+        protocol(Dialect::AskAd).document(&BodyFormat::Form, b"", Some("tel=415-555-0132+wrong+number"));
     assert!(protocol(Dialect::AskAd).decode(&query.unwrap(), None).unwrap().opt_out);
 
     let mapping: Mapping =
         serde_json::from_value(json!({ "rules": [{ "to": "phone", "from": ["/contact/ruf"] }] })).unwrap();
     let body = json!({ "contact": { "ruf": WORDS } }).to_string();
-    let document = protocol(Dialect::Native).document(&Media::Json, body.as_bytes(), None).unwrap();
+    let document = protocol(Dialect::Native).document(&BodyFormat::Json, body.as_bytes(), None).unwrap();
     assert!(protocol(Dialect::Native).decode(&document, Some(&mapping)).unwrap().opt_out);
 }
 

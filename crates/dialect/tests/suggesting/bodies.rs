@@ -1,6 +1,6 @@
 //! Bodies as their senders document them, about people who do not exist.
 
-use leadgate_domain::Media;
+use leadgate_domain::BodyFormat;
 use serde_json::json;
 
 pub(crate) struct Person {
@@ -31,18 +31,18 @@ pub(crate) const PEOPLE: [Person; 2] = [
 /// A kind of sender.
 pub(crate) struct Body {
     pub(crate) name: &'static str,
-    pub(crate) media: Media,
+    pub(crate) media: BodyFormat,
     /// Whether the names of the people can be told from those of the fields.
     pub(crate) has_names: bool,
     pub(crate) of: fn(&Person) -> String,
 }
 
 fn json_of(name: &'static str, of: fn(&Person) -> String) -> Body {
-    Body { name, media: Media::Json, has_names: true, of }
+    Body { name, media: BodyFormat::Json, has_names: true, of }
 }
 
 fn form_of(name: &'static str, of: fn(&Person) -> String) -> Body {
-    Body { name, media: Media::Form, has_names: true, of }
+    Body { name, media: BodyFormat::Form, has_names: true, of }
 }
 
 pub(crate) fn bodies() -> Vec<Body> {

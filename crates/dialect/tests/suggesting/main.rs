@@ -10,22 +10,22 @@
 mod bodies;
 
 use bodies::{Body, PEOPLE, Person, bodies};
-use leadgate_dialect::{Document, Suggestion, protocol};
+use leadgate_dialect::{Document, MappingSuggestion, protocol};
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::{Dialect, Email, Media, Phone, Region, TextField};
+use leadgate_domain::{BodyFormat, Dialect, Email, Phone, Region, TextField};
 use serde_json::json;
 
 fn us() -> Option<Region> {
     "US".parse().ok()
 }
 
-fn document(media: &Media, body: &str) -> Document {
+fn document(media: &BodyFormat, body: &str) -> Document {
     protocol(Dialect::FiveHundredLeads).document(media, body.as_bytes(), None).unwrap()
 }
 
-fn suggestion(documents: &[Document]) -> Suggestion {
+fn suggestion(documents: &[Document]) -> MappingSuggestion {
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    Suggestion::of(&members, us())
+    MappingSuggestion::of(&members, us())
 }
 
 fn documents(body: &Body) -> Vec<Document> {
@@ -79,7 +79,7 @@ fn names_that_may_be_a_persons_are_no_places() {
         json!({ "ann@example.com": { "email": "ann@example.com" }, "4155550132": { "phone": "+14155550132" } }),
         json!({ "people": [{ "name": "Ann Lee", "email": "ann@example.com" }, { "name": "Ben", "email": "b@x.example" }] }),
     ];
-    let documents = documents.map(|body| document(&Media::Json, &body.to_string()));
+    let documents = documents.map(|body| document(&BodyFormat::Json, &body.to_string()));
     let file = suggestion(&documents).to_string();
     assert!(
         file.contains("\"/people/0/email\"") && !file.contains("Ann") && !file.contains("4155550132"),
@@ -95,7 +95,7 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
         json!({ "Kontakt": { "E-Mail": "later", "Handy": "" }, "tel": "+1 415 555 0133" }),
         json!({ "Kontakt": { "E-Mail": "ben@example.com" }, "agent_email": "sales@example.com", "budget": 5_000_000 }),
     ];
-    let documents = bodies.map(|body| document(&Media::Json, &body.to_string()));
+    let documents = bodies.map(|body| document(&BodyFormat::Json, &body.to_string()));
     insta::assert_snapshot!(suggestion(&documents).to_string(), @r#"
     # Proposed from 3 bodies. Check each place before you use the file.
 
@@ -116,7 +116,7 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
 
 #[test]
 fn bodies_without_a_contact_make_a_file_without_rules() {
-    let documents = [document(&Media::Json, r#"{"note":"hello","count":4155550}"#)];
+    let documents = [document(&BodyFormat::Json, r#"{"note":"hello","count":4155550}"#)];
     let suggestion = suggestion(&documents);
     assert!(!suggestion.has_contact());
     assert_eq!(mapping(&suggestion.to_string()).rules(), []);
@@ -125,7 +125,8 @@ fn bodies_without_a_contact_make_a_file_without_rules() {
 #[test]
 fn a_place_is_written_so_that_it_is_read_back() {
     let name = "/odd \"name\" \\ with\ttabs~";
-    let documents = [document(&Media::Json, &json!({ name: { "e-mail": "ann@example.com" } }).to_string())];
+    let documents =
+        [document(&BodyFormat::Json, &json!({ name: { "e-mail": "ann@example.com" } }).to_string())];
     let mapping = mapping(&suggestion(&documents).to_string());
     let fields = protocol(Dialect::FiveHundredLeads).decode(&documents[0], Some(&mapping)).unwrap();
     assert_eq!(fields.email.value().map(String::as_str), Some("ann@example.com"));

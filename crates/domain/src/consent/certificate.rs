@@ -88,7 +88,7 @@ static NAMES: LazyLock<HashMap<String, (Issuer, usize)>> = LazyLock::new(|| {
 });
 
 /// A name without the number that pages with several forms, and we for a second of the same name, put behind it.
-pub fn unnumbered(name: &str) -> &str {
+pub fn without_number_suffix(name: &str) -> &str {
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
     name.trim_end_matches(|c: char| c.is_ascii_digit())
 }
@@ -110,19 +110,22 @@ impl Consent {
         issuer: Issuer,
         read: fn(&str) -> Result<String, CertificateProblem>,
     ) -> Option<Result<String, CertificateProblem>> {
-        let rank = |name: &str| match NAMES.get(&fold(name)).or_else(|| NAMES.get(&fold(unnumbered(name)))) {
+        let rank = |name: &str| match NAMES
+            .get(&fold(name))
+            .or_else(|| NAMES.get(&fold(without_number_suffix(name))))
+        {
             Some((whose, rank)) if *whose == issuer => Some(*rank),
             _ => None,
         };
         let named = self.more.iter().filter_map(|(name, value)| Some((rank(name)?, value)));
-        let said = named.flat_map(|(rank, value)| texts(value).map(move |text| (rank, text)));
+        let said = named.flat_map(|(rank, value)| non_empty_texts(value).map(move |text| (rank, text)));
         let read = said.map(|(rank, text)| (rank, read(text)));
         read.min_by_key(|(rank, read)| (read.is_err(), *rank)).map(|(_, read)| read)
     }
 }
 
 /// A text that says something, or those of a form's list.
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
+fn non_empty_texts(value: &Value) -> impl Iterator<Item = &str> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
         value => std::slice::from_ref(value),
@@ -160,7 +163,7 @@ fn jornaya(text: &str) -> Result<String, CertificateProblem> {
 
 /// Whether a value is Jornaya's token beyond doubt.
 pub fn is_leadid(value: &Value) -> bool {
-    texts(value).next().is_some_and(|text| jornaya(text).is_ok())
+    non_empty_texts(value).next().is_some_and(|text| jornaya(text).is_ok())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Case, Consent, Disposition, LeadId, Normalized, OrganizationId, PersonDigest, Reading, Salt, SourceId,
-    SubmissionId, TextField, Timestamp,
+    CommitAction, Consent, LeadId, NormalizedSubmission, NormalizedValues, OrganizationId, PersonDigest,
+    ResolvedSubmission, Salt, SourceId, SubmissionId, TextField, Timestamp,
 };
 
 /// The form in which evidence is kept since the first build that kept any.
@@ -39,25 +39,26 @@ pub struct ConsentEvidence {
     pub revision: u32,
     /// Gone when the person was forgotten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<Person>,
+    pub person: Option<PersonDocument>,
 }
 
 impl ConsentEvidence {
     /// The evidence in a submission that was judged; `None` if it gave none, refused it, or is kept aside.
-    pub fn of(case: &Case<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
-        let Normalized { submission, disposition: Disposition::Judge { reading, .. }, .. } = case.normalized
+    pub fn of(case: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
+        let NormalizedSubmission { submission, disposition: CommitAction::Judge { reading, .. }, .. } =
+            case.normalized
         else {
             return None;
         };
         let consent = submission.fields.consent.value();
         let consent =
-            consent.filter(|consent| case.ruling.quarantine.is_none() && !consent.consent_refused)?;
-        let person = Person::of(consent, &submission.client, reading);
-        let consented_at = consent.given_at();
+            consent.filter(|consent| case.resolved.quarantine.is_none() && !consent.consent_refused)?;
+        let person = PersonDocument::of(consent, &submission.client, reading);
+        let consented_at = consent.consented_at();
         Some(Self {
             organization: submission.organization,
             submission: submission.id,
-            lead: case.ruling.lead,
+            lead: case.resolved.lead,
             source: submission.source,
             received_at: submission.received_at,
             recorded_at: now,
@@ -75,7 +76,7 @@ impl ConsentEvidence {
     }
 
     /// Whether the person is the one of the digest; `None` where one of them is not there.
-    pub fn agrees(&self) -> Option<bool> {
+    pub fn person_matches_digest(&self) -> Option<bool> {
         Some(self.person.as_ref()?.digest(self.salt.as_ref()?) == self.digest)
     }
 }
@@ -85,10 +86,10 @@ impl ConsentEvidence {
 /// Members stand in the order of their names' code points without white space, and only those that were said.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Person(String);
+pub struct PersonDocument(String);
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct PersonFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     full_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,12 +109,12 @@ struct Document<'a> {
     consent: &'a Consent,
 }
 
-impl Person {
-    fn of(consent: &Consent, client: &crate::Client, reading: &Reading) -> Self {
+impl PersonDocument {
+    fn of(consent: &Consent, client: &crate::ClientInfo, reading: &NormalizedValues) -> Self {
         let text = |field| reading.texts.get(&field)?.as_deref();
         let phone = reading.phone.value().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
         let email = reading.email.value().map(|email| email.address.as_deref().unwrap_or(&email.raw));
-        let document = serde_json::to_value(Document {
+        let document = serde_json::to_value(PersonFields {
             full_name: text(TextField::FullName),
             first_name: text(TextField::FirstName),
             last_name: text(TextField::LastName),
@@ -136,7 +137,7 @@ impl Person {
     }
 }
 
-impl fmt::Debug for Person {
+impl fmt::Debug for PersonDocument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Person(…)")
     }

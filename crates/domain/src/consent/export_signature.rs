@@ -21,7 +21,7 @@ impl ExportSigningKey {
     /// Signs the hash of an export's bytes and the number of its rows. `None` without a key.
     pub fn sign(&self, sha256: ExportHash, rows: u64) -> Option<ExportSignature> {
         let key = self.0.first()?;
-        let signature = key.sign(content(sha256, rows).as_bytes());
+        let signature = key.sign(signed_text(sha256, rows).as_bytes());
         Some(ExportSignature {
             algorithm: Algorithm::Ed25519,
             public_key: PublicKey(key.verifying_key().to_bytes()),
@@ -38,7 +38,7 @@ impl ExportSigningKey {
 }
 
 /// What is signed.
-fn content(sha256: ExportHash, rows: u64) -> String {
+fn signed_text(sha256: ExportHash, rows: u64) -> String {
     format!("leadgate consent export v1\n{sha256}\n{rows}\n")
 }
 
@@ -61,11 +61,11 @@ pub struct ExportSignature {
 impl ExportSignature {
     /// Whether the signature was made with `public_key` over `sha256` and `rows`. The caller must compare the key with
     /// the expected one, and hash and number with the export.
-    pub fn is_genuine(&self) -> bool {
+    pub fn verifies(&self) -> bool {
         let key = VerifyingKey::from_bytes(&self.public_key.0);
         let signature = STANDARD.decode(&self.signature).ok();
         let signature = signature.and_then(|bytes| Signature::from_slice(&bytes).ok());
-        let content = content(self.sha256, self.rows);
+        let content = signed_text(self.sha256, self.rows);
         match (key, signature) {
             (Ok(key), Some(signature)) => key.verify_strict(content.as_bytes(), &signature).is_ok(),
             _ => false,
@@ -116,20 +116,20 @@ impl fmt::Debug for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::secret::Secret;
+    use crate::credential::secret::RootSecret;
 
     const OLD: &str = "the old secret, long enough to be one";
     const NEW: &str = "the new secret, long enough to be one";
 
     fn keys(current: &str, previous: Option<&str>) -> ExportSigningKey {
-        Secret::new(current, previous).unwrap().export_signatures()
+        RootSecret::new(current, previous).unwrap().export_signatures()
     }
 
     #[test]
     fn a_signature_is_genuine_until_anything_in_it_changes() {
         let hash = ExportHash::from([7; 32]);
         let signed = keys(NEW, None).sign(hash, 3).unwrap();
-        assert!(signed.is_genuine());
+        assert!(signed.verifies());
         let other = keys(OLD, None).sign(hash, 3).unwrap();
         assert_ne!(signed.public_key, other.public_key);
         for changed in [
@@ -140,7 +140,7 @@ mod tests {
             ExportSignature { signature: "none".to_owned(), ..signed.clone() },
             ExportSignature { public_key: PublicKey([0; 32]), ..signed },
         ] {
-            assert!(!changed.is_genuine(), "{changed:?}");
+            assert!(!changed.verifies(), "{changed:?}");
         }
     }
 

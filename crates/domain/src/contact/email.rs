@@ -72,7 +72,7 @@ impl Email {
             return Err(EmailProblem::TooLong);
         }
         let visible = text::visible(raw).replace(['\u{ff20}', '\u{fe6b}'], "@");
-        let written = first(without_scheme(visible.trim()));
+        let written = first_address(without_scheme(visible.trim()));
         if written.is_empty() {
             return Err(EmailProblem::Empty);
         }
@@ -91,7 +91,7 @@ impl Email {
     }
 
     /// An address that [`Email::address`] gave once, and that was kept since.
-    pub fn kept(address: &str) -> Option<Self> {
+    pub fn from_stored(address: &str) -> Option<Self> {
         let (local, _) = address.rsplit_once('@')?;
         Some(Self { at: local.len(), address: address.to_owned() })
     }
@@ -110,7 +110,7 @@ impl Email {
 
     /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`. Plus tags and dots
     /// are kept apart.
-    pub fn identity(&self) -> String {
+    pub fn comparison_form(&self) -> String {
         if self.address.is_ascii() {
             return self.address.to_ascii_lowercase();
         }
@@ -129,7 +129,7 @@ impl Email {
     /// The identity of an address at Gmail without the dots in its local part; `None` elsewhere. Google's lists for
     /// advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
     fn without_dots(&self) -> Option<String> {
-        let identity = self.identity();
+        let identity = self.comparison_form();
         let (local, domain) = identity.rsplit_once('@')?;
         let is_gmail = matches!(domain, "gmail.com" | "googlemail.com");
         is_gmail.then(|| format!("{}@{domain}", local.replace('.', "")))
@@ -137,14 +137,14 @@ impl Email {
 
     /// What a list may have digested in place of the identity of an address at Gmail.
     pub(crate) fn gmail_spellings(&self) -> BTreeSet<String> {
-        let identity = self.identity();
+        let identity = self.comparison_form();
         let spellings = self.without_dots().into_iter().chain(self.gmail_mailbox());
         spellings.filter(|spelling| *spelling != identity).collect()
     }
 }
 
 /// The address of `Ann Lee <ann@acme.example>`, and the first of several.
-fn first(written: &str) -> &str {
+fn first_address(written: &str) -> &str {
     let written = match written.split_once('<') {
         Some((_, rest)) => rest.split_once('>').map_or(written, |(address, _)| address.trim()),
         None => written,

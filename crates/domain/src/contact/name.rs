@@ -55,7 +55,7 @@ const SMALL_PARTICLES: [&str; 7] = ["'t", "ben", "d", "do", "op", "te", "tot"];
 const CONNECTORS: [&str; 3] = ["e", "i", "y"];
 
 /// Whether a whole name consists of nothing but what programs write for nothing. `Null` is a name.
-pub fn is_nothing(text: &str) -> bool {
+pub fn is_placeholder(text: &str) -> bool {
     let mut words = text.split_whitespace().peekable();
     words.peek().is_some() && words.all(|word| NOTHING.contains(&word))
 }
@@ -85,28 +85,28 @@ pub fn split(full: &str) -> (Option<String>, Option<String>) {
         return (None, None);
     }
     if last.is_empty() {
-        return (phrase(first.iter().chain(&suffixes)), None);
+        return (join_words(first.iter().chain(&suffixes)), None);
     }
-    (phrase(first), phrase(last.iter().chain(&suffixes)))
+    (join_words(first), join_words(last.iter().chain(&suffixes)))
 }
 
 /// A full name out of its parts, in the order of its script.
 pub fn join(first: Option<&str>, last: Option<&str>) -> Option<String> {
     let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
     let family_first = format!("{first}{last}").chars().any(is_east_asian);
-    if family_first { phrase(&[last, first]) } else { phrase(&[first, last]) }
+    if family_first { join_words(&[last, first]) } else { join_words(&[first, last]) }
 }
 
 /// With how many titles the words begin.
 fn titles(words: &[&str]) -> usize {
-    words.iter().take_while(|word| HONORIFICS.contains(&bare(word).as_str())).count()
+    words.iter().take_while(|word| HONORIFICS.contains(&normalized_word(word).as_str())).count()
 }
 
 /// What follows the last name, apart, as long as two words remain.
 fn without_suffixes(mut words: Vec<&str>) -> (Vec<&str>, Vec<&str>) {
     let mut suffixes = Vec::new();
     while let [.., _, _, last] = words.as_slice()
-        && SUFFIXES.contains(&bare(last).as_str())
+        && SUFFIXES.contains(&normalized_word(last).as_str())
     {
         suffixes.insert(0, *last);
         words.pop();
@@ -125,7 +125,7 @@ fn last_name(words: &[&str]) -> usize {
     let mut begins = words.len().saturating_sub(1).max(1);
     while begins > 1 {
         let before = words.get(begins - 1).copied().unwrap_or_default();
-        let folded = bare(before);
+        let folded = normalized_word(before);
         if PARTICLES.contains(&folded.as_str()) || SMALL_PARTICLES.contains(&before) {
             begins -= 1;
         } else if CONNECTORS.contains(&before) && begins > 2 {
@@ -138,11 +138,11 @@ fn last_name(words: &[&str]) -> usize {
 }
 
 /// A word in lower case without dots and commas.
-fn bare(word: &str) -> String {
+fn normalized_word(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '.' | ',')).flat_map(char::to_lowercase).collect()
 }
 
-fn phrase<'w>(words: impl IntoIterator<Item = &'w &'w str>) -> Option<String> {
+fn join_words<'w>(words: impl IntoIterator<Item = &'w &'w str>) -> Option<String> {
     let words = words.into_iter().map(|word| word.trim_matches(',').trim());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     (!words.is_empty()).then(|| words.join(" "))

@@ -17,15 +17,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Repair;
 use find::find;
-use number::Number;
-use plan::Plan;
-use tidy::Tidy;
-use written::Written;
+use number::NationalNumber;
+use plan::NumberingPlan;
+use tidy::CleanText;
+use written::NumberParts;
 
 pub use refusal::forbids_calls;
 pub(crate) use spelling::spellings;
 pub use spelling::subscriber;
-pub use tidy::may_have_lost_plus;
+pub use tidy::may_lack_plus;
 
 /// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,8 +148,8 @@ impl Phone {
         if raw.trim().chars().nth(LONGEST).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let Tidy { text, repairs, space_for_plus } = Tidy::of(raw)?;
-        let home = default_region.and_then(|region| Plan::of_region(region.0));
+        let CleanText { text, repairs, space_for_plus } = CleanText::of(raw)?;
+        let home = default_region.and_then(|region| NumberingPlan::of_region(region.0));
         let mut phone = find(&text, home)?;
         phone.repairs.splice(0..0, repairs);
         let with_plus = || find(&format!("+{text}"), home);
@@ -160,9 +160,9 @@ impl Phone {
     }
 
     /// The number that a text is, with nothing beside it but an extension.
-    fn whole(text: &str, home: Option<&'static Plan>) -> Result<Self, PhoneProblem> {
-        let written = Written::read(text).ok_or(PhoneProblem::NotANumber)?;
-        let Number { plan, national, kind, is_older } = Number::find(&written, home)?;
+    fn parse_whole(text: &str, home: Option<&'static NumberingPlan>) -> Result<Self, PhoneProblem> {
+        let written = NumberParts::read(text).ok_or(PhoneProblem::NotANumber)?;
+        let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&written, home)?;
         let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
             national_at: e164.len() - national.len(),
@@ -175,7 +175,7 @@ impl Phone {
         })
     }
 
-    fn repaired(mut self, repair: Repair) -> Self {
+    fn with_repair(mut self, repair: Repair) -> Self {
         self.repairs.push(repair);
         self
     }

@@ -208,12 +208,12 @@ impl ApiKey {
     }
 
     /// Neither revoked nor past its time.
-    pub fn is_good_at(&self, now: Timestamp) -> bool {
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
     /// Gives the fields of a lead what every lead posted with this key has.
-    pub fn mark(&self, fields: &mut Fields) {
+    pub fn apply_defaults(&self, fields: &mut Fields) {
         fields.is_test |= self.test;
         for tag in &self.tags {
             if fields.tags.len() < MOST_TAGS && !fields.tags.contains(tag) {
@@ -227,7 +227,7 @@ impl ApiKey {
         }
     }
 
-    pub fn may(&self, scope: Scope) -> bool {
+    pub fn has_scope(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 }
@@ -319,17 +319,17 @@ mod tests {
     #[test]
     fn a_key_marks_its_leads_and_overrides_nothing_they_say() {
         let (presented, _) = PresentedKey::generate(KeyKind::Secret);
-        let pepper = crate::credential::secret::Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+        let pepper = crate::credential::secret::RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
         let key = ApiKey::new(&presented, organization, source, Vec::new(), &pepper);
         let tags = vec!["a".to_owned(), "b".to_owned()];
         let key = ApiKey { test: true, tags, label: Some("fair".into()), ..key };
         let mut fields = Fields { tags: vec!["b".into()], ..Fields::default() };
-        key.mark(&mut fields);
+        key.apply_defaults(&mut fields);
         assert!(fields.is_test);
         assert_eq!((fields.tags.join(""), fields.text(TextField::Source)), ("ba".into(), Some("fair")));
         fields.texts.insert(TextField::Source, Some("own".into()));
-        key.mark(&mut fields);
+        key.apply_defaults(&mut fields);
         assert_eq!((fields.tags.len(), fields.text(TextField::Source)), (2, Some("own")));
     }
 

@@ -18,7 +18,7 @@ pub struct SealingKey(Vec<(SecretBox<[u8; 32]>, String)>);
 
 /// Which secret opened a sealed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpenedBy {
+pub enum SecretVersion {
     Current,
     /// The key is to be sealed again, under the current secret.
     Previous,
@@ -39,7 +39,7 @@ impl SealingKey {
     }
 
     /// `None` if neither secret is the one that sealed it, or it was changed since.
-    pub(crate) fn open(&self, sealed: &str) -> Option<([u8; 32], OpenedBy)> {
+    pub(crate) fn open(&self, sealed: &str) -> Option<([u8; 32], SecretVersion)> {
         let (fingerprint, bytes) = sealed.strip_prefix("v1.")?.split_once('.')?;
         let bytes = STANDARD.decode(bytes).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE>()?;
@@ -47,7 +47,7 @@ impl SealingKey {
         let (key, _) = self.0.get(position)?;
         let payload = Payload { msg: ciphertext, aad: MATCH_KEY };
         let opened = cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()?;
-        let by = if position == 0 { OpenedBy::Current } else { OpenedBy::Previous };
+        let by = if position == 0 { SecretVersion::Current } else { SecretVersion::Previous };
         Some((opened.try_into().ok()?, by))
     }
 }
@@ -59,21 +59,21 @@ fn cipher(key: &SecretBox<[u8; 32]>) -> XChaCha20Poly1305 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::secret::Secret;
+    use crate::credential::secret::RootSecret;
 
     const OLD: &str = "the old secret, long enough to be one";
     const NEW: &str = "the new secret, long enough to be one";
 
     fn key(current: &str, previous: Option<&str>) -> SealingKey {
-        Secret::new(current, previous).unwrap().sealing()
+        RootSecret::new(current, previous).unwrap().sealing()
     }
 
     #[test]
     fn a_sealed_key_opens_under_its_secret_alone() {
         let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
         assert_ne!(sealed, key(OLD, None).seal(&[7; 32]).unwrap(), "each has a nonce of its own");
-        assert_eq!(key(OLD, None).open(&sealed), Some(([7; 32], OpenedBy::Current)));
-        assert_eq!(key(NEW, Some(OLD)).open(&sealed), Some(([7; 32], OpenedBy::Previous)));
+        assert_eq!(key(OLD, None).open(&sealed), Some(([7; 32], SecretVersion::Current)));
+        assert_eq!(key(NEW, Some(OLD)).open(&sealed), Some(([7; 32], SecretVersion::Previous)));
         assert_eq!(key(NEW, None).open(&sealed), None);
     }
 

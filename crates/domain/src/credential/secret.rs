@@ -9,7 +9,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::consent::export_signature::ExportSigningKey;
-use crate::credential::sealed::{OpenedBy, SealingKey};
+use crate::credential::sealed::{SealingKey, SecretVersion};
 use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
 };
@@ -19,22 +19,22 @@ pub const SHORTEST: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is shorter than {SHORTEST} bytes")]
-pub struct TooShort;
+pub struct SecretTooShort;
 
-type Key = SecretBox<[u8; 32]>;
+type DerivedKey = SecretBox<[u8; 32]>;
 
 /// `LEADGATE_SECRET`, and during a rotation its predecessor, which still verifies.
-pub struct Secret {
+pub struct RootSecret {
     roots: Vec<SecretBox<Vec<u8>>>,
 }
 
-impl Secret {
-    pub fn new(current: &str, previous: Option<&str>) -> Result<Self, TooShort> {
+impl RootSecret {
+    pub fn new(current: &str, previous: Option<&str>) -> Result<Self, SecretTooShort> {
         let all = std::iter::once(current).chain(previous);
         let roots = all
             .map(|root| match root.len() >= SHORTEST {
                 true => Ok(SecretBox::new(Box::new(root.as_bytes().to_vec()))),
-                false => Err(TooShort),
+                false => Err(SecretTooShort),
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { roots })
@@ -48,8 +48,8 @@ impl Secret {
         IdKey(self.derive("leadgate submission ids v1"))
     }
 
-    pub fn signatures(&self) -> SigningKey {
-        SigningKey(self.derive("leadgate inbound signatures v1"))
+    pub fn signatures(&self) -> SourceSigningKey {
+        SourceSigningKey(self.derive("leadgate inbound signatures v1"))
     }
 
     /// Signs exports of consents. The current secret's key first, then its predecessor's.
@@ -68,7 +68,7 @@ impl Secret {
         SealingKey::new(self.derive("leadgate sealed keys v1").into_iter().zip(fingerprints).collect())
     }
 
-    fn derive(&self, purpose: &str) -> Vec<Key> {
+    fn derive(&self, purpose: &str) -> Vec<DerivedKey> {
         let derive = |root: &SecretBox<Vec<u8>>| {
             let mut key = [0; 32];
             // 32 bytes are far below HKDF's limit of 8,160, the only way for this to fail.
@@ -80,7 +80,7 @@ impl Secret {
 }
 
 /// Hashes API secrets. The first key signs; all verify.
-pub struct Pepper(Vec<Key>);
+pub struct Pepper(Vec<DerivedKey>);
 
 impl Pepper {
     /// HMAC-SHA-256 of an API secret, as lower-case hex: what the store keeps.
@@ -99,7 +99,7 @@ impl Pepper {
 }
 
 /// Signs submission ids.
-pub struct IdKey(Vec<Key>);
+pub struct IdKey(Vec<DerivedKey>);
 
 impl IdKey {
     pub(crate) fn mac(&self, organization: OrganizationId, head: u128) -> u16 {
@@ -110,7 +110,7 @@ impl IdKey {
         self.0.iter().any(|key| Self::mac_with(key, organization, head) == mac)
     }
 
-    fn mac_with(key: &Key, organization: OrganizationId, head: u128) -> u16 {
+    fn mac_with(key: &DerivedKey, organization: OrganizationId, head: u128) -> u16 {
         let mac = hmac(key.expose_secret(), &[organization.as_uuid().as_bytes(), &head.to_be_bytes()]);
         let [first, second, ..] = mac;
         u16::from_be_bytes([first, second])
@@ -119,9 +119,9 @@ impl IdKey {
 
 /// Makes the secrets by which sources are posted to with a signature. Nothing is stored: a secret follows from the
 /// installation's, the source and a version.
-pub struct SigningKey(Vec<Key>);
+pub struct SourceSigningKey(Vec<DerivedKey>);
 
-impl SigningKey {
+impl SourceSigningKey {
     /// The secret of a source's version, for showing it: `whsec_` and 32 bytes in base64
     /// (<https://www.standardwebhooks.com>).
     pub fn secret(&self, source: SourceId, version: u32) -> SecretString {
@@ -137,14 +137,14 @@ impl SigningKey {
         })
     }
 
-    fn bytes(key: &Key, source: SourceId, version: u32) -> [u8; 32] {
+    fn bytes(key: &DerivedKey, source: SourceId, version: u32) -> [u8; 32] {
         hmac(key.expose_secret(), &[source.as_uuid().as_bytes(), &version.to_be_bytes()])
     }
 }
 
 /// Hashes what must match for ever: claims and suppressions. It is kept in the store, sealed under the root secret and
 /// not derived from it, so that rotating the root loses no identity and no opt-out.
-pub struct MatchKey(Key);
+pub struct MatchKey(DerivedKey);
 
 impl Clone for MatchKey {
     fn clone(&self) -> Self {
@@ -167,7 +167,7 @@ impl MatchKey {
     }
 
     /// Reads what [`MatchKey::seal`] wrote. `None` if another secret sealed it.
-    pub fn open(sealed: &str, sealing: &SealingKey) -> Option<(Self, OpenedBy)> {
+    pub fn open(sealed: &str, sealing: &SealingKey) -> Option<(Self, SecretVersion)> {
         let (key, by) = sealing.open(sealed)?;
         Some((Self::new(key), by))
     }
@@ -230,10 +230,10 @@ mod tests {
 
     #[test]
     fn the_previous_secret_still_verifies() {
-        let hash = Secret::new(OLD, None).unwrap().api_keys().hash("key");
-        assert!(Secret::new(NEW, Some(OLD)).unwrap().api_keys().verifies("key", &hash));
-        assert!(!Secret::new(NEW, None).unwrap().api_keys().verifies("key", &hash));
-        assert!(!Secret::new(OLD, None).unwrap().api_keys().verifies("other", &hash));
+        let hash = RootSecret::new(OLD, None).unwrap().api_keys().hash("key");
+        assert!(RootSecret::new(NEW, Some(OLD)).unwrap().api_keys().verifies("key", &hash));
+        assert!(!RootSecret::new(NEW, None).unwrap().api_keys().verifies("key", &hash));
+        assert!(!RootSecret::new(OLD, None).unwrap().api_keys().verifies("other", &hash));
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused() {
-        assert!(Secret::new("short", None).is_err());
-        assert!(Secret::new(NEW, Some("short")).is_err());
+        assert!(RootSecret::new("short", None).is_err());
+        assert!(RootSecret::new(NEW, Some("short")).is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::{Fields, KeyKind, Source, TextField};
 /// Whether the credential that brought a submission is secret. The order is that of precedence: under the policy
 /// `update` a value of a public submission never replaces one of a secret submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", from = "Code")]
+#[serde(rename_all = "snake_case", from = "TrustCode")]
 pub enum Trust {
     /// A URL token or a publishable key. It stands in web pages and forms, so everyone may hold it.
     #[default]
@@ -23,17 +23,17 @@ pub enum Trust {
 /// As it is read: a trust that only a newer build knows is that of a public credential.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Code {
+enum TrustCode {
     Secret,
     #[serde(other)]
     Public,
 }
 
-impl From<Code> for Trust {
-    fn from(code: Code) -> Self {
+impl From<TrustCode> for Trust {
+    fn from(code: TrustCode) -> Self {
         match code {
-            Code::Secret => Self::Secret,
-            Code::Public => Self::Public,
+            TrustCode::Secret => Self::Secret,
+            TrustCode::Public => Self::Public,
         }
     }
 }
@@ -60,7 +60,7 @@ impl Trust {
     /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential external
     /// identifiers, automations, assignments and the test flag. A key's own test flag ([`crate::ApiKey::mark`]) is set
     /// afterwards.
-    pub fn withhold_untrusted_fields(self, fields: &mut Fields) {
+    pub fn remove_untrusted_fields(self, fields: &mut Fields) {
         if self == Self::Secret {
             return;
         }
@@ -104,7 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Dialect, OrganizationId, Said, Signature, Timestamp};
+    use crate::{Dialect, OrganizationId, Patch, SigningSecretVersion, Timestamp};
 
     fn everything() -> Fields {
         serde_json::from_value(json!({
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn a_public_credential_sets_no_identifier_of_other_systems() {
         let mut fields = everything();
-        Trust::Public.withhold_untrusted_fields(&mut fields);
+        Trust::Public.remove_untrusted_fields(&mut fields);
         let withheld = json!({
             "external_id": "crm-7", "line_id": null, "automations": [1], "user_assignments": null, "is_test": true,
         });
         assert_eq!(Value::from(fields.not_trusted.clone()), withheld);
         assert_eq!(fields.texts.keys().collect::<Vec<_>>(), [&TextField::Company]);
-        assert_eq!((&fields.automations, &fields.user_assignments), (&Said::Absent, &Said::Absent));
+        assert_eq!((&fields.automations, &fields.user_assignments), (&Patch::Absent, &Patch::Absent));
         assert_eq!((fields.is_test, fields.opt_out, fields.must_exist), (false, true, true));
         assert_eq!(fields.custom_fields, everything().custom_fields);
 
         let mut fields = everything();
-        Trust::Secret.withhold_untrusted_fields(&mut fields);
+        Trust::Secret.remove_untrusted_fields(&mut fields);
         assert_eq!(fields, everything());
     }
 
@@ -141,8 +141,10 @@ mod tests {
             None,
             Timestamp::now(),
         );
-        let signed =
-            Source { signature: Some(Signature { version: 1, previous_until: None }), ..source.clone() };
+        let signed = Source {
+            signature: Some(SigningSecretVersion { version: 1, previous_until: None }),
+            ..source.clone()
+        };
         assert_eq!(
             KeyKind::ALL.iter().copied().map(|kind| Trust::of(kind, &source).as_str()).collect::<Vec<_>>(),
             ["secret", "public", "public"]

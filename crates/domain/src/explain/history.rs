@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{StageExplanation, outcome, trace};
-use crate::trace::{Decide, Score, date};
+use crate::trace::{DecideTrace, ScoreTrace, date};
 use crate::{LeadId, Outcome, QuarantineReason, Reason, Timestamp, Trace};
 
 /// One entry of a submission's history.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'t> {
+pub struct HistoryEntry<'t> {
     pub outcome: Outcome,
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
@@ -28,12 +28,12 @@ pub struct EntryExplanation<'t> {
 const CHANGED: &str = "changed";
 
 /// Every entry; one that checks a stored lead again says first what that changed.
-pub fn history<'t>(entries: &[Entry<'t>]) -> Vec<EntryExplanation<'t>> {
+pub fn history<'t>(entries: &[HistoryEntry<'t>]) -> Vec<EntryExplanation<'t>> {
     let mut before = None;
-    let tell = |entry: &Entry<'t>| {
+    let tell = |entry: &HistoryEntry<'t>| {
         let mut stages = trace(entry.trace);
         let last: Option<&Trace> = before.replace(entry.trace);
-        if let (Some(last), true) = (last, entry.trace.is_check()) {
+        if let (Some(last), true) = (last, entry.trace.is_reassessment()) {
             stages.insert(0, StageExplanation { stage: CHANGED, sentences: changes(last, entry.trace) });
         }
         EntryExplanation { headline: outcome(entry), stages }
@@ -47,9 +47,11 @@ fn changes(before: &Trace, after: &Trace) -> Vec<String> {
         told.extend(eligibility(before, after));
     }
     let (had, has) = (reasons(before), reasons(after));
-    told.extend(has.difference(&had).map(|reason| format!("New reason that holds it: {}.", named(*reason))));
-    told.extend(had.difference(&has).map(|reason| format!("No longer a reason: {}.", named(*reason))));
-    let (had, has) = (hits(before), hits(after));
+    told.extend(
+        has.difference(&had).map(|reason| format!("New reason that holds it: {}.", quoted_code(*reason))),
+    );
+    told.extend(had.difference(&has).map(|reason| format!("No longer a reason: {}.", quoted_code(*reason))));
+    let (had, has) = (suppression_sentences(before), suppression_sentences(after));
     told.extend(has.difference(&had).map(|hit| format!("New on a suppression list: {hit}")));
     told.extend(had.difference(&has).map(|hit| format!("No longer on a suppression list: {hit}")));
     if let (Some(before), Some(after)) = (before.score(), after.score()) {
@@ -61,7 +63,7 @@ fn changes(before: &Trace, after: &Trace) -> Vec<String> {
     told
 }
 
-fn eligibility(before: &Decide, after: &Decide) -> Option<String> {
+fn eligibility(before: &DecideTrace, after: &DecideTrace) -> Option<String> {
     let (was, is) = (before.eligibility.as_ref()?, after.eligibility.as_ref()?);
     if was != is {
         return Some(format!("The lead was {} and is {} now.", was.words(), is.words()));
@@ -69,7 +71,7 @@ fn eligibility(before: &Decide, after: &Decide) -> Option<String> {
     if !after.is_eligible() || before.eligible_until == after.eligible_until {
         return None;
     }
-    let end = |decide: &Decide| {
+    let end = |decide: &DecideTrace| {
         decide.eligible_until.map_or_else(|| "without an end".to_owned(), |at| format!("until {}", date(at)))
     };
     Some(format!("The lead was eligible {} and is {} now.", end(before), end(after)))
@@ -79,7 +81,7 @@ fn reasons(trace: &Trace) -> BTreeSet<Reason> {
     trace.decide().into_iter().flat_map(|decide| decide.reasons.iter().copied()).collect()
 }
 
-fn named(reason: Reason) -> String {
+fn quoted_code(reason: Reason) -> String {
     match reason {
         Reason::Newer(code) => code.as_str().to_owned(),
         known => format!("{known} ({})", known.sentence()),
@@ -87,14 +89,14 @@ fn named(reason: Reason) -> String {
 }
 
 /// The entries of suppression lists by which a lead was decided, in sentences.
-fn hits(trace: &Trace) -> BTreeSet<String> {
+fn suppression_sentences(trace: &Trace) -> BTreeSet<String> {
     trace.screen().into_iter().flat_map(|screen| screen.of_lead()).collect()
 }
 
 /// A check by itself does not score; a lead that was made again from its submissions is scored by the rules of that day.
-fn score(before: &Score, after: &Score) -> Option<String> {
+fn score(before: &ScoreTrace, after: &ScoreTrace) -> Option<String> {
     let (was, is) = (before.score?, after.score?);
-    let rules = |score: &Score| match score.scoring_version {
+    let rules = |score: &ScoreTrace| match score.scoring_version {
         None => "unknown rules".to_owned(),
         Some(0) => "the standard rules".to_owned(),
         Some(version) => format!("version {version} of the rules"),

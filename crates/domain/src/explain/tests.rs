@@ -14,13 +14,13 @@ fn a_submission_says_how_it_came_in() {
     let id = SubmissionId::from_uuid(LEAD.parse().unwrap());
     let mut submission = Submission::new(id, &source, at, crate::Fields::default(), b"{}");
     assert_eq!(
-        received(&submission, None),
+        receipt_sentence(&submission, None),
         "It was received on 21 November 2026 at 13:55:44 UTC by the default source of the dialect askad."
     );
     submission.client.key = crate::KeyId::parse("abcdefghij");
     submission.mapping_version = Some(3);
     assert_eq!(
-        received(&submission, Some("landing page")),
+        receipt_sentence(&submission, Some("landing page")),
         "It was received on 21 November 2026 at 13:55:44 UTC by the source \"landing page\" in the dialect askad, \
          with the key abcdefghij. Its names were read by version 3 of the source's mapping."
     );
@@ -40,7 +40,7 @@ fn an_outcome_says_what_became_of_it() {
     ] {
         let expected = format!("On 1 November 2026 at 08:00:00 UTC {expected}.");
         let trace = Trace::default();
-        let entry = Entry { outcome: ended, lead, quarantine: reason, at, trace: &trace };
+        let entry = HistoryEntry { outcome: ended, lead, quarantine: reason, at, trace: &trace };
         assert_eq!(outcome(&entry), expected);
     }
 }
@@ -51,7 +51,7 @@ fn told_again(first: Value, second: Value) -> (String, Vec<String>) {
     let at = Timestamp::parse(SEEN).unwrap();
     let entry = |trace| {
         let lead = Some(LeadId::from_uuid(LEAD.parse().unwrap()));
-        Entry { outcome: Outcome::Created, lead, quarantine: None, at, trace }
+        HistoryEntry { outcome: Outcome::Created, lead, quarantine: None, at, trace }
     };
     let mut told = history(&[entry(&first), entry(&second)]);
     assert_eq!(

@@ -66,7 +66,7 @@ impl ClaimKey {
 }
 
 /// Of the keys of the submissions that make one lead, in their order: which of them belong to it by a mailbox alone.
-pub fn by_mailbox_alone<'k>(parts: impl Iterator<Item = &'k [ClaimKey]>) -> Vec<bool> {
+pub fn matched_by_mailbox_only<'k>(parts: impl Iterator<Item = &'k [ClaimKey]>) -> Vec<bool> {
     let mut known: BTreeSet<&ClaimKey> = BTreeSet::new();
     let is_mailbox = |key: &&ClaimKey| key.kind == ClaimKind::GmailMailbox;
     let alone = |keys: &'k [ClaimKey]| {
@@ -107,7 +107,7 @@ impl Claim {
     /// that meets a secret claim, the later of that and `held_until` counts.
     pub fn is_expired(&self, source: &Source, submission: &Submission) -> bool {
         let own = source.window(self.key.kind).map(|window| self.last_seen.plus(window));
-        let until = if submission.trust < self.trust { later(own, self.held_until) } else { own };
+        let until = if submission.trust < self.trust { later_expiry(own, self.held_until) } else { own };
         until.is_some_and(|until| submission.received_at > until)
     }
 
@@ -117,13 +117,14 @@ impl Claim {
             return;
         }
         let same = other.trust == self.trust;
-        self.held_until = if same { later(self.held_until, other.held_until) } else { other.held_until };
+        self.held_until =
+            if same { later_expiry(self.held_until, other.held_until) } else { other.held_until };
         self.last_seen = self.last_seen.max(other.last_seen);
         self.trust = other.trust;
     }
 }
 
 /// `None` is for ever.
-fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+fn later_expiry(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     Some(one?.max(other?))
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::NewerCode;
+use crate::UnknownCode;
 
 /// What an inferred value follows from. The codes are part of the API and of every trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Basis {
+pub enum InferenceBasis {
     /// The full name, taken apart.
     FullName,
     /// First and last name, put together.
@@ -27,18 +27,18 @@ pub enum Basis {
     ClientAddress,
     /// One of a newer build.
     #[serde(untagged)]
-    Newer(NewerCode),
+    Newer(UnknownCode),
 }
 
 /// A value nobody said. It never takes the place of one that was said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Inferred {
+pub struct InferredValue {
     pub value: Value,
-    pub basis: Basis,
+    pub basis: InferenceBasis,
 }
 
-impl Inferred {
-    pub fn new(value: impl Into<Value>, basis: Basis) -> Self {
+impl InferredValue {
+    pub fn new(value: impl Into<Value>, basis: InferenceBasis) -> Self {
         Self { value: value.into(), basis }
     }
 }

@@ -44,14 +44,14 @@ pub enum Reason {
     /// Consent was sent together with another phone than the lead has by now.
     ConsentForOtherPhone,
     /// One of a newer build.
-    Newer(NewerCode),
+    Newer(UnknownCode),
 }
 
 /// A code that this build does not know, of a reason or of something else that a newer build may have more of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct NewerCode(&'static str);
+pub struct UnknownCode(&'static str);
 
-impl NewerCode {
+impl UnknownCode {
     /// Maximum number of distinct unknown codes; they are kept until the process ends.
     const MOST: usize = 256;
     const LONGEST: usize = 64;
@@ -77,7 +77,7 @@ impl NewerCode {
     }
 }
 
-impl<'de> Deserialize<'de> for NewerCode {
+impl<'de> Deserialize<'de> for UnknownCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::of(&Cow::<str>::deserialize(deserializer)?))
     }
@@ -145,7 +145,7 @@ impl Reason {
             Self::ConsentInFuture => "consent_in_future",
             Self::ConsentExpired => "consent_expired",
             Self::ConsentForOtherPhone => "consent_for_other_phone",
-            Self::Newer(NewerCode(code)) => code,
+            Self::Newer(UnknownCode(code)) => code,
         }
     }
 }
@@ -165,7 +165,7 @@ impl Serialize for Reason {
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = Cow::<str>::deserialize(deserializer)?;
-        Ok(code.parse().unwrap_or_else(|_| Self::Newer(NewerCode::of(&code))))
+        Ok(code.parse().unwrap_or_else(|_| Self::Newer(UnknownCode::of(&code))))
     }
 }
 

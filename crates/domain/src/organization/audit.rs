@@ -198,12 +198,12 @@ impl AuditEntry {
         Self { organization, id, at, actor, action, target: None, detail: AuditDetail::new() }
     }
 
-    pub fn about(self, target: impl fmt::Display) -> Self {
+    pub fn with_target(self, target: impl fmt::Display) -> Self {
         Self { target: Some(target.to_string()), ..self }
     }
 
     /// One thing more that is worth knowing.
-    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+    pub fn with_detail(mut self, name: &str, value: impl Serialize) -> Self {
         self.detail.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         self
     }

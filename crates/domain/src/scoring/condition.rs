@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Number;
 
 use super::facts::{Fact, Facts};
-use super::field::Field;
+use super::field::ScoringField;
 use super::operand::Operand;
 
 /// When a rule applies.
@@ -14,13 +14,13 @@ pub enum Condition {
     All { all: Vec<Condition> },
     Any { any: Vec<Condition> },
     Not { not: Box<Condition> },
-    Test(Box<Test>),
+    Test(Box<FieldTest>),
 }
 
 /// One question about one field: everything that it says has to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Test {
-    pub field: Field,
+pub struct FieldTest {
+    pub field: ScoringField,
     /// Whether there is one, said or inferred.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<bool>,
@@ -41,12 +41,12 @@ pub struct Test {
 }
 
 impl Condition {
-    pub(super) fn holds<'a>(&'a self, facts: &mut Facts<'a>) -> bool {
+    pub(super) fn matches<'a>(&'a self, facts: &mut Facts<'a>) -> bool {
         match self {
-            Self::All { all } => all.iter().all(|one| one.holds(facts)),
-            Self::Any { any } => any.iter().any(|one| one.holds(facts)),
-            Self::Not { not } => !not.holds(facts),
-            Self::Test(test) => test.holds(facts.of(&test.field)),
+            Self::All { all } => all.iter().all(|one| one.matches(facts)),
+            Self::Any { any } => any.iter().any(|one| one.matches(facts)),
+            Self::Not { not } => !not.matches(facts),
+            Self::Test(test) => test.matches(facts.of(&test.field)),
         }
     }
 
@@ -61,8 +61,8 @@ impl Condition {
     }
 }
 
-impl Test {
-    pub(super) fn of(field: Field) -> Self {
+impl FieldTest {
+    pub(super) fn of(field: ScoringField) -> Self {
         Self {
             field,
             present: None,
@@ -80,15 +80,15 @@ impl Test {
         texts + usize::from(self.at_least.is_some()) + usize::from(self.at_most.is_some())
     }
 
-    fn holds(&self, fact: &Fact<'_>) -> bool {
+    fn matches(&self, fact: &Fact<'_>) -> bool {
         let bound = |bound: &Option<Number>, keeps: fn(f64, f64) -> bool| {
             let Some(bound) = bound else { return true };
             fact.number().zip(bound.as_f64()).is_some_and(|(number, bound)| keeps(number, bound))
         };
         self.present.is_none_or(|present| present == fact.present)
-            && self.said.is_none_or(|said| said == fact.said)
+            && self.said.is_none_or(|said| said == fact.submitted)
             && self.is.as_ref().is_none_or(|operand| fact.is(operand))
-            && (self.one_of.is_empty() || self.one_of.iter().any(|operand| fact.is_or_has(operand)))
+            && (self.one_of.is_empty() || self.one_of.iter().any(|operand| fact.equals_or_contains(operand)))
             && self.contains.as_ref().is_none_or(|operand| fact.contains(operand))
             && bound(&self.at_least, |number, least| number >= least)
             && bound(&self.at_most, |number, most| number <= most)

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Number, Value};
 
-use super::field::{Field, Found};
+use super::field::{ScoringField, ScoringFieldValue};
 use super::operand::{Operand, fold};
 use crate::Lead;
 
@@ -17,14 +17,14 @@ const COMPARED: usize = 4 * 1024;
 
 pub(super) struct Facts<'a> {
     lead: &'a Lead,
-    known: HashMap<&'a Field, Fact<'a>>,
+    known: HashMap<&'a ScoringField, Fact<'a>>,
 }
 
 /// What a lead has in one field.
 pub(super) struct Fact<'l> {
     pub(super) present: bool,
     /// Whether it was said, and not only inferred.
-    pub(super) said: bool,
+    pub(super) submitted: bool,
     value: Comparable<'l>,
 }
 
@@ -56,38 +56,38 @@ struct Items<'l> {
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn about(lead: &'a Lead) -> Self {
+    pub(super) fn of_lead(lead: &'a Lead) -> Self {
         Self { lead, known: HashMap::new() }
     }
 
-    pub(super) fn of(&mut self, field: &'a Field) -> &Fact<'a> {
+    pub(super) fn of(&mut self, field: &'a ScoringField) -> &Fact<'a> {
         let lead = self.lead;
         self.known.entry(field).or_insert_with(|| Fact::read(field, lead))
     }
 }
 
 impl<'l> Fact<'l> {
-    fn read(field: &Field, lead: &'l Lead) -> Self {
+    fn read(field: &ScoringField, lead: &'l Lead) -> Self {
         let found = field.of(lead);
         let present = !found.is_nothing();
         let said = match field {
-            Field::Text(_) | Field::Attribution(_) => field.is_said(lead),
+            ScoringField::Text(_) | ScoringField::Attribution(_) => field.is_submitted(lead),
             _ => present,
         };
         let value = match found {
-            Found::Nothing | Found::Something => Comparable::Other,
-            Found::Flag(flag) => Comparable::One(Scalar::Flag(flag)),
-            Found::Text(text) => Comparable::One(Scalar::text(text)),
-            Found::Tags(lead) => {
+            ScoringFieldValue::Absent | ScoringFieldValue::Present => Comparable::Other,
+            ScoringFieldValue::Flag(flag) => Comparable::One(Scalar::Flag(flag)),
+            ScoringFieldValue::Text(text) => Comparable::One(Scalar::text(text)),
+            ScoringFieldValue::Tags(lead) => {
                 let tags = lead.tags.iter().chain(&lead.derived_tags);
                 Comparable::List(tags.map(|tag| Scalar::text(tag)).collect())
             }
-            Found::Value(Value::Array(items)) => {
+            ScoringFieldValue::Value(Value::Array(items)) => {
                 Comparable::List(items.iter().filter_map(Scalar::read).collect())
             }
-            Found::Value(value) => Scalar::read(value).map_or(Comparable::Other, Comparable::One),
+            ScoringFieldValue::Value(value) => Scalar::read(value).map_or(Comparable::Other, Comparable::One),
         };
-        Self { present, said, value }
+        Self { present, submitted: said, value }
     }
 
     pub(super) fn number(&self) -> Option<f64> {
@@ -102,16 +102,16 @@ impl<'l> Fact<'l> {
     }
 
     /// Of a list, whether one of its items is this.
-    pub(super) fn is_or_has(&self, operand: &Operand) -> bool {
+    pub(super) fn equals_or_contains(&self, operand: &Operand) -> bool {
         match &self.value {
-            Comparable::List(items) => items.have(operand),
+            Comparable::List(items) => items.matches_any(operand),
             _ => self.is(operand),
         }
     }
 
     pub(super) fn contains(&self, operand: &Operand) -> bool {
         match (&self.value, operand) {
-            (Comparable::List(items), _) => items.have(operand),
+            (Comparable::List(items), _) => items.matches_any(operand),
             (Comparable::One(Scalar::Text { folded: text, .. }), Operand::Text { folded, .. }) => {
                 text.len() >= folded.len() && text.contains(folded)
             }
@@ -150,7 +150,7 @@ impl<'l> Scalar<'l> {
     fn is(&self, operand: &Operand) -> bool {
         match (operand, self) {
             (Operand::Flag(flag), Self::Flag(is)) => flag == is,
-            (Operand::Flag(flag), Self::Text { folded, .. }) => folded == spelled(*flag),
+            (Operand::Flag(flag), Self::Text { folded, .. }) => folded == bool_text(*flag),
             (Operand::Number(number), _) => number.as_f64().is_some() && number.as_f64() == self.number(),
             // Lengths are compared first.
             (Operand::Text { folded, .. }, Self::Text { folded: text, whole, .. }) => {
@@ -165,12 +165,12 @@ impl<'l> Scalar<'l> {
 }
 
 impl Items<'_> {
-    fn have(&self, operand: &Operand) -> bool {
+    fn matches_any(&self, operand: &Operand) -> bool {
         let has_number = |number: &Number| {
             number.as_f64().is_some_and(|number| self.numbers.binary_search(&sortable(number)).is_ok())
         };
         match operand {
-            Operand::Flag(flag) => self.flags.contains(flag) || self.texts.contains(spelled(*flag)),
+            Operand::Flag(flag) => self.flags.contains(flag) || self.texts.contains(bool_text(*flag)),
             Operand::Number(number) => has_number(number),
             Operand::Text { folded, number, .. } => {
                 self.texts.contains(folded.as_str()) || number.as_ref().is_some_and(has_number)
@@ -204,6 +204,6 @@ fn sortable(number: f64) -> u64 {
     (number + 0.0).to_bits()
 }
 
-fn spelled(flag: bool) -> &'static str {
+fn bool_text(flag: bool) -> &'static str {
     if flag { "true" } else { "false" }
 }

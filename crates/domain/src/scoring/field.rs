@@ -6,12 +6,12 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::value::json::says_something;
-use crate::{Basis, EmailKind, Lead, PhoneKind, Region, TextField};
+use crate::value::json::has_content;
+use crate::{EmailKind, InferenceBasis, Lead, PhoneKind, Region, TextField};
 
 /// Something about a lead, by its name in the native dialect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Field {
+pub enum ScoringField {
     Phone,
     PhoneValid,
     PhoneKind,
@@ -35,13 +35,13 @@ pub enum Field {
 
 /// What a field's values are, and so by what it can be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ScoringFieldType {
     /// There or not.
-    Thing,
+    Presence,
     /// True or false.
     Flag,
     /// One of few.
-    Codes(&'static [&'static str]),
+    Enumerated(&'static [&'static str]),
     Region,
     /// `said` is whether a lead may have one that nobody said.
     Text {
@@ -56,69 +56,69 @@ pub(super) enum Shape {
 }
 
 /// What a lead has there.
-pub(super) enum Found<'l> {
-    Nothing,
-    Something,
+pub(super) enum ScoringFieldValue<'l> {
+    Absent,
+    Present,
     Flag(bool),
     Text(&'l str),
     Value(&'l Value),
     Tags(&'l Lead),
 }
 
-pub(super) const NAMED: [(&str, Field); 18] = [
-    ("phone", Field::Phone),
-    ("phone.valid", Field::PhoneValid),
-    ("phone.kind", Field::PhoneKind),
-    ("phone.region", Field::PhoneRegion),
-    ("email", Field::Email),
-    ("email.valid", Field::EmailValid),
-    ("email.kind", Field::EmailKind),
-    ("email.domain", Field::EmailDomain),
-    ("consent", Field::Consent),
-    ("consent.complete", Field::ConsentComplete),
-    ("tags", Field::Tags),
-    ("opt_out", Field::OptOut),
-    ("is_test", Field::IsTest),
-    ("observed.device", Field::Observed("device", "kind")),
-    ("observed.os", Field::Observed("device", "os")),
-    ("observed.browser", Field::Observed("device", "browser")),
-    ("observed.country", Field::Observed("place", "country")),
-    ("observed.state", Field::Observed("place", "state")),
+pub(super) const FIELD_NAMES: [(&str, ScoringField); 18] = [
+    ("phone", ScoringField::Phone),
+    ("phone.valid", ScoringField::PhoneValid),
+    ("phone.kind", ScoringField::PhoneKind),
+    ("phone.region", ScoringField::PhoneRegion),
+    ("email", ScoringField::Email),
+    ("email.valid", ScoringField::EmailValid),
+    ("email.kind", ScoringField::EmailKind),
+    ("email.domain", ScoringField::EmailDomain),
+    ("consent", ScoringField::Consent),
+    ("consent.complete", ScoringField::ConsentComplete),
+    ("tags", ScoringField::Tags),
+    ("opt_out", ScoringField::OptOut),
+    ("is_test", ScoringField::IsTest),
+    ("observed.device", ScoringField::Observed("device", "kind")),
+    ("observed.os", ScoringField::Observed("device", "os")),
+    ("observed.browser", ScoringField::Observed("device", "browser")),
+    ("observed.country", ScoringField::Observed("place", "country")),
+    ("observed.state", ScoringField::Observed("place", "state")),
 ];
 
 const ATTRIBUTION: &str = "attribution";
 const CUSTOM_FIELDS: &str = "custom_fields";
 const LONGEST_KEY: usize = 255;
 
-impl Field {
-    pub(super) fn shape(&self) -> Shape {
+impl ScoringField {
+    pub(super) fn shape(&self) -> ScoringFieldType {
         match self {
-            Self::Phone | Self::Email | Self::Consent => Shape::Thing,
+            Self::Phone | Self::Email | Self::Consent => ScoringFieldType::Presence,
             Self::PhoneValid | Self::EmailValid | Self::ConsentComplete | Self::OptOut | Self::IsTest => {
-                Shape::Flag
+                ScoringFieldType::Flag
             }
-            Self::PhoneKind => Shape::Codes(PhoneKind::CODES),
-            Self::EmailKind => Shape::Codes(EmailKind::CODES),
-            Self::PhoneRegion => Shape::Region,
-            Self::EmailDomain | Self::Observed(..) => Shape::Text { said: false },
-            Self::Text(_) => Shape::Text { said: true },
-            Self::Tags => Shape::Texts,
-            Self::Attribution(_) => Shape::Any { said: true },
-            Self::CustomField(_) => Shape::Any { said: false },
+            Self::PhoneKind => ScoringFieldType::Enumerated(PhoneKind::CODES),
+            Self::EmailKind => ScoringFieldType::Enumerated(EmailKind::CODES),
+            Self::PhoneRegion => ScoringFieldType::Region,
+            Self::EmailDomain | Self::Observed(..) => ScoringFieldType::Text { said: false },
+            Self::Text(_) => ScoringFieldType::Text { said: true },
+            Self::Tags => ScoringFieldType::Texts,
+            Self::Attribution(_) => ScoringFieldType::Any { said: true },
+            Self::CustomField(_) => ScoringFieldType::Any { said: false },
         }
     }
 
-    pub(super) fn of<'l>(&self, lead: &'l Lead) -> Found<'l> {
-        let thing = |there: bool| if there { Found::Something } else { Found::Nothing };
-        let text = |found: Option<&'l str>| found.map_or(Found::Nothing, Found::Text);
+    pub(super) fn of<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
+        let thing = |there: bool| if there { ScoringFieldValue::Present } else { ScoringFieldValue::Absent };
+        let text = |found: Option<&'l str>| found.map_or(ScoringFieldValue::Absent, ScoringFieldValue::Text);
         let (phone, email) = (lead.phone.as_ref(), lead.email.as_ref());
         match self {
             Self::Phone => thing(phone.is_some()),
-            Self::PhoneValid => Found::Flag(lead.e164().is_some()),
+            Self::PhoneValid => ScoringFieldValue::Flag(lead.e164().is_some()),
             Self::PhoneKind => text(phone.and_then(|phone| phone.kind).map(PhoneKind::as_str)),
             Self::PhoneRegion => text(phone.and_then(|phone| phone.region.as_ref()).map(Region::as_str)),
             Self::Email => thing(email.is_some()),
-            Self::EmailValid => Found::Flag(lead.email_address().is_some()),
+            Self::EmailValid => ScoringFieldValue::Flag(lead.email_address().is_some()),
             Self::EmailKind => text(email.and_then(|email| email.kind).map(EmailKind::as_str)),
             Self::EmailDomain => text(
                 lead.email_address().and_then(|address| address.rsplit_once('@')).map(|(_, domain)| domain),
@@ -126,60 +126,62 @@ impl Field {
             Self::Text(field) => text(lead.text_or_inferred(*field)),
             Self::Consent => thing(lead.consent.is_some()),
             Self::ConsentComplete => {
-                Found::Flag(lead.consent.as_ref().is_some_and(|consent| consent.is_complete()))
+                ScoringFieldValue::Flag(lead.consent.as_ref().is_some_and(|consent| consent.is_complete()))
             }
-            Self::Attribution(key) => said_in_attribution(lead, key)
-                .or_else(|| told_by_a_page(lead, key))
-                .map_or(Found::Nothing, Found::Value),
-            Self::CustomField(key) => lead.custom_fields.get(key).map_or(Found::Nothing, Found::Value),
-            Self::Tags => Found::Tags(lead),
+            Self::Attribution(key) => submitted_attribution(lead, key)
+                .or_else(|| page_attribution(lead, key))
+                .map_or(ScoringFieldValue::Absent, ScoringFieldValue::Value),
+            Self::CustomField(key) => {
+                lead.custom_fields.get(key).map_or(ScoringFieldValue::Absent, ScoringFieldValue::Value)
+            }
+            Self::Tags => ScoringFieldValue::Tags(lead),
             Self::Observed(part, member) => text(observed(lead, part, member)),
-            Self::OptOut => Found::Flag(lead.opt_out),
-            Self::IsTest => Found::Flag(lead.is_test),
+            Self::OptOut => ScoringFieldValue::Flag(lead.opt_out),
+            Self::IsTest => ScoringFieldValue::Flag(lead.is_test),
         }
     }
 
     /// Whether somebody said it, and it was not only inferred.
-    pub(super) fn is_said(&self, lead: &Lead) -> bool {
+    pub(super) fn is_submitted(&self, lead: &Lead) -> bool {
         match self {
             Self::Text(field) => lead.texts.contains_key(field),
-            Self::Attribution(key) => said_in_attribution(lead, key).is_some(),
+            Self::Attribution(key) => submitted_attribution(lead, key).is_some(),
             _ => !self.of(lead).is_nothing(),
         }
     }
 }
 
-fn said_in_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
-    lead.attribution.as_ref()?.get(key).filter(|value| says_something(value))
+fn submitted_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
+    lead.attribution.as_ref()?.get(key).filter(|value| has_content(value))
 }
 
-fn told_by_a_page<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
+fn page_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
     let told = lead.inferred.get(key)?;
-    matches!(told.basis, Basis::PageUrl | Basis::Referrer).then_some(&told.value)
+    matches!(told.basis, InferenceBasis::PageUrl | InferenceBasis::Referrer).then_some(&told.value)
 }
 
 fn observed<'l>(lead: &'l Lead, part: &str, member: &str) -> Option<&'l str> {
     lead.observed.as_ref()?.get(part)?.value.get(member)?.as_str()
 }
 
-impl Found<'_> {
+impl ScoringFieldValue<'_> {
     pub(super) fn is_nothing(&self) -> bool {
         match self {
-            Self::Nothing => true,
-            Self::Something => false,
+            Self::Absent => true,
+            Self::Present => false,
             Self::Flag(is) => !is,
             Self::Text(text) => text.trim().is_empty(),
-            Self::Value(value) => !says_something(value),
+            Self::Value(value) => !has_content(value),
             Self::Tags(lead) => lead.tags.is_empty() && lead.derived_tags.is_empty(),
         }
     }
 }
 
-impl FromStr for Field {
+impl FromStr for ScoringField {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, field)) = NAMED.iter().find(|(name, _)| *name == text) {
+        if let Some((_, field)) = FIELD_NAMES.iter().find(|(name, _)| *name == text) {
             return Ok(field.clone());
         }
         if let Some(field) = TextField::ALL.iter().copied().find(|field| field.as_str() == text) {
@@ -191,28 +193,28 @@ impl FromStr for Field {
             Some((CUSTOM_FIELDS, key)) if named(key) => Ok(Self::CustomField(key.to_owned())),
             _ => Err(format!(
                 "there is no field `{text}`; there are {}, {}, {ATTRIBUTION}.KEY, {CUSTOM_FIELDS}.KEY",
-                NAMED.map(|(name, _)| name).join(", "),
+                FIELD_NAMES.map(|(name, _)| name).join(", "),
                 TextField::ALL.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
             )),
         }
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for ScoringField {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(field) => formatter.write_str(field.as_str()),
             Self::Attribution(key) => write!(formatter, "{ATTRIBUTION}.{key}"),
             Self::CustomField(key) => write!(formatter, "{CUSTOM_FIELDS}.{key}"),
             named => {
-                let name = NAMED.iter().find(|(_, field)| field == named);
+                let name = FIELD_NAMES.iter().find(|(_, field)| field == named);
                 formatter.write_str(name.map_or("", |(name, _)| name))
             }
         }
     }
 }
 
-impl Serialize for Field {
+impl Serialize for ScoringField {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
 
-use super::condition::{Condition, Test};
-use super::field::{Field, Shape};
+use super::condition::{Condition, FieldTest};
+use super::field::{ScoringField, ScoringFieldType};
 use super::operand::Operand;
 use super::{ScoreRule, Scoring, ScoringFaults};
 use crate::Region;
@@ -165,12 +165,12 @@ fn condition(said: &Value, depth: usize, tests: &mut usize) -> Result<Condition,
     }
 }
 
-fn test(said: &Map<String, Value>) -> Result<Test, String> {
+fn test(said: &Map<String, Value>) -> Result<FieldTest, String> {
     let name = said.get("field").and_then(Value::as_str);
     let name = name.ok_or("a test names its `field`; `all`, `any` and `not` stand alone")?;
-    let field: Field = name.parse()?;
+    let field: ScoringField = name.parse()?;
     let shape = field.shape();
-    let mut test = Test::of(field);
+    let mut test = FieldTest::of(field);
     for (kind, operand) in said.iter().filter(|(kind, _)| *kind != "field") {
         let wrong = |wrong: String| format!("`{name}`, {kind}: {wrong}");
         if !TESTS.split(", ").any(|known| known == kind) {
@@ -195,16 +195,20 @@ fn test(said: &Map<String, Value>) -> Result<Test, String> {
     Ok(test)
 }
 
-fn allowed(shape: Shape) -> &'static [&'static str] {
+fn allowed(shape: ScoringFieldType) -> &'static [&'static str] {
     match shape {
-        Shape::Thing => &["present"],
-        Shape::Flag => &["is"],
-        Shape::Codes(_) | Shape::Region => &["present", "is", "one_of"],
-        Shape::Text { said: false } => &["present", "is", "one_of", "contains"],
-        Shape::Text { said: true } => &["present", "said", "is", "one_of", "contains"],
-        Shape::Texts => &["present", "one_of", "contains"],
-        Shape::Any { said: false } => &["present", "is", "one_of", "contains", "at_least", "at_most"],
-        Shape::Any { said: true } => &["present", "said", "is", "one_of", "contains", "at_least", "at_most"],
+        ScoringFieldType::Presence => &["present"],
+        ScoringFieldType::Flag => &["is"],
+        ScoringFieldType::Enumerated(_) | ScoringFieldType::Region => &["present", "is", "one_of"],
+        ScoringFieldType::Text { said: false } => &["present", "is", "one_of", "contains"],
+        ScoringFieldType::Text { said: true } => &["present", "said", "is", "one_of", "contains"],
+        ScoringFieldType::Texts => &["present", "one_of", "contains"],
+        ScoringFieldType::Any { said: false } => {
+            &["present", "is", "one_of", "contains", "at_least", "at_most"]
+        }
+        ScoringFieldType::Any { said: true } => {
+            &["present", "said", "is", "one_of", "contains", "at_least", "at_most"]
+        }
     }
 }
 
@@ -219,7 +223,7 @@ fn number(operand: &Value) -> Result<Number, String> {
     }
 }
 
-fn values(shape: Shape, operand: &Value) -> Result<Vec<Operand>, String> {
+fn values(shape: ScoringFieldType, operand: &Value) -> Result<Vec<Operand>, String> {
     match operand {
         Value::Array(operands) if (1..=MOST_VALUES).contains(&operands.len()) => {
             operands.iter().map(|operand| value(shape, operand)).collect()
@@ -229,16 +233,18 @@ fn values(shape: Shape, operand: &Value) -> Result<Vec<Operand>, String> {
 }
 
 /// What a field of this shape may be compared with. A value that it can never have is an error.
-fn value(shape: Shape, operand: &Value) -> Result<Operand, String> {
+fn value(shape: ScoringFieldType, operand: &Value) -> Result<Operand, String> {
     match (shape, operand) {
-        (Shape::Flag | Shape::Any { .. }, Value::Bool(flag)) => Ok(Operand::Flag(*flag)),
-        (Shape::Flag, _) => Err("it is true or false, without quotes".to_owned()),
-        (Shape::Any { .. }, Value::Number(number)) => Ok(Operand::Number(number.clone())),
-        (Shape::Codes(codes), Value::String(code)) if codes.contains(&code.as_str()) => {
+        (ScoringFieldType::Flag | ScoringFieldType::Any { .. }, Value::Bool(flag)) => {
+            Ok(Operand::Flag(*flag))
+        }
+        (ScoringFieldType::Flag, _) => Err("it is true or false, without quotes".to_owned()),
+        (ScoringFieldType::Any { .. }, Value::Number(number)) => Ok(Operand::Number(number.clone())),
+        (ScoringFieldType::Enumerated(codes), Value::String(code)) if codes.contains(&code.as_str()) => {
             Ok(Operand::text(code))
         }
-        (Shape::Codes(codes), _) => Err(format!("{operand} is none of {}", codes.join(", "))),
-        (Shape::Region, Value::String(text)) => {
+        (ScoringFieldType::Enumerated(codes), _) => Err(format!("{operand} is none of {}", codes.join(", "))),
+        (ScoringFieldType::Region, Value::String(text)) => {
             let region: Region = text.parse().map_err(|wrong| format!("{operand} is {wrong}"))?;
             Ok(Operand::text(region.as_str()))
         }
@@ -249,7 +255,7 @@ fn value(shape: Shape, operand: &Value) -> Result<Operand, String> {
         (_, Value::String(_)) => {
             Err("a text has to say something; `present = false` asks for nothing".to_owned())
         }
-        (Shape::Any { .. }, _) => Err("it takes a text, a number, true or false".to_owned()),
+        (ScoringFieldType::Any { .. }, _) => Err("it takes a text, a number, true or false".to_owned()),
         _ => Err("it takes a text, in quotes".to_owned()),
     }
 }

@@ -246,8 +246,10 @@ fn the_page_about_scoring_says_what_is_so() {
         });
         assert!(told, "{} {points}", rule.name);
     }
-    let fields =
-        field::NAMED.iter().map(|(name, _)| *name).chain(TextField::ALL.iter().map(|field| field.as_str()));
+    let fields = field::FIELD_NAMES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(TextField::ALL.iter().map(|field| field.as_str()));
     for name in fields
         .chain(PhoneKind::CODES.iter().copied())
         .chain(EmailKind::CODES.iter().copied())

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdentityKey, IdentityRule, Policy};
+use super::{DuplicatePolicy, IdentityKey, IdentityRule};
 
 /// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct SourceDefaults {
     pub dialect: Dialect,
     pub identity_rule: IdentityRule,
     pub identity: &'static [IdentityKey],
-    pub policy: Policy,
+    pub policy: DuplicatePolicy,
     /// The region in which a phone without a country code is read, such as `US`.
     pub region: Option<&'static str>,
     /// Whether its clients name a source by the number of a campaign.
@@ -51,13 +51,15 @@ impl SourceDefaults {
     pub(crate) const fn for_tests(dialect: Dialect) -> Self {
         use crate::ClaimKind;
 
-        const IDENTITY: &[IdentityKey] =
-            &[IdentityKey::ever(ClaimKind::ExternalId), IdentityKey::days(ClaimKind::Phone, 30)];
+        const IDENTITY: &[IdentityKey] = &[
+            IdentityKey::without_window(ClaimKind::ExternalId),
+            IdentityKey::with_window_days(ClaimKind::Phone, 30),
+        ];
         Self {
             dialect,
             identity_rule: IdentityRule::AnyOf,
             identity: IDENTITY,
-            policy: Policy::ReturnExisting,
+            policy: DuplicatePolicy::ReturnExisting,
             region: None,
             has_campaign: false,
         }

@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::{ClaimKind, IdentityKey, IdentityRule, Window};
+use crate::{ClaimKind, DurationOrForever, IdentityKey, IdentityRule};
 
 /// A rule and the keys that it looks at, in the order in which they decide.
 ///
 /// On the command line `any_of:external_id,phone=30d,email=90d`; in JSON
 /// `{"rule":"any_of","keys":[{"kind":"phone","window":"30d"}]}`. A key without a window counts for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Unchecked")]
-pub struct Identity {
+#[serde(try_from = "RawIdentitySettings")]
+pub struct IdentitySettings {
     rule: IdentityRule,
     keys: Vec<IdentityKey>,
 }
@@ -23,20 +23,20 @@ const KINDS: [ClaimKind; 4] = [ClaimKind::ExternalId, ClaimKind::LineId, ClaimKi
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unchecked {
+struct RawIdentitySettings {
     rule: IdentityRule,
-    keys: Vec<UncheckedKey>,
+    keys: Vec<RawIdentityKey>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct UncheckedKey {
+struct RawIdentityKey {
     kind: String,
     #[serde(default)]
-    window: Option<Window>,
+    window: Option<DurationOrForever>,
 }
 
-impl Identity {
+impl IdentitySettings {
     fn new(rule: IdentityRule, keys: Vec<IdentityKey>) -> Result<Self, String> {
         let mut seen = BTreeSet::new();
         if let Some(twice) = keys.iter().find(|key| !seen.insert(key.kind)) {
@@ -67,19 +67,19 @@ fn kind(text: &str) -> Result<ClaimKind, String> {
     })
 }
 
-impl TryFrom<Unchecked> for Identity {
+impl TryFrom<RawIdentitySettings> for IdentitySettings {
     type Error = String;
 
-    fn try_from(said: Unchecked) -> Result<Self, String> {
-        let key = |said: UncheckedKey| {
-            let Window(window) = said.window.unwrap_or(Window(None));
+    fn try_from(said: RawIdentitySettings) -> Result<Self, String> {
+        let key = |said: RawIdentityKey| {
+            let DurationOrForever(window) = said.window.unwrap_or(DurationOrForever(None));
             Ok(IdentityKey { kind: kind(&said.kind)?, window })
         };
         Self::new(said.rule, said.keys.into_iter().map(key).collect::<Result<_, String>>()?)
     }
 }
 
-impl FromStr for Identity {
+impl FromStr for IdentitySettings {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -89,7 +89,7 @@ impl FromStr for Identity {
         let key = |said: &str| {
             let (name, window) = said.split_once('=').unwrap_or((said, "ever"));
             let kind = kind(name.trim())?;
-            let Window(window) =
+            let DurationOrForever(window) =
                 window.trim().parse().map_err(|wrong| format!("`{}`: {wrong}", name.trim()))?;
             Ok(IdentityKey { kind, window })
         };
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn both_ways_of_saying_it_say_the_same() {
-        let written: Identity = "any_of:external_id, phone=30d,email=ever".parse().unwrap();
+        let written: IdentitySettings = "any_of:external_id, phone=30d,email=ever".parse().unwrap();
         let json = r#"{"rule":"any_of","keys":[{"kind":"external_id"},{"kind":"phone","window":"30d"},
                        {"kind":"email","window":"ever"}]}"#;
-        assert_eq!(serde_json::from_str::<Identity>(json).unwrap(), written);
+        assert_eq!(serde_json::from_str::<IdentitySettings>(json).unwrap(), written);
         assert_eq!(written.rule(), IdentityRule::AnyOf);
         let windows = written.into_keys().into_iter().map(|key| key.window.map(|window| window.as_secs()));
         assert_eq!(windows.collect::<Vec<_>>(), [None, Some(30 * 86_400), None]);
@@ -125,7 +125,7 @@ mod tests {
             ("any_of:phone=soon", "`phone`: "),
             ("any_of:phone=0s", "a length of time is at least 1s"),
         ] {
-            let wrong = said.parse::<Identity>().unwrap_err();
+            let wrong = said.parse::<IdentitySettings>().unwrap_err();
             assert!(wrong.contains(told), "{said}: {wrong}");
         }
         for wrong in [
@@ -133,7 +133,7 @@ mod tests {
             r#"{"rule":"any_of","keys":[{"kind":"phone","window_seconds":5}]}"#,
             r#"{"keys":[{"kind":"phone"}]}"#,
         ] {
-            assert!(serde_json::from_str::<Identity>(wrong).is_err(), "{wrong}");
+            assert!(serde_json::from_str::<IdentitySettings>(wrong).is_err(), "{wrong}");
         }
     }
 }

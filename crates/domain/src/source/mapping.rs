@@ -13,7 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use place::{Place, path_segment};
+pub use place::{ValuePath, path_segment};
 
 use crate::TextField;
 use crate::submission::validate::MOST_TAGS;
@@ -31,26 +31,26 @@ pub struct ActiveMapping {
 
 /// Rules, no two of which fill the same field.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Rules")]
+#[serde(try_from = "RawMapping")]
 pub struct Mapping {
-    rules: Vec<Rule>,
+    rules: Vec<MappingRule>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rules {
-    rules: Vec<Rule>,
+struct RawMapping {
+    rules: Vec<MappingRule>,
 }
 
 /// One rule: `from` (or a `constant`), then `join`, `split`, `values` in this order, fill `to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
-    pub to: Target,
+pub struct MappingRule {
+    pub to: MappingTarget,
     /// Incoming names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`). `[name=email]` in the place
     /// of a position is the first element whose `name` is `email`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub from: Vec<Place>,
+    pub from: Vec<ValuePath>,
     /// Said whatever came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<Value>,
@@ -58,7 +58,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<Split>,
+    pub split: Option<SplitRule>,
     /// Incoming text to what it means.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, Value>,
@@ -73,7 +73,7 @@ pub struct Rule {
 /// A part of a text. For `tags`, all parts are taken where no `part` is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Split {
+pub struct SplitRule {
     pub by: String,
     /// From 0; negative ones count from the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,23 +83,23 @@ pub struct Split {
 /// A field of the native dialect: one of its names, or `custom_fields.NAME`, `consent.NAME`, `attribution.NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Target(String);
+pub struct MappingTarget(String);
 
 const WHOLE: [&str; 8] =
     ["phone", "phone_country", "email", "tags", "opt_out", "is_test", "automations", "user_assignments"];
 const INNER: [&str; 3] = ["custom_fields", "consent", "attribution"];
 
-impl Target {
+impl MappingTarget {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn inner(&self) -> Option<(&str, &str)> {
+    fn nested_target(&self) -> Option<(&str, &str)> {
         self.0.split_once('.')
     }
 }
 
-impl FromStr for Target {
+impl FromStr for MappingTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -112,7 +112,7 @@ impl FromStr for Target {
     }
 }
 
-impl TryFrom<String> for Target {
+impl TryFrom<String> for MappingTarget {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -120,8 +120,8 @@ impl TryFrom<String> for Target {
     }
 }
 
-impl From<Target> for String {
-    fn from(target: Target) -> Self {
+impl From<MappingTarget> for String {
+    fn from(target: MappingTarget) -> Self {
         target.0
     }
 }
@@ -162,17 +162,17 @@ impl fmt::Display for MappingFault {
 
 /// A document after its mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Mapped {
+pub struct MappedDocument {
     /// What the rules filled, as a document of the native dialect.
     pub native: Map<String, Value>,
     /// What no rule took.
     pub rest: Map<String, Value>,
 }
 
-impl TryFrom<Rules> for Mapping {
+impl TryFrom<RawMapping> for Mapping {
     type Error = String;
 
-    fn try_from(Rules { rules }: Rules) -> Result<Self, String> {
+    fn try_from(RawMapping { rules }: RawMapping) -> Result<Self, String> {
         Self::new(rules)
     }
 }
@@ -180,7 +180,7 @@ impl TryFrom<Rules> for Mapping {
 impl Mapping {
     /// # Errors
     /// A sentence naming the rule: two of them for one field, or one that says nothing.
-    pub fn new(rules: Vec<Rule>) -> Result<Self, String> {
+    pub fn new(rules: Vec<MappingRule>) -> Result<Self, String> {
         if rules.len() > MOST_RULES {
             return Err(format!("a mapping has at most {MOST_RULES} rules"));
         }
@@ -214,20 +214,20 @@ impl Mapping {
         Ok(Self { rules })
     }
 
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[MappingRule] {
         &self.rules
     }
 
-    pub fn apply(&self, members: &Map<String, Value>) -> Result<Mapped, MappingFault> {
+    pub fn apply(&self, members: &Map<String, Value>) -> Result<MappedDocument, MappingFault> {
         let (mut native, mut rest) = (Map::new(), members.clone());
         for rule in &self.rules {
-            for place in rule.taken(members) {
-                place.take(&mut rest);
+            for place in rule.consumed_paths(members) {
+                place.remove(&mut rest);
             }
             let value =
-                rule.fill(members).map_err(|code| MappingFault { to: rule.to.clone().into(), code })?;
+                rule.evaluate(members).map_err(|code| MappingFault { to: rule.to.clone().into(), code })?;
             let Some(value) = value else { continue };
-            match rule.to.inner() {
+            match rule.to.nested_target() {
                 None => {
                     native.insert(rule.to.0.clone(), value);
                 }
@@ -239,14 +239,14 @@ impl Mapping {
                 }
             }
         }
-        Ok(Mapped { native, rest })
+        Ok(MappedDocument { native, rest })
     }
 }
 
-impl Rule {
+impl MappingRule {
     /// The places whose values end up in the field; the others stay what they are.
-    fn taken<'r>(&'r self, members: &Map<String, Value>) -> impl Iterator<Item = &'r Place> {
-        let said = |place: &&Place| place.find(members).is_some_and(|value| says_something(&value));
+    fn consumed_paths<'r>(&'r self, members: &Map<String, Value>) -> impl Iterator<Item = &'r ValuePath> {
+        let said = |place: &&ValuePath| place.find(members).is_some_and(|value| has_value(&value));
         let chosen = self.from.iter().position(|place| said(&place)).unwrap_or(0);
         let every = self.join.is_some();
         let taken = move |position: usize| every || position == chosen;
@@ -254,18 +254,18 @@ impl Rule {
     }
 
     /// `None` where nothing came in; a null that came in is said.
-    fn fill(&self, members: &Map<String, Value>) -> Result<Option<Value>, MappingFaultCode> {
+    fn evaluate(&self, members: &Map<String, Value>) -> Result<Option<Value>, MappingFaultCode> {
         if let Some(constant) = &self.constant {
             return Ok(Some(constant.clone()));
         }
         let found: Vec<Cow<'_, Value>> = self.from.iter().filter_map(|place| place.find(members)).collect();
         let found: Vec<&Value> = found.iter().map(AsRef::as_ref).collect();
-        if self.required && !found.iter().any(|value| says_something(value)) {
+        if self.required && !found.iter().any(|value| has_value(value)) {
             return Err(MappingFaultCode::Missing);
         }
         let value = match &self.join {
             Some(between) => join(&found, between)?,
-            None => found.iter().find(|value| says_something(value)).or(found.first()).map(|v| (*v).clone()),
+            None => found.iter().find(|value| has_value(value)).or(found.first()).map(|v| (*v).clone()),
         };
         let Some(value) = value.filter(|value| !value.is_null()) else {
             return Ok((!found.is_empty()).then_some(Value::Null));
@@ -286,7 +286,7 @@ impl Rule {
     }
 }
 
-impl Split {
+impl SplitRule {
     fn apply(&self, value: &Value) -> Result<Value, MappingFaultCode> {
         let text = text(value)?;
         let parts: Vec<&str> = text.split(&self.by).map(str::trim).collect();
@@ -303,7 +303,7 @@ impl Split {
     }
 }
 
-fn says_something(value: &Value) -> bool {
+fn has_value(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::String(text) => !text.trim().is_empty(),
@@ -312,7 +312,7 @@ fn says_something(value: &Value) -> bool {
 }
 
 fn join(found: &[&Value], between: &str) -> Result<Option<Value>, MappingFaultCode> {
-    let said = found.iter().filter(|value| says_something(value));
+    let said = found.iter().filter(|value| has_value(value));
     let parts = said.map(|value| text(value).map(|text| text.trim().to_owned()));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
     Ok((!parts.is_empty()).then(|| Value::from(parts.join(between))))

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
 use crate::{
-    ClaimKind, Consents, GmailIdentity, Identity, Network, Policy, Rate, Region, Said, Source, Zone,
+    ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Network, Patch, Rate, Region,
+    Source, Zone,
 };
 
 const LONGEST_NAME: usize = 255;
@@ -16,9 +17,9 @@ const LONGEST_NAME: usize = 255;
 /// For how long a person's address finds its lead; `None` is for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Window(pub Option<Duration>);
+pub struct DurationOrForever(pub Option<Duration>);
 
-impl FromStr for Window {
+impl FromStr for DurationOrForever {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -34,7 +35,7 @@ impl FromStr for Window {
     }
 }
 
-impl TryFrom<String> for Window {
+impl TryFrom<String> for DurationOrForever {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -42,7 +43,7 @@ impl TryFrom<String> for Window {
     }
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for DurationOrForever {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(window) => fmt::Display::fmt(&humantime::format_duration(window), formatter),
@@ -58,27 +59,27 @@ pub struct SourceSettings {
     #[serde(deserialize_with = "not_null")]
     pub name: Option<String>,
     /// Reads phones without a country code; null for none.
-    pub region: Said<Region>,
+    pub region: Patch<Region>,
     /// Reads times without a zone, by its IANA name; null for none.
-    pub timezone: Said<Zone>,
+    pub timezone: Patch<Zone>,
     #[serde(deserialize_with = "not_null")]
-    pub policy: Option<Policy>,
+    pub policy: Option<DuplicatePolicy>,
     /// By which keys people are told apart, each with its window.
     #[serde(deserialize_with = "not_null")]
-    pub identity: Option<Identity>,
+    pub identity: Option<IdentitySettings>,
     /// When two addresses at Gmail are one person's.
     #[serde(deserialize_with = "not_null")]
     pub gmail_identity: Option<GmailIdentity>,
     /// Of phones and emails. What a system calls its own record stays that record for ever.
     #[serde(deserialize_with = "not_null")]
-    pub window: Option<Window>,
+    pub window: Option<DurationOrForever>,
     #[serde(deserialize_with = "not_null")]
-    pub consent: Option<Consents>,
+    pub consent: Option<ConsentPolicy>,
     /// How old consent may be for a call, such as `90d`, or `ever`.
     #[serde(deserialize_with = "not_null")]
-    pub consent_max_age: Option<Window>,
+    pub consent_max_age: Option<DurationOrForever>,
     /// A limit for everything that comes in by it; null for that of its dialect.
-    pub rate: Said<Rate>,
+    pub rate: Patch<Rate>,
     #[serde(deserialize_with = "not_null")]
     pub tags: Option<Vec<String>>,
     #[serde(deserialize_with = "not_null")]
@@ -115,7 +116,8 @@ impl SourceSettings {
         source.gmail_identity = self.gmail_identity.unwrap_or(source.gmail_identity);
         source.policy = self.policy.unwrap_or(source.policy);
         source.consent = self.consent.unwrap_or(source.consent);
-        source.consent_max_age = self.consent_max_age.map_or(source.consent_max_age, |Window(age)| age);
+        source.consent_max_age =
+            self.consent_max_age.map_or(source.consent_max_age, |DurationOrForever(age)| age);
         self.rate.apply_to(&mut source.rate);
         source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
         if self.identity.is_some() && self.window.is_some() {
@@ -127,7 +129,7 @@ impl SourceSettings {
             source.identity_rule = identity.rule();
             source.identity = identity.into_keys();
         }
-        if let Some(Window(window)) = self.window {
+        if let Some(DurationOrForever(window)) = self.window {
             let perishable = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
             for identity in source.identity.iter_mut().filter(|identity| perishable(identity.kind)) {
                 identity.window = window;
@@ -150,7 +152,7 @@ mod tests {
             None,
             Timestamp::now(),
         );
-        source.identity.insert(1, crate::IdentityKey::ever(ClaimKind::LineId));
+        source.identity.insert(1, crate::IdentityKey::without_window(ClaimKind::LineId));
         let settings: SourceSettings =
             serde_json::from_str(r#"{"window":"7d","networks":["10.0.0.0/8"],"tags":["a"]}"#).unwrap();
         settings.apply(&mut source).unwrap();
@@ -158,7 +160,7 @@ mod tests {
             source.identity.iter().map(|key| key.window.map(|window| window.as_secs())).collect();
         assert_eq!(windows, [None, None, Some(7 * 86_400)]);
         let (policy, tags, networks) = (source.policy, source.tags.len(), source.networks.len());
-        assert_eq!((policy, tags, networks), (Policy::ReturnExisting, 1, 1));
+        assert_eq!((policy, tags, networks), (DuplicatePolicy::ReturnExisting, 1, 1));
     }
 
     #[test]

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{LeadId, Region, Texts, TimeProblem, Timestamp, Zone};
+use crate::{LeadId, Region, TextValues, TimeProblem, Timestamp, Zone};
 
 /// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
 /// `update` it erases; what is absent changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Said<T> {
+pub enum Patch<T> {
     #[default]
     Absent,
     Null,
     Value(T),
 }
 
-impl<T> Said<T> {
+impl<T> Patch<T> {
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -30,7 +30,7 @@ impl<T> Said<T> {
     }
 }
 
-impl<T> Said<T> {
+impl<T> Patch<T> {
     /// Sets or clears a setting, or leaves it as it is.
     pub fn apply_to(self, setting: &mut Option<T>) {
         match self {
@@ -41,9 +41,9 @@ impl<T> Said<T> {
     }
 }
 
-impl<T: Default> Said<T> {
+impl<T: Default> Patch<T> {
     /// Changes the value, which is made first where there is none.
-    pub fn amend<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+    pub fn get_or_insert_with<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut value = match std::mem::take(self) {
             Self::Value(value) => value,
             Self::Absent | Self::Null => T::default(),
@@ -54,20 +54,20 @@ impl<T: Default> Said<T> {
     }
 }
 
-impl<T> From<Option<T>> for Said<T> {
+impl<T> From<Option<T>> for Patch<T> {
     /// For what was mentioned: `None` is null, not absent.
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Self::Value)
     }
 }
 
-impl<T: Serialize> Serialize for Said<T> {
+impl<T: Serialize> Serialize for Patch<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(Self::from)
     }
@@ -102,7 +102,7 @@ impl TextField {
     }
 
     /// The longest value taken, in characters.
-    pub fn longest(self) -> usize {
+    pub fn max_length(self) -> usize {
         match self {
             Self::PageUrl => 2_048,
             Self::FullName | Self::FirstName | Self::LastName | Self::Company => 500,
@@ -136,7 +136,7 @@ pub struct Consent {
 
 impl Consent {
     /// When it was given; `None` if that was not said.
-    pub fn time(&self) -> Option<Result<Timestamp, TimeProblem>> {
+    pub fn parsed_timestamp(&self) -> Option<Result<Timestamp, TimeProblem>> {
         let text = self.consent_timestamp.as_deref().filter(|text| !text.trim().is_empty())?;
         Some(match (Timestamp::read(text), self.timestamp_read_as) {
             (Err(TimeProblem::NoZone), Some(read)) => Ok(read),
@@ -148,21 +148,21 @@ impl Consent {
     pub fn read_time_in(&mut self, zone: Option<&Zone>) {
         self.timestamp_read_as = None;
         if let (Some(Err(TimeProblem::NoZone)), Some(text), Some(zone)) =
-            (self.time(), &self.consent_timestamp, zone)
+            (self.parsed_timestamp(), &self.consent_timestamp, zone)
         {
             self.timestamp_read_as = Timestamp::read_in(text, zone).ok();
         }
     }
 
-    pub fn given_at(&self) -> Option<Timestamp> {
-        self.time()?.ok()
+    pub fn consented_at(&self) -> Option<Timestamp> {
+        self.parsed_timestamp()?.ok()
     }
 
     /// Whether the person said yes, and time, text and place are all there.
     pub fn is_complete(&self) -> bool {
         let said = |part: &Option<String>| part.as_deref().is_some_and(|text| !text.trim().is_empty());
         !self.consent_refused
-            && self.given_at().is_some()
+            && self.consented_at().is_some()
             && said(&self.consent_text_version)
             && said(&self.source_url)
     }
@@ -180,31 +180,31 @@ pub struct Correction {
 /// A submission's content after its dialect was understood.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fields {
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub phone: Said<String>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub phone: Patch<String>,
     /// Reads a phone without a country code, before the source's default region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<Region>,
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub email: Said<String>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub email: Patch<String>,
     /// `None` is an explicit null.
-    #[serde(default, skip_serializing_if = "Texts::is_nothing")]
-    pub texts: Texts<Option<String>>,
+    #[serde(default, skip_serializing_if = "TextValues::is_nothing")]
+    pub texts: TextValues<Option<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub consent: Said<Consent>,
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub attribution: Said<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub consent: Patch<Consent>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub attribution: Patch<Map<String, Value>>,
     /// Merged per top-level key.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub custom_fields: Map<String, Value>,
     /// Stored as sent.
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub automations: Said<Value>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub automations: Patch<Value>,
     /// Stored as sent.
-    #[serde(default, skip_serializing_if = "Said::is_absent")]
-    pub user_assignments: Said<Value>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub user_assignments: Patch<Value>,
     /// The person asked not to be contacted. Once true it stays true, whatever later submissions say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opt_out: bool,

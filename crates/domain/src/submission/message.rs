@@ -33,7 +33,7 @@ pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
 
 /// Why nothing of a message can be read; it is parked whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub enum MessageError {
     #[error("not a message: line {line}, column {column}")]
     NotAMessage { line: usize, column: usize },
     #[error("message version {0} is unknown to this build")]
@@ -45,12 +45,12 @@ pub enum Unreadable {
 pub struct Message {
     pub submissions: Vec<Submission>,
     /// Those that this build cannot read.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableSubmission>,
 }
 
 /// A submission that this build cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadableSubmission {
     /// A message that holds it alone.
     pub message: Vec<u8>,
     /// Whether a newer build wrote it: what identifies it can be read, and something else has a code that is not known
@@ -63,7 +63,7 @@ pub struct Unread {
 
 /// What every build reads of a submission.
 #[derive(Deserialize)]
-struct Head {
+struct SubmissionHeader {
     #[serde(rename = "id")]
     _id: SubmissionId,
     #[serde(rename = "organization")]
@@ -73,7 +73,7 @@ struct Head {
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct MessageEnvelope<'a> {
     v: NonZeroU64,
     #[serde(borrow, default)]
     submissions: Vec<&'a RawValue>,
@@ -81,7 +81,7 @@ struct Envelope<'a> {
 
 /// What every build reads of a message.
 #[derive(Deserialize)]
-struct Version {
+struct MessageVersion {
     v: NonZeroU64,
 }
 
@@ -89,24 +89,24 @@ struct Version {
 ///
 /// The version is looked at before the submissions, so that a message from a newer build is called
 /// unknown rather than malformed. Error texts carry positions, never values.
-pub fn decode(body: &[u8]) -> Result<Message, Unreadable> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| {
+pub fn decode(body: &[u8]) -> Result<Message, MessageError> {
+    let envelope: MessageEnvelope<'_> = serde_json::from_slice(body).map_err(|error| {
         // A newer format may have other members.
-        match serde_json::from_slice::<Version>(body) {
-            Ok(Version { v }) if v.get() > VERSION => Unreadable::UnknownVersion(v.get()),
-            _ => Unreadable::NotAMessage { line: error.line(), column: error.column() },
+        match serde_json::from_slice::<MessageVersion>(body) {
+            Ok(MessageVersion { v }) if v.get() > VERSION => MessageError::UnknownVersion(v.get()),
+            _ => MessageError::NotAMessage { line: error.line(), column: error.column() },
         }
     })?;
     if envelope.v.get() > VERSION {
-        return Err(Unreadable::UnknownVersion(envelope.v.get()));
+        return Err(MessageError::UnknownVersion(envelope.v.get()));
     }
     let mut message = Message::default();
     for raw in envelope.submissions {
         match serde_json::from_str(raw.get()) {
             Ok(submission) => message.submissions.push(submission),
-            Err(error) => message.unread.push(Unread {
+            Err(error) => message.unread.push(UnreadableSubmission {
                 message: encode_group(&[raw.get()]),
-                newer: serde_json::from_str::<Head>(raw.get()).is_ok(),
+                newer: serde_json::from_str::<SubmissionHeader>(raw.get()).is_ok(),
                 line: error.line(),
                 column: error.column(),
             }),
@@ -129,11 +129,11 @@ mod tests {
     #[test]
     fn a_newer_version_is_unknown_not_malformed() {
         let body = br#"{"v":2,"submissions":[{"whatever":true}],"more":1}"#;
-        assert_eq!(decode(body).unwrap_err(), Unreadable::UnknownVersion(2));
+        assert_eq!(decode(body).unwrap_err(), MessageError::UnknownVersion(2));
         let other_format = br#"{"v":3,"submissions":{"compressed":"x"}}"#;
-        assert_eq!(decode(other_format).unwrap_err(), Unreadable::UnknownVersion(3));
+        assert_eq!(decode(other_format).unwrap_err(), MessageError::UnknownVersion(3));
         for malformed in [&b"\x00garbage"[..], br#"{"v":0,"submissions":[]}"#, br#"{"submissions":[]}"#] {
-            assert!(matches!(decode(malformed), Err(Unreadable::NotAMessage { .. })));
+            assert!(matches!(decode(malformed), Err(MessageError::NotAMessage { .. })));
         }
     }
 

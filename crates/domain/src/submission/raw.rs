@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 /// A NUL is valid UTF-8, but PostgreSQL's `text` refuses it, so such a body travels as base64 too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Raw {
+pub enum RawBody {
     Text(String),
     Base64(String),
 }
 
-impl Raw {
+impl RawBody {
     pub fn new(body: &[u8]) -> Self {
         match std::str::from_utf8(body) {
             Ok(text) if !text.contains('\0') => Self::Text(text.to_owned()),
@@ -39,9 +39,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_body_comes_back(body: Vec<u8>) {
-            let json = serde_json::to_string(&Raw::new(&body)).unwrap();
+            let json = serde_json::to_string(&RawBody::new(&body)).unwrap();
             prop_assert!(!json.contains("\\u0000"));
-            let back: Raw = serde_json::from_str(&json).unwrap();
+            let back: RawBody = serde_json::from_str(&json).unwrap();
             prop_assert_eq!(back.bytes().unwrap(), body);
         }
     }

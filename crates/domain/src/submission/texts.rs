@@ -11,25 +11,25 @@ use crate::TextField;
 
 /// Texts by field. Those of a field that only a newer build knows are kept as they came, and written back.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Texts<T> {
+pub struct TextValues<T> {
     known: BTreeMap<TextField, T>,
     newer: Map<String, Value>,
 }
 
-impl<T> Texts<T> {
+impl<T> TextValues<T> {
     /// Whether there is nothing to write.
     pub fn is_nothing(&self) -> bool {
         self.known.is_empty() && self.newer.is_empty()
     }
 }
 
-impl<T> Default for Texts<T> {
+impl<T> Default for TextValues<T> {
     fn default() -> Self {
         Self { known: BTreeMap::new(), newer: Map::new() }
     }
 }
 
-impl<T> Deref for Texts<T> {
+impl<T> Deref for TextValues<T> {
     type Target = BTreeMap<TextField, T>;
 
     fn deref(&self) -> &Self::Target {
@@ -37,25 +37,25 @@ impl<T> Deref for Texts<T> {
     }
 }
 
-impl<T> DerefMut for Texts<T> {
+impl<T> DerefMut for TextValues<T> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.known
     }
 }
 
-impl<T> FromIterator<(TextField, T)> for Texts<T> {
+impl<T> FromIterator<(TextField, T)> for TextValues<T> {
     fn from_iter<I: IntoIterator<Item = (TextField, T)>>(texts: I) -> Self {
         Self { known: texts.into_iter().collect(), newer: Map::new() }
     }
 }
 
-impl<T, const N: usize> From<[(TextField, T); N]> for Texts<T> {
+impl<T, const N: usize> From<[(TextField, T); N]> for TextValues<T> {
     fn from(texts: [(TextField, T); N]) -> Self {
         texts.into_iter().collect()
     }
 }
 
-impl<'t, T> IntoIterator for &'t Texts<T> {
+impl<'t, T> IntoIterator for &'t TextValues<T> {
     type Item = (&'t TextField, &'t T);
     type IntoIter = std::collections::btree_map::Iter<'t, TextField, T>;
 
@@ -64,7 +64,7 @@ impl<'t, T> IntoIterator for &'t Texts<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Texts<T> {
+impl<T: Serialize> Serialize for TextValues<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.newer.is_empty() {
             return self.known.serialize(serializer);
@@ -77,7 +77,7 @@ impl<T: Serialize> Serialize for Texts<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Texts<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for TextValues<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut texts = Self::default();
         for (name, value) in Map::deserialize(deserializer)? {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::value::json::{self, FaultCode};
-use crate::{Consent, Fields, Media, Said, Submission, TextField};
+use crate::value::json::{self, JsonFaultCode};
+use crate::{BodyFormat, Consent, Fields, Patch, Submission, TextField};
 
 pub const LONGEST_PHONE: usize = 100;
 pub const LONGEST_EMAIL: usize = 320;
@@ -44,26 +44,26 @@ pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
         if value.contains('\0') {
             faults.push(FieldFault::new(
                 pointer,
-                FaultCode::NulCharacter.as_str(),
-                FaultCode::NulCharacter.detail(),
+                JsonFaultCode::NulCharacter.as_str(),
+                JsonFaultCode::NulCharacter.detail(),
             ));
         }
     };
-    if let Said::Value(phone) = &fields.phone {
+    if let Patch::Value(phone) = &fields.phone {
         text("/phone".to_owned(), phone, LONGEST_PHONE);
     }
-    if let Said::Value(email) = &fields.email {
+    if let Patch::Value(email) = &fields.email {
         text("/email".to_owned(), email, LONGEST_EMAIL);
     }
     for (field, value) in &fields.texts {
-        text(format!("/{}", field.as_str()), value.as_deref().unwrap_or_default(), field.longest());
+        text(format!("/{}", field.as_str()), value.as_deref().unwrap_or_default(), field.max_length());
     }
     for (position, tag) in fields.tags.iter().enumerate() {
         text(format!("/tags/{position}"), tag, LONGEST_TAG);
     }
-    if let Said::Value(consent) = &fields.consent {
+    if let Patch::Value(consent) = &fields.consent {
         for (name, part) in consent_parts(consent) {
-            text(format!("/consent/{name}"), part, TextField::PageUrl.longest());
+            text(format!("/consent/{name}"), part, TextField::PageUrl.max_length());
         }
     }
     if fields.tags.len() > MOST_TAGS {
@@ -85,7 +85,7 @@ pub fn submission(submission: &Submission) -> bool {
         && submission.client.address.as_deref().is_none_or(|address| !address.contains('\0'))
         && submission.traceparent.as_deref().is_none_or(|parent| !parent.contains('\0'))
         && submission.query.as_deref().is_none_or(|query| !query.contains('\0'))
-        && !matches!(&submission.media, Media::Multipart(boundary) if boundary.contains('\0'))
+        && !matches!(&submission.media, BodyFormat::Multipart(boundary) if boundary.contains('\0'))
         && submission.mapping_fault.as_ref().is_none_or(|fault| !fault.to.contains('\0'))
         && submission.raw.bytes().is_some()
 }
@@ -100,8 +100,8 @@ fn consent_parts(consent: &Consent) -> impl Iterator<Item = (&'static str, &str)
 }
 
 /// The verdicts on the parts that are JSON of any shape.
-fn documents(fields: &Fields) -> [(&'static str, Result<(), FaultCode>); 6] {
-    let value = |said: &Said<Value>| said.value().map_or(Ok(()), json::check);
+fn documents(fields: &Fields) -> [(&'static str, Result<(), JsonFaultCode>); 6] {
+    let value = |said: &Patch<Value>| said.value().map_or(Ok(()), json::check);
     [
         ("/custom_fields", json::check_object(&fields.custom_fields)),
         ("/attribution", fields.attribution.value().map_or(Ok(()), json::check_object)),

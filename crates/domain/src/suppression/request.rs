@@ -37,7 +37,7 @@ impl SuppressionRequest {
             [("phone_sha256", Phone, &self.phone_sha256), ("email_sha256", Email, &self.email_sha256)];
         let plain = plain.into_iter().filter_map(|(name, kind, said)| {
             let said = said.as_deref()?;
-            Some((name, SuppressedValue::read(kind, said, self.phone_country)))
+            Some((name, SuppressedValue::parse_kind(kind, said, self.phone_country)))
         });
         let digests = digests
             .into_iter()

@@ -15,20 +15,20 @@ use crate::{
 
 /// The phones and emails of one person.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Sought {
+pub struct DataSubject {
     /// By E.164.
     phones: BTreeMap<String, Phone>,
     /// By their identity.
     emails: BTreeMap<String, Email>,
 }
 
-impl Sought {
+impl DataSubject {
     pub fn add_phone(&mut self, phone: Phone) {
         self.phones.insert(subscriber(phone.e164()).into_owned(), phone);
     }
 
     pub fn add_email(&mut self, email: Email) {
-        self.emails.insert(email.identity(), email);
+        self.emails.insert(email.comparison_form(), email);
     }
 
     pub fn extend(&mut self, other: Self) {
@@ -46,7 +46,7 @@ impl Sought {
 
     /// `address` as a lead holds it.
     pub fn has_email(&self, address: &str) -> bool {
-        Email::kept(address).is_some_and(|email| self.emails.contains_key(&email.identity()))
+        Email::from_stored(address).is_some_and(|email| self.emails.contains_key(&email.comparison_form()))
     }
 
     /// The values as leads hold them and lists compare them.
@@ -56,7 +56,7 @@ impl Sought {
     }
 
     /// Entries that hold whoever comes back, and of which only the key is kept.
-    pub fn entries(
+    pub fn suppression_entries(
         &self,
         matching: &MatchKey,
         organization: OrganizationId,
@@ -75,15 +75,15 @@ impl Sought {
     }
 
     /// Every key under which a list may name one of the values, digested or not.
-    pub fn listed(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
+    pub fn suppression_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
         let phones = self.phones.values().cloned().map(SuppressedValue::Phone);
         let emails = self.emails.values().cloned().map(SuppressedValue::Email);
-        let keys = phones.chain(emails).flat_map(|value| value.watched(matching, organization));
+        let keys = phones.chain(emails).flat_map(|value| value.suppression_keys(matching, organization));
         keys.filter(|key| key.kind != SuppressionKind::Domain).collect()
     }
 
     /// The identity keys of the values. Neither kind is scoped to a source.
-    pub fn claims(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<ClaimKey> {
+    pub fn claim_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<ClaimKey> {
         let any = SourceId::from_uuid(uuid::Uuid::nil());
         let key = |kind, value: &String| ClaimKey::new(matching, organization, any, kind, value);
         let phones = self.phones.keys().filter_map(|phone| key(ClaimKind::Phone, phone));
@@ -96,7 +96,7 @@ impl Sought {
     /// Whether a submission is about one of the values, as its phone or its email. `region` is its source's.
     ///
     /// A phone that cannot be read is read once more in the region of the one that is looked for.
-    pub fn is_named_by(&self, fields: &Fields, region: Option<Region>) -> bool {
+    pub fn matches_fields(&self, fields: &Fields, region: Option<Region>) -> bool {
         let phone = fields.phone.value().is_some_and(|raw| {
             match Phone::parse(raw, fields.phone_country.or(region)) {
                 Ok(phone) => self.has_phone(phone.e164()),
@@ -107,19 +107,19 @@ impl Sought {
             }
         });
         let email = |raw: &String| match Email::parse(raw) {
-            Ok(email) => self.emails.contains_key(&email.identity()),
+            Ok(email) => self.emails.contains_key(&email.comparison_form()),
             Err(_) => self.occurs_in(raw),
         };
         phone || fields.email.value().is_some_and(email)
     }
 
     /// Whether one of the values occurs anywhere in what was sent.
-    pub fn is_mentioned_in(&self, submission: &Submission) -> bool {
+    pub fn occurs_in_submission(&self, submission: &Submission) -> bool {
         let fields = || serde_json::to_string(&submission.fields).unwrap_or_default();
         let body = || submission.raw.bytes().unwrap_or_default();
         self.occurs_in(&fields())
-            || self.occurs_in(&legible(&String::from_utf8_lossy(&body())))
-            || submission.query.as_deref().is_some_and(|query| self.occurs_in(&legible(query)))
+            || self.occurs_in(&unescape_body(&String::from_utf8_lossy(&body())))
+            || submission.query.as_deref().is_some_and(|query| self.occurs_in(&unescape_body(query)))
     }
 
     fn occurs_in(&self, text: &str) -> bool {
@@ -128,10 +128,10 @@ impl Sought {
             self.emails.keys().any(|email| written.contains(email.as_str()))
         };
         (!self.emails.is_empty() && email())
-            || (!self.phones.is_empty() && numbers(text).any(|number| self.is_dialled(&number)))
+            || (!self.phones.is_empty() && numbers(text).any(|number| self.is_same_number(&number)))
     }
 
-    fn is_dialled(&self, number: &str) -> bool {
+    fn is_same_number(&self, number: &str) -> bool {
         self.phones.values().any(|phone| number.contains(phone.national()))
     }
 }
@@ -145,7 +145,7 @@ fn numbers(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// A body without the escapes of JSON or of a form.
-fn legible(text: &str) -> Cow<'_, str> {
+fn unescape_body(text: &str) -> Cow<'_, str> {
     if text.contains("\\u")
         && let Ok(document) = serde_json::from_str::<Value>(text)
     {
@@ -171,7 +171,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-impl fmt::Debug for Sought {
+impl fmt::Debug for DataSubject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Sought({} phones, {} emails)", self.phones.len(), self.emails.len())
     }
@@ -180,17 +180,17 @@ impl fmt::Debug for Sought {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dialect, Raw, Said, Source, SubmissionId};
+    use crate::{Dialect, Patch, RawBody, Source, SubmissionId};
 
-    fn ann() -> Sought {
-        let mut ann = Sought::default();
+    fn ann() -> DataSubject {
+        let mut ann = DataSubject::default();
         ann.add_phone(Phone::parse("+1 415 555 0132", None).unwrap());
         ann.add_email(Email::parse("Ann.Lee@Example.com").unwrap());
         ann
     }
 
     fn fields(phone: &str, email: &str) -> Fields {
-        let said = |text: &str| if text.is_empty() { Said::Absent } else { Said::Value(text.to_owned()) };
+        let said = |text: &str| if text.is_empty() { Patch::Absent } else { Patch::Value(text.to_owned()) };
         Fields { phone: said(phone), email: said(email), ..Fields::default() }
     }
 
@@ -205,7 +205,7 @@ mod tests {
             ("", "mailto:ann.lee@example.com?subject=x", None),
             ("", "Ann <ann.lee@example.com>, bob@example.com", None),
         ] {
-            assert!(ann().is_named_by(&fields(phone, email), region), "{phone} {email}");
+            assert!(ann().matches_fields(&fields(phone, email), region), "{phone} {email}");
         }
         for (phone, email, region) in [
             ("415 555 0133", "ann.le@example.com", "US".parse().ok()),
@@ -213,7 +213,7 @@ mod tests {
             ("030 4155550132", "", german),
             ("", "", None),
         ] {
-            assert!(!ann().is_named_by(&fields(phone, email), region), "{phone} {email}");
+            assert!(!ann().matches_fields(&fields(phone, email), region), "{phone} {email}");
         }
     }
 
@@ -237,16 +237,16 @@ mod tests {
             "spouse=%28415%29%20555-0132",
             "to=ann.lee%40example.com",
         ] {
-            assert!(ann().is_mentioned_in(&sent(body.as_bytes())), "{body}");
+            assert!(ann().occurs_in_submission(&sent(body.as_bytes())), "{body}");
         }
         for body in [r#"{"phone":"415555","zip":"0132"}"#, "a%4", "%", "lee@example.com", ""] {
-            assert!(!ann().is_mentioned_in(&sent(body.as_bytes())), "{body}");
+            assert!(!ann().occurs_in_submission(&sent(body.as_bytes())), "{body}");
         }
-        assert!(ann().is_mentioned_in(&sent(b"\xff4155550132")));
+        assert!(ann().occurs_in_submission(&sent(b"\xff4155550132")));
         let asked = Submission { query: Some("tel=%2B14155550132".into()), ..sent(b"") };
-        assert!(ann().is_mentioned_in(&asked));
-        let wrapped = Submission { raw: Raw::Base64("not base64".into()), ..sent(b"") };
-        assert!(!ann().is_mentioned_in(&wrapped));
+        assert!(ann().occurs_in_submission(&asked));
+        let wrapped = Submission { raw: RawBody::Base64("not base64".into()), ..sent(b"") };
+        assert!(!ann().occurs_in_submission(&wrapped));
     }
 
     #[test]

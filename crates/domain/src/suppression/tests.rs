@@ -8,12 +8,12 @@ fn matching() -> MatchKey {
 fn holds(value: &SuppressedValue, e164: Option<&str>, email: Option<&str>) -> bool {
     let (matching, organization) = (matching(), OrganizationId::from_uuid(uuid::Uuid::from_u128(7)));
     let email = email.map(|email| Email::parse(email).unwrap());
-    let watched = SuppressionKey::watched(&matching, organization, e164, email.as_ref());
+    let watched = SuppressionKey::keys_for_contact(&matching, organization, e164, email.as_ref());
     watched.contains(&value.key(&matching, organization))
 }
 
 fn read(kind: SuppressionKind, raw: &str) -> SuppressedValue {
-    SuppressedValue::read(kind, raw, "US".parse().ok()).unwrap()
+    SuppressedValue::parse_kind(kind, raw, "US".parse().ok()).unwrap()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn both_sides_are_normalized() {
         (Domain, "other.mail.münchen.de", false),
         (Domain, "nchen.de", false),
     ] {
-        let value = SuppressedValue::read(kind, raw, "US".parse().ok());
+        let value = SuppressedValue::parse_kind(kind, raw, "US".parse().ok());
         let held = value.is_ok_and(|value| holds(&value, phone, ann));
         assert_eq!(held, expected, "{kind} {raw}");
     }
@@ -65,16 +65,16 @@ fn an_email_is_never_taken_for_a_domain() {
 #[test]
 fn what_is_no_domain_and_what_is_everybodys_is_refused() {
     for raw in ["", "localhost", "a b.example", "exa_mple.com", ".com", "-x.example"] {
-        assert_eq!(Domain::parse(raw), Err(ValueProblem::NotADomain), "{raw}");
+        assert_eq!(Domain::parse(raw), Err(SuppressedValueProblem::NotADomain), "{raw}");
     }
     for raw in ["co.uk", "www.co.uk", "@com.au"] {
-        assert_eq!(Domain::parse(raw), Err(ValueProblem::PublicEnding), "{raw}");
+        assert_eq!(Domain::parse(raw), Err(SuppressedValueProblem::PublicEnding), "{raw}");
     }
     assert!(Domain::parse("gmail.com").is_ok());
     for raw in ["", "12", &"g".repeat(64)] {
         assert_eq!(
             SuppressedValue::digest(SuppressionKind::Email, raw),
-            Err(ValueProblem::NotADigest),
+            Err(SuppressedValueProblem::NotADigest),
             "{raw}"
         );
     }
@@ -86,7 +86,7 @@ fn an_entry_ends_at_its_end() {
     let value = read(SuppressionKind::Phone, "+14155550132");
     let organization = OrganizationId::from_uuid(uuid::Uuid::from_u128(7));
     let mut entry = Suppression::new(&matching(), organization, &value, at(1));
-    assert!(entry.holds_at(at(i64::MAX)));
+    assert!(entry.is_active_at(at(i64::MAX)));
     entry.expires_at = Some(at(5));
-    assert_eq!([entry.holds_at(at(4)), entry.holds_at(at(5))], [true, false]);
+    assert_eq!([entry.is_active_at(at(4)), entry.is_active_at(at(5))], [true, false]);
 }

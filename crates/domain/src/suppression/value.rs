@@ -9,7 +9,7 @@ use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sh
 
 /// Why a text cannot be suppressed. It never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ValueProblem {
+pub enum SuppressedValueProblem {
     #[error(transparent)]
     Phone(#[from] PhoneProblem),
     #[error(transparent)]
@@ -30,16 +30,16 @@ pub struct Domain(String);
 
 impl Domain {
     /// Reads a domain as people write it: `@`, a scheme, `www.` and a path are no part of it.
-    pub fn parse(raw: &str) -> Result<Self, ValueProblem> {
+    pub fn parse(raw: &str) -> Result<Self, SuppressedValueProblem> {
         let text = raw.trim();
         let text = text.split_once("://").map_or(text, |(_, rest)| rest);
         let text = text.split(['/', '?', '#']).next().unwrap_or_default();
         let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
-        let domain = ascii_domain(text).ok_or(ValueProblem::NotADomain)?;
+        let domain = ascii_domain(text).ok_or(SuppressedValueProblem::NotADomain)?;
         let domain = domain.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&domain);
         let ending = psl::suffix(domain.as_bytes()).filter(|ending| ending.typ() == Some(psl::Type::Icann));
         if ending.is_some_and(|ending| ending.as_bytes() == domain.as_bytes()) {
-            return Err(ValueProblem::PublicEnding);
+            return Err(SuppressedValueProblem::PublicEnding);
         }
         Ok(Self(domain.to_owned()))
     }
@@ -50,7 +50,7 @@ impl Domain {
 }
 
 /// A domain and those above it, down to two labels.
-pub(super) fn and_above<'d>(domain: &'d str) -> impl Iterator<Item = &'d str> {
+pub(super) fn with_parent_domains<'d>(domain: &'d str) -> impl Iterator<Item = &'d str> {
     let above = |domain: &&'d str| -> Option<&'d str> { Some(domain.split_once('.')?.1) };
     std::iter::successors(Some(domain), above).filter(|domain| domain.contains('.'))
 }
@@ -67,7 +67,11 @@ pub enum SuppressedValue {
 
 impl SuppressedValue {
     /// `region` reads a phone without a country code.
-    pub fn read(kind: SuppressionKind, raw: &str, region: Option<Region>) -> Result<Self, ValueProblem> {
+    pub fn parse_kind(
+        kind: SuppressionKind,
+        raw: &str,
+        region: Option<Region>,
+    ) -> Result<Self, SuppressedValueProblem> {
         Ok(match kind {
             SuppressionKind::Phone => Self::Phone(Phone::parse(raw, region)?),
             SuppressionKind::Email => Self::Email(Email::parse(raw)?),
@@ -77,11 +81,11 @@ impl SuppressedValue {
 
     /// 64 hexadecimal digits: the SHA-256 of a phone as E.164, with or without its plus, or as ten digits of the
     /// North American plan; or of an email in lower case.
-    pub fn digest(kind: SuppressionKind, raw: &str) -> Result<Self, ValueProblem> {
+    pub fn digest(kind: SuppressionKind, raw: &str) -> Result<Self, SuppressedValueProblem> {
         if kind == SuppressionKind::Domain {
-            return Err(ValueProblem::DigestOfDomain);
+            return Err(SuppressedValueProblem::DigestOfDomain);
         }
-        let digest = Sha256Digest::parse(raw.trim()).ok_or(ValueProblem::NotADigest)?;
+        let digest = Sha256Digest::parse(raw.trim()).ok_or(SuppressedValueProblem::NotADigest)?;
         Ok(Self::Digest(kind, digest))
     }
 
@@ -102,11 +106,13 @@ impl SuppressedValue {
     }
 
     /// Every key under which an entry would hold somebody with this value.
-    pub fn watched(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
+    pub fn suppression_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
         match self {
-            Self::Phone(phone) => SuppressionKey::watched(matching, organization, Some(phone.e164()), None),
-            Self::Email(email) => SuppressionKey::watched(matching, organization, None, Some(email)),
-            Self::Domain(domain) => and_above(domain.as_str())
+            Self::Phone(phone) => {
+                SuppressionKey::keys_for_contact(matching, organization, Some(phone.e164()), None)
+            }
+            Self::Email(email) => SuppressionKey::keys_for_contact(matching, organization, None, Some(email)),
+            Self::Domain(domain) => with_parent_domains(domain.as_str())
                 .map(|domain| SuppressionKey::of(matching, organization, SuppressionKind::Domain, domain))
                 .collect(),
             Self::Digest(..) => vec![self.key(matching, organization)],
@@ -126,7 +132,7 @@ impl fmt::Display for SuppressedValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Phone(phone) => formatter.write_str(&subscriber(phone.e164())),
-            Self::Email(email) => formatter.write_str(&email.identity()),
+            Self::Email(email) => formatter.write_str(&email.comparison_form()),
             Self::Domain(domain) => formatter.write_str(domain.as_str()),
             Self::Digest(_, digest) => fmt::Display::fmt(digest, formatter),
         }

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord};
 use super::words::date;
 use crate::{Eligibility, Reason, Timestamp};
 
 /// Whether a lead may be called, and everything that holds it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Decide {
+pub struct DecideTrace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eligibility: Option<MaybeKnown<Eligibility>>,
     pub reasons: Vec<Reason>,
@@ -16,24 +16,24 @@ pub struct Decide {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eligible_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub registry: Option<MaybeKnown<Registry>>,
+    pub registry: Option<MaybeKnown<RegistryCheck>>,
 }
 
 /// Which national do-not-call registry was consulted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Registry {
+pub enum RegistryCheck {
     /// This build consults none.
     Off,
 }
 
-impl Decide {
+impl DecideTrace {
     pub(crate) fn is_eligible(&self) -> bool {
         self.eligibility.as_ref().is_some_and(|eligibility| eligibility.is(&Eligibility::Eligible))
     }
 }
 
-impl Record for Decide {
+impl StageRecord for DecideTrace {
     fn sentences(&self) -> Vec<String> {
         let eligibility = self.eligibility.as_ref();
         let mut sentences = match (eligibility.and_then(MaybeKnown::known), self.eligible_until) {
@@ -61,7 +61,7 @@ impl Record for Decide {
         }
         match &self.registry {
             None => {}
-            Some(MaybeKnown::Known(Registry::Off)) => {
+            Some(MaybeKnown::Known(RegistryCheck::Off)) => {
                 sentences.push("No national do-not-call registry was consulted.".to_owned());
             }
             Some(other) => sentences.push(format!("National do-not-call registry: {}.", other.words())),

@@ -1,27 +1,27 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{Item, MaybeKnown, Part, Record, erased_items};
-use super::words::{date, remark};
-use crate::{ClaimKind, Correction, IdentityRule, LeadId, Policy, Timestamp};
+use super::part::{Extensible, MaybeKnown, StageRecord, TraceItem, erased_items};
+use super::words::{date, remark_suffix};
+use crate::{ClaimKind, Correction, DuplicatePolicy, IdentityRule, LeadId, Timestamp};
 
 /// How a submission was recognized.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Deduplicate {
+pub struct DeduplicateTrace {
     /// Neither a rule nor a policy applied where an idempotency key decided.
     pub rule: Option<MaybeKnown<IdentityRule>>,
-    pub policy: Option<MaybeKnown<Policy>>,
+    pub policy: Option<MaybeKnown<DuplicatePolicy>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub matched: Option<Item<KeyMatch>>,
+    pub matched: Option<TraceItem<KeyMatch>>,
     /// A secret submission met a lead that only public ones had made, and updates it, whatever the policy is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub over_public: bool,
     /// Who corrects the lead, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub correction: Option<Item<Correction>>,
+    pub correction: Option<TraceItem<Correction>>,
     /// Keys that point at other leads than the one that decided.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
-    pub conflicts: Vec<Item<KeyMatch>>,
+    pub conflicts: Vec<TraceItem<KeyMatch>>,
     /// Keys that were held once, but not seen within their window.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expired: Vec<MaybeKnown<ClaimKind>>,
@@ -38,7 +38,7 @@ pub struct KeyMatch {
     pub last_seen: Timestamp,
 }
 
-impl Record for Deduplicate {
+impl StageRecord for DeduplicateTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![self.recognized()];
         if self.over_public {
@@ -65,7 +65,7 @@ impl Record for Deduplicate {
         Some(Self {
             rule: self.rule.and_then(MaybeKnown::erased),
             policy: self.policy.and_then(MaybeKnown::erased),
-            matched: self.matched.and_then(Item::erased_item),
+            matched: self.matched.and_then(TraceItem::erased_item),
             conflicts: erased_items(self.conflicts),
             expired: self.expired.into_iter().filter_map(MaybeKnown::erased).collect(),
             ..Self::default()
@@ -73,7 +73,7 @@ impl Record for Deduplicate {
     }
 }
 
-impl Deduplicate {
+impl DeduplicateTrace {
     fn recognized(&self) -> String {
         match (&self.correction, &self.matched, &self.rule) {
             (Some(correction), _, _) => corrected(correction),
@@ -93,12 +93,12 @@ impl Deduplicate {
         }
     }
 
-    fn matched(&self, matched: &Item<KeyMatch>) -> String {
+    fn matched(&self, matched: &TraceItem<KeyMatch>) -> String {
         let MaybeKnown::Known(matched) = matched else {
             return format!("It met a lead: {}.", matched.words());
         };
         let (lead, by, seen, remark) =
-            (matched.known.lead, key(matched.known.by), seen(matched), remark(&matched.other));
+            (matched.known.lead, key(matched.known.by), seen(matched), remark_suffix(&matched.other));
         // The policy was not applied to a lead of public submissions.
         let then = match self.policy.as_ref().filter(|_| !self.over_public) {
             None => String::new(),
@@ -109,16 +109,16 @@ impl Deduplicate {
     }
 }
 
-fn effect(policy: Policy) -> &'static str {
+fn effect(policy: DuplicatePolicy) -> &'static str {
     match policy {
-        Policy::ReturnExisting => "the lead stayed as it was",
-        Policy::Update => "the lead took over what was said anew",
-        Policy::Link => "it is listed under the lead, which stayed as it was",
-        Policy::Create => "it made a lead of its own all the same",
+        DuplicatePolicy::ReturnExisting => "the lead stayed as it was",
+        DuplicatePolicy::Update => "the lead took over what was said anew",
+        DuplicatePolicy::Link => "it is listed under the lead, which stayed as it was",
+        DuplicatePolicy::Create => "it made a lead of its own all the same",
     }
 }
 
-fn corrected(correction: &Item<Correction>) -> String {
+fn corrected(correction: &TraceItem<Correction>) -> String {
     match correction.record() {
         Some(Correction { lead, by, reason }) => {
             format!("It corrects the lead {lead}. Made by: {by}. Reason: {reason}.")
@@ -127,15 +127,16 @@ fn corrected(correction: &Item<Correction>) -> String {
     }
 }
 
-fn conflict(other: &Item<KeyMatch>) -> String {
+fn conflict(other: &TraceItem<KeyMatch>) -> String {
     let MaybeKnown::Known(other) = other else { return other.words() };
-    let (lead, by, seen, remark) = (other.known.lead, key(other.known.by), seen(other), remark(&other.other));
+    let (lead, by, seen, remark) =
+        (other.known.lead, key(other.known.by), seen(other), remark_suffix(&other.other));
     format!(
         "Its {by} points at another lead, {lead}{seen}: the keys disagree, and the first of them decided{remark}."
     )
 }
 
-fn seen(matched: &Part<KeyMatch>) -> String {
+fn seen(matched: &Extensible<KeyMatch>) -> String {
     format!(" (last seen on {})", date(matched.known.last_seen))
 }
 

@@ -2,23 +2,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{Item, MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord, TraceItem};
 use super::words::words;
-use crate::{Basis, EmailKind, Inferred, Region};
+use crate::{EmailKind, InferenceBasis, InferredValue, Region};
 
 /// What was inferred, each value with what it follows from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Enrich {
+pub struct EnrichTrace {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub inferred: BTreeMap<String, Item<Inferred>>,
+    pub inferred: BTreeMap<String, TraceItem<InferredValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_kind: Option<MaybeKnown<EmailKind>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_region: Option<MaybeKnown<Region>>,
 }
 
-impl Record for Enrich {
+impl StageRecord for EnrichTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if let Some(kind) = &self.email_kind {
@@ -40,20 +40,20 @@ impl Record for Enrich {
     }
 }
 
-fn inferred(name: &str, value: &Item<Inferred>) -> String {
-    let Some(Inferred { value: inferred, basis }) = value.record() else {
+fn inferred(name: &str, value: &TraceItem<InferredValue>) -> String {
+    let Some(InferredValue { value: inferred, basis }) = value.record() else {
         return format!("{name} was inferred: {}.", value.words());
     };
     let from = match basis {
-        Basis::FullName => "the full name",
-        Basis::NameParts => "first and last name",
-        Basis::PhonePrefix => "the first digits of the phone",
-        Basis::EmailDomain => "the domain of the email",
-        Basis::PageUrl => "the address of the page",
-        Basis::Referrer => "the page from which the person came",
-        Basis::UserAgent => "what the browser says it is",
-        Basis::ClientAddress => "the address of the browser",
-        Basis::Newer(code) => code.as_str(),
+        InferenceBasis::FullName => "the full name",
+        InferenceBasis::NameParts => "first and last name",
+        InferenceBasis::PhonePrefix => "the first digits of the phone",
+        InferenceBasis::EmailDomain => "the domain of the email",
+        InferenceBasis::PageUrl => "the address of the page",
+        InferenceBasis::Referrer => "the page from which the person came",
+        InferenceBasis::UserAgent => "what the browser says it is",
+        InferenceBasis::ClientAddress => "the address of the browser",
+        InferenceBasis::Newer(code) => code.as_str(),
     };
     format!("{name} was inferred from {from}: {}.", words(inferred))
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::Record;
+use super::part::StageRecord;
 use super::words::date;
 use crate::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErasedAt(pub Timestamp);
 
-impl Record for ErasedAt {
+impl StageRecord for ErasedAt {
     fn sentences(&self) -> Vec<String> {
         let at = date(self.0);
         vec![format!("What it said was erased on {at}, and with it what was read and inferred from that.")]

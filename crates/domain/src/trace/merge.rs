@@ -1,22 +1,22 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::Record;
+use super::part::StageRecord;
 
 /// How much of a submission did not fit into its lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Merge {
+pub struct MergeTrace {
     pub custom_fields: usize,
     pub tags: usize,
 }
 
-impl Merge {
-    pub fn left_nothing_out(&self) -> bool {
+impl MergeTrace {
+    pub fn is_complete(&self) -> bool {
         *self == Self::default()
     }
 }
 
-impl Record for Merge {
+impl StageRecord for MergeTrace {
     fn sentences(&self) -> Vec<String> {
         let Self { custom_fields, tags } = self;
         vec![format!(

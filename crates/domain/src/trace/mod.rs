@@ -26,20 +26,20 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 
-pub use decide::{Decide, Registry};
-pub use deduplicate::{Deduplicate, KeyMatch};
-pub use enrich::Enrich;
+pub use decide::{DecideTrace, RegistryCheck};
+pub use deduplicate::{DeduplicateTrace, KeyMatch};
+pub use enrich::EnrichTrace;
 pub use erased::ErasedAt;
-pub use merge::Merge;
-pub use normalize::{ContactVerdict, Normalize, TextVerdict};
-pub use opt_out::{OptOut, OptedOutLead};
-pub use part::{Item, MaybeKnown, Part};
-pub use quarantine::Quarantine;
-pub use reassess::{Reassess, ReassessReason};
-pub use remap::{Remap, RemapFault};
-pub use reprocess::Reprocess;
-pub use score::{Points, Score};
-pub use screen::{Hit, Screen};
+pub use merge::MergeTrace;
+pub use normalize::{ContactVerdict, NormalizeTrace, TextVerdict};
+pub use opt_out::{OptOutTrace, OptedOutLead};
+pub use part::{Extensible, MaybeKnown, TraceItem};
+pub use quarantine::QuarantineTrace;
+pub use reassess::{ReassessReason, ReassessTrace};
+pub use remap::{RereadFault, RereadTrace};
+pub use reprocess::ReprocessTrace;
+pub use score::{RulePoints, ScoreTrace};
+pub use screen::{ScreenTrace, SuppressionHit};
 pub use stage::{Stage, StageName, UnknownStage};
 pub use words::date;
 
@@ -67,14 +67,14 @@ impl Trace {
     }
 
     /// How the lead was decided, if it was.
-    pub fn decide(&self) -> Option<&Decide> {
+    pub fn decide(&self) -> Option<&DecideTrace> {
         self.0.iter().find_map(|stage| match stage {
             Stage::Decide(part) => Some(&part.known),
             _ => None,
         })
     }
 
-    pub fn score(&self) -> Option<&Score> {
+    pub fn score(&self) -> Option<&ScoreTrace> {
         self.0.iter().find_map(|stage| match stage {
             Stage::Score(part) => Some(&part.known),
             _ => None,
@@ -82,7 +82,7 @@ impl Trace {
     }
 
     /// The entries of suppression lists by which the lead was decided.
-    pub fn screen(&self) -> Option<&Screen> {
+    pub fn screen(&self) -> Option<&ScreenTrace> {
         self.0.iter().rev().find_map(|stage| match stage {
             Stage::Screen(screen) | Stage::ScreenLead(screen) => Some(screen),
             _ => None,
@@ -90,7 +90,7 @@ impl Trace {
     }
 
     /// Whether a stored lead was decided again, and the outcome of the submission is what it was.
-    pub fn is_check(&self) -> bool {
+    pub fn is_reassessment(&self) -> bool {
         self.0.iter().any(|stage| matches!(stage.kind(), StageName::Reassess | StageName::Reprocess))
     }
 
@@ -111,7 +111,7 @@ impl Trace {
 
     /// Only what is about the submission itself: nothing of the lead that it met but the lead's id.
     #[must_use]
-    pub fn of_submission(mut self) -> Self {
+    pub fn without_lead_details(mut self) -> Self {
         self.0.retain(|stage| {
             matches!(
                 stage.kind(),

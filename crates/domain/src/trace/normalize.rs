@@ -1,21 +1,21 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::part::{Item, MaybeKnown, Part, Record};
+use super::part::{Extensible, MaybeKnown, StageRecord, TraceItem};
 use super::quarantine;
-use super::words::{listed, recorded_besides, remark};
+use super::words::{listed, remark_suffix, unknown_members_sentence};
 use crate::mapping::MappingFault;
 use crate::{CertificateProblem, QuarantineReason, Region, Repair, TextField, TimeProblem};
 
 /// What was read of a submission's values, or why it cannot be judged.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Normalize {
+pub struct NormalizeTrace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<MaybeKnown<QuarantineReason>>,
     /// The field that could not be filled, and why; no value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mapping: Option<Item<MappingFault>>,
+    pub mapping: Option<TraceItem<MappingFault>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<MaybeKnown<ContactVerdict>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,10 +79,10 @@ pub enum TextVerdict {
     Unknown,
 }
 
-impl Normalize {
+impl NormalizeTrace {
     /// Of a submission that cannot be judged.
     pub fn quarantined(reason: QuarantineReason, mapping: Option<MappingFault>) -> Self {
-        Self { quarantined: Some(reason.into()), mapping: mapping.map(Item::from), ..Self::default() }
+        Self { quarantined: Some(reason.into()), mapping: mapping.map(TraceItem::from), ..Self::default() }
     }
 
     /// Notes that the value of a field is not on the list of such values.
@@ -144,11 +144,11 @@ impl Normalize {
         {
             certificates.extend(problem.as_ref().map(|problem| (name.to_owned(), json!(problem))));
         }
-        read_in.into_iter().chain(unread).chain(recorded_besides(&certificates))
+        read_in.into_iter().chain(unread).chain(unknown_members_sentence(&certificates))
     }
 }
 
-impl Record for Normalize {
+impl StageRecord for NormalizeTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         sentences.extend(self.quarantined.as_ref().map(quarantine::sentence));
@@ -180,10 +180,10 @@ impl Record for Normalize {
     }
 }
 
-fn mapping(fault: &Item<MappingFault>) -> String {
+fn mapping(fault: &TraceItem<MappingFault>) -> String {
     match fault {
-        MaybeKnown::Known(Part { known: MappingFault { to, code }, other }) => {
-            format!("The mapping could not fill {to}: {}{}.", code.as_str(), remark(other))
+        MaybeKnown::Known(Extensible { known: MappingFault { to, code }, other }) => {
+            format!("The mapping could not fill {to}: {}{}.", code.as_str(), remark_suffix(other))
         }
         unknown => format!("The mapping could not be applied: {}.", unknown.words()),
     }

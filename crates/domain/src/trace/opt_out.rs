@@ -1,28 +1,28 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::decide::Decide;
-use super::part::{MaybeKnown, Record};
-use super::score::Score;
+use super::decide::DecideTrace;
+use super::part::{MaybeKnown, StageRecord};
+use super::score::ScoreTrace;
 use crate::LeadId;
 
 /// The leads that an opt-out reached without being merged into them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct OptOut(pub Vec<MaybeKnown<OptedOutLead>>);
+pub struct OptOutTrace(pub Vec<MaybeKnown<OptedOutLead>>);
 
 /// How such a lead was scored and decided then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OptedOutLead {
     pub lead: LeadId,
     #[serde(flatten)]
-    pub score: Score,
+    pub score: ScoreTrace,
     #[serde(flatten)]
-    pub decision: Decide,
+    pub decision: DecideTrace,
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-impl Record for OptOut {
+impl StageRecord for OptOutTrace {
     fn sentences(&self) -> Vec<String> {
         let sentence = |lead: &MaybeKnown<OptedOutLead>| match lead {
             MaybeKnown::Known(OptedOutLead { lead, .. }) => {

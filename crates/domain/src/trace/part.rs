@@ -4,10 +4,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::words::{recorded_besides, words};
+use super::words::{unknown_members_sentence, words};
 
 /// What each stage's record can do.
-pub(super) trait Record: Sized {
+pub(super) trait StageRecord: Sized {
     fn sentences(&self) -> Vec<String>;
 
     /// The record without submitted and inferred values; `None` if nothing remains.
@@ -16,23 +16,23 @@ pub(super) trait Record: Sized {
 
 /// A record, with the members that a newer build added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Part<T> {
+pub struct Extensible<T> {
     #[serde(flatten)]
     pub known: T,
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-impl<T> From<T> for Part<T> {
+impl<T> From<T> for Extensible<T> {
     fn from(known: T) -> Self {
         Self { known, other: Map::new() }
     }
 }
 
-impl<T: Record> Record for Part<T> {
+impl<T: StageRecord> StageRecord for Extensible<T> {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = self.known.sentences();
-        sentences.extend(recorded_besides(&self.other));
+        sentences.extend(unknown_members_sentence(&self.other));
         sentences
     }
 
@@ -50,7 +50,7 @@ pub enum MaybeKnown<T> {
 }
 
 /// A record within another one.
-pub type Item<T> = MaybeKnown<Part<T>>;
+pub type TraceItem<T> = MaybeKnown<Extensible<T>>;
 
 impl<T> MaybeKnown<T> {
     pub fn known(&self) -> Option<&T> {
@@ -73,7 +73,7 @@ impl<T> MaybeKnown<T> {
     }
 }
 
-impl<T> Item<T> {
+impl<T> TraceItem<T> {
     pub(super) fn erased_item(self) -> Option<Self> {
         match self {
             Self::Known(part) => Some(Self::Known(part.known.into())),
@@ -107,13 +107,13 @@ impl<T> From<T> for MaybeKnown<T> {
     }
 }
 
-impl<T> From<T> for Item<T> {
+impl<T> From<T> for TraceItem<T> {
     fn from(record: T) -> Self {
         Self::Known(record.into())
     }
 }
 
 /// Of a list what may be kept after an erasure.
-pub(super) fn erased_items<T>(items: Vec<Item<T>>) -> Vec<Item<T>> {
-    items.into_iter().filter_map(Item::erased_item).collect()
+pub(super) fn erased_items<T>(items: Vec<TraceItem<T>>) -> Vec<TraceItem<T>> {
+    items.into_iter().filter_map(TraceItem::erased_item).collect()
 }

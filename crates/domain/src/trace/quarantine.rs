@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord};
 use crate::QuarantineReason;
 
 /// Why a submission was put aside, where no stage could say so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Quarantine(pub MaybeKnown<QuarantineReason>);
+pub struct QuarantineTrace(pub MaybeKnown<QuarantineReason>);
 
-impl Record for Quarantine {
+impl StageRecord for QuarantineTrace {
     fn sentences(&self) -> Vec<String> {
         vec![sentence(&self.0)]
     }

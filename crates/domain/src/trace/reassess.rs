@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord};
 
 /// Why a lead was decided again without a new submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reassess(pub MaybeKnown<ReassessReason>);
+pub struct ReassessTrace(pub MaybeKnown<ReassessReason>);
 
 /// A reason in the words of the stored trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub enum ReassessReason {
     SuppressionListsChanged,
 }
 
-impl Record for Reassess {
+impl StageRecord for ReassessTrace {
     fn sentences(&self) -> Vec<String> {
         vec![format!("No new submission: the lead was decided again because {}.", self.0.words())]
     }

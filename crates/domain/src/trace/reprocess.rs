@@ -1,19 +1,19 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord};
 use super::words::listed;
 use crate::ClaimKind;
 
 /// That a stored lead was made again from its submissions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Reprocess {
+pub struct ReprocessTrace {
     /// Keys of its submissions that other leads hold by now.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<MaybeKnown<ClaimKind>>,
 }
 
-impl Record for Reprocess {
+impl StageRecord for ReprocessTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![
             "It was read again, by the mapping, the settings, the lists and the scoring of that day."

@@ -1,26 +1,26 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, Record};
+use super::part::{MaybeKnown, StageRecord};
 use crate::Temperature;
 
 /// The score, every point of it, and by which version of the scoring.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Score {
+pub struct ScoreTrace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<MaybeKnown<Temperature>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub points: Option<Vec<Points>>,
+    pub points: Option<Vec<RulePoints>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scoring_version: Option<u32>,
 }
 
 /// A rule that applies, and what it adds.
-pub type Points = MaybeKnown<(String, i32)>;
+pub type RulePoints = MaybeKnown<(String, i32)>;
 
-impl Record for Score {
+impl StageRecord for ScoreTrace {
     fn sentences(&self) -> Vec<String> {
         let score = self.score.map_or_else(|| "unknown".to_owned(), |score| score.to_string());
         let temperature = self.temperature.as_ref().map(|how| format!(", so the lead is {}", how.words()));
@@ -40,7 +40,7 @@ impl Record for Score {
     }
 }
 
-fn given(points: &Points) -> String {
+fn given(points: &RulePoints) -> String {
     match points.known() {
         Some((rule, points @ ..0)) => format!("{rule} takes {} points.", points.unsigned_abs()),
         Some((rule, points)) => format!("{rule} gives {points} points."),

@@ -1,17 +1,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::part::{Item, MaybeKnown, Part, erased_items};
-use super::words::{date, remark};
-use crate::{Listing, Reason, SuppressionForm, Timestamp};
+use super::part::{Extensible, MaybeKnown, TraceItem, erased_items};
+use super::words::{date, remark_suffix};
+use crate::{ListEntry, Reason, SuppressionForm, Timestamp};
 
 /// The entries of suppression lists that name a phone or an email.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Screen(pub Vec<Item<Hit>>);
+pub struct ScreenTrace(pub Vec<TraceItem<SuppressionHit>>);
 
 /// An entry that was found, and what it is a reason for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Hit {
+pub struct SuppressionHit {
     pub reason: Reason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
@@ -23,9 +23,9 @@ pub struct Hit {
     pub form: SuppressionForm,
 }
 
-impl Hit {
-    pub fn new(reason: Reason, listing: &Listing) -> Self {
-        let Listing { list, added_at, expires_at, form } = listing;
+impl SuppressionHit {
+    pub fn new(reason: Reason, listing: &ListEntry) -> Self {
+        let ListEntry { list, added_at, expires_at, form } = listing;
         Self {
             reason,
             list: Some(list.clone()),
@@ -38,13 +38,13 @@ impl Hit {
 
 /// Whose phone and email were looked up.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Screened {
+pub(super) enum ScreenedValues {
     Submission,
     Lead,
 }
 
-impl Screen {
-    pub(super) fn sentences(&self, whose: Screened) -> Vec<String> {
+impl ScreenTrace {
+    pub(super) fn sentences(&self, whose: ScreenedValues) -> Vec<String> {
         if self.0.is_empty() {
             let whose = whose.words();
             return vec![format!("No entry of a suppression list names the phone or the email {whose}.")];
@@ -54,7 +54,7 @@ impl Screen {
 
     /// The entries by which a lead is held, in sentences.
     pub(crate) fn of_lead(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|hit| sentence(hit, Screened::Lead))
+        self.0.iter().map(|hit| sentence(hit, ScreenedValues::Lead))
     }
 
     pub(super) fn erased(self) -> Self {
@@ -62,13 +62,13 @@ impl Screen {
     }
 }
 
-impl From<Vec<Hit>> for Screen {
-    fn from(hits: Vec<Hit>) -> Self {
-        Self(hits.into_iter().map(Item::from).collect())
+impl From<Vec<SuppressionHit>> for ScreenTrace {
+    fn from(hits: Vec<SuppressionHit>) -> Self {
+        Self(hits.into_iter().map(TraceItem::from).collect())
     }
 }
 
-impl Screened {
+impl ScreenedValues {
     fn words(self) -> &'static str {
         match self {
             Self::Submission => "that was sent",
@@ -77,8 +77,8 @@ impl Screened {
     }
 }
 
-fn sentence(hit: &Item<Hit>, whose: Screened) -> String {
-    let MaybeKnown::Known(Part { known: hit, other }) = hit else { return hit.words() };
+fn sentence(hit: &TraceItem<SuppressionHit>, whose: ScreenedValues) -> String {
+    let MaybeKnown::Known(Extensible { known: hit, other }) = hit else { return hit.words() };
     let whose = whose.words();
     let what = match hit.reason {
         Reason::SuppressedPhone => format!("The phone {whose}"),
@@ -94,5 +94,5 @@ fn sentence(hit: &Item<Hit>, whose: Screened) -> String {
     if !hit.form.is_plain() {
         other.insert("form".to_owned(), json!(hit.form));
     }
-    format!("{what} is on the suppression list{on}{since}{until}{}.", remark(&other))
+    format!("{what} is on the suppression list{on}{since}{until}{}.", remark_suffix(&other))
 }

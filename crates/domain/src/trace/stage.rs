@@ -2,12 +2,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::part::{Part, Record};
-use super::screen::Screened;
+use super::part::{Extensible, StageRecord};
+use super::screen::ScreenedValues;
 use super::words::words;
 use super::{
-    Decide, Deduplicate, Enrich, ErasedAt, Merge, Normalize, OptOut, Quarantine, Reassess, Remap, Reprocess,
-    Score, Screen,
+    DecideTrace, DeduplicateTrace, EnrichTrace, ErasedAt, MergeTrace, NormalizeTrace, OptOutTrace,
+    QuarantineTrace, ReassessTrace, ReprocessTrace, RereadTrace, ScoreTrace, ScreenTrace,
 };
 
 /// What one stage wrote: why something was decided once more, then the stages of the pipeline in their order.
@@ -20,22 +20,22 @@ use super::{
     strum(serialize_all = "snake_case")
 )]
 pub enum Stage {
-    Reassess(Reassess),
-    Reprocess(Part<Reprocess>),
-    Remap(Part<Remap>),
-    Normalize(Box<Part<Normalize>>),
+    Reassess(ReassessTrace),
+    Reprocess(Extensible<ReprocessTrace>),
+    Remap(Extensible<RereadTrace>),
+    Normalize(Box<Extensible<NormalizeTrace>>),
     /// What was submitted.
-    Screen(Screen),
-    Deduplicate(Box<Part<Deduplicate>>),
-    Merge(Part<Merge>),
+    Screen(ScreenTrace),
+    Deduplicate(Box<Extensible<DeduplicateTrace>>),
+    Merge(Extensible<MergeTrace>),
     /// What the lead has, where that is not what was submitted.
-    ScreenLead(Screen),
-    Enrich(Part<Enrich>),
-    Score(Part<Score>),
-    Decide(Part<Decide>),
-    OptOut(OptOut),
+    ScreenLead(ScreenTrace),
+    Enrich(Extensible<EnrichTrace>),
+    Score(Extensible<ScoreTrace>),
+    Decide(Extensible<DecideTrace>),
+    OptOut(OptOutTrace),
     Erased(ErasedAt),
-    Quarantine(Quarantine),
+    Quarantine(QuarantineTrace),
     Unknown(UnknownStage),
 }
 
@@ -93,10 +93,10 @@ impl Stage {
             Self::Reprocess(part) => part.sentences(),
             Self::Remap(part) => part.sentences(),
             Self::Normalize(part) => part.sentences(),
-            Self::Screen(part) => part.sentences(Screened::Submission),
+            Self::Screen(part) => part.sentences(ScreenedValues::Submission),
             Self::Deduplicate(part) => part.sentences(),
             Self::Merge(part) => part.sentences(),
-            Self::ScreenLead(part) => part.sentences(Screened::Lead),
+            Self::ScreenLead(part) => part.sentences(ScreenedValues::Lead),
             Self::Enrich(part) => part.sentences(),
             Self::Score(part) => part.sentences(),
             Self::Decide(part) => part.sentences(),

@@ -29,13 +29,13 @@ fn members(members: &Map<String, Value>) -> String {
 }
 
 /// Members as a remark at a sentence's end; empty if there are none.
-pub(super) fn remark(other: &Map<String, Value>) -> String {
+pub(super) fn remark_suffix(other: &Map<String, Value>) -> String {
     let other = members(other);
     if other.is_empty() { other } else { format!(" ({other})") }
 }
 
 /// The sentence for members that have none of their own.
-pub(super) fn recorded_besides(other: &Map<String, Value>) -> Option<String> {
+pub(super) fn unknown_members_sentence(other: &Map<String, Value>) -> Option<String> {
     let other = members(other);
     (!other.is_empty()).then(|| format!("Recorded besides: {other}."))
 }

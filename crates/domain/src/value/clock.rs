@@ -15,7 +15,7 @@ impl MonotonicClock {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.not_before(Timestamp::now())
+        self.at_least(Timestamp::now())
     }
 
     /// What [`MonotonicClock::now`] would give. It is not remembered.
@@ -29,7 +29,7 @@ impl MonotonicClock {
     }
 
     /// `now`, or the latest time that was given so far. From now on it is no earlier than that.
-    pub fn not_before(&self, now: Timestamp) -> Timestamp {
+    pub fn at_least(&self, now: Timestamp) -> Timestamp {
         let latest = self.0.fetch_max(now.as_microseconds(), Ordering::Relaxed);
         Timestamp::from_microseconds(latest.max(now.as_microseconds()))
     }
@@ -49,13 +49,13 @@ mod tests {
     fn a_clock_that_is_set_back_stands_still() {
         let clock = MonotonicClock::new();
         let [noon, before, after] = [12_000_000, 7_000_000, 12_000_001].map(Timestamp::from_microseconds);
-        assert_eq!(clock.not_before(noon), noon);
-        assert_eq!(clock.not_before(before), noon, "five seconds back");
-        assert_eq!(clock.not_before(after), after);
+        assert_eq!(clock.at_least(noon), noon);
+        assert_eq!(clock.at_least(before), noon, "five seconds back");
+        assert_eq!(clock.at_least(after), after);
         assert_eq!(clock.peek_at(before), after);
         let later = Timestamp::from_microseconds(13_000_000);
         assert_eq!(clock.peek_at(later), later);
-        assert_eq!(clock.not_before(before), after, "a time that was only looked at is not remembered");
+        assert_eq!(clock.at_least(before), after, "a time that was only looked at is not remembered");
         assert!(clock.now() > after);
     }
 }

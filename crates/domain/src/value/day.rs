@@ -84,12 +84,12 @@ impl Day {
     }
 
     /// Its first moment.
-    pub fn begins(&self) -> Timestamp {
+    pub fn start(&self) -> Timestamp {
         self.midnight(self.date)
     }
 
     /// The first moment that is no longer part of it.
-    pub fn ends(&self) -> Timestamp {
+    pub fn end(&self) -> Timestamp {
         self.midnight(self.date.saturating_add(jiff::Span::new().days(1)))
     }
 
@@ -117,7 +117,7 @@ mod tests {
 
     fn span(day: &str, zone: &str) -> (String, String) {
         let day = Day::read(day, zone.parse().unwrap()).unwrap();
-        (day.begins().to_string(), day.ends().to_string())
+        (day.start().to_string(), day.end().to_string())
     }
 
     #[test]

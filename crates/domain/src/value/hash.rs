@@ -141,7 +141,7 @@ impl KeyHash {
 
     /// A hash that is different in each epoch of the store. Markers outside of the store become invalid after a
     /// restore.
-    pub fn in_epoch(self, epoch: uuid::Uuid) -> Self {
+    pub fn with_epoch(self, epoch: uuid::Uuid) -> Self {
         Self((u128::from_be_bytes(self.0) ^ epoch.as_u128()).to_be_bytes())
     }
 }

@@ -98,13 +98,13 @@ impl From<LeadId> for SubmissionId {
 
 impl SubmissionId {
     /// No id that was made at that time or later is less; none that was made before is greater. To the millisecond.
-    pub fn least_of(at: Timestamp) -> Self {
+    pub fn min_at(at: Timestamp) -> Self {
         let milliseconds = u64::try_from(at.as_milliseconds()).unwrap_or(0);
         Self(Uuid::from_u128(u128::from(milliseconds) << 80))
     }
 
     /// When the gateway made the id, in whole milliseconds; `None` if it is no UUIDv7.
-    pub fn made_at(self) -> Option<Timestamp> {
+    pub fn created_at(self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
         let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
         Some(Timestamp::from_microseconds(micros.checked_add(i64::from(nanoseconds / 1_000))?))
@@ -112,18 +112,18 @@ impl SubmissionId {
 }
 
 /// How long an id that nobody stored yet is believed to be on its way.
-pub const QUEUED_FOR_AT_MOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const MAX_QUEUE_TIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Makes and recognizes submission ids.
 ///
 /// An id is a UUIDv7 (RFC 9562): 48 bits of milliseconds, a 42-bit counter that only grows within a
 /// millisecond, 16 random bits, and, in the last 16 bits, a MAC over the organization and all the rest.
-pub struct SubmissionIds {
+pub struct SubmissionIdGenerator {
     key: IdKey,
     context: Mutex<ContextV7>,
 }
 
-impl SubmissionIds {
+impl SubmissionIdGenerator {
     pub fn new(key: IdKey) -> Self {
         Self { key, context: Mutex::new(ContextV7::new()) }
     }
@@ -136,37 +136,37 @@ impl SubmissionIds {
             let context = self.context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             Uuid::new_v7(uuid::Timestamp::from_unix(&*context, micros / 1_000_000, subsecond))
         };
-        let mac = self.key.mac(organization, head(uuid));
-        SubmissionId(Uuid::from_u128(head(uuid) | u128::from(mac)))
+        let mac = self.key.mac(organization, without_mac(uuid));
+        SubmissionId(Uuid::from_u128(without_mac(uuid) | u128::from(mac)))
     }
 
     /// Whether this installation made the id for this organization, and recently enough that the
     /// submission may still be on its way.
     pub fn may_be_queued(&self, organization: OrganizationId, id: SubmissionId, now: Timestamp) -> bool {
-        let young = id.made_at().is_some_and(|made| {
-            now.since(made) < QUEUED_FOR_AT_MOST && made.since(now) < Duration::from_secs(60 * 60)
+        let young = id.created_at().is_some_and(|made| {
+            now.since(made) < MAX_QUEUE_TIME && made.since(now) < Duration::from_secs(60 * 60)
         });
         young
             && self.key.verifies(
                 organization,
-                head(id.0),
+                without_mac(id.0),
                 u16::try_from(id.0.as_u128() & 0xffff).unwrap_or(0),
             )
     }
 }
 
 /// The id with its MAC blanked.
-fn head(uuid: Uuid) -> u128 {
+fn without_mac(uuid: Uuid) -> u128 {
     uuid.as_u128() & !0xffff
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::secret::Secret;
+    use crate::credential::secret::RootSecret;
 
-    fn ids(root: &str) -> SubmissionIds {
-        SubmissionIds::new(Secret::new(root, None).unwrap().ids())
+    fn ids(root: &str) -> SubmissionIdGenerator {
+        SubmissionIdGenerator::new(RootSecret::new(root, None).unwrap().ids())
     }
 
     #[test]
@@ -176,8 +176,8 @@ mod tests {
         let made: Vec<_> = (0..1_000).map(|_| ids.make(organization, now)).collect();
         assert!(made.is_sorted_by(|a, b| a.as_uuid().as_u128() >> 16 < b.as_uuid().as_u128() >> 16));
         assert!(made.iter().all(|id| id.as_uuid().get_version_num() == 7));
-        assert_eq!(made[0].made_at().unwrap().as_milliseconds(), now.as_milliseconds());
-        let least = SubmissionId::least_of;
+        assert_eq!(made[0].created_at().unwrap().as_milliseconds(), now.as_milliseconds());
+        let least = SubmissionId::min_at;
         assert!(least(now) < made[0] && made[999] < least(now.plus(Duration::from_millis(1))));
     }
 
@@ -189,7 +189,7 @@ mod tests {
         assert!(made.iter().all(|id| ids.may_be_queued(ours, *id, now)));
         let fooled = made.iter().filter(|id| ids.may_be_queued(theirs, **id, now)).count();
         assert!(fooled < 5, "16 bits of MAC let about one in 65,536 through, not {fooled} in 1,000");
-        assert!(!ids.may_be_queued(ours, made[0], now.plus(QUEUED_FOR_AT_MOST)));
+        assert!(!ids.may_be_queued(ours, made[0], now.plus(MAX_QUEUE_TIME)));
     }
 
     #[test]

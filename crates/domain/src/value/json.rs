@@ -19,20 +19,20 @@ pub const MAX_KEYS: usize = 200;
 const NUMBER_BOUND: f64 = 18_446_744_073_709_551_616.0;
 
 /// A null, an empty text and whatever holds nothing else say nothing.
-pub fn says_something(value: &Value) -> bool {
+pub fn has_content(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(_) | Value::Number(_) => true,
         Value::String(text) => !text.trim().is_empty(),
-        Value::Array(items) => items.iter().any(says_something),
-        Value::Object(members) => members.values().any(says_something),
+        Value::Array(items) => items.iter().any(has_content),
+        Value::Object(members) => members.values().any(has_content),
     }
 }
 
 /// What is wrong with a document. The codes are part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum FaultCode {
+pub enum JsonFaultCode {
     #[strum(serialize = "empty_body")]
     Empty,
     NotJson,
@@ -44,7 +44,7 @@ pub enum FaultCode {
     NulCharacter,
 }
 
-impl FaultCode {
+impl JsonFaultCode {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -70,8 +70,8 @@ impl FaultCode {
 
 /// Where and why a document was refused. Holds positions and key names, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub code: FaultCode,
+pub struct JsonFault {
+    pub code: JsonFaultCode,
     /// RFC 6901, where it is known.
     pub pointer: Option<String>,
     pub line: usize,
@@ -79,27 +79,27 @@ pub struct Fault {
 }
 
 /// Parses one JSON document of a client: a lead.
-pub fn parse(body: &[u8]) -> Result<Value, Fault> {
+pub fn parse(body: &[u8]) -> Result<Value, JsonFault> {
     parse_with(body, MAX_KEYS)
 }
 
 /// [`parse`] for a document by which something is administered: only its size bounds its keys.
-pub fn parse_settings(body: &[u8]) -> Result<Value, Fault> {
+pub fn parse_settings(body: &[u8]) -> Result<Value, JsonFault> {
     parse_with(body, usize::MAX)
 }
 
-fn parse_with(body: &[u8], most_keys: usize) -> Result<Value, Fault> {
-    let at_start = |code| Fault { code, pointer: None, line: 0, column: 0 };
+fn parse_with(body: &[u8], most_keys: usize) -> Result<Value, JsonFault> {
+    let at_start = |code| JsonFault { code, pointer: None, line: 0, column: 0 };
     if body.trim_ascii().is_empty() {
-        return Err(at_start(FaultCode::Empty));
+        return Err(at_start(JsonFaultCode::Empty));
     }
-    let text = std::str::from_utf8(body).map_err(|_| at_start(FaultCode::InvalidUnicode))?;
+    let text = std::str::from_utf8(body).map_err(|_| at_start(JsonFaultCode::InvalidUnicode))?;
     // A byte order mark is tolerated (RFC 8259, section 8.1).
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reading = Reading { path: Vec::new(), keys: 0, most_keys, code: None };
+    let mut reading = JsonChecker { path: Vec::new(), keys: 0, most_keys, code: None };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = Node(&mut reading).deserialize(&mut deserializer);
-    read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| Fault {
+    read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| JsonFault {
         code: reading.code.unwrap_or_else(|| classify(&error)),
         pointer: reading.code.map(|_| pointer(&reading.path)),
         line: error.line(),
@@ -108,31 +108,31 @@ fn parse_with(body: &[u8], most_keys: usize) -> Result<Value, Fault> {
 }
 
 /// serde_json has no public error codes, only texts; the tests below notice when they change.
-fn classify(error: &serde_json::Error) -> FaultCode {
+fn classify(error: &serde_json::Error) -> JsonFaultCode {
     let text = error.to_string();
     if text.starts_with("number out of range") {
-        FaultCode::NumberOutOfRange
+        JsonFaultCode::NumberOutOfRange
     } else if text.contains("surrogate") || text.contains("hex escape") || text.contains("unicode code point")
     {
-        FaultCode::InvalidUnicode
+        JsonFaultCode::InvalidUnicode
     } else {
-        FaultCode::NotJson
+        JsonFaultCode::NotJson
     }
 }
 
 /// Whether a value that came by another way (the queue) keeps the limits of [`parse`].
-pub fn check(value: &Value) -> Result<(), FaultCode> {
+pub fn check(value: &Value) -> Result<(), JsonFaultCode> {
     check_node(value, 0, &mut 0)
 }
 
 /// [`check`] for an object that is not wrapped in a value.
-pub fn check_object(map: &Map<String, Value>) -> Result<(), FaultCode> {
+pub fn check_object(map: &Map<String, Value>) -> Result<(), JsonFaultCode> {
     check_entries(map, 0, &mut 0)
 }
 
-fn check_node(value: &Value, depth: usize, keys: &mut usize) -> Result<(), FaultCode> {
+fn check_node(value: &Value, depth: usize, keys: &mut usize) -> Result<(), JsonFaultCode> {
     if depth > MAX_DEPTH {
-        return Err(FaultCode::TooDeep);
+        return Err(JsonFaultCode::TooDeep);
     }
     match value {
         Value::Null | Value::Bool(_) => Ok(()),
@@ -143,47 +143,47 @@ fn check_node(value: &Value, depth: usize, keys: &mut usize) -> Result<(), Fault
     }
 }
 
-fn check_entries(map: &Map<String, Value>, depth: usize, keys: &mut usize) -> Result<(), FaultCode> {
+fn check_entries(map: &Map<String, Value>, depth: usize, keys: &mut usize) -> Result<(), JsonFaultCode> {
     map.iter().try_for_each(|(key, item)| {
         *keys += 1;
         if *keys > MAX_KEYS {
-            return Err(FaultCode::TooManyKeys);
+            return Err(JsonFaultCode::TooManyKeys);
         }
         no_nul(key)?;
         check_node(item, depth + 1, keys)
     })
 }
 
-fn no_nul(text: &str) -> Result<(), FaultCode> {
-    if text.contains('\0') { Err(FaultCode::NulCharacter) } else { Ok(()) }
+fn no_nul(text: &str) -> Result<(), JsonFaultCode> {
+    if text.contains('\0') { Err(JsonFaultCode::NulCharacter) } else { Ok(()) }
 }
 
-fn number_in_range(number: &Number) -> Result<(), FaultCode> {
+fn number_in_range(number: &Number) -> Result<(), JsonFaultCode> {
     let integer = number.is_i64() || number.is_u64();
     let small = number.as_f64().is_some_and(|float| float.abs() < NUMBER_BOUND);
-    if integer || small { Ok(()) } else { Err(FaultCode::NumberOutOfRange) }
+    if integer || small { Ok(()) } else { Err(JsonFaultCode::NumberOutOfRange) }
 }
 
-struct Reading {
+struct JsonChecker {
     path: Vec<String>,
     keys: usize,
     most_keys: usize,
-    code: Option<FaultCode>,
+    code: Option<JsonFaultCode>,
 }
 
-impl Reading {
-    fn refuse<E: serde::de::Error>(&mut self, code: FaultCode) -> E {
+impl JsonChecker {
+    fn refuse<E: serde::de::Error>(&mut self, code: JsonFaultCode) -> E {
         self.code = Some(code);
         E::custom(code.as_str())
     }
 
-    fn guard<E: serde::de::Error>(&mut self, verdict: Result<(), FaultCode>) -> Result<(), E> {
+    fn with_fault_code<E: serde::de::Error>(&mut self, verdict: Result<(), JsonFaultCode>) -> Result<(), E> {
         verdict.map_err(|code| self.refuse(code))
     }
 }
 
 /// One value of the document. The path is left as it is on an error, so that it points there.
-struct Node<'r>(&'r mut Reading);
+struct Node<'r>(&'r mut JsonChecker);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
@@ -218,7 +218,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         let number = Number::from_f64(value).filter(|number| number_in_range(number).is_ok());
-        number.map(Value::Number).ok_or_else(|| self.0.refuse(FaultCode::NumberOutOfRange))
+        number.map(Value::Number).ok_or_else(|| self.0.refuse(JsonFaultCode::NumberOutOfRange))
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
@@ -226,7 +226,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
-        self.0.guard(no_nul(&value))?;
+        self.0.with_fault_code(no_nul(&value))?;
         Ok(Value::String(value))
     }
 
@@ -253,12 +253,12 @@ impl<'de> Visitor<'de> for Node<'_> {
             if let Some(last) = reading.path.last_mut() {
                 last.clone_from(&key);
             }
-            reading.guard(no_nul(&key))?;
+            reading.with_fault_code(no_nul(&key))?;
             if reading.keys > reading.most_keys {
-                return Err(reading.refuse(FaultCode::TooManyKeys));
+                return Err(reading.refuse(JsonFaultCode::TooManyKeys));
             }
             if map.contains_key(&key) {
-                return Err(reading.refuse(FaultCode::DuplicateKey));
+                return Err(reading.refuse(JsonFaultCode::DuplicateKey));
             }
             let value = entries.next_value_seed(Node(reading))?;
             map.insert(key, value);
@@ -268,9 +268,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-fn descend<E: serde::de::Error>(reading: &mut Reading, segment: String) -> Result<(), E> {
+fn descend<E: serde::de::Error>(reading: &mut JsonChecker, segment: String) -> Result<(), E> {
     if reading.path.len() >= MAX_DEPTH {
-        return Err(reading.refuse(FaultCode::TooDeep));
+        return Err(reading.refuse(JsonFaultCode::TooDeep));
     }
     reading.path.push(segment);
     Ok(())
@@ -286,45 +286,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn code(body: &str) -> FaultCode {
+    fn code(body: &str) -> JsonFaultCode {
         parse(body.as_bytes()).unwrap_err().code
     }
 
     #[test]
     fn every_trap_has_its_own_name() {
-        assert_eq!(code("  "), FaultCode::Empty);
+        assert_eq!(code("  "), JsonFaultCode::Empty);
         for body in ["{", "{'a':1}", "{\"a\":1,}", "// x\n1", "nul", "{} {}", "[1]]"] {
-            assert_eq!(code(body), FaultCode::NotJson, "{body}");
+            assert_eq!(code(body), JsonFaultCode::NotJson, "{body}");
         }
         for body in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\uD800x""#] {
-            assert_eq!(code(body), FaultCode::InvalidUnicode, "{body}");
+            assert_eq!(code(body), JsonFaultCode::InvalidUnicode, "{body}");
         }
-        assert_eq!(parse(b"\"\xc0\xaf\"").unwrap_err().code, FaultCode::InvalidUnicode);
+        assert_eq!(parse(b"\"\xc0\xaf\"").unwrap_err().code, JsonFaultCode::InvalidUnicode);
         for body in ["1e400000", "[1e400]", "1e131071", "36893488147419103232", "-1e30"] {
-            assert_eq!(code(body), FaultCode::NumberOutOfRange, "{body}");
+            assert_eq!(code(body), JsonFaultCode::NumberOutOfRange, "{body}");
         }
-        assert_eq!(code(r#"{"a":1,"a":2}"#), FaultCode::DuplicateKey);
-        assert_eq!(code(r#"{"a\u0000":1}"#), FaultCode::NulCharacter);
-        assert_eq!(code(&"[".repeat(1_000_000)), FaultCode::TooDeep);
+        assert_eq!(code(r#"{"a":1,"a":2}"#), JsonFaultCode::DuplicateKey);
+        assert_eq!(code(r#"{"a\u0000":1}"#), JsonFaultCode::NulCharacter);
+        assert_eq!(code(&"[".repeat(1_000_000)), JsonFaultCode::TooDeep);
     }
 
     #[test]
     fn a_fault_points_to_its_place() {
         let fault = parse(br#"{"a":[1,{"b/c":"x\u0000"}]}"#).unwrap_err();
-        assert_eq!((fault.code, fault.pointer.as_deref()), (FaultCode::NulCharacter, Some("/a/1/b~1c")));
+        assert_eq!((fault.code, fault.pointer.as_deref()), (JsonFaultCode::NulCharacter, Some("/a/1/b~1c")));
     }
 
     #[test]
     fn the_limits_are_the_limits() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
-        assert_eq!(code(&nested(MAX_DEPTH + 1)), FaultCode::TooDeep);
+        assert_eq!(code(&nested(MAX_DEPTH + 1)), JsonFaultCode::TooDeep);
         let wide = |keys: usize| {
             let entries: Vec<_> = (0..keys).map(|key| format!("\"k{key}\":0")).collect();
             format!("{{{}}}", entries.join(","))
         };
         assert!(parse(wide(MAX_KEYS).as_bytes()).is_ok());
-        assert_eq!(code(&wide(MAX_KEYS + 1)), FaultCode::TooManyKeys);
+        assert_eq!(code(&wide(MAX_KEYS + 1)), JsonFaultCode::TooManyKeys);
         assert!(parse_settings(wide(MAX_KEYS + 1).as_bytes()).is_ok());
     }
 

@@ -50,7 +50,8 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
         let before = kept.chars().next_back();
         let stays = match c {
             ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => {
-                before.is_some_and(joins) && chars.peek().is_some_and(|after| joins(*after))
+                before.is_some_and(is_joining_script)
+                    && chars.peek().is_some_and(|after| is_joining_script(*after))
             }
             // Tags spell out flags, and say something unseen anywhere else.
             '\u{e0000}'..='\u{e007f}' => before.is_some_and(|before| before == BLACK_FLAG || is_tag(before)),
@@ -82,7 +83,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Whether a character belongs to a script that is written with joiners (Arabic to Adlam, the Indic ones), or is
 /// part of an emoji.
-fn joins(c: char) -> bool {
+fn is_joining_script(c: char) -> bool {
     matches!(
         c,
         '\u{600}'..='\u{dff}'

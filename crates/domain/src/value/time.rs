@@ -65,7 +65,7 @@ impl Timestamp {
             Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => return Err(TimeProblem::NoZone),
             Err(_) => return Err(TimeProblem::NotATime),
         };
-        at.if_meant()
+        at.check_plausible()
     }
 
     /// The same, with the zone of a time that has none.
@@ -75,7 +75,7 @@ impl Timestamp {
     pub fn read_in(text: &str, zone: &Zone) -> Result<Self, TimeProblem> {
         let Err(TimeProblem::NoZone) = Self::read(text) else { return Self::read(text) };
         let shown = text.trim().parse().map_err(|_| TimeProblem::NotATime)?;
-        zone.earliest(shown).ok_or(TimeProblem::OutOfRange)?.if_meant()
+        zone.earliest(shown).ok_or(TimeProblem::OutOfRange)?.check_plausible()
     }
 
     /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of twelve, so that
@@ -96,10 +96,10 @@ impl Timestamp {
             place /= 10;
             micros = micros.saturating_add(i64::from(digit) * place);
         }
-        Self(micros).if_meant()
+        Self(micros).check_plausible()
     }
 
-    fn if_meant(self) -> Result<Self, TimeProblem> {
+    fn check_plausible(self) -> Result<Self, TimeProblem> {
         const YEAR_9999: i64 = 253_370_764_800_000_000;
         if (1..YEAR_9999).contains(&self.0) { Ok(self) } else { Err(TimeProblem::OutOfRange) }
     }

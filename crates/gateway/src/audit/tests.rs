@@ -1,4 +1,4 @@
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{Actor, AuditAction, OrganizationId};
 use leadgate_store::{AuditFilter, StoreConfig};
 use leadgate_testkit::SECRET;
@@ -8,23 +8,23 @@ use super::*;
 
 const STORE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-struct World {
+struct AuditFixture {
     store: Store,
     organization: OrganizationId,
-    audit: Audit,
+    audit: AuditSender,
     done: CancellationToken,
     writing: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
-impl World {
+impl AuditFixture {
     /// Over a store that nobody has migrated yet, which is as good as away.
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
         let store =
-            Store::open(&StoreConfig::api(url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
-        let (audit, writer) = Audit::new(store.clone(), STORE_TIMEOUT);
+            Store::open(&StoreConfig::api(url).with_secret(&RootSecret::new(SECRET, None).unwrap())).unwrap();
+        let (audit, writer) = AuditSender::new(store.clone(), STORE_TIMEOUT);
         let done = CancellationToken::new();
         let until = done.clone();
         let writing = tokio::spawn(async move { writer.run(&until).await });
@@ -34,7 +34,7 @@ impl World {
     fn note(&self, count: usize) {
         for n in 0..count {
             let entry = AuditEntry::now(self.organization, Actor::Leadgate, AuditAction::LeadRead);
-            self.audit.note(entry.about(n));
+            self.audit.enqueue(entry.with_target(n));
         }
     }
 
@@ -55,7 +55,7 @@ impl World {
 
 #[tokio::test]
 async fn an_entry_is_written_within_a_moment() {
-    let world = World::start();
+    let world = AuditFixture::start();
     world.store.migrate().await.unwrap();
     world.note(1);
     let took = world.until_written(1).await;
@@ -69,11 +69,11 @@ async fn an_entry_is_written_within_a_moment() {
 
 #[tokio::test]
 async fn what_was_left_is_written_at_the_end() {
-    let world = World::start();
+    let world = AuditFixture::start();
     world.store.migrate().await.unwrap();
     world.note(1_000);
     world.done.cancel();
-    let World { writing, .. } = &world;
+    let AuditFixture { writing, .. } = &world;
     let begun = Instant::now();
     while !writing.is_finished() {
         sleep(Duration::from_millis(5)).await;
@@ -84,11 +84,11 @@ async fn what_was_left_is_written_at_the_end() {
 
 #[tokio::test]
 async fn entries_wait_for_a_store_that_is_away() {
-    let world = World::start();
-    let (audit, mut writer) = Audit::new(world.store.clone(), STORE_TIMEOUT);
-    let world = World { audit, ..world };
+    let world = AuditFixture::start();
+    let (audit, mut writer) = AuditSender::new(world.store.clone(), STORE_TIMEOUT);
+    let world = AuditFixture { audit, ..world };
     world.note(300);
-    assert!(writer.gather().await);
+    assert!(writer.collect_batch().await);
     assert!(!writer.write().await, "there is no table yet");
     assert_eq!(writer.batch.len() + writer.entries.len(), 300, "all wait");
     world.store.migrate().await.unwrap();
@@ -101,10 +101,10 @@ async fn entries_wait_for_a_store_that_is_away() {
 async fn beyond_the_bound_entries_are_lost_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let (audit, writer) = Audit::new(Store::open(&StoreConfig::api(url)).unwrap(), STORE_TIMEOUT);
+    let (audit, writer) = AuditSender::new(Store::open(&StoreConfig::api(url)).unwrap(), STORE_TIMEOUT);
     let organization = OrganizationId::generate();
-    for _ in 0..MOST_WAITING + 7 {
-        audit.note(AuditEntry::now(organization, Actor::Leadgate, AuditAction::LeadRead));
+    for _ in 0..CHANNEL_CAPACITY + 7 {
+        audit.enqueue(AuditEntry::now(organization, Actor::Leadgate, AuditAction::LeadRead));
     }
     assert_eq!(audit.lost.load(Ordering::Relaxed), 7);
     let done = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use leadgate_domain::{KeyKind, Scope};
 
-use crate::caller::{Caller, Reach};
+use crate::caller::{Caller, SourceAccess};
 use crate::refusal::Refusal;
 
 /// What a route demands of its callers.
@@ -16,38 +16,38 @@ pub(crate) trait Access: 'static {
 }
 
 /// To read what the key may read.
-pub(crate) struct Read;
+pub(crate) struct ReadAccess;
 
 /// To read what belongs to no single source.
-pub(crate) struct ReadOrganization;
+pub(crate) struct OrganizationReadAccess;
 
 /// To administer the organization.
-pub(crate) struct Administer;
+pub(crate) struct AdminAccess;
 
 /// To change leads, with a secret key.
-pub(crate) struct Write;
+pub(crate) struct WriteAccess;
 
-impl Access for Read {
+impl Access for ReadAccess {
     const SCOPE: Scope = Scope::Read;
 }
 
-impl Access for ReadOrganization {
+impl Access for OrganizationReadAccess {
     const SCOPE: Scope = Scope::Read;
 
     fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.reach == Reach::Organization { Ok(()) } else { Err(Refusal::OtherSource) }
+        if caller.reach == SourceAccess::Organization { Ok(()) } else { Err(Refusal::WrongSource) }
     }
 }
 
-impl Access for Administer {
+impl Access for AdminAccess {
     const SCOPE: Scope = Scope::Admin;
 
     fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.is_organization_key() { Ok(()) } else { Err(Refusal::OtherSource) }
+        if caller.is_organization_key() { Ok(()) } else { Err(Refusal::WrongSource) }
     }
 }
 
-impl Access for Write {
+impl Access for WriteAccess {
     const SCOPE: Scope = Scope::Write;
 
     fn check(caller: &Caller) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::body::{self, BodyLimits};
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::GatewayState;
 
 /// The part `{id}` of a path. A text that is no id is answered like an id that does not exist.
 pub(crate) trait PathId: Sized + 'static {
@@ -59,26 +59,26 @@ impl PathId for KeyId {
 }
 
 /// What a route takes as its body.
-pub(crate) trait Body: Sized + 'static {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal>;
+pub(crate) trait BodyInput: Sized + 'static {
+    async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal>;
 }
 
 /// A body that the route reads by itself.
-impl Body for Payload {
-    async fn read(_request: &HttpRequest, payload: Payload, _state: &State) -> Result<Self, Refusal> {
+impl BodyInput for Payload {
+    async fn read(_request: &HttpRequest, payload: Payload, _state: &GatewayState) -> Result<Self, Refusal> {
         Ok(payload)
     }
 }
 
 /// A small JSON document.
-impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+impl<T: DeserializeOwned + 'static> BodyInput for web::Json<T> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal> {
         let config = &state.config;
         let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
         body::only_json(request.headers())?;
         body::check_head(request.headers(), limits)?;
         let body = body::read(request, payload, limits).await?;
-        let document = json::parse_settings(&body).map_err(|fault| Refusal::Unreadable(fault.into()))?;
+        let document = json::parse_settings(&body).map_err(|fault| Refusal::InvalidDocument(fault.into()))?;
         // serde would read the items of an array as members, by their order.
         if !document.is_object() {
             return Err(Refusal::InvalidSettings("the body must be a JSON object".to_owned()));
@@ -90,8 +90,8 @@ impl<T: DeserializeOwned + 'static> Body for web::Json<T> {
 }
 
 /// The same, or no body at all.
-impl<T: DeserializeOwned + 'static> Body for Option<web::Json<T>> {
-    async fn read(request: &HttpRequest, payload: Payload, state: &State) -> Result<Self, Refusal> {
+impl<T: DeserializeOwned + 'static> BodyInput for Option<web::Json<T>> {
+    async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal> {
         let is_empty = body::is_empty(request.headers());
         if is_empty { Ok(None) } else { web::Json::read(request, payload, state).await.map(Some) }
     }

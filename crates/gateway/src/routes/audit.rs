@@ -6,10 +6,10 @@ use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
-use crate::call::{Administer, Call};
-use crate::query::{Limit, parsed};
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 #[derive(Deserialize)]
@@ -21,20 +21,20 @@ pub(crate) struct AuditQuery {
     #[serde(default)]
     since: Option<Timestamp>,
     #[serde(default)]
-    limit: Limit,
+    limit: PageLimit,
     #[serde(default, deserialize_with = "parsed")]
     after: Option<Uuid>,
 }
 
 pub(crate) async fn list(
-    call: &mut Call<Administer, (), AuditQuery>,
-) -> Result<Json<List<AuditRecord>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, (), AuditQuery>,
+) -> Result<JsonResponse<ListResponse<AuditRecord>>, Refusal> {
     let AuditQuery { key, action, since, limit, after } = &call.query;
     let filter = AuditFilter { actor: key.clone().map(Actor::Key), action: *action, since: *since };
     let store = call.store();
     let listing = operations::list(&store, call.organization(), filter, *after, limit.0, call.log());
     let page = operation(&call.state, listing).await?;
-    Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
+    Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
 fn key_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyId>, D::Error> {

@@ -1,7 +1,7 @@
 //! `POST /v2/{campaign}/inbound-webhook`: KickoffLabs's clients ask for a URL that takes leads.
 
 use actix_web::web::Payload;
-use leadgate_dialect::{Answer, Document, kickofflabs, native};
+use leadgate_dialect::{DialectResponse, Document, kickofflabs, native};
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{ApiKey, KeyKind, Scope};
@@ -9,11 +9,11 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::caller::Caller;
-use crate::intake::Intake;
+use crate::intake::IntakeRequest;
 use crate::limit;
 use crate::public_url::base_url;
 use crate::refusal::Refusal;
-use crate::state::State;
+use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 
 /// What KickoffLabs calls a webhook that nobody named.
@@ -21,7 +21,10 @@ const USUAL_NAME: &str = "Inbound via API";
 
 const LONGEST_NAME: usize = 255;
 
-pub(crate) async fn create_webhook(intake: &mut Intake<'_>, payload: Payload) -> Result<Answer, Refusal> {
+pub(crate) async fn create_webhook(
+    intake: &mut IntakeRequest<'_>,
+    payload: Payload,
+) -> Result<DialectResponse, Refusal> {
     let (caller, body) = intake.admit(payload, limit::webhook).await?;
     let base = base_url(intake.request, intake.state)?;
     let (media, body) = intake.signed_body(&caller, body).await?;
@@ -62,13 +65,13 @@ impl NewWebhook {
                 FieldFault::new(pointer, "too_long", format!("at most {LONGEST_NAME} characters are taken"))
             })
             .collect();
-        if faults.is_empty() { Ok(webhook) } else { Err(Refusal::Faulty(faults)) }
+        if faults.is_empty() { Ok(webhook) } else { Err(Refusal::InvalidFields(faults)) }
     }
 }
 
 /// A tag that is not there makes a webhook without one, as KickoffLabs documents it.
 async fn create(
-    state: &State,
+    state: &GatewayState,
     caller: &Caller,
     webhook: NewWebhook,
 ) -> Result<secrecy::SecretString, Refusal> {
@@ -87,7 +90,7 @@ async fn create(
         made_by: Some(caller.key.id.clone()),
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
-    with_store_timeout(state, state.store.acting_for(caller.actor()).create_key(&key)).await?;
+    with_store_timeout(state, state.store.as_actor(caller.actor()).create_key(&key)).await?;
     // Its source may be as new: another process made it a moment ago.
     state.keys.directory.insert_source((*caller.source).clone());
     state.keys.directory.insert_key(key);

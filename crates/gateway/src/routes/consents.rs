@@ -11,10 +11,10 @@ use leadgate_operations::exports::{self as operations, ExportRequest, ExportSink
 use serde::Serialize;
 use tokio::sync::mpsc::{self, Sender};
 
-use crate::call::{Administer, Call};
+use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::LongOperation;
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -22,9 +22,9 @@ const NDJSON: &str = "application/x-ndjson";
 const MOST_WAITING: usize = 1;
 
 /// Blocks of an export, on their way into the answer.
-struct Blocks(Sender<Bytes>);
+struct ExportBlocks(Sender<Bytes>);
 
-impl ExportSink for Blocks {
+impl ExportSink for ExportBlocks {
     async fn write_block(&mut self, block: Vec<u8>) -> io::Result<()> {
         self.0.send(block.into()).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
@@ -33,7 +33,7 @@ impl ExportSink for Blocks {
 /// Evidence of consent, signed at its end. It is read page by page, as fast as the client takes it. An export that
 /// fails on the way breaks the connection, and has no signature.
 pub(crate) async fn export(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     request: Option<web::Json<ExportRequest>>,
 ) -> Result<HttpResponse, Refusal> {
     let request = request.map(web::Json::into_inner).unwrap_or_default();
@@ -45,7 +45,7 @@ pub(crate) async fn export(
     let (sender, mut receiver) = mpsc::channel(MOST_WAITING);
     let exporting = async move {
         let key = &state.export_key;
-        match operations::write(&store, &owner, &request, key, Blocks(sender), &log).await {
+        match operations::write(&store, &owner, &request, key, ExportBlocks(sender), &log).await {
             // The client left.
             Err(OperationError::Io(_)) => Ok(()),
             written => written.map(drop),
@@ -53,25 +53,27 @@ pub(crate) async fn export(
     };
     let running = LongOperation::start("consent export", permit, exporting);
     let Some(first) = receiver.recv().await else {
-        running.ended().await?;
+        running.result().await?;
         return Err(Refusal::Internal);
     };
     let rest = stream::poll_fn(move |context| receiver.poll_recv(context));
     // What cannot be sent any more breaks the connection: half an export must not look like a whole one.
-    let end = stream::once(async move { running.ended().await.map(|_| Bytes::new()) });
+    let end = stream::once(async move { running.result().await.map(|_| Bytes::new()) });
     let blocks = stream::once(async { Ok(first) }).chain(rest.map(Ok)).chain(end);
     let blocks = blocks.map(|block| block.map_err(|refusal: Refusal| io::Error::other(refusal.to_string())));
     Ok(HttpResponse::Ok().content_type(NDJSON).streaming(Box::pin(blocks)))
 }
 
 #[derive(Serialize)]
-pub(crate) struct PublicKeyAnswer {
+pub(crate) struct PublicKeyResponse {
     public_key: PublicKey,
 }
 
 /// The key by which others check exports of this installation.
-pub(crate) async fn public_key(call: &mut Call<Administer>) -> Result<Json<PublicKeyAnswer>, Refusal> {
+pub(crate) async fn public_key(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<PublicKeyResponse>, Refusal> {
     let keys = call.state.export_key.public_keys();
     let public_key = keys.into_iter().next().ok_or(Refusal::Internal)?;
-    Ok(Json::ok(&PublicKeyAnswer { public_key }))
+    Ok(JsonResponse::ok(&PublicKeyResponse { public_key }))
 }

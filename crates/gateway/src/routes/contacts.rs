@@ -1,13 +1,13 @@
 //! `GET /api/v1/contacts` and `GET /api/v1/deals` of AskAd.ai.
 
-use leadgate_dialect::Answer;
+use leadgate_dialect::DialectResponse;
 use leadgate_dialect::askad::{self, Paging};
 use leadgate_domain::AuditAction;
 use leadgate_operations::leads::listed;
 use serde::Deserialize;
 
-use crate::call::{Call, Read};
-use crate::query::Limit;
+use crate::call::{AuthorizedRequest, ReadAccess};
+use crate::query::PageLimit;
 use crate::refusal::Refusal;
 use crate::store_timeout::with_store_timeout;
 
@@ -18,11 +18,11 @@ const DEEPEST: u64 = 10_000;
 const LARGEST: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
-pub(crate) struct NumberedPage {
+pub(crate) struct PageNumberQuery {
     #[serde(default)]
     page: PageNumber,
     #[serde(default)]
-    limit: Limit,
+    limit: PageLimit,
 }
 
 /// Counted from 1.
@@ -45,8 +45,10 @@ impl TryFrom<u32> for PageNumber {
 }
 
 /// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
-pub(crate) async fn contacts(call: &mut Call<Read, (), NumberedPage>) -> Result<Answer, Refusal> {
-    let NumberedPage { page: PageNumber(page), limit: Limit(limit) } = call.query;
+pub(crate) async fn contacts(
+    call: &mut AuthorizedRequest<ReadAccess, (), PageNumberQuery>,
+) -> Result<DialectResponse, Refusal> {
+    let PageNumberQuery { page: PageNumber(page), limit: PageLimit(limit) } = call.query;
     let offset = u64::from(page - 1) * u64::from(limit);
     if offset >= DEEPEST {
         let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
@@ -54,10 +56,10 @@ pub(crate) async fn contacts(call: &mut Call<Read, (), NumberedPage>) -> Result<
     }
     let state = &call.state;
     // Counting and skipping cost what they count and skip, and readers are few.
-    let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
-    let listing = state.store.leads_at(call.organization(), call.reach().source(), offset, limit);
+    let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
+    let listing = state.store.leads_at(call.organization(), call.source_access().source(), offset, limit);
     let (leads, total) = with_store_timeout(state, listing).await?;
-    call.record(listed(call.entry(AuditAction::ContactsListed).with("page", page), &leads));
+    call.record(listed(call.entry(AuditAction::ContactsListed).with_detail("page", page), &leads));
     let answer = askad::contacts_page(&leads, Paging { page, limit, total });
     // Pages that are numbered cannot end early.
     if answer.body.len() > LARGEST && leads.len() > 1 {
@@ -68,17 +70,19 @@ pub(crate) async fn contacts(call: &mut Call<Read, (), NumberedPage>) -> Result<
 }
 
 #[derive(Deserialize)]
-pub(crate) struct DealsPage {
+pub(crate) struct DealsQuery {
     #[serde(default)]
     page: PageNumber,
     #[serde(default)]
-    limit: Limit,
+    limit: PageLimit,
     /// There are no deals on any stage.
     #[serde(default, rename = "stage")]
     _stage: Option<String>,
 }
 
 /// There are no deals: an honest empty page.
-pub(crate) async fn deals(call: &mut Call<Read, (), DealsPage>) -> Result<Answer, Refusal> {
+pub(crate) async fn deals(
+    call: &mut AuthorizedRequest<ReadAccess, (), DealsQuery>,
+) -> Result<DialectResponse, Refusal> {
     Ok(askad::deals_page(call.query.page.0, call.query.limit.0))
 }

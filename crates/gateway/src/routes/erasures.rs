@@ -6,15 +6,15 @@ use leadgate_operations::erasure::{self as operations, ErasurePreview, ErasureRe
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::{Administer, Call};
-use crate::long_operation::{LongOperation, Progress};
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 use crate::store_timeout::operation;
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(crate) enum Erasure {
+pub(crate) enum ErasureResponse {
     Preview(ErasurePreview),
     Result(ErasureResult),
 }
@@ -32,9 +32,9 @@ fn read(document: Value) -> Result<ErasureRequest, Refusal> {
 
 /// Erases a person, or says how much would be erased. Sent again, it does what is left to do.
 pub(crate) async fn erase(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Value>,
-) -> Result<Json<Progress<Erasure>>, Refusal> {
+) -> Result<JsonResponse<OperationProgress<ErasureResponse>>, Refusal> {
     let request = read(document)?;
     let permit = call.begin_long_operation()?;
     let (store, organization, log) = (call.store(), call.organization(), call.log().clone());
@@ -49,13 +49,13 @@ pub(crate) async fn erase(
     if request.dry_run {
         let previewing = async move {
             let finding = operations::preview(&store, organization, &subject, |_| {}, &log).await?;
-            Ok(Erasure::Preview(ErasurePreview::of(&finding, &subject)))
+            Ok(ErasureResponse::Preview(ErasurePreview::of(&finding, &subject)))
         };
-        return LongOperation::start("erasure preview", permit, previewing).whole().await;
+        return LongOperation::start("erasure preview", permit, previewing).result_response().await;
     }
     let erasing = async move {
         let erased = operations::erase(&store, organization, &subject, &request, &context, |_| {}).await?;
-        Ok(Erasure::Result(erased.into()))
+        Ok(ErasureResponse::Result(erased.into()))
     };
     LongOperation::start("erasure", permit, erasing).progress().await
 }

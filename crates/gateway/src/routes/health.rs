@@ -1,41 +1,47 @@
 //! `GET /healthz`: the process answers. `GET /readyz`: it can take leads.
 
 use actix_web::HttpRequest;
-use leadgate_queue::Depth;
+use leadgate_queue::QueueDepth;
 use serde::Serialize;
 
 use crate::operator;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
-use crate::reply::Json;
-use crate::state::State;
+use crate::reply::JsonResponse;
+use crate::state::GatewayState;
 
 #[derive(Serialize)]
-pub(crate) struct Health {
+pub(crate) struct HealthResponse {
     status: &'static str,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Readiness {
+pub(crate) struct ReadinessResponse {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     degraded: Option<Vec<ReadinessReason>>,
     /// What the queue held when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<Depth>,
+    queue: Option<QueueDepth>,
 }
 
-pub(crate) async fn alive(_request: &HttpRequest, _state: &State) -> Result<Json<Health>, Refusal> {
-    Ok(Json::ok(&Health { status: "ok" }))
+pub(crate) async fn alive(
+    _request: &HttpRequest,
+    _state: &GatewayState,
+) -> Result<JsonResponse<HealthResponse>, Refusal> {
+    Ok(JsonResponse::ok(&HealthResponse { status: "ok" }))
 }
 
 /// Public callers get the status only; operators also get the reasons.
-pub(crate) async fn ready(request: &HttpRequest, state: &State) -> Result<Json<Readiness>, Refusal> {
+pub(crate) async fn ready(
+    request: &HttpRequest,
+    state: &GatewayState,
+) -> Result<JsonResponse<ReadinessResponse>, Refusal> {
     if operator::is_operator_request(request, &state.config) {
         return ready_to_operators(request, state).await;
     }
     match state.readiness() {
-        Ok(_) => Ok(Json::ok(&Readiness { status: "ready", degraded: None, queue: None })),
+        Ok(_) => Ok(JsonResponse::ok(&ReadinessResponse { status: "ready", degraded: None, queue: None })),
         Err(_) => Err(Refusal::NotReady(Vec::new())),
     }
 }
@@ -43,8 +49,8 @@ pub(crate) async fn ready(request: &HttpRequest, state: &State) -> Result<Json<R
 /// `/readyz` on the address for operators.
 pub(crate) async fn ready_to_operators(
     _request: &HttpRequest,
-    state: &State,
-) -> Result<Json<Readiness>, Refusal> {
+    state: &GatewayState,
+) -> Result<JsonResponse<ReadinessResponse>, Refusal> {
     let degraded = Some(state.readiness()?);
-    Ok(Json::ok(&Readiness { status: "ready", degraded, queue: state.queue.last_depth() }))
+    Ok(JsonResponse::ok(&ReadinessResponse { status: "ready", degraded, queue: state.queue.last_depth() }))
 }

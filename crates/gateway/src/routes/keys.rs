@@ -3,27 +3,27 @@
 use std::time::Duration;
 
 use actix_web::web;
-use leadgate_dialect::native::{self, CreatedKeyAnswer, KeyAnswer, RevokedKeyAnswer};
+use leadgate_dialect::native::{self, CreatedKeyResponse, KeyResponse, RevokedKeyResponse};
 use leadgate_domain::{AuditAction, KeyId, KeyKind};
 use leadgate_operations::keys::{self as operations, CreatedKey, KeyChanges, NewKey, RevokedKey};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::call::{Administer, Call};
+use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::public_url::base_url;
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
 /// For how long a rotated key stays valid.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Rotation {
+pub(crate) struct RotateKeyRequest {
     #[serde(with = "humantime_serde")]
     overlap: Duration,
 }
 
-impl Default for Rotation {
+impl Default for RotateKeyRequest {
     fn default() -> Self {
         Self { overlap: Duration::from_secs(24 * 60 * 60) }
     }
@@ -31,29 +31,34 @@ impl Default for Rotation {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Revocation {
+pub(crate) struct RevokeKeyQuery {
     /// Also revokes the keys and tokens that were created with it.
     created_with_it: bool,
 }
 
 /// All keys and tokens of the organization, revoked ones too.
-pub(crate) async fn list(call: &mut Call<Administer>) -> Result<Json<List<KeyAnswer<'static>>>, Refusal> {
+pub(crate) async fn list(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<ListResponse<KeyResponse<'static>>>, Refusal> {
     let store = call.store();
     let listing = operations::list(&store, call.organization(), call.log());
     let (all, owner) = (operation(&call.state, listing).await?, call.organization_name());
-    Ok(Json::ok(&List { data: all.iter().map(|key| native::key(key, &owner)).collect(), next: None }))
+    Ok(JsonResponse::ok(&ListResponse {
+        data: all.iter().map(|key| native::key(key, &owner)).collect(),
+        next: None,
+    }))
 }
 
 /// Makes a key, whose text is shown this once.
 pub(crate) async fn create(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(new): web::Json<NewKey>,
-) -> Result<Json<CreatedKeyAnswer<'static>>, Refusal> {
+) -> Result<JsonResponse<CreatedKeyResponse<'static>>, Refusal> {
     let (store, source) = (call.store(), new.source);
     let creating = operations::create(&store, call.organization(), new, &call.state.keys.pepper);
     let created = operation(&call.state, creating).await;
     let created = created.map_err(|refusal| match source {
-        Some(source) => call.audited(refusal, source, AuditAction::KeyCreated),
+        Some(source) => call.audit_refusal(refusal, source, AuditAction::KeyCreated),
         None => refusal,
     })?;
     Ok(shown_once(call, created, None))
@@ -61,15 +66,16 @@ pub(crate) async fn create(
 
 /// Puts a new key in the place of another; the new text is shown this once.
 pub(crate) async fn rotate(
-    call: &mut Call<Administer, KeyId>,
-    rotation: Option<web::Json<Rotation>>,
-) -> Result<Json<CreatedKeyAnswer<'static>>, Refusal> {
-    let Rotation { overlap } = rotation.map(web::Json::into_inner).unwrap_or_default();
+    call: &mut AuthorizedRequest<AdminAccess, KeyId>,
+    rotation: Option<web::Json<RotateKeyRequest>>,
+) -> Result<JsonResponse<CreatedKeyResponse<'static>>, Refusal> {
+    let RotateKeyRequest { overlap } = rotation.map(web::Json::into_inner).unwrap_or_default();
     let (store, pepper) = (call.store(), &call.state.keys.pepper);
     let base = base_url(&call.request, &call.state)?;
     let rotating = operations::rotate(&store, call.organization(), &call.id, overlap, pepper);
     let created = operation(&call.state, rotating).await;
-    let created = created.map_err(|refusal| call.audited(refusal, &call.id, AuditAction::KeyRotated))?;
+    let created =
+        created.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRotated))?;
     let url = match created.key.kind {
         KeyKind::Token => {
             let reading = store.source(call.organization(), created.key.source);
@@ -84,39 +90,39 @@ pub(crate) async fn rotate(
 
 /// This gateway takes the new key at once.
 fn shown_once<P>(
-    call: &Call<Administer, P>,
+    call: &AuthorizedRequest<AdminAccess, P>,
     created: CreatedKey,
     url: Option<&str>,
-) -> Json<CreatedKeyAnswer<'static>> {
+) -> JsonResponse<CreatedKeyResponse<'static>> {
     let CreatedKey { key, text } = created;
     let owner = call.organization_name();
-    let answer = Json::created(&native::created_key(&key, &owner, text.expose_secret(), url));
+    let answer = JsonResponse::created(&native::created_key(&key, &owner, text.expose_secret(), url));
     call.state.keys.directory.insert_key(key);
     answer
 }
 
 /// Revokes a key, but not the one of this request. Gateways follow the change within a poll.
 pub(crate) async fn revoke(
-    call: &mut Call<Administer, KeyId>,
-    revocation: Option<web::Json<Revocation>>,
-) -> Result<Json<RevokedKeyAnswer<'static>>, Refusal> {
-    let Revocation { created_with_it } = revocation.map(web::Json::into_inner).unwrap_or_default();
+    call: &mut AuthorizedRequest<AdminAccess, KeyId>,
+    revocation: Option<web::Json<RevokeKeyQuery>>,
+) -> Result<JsonResponse<RevokedKeyResponse<'static>>, Refusal> {
+    let RevokeKeyQuery { created_with_it } = revocation.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
     let revoking = operations::revoke(&store, call.organization(), &call.id, created_with_it);
     let revoked = operation(&call.state, revoking).await;
     let RevokedKey { key, created_with_it } =
-        revoked.map_err(|refusal| call.audited(refusal, &call.id, AuditAction::KeyRevoked))?;
-    Ok(Json::ok(&native::revoked_key(&key.id, created_with_it)))
+        revoked.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRevoked))?;
+    Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_with_it)))
 }
 
 /// Changes a key of the caller's organization; null clears a name or a rate. Gateways follow the change within a poll.
 pub(crate) async fn update(
-    call: &mut Call<Administer, KeyId>,
+    call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     web::Json(changes): web::Json<KeyChanges>,
-) -> Result<Json<KeyAnswer<'static>>, Refusal> {
+) -> Result<JsonResponse<KeyResponse<'static>>, Refusal> {
     let store = call.store();
     let changing = operations::update(&store, call.organization(), &call.id, changes);
     let changed = operation(&call.state, changing).await;
-    let key = changed.map_err(|refusal| call.audited(refusal, &call.id, AuditAction::KeyUpdated))?;
-    Ok(Json::ok(&native::key(&key, &call.organization_name())))
+    let key = changed.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyUpdated))?;
+    Ok(JsonResponse::ok(&native::key(&key, &call.organization_name())))
 }

@@ -7,93 +7,97 @@ use leadgate_operations::mappings::{self as operations, MappedBody};
 use leadgate_store::MappingRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Administer, Call};
-use crate::query::Limit;
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::query::PageLimit;
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 /// Which version of its mapping a source uses; null for none.
 #[derive(Serialize)]
-pub(crate) struct MappingInUse {
+pub(crate) struct ActiveVersionResponse {
     source: SourceId,
     version: Option<u32>,
 }
 
 /// All versions, the first one first.
 pub(crate) async fn list(
-    call: &mut Call<Administer, SourceId>,
-) -> Result<Json<List<MappingRecord>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+) -> Result<JsonResponse<ListResponse<MappingRecord>>, Refusal> {
     let store = call.store();
     let listing = operations::list(&store, call.organization(), call.id, call.log());
     let listed = operation(&call.state, listing).await;
-    let data = listed.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingsListed))?;
-    Ok(Json::ok(&List { data, next: None }))
+    let data = listed.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingsListed))?;
+    Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
 /// Stores a mapping as the next version and uses it. Gateways follow within a poll.
 pub(crate) async fn set(
-    call: &mut Call<Administer, SourceId>,
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(mapping): web::Json<Mapping>,
-) -> Result<Json<MappingInUse>, Refusal> {
+) -> Result<JsonResponse<ActiveVersionResponse>, Refusal> {
     let store = call.store();
     let setting = operations::set(&store, call.organization(), call.id, &mapping);
     let set = operation(&call.state, setting).await;
-    let version = set.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingSet))?;
-    Ok(Json::ok(&MappingInUse { source: call.id, version: Some(version) }))
+    let version = set.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingSet))?;
+    Ok(JsonResponse::ok(&ActiveVersionResponse { source: call.id, version: Some(version) }))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct VersionToUse {
+pub(crate) struct ActivateVersionRequest {
     version: u32,
 }
 
 /// Uses another version; 0 is no mapping.
 pub(crate) async fn activate(
-    call: &mut Call<Administer, SourceId>,
-    web::Json(VersionToUse { version }): web::Json<VersionToUse>,
-) -> Result<Json<MappingInUse>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+    web::Json(ActivateVersionRequest { version }): web::Json<ActivateVersionRequest>,
+) -> Result<JsonResponse<ActiveVersionResponse>, Refusal> {
     let store = call.store();
     let activating = operations::activate(&store, call.organization(), call.id, version);
     let activated = operation(&call.state, activating).await;
-    activated.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingActivated))?;
-    Ok(Json::ok(&MappingInUse { source: call.id, version: (version > 0).then_some(version) }))
+    activated.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingActivated))?;
+    Ok(JsonResponse::ok(&ActiveVersionResponse {
+        source: call.id,
+        version: (version > 0).then_some(version),
+    }))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PreviewRequest {
+pub(crate) struct MappingPreviewRequest {
     /// The one in use, if there is none.
     mapping: Option<Mapping>,
     /// How many of the last submissions.
-    last: Option<Limit>,
+    last: Option<PageLimit>,
 }
 
 /// What a mapping would make of the last submissions. Changes nothing.
 pub(crate) async fn preview(
-    call: &mut Call<Administer, SourceId>,
-    request: Option<web::Json<PreviewRequest>>,
-) -> Result<Json<List<MappedBody>>, Refusal> {
-    let PreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+    request: Option<web::Json<MappingPreviewRequest>>,
+) -> Result<JsonResponse<ListResponse<MappedBody>>, Refusal> {
+    let MappingPreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
     let (store, last) = (call.store(), last.map_or(10, |last| last.0));
     let previewing =
         operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
     let previewed = operation(&call.state, previewing).await;
-    let data = previewed.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingPreviewed))?;
-    Ok(Json::ok(&List { data, next: None }))
+    let data =
+        previewed.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingPreviewed))?;
+    Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
 #[derive(Deserialize)]
 pub(crate) struct SuggestionQuery {
     /// How many of the last bodies.
     #[serde(default)]
-    last: Option<Limit>,
+    last: Option<PageLimit>,
 }
 
 /// A mapping to review, as a file of TOML.
 #[derive(Serialize)]
-pub(crate) struct SuggestedMapping {
+pub(crate) struct SuggestionResponse {
     source: SourceId,
     bodies: usize,
     mapping: String,
@@ -101,13 +105,13 @@ pub(crate) struct SuggestedMapping {
 
 /// Proposes a mapping from the last bodies. It names no values.
 pub(crate) async fn suggest(
-    call: &mut Call<Administer, SourceId, SuggestionQuery>,
-) -> Result<Json<SuggestedMapping>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
+) -> Result<JsonResponse<SuggestionResponse>, Refusal> {
     let (store, last) = (call.store(), call.query.last.map_or(100, |last| last.0));
     let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
     let suggested = operation(&call.state, suggesting).await;
     let suggestion =
-        suggested.map_err(|refusal| call.audited(refusal, call.id, AuditAction::MappingSuggested))?;
+        suggested.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingSuggested))?;
     let (bodies, mapping) = (suggestion.bodies(), suggestion.to_string());
-    Ok(Json::ok(&SuggestedMapping { source: call.id, bodies, mapping }))
+    Ok(JsonResponse::ok(&SuggestionResponse { source: call.id, bodies, mapping }))
 }

@@ -30,7 +30,7 @@ use leadgate_dialect::{kickofflabs, protocol};
 use leadgate_domain::Dialect::{self, AskAd, KickoffLabs, Native};
 
 use crate::http_route::{self, HttpRoute};
-use crate::problem::Refused;
+use crate::problem::ProblemResponse;
 use crate::refusal::Refusal;
 
 /// Every route of the public address.
@@ -49,7 +49,7 @@ fn own_routes() -> Vec<HttpRoute> {
     vec![
         // Leads, as clients of several systems read them.
         HttpRoute::of("GET", "/v1/leads", None, leads::list),
-        HttpRoute::posted(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
+        HttpRoute::authenticated_post(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
         HttpRoute::of("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
         HttpRoute::of("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
         HttpRoute::post("/v1/leads/validate", validate::validate),
@@ -130,6 +130,6 @@ pub fn operator_routes() -> &'static [HttpRoute] {
 /// Serves a table of routes; other paths get a 404.
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     http_route::serve(routes, config);
-    let not_found = || ready(Err::<&str, Refused>(Refusal::NotFound.without_route(Native)));
+    let not_found = || ready(Err::<&str, ProblemResponse>(Refusal::NotFound.without_route(Native)));
     config.default_service(to(not_found));
 }

@@ -2,16 +2,16 @@
 
 use actix_web::web::{self, Payload};
 use leadgate_domain::{AuditAction, Submission};
-use leadgate_operations::quarantine::{self as operations, Discard, Release};
+use leadgate_operations::quarantine::{self as operations, DiscardRequest, ReleaseResult};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::body::{self, BodyLimits};
-use crate::call::{Administer, Call};
-use crate::query::{Limit, parsed};
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ pub(crate) struct QuarantineQuery {
     #[serde(default)]
     state: StateFilter,
     #[serde(default)]
-    limit: Limit,
+    limit: PageLimit,
     #[serde(default, deserialize_with = "parsed")]
     after: Option<Uuid>,
 }
@@ -46,72 +46,79 @@ impl StateFilter {
 }
 
 pub(crate) async fn list(
-    call: &mut Call<Administer, (), QuarantineQuery>,
-) -> Result<Json<List<QuarantineEntry>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, (), QuarantineQuery>,
+) -> Result<JsonResponse<ListResponse<QuarantineEntry>>, Refusal> {
     let QuarantineQuery { state, limit, after } = call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), state.state(), after, limit.0, call.log());
     let page = operation(&call.state, listing).await?;
-    Ok(Json::ok(&List { data: page.data, next: page.next.map(|next| next.to_string()) }))
+    Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
 #[derive(Serialize)]
-pub(crate) struct WholeEntry {
+pub(crate) struct QuarantineEntryResponse {
     entry: QuarantineEntry,
     submission: Submission,
 }
 
 /// An entry, with the submission whole.
-pub(crate) async fn show(call: &mut Call<Administer, Uuid>) -> Result<Json<WholeEntry>, Refusal> {
+pub(crate) async fn show(
+    call: &mut AuthorizedRequest<AdminAccess, Uuid>,
+) -> Result<JsonResponse<QuarantineEntryResponse>, Refusal> {
     let store = call.store();
     let showing = operations::show(&store, call.organization(), call.id, call.log());
     let shown = operation(&call.state, showing).await;
     let (entry, submission) =
-        shown.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineRead))?;
-    Ok(Json::ok(&WholeEntry { entry, submission }))
+        shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineRead))?;
+    Ok(JsonResponse::ok(&QuarantineEntryResponse { entry, submission }))
 }
 
 /// Publishes the submission once more. However often it is asked for, the entry is released once; the answer is the
 /// entry as it was.
-pub(crate) async fn release(call: &mut Call<Administer, Uuid>) -> Result<Json<QuarantineEntry>, Refusal> {
+pub(crate) async fn release(
+    call: &mut AuthorizedRequest<AdminAccess, Uuid>,
+) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
     let (store, publisher) = (call.store(), &call.state.publisher);
     let finding = operations::find(&store, call.organization(), call.id);
     let found = operation(&call.state, finding).await;
-    let found = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineReleased))?;
+    let found =
+        found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineReleased))?;
     // Not cut off: its message may be in the queue by then.
-    let Release { entry, is_published } = operations::release(&store, found, publisher, call.log()).await?;
-    Ok(if is_published { Json::accepted(&entry) } else { Json::ok(&entry) })
+    let ReleaseResult { entry, is_published } =
+        operations::release(&store, found, publisher, call.log()).await?;
+    Ok(if is_published { JsonResponse::accepted(&entry) } else { JsonResponse::ok(&entry) })
 }
 
 /// Puts another body in the place of an open entry's, if a lead can be made of it. It waits for its release.
 pub(crate) async fn repair(
-    call: &mut Call<Administer, Uuid>,
+    call: &mut AuthorizedRequest<AdminAccess, Uuid>,
     payload: Payload,
-) -> Result<Json<QuarantineEntry>, Refusal> {
+) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
     let (store, state) = (call.store(), &call.state);
     let found = operation(state, operations::find(&store, call.organization(), call.id)).await;
-    let found = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineRepaired))?;
+    let found =
+        found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineRepaired))?;
     if found.0.state != QuarantineState::Open {
-        return Ok(Json::ok(&found.0));
+        return Ok(JsonResponse::ok(&found.0));
     }
     let limits = BodyLimits { limit: state.config.body_limit, timeout: state.config.body_timeout };
     let media = body::media(call.request.headers())?;
     body::check_head(call.request.headers(), limits)?;
     let body = body::read(&call.request, payload, limits).await?;
     let entry = operation(state, operations::repair(&store, found, &body, media)).await?;
-    Ok(Json::ok(&entry))
+    Ok(JsonResponse::ok(&entry))
 }
 
 /// Gives an entry up, with a note. The submission stays where it is.
 pub(crate) async fn discard(
-    call: &mut Call<Administer, Uuid>,
-    discard: Option<web::Json<Discard>>,
-) -> Result<Json<QuarantineEntry>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, Uuid>,
+    discard: Option<web::Json<DiscardRequest>>,
+) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
     let discard = discard.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
     let discarding = operations::discard(&store, call.organization(), call.id, &discard);
     let discarded = operation(&call.state, discarding).await;
-    let entry =
-        discarded.map_err(|refusal| call.audited(refusal, call.id, AuditAction::QuarantineDiscarded))?;
-    Ok(Json::ok(&entry))
+    let entry = discarded
+        .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineDiscarded))?;
+    Ok(JsonResponse::ok(&entry))
 }

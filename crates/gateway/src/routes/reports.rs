@@ -2,18 +2,18 @@
 
 use leadgate_domain::{AuditAction, Day, OrganizationId, SourceId, Timestamp, Zone};
 use leadgate_operations::reports as operations;
-use leadgate_store::{IntakeReport, StoreError, Trouble};
+use leadgate_store::{IntakeReport, StoreError, StoreFailure};
 use serde::Deserialize;
 
-use crate::call::{Call, Read};
+use crate::call::{AuthorizedRequest, ReadAccess};
 use crate::query;
 use crate::refusal::Refusal;
-use crate::reply::Json;
-use crate::state::State;
+use crate::reply::JsonResponse;
+use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 
 #[derive(Deserialize)]
-pub(crate) struct IntakeQuery {
+pub(crate) struct IntakeReportQuery {
     #[serde(default)]
     source: Option<SourceId>,
     /// Today, if it is not said.
@@ -24,12 +24,14 @@ pub(crate) struct IntakeQuery {
 }
 
 /// A day of the organization, or of one of its sources; a key of a named source sees its own.
-pub(crate) async fn intake(call: &mut Call<Read, (), IntakeQuery>) -> Result<Json<IntakeReport>, Refusal> {
+pub(crate) async fn intake(
+    call: &mut AuthorizedRequest<ReadAccess, (), IntakeReportQuery>,
+) -> Result<JsonResponse<IntakeReport>, Refusal> {
     let day = day(&call.query)?;
-    let source = call.query.source.or(call.reach().source());
+    let source = call.query.source.or(call.source_access().source());
     if let Some(source) = source {
         let not_found = || call.not_found(source.as_uuid(), AuditAction::ReportRead);
-        if !call.reach().covers(source) {
+        if !call.source_access().covers(source) {
             return Err(not_found());
         }
         let reading = call.state.store.source(call.organization(), source);
@@ -37,35 +39,35 @@ pub(crate) async fn intake(call: &mut Call<Read, (), IntakeQuery>) -> Result<Jso
     }
     let report = report(&call.state, call.organization(), source, &day).await?;
     operations::note_intake(&call.store(), call.organization(), source, &day, call.log()).await?;
-    Ok(Json::ok(&report))
+    Ok(JsonResponse::ok(&report))
 }
 
 /// Large days are counted on a separate connection: each organization has one such report at a time.
 async fn report(
-    state: &State,
+    state: &GatewayState,
     organization: OrganizationId,
     source: Option<SourceId>,
     day: &Day,
 ) -> Result<IntakeReport, Refusal> {
     let soon = async {
         // Counting is expensive, so at most two run at once.
-        let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreSlow)?;
+        let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
         with_store_timeout(state, state.store.intake_report(organization, source, day)).await
     };
     match soon.await {
-        Err(Refusal::StoreSlow) => {}
+        Err(Refusal::StoreTimeout) => {}
         Err(Refusal::Store(StoreError::Unavailable {
-            trouble: Trouble::Timeout | Trouble::NoAnswer,
+            trouble: StoreFailure::Timeout | StoreFailure::NoAnswer,
             ..
         })) => {}
         settled => return settled,
     }
-    let permit = state.long_reports.begin(organization).ok_or(Refusal::StoreSlow)?;
-    let reporting = state.store.intake_report_patiently(organization, source, day, permit);
+    let permit = state.long_reports.begin(organization).ok_or(Refusal::StoreTimeout)?;
+    let reporting = state.store.intake_report_without_timeout(organization, source, day, permit);
     reporting.await.map_err(Refusal::Store)
 }
 
-fn day(query: &IntakeQuery) -> Result<Day, Refusal> {
+fn day(query: &IntakeReportQuery) -> Result<Day, Refusal> {
     let zone = query.timezone.clone().unwrap_or(Zone::utc());
     match &query.day {
         Some(day) => Day::read(day, zone).map_err(|_| query::invalid("day")),

@@ -1,19 +1,19 @@
 //! `POST /v1/reprocess`: reads stored leads again, by the mappings, settings, suppression lists and scoring of now.
 
 use actix_web::web;
-use leadgate_operations::reprocess::{self as operations, ReprocessRequest, Reprocessed};
+use leadgate_operations::reprocess::{self as operations, ReprocessRequest, ReprocessResult};
 
-use crate::call::{Administer, Call};
-use crate::long_operation::{LongOperation, Progress};
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 use crate::store_timeout::with_store_timeout;
 
 /// Reads the selected leads again, or says what would change. Sent again, it does what is left to do.
 pub(crate) async fn reprocess(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(request): web::Json<ReprocessRequest>,
-) -> Result<Json<Progress<Reprocessed>>, Refusal> {
+) -> Result<JsonResponse<OperationProgress<ReprocessResult>>, Refusal> {
     let permit = call.begin_long_operation()?;
     // A mapping may have been set a moment ago.
     with_store_timeout(&call.state, call.state.keys.directory.refresh()).await?;
@@ -22,5 +22,5 @@ pub(crate) async fn reprocess(
     let reading =
         async move { operations::run(&store, organization, &request, &context, |_| {}, &log).await };
     let running = LongOperation::start("reprocessing", permit, reading);
-    if dry_run { running.whole().await } else { running.progress().await }
+    if dry_run { running.result_response().await } else { running.progress().await }
 }

@@ -1,26 +1,28 @@
 //! `/v1/retention`: for how long the organization keeps its data.
 
 use actix_web::web;
-use leadgate_dialect::native::{self, RetentionAnswer};
+use leadgate_dialect::native::{self, RetentionResponse};
 use leadgate_operations::retention::{self as operations, RetentionChanges};
 
-use crate::call::{Administer, Call};
+use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 use crate::store_timeout::operation;
 
-pub(crate) async fn show(call: &mut Call<Administer>) -> Result<Json<RetentionAnswer>, Refusal> {
+pub(crate) async fn show(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
     let retention = operation(&call.state, operations::show(&store, call.organization())).await?;
-    Ok(Json::ok(&native::retention(retention)))
+    Ok(JsonResponse::ok(&native::retention(retention)))
 }
 
 /// Changes ages; what is absent stays. Workers erase what is too old.
 pub(crate) async fn update(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(changes): web::Json<RetentionChanges>,
-) -> Result<Json<RetentionAnswer>, Refusal> {
+) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
     let retention = operation(&call.state, operations::set(&store, call.organization(), changes)).await?;
-    Ok(Json::ok(&native::retention(retention)))
+    Ok(JsonResponse::ok(&native::retention(retention)))
 }

@@ -9,18 +9,20 @@ use leadgate_store::ScoringRecord;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::call::{Administer, Call};
-use crate::query::Limit;
+use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::query::PageLimit;
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
 /// The scoring in force; version 0 is the standard one.
-pub(crate) async fn show(call: &mut Call<Administer>) -> Result<Json<ActiveScoring>, Refusal> {
-    Ok(Json::ok(&*in_force(call).await?))
+pub(crate) async fn show(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<ActiveScoring>, Refusal> {
+    Ok(JsonResponse::ok(&*active_scoring(call).await?))
 }
 
-async fn in_force(call: &Call<Administer>) -> Result<Arc<ActiveScoring>, Refusal> {
+async fn active_scoring(call: &AuthorizedRequest<AdminAccess>) -> Result<Arc<ActiveScoring>, Refusal> {
     let directory = &call.state.keys.directory;
     // Another gateway may have set it a moment ago.
     with_store_timeout(&call.state, directory.refresh()).await?;
@@ -33,54 +35,60 @@ fn read(document: &Value) -> Result<Scoring, Refusal> {
 
 /// Puts another in force, for what comes in from the next poll on.
 pub(crate) async fn set(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Value>,
-) -> Result<Json<ActiveScoring>, Refusal> {
+) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let (scoring, store) = (read(&document)?, call.store());
     let active = operation(&call.state, operations::set(&store, call.organization(), scoring)).await?;
-    Ok(Json::ok(&active))
+    Ok(JsonResponse::ok(&active))
 }
 
 /// Uses the standard scoring again, which is the answer.
-pub(crate) async fn reset(call: &mut Call<Administer>) -> Result<Json<ActiveScoring>, Refusal> {
+pub(crate) async fn reset(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let store = call.store();
     operation(&call.state, operations::reset(&store, call.organization())).await?;
-    Ok(Json::ok(&*ActiveScoring::standard()))
+    Ok(JsonResponse::ok(&*ActiveScoring::standard()))
 }
 
 /// All versions, the first one first.
-pub(crate) async fn versions(call: &mut Call<Administer>) -> Result<Json<List<ScoringRecord>>, Refusal> {
+pub(crate) async fn versions(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<ListResponse<ScoringRecord>>, Refusal> {
     let store = call.store();
     let data = operation(&call.state, operations::history(&store, call.organization())).await?;
-    Ok(Json::ok(&List { data, next: None }))
+    Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
 /// One version; 0 is the standard one.
-pub(crate) async fn version(call: &mut Call<Administer, u32>) -> Result<Json<ActiveScoring>, Refusal> {
+pub(crate) async fn version(
+    call: &mut AuthorizedRequest<AdminAccess, u32>,
+) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let store = call.store();
     let reading = operations::version(&store, call.organization(), call.id);
-    Ok(Json::ok(&*operation(&call.state, reading).await?))
+    Ok(JsonResponse::ok(&*operation(&call.state, reading).await?))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PreviewRequest {
+pub(crate) struct ScoringPreviewRequest {
     /// The one in force, if there is none.
     scoring: Option<Value>,
     /// How many of the newest leads.
-    last: Option<Limit>,
+    last: Option<PageLimit>,
 }
 
 /// How the newest leads would be scored. Changes nothing.
 pub(crate) async fn preview(
-    call: &mut Call<Administer>,
-    request: Option<web::Json<PreviewRequest>>,
-) -> Result<Json<ScoringPreview>, Refusal> {
-    let PreviewRequest { scoring, last } = request.map(web::Json::into_inner).unwrap_or_default();
+    call: &mut AuthorizedRequest<AdminAccess>,
+    request: Option<web::Json<ScoringPreviewRequest>>,
+) -> Result<JsonResponse<ScoringPreview>, Refusal> {
+    let ScoringPreviewRequest { scoring, last } = request.map(web::Json::into_inner).unwrap_or_default();
     let then = scoring.as_ref().map(read).transpose()?;
-    let (now, last) = (in_force(call).await?, last.map_or(100, |last| last.0));
+    let (now, last) = (active_scoring(call).await?, last.map_or(100, |last| last.0));
     let (store, now) = (call.store(), &now.scoring);
     let previewing =
         operations::preview(&store, call.organization(), now, then.as_ref().unwrap_or(now), last);
-    Ok(Json::ok(&operation(&call.state, previewing).await?))
+    Ok(JsonResponse::ok(&operation(&call.state, previewing).await?))
 }

@@ -1,7 +1,7 @@
 //! `/v1/sources`: sources of leads, among them KickoffLabs's campaigns.
 
 use actix_web::web;
-use leadgate_dialect::native::{self, SignatureAnswer, SourceAnswer};
+use leadgate_dialect::native::{self, SignatureResponse, SourceResponse};
 use leadgate_domain::{AuditAction, Source, SourceId, SourceSettings};
 use leadgate_operations::keys::{CreatedKey, NewToken, create_token as create_token_of};
 use leadgate_operations::sources::{self as operations, CreatedSource, NewSource, SignatureChange};
@@ -9,39 +9,40 @@ use leadgate_store::RecentLeads;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Administer, Call};
+use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::public_url::base_url;
-use crate::query::Page;
+use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
+use crate::reply::{JsonResponse, ListResponse};
 use crate::source_selection::check_networks;
 use crate::store_timeout::operation;
 
-const KEEPS_ITS_ADDRESS: &str = "the key of this request is bound to this source, and these networks do not have the \
+const WOULD_LOCK_OUT_CALLER: &str = "the key of this request is bound to this source, and these networks do not have the \
                                  address of the request: use another key, or add the address";
 
 pub(crate) async fn list(
-    call: &mut Call<Administer, (), Page<SourceId>>,
-) -> Result<Json<List<SourceAnswer<'static>>>, Refusal> {
-    let Page { limit, after } = call.query;
+    call: &mut AuthorizedRequest<AdminAccess, (), PageQuery<SourceId>>,
+) -> Result<JsonResponse<ListResponse<SourceResponse<'static>>>, Refusal> {
+    let PageQuery { limit, after } = call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
     let page = operation(&call.state, listing).await?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let data = page.data.iter().map(|source| native::source(source, &owner, &base, None)).collect();
-    Ok(Json::ok(&List { data, next: page.next.map(|next| next.to_string()) }))
+    Ok(JsonResponse::ok(&ListResponse { data, next: page.next.map(|next| next.to_string()) }))
 }
 
 /// Makes a source and the token of its URL, which is shown this once.
 pub(crate) async fn create(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(new): web::Json<NewSource>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let (store, keys) = (call.store(), &call.state.keys);
     let creating = operations::create(&store, call.organization(), new, &keys.pepper);
     let CreatedSource { source, token } = operation(&call.state, creating).await?;
-    let answer = Json::created(&native::source(&source, &owner, &base, Some(token.text.expose_secret())));
+    let answer =
+        JsonResponse::created(&native::source(&source, &owner, &base, Some(token.text.expose_secret())));
     keys.directory.insert_source(source);
     keys.directory.insert_key(token.key);
     Ok(answer)
@@ -49,36 +50,36 @@ pub(crate) async fn create(
 
 /// A source, and how many of its last leads have no contact.
 #[derive(Serialize)]
-pub(crate) struct ShownSource<'s> {
+pub(crate) struct SourceDetailsResponse<'s> {
     #[serde(flatten)]
-    source: SourceAnswer<'s>,
+    source: SourceResponse<'s>,
     recent_leads: RecentLeads,
 }
 
 pub(crate) async fn show(
-    call: &mut Call<Administer, SourceId>,
-) -> Result<Json<ShownSource<'static>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+) -> Result<JsonResponse<SourceDetailsResponse<'static>>, Refusal> {
     let store = call.store();
     let showing = operations::show(&store, call.organization(), call.id, call.log());
     let shown = operation(&call.state, showing).await;
     let (source, recent_leads) =
-        shown.map_err(|refusal| call.audited(refusal, call.id, AuditAction::SourceRead))?;
+        shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceRead))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let source = native::source(&source, &owner, &base, None);
-    Ok(Json::ok(&ShownSource { source, recent_leads }))
+    Ok(JsonResponse::ok(&SourceDetailsResponse { source, recent_leads }))
 }
 
 /// Changes settings of a source; what is absent stays.
 pub(crate) async fn update(
-    call: &mut Call<Administer, SourceId>,
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(settings): web::Json<SourceSettings>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     if call.id == call.caller.source.id
         && let Some(networks) = &settings.networks
         && check_networks(networks, call.context.address).is_err()
     {
         // Every further request with this key would be refused.
-        return Err(Refusal::InvalidSettings(KEEPS_ITS_ADDRESS.to_owned()));
+        return Err(Refusal::InvalidSettings(WOULD_LOCK_OUT_CALLER.to_owned()));
     }
     let store = call.store();
     let updating = operations::update(&store, call.organization(), call.id, settings);
@@ -88,18 +89,18 @@ pub(crate) async fn update(
 
 /// Makes another token for the URL of a source, which is shown this once.
 pub(crate) async fn create_token(
-    call: &mut Call<Administer, SourceId>,
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     new: Option<web::Json<NewToken>>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let new = new.map(web::Json::into_inner).unwrap_or_default();
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let (store, keys) = (call.store(), &call.state.keys);
     let finding = operations::find(&store, call.organization(), call.id);
     let found = operation(&call.state, finding).await;
-    let source = found.map_err(|refusal| call.audited(refusal, call.id, AuditAction::KeyCreated))?;
+    let source = found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::KeyCreated))?;
     let creating = create_token_of(&store, &source, new, &keys.pepper);
     let CreatedKey { key, text } = operation(&call.state, creating).await?;
-    let answer = Json::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
+    let answer = JsonResponse::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
     keys.directory.insert_source(source);
     keys.directory.insert_key(key);
     Ok(answer)
@@ -107,37 +108,37 @@ pub(crate) async fn create_token(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SignatureSetting {
+pub(crate) struct SetSignatureRequest {
     signature: SignatureChange,
 }
 
 /// Sets whether a source takes only signed posts; the answer shows the secret, if there is one.
 pub(crate) async fn set_signature(
-    call: &mut Call<Administer, SourceId>,
-    web::Json(SignatureSetting { signature }): web::Json<SignatureSetting>,
-) -> Result<Json<SignatureAnswer<'static>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+    web::Json(SetSignatureRequest { signature }): web::Json<SetSignatureRequest>,
+) -> Result<JsonResponse<SignatureResponse<'static>>, Refusal> {
     let (store, key) = (call.store(), &call.state.signing);
     let setting = operations::set_signature(&store, call.organization(), call.id, signature, key);
     let set = operation(&call.state, setting).await;
     let (source, secret) =
-        set.map_err(|refusal| call.audited(refusal, call.id, AuditAction::SourceUpdated))?;
+        set.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceUpdated))?;
     let secret = secret.as_ref().map(|secret| secret.expose_secret());
-    let answer = Json::ok(&native::signature(&source, secret));
+    let answer = JsonResponse::ok(&native::signature(&source, secret));
     call.state.keys.directory.insert_source(source);
     Ok(answer)
 }
 
 pub(crate) async fn disable(
-    call: &mut Call<Administer, SourceId>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let disabled = operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
     changed(call, disabled, AuditAction::SourceDisabled)
 }
 
 pub(crate) async fn enable(
-    call: &mut Call<Administer, SourceId>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let enabled = operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
     changed(call, enabled, AuditAction::SourceEnabled)
@@ -145,8 +146,8 @@ pub(crate) async fn enable(
 
 /// Revokes its keys and tokens, too; its leads stay.
 pub(crate) async fn delete(
-    call: &mut Call<Administer, SourceId>,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
+    call: &mut AuthorizedRequest<AdminAccess, SourceId>,
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let deleted = operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
     changed(call, deleted, AuditAction::SourceDeleted)
@@ -154,13 +155,13 @@ pub(crate) async fn delete(
 
 /// A source as it is now; this gateway follows the change at once.
 fn changed(
-    call: &Call<Administer, SourceId>,
+    call: &AuthorizedRequest<AdminAccess, SourceId>,
     source: Result<Source, Refusal>,
     action: AuditAction,
-) -> Result<Json<SourceAnswer<'static>>, Refusal> {
-    let source = source.map_err(|refusal| call.audited(refusal, call.id, action))?;
+) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
+    let source = source.map_err(|refusal| call.audit_refusal(refusal, call.id, action))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
-    let answer = Json::ok(&native::source(&source, &owner, &base, None));
+    let answer = JsonResponse::ok(&native::source(&source, &owner, &base, None));
     call.state.keys.directory.insert_source(source);
     Ok(answer)
 }

@@ -10,17 +10,17 @@ use csv::StringRecord;
 use leadgate_domain::{Judge, OrganizationId, Region, SuppressionKind};
 use leadgate_operations::OperationError;
 use leadgate_operations::suppressions::{
-    self as operations, Columns, Import, ImportCounts, ImportDefaults, RowResult,
+    self as operations, CsvColumns, ImportCounts, ImportDefaults, ImportRowResult, SuppressionImport,
 };
 use leadgate_store::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::body::{self, BodyLimits};
-use crate::call::{Administer, Call};
+use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::LongOperation;
 use crate::query::parsed;
 use crate::refusal::Refusal;
-use crate::reply::Json;
+use crate::reply::JsonResponse;
 
 /// So many refused rows are returned; all are counted.
 const MOST_RETURNED: usize = 1_000;
@@ -43,7 +43,7 @@ pub(crate) struct ImportQuery {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Imported {
+pub(crate) struct ImportResponse {
     #[serde(flatten)]
     counts: ImportCounts,
     encoding: &'static str,
@@ -60,9 +60,9 @@ struct RefusedRow {
 
 /// Suppresses every row of a list. It goes on when the caller leaves; sent again, it does what is left to do.
 pub(crate) async fn import(
-    call: &mut Call<Administer, (), ImportQuery>,
+    call: &mut AuthorizedRequest<AdminAccess, (), ImportQuery>,
     payload: Payload,
-) -> Result<Json<Imported>, Refusal> {
+) -> Result<JsonResponse<ImportResponse>, Refusal> {
     check_is_csv(call)?;
     if call.query.sha256 && call.query.kind.is_none() {
         let detail = "`sha256` is for a list without names, and needs `kind`.";
@@ -72,10 +72,10 @@ pub(crate) async fn import(
     let config = &call.state.config;
     let limits = BodyLimits { limit: config.bulk_limit, timeout: config.body_timeout };
     body::check_head(call.request.headers(), limits)?;
-    let mut room = call.state.bulk.room(call.organization());
+    let mut room = call.state.bulk.permit(call.organization());
     let body = body::read_with(&call.request, payload, limits, |arrived| room.grow(arrived.len())).await?;
     let ImportQuery { list, reason, expires_at, phone_country, kind, sha256 } = &call.query;
-    let list = List {
+    let list = ImportList {
         body,
         kind: kind.map(|kind| (kind, *sha256)),
         defaults: ImportDefaults {
@@ -94,42 +94,43 @@ pub(crate) async fn import(
         due.run(|_| {}).await?;
         Ok(imported)
     };
-    Ok(Json::ok(&LongOperation::start("suppression import", permit, importing).ended().await?))
+    Ok(JsonResponse::ok(&LongOperation::start("suppression import", permit, importing).result().await?))
 }
 
-fn check_is_csv(call: &Call<Administer, (), ImportQuery>) -> Result<(), Refusal> {
+fn check_is_csv(call: &AuthorizedRequest<AdminAccess, (), ImportQuery>) -> Result<(), Refusal> {
     let kind = call.request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    if essence.trim().eq_ignore_ascii_case("text/csv") { Ok(()) } else { Err(Refusal::NoCsv) }
+    if essence.trim().eq_ignore_ascii_case("text/csv") { Ok(()) } else { Err(Refusal::NotCsv) }
 }
 
 /// A list, and how it is read.
-struct List {
+struct ImportList {
     body: Bytes,
     /// Of the values of a list without names, and whether they are digests.
     kind: Option<(SuppressionKind, bool)>,
     defaults: ImportDefaults,
 }
 
-impl List {
+impl ImportList {
     async fn import(
         self,
         store: &Store,
         organization: OrganizationId,
         judge: &Arc<dyn Judge>,
-    ) -> Result<(Imported, operations::Rescreen), OperationError> {
+    ) -> Result<(ImportResponse, operations::PendingRescreen), OperationError> {
         let mut body = Cursor::new(self.body);
         let encoding = operations::encoding_of(&mut body)?;
         let mut reader = operations::csv_reader(body, encoding, self.kind.is_none())?;
         let columns = match self.kind {
-            Some((kind, sha256)) => Columns::only(kind, sha256)?,
-            None => Columns::named(reader.headers().map_err(io::Error::from)?).map_err(|error| {
+            Some((kind, sha256)) => CsvColumns::single_column(kind, sha256)?,
+            None => CsvColumns::from_header(reader.headers().map_err(io::Error::from)?).map_err(|error| {
                 OperationError::Invalid(format!("{error}; for a list without names send `kind`"))
             })?,
         };
         let columns_left_out = columns.left_out().to_vec();
         let match_key = store.match_key().await?;
-        let mut import = Import::new(store, organization, &match_key, judge, columns, self.defaults);
+        let mut import =
+            SuppressionImport::new(store, organization, &match_key, judge, columns, self.defaults);
         let (mut record, mut refused_rows) = (StringRecord::new(), Vec::new());
         while reader.read_record(&mut record).map_err(io::Error::from)? {
             let line = record.position().map_or(0, csv::Position::line);
@@ -138,12 +139,12 @@ impl List {
         let (last, counts, due) = import.finish().await?;
         keep_refused(last, &mut refused_rows);
         let encoding = encoding.name();
-        Ok((Imported { counts, encoding, columns_left_out, refused_rows }, due))
+        Ok((ImportResponse { counts, encoding, columns_left_out, refused_rows }, due))
     }
 }
 
-fn keep_refused(results: Vec<RowResult>, kept: &mut Vec<RefusedRow>) {
+fn keep_refused(results: Vec<ImportRowResult>, kept: &mut Vec<RefusedRow>) {
     let room = MOST_RETURNED.saturating_sub(kept.len());
     let refused = results.into_iter().filter(|result| result.result == "refused");
-    kept.extend(refused.map(|RowResult { row, detail, .. }| RefusedRow { row, detail }).take(room));
+    kept.extend(refused.map(|ImportRowResult { row, detail, .. }| RefusedRow { row, detail }).take(room));
 }

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
-use leadgate_dialect::native::{self, SuppressionAnswer};
+use leadgate_dialect::native::{self, SuppressionResponse};
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{Judge, Suppression, Timestamp};
-use leadgate_operations::suppressions::{self as operations, Rescreen};
-use leadgate_store::{Listed, SuppressionCursor};
+use leadgate_operations::suppressions::{self as operations, PendingRescreen};
+use leadgate_store::{AddOutcome, SuppressionCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::call::{Administer, Call, ReadOrganization};
-use crate::query::Page;
+use crate::call::{AdminAccess, AuthorizedRequest, OrganizationReadAccess};
+use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::{Json, List};
-use crate::state::State;
+use crate::reply::{JsonResponse, ListResponse};
+use crate::state::GatewayState;
 use crate::store_timeout::operation;
 
 /// As many entries are taken at once; longer lists are imported.
@@ -30,7 +30,7 @@ const RESCREEN_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Several {
+struct AddEntriesRequest {
     entries: Vec<SuppressionRequest>,
 }
 
@@ -39,9 +39,9 @@ struct Several {
 #[serde(untagged)]
 pub(crate) enum EntryResult<'s> {
     Added {
-        result: Listed,
+        result: AddOutcome,
         #[serde(flatten)]
-        entry: SuppressionAnswer<'s>,
+        entry: SuppressionResponse<'s>,
     },
     Refused {
         result: &'static str,
@@ -51,37 +51,40 @@ pub(crate) enum EntryResult<'s> {
 
 /// The entries of a request, and whether all stored leads have learned of them by now.
 #[derive(Serialize)]
-pub(crate) struct ChangeAnswer<T> {
+pub(crate) struct ChangeEntriesResponse<T> {
     data: Vec<T>,
     stored_leads_settled: bool,
 }
 
 /// All entries that were asked for.
 #[derive(Serialize)]
-pub(crate) struct Entries<T> {
+pub(crate) struct EntriesResponse<T> {
     data: Vec<T>,
 }
 
 pub(crate) async fn list(
-    call: &mut Call<ReadOrganization, (), Page<SuppressionCursor>>,
-) -> Result<Json<List<SuppressionAnswer<'static>>>, Refusal> {
-    let Page { limit, after } = &call.query;
+    call: &mut AuthorizedRequest<OrganizationReadAccess, (), PageQuery<SuppressionCursor>>,
+) -> Result<JsonResponse<ListResponse<SuppressionResponse<'static>>>, Refusal> {
+    let PageQuery { limit, after } = &call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), after.clone(), limit.0, call.log());
     let page = operation(&call.state, listing).await?;
-    Ok(Json::ok(&List { data: shown(&page.data), next: page.next.map(|next| next.to_string()) }))
+    Ok(JsonResponse::ok(&ListResponse {
+        data: shown(&page.data),
+        next: page.next.map(|next| next.to_string()),
+    }))
 }
 
-fn shown(entries: &[Suppression]) -> Vec<SuppressionAnswer<'_>> {
+fn shown(entries: &[Suppression]) -> Vec<SuppressionResponse<'_>> {
     let now = Timestamp::now();
     entries.iter().map(|entry| native::suppression(entry, now)).collect()
 }
 
 /// Adds one entry, or several of which each is added or refused by itself.
 pub(crate) async fn add(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Map<String, Value>>,
-) -> Result<Json<ChangeAnswer<EntryResult<'static>>>, Refusal> {
+) -> Result<JsonResponse<ChangeEntriesResponse<EntryResult<'static>>>, Refusal> {
     let organization = call.organization();
     let (requests, is_single) = requests(document)?;
     if !(1..=MOST_ENTRIES).contains(&requests.len()) {
@@ -90,23 +93,23 @@ pub(crate) async fn add(
     }
     let (store, judge) = (call.store(), judge(&call.state)?);
     let match_key = call.state.keys.match_key()?;
-    let adding = operations::add_each(&store, organization, &requests, match_key, &judge);
+    let adding = operations::add_entries(&store, organization, &requests, match_key, &judge);
     let (added, due) = operation(&call.state, adding).await?;
     if let [Err(detail)] = added.as_slice()
         && is_single
     {
         return Err(Refusal::InvalidSettings(detail.clone()));
     }
-    let (stored_leads_settled, now) = (settle(&call.state, due).await, Timestamp::now());
+    let (stored_leads_settled, now) = (run_rescreen(&call.state, due).await, Timestamp::now());
     let results = added.iter().map(|added| match added {
         Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
         Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
     let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(Json::with(status, &ChangeAnswer { data: results.collect(), stored_leads_settled }))
+    Ok(JsonResponse::with(status, &ChangeEntriesResponse { data: results.collect(), stored_leads_settled }))
 }
 
-fn judge(state: &State) -> Result<Arc<dyn Judge>, Refusal> {
+fn judge(state: &GatewayState) -> Result<Arc<dyn Judge>, Refusal> {
     Ok(state.keys.pipeline()?.clone())
 }
 
@@ -118,38 +121,38 @@ fn requests(document: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bo
     if is_single {
         return Ok((vec![serde_json::from_value(document).map_err(invalid)?], true));
     }
-    let Several { entries } = serde_json::from_value(document).map_err(invalid)?;
+    let AddEntriesRequest { entries } = serde_json::from_value(document).map_err(invalid)?;
     Ok((entries, false))
 }
 
 /// Every entry that would hold a lead with this value, those that have ended too.
 pub(crate) async fn find(
-    call: &mut Call<ReadOrganization>,
+    call: &mut AuthorizedRequest<OrganizationReadAccess>,
     web::Json(request): web::Json<SuppressionRequest>,
-) -> Result<Json<Entries<SuppressionAnswer<'static>>>, Refusal> {
+) -> Result<JsonResponse<EntriesResponse<SuppressionResponse<'static>>>, Refusal> {
     let (store, requests, match_key) = (call.store(), [request], call.state.keys.match_key()?);
     let finding = operations::find(&store, call.organization(), &requests, match_key, call.log());
     let found = operation(&call.state, finding).await?;
-    Ok(Json::ok(&Entries { data: shown(&found) }))
+    Ok(JsonResponse::ok(&EntriesResponse { data: shown(&found) }))
 }
 
 /// Ends the entries of a value, on one list or on all.
 pub(crate) async fn remove(
-    call: &mut Call<Administer>,
+    call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(request): web::Json<SuppressionRequest>,
-) -> Result<Json<ChangeAnswer<SuppressionAnswer<'static>>>, Refusal> {
+) -> Result<JsonResponse<ChangeEntriesResponse<SuppressionResponse<'static>>>, Refusal> {
     let (organization, match_key) = (call.organization(), call.state.keys.match_key()?);
     let (store, judge) = (call.store(), judge(&call.state)?);
     let (list, requests) = (request.list.clone(), [request]);
     let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
     let (removed, due) = operation(&call.state, removing).await?;
-    let stored_leads_settled = settle(&call.state, due).await;
-    Ok(Json::ok(&ChangeAnswer { data: shown(&removed), stored_leads_settled }))
+    let stored_leads_settled = run_rescreen(&call.state, due).await;
+    Ok(JsonResponse::ok(&ChangeEntriesResponse { data: shown(&removed), stored_leads_settled }))
 }
 
 /// Re-screens stored leads; returns whether all are done.
-async fn settle(state: &Data<State>, due: Rescreen) -> bool {
-    match timeout(RESCREEN_WAIT, due.is_due()).await {
+async fn run_rescreen(state: &Data<GatewayState>, due: PendingRescreen) -> bool {
+    match timeout(RESCREEN_WAIT, due.is_pending()).await {
         Ok(Ok(false)) => return true,
         Ok(Ok(true)) => {}
         Ok(Err(_)) | Err(_) => return false,

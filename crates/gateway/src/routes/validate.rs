@@ -4,24 +4,27 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use leadgate_dialect::{LeadRequest, native, protocol};
-use leadgate_domain::{Dialect, Media, Outcome, Submission};
+use leadgate_domain::{BodyFormat, Dialect, Outcome, Submission};
 use leadgate_operations::leads as operations;
-use leadgate_store::Preview;
+use leadgate_store::SubmissionPreview;
 
 use crate::body::{self, BodyLimits};
-use crate::call::{Call, Read};
-use crate::caller::Reach;
+use crate::call::{AuthorizedRequest, ReadAccess};
+use crate::caller::SourceAccess;
 use crate::chunked_body::ChunkedBody;
 use crate::refusal::Refusal;
-use crate::reply::{Json, Reply};
-use crate::state::State;
+use crate::reply::{JsonResponse, RouteResponse};
+use crate::state::GatewayState;
 use crate::store_timeout::operation;
 use crate::{headers, intake, limit};
 
 const NDJSON: &str = "application/x-ndjson";
 
 /// One lead as JSON, or one on each line; the answers in the same form and order. Each is judged alone.
-pub(crate) async fn validate(call: &mut Call<Read>, payload: Payload) -> Result<HttpResponse, Refusal> {
+pub(crate) async fn validate(
+    call: &mut AuthorizedRequest<ReadAccess>,
+    payload: Payload,
+) -> Result<HttpResponse, Refusal> {
     if call.caller.source.disabled_at.is_some() {
         return Err(Refusal::SourceDisabled);
     }
@@ -39,7 +42,7 @@ pub(crate) async fn validate(call: &mut Call<Read>, payload: Payload) -> Result<
 }
 
 async fn validate_one(
-    call: &Call<Read>,
+    call: &AuthorizedRequest<ReadAccess>,
     payload: Payload,
     limits: BodyLimits,
 ) -> Result<HttpResponse, Refusal> {
@@ -47,15 +50,15 @@ async fn validate_one(
     let body = body::read(&call.request, payload, limits).await?;
     let previews = judge(vec![submission(&body, call)?], call).await?;
     let preview = previews.first().ok_or(Refusal::Internal)?;
-    Ok(Json::ok(&shown(preview, &call.state)).into_response())
+    Ok(JsonResponse::ok(&shown(preview, &call.state)).into_response())
 }
 
 async fn validate_lines(
-    call: &mut Call<Read>,
+    call: &mut AuthorizedRequest<ReadAccess>,
     payload: Payload,
     limits: BodyLimits,
 ) -> Result<HttpResponse, Refusal> {
-    let mut room = call.state.bulk.room(call.organization());
+    let mut room = call.state.bulk.permit(call.organization());
     let mut breaks = 0;
     let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
@@ -92,14 +95,14 @@ fn wrong_number_of_lines() -> Refusal {
 }
 
 /// What would be published, if it were posted. It is judged for itself, whatever was sent before under its idempotency key.
-fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
+fn submission(body: &[u8], call: &AuthorizedRequest<ReadAccess>) -> Result<Submission, Refusal> {
     let limit = call.state.config.body_limit;
     if body.len() > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
     let headers = call.request.headers();
     let received = LeadRequest {
-        media: Media::Json,
+        media: BodyFormat::Json,
         body,
         query: None,
         idempotency_key: None,
@@ -110,25 +113,28 @@ fn submission(body: &[u8], call: &Call<Read>) -> Result<Submission, Refusal> {
 }
 
 /// The worker's own code, on a thread where it may take its time.
-async fn judge(submissions: Vec<Submission>, call: &Call<Read>) -> Result<Vec<Preview>, Refusal> {
+async fn judge(
+    submissions: Vec<Submission>,
+    call: &AuthorizedRequest<ReadAccess>,
+) -> Result<Vec<SubmissionPreview>, Refusal> {
     let (state, context, store) = (&call.state, call.state.keys.judge_context()?, call.store());
     let normalized = operations::normalize(submissions, &call.caller.source, &context).await?;
     let judging = operations::validate(&store, call.organization(), normalized, &context, call.log());
     let previews = operation(state, judging).await?;
-    Ok(previews.into_iter().map(|one| within_reach(one, call.reach())).collect())
+    Ok(previews.into_iter().map(|one| within_reach(one, call.source_access())).collect())
 }
 
 /// Without what is stored of a lead of another source.
-fn within_reach(preview: Preview, reach: Reach) -> Preview {
+fn within_reach(preview: SubmissionPreview, reach: SourceAccess) -> SubmissionPreview {
     match &preview.lead {
         Some(lead) if preview.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
-            Preview { lead: None, trace: preview.trace.of_submission(), ..preview }
+            SubmissionPreview { lead: None, trace: preview.trace.without_lead_details(), ..preview }
         }
         _ => preview,
     }
 }
 
-fn shown<'t>(preview: &'t Preview, state: &State) -> native::Validated<'t> {
+fn shown<'t>(preview: &'t SubmissionPreview, state: &GatewayState) -> native::ValidationResponse<'t> {
     let sources = |id| state.keys.source_title(id);
     native::validated(
         preview.ruling.outcome,
@@ -139,7 +145,7 @@ fn shown<'t>(preview: &'t Preview, state: &State) -> native::Validated<'t> {
     )
 }
 
-fn line(preview: &Preview, state: &State) -> Vec<u8> {
+fn line(preview: &SubmissionPreview, state: &GatewayState) -> Vec<u8> {
     serde_json::to_vec(&shown(preview, state)).unwrap_or_default()
 }
 

@@ -12,8 +12,8 @@ use futures_util::stream::iter;
 use leadgate_dialect::native;
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{
-    Consents, Dialect, Lead, LeadId, Policy, Reason, Source, SourceId, SubmissionId, SuppressedValue,
-    Suppression, SuppressionKind, Timestamp,
+    ConsentPolicy, Dialect, DuplicatePolicy, Lead, LeadId, Reason, Source, SourceId, SubmissionId,
+    SuppressedValue, Suppression, SuppressionKind, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Store, StoreConfig, SubmissionSummary};
@@ -92,7 +92,7 @@ async fn agree(world: World, leads: usize) {
 async fn suppress(world: &World) {
     let matching = world.store.match_key().await.unwrap();
     let entry = |kind, value: &str| {
-        let value = SuppressedValue::read(kind, value, None).ok()?;
+        let value = SuppressedValue::parse_kind(kind, value, None).ok()?;
         Some(Suppression::new(&matching, world.organization, &value, Timestamp::now()))
     };
     let mut entries = Vec::from_iter(entry(SuppressionKind::Domain, "sales.example.co.uk"));
@@ -121,15 +121,15 @@ impl Caller {
     }
 
     async fn all(world: &World) -> Vec<Self> {
-        let updating = |source: &mut Source| source.policy = Policy::Update;
+        let updating = |source: &mut Source| source.policy = DuplicatePolicy::Update;
         let aging = |source: &mut Source| {
-            source.policy = Policy::Update;
+            source.policy = DuplicatePolicy::Update;
             source.consent_max_age = Some(Duration::from_secs(500 * 86_400));
             source.default_region = "US".parse().ok();
         };
         let optional = |source: &mut Source| {
-            source.policy = Policy::Link;
-            source.consent = Consents::Optional;
+            source.policy = DuplicatePolicy::Link;
+            source.consent = ConsentPolicy::Optional;
             source.tags = vec!["fair".to_owned()];
         };
         vec![
@@ -214,7 +214,7 @@ impl Stored {
         let leads = world.store.leads_of(&named.collect::<Vec<_>>()).await.unwrap();
         let sources = world.store.sources(world.organization).await.unwrap();
         Self {
-            titles: sources.iter().map(|source| (source.id, source.title())).collect(),
+            titles: sources.iter().map(|source| (source.id, source.display_name())).collect(),
             outcomes: page.data.into_iter().map(|one| (one.id, one)).collect(),
             leads: leads.into_iter().map(|lead| (lead.id, lead)).collect(),
         }

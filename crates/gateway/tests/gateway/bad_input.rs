@@ -144,7 +144,7 @@ async fn a_phone_is_read_right_or_not_at_all() {
         .source_of(Dialect::Native, |source| {
             source.default_region = "US".parse().ok();
             source.rate = "100000/min".parse().ok();
-            source.policy = leadgate_domain::Policy::Create;
+            source.policy = leadgate_domain::DuplicatePolicy::Create;
         })
         .await;
     let documents = phones().into_iter().map(|(phone, _)| json!({ "phone": phone })).collect();

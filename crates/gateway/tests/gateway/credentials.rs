@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use leadgate_domain::secret::Secret;
-use leadgate_domain::{Dialect, KeyKind, Scope, Signature, Source, Timestamp};
+use leadgate_domain::secret::RootSecret;
+use leadgate_domain::{Dialect, KeyKind, Scope, SigningSecretVersion, Source, Timestamp};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use sha2::Sha256;
@@ -145,10 +145,12 @@ fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
 async fn a_source_may_demand_that_posts_are_signed() {
     let world = World::start().await;
     let now = Timestamp::now();
-    let required =
-        Signature { version: 2, previous_until: Some(now.plus(std::time::Duration::from_secs(60))) };
+    let required = SigningSecretVersion {
+        version: 2,
+        previous_until: Some(now.plus(std::time::Duration::from_secs(60))),
+    };
     let (source, key) = world.source_of(Dialect::Native, |source| source.signature = Some(required)).await;
-    let signing = Secret::new("a root secret for tests, long enough", None).unwrap().signatures();
+    let signing = RootSecret::new("a root secret for tests, long enough", None).unwrap().signatures();
     let secret = |version| signing.secret(source.id, version).expose_secret().to_owned();
     let seconds = now.as_microseconds() / 1_000_000;
     let send_signed = async |signature: &str, timestamp: i64, body: &'static str| {
@@ -202,12 +204,12 @@ async fn a_secret_key_in_a_page_is_refused_in_an_answer_that_the_page_can_read()
 #[tokio::test]
 async fn a_signed_source_takes_nothing_that_its_signature_does_not_cover() {
     let world = World::start().await;
-    let required = Signature { version: 1, previous_until: None };
+    let required = SigningSecretVersion { version: 1, previous_until: None };
     let (source, _) = world.source_of(Dialect::KickoffLabs, |source| source.signature = Some(required)).await;
     let bind = |key: &mut leadgate_domain::ApiKey| key.source = source.id;
     let token = world.credential(KeyKind::Token, bind).await;
     let url = leadgate_dialect::native::token_path(&source, &token);
-    let signing = Secret::new("a root secret for tests, long enough", None).unwrap().signatures();
+    let signing = RootSecret::new("a root secret for tests, long enough", None).unwrap().signatures();
     let secret = signing.secret(source.id, 1).expose_secret().to_owned();
     let seconds = Timestamp::now().as_milliseconds() / 1_000;
     let send_signed = async |url: &str, media: &str, key: Option<&str>| {

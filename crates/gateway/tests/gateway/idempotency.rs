@@ -1,4 +1,4 @@
-//! One `Idempotency-Key`, one effect.
+//! One `Idempotency-DerivedKey`, one effect.
 
 use futures_util::future::join_all;
 use leadgate_domain::Dialect;

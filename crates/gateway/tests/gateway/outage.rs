@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use leadgate_gateway::GatewayConfig;
 use leadgate_store::{Store, StoreConfig};
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn leads_are_taken_while_the_store_says_nothing() {
     let config = GatewayConfig { store_timeout: Duration::from_secs(1), ..config() };
     let (world, proxy) = behind_proxy(config).await;
     world.until_ready_is(200).await;
-    proxy.set(Mode::Blackhole).await.unwrap();
+    proxy.set(ProxyMode::Blackhole).await.unwrap();
     let begun = Instant::now();
     assert_eq!(send(world.post().body(LEAD)).await.status, 202);
     assert!(begun.elapsed() < Duration::from_secs(2), "a post does not wait for the store");
@@ -41,7 +41,7 @@ async fn leads_are_taken_while_the_store_says_nothing() {
         assert_ne!(answer.header("x-ratelimit-remaining"), "");
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     }
-    proxy.set(Mode::Pass).await.unwrap();
+    proxy.set(ProxyMode::Pass).await.unwrap();
     let deadline = Instant::now() + crate::world::PATIENCE;
     while send(world.get("/v1/leads")).await.status != 200 {
         assert!(Instant::now() < deadline, "reads come back with the store");
@@ -58,7 +58,7 @@ async fn what_the_store_told_last_serves_for_a_while_and_no_longer() {
     };
     let (world, proxy) = behind_proxy(config).await;
     world.until_ready_is(200).await;
-    proxy.set(Mode::Blackhole).await.unwrap();
+    proxy.set(ProxyMode::Blackhole).await.unwrap();
     let degraded = loop {
         let answer = world.until_ready_is(200).await;
         if answer.body["degraded"] != json!([]) {
@@ -75,7 +75,7 @@ async fn what_the_store_told_last_serves_for_a_while_and_no_longer() {
     assert_ne!(refused.header("retry-after"), "");
     assert_ne!(refused.header("x-ratelimit-remaining"), "", "a stranger's, and it costs nothing");
     assert_eq!(world.published().await, 1);
-    proxy.set(Mode::Pass).await.unwrap();
+    proxy.set(ProxyMode::Pass).await.unwrap();
     world.until_ready_is(200).await;
     assert_eq!(send(world.post().body(LEAD)).await.status, 202);
     world.end().await;

@@ -1,6 +1,6 @@
 //! Query parameters: every route refuses those that it does not declare.
 
-use leadgate_dialect::Parameters;
+use leadgate_dialect::IntakeParameters;
 use leadgate_domain::{Dialect, KeyKind};
 use leadgate_gateway::{GatewayConfig, HttpRoute, operator_routes, routes};
 use reqwest::RequestBuilder;
@@ -43,7 +43,7 @@ async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
     let mut refusing = 0;
-    for route in routes().iter().filter(|route| route.intake != Some(Parameters::Fields)) {
+    for route in routes().iter().filter(|route| route.intake != Some(IntakeParameters::Fields)) {
         let request = requests.request(route, "eligibility=zenobia");
         // Without a body, the parameters of a token's URL are the fields of a form.
         let answer = send(if route.method == "POST" { request.json(&json!({})) } else { request }).await;
@@ -135,7 +135,7 @@ async fn kickofflabs_clients_send_fields_in_the_query_of_every_intake_route() {
 async fn a_token_url_takes_what_browsers_and_ad_platforms_append() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
-    for route in routes().iter().filter(|route| route.intake == Some(Parameters::Tracking)) {
+    for route in routes().iter().filter(|route| route.intake == Some(IntakeParameters::Tracking)) {
         let query = "utm_source=a&utm_source=b&UTM_Campaign=c&gclid=d&fbclid=e&msclkid=f&_gl=g";
         let post = requests.request(route, query).header("content-type", "application/json").body(LEAD);
         let answer = send(post).await;

@@ -3,7 +3,9 @@
 
 use leadgate_dialect::native::token_path;
 use leadgate_domain::suppression::SuppressionRequest;
-use leadgate_domain::{Dialect, Email, IdentityRule, KeyKind, Phone, Policy, Sought, Source, Timestamp};
+use leadgate_domain::{
+    DataSubject, Dialect, DuplicatePolicy, Email, IdentityRule, KeyKind, Phone, Source, Timestamp,
+};
 use leadgate_store::SubmissionSummary;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -104,7 +106,7 @@ async fn people(world: &World, source: &Source, key: &str, first: usize) -> [Val
     let matching = world.store.match_key().await.unwrap();
     let entry = entry.entry(&matching, world.organization, Timestamp::now()).unwrap();
     world.store.suppress(world.organization, vec![entry], world.judge().await).await.unwrap();
-    let mut sought = Sought::default();
+    let mut sought = DataSubject::default();
     sought.add_phone(Phone::parse(people[2]["phone"].as_str().unwrap(), None).unwrap());
     sought.add_email(Email::parse(people[2]["email"].as_str().unwrap()).unwrap());
     world.erase(sought).await;
@@ -133,7 +135,7 @@ async fn an_answer_is_the_same_whatever_is_stored() {
     let world = World::start().await;
     world.employ().await;
     for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
-        let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
+        let (source, key) = world.source_of(dialect, |source| source.policy = DuplicatePolicy::Update).await;
         for (nth, kind) in PUBLIC.into_iter().enumerate() {
             let people = people(&world, &source, &key, 100 * place + 10 * nth).await;
             for path in 0..Form::at(&world, &source, kind).await.paths.len() {
@@ -196,7 +198,10 @@ async fn from_server(world: &World, source: &Source, key: &str, body: &Value) ->
 async fn a_form_cannot_keep_a_servers_lead_out() {
     let world = World::start().await;
     for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
-        for (nth, policy) in [Policy::ReturnExisting, Policy::Link, Policy::Update].into_iter().enumerate() {
+        for (nth, policy) in [DuplicatePolicy::ReturnExisting, DuplicatePolicy::Link, DuplicatePolicy::Update]
+            .into_iter()
+            .enumerate()
+        {
             for (more, kind) in PUBLIC.into_iter().enumerate() {
                 let (source, key) = world.source_of(dialect, |source| source.policy = policy).await;
                 let form = Form::at(&world, &source, kind).await;
@@ -220,8 +225,8 @@ async fn a_form_cannot_keep_a_servers_lead_out() {
                 let own = source.identity_rule == IdentityRule::FirstOf;
                 let met = if own { vec!["created"] } else { vec!["created", "updated"] };
                 let then = match policy {
-                    Policy::ReturnExisting => "duplicate",
-                    Policy::Link => "linked",
+                    DuplicatePolicy::ReturnExisting => "duplicate",
+                    DuplicatePolicy::Link => "linked",
                     _ => "updated",
                 };
                 assert_eq!(outcomes, [met, vec![then]].concat(), "{dialect} {policy} {id}");
@@ -236,7 +241,8 @@ async fn a_form_changes_nothing_that_a_server_said() {
     let world = World::start().await;
     for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
         for (nth, kind) in PUBLIC.into_iter().enumerate() {
-            let (source, key) = world.source_of(dialect, |source| source.policy = Policy::Update).await;
+            let (source, key) =
+                world.source_of(dialect, |source| source.policy = DuplicatePolicy::Update).await;
             let form = Form::at(&world, &source, kind).await;
             let said = person(4_000 + 100 * place + 10 * nth);
             let mut server = said.clone();

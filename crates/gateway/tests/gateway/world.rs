@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    ApiKey, Dialect, Judge, KeyKind, OrganizationId, Scope, Sought, Source, SourceId, Submission, Timestamp,
-    message,
+    ApiKey, DataSubject, Dialect, Judge, KeyKind, OrganizationId, Scope, Source, SourceId, Submission,
+    Timestamp, message,
 };
-use leadgate_gateway::{Gateway, GatewayConfig, Ports};
-use leadgate_limiter::{Limiter, LimiterConfig, Markers};
+use leadgate_gateway::{Gateway, GatewayConfig, GatewayDependencies};
+use leadgate_limiter::{IdempotencyMarkers, Limiter, LimiterConfig};
 use leadgate_pipeline::Pipeline;
-use leadgate_queue::{Queue, QueueConfig, Received, Role};
+use leadgate_queue::{Queue, QueueConfig, ReceiveResult, Role};
 use leadgate_store::{Directory, Store, StoreConfig};
-use leadgate_worker::{Parts, Worker, WorkerConfig};
+use leadgate_worker::{Worker, WorkerConfig, WorkerDependencies};
 use reqwest::{Client, RequestBuilder, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -51,8 +51,8 @@ pub(crate) fn config_without_polls() -> GatewayConfig {
     GatewayConfig { directory_poll: Duration::from_secs(3_600), ..config() }
 }
 
-pub(crate) fn secret() -> Secret {
-    Secret::new("a root secret for tests, long enough", None).unwrap()
+pub(crate) fn secret() -> RootSecret {
+    RootSecret::new("a root secret for tests, long enough", None).unwrap()
 }
 
 impl World {
@@ -91,12 +91,14 @@ impl World {
         let (_, key) = make_key(organization, source);
         let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
         let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
-        let ports = Ports {
+        let ports = GatewayDependencies {
             store: store.clone(),
             directory: Arc::new(Directory::new(store.clone())),
             queue: queue.clone(),
             limiter: Limiter::open(LimiterConfig::default()).await.unwrap(),
-            markers: Markers::open(&LimiterConfig::default(), Duration::from_secs(4)).await.unwrap(),
+            markers: IdempotencyMarkers::open(&LimiterConfig::default(), Duration::from_secs(4))
+                .await
+                .unwrap(),
             signing: secret().signatures(),
             export_key: secret().export_signatures(),
             pepper: secret().api_keys(),
@@ -177,7 +179,7 @@ impl World {
 
     /// The only submission that was published, as a worker would read it.
     pub(crate) async fn only_submission(&self) -> Submission {
-        let Received::Deliveries(deliveries) = self.queue.consumer().receive(10).await else { panic!() };
+        let ReceiveResult::Deliveries(deliveries) = self.queue.consumer().receive(10).await else { panic!() };
         let mut submissions = message::decode(deliveries[0].payload()).unwrap().submissions;
         assert_eq!((deliveries.len(), submissions.len()), (1, 1));
         submissions.remove(0)
@@ -185,7 +187,7 @@ impl World {
 
     /// Makes leads of everything that is queued.
     pub(crate) async fn work(&self) {
-        let mut lane = self.worker().await.lane();
+        let mut lane = self.worker().await.consumer_task();
         while self.published().await > 0 {
             lane.run_once().await;
         }
@@ -200,7 +202,7 @@ impl World {
         let pipeline = Arc::new(Pipeline::new(self.store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(self.store.clone()));
         directory.refresh().await.unwrap();
-        let parts = Parts {
+        let parts = WorkerDependencies {
             queue: self.queue.clone(),
             store: self.store.clone(),
             directory,
@@ -215,8 +217,8 @@ impl World {
     }
 
     /// Forgets a person.
-    pub(crate) async fn erase(&self, sought: Sought) {
-        let person = self.store.person(self.organization, sought, &[]).await.unwrap();
+    pub(crate) async fn erase(&self, sought: DataSubject) {
+        let person = self.store.find_subject(self.organization, sought, &[]).await.unwrap();
         self.store.erase(self.organization, &person, None, self.judge().await, |_| {}).await.unwrap();
     }
 

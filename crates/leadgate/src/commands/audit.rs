@@ -12,7 +12,7 @@ use super::{Output, cell, open_store, organization};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum AuditCommand {
     /// List entries of the audit log, the newest first
     List {
         #[arg(long, value_name = "NAME")]
@@ -35,9 +35,9 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: AuditCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let Command::List { organization: name, key, action, since, limit, after } = command;
+    let AuditCommand::List { organization: name, key, action, since, limit, after } = command;
     let owner = organization(&store, &name).await?;
     let filter = AuditFilter { actor: key.map(Actor::Key), action, since };
     let page = audit::list(&store, owner.id, filter, after, limit, &store).await?;

@@ -24,12 +24,14 @@ const STORE: &str = "store.db";
 pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
-        UsageError::wrong("backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ")
+        UsageError::invalid_arguments(
+            "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+        )
     );
     require_installation(config)?;
     ensure!(
         config.data.join(secret::FILE).exists(),
-        UsageError::wrong(format!(
+        UsageError::invalid_arguments(format!(
             "the secret is not kept in {}: a backup of it would be incomplete",
             config.data.display()
         ))
@@ -62,7 +64,9 @@ pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> any
 pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
-        UsageError::wrong("restore is for the embedded shape; use the tools of PostgreSQL and RabbitMQ")
+        UsageError::invalid_arguments(
+            "restore is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+        )
     );
     let archive = files::open(file, BACKUP)?;
     fs::create_dir_all(&config.data)?;
@@ -71,7 +75,10 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
         let place = config.data.join(name);
         ensure!(
             !place.exists(),
-            UsageError::wrong(format!("{} exists: restore into an empty folder (--data)", place.display()))
+            UsageError::invalid_arguments(format!(
+                "{} exists: restore into an empty folder (--data)",
+                place.display()
+            ))
         );
     }
     let staged = tempfile::tempdir_in(&config.data)?;
@@ -94,8 +101,9 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
 
 /// Takes the three files out of the archive. An error of the archive's reader is not shown: it quotes the file.
 fn unpack(archive: File, folder: &Path, file: &Path) -> anyhow::Result<()> {
-    let no_backup =
-        || UsageError::wrong(format!("{} is not a whole backup; expected {BACKUP}", file.display()));
+    let no_backup = || {
+        UsageError::invalid_arguments(format!("{} is not a whole backup; expected {BACKUP}", file.display()))
+    };
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(|_| no_backup())? {
         let mut entry = entry.map_err(|_| no_backup())?;

@@ -6,13 +6,13 @@ use super::Output;
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ConfigCommand {
     /// Print the configuration in force, without secrets
     Show,
 }
 
-pub(crate) fn run(command: &Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let Command::Show = command;
+pub(crate) fn run(command: &ConfigCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let ConfigCommand::Show = command;
     let shown = config.redacted();
     let text = toml::to_string(&shown)?;
     output.print(&shown, |line| line(text.trim_end()));

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
-use leadgate_operations::exports::{self, ExportRequest, ExportSink, Verification};
+use leadgate_operations::exports::{self, ExportRequest, ExportSink, ExportVerification};
 use serde_json::json;
 
 use super::arguments::moment;
@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::secret;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ConsentCommand {
     /// Write evidence of consent as signed JSON lines
-    Export(Export),
+    Export(ExportArguments),
     /// Check that an export is whole, unchanged and signed by this installation
     Verify {
         /// File that `consent export` wrote
@@ -32,7 +32,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Export {
+pub(crate) struct ExportArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// Only consent that came with this lead's submissions
@@ -55,28 +55,28 @@ pub(crate) struct Export {
     out: Option<PathBuf>,
 }
 
-impl From<&Export> for ExportRequest {
-    fn from(asked: &Export) -> Self {
-        let Export { lead, submission, from, to, without_people, .. } = *asked;
+impl From<&ExportArguments> for ExportRequest {
+    fn from(asked: &ExportArguments) -> Self {
+        let ExportArguments { lead, submission, from, to, without_people, .. } = *asked;
         Self { lead, submission, from, to, without_people }
     }
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: ConsentCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     match command {
-        Command::Export(asked) => export(&asked, config, output).await,
-        Command::Verify { file, public_key: Some(key) } => verify(&file, &[key], output),
-        Command::Verify { file, public_key: None } => {
+        ConsentCommand::Export(asked) => export(&asked, config, output).await,
+        ConsentCommand::Verify { file, public_key: Some(key) } => verify(&file, &[key], output),
+        ConsentCommand::Verify { file, public_key: None } => {
             ensure!(
-                secret::is_there(config),
-                UsageError::wrong(format!(
+                secret::exists(config),
+                UsageError::invalid_arguments(format!(
                     "there is no installation in {}: say with --public-key whose export it should be",
                     config.data.display()
                 ))
             );
             verify(&file, &secret::load(config)?.export_signatures().public_keys(), output)
         }
-        Command::PublicKey => {
+        ConsentCommand::PublicKey => {
             let keys = secret::load(config)?.export_signatures().public_keys();
             let key = keys.first().context("there is no secret")?;
             output.print(&json!({ "public_key": key }), |line| line(&key.to_string()));
@@ -85,7 +85,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     }
 }
 
-async fn export(asked: &Export, config: &Config, output: &Output) -> anyhow::Result<()> {
+async fn export(asked: &ExportArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let Some(file) = &asked.out else {
         write(io::stdout(), asked, config).await?;
         return Ok(());
@@ -106,7 +106,11 @@ async fn export(asked: &Export, config: &Config, output: &Output) -> anyhow::Res
     Ok(())
 }
 
-async fn write(to: impl ExportSink, asked: &Export, config: &Config) -> anyhow::Result<ExportSignature> {
+async fn write(
+    to: impl ExportSink,
+    asked: &ExportArguments,
+    config: &Config,
+) -> anyhow::Result<ExportSignature> {
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     let key = secret::load(config)?.export_signatures();
@@ -116,7 +120,7 @@ async fn write(to: impl ExportSink, asked: &Export, config: &Config) -> anyhow::
 fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {
     let lines = BufReader::new(files::open(file, "an export that `leadgate consent export` wrote")?);
     let verified = exports::verify(lines, trusted).with_context(|| file.display().to_string())?;
-    let (Verification { rows, people, problems, .. }, name) = (&verified, file.display());
+    let (ExportVerification { rows, people, problems, .. }, name) = (&verified, file.display());
     let (Some(header), Some(signature), []) = (&verified.header, &verified.signature, problems.as_slice())
     else {
         bail!("{name} is not to be trusted: {}", problems.join("; "));

@@ -6,14 +6,14 @@ use anyhow::ensure;
 use clap::Args;
 use leadgate_domain::{LeadId, Region};
 use leadgate_operations::erasure::{self, ErasurePreview, ErasureRequest, ErasureResult};
-use leadgate_store::{Erased, Finding};
+use leadgate_store::{ErasureCounts, SubjectRecords};
 
-use super::values::ValueArguments;
+use super::values::ValueReader;
 use super::{Output, UsageError, judge_context, open_store, organization, progress};
 use crate::config::Config;
 
 #[derive(Args)]
-pub(crate) struct Erase {
+pub(crate) struct EraseArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// Phone of the person; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users
@@ -40,27 +40,30 @@ pub(crate) struct Erase {
     yes: bool,
 }
 
-impl Erase {
+impl EraseArguments {
     fn request(self) -> anyhow::Result<ErasureRequest> {
         let Self { phone, email, lead: leads, region: phone_country, reason, dry_run, .. } = self;
-        let mut values = ValueArguments::default();
+        let mut values = ValueReader::default();
         let (phones, emails) = (values.read(&phone)?, values.read(&email)?);
         Ok(ErasureRequest { phones, emails, leads, phone_country, reason, dry_run })
     }
 }
 
-pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(asked: EraseArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     let (is_confirmed, request) = (asked.yes, asked.request()?);
-    ensure!(!request.is_empty(), UsageError::wrong("name the person by --phone, --email or --lead"));
+    ensure!(
+        !request.is_empty(),
+        UsageError::invalid_arguments("name the person by --phone, --email or --lead")
+    );
     let person = erasure::subject(&store, owner.id, &request).await?;
     if request.dry_run || !is_confirmed {
         let (bar, read) = progress::counter("submissions read");
         let finding = erasure::preview(&store, owner.id, &person, read, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            told_dry(&ErasurePreview::of(&finding, &person), output);
+            print_preview(&ErasurePreview::of(&finding, &person), output);
             return Ok(());
         }
         confirm(&finding)?;
@@ -69,16 +72,18 @@ pub(crate) async fn run(asked: Erase, config: &Config, output: &Output) -> anyho
     let (bar, read) = progress::counter("submissions read");
     let erased = erasure::erase(&store, owner.id, &person, &request, &context, read).await?;
     bar.finish_and_clear();
-    told(&erased.into(), output);
+    print_result(&erased.into(), output);
     Ok(())
 }
 
-fn confirm(finding: &Finding) -> anyhow::Result<()> {
+fn confirm(finding: &SubjectRecords) -> anyhow::Result<()> {
     ensure!(
         std::io::stdin().is_terminal(),
-        UsageError::wrong("standard input is no terminal: confirm with --yes, or try --dry-run first")
+        UsageError::invalid_arguments(
+            "standard input is no terminal: confirm with --yes, or try --dry-run first"
+        )
     );
-    let Finding { submissions, leads, entries, .. } = finding;
+    let SubjectRecords { submissions, leads, entries, .. } = finding;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());
     let mut error = std::io::stderr().lock();
     write!(
@@ -93,7 +98,7 @@ fn confirm(finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told_dry(preview: &ErasurePreview, output: &Output) {
+fn print_preview(preview: &ErasurePreview, output: &Output) {
     let ErasurePreview { submissions, leads, quarantined, shared, .. } = preview;
     let counts = [
         ("submissions that would be erased", submissions),
@@ -101,12 +106,12 @@ fn told_dry(preview: &ErasurePreview, output: &Output) {
         ("further entries of the quarantine", quarantined),
     ];
     output.pairs(preview, counts.map(|(name, count)| (name, count.to_string())));
-    left_alone(*shared, output);
+    print_shared(*shared, output);
 }
 
-fn told(result: &ErasureResult, output: &Output) {
+fn print_result(result: &ErasureResult, output: &Output) {
     let erased = &result.erased;
-    let Erased { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
+    let ErasureCounts { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
     let counts = [
         ("submissions erased", submissions),
         ("their traces", traces),
@@ -117,12 +122,12 @@ fn told(result: &ErasureResult, output: &Output) {
         ("on the list `erased`", suppressed),
     ];
     output.pairs(result, counts.map(|(name, count)| (name, count.to_string())));
-    what_is_left(erased, output);
-    left_alone(erased.shared, output);
+    print_remaining(erased, output);
+    print_shared(erased.shared, output);
 }
 
 /// What of the erased values is still stored.
-pub(super) fn what_is_left(erased: &Erased, output: &Output) {
+pub(super) fn print_remaining(erased: &ErasureCounts, output: &Output) {
     if !erased.to_rebuild.is_empty() {
         output.note(
             "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
@@ -137,7 +142,7 @@ pub(super) fn what_is_left(erased: &Erased, output: &Output) {
     }
 }
 
-fn left_alone(shared: usize, output: &Output) {
+fn print_shared(shared: usize, output: &Output) {
     if shared > 0 {
         output.note(&format!(
             "phones or emails left alone because others have them, too: {shared}; name them to erase them"

@@ -26,7 +26,9 @@ pub(crate) fn open(file: &Path, what: &str) -> Result<File, UsageError> {
 /// A file that a command writes must not exist.
 pub(crate) fn is_new(file: &Path) -> Result<(), UsageError> {
     match file.exists() {
-        true => Err(UsageError::wrong(format!("{} exists already; name a new file", file.display()))),
+        true => {
+            Err(UsageError::invalid_arguments(format!("{} exists already; name a new file", file.display())))
+        }
         false => Ok(()),
     }
 }
@@ -39,7 +41,7 @@ pub(crate) fn unreadable(file: &Path, what: &str, error: &io::Error) -> UsageErr
         ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
         _ => error.to_string(),
     };
-    UsageError::wrong(format!("{} cannot be read: {why}; expected {what}", file.display()))
+    UsageError::invalid_arguments(format!("{} cannot be read: {why}; expected {what}", file.display()))
 }
 
 #[cfg(test)]

@@ -10,14 +10,14 @@ use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 
 use super::arguments::{duration, key_id};
-use super::{OrganizationToUse, Output, cell, changed, no_key, open_store, organization, with_hint};
+use super::{Output, OwnerArguments, cell, no_key, open_store, organization, patch, with_hint};
 use crate::config::Config;
 use crate::{listening, secret};
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum KeyCommand {
     /// Create a key and print it, once
-    Create(New),
+    Create(NewKeyArguments),
     /// List the keys and URL tokens of an organization
     List {
         #[arg(long, value_name = "NAME")]
@@ -38,7 +38,7 @@ pub(crate) enum Command {
         #[arg(value_parser = key_id)]
         id: KeyId,
         #[command(flatten)]
-        changes: Changes,
+        changes: KeyChangeArguments,
     },
     /// Revoke a key; gateways refuse it within ten seconds
     Revoke {
@@ -52,9 +52,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct New {
+pub(crate) struct NewKeyArguments {
     #[command(flatten)]
-    owner: OrganizationToUse,
+    owner: OwnerArguments,
     /// Source that it posts to [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
@@ -82,7 +82,7 @@ pub(crate) struct New {
 }
 
 #[derive(Args)]
-pub(crate) struct Changes {
+pub(crate) struct KeyChangeArguments {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
@@ -112,11 +112,11 @@ pub(crate) struct Changes {
     no_tags: bool,
 }
 
-impl From<Changes> for KeyChanges {
-    fn from(said: Changes) -> Self {
+impl From<KeyChangeArguments> for KeyChanges {
+    fn from(said: KeyChangeArguments) -> Self {
         Self {
-            name: changed(said.name, said.no_name),
-            rate: changed(said.rate, said.no_rate),
+            name: patch(said.name, said.no_name),
+            rate: patch(said.rate, said.no_rate),
             scopes: said.scopes,
             origins: said.origins.or(said.no_origins.then(Vec::new)),
             tags: said.tags.or(said.no_tags.then(Vec::new)),
@@ -124,33 +124,33 @@ impl From<Changes> for KeyChanges {
     }
 }
 
-impl New {
-    fn split(self) -> (OrganizationToUse, NewKey) {
+impl NewKeyArguments {
+    fn into_new_key(self) -> (OwnerArguments, NewKey) {
         let Self { owner, source, scopes, rate, test, name, publishable, origins, tags } = self;
         (owner, NewKey { source, name, scopes, rate, test, publishable, origins, tags })
     }
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Create(new) => create(&store, new, config, output).await?,
-        Command::List { organization: name } => {
+        KeyCommand::Create(new) => create(&store, new, config, output).await?,
+        KeyCommand::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             list(&keys::list(&store, owner.id, &store).await?, &owner.name, output);
         }
-        Command::Rotate { id, overlap } => {
+        KeyCommand::Rotate { id, overlap } => {
             let (owner, pepper) = (owner(&store, &id).await?, secret::load(config)?.api_keys());
             let created = keys::rotate(&store, owner.id, &id, overlap, &pepper).await?;
             let url = url(&store, &created, config).await?;
             show_once(&created, &owner.name, url.as_deref(), output);
         }
-        Command::Update { id, changes } => {
+        KeyCommand::Update { id, changes } => {
             let owner = owner(&store, &id).await?;
             let key = keys::update(&store, owner.id, &id, changes.into()).await?;
             output.details(&native::key(&key, &owner.name));
         }
-        Command::Revoke { id, with_tokens } => {
+        KeyCommand::Revoke { id, with_tokens } => {
             let owner = owner(&store, &id).await?;
             let RevokedKey { created_with_it: made, .. } =
                 keys::revoke(&store, owner.id, &id, with_tokens).await?;
@@ -165,9 +165,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
-async fn create(store: &Store, new: New, config: &Config, output: &Output) -> anyhow::Result<()> {
+async fn create(store: &Store, new: NewKeyArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let pepper = secret::load(config)?.api_keys();
-    let (owner, new) = new.split();
+    let (owner, new) = new.into_new_key();
     // Before an organization is created for it.
     new.check()?;
     let owner = owner.find_or_create(store).await?;
@@ -178,7 +178,7 @@ async fn create(store: &Store, new: New, config: &Config, output: &Output) -> an
 
 /// The organization of the key that a command names by its id alone.
 async fn owner(store: &Store, id: &KeyId) -> anyhow::Result<Organization> {
-    Ok(keys::owner(store, id).await?.ok_or_else(|| no_key(id))?)
+    Ok(keys::organization_of_key(store, id).await?.ok_or_else(|| no_key(id))?)
 }
 
 /// The URL of a token's source with the token in it; `None` for other keys.

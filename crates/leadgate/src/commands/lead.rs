@@ -11,20 +11,20 @@ use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::explain::{self, EntryExplanation};
 use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SourceId, SubmissionId, json as strict_json};
-use leadgate_operations::leads::{self, AppliedCorrection, LeadHistory};
+use leadgate_operations::leads::{self, AppliedCorrection, SubmissionHistory};
 use leadgate_operations::sources;
-use leadgate_store::{Cursor, Found, OutcomeRecord, Page, Store, SubmissionRecord};
+use leadgate_store::{LeadCursor, OutcomeRecord, Page, Store, SubmissionOrLead, SubmissionRecord};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use validate::Validate;
+use validate::ValidateArguments;
 
 use super::arguments::{count, id};
-use super::erase::what_is_left;
+use super::erase::print_remaining;
 use super::{Output, UsageError, cell, files, judge_context, open_store, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum LeadCommand {
     /// List the leads of an organization, the newest first
     List {
         #[arg(long, value_name = "NAME")]
@@ -37,34 +37,34 @@ pub(crate) enum Command {
         limit: u32,
         /// Only leads after this place: the next page
         #[arg(long, value_name = "PLACE")]
-        after: Option<Cursor>,
+        after: Option<LeadCursor>,
     },
     /// Print a lead, by its id or the id of one of its submissions
-    Show(Which),
+    Show(LeadOrSubmissionArguments),
     /// Say what would become of leads if they were posted now, and store nothing
-    Validate(Validate),
+    Validate(ValidateArguments),
     /// Explain what was decided about a submission and its lead, and why
-    Trace(Which),
+    Trace(LeadOrSubmissionArguments),
     /// Correct fields of a lead; the correction is in its history
     Update {
         #[command(flatten)]
-        which: WhichLead,
+        which: LeadArguments,
         #[command(flatten)]
-        changes: LeadChanges,
+        changes: LeadChangeArguments,
     },
     /// Set how far the work on a lead has come
     Status {
         #[command(flatten)]
-        which: WhichLead,
+        which: LeadArguments,
         /// new, contacted, qualified, converted, closed, or a code of your own such as no_answer
         status: LeadStatus,
     },
     /// Delete a lead and empty its submissions; the person is not suppressed and may come again
-    Delete(WhichLead),
+    Delete(LeadArguments),
 }
 
 #[derive(Args)]
-pub(crate) struct LeadChanges {
+pub(crate) struct LeadChangeArguments {
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -85,7 +85,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((field.trim().to_owned(), value.to_owned()))
 }
 
-impl LeadChanges {
+impl LeadChangeArguments {
     /// Every field that is to be changed, with its value.
     fn read(&self) -> anyhow::Result<Map<String, Value>> {
         let mut fields = match &self.fields {
@@ -97,11 +97,15 @@ impl LeadChanges {
                     files::text(path, "fields of a lead as a JSON object")?
                 };
                 let document = strict_json::parse(text.as_bytes()).map_err(|fault| {
-                    UsageError::wrong(format!("--fields, line {}: {}", fault.line, fault.code.detail()))
+                    UsageError::invalid_arguments(format!(
+                        "--fields, line {}: {}",
+                        fault.line,
+                        fault.code.detail()
+                    ))
                 })?;
                 match document {
                     Value::Object(fields) => fields,
-                    _ => bail!(UsageError::wrong(
+                    _ => bail!(UsageError::invalid_arguments(
                         r#"--fields: expected a JSON object, such as {"company": "Acme"}"#
                     )),
                 }
@@ -111,7 +115,7 @@ impl LeadChanges {
         let cleared = self.clear.iter().map(|field| (field.clone(), Value::Null));
         for (field, value) in set.chain(cleared) {
             if fields.insert(field.clone(), value).is_some() {
-                bail!(UsageError::wrong(format!("`{field}` is given twice")));
+                bail!(UsageError::invalid_arguments(format!("`{field}` is given twice")));
             }
         }
         Ok(fields)
@@ -119,7 +123,7 @@ impl LeadChanges {
 }
 
 #[derive(Args)]
-pub(crate) struct WhichLead {
+pub(crate) struct LeadArguments {
     /// The id of a lead
     #[arg(value_parser = id)]
     id: Uuid,
@@ -128,7 +132,7 @@ pub(crate) struct WhichLead {
 }
 
 #[derive(Args)]
-pub(crate) struct Which {
+pub(crate) struct LeadOrSubmissionArguments {
     /// The id of a lead or a submission
     #[arg(value_parser = id)]
     id: Uuid,
@@ -136,10 +140,10 @@ pub(crate) struct Which {
     organization: String,
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::List { organization: name, source, limit, after } => {
+        LeadCommand::List { organization: name, source, limit, after } => {
             let owner = organization(&store, &name).await?;
             if let Some(source) = source {
                 sources::find_any(&store, owner.id, source).await.map_err(with_hint(&owner))?;
@@ -147,13 +151,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let page = leads::page(&store, owner.id, source, after, limit, &store).await?;
             list(&store, &page, output).await?;
         }
-        Command::Validate(asked) => validate::run(asked, &store, config, output).await?,
-        Command::Show(which) => {
+        LeadCommand::Validate(asked) => validate::run(asked, &store, config, output).await?,
+        LeadCommand::Show(which) => {
             let owner = organization(&store, &which.organization).await?;
             let found = leads::show(&store, owner.id, which.id, &store).await.map_err(with_hint(&owner))?;
             output.details(&document(&store, &found).await?);
         }
-        Command::Update { which, changes } => {
+        LeadCommand::Update { which, changes } => {
             let owner = organization(&store, &which.organization).await?;
             let (id, fields) = (LeadId::from_uuid(which.id), changes.read()?);
             let context = judge_context(&store, config).await?;
@@ -163,7 +167,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             let shown = native::lead(&lead, correction, Outcome::Updated, &|_| title.clone());
             output.details(&shown);
         }
-        Command::Status { which, status } => {
+        LeadCommand::Status { which, status } => {
             let owner = organization(&store, &which.organization).await?;
             let set = leads::set_status(&store, owner.id, LeadId::from_uuid(which.id), status).await;
             let lead = set.map_err(with_hint(&owner))?;
@@ -171,7 +175,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 line(&format!("lead {} is {}", lead.id, lead.status));
             });
         }
-        Command::Delete(which) => {
+        LeadCommand::Delete(which) => {
             let owner = organization(&store, &which.organization).await?;
             let context = judge_context(&store, config).await?;
             let deleted = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await;
@@ -179,9 +183,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             output.print(&json!({ "id": which.id, "deleted": true, "erased": erased }), |line| {
                 line(&format!("lead {} is deleted, submissions emptied: {}", which.id, erased.submissions));
             });
-            what_is_left(&erased, output);
+            print_remaining(&erased, output);
         }
-        Command::Trace(which) => {
+        LeadCommand::Trace(which) => {
             let owner = organization(&store, &which.organization).await?;
             let id = SubmissionId::from_uuid(which.id);
             let history = leads::history(&store, owner.id, id, &store).await.map_err(with_hint(&owner))?;
@@ -191,7 +195,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
-async fn list(store: &Store, page: &Page<Lead, Cursor>, output: &Output) -> anyhow::Result<()> {
+async fn list(store: &Store, page: &Page<Lead, LeadCursor>, output: &Output) -> anyhow::Result<()> {
     let mut titles = BTreeMap::new();
     for lead in &page.data {
         if let Entry::Vacant(entry) = titles.entry(lead.source) {
@@ -215,7 +219,7 @@ async fn list(store: &Store, page: &Page<Lead, Cursor>, output: &Output) -> anyh
     Ok(())
 }
 
-async fn document(store: &Store, found: &Found) -> anyhow::Result<Value> {
+async fn document(store: &Store, found: &SubmissionOrLead) -> anyhow::Result<Value> {
     let outcome = found.outcome.with_context(|| format!("{} has no outcome", found.submission))?;
     Ok(match &found.lead {
         Some(lead) => {
@@ -229,12 +233,12 @@ async fn document(store: &Store, found: &Found) -> anyhow::Result<Value> {
 
 /// What the source of a lead is called, whether or not it is deleted.
 async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<String>> {
-    Ok(store.source(lead.organization, lead.source).await?.map(|source| source.title()))
+    Ok(store.source(lead.organization, lead.source).await?.map(|source| source.display_name()))
 }
 
-fn trace(LeadHistory { record, source, corrections }: &LeadHistory, output: &Output) {
+fn trace(SubmissionHistory { record, source, corrections }: &SubmissionHistory, output: &Output) {
     let submission = record.submission.id;
-    let received = explain::received(&record.submission, source.as_deref());
+    let received = explain::receipt_sentence(&record.submission, source.as_deref());
     let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, record)).collect();
     let history = explain::history(&entries);
     let told: Vec<_> =
@@ -267,12 +271,12 @@ fn trace(LeadHistory { record, source, corrections }: &LeadHistory, output: &Out
 }
 
 /// An entry of the history. Why a submission was put aside is kept of the last time.
-fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::Entry<'t> {
+fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::HistoryEntry<'t> {
     let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
     let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
     let quarantine = own.filter(|_| last).map(|own| own.reason);
     let (outcome, lead, at) = (entry.outcome, entry.lead, entry.decided_at);
-    explain::Entry { outcome, lead, quarantine, at, trace: &entry.trace }
+    explain::HistoryEntry { outcome, lead, quarantine, at, trace: &entry.trace }
 }
 
 fn describe(entry: &OutcomeRecord, told: &EntryExplanation<'_>) -> Value {

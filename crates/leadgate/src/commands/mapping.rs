@@ -12,10 +12,10 @@ use serde_json::json;
 use super::arguments::{count, version};
 use super::{Output, UsageError, details, files, open_store, organization, with_hint};
 use crate::config::Config;
-use crate::plain::plain;
+use crate::plain::plain_message;
 
 #[derive(Args)]
-pub(crate) struct Of {
+pub(crate) struct MappingArguments {
     /// Source whose mapping it is
     #[arg(long, value_name = "ID")]
     source: SourceId,
@@ -24,23 +24,23 @@ pub(crate) struct Of {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum MappingCommand {
     /// Store a mapping as the next version and use it
     Set {
         #[command(flatten)]
-        of: Of,
+        of: MappingArguments,
         /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
     },
     /// List all versions of a mapping
     List {
         #[command(flatten)]
-        of: Of,
+        of: MappingArguments,
     },
     /// Use another version of a mapping
     Rollback {
         #[command(flatten)]
-        of: Of,
+        of: MappingArguments,
         /// Version to use; 0 is no mapping
         #[arg(long, value_name = "VERSION", value_parser = version)]
         to: u32,
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Show what a mapping would make of the last submissions, and change nothing
     Preview {
         #[command(flatten)]
-        of: Of,
+        of: MappingArguments,
         /// Rules in TOML, or in JSON in a file named .json [default: the mapping in use]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -59,24 +59,24 @@ pub(crate) enum Command {
     /// Propose a mapping from the last bodies, as a file to review; it names no values
     Suggest {
         #[command(flatten)]
-        of: Of,
+        of: MappingArguments,
         /// How many of the last bodies
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         last: u32,
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Set { of: Of { source, organization: name }, file } => {
+        MappingCommand::Set { of: MappingArguments { source, organization: name }, file } => {
             let (owner, mapping) = (organization(&store, &name).await?, read(&file)?);
             let version =
                 mappings::set(&store, owner.id, source, &mapping).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": version });
             output.print(&shown, |line| line(&format!("version {version} is in use")));
         }
-        Command::List { of: Of { source, organization: name } } => {
+        MappingCommand::List { of: MappingArguments { source, organization: name } } => {
             let owner = organization(&store, &name).await?;
             let all = mappings::list(&store, owner.id, source, &store).await.map_err(with_hint(&owner))?;
             let rows = all.iter().map(|one| {
@@ -86,13 +86,13 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             });
             output.list("mappings", &all, ["version", "created_at", "rules", "state"], rows);
         }
-        Command::Rollback { of: Of { source, organization: name }, to } => {
+        MappingCommand::Rollback { of: MappingArguments { source, organization: name }, to } => {
             let owner = organization(&store, &name).await?;
             mappings::activate(&store, owner.id, source, to).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": (to > 0).then_some(to) });
             output.print(&shown, |line| line(&format!("version {to} is in use")));
         }
-        Command::Preview { of: Of { source, organization: name }, file, last } => {
+        MappingCommand::Preview { of: MappingArguments { source, organization: name }, file, last } => {
             let owner = organization(&store, &name).await?;
             let mapping = file.as_deref().map(read).transpose()?;
             let mapped = mappings::preview(&store, owner.id, source, mapping.as_ref(), last, &store).await;
@@ -109,7 +109,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 }
             });
         }
-        Command::Suggest { of: Of { source, organization: name }, last } => {
+        MappingCommand::Suggest { of: MappingArguments { source, organization: name }, last } => {
             let owner = organization(&store, &name).await?;
             let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
             let suggestion = suggested.map_err(with_hint(&owner))?;
@@ -131,7 +131,11 @@ fn read(file: &Path) -> anyhow::Result<Mapping> {
         false => toml::from_str(&text).map_err(|error| in_line(&text, &error)),
     };
     let wrong = |problem: String| {
-        UsageError::wrong(format!("the mapping in {}: {}", file.display(), plain(&problem)))
+        UsageError::invalid_arguments(format!(
+            "the mapping in {}: {}",
+            file.display(),
+            plain_message(&problem)
+        ))
     };
     Ok(read.map_err(wrong)?)
 }

@@ -27,7 +27,7 @@ pub(crate) mod tag;
 mod values;
 
 pub(crate) use crate::usage::UsageError;
-pub(crate) use organization::{OrganizationToUse, organization};
+pub(crate) use organization::{OwnerArguments, organization};
 pub(crate) use output::{Output, Table, cell, details};
 
 use std::fmt::Display;
@@ -35,14 +35,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use leadgate_domain::{Actor, Organization, Said};
-use leadgate_operations::{JudgeContext, Kind, OperationError};
+use leadgate_domain::{Actor, Organization, Patch};
+use leadgate_operations::{JudgeContext, OperationError, ResourceKind};
 use leadgate_pipeline::Pipeline;
 use leadgate_store::{Directory, Store};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::ports::{self, Policies};
+use crate::ports::{self, PolicyUpload};
 use crate::run;
 use crate::secret;
 
@@ -50,9 +50,9 @@ use crate::secret;
 pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     let (policies, to_be_run) = match ports::migrate(config).await? {
-        Policies::NotNeeded => ("not_needed", Vec::new()),
-        Policies::Uploaded => ("uploaded", Vec::new()),
-        Policies::ToBeSet(commands) => ("to_be_set", commands),
+        PolicyUpload::NotNeeded => ("not_needed", Vec::new()),
+        PolicyUpload::Uploaded => ("uploaded", Vec::new()),
+        PolicyUpload::ManualSetupNeeded(commands) => ("to_be_set", commands),
     };
     if restored {
         ports::store(config)?.renew_epoch().await.context("noting that the store was restored")?;
@@ -79,7 +79,7 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let [address, ..] = config.addresses();
     store.check().await.with_context(|| format!("the store {address}"))?;
     store.match_key().await?;
-    Ok(store.acting_for(operator()))
+    Ok(store.as_actor(operator()))
 }
 
 /// Refuses a place in which nothing is installed.
@@ -95,7 +95,7 @@ pub(crate) fn require_installation(config: &Config) -> anyhow::Result<()> {
         ))
         .into());
     }
-    if !secret::is_there(config) {
+    if !secret::exists(config) {
         return Err(UsageError::Arguments(format!(
             "the secret of the store {} is missing: put the file `{}` back into {}, or set LEADGATE_SECRET",
             shown().display(),
@@ -114,17 +114,17 @@ fn operator() -> Actor {
 }
 
 /// The same as [`open_store`], for a command whose question may take the store a while.
-pub(crate) async fn patient_store(config: &Config) -> anyhow::Result<Store> {
+pub(crate) async fn open_store_without_timeout(config: &Config) -> anyhow::Result<Store> {
     open_store(config).await?;
-    Ok(ports::worker_store(config)?.acting_for(operator()))
+    Ok(ports::worker_store(config)?.as_actor(operator()))
 }
 
 /// What a setting becomes, by the option that sets it and by the one that clears it.
-pub(crate) fn changed<T>(set: Option<T>, is_cleared: bool) -> Said<T> {
+pub(crate) fn patch<T>(set: Option<T>, is_cleared: bool) -> Patch<T> {
     match set {
-        Some(value) => Said::Value(value),
-        None if is_cleared => Said::Null,
-        None => Said::Absent,
+        Some(value) => Patch::Value(value),
+        None if is_cleared => Patch::Null,
+        None => Patch::Absent,
     }
 }
 
@@ -143,31 +143,33 @@ pub(crate) fn with_hint(owner: &Organization) -> impl Fn(OperationError) -> anyh
     move |error| {
         let OperationError::NotFound { kind, id } = &error else { return error.into() };
         let message = match kind {
-            Kind::Organization => return error.into(),
-            Kind::Key => return no_key(id).into(),
-            Kind::Source => format!(
+            ResourceKind::Organization => return error.into(),
+            ResourceKind::Key => return no_key(id).into(),
+            ResourceKind::Source => format!(
                 "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
             ),
-            Kind::Lead => {
+            ResourceKind::Lead => {
                 format!("{error}; `leadgate lead list --organization {name}` prints the leads of `{name}`")
             }
-            Kind::Submission => format!(
+            ResourceKind::Submission => format!(
                 "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
             ),
-            Kind::QuarantineEntry => format!(
+            ResourceKind::QuarantineEntry => format!(
                 "`{name}` has no entry {id} in quarantine; `leadgate quarantine list --organization {name}` prints them"
             ),
-            Kind::MappingVersion => format!(
+            ResourceKind::MappingVersion => format!(
                 "the source has no mapping of version {id}; `leadgate mapping list` prints its versions"
             ),
-            Kind::ScoringVersion => format!(
+            ResourceKind::ScoringVersion => format!(
                 "`{name}` has no scoring of version {id}; `leadgate score history` prints the versions"
             ),
         };
-        UsageError::wrong(message).into()
+        UsageError::invalid_arguments(message).into()
     }
 }
 
 pub(crate) fn no_key(id: impl Display) -> UsageError {
-    UsageError::wrong(format!("there is no key {id}; `leadgate key list` prints the keys of an organization"))
+    UsageError::invalid_arguments(format!(
+        "there is no key {id}; `leadgate key list` prints the keys of an organization"
+    ))
 }

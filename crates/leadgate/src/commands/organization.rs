@@ -10,7 +10,7 @@ use super::{Output, UsageError, open_store};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum OrganizationCommand {
     /// Create an organization
     Create {
         /// Name of the organization
@@ -46,7 +46,7 @@ pub(crate) enum Command {
 
 /// The organization of a command that can create it.
 #[derive(Args)]
-pub(crate) struct OrganizationToUse {
+pub(crate) struct OwnerArguments {
     /// Organization it belongs to
     #[arg(long, value_name = "NAME", value_parser = organization_name)]
     organization: String,
@@ -55,7 +55,7 @@ pub(crate) struct OrganizationToUse {
     create_organization: bool,
 }
 
-impl OrganizationToUse {
+impl OwnerArguments {
     pub(crate) async fn find_or_create(&self, store: &Store) -> anyhow::Result<Organization> {
         if self.create_organization {
             Ok(store.ensure_organization(&self.organization).await?)
@@ -65,35 +65,39 @@ impl OrganizationToUse {
     }
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    command: OrganizationCommand,
+    config: &Config,
+    output: &Output,
+) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Create { name } => {
+        OrganizationCommand::Create { name } => {
             let created = store.create_organization(&name).await?;
             print(&created.ok_or_else(|| is_taken(&name))?, output);
         }
-        Command::List => {
+        OrganizationCommand::List => {
             let all = store.organizations().await?;
             let document: Vec<_> = all.iter().map(describe).collect();
             let rows = all.iter().map(|one| [one.id.to_string(), state(one).to_owned(), one.name.clone()]);
             output.list("organizations", &document, ["id", "state", "name"], rows);
         }
-        Command::Show { name } => {
+        OrganizationCommand::Show { name } => {
             let shown = organization(&store, &name).await?;
             store.record(vec![store.entry(shown.id, AuditAction::OrganizationRead)]).await?;
             print(&shown, output);
         }
-        Command::Rename { name, new_name } => {
+        OrganizationCommand::Rename { name, new_name } => {
             let before = organization(&store, &name).await?;
             ensure!(store.rename_organization(before.id, &new_name).await?, is_taken(&new_name));
             print(&Organization { name: new_name, ..before }, output);
         }
-        Command::Disable { name } => {
+        OrganizationCommand::Disable { name } => {
             let wanted = organization(&store, &name).await?;
             store.disable_organization(wanted.id).await?;
             print(&organization(&store, &name).await?, output);
         }
-        Command::Enable { name } => {
+        OrganizationCommand::Enable { name } => {
             let wanted = organization(&store, &name).await?;
             store.enable_organization(wanted.id).await?;
             print(&organization(&store, &name).await?, output);

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use leadgate_queue::{Parked, Role, Selection};
+use leadgate_queue::{ParkedMessage, ParkedSelection, Role};
 use serde_json::{Value, json};
 
 use super::arguments::count;
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ParkedCommand {
     /// List parked messages
     List {
         /// How many at most
@@ -19,12 +19,12 @@ pub(crate) enum Command {
         limit: u32,
     },
     /// Return parked messages to the queue
-    Replay(Replay),
+    Replay(ReplayArguments),
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Replay {
+pub(crate) struct ReplayArguments {
     /// Ids of messages, as `parked list` prints them
     ids: Vec<String>,
     /// All parked messages
@@ -32,11 +32,11 @@ pub(crate) struct Replay {
     all: bool,
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: ParkedCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     require_installation(config)?;
     let queue = ports::queue(config, Role::Admin).await?;
     match command {
-        Command::List { limit } => {
+        ParkedCommand::List { limit } => {
             let parked = queue.parked_list(usize::try_from(limit)?).await?;
             let all: Vec<_> = parked.iter().map(describe).collect();
             let rows = parked.iter().map(|message| {
@@ -45,13 +45,15 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             });
             output.list("parked messages", &all, ["id", "parked_at", "bytes", "reason"], rows);
         }
-        Command::Replay(replay) => {
+        ParkedCommand::Replay(replay) => {
             let named = replay.ids.len();
-            let selection = if replay.all { Selection::All } else { Selection::Ids(replay.ids) };
+            let selection = if replay.all { ParkedSelection::All } else { ParkedSelection::Ids(replay.ids) };
             let count = queue.parked_replay(selection).await?;
             ensure!(
                 count > 0 || named == 0,
-                UsageError::wrong("none of these messages is parked; `leadgate parked list` prints the ids")
+                UsageError::invalid_arguments(
+                    "none of these messages is parked; `leadgate parked list` prints the ids"
+                )
             );
             output.print(&json!({ "replayed": count }), |line| line(&format!("{count} given back")));
         }
@@ -59,7 +61,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
     Ok(())
 }
 
-fn describe(message: &Parked) -> Value {
+fn describe(message: &ParkedMessage) -> Value {
     json!({
         "id": message.id,
         "reason": message.reason,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::Subcommand;
 use leadgate_domain::Organization;
-use leadgate_operations::quarantine::{self, Discard};
+use leadgate_operations::quarantine::{self, DiscardRequest};
 use leadgate_queue::Role;
 use leadgate_store::{QuarantineEntry, QuarantineState, Store};
 use serde_json::json;
@@ -20,17 +20,17 @@ use crate::config::Config;
 use crate::ports;
 
 /// For how long the queue is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const QUEUE_READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum QuarantineCommand {
     /// List quarantined submissions
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
         /// open, released, discarded or all
         #[arg(long, value_name = "STATE", default_value = "open", value_parser = state)]
-        state: States,
+        state: StateArgument,
         /// How many at most
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
@@ -80,19 +80,19 @@ pub(crate) enum Command {
 
 /// Which entries are listed; all without a state.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct States(Option<QuarantineState>);
+pub(crate) struct StateArgument(Option<QuarantineState>);
 
-fn state(text: &str) -> Result<States, String> {
+fn state(text: &str) -> Result<StateArgument, String> {
     match text {
-        "all" => Ok(States(None)),
-        text => Ok(States(Some(text.parse()?))),
+        "all" => Ok(StateArgument(None)),
+        text => Ok(StateArgument(Some(text.parse()?))),
     }
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: QuarantineCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::List { organization: name, state: States(state), limit, after } => {
+        QuarantineCommand::List { organization: name, state: StateArgument(state), limit, after } => {
             let owner = organization(&store, &name).await?;
             let page = quarantine::page(&store, owner.id, state, after, limit, &store).await?;
             list(&page.data, output);
@@ -100,32 +100,32 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 output.note(&format!("there are more entries: --after {next}"));
             }
         }
-        Command::Show { id, organization: name } => {
+        QuarantineCommand::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let shown = quarantine::show(&store, owner.id, id, &store).await;
             let (entry, submission) = shown.map_err(with_hint(&owner))?;
             output.details(&json!({ "entry": entry, "submission": submission }));
         }
-        Command::Repair { id, organization: name, body } => {
+        QuarantineCommand::Repair { id, organization: name, body } => {
             let owner = organization(&store, &name).await?;
             let found = quarantine::find(&store, owner.id, id).await.map_err(with_hint(&owner))?;
             let (QuarantineEntry { state, .. }, media) = (&found.0, found.1.media.clone());
             ensure!(
                 *state == QuarantineState::Open,
-                UsageError::wrong(format!("{id} is {state}; only an open entry can be repaired"))
+                UsageError::invalid_arguments(format!("{id} is {state}; only an open entry can be repaired"))
             );
             let body = files::bytes(&body, "the repaired body")?;
             let entry = quarantine::repair(&store, found, &body, media).await.map_err(with_hint(&owner))?;
             output.details(&entry);
             output.note("the entry is repaired; `leadgate quarantine release` gives it back to the workers");
         }
-        Command::Release { ids, organization: name } => {
+        QuarantineCommand::Release { ids, organization: name } => {
             let owner = organization(&store, &name).await?;
             let released = release(&store, &owner, &ids, config).await?;
             output.print(&json!({ "released": released }), |line| line(&format!("{released} given back")));
         }
-        Command::Discard { ids, organization: name, note } => {
-            let (owner, discard) = (organization(&store, &name).await?, Discard { note });
+        QuarantineCommand::Discard { ids, organization: name, note } => {
+            let (owner, discard) = (organization(&store, &name).await?, DiscardRequest { note });
             let mut entries = Vec::with_capacity(ids.len());
             for id in ids {
                 let discarded = quarantine::discard(&store, owner.id, id, &discard).await;
@@ -147,7 +147,7 @@ async fn release(
     let queue = ports::queue(config, Role::Gateway).await?;
     queue.follow_shards(watch::channel(store.shards().await?).1);
     // A broker takes a moment to connect to; what is wrong after that, the first publish says.
-    let _ = timeout(PATIENCE, queue.ready()).await;
+    let _ = timeout(QUEUE_READY_TIMEOUT, queue.ready()).await;
     let publisher = queue.publisher();
     let mut released = 0;
     for id in ids {

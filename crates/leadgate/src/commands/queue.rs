@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::ports;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum QueueCommand {
     /// Print or raise the number of RabbitMQ queues for leads
     ///
     /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
@@ -22,11 +22,11 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let Command::Shards { count } = command;
+pub(crate) async fn run(command: QueueCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let QueueCommand::Shards { count } = command;
     ensure!(
         config.queue_url().starts_with("amqp"),
-        UsageError::wrong(
+        UsageError::invalid_arguments(
             "the queue is a file, and only RabbitMQ has shards: set queue.url (LEADGATE_QUEUE_URL)"
         )
     );
@@ -35,7 +35,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
         let installed = store.shards().await?;
         ensure!(
             count >= installed,
-            UsageError::wrong(format!("there are {installed} shards already, and their number only grows"))
+            UsageError::invalid_arguments(format!(
+                "there are {installed} shards already, and their number only grows"
+            ))
         );
         ports::add_shards(config, &store, count).await?;
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use clap::Subcommand;
 use leadgate_domain::{Day, SourceId, Timestamp, Zone};
 use leadgate_operations::reports;
-use leadgate_store::{Intake, IntakeReport};
+use leadgate_store::{IntakeCounts, IntakeReport};
 
-use super::{Output, Table, UsageError, organization, patient_store, with_hint};
+use super::{Output, Table, UsageError, open_store_without_timeout, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ReportCommand {
     /// Count the submissions of a day, by what became of them
     Intake {
         #[arg(long, value_name = "NAME")]
@@ -28,13 +28,13 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let store = patient_store(config).await?;
-    let Command::Intake { organization: name, source, day, timezone } = command;
+pub(crate) async fn run(command: ReportCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store_without_timeout(config).await?;
+    let ReportCommand::Intake { organization: name, source, day, timezone } = command;
     let owner = organization(&store, &name).await?;
     let day = match day {
         Some(text) => Day::read(&text, timezone)
-            .map_err(|error| UsageError::wrong(format!("--day: `{text}` is {error}")))?,
+            .map_err(|error| UsageError::invalid_arguments(format!("--day: `{text}` is {error}")))?,
         None => Day::of(Timestamp::now(), timezone),
     };
     let counted = reports::intake(&store, owner.id, source, &day, &store).await;
@@ -64,7 +64,7 @@ fn print(report: &IntakeReport, owner: &str, names: &BTreeMap<SourceId, &str>, l
 }
 
 /// The rows of a column; each reason that occurs in the whole has one.
-fn counts(part: &Intake, whole: &Intake) -> Vec<(String, u64)> {
+fn counts(part: &IntakeCounts, whole: &IntakeCounts) -> Vec<(String, u64)> {
     let row = |(title, count): (&str, u64)| (title.to_owned(), count);
     let under = |all: &BTreeMap<String, u64>, own: &BTreeMap<String, u64>| {
         let count = |reason: &String| (format!("    {reason}"), own.get(reason).copied().unwrap_or(0));

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use leadgate_domain::{Eligibility, LeadId, Reason, SourceId, Timestamp};
-use leadgate_operations::reprocess::{self, Change, ChangedLead, ReprocessRequest, Reprocessed};
+use leadgate_operations::reprocess::{self, ChangedLead, FieldChange, ReprocessRequest, ReprocessResult};
 use uuid::Uuid;
 
 use super::arguments::{id, moment};
@@ -11,7 +11,7 @@ use super::{Output, UsageError, judge_context, open_store, organization, progres
 use crate::config::Config;
 
 #[derive(Args)]
-pub(crate) struct Reprocess {
+pub(crate) struct ReprocessArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// A lead; can be repeated
@@ -47,20 +47,20 @@ fn eligibility(text: &str) -> Result<Eligibility, String> {
         .ok_or_else(|| "expected eligible or held".to_owned())
 }
 
-impl From<Reprocess> for ReprocessRequest {
-    fn from(asked: Reprocess) -> Self {
-        let Reprocess { lead, source, from, to, eligibility, reason, all, dry_run, .. } = asked;
+impl From<ReprocessArguments> for ReprocessRequest {
+    fn from(asked: ReprocessArguments) -> Self {
+        let ReprocessArguments { lead, source, from, to, eligibility, reason, all, dry_run, .. } = asked;
         let leads = lead.into_iter().map(LeadId::from_uuid).collect();
         Self { leads, source, from, to, eligibility, reason, all, dry_run }
     }
 }
 
-pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(asked: ReprocessArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let owner = organization(&store, &asked.organization).await?;
     let request = ReprocessRequest::from(asked);
     if request.is_empty() {
-        bail!(UsageError::wrong(
+        bail!(UsageError::invalid_arguments(
             "say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all"
         ));
     }
@@ -72,12 +72,12 @@ pub(crate) async fn run(asked: Reprocess, config: &Config, output: &Output) -> a
     Ok(())
 }
 
-fn report(result: &Reprocessed, output: &Output) {
-    let Reprocessed { dry_run, changed, unchanged, refused, changed_meanwhile, leads } = result;
+fn report(result: &ReprocessResult, output: &Output) {
+    let ReprocessResult { dry_run, changed, unchanged, refused, changed_meanwhile, leads } = result;
     output.print(result, |line| {
         for ChangedLead { id, changes, conflicts } in leads {
             line(&id.to_string());
-            for (field, Change { before, after }) in changes {
+            for (field, FieldChange { before, after }) in changes {
                 line(&format!("  {field}: {before} -> {after}"));
             }
             for kind in conflicts {

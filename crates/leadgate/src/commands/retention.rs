@@ -4,22 +4,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use leadgate_dialect::native::{self, RetentionAnswer};
-use leadgate_domain::{Retention, Window};
+use leadgate_dialect::native::{self, RetentionResponse};
+use leadgate_domain::{DurationOrForever, Retention};
 use leadgate_operations::retention::{self, RetentionChanges};
-use leadgate_store::{Store, Swept};
+use leadgate_store::{Store, SweepResult};
 use serde_json::json;
 
 use super::{Output, UsageError, open_store, organization};
 use crate::config::Config;
 
 /// Nothing is left for another round.
-const LONG_ENOUGH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const SWEEP_TIME_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum RetentionCommand {
     /// Set for how long data is kept; what is not given stays as it is
-    Set(Set),
+    Set(SetRetentionArguments),
     /// Erase now what is too old, of all organizations; workers do this every five minutes
     Sweep,
     /// Print for how long data is kept
@@ -30,32 +30,38 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Set {
+pub(crate) struct SetRetentionArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// Bodies of submissions, from their receipt: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
-    submissions: Option<Window>,
+    submissions: Option<DurationOrForever>,
     /// Leads, from their last update: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
-    leads: Option<Window>,
+    leads: Option<DurationOrForever>,
     /// Entries of the quarantine, from when they were put there: such as 90d, or `ever`
     #[arg(long, value_name = "AGE")]
-    quarantine: Option<Window>,
+    quarantine: Option<DurationOrForever>,
     /// Entries of the audit log: such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
-    audit: Option<Window>,
+    audit: Option<DurationOrForever>,
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let retention = match &command {
-        Command::Sweep => return sweep(&store, output).await,
-        Command::Show { organization: name } => {
+        RetentionCommand::Sweep => return sweep(&store, output).await,
+        RetentionCommand::Show { organization: name } => {
             let owner = organization(&store, name).await?;
             retention::show(&store, owner.id).await?
         }
-        Command::Set(Set { organization: name, submissions, leads, quarantine, audit }) => {
+        RetentionCommand::Set(SetRetentionArguments {
+            organization: name,
+            submissions,
+            leads,
+            quarantine,
+            audit,
+        }) => {
             let owner = organization(&store, name).await?;
             let changes = RetentionChanges {
                 submissions: *submissions,
@@ -65,7 +71,9 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             };
             ensure!(
                 !changes.is_empty(),
-                UsageError::wrong("say what to change: --submissions, --leads, --quarantine or --audit")
+                UsageError::invalid_arguments(
+                    "say what to change: --submissions, --leads, --quarantine or --audit"
+                )
             );
             retention::set(&store, owner.id, changes).await?
         }
@@ -75,8 +83,8 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
 }
 
 async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
-    let Swept { submissions, leads, quarantined, audited, .. } =
-        store.sweep_retention(Instant::now() + LONG_ENOUGH).await?;
+    let SweepResult { submissions, leads, quarantined, audited, .. } =
+        store.sweep_retention(Instant::now() + SWEEP_TIME_LIMIT).await?;
     let document = json!({
         "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
     });
@@ -92,7 +100,7 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
 
 fn show(retention: Retention, output: &Output) {
     let shown = native::retention(retention);
-    let RetentionAnswer { submissions, leads, quarantine, audit } = &shown;
+    let RetentionResponse { submissions, leads, quarantine, audit } = &shown;
     let ages = [("submissions", submissions), ("leads", leads), ("quarantine", quarantine), ("audit", audit)];
     output.pairs(&shown, ages.map(|(name, age)| (name, age.clone())));
 }

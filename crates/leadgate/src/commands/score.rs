@@ -14,20 +14,20 @@ use serde_json::json;
 use super::arguments::{count, version};
 use super::{Output, Table, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
-use crate::plain::plain;
+use crate::plain::plain_message;
 
 #[derive(Args)]
-pub(crate) struct Of {
+pub(crate) struct ScoreArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ScoreCommand {
     /// Print the scoring in use, as `set` takes it
     Show {
         #[command(flatten)]
-        of: Of,
+        of: ScoreArguments,
         /// Version to print; 0 is the standard scoring [default: the one in use]
         #[arg(long, value_name = "VERSION", value_parser = version)]
         version: Option<u32>,
@@ -37,22 +37,22 @@ pub(crate) enum Command {
         /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
         #[command(flatten)]
-        of: Of,
+        of: ScoreArguments,
     },
     /// Use the standard scoring again
     Reset {
         #[command(flatten)]
-        of: Of,
+        of: ScoreArguments,
     },
     /// List all versions of the scoring
     History {
         #[command(flatten)]
-        of: Of,
+        of: ScoreArguments,
     },
     /// Show how the newest leads would be scored, and change nothing
     Preview {
         #[command(flatten)]
-        of: Of,
+        of: ScoreArguments,
         /// Rules in TOML, or in JSON in a file named .json [default: the scoring in use]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -62,10 +62,10 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Show { of, version } => {
+        ScoreCommand::Show { of, version } => {
             let owner = organization(&store, &of.organization).await?;
             let active = match version {
                 None => Arc::clone(&owner.scoring),
@@ -75,17 +75,17 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             };
             output.print(&*active, |line| line(text(&active).trim_end()));
         }
-        Command::Set { file, of } => {
+        ScoreCommand::Set { file, of } => {
             let owner = organization(&store, &of.organization).await?;
             let set = scoring::set(&store, owner.id, read(&file)?).await?;
             in_use(set.version, output);
         }
-        Command::Reset { of } => {
+        ScoreCommand::Reset { of } => {
             let owner = organization(&store, &of.organization).await?;
             scoring::reset(&store, owner.id).await?;
             in_use(0, output);
         }
-        Command::History { of } => {
+        ScoreCommand::History { of } => {
             let owner = organization(&store, &of.organization).await?;
             let all = scoring::history(&store, owner.id).await?;
             let rows = all.iter().map(|one| {
@@ -101,7 +101,7 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 output.note("the standard scoring is in use");
             }
         }
-        Command::Preview { of, file, last } => {
+        ScoreCommand::Preview { of, file, last } => {
             let owner = organization(&store, &of.organization).await?;
             let now = &owner.scoring.scoring;
             let then = file.as_deref().map(read).transpose()?;
@@ -132,7 +132,11 @@ fn read(file: &Path) -> anyhow::Result<Scoring> {
     let read = match file.extension().is_some_and(|extension| extension == "json") {
         true => {
             let document = serde_json::from_str(&text).map_err(|error| {
-                UsageError::wrong(format!("the scoring in {}: {}", file.display(), plain(&error.to_string())))
+                UsageError::invalid_arguments(format!(
+                    "the scoring in {}: {}",
+                    file.display(),
+                    plain_message(&error.to_string())
+                ))
             });
             Scoring::read(&document?)
         }
@@ -140,7 +144,7 @@ fn read(file: &Path) -> anyhow::Result<Scoring> {
     };
     match read {
         Ok(scoring) => Ok(scoring),
-        Err(faults) => bail!(UsageError::wrong(format!(
+        Err(faults) => bail!(UsageError::invalid_arguments(format!(
             "the scoring in {}:\n  {}",
             file.display(),
             faults.sentences().join("\n  ")

@@ -1,10 +1,10 @@
 //! `leadgate source`.
 
 use clap::{Args, Subcommand};
-use leadgate_dialect::native::{self, SourceAnswer};
+use leadgate_dialect::native::{self, SourceResponse};
 use leadgate_domain::{
-    Consents, Dialect, GmailIdentity, Identity, Network, Organization, Policy, Rate, Region, Source,
-    SourceId, SourceSettings, Window, Zone,
+    ConsentPolicy, Dialect, DuplicatePolicy, DurationOrForever, GmailIdentity, IdentitySettings, Network,
+    Organization, Rate, Region, Source, SourceId, SourceSettings, Zone,
 };
 use leadgate_operations::keys::{self, CreatedKey, NewToken};
 use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChange};
@@ -12,24 +12,24 @@ use leadgate_store::RecentLeads;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::{OrganizationToUse, Output, cell, changed, open_store, organization, with_hint};
+use super::{Output, OwnerArguments, cell, open_store, organization, patch, with_hint};
 use crate::config::Config;
 use crate::{listening, secret};
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum SourceCommand {
     /// Create a source, and print the URL that takes its leads
     ///
     /// Policy, identity and window are by default those of the dialect (docs/dialects.md), consent is required, and the
     /// region is the setting `default_region`.
     Create {
         #[command(flatten)]
-        owner: OrganizationToUse,
+        owner: OwnerArguments,
         /// Dialect of its clients: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
         #[arg(long, value_name = "DIALECT", default_value = "native")]
         dialect: Dialect,
         #[command(flatten)]
-        settings: Settings,
+        settings: SourceSettingArguments,
     },
     /// Change settings of a source; what is not given stays as it is
     Update {
@@ -38,7 +38,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         organization: String,
         #[command(flatten)]
-        settings: Settings,
+        settings: SourceSettingArguments,
     },
     /// List the sources of an organization
     List {
@@ -56,11 +56,11 @@ pub(crate) enum Command {
         organization: String,
     },
     /// Take no leads in by a source; its keys, its tokens and its leads stay
-    Disable(Named),
+    Disable(SourceArguments),
     /// Take leads in by a source again
-    Enable(Named),
+    Enable(SourceArguments),
     /// Delete a source and revoke its keys and tokens; its leads stay
-    Delete(Named),
+    Delete(SourceArguments),
     /// Create another URL token for a source, and print its URL; `key revoke` ends a token
     Token {
         /// Id of the source, as `source list` prints it
@@ -87,7 +87,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-pub(crate) struct Named {
+pub(crate) struct SourceArguments {
     /// Id of the source, as `source list` prints it
     id: SourceId,
     #[arg(long, value_name = "NAME")]
@@ -95,7 +95,7 @@ pub(crate) struct Named {
 }
 
 #[derive(Args)]
-pub struct Settings {
+pub struct SourceSettingArguments {
     /// Name for people
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -113,23 +113,23 @@ pub struct Settings {
     no_timezone: bool,
     /// What a submission does that meets a lead: return_existing, update, link, create
     #[arg(long, value_name = "POLICY")]
-    policy: Option<Policy>,
+    policy: Option<DuplicatePolicy>,
     /// Keys that identify a person, such as any_of:external_id,phone=30d,email or first_of:phone
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
-    identity: Option<Identity>,
+    identity: Option<IdentitySettings>,
     /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com
     /// make no difference) [default: exact]
     #[arg(long, value_name = "WHEN")]
     gmail_identity: Option<GmailIdentity>,
     /// For how long a phone or email finds its lead: such as 30d, or `ever`
     #[arg(long, value_name = "TIME")]
-    window: Option<Window>,
+    window: Option<DurationOrForever>,
     /// Whether a lead needs consent to be eligible: required, optional
     #[arg(long, value_name = "CONSENT")]
-    consent: Option<Consents>,
+    consent: Option<ConsentPolicy>,
     /// How old consent may be: such as 90d, or `ever`
     #[arg(long, value_name = "TIME")]
-    consent_max_age: Option<Window>,
+    consent_max_age: Option<DurationOrForever>,
     /// Leads that it takes in all, such as 600/min. A limit that the dialect counts by key or address (native,
     /// lead2inbound, askad, 500_leads) holds beside it; a key's own limit is set by `key create --rate`
     #[arg(long, value_name = "N/min")]
@@ -151,31 +151,31 @@ pub struct Settings {
     no_networks: bool,
 }
 
-impl From<Settings> for SourceSettings {
-    fn from(said: Settings) -> Self {
+impl From<SourceSettingArguments> for SourceSettings {
+    fn from(said: SourceSettingArguments) -> Self {
         Self {
             name: said.name,
-            region: changed(said.region, said.no_region),
-            timezone: changed(said.timezone, said.no_timezone),
+            region: patch(said.region, said.no_region),
+            timezone: patch(said.timezone, said.no_timezone),
             policy: said.policy,
             identity: said.identity,
             gmail_identity: said.gmail_identity,
             window: said.window,
             consent: said.consent,
             consent_max_age: said.consent_max_age,
-            rate: changed(said.rate, said.no_rate),
+            rate: patch(said.rate, said.no_rate),
             tags: said.tags.or(said.no_tags.then(Vec::new)),
             networks: said.networks.or(said.no_networks.then(Vec::new)),
         }
     }
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: SourceCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let print =
         |source: &Source, owner: &Organization, shown| print(source, &owner.name, shown, config, output);
     match command {
-        Command::Create { owner, dialect, settings } => {
+        SourceCommand::Create { owner, dialect, settings } => {
             let pepper = secret::load(config)?.api_keys();
             let new = NewSource { dialect, settings: settings.into() };
             // Before an organization is created for it.
@@ -185,44 +185,44 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 sources::create(&store, owner.id, new, &pepper).await.map_err(with_hint(&owner))?;
             print(&source, &owner, (Some(&token), None));
         }
-        Command::Update { id, organization: name, settings } => {
+        SourceCommand::Update { id, organization: name, settings } => {
             let owner = organization(&store, &name).await?;
             let updated = sources::update(&store, owner.id, id, settings.into()).await;
             print(&updated.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        Command::List { organization: name } => {
+        SourceCommand::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             list(&sources::list(&store, owner.id, &store).await?, &owner.name, output);
         }
-        Command::Show { id, organization: name } => {
+        SourceCommand::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let shown = sources::show(&store, owner.id, id, &store).await;
             let (source, recent) = shown.map_err(with_hint(&owner))?;
             print(&source, &owner, (None, Some(recent)));
         }
-        Command::Disable(named) => {
+        SourceCommand::Disable(named) => {
             let owner = organization(&store, &named.organization).await?;
             let disabled = sources::disable(&store, owner.id, named.id).await;
             print(&disabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        Command::Enable(named) => {
+        SourceCommand::Enable(named) => {
             let owner = organization(&store, &named.organization).await?;
             let enabled = sources::enable(&store, owner.id, named.id).await;
             print(&enabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        Command::Delete(named) => {
+        SourceCommand::Delete(named) => {
             let owner = organization(&store, &named.organization).await?;
             let deleted = sources::delete(&store, owner.id, named.id).await;
             print(&deleted.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        Command::Token { id, organization: name, origins } => {
+        SourceCommand::Token { id, organization: name, origins } => {
             let owner = organization(&store, &name).await?;
             let source = sources::find(&store, owner.id, id).await.map_err(with_hint(&owner))?;
             let pepper = secret::load(config)?.api_keys();
             let token = keys::create_token(&store, &source, NewToken { origins }, &pepper).await?;
             print(&source, &owner, (Some(&token), None));
         }
-        Command::Signature { id, organization: name, rotate, off } => {
+        SourceCommand::Signature { id, organization: name, rotate, off } => {
             let (owner, key) = (organization(&store, &name).await?, secret::load(config)?.signatures());
             let signed = sources::set_signature(&store, owner.id, id, change(rotate, off), &key).await;
             let (source, secret) = signed.map_err(with_hint(&owner))?;
@@ -260,9 +260,9 @@ fn list(sources: &[Source], organization: &str, output: &Output) {
 
 /// A source as an administrator sees it, and how many of its leads have no contact.
 #[derive(Serialize)]
-struct Shown<'s> {
+struct SourceDetails<'s> {
     #[serde(flatten)]
-    source: SourceAnswer<'s>,
+    source: SourceResponse<'s>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recent_leads: Option<RecentLeads>,
 }
@@ -277,7 +277,7 @@ fn print(
     let token = token.map(|token| token.text.expose_secret());
     let base = listening::base_url(config);
     let source = native::source(source, organization, base.as_deref().unwrap_or_default(), token);
-    output.details(&Shown { source, recent_leads });
+    output.details(&SourceDetails { source, recent_leads });
     if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
         output.note(&format!(
             "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"

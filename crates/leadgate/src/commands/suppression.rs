@@ -10,27 +10,27 @@ use leadgate_dialect::native;
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::{SuppressionRequest, list_name};
 use leadgate_domain::{Judge, Region, Suppression, SuppressionForm, Timestamp};
-use leadgate_operations::suppressions::{self, ImportDefaults, Rescreen};
+use leadgate_operations::suppressions::{self, ImportDefaults, PendingRescreen};
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Listed, Store};
+use leadgate_store::{AddOutcome, Store};
 use serde_json::json;
 
 use super::{Output, UsageError, cell, open_store, organization, progress, values};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum SuppressionCommand {
     /// Suppress phones, emails or domains; stored leads with them are held at once
     Add {
         #[command(flatten)]
-        values: Values,
+        values: SuppressionValueArguments,
         #[command(flatten)]
-        terms: Terms,
+        terms: EntryArguments,
     },
     /// Remove suppressions; stored leads with them are decided again
     Remove {
         #[command(flatten)]
-        values: Values,
+        values: SuppressionValueArguments,
         /// Only from this list
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// List the entries for these values, also expired ones
     Find {
         #[command(flatten)]
-        values: Values,
+        values: SuppressionValueArguments,
     },
     /// List all entries that have not expired
     List {
@@ -49,11 +49,11 @@ pub(crate) enum Command {
     ///
     /// The result of each row is written to a file beside it. Exits with 2 if rows were refused; the others are
     /// imported.
-    Import(import::Import),
+    Import(import::ImportArguments),
 }
 
 #[derive(Args)]
-pub(crate) struct Values {
+pub(crate) struct SuppressionValueArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
     /// Phone number; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users can see
@@ -79,7 +79,7 @@ pub(crate) struct Values {
 
 /// What goes with entries that are added.
 #[derive(Args)]
-pub(crate) struct Terms {
+pub(crate) struct EntryArguments {
     /// List that they go on
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
     list: String,
@@ -91,14 +91,14 @@ pub(crate) struct Terms {
     expires: Option<String>,
 }
 
-impl Terms {
+impl EntryArguments {
     fn defaults(self, phone_country: Option<Region>) -> ImportDefaults {
         let Self { list, reason, expires: expires_at } = self;
         ImportDefaults { list: Some(list), reason, expires_at, phone_country }
     }
 }
 
-impl Values {
+impl SuppressionValueArguments {
     /// One request for each value. At least one is needed.
     fn requests(&self) -> anyhow::Result<Vec<SuppressionRequest>> {
         let blank = || SuppressionRequest { phone_country: self.region, ..SuppressionRequest::default() };
@@ -106,7 +106,7 @@ impl Values {
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
-        let mut given = values::ValueArguments::default();
+        let mut given = values::ValueReader::default();
         let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
         let requests = [
             named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),
@@ -118,19 +118,21 @@ impl Values {
         let requests = requests.concat();
         ensure!(
             !requests.is_empty(),
-            UsageError::wrong("name a value by --phone, --email, --domain, --phone-sha256 or --email-sha256")
+            UsageError::invalid_arguments(
+                "name a value by --phone, --email, --domain, --phone-sha256 or --email-sha256"
+            )
         );
         Ok(requests)
     }
 }
 
 /// What entries are matched and stored leads are judged by.
-struct Judging {
+struct RescreenContext {
     matching: MatchKey,
     judge: Arc<dyn Judge>,
 }
 
-impl Judging {
+impl RescreenContext {
     async fn new(store: &Store) -> anyhow::Result<Self> {
         let matching = store.match_key().await?;
         Ok(Self { judge: Arc::new(Pipeline::new(matching.clone())), matching })
@@ -138,19 +140,19 @@ impl Judging {
 }
 
 /// Decides stored leads again that no index finds.
-async fn rescreen(due: Rescreen) -> anyhow::Result<()> {
+async fn rescreen(due: PendingRescreen) -> anyhow::Result<()> {
     let (bar, looked_at) = progress::counter("stored leads looked at");
     due.run(looked_at).await?;
     bar.finish_and_clear();
     Ok(())
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let judging = Judging::new(&store).await?;
-    let Judging { matching, judge } = &judging;
+    let judging = RescreenContext::new(&store).await?;
+    let RescreenContext { matching, judge } = &judging;
     match command {
-        Command::Add { values, terms } => {
+        SuppressionCommand::Add { values, terms } => {
             let owner = organization(&store, &values.organization).await?;
             let terms = terms.defaults(values.region);
             let requests: Vec<_> =
@@ -159,14 +161,14 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
             rescreen(due).await?;
             let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
             let (added, extended, kept) =
-                (count(Listed::Added), count(Listed::Extended), count(Listed::Kept));
+                (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::Kept));
             output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
                 line(&format!(
                     "{added} added, {extended} extended, {kept} there already; stored leads with them are held"
                 ));
             });
         }
-        Command::Remove { values, list } => {
+        SuppressionCommand::Remove { values, list } => {
             let owner = organization(&store, &values.organization).await?;
             let (requests, list) = (values.requests()?, list.as_deref());
             let (ended, due) =
@@ -177,16 +179,16 @@ pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> a
                 line(&format!("{removed} no longer suppressed; stored leads with them were checked again"));
             });
         }
-        Command::Find { values } => {
+        SuppressionCommand::Find { values } => {
             let owner = organization(&store, &values.organization).await?;
             let requests = values.requests()?;
             print(&suppressions::find(&store, owner.id, &requests, matching, &store).await?, output);
         }
-        Command::List { organization: name } => {
+        SuppressionCommand::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             print(&suppressions::list(&store, owner.id, &store).await?, output);
         }
-        Command::Import(import) => import::run(import, &store, &judging, output).await?,
+        SuppressionCommand::Import(import) => import::run(import, &store, &judging, output).await?,
     }
     Ok(())
 }
@@ -203,7 +205,7 @@ fn row(entry: &Suppression, now: Timestamp) -> [String; 6] {
     let value = entry.value.clone().unwrap_or_else(|| "(erased)".to_owned());
     let ends = match entry.expires_at {
         None => "never".to_owned(),
-        Some(end) if entry.holds_at(now) => end.to_string(),
+        Some(end) if entry.is_active_at(now) => end.to_string(),
         Some(end) => format!("{end} (ended)"),
     };
     let kind = format!("{}{digest}", entry.key.kind);

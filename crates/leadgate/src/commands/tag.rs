@@ -8,7 +8,7 @@ use super::{Output, open_store, organization};
 use crate::config::Config;
 
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum TagCommand {
     /// Create a tag, or find the one of that name; its number is what clients send as `tag_id`
     Create {
         #[arg(long, value_name = "NAME")]
@@ -24,16 +24,16 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: Command, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(command: TagCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        Command::Create { organization: owner, name } => {
+        TagCommand::Create { organization: owner, name } => {
             let owner = organization(&store, &owner).await?;
             let tag = tags::create(&store, owner.id, NewTag { name }).await?;
             let shown = json!({ "id": tag.id, "name": tag.name, "organization": owner.name });
             output.details(&shown);
         }
-        Command::List { organization: name } => {
+        TagCommand::List { organization: name } => {
             let owner = organization(&store, &name).await?;
             let all = tags::list(&store, owner.id, &store).await?;
             let rows = all.iter().map(|tag| [tag.id.to_string(), tag.name.clone()]);

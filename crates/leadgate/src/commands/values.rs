@@ -10,11 +10,11 @@ use super::{UsageError, files};
 
 /// Replaces `-` by the lines of standard input and `@FILE` by the lines of a file.
 #[derive(Default)]
-pub(super) struct ValueArguments {
+pub(super) struct ValueReader {
     stdin_was_read: bool,
 }
 
-impl ValueArguments {
+impl ValueReader {
     pub(super) fn read(&mut self, given: &[String]) -> anyhow::Result<Vec<String>> {
         let mut values = Vec::new();
         for value in given {
@@ -29,7 +29,7 @@ impl ValueArguments {
     }
 
     fn stdin(&mut self) -> anyhow::Result<String> {
-        ensure!(!self.stdin_was_read, UsageError::wrong("`-` can be used only once per command"));
+        ensure!(!self.stdin_was_read, UsageError::invalid_arguments("`-` can be used only once per command"));
         self.stdin_was_read = true;
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;
@@ -47,10 +47,10 @@ mod tests {
         let file = folder.path().join("phones.txt");
         std::fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
         let given = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
-        let read = ValueArguments::default().read(&given).unwrap();
+        let read = ValueReader::default().read(&given).unwrap();
         assert_eq!(read, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);
-        let missing = ValueArguments::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
+        let missing = ValueReader::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
         assert!(missing.to_string().contains("/no/such/file"), "{missing}");
-        assert!(ValueArguments { stdin_was_read: true }.read(&["-".to_owned()]).is_err());
+        assert!(ValueReader { stdin_was_read: true }.read(&["-".to_owned()]).is_err());
     }
 }

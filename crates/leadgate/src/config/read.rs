@@ -8,7 +8,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
 use super::Config;
-use crate::plain::plain;
+use crate::plain::plain_message;
 
 /// The heading in `--help` of what every program takes.
 const CONNECTION: &str = "Connection";
@@ -60,9 +60,9 @@ fn describe(error: &figment::Error) -> String {
             None => format!(" (from {})", place.name),
         });
         if key.is_empty() {
-            format!("{}{place}", plain(&without_source_lines(&error.kind.to_string())))
+            format!("{}{place}", plain_message(&without_source_lines(&error.kind.to_string())))
         } else {
-            format!("{key}: {}{place}", plain(&error.kind.to_string()))
+            format!("{key}: {}{place}", plain_message(&error.kind.to_string()))
         }
     });
     all.collect::<Vec<_>>().join("; ")

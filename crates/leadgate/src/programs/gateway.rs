@@ -12,7 +12,7 @@ use crate::run;
 /// Takes leads in over HTTP and answers when they are durable; start as many as needed.
 #[derive(Parser)]
 #[command(name = "leadgate-gateway", version)]
-struct Arguments {
+struct GatewayArguments {
     #[command(flatten)]
     flags: Flags,
     /// Address to listen on [default: 127.0.0.1:8080]
@@ -23,6 +23,6 @@ struct Arguments {
 /// Reads the command line and runs until it is told to stop.
 #[tokio::main]
 pub(super) async fn gateway() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = GatewayArguments::parse();
     run::exit(async { run::gateway(super::configuration(&arguments.flags, arguments.listen)?).await }).await
 }

@@ -14,21 +14,21 @@ use crate::run;
 /// Takes sales leads in, answers when they are durable, and says which of them may be called.
 #[derive(Parser)]
 #[command(name = "leadgate", version, after_help = SETTINGS)]
-struct Arguments {
+struct LeadgateArguments {
     /// Print one JSON document on standard output
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<LeadgateCommand>,
 }
 
 const SETTINGS: &str = "Every other setting comes from the configuration file or the environment, such as \
                         LEADGATE_STORE_URL: docs/configuration.md.";
 
 #[derive(Subcommand)]
-enum Command {
+enum LeadgateCommand {
     /// Run gateway and worker in this process (the default)
     Serve {
         /// Address to listen on [default: 127.0.0.1:8080]
@@ -43,56 +43,56 @@ enum Command {
     },
     /// Manage organizations
     #[command(subcommand)]
-    Organization(commands::organization::Command),
+    Organization(commands::organization::OrganizationCommand),
     /// Manage API keys and URL tokens
     #[command(subcommand)]
-    Key(commands::key::Command),
+    Key(commands::key::KeyCommand),
     /// Manage sources
     #[command(subcommand)]
-    Source(commands::source::Command),
+    Source(commands::source::SourceCommand),
     /// Manage the field mapping of a source
     #[command(subcommand)]
-    Mapping(commands::mapping::Command),
+    Mapping(commands::mapping::MappingCommand),
     /// Manage numbered tags, for KickoffLabs clients
     #[command(subcommand)]
-    Tag(commands::tag::Command),
+    Tag(commands::tag::TagCommand),
     /// List, repair, release and discard quarantined submissions
     #[command(subcommand)]
-    Quarantine(commands::quarantine::Command),
+    Quarantine(commands::quarantine::QuarantineCommand),
     /// Read stored leads again, by the current mappings, suppression lists and scoring
-    Reprocess(commands::reprocess::Reprocess),
+    Reprocess(commands::reprocess::ReprocessArguments),
     /// Manage suppression lists: phones, emails and domains that must not be contacted
     #[command(subcommand)]
-    Suppression(commands::suppression::Command),
+    Suppression(commands::suppression::SuppressionCommand),
     /// Erase a person: delete all stored data, and hold new leads with the same phone or email
-    Erase(commands::erase::Erase),
+    Erase(commands::erase::EraseArguments),
     /// Show and set for how long an organization keeps its data
     #[command(subcommand)]
-    Retention(commands::retention::Command),
+    Retention(commands::retention::RetentionCommand),
     /// Export evidence of consent, and check exports
     #[command(subcommand)]
-    Consent(commands::consent::Command),
+    Consent(commands::consent::ConsentCommand),
     /// Manage the scoring rules of an organization
     #[command(subcommand)]
-    Score(commands::score::Command),
+    Score(commands::score::ScoreCommand),
     /// Show leads, and explain what was decided about them
     #[command(subcommand)]
-    Lead(commands::lead::Command),
+    Lead(commands::lead::LeadCommand),
     /// Count submissions and leads
     #[command(subcommand)]
-    Report(commands::report::Command),
+    Report(commands::report::ReportCommand),
     /// Show who read or changed what
     #[command(subcommand)]
-    Audit(commands::audit::Command),
+    Audit(commands::audit::AuditCommand),
     /// List and replay queue messages that could not be read
     #[command(subcommand)]
-    Parked(commands::parked::Command),
+    Parked(commands::parked::ParkedCommand),
     /// Manage RabbitMQ queues
     #[command(subcommand)]
-    Queue(commands::queue::Command),
+    Queue(commands::queue::QueueCommand),
     /// Show the configuration in force
     #[command(subcommand)]
-    Config(commands::config::Command),
+    Config(commands::config::ConfigCommand),
     /// Print a script that completes commands and options in a shell
     Completion {
         /// Shell that runs the script
@@ -127,14 +127,14 @@ pub(super) async fn leadgate() -> ExitCode {
     }
 }
 
-fn parse() -> Result<Arguments, clap::Error> {
+fn parse() -> Result<LeadgateArguments, clap::Error> {
     let matches = command_line().try_get_matches()?;
-    Arguments::from_arg_matches(&matches)
+    LeadgateArguments::from_arg_matches(&matches)
 }
 
 /// The command line with the help of arguments that many commands have.
 pub(super) fn command_line() -> clap::Command {
-    with_shared_help(Arguments::command())
+    with_shared_help(LeadgateArguments::command())
 }
 
 fn with_shared_help(command: clap::Command) -> clap::Command {
@@ -151,48 +151,48 @@ fn refused(error: &clap::Error) -> ExitCode {
     if wants_document && error.use_stderr() {
         let text = error.render().to_string();
         let text = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-        Output::new(true).error(&UsageError::wrong(text).into());
+        Output::new(true).error(&UsageError::invalid_arguments(text).into());
     } else {
         let _ = error.print();
     }
     if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
-async fn dispatch(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
+async fn dispatch(arguments: LeadgateArguments, output: &Output) -> anyhow::Result<()> {
     let listen = match &arguments.command {
         // It needs no configuration.
-        Some(Command::Completion { shell }) => {
+        Some(LeadgateCommand::Completion { shell }) => {
             commands::completion::run(*shell, command_line(), output);
             return Ok(());
         }
-        Some(Command::Serve { listen }) => *listen,
+        Some(LeadgateCommand::Serve { listen }) => *listen,
         _ => None,
     };
     let config = super::configuration(&arguments.flags, listen)?;
-    match arguments.command.unwrap_or(Command::Serve { listen: None }) {
-        Command::Serve { .. } => run::all_in_one(config).await,
-        Command::Migrate { restored } => commands::migrate(&config, restored, output).await,
-        Command::Organization(command) => commands::organization::run(command, &config, output).await,
-        Command::Key(command) => commands::key::run(command, &config, output).await,
-        Command::Source(command) => commands::source::run(command, &config, output).await,
-        Command::Mapping(command) => commands::mapping::run(command, &config, output).await,
-        Command::Tag(command) => commands::tag::run(command, &config, output).await,
-        Command::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
-        Command::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
-        Command::Suppression(command) => commands::suppression::run(command, &config, output).await,
-        Command::Erase(command) => commands::erase::run(command, &config, output).await,
-        Command::Retention(command) => commands::retention::run(command, &config, output).await,
-        Command::Consent(command) => commands::consent::run(command, &config, output).await,
-        Command::Score(command) => commands::score::run(command, &config, output).await,
-        Command::Lead(command) => commands::lead::run(command, &config, output).await,
-        Command::Report(command) => commands::report::run(command, &config, output).await,
-        Command::Audit(command) => commands::audit::run(command, &config, output).await,
-        Command::Parked(command) => commands::parked::run(command, &config, output).await,
-        Command::Queue(command) => commands::queue::run(command, &config, output).await,
-        Command::Config(command) => commands::config::run(&command, &config, output),
-        Command::Completion { .. } => Ok(()),
-        Command::Backup { file } => commands::backup::backup(&config, &file, output).await,
-        Command::Restore { file } => commands::backup::restore(&config, &file, output).await,
+    match arguments.command.unwrap_or(LeadgateCommand::Serve { listen: None }) {
+        LeadgateCommand::Serve { .. } => run::all_in_one(config).await,
+        LeadgateCommand::Migrate { restored } => commands::migrate(&config, restored, output).await,
+        LeadgateCommand::Organization(command) => commands::organization::run(command, &config, output).await,
+        LeadgateCommand::Key(command) => commands::key::run(command, &config, output).await,
+        LeadgateCommand::Source(command) => commands::source::run(command, &config, output).await,
+        LeadgateCommand::Mapping(command) => commands::mapping::run(command, &config, output).await,
+        LeadgateCommand::Tag(command) => commands::tag::run(command, &config, output).await,
+        LeadgateCommand::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
+        LeadgateCommand::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
+        LeadgateCommand::Suppression(command) => commands::suppression::run(command, &config, output).await,
+        LeadgateCommand::Erase(command) => commands::erase::run(command, &config, output).await,
+        LeadgateCommand::Retention(command) => commands::retention::run(command, &config, output).await,
+        LeadgateCommand::Consent(command) => commands::consent::run(command, &config, output).await,
+        LeadgateCommand::Score(command) => commands::score::run(command, &config, output).await,
+        LeadgateCommand::Lead(command) => commands::lead::run(command, &config, output).await,
+        LeadgateCommand::Report(command) => commands::report::run(command, &config, output).await,
+        LeadgateCommand::Audit(command) => commands::audit::run(command, &config, output).await,
+        LeadgateCommand::Parked(command) => commands::parked::run(command, &config, output).await,
+        LeadgateCommand::Queue(command) => commands::queue::run(command, &config, output).await,
+        LeadgateCommand::Config(command) => commands::config::run(&command, &config, output),
+        LeadgateCommand::Completion { .. } => Ok(()),
+        LeadgateCommand::Backup { file } => commands::backup::backup(&config, &file, output).await,
+        LeadgateCommand::Restore { file } => commands::backup::restore(&config, &file, output).await,
     }
 }
 
@@ -288,7 +288,7 @@ mod tests {
         let data = folder.path().to_str().unwrap();
         let run = async |line: &[String]| {
             let words = ["leadgate", "--json", "--data", data].map(str::to_owned).into_iter();
-            let arguments = Arguments::try_parse_from(words.chain(line.iter().cloned()));
+            let arguments = LeadgateArguments::try_parse_from(words.chain(line.iter().cloned()));
             dispatch(arguments.unwrap_or_else(|error| panic!("{line:?}: {error}")), &Output::new(true)).await
         };
         let create = ["organization", "create", "acme"].map(str::to_owned);

@@ -30,7 +30,7 @@ pub fn worker() -> ExitCode {
 
 /// The configuration in force; what is wrong with it the caller can correct, as arguments.
 fn configuration(flags: &Flags, listen: Option<SocketAddr>) -> Result<Config, UsageError> {
-    Config::load(flags, listen).map_err(|error| UsageError::wrong(format!("{error:#}")))
+    Config::load(flags, listen).map_err(|error| UsageError::invalid_arguments(format!("{error:#}")))
 }
 
 /// The runtime that `program` makes starts threads.

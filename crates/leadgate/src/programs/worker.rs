@@ -12,14 +12,14 @@ use crate::run;
 /// Takes submissions off the queue and makes leads of them; start as many as needed.
 #[derive(Parser)]
 #[command(name = "leadgate-worker", version)]
-struct Arguments {
+struct WorkerArguments {
     #[command(flatten)]
     flags: Flags,
 }
 
 /// Reads the command line and runs until it is told to stop.
 pub(super) fn worker() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = WorkerArguments::parse();
     let program = async { run::worker(super::configuration(&arguments.flags, None)?).await };
     let runtime = match Runtime::new().context("starting threads") {
         Ok(runtime) => runtime,

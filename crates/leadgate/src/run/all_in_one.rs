@@ -8,8 +8,8 @@ use leadgate_store::Directory;
 
 use super::{first_start, parts};
 use crate::config::Config;
-use crate::listening::Listening;
-use crate::ports::Policies;
+use crate::listening::AddressFile;
+use crate::ports::PolicyUpload;
 use crate::{lock, ports, telemetry};
 
 /// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
@@ -19,7 +19,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let render = telemetry::start_metrics()?;
     ports::prepare(&config)?;
     let _lock = if config.data.exists() { Some(lock::take(&config)?) } else { None };
-    if matches!(ports::migrate(&config).await?, Policies::ToBeSet(_)) {
+    if matches!(ports::migrate(&config).await?, PolicyUpload::ManualSetupNeeded(_)) {
         tracing::warn!(
             "queue.management_url is not set: `leadgate migrate` prints how to set the broker's policies"
         );
@@ -41,11 +41,11 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);
     let _listening = match config.data.exists() {
         true => {
-            Some(Listening::announce(&config, address).context("the file `listening` of the data folder")?)
+            Some(AddressFile::write(&config, address).context("the file `listening` of the data folder")?)
         }
         false => None,
     };
-    first_start::greet(&config, address, &store).await?;
+    first_start::create_demo_organization(&config, address, &store).await?;
     tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
     let working = tokio::spawn(worker.run());
     parts::observe(&queue, &stop);

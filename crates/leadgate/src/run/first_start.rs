@@ -15,7 +15,11 @@ const DEMO: &str = "demo";
 
 /// If the store has no organization yet and a person is at the terminal: makes the organization `demo` with a key, and
 /// prints the key once. Otherwise standard output is probably stored as a log, which must not contain an admin key.
-pub(super) async fn greet(config: &Config, address: SocketAddr, store: &Store) -> anyhow::Result<()> {
+pub(super) async fn create_demo_organization(
+    config: &Config,
+    address: SocketAddr,
+    store: &Store,
+) -> anyhow::Result<()> {
     if !store.organizations().await?.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use leadgate_dialect::{Problem, ProblemItem, protocol};
 use leadgate_domain::Dialect;
 use leadgate_gateway::{ReadinessReason, RenderMetrics};
-use leadgate_queue::{Queue, Status};
+use leadgate_queue::{Queue, QueueStatus};
 use leadgate_store::{ClockSkew, Directory};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -32,7 +32,7 @@ pub(super) fn serve(
     if listen.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));
     }
-    let health = web::Data::new(Health { queue, store, directory });
+    let health = web::Data::new(HealthState { queue, store, directory });
     let app = move || {
         let render = render.clone();
         App::new()
@@ -52,16 +52,16 @@ pub(super) fn serve(
     Ok(tokio::spawn(server))
 }
 
-struct Health {
+struct HealthState {
     queue: Queue,
     store: StoreHealth,
     directory: Arc<Directory>,
 }
 
 /// Answers immediately from the last check.
-async fn ready(health: web::Data<Health>) -> HttpResponse {
+async fn ready(health: web::Data<HealthState>) -> HttpResponse {
     let (mut reasons, mut degraded) = (Vec::new(), Vec::new());
-    if let Status::NotReady { reason } = health.queue.status() {
+    if let QueueStatus::NotReady { reason } = health.queue.status() {
         reasons.push(ReadinessReason::new("queue", &reason));
     }
     if let Some(reason) = health.store.problem() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use leadgate_domain::Network;
 use leadgate_domain::secret::MatchKey;
-use leadgate_gateway::{Gateway, GatewayConfig, Ports, RenderMetrics};
-use leadgate_pipeline::{Pipeline, Places};
+use leadgate_gateway::{Gateway, GatewayConfig, GatewayDependencies, RenderMetrics};
+use leadgate_pipeline::{GeoDatabase, Pipeline};
 use leadgate_queue::Queue;
 use leadgate_store::{Directory, Store, StoreError};
 use leadgate_worker::{Worker, WorkerConfig};
@@ -77,12 +77,12 @@ pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The file of places, if the configuration names one.
-pub(crate) fn places(config: &Config) -> anyhow::Result<Option<Arc<Places>>> {
+pub(crate) fn places(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
     let file = config.places.file.as_str();
     if file.is_empty() {
         return Ok(None);
     }
-    let places = Places::open(Path::new(file)).with_context(|| format!("places.file: {file}"))?;
+    let places = GeoDatabase::open(Path::new(file)).with_context(|| format!("places.file: {file}"))?;
     Ok(Some(Arc::new(places)))
 }
 
@@ -102,7 +102,7 @@ pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
 /// A gateway over these ports, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
-    places: Option<Arc<Places>>,
+    places: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     store: &Store,
     metrics: RenderMetrics,
@@ -129,7 +129,7 @@ pub(super) async fn gateway(
         public_url: Some(config.gateway.public_url.clone()).filter(|url| !url.is_empty()),
         ..GatewayConfig::default()
     };
-    let parts = Ports {
+    let parts = GatewayDependencies {
         store: store.clone(),
         directory: directory(store, queue),
         queue: queue.clone(),
@@ -149,7 +149,7 @@ pub(super) async fn gateway(
 /// A worker over these ports.
 pub(super) fn worker(
     config: &Config,
-    places: Option<Arc<Places>>,
+    places: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     directory: Arc<Directory>,
     store: &Store,
@@ -157,13 +157,13 @@ pub(super) fn worker(
     stop: &CancellationToken,
 ) -> Worker {
     let settings = WorkerConfig {
-        lanes: config.worker.lanes,
+        concurrency: config.worker.lanes,
         prefetch: usize::from(config.queue.prefetch),
         batch: config.worker.batch,
-        hold_max: config.worker.hold_max,
+        unavailable_timeout: config.worker.hold_max,
     };
     let pipeline = Arc::new(Pipeline::new(matching).with_places(places));
-    let parts = leadgate_worker::Parts {
+    let parts = leadgate_worker::WorkerDependencies {
         queue: queue.clone(),
         store: store.clone(),
         directory,
@@ -177,7 +177,7 @@ pub(super) fn worker(
 mod tests {
     use super::*;
 
-    fn read(file: &str) -> anyhow::Result<Option<Arc<Places>>> {
+    fn read(file: &str) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
         let mut config = Config::default();
         file.clone_into(&mut config.places.file);
         places(&config)

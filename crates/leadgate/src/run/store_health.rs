@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use leadgate_store::{Store, StoreError, Trouble};
+use leadgate_store::{Store, StoreError, StoreFailure};
 use tokio_util::sync::CancellationToken;
 
 /// Between two checks.
@@ -58,7 +58,7 @@ impl StoreHealth {
 fn explain(error: &StoreError) -> &'static str {
     match error {
         StoreError::NotMigrated => "it has no schema that this build can use: run `leadgate migrate`",
-        error if error.trouble() == Some(Trouble::Refused) => {
+        error if error.failure() == Some(StoreFailure::Refused) => {
             "it refuses what this program needs; the log says what"
         }
         error if error.is_transient() => NOT_ANSWERING,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leadgate_store::{Directory, Store};
-use leadgate_testkit::leads::Generator;
+use leadgate_testkit::leads::LeadGenerator;
 use leadgate_testkit::oracle::Oracle;
 
 use crate::world::{World, run, try_run};
@@ -12,7 +12,7 @@ use crate::world::{World, run, try_run};
 async fn a_backup_holds_everything_that_was_acked_before_it() {
     let world = World::embedded("backup").await;
     let oracle = Arc::new(Oracle::new());
-    let mut generator = Generator::new(21);
+    let mut generator = LeadGenerator::new(21);
     let bodies: Vec<_> = (0..200).map(|_| generator.lead().bytes()).collect();
     world.client().connections(8).closed_loop(&oracle, bodies).await.unwrap();
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use leadgate_testkit::leads::Generator;
+use leadgate_testkit::leads::LeadGenerator;
 use leadgate_testkit::logs;
-use leadgate_testkit::oracle::{Oracle, Outcome};
+use leadgate_testkit::oracle::{ObservedOutcome, Oracle};
 
 use crate::world::{PATIENCE, Servers, Shape, World};
 
@@ -15,7 +15,7 @@ fn leads() -> usize {
 
 /// `count` varied leads, a fifth of them about somebody who came before.
 fn bodies(seed: u64, count: usize) -> Vec<Vec<u8>> {
-    let mut generator = Generator::new(seed).repeats(20);
+    let mut generator = LeadGenerator::new(seed).repeats(20);
     let leads: Vec<_> = (0..count).map(|_| generator.lead()).collect();
     let personal =
         leads.iter().take(500).flat_map(|lead| leadgate_testkit::leads::personal_data_of(&lead.body));
@@ -79,7 +79,7 @@ async fn workers_come_and_go_under_load() {
     println!("{report:?}");
     report.assert_conserved();
     assert_eq!((report.acked, report.quarantined), (total, 0));
-    let creators = held.iter().filter(|one| one.outcome == Outcome::Created).count();
+    let creators = held.iter().filter(|one| one.outcome == ObservedOutcome::Created).count();
     assert!(creators > total / 2);
     for (position, worker) in world.workers.iter().enumerate().skip(2) {
         let status = worker.terminate(PATIENCE).await.unwrap();

@@ -1,6 +1,6 @@
 //! `kill -9` right after a 202.
 
-use leadgate_testkit::oracle::{Oracle, State};
+use leadgate_testkit::oracle::{Oracle, RequestState};
 use serde_json::json;
 
 use crate::world::{World, until};
@@ -14,7 +14,7 @@ async fn a_lead_survives_the_death_of_the_process() {
         let body = json!({ "phone": format!("+1415555{:04}", 1_000 + round), "full_name": "Survivor" });
         let answer = world.client().post(&oracle, None, body.to_string().into_bytes()).await.unwrap();
         world.front.kill9().unwrap();
-        let State::Acked(id) = answer.state else { panic!("round {round}: {answer:?}") };
+        let RequestState::Acked(id) = answer.state else { panic!("round {round}: {answer:?}") };
         world.start_front().await;
         until("the lead", || async {
             let (status, shown) = world.get(&format!("/v1/leads/{id}")).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadgate_testkit::oracle::{Oracle, Outcome};
+use leadgate_testkit::oracle::{ObservedOutcome, Oracle};
 use serde_json::json;
 
 use crate::world::{Shape, World};
@@ -22,7 +22,7 @@ async fn one_phone_at_once(shape: Shape) {
     let held = world.drained(&oracle).await;
     oracle.check(&held).assert_conserved();
     let count = |outcome| held.iter().filter(|one| one.outcome == outcome).count();
-    assert_eq!((count(Outcome::Created), count(Outcome::Duplicate)), (1, 999));
+    assert_eq!((count(ObservedOutcome::Created), count(ObservedOutcome::Duplicate)), (1, 999));
     let leads: std::collections::BTreeSet<_> = held.iter().map(|one| one.lead).collect();
     assert_eq!(leads.len(), 1, "all of them name the same lead");
     let (_, list) = world.get("/v1/leads").await;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_testkit::oracle::{Oracle, State};
-use leadgate_testkit::servers::{Postgres, RabbitMq, Redis};
+use leadgate_testkit::oracle::{Oracle, RequestState};
+use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer};
 use serde_json::json;
 
 use crate::world::{Servers, World, until};
@@ -16,8 +16,8 @@ fn lead(number: usize) -> Vec<u8> {
     json!({ "phone": format!("+1415556{number:04}"), "full_name": "Fault Finder" }).to_string().into_bytes()
 }
 
-async fn own_servers() -> (Postgres, RabbitMq, Redis) {
-    tokio::try_join!(Postgres::start(), RabbitMq::start(), Redis::start()).unwrap()
+async fn own_servers() -> (PostgresServer, RabbitMqServer, RedisServer) {
+    tokio::try_join!(PostgresServer::start(), RabbitMqServer::start(), RedisServer::start()).unwrap()
 }
 
 struct Trial {
@@ -31,14 +31,14 @@ impl Trial {
         Self { world, oracle: Arc::new(Oracle::new()), posted: 0 }
     }
 
-    async fn post(&mut self) -> leadgate_testkit::oracle::Answer {
+    async fn post(&mut self) -> leadgate_testkit::oracle::TimedResponse {
         self.posted += 1;
         self.world.client().post(&self.oracle, None, lead(self.posted)).await.unwrap()
     }
 
     async fn is_accepted(&mut self) {
         let answer = self.post().await;
-        assert!(matches!(answer.state, State::Acked(_)), "{answer:?}");
+        assert!(matches!(answer.state, RequestState::Acked(_)), "{answer:?}");
     }
 
     /// From now on leads are refused, in time and with the word when to come again.
@@ -49,7 +49,7 @@ impl Trial {
                 "{fault}: {:?} after {:?}, retry after {:?}",
                 answer.state, answer.took, answer.retry_after
             );
-            assert_eq!(answer.state, State::Refused(503), "{fault}");
+            assert_eq!(answer.state, RequestState::Refused(503), "{fault}");
             assert!(answer.took < BOUND, "{fault}: {:?}", answer.took);
             assert!(answer.retry_after.is_some(), "{fault}");
         }
@@ -66,7 +66,7 @@ impl Trial {
             let body = lead(tried);
             async move {
                 let answer = world.client().post(oracle, None, body).await.unwrap();
-                matches!(answer.state, State::Acked(_)).then_some(())
+                matches!(answer.state, RequestState::Acked(_)).then_some(())
             }
         })
         .await;
@@ -122,7 +122,7 @@ impl Trial {
             let body = lead(tried);
             async move {
                 let answer = world.client().post(oracle, None, body).await.unwrap();
-                (answer.state == State::Refused(503)).then_some(())
+                (answer.state == RequestState::Refused(503)).then_some(())
             }
         })
         .await;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use leadgate_testkit::free_port;
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use serde_json::{Value, json};
 
 use crate::world::{Servers, World, http, until};
@@ -40,7 +40,7 @@ async fn is(listen: &str, status: u16) -> Value {
 async fn a_worker_that_starts_without_its_database_says_so_and_stops_at_once() {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let (mut world, proxy) = world("started-away", &listen).await;
-    for mode in [Mode::Cut, Mode::Blackhole] {
+    for mode in [ProxyMode::Close, ProxyMode::Blackhole] {
         proxy.set(mode).await.unwrap();
         world.start_worker().await;
         let worker = world.workers.pop().unwrap();
@@ -58,14 +58,14 @@ async fn a_worker_that_loses_its_database_says_so_and_stops_at_once() {
     let (mut world, proxy) = world("lost", &listen).await;
     world.start_worker().await;
     assert_eq!(is(&listen, 200).await["status"], "ready");
-    for mode in [Mode::Cut, Mode::Blackhole] {
+    for mode in [ProxyMode::Close, ProxyMode::Blackhole] {
         proxy.set(mode).await.unwrap();
         let told = is(&listen, 503).await;
         assert_eq!(told["reasons"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         is(&listen, 200).await;
     }
-    proxy.set(Mode::Cut).await.unwrap();
+    proxy.set(ProxyMode::Close).await.unwrap();
     // A batch that cannot be committed is given back to the broker.
     assert_eq!(world.post(r#"{"phone":"+14155580077"}"#).await.status(), 202);
     until("the lead in the worker's hands", async || {

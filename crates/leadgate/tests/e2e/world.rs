@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use leadgate_domain::OrganizationId;
 use leadgate_store::{Store, StoreConfig};
 use leadgate_testkit::free_port;
-use leadgate_testkit::logs::Process;
-use leadgate_testkit::oracle::{Client, Observed, Oracle, State};
+use leadgate_testkit::logs::TestProcess;
+use leadgate_testkit::oracle::{LeadClient, ObservedSubmission, Oracle, RequestState};
 use leadgate_testkit::proxy::Proxy;
-use leadgate_testkit::servers::{Postgres, RabbitMq, Redis, Vhost, shared};
+use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer, Vhost, shared};
 use serde_json::Value;
 
 const LEADGATE: &str = env!("CARGO_BIN_EXE_leadgate");
@@ -29,9 +29,9 @@ pub enum Shape {
 
 /// The servers behind the production shape: shared by the run, or this test's own, to be broken.
 pub struct Servers<'s> {
-    pub postgres: &'s Postgres,
-    pub rabbitmq: &'s RabbitMq,
-    pub redis: &'s Redis,
+    pub postgres: &'s PostgresServer,
+    pub rabbitmq: &'s RabbitMqServer,
+    pub redis: &'s RedisServer,
 }
 
 impl Servers<'static> {
@@ -55,8 +55,8 @@ pub struct World {
     pub store: Store,
     pub vhost: Option<Vhost>,
     /// The gateway, or the one process of the embedded shape.
-    pub front: Process,
-    pub workers: Vec<Process>,
+    pub front: TestProcess,
+    pub workers: Vec<TestProcess>,
     name: String,
     environment: Vec<(String, String)>,
     port: u16,
@@ -208,8 +208,8 @@ impl World {
         &self.environment
     }
 
-    pub fn client(&self) -> Client {
-        Client::new(&self.base, &self.key)
+    pub fn client(&self) -> LeadClient {
+        LeadClient::new(&self.base, &self.key)
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// Everything that the store holds of the organization.
-    pub async fn observed(&self) -> Vec<Observed> {
+    pub async fn observed(&self) -> Vec<ObservedSubmission> {
         let mut observed = Vec::new();
         let mut after = None;
         loop {
@@ -233,7 +233,7 @@ impl World {
             observed.extend(page.data.iter().filter_map(|summary| {
                 let outcome =
                     serde_json::from_value(serde_json::to_value(summary.outcome?).unwrap()).unwrap();
-                Some(Observed {
+                Some(ObservedSubmission {
                     submission: summary.id.as_uuid(),
                     body_hash: summary.body_hash.to_string(),
                     outcome,
@@ -248,12 +248,12 @@ impl World {
     }
 
     /// Waits until everything acked has an outcome, or for long enough, and returns what is held.
-    pub async fn drained(&self, oracle: &Oracle) -> Vec<Observed> {
+    pub async fn drained(&self, oracle: &Oracle) -> Vec<ObservedSubmission> {
         let deadline = Instant::now() + PATIENCE * 3;
         loop {
             let observed = self.observed().await;
             let held: BTreeSet<_> = observed.iter().map(|one| one.submission).collect();
-            let acked = |state: &State| matches!(state, State::Acked(id) if !held.contains(id));
+            let acked = |state: &RequestState| matches!(state, RequestState::Acked(id) if !held.contains(id));
             let missing = oracle.states().iter().filter(|state| acked(state)).count();
             if missing == 0 || Instant::now() > deadline {
                 return observed;
@@ -266,7 +266,7 @@ impl World {
 /// A gateway that is not the only one of its installation.
 pub struct Gateway {
     pub base: String,
-    pub process: Process,
+    pub process: TestProcess,
     name: String,
     environment: Vec<(String, String)>,
     port: u16,
@@ -287,7 +287,7 @@ pub fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
 }
 
-async fn front(shape: Shape, name: &str, environment: &[(String, String)], port: u16) -> Process {
+async fn front(shape: Shape, name: &str, environment: &[(String, String)], port: u16) -> TestProcess {
     let listen = format!("127.0.0.1:{port}");
     let (program, arguments) = match shape {
         Shape::Embedded => (LEADGATE, vec!["serve", "--listen", &listen]),
@@ -298,10 +298,10 @@ async fn front(shape: Shape, name: &str, environment: &[(String, String)], port:
     process
 }
 
-fn spawn(name: &str, program: &str, arguments: &[&str], environment: &[(String, String)]) -> Process {
+fn spawn(name: &str, program: &str, arguments: &[&str], environment: &[(String, String)]) -> TestProcess {
     let mut command = Command::new(installed(program));
     command.args(arguments).envs(environment.iter().cloned());
-    Process::spawn(name, &command).unwrap()
+    TestProcess::spawn(name, &command).unwrap()
 }
 
 /// The program of this build, or the one of the same name in the folder that `LEADGATE_TEST_PROGRAMS` names.

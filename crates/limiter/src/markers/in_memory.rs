@@ -10,13 +10,13 @@ use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
-use super::{Begun, REMEMBERED};
+use super::{IdempotencyState, REMEMBERED};
 
 /// Some 50 MB. Of more keys in a day the oldest are forgotten; their repeats are recognized by the worker.
 const MOST: u64 = 250_000;
 
 #[derive(Clone)]
-pub(super) struct InMemory {
+pub(super) struct MemoryMarkers {
     markers: Cache<ClaimKey, Marker>,
 }
 
@@ -28,16 +28,16 @@ struct Marker {
 }
 
 impl Marker {
-    fn seen_with(&self, body: BodyHash) -> Begun {
+    fn seen_with(&self, body: BodyHash) -> IdempotencyState {
         match self {
-            known if known.body != body => Begun::OtherBody,
-            known if known.done => Begun::Done(known.submission),
-            _ => Begun::InFlight,
+            known if known.body != body => IdempotencyState::BodyMismatch,
+            known if known.done => IdempotencyState::Done(known.submission),
+            _ => IdempotencyState::InFlight,
         }
     }
 }
 
-impl InMemory {
+impl MemoryMarkers {
     pub(super) fn new(in_flight: Duration) -> Self {
         let markers = Cache::builder()
             .max_capacity(MOST)
@@ -47,11 +47,16 @@ impl InMemory {
         Self { markers }
     }
 
-    pub(super) async fn begin(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) -> Begun {
-        let mut begun = Begun::First;
+    pub(super) async fn begin(
+        &self,
+        key: ClaimKey,
+        submission: SubmissionId,
+        body: BodyHash,
+    ) -> IdempotencyState {
+        let mut begun = IdempotencyState::First;
         let fresh = Marker { submission, body, done: false };
         let begin = |known: Option<Entry<ClaimKey, Marker>>| {
-            begun = known.as_ref().map_or(Begun::First, |known| known.value().seen_with(body));
+            begun = known.as_ref().map_or(IdempotencyState::First, |known| known.value().seen_with(body));
             ready(if known.is_none() { Op::Put(fresh) } else { Op::Nop })
         };
         self.markers.entry(key).and_compute_with(begin).await;

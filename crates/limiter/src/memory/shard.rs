@@ -7,9 +7,9 @@ use std::time::Duration;
 use leadgate_domain::Rate;
 use tokio::time::Instant;
 
-use crate::decision::Standing;
-use crate::request::Owner;
-use crate::{Counter, Decision, Request};
+use crate::decision::CounterState;
+use crate::request::CounterOwner;
+use crate::{Counter, LimitDecision, LimitRequest};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
@@ -18,14 +18,14 @@ const OVERFLOW: &str = "";
 
 /// The part of every limit that this process may give away: one gateway's, of so many.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
+pub(crate) struct GatewayShare {
     gateways: u32,
 }
 
-impl Share {
+impl GatewayShare {
     pub(crate) const WHOLE: Self = Self { gateways: 1 };
 
-    pub(crate) fn one_of(gateways: u32) -> Self {
+    pub(crate) fn per_gateway(gateways: u32) -> Self {
         Self { gateways: gateways.max(1) }
     }
 
@@ -35,18 +35,23 @@ impl Share {
 }
 
 /// The windows of some owners.
-pub(super) struct Shard {
-    owners: HashMap<Owner, Windows>,
+pub(super) struct CounterShard {
+    owners: HashMap<CounterOwner, OwnerWindows>,
     windows_per_owner: usize,
     sweep_at: Option<Instant>,
 }
 
-impl Shard {
+impl CounterShard {
     pub(super) fn new(windows_per_owner: usize) -> Self {
         Self { owners: HashMap::new(), windows_per_owner, sweep_at: None }
     }
 
-    pub(super) fn judge(&mut self, request: &Request, share: Share, now: Instant) -> Decision {
+    pub(super) fn decide(
+        &mut self,
+        request: &LimitRequest,
+        share: GatewayShare,
+        now: Instant,
+    ) -> LimitDecision {
         let permits = request.permits();
         let windows = self.windows_of(request.owner, now);
         let admitted = request
@@ -58,9 +63,9 @@ impl Shard {
                 windows.set(counter, window.take(permits, counter.rate, share, now));
             }
         }
-        Decision::of(request, admitted, |counter| {
+        LimitDecision::of(request, admitted, |counter| {
             let (window, limit) = (windows.get(counter, now), share.limit(counter.rate));
-            Standing {
+            CounterState {
                 room: window.has_room(permits, limit),
                 remaining: limit.saturating_sub(window.used),
                 reset: window.ends.saturating_duration_since(now),
@@ -68,7 +73,12 @@ impl Shard {
         })
     }
 
-    pub(super) fn note(&mut self, request: &Request, mut ends_in: impl FnMut() -> Duration, now: Instant) {
+    pub(super) fn record_usage(
+        &mut self,
+        request: &LimitRequest,
+        mut ends_in: impl FnMut() -> Duration,
+        now: Instant,
+    ) {
         let windows = self.windows_of(request.owner, now);
         for counter in request.counters() {
             let known = windows.get(counter, now);
@@ -76,34 +86,34 @@ impl Shard {
             // Ends known from two answers differ by the answers' delays, ends of two windows by a whole window.
             let same = ends.saturating_duration_since(known.ends) < counter.rate.window / 2;
             let used = if same { known.used } else { 0 };
-            windows.set(counter, Window { ends, used: used.saturating_add(request.permits()) });
+            windows.set(counter, OpenWindow { ends, used: used.saturating_add(request.permits()) });
         }
     }
 
-    fn windows_of(&mut self, owner: Owner, now: Instant) -> &mut Windows {
+    fn windows_of(&mut self, owner: CounterOwner, now: Instant) -> &mut OwnerWindows {
         if self.sweep_at.is_none_or(|at| at <= now) {
             self.owners.retain(|_, windows| windows.sweep(now));
             self.sweep_at = now.checked_add(SWEEP_EVERY);
         }
         let room = self.windows_per_owner;
-        self.owners.entry(owner).or_insert_with(|| Windows { open: HashMap::new(), room })
+        self.owners.entry(owner).or_insert_with(|| OwnerWindows { open: HashMap::new(), room })
     }
 }
 
 /// The open windows of one owner, and some that have ended since the last sweep.
-struct Windows {
-    open: HashMap<Arc<str>, Window>,
+struct OwnerWindows {
+    open: HashMap<Arc<str>, OpenWindow>,
     room: usize,
 }
 
-impl Windows {
-    fn get(&self, counter: &Counter, now: Instant) -> Window {
-        let known = self.open.get(self.place(&counter.scope)).filter(|window| window.ends > now);
-        known.copied().unwrap_or(Window { ends: now, used: 0 })
+impl OwnerWindows {
+    fn get(&self, counter: &Counter, now: Instant) -> OpenWindow {
+        let known = self.open.get(self.window_scope(&counter.scope)).filter(|window| window.ends > now);
+        known.copied().unwrap_or(OpenWindow { ends: now, used: 0 })
     }
 
-    fn set(&mut self, counter: &Counter, window: Window) {
-        let place = self.place(&counter.scope);
+    fn set(&mut self, counter: &Counter, window: OpenWindow) {
+        let place = self.window_scope(&counter.scope);
         match self.open.get_mut(place) {
             Some(known) => *known = window,
             None if place == OVERFLOW => _ = self.open.insert(OVERFLOW.into(), window),
@@ -111,7 +121,7 @@ impl Windows {
         }
     }
 
-    fn place<'scope>(&self, scope: &'scope str) -> &'scope str {
+    fn window_scope<'scope>(&self, scope: &'scope str) -> &'scope str {
         if self.open.len() < self.room || self.open.contains_key(scope) { scope } else { OVERFLOW }
     }
 
@@ -124,12 +134,12 @@ impl Windows {
 }
 
 #[derive(Clone, Copy)]
-struct Window {
+struct OpenWindow {
     ends: Instant,
     used: u32,
 }
 
-impl Window {
+impl OpenWindow {
     /// What is larger than a share, though not than the limit, has room in a window of its own: see `take`.
     fn has_room(self, permits: u32, limit: u32) -> bool {
         let fits = self.used.checked_add(permits).is_some_and(|used| used <= limit);
@@ -137,7 +147,7 @@ impl Window {
     }
 
     /// A batch larger than a share opens a window as many times longer, so that the rate is kept all the same.
-    fn take(self, permits: u32, rate: Rate, share: Share, now: Instant) -> Self {
+    fn take(self, permits: u32, rate: Rate, share: GatewayShare, now: Instant) -> Self {
         if self.used > 0 {
             return Self { used: self.used.saturating_add(permits), ..self };
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError};
 
-use super::question::Question;
+use super::question::BatchedCall;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -14,20 +14,20 @@ const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// Why Redis cannot be asked. Never names an address.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LinkError {
+pub(super) enum RedisCallError {
     #[error("redis did not answer within {} ms", .0.as_millis())]
-    Late(Duration),
+    Timeout(Duration),
     #[error("redis: {0}")]
     Redis(String),
 }
 
-impl From<RedisError> for LinkError {
+impl From<RedisError> for RedisCallError {
     fn from(error: RedisError) -> Self {
         Self::Redis(error.code().unwrap_or_else(|| error.category()).to_owned())
     }
 }
 
-pub(super) struct Link<Q> {
+pub(super) struct RedisConnection<Q> {
     client: Client,
     /// For one call.
     pub(super) timeout: Duration,
@@ -37,13 +37,16 @@ pub(super) struct Link<Q> {
     questions: PhantomData<fn(Q)>,
 }
 
-impl<Q: Question> Link<Q> {
+impl<Q: BatchedCall> RedisConnection<Q> {
     pub(super) fn new(client: Client, timeout: Duration) -> Self {
         Self { client, timeout, wait: Duration::ZERO, questions: PhantomData }
     }
 
     /// Tries for as long as it takes, until Redis answers in time.
-    pub(super) async fn establish(&mut self, mut note: impl FnMut(LinkError)) -> MultiplexedConnection {
+    pub(super) async fn connect_with_retries(
+        &mut self,
+        mut note: impl FnMut(RedisCallError),
+    ) -> MultiplexedConnection {
         loop {
             tokio::time::sleep(self.wait).await;
             self.wait = (2 * self.wait).clamp(FIRST_WAIT, LONGEST_WAIT);
@@ -55,22 +58,22 @@ impl<Q: Question> Link<Q> {
     }
 
     /// A call succeeded: the next loss is a new one.
-    pub(super) fn proved(&mut self) {
+    pub(super) fn reset_delay(&mut self) {
         self.wait = Duration::ZERO;
     }
 
-    async fn try_once(&self) -> Result<MultiplexedConnection, LinkError> {
+    async fn try_once(&self) -> Result<MultiplexedConnection, RedisCallError> {
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(HANDSHAKE));
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        self.in_time(Q::ask(&mut connection, &[])).await?;
+        self.with_timeout(Q::call_all(&mut connection, &[])).await?;
         Ok(connection)
     }
 
-    pub(super) async fn in_time<T, E: Into<LinkError>>(
+    pub(super) async fn with_timeout<T, E: Into<RedisCallError>>(
         &self,
         answer: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, LinkError> {
-        let late = |_| LinkError::Late(self.timeout);
+    ) -> Result<T, RedisCallError> {
+        let late = |_| RedisCallError::Timeout(self.timeout);
         tokio::time::timeout(self.timeout, answer).await.map_err(late)?.map_err(Into::into)
     }
 }

@@ -3,12 +3,12 @@
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, ToRedisArgs};
 
-pub(crate) struct Lua {
+pub(crate) struct LuaScript {
     source: &'static str,
     hash: String,
 }
 
-impl Lua {
+impl LuaScript {
     pub(crate) fn new(source: &'static str) -> Self {
         Self { source, hash: Script::new(source).get_hash().to_owned() }
     }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use leadgate_domain::{OrganizationId, Rate};
-use leadgate_limiter::{Counter, Request, Verdict};
+use leadgate_limiter::{Counter, LimitRequest, LimitVerdict};
 
 use crate::world::{MINUTE, World, about, counter};
 
@@ -12,31 +12,31 @@ pub(crate) async fn a_window_starts_at_its_first_permit_and_ends_exactly(world: 
     assert!(world.limiter.acquire(request.clone()).await.allowed());
     world.pass(MINUTE / 4).await;
     let refused = world.limiter.acquire(request.clone()).await;
-    assert_eq!(refused.verdict, Verdict::Limited);
+    assert_eq!(refused.verdict, LimitVerdict::Limited);
     assert!(about(refused.reset, MINUTE / 4), "{refused:?}");
     assert_eq!(refused.retry_after, Some(refused.reset));
 
     world.pass(refused.reset).await;
     let fresh = world.limiter.acquire(request).await;
-    assert_eq!((fresh.verdict, fresh.remaining, fresh.reset), (Verdict::Allowed, 1, MINUTE));
+    assert_eq!((fresh.verdict, fresh.remaining, fresh.reset), (LimitVerdict::Allowed, 1, MINUTE));
 }
 
 pub(crate) async fn remaining_and_reset_are_exact(world: World) {
     let request = world.request("key", 5);
     for remaining in [4, 3, 2, 1, 0] {
         let decision = world.limiter.acquire(request.clone()).await;
-        assert_eq!((decision.verdict, decision.remaining), (Verdict::Allowed, remaining));
+        assert_eq!((decision.verdict, decision.remaining), (LimitVerdict::Allowed, remaining));
         assert!(about(decision.reset, MINUTE), "{decision:?}");
         assert_eq!((decision.rate(), decision.retry_after), (Rate::per_minute(5), None));
     }
     let refused = world.limiter.acquire(request).await;
-    assert_eq!((refused.verdict, refused.remaining), (Verdict::Limited, 0));
+    assert_eq!((refused.verdict, refused.remaining), (LimitVerdict::Limited, 0));
     assert!((55..=60).contains(&refused.retry_after_seconds().unwrap()), "{refused:?}");
     assert!((55..=60).contains(&refused.reset_seconds()), "{refused:?}");
 }
 
 pub(crate) async fn all_counters_give_or_none_does(world: World) {
-    let both = world.request("key", 3).and(counter("source", 5));
+    let both = world.request("key", 3).with_counter(counter("source", 5));
     for _ in 0..3 {
         assert!(world.limiter.acquire(both.clone()).await.allowed());
     }
@@ -44,12 +44,12 @@ pub(crate) async fn all_counters_give_or_none_does(world: World) {
         assert!(!world.limiter.acquire(both.clone()).await.allowed());
     }
     let source = world.limiter.acquire(world.request("source", 5)).await;
-    assert_eq!((source.verdict, source.remaining), (Verdict::Allowed, 1));
+    assert_eq!((source.verdict, source.remaining), (LimitVerdict::Allowed, 1));
 }
 
 pub(crate) async fn the_binding_counter_is_told(world: World) {
-    let both = world.request("key", 3).and(counter("source", 2));
-    let scope = |decision: &leadgate_limiter::Decision| decision.counter.scope.to_string();
+    let both = world.request("key", 3).with_counter(counter("source", 2));
+    let scope = |decision: &leadgate_limiter::LimitDecision| decision.counter.scope.to_string();
     let allowed = world.limiter.acquire(both.clone()).await;
     assert_eq!((scope(&allowed).as_str(), allowed.remaining), ("source", 1));
     world.pass(MINUTE / 2).await;
@@ -58,8 +58,8 @@ pub(crate) async fn the_binding_counter_is_told(world: World) {
     }
     world.limiter.acquire(world.request("source", 2)).await;
     let late = Counter::new("late", Rate { permits: 1, window: 2 * MINUTE });
-    assert!(world.limiter.acquire(Request::of(world.organization, late.clone())).await.allowed());
-    let refused = world.limiter.acquire(both.and(late)).await;
+    assert!(world.limiter.acquire(LimitRequest::of(world.organization, late.clone())).await.allowed());
+    let refused = world.limiter.acquire(both.with_counter(late)).await;
     assert_eq!(scope(&refused), "late", "the one to wait for longest");
     assert!(about(refused.retry_after.unwrap(), 2 * MINUTE), "{refused:?}");
 }
@@ -69,46 +69,46 @@ pub(crate) async fn a_batch_is_taken_whole_or_not_at_all(world: World) {
     assert_eq!(world.limiter.acquire(batch.clone()).await.remaining, 6);
     assert_eq!(world.limiter.acquire(batch.clone()).await.remaining, 2);
     let refused = world.limiter.acquire(batch).await;
-    assert_eq!((refused.verdict, refused.remaining), (Verdict::Limited, 2));
+    assert_eq!((refused.verdict, refused.remaining), (LimitVerdict::Limited, 2));
     let rest = world.limiter.acquire(world.request("key", 10).cost(2)).await;
-    assert_eq!((rest.verdict, rest.remaining), (Verdict::Allowed, 0));
+    assert_eq!((rest.verdict, rest.remaining), (LimitVerdict::Allowed, 0));
 }
 
 pub(crate) async fn larger_than_the_limit_is_a_verdict_of_its_own(world: World) {
-    let batch = world.request("key", 50).and(counter("source", 10)).cost(11);
+    let batch = world.request("key", 50).with_counter(counter("source", 10)).cost(11);
     let decision = world.limiter.acquire(batch).await;
-    assert_eq!((decision.verdict, decision.retry_after), (Verdict::LargerThanLimit, None));
+    assert_eq!((decision.verdict, decision.retry_after), (LimitVerdict::LargerThanLimit, None));
     assert_eq!((decision.rate().permits, decision.remaining), (10, 10), "it took nothing");
     let exactly = world.limiter.acquire(world.request("source", 10).cost(10)).await;
-    assert_eq!((exactly.verdict, exactly.remaining), (Verdict::Allowed, 0));
+    assert_eq!((exactly.verdict, exactly.remaining), (LimitVerdict::Allowed, 0));
 }
 
 pub(crate) async fn what_was_taken_before_the_body_belongs_to_the_batch(world: World) {
     let request = world.request("key", 10);
     assert!(world.limiter.acquire(request.clone()).await.allowed());
-    let larger = world.limiter.acquire(request.clone().rest(11, 1)).await;
-    assert_eq!((larger.verdict, larger.remaining), (Verdict::LargerThanLimit, 9));
-    let rest = world.limiter.acquire(request.clone().rest(10, 1)).await;
-    assert_eq!((rest.verdict, rest.remaining), (Verdict::Allowed, 0));
-    let nothing = world.limiter.acquire(request.rest(1, 1)).await;
-    assert_eq!(nothing.verdict, Verdict::Allowed, "a single lead has no rest");
+    let larger = world.limiter.acquire(request.clone().remaining_of(11, 1)).await;
+    assert_eq!((larger.verdict, larger.remaining), (LimitVerdict::LargerThanLimit, 9));
+    let rest = world.limiter.acquire(request.clone().remaining_of(10, 1)).await;
+    assert_eq!((rest.verdict, rest.remaining), (LimitVerdict::Allowed, 0));
+    let nothing = world.limiter.acquire(request.remaining_of(1, 1)).await;
+    assert_eq!(nothing.verdict, LimitVerdict::Allowed, "a single lead has no rest");
 }
 
 pub(crate) async fn a_look_takes_nothing(world: World) {
     let look = world.request("key", 2).cost(0);
     let before = world.limiter.acquire(look.clone()).await;
-    assert_eq!((before.verdict, before.remaining, before.reset), (Verdict::Allowed, 2, Duration::ZERO));
+    assert_eq!((before.verdict, before.remaining, before.reset), (LimitVerdict::Allowed, 2, Duration::ZERO));
     for _ in 0..2 {
         assert!(world.limiter.acquire(world.request("key", 2)).await.allowed());
     }
     let after = world.limiter.acquire(look).await;
-    assert_eq!((after.verdict, after.remaining), (Verdict::Allowed, 0));
+    assert_eq!((after.verdict, after.remaining), (LimitVerdict::Allowed, 0));
     assert!(about(after.reset, MINUTE), "{after:?}");
 }
 
 pub(crate) async fn a_refusal_takes_nothing_and_delays_nothing(world: World) {
     assert!(world.limiter.acquire(world.request("key", 1)).await.allowed());
-    let refused_twice = world.request("key", 1).and(counter("source", 9));
+    let refused_twice = world.request("key", 1).with_counter(counter("source", 9));
     world.pass(MINUTE / 2).await;
     let refused = world.limiter.acquire(refused_twice).await;
     assert!(about(refused.reset, MINUTE / 2), "{refused:?}");
@@ -122,18 +122,18 @@ pub(crate) async fn organizations_and_scopes_do_not_touch_each_other(world: Worl
     assert!(world.limiter.acquire(world.request("key:1", 1)).await.allowed());
     let others = [
         world.request("key:2", 1),
-        Request::of(OrganizationId::generate(), counter("key:1", 1)),
-        Request::unknown(counter("key:1", 1)),
+        LimitRequest::of(OrganizationId::generate(), counter("key:1", 1)),
+        LimitRequest::unknown(counter("key:1", 1)),
     ];
     for other in others {
         let decision = world.limiter.acquire(other).await;
-        assert_eq!((decision.verdict, decision.remaining), (Verdict::Allowed, 0));
+        assert_eq!((decision.verdict, decision.remaining), (LimitVerdict::Allowed, 0));
     }
     assert!(!world.limiter.acquire(world.request("key:1", 1)).await.allowed());
 }
 
 pub(crate) async fn a_scope_named_twice_is_asked_once(world: World) {
-    let request = world.request("key", 10).and(counter("key", 3)).and(counter("key", 7));
+    let request = world.request("key", 10).with_counter(counter("key", 3)).with_counter(counter("key", 7));
     let decision = world.limiter.acquire(request).await;
     assert_eq!((decision.rate().permits, decision.remaining), (3, 2));
 }
@@ -142,9 +142,9 @@ pub(crate) async fn odd_rates_hurt_nobody(world: World) {
     let rates = [(0, MINUTE), (3, Duration::ZERO), (3, Duration::MAX), (u32::MAX, Duration::from_nanos(1))];
     for (permits, window) in rates {
         let odd = Counter::new(format!("odd:{permits}:{window:?}"), Rate { permits, window });
-        let decision = world.limiter.acquire(Request::of(world.organization, odd)).await;
+        let decision = world.limiter.acquire(LimitRequest::of(world.organization, odd)).await;
         assert_eq!(decision.allowed(), permits > 0);
     }
     assert_eq!(world.limiter.acquire(world.request("key", 2)).await.remaining, 1);
-    assert_eq!(world.limiter.status(), leadgate_limiter::Status::Ready);
+    assert_eq!(world.limiter.status(), leadgate_limiter::LimiterStatus::Ready);
 }

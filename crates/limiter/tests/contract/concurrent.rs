@@ -1,10 +1,10 @@
-use leadgate_limiter::{Limiter, Request};
+use leadgate_limiter::{LimitRequest, Limiter};
 use tokio::task::JoinSet;
 
 use crate::world::{World, counter};
 
 /// How many are allowed when all are asked for at once.
-async fn allowed(requests: impl IntoIterator<Item = (Limiter, Request)>) -> usize {
+async fn allowed(requests: impl IntoIterator<Item = (Limiter, LimitRequest)>) -> usize {
     let mut asking = JoinSet::new();
     for (limiter, request) in requests {
         asking.spawn(async move { limiter.acquire(request).await });
@@ -25,7 +25,7 @@ pub(crate) async fn of_many_at_once_exactly_the_limit_is_allowed(world: World) {
 
 pub(crate) async fn all_or_nothing_holds_at_once_too(world: World) {
     let key = |n: usize| world.request(if n.is_multiple_of(2) { "key:even" } else { "key:odd" }, 300);
-    let many = (0..2_000).map(|n| (world.limiter.clone(), key(n).and(counter("source", 400))));
+    let many = (0..2_000).map(|n| (world.limiter.clone(), key(n).with_counter(counter("source", 400))));
     assert_eq!(allowed(many).await, 400, "the source binds");
     let kept = left(&world, "key:even", 300).await + left(&world, "key:odd", 300).await;
     assert_eq!(kept, 200, "what the source refused cost no key a permit");

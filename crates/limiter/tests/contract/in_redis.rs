@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use leadgate_domain::{BodyHash, ClaimKey, ClaimKind, KeyHash, OrganizationId, SubmissionId};
-use leadgate_limiter::{Limiter, LimiterConfig, Request};
-use leadgate_testkit::servers::{self, Redis};
+use leadgate_limiter::{LimitRequest, Limiter, LimiterConfig};
+use leadgate_testkit::servers::{self, RedisServer};
 use tokio::task::JoinSet;
 
 use crate::world::{MINUTE, World, about, counter};
@@ -58,12 +58,12 @@ async fn a_window_that_would_never_end_begins_anew() {
 
 #[tokio::test]
 async fn requests_gather_while_a_call_is_under_way() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let timeout = Duration::from_secs(60);
     let config = LimiterConfig { url: redis.url().to_owned(), timeout, ..LimiterConfig::default() };
     let limiter = Limiter::open(config).await.unwrap();
     redis.command("CONFIG RESETSTAT").await.unwrap();
-    let request = Request::of(OrganizationId::generate(), counter("key", 5_000));
+    let request = LimitRequest::of(OrganizationId::generate(), counter("key", 5_000));
     let mut asking = JoinSet::new();
     for _ in 0..2_560 {
         let (limiter, request) = (limiter.clone(), request.clone());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadgate_domain::Rate;
-use leadgate_limiter::{Counter, Request, Verdict};
+use leadgate_limiter::{Counter, LimitRequest, LimitVerdict};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::{Builder, Runtime};
@@ -27,13 +27,13 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![6 => ask, 1 => pass]
 }
 
-fn request(world: &World, scopes: &[usize], cost: u32) -> Request {
+fn request(world: &World, scopes: &[usize], cost: u32) -> LimitRequest {
     let counter = |scope: usize| {
         let (permits, seconds) = RATES[scope];
         Counter::new(format!("scope:{scope}"), Rate { permits, window: Duration::from_secs(seconds) })
     };
-    let first = Request::of(world.organization, counter(scopes[0]));
-    scopes[1..].iter().fold(first, |request, scope| request.and(counter(*scope))).cost(cost)
+    let first = LimitRequest::of(world.organization, counter(scopes[0]));
+    scopes[1..].iter().fold(first, |request, scope| request.with_counter(counter(*scope))).cost(cost)
 }
 
 /// An adapter with a runtime of its own, because a clock that stands still would stand still for Redis too.
@@ -49,7 +49,7 @@ impl Side {
         Self { runtime, world }
     }
 
-    fn says(&self, scopes: &[usize], cost: u32) -> (Verdict, String, u32, u128) {
+    fn says(&self, scopes: &[usize], cost: u32) -> (LimitVerdict, String, u32, u128) {
         let decision = self.runtime.block_on(self.world.limiter.acquire(request(&self.world, scopes, cost)));
         let ends = decision.reset.as_millis().div_ceil(2_000);
         (decision.verdict, decision.counter.scope.to_string(), decision.remaining, ends)

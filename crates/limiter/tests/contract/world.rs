@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use leadgate_domain::{OrganizationId, Rate};
-use leadgate_limiter::{Counter, Limiter, LimiterConfig, Markers, Request, Status};
-use leadgate_testkit::servers::{self, Redis};
+use leadgate_limiter::{Counter, IdempotencyMarkers, LimitRequest, Limiter, LimiterConfig, LimiterStatus};
+use leadgate_testkit::servers::{self, RedisServer};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) limiter: Limiter,
     pub(crate) organization: OrganizationId,
-    redis: Option<(Redis, LimiterConfig)>,
+    redis: Option<(RedisServer, LimiterConfig)>,
 }
 
 impl World {
@@ -27,7 +27,7 @@ impl World {
         let config =
             LimiterConfig { url, prefix, timeout: Duration::from_secs(10), ..LimiterConfig::default() };
         let limiter = Limiter::open(config.clone()).await.unwrap();
-        assert_eq!(limiter.status(), Status::Ready);
+        assert_eq!(limiter.status(), LimiterStatus::Ready);
         Self { limiter, organization: OrganizationId::generate(), redis: Some((server, config)) }
     }
 
@@ -48,13 +48,13 @@ impl World {
     }
 
     /// Markers in the same place.
-    pub(crate) async fn markers(&self, in_flight: Duration) -> Markers {
+    pub(crate) async fn markers(&self, in_flight: Duration) -> IdempotencyMarkers {
         let config = self.redis.as_ref().map(|(_, config)| config.clone()).unwrap_or_default();
-        Markers::open(&config, in_flight).await.unwrap()
+        IdempotencyMarkers::open(&config, in_flight).await.unwrap()
     }
 
     /// Another gateway's markers over the same keys.
-    pub(crate) async fn other_gateways(&self, markers: &Markers) -> Markers {
+    pub(crate) async fn other_gateways(&self, markers: &IdempotencyMarkers) -> IdempotencyMarkers {
         if self.redis.is_none() { markers.clone() } else { self.markers(MINUTE).await }
     }
 
@@ -74,8 +74,8 @@ impl World {
         assert!(answer.starts_with("$-1"), "{answer}");
     }
 
-    pub(crate) fn request(&self, scope: &str, permits: u32) -> Request {
-        Request::of(self.organization, counter(scope, permits))
+    pub(crate) fn request(&self, scope: &str, permits: u32) -> LimitRequest {
+        LimitRequest::of(self.organization, counter(scope, permits))
     }
 }
 

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use leadgate_limiter::Status;
-use leadgate_testkit::servers::Redis;
+use leadgate_limiter::LimiterStatus;
+use leadgate_testkit::servers::RedisServer;
 use tokio::task::JoinSet;
 
 use crate::gateways::Gateways;
@@ -11,7 +11,7 @@ use crate::gateways::Gateways;
 const LIMIT: u32 = 5_000;
 
 /// 30 callers ask three gateways without a pause, and after every 500 answers Redis forgets something.
-async fn load_while(redis: &Redis, forget: &str, times: u32) -> (Gateways, u32) {
+async fn load_while(redis: &RedisServer, forget: &str, times: u32) -> (Gateways, u32) {
     // No time-out: only what was forgotten may make a difference.
     let gateways = Gateways::open_with(redis.url(), 3, Duration::from_secs(60)).await;
     gateways.recovered().await;
@@ -33,7 +33,7 @@ async fn load_while(redis: &Redis, forget: &str, times: u32) -> (Gateways, u32) 
             tokio::task::yield_now().await;
         }
         redis.command(forget).await.unwrap();
-        assert!(gateways.all(|status| *status == Status::Ready), "nobody noticed");
+        assert!(gateways.all(|status| *status == LimiterStatus::Ready), "nobody noticed");
     }
     asking.join_all().await;
     (gateways, allowed.load(Ordering::Relaxed))
@@ -41,14 +41,14 @@ async fn load_while(redis: &Redis, forget: &str, times: u32) -> (Gateways, u32) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_scripts() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let (_gateways, allowed) = load_while(&redis, "SCRIPT FLUSH", 30).await;
     assert_eq!(allowed, LIMIT, "no error, and not one permit more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_counts() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let (gateways, allowed) = load_while(&redis, "FLUSHALL", 1).await;
     assert!((LIMIT..=2 * LIMIT).contains(&allowed), "one window more at most, not {allowed}");
     assert!(!gateways.limiters[0].acquire(gateways.request("key", LIMIT)).await.allowed());
@@ -58,7 +58,7 @@ async fn its_counts() {
 /// what is left of its share.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let gateways = Gateways::open(redis.url(), 3).await;
     gateways.recovered().await;
     let request = gateways.request("key", LIMIT);

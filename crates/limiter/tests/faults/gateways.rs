@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{OrganizationId, Rate};
-use leadgate_limiter::{Counter, Limiter, LimiterConfig, Request, Status};
+use leadgate_limiter::{Counter, LimitRequest, Limiter, LimiterConfig, LimiterStatus};
 use tokio::task::JoinSet;
 
 /// Four times the default, because a test machine that does other things at the same time may stall for a moment,
@@ -40,13 +40,13 @@ impl Gateways {
         Self { limiters, organization: OrganizationId::generate() }
     }
 
-    pub(crate) fn request(&self, scope: &str, permits: u32) -> Request {
+    pub(crate) fn request(&self, scope: &str, permits: u32) -> LimitRequest {
         let hour = Duration::from_secs(3_600);
-        Request::of(self.organization, Counter::new(scope, Rate { permits, window: hour }))
+        LimitRequest::of(self.organization, Counter::new(scope, Rate { permits, window: hour }))
     }
 
     /// Asks each gateway so many times, all gateways at once and each request after the other.
-    pub(crate) async fn ask(&self, times: u32, request: &Request) -> Tally {
+    pub(crate) async fn ask(&self, times: u32, request: &LimitRequest) -> Tally {
         let mut asking = JoinSet::new();
         for limiter in self.limiters.clone() {
             let request = request.clone();
@@ -66,25 +66,25 @@ impl Gateways {
     }
 
     /// As `ask`, in the midst of trouble: nobody waits for Redis.
-    pub(crate) async fn ask_in_trouble(&self, times: u32, request: &Request) -> u32 {
+    pub(crate) async fn ask_in_trouble(&self, times: u32, request: &LimitRequest) -> u32 {
         let tally = self.ask(times, request).await;
         assert!(tally.slowest < PATIENCE, "{tally:?}");
         tally.allowed
     }
 
-    pub(crate) fn all(&self, holds: impl Fn(&Status) -> bool) -> bool {
+    pub(crate) fn all(&self, holds: impl Fn(&LimiterStatus) -> bool) -> bool {
         self.limiters.iter().all(|limiter| holds(&limiter.status()))
     }
 
     pub(crate) fn degraded(&self) -> bool {
-        self.all(|status| matches!(status, Status::Degraded(_)))
+        self.all(|status| matches!(status, LimiterStatus::Degraded(_)))
     }
 
     /// Waits until all of them count in Redis.
     pub(crate) async fn recovered(&self) {
         let ready = async {
             let mut look = tokio::time::interval(Duration::from_millis(10));
-            while !self.all(|status| *status == Status::Ready) {
+            while !self.all(|status| *status == LimiterStatus::Ready) {
                 look.tick().await;
             }
         };

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use leadgate_limiter::{Limiter, LimiterConfig, Status};
-use leadgate_testkit::proxy::{Mode, Proxy};
-use leadgate_testkit::servers::Redis;
+use leadgate_limiter::{Limiter, LimiterConfig, LimiterStatus};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
+use leadgate_testkit::servers::RedisServer;
 
 use crate::gateways::Gateways;
 
@@ -40,7 +40,7 @@ async fn three(url: &str) -> Gateways {
 
 #[tokio::test]
 async fn killed() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let gateways = three(redis.url()).await;
     redis.kill().unwrap();
     limited_at_its_share(&gateways).await;
@@ -50,7 +50,7 @@ async fn killed() {
 
 #[tokio::test]
 async fn frozen() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let gateways = three(redis.url()).await;
     redis.freeze().unwrap();
     limited_at_its_share(&gateways).await;
@@ -60,28 +60,28 @@ async fn frozen() {
 
 #[tokio::test]
 async fn slow_by_200_ms() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
     let gateways = three(&format!("redis://127.0.0.1:{}/", proxy.port())).await;
-    proxy.set(Mode::Delay(Duration::from_millis(200))).await.unwrap();
+    proxy.set(ProxyMode::Delay(Duration::from_millis(200))).await.unwrap();
     limited_at_its_share(&gateways).await;
     let (tries, mut look) = (proxy.connections() + 6, tokio::time::interval(Duration::from_millis(5)));
     while proxy.connections() < tries {
         look.tick().await;
         assert!(gateways.degraded(), "that it can be connected to makes it no faster");
     }
-    proxy.set(Mode::Pass).await.unwrap();
+    proxy.set(ProxyMode::Pass).await.unwrap();
     back_in_redis(&gateways).await;
 }
 
 #[tokio::test]
 async fn too_many_waiting_for_a_slow_one() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
     let gateways = Gateways::open(&format!("redis://127.0.0.1:{}/", proxy.port()), GATEWAYS).await;
     gateways.recovered().await;
     // In time for a call; a thousand requests, though, are eight calls, one after the other.
-    proxy.set(Mode::Delay(Duration::from_millis(40))).await.unwrap();
+    proxy.set(ProxyMode::Delay(Duration::from_millis(40))).await.unwrap();
     let request = gateways.request("key", 10_000);
     let crowd = (0..1_000).map(|_| gateways.ask_in_trouble(1, &request));
     assert_eq!(futures_util::future::join_all(crowd).await.into_iter().sum::<u32>(), 3_000);
@@ -89,23 +89,23 @@ async fn too_many_waiting_for_a_slow_one() {
 
 #[tokio::test]
 async fn every_way_a_connection_breaks() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
     let gateways = Gateways::open(&format!("redis://127.0.0.1:{}/", proxy.port()), GATEWAYS).await;
-    for mode in [Mode::Cut, Mode::Reset, Mode::HalfOpen, Mode::Blackhole] {
+    for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::HalfOpen, ProxyMode::Blackhole] {
         gateways.recovered().await;
         proxy.set(mode).await.unwrap();
         let request = gateways.request(&format!("{mode:?}"), LIMIT);
         assert_eq!(gateways.ask_in_trouble(40, &request).await, LIMIT, "{mode:?}");
         assert!(gateways.degraded(), "{mode:?}");
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
     }
     back_in_redis(&gateways).await;
 }
 
 #[tokio::test]
 async fn one_gateway_alone_never_gives_more_than_the_limit() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let gateways = Gateways::open(redis.url(), 1).await;
     let request = gateways.request("key", LIMIT);
     assert_eq!(gateways.ask(LIMIT - 5, &request).await.allowed, LIMIT - 5);
@@ -116,7 +116,7 @@ async fn one_gateway_alone_never_gives_more_than_the_limit() {
 
 #[tokio::test]
 async fn not_there_at_the_start() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     redis.stop().await.unwrap();
     let gateways = Gateways::open(redis.url(), GATEWAYS).await;
     assert!(gateways.degraded());
@@ -127,7 +127,7 @@ async fn not_there_at_the_start() {
 
 #[tokio::test]
 async fn answering_with_errors() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let gateways = three(redis.url()).await;
     redis.command("CONFIG SET maxmemory 1").await.unwrap();
     let request = gateways.request("key", LIMIT);
@@ -139,10 +139,10 @@ async fn answering_with_errors() {
 #[tokio::test]
 async fn what_it_says_of_itself_names_no_address_and_no_secret() {
     let open = |url: &str| Limiter::open(LimiterConfig { url: url.to_owned(), ..LimiterConfig::default() });
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let port = redis.port().unwrap();
     let limiter = open(&format!("redis://someone:hunter2@127.0.0.1:{port}/")).await.unwrap();
-    let Status::Degraded(reason) = limiter.status() else { panic!("nobody of that name may enter") };
+    let LimiterStatus::Degraded(reason) = limiter.status() else { panic!("nobody of that name may enter") };
     assert!(!reason.contains("hunter2") && !reason.contains("127.0.0.1"), "{reason}");
 
     for url in ["", "postgres://hunter2@host/", "redis://:hunter2@host:badport/"] {

@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 10;
 
 /// What an export holds, as far as it can be read.
 #[derive(Default)]
-pub struct Verification {
+pub struct ExportVerification {
     pub header: Option<ExportHeader>,
     pub signature: Option<ExportSignature>,
     pub rows: u64,
@@ -30,8 +30,8 @@ pub struct Verification {
 ///
 /// # Errors
 /// Of the reader.
-pub fn verify(mut lines: impl BufRead, trusted: &[PublicKey]) -> io::Result<Verification> {
-    let mut read = Verification::default();
+pub fn verify(mut lines: impl BufRead, trusted: &[PublicKey]) -> io::Result<ExportVerification> {
+    let mut read = ExportVerification::default();
     let mut sha256 = Sha256::new();
     let mut last: Option<Vec<u8>> = None;
     for number in 0_u64.. {
@@ -43,19 +43,19 @@ pub fn verify(mut lines: impl BufRead, trusted: &[PublicKey]) -> io::Result<Veri
         // The last line is the signature, which the hash does not cover.
         if let Some(before) = last.replace(line) {
             sha256.update(&before);
-            read.add(number, &before);
+            read.check_line(number, &before);
         }
     }
     let signature = match signature(&last.unwrap_or_default()) {
         Ok(signature) => signature,
         Err(problem) => {
             let problems = vec![format!("it was cut off, or its end was changed: {problem}")];
-            return Ok(Verification { problems, ..read });
+            return Ok(ExportVerification { problems, ..read });
         }
     };
     let sha256 = <[u8; 32]>::from(sha256.finalize()).into();
     let mut problems = Vec::new();
-    if !signature.is_genuine() {
+    if !signature.verifies() {
         problems
             .push("it was changed: the signature does not fit the hash and the number of rows".to_owned());
     }
@@ -71,7 +71,7 @@ pub fn verify(mut lines: impl BufRead, trusted: &[PublicKey]) -> io::Result<Veri
         problems.push("it was changed: these are not the bytes that were signed".to_owned());
     }
     problems.append(&mut read.problems);
-    Ok(Verification { problems, signature: Some(signature), ..read })
+    Ok(ExportVerification { problems, signature: Some(signature), ..read })
 }
 
 fn signature(line: &[u8]) -> Result<ExportSignature, &'static str> {
@@ -81,8 +81,8 @@ fn signature(line: &[u8]) -> Result<ExportSignature, &'static str> {
     if written { Ok(signature) } else { Err("the signature is not as it was written") }
 }
 
-impl Verification {
-    fn add(&mut self, number: u64, line: &[u8]) {
+impl ExportVerification {
+    fn check_line(&mut self, number: u64, line: &[u8]) {
         if number == 1 {
             let header = serde_json::from_slice(line).ok();
             self.header = header.filter(|header: &ExportHeader| header.format == FORMAT);
@@ -96,7 +96,8 @@ impl Verification {
             return;
         }
         self.rows += 1;
-        let agrees = serde_json::from_slice(line).map(|consent: ConsentEvidence| consent.agrees());
+        let agrees =
+            serde_json::from_slice(line).map(|consent: ConsentEvidence| consent.person_matches_digest());
         let problem = match agrees {
             Ok(Some(true)) => {
                 self.people += 1;

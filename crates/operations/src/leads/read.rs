@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use leadgate_dialect::{NotRepairable, Undecodable, protocol};
+use leadgate_dialect::{DecodeError, RepairError, protocol};
 use leadgate_domain::{
-    AuditAction, AuditEntry, Correction, Lead, LeadId, Media, Normalized, OrganizationId, Outcome, Source,
-    SourceId, Submission, SubmissionId, Timestamp, Trust,
+    AuditAction, AuditEntry, BodyFormat, Correction, Lead, LeadId, NormalizedSubmission, OrganizationId,
+    Outcome, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
 };
-use leadgate_store::{Cursor, Found, Page, Preview, Store, StoreError, SubmissionRecord};
+use leadgate_store::{
+    LeadCursor, Page, Store, StoreError, SubmissionOrLead, SubmissionPreview, SubmissionRecord,
+};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::error::Kind;
+use crate::error::ResourceKind;
 use crate::{JudgeContext, OperationError, ReadLog};
 
 /// As many bodies are judged at once.
@@ -23,17 +25,17 @@ pub async fn show(
     organization: OrganizationId,
     id: Uuid,
     log: &impl ReadLog,
-) -> Result<Found, OperationError> {
+) -> Result<SubmissionOrLead, OperationError> {
     let found = store.find(organization, id).await?;
-    let found = found.ok_or_else(|| OperationError::not_found(Kind::Submission, id))?;
-    let entry = store.entry(organization, AuditAction::LeadRead).about(id);
-    log.note_read(entry.with("lead", found.lead.as_ref().map(|lead| lead.id))).await?;
+    let found = found.ok_or_else(|| OperationError::not_found(ResourceKind::Submission, id))?;
+    let entry = store.entry(organization, AuditAction::LeadRead).with_target(id);
+    log.note_read(entry.with_detail("lead", found.lead.as_ref().map(|lead| lead.id))).await?;
     Ok(found)
 }
 
 /// A submission with its history, and the later corrections of the lead that it created.
 #[derive(Debug)]
-pub struct LeadHistory {
+pub struct SubmissionHistory {
     pub record: SubmissionRecord,
     /// The name of its source, unless that is a default one.
     pub source: Option<String>,
@@ -56,13 +58,13 @@ pub async fn history(
     organization: OrganizationId,
     id: SubmissionId,
     log: &impl ReadLog,
-) -> Result<LeadHistory, OperationError> {
+) -> Result<SubmissionHistory, OperationError> {
     let record = store.submission(organization, id).await?;
-    let record = record.ok_or_else(|| OperationError::not_found(Kind::Submission, id))?;
+    let record = record.ok_or_else(|| OperationError::not_found(ResourceKind::Submission, id))?;
     let source = store.source(organization, record.submission.source).await?.and_then(|source| source.name);
     let corrections = corrections(store, organization, LeadId::from_uuid(id.as_uuid())).await?;
-    log.note_read(store.entry(organization, AuditAction::SubmissionRead).about(id)).await?;
-    Ok(LeadHistory { record, source, corrections })
+    log.note_read(store.entry(organization, AuditAction::SubmissionRead).with_target(id)).await?;
+    Ok(SubmissionHistory { record, source, corrections })
 }
 
 async fn corrections(
@@ -70,7 +72,7 @@ async fn corrections(
     organization: OrganizationId,
     lead: LeadId,
 ) -> Result<Vec<AppliedCorrection>, OperationError> {
-    let makers = store.makers(organization, &[lead]).await?;
+    let makers = store.contributors(organization, &[lead]).await?;
     let corrected = makers.into_iter().filter_map(|maker| {
         let (submission, at) = (maker.submission.id, maker.submission.received_at);
         let Correction { by, reason, .. } = maker.submission.fields.correction?;
@@ -87,10 +89,10 @@ pub async fn page(
     store: &Store,
     organization: OrganizationId,
     source: Option<SourceId>,
-    after: Option<Cursor>,
+    after: Option<LeadCursor>,
     limit: u32,
     log: &impl ReadLog,
-) -> Result<Page<Lead, Cursor>, OperationError> {
+) -> Result<Page<Lead, LeadCursor>, OperationError> {
     let page = store.leads(organization, source, after, limit).await?;
     log.note_read(listed(store.entry(organization, AuditAction::LeadsListed), &page.data)).await?;
     Ok(page)
@@ -98,9 +100,9 @@ pub async fn page(
 
 /// Adds to an entry how many leads of a list were read, from which to which.
 pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
-    let entry = entry.with("count", leads.len());
+    let entry = entry.with_detail("count", leads.len());
     match (leads.first(), leads.last()) {
-        (Some(first), Some(last)) => entry.with("first", first.id).with("last", last.id),
+        (Some(first), Some(last)) => entry.with_detail("first", first.id).with_detail("last", last.id),
         _ => entry,
     }
 }
@@ -109,16 +111,16 @@ pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
 /// takes, in bytes.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if it is longer; [`OperationError::NotRepairable`] if no lead can be made of it.
-pub fn draft(source: &Source, body: &[u8], longest: usize) -> Result<Submission, OperationError> {
+/// [`OperationError::Invalid`] if it is longer; [`OperationError::RepairError`] if no lead can be made of it.
+pub fn draft_submission(source: &Source, body: &[u8], longest: usize) -> Result<Submission, OperationError> {
     if body.len() > longest {
         return Err(OperationError::Invalid(format!("a body has at most {longest} bytes")));
     }
     let protocol = protocol(source.dialect);
-    let document = protocol.document(&Media::Json, body, None);
-    let document = document.map_err(NotRepairable::Unreadable).map_err(OperationError::NotRepairable)?;
+    let document = protocol.document(&BodyFormat::Json, body, None);
+    let document = document.map_err(RepairError::Document).map_err(OperationError::Repair)?;
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
-    let not_repairable = |why: Undecodable| OperationError::NotRepairable(NotRepairable::Undecodable(why));
+    let not_repairable = |why: DecodeError| OperationError::Repair(RepairError::Decode(why));
     let fields = protocol.decode(&document, mapping).map_err(not_repairable)?;
     let id = SubmissionId::from_uuid(Uuid::now_v7());
     let submission = Submission::new(id, source, Timestamp::now(), fields, body);
@@ -132,7 +134,7 @@ pub async fn normalize(
     submissions: Vec<Submission>,
     source: &Arc<Source>,
     context: &JudgeContext,
-) -> Result<Vec<Normalized>, OperationError> {
+) -> Result<Vec<NormalizedSubmission>, OperationError> {
     let (JudgeContext { known, pipeline }, source) = (context.clone(), Arc::clone(source));
     let normalize = move |submission: Submission| {
         let scoring = known.scoring(submission.organization);
@@ -147,14 +149,14 @@ pub async fn normalize(
 pub async fn validate(
     store: &Store,
     organization: OrganizationId,
-    normalized: Vec<Normalized>,
+    normalized: Vec<NormalizedSubmission>,
     context: &JudgeContext,
     log: &impl ReadLog,
-) -> Result<Vec<Preview>, OperationError> {
+) -> Result<Vec<SubmissionPreview>, OperationError> {
     let previews = store.preview(normalized, context.pipeline.clone()).await?;
     let met = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
     let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
-    let entry = store.entry(organization, AuditAction::Validate).with("count", previews.len());
-    log.note_read(if met.is_empty() { entry } else { entry.with("leads", met) }).await?;
+    let entry = store.entry(organization, AuditAction::Validate).with_detail("count", previews.len());
+    log.note_read(if met.is_empty() { entry } else { entry.with_detail("leads", met) }).await?;
     Ok(previews)
 }

@@ -1,8 +1,8 @@
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::mapping::{ActiveMapping, MappingFaultCode};
-use leadgate_domain::secret::{MatchKey, Secret};
+use leadgate_domain::secret::{MatchKey, RootSecret};
 use leadgate_domain::{
-    Dialect, KeyKind, OrganizationId, Raw, Release, Said, SubmissionId, TextField, Timestamp,
+    Dialect, KeyKind, OrganizationId, Patch, QuarantineRelease, RawBody, SubmissionId, TextField, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -30,11 +30,11 @@ fn released(source: &Source, body: &str) -> Submission {
     let mut submission = Submission::new(id, source, Timestamp::now(), Fields::default(), body.as_bytes());
     submission.mapping_version = Some(1);
     submission.mapping_fault = Some(MappingFault { to: "phone".into(), code: MappingFaultCode::Missing });
-    submission.release = Some(Release { entry: id.as_uuid(), released_at: Timestamp::now() });
+    submission.release = Some(QuarantineRelease { entry: id.as_uuid(), released_at: Timestamp::now() });
     submission
 }
 
-fn again(submission: Submission, source: &Arc<Source>) -> Normalized {
+fn again(submission: Submission, source: &Arc<Source>) -> NormalizedSubmission {
     let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));
     normalize(submission, Arc::clone(source), None, ActiveScoring::standard(), &pipeline)
 }
@@ -43,10 +43,10 @@ fn rules() -> Value {
     json!([{"to": "phone", "from": ["tel"], "required": true}, {"to": "full_name", "from": ["wer"]}])
 }
 
-fn quarantined(normalized: &Normalized) -> Option<QuarantineReason> {
+fn quarantined(normalized: &NormalizedSubmission) -> Option<QuarantineReason> {
     match normalized.disposition {
-        Disposition::Quarantine(reason) => Some(reason),
-        Disposition::Judge { .. } => None,
+        CommitAction::Quarantine(reason) => Some(reason),
+        CommitAction::Judge { .. } => None,
     }
 }
 
@@ -54,9 +54,9 @@ fn quarantined(normalized: &Normalized) -> Option<QuarantineReason> {
 fn a_mended_mapping_makes_a_lead_of_the_bytes_that_came_in() {
     let source = source(Some((2, rules())));
     let submission = released(&source, BODY);
-    assert!(is_due(&submission, &source));
+    assert!(needs_reread(&submission, &source));
     let normalized = again(submission.clone(), &source);
-    let Disposition::Judge { reading, .. } = &normalized.disposition else { panic!("{normalized:?}") };
+    let CommitAction::Judge { reading, .. } = &normalized.disposition else { panic!("{normalized:?}") };
     assert_eq!(reading.phone.value().unwrap().e164.as_deref(), Some("+16502530000"));
     let read = &normalized.submission;
     assert_eq!(read.fields.text(TextField::FullName), Some("Ann"));
@@ -86,7 +86,7 @@ fn what_is_wrong_otherwise_is_invalid_and_its_trace_names_no_value() {
         assert!(trace.contains("code") && !trace.contains("secret") && !trace.contains("650"), "{trace}");
     }
     let mut tampered = released(&source, BODY);
-    tampered.raw = Raw::Base64("no base64!".into());
+    tampered.raw = RawBody::Base64("no base64!".into());
     assert_eq!(quarantined(&again(tampered, &source)), Some(QuarantineReason::Invalid));
 }
 
@@ -94,7 +94,7 @@ fn what_is_wrong_otherwise_is_invalid_and_its_trace_names_no_value() {
 fn without_a_mapping_its_dialect_reads_it() {
     let source = source(None);
     let normalized = again(released(&source, r#"{"phone":"+1 650 253 0000"}"#), &source);
-    assert_eq!(normalized.submission.fields.phone, Said::Value("+1 650 253 0000".into()));
+    assert_eq!(normalized.submission.fields.phone, Patch::Value("+1 650 253 0000".into()));
     assert_eq!((normalized.submission.mapping_version, quarantined(&normalized)), (None, None));
 }
 
@@ -102,7 +102,7 @@ fn without_a_mapping_its_dialect_reads_it() {
 fn its_credential_still_counts() {
     let source = source(Some((2, rules())));
     let (presented, _) = PresentedKey::generate(KeyKind::Token);
-    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let key = ApiKey::new(&presented, source.organization, source.id, Vec::new(), &pepper);
     let key = ApiKey { tags: vec!["fair".into()], ..key };
     let mut submission = released(&source, BODY);
@@ -121,13 +121,13 @@ fn only_what_would_be_mapped_otherwise_is_read_again() {
         ..released(by, BODY)
     };
     let (none, first) = (source(None), with(1));
-    assert!(is_due(&mapped(&first, None), &first));
-    assert!(is_due(&mapped(&first, Some(7)), &first));
-    assert!(!is_due(&mapped(&first, Some(1)), &first));
-    assert!(is_due(&mapped(&none, Some(1)), &none), "its mapping was taken away");
-    assert!(!is_due(&mapped(&none, None), &none));
+    assert!(needs_reread(&mapped(&first, None), &first));
+    assert!(needs_reread(&mapped(&first, Some(7)), &first));
+    assert!(!needs_reread(&mapped(&first, Some(1)), &first));
+    assert!(needs_reread(&mapped(&none, Some(1)), &none), "its mapping was taken away");
+    assert!(!needs_reread(&mapped(&none, None), &none));
     let foreign = Submission { organization: OrganizationId::generate(), ..mapped(&first, None) };
-    assert!(!is_due(&foreign, &first), "its source is not there for it");
+    assert!(!needs_reread(&foreign, &first), "its source is not there for it");
     let posted = Submission { release: None, ..released(&first, BODY) };
-    assert!(!is_due(&posted, &first), "the gateway maps what is posted");
+    assert!(!needs_reread(&posted, &first), "the gateway maps what is posted");
 }

@@ -7,7 +7,7 @@ use crate::OperationError;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum CsvColumn {
     Phone,
     Email,
     Domain,
@@ -19,17 +19,17 @@ enum Column {
 }
 
 /// Names of columns: their letters in lower case. Names of phones and emails may also have [`QUALIFIERS`].
-const NAMES: &[(Column, &[&str])] = &[
-    (Column::Phone, PHONES),
-    (Column::Phone, &["number", "dnc"]),
-    (Column::Email, EMAILS),
-    (Column::Email, &["mail"]),
-    (Column::Domain, &["domain", "emaildomain"]),
-    (Column::PhoneDigest, &["phonesha", "shaphone", "hashedphone", "phonehash"]),
-    (Column::EmailDigest, &["emailsha", "shaemail", "hashedemail", "emailhash"]),
-    (Column::List, &["list", "listname"]),
-    (Column::Reason, &["reason", "note"]),
-    (Column::Expires, &["expires", "expiresat", "expiry", "until"]),
+const NAMES: &[(CsvColumn, &[&str])] = &[
+    (CsvColumn::Phone, PHONES),
+    (CsvColumn::Phone, &["number", "dnc"]),
+    (CsvColumn::Email, EMAILS),
+    (CsvColumn::Email, &["mail"]),
+    (CsvColumn::Domain, &["domain", "emaildomain"]),
+    (CsvColumn::PhoneDigest, &["phonesha", "shaphone", "hashedphone", "phonehash"]),
+    (CsvColumn::EmailDigest, &["emailsha", "shaemail", "hashedemail", "emailhash"]),
+    (CsvColumn::List, &["list", "listname"]),
+    (CsvColumn::Reason, &["reason", "note"]),
+    (CsvColumn::Expires, &["expires", "expiresat", "expiry", "until"]),
 ];
 
 const PHONES: &[&str] = &[
@@ -84,11 +84,11 @@ const QUALIFIERS: &[&str] = &[
     "work",
 ];
 
-/// In letters. A longer text is no name; it bounds the work of [`Column::qualified`].
+/// In letters. A longer text is no name; it bounds the work of [`CsvColumn::qualified`].
 const LONGEST_NAME: usize = 40;
 
-impl Column {
-    fn named(header: &str) -> Option<Self> {
+impl CsvColumn {
+    fn from_header(header: &str) -> Option<Self> {
         let name: String = header.to_lowercase().chars().filter(|sign| sign.is_alphabetic()).collect();
         let known = NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
         match known {
@@ -116,21 +116,21 @@ impl Column {
 
 /// Which columns of a list have which values.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Columns {
-    used: Vec<(usize, Column)>,
+pub struct CsvColumns {
+    used: Vec<(usize, CsvColumn)>,
     /// The names of the others.
     left_out: Vec<String>,
 }
 
-impl Columns {
+impl CsvColumns {
     /// By the names in the first row.
     ///
     /// # Errors
     /// [`OperationError::Invalid`] if none of them is the name of a value.
-    pub fn named<'h>(header: impl IntoIterator<Item = &'h str>) -> Result<Self, OperationError> {
+    pub fn from_header<'h>(header: impl IntoIterator<Item = &'h str>) -> Result<Self, OperationError> {
         let (mut used, mut left_out) = (Vec::new(), Vec::new());
         for (at, name) in header.into_iter().enumerate() {
-            match Column::named(name) {
+            match CsvColumn::from_header(name) {
                 Some(column) => used.push((at, column)),
                 None if name.trim().is_empty() => {}
                 None => left_out.push(name.trim().to_owned()),
@@ -149,13 +149,13 @@ impl Columns {
     ///
     /// # Errors
     /// [`OperationError::Invalid`] for digests of domains.
-    pub fn only(kind: SuppressionKind, sha256: bool) -> Result<Self, OperationError> {
+    pub fn single_column(kind: SuppressionKind, sha256: bool) -> Result<Self, OperationError> {
         let column = match (kind, sha256) {
-            (SuppressionKind::Phone, false) => Column::Phone,
-            (SuppressionKind::Email, false) => Column::Email,
-            (SuppressionKind::Domain, false) => Column::Domain,
-            (SuppressionKind::Phone, true) => Column::PhoneDigest,
-            (SuppressionKind::Email, true) => Column::EmailDigest,
+            (SuppressionKind::Phone, false) => CsvColumn::Phone,
+            (SuppressionKind::Email, false) => CsvColumn::Email,
+            (SuppressionKind::Domain, false) => CsvColumn::Domain,
+            (SuppressionKind::Phone, true) => CsvColumn::PhoneDigest,
+            (SuppressionKind::Email, true) => CsvColumn::EmailDigest,
             (SuppressionKind::Domain, true) => {
                 return Err(OperationError::invalid(
                     "digests are taken of phones and emails, not of domains",
@@ -190,21 +190,21 @@ impl Columns {
                 return Err("it has bytes that are invalid in the file's encoding".to_owned());
             }
             match column {
-                Column::List => shared.list = Some(text),
-                Column::Reason => shared.reason = Some(text),
-                Column::Expires => shared.expires_at = Some(text),
+                CsvColumn::List => shared.list = Some(text),
+                CsvColumn::Reason => shared.reason = Some(text),
+                CsvColumn::Expires => shared.expires_at = Some(text),
                 value => values.push((*value, text)),
             }
         }
-        let request = |(column, text): (Column, String)| {
+        let request = |(column, text): (CsvColumn, String)| {
             let (mut request, text) = (shared.clone(), Some(text));
             match column {
-                Column::Phone => request.phone = text,
-                Column::Email => request.email = text,
-                Column::Domain => request.domain = text,
-                Column::PhoneDigest => request.phone_sha256 = text,
-                Column::EmailDigest => request.email_sha256 = text,
-                Column::List | Column::Reason | Column::Expires => {}
+                CsvColumn::Phone => request.phone = text,
+                CsvColumn::Email => request.email = text,
+                CsvColumn::Domain => request.domain = text,
+                CsvColumn::PhoneDigest => request.phone_sha256 = text,
+                CsvColumn::EmailDigest => request.email_sha256 = text,
+                CsvColumn::List | CsvColumn::Reason | CsvColumn::Expires => {}
             }
             request
         };
@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn columns_are_known_by_common_names() {
         let columns =
-            Columns::named(["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "]).unwrap();
+            CsvColumns::from_header(["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "])
+                .unwrap();
         let read = |row: &[&'static str]| columns.read(|at| row.get(at).copied(), None);
         assert_eq!(columns.left_out, ["colour"]);
         let requests = read(&[" 415 555 0132 ", "red", "ann@example.com", "asked", ""]).unwrap();
@@ -234,7 +235,7 @@ mod tests {
         );
         assert_eq!(read(&["", "red"]).unwrap(), []);
         assert!(read(&["415 555 013\u{fffd}"]).is_err());
-        assert!(Columns::named(["colour", "list"]).is_err());
+        assert!(CsvColumns::from_header(["colour", "list"]).is_err());
     }
 
     #[test]
@@ -246,17 +247,23 @@ mod tests {
         let others = "Name|Phone Type|phonetic name|Customer Number|Account Number|Number of employees|Email opt in|\
                       Mailing Address|Phone Ext|mobile app|2";
         let long = format!("{}Phone{}", "Day ".repeat(10_000), " Home".repeat(10_000));
-        assert_eq!(Column::named(&long), None);
-        let columns = |names: &str| names.split('|').map(Column::named).collect::<Vec<_>>();
-        for (names, column) in [(phones, Some(Column::Phone)), (emails, Some(Column::Email)), (others, None)]
+        assert_eq!(CsvColumn::from_header(&long), None);
+        let columns = |names: &str| names.split('|').map(CsvColumn::from_header).collect::<Vec<_>>();
+        for (names, column) in
+            [(phones, Some(CsvColumn::Phone)), (emails, Some(CsvColumn::Email)), (others, None)]
         {
             for (name, found) in names.split('|').zip(columns(names)) {
                 assert_eq!(found, column, "{name}");
             }
         }
         let more = columns("Phone SHA-256|sha256_email|Email Domain|List Name|Expires at");
-        let expected =
-            [Column::PhoneDigest, Column::EmailDigest, Column::Domain, Column::List, Column::Expires];
+        let expected = [
+            CsvColumn::PhoneDigest,
+            CsvColumn::EmailDigest,
+            CsvColumn::Domain,
+            CsvColumn::List,
+            CsvColumn::Expires,
+        ];
         assert_eq!(more, expected.map(Some));
     }
 }

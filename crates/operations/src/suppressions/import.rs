@@ -7,10 +7,10 @@ use backon::{ExponentialBuilder, Retryable as _};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{Judge, OrganizationId, Region, Suppression, Timestamp};
-use leadgate_store::{Listed, Store, StoreError};
+use leadgate_store::{AddOutcome, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{Columns, Rescreen, no_result};
+use super::{CsvColumns, PendingRescreen, no_result};
 use crate::OperationError;
 
 /// Entries that are written together.
@@ -21,7 +21,7 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(10);
 const RETRIES: usize = 30;
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_CHUNK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What entries have whose row does not say it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -60,7 +60,7 @@ pub struct ImportCounts {
 
 /// What became of a value of a row, or of a row without one. Holds no value.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct RowResult {
+pub struct ImportRowResult {
     pub row: u64,
     /// `added`, `extended`, `kept` or `refused`.
     pub result: &'static str,
@@ -70,30 +70,30 @@ pub struct RowResult {
 
 /// An import that has begun. Each chunk leaves its own audit entry with its count. After an error, the same list can be
 /// imported again: what is in already costs no lock.
-pub struct Import<'i> {
+pub struct SuppressionImport<'i> {
     store: &'i Store,
     organization: OrganizationId,
     matching: &'i MatchKey,
     judge: &'i Arc<dyn Judge>,
-    columns: Columns,
+    columns: CsvColumns,
     defaults: ImportDefaults,
-    waiting: Vec<Item>,
+    waiting: Vec<ImportItem>,
     counts: ImportCounts,
 }
 
 /// A value of a row, or why it cannot be read.
-struct Item {
+struct ImportItem {
     row: u64,
     read: Result<Suppression, String>,
 }
 
-impl<'i> Import<'i> {
+impl<'i> SuppressionImport<'i> {
     pub fn new(
         store: &'i Store,
         organization: OrganizationId,
         matching: &'i MatchKey,
         judge: &'i Arc<dyn Judge>,
-        columns: Columns,
+        columns: CsvColumns,
         defaults: ImportDefaults,
     ) -> Self {
         let (waiting, counts) = (Vec::with_capacity(CHUNK), ImportCounts::default());
@@ -105,7 +105,7 @@ impl<'i> Import<'i> {
         &mut self,
         row: u64,
         cell: impl Fn(usize) -> Option<&'r str>,
-    ) -> Result<Vec<RowResult>, OperationError> {
+    ) -> Result<Vec<ImportRowResult>, OperationError> {
         self.counts.rows += 1;
         let now = Timestamp::now();
         let entry = |request| self.defaults.apply(request).entry(self.matching, self.organization, now);
@@ -116,30 +116,32 @@ impl<'i> Import<'i> {
             Ok(requests) => requests.into_iter().map(entry).collect(),
             Err(problem) => vec![Err(problem)],
         };
-        self.waiting.extend(items.into_iter().map(|read| Item { row, read }));
+        self.waiting.extend(items.into_iter().map(|read| ImportItem { row, read }));
         if self.waiting.len() < CHUNK { Ok(Vec::new()) } else { self.write().await }
     }
 
     /// Writes what is left. What became of it, and of all rows together.
-    pub async fn finish(mut self) -> Result<(Vec<RowResult>, ImportCounts, Rescreen), OperationError> {
+    pub async fn finish(
+        mut self,
+    ) -> Result<(Vec<ImportRowResult>, ImportCounts, PendingRescreen), OperationError> {
         let results = self.write().await?;
-        Ok((results, self.counts, Rescreen::new(self.store, self.organization, self.judge)))
+        Ok((results, self.counts, PendingRescreen::new(self.store, self.organization, self.judge)))
     }
 
-    async fn write(&mut self) -> Result<Vec<RowResult>, OperationError> {
+    async fn write(&mut self) -> Result<Vec<ImportRowResult>, OperationError> {
         let items = std::mem::take(&mut self.waiting);
         let good: Vec<_> = items.iter().filter_map(|item| item.read.as_ref().ok()).cloned().collect();
         let mut listed = self.suppress(good).await?.into_iter();
-        let result = |Item { row, read }| match read {
+        let result = |ImportItem { row, read }| match read {
             Ok(entry) => {
                 let listed = listed.next().ok_or_else(no_result)?;
                 self.counts.add(listed);
                 let (result, kind) = (listed.as_str(), entry.key.kind.as_str());
-                Ok(RowResult { row, result, kind, detail: String::new() })
+                Ok(ImportRowResult { row, result, kind, detail: String::new() })
             }
             Err(detail) => {
                 self.counts.refused += 1;
-                Ok(RowResult { row, result: "refused", kind: "", detail })
+                Ok(ImportRowResult { row, result: "refused", kind: "", detail })
             }
         };
         items.into_iter().map(result).collect()
@@ -147,7 +149,7 @@ impl<'i> Import<'i> {
 
     /// After entries that are new, commits of the organization get as much time as the chunk took: while one is
     /// written, no leads of the organization are committed.
-    async fn suppress(&self, entries: Vec<Suppression>) -> Result<Vec<Listed>, OperationError> {
+    async fn suppress(&self, entries: Vec<Suppression>) -> Result<Vec<AddOutcome>, OperationError> {
         let begun = Instant::now();
         let suppress = || self.store.suppress(self.organization, entries.clone(), Arc::clone(self.judge));
         let wait = ExponentialBuilder::default()
@@ -156,19 +158,19 @@ impl<'i> Import<'i> {
             .with_max_times(RETRIES)
             .with_jitter();
         let listed = suppress.retry(wait).when(StoreError::is_transient).await?;
-        if listed.iter().any(|listed| *listed != Listed::Kept) {
-            tokio::time::sleep(begun.elapsed().min(LONGEST_PAUSE)).await;
+        if listed.iter().any(|listed| *listed != AddOutcome::Kept) {
+            tokio::time::sleep(begun.elapsed().min(MAX_CHUNK_PAUSE)).await;
         }
         Ok(listed)
     }
 }
 
 impl ImportCounts {
-    fn add(&mut self, listed: Listed) {
+    fn add(&mut self, listed: AddOutcome) {
         *match listed {
-            Listed::Added => &mut self.added,
-            Listed::Extended => &mut self.extended,
-            Listed::Kept => &mut self.kept,
+            AddOutcome::Added => &mut self.added,
+            AddOutcome::Extended => &mut self.extended,
+            AddOutcome::Kept => &mut self.kept,
         } += 1;
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    Day, Disposition, Media, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp, Zone,
+    BodyFormat, CommitAction, Day, Outcome, QuarantineReason, SourceId, SubmissionId, Timestamp, Zone,
 };
-use leadgate_operations::quarantine::{self, Discard};
+use leadgate_operations::quarantine::{self, DiscardRequest};
 use leadgate_operations::reprocess::{self, ReprocessRequest};
-use leadgate_operations::{Kind, OperationError, audit, leads, reports, sources};
+use leadgate_operations::{OperationError, ResourceKind, audit, leads, reports, sources};
 use leadgate_queue::{Queue, QueueConfig, Role};
 use leadgate_store::QuarantineState;
 use serde_json::{Value, json};
@@ -77,26 +77,29 @@ async fn an_entry_is_repaired_or_given_up(world: World) {
     assert_eq!(page.unwrap().data.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
     let repair = async |body: &[u8]| {
         let found = quarantine::show(store, organization, id, store).await?;
-        quarantine::repair(store, found, body, Media::Json).await
+        quarantine::repair(store, found, body, BodyFormat::Json).await
     };
     let refused = repair(b"{}").await.unwrap_err();
-    assert!(matches!(refused, OperationError::NotRepairable(_)), "{refused}");
+    assert!(matches!(refused, OperationError::Repair(_)), "{refused}");
     let repaired = repair(br#"{"phone":"+14155550132"}"#).await.unwrap();
     assert!(repaired.repaired_at.is_some() && repaired.state == QuarantineState::Open);
-    let long = Discard { note: Some("x".repeat(256)) };
+    let long = DiscardRequest { note: Some("x".repeat(256)) };
     let refused = quarantine::discard(store, organization, id, &long).await.unwrap_err();
     assert!(matches!(refused, OperationError::Invalid(_)), "{refused}");
-    let discarded = quarantine::discard(store, organization, id, &Discard::default()).await.unwrap();
+    let discarded = quarantine::discard(store, organization, id, &DiscardRequest::default()).await.unwrap();
     assert_eq!(discarded.state, QuarantineState::Discarded);
     let late = repair(br#"{"phone":"+14155550199"}"#).await.unwrap();
     assert_eq!(late, discarded, "it stays as it is");
     let other = store.ensure_organization("other").await.unwrap().id;
     for missing in [
         quarantine::show(store, other, id, store).await.map(drop),
-        quarantine::discard(store, other, id, &Discard::default()).await.map(drop),
+        quarantine::discard(store, other, id, &DiscardRequest::default()).await.map(drop),
     ] {
         let missing = missing.unwrap_err();
-        assert!(matches!(missing, OperationError::NotFound { kind: Kind::QuarantineEntry, .. }), "{missing}");
+        assert!(
+            matches!(missing, OperationError::NotFound { kind: ResourceKind::QuarantineEntry, .. }),
+            "{missing}"
+        );
     }
 }
 
@@ -114,10 +117,13 @@ async fn an_open_entry_is_published_and_no_other(world: World) {
     };
     let other = store.ensure_organization("other").await.unwrap().id;
     let missing = release(other).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::QuarantineEntry, .. }), "{missing}");
+    assert!(
+        matches!(missing, OperationError::NotFound { kind: ResourceKind::QuarantineEntry, .. }),
+        "{missing}"
+    );
     assert!(release(organization).await.unwrap().is_published);
     assert_eq!(queue.depth().await.unwrap().ready, 1);
-    quarantine::discard(store, organization, id, &Discard::default()).await.unwrap();
+    quarantine::discard(store, organization, id, &DiscardRequest::default()).await.unwrap();
     assert!(!release(organization).await.unwrap().is_published);
     assert_eq!(queue.depth().await.unwrap().ready, 1);
     let entries = store.audit(organization, Default::default(), None, 3).await.unwrap().data;
@@ -165,7 +171,10 @@ async fn a_lead_is_looked_at_and_listed(world: World) {
         leads::history(store, other, SubmissionId::from(lead), store).await.map(drop),
     ] {
         let missing = missing.unwrap_err();
-        assert!(matches!(missing, OperationError::NotFound { kind: Kind::Submission, .. }), "{missing}");
+        assert!(
+            matches!(missing, OperationError::NotFound { kind: ResourceKind::Submission, .. }),
+            "{missing}"
+        );
     }
 }
 
@@ -173,23 +182,23 @@ async fn a_body_is_judged_and_not_stored(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     let drafts = [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550199"}"#];
-    let drafts = drafts.map(|body| leads::draft(&world.source, body.as_bytes(), 1_000).unwrap());
+    let drafts = drafts.map(|body| leads::draft_submission(&world.source, body.as_bytes(), 1_000).unwrap());
     let normalized = leads::normalize(drafts.into(), &world.source, &world.context).await.unwrap();
     let judged = leads::validate(store, organization, normalized, &world.context, store).await.unwrap();
     let outcomes: Vec<_> = judged.iter().map(|one| one.ruling.outcome).collect();
     assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
-    let long = leads::draft(&world.source, br#"{"phone":"+14155550132"}"#, 10).unwrap_err();
+    let long = leads::draft_submission(&world.source, br#"{"phone":"+14155550132"}"#, 10).unwrap_err();
     assert!(matches!(long, OperationError::Invalid(_)), "{long}");
-    let refused = leads::draft(&world.source, b"{}", 1_000).unwrap_err();
-    assert!(matches!(refused, OperationError::NotRepairable(_)), "{refused}");
+    let refused = leads::draft_submission(&world.source, b"{}", 1_000).unwrap_err();
+    assert!(matches!(refused, OperationError::Repair(_)), "{refused}");
     let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
     assert_eq!(page.data.len(), 1);
     let entries = store.audit(organization, Default::default(), None, 2).await.unwrap().data;
     assert_eq!(Value::from(entries[1].detail.clone()), json!({ "count": 2, "leads": [lead] }));
     let default = Arc::new(sources::find_or_default(store, organization, None).await.unwrap());
-    let draft = leads::draft(&default, br#"{"phone":"+14155550199"}"#, 1_000).unwrap();
+    let draft = leads::draft_submission(&default, br#"{"phone":"+14155550199"}"#, 1_000).unwrap();
     let normalized = leads::normalize(vec![draft], &default, &world.context).await.unwrap();
-    assert!(matches!(normalized[0].disposition, Disposition::Judge { .. }), "{normalized:?}");
+    assert!(matches!(normalized[0].disposition, CommitAction::Judge { .. }), "{normalized:?}");
     assert_eq!(store.sources(organization).await.unwrap().len(), 1, "the default source is not stored");
     let stored = sources::find_or_create_default(store, organization, None).await.unwrap();
     assert_eq!(sources::find_or_default(store, organization, None).await.unwrap().id, stored.id);
@@ -204,5 +213,5 @@ async fn a_day_is_reported_for_own_sources_only(world: World) {
     assert_eq!(world.audited().await.last().unwrap(), "report.read");
     let other = store.ensure_organization("other").await.unwrap().id;
     let missing = reports::intake(store, other, Some(source), &today, store).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::{Pepper, Secret};
+use leadgate_domain::secret::{Pepper, RootSecret};
 use leadgate_domain::{Actor, ApiKey, KeyKind, Scope, SourceId, Timestamp};
 use leadgate_operations::keys::{self, CreatedKey, KeyChanges, NewKey, NewToken};
-use leadgate_operations::{Kind, OperationError};
+use leadgate_operations::{OperationError, ResourceKind};
 use leadgate_store::StoreError;
 use leadgate_testkit::SECRET;
 use secrecy::ExposeSecret as _;
@@ -25,7 +25,7 @@ over_both!(
 );
 
 fn pepper() -> Pepper {
-    Secret::new(SECRET, None).unwrap().api_keys()
+    RootSecret::new(SECRET, None).unwrap().api_keys()
 }
 
 async fn create(world: &World, document: Value) -> Result<CreatedKey, OperationError> {
@@ -134,7 +134,7 @@ async fn a_new_key_that_does_not_fit_is_refused(world: World) {
         assert!(matches!(refused, OperationError::Invalid(_)), "{document}: {refused}");
     }
     let missing = create(&world, json!({ "source": SourceId::generate() })).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     assert_eq!(world.store.keys(world.organization).await.unwrap(), []);
     assert!(serde_json::from_value::<NewKey>(json!({ "scope": ["write"] })).is_err());
 }
@@ -152,9 +152,9 @@ async fn a_rotated_key_keeps_its_settings_and_the_old_one_ends(world: World) {
     assert!(ends > Timestamp::now() && ends <= Timestamp::now().plus(hour));
     let other = store.ensure_organization("other").await.unwrap().id;
     let missing = keys::rotate(store, other, &new.id, hour, &pepper()).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Key, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Key, .. }), "{missing}");
     let missing = keys::revoke(store, other, &new.id, true).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Key, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Key, .. }), "{missing}");
     keys::revoke(store, organization, &new.id, false).await.unwrap();
     let revoked = keys::rotate(store, organization, &new.id, hour, &pepper()).await.unwrap_err();
     assert!(matches!(&revoked, OperationError::Invalid(why) if why.contains("is revoked")), "{revoked}");
@@ -163,12 +163,12 @@ async fn a_rotated_key_keeps_its_settings_and_the_old_one_ends(world: World) {
 async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let admin = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
-    let acting = store.acting_for(Actor::Key(admin.id.clone()));
+    let acting = store.as_actor(Actor::Key(admin.id.clone()));
     let token = keys::create_token(&acting, &world.source, NewToken::default(), &pepper()).await.unwrap().key;
     let key = keys::create(&acting, organization, NewKey::default(), &pepper()).await.unwrap().key;
     assert_eq!((&token.made_by, &key.made_by), (&Some(admin.id.clone()), &Some(admin.id.clone())));
     let rotated = keys::rotate(&acting, organization, &key.id, Duration::ZERO, &pepper()).await.unwrap().key;
-    let by_rotated = store.acting_for(Actor::Key(rotated.id.clone()));
+    let by_rotated = store.as_actor(Actor::Key(rotated.id.clone()));
     let grandchild = keys::create(&by_rotated, organization, NewKey::default(), &pepper()).await.unwrap().key;
     let revoked = keys::revoke(store, organization, &admin.id, true).await.unwrap();
     assert_eq!((revoked.key.id, revoked.created_with_it), (admin.id, 4));
@@ -180,7 +180,7 @@ async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
 async fn a_key_does_not_disarm_itself(world: World) {
     let organization = world.organization;
     let first = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
-    let acting = |key: &ApiKey| world.store.acting_for(Actor::Key(key.id.clone()));
+    let acting = |key: &ApiKey| world.store.as_actor(Actor::Key(key.id.clone()));
     let admin = || NewKey { scopes: vec![Scope::Admin], ..NewKey::default() };
     let second = keys::create(&acting(&first), organization, admin(), &pepper()).await.unwrap().key;
     let third = keys::create(&acting(&second), organization, admin(), &pepper()).await.unwrap().key;
@@ -205,7 +205,7 @@ async fn a_revoked_key_rotates_no_other(world: World) {
         key(&world, KeyKind::Secret).await,
     );
     keys::revoke(&world.store, organization, &admin.id, true).await.unwrap();
-    let acting = world.store.acting_for(Actor::Key(admin.id.clone()));
+    let acting = world.store.as_actor(Actor::Key(admin.id.clone()));
     let refused = keys::rotate(&acting, organization, &other.id, Duration::ZERO, &pepper()).await;
     assert!(matches!(refused, Err(OperationError::Store(StoreError::MakerRevoked))), "{refused:?}");
     assert_eq!(world.store.find_key(&other.id).await.unwrap(), Some(other));

@@ -4,7 +4,7 @@ use leadgate_domain::{
     Eligibility, Judge, LeadId, LeadStatus, Outcome, Reason, SubmissionId, TextField, Timestamp, Trust,
 };
 use leadgate_operations::{OperationError, leads, rebuild};
-use leadgate_store::{Rebuilt, StoreError};
+use leadgate_store::{RebuildResult, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::world::{World, over_both};
@@ -51,7 +51,7 @@ async fn a_correction_changes_the_lead_and_stays_in_its_history(world: World) {
     assert_eq!((lead.id, lead.source, lead.eligibility), (id, world.source.id, Eligibility::Eligible));
     assert_eq!(world.lead(id).await.unwrap(), lead);
 
-    let makers = store.makers(world.organization, &[id]).await.unwrap();
+    let makers = store.contributors(world.organization, &[id]).await.unwrap();
     let correction = makers.iter().find(|maker| maker.submission.id != SubmissionId::from(id)).unwrap();
     assert_eq!(correction.outcome, Outcome::Updated);
     let record = store.submission(world.organization, correction.submission.id).await.unwrap().unwrap();
@@ -69,7 +69,7 @@ async fn a_correction_survives_a_rebuild_and_later_submissions_win_over_it(world
     let (lead, _) =
         leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();
     let rebuilt = rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();
-    assert!(matches!(rebuilt[..], [(_, Rebuilt::Unchanged)]), "{rebuilt:?}");
+    assert!(matches!(rebuilt[..], [(_, RebuildResult::Unchanged)]), "{rebuilt:?}");
     assert_eq!(world.lead(id).await.unwrap(), lead);
     // The corrected phone finds the lead, as the first one does.
     for phone in ["+14155550177", "+14155550132"] {
@@ -117,7 +117,7 @@ async fn what_cannot_be_corrected_is_refused_and_changes_nothing(world: World) {
         assert!(matches!(refused, OperationError::Invalid(_)), "{what}: {refused}");
     }
     let faulty = update(id, json!({ "company": 7, "full_name": ["x"] }), "why").await.unwrap_err();
-    assert!(matches!(&faulty, OperationError::Faulty(faults) if !faults.is_empty()), "{faulty}");
+    assert!(matches!(&faulty, OperationError::InvalidFields(faults) if !faults.is_empty()), "{faulty}");
     let unknown = LeadId::from_uuid(uuid::Uuid::now_v7());
     let missing = update(unknown, json!({ "company": "x" }), "why").await.unwrap_err();
     assert!(matches!(missing, OperationError::NotFound { .. }), "{missing}");

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::secret::{MatchKey, Secret};
+use leadgate_domain::secret::{MatchKey, RootSecret};
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{Judge, Reason};
 use leadgate_operations::OperationError;
 use leadgate_operations::erasure::{self, ErasureRequest};
 use leadgate_operations::exports::{self, ExportRequest};
-use leadgate_operations::suppressions::{self, Columns, Import, ImportCounts, ImportDefaults};
-use leadgate_store::Listed;
+use leadgate_operations::suppressions::{self, CsvColumns, ImportCounts, ImportDefaults, SuppressionImport};
+use leadgate_store::AddOutcome;
 use leadgate_testkit::SECRET;
 use serde_json::{Value, json};
 
@@ -80,12 +80,12 @@ async fn entries_are_added_all_or_each_and_removed(world: World) {
         suppressions::add(store, organization, &half, &matching, &judge).await.map(drop).unwrap_err();
     assert!(matches!(&refused, OperationError::Invalid(why) if why.starts_with("value 2: ")), "{refused}");
     assert_eq!(suppressions::list(store, organization, store).await.unwrap(), []);
-    let (each, _) = suppressions::add_each(store, organization, &half, &matching, &judge).await.unwrap();
-    assert!(matches!(&each[..], [Ok((Listed::Added, _)), Err(_)]), "{each:?}");
+    let (each, _) = suppressions::add_entries(store, organization, &half, &matching, &judge).await.unwrap();
+    assert!(matches!(&each[..], [Ok((AddOutcome::Added, _)), Err(_)]), "{each:?}");
     assert!(world.lead(lead).await.unwrap().reasons.contains(&Reason::SuppressedPhone));
     let domain = entries(json!([{ "domain": "example.com" }]));
     let (added, rescreen) = suppressions::add(store, organization, &domain, &matching, &judge).await.unwrap();
-    assert_eq!(added, [Listed::Added]);
+    assert_eq!(added, [AddOutcome::Added]);
     rescreen.run(|_| {}).await.unwrap();
     assert!(!store.has_pending(organization).await.unwrap());
     let address = entries(json!([{ "email": "ann@example.com" }]));
@@ -101,14 +101,14 @@ async fn entries_are_added_all_or_each_and_removed(world: World) {
 async fn a_list_is_imported_row_by_row(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let (matching, judge) = matching(&world).await;
-    let columns = Columns::named(["Mobile Phone", "Name", "E-Mail"]).unwrap();
+    let columns = CsvColumns::from_header(["Mobile Phone", "Name", "E-Mail"]).unwrap();
     assert_eq!(columns.left_out(), ["Name"]);
     let defaults = ImportDefaults {
         list: Some("partners".into()),
         phone_country: Some("US".parse().unwrap()),
         ..ImportDefaults::default()
     };
-    let mut import = Import::new(store, organization, &matching, &judge, columns, defaults);
+    let mut import = SuppressionImport::new(store, organization, &matching, &judge, columns, defaults);
     let mut results = Vec::new();
     for (row, cells) in
         (2..).zip([["415 555 0132", "Ann", "ann@example.com"], ["12", "", ""], ["", "Bob", ""]])
@@ -135,7 +135,7 @@ async fn an_export_is_signed_and_every_change_is_found(world: World) {
     let lead = world.post(&ann()).await.lead.unwrap();
     world.post(&json!({ "phone": "+14155550133", "consent": { "consent_text_version": "v1" } })).await;
     let owner = store.organization_named("acme").await.unwrap().unwrap();
-    let key = Secret::new(SECRET, None).unwrap().export_signatures();
+    let key = RootSecret::new(SECRET, None).unwrap().export_signatures();
     let export = async |document: Value| {
         let request: ExportRequest = serde_json::from_value(document).unwrap();
         let mut bytes = Vec::new();

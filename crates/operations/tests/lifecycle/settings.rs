@@ -3,7 +3,7 @@ use leadgate_domain::{Retention, Scoring};
 use leadgate_operations::mappings::{self, MappedResult};
 use leadgate_operations::retention::RetentionChanges;
 use leadgate_operations::tags::NewTag;
-use leadgate_operations::{Kind, OperationError, retention, scoring, tags};
+use leadgate_operations::{OperationError, ResourceKind, retention, scoring, tags};
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
@@ -46,7 +46,10 @@ async fn a_mapping_is_set_previewed_and_taken_back(world: World) {
     mappings::activate(store, organization, source, 0).await.unwrap();
     assert!(matches!(preview(None).await, MappedResult::Fields(_)), "none is in use");
     let missing = mappings::activate(store, organization, source, 7).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::MappingVersion, .. }), "{missing}");
+    assert!(
+        matches!(missing, OperationError::NotFound { kind: ResourceKind::MappingVersion, .. }),
+        "{missing}"
+    );
     let other = store.ensure_organization("other").await.unwrap().id;
     for missing in [
         mappings::set(store, other, source, &company).await.unwrap_err(),
@@ -54,7 +57,7 @@ async fn a_mapping_is_set_previewed_and_taken_back(world: World) {
         mappings::activate(store, other, source, 1).await.unwrap_err(),
         mappings::preview(store, other, source, None, 10, store).await.unwrap_err(),
     ] {
-        assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+        assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     }
 }
 
@@ -109,7 +112,10 @@ async fn a_scoring_is_set_previewed_and_reset(world: World) {
     let history = scoring::history(store, organization).await.unwrap();
     assert_eq!((history.len(), history[0].active), (1, false));
     let missing = scoring::version(store, organization, 2).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::ScoringVersion, .. }), "{missing}");
+    assert!(
+        matches!(missing, OperationError::NotFound { kind: ResourceKind::ScoringVersion, .. }),
+        "{missing}"
+    );
 }
 
 async fn ages_that_are_not_given_stay(world: World) {

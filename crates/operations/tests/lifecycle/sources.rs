@@ -1,8 +1,8 @@
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, SourceId, SourceSettings};
 use leadgate_operations::sources::{self, CreatedSource, NewSource, SignatureChange};
-use leadgate_operations::{Kind, OperationError};
+use leadgate_operations::{OperationError, ResourceKind};
 use leadgate_testkit::SECRET;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn a_source_is_disabled_and_enabled(world: World) {
 async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World) {
     let (store, organization, id) = (&world.store, world.organization, world.source.id);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
-    let pepper = Secret::new(SECRET, None).unwrap().api_keys();
+    let pepper = RootSecret::new(SECRET, None).unwrap().api_keys();
     let mut keys = Vec::new();
     for kind in [KeyKind::Secret, KeyKind::Token] {
         let (presented, _) = PresentedKey::generate(kind);
@@ -54,7 +54,7 @@ async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World
     }
     assert_eq!(world.lead(lead).await.unwrap().source, id);
     let kept = store.source(organization, id).await.unwrap().unwrap();
-    assert_eq!(kept.title(), "landing page");
+    assert_eq!(kept.display_name(), "landing page");
     assert!(store.sources_page(organization, None, 100).await.unwrap().data.is_empty());
     for gone in
         [sources::delete(store, organization, id).await, sources::enable(store, organization, id).await]
@@ -82,7 +82,7 @@ async fn a_default_source_is_not_deleted(world: World) {
 
 async fn a_source_is_created_with_a_token_and_changed(world: World) {
     let (store, organization) = (&world.store, world.organization);
-    let pepper = Secret::new(SECRET, None).unwrap().api_keys();
+    let pepper = RootSecret::new(SECRET, None).unwrap().api_keys();
     for document in [json!({}), json!({ "dialect": "latin" }), json!({ "dialect": "askad", "colour": "red" })]
     {
         assert!(serde_json::from_value::<NewSource>(document.clone()).is_err(), "{document}");
@@ -104,16 +104,16 @@ async fn a_source_is_created_with_a_token_and_changed(world: World) {
     assert_eq!(listed, [(*world.source).clone(), changed]);
     let other = store.ensure_organization("other").await.unwrap().id;
     let missing = sources::update(store, other, source.id, named).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     let missing = sources::show(store, other, source.id, store).await.unwrap_err();
-    assert!(matches!(missing, OperationError::NotFound { kind: Kind::Source, .. }), "{missing}");
+    assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     let audited = world.audited().await;
     let expected = ["source.created", "key.created", "source.updated", "source.read", "sources.listed"];
     assert!(audited.ends_with(&expected.map(str::to_owned)), "{audited:?}");
 }
 
 async fn a_signing_secret_is_shown_rotated_and_given_up(world: World) {
-    let key = Secret::new(SECRET, None).unwrap().signatures();
+    let key = RootSecret::new(SECRET, None).unwrap().signatures();
     let change = async |change| {
         let changed =
             sources::set_signature(&world.store, world.organization, world.source.id, change, &key).await;

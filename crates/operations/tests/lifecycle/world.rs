@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use leadgate_dialect::{native, protocol};
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    ActiveScoring, Correction, Dialect, Disposition, Fields, Judge, Lead, LeadId, Normalized, OrganizationId,
-    QuarantineReason, Source, Submission, SubmissionId, Timestamp, Trace, Trust,
+    ActiveScoring, CommitAction, Correction, Dialect, Fields, Judge, Lead, LeadId, NormalizedSubmission,
+    OrganizationId, QuarantineReason, Source, Submission, SubmissionId, Timestamp, Trace, Trust,
 };
 use leadgate_operations::JudgeContext;
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{AuditFilter, Directory, Settled, Store, StoreConfig};
+use leadgate_store::{AuditFilter, Directory, SettledSubmission, Store, StoreConfig};
 use leadgate_testkit::SECRET;
 use leadgate_testkit::servers::shared;
 use serde_json::Value;
@@ -38,7 +38,7 @@ impl World {
     }
 
     async fn at(url: String, folder: TempDir) -> Self {
-        let config = StoreConfig::worker(url).with_secret(&Secret::new(SECRET, None).unwrap());
+        let config = StoreConfig::worker(url).with_secret(&RootSecret::new(SECRET, None).unwrap());
         let store = Store::open(&config).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap().id;
@@ -57,12 +57,12 @@ impl World {
     }
 
     /// Commits a native body as a server's submission that is received now.
-    pub(crate) async fn post(&self, body: &Value) -> Settled {
+    pub(crate) async fn post(&self, body: &Value) -> SettledSubmission {
         self.post_with(Trust::Secret, body).await
     }
 
     /// The same with a credential of that trust.
-    pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> Settled {
+    pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> SettledSubmission {
         let text = body.to_string();
         let document =
             protocol(Dialect::Native).document(&Default::default(), text.as_bytes(), None).unwrap();
@@ -79,20 +79,20 @@ impl World {
     }
 
     /// Commits a body as a submission that is put aside.
-    pub(crate) async fn quarantine(&self, body: &Value, reason: QuarantineReason) -> Settled {
+    pub(crate) async fn quarantine(&self, body: &Value, reason: QuarantineReason) -> SettledSubmission {
         let text = body.to_string();
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let submission =
             Submission::new(id, &self.source, Timestamp::now(), Fields::default(), text.as_bytes());
-        let (disposition, trace) = (Disposition::Quarantine(reason), Trace::default());
+        let (disposition, trace) = (CommitAction::Quarantine(reason), Trace::default());
         let judge: Arc<dyn Judge> = self.context.pipeline.clone();
-        let normalized = Normalized { submission, disposition, trace };
+        let normalized = NormalizedSubmission { submission, disposition, trace };
         let committed = self.store.commit(vec![normalized], judge).await.unwrap();
         committed.settled.into_iter().next().unwrap()
     }
 
     /// A correction that is ready for its commit.
-    pub(crate) fn correction(&self, lead: LeadId, fields: &Value) -> Normalized {
+    pub(crate) fn correction(&self, lead: LeadId, fields: &Value) -> NormalizedSubmission {
         let body = fields.to_string();
         let mut fields = native::decode_fields(fields.as_object().unwrap()).unwrap();
         fields.correction = Some(Correction { lead, by: "leadgate".into(), reason: "late".into() });

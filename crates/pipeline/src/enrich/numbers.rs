@@ -3,23 +3,23 @@
 use std::sync::LazyLock;
 
 /// Digits, and what numbers that begin with them have in common. Sorted by the digits.
-struct Tables {
+struct PrefixTables {
     states: Vec<(&'static str, &'static str)>,
     timezones: Vec<(&'static str, &'static str)>,
 }
 
-static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+static TABLES: LazyLock<PrefixTables> = LazyLock::new(|| {
     let states = rows(include_str!("../../data/nanp_area_codes.csv"))
         .filter_map(|mut columns| Some((columns.next()?, columns.nth(1)?)))
         .filter(|(_, state)| !state.is_empty());
     let timezones = rows(include_str!("../../data/nanp_timezones.csv"))
         .filter_map(|mut columns| Some((columns.next()?, columns.next()?)));
-    Tables { states: sorted(states), timezones: sorted(timezones) }
+    PrefixTables { states: sorted(states), timezones: sorted(timezones) }
 });
 
 /// What is known about a number.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct PrefixInfo {
     /// Of the United States only.
     pub(super) state: Option<&'static str>,
     pub(super) timezones: Vec<&'static str>,
@@ -30,10 +30,10 @@ pub(super) fn load() {
 }
 
 /// `None` for numbers of other parts of the world.
-pub(super) fn of(e164: &str) -> Option<Known> {
+pub(super) fn of(e164: &str) -> Option<PrefixInfo> {
     let digits = e164.strip_prefix("+1")?;
     let timezones = longest(&TABLES.timezones, digits);
-    Some(Known {
+    Some(PrefixInfo {
         state: longest(&TABLES.states, digits),
         timezones: timezones.into_iter().flat_map(|zones| zones.split('|')).collect(),
     })
@@ -72,10 +72,10 @@ mod tests {
             ("+12083205550", Some("ID"), &["America/Boise", "America/Los_Angeles"]),
             ("+18005550132", None, &[]),
         ] {
-            assert_eq!(of(e164), Some(Known { state, timezones: timezones.to_vec() }), "{e164}");
+            assert_eq!(of(e164), Some(PrefixInfo { state, timezones: timezones.to_vec() }), "{e164}");
         }
         assert_eq!(of("+442079460958"), None);
-        assert_eq!(of("+1"), Some(Known::default()));
+        assert_eq!(of("+1"), Some(PrefixInfo::default()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use leadgate_domain::{
-    Dialect, EmailView, Fields, OrganizationId, PhoneView, Reading, Source, Submission, Timestamp,
+    Dialect, EmailView, Fields, NormalizedValues, OrganizationId, PhoneView, Source, Submission, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn blank() -> Lead {
         Fields::default(),
         b"{}",
     );
-    crate::merge::create(submission.id.into(), &submission, &source, &Reading::default())
+    crate::merge::create(submission.id.into(), &submission, &source, &NormalizedValues::default())
 }
 
 fn enriched(change: impl FnOnce(&mut Lead)) -> (Lead, Value) {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use leadgate_domain::{
-    Basis, Consent, Dialect, EmailView, Fields, Inferred, OrganizationId, PhoneView, SubmissionId, TextField,
-    Timestamp,
+    Consent, Dialect, EmailView, Fields, InferenceBasis, InferredValue, OrganizationId, PhoneView,
+    SubmissionId, TextField, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn sources() -> [Source; 2] {
     let other = Source {
         id: leadgate_domain::SourceId::generate(),
         tags: vec!["other".into()],
-        consent: Consents::Optional,
+        consent: ConsentPolicy::Optional,
         consent_max_age: Some(Duration::from_secs(60)),
         ..source.clone()
     };
@@ -32,9 +32,9 @@ fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
     Submission::new(id, source, Timestamp::from_microseconds(at / 2), fields, b"{}")
 }
 
-fn read(submission: &Submission) -> Reading {
+fn read(submission: &Submission) -> NormalizedValues {
     let fields = &submission.fields;
-    let device = fields.tags.first().map(|tag| Inferred::new(tag.as_str(), Basis::UserAgent));
+    let device = fields.tags.first().map(|tag| InferredValue::new(tag.as_str(), InferenceBasis::UserAgent));
     let observed = device.map(|device| BTreeMap::from([("device".to_owned(), device)]));
     let phone = |raw: String| PhoneView {
         extension: None,
@@ -48,26 +48,26 @@ fn read(submission: &Submission) -> Reading {
     };
     let email =
         |raw: String| EmailView { address: Some(raw.clone()), raw, valid: true, kind: None, reason: None };
-    Reading {
+    NormalizedValues {
         phone: view(&fields.phone, phone),
         email: view(&fields.email, email),
         texts: (*fields.texts).clone(),
-        observed: observed.map_or(Said::Absent, Said::Value),
-        ..Reading::default()
+        observed: observed.map_or(Patch::Absent, Patch::Value),
+        ..NormalizedValues::default()
     }
 }
 
-fn view<T>(said: &Said<String>, view: impl FnOnce(String) -> T) -> Said<T> {
+fn view<T>(said: &Patch<String>, view: impl FnOnce(String) -> T) -> Patch<T> {
     match said {
-        Said::Absent => Said::Absent,
-        Said::Null => Said::Null,
-        Said::Value(raw) => Said::Value(view(raw.clone())),
+        Patch::Absent => Patch::Absent,
+        Patch::Null => Patch::Null,
+        Patch::Value(raw) => Patch::Value(view(raw.clone())),
     }
 }
 
-fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Said<T>> {
-    let said = proptest::option::of(value).prop_map(Said::from);
-    prop_oneof![Just(()).prop_map(|()| Said::Absent), said]
+fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
+    let said = proptest::option::of(value).prop_map(Patch::from);
+    prop_oneof![Just(()).prop_map(|()| Patch::Absent), said]
 }
 
 /// Some fields said, some said to be nothing, some not mentioned.
@@ -98,7 +98,7 @@ fn some_fields() -> impl Strategy<Value = Fields> {
 }
 
 /// A lead's fields with the clock that each goes by, whichever way that is written down.
-fn clocks(lead: &Lead) -> BTreeMap<String, Clock> {
+fn clocks(lead: &Lead) -> BTreeMap<String, FieldVersion> {
     let wholes = [
         ("phone", lead.phone.is_some()),
         ("email", lead.email.is_some()),
@@ -135,13 +135,13 @@ proptest! {
             for position in order {
                 let (one, source) = (&said[*position].0, &sources[said[*position].1]);
                 match &mut lead {
-                    Some(lead) => drop(fold(lead, one, source, &read(one))),
+                    Some(lead) => drop(merge_submission(lead, one, source, &read(one))),
                     None => lead = Some(create(one.id.into(), one, source, &read(one))),
                 }
             }
             // Who created the lead is not the order's to keep; everything else is.
             let lead = lead.unwrap();
-            let base = Clocks {
+            let base = FieldVersions {
                 base: said[0].0.clock(),
                 first: None,
                 own: BTreeMap::new(),
@@ -167,7 +167,7 @@ fn a_null_erases_and_an_absence_does_not() {
     let mut lead = create(first.id.into(), &first, &source, &read(&first));
     let fold_in = |lead: &mut Lead, at, fields| {
         let later = submission(&source, at, fields);
-        fold(lead, &later, &source, &read(&later));
+        merge_submission(lead, &later, &source, &read(&later));
     };
     fold_in(&mut lead, 20, Fields::default());
     assert_eq!(lead.text(TextField::FullName), Some("Ann Lee"));
@@ -187,11 +187,11 @@ fn the_source_is_that_of_the_earliest_whoever_is_worked_on_first() {
     );
     let mut lead = create(late.id.into(), &late, &one, &read(&late));
     assert_eq!(lead.source, one.id);
-    fold(&mut lead, &early, &other, &read(&early));
-    fold(&mut lead, &between, &one, &read(&between));
+    merge_submission(&mut lead, &early, &other, &read(&early));
+    merge_submission(&mut lead, &between, &one, &read(&between));
     assert_eq!((lead.source, lead.id), (other.id, late.id.into()));
     let of_server = Submission { trust: Trust::Secret, ..submission(&one, 40, Fields::default()) };
-    fold(&mut lead, &of_server, &one, &read(&of_server));
+    merge_submission(&mut lead, &of_server, &one, &read(&of_server));
     assert_eq!(
         lead.source, other.id,
         "a server's post does not open what a form of another source collected"
@@ -218,9 +218,9 @@ fn a_lead_does_not_grow_without_end() {
         let leads = [all, shuffled].map(|all| {
             let (first, rest) = all.split_first().unwrap();
             let mut lead = create(first.id.into(), first, &source, &read(first));
-            let mut left_out = Merge::default();
+            let mut left_out = MergeTrace::default();
             for one in rest {
-                left_out = fold(&mut lead, one, &source, &read(one));
+                left_out = merge_submission(&mut lead, one, &source, &read(one));
             }
             assert_eq!(left_out.tags.min(1), left.min(1), "and says so");
             lead
@@ -266,7 +266,7 @@ fn what_a_form_sends_displaces_nothing_of_a_server() {
         let (first, rest) = all.split_first().unwrap();
         let mut lead = create(first.id.into(), first, &configured, &read(first));
         for one in rest {
-            fold(&mut lead, one, &configured, &read(one));
+            merge_submission(&mut lead, one, &configured, &read(one));
         }
         lead
     });

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use leadgate_domain::trace::Normalize;
+use leadgate_domain::trace::NormalizeTrace;
 use leadgate_domain::{Region, TextField, name, place, standard, text};
 
 /// What a submission's texts are on a lead; `told` is what the trace says about them. `country` is the one in which a
@@ -11,7 +11,7 @@ use leadgate_domain::{Region, TextField, name, place, standard, text};
 pub(super) fn read(
     said: &BTreeMap<TextField, Option<String>>,
     country: Option<Region>,
-    told: &mut Normalize,
+    told: &mut NormalizeTrace,
 ) -> BTreeMap<TextField, Option<String>> {
     let mut texts = BTreeMap::new();
     for (field, said) in said {
@@ -36,13 +36,13 @@ pub(super) fn read(
 }
 
 #[derive(Default)]
-struct Read {
+struct NormalizedText {
     text: String,
     not_said: bool,
     unknown: bool,
 }
 
-fn one(field: TextField, said: &str, country: Option<Region>) -> Read {
+fn one(field: TextField, said: &str, country: Option<Region>) -> NormalizedText {
     use TextField::{
         Company, Currency, ExternalId, FirstName, FullName, LastName, LineId, Locale, PageUrl, Source, State,
         Timezone,
@@ -50,15 +50,21 @@ fn one(field: TextField, said: &str, country: Option<Region>) -> Read {
     let clean = text::clean(said);
     let listed = |code: Option<String>, must: bool| {
         let unknown = must && code.is_none();
-        Read { text: code.unwrap_or_else(|| clean.to_string()), not_said: false, unknown }
+        NormalizedText { text: code.unwrap_or_else(|| clean.to_string()), not_said: false, unknown }
     };
     match field {
         // What another system calls its record, and the address of a page, are theirs to the letter.
-        ExternalId | LineId | PageUrl => Read { text: said.to_owned(), ..Read::default() },
-        Source => Read { text: clean.into_owned(), ..Read::default() },
+        ExternalId | LineId | PageUrl => {
+            NormalizedText { text: said.to_owned(), ..NormalizedText::default() }
+        }
+        Source => NormalizedText { text: clean.into_owned(), ..NormalizedText::default() },
         FullName | FirstName | LastName | Company => {
             let plain = unescaped(&clean);
-            Read { not_said: name::is_nothing(&plain), text: plain.into_owned(), unknown: false }
+            NormalizedText {
+                not_said: name::is_placeholder(&plain),
+                text: plain.into_owned(),
+                unknown: false,
+            }
         }
         State => state(&clean, country, listed),
         Timezone => listed(standard::timezone(&clean).map(str::to_owned), true),
@@ -79,7 +85,11 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 
 /// A state of a country whose states are listed has to be one of them. Where no country is known nothing is wrong,
 /// and elsewhere `WA` is not Washington.
-fn state(clean: &str, country: Option<Region>, listed: impl Fn(Option<String>, bool) -> Read) -> Read {
+fn state(
+    clean: &str,
+    country: Option<Region>,
+    listed: impl Fn(Option<String>, bool) -> NormalizedText,
+) -> NormalizedText {
     let known = place::state(clean).map(str::to_owned);
     match country {
         Some(country) if place::has_listed_states(country) => listed(known, true),
@@ -95,7 +105,7 @@ mod tests {
 
     fn read_one(field: TextField, said: &str, country: &str) -> (Option<Option<String>>, serde_json::Value) {
         let said = [(field, Some(said.to_owned()))].into();
-        let mut told = Normalize::default();
+        let mut told = NormalizeTrace::default();
         let mut texts = read(&said, country.parse().ok(), &mut told);
         (texts.remove(&field), serde_json::to_value(told).unwrap())
     }

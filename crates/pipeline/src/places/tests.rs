@@ -76,7 +76,7 @@ fn the_file_is_the_one_that_is_written_here() {
 
 #[test]
 fn an_address_has_a_place_or_none() {
-    let places = Places::of(database(&reno())).unwrap();
+    let places = GeoDatabase::of(database(&reno())).unwrap();
     let found = places.find("12.0.0.1".parse().unwrap()).unwrap();
     assert_eq!(
         serde_json::to_value(&found).unwrap(),
@@ -89,15 +89,15 @@ fn an_address_has_a_place_or_none() {
 
 #[test]
 fn what_is_unknown_is_left_out() {
-    let places = Places::of(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
+    let places = GeoDatabase::of(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
     let place = places.find("12.0.0.1".parse().unwrap()).unwrap();
     assert_eq!(serde_json::to_value(place).unwrap(), json!({"country": "DE"}));
-    let places = Places::of(database(&json!({ "traits": { "x": "y" } }))).unwrap();
+    let places = GeoDatabase::of(database(&json!({ "traits": { "x": "y" } }))).unwrap();
     assert_eq!(places.find("12.0.0.1".parse().unwrap()), None);
 }
 
 #[test]
 fn what_is_no_database_is_refused() {
-    assert!(Places::of(b"nothing of the kind".to_vec()).is_err());
-    assert!(Places::open(Path::new("/nowhere/at/all.mmdb")).is_err());
+    assert!(GeoDatabase::of(b"nothing of the kind".to_vec()).is_err());
+    assert!(GeoDatabase::open(Path::new("/nowhere/at/all.mmdb")).is_err());
 }

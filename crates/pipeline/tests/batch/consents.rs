@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadgate_domain::{Consent, Outcome, Policy, Reason, Said, Submission, TextField, Timestamp};
+use leadgate_domain::{Consent, DuplicatePolicy, Outcome, Patch, Reason, Submission, TextField, Timestamp};
 use serde_json::json;
 
 use crate::{ANN, BEN, World};
@@ -11,7 +11,7 @@ use crate::{ANN, BEN, World};
 fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
     let mut submission = world.submission(at, ANN, "");
     let given = Timestamp::from_microseconds(at + given * 1_000_000);
-    submission.fields.consent = Said::Value(Consent {
+    submission.fields.consent = Patch::Value(Consent {
         consent_timestamp: Some(given.to_string()),
         consent_text_version: Some("v1".into()),
         source_url: Some("https://example.com".into()),
@@ -23,7 +23,7 @@ fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
 #[test]
 fn consent_is_for_the_phone_that_it_came_with() {
     for kept_by_an_older_build in [false, true] {
-        let mut world = World::new(Policy::Update);
+        let mut world = World::new(DuplicatePolicy::Update);
         let mut first = consenting(&mut world, 1, 0);
         first.fields.texts.insert(TextField::ExternalId, Some("x1".into()));
         world.commit(vec![first]);
@@ -47,7 +47,7 @@ fn consent_is_neither_too_old_nor_from_the_future() {
     const SECONDS_A_DAY: i64 = 86_400;
     let now = 1_790_000_000_000_000;
     let verdict = |max_age: Option<i64>, given: i64| {
-        let mut world = World::new(Policy::ReturnExisting);
+        let mut world = World::new(DuplicatePolicy::ReturnExisting);
         let age = |days: i64| Duration::from_secs((days * SECONDS_A_DAY).unsigned_abs());
         world.source.consent_max_age = max_age.map(age);
         let submission = consenting(&mut world, now, given);
@@ -63,7 +63,7 @@ fn consent_is_neither_too_old_nor_from_the_future() {
 
 #[test]
 fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
-    let mut world = World::new(Policy::Update);
+    let mut world = World::new(DuplicatePolicy::Update);
     let now = 1_790_000_000_000_000;
     let early = consenting(&mut world, now, 3_600);
     world.commit(vec![early]);
@@ -81,10 +81,10 @@ fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
 fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
     let received = Timestamp::parse("2026-11-21T17:00:00Z").unwrap().as_microseconds();
     let lead = |zone: Option<&str>, said: &str, read_as: Option<&str>| {
-        let mut world = World::new(Policy::ReturnExisting);
+        let mut world = World::new(DuplicatePolicy::ReturnExisting);
         world.source.timezone = zone.map(|zone| zone.parse().unwrap());
         let mut submission = consenting(&mut world, received, 0);
-        submission.fields.consent.amend(|consent| {
+        submission.fields.consent.get_or_insert_with(|consent| {
             consent.consent_timestamp = Some(said.to_owned());
             // A client may say it, too.
             consent.timestamp_read_as = read_as.and_then(Timestamp::parse);
@@ -92,7 +92,7 @@ fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
         let settled = world.commit(vec![submission]);
         let told = json!(settled.cases[0].1)["normalize"]["consent_time_read_in"].clone();
         let lead = settled.created.into_iter().next().unwrap();
-        (lead.reasons, lead.consent.unwrap().given_at().map(|at| at.to_string()), told)
+        (lead.reasons, lead.consent.unwrap().consented_at().map(|at| at.to_string()), told)
     };
     let new_york = Some("America/New_York");
     let noon = Some("2026-11-21T17:00:00.000000Z".to_owned());

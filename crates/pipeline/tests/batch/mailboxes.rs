@@ -1,8 +1,8 @@
 //! Addresses at Gmail that are written in different ways.
 
 use leadgate_domain::{
-    ClaimKind, Consent, GmailIdentity, IdentityKey, IdentityRule, Judge as _, LeadId, Outcome, Policy,
-    Reason, Said, Submission, TextField, Timestamp, Trust,
+    ClaimKind, Consent, DuplicatePolicy, GmailIdentity, IdentityKey, IdentityRule, Judge as _, LeadId,
+    Outcome, Patch, Reason, Submission, TextField, Timestamp, Trust,
 };
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const WRITTEN: &str = "ann.lee@gmail.com";
 const OTHERWISE: &str = "AnnLee+shop@googlemail.com";
 
 /// A source that knows people by email, then by phone.
-fn world(policy: Policy, gmail_identity: GmailIdentity) -> World {
+fn world(policy: DuplicatePolicy, gmail_identity: GmailIdentity) -> World {
     let mut world = World::new(policy);
     let key = |kind| IdentityKey { kind, window: None };
     world.source.identity = vec![key(ClaimKind::Email), key(ClaimKind::Phone)];
@@ -23,7 +23,7 @@ fn world(policy: Policy, gmail_identity: GmailIdentity) -> World {
 
 fn submission(world: &mut World, at: i64, phone: &str, email: &str) -> Submission {
     let mut submission = world.submission(at, phone, "");
-    submission.fields.email = Said::Value(email.to_owned());
+    submission.fields.email = Patch::Value(email.to_owned());
     submission
 }
 
@@ -42,7 +42,7 @@ fn one_mailbox_at_gmail_is_one_lead_only_where_its_source_says_so() {
         [(GmailIdentity::Mailbox, Outcome::Duplicate), (GmailIdentity::Exact, Outcome::Created)]
     {
         for rule in [IdentityRule::AnyOf, IdentityRule::FirstOf] {
-            let mut world = world(Policy::ReturnExisting, gmail_identity);
+            let mut world = world(DuplicatePolicy::ReturnExisting, gmail_identity);
             world.source.identity_rule = rule;
             let mut post = |at, email: &str| {
                 let submission = submission(&mut world, at, "", email);
@@ -58,7 +58,7 @@ fn one_mailbox_at_gmail_is_one_lead_only_where_its_source_says_so() {
 
 #[test]
 fn an_address_stays_as_it_was_written() {
-    let mut world = world(Policy::Update, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::Update, GmailIdentity::Mailbox);
     let first = submission(&mut world, 1, ANN, "Ann.Lee+news@googlemail.com");
     world.commit(vec![first]);
     assert_eq!(world.leads[0].email_address(), Some("Ann.Lee+news@googlemail.com"));
@@ -67,14 +67,14 @@ fn an_address_stays_as_it_was_written() {
 #[test]
 fn a_mailbox_alone_changes_neither_phone_email_nor_consent() {
     let now = 1_790_000_000_000_000;
-    let mut world = world(Policy::Update, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::Update, GmailIdentity::Mailbox);
     let mut first = submission(&mut world, now, ANN, WRITTEN);
-    first.fields.consent = Said::Value(Consent { consent_refused: true, ..Consent::default() });
+    first.fields.consent = Patch::Value(Consent { consent_refused: true, ..Consent::default() });
     world.commit(vec![first]);
     assert!(world.leads[0].reasons.contains(&Reason::ConsentRefused));
 
     let mut second = submission(&mut world, now + 1, BEN, OTHERWISE);
-    second.fields.consent = Said::Value(consent(now));
+    second.fields.consent = Patch::Value(consent(now));
     second.fields.texts.insert(TextField::Company, Some("Acme".into()));
     let normalized = world.normalize(second.clone());
     let settled = world.commit(vec![second]);
@@ -93,22 +93,22 @@ fn a_mailbox_alone_changes_neither_phone_email_nor_consent() {
 
     // The next one with that phone is another person's for all that is known.
     let mut third = world.submission(now + 2, BEN, "");
-    third.fields.consent = Said::Value(consent(now));
+    third.fields.consent = Patch::Value(consent(now));
     assert_eq!(outcome(&world.commit(vec![third]), 0), (Outcome::Created, Some(3)));
 }
 
 #[test]
 fn a_refusal_and_an_opt_out_count_by_a_mailbox_alone() {
     let now = 1_790_000_000_000_000;
-    let mut world = world(Policy::Update, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::Update, GmailIdentity::Mailbox);
     let mut first = submission(&mut world, now, ANN, WRITTEN);
-    first.fields.consent = Said::Value(consent(now));
+    first.fields.consent = Patch::Value(consent(now));
     world.commit(vec![first]);
     assert_eq!(world.leads[0].reasons, []);
 
     let mut refuses = submission(&mut world, now + 1, "", OTHERWISE);
-    refuses.fields.phone = Said::Absent;
-    refuses.fields.consent = Said::Value(Consent { consent_refused: true, ..Consent::default() });
+    refuses.fields.phone = Patch::Absent;
+    refuses.fields.consent = Patch::Value(Consent { consent_refused: true, ..Consent::default() });
     world.commit(vec![refuses]);
     assert_eq!(world.leads[0].reasons, [Reason::ConsentRefused]);
     let mut asks = submission(&mut world, now + 2, "", OTHERWISE);
@@ -120,11 +120,11 @@ fn a_refusal_and_an_opt_out_count_by_a_mailbox_alone() {
 #[test]
 fn with_the_phone_in_common_a_submission_counts_as_any_other() {
     let now = 1_790_000_000_000_000;
-    let mut world = world(Policy::Update, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::Update, GmailIdentity::Mailbox);
     let first = submission(&mut world, now, ANN, WRITTEN);
     world.commit(vec![first]);
     let mut second = submission(&mut world, now + 1, ANN, OTHERWISE);
-    second.fields.consent = Said::Value(consent(now));
+    second.fields.consent = Patch::Value(consent(now));
     world.commit(vec![second]);
     assert_eq!(world.leads[0].reasons, []);
     assert_eq!(world.leads[0].email_address(), Some("AnnLee+shop@googlemail.com"));
@@ -133,10 +133,10 @@ fn with_the_phone_in_common_a_submission_counts_as_any_other() {
 #[test]
 fn a_rebuilt_lead_takes_as_little_by_a_mailbox_alone() {
     let now = 1_790_000_000_000_000;
-    let mut world = world(Policy::Update, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::Update, GmailIdentity::Mailbox);
     let first = submission(&mut world, now, ANN, WRITTEN);
     let mut second = submission(&mut world, now + 1, BEN, OTHERWISE);
-    second.fields.consent = Said::Value(consent(now));
+    second.fields.consent = Patch::Value(consent(now));
     let parts = [world.normalize(first.clone()), world.normalize(second.clone())];
     world.commit(vec![first]);
     world.commit(vec![second]);
@@ -148,7 +148,7 @@ fn a_rebuilt_lead_takes_as_little_by_a_mailbox_alone() {
 
 #[test]
 fn a_forms_mailbox_does_not_stand_in_a_servers_way() {
-    let mut world = world(Policy::ReturnExisting, GmailIdentity::Mailbox);
+    let mut world = world(DuplicatePolicy::ReturnExisting, GmailIdentity::Mailbox);
     let mut form = submission(&mut world, 1, "", WRITTEN);
     form.trust = Trust::Public;
     world.commit(vec![form]);

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
-    ActiveScoring, Claim, ClaimKey, ClaimKind, Consent, Consents, Dialect, Disposition, Fields, IdentityKey,
-    IdentityRule, Judge, KeyHash, Lead, Listing, Normalized, OrganizationId, Outcome, Policy,
-    QuarantineReason, Reason, Ruling, Said, Source, Submission, SubmissionId, SuppressionForm, Suppressions,
-    TextField, Timestamp, Trace,
+    ActiveScoring, Claim, ClaimKey, ClaimKind, CommitAction, Consent, ConsentPolicy, Dialect,
+    DuplicatePolicy, Fields, IdentityKey, IdentityRule, Judge, KeyHash, Lead, ListEntry,
+    NormalizedSubmission, OrganizationId, Outcome, Patch, QuarantineReason, Reason, ResolvedOutcome, Source,
+    Submission, SubmissionId, SuppressionForm, SuppressionMatches, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use serde_json::json;
@@ -28,12 +28,12 @@ struct World {
     scoring: Arc<ActiveScoring>,
     claims: BTreeMap<ClaimKey, Claim>,
     leads: Vec<Lead>,
-    suppressions: Suppressions,
+    suppressions: SuppressionMatches,
     made: u128,
 }
 
 impl World {
-    fn new(policy: Policy) -> Self {
+    fn new(policy: DuplicatePolicy) -> Self {
         let source = Source::new(
             OrganizationId::generate(),
             &leadgate_dialect::protocol(Dialect::Native).source_defaults,
@@ -46,7 +46,7 @@ impl World {
             scoring: ActiveScoring::standard(),
             claims: BTreeMap::new(),
             leads: Vec::new(),
-            suppressions: Suppressions::new(),
+            suppressions: SuppressionMatches::new(),
             made: 0,
         }
     }
@@ -57,11 +57,11 @@ impl World {
         let body = format!("{phone}|{external_id}");
         let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(self.made));
         let fields =
-            Fields { phone: Said::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() };
+            Fields { phone: Patch::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() };
         Submission::new(id, &self.source, Timestamp::from_microseconds(at), fields, body.as_bytes())
     }
 
-    fn normalize(&self, submission: Submission) -> Normalized {
+    fn normalize(&self, submission: Submission) -> NormalizedSubmission {
         self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())), Arc::clone(&self.scoring))
     }
 
@@ -70,10 +70,10 @@ impl World {
         let batch: Vec<_> = batch.into_iter().map(|submission| self.normalize(submission)).collect();
         for normalized in &batch {
             for key in normalized.claim_keys() {
-                self.claims.entry(*key).or_insert_with(|| normalized.provisional(*key));
+                self.claims.entry(*key).or_insert_with(|| normalized.provisional_claim(*key));
             }
         }
-        let keys: Vec<_> = batch.iter().flat_map(Normalized::claim_keys).copied().collect();
+        let keys: Vec<_> = batch.iter().flat_map(NormalizedSubmission::claim_keys).copied().collect();
         let read = self.claims.iter().filter(|(key, _)| keys.contains(key));
         let resolution = self
             .pipeline
@@ -85,7 +85,7 @@ impl World {
         self.claims.retain(|key, _| !effects.released.contains(key));
         self.leads.retain(|lead| effects.updated.iter().all(|updated| updated.id != lead.id));
         self.leads.extend(effects.created.iter().chain(&effects.updated).cloned());
-        let cases = effects.cases.into_iter().map(|case| (case.ruling, case.trace)).collect();
+        let cases = effects.submissions.into_iter().map(|case| (case.resolved, case.trace)).collect();
         Settled { cases, created: effects.created }
     }
 
@@ -96,7 +96,7 @@ impl World {
 }
 
 struct Settled {
-    cases: Vec<(Ruling, Trace)>,
+    cases: Vec<(ResolvedOutcome, Trace)>,
     created: Vec<Lead>,
 }
 
@@ -110,7 +110,7 @@ const BEN: &str = "+14155550133";
 
 #[test]
 fn either_key_finds_the_lead_and_a_duplicate_brings_its_free_keys_along() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     assert_eq!(world.post(1, ANN, ""), (Outcome::Created, Some(1)));
     assert_eq!(world.post(2, "(415) 555-0132", "x1"), (Outcome::Duplicate, Some(1)));
     assert_eq!(world.post(3, "not a phone", "x1"), (Outcome::Duplicate, Some(1)));
@@ -120,7 +120,7 @@ fn either_key_finds_the_lead_and_a_duplicate_brings_its_free_keys_along() {
 
 #[test]
 fn a_bad_phone_or_an_empty_key_matches_nobody() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     assert_eq!(world.post(1, "12", " ").0, Outcome::Created);
     assert_eq!(world.post(2, "12", " ").0, Outcome::Created);
     assert!(world.claims.is_empty());
@@ -130,7 +130,7 @@ fn a_bad_phone_or_an_empty_key_matches_nobody() {
 
 #[test]
 fn a_window_runs_from_the_last_time_seen() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.post(0, ANN, "");
     assert_eq!(world.post(29 * DAY, ANN, "").0, Outcome::Duplicate);
     assert_eq!(
@@ -148,7 +148,7 @@ fn a_window_runs_from_the_last_time_seen() {
 
 #[test]
 fn keys_that_disagree_are_a_conflict_and_the_first_in_order_decides() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.post(1, ANN, "x1");
     world.post(2, BEN, "x2");
     let submission = world.submission(3, BEN, "x1");
@@ -161,7 +161,7 @@ fn keys_that_disagree_are_a_conflict_and_the_first_in_order_decides() {
 
 #[test]
 fn first_of_looks_at_the_first_key_only() {
-    let mut world = World::new(Policy::Update);
+    let mut world = World::new(DuplicatePolicy::Update);
     world.source.identity_rule = IdentityRule::FirstOf;
     world.source.identity =
         [ClaimKind::ExternalId, ClaimKind::Phone].map(|kind| IdentityKey { kind, window: None }).into();
@@ -172,7 +172,7 @@ fn first_of_looks_at_the_first_key_only() {
 
 #[test]
 fn who_must_exist_is_not_made_and_holds_no_key() {
-    let mut world = World::new(Policy::Update);
+    let mut world = World::new(DuplicatePolicy::Update);
     let mut stranger = world.submission(1, ANN, "");
     stranger.fields.must_exist = true;
     let ruling = world.commit(vec![stranger]).cases.remove(0).0;
@@ -187,10 +187,10 @@ fn who_must_exist_is_not_made_and_holds_no_key() {
 #[test]
 fn every_policy_does_what_its_name_says() {
     let expected = [
-        (Policy::ReturnExisting, Outcome::Duplicate, Some(1), 1),
-        (Policy::Update, Outcome::Updated, Some(1), 1),
-        (Policy::Link, Outcome::Linked, Some(1), 1),
-        (Policy::Create, Outcome::Created, Some(2), 2),
+        (DuplicatePolicy::ReturnExisting, Outcome::Duplicate, Some(1), 1),
+        (DuplicatePolicy::Update, Outcome::Updated, Some(1), 1),
+        (DuplicatePolicy::Link, Outcome::Linked, Some(1), 1),
+        (DuplicatePolicy::Create, Outcome::Created, Some(2), 2),
     ];
     for (policy, second, lead, leads) in expected {
         for one_batch in [false, true] {
@@ -209,7 +209,7 @@ fn every_policy_does_what_its_name_says() {
 
 #[test]
 fn an_idempotency_key_repeats_or_contradicts_itself() {
-    let mut world = World::new(Policy::Create);
+    let mut world = World::new(DuplicatePolicy::Create);
     let key = KeyHash::parse(&"a".repeat(32));
     let mut post = |at, phone| {
         let submission = world.submission(at, phone, "");
@@ -224,25 +224,25 @@ fn an_idempotency_key_repeats_or_contradicts_itself() {
 
 #[test]
 fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let orphan = world.submission(1, ANN, "");
     let normalized = world.pipeline.normalize(orphan, None, ActiveScoring::standard());
-    assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::SourceGone)));
+    assert!(matches!(normalized.disposition, CommitAction::Quarantine(QuarantineReason::SourceGone)));
     assert_eq!(normalized.claim_keys().count(), 0);
     let mut unmapped = world.submission(2, ANN, "");
     unmapped.mapping_fault = Some(MappingFault { to: "phone".into(), code: MappingFaultCode::Missing });
     let normalized = world.normalize(unmapped);
-    assert!(matches!(normalized.disposition, Disposition::Quarantine(QuarantineReason::MappingFailed)));
+    assert!(matches!(normalized.disposition, CommitAction::Quarantine(QuarantineReason::MappingFailed)));
 }
 
 #[test]
 fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let submission = world.submission(1, ANN, "");
     let normalized = world.normalize(submission.clone());
     let named = world.pipeline.suppression_keys(&normalized);
     let added = Timestamp::from_microseconds(7);
-    let listing = |list: &str| Listing {
+    let listing = |list: &str| ListEntry {
         list: list.to_owned(),
         added_at: added,
         expires_at: None,
@@ -257,7 +257,7 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
     let shown = |list: &str| json!({ "reason": "suppressed_phone", "list": list, "added_at": added });
     assert_eq!(*part, json!([shown("asked"), shown("bought")]));
 
-    let cleared = world.pipeline.reassess(effects.created, &Suppressions::new());
+    let cleared = world.pipeline.reassess(effects.created, &SuppressionMatches::new());
     let (cleared, trace) = &cleared[0];
     assert_eq!(cleared.reasons, [Reason::ConsentMissing]);
     assert_eq!(json!(trace)["screen_lead"], json!([]));
@@ -266,18 +266,18 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
 
 #[test]
 fn the_trace_names_the_entry_that_holds_a_lead_by_what_was_not_sent_again() {
-    let mut world = World::new(Policy::Update);
+    let mut world = World::new(DuplicatePolicy::Update);
     world.post(1, ANN, "x1");
-    let listing = Listing {
+    let listing = ListEntry {
         list: "partners".to_owned(),
         added_at: Timestamp::from_microseconds(7),
         expires_at: None,
         form: SuppressionForm::default(),
     };
-    let phone = world.pipeline.watched_by(&world.leads).into_iter().next().unwrap();
+    let phone = world.pipeline.suppression_keys_of_leads(&world.leads).into_iter().next().unwrap();
     world.suppressions = [(phone, vec![listing])].into();
     let mut again = world.submission(2, "", "x1");
-    again.fields.phone = Said::Absent;
+    again.fields.phone = Patch::Absent;
     let settled = world.commit(vec![again]);
     assert!(world.leads[0].reasons.contains(&Reason::SuppressedPhone));
     let trace = json!(settled.cases[0].1);
@@ -287,11 +287,11 @@ fn the_trace_names_the_entry_that_holds_a_lead_by_what_was_not_sent_again() {
 
 #[test]
 fn one_mailbox_is_one_lead_however_it_is_written() {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.source.identity = vec![IdentityKey { kind: ClaimKind::Email, window: None }];
     let mut post = |at, email: &str| {
         let mut submission = world.submission(at, "", "");
-        submission.fields.email = Said::Value(email.to_owned());
+        submission.fields.email = Patch::Value(email.to_owned());
         outcome(&world.commit(vec![submission]), 0)
     };
     assert_eq!(post(1, "ü@münchen.de"), (Outcome::Created, Some(1)));
@@ -307,15 +307,15 @@ fn one_mailbox_is_one_lead_however_it_is_written() {
 
 #[test]
 fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
-    let mut world = World::new(Policy::ReturnExisting);
-    world.source.consent = Consents::Optional;
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
+    world.source.consent = ConsentPolicy::Optional;
     let mut submission = world.submission(1, ANN, "");
     let texts = [(TextField::State, "Bavaria"), (TextField::Currency, "$"), (TextField::FullName, "null")];
     submission.fields.texts = texts.map(|(field, text)| (field, Some(text.to_owned()))).into();
     let time = Some("2024-02-29 12:00".to_owned());
     let more = [("xxTrustedFormCertUrl", "http://cert.trustedform.com/1"), ("leadid_token", "undefined")];
     let more = more.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
-    submission.fields.consent = Said::Value(Consent { consent_timestamp: time, more, ..Consent::default() });
+    submission.fields.consent = Patch::Value(Consent { consent_timestamp: time, more, ..Consent::default() });
     submission.client.user_agent = Some(
         "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
             .to_owned(),

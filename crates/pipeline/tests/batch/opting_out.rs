@@ -1,14 +1,19 @@
 //! Submissions that opt out.
 
 use leadgate_domain::suppression::OPTED_OUT_LIST;
-use leadgate_domain::{Judge as _, Lead, Policy, Reason, Said, Temperature, forbids_calls};
+use leadgate_domain::{DuplicatePolicy, Judge as _, Lead, Patch, Reason, Temperature, forbids_calls};
 use serde_json::json;
 
 use crate::{ANN, BEN, World};
 
 #[test]
 fn an_opt_out_reaches_every_lead_that_its_keys_name_whatever_the_policy() {
-    for policy in [Policy::ReturnExisting, Policy::Link, Policy::Create, Policy::Update] {
+    for policy in [
+        DuplicatePolicy::ReturnExisting,
+        DuplicatePolicy::Link,
+        DuplicatePolicy::Create,
+        DuplicatePolicy::Update,
+    ] {
         let mut world = World::new(policy);
         world.post(1, ANN, "x1");
         world.post(2, BEN, "x2");
@@ -24,23 +29,27 @@ fn an_opt_out_reaches_every_lead_that_its_keys_name_whatever_the_policy() {
         let told = json!(settled.cases[0].1)["opt_out"].clone();
         let (reached, score) = (told.as_array().unwrap().len(), &told[0]["points"]);
         assert!(score.to_string().contains(r#"["opted_out",-100]"#), "{score}");
-        assert_eq!(reached, if policy == Policy::Update { 1 } else { 2 }, "{policy}: beside its own");
+        assert_eq!(
+            reached,
+            if policy == DuplicatePolicy::Update { 1 } else { 2 },
+            "{policy}: beside its own"
+        );
         let held = world.leads.iter().find(|lead| lead.id.as_uuid().as_u128() == 1).unwrap();
         let merged = held.e164() == Some(BEN);
-        assert_eq!(merged, policy == Policy::Update, "nothing else of it is taken");
+        assert_eq!(merged, policy == DuplicatePolicy::Update, "nothing else of it is taken");
     }
 }
 
 /// What is made of a phone with such words, as a dialect reads it: the lead, and the values of the suppression entries.
 fn posted(phone: &str, region: &str) -> (Lead, Vec<String>) {
-    let mut world = World::new(Policy::ReturnExisting);
+    let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let mut submission = world.submission(1, phone, "");
-    submission.fields.email = Said::Value("ann@example.com".to_owned());
+    submission.fields.email = Patch::Value("ann@example.com".to_owned());
     submission.fields.phone_country = region.parse().ok();
     submission.fields.opt_out = forbids_calls(phone);
     let normalized = world.normalize(submission.clone());
     let lead = world.commit(vec![submission]).created.remove(0);
-    let entries = world.pipeline.opted_out(&normalized, &[&lead]);
+    let entries = world.pipeline.opt_out_entries(&normalized, &[&lead]);
     assert!(entries.iter().all(|entry| entry.list == OPTED_OUT_LIST));
     (lead, entries.into_iter().filter_map(|entry| entry.value).collect())
 }

@@ -9,24 +9,29 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::publish_queue::{Parking, PublishSender};
+use super::publish_queue::{AmqpPublishSender, ParkRequest};
 use super::unacked::UnackedGuard;
-use crate::raw_delivery::{ParkReason, Settled};
+use crate::raw_delivery::{ParkReason, SettleResult};
 
 /// For how long a message is kept that could not be parked: otherwise it would come back at once, to be tried at once.
 const PARK_RETRY: Duration = Duration::from_secs(1);
 
 /// Dropping it gives the message back, unless it was settled.
 #[derive(Debug)]
-pub(crate) struct AckHandle {
+pub(crate) struct AmqpAckHandle {
     acker: Acker,
-    sender: PublishSender,
+    sender: AmqpPublishSender,
     timeout: Duration,
     _unacked: UnackedGuard,
 }
 
-impl AckHandle {
-    pub(crate) fn new(acker: Acker, sender: PublishSender, timeout: Duration, unacked: UnackedGuard) -> Self {
+impl AmqpAckHandle {
+    pub(crate) fn new(
+        acker: Acker,
+        sender: AmqpPublishSender,
+        timeout: Duration,
+        unacked: UnackedGuard,
+    ) -> Self {
         Self { acker, sender, timeout, _unacked: unacked }
     }
 
@@ -35,33 +40,33 @@ impl AckHandle {
         self.acker.usable()
     }
 
-    pub(crate) async fn ack(self) -> Settled {
+    pub(crate) async fn ack(self) -> SettleResult {
         // `Ok(false)` and an error both mean that the channel is gone, and the delivery with it.
         match timeout(self.timeout, self.acker.ack(BasicAckOptions::default())).await {
-            Ok(Ok(true)) => Settled::Done,
-            Ok(Ok(false) | Err(_)) | Err(_) => Settled::Lost,
+            Ok(Ok(true)) => SettleResult::Settled,
+            Ok(Ok(false) | Err(_)) | Err(_) => SettleResult::Lost,
         }
     }
 
-    pub(crate) async fn park(self, payload: Bytes, why: ParkReason) -> Settled {
+    pub(crate) async fn park(self, payload: Bytes, why: ParkReason) -> SettleResult {
         match self.park_part(payload, why).await {
-            Settled::Done => self.ack().await,
-            Settled::Lost => Settled::Lost,
+            SettleResult::Settled => self.ack().await,
+            SettleResult::Lost => SettleResult::Lost,
         }
     }
 
-    pub(crate) async fn park_part(&self, payload: Bytes, why: ParkReason) -> Settled {
+    pub(crate) async fn park_part(&self, payload: Bytes, why: ParkReason) -> SettleResult {
         let (answer, answered) = oneshot::channel();
-        let sent = self.sender.park(Parking { payload, why, answer });
+        let sent = self.sender.park(ParkRequest { payload, why, answer });
         if sent.is_ok() && matches!(timeout(self.timeout, answered).await, Ok(Ok(Ok(())))) {
-            return Settled::Done;
+            return SettleResult::Settled;
         }
         sleep(PARK_RETRY).await;
-        Settled::Lost
+        SettleResult::Lost
     }
 }
 
-impl Drop for AckHandle {
+impl Drop for AmqpAckHandle {
     fn drop(&mut self) {
         if self.is_valid() {
             // One poll hands the nack to lapin's thread; there is no need to wait until it is written.

@@ -14,22 +14,22 @@ use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call, close_channel};
-use super::names::Queues;
+use super::names::QueueNames;
 use super::unacked::Unacked;
 use super::{message, names, topology};
-use crate::admin::{Depth, Parked, Selection};
+use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::error::QueueError;
-use crate::shards::Shards;
+use crate::shards::ShardCount;
 
 /// Between two looks whether the broker has taken messages back.
-const GIVING_BACK: Duration = Duration::from_millis(10);
+const REQUEUE_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Works over channels that are opened for one request each.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminClient {
     publishing: BrokerConnection,
     consuming: BrokerConnection,
-    shards: Shards,
+    shards: ShardCount,
     /// The message version that this build reads.
     version: u64,
     unacked: Unacked,
@@ -39,18 +39,18 @@ impl AdminClient {
     pub(crate) fn new(
         publishing: BrokerConnection,
         consuming: BrokerConnection,
-        shards: Shards,
+        shards: ShardCount,
         version: u64,
         unacked: Unacked,
     ) -> Self {
         Self { publishing, consuming, shards, version, unacked }
     }
 
-    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
+    pub(crate) async fn depth(&self) -> Result<QueueDepth, QueueError> {
         let channel = self.consuming.get().await?.channel().await?;
         let (mut ready, mut unconsumed) = (0, Vec::new());
-        for queue in (Queues { shards: self.shards.count(), version: self.version }).consumed() {
-            let Counts { messages, consumers } = count(&channel, &queue).await?;
+        for queue in (QueueNames { shards: self.shards.count(), version: self.version }).consumed() {
+            let QueueCounts { messages, consumers } = count(&channel, &queue).await?;
             ready += messages;
             if consumers == 0 {
                 unconsumed.push(queue);
@@ -60,17 +60,17 @@ impl AdminClient {
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
         let oldest_age = self.unacked.oldest().map(|at| Timestamp::now().since(at));
-        Ok(Depth { ready, in_flight: self.unacked.count(), parked, newer, oldest_age, unconsumed })
+        Ok(QueueDepth { ready, in_flight: self.unacked.count(), parked, newer, oldest_age, unconsumed })
     }
 
-    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
+    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
         let channel = self.read_parked().await?;
         let listed = list(&channel, self.version, limit).await;
         close_channel(&channel).await;
         listed
     }
 
-    pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
+    pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         let channel = self.read_parked().await?;
         let replayed = self.replay(&channel, selection).await;
         close_channel(&channel).await;
@@ -85,11 +85,11 @@ impl AdminClient {
         connection.channel().await
     }
 
-    async fn replay(&self, reading: &Channel, mut selection: Selection) -> Result<usize, QueueError> {
+    async fn replay(&self, reading: &Channel, mut selection: ParkedSelection) -> Result<usize, QueueError> {
         let connection = self.publishing.get().await?;
         let channel = connection.channel().await?;
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        let publishing = Publishing { connection, channel };
+        let publishing = PublishingChannel { connection, channel };
         let mut replayed = 0;
         for queue in names::parked(self.version) {
             replayed += replay(reading, &publishing, &queue, &mut selection).await?;
@@ -99,42 +99,42 @@ impl AdminClient {
 }
 
 /// A channel with confirms.
-struct Publishing {
+struct PublishingChannel {
     connection: Arc<OpenConnection>,
     channel: OpenChannel,
 }
 
-async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<Parked>, QueueError> {
+async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
     let mut parked = Vec::new();
     for queue in names::parked(version) {
-        let mut read = ReadMessages::default();
+        let mut read = UnackedMessages::default();
         while parked.len() < limit {
             let Some(message) = get(channel, &queue).await? else { break };
             parked.push(describe(&message));
             read.add(message);
         }
-        read.give_back(channel, &queue).await?;
+        read.requeue(channel, &queue).await?;
     }
     Ok(parked)
 }
 
-struct Counts {
+struct QueueCounts {
     messages: u64,
     consumers: u32,
 }
 
-async fn count(channel: &Channel, queue: &str) -> Result<Counts, QueueError> {
+async fn count(channel: &Channel, queue: &str) -> Result<QueueCounts, QueueError> {
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let queue = call(channel.queue_declare(queue.into(), options, FieldTable::default())).await?;
-    Ok(Counts { messages: u64::from(queue.message_count()), consumers: queue.consumer_count() })
+    Ok(QueueCounts { messages: u64::from(queue.message_count()), consumers: queue.consumer_count() })
 }
 
 async fn get(channel: &Channel, queue: &str) -> Result<Option<BasicGetMessage>, QueueError> {
     call(channel.basic_get(queue.into(), BasicGetOptions::default())).await
 }
 
-fn describe(message: &BasicGetMessage) -> Parked {
-    Parked {
+fn describe(message: &BasicGetMessage) -> ParkedMessage {
+    ParkedMessage {
         id: message::id(&message.properties, &message.data),
         reason: message::reason(&message.properties),
         parked_at: message::parked_at(&message.properties),
@@ -149,11 +149,11 @@ fn describe(message: &BasicGetMessage) -> Parked {
 /// then. Nothing is looked at after the last selected one.
 async fn replay(
     reading: &Channel,
-    publishing: &Publishing,
+    publishing: &PublishingChannel,
     queue: &str,
-    selection: &mut Selection,
+    selection: &mut ParkedSelection,
 ) -> Result<usize, QueueError> {
-    let (mut replayed, mut read) = (0, ReadMessages::default());
+    let (mut replayed, mut read) = (0, UnackedMessages::default());
     // Not until it is empty: a worker may park again what is replayed.
     for _ in 0..count(reading, queue).await?.messages {
         if selection.is_empty() {
@@ -173,7 +173,7 @@ async fn replay(
         call(message.ack(BasicAckOptions::default())).await?;
         replayed += 1;
     }
-    read.give_back(reading, queue).await?;
+    read.requeue(reading, queue).await?;
     Ok(replayed)
 }
 
@@ -197,13 +197,13 @@ async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), Q
 /// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not
 /// kept.
 #[derive(Default)]
-struct ReadMessages {
+struct UnackedMessages {
     count: u64,
     /// The last one's, and how many messages were left behind it.
     last: Option<(Acker, u64)>,
 }
 
-impl ReadMessages {
+impl UnackedMessages {
     fn add(&mut self, message: BasicGetMessage) {
         self.count += 1;
         let left = u64::from(message.message_count);
@@ -211,14 +211,14 @@ impl ReadMessages {
     }
 
     /// Gives them back with one nack and waits until they lie in the queue again, so that the next look finds them.
-    async fn give_back(self, channel: &Channel, queue: &str) -> Result<(), QueueError> {
+    async fn requeue(self, channel: &Channel, queue: &str) -> Result<(), QueueError> {
         if let Some((last, left)) = self.last {
             call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
             // The broker answers nothing to a nack, and closing the channel does not wait for it either. Another
             // program may take messages meanwhile, so this is no error if it does not come true.
             let back = async {
                 while count(channel, queue).await?.messages < left + self.count {
-                    sleep(GIVING_BACK).await;
+                    sleep(REQUEUE_TIMEOUT).await;
                 }
                 Ok(())
             };

@@ -19,7 +19,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
 
 use super::supervise::Interruption;
-use crate::config::Broker;
+use crate::config::BrokerAddress;
 use crate::error::QueueError;
 
 /// TCP, TLS and AMQP's handshake together.
@@ -33,14 +33,14 @@ type Opening = Shared<BoxFuture<'static, Result<Arc<OpenConnection>, QueueError>
 /// A connection that is opened when it is first needed, and again when it is needed after a loss. Clones share it.
 #[derive(Clone)]
 pub(crate) struct BrokerConnection {
-    broker: Arc<Broker>,
+    broker: Arc<BrokerAddress>,
     name: &'static str,
     opening: Arc<Mutex<Option<Opening>>>,
 }
 
 impl BrokerConnection {
     /// `name` is what the broker's own tools show.
-    pub(crate) fn new(broker: Arc<Broker>, name: &'static str) -> Self {
+    pub(crate) fn new(broker: Arc<BrokerAddress>, name: &'static str) -> Self {
         Self { broker, name, opening: Arc::default() }
     }
 
@@ -71,7 +71,7 @@ impl std::fmt::Debug for BrokerConnection {
     }
 }
 
-fn open(broker: Arc<Broker>, name: &'static str) -> Opening {
+fn open(broker: Arc<BrokerAddress>, name: &'static str) -> Opening {
     async move { OpenConnection::open(&broker, name).await.map(Arc::new) }.boxed().shared()
 }
 
@@ -91,9 +91,9 @@ pub(crate) struct OpenConnection {
 }
 
 impl OpenConnection {
-    pub(crate) async fn open(broker: &Broker, name: &'static str) -> Result<Self, QueueError> {
+    pub(crate) async fn open(broker: &BrokerAddress, name: &'static str) -> Result<Self, QueueError> {
         let socket = Arc::new(SocketHandle::default());
-        let mut attempt = Attempt(Some(Arc::clone(&socket)));
+        let mut attempt = ConnectGuard(Some(Arc::clone(&socket)));
         let connecting = timeout(CONNECT_TIMEOUT, connect(broker, name, Arc::clone(&socket)));
         let connection = connecting.await.map_err(|_| no_answer())?.map_err(unreachable)?;
         attempt.0 = None;
@@ -242,7 +242,7 @@ async fn watch_events(
 }
 
 async fn connect(
-    broker: &Broker,
+    broker: &BrokerAddress,
     name: &'static str,
     socket: Arc<SocketHandle>,
 ) -> lapin::Result<Connection> {
@@ -275,10 +275,10 @@ async fn connect(
 /// The connection's socket, held a second time: lapin's thread waits for ever for a broker that stopped answering
 /// during handshake or close, and ends only with its socket.
 #[derive(Debug, Default)]
-struct SocketHandle(Mutex<Socket>);
+struct SocketHandle(Mutex<SharedSocket>);
 
 #[derive(Debug, Default)]
-struct Socket {
+struct SharedSocket {
     stream: Option<TcpStream>,
     is_shut_down: bool,
 }
@@ -308,9 +308,9 @@ impl SocketHandle {
 }
 
 /// Shuts the socket down unless connecting succeeds.
-struct Attempt(Option<Arc<SocketHandle>>);
+struct ConnectGuard(Option<Arc<SocketHandle>>);
 
-impl Drop for Attempt {
+impl Drop for ConnectGuard {
     fn drop(&mut self) {
         if let Some(socket) = self.0.take() {
             socket.shutdown();

@@ -13,17 +13,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::ack_handle::AckHandle;
+use super::ack_handle::AmqpAckHandle;
 use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call};
 use super::consumer_readiness::{ConsumerGuard, ConsumerReadiness};
-use super::names::{self, Queues};
-use super::publish_queue::PublishSender;
+use super::names::{self, QueueNames};
+use super::publish_queue::AmqpPublishSender;
 use super::supervise::{ChannelTask, Interruption};
 use super::unacked::Unacked;
 use super::{message, topology};
 use crate::error::QueueError;
 use crate::raw_delivery::RawDelivery;
-use crate::shards::Shards;
+use crate::shards::ShardCount;
 
 /// Whether a consumer is to take messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +34,17 @@ enum ConsumerMode {
 
 /// The consumer's end of a consume loop, which ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct ConsumerHandle {
+pub(crate) struct AmqpConsumer {
     mode: watch::Sender<ConsumerMode>,
     /// Whether the task holds a channel on which something may be unacknowledged.
     consuming: watch::Receiver<bool>,
-    deliveries: mpsc::UnboundedReceiver<RawDelivery<AckHandle>>,
+    deliveries: mpsc::UnboundedReceiver<RawDelivery<AmqpAckHandle>>,
     stop: CancellationToken,
 }
 
-impl ConsumerHandle {
+impl AmqpConsumer {
     /// `None` once the queue was told to stop.
-    pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<AckHandle>>> {
+    pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<AmqpAckHandle>>> {
         self.set_mode(ConsumerMode::Consuming);
         loop {
             let first = tokio::select! {
@@ -53,7 +53,7 @@ impl ConsumerHandle {
                 first = self.deliveries.recv() => first,
             };
             let Some(first) = first else {
-                self.give_back();
+                self.requeue_buffered();
                 return None;
             };
             let mut batch = vec![first];
@@ -74,14 +74,14 @@ impl ConsumerHandle {
         self.set_mode(ConsumerMode::Paused);
         // The task is bounded in giving up its channel. If it has ended, so has the channel.
         self.consuming.wait_for(|consuming| !consuming).await.ok();
-        self.give_back();
+        self.requeue_buffered();
     }
 
     fn set_mode(&self, mode: ConsumerMode) {
         self.mode.send_if_modified(|current| std::mem::replace(current, mode) != mode);
     }
 
-    fn give_back(&mut self) {
+    fn requeue_buffered(&mut self) {
         while self.deliveries.try_recv().is_ok() {}
     }
 }
@@ -90,13 +90,13 @@ impl ConsumerHandle {
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumeContext {
     pub(crate) connection: BrokerConnection,
-    pub(crate) shards: Shards,
+    pub(crate) shards: ShardCount,
     /// The message version that this build reads.
     pub(crate) version: u64,
     pub(crate) prefetch: u16,
     /// How long settling a delivery may take.
     pub(crate) settle_timeout: Duration,
-    pub(crate) sender: PublishSender,
+    pub(crate) sender: AmqpPublishSender,
     pub(crate) unacked: Unacked,
     pub(crate) readiness: ConsumerReadiness,
     pub(crate) stop: CancellationToken,
@@ -104,8 +104,8 @@ pub(crate) struct ConsumeContext {
 }
 
 impl ConsumeContext {
-    fn queues(&self, shards: u16) -> Queues {
-        Queues { shards, version: self.version }
+    fn queues(&self, shards: u16) -> QueueNames {
+        QueueNames { shards, version: self.version }
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct ConsumeLoop {
     readiness: ConsumerGuard,
     mode: watch::Receiver<ConsumerMode>,
     consuming: watch::Sender<bool>,
-    deliveries: mpsc::UnboundedSender<RawDelivery<AckHandle>>,
+    deliveries: mpsc::UnboundedSender<RawDelivery<AmqpAckHandle>>,
 }
 
 /// A channel with a consumer for each queue.
@@ -170,17 +170,17 @@ impl ConsumingChannel {
 }
 
 impl ConsumeLoop {
-    pub(crate) fn new(context: ConsumeContext) -> (ConsumerHandle, Self) {
+    pub(crate) fn new(context: ConsumeContext) -> (AmqpConsumer, Self) {
         let (mode_sender, mode) = watch::channel(ConsumerMode::Paused);
         let (consuming, consuming_receiver) = watch::channel(false);
         let (sender, deliveries) = mpsc::unbounded_channel();
         let (stop, readiness) = (context.stop.clone(), context.readiness.add_consumer());
-        let handle = ConsumerHandle { mode: mode_sender, consuming: consuming_receiver, deliveries, stop };
+        let handle = AmqpConsumer { mode: mode_sender, consuming: consuming_receiver, deliveries, stop };
         (handle, Self { context, readiness, mode, consuming, deliveries: sender })
     }
 
     /// Waits until the consumer was dropped, or the queue closes.
-    async fn unneeded(&self) {
+    async fn consumer_closed(&self) {
         tokio::select! {
             () = self.deliveries.closed() => {}
             () = self.context.closing.cancelled() => {}
@@ -196,7 +196,7 @@ impl ConsumeLoop {
             }
             tokio::select! {
                 biased;
-                () = self.unneeded() => return Ok(()),
+                () = self.consumer_closed() => return Ok(()),
                 interruption = connection.lost() => return Err(interruption),
                 () = changed_to(&mut mode, ConsumerMode::Consuming) => {}
             }
@@ -224,7 +224,7 @@ impl ConsumeLoop {
         self.set_connected();
         tokio::select! {
             ended = self.forward_all(consuming, connection) => ended,
-            () = self.unneeded() => Ok(()),
+            () = self.consumer_closed() => Ok(()),
         }
     }
 
@@ -273,9 +273,9 @@ impl ConsumeLoop {
         self.deliveries.send(raw).ok();
     }
 
-    fn ack_handle(&self, acker: Acker, published_at: Option<leadgate_domain::Timestamp>) -> AckHandle {
+    fn ack_handle(&self, acker: Acker, published_at: Option<leadgate_domain::Timestamp>) -> AmqpAckHandle {
         let ConsumeContext { sender, settle_timeout, unacked, .. } = &self.context;
-        AckHandle::new(acker, sender.clone(), *settle_timeout, unacked.add(published_at))
+        AmqpAckHandle::new(acker, sender.clone(), *settle_timeout, unacked.add(published_at))
     }
 }
 
@@ -290,7 +290,7 @@ impl ChannelTask for ConsumeLoop {
             let connection = connection.get().await?;
             let verify = async {
                 let known = shards.count();
-                topology::verify(&connection, Queues { shards: known, version }).await?;
+                topology::verify(&connection, QueueNames { shards: known, version }).await?;
                 shards.grow_to(topology::count_shards(&connection, known).await?);
                 Ok(())
             };
@@ -301,7 +301,7 @@ impl ChannelTask for ConsumeLoop {
     }
 
     async fn without_channel(&mut self) {
-        self.unneeded().await;
+        self.consumer_closed().await;
     }
 
     async fn serve(&mut self, connection: Self::Open) -> Result<(), Interruption> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::Cause;
+use crate::error::QueueFailure;
 use crate::status::Readiness;
 
 /// Ready when at least one consumer is connected.
@@ -15,7 +15,7 @@ pub(crate) struct ConsumerReadiness {
 
 impl ConsumerReadiness {
     pub(crate) fn new() -> Self {
-        let readiness = Readiness::not_ready(Cause::Disconnected, "no consumer is connected yet");
+        let readiness = Readiness::not_ready(QueueFailure::Disconnected, "no consumer is connected yet");
         Self { connected: Arc::default(), readiness }
     }
 
@@ -47,7 +47,7 @@ impl ConsumerGuard {
     /// Returns whether that, or the reason, is new. While other consumers are connected, the queue stays ready.
     pub(crate) fn set_disconnected(&mut self, reason: &str) -> bool {
         let was_connected = self.leave();
-        let is_new = self.is_last() && self.all.readiness.set_not_ready(Cause::Disconnected, reason);
+        let is_new = self.is_last() && self.all.readiness.set_not_ready(QueueFailure::Disconnected, reason);
         was_connected || is_new
     }
 
@@ -67,7 +67,7 @@ impl ConsumerGuard {
 impl Drop for ConsumerGuard {
     fn drop(&mut self) {
         if self.leave() && self.is_last() {
-            self.all.readiness.set_not_ready(Cause::Disconnected, "no consumer is left");
+            self.all.readiness.set_not_ready(QueueFailure::Disconnected, "no consumer is left");
         }
     }
 }

@@ -27,15 +27,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use ack_handle::AckHandle;
+pub(crate) use ack_handle::AmqpAckHandle;
 pub(crate) use admin::AdminClient;
 use connection::BrokerConnection;
-pub(crate) use consume_loop::ConsumerHandle;
+pub(crate) use consume_loop::AmqpConsumer;
 use consume_loop::{ConsumeContext, ConsumeLoop};
 use consumer_readiness::ConsumerReadiness;
 pub use policies::{policy_commands, upload_policies};
 use publish_loop::PublishLoop;
-pub(crate) use publish_queue::PublishSender;
+pub(crate) use publish_queue::AmqpPublishSender;
 use reply_consumer::ReplyConsumer;
 use reply_publisher::ReplyPublisher;
 pub(crate) use reply_publisher::ReplySender;
@@ -43,18 +43,18 @@ use supervise::{ChannelTask, supervise};
 pub use topology::declare_topology;
 use unacked::Unacked;
 
-use crate::config::{Broker, QueueConfig, Role};
-use crate::error::Cause;
+use crate::config::{BrokerAddress, QueueConfig, Role};
+use crate::error::QueueFailure;
 use crate::replies::PendingReplies;
-use crate::shards::Shards;
-use crate::status::{Readiness, Status};
+use crate::shards::ShardCount;
+use crate::status::{QueueStatus, Readiness};
 
 /// What closing connections in order may take on top of what is still being published.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// A queue on RabbitMQ. See the crate's README.
 #[derive(Debug)]
-pub(crate) struct Amqp {
+pub(crate) struct AmqpQueue {
     role: Role,
     publishing: BrokerConnection,
     consume: ConsumeContext,
@@ -65,13 +65,13 @@ pub(crate) struct Amqp {
     tasks: TaskTracker,
 }
 
-impl Amqp {
-    pub(crate) fn open(broker: Broker, config: &QueueConfig, role: Role) -> Self {
+impl AmqpQueue {
+    pub(crate) fn open(broker: BrokerAddress, config: &QueueConfig, role: Role) -> Self {
         let broker = Arc::new(broker);
         let publishing = BrokerConnection::new(Arc::clone(&broker), "leadgate publishing");
         let connection = BrokerConnection::new(broker, "leadgate consuming");
-        let (shards, closing) = (Shards::new(config.shards), CancellationToken::new());
-        let readiness = Readiness::not_ready(Cause::Disconnected, "not connected to the broker yet");
+        let (shards, closing) = (ShardCount::new(config.shards), CancellationToken::new());
+        let readiness = Readiness::not_ready(QueueFailure::Disconnected, "not connected to the broker yet");
         let (sender, publish_loop) =
             PublishLoop::new(publishing.clone(), config, shards.clone(), readiness.clone(), closing.clone());
         let unacked = Unacked::default();
@@ -106,7 +106,7 @@ impl Amqp {
         self.tasks.spawn(async move { supervise(&mut task).await });
     }
 
-    pub(crate) fn publish_sender(&self) -> PublishSender {
+    pub(crate) fn publish_sender(&self) -> AmqpPublishSender {
         self.consume.sender.clone()
     }
 
@@ -115,7 +115,7 @@ impl Amqp {
         &self.readiness
     }
 
-    pub(crate) fn consumer(&self) -> ConsumerHandle {
+    pub(crate) fn consumer(&self) -> AmqpConsumer {
         let (handle, consume_loop) = ConsumeLoop::new(self.consume.clone());
         self.spawn(consume_loop);
         handle
@@ -151,8 +151,8 @@ impl Amqp {
         publishing.into_iter().chain(self.role.consumes().then(|| self.consume.readiness.readiness()))
     }
 
-    pub(crate) fn status(&self) -> Status {
-        self.needed().map(Readiness::status).find(|status| !status.is_ready()).unwrap_or(Status::Ready)
+    pub(crate) fn status(&self) -> QueueStatus {
+        self.needed().map(Readiness::status).find(|status| !status.is_ready()).unwrap_or(QueueStatus::Ready)
     }
 
     pub(crate) async fn ready(&self) {
@@ -179,7 +179,7 @@ impl Amqp {
 
     pub(crate) async fn shutdown(&self) {
         self.stop_receiving();
-        self.readiness.set_not_ready(Cause::Closed, "shutting down");
+        self.readiness.set_not_ready(QueueFailure::Closed, "shutting down");
         self.consume.closing.cancel();
         self.tasks.close();
         // A task that waits longer for the broker's answer ends with its connection.

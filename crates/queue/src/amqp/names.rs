@@ -29,13 +29,13 @@ pub(crate) fn shard(number: u16) -> String {
 
 /// The queues that the programs of an installation use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Queues {
+pub(crate) struct QueueNames {
     pub(crate) shards: u16,
     /// The message version that this build reads.
     pub(crate) version: u64,
 }
 
-impl Queues {
+impl QueueNames {
     /// What a worker consumes.
     pub(crate) fn consumed(self) -> impl Iterator<Item = String> {
         let readable = (FIRST_NEWER..=self.version).map(newer);

@@ -18,35 +18,35 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::supervise::Interruption;
-use crate::error::{Cause, Refused};
-use crate::group::Group;
+use crate::error::{PublishError, QueueFailure};
+use crate::group::SubmissionGroup;
 
 type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
 /// Who waits for a message's confirm.
 pub(crate) enum Waiters {
-    Group(Group),
-    Parking(oneshot::Sender<Result<(), Refused>>),
+    Group(SubmissionGroup),
+    Park(oneshot::Sender<Result<(), PublishError>>),
 }
 
 impl Waiters {
-    fn settle(self, outcome: Result<(), Refused>) {
+    fn settle(self, outcome: Result<(), PublishError>) {
         match self {
             Self::Group(group) => group.settle(outcome),
-            Self::Parking(answer) => _ = answer.send(outcome),
+            Self::Park(answer) => _ = answer.send(outcome),
         }
     }
 }
 
 /// A message, and where it goes.
-pub(crate) struct Publish {
+pub(crate) struct OutgoingMessage {
     pub(crate) exchange: &'static str,
     pub(crate) key: String,
     pub(crate) body: Bytes,
     pub(crate) properties: BasicProperties,
 }
 
-impl Publish {
+impl OutgoingMessage {
     fn send(self, channel: &Channel) -> Confirm {
         let channel = channel.clone();
         Box::pin(async move {
@@ -61,30 +61,31 @@ struct PendingPublish {
     waiters: Waiters,
     published: Instant,
     confirm: Confirm,
-    answer: Option<Result<(), Failure>>,
+    answer: Option<Result<(), ConfirmFailure>>,
 }
 
 /// What else than an acknowledgement a confirm can be.
 #[derive(Debug, Clone)]
-enum Failure {
+enum ConfirmFailure {
     /// The broker would not store it, typically because a length limit is reached. Concerns it alone.
     Rejected,
     /// No confirm of the channel can be believed any more.
     ChannelTainted(Interruption),
 }
 
-fn judge(confirmation: lapin::Result<Confirmation>) -> Result<(), Failure> {
-    let tainted =
-        |cause, reason: &str| Err(Failure::ChannelTainted(Interruption { cause, reason: reason.to_owned() }));
+fn confirm_result(confirmation: lapin::Result<Confirmation>) -> Result<(), ConfirmFailure> {
+    let tainted = |cause, reason: &str| {
+        Err(ConfirmFailure::ChannelTainted(Interruption { cause, reason: reason.to_owned() }))
+    };
     match confirmation {
         Ok(Confirmation::Ack(None)) => Ok(()),
-        Ok(Confirmation::Nack(None)) => Err(Failure::Rejected),
+        Ok(Confirmation::Nack(None)) => Err(ConfirmFailure::Rejected),
         // The returned message itself is not looked at: it holds personal data.
         Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
-            tainted(Cause::Unroutable, "no queue took a message")
+            tainted(QueueFailure::Unroutable, "no queue took a message")
         }
-        Ok(Confirmation::NotRequested) => tainted(Cause::Disconnected, "the channel does not confirm"),
-        Err(error) => tainted(Cause::Disconnected, &error.to_string()),
+        Ok(Confirmation::NotRequested) => tainted(QueueFailure::Disconnected, "the channel does not confirm"),
+        Err(error) => tainted(QueueFailure::Disconnected, &error.to_string()),
     }
 }
 
@@ -106,7 +107,7 @@ impl PendingConfirms {
         self.pending.len()
     }
 
-    pub(crate) fn publish(&mut self, message: Publish, waiters: Waiters) {
+    pub(crate) fn publish(&mut self, message: OutgoingMessage, waiters: Waiters) {
         let confirm = message.send(&self.channel);
         self.pending.push(PendingPublish { waiters, published: Instant::now(), confirm, answer: None });
         self.reset_deadline();
@@ -118,16 +119,16 @@ impl PendingConfirms {
         poll_fn(|context| self.poll(context)).await
     }
 
-    pub(crate) fn refuse(self, cause: Cause) {
+    pub(crate) fn refuse(self, cause: QueueFailure) {
         for publish in self.pending {
-            publish.waiters.settle(Err(Refused::Unavailable(cause)));
+            publish.waiters.settle(Err(PublishError::Unavailable(cause)));
         }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Interruption>> {
         self.poll_confirms(context);
         for publish in &self.pending {
-            if let Some(Err(Failure::ChannelTainted(interruption))) = &publish.answer {
+            if let Some(Err(ConfirmFailure::ChannelTainted(interruption))) = &publish.answer {
                 return Poll::Ready(Err(interruption.clone()));
             }
         }
@@ -148,7 +149,7 @@ impl PendingConfirms {
             let mut news = false;
             for publish in self.pending.iter_mut().filter(|publish| publish.answer.is_none()) {
                 if let Poll::Ready(confirmation) = publish.confirm.as_mut().poll(context) {
-                    publish.answer = Some(judge(confirmation));
+                    publish.answer = Some(confirm_result(confirmation));
                     news = true;
                 }
             }
@@ -164,7 +165,11 @@ impl PendingConfirms {
         for publish in self.pending.extract_if(.., |publish| publish.answer.is_some()) {
             histogram!("leadgate_queue_confirm_seconds").record(publish.published.elapsed());
             let accepted = matches!(publish.answer, Some(Ok(())));
-            publish.waiters.settle(if accepted { Ok(()) } else { Err(Refused::Unavailable(Cause::Full)) });
+            publish.waiters.settle(if accepted {
+                Ok(())
+            } else {
+                Err(PublishError::Unavailable(QueueFailure::Full))
+            });
         }
         self.pending.len() < before
     }

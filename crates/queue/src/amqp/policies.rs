@@ -6,18 +6,18 @@ use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::Address;
+use crate::config::QueueAddress;
 use crate::error::QueueError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
-struct Definitions {
-    policies: Vec<Policy>,
+struct PolicyDefinitions {
+    policies: Vec<BrokerPolicy>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Policy {
+struct BrokerPolicy {
     #[serde(skip_serializing)]
     name: String,
     pattern: String,
@@ -27,17 +27,17 @@ struct Policy {
     definition: Map<String, Value>,
 }
 
-fn policies() -> Result<Vec<Policy>, QueueError> {
+fn policies() -> Result<Vec<BrokerPolicy>, QueueError> {
     let file = include_str!("../../../../deploy/rabbitmq/policies.json");
-    let definitions: Definitions = serde_json::from_str(file)
+    let definitions: PolicyDefinitions = serde_json::from_str(file)
         .map_err(|error| QueueError::Topology(format!("policies.json: {error}")))?;
     Ok(definitions.policies)
 }
 
 fn virtual_host(url: &str) -> Result<String, QueueError> {
-    match Address::parse(url)? {
-        Address::Amqp(broker) => Ok(broker.uri.vhost),
-        Address::Embedded(_) => Err(QueueError::Url("only a broker has policies")),
+    match QueueAddress::parse(url)? {
+        QueueAddress::Amqp(broker) => Ok(broker.uri.vhost),
+        QueueAddress::Embedded(_) => Err(QueueError::Url("only a broker has policies")),
     }
 }
 
@@ -47,8 +47,8 @@ fn virtual_host(url: &str) -> Result<String, QueueError> {
 /// When `url` names no broker.
 pub fn policy_commands(url: &str) -> Result<Vec<String>, QueueError> {
     let host = quoted(&virtual_host(url)?);
-    let command = |policy: Policy| {
-        let Policy { name, pattern, apply_to, priority, definition } = policy;
+    let command = |policy: BrokerPolicy| {
+        let BrokerPolicy { name, pattern, apply_to, priority, definition } = policy;
         let (pattern, definition) = (quoted(&pattern), quoted(&Value::Object(definition).to_string()));
         format!(
             "rabbitmqctl set_policy --vhost {host} --priority {priority} --apply-to {apply_to} {name} {pattern} \

@@ -12,20 +12,20 @@ use metrics::histogram;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call};
-use super::names::{self, Queues};
-use super::pending_confirms::{PendingConfirms, Publish, Waiters};
-use super::publish_queue::{Next, Parking, PublishQueue, PublishSender};
+use super::names::{self, QueueNames};
+use super::pending_confirms::{OutgoingMessage, PendingConfirms, Waiters};
+use super::publish_queue::{AmqpPublishSender, NextMessage, ParkRequest, PublishQueue};
 use super::supervise::{ChannelTask, Interruption};
 use super::{message, topology};
 use crate::config::QueueConfig;
-use crate::error::{Cause, QueueError};
-use crate::group::{Group, Limits};
-use crate::shards::Shards;
+use crate::error::{QueueError, QueueFailure};
+use crate::group::{GroupLimits, SubmissionGroup};
+use crate::shards::ShardCount;
 use crate::status::Readiness;
 
 pub(crate) struct PublishLoop {
     connection: BrokerConnection,
-    shards: Shards,
+    shards: ShardCount,
     /// The message version that this build reads.
     version: u64,
     in_flight_max: usize,
@@ -39,11 +39,11 @@ impl PublishLoop {
     pub(crate) fn new(
         connection: BrokerConnection,
         config: &QueueConfig,
-        shards: Shards,
+        shards: ShardCount,
         readiness: Readiness,
         closing: CancellationToken,
-    ) -> (PublishSender, Self) {
-        let (sender, queue) = PublishQueue::new(shards.clone(), Limits::new(config));
+    ) -> (AmqpPublishSender, Self) {
+        let (sender, queue) = PublishQueue::new(shards.clone(), GroupLimits::new(config));
         let publish_loop = Self {
             connection,
             shards,
@@ -71,7 +71,7 @@ impl PublishLoop {
                 biased;
                 interruption = &mut interrupted => return Err(interruption),
                 settled = confirms.next_settled(), if confirms.len() > 0 => settled?,
-                filled = self.queue.filled(), if has_room && open => {
+                filled = self.queue.wait_for_work(), if has_room && open => {
                     // In an alarm lapin's calls would wait for ever.
                     if connection.is_blocked() {
                         return Err(Interruption::alarm());
@@ -94,7 +94,7 @@ impl ChannelTask for PublishLoop {
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
         let connection = self.connection.clone();
-        let queues = Queues { shards: self.shards.count(), version: self.version };
+        let queues = QueueNames { shards: self.shards.count(), version: self.version };
         async move {
             let connection = connection.get().await?;
             connection.unblocked().await?;
@@ -109,7 +109,7 @@ impl ChannelTask for PublishLoop {
     async fn without_channel(&mut self) {
         let readiness = &self.readiness;
         // A queue that is about to become unready says nothing yet.
-        let cause = || readiness.cause().unwrap_or(Cause::Disconnected);
+        let cause = || readiness.cause().unwrap_or(QueueFailure::Disconnected);
         tokio::select! {
             () = self.queue.refuse_all(cause) => {}
             () = self.closing.cancelled() => {}
@@ -122,7 +122,7 @@ impl ChannelTask for PublishLoop {
             tracing::info!(queue.link = Self::LINK, "publishing");
         }
         let served = self.publish_all(&mut confirms, &connection).await;
-        let cause = served.as_ref().map_or_else(|interruption| interruption.cause, |()| Cause::Closed);
+        let cause = served.as_ref().map_or_else(|interruption| interruption.cause, |()| QueueFailure::Closed);
         // First of all: a refused caller that asks again must not be let in.
         self.readiness.set_not_ready(cause, &cause.to_string());
         if served.is_err() {
@@ -130,7 +130,7 @@ impl ChannelTask for PublishLoop {
             self.queue.refuse(cause);
         }
         // A blocked connection answers nothing until the alarm ends.
-        if cause != Cause::Alarm {
+        if cause != QueueFailure::Alarm {
             connection.discard_verification();
             connection.close_channel_or_disconnect(&channel).await;
         }
@@ -144,26 +144,30 @@ impl ChannelTask for PublishLoop {
     }
 }
 
-fn publish(next: Next, confirms: &mut PendingConfirms, version: u64) {
+fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
     match next {
-        Next::Group(shard, mut group) => {
-            if group.prune() {
+        NextMessage::Group(shard, mut group) => {
+            if group.remove_abandoned() {
                 histogram!("leadgate_queue_group_submissions")
                     .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
                 confirms.publish(to_shard(shard, &group), Waiters::Group(group));
             }
         }
-        Next::Parking(Parking { payload, why, answer }) => {
+        NextMessage::Park(ParkRequest { payload, why, answer }) => {
             let properties = message::parked(why);
-            let message =
-                Publish { exchange: "", key: names::parked_for(why, version), body: payload, properties };
-            confirms.publish(message, Waiters::Parking(answer));
+            let message = OutgoingMessage {
+                exchange: "",
+                key: names::parked_for(why, version),
+                body: payload,
+                properties,
+            };
+            confirms.publish(message, Waiters::Park(answer));
         }
     }
 }
 
-fn to_shard(shard: u16, group: &Group) -> Publish {
-    Publish {
+fn to_shard(shard: u16, group: &SubmissionGroup) -> OutgoingMessage {
+    OutgoingMessage {
         exchange: names::EXCHANGE,
         key: names::shard(shard),
         body: group.message().into(),

@@ -5,73 +5,73 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::error::{Cause, QueueError, Refused};
-use crate::group::{Group, Limits, Waiting};
+use crate::error::{PublishError, QueueError, QueueFailure};
+use crate::group::{GroupLimits, PendingSubmission, SubmissionGroup};
 use crate::raw_delivery::ParkReason;
-use crate::shards::{Shards, shard_of};
+use crate::shards::{ShardCount, shard_of};
 
-pub(crate) enum Job {
-    Publish(Waiting),
-    Park(Parking),
+pub(crate) enum PublishJob {
+    Publish(PendingSubmission),
+    Park(ParkRequest),
 }
 
 /// A message to park, for operators or for a newer build.
-pub(crate) struct Parking {
+pub(crate) struct ParkRequest {
     pub(crate) payload: Bytes,
     pub(crate) why: ParkReason,
-    pub(crate) answer: oneshot::Sender<Result<(), Refused>>,
+    pub(crate) answer: oneshot::Sender<Result<(), PublishError>>,
 }
 
-impl Job {
-    fn refuse(self, cause: Cause) {
+impl PublishJob {
+    fn refuse(self, cause: QueueFailure) {
         match self {
-            Self::Publish(waiting) => waiting.settle(Err(Refused::Unavailable(cause))),
-            Self::Park(parking) => _ = parking.answer.send(Err(Refused::Unavailable(cause))),
+            Self::Publish(waiting) => waiting.settle(Err(PublishError::Unavailable(cause))),
+            Self::Park(parking) => _ = parking.answer.send(Err(PublishError::Unavailable(cause))),
         }
     }
 }
 
 /// Gives jobs to the publish loop, which ends when all senders are gone.
 #[derive(Debug, Clone)]
-pub(crate) struct PublishSender(mpsc::UnboundedSender<Job>);
+pub(crate) struct AmqpPublishSender(mpsc::UnboundedSender<PublishJob>);
 
-impl PublishSender {
-    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), QueueError> {
-        self.send(Job::Publish(waiting))
+impl AmqpPublishSender {
+    pub(crate) fn publish(&self, waiting: PendingSubmission) -> Result<(), QueueError> {
+        self.send(PublishJob::Publish(waiting))
     }
 
-    pub(crate) fn park(&self, parking: Parking) -> Result<(), QueueError> {
-        self.send(Job::Park(parking))
+    pub(crate) fn park(&self, parking: ParkRequest) -> Result<(), QueueError> {
+        self.send(PublishJob::Park(parking))
     }
 
-    fn send(&self, job: Job) -> Result<(), QueueError> {
+    fn send(&self, job: PublishJob) -> Result<(), QueueError> {
         self.0.send(job).map_err(|_| QueueError::Closed)
     }
 }
 
 pub(crate) struct PublishQueue {
-    jobs: mpsc::UnboundedReceiver<Job>,
-    shards: Shards,
-    limits: Limits,
+    jobs: mpsc::UnboundedReceiver<PublishJob>,
+    shards: ShardCount,
+    limits: GroupLimits,
     /// Without shards for which nothing waits.
-    by_shard: BTreeMap<u16, VecDeque<Waiting>>,
+    by_shard: BTreeMap<u16, VecDeque<PendingSubmission>>,
     /// The shard whose turn it is.
     turn: u16,
-    parkings: VecDeque<Parking>,
+    parkings: VecDeque<ParkRequest>,
 }
 
 /// What goes into the next message.
-pub(crate) enum Next {
-    Group(u16, Group),
-    Parking(Parking),
+pub(crate) enum NextMessage {
+    Group(u16, SubmissionGroup),
+    Park(ParkRequest),
 }
 
 impl PublishQueue {
-    pub(crate) fn new(shards: Shards, limits: Limits) -> (PublishSender, Self) {
+    pub(crate) fn new(shards: ShardCount, limits: GroupLimits) -> (AmqpPublishSender, Self) {
         let (sender, jobs) = mpsc::unbounded_channel();
         let queue =
             Self { jobs, shards, limits, by_shard: BTreeMap::new(), turn: 0, parkings: VecDeque::new() };
-        (PublishSender(sender), queue)
+        (AmqpPublishSender(sender), queue)
     }
 
     /// Nothing waits, here or in the channel.
@@ -80,7 +80,7 @@ impl PublishQueue {
     }
 
     /// Waits until there is something to publish. False once no sender is left and nothing waits.
-    pub(crate) async fn filled(&mut self) -> bool {
+    pub(crate) async fn wait_for_work(&mut self) -> bool {
         if self.has_none() {
             let Some(job) = self.jobs.recv().await else { return false };
             self.add(job);
@@ -92,15 +92,15 @@ impl PublishQueue {
     }
 
     /// The next message's content, shard after shard.
-    pub(crate) fn next(&mut self) -> Option<Next> {
+    pub(crate) fn next(&mut self) -> Option<NextMessage> {
         if let Some(parking) = self.parkings.pop_front() {
-            return Some(Next::Parking(parking));
+            return Some(NextMessage::Park(parking));
         }
         let next = self.by_shard.range(self.turn..).next().or_else(|| self.by_shard.first_key_value());
         let shard = *next?.0;
         self.turn = shard.saturating_add(1);
         let mut waiting = self.by_shard.remove(&shard)?;
-        let mut group = Group::of(waiting.pop_front()?);
+        let mut group = SubmissionGroup::of(waiting.pop_front()?);
         while !group.is_full(&self.limits) {
             let Some(next) = waiting.pop_front() else { break };
             if let Err(next) = group.add(next, &self.limits) {
@@ -111,20 +111,20 @@ impl PublishQueue {
         if !waiting.is_empty() {
             self.by_shard.insert(shard, waiting);
         }
-        Some(Next::Group(shard, group))
+        Some(NextMessage::Group(shard, group))
     }
 
-    pub(crate) fn refuse(&mut self, cause: Cause) {
+    pub(crate) fn refuse(&mut self, cause: QueueFailure) {
         for waiting in std::mem::take(&mut self.by_shard).into_values().flatten() {
-            Job::Publish(waiting).refuse(cause);
+            PublishJob::Publish(waiting).refuse(cause);
         }
         for parking in self.parkings.drain(..) {
-            Job::Park(parking).refuse(cause);
+            PublishJob::Park(parking).refuse(cause);
         }
     }
 
     /// Refuses all jobs while it is polled. Returns when no sender is left.
-    pub(crate) async fn refuse_all(&mut self, cause: impl Fn() -> Cause) {
+    pub(crate) async fn refuse_all(&mut self, cause: impl Fn() -> QueueFailure) {
         self.refuse(cause());
         while let Some(job) = self.jobs.recv().await {
             job.refuse(cause());
@@ -135,13 +135,13 @@ impl PublishQueue {
         self.parkings.is_empty() && self.by_shard.is_empty()
     }
 
-    fn add(&mut self, job: Job) {
+    fn add(&mut self, job: PublishJob) {
         match job {
-            Job::Publish(waiting) => {
+            PublishJob::Publish(waiting) => {
                 let shard = shard_of(waiting.organization(), self.shards.count());
                 self.by_shard.entry(shard).or_default().push_back(waiting);
             }
-            Job::Park(parking) => self.parkings.push_back(parking),
+            PublishJob::Park(parking) => self.parkings.push_back(parking),
         }
     }
 }
@@ -163,23 +163,24 @@ mod tests {
     #[tokio::test]
     async fn a_message_has_submissions_of_one_shard_only_and_shards_take_turns() {
         let config = QueueConfig { group_max: 2, ..QueueConfig::new("") };
-        let (sender, mut queue) = PublishQueue::new(Shards::new(2), Limits::new(&config));
+        let (sender, mut queue) = PublishQueue::new(ShardCount::new(2), GroupLimits::new(&config));
         let memory = MemoryLimit::new(&config);
         let organizations = [of_shard(0), of_shard(1)];
         for turn in [0, 0, 0, 1, 0] {
             let body = Bytes::from(turn.to_string());
-            let (waiting, _answer) = Waiting::new(organizations[turn], body, memory.reserve(1).unwrap());
+            let (waiting, _answer) =
+                PendingSubmission::new(organizations[turn], body, memory.reserve(1).unwrap());
             sender.publish(waiting).unwrap();
         }
-        assert!(queue.filled().await);
+        assert!(queue.wait_for_work().await);
         let mut messages = Vec::new();
-        while let Some(Next::Group(shard, group)) = queue.next() {
+        while let Some(NextMessage::Group(shard, group)) = queue.next() {
             messages.push((shard, String::from_utf8(group.message()).unwrap()));
         }
         let message = |bodies: &str| format!(r#"{{"v":1,"submissions":[{bodies}]}}"#);
         assert_eq!(messages, [(0, message("0,0")), (1, message("1")), (0, message("0,0"))]);
         assert!(queue.is_empty());
         drop(sender);
-        assert!(!queue.filled().await);
+        assert!(!queue.wait_for_work().await);
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call, close_channel};
 use super::supervise::{ChannelTask, Interruption};
 use super::{names, reply_message};
-use crate::error::{Cause, QueueError};
+use crate::error::{QueueError, QueueFailure};
 use crate::replies::PendingReplies;
 use crate::status::Readiness;
 
@@ -43,7 +43,7 @@ impl ReplyConsumer {
         pending: Arc<PendingReplies>,
         closing: CancellationToken,
     ) -> Self {
-        let readiness = Readiness::not_ready(Cause::Disconnected, "not connected to the broker yet");
+        let readiness = Readiness::not_ready(QueueFailure::Disconnected, "not connected to the broker yet");
         Self { connection, pending, readiness, closing }
     }
 

@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 const VERSION: u64 = 1;
 
 #[derive(Serialize)]
-struct Encoded<'a> {
+struct EncodedReplies<'a> {
     v: u64,
     replies: &'a [Reply],
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct ReplyEnvelope<'a> {
     v: u64,
     #[serde(borrow)]
     replies: Vec<&'a RawValue>,
@@ -22,22 +22,23 @@ struct Envelope<'a> {
 
 /// What could be read of a message, and how much could not.
 #[derive(Debug, Default)]
-pub(crate) struct Decoded {
+pub(crate) struct DecodedReplies {
     pub(crate) replies: Vec<Reply>,
     pub(crate) unreadable: u64,
 }
 
 pub(crate) fn encode(replies: &[Reply]) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Encoded { v: VERSION, replies })
+    serde_json::to_vec(&EncodedReplies { v: VERSION, replies })
 }
 
 /// Each reply by itself: one that only a newer build understands does not affect the others.
-pub(crate) fn decode(message: &[u8]) -> Decoded {
-    let Some(envelope) = serde_json::from_slice::<Envelope<'_>>(message).ok().filter(|it| it.v == VERSION)
+pub(crate) fn decode(message: &[u8]) -> DecodedReplies {
+    let Some(envelope) =
+        serde_json::from_slice::<ReplyEnvelope<'_>>(message).ok().filter(|it| it.v == VERSION)
     else {
-        return Decoded { unreadable: 1, ..Decoded::default() };
+        return DecodedReplies { unreadable: 1, ..DecodedReplies::default() };
     };
-    let mut decoded = Decoded::default();
+    let mut decoded = DecodedReplies::default();
     for raw in envelope.replies {
         match serde_json::from_str(raw.get()) {
             Ok(reply) => decoded.replies.push(reply),

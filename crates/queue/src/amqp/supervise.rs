@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use metrics::counter;
 use tokio::time::sleep;
 
-use crate::error::{Cause, QueueError};
+use crate::error::{QueueError, QueueFailure};
 
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
 /// Spread up to twice as long, so that processes do not come back in step.
@@ -19,31 +19,31 @@ const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
 /// A wrong topology waits for an operator.
 const TOPOLOGY_DELAY: Duration = Duration::from_secs(5);
 /// After a channel that lasted this long, the next one is opened at once.
-const GOOD: Duration = Duration::from_secs(5);
+const STABLE_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a channel was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Interruption {
-    pub(crate) cause: Cause,
+    pub(crate) cause: QueueFailure,
     pub(crate) reason: String,
 }
 
 impl Interruption {
     pub(crate) fn disconnected(reason: impl Into<String>) -> Self {
-        Self { cause: Cause::Disconnected, reason: reason.into() }
+        Self { cause: QueueFailure::Disconnected, reason: reason.into() }
     }
 
     pub(crate) fn alarm() -> Self {
         let reason = "the broker blocks publishers: it is short of memory or disk space".to_owned();
-        Self { cause: Cause::Alarm, reason }
+        Self { cause: QueueFailure::Alarm, reason }
     }
 }
 
 impl From<QueueError> for Interruption {
     fn from(error: QueueError) -> Self {
         let cause = match &error {
-            QueueError::Topology(_) => Cause::Topology,
-            _ => Cause::Disconnected,
+            QueueError::Topology(_) => QueueFailure::Topology,
+            _ => QueueFailure::Disconnected,
         };
         Self { cause, reason: error.to_string() }
     }
@@ -92,13 +92,13 @@ pub(crate) async fn supervise<T: ChannelTask>(task: &mut T) {
         };
         let Err(interruption) = served else { return };
         task.interrupted(&interruption);
-        if interruption.cause != Cause::Alarm {
+        if interruption.cause != QueueFailure::Alarm {
             counter!("leadgate_queue_reconnects_total", "link" => T::LINK).increment(1);
         }
-        delay = if started.elapsed() > GOOD {
+        delay = if started.elapsed() > STABLE_AFTER {
             delays = DELAYS.build();
             Duration::ZERO
-        } else if interruption.cause == Cause::Topology {
+        } else if interruption.cause == QueueFailure::Topology {
             TOPOLOGY_DELAY
         } else {
             delays.next().unwrap_or(LONGEST_DELAY)
@@ -114,12 +114,12 @@ mod tests {
     use super::*;
 
     /// Can never be opened.
-    struct Broken {
+    struct FailingTask {
         error: QueueError,
         attempts: Vec<Instant>,
     }
 
-    impl ChannelTask for Broken {
+    impl ChannelTask for FailingTask {
         const LINK: &'static str = "test";
         type Open = ();
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     async fn waits(error: QueueError) -> Vec<Duration> {
-        let mut broken = Broken { error, attempts: vec![Instant::now()] };
+        let mut broken = FailingTask { error, attempts: vec![Instant::now()] };
         supervise(&mut broken).await;
         broken.attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }

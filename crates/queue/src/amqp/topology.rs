@@ -9,8 +9,8 @@ use lapin::{Channel, ErrorKind, ExchangeKind};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{self, CALL_TIMEOUT, OpenConnection};
-use super::names::{self, Queues};
-use crate::config::{Address, Broker, QueueConfig};
+use super::names::{self, QueueNames};
+use crate::config::{BrokerAddress, QueueAddress, QueueConfig};
 use crate::error::QueueError;
 
 /// Every queue's `x-delivery-limit`, in effect none: RabbitMQ 4 drops what was returned 20 times unless the queue says
@@ -26,10 +26,10 @@ const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::fro
 /// # Errors
 /// When the broker does not answer, or holds something of that name with other arguments.
 pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
-    let Address::Amqp(broker) = Address::of(config)? else {
+    let QueueAddress::Amqp(broker) = QueueAddress::of(config)? else {
         return Err(QueueError::Url("only a broker has a topology to declare"));
     };
-    let queues = Queues { shards: config.shards, version: config.version };
+    let queues = QueueNames { shards: config.shards, version: config.version };
     // A broker that has just started answers some declarations with an internal error.
     for pause in ATTEMPT_PAUSES {
         match declare(&broker, queues).await {
@@ -40,11 +40,11 @@ pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
     declare(&broker, queues).await
 }
 
-async fn declare(broker: &Broker, queues: Queues) -> Result<(), QueueError> {
+async fn declare(broker: &BrokerAddress, queues: QueueNames) -> Result<(), QueueError> {
     let connection = OpenConnection::open(broker, "leadgate migrate").await?;
     let channel = connection.channel().await?;
-    let all = queues.all().map(Thing::Queue);
-    for thing in [Thing::Alternate, Thing::Exchange].into_iter().chain(all) {
+    let all = queues.all().map(BrokerObject::Queue);
+    for thing in [BrokerObject::AlternateExchange, BrokerObject::Exchange].into_iter().chain(all) {
         thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
     }
     for shard in (0..queues.shards).map(names::shard) {
@@ -65,25 +65,26 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Resu
 /// AMQP compares arguments only when declaring, so what exists is declared once more. That needs the `configure`
 /// permission; without it only existence is verified. Bindings cannot be asked for at all: a message that finds
 /// none lands in `unrouted`, which is consumed too.
-pub(crate) async fn verify(connection: &OpenConnection, queues: Queues) -> Result<(), QueueError> {
-    let all = queues.all().map(Thing::Queue);
-    verify_all(connection, [Thing::Exchange, Thing::Alternate].into_iter().chain(all)).await
+pub(crate) async fn verify(connection: &OpenConnection, queues: QueueNames) -> Result<(), QueueError> {
+    let all = queues.all().map(BrokerObject::Queue);
+    verify_all(connection, [BrokerObject::Exchange, BrokerObject::AlternateExchange].into_iter().chain(all))
+        .await
 }
 
 /// [`verify`] for the queues of parked messages: looking at them returns them.
 pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> Result<(), QueueError> {
-    verify_all(connection, names::parked(version).map(Thing::Queue)).await
+    verify_all(connection, names::parked(version).map(BrokerObject::Queue)).await
 }
 
 /// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.
 pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Result<u16, QueueError> {
     let channel = connection.channel().await?;
     for shard in known..u16::MAX {
-        let queue = Thing::Queue(names::shard(shard));
+        let queue = BrokerObject::Queue(names::shard(shard));
         match queue.declare(&channel, true).await {
             Ok(()) => {}
             // The broker has closed the channel.
-            Err(Fault::Missing(_)) => return Ok(shard),
+            Err(DeclareError::Missing(_)) => return Ok(shard),
             Err(fault) => return Err(fault.describe(&queue)),
         }
     }
@@ -92,7 +93,7 @@ pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Res
 
 async fn verify_all(
     connection: &OpenConnection,
-    things: impl IntoIterator<Item = Thing>,
+    things: impl IntoIterator<Item = BrokerObject>,
 ) -> Result<(), QueueError> {
     let mut channel = connection.channel().await?;
     let mut compare = true;
@@ -103,7 +104,7 @@ async fn verify_all(
         }
         match thing.declare(&channel, false).await {
             Ok(()) => {}
-            Err(Fault::Forbidden) => {
+            Err(DeclareError::Forbidden) => {
                 tracing::warn!(
                     queue.name = thing.name(),
                     "broker user lacks the configure permission; queue arguments are not verified"
@@ -117,29 +118,29 @@ async fn verify_all(
     Ok(())
 }
 
-enum Thing {
+enum BrokerObject {
     Exchange,
-    Alternate,
+    AlternateExchange,
     Queue(String),
 }
 
-enum Fault {
+enum DeclareError {
     Missing(String),
-    Different(String),
+    Mismatch(String),
     Forbidden,
     Other(QueueError),
 }
 
-impl Thing {
+impl BrokerObject {
     fn name(&self) -> String {
         match self {
             Self::Exchange => format!("exchange `{}`", names::EXCHANGE),
-            Self::Alternate => format!("exchange `{}`", names::ALTERNATE),
+            Self::AlternateExchange => format!("exchange `{}`", names::ALTERNATE),
             Self::Queue(name) => format!("queue `{name}`"),
         }
     }
 
-    async fn declare(&self, channel: &Channel, passive: bool) -> Result<(), Fault> {
+    async fn declare(&self, channel: &Channel, passive: bool) -> Result<(), DeclareError> {
         let exchange = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
         let declared = async {
             match self {
@@ -149,7 +150,7 @@ impl Thing {
                     let (name, kind) = (names::EXCHANGE.into(), ExchangeKind::Direct);
                     channel.exchange_declare(name, kind, exchange, arguments).await
                 }
-                Self::Alternate => {
+                Self::AlternateExchange => {
                     let (name, kind) = (names::ALTERNATE.into(), ExchangeKind::Fanout);
                     channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
                 }
@@ -164,13 +165,13 @@ impl Thing {
             }
         };
         match timeout(CALL_TIMEOUT, declared).await {
-            Ok(declared) => declared.map_err(Fault::from),
-            Err(_) => Err(Fault::Other(connection::no_answer())),
+            Ok(declared) => declared.map_err(DeclareError::from),
+            Err(_) => Err(DeclareError::Other(connection::no_answer())),
         }
     }
 }
 
-impl From<lapin::Error> for Fault {
+impl From<lapin::Error> for DeclareError {
     fn from(error: lapin::Error) -> Self {
         let ErrorKind::ProtocolError(protocol) = error.kind() else {
             return Self::Other(connection::unreachable(error));
@@ -178,7 +179,7 @@ impl From<lapin::Error> for Fault {
         match protocol.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Self::Missing(protocol.get_message().to_string()),
             AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
-                Self::Different(protocol.get_message().to_string())
+                Self::Mismatch(protocol.get_message().to_string())
             }
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Self::Forbidden,
             _ => Self::Other(connection::unreachable(error)),
@@ -186,14 +187,14 @@ impl From<lapin::Error> for Fault {
     }
 }
 
-impl Fault {
-    fn describe(self, thing: &Thing) -> QueueError {
+impl DeclareError {
+    fn describe(self, thing: &BrokerObject) -> QueueError {
         let name = thing.name();
         QueueError::Topology(match self {
             Self::Missing(said) => {
                 format!("{name} is missing on the broker: run `leadgate migrate` ({said})")
             }
-            Self::Different(said) => format!(
+            Self::Mismatch(said) => format!(
                 "{name} exists with different arguments. Queue arguments cannot be changed: move its messages, delete \
                  the queue and run `leadgate migrate`; see docs/production.md, RabbitMQ ({said})"
             ),

@@ -7,10 +7,10 @@ use leadgate_domain::Timestamp;
 
 /// Counts deliveries between hand-out and settlement, by the time they were published.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Unacked(Arc<Mutex<Entries>>);
+pub(crate) struct Unacked(Arc<Mutex<UnackedEntries>>);
 
 #[derive(Debug, Default)]
-struct Entries {
+struct UnackedEntries {
     by_time: BTreeSet<(Timestamp, u64)>,
     next: u64,
 }
@@ -41,7 +41,7 @@ impl Unacked {
         self.lock().by_time.first().map(|(at, _)| *at)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    fn lock(&self) -> MutexGuard<'_, UnackedEntries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,24 +8,24 @@ use std::sync::mpsc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::admin::{Depth, Parked, Selection};
+use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::error::QueueError;
-use crate::group::Waiting;
-use crate::raw_delivery::{ParkReason, RawDelivery, Settled};
+use crate::group::PendingSubmission;
+use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
 
-pub(crate) enum Command {
-    Publish(Waiting),
-    Receive(Request),
+pub(crate) enum WriterCommand {
+    Publish(PendingSubmission),
+    Receive(ReceiveRequest),
     Ack(DeliveryTag),
-    GiveBack(DeliveryTag),
-    Park(DeliveryTag, ParkReason, oneshot::Sender<Settled>),
+    Requeue(DeliveryTag),
+    Park(DeliveryTag, ParkReason, oneshot::Sender<SettleResult>),
     /// Parks a message that is part of another.
-    ParkPart(Bytes, ParkReason, oneshot::Sender<Settled>),
+    ParkSubmission(Bytes, ParkReason, oneshot::Sender<SettleResult>),
     /// Everything that this consumer was handed comes back.
-    Release(ConsumerId),
-    Depth(oneshot::Sender<Result<Depth, QueueError>>),
-    ParkedList(usize, oneshot::Sender<Result<Vec<Parked>, QueueError>>),
-    ParkedReplay(Selection, oneshot::Sender<Result<usize, QueueError>>),
+    ReleaseConsumer(ConsumerId),
+    Depth(oneshot::Sender<Result<QueueDepth, QueueError>>),
+    ParkedList(usize, oneshot::Sender<Result<Vec<ParkedMessage>, QueueError>>),
+    ParkedReplay(ParkedSelection, oneshot::Sender<Result<usize, QueueError>>),
     Backup(PathBuf, oneshot::Sender<Result<(), QueueError>>),
     Close(oneshot::Sender<()>),
 }
@@ -42,12 +42,12 @@ pub(crate) struct DeliveryTag {
 }
 
 /// A consumer that waits for messages.
-pub(crate) struct Request {
+pub(crate) struct ReceiveRequest {
     pub(crate) consumer: ConsumerId,
     pub(crate) max: usize,
     pub(crate) alive: ConsumerAlive,
     pub(crate) writer: WriterHandle,
-    pub(crate) answer: oneshot::Sender<Vec<RawDelivery<AckHandle>>>,
+    pub(crate) answer: oneshot::Sender<Vec<RawDelivery<EmbeddedAckHandle>>>,
 }
 
 /// Whether a consumer still holds what it was handed.
@@ -70,26 +70,26 @@ impl ConsumerAlive {
 
 /// Talks to the writer's thread, which ends when all handles are gone.
 #[derive(Debug, Clone)]
-pub(crate) struct WriterHandle(mpsc::Sender<Command>);
+pub(crate) struct WriterHandle(mpsc::Sender<WriterCommand>);
 
 impl WriterHandle {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<WriterCommand>) {
         let (sender, inbox) = mpsc::channel();
         (Self(sender), inbox)
     }
 
-    pub(crate) fn send(&self, command: Command) -> Result<(), QueueError> {
+    pub(crate) fn send(&self, command: WriterCommand) -> Result<(), QueueError> {
         self.0.send(command).map_err(|_| QueueError::Closed)
     }
 
-    pub(crate) fn publish(&self, waiting: Waiting) -> Result<(), QueueError> {
-        self.send(Command::Publish(waiting))
+    pub(crate) fn publish(&self, waiting: PendingSubmission) -> Result<(), QueueError> {
+        self.send(WriterCommand::Publish(waiting))
     }
 
     /// Asks for something that has an answer.
     pub(crate) async fn ask<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> Command,
+        command: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> WriterCommand,
     ) -> Result<T, QueueError> {
         let (answer, answered) = oneshot::channel();
         self.send(command(answer))?;
@@ -99,51 +99,58 @@ impl WriterHandle {
 
 /// The right to settle one message. Dropping it gives the message back, unless it was settled.
 #[derive(Debug)]
-pub(crate) struct AckHandle {
+pub(crate) struct EmbeddedAckHandle {
     tag: DeliveryTag,
     alive: ConsumerAlive,
     writer: WriterHandle,
     is_settled: bool,
 }
 
-impl AckHandle {
+impl EmbeddedAckHandle {
     pub(crate) fn new(tag: DeliveryTag, alive: ConsumerAlive, writer: WriterHandle) -> Self {
         Self { tag, alive, writer, is_settled: false }
     }
 
     /// Does not wait for the disk: an ack that is lost in a crash only means a redelivery.
-    pub(crate) fn ack(mut self) -> Settled {
+    pub(crate) fn ack(mut self) -> SettleResult {
         self.is_settled = true;
-        self.send(Command::Ack(self.tag))
+        self.send(WriterCommand::Ack(self.tag))
     }
 
-    pub(crate) async fn park(mut self, why: ParkReason) -> Settled {
+    pub(crate) async fn park(mut self, why: ParkReason) -> SettleResult {
         self.is_settled = true;
-        self.ask(|answer| Command::Park(self.tag, why, answer)).await
+        self.ask(|answer| WriterCommand::Park(self.tag, why, answer)).await
     }
 
-    pub(crate) async fn park_part(&self, part: Bytes, why: ParkReason) -> Settled {
-        self.ask(|answer| Command::ParkPart(part, why, answer)).await
+    pub(crate) async fn park_part(&self, part: Bytes, why: ParkReason) -> SettleResult {
+        self.ask(|answer| WriterCommand::ParkSubmission(part, why, answer)).await
     }
 
-    async fn ask(&self, command: impl FnOnce(oneshot::Sender<Settled>) -> Command) -> Settled {
+    async fn ask(
+        &self,
+        command: impl FnOnce(oneshot::Sender<SettleResult>) -> WriterCommand,
+    ) -> SettleResult {
         let (answer, answered) = oneshot::channel();
         match self.send(command(answer)) {
-            Settled::Done => answered.await.unwrap_or(Settled::Lost),
-            Settled::Lost => Settled::Lost,
+            SettleResult::Settled => answered.await.unwrap_or(SettleResult::Lost),
+            SettleResult::Lost => SettleResult::Lost,
         }
     }
 
-    fn send(&self, command: Command) -> Settled {
-        if self.alive.is_alive() && self.writer.send(command).is_ok() { Settled::Done } else { Settled::Lost }
+    fn send(&self, command: WriterCommand) -> SettleResult {
+        if self.alive.is_alive() && self.writer.send(command).is_ok() {
+            SettleResult::Settled
+        } else {
+            SettleResult::Lost
+        }
     }
 }
 
-impl Drop for AckHandle {
+impl Drop for EmbeddedAckHandle {
     fn drop(&mut self) {
         if !self.is_settled {
             // If the thread has ended, the message stays in the file for the next start.
-            self.writer.send(Command::GiveBack(self.tag)).ok();
+            self.writer.send(WriterCommand::Requeue(self.tag)).ok();
         }
     }
 }

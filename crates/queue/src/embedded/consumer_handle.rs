@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::command::{AckHandle, Command, ConsumerAlive, ConsumerId, Request, WriterHandle};
+use super::command::{
+    ConsumerAlive, ConsumerId, EmbeddedAckHandle, ReceiveRequest, WriterCommand, WriterHandle,
+};
 use crate::raw_delivery::RawDelivery;
 
 /// The consumers of a queue.
 #[derive(Debug, Default)]
-pub(crate) struct Consumers {
+pub(crate) struct ConsumerRegistry {
     /// How many there are.
     count: AtomicUsize,
     next_id: AtomicU64,
 }
 
-impl Consumers {
+impl ConsumerRegistry {
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -28,29 +30,35 @@ impl Consumers {
 }
 
 #[derive(Debug)]
-pub(crate) struct ConsumerHandle {
+pub(crate) struct EmbeddedConsumer {
     writer: WriterHandle,
-    consumers: Arc<Consumers>,
+    consumers: Arc<ConsumerRegistry>,
     id: ConsumerId,
     alive: ConsumerAlive,
     stop: CancellationToken,
 }
 
-impl ConsumerHandle {
-    pub(crate) fn new(writer: WriterHandle, consumers: Arc<Consumers>, stop: CancellationToken) -> Self {
+impl EmbeddedConsumer {
+    pub(crate) fn new(
+        writer: WriterHandle,
+        consumers: Arc<ConsumerRegistry>,
+        stop: CancellationToken,
+    ) -> Self {
         consumers.count.fetch_add(1, Ordering::Relaxed);
         let id = consumers.next_id();
         Self { writer, consumers, id, alive: ConsumerAlive::new(), stop }
     }
 
     /// `None` once the queue was told to stop.
-    pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<AckHandle>>> {
+    pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<EmbeddedAckHandle>>> {
         if self.stop.is_cancelled() {
             return None;
         }
         let (answer, answered) = oneshot::channel();
         let (consumer, alive, writer) = (self.id, self.alive.clone(), self.writer.clone());
-        self.writer.send(Command::Receive(Request { consumer, max, alive, writer, answer })).ok()?;
+        self.writer
+            .send(WriterCommand::Receive(ReceiveRequest { consumer, max, alive, writer, answer }))
+            .ok()?;
         tokio::select! {
             deliveries = answered => deliveries.ok(),
             () = self.stop.cancelled() => None,
@@ -60,13 +68,13 @@ impl ConsumerHandle {
     pub(crate) fn release(&mut self) {
         self.alive.end();
         // If the thread is gone, so is what was handed out.
-        self.writer.send(Command::Release(self.id)).ok();
+        self.writer.send(WriterCommand::ReleaseConsumer(self.id)).ok();
         self.id = self.consumers.next_id();
         self.alive = ConsumerAlive::new();
     }
 }
 
-impl Drop for ConsumerHandle {
+impl Drop for EmbeddedConsumer {
     fn drop(&mut self) {
         self.consumers.count.fetch_sub(1, Ordering::Relaxed);
         self.release();

@@ -8,8 +8,11 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Text};
 use leadgate_domain::Timestamp;
 
-use super::rows::{Checkpoint, Columns, DataVersion, JournalMode, ParkedRow, Row, Sums, Version, unsigned};
-use crate::admin::{Parked, Selection};
+use super::rows::{
+    CheckpointRow, DataVersionRow, JournalModeRow, MessageColumns, MessageRow, ParkedRow, UsageRow,
+    UserVersionRow, unsigned,
+};
+use crate::admin::{ParkedMessage, ParkedSelection};
 use crate::error::QueueError;
 use crate::raw_delivery::ParkReason;
 
@@ -64,7 +67,7 @@ const SCHEMA: &str = "
 /// How long a statement waits for a lock of another process. Well below a publish's three seconds.
 const BUSY_TIMEOUT_MS: u32 = 1_000;
 
-pub(crate) struct File {
+pub(crate) struct QueueFile {
     connection: SqliteConnection,
 }
 
@@ -76,14 +79,14 @@ pub(crate) struct FileUsage {
 }
 
 /// Why a statement did not work.
-pub(crate) enum Fault {
+pub(crate) enum QueueFileError {
     /// Another process holds the lock. The connection is fine.
     Locked,
     /// The connection is not to be trusted any more: after a failed sync its pages may differ from the disk's.
     Broken(String),
 }
 
-impl From<diesel::result::Error> for Fault {
+impl From<diesel::result::Error> for QueueFileError {
     fn from(error: diesel::result::Error) -> Self {
         match &error {
             // SQLITE_BUSY has no kind of its own in diesel.
@@ -96,7 +99,7 @@ impl From<diesel::result::Error> for Fault {
     }
 }
 
-impl Fault {
+impl QueueFileError {
     pub(crate) fn text(self) -> String {
         match self {
             Self::Locked => "another process holds its lock".to_owned(),
@@ -105,7 +108,7 @@ impl Fault {
     }
 }
 
-impl File {
+impl QueueFile {
     /// Opens the file, making it and its folder where they are missing.
     pub(crate) fn open(path: &Path) -> Result<Self, QueueError> {
         let refuse = |problem: String| QueueError::File { path: path.display().to_string(), problem };
@@ -125,39 +128,39 @@ impl File {
         Ok(file)
     }
 
-    fn prepare(&mut self) -> Result<(), Fault> {
+    fn prepare(&mut self) -> Result<(), QueueFileError> {
         // First of all, so that setting the journal mode waits for others too.
         self.connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
-        let mode: JournalMode = sql_query("PRAGMA journal_mode = WAL").get_result(&mut self.connection)?;
+        let mode: JournalModeRow = sql_query("PRAGMA journal_mode = WAL").get_result(&mut self.connection)?;
         if mode.journal_mode != "wal" {
-            return Err(Fault::Broken("its filesystem does not support SQLite's WAL".to_owned()));
+            return Err(QueueFileError::Broken("its filesystem does not support SQLite's WAL".to_owned()));
         }
         // Deleted messages contain personal data, so their pages are overwritten.
         self.connection.batch_execute(
             "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON",
         )?;
         self.connection.immediate_transaction(|connection| {
-            let version: Version = sql_query("PRAGMA user_version").get_result(connection)?;
+            let version: UserVersionRow = sql_query("PRAGMA user_version").get_result(connection)?;
             match version.user_version {
                 0 => Ok(connection.batch_execute(SCHEMA)?),
                 1 => Ok(()),
-                newer => Err(Fault::Broken(format!("its version {newer} is newer than this build"))),
+                newer => Err(QueueFileError::Broken(format!("its version {newer} is newer than this build"))),
             }
         })
     }
 
     /// Empties the write-ahead log. Returns false if another connection still reads there.
-    pub(crate) fn empty_log(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn empty_log(&mut self) -> Result<bool, QueueFileError> {
         // Not waiting for the other connection: publishes would wait, too.
         self.connection.batch_execute("PRAGMA busy_timeout = 0")?;
-        let checkpoint: Result<Checkpoint, _> =
+        let checkpoint: Result<CheckpointRow, _> =
             sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut self.connection);
         self.connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
         Ok(checkpoint?.busy == 0)
     }
 
     /// Notes that everything handed out before this start is handed out once more.
-    pub(crate) fn count_start(&mut self) -> Result<(), Fault> {
+    pub(crate) fn count_start(&mut self) -> Result<(), QueueFileError> {
         self.transaction(|file| {
             sql_query("UPDATE message SET deliveries = deliveries + 1 WHERE id <= (SELECT high_water FROM delivered)")
                 .execute(&mut file.connection)?;
@@ -168,8 +171,8 @@ impl File {
     /// Runs `work` in one transaction, synced to the disk when this returns.
     pub(crate) fn transaction<T>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        work: impl FnOnce(&mut Self) -> Result<T, QueueFileError>,
+    ) -> Result<T, QueueFileError> {
         self.connection.batch_execute("BEGIN IMMEDIATE")?;
         match work(self) {
             Ok(value) => self.connection.batch_execute("COMMIT").map(|()| value).map_err(|error| {
@@ -184,34 +187,34 @@ impl File {
         }
     }
 
-    pub(crate) fn insert(&mut self, body: &[u8], at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn insert(&mut self, body: &[u8], at: Timestamp) -> Result<(), QueueFileError> {
         diesel::insert_into(message::table)
             .values((message::payload.eq(body), message::published_at.eq(at.as_microseconds())))
             .execute(&mut self.connection)?;
         Ok(())
     }
 
-    pub(crate) fn delete(&mut self, id: i64) -> Result<(), Fault> {
+    pub(crate) fn delete(&mut self, id: i64) -> Result<(), QueueFileError> {
         diesel::delete(message::table.find(id)).execute(&mut self.connection)?;
         Ok(())
     }
 
     /// The messages after `cursor`, oldest first.
-    pub(crate) fn after(&mut self, cursor: i64, limit: usize) -> Result<Vec<Row>, Fault> {
-        let rows: Vec<Columns> = message::table
+    pub(crate) fn after(&mut self, cursor: i64, limit: usize) -> Result<Vec<MessageRow>, QueueFileError> {
+        let rows: Vec<MessageColumns> = message::table
             .filter(message::id.gt(cursor))
             .order(message::id)
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(&mut self.connection)?;
-        Ok(rows.into_iter().map(Row::from).collect())
+        Ok(rows.into_iter().map(MessageRow::from).collect())
     }
 
-    pub(crate) fn one(&mut self, id: i64) -> Result<Option<Row>, Fault> {
-        let row: Option<Columns> = message::table.find(id).first(&mut self.connection).optional()?;
-        Ok(row.map(Row::from))
+    pub(crate) fn one(&mut self, id: i64) -> Result<Option<MessageRow>, QueueFileError> {
+        let row: Option<MessageColumns> = message::table.find(id).first(&mut self.connection).optional()?;
+        Ok(row.map(MessageRow::from))
     }
 
-    pub(crate) fn set_high_water(&mut self, id: i64) -> Result<(), Fault> {
+    pub(crate) fn set_high_water(&mut self, id: i64) -> Result<(), QueueFileError> {
         diesel::update(delivered::table.find(1))
             .set(delivered::high_water.eq(id))
             .execute(&mut self.connection)?;
@@ -219,14 +222,14 @@ impl File {
     }
 
     /// How much there is. Reads every row's head, so not for every message.
-    pub(crate) fn usage(&mut self) -> Result<FileUsage, Fault> {
-        let sums: Sums =
+    pub(crate) fn usage(&mut self) -> Result<FileUsage, QueueFileError> {
+        let sums: UsageRow =
             sql_query("SELECT count(*) AS messages, coalesce(sum(length(payload)), 0) AS bytes FROM message")
                 .get_result(&mut self.connection)?;
         Ok(FileUsage { messages: unsigned(sums.messages), bytes: unsigned(sums.bytes) })
     }
 
-    pub(crate) fn oldest(&mut self) -> Result<Option<Timestamp>, Fault> {
+    pub(crate) fn oldest(&mut self) -> Result<Option<Timestamp>, QueueFileError> {
         let at: Option<i64> = message::table
             .order(message::id)
             .select(message::published_at)
@@ -236,12 +239,12 @@ impl File {
     }
 
     /// Changes whenever another connection has written.
-    pub(crate) fn data_version(&mut self) -> Result<i64, Fault> {
-        let version: DataVersion = sql_query("PRAGMA data_version").get_result(&mut self.connection)?;
+    pub(crate) fn data_version(&mut self) -> Result<i64, QueueFileError> {
+        let version: DataVersionRow = sql_query("PRAGMA data_version").get_result(&mut self.connection)?;
         Ok(version.data_version)
     }
 
-    pub(crate) fn park(&mut self, id: i64, reason: &str, at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn park(&mut self, id: i64, reason: &str, at: Timestamp) -> Result<(), QueueFileError> {
         sql_query(
             "INSERT INTO parked (payload, published_at, reason, parked_at)
              SELECT payload, published_at, ?, ? FROM message WHERE id = ?",
@@ -253,7 +256,12 @@ impl File {
         self.delete(id)
     }
 
-    pub(crate) fn park_part(&mut self, part: &[u8], reason: &str, at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn park_part(
+        &mut self,
+        part: &[u8],
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), QueueFileError> {
         sql_query("INSERT INTO parked (payload, published_at, reason, parked_at) VALUES (?1, ?3, ?2, ?3)")
             .bind::<Binary, _>(part)
             .bind::<Text, _>(reason)
@@ -262,29 +270,29 @@ impl File {
         Ok(())
     }
 
-    pub(crate) fn parked_count(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn parked_count(&mut self) -> Result<u64, QueueFileError> {
         let count: i64 = parked::table.count().get_result(&mut self.connection)?;
         Ok(unsigned(count))
     }
 
     /// How many messages only a newer build can read.
-    pub(crate) fn newer_count(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn newer_count(&mut self) -> Result<u64, QueueFileError> {
         let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
         let count: i64 = newer.count().get_result(&mut self.connection)?;
         Ok(unsigned(count))
     }
 
-    pub(crate) fn parked_list(&mut self, limit: usize) -> Result<Vec<Parked>, Fault> {
+    pub(crate) fn parked_list(&mut self, limit: usize) -> Result<Vec<ParkedMessage>, QueueFileError> {
         let rows: Vec<ParkedRow> = sql_query(
             "SELECT id, reason, parked_at, length(payload) AS bytes FROM parked ORDER BY id LIMIT ?",
         )
         .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(&mut self.connection)?;
-        Ok(rows.into_iter().map(Parked::from).collect())
+        Ok(rows.into_iter().map(ParkedMessage::from).collect())
     }
 
     /// Moves what is selected back, as one transaction.
-    pub(crate) fn parked_replay(&mut self, mut selection: Selection) -> Result<usize, Fault> {
+    pub(crate) fn parked_replay(&mut self, mut selection: ParkedSelection) -> Result<usize, QueueFileError> {
         self.transaction(|file| {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
@@ -300,7 +308,7 @@ impl File {
     }
 
     /// Moves what an older build could not read back: this build may read it. If not, it is parked again.
-    pub(crate) fn replay_newer(&mut self) -> Result<(), Fault> {
+    pub(crate) fn replay_newer(&mut self) -> Result<(), QueueFileError> {
         self.transaction(|file| {
             let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
             newer
@@ -315,9 +323,11 @@ impl File {
     }
 
     /// Writes a consistent copy to a file that must not be there yet, beside whatever else is going on.
-    pub(crate) fn backup_to(&mut self, target: &Path) -> Result<(), Fault> {
-        let io = |error: std::io::Error| Fault::Broken(error.to_string());
-        let name = target.to_str().ok_or_else(|| Fault::Broken("the copy's path is not UTF-8".to_owned()))?;
+    pub(crate) fn backup_to(&mut self, target: &Path) -> Result<(), QueueFileError> {
+        let io = |error: std::io::Error| QueueFileError::Broken(error.to_string());
+        let name = target
+            .to_str()
+            .ok_or_else(|| QueueFileError::Broken("the copy's path is not UTF-8".to_owned()))?;
         // SQLite writes into an empty file, but would make it readable for others.
         super::filesystem::make_private(target).map_err(io)?;
         sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut self.connection)?;
@@ -333,7 +343,7 @@ mod tests {
     fn a_log_that_is_read_is_not_empty() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
-        let mut file = File::open(&path).ok().unwrap();
+        let mut file = QueueFile::open(&path).ok().unwrap();
         file.insert(b"a message", Timestamp::now()).ok().unwrap();
         let mut reader = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         reader.batch_execute("BEGIN; SELECT count(*) FROM message").unwrap();

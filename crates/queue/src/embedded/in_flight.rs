@@ -3,37 +3,37 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::command::{ConsumerId, DeliveryTag};
-use super::rows::Row;
+use super::rows::MessageRow;
 
 #[derive(Debug)]
-pub(crate) struct InFlight {
+pub(crate) struct InFlightMessages {
     /// No message up to here waits in the file only.
     pub(crate) cursor: i64,
     /// Whether the file may have messages after the cursor.
     pub(crate) more: bool,
     /// The highest id that the file knows to have been handed out.
     pub(crate) high_water: i64,
-    entries: HashMap<i64, Entry>,
+    entries: HashMap<i64, InFlightEntry>,
     /// Given back, with how often they were handed out since this start.
     returned: BTreeMap<i64, u32>,
     /// Done with, and not yet deleted.
-    settled: Vec<Done>,
+    settled: Vec<SettledMessage>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct InFlightEntry {
     consumer: ConsumerId,
     bytes: u64,
     times: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Done {
+pub(crate) struct SettledMessage {
     pub(crate) id: i64,
     pub(crate) bytes: u64,
 }
 
-impl InFlight {
+impl InFlightMessages {
     pub(crate) fn new() -> Self {
         Self {
             cursor: 0,
@@ -46,34 +46,34 @@ impl InFlight {
     }
 
     /// Notes that a row is handed to a consumer; returns how often it was handed out before, as far as is known.
-    pub(crate) fn hand_out(&mut self, row: &Row, consumer: ConsumerId) -> u32 {
+    pub(crate) fn hand_out(&mut self, row: &MessageRow, consumer: ConsumerId) -> u32 {
         let before = self.returned.remove(&row.id).unwrap_or(0);
         self.cursor = self.cursor.max(row.id);
         self.high_water = self.high_water.max(row.id);
         let bytes = u64::try_from(row.payload.len()).unwrap_or(u64::MAX);
-        self.entries.insert(row.id, Entry { consumer, bytes, times: before + 1 });
+        self.entries.insert(row.id, InFlightEntry { consumer, bytes, times: before + 1 });
         row.deliveries.saturating_add(before)
     }
 
     /// The message is done with. False if this consumer does not hold it any more.
     pub(crate) fn ack(&mut self, tag: DeliveryTag) -> bool {
         let entry = self.take(tag);
-        self.settled.extend(entry.map(|entry| Done { id: tag.id, bytes: entry.bytes }));
+        self.settled.extend(entry.map(|entry| SettledMessage { id: tag.id, bytes: entry.bytes }));
         entry.is_some()
     }
 
-    pub(crate) fn give_back(&mut self, tag: DeliveryTag) {
+    pub(crate) fn requeue(&mut self, tag: DeliveryTag) {
         if let Some(entry) = self.take(tag) {
             self.returned.insert(tag.id, entry.times);
         }
     }
 
-    pub(crate) fn holds(&self, tag: DeliveryTag) -> bool {
+    pub(crate) fn is_in_flight(&self, tag: DeliveryTag) -> bool {
         self.entries.get(&tag.id).is_some_and(|entry| entry.consumer == tag.consumer)
     }
 
     /// The message was moved elsewhere by what was just committed; returns its size.
-    pub(crate) fn moved(&mut self, tag: DeliveryTag) -> u64 {
+    pub(crate) fn settle_moved(&mut self, tag: DeliveryTag) -> u64 {
         self.take(tag).map_or(0, |entry| entry.bytes)
     }
 
@@ -84,7 +84,7 @@ impl InFlight {
     }
 
     /// Given back and gone from the file: another process removed it.
-    pub(crate) fn forget(&mut self, id: i64) {
+    pub(crate) fn remove_missing(&mut self, id: i64) {
         self.returned.remove(&id);
     }
 
@@ -96,7 +96,7 @@ impl InFlight {
         self.more || !self.returned.is_empty()
     }
 
-    pub(crate) fn settled(&self) -> &[Done] {
+    pub(crate) fn settled(&self) -> &[SettledMessage] {
         &self.settled
     }
 
@@ -117,7 +117,7 @@ impl InFlight {
         u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
-    fn take(&mut self, tag: DeliveryTag) -> Option<Entry> {
+    fn take(&mut self, tag: DeliveryTag) -> Option<InFlightEntry> {
         let entry = *self.entries.get(&tag.id)?;
         (entry.consumer == tag.consumer).then(|| self.entries.remove(&tag.id)).flatten()
     }

@@ -18,43 +18,43 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use command::Command;
-pub(crate) use command::{AckHandle, WriterHandle};
-pub(crate) use consumer_handle::ConsumerHandle;
-use consumer_handle::Consumers;
-use file::File;
-use writer::Writer;
+use command::WriterCommand;
+pub(crate) use command::{EmbeddedAckHandle, WriterHandle};
+use consumer_handle::ConsumerRegistry;
+pub(crate) use consumer_handle::EmbeddedConsumer;
+use file::QueueFile;
+use writer::QueueWriter;
 
-use crate::admin::{Depth, Parked, Selection};
+use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::config::{QueueConfig, Role};
-use crate::error::{Cause, QueueError};
-use crate::group::Limits;
+use crate::error::{QueueError, QueueFailure};
+use crate::group::GroupLimits;
 use crate::replies::PendingReplies;
-use crate::status::{Readiness, Status};
+use crate::status::{QueueStatus, Readiness};
 
 /// A queue in a file. See the crate's README.
 #[derive(Debug, Clone)]
-pub(crate) struct Embedded {
+pub(crate) struct EmbeddedQueue {
     writer: WriterHandle,
     readiness: Readiness,
     replies: Arc<PendingReplies>,
-    consumers: Arc<Consumers>,
+    consumers: Arc<ConsumerRegistry>,
     name: Arc<str>,
     stop: CancellationToken,
     shutdown_timeout: Duration,
 }
 
-impl Embedded {
+impl EmbeddedQueue {
     pub(crate) async fn open(path: PathBuf, config: &QueueConfig, role: Role) -> Result<Self, QueueError> {
         let (writer, inbox) = WriterHandle::new();
-        let readiness = Readiness::not_ready(Cause::Storage, "opening");
-        let (limits, bytes_max) = (Limits::new(config), config.max_bytes);
+        let readiness = Readiness::not_ready(QueueFailure::Storage, "opening");
+        let (limits, bytes_max) = (GroupLimits::new(config), config.max_bytes);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let (opened, opening) = oneshot::channel();
         let thread_readiness = readiness.clone();
         let start = move || {
             let writer = prepare(&path, role).and_then(|file| {
-                Writer::new(path.clone(), file, inbox, thread_readiness, limits, bytes_max)
+                QueueWriter::new(path.clone(), file, inbox, thread_readiness, limits, bytes_max)
                     .map_err(|fault| fault_at(&path, fault))
             });
             match writer {
@@ -91,15 +91,15 @@ impl Embedded {
         &self.readiness
     }
 
-    pub(crate) fn consumer(&self) -> ConsumerHandle {
-        ConsumerHandle::new(self.writer.clone(), Arc::clone(&self.consumers), self.stop.clone())
+    pub(crate) fn consumer(&self) -> EmbeddedConsumer {
+        EmbeddedConsumer::new(self.writer.clone(), Arc::clone(&self.consumers), self.stop.clone())
     }
 
     pub(crate) fn replies(&self) -> Arc<PendingReplies> {
         Arc::clone(&self.replies)
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> QueueStatus {
         self.readiness.status()
     }
 
@@ -107,24 +107,24 @@ impl Embedded {
         self.readiness.ready().await;
     }
 
-    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
-        let mut depth = self.writer.ask(Command::Depth).await?;
+    pub(crate) async fn depth(&self) -> Result<QueueDepth, QueueError> {
+        let mut depth = self.writer.ask(WriterCommand::Depth).await?;
         if self.consumers.count() == 0 {
             depth.unconsumed.push(self.name.to_string());
         }
         Ok(depth)
     }
 
-    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<Parked>, QueueError> {
-        self.writer.ask(|answer| Command::ParkedList(limit, answer)).await
+    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
+        self.writer.ask(|answer| WriterCommand::ParkedList(limit, answer)).await
     }
 
-    pub(crate) async fn parked_replay(&self, selection: Selection) -> Result<usize, QueueError> {
-        self.writer.ask(|answer| Command::ParkedReplay(selection, answer)).await
+    pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
+        self.writer.ask(|answer| WriterCommand::ParkedReplay(selection, answer)).await
     }
 
     pub(crate) async fn backup_to(&self, target: &std::path::Path) -> Result<(), QueueError> {
-        self.writer.ask(|answer| Command::Backup(target.to_path_buf(), answer)).await
+        self.writer.ask(|answer| WriterCommand::Backup(target.to_path_buf(), answer)).await
     }
 
     pub(crate) fn stop_receiving(&self) {
@@ -133,18 +133,18 @@ impl Embedded {
 
     pub(crate) async fn shutdown(&self) {
         self.stop_receiving();
-        self.readiness.set_not_ready(Cause::Closed, "shutting down");
+        self.readiness.set_not_ready(QueueFailure::Closed, "shutting down");
         self.replies.close();
         let (answer, answered) = oneshot::channel();
-        if self.writer.send(Command::Close(answer)).is_ok() {
+        if self.writer.send(WriterCommand::Close(answer)).is_ok() {
             // What was published before is answered before; a file that hangs is not waited for.
             timeout(self.shutdown_timeout, answered).await.ok();
         }
     }
 }
 
-fn prepare(path: &std::path::Path, role: Role) -> Result<File, QueueError> {
-    let mut file = File::open(path)?;
+fn prepare(path: &std::path::Path, role: Role) -> Result<QueueFile, QueueError> {
+    let mut file = QueueFile::open(path)?;
     if role.consumes() {
         file.count_start().map_err(|fault| fault_at(path, fault))?;
         file.replay_newer().map_err(|fault| fault_at(path, fault))?;
@@ -152,6 +152,6 @@ fn prepare(path: &std::path::Path, role: Role) -> Result<File, QueueError> {
     Ok(file)
 }
 
-fn fault_at(path: &std::path::Path, fault: file::Fault) -> QueueError {
+fn fault_at(path: &std::path::Path, fault: file::QueueFileError) -> QueueError {
     QueueError::File { path: path.display().to_string(), problem: fault.text() }
 }

@@ -5,20 +5,20 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Text};
 use leadgate_domain::Timestamp;
 
-use crate::admin::Parked;
+use crate::admin::ParkedMessage;
 
 /// A message as the file has it.
-pub(crate) struct Row {
+pub(crate) struct MessageRow {
     pub(crate) id: i64,
     pub(crate) payload: Bytes,
     pub(crate) published_at: Timestamp,
     pub(crate) deliveries: u32,
 }
 
-pub(super) type Columns = (i64, Vec<u8>, i64, i32);
+pub(super) type MessageColumns = (i64, Vec<u8>, i64, i32);
 
-impl From<Columns> for Row {
-    fn from((id, payload, published_at, deliveries): Columns) -> Self {
+impl From<MessageColumns> for MessageRow {
+    fn from((id, payload, published_at, deliveries): MessageColumns) -> Self {
         Self {
             id,
             payload: payload.into(),
@@ -28,7 +28,7 @@ impl From<Columns> for Row {
     }
 }
 
-impl From<ParkedRow> for Parked {
+impl From<ParkedRow> for ParkedMessage {
     fn from(row: ParkedRow) -> Self {
         Self {
             id: row.id.to_string(),
@@ -44,31 +44,31 @@ pub(super) fn unsigned(count: i64) -> u64 {
 }
 
 #[derive(QueryableByName)]
-pub(super) struct JournalMode {
+pub(super) struct JournalModeRow {
     #[diesel(sql_type = Text)]
     pub(super) journal_mode: String,
 }
 
 #[derive(QueryableByName)]
-pub(super) struct Checkpoint {
+pub(super) struct CheckpointRow {
     #[diesel(sql_type = Integer)]
     pub(super) busy: i32,
 }
 
 #[derive(QueryableByName)]
-pub(super) struct Version {
+pub(super) struct UserVersionRow {
     #[diesel(sql_type = Integer)]
     pub(super) user_version: i32,
 }
 
 #[derive(QueryableByName)]
-pub(super) struct DataVersion {
+pub(super) struct DataVersionRow {
     #[diesel(sql_type = BigInt)]
     pub(super) data_version: i64,
 }
 
 #[derive(QueryableByName)]
-pub(super) struct Sums {
+pub(super) struct UsageRow {
     #[diesel(sql_type = BigInt)]
     pub(super) messages: i64,
     #[diesel(sql_type = BigInt)]

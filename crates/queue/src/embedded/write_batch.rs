@@ -4,38 +4,38 @@ use bytes::Bytes;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
-use super::command::{AckHandle, DeliveryTag, Request};
-use super::file::{Fault, File};
-use super::in_flight::InFlight;
-use super::rows::Row;
-use crate::error::{Cause, Refused};
-use crate::group::{Group, Limits, Waiting};
-use crate::raw_delivery::{ParkReason, RawDelivery, Settled};
+use super::command::{DeliveryTag, EmbeddedAckHandle, ReceiveRequest};
+use super::file::{QueueFile, QueueFileError};
+use super::in_flight::InFlightMessages;
+use super::rows::MessageRow;
+use crate::error::{PublishError, QueueFailure};
+use crate::group::{GroupLimits, PendingSubmission, SubmissionGroup};
+use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
 
 /// Publishes and parkings that one commit makes durable together.
 #[derive(Default)]
 pub(crate) struct WriteBatch {
-    groups: Vec<Group>,
+    groups: Vec<SubmissionGroup>,
     messages: Vec<Vec<u8>>,
-    parks: Vec<Parking>,
-    parts: Vec<PartParking>,
+    parks: Vec<ParkDelivery>,
+    parts: Vec<ParkSubmission>,
 }
 
-struct Parking {
+struct ParkDelivery {
     tag: DeliveryTag,
     why: ParkReason,
-    answer: oneshot::Sender<Settled>,
+    answer: oneshot::Sender<SettleResult>,
 }
 
-struct PartParking {
+struct ParkSubmission {
     part: Bytes,
     why: ParkReason,
-    answer: oneshot::Sender<Settled>,
+    answer: oneshot::Sender<SettleResult>,
 }
 
 /// What a transaction found and did.
-pub(crate) struct Committed {
-    pub(crate) rows: Vec<Row>,
+pub(crate) struct WriteBatchResult {
+    pub(crate) rows: Vec<MessageRow>,
     /// Given back, but no longer in the file.
     gone: Vec<i64>,
     /// Whether fewer rows were there than were wanted.
@@ -43,20 +43,20 @@ pub(crate) struct Committed {
 }
 
 impl WriteBatch {
-    pub(crate) fn publish(&mut self, waiting: Waiting, limits: &Limits) {
+    pub(crate) fn publish(&mut self, waiting: PendingSubmission, limits: &GroupLimits) {
         let left = match self.groups.last_mut() {
             Some(group) => group.add(waiting, limits).err(),
             None => Some(waiting),
         };
-        self.groups.extend(left.map(Group::of));
+        self.groups.extend(left.map(SubmissionGroup::of));
     }
 
-    pub(crate) fn park(&mut self, tag: DeliveryTag, why: ParkReason, answer: oneshot::Sender<Settled>) {
-        self.parks.push(Parking { tag, why, answer });
+    pub(crate) fn park(&mut self, tag: DeliveryTag, why: ParkReason, answer: oneshot::Sender<SettleResult>) {
+        self.parks.push(ParkDelivery { tag, why, answer });
     }
 
-    pub(crate) fn park_part(&mut self, part: Bytes, why: ParkReason, answer: oneshot::Sender<Settled>) {
-        self.parts.push(PartParking { part, why, answer });
+    pub(crate) fn park_part(&mut self, part: Bytes, why: ParkReason, answer: oneshot::Sender<SettleResult>) {
+        self.parts.push(ParkSubmission { part, why, answer });
     }
 
     pub(crate) fn writes(&self) -> bool {
@@ -66,7 +66,7 @@ impl WriteBatch {
     /// Turns groups into messages, as far as there is room for them in the file.
     pub(crate) fn encode(&mut self, mut room: u64) {
         for mut group in std::mem::take(&mut self.groups) {
-            if !group.prune() {
+            if !group.remove_abandoned() {
                 continue;
             }
             let message = group.message();
@@ -76,7 +76,7 @@ impl WriteBatch {
                     self.messages.push(message);
                     self.groups.push(group);
                 }
-                None => group.settle(Err(Refused::Unavailable(Cause::Full))),
+                None => group.settle(Err(PublishError::Unavailable(QueueFailure::Full))),
             }
         }
     }
@@ -84,10 +84,10 @@ impl WriteBatch {
     /// Everything in one transaction: new messages in, settled ones out, and up to `wanted` read.
     pub(crate) fn commit(
         &self,
-        file: &mut File,
-        in_flight: &InFlight,
+        file: &mut QueueFile,
+        in_flight: &InFlightMessages,
         wanted: usize,
-    ) -> Result<Committed, Fault> {
+    ) -> Result<WriteBatchResult, QueueFileError> {
         let now = Timestamp::now();
         file.transaction(|file| {
             for message in &self.messages {
@@ -99,7 +99,7 @@ impl WriteBatch {
             for parking in &self.parks {
                 file.park(parking.tag.id, parking.why.code(), now)?;
             }
-            for PartParking { part, why, .. } in &self.parts {
+            for ParkSubmission { part, why, .. } in &self.parts {
                 file.park_part(part, why.code(), now)?;
             }
             let committed = read(file, in_flight, wanted)?;
@@ -113,7 +113,11 @@ impl WriteBatch {
     }
 
     /// Answers after the commit; returns how many messages and bytes the file has more.
-    pub(crate) fn succeed(self, in_flight: &mut InFlight, committed: &Committed) -> Growth {
+    pub(crate) fn succeed(
+        self,
+        in_flight: &mut InFlightMessages,
+        committed: &WriteBatchResult,
+    ) -> UsageChange {
         let bytes_in = self.messages.iter().map(|message| size(message)).sum();
         let count_in = count(self.messages.len());
         for group in self.groups {
@@ -124,42 +128,46 @@ impl WriteBatch {
         let (mut count_out, mut bytes_out) = in_flight.deleted();
         for parking in self.parks {
             count_out += 1;
-            bytes_out += in_flight.moved(parking.tag);
-            parking.answer.send(Settled::Done).ok();
+            bytes_out += in_flight.settle_moved(parking.tag);
+            parking.answer.send(SettleResult::Settled).ok();
         }
         for parking in self.parts {
-            parking.answer.send(Settled::Done).ok();
+            parking.answer.send(SettleResult::Settled).ok();
         }
         for id in &committed.gone {
-            in_flight.forget(*id);
+            in_flight.remove_missing(*id);
         }
         in_flight.more = if committed.exhausted { false } else { in_flight.more || count_in > 0 };
-        Growth { count_in, bytes_in, count_out, bytes_out }
+        UsageChange { count_in, bytes_in, count_out, bytes_out }
     }
 
     /// Answers after a commit that did not work: nothing was accepted, nothing put aside.
-    pub(crate) fn fail(self, in_flight: &mut InFlight, cause: Cause) {
+    pub(crate) fn fail(self, in_flight: &mut InFlightMessages, cause: QueueFailure) {
         for group in self.groups {
-            group.settle(Err(Refused::Unavailable(cause)));
+            group.settle(Err(PublishError::Unavailable(cause)));
         }
         for parking in self.parks {
-            in_flight.give_back(parking.tag);
-            parking.answer.send(Settled::Lost).ok();
+            in_flight.requeue(parking.tag);
+            parking.answer.send(SettleResult::Lost).ok();
         }
         for parking in self.parts {
-            parking.answer.send(Settled::Lost).ok();
+            parking.answer.send(SettleResult::Lost).ok();
         }
     }
 }
 
-pub(crate) struct Growth {
+pub(crate) struct UsageChange {
     pub(crate) count_in: u64,
     pub(crate) bytes_in: u64,
     pub(crate) count_out: u64,
     pub(crate) bytes_out: u64,
 }
 
-fn read(file: &mut File, in_flight: &InFlight, wanted: usize) -> Result<Committed, Fault> {
+fn read(
+    file: &mut QueueFile,
+    in_flight: &InFlightMessages,
+    wanted: usize,
+) -> Result<WriteBatchResult, QueueFileError> {
     let mut rows = Vec::new();
     let mut gone = Vec::new();
     for id in in_flight.returned(wanted) {
@@ -173,11 +181,15 @@ fn read(file: &mut File, in_flight: &InFlight, wanted: usize) -> Result<Committe
         rows.extend(file.after(in_flight.cursor, left)?);
     }
     let exhausted = rows.len() < wanted;
-    Ok(Committed { rows, gone, exhausted })
+    Ok(WriteBatchResult { rows, gone, exhausted })
 }
 
 /// Hands rows to the consumers that wait, to each as many as it asked for. A consumer that went away is skipped.
-pub(crate) fn hand_out(rows: Vec<Row>, requests: Vec<Request>, in_flight: &mut InFlight) -> Vec<Request> {
+pub(crate) fn hand_out(
+    rows: Vec<MessageRow>,
+    requests: Vec<ReceiveRequest>,
+    in_flight: &mut InFlightMessages,
+) -> Vec<ReceiveRequest> {
     let mut rows = rows.into_iter();
     let mut unserved = Vec::new();
     for request in requests {
@@ -193,10 +205,14 @@ pub(crate) fn hand_out(rows: Vec<Row>, requests: Vec<Request>, in_flight: &mut I
     unserved
 }
 
-fn deliver(row: Row, request: &Request, in_flight: &mut InFlight) -> RawDelivery<AckHandle> {
+fn deliver(
+    row: MessageRow,
+    request: &ReceiveRequest,
+    in_flight: &mut InFlightMessages,
+) -> RawDelivery<EmbeddedAckHandle> {
     let deliveries = in_flight.hand_out(&row, request.consumer);
     let tag = DeliveryTag { consumer: request.consumer, id: row.id };
-    let handle = AckHandle::new(tag, request.alive.clone(), request.writer.clone());
+    let handle = EmbeddedAckHandle::new(tag, request.alive.clone(), request.writer.clone());
     RawDelivery { payload: row.payload, deliveries, published_at: Some(row.published_at), handle }
 }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
-use super::command::{Command, Request};
-use super::file::{Fault, File, FileUsage};
-use super::in_flight::InFlight;
-use super::write_batch::{Growth, WriteBatch, hand_out};
-use crate::admin::Depth;
-use crate::error::{Cause, QueueError};
-use crate::group::Limits;
-use crate::raw_delivery::Settled;
+use super::command::{ReceiveRequest, WriterCommand};
+use super::file::{FileUsage, QueueFile, QueueFileError};
+use super::in_flight::InFlightMessages;
+use super::write_batch::{UsageChange, WriteBatch, hand_out};
+use crate::admin::QueueDepth;
+use crate::error::{QueueError, QueueFailure};
+use crate::group::GroupLimits;
+use crate::raw_delivery::SettleResult;
 use crate::status::Readiness;
 
 /// How often a thread with nothing to do looks for what other processes did, and whether a file that
@@ -25,16 +25,16 @@ const COMMANDS_MAX: usize = 4_096;
 /// The most messages that one transaction reads.
 const ROWS_MAX: usize = 512;
 
-pub(crate) struct Writer {
+pub(crate) struct QueueWriter {
     path: PathBuf,
     /// Gone after a fault, until it could be opened again.
-    file: Option<File>,
-    inbox: Receiver<Command>,
+    file: Option<QueueFile>,
+    inbox: Receiver<WriterCommand>,
     readiness: Readiness,
-    limits: Limits,
+    limits: GroupLimits,
     bytes_max: u64,
-    in_flight: InFlight,
-    requests: Vec<Request>,
+    in_flight: InFlightMessages,
+    requests: Vec<ReceiveRequest>,
     usage: FileUsage,
     data_version: i64,
     /// Whether the write-ahead log may still hold messages that were deleted.
@@ -43,22 +43,22 @@ pub(crate) struct Writer {
 }
 
 /// Whether the thread goes on.
-enum Next {
+enum WriterStep {
     Batch,
     Close(Option<oneshot::Sender<()>>),
 }
 
-impl Writer {
+impl QueueWriter {
     pub(crate) fn new(
         path: PathBuf,
-        mut file: File,
-        inbox: Receiver<Command>,
+        mut file: QueueFile,
+        inbox: Receiver<WriterCommand>,
         readiness: Readiness,
-        limits: Limits,
+        limits: GroupLimits,
         bytes_max: u64,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, QueueFileError> {
         let (usage, data_version) = (file.usage()?, file.data_version()?);
-        let (in_flight, requests) = (InFlight::new(), Vec::new());
+        let (in_flight, requests) = (InFlightMessages::new(), Vec::new());
         let file = Some(file);
         Ok(Self {
             path,
@@ -79,9 +79,9 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let mut batch = WriteBatch::default();
-            let next = self.gather(&mut batch);
+            let next = self.collect_batch(&mut batch);
             self.commit(batch);
-            if let Next::Close(answer) = next {
+            if let WriterStep::Close(answer) = next {
                 // Closed before the answer: whoever waits for it may open the file anew.
                 self.file = None;
                 answer.map(|answer| answer.send(()));
@@ -91,52 +91,54 @@ impl Writer {
     }
 
     /// Waits for a command, then takes all that wait with it.
-    fn gather(&mut self, batch: &mut WriteBatch) -> Next {
+    fn collect_batch(&mut self, batch: &mut WriteBatch) -> WriterStep {
         let mut command = match self.inbox.recv_timeout(TICK) {
             Ok(command) => command,
             Err(RecvTimeoutError::Timeout) => {
                 self.check_file();
-                return Next::Batch;
+                return WriterStep::Batch;
             }
-            Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
+            Err(RecvTimeoutError::Disconnected) => return WriterStep::Close(None),
         };
         for _ in 1..COMMANDS_MAX {
-            if let Next::Close(answer) = self.take(command, batch) {
-                return Next::Close(answer);
+            if let WriterStep::Close(answer) = self.apply_command(command, batch) {
+                return WriterStep::Close(answer);
             }
             match self.inbox.try_recv() {
                 Ok(next) => command = next,
-                Err(_) => return Next::Batch,
+                Err(_) => return WriterStep::Batch,
             }
         }
-        self.take(command, batch)
+        self.apply_command(command, batch)
     }
 
-    fn take(&mut self, command: Command, batch: &mut WriteBatch) -> Next {
+    fn apply_command(&mut self, command: WriterCommand, batch: &mut WriteBatch) -> WriterStep {
         match command {
-            Command::Publish(waiting) => batch.publish(waiting, &self.limits),
-            Command::Receive(request) => self.requests.push(request),
-            Command::Ack(tag) => _ = self.in_flight.ack(tag),
-            Command::GiveBack(tag) => self.in_flight.give_back(tag),
-            Command::Park(tag, why, answer) if self.in_flight.holds(tag) => batch.park(tag, why, answer),
-            Command::Park(_, _, answer) => _ = answer.send(Settled::Lost),
-            Command::ParkPart(part, why, answer) => batch.park_part(part, why, answer),
-            Command::Release(consumer) => self.in_flight.release(consumer),
-            Command::Depth(answer) => _ = answer.send(self.depth()),
-            Command::ParkedList(limit, answer) => {
-                answer.send(self.administer(|file| file.parked_list(limit))).ok();
+            WriterCommand::Publish(waiting) => batch.publish(waiting, &self.limits),
+            WriterCommand::Receive(request) => self.requests.push(request),
+            WriterCommand::Ack(tag) => _ = self.in_flight.ack(tag),
+            WriterCommand::Requeue(tag) => self.in_flight.requeue(tag),
+            WriterCommand::Park(tag, why, answer) if self.in_flight.is_in_flight(tag) => {
+                batch.park(tag, why, answer)
             }
-            Command::ParkedReplay(selection, answer) => {
-                let replayed = self.administer(|file| file.parked_replay(selection));
+            WriterCommand::Park(_, _, answer) => _ = answer.send(SettleResult::Lost),
+            WriterCommand::ParkSubmission(part, why, answer) => batch.park_part(part, why, answer),
+            WriterCommand::ReleaseConsumer(consumer) => self.in_flight.release(consumer),
+            WriterCommand::Depth(answer) => _ = answer.send(self.depth()),
+            WriterCommand::ParkedList(limit, answer) => {
+                answer.send(self.with_file(|file| file.parked_list(limit))).ok();
+            }
+            WriterCommand::ParkedReplay(selection, answer) => {
+                let replayed = self.with_file(|file| file.parked_replay(selection));
                 self.recount();
                 answer.send(replayed).ok();
             }
-            Command::Backup(target, answer) => {
-                answer.send(self.administer(|file| file.backup_to(&target))).ok();
+            WriterCommand::Backup(target, answer) => {
+                answer.send(self.with_file(|file| file.backup_to(&target))).ok();
             }
-            Command::Close(answer) => return Next::Close(Some(answer)),
+            WriterCommand::Close(answer) => return WriterStep::Close(Some(answer)),
         }
-        Next::Batch
+        WriterStep::Batch
     }
 
     fn commit(&mut self, mut batch: WriteBatch) {
@@ -144,7 +146,7 @@ impl Writer {
         let held = self.usage.bytes.saturating_sub(self.in_flight.settled_bytes());
         batch.encode(self.bytes_max.saturating_sub(held));
         // What is published now is handed out by the same commit: whoever waits need not wait for a second one.
-        let wanted = if self.in_flight.has_work() || batch.writes() { self.wanted() } else { 0 };
+        let wanted = if self.in_flight.has_work() || batch.writes() { self.rows_wanted() } else { 0 };
         if self.healthy && !batch.writes() && self.in_flight.settled().is_empty() && wanted == 0 {
             return;
         }
@@ -152,12 +154,12 @@ impl Writer {
             self.reopen();
         }
         let Some(file) = self.file.as_mut() else {
-            batch.fail(&mut self.in_flight, Cause::Storage);
+            batch.fail(&mut self.in_flight, QueueFailure::Storage);
             return;
         };
         match batch.commit(file, &self.in_flight, wanted) {
             Ok(committed) => {
-                self.recovered();
+                self.log_recovery();
                 let growth = batch.succeed(&mut self.in_flight, &committed);
                 self.count(&growth);
                 let requests = std::mem::take(&mut self.requests);
@@ -170,7 +172,7 @@ impl Writer {
         }
     }
 
-    fn wanted(&self) -> usize {
+    fn rows_wanted(&self) -> usize {
         self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(ROWS_MAX)
     }
 
@@ -191,23 +193,23 @@ impl Writer {
 
     fn recount(&mut self) {
         self.in_flight.more = true;
-        if let Some(Ok(usage)) = self.file.as_mut().map(File::usage) {
+        if let Some(Ok(usage)) = self.file.as_mut().map(QueueFile::usage) {
             self.usage = usage;
         }
     }
 
-    fn count(&mut self, growth: &Growth) {
+    fn count(&mut self, growth: &UsageChange) {
         self.log_holds_deleted |= growth.count_out > 0;
         self.usage.messages = (self.usage.messages + growth.count_in).saturating_sub(growth.count_out);
         self.usage.bytes = (self.usage.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
     }
 
-    fn failed(&mut self, fault: Fault) -> Cause {
+    fn failed(&mut self, fault: QueueFileError) -> QueueFailure {
         let cause = match fault {
-            Fault::Locked => Cause::Locked,
-            Fault::Broken(_) => {
+            QueueFileError::Locked => QueueFailure::Locked,
+            QueueFileError::Broken(_) => {
                 self.file = None;
-                Cause::Storage
+                QueueFailure::Storage
             }
         };
         let reason = format!("the queue's file cannot be written: {}", fault.text());
@@ -220,18 +222,18 @@ impl Writer {
     }
 
     fn reopen(&mut self) {
-        match File::open(&self.path) {
+        match QueueFile::open(&self.path) {
             Ok(file) => {
                 metrics::counter!("leadgate_queue_reconnects_total", "link" => "file").increment(1);
                 self.file = Some(file);
                 // A commit whose sync failed may have arrived after all.
                 self.recount();
             }
-            Err(error) => _ = self.readiness.set_not_ready(Cause::Storage, &error.to_string()),
+            Err(error) => _ = self.readiness.set_not_ready(QueueFailure::Storage, &error.to_string()),
         }
     }
 
-    fn recovered(&mut self) {
+    fn log_recovery(&mut self) {
         if !self.healthy {
             tracing::warn!("the embedded queue accepts leads again");
             self.healthy = true;
@@ -239,19 +241,22 @@ impl Writer {
         }
     }
 
-    fn depth(&mut self) -> Result<Depth, QueueError> {
+    fn depth(&mut self) -> Result<QueueDepth, QueueError> {
         let (in_flight, settled) = (self.in_flight.count(), self.in_flight.settled().len());
         let done = u64::try_from(settled).unwrap_or(u64::MAX);
         let ready = self.usage.messages.saturating_sub(in_flight).saturating_sub(done);
-        self.administer(|file| {
+        self.with_file(|file| {
             let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
             let (all, newer) = (file.parked_count()?, file.newer_count()?);
             let parked = all.saturating_sub(newer);
-            Ok(Depth { ready, in_flight, parked, newer, oldest_age, unconsumed: Vec::new() })
+            Ok(QueueDepth { ready, in_flight, parked, newer, oldest_age, unconsumed: Vec::new() })
         })
     }
 
-    fn administer<T>(&mut self, work: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, QueueError> {
+    fn with_file<T>(
+        &mut self,
+        work: impl FnOnce(&mut QueueFile) -> Result<T, QueueFileError>,
+    ) -> Result<T, QueueError> {
         if self.file.is_none() {
             self.reopen();
         }
@@ -267,7 +272,7 @@ mod tests {
     use super::*;
     use crate::config::QueueConfig;
     use crate::embedded::command::{ConsumerId, WriterHandle};
-    use crate::error::Cause;
+    use crate::error::QueueFailure;
 
     #[test]
     fn a_close_that_fills_a_batch_ends_the_thread() {
@@ -276,15 +281,16 @@ mod tests {
         for before in [0, COMMANDS_MAX - 2, COMMANDS_MAX - 1] {
             let (handle, inbox) = WriterHandle::new();
             for _ in 0..before {
-                handle.send(Command::Release(ConsumerId(0))).unwrap();
+                handle.send(WriterCommand::ReleaseConsumer(ConsumerId(0))).unwrap();
             }
-            handle.send(Command::Close(oneshot::channel().0)).unwrap();
-            let (file, readiness) = (File::open(&path).unwrap(), Readiness::not_ready(Cause::Storage, ""));
-            let limits = Limits::new(&QueueConfig::new(""));
-            let writer = Writer::new(path.clone(), file, inbox, readiness, limits, 0);
+            handle.send(WriterCommand::Close(oneshot::channel().0)).unwrap();
+            let (file, readiness) =
+                (QueueFile::open(&path).unwrap(), Readiness::not_ready(QueueFailure::Storage, ""));
+            let limits = GroupLimits::new(&QueueConfig::new(""));
+            let writer = QueueWriter::new(path.clone(), file, inbox, readiness, limits, 0);
             let mut writer = writer.unwrap_or_else(|fault| panic!("{}", fault.text()));
-            let next = writer.gather(&mut WriteBatch::default());
-            assert!(matches!(next, Next::Close(Some(_))), "after {before} commands");
+            let next = writer.collect_batch(&mut WriteBatch::default());
+            assert!(matches!(next, WriterStep::Close(Some(_))), "after {before} commands");
         }
     }
 }

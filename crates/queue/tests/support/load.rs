@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use leadgate_queue::{Cause, Queue, QueueConfig, Refused, Role};
+use leadgate_queue::{PublishError, Queue, QueueConfig, QueueFailure, Role};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use super::{BOUND, LONG, numbers, open, organization, receive, submission};
 
 /// How many ask at the same time.
 const PUBLISHERS: usize = 64;
-const UNROUTABLE: Refused = Refused::Unavailable(Cause::Unroutable);
+const UNROUTABLE: PublishError = PublishError::Unavailable(QueueFailure::Unroutable);
 /// What a client does between two refusals.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -29,7 +29,7 @@ pub struct Counts {
 
 pub struct Answer {
     pub number: usize,
-    pub outcome: Result<(), Refused>,
+    pub outcome: Result<(), PublishError>,
     pub took: Duration,
 }
 

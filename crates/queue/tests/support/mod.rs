@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use leadgate_domain::OrganizationId;
 use leadgate_queue::{
-    Consumer, Delivery, Queue, QueueConfig, Received, Refused, Role, Status, declare_topology,
+    Consumer, Delivery, PublishError, Queue, QueueConfig, QueueStatus, ReceiveResult, Role, declare_topology,
 };
 use leadgate_testkit::servers::{Vhost, shared};
 use tempfile::TempDir;
@@ -115,8 +115,8 @@ pub fn numbers(payload: &[u8]) -> Vec<usize> {
 
 pub async fn receive(consumer: &mut Consumer, max: usize) -> Vec<Delivery> {
     match timeout(LONG, consumer.receive(max)).await.expect("something arrives") {
-        Received::Deliveries(deliveries) => deliveries,
-        Received::Stopped => panic!("the queue stopped"),
+        ReceiveResult::Deliveries(deliveries) => deliveries,
+        ReceiveResult::Stopped => panic!("the queue stopped"),
     }
 }
 
@@ -162,7 +162,7 @@ pub async fn await_ready(queue: &Queue, ready: u64) {
 pub async fn reason(queue: &Queue, part: &str) -> String {
     let said = async {
         loop {
-            if let Status::NotReady { reason } = queue.status()
+            if let QueueStatus::NotReady { reason } = queue.status()
                 && reason.contains(part)
             {
                 return reason.to_string();
@@ -174,7 +174,7 @@ pub async fn reason(queue: &Queue, part: &str) -> String {
 }
 
 /// Publishes once and measures: the answer must come within [`BOUND`].
-pub async fn bounded_publish(queue: &Queue, number: usize) -> Result<(), Refused> {
+pub async fn bounded_publish(queue: &Queue, number: usize) -> Result<(), PublishError> {
     let publisher = queue.publisher();
     let publishing = publisher.publish(organization(number), Bytes::from(submission(number)));
     timeout(BOUND, publishing).await.expect("every publish is answered within five seconds")

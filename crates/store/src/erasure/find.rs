@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Claim, Email, LeadId, OrganizationId, Phone, Region, Sought, SourceId, Submission, SubmissionId,
+    Claim, DataSubject, Email, LeadId, OrganizationId, Phone, Region, SourceId, Submission, SubmissionId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,16 +11,16 @@ use uuid::Uuid;
 use super::ErasureSubject;
 use super::empty::load;
 use crate::error::StoreError;
-use crate::rows::One;
+use crate::rows::ScopedId;
 use crate::store::Store;
-use crate::submissions::{Stored, unwrap};
+use crate::submissions::{StoredSubmission, unwrap};
 
 /// Whole submissions per page.
 const PAGE: u32 = 50;
 
 /// What was found about a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Finding {
+pub struct SubjectRecords {
     pub submissions: BTreeSet<SubmissionId>,
     /// Entries of the quarantine that hold a submission of their own.
     pub entries: BTreeSet<Uuid>,
@@ -29,7 +29,7 @@ pub struct Finding {
 }
 
 #[derive(Serialize, Clone, Copy)]
-pub(crate) struct Between {
+pub(crate) struct UuidRangePage {
     pub(crate) organization: OrganizationId,
     /// After this one.
     pub(crate) id: Uuid,
@@ -37,17 +37,17 @@ pub(crate) struct Between {
     pub(crate) most: u32,
 }
 
-type Regions = BTreeMap<SourceId, Region>;
+type SourceRegions = BTreeMap<SourceId, Region>;
 
 impl Store {
     /// A person, out of values and leads that are given.
     ///
     /// Both values of the named leads are given. The other value of a lead that has a given one is taken for the
     /// person's own, unless others have it too.
-    pub async fn person(
+    pub async fn find_subject(
         &self,
         organization: OrganizationId,
-        mut given: Sought,
+        mut given: DataSubject,
         leads: &[LeadId],
     ) -> Result<ErasureSubject, StoreError> {
         let named: Vec<_> = leads.iter().map(|lead| (organization, *lead)).collect();
@@ -63,7 +63,7 @@ impl Store {
         }
         for (is_phone, value) in beside {
             let value = Some(value.as_str());
-            let mut one = Sought::default();
+            let mut one = DataSubject::default();
             add(&mut one, value.filter(|_| is_phone), value.filter(|_| !is_phone));
             let others = self.contacts(organization, &one).await?.into_iter().any(|contact| match is_phone {
                 true => contact.email.is_some_and(|email| !given.has_email(&email)),
@@ -85,9 +85,9 @@ impl Store {
         organization: OrganizationId,
         person: &ErasureSubject,
         mut read: impl FnMut(usize),
-    ) -> Result<Finding, StoreError> {
+    ) -> Result<SubjectRecords, StoreError> {
         let contacts = self.contacts(organization, &person.sought).await?;
-        let mut finding = Finding { leads: person.leads.clone(), ..Finding::default() };
+        let mut finding = SubjectRecords { leads: person.leads.clone(), ..SubjectRecords::default() };
         finding.leads.extend(contacts.into_iter().map(|contact| contact.id));
         finding.submissions = self.submissions_of(organization, &finding.leads).await?;
         let regions = self.regions(organization).await?;
@@ -101,7 +101,7 @@ impl Store {
         organization: OrganizationId,
         leads: &BTreeSet<LeadId>,
     ) -> Result<BTreeSet<SubmissionId>, StoreError> {
-        let leads: Vec<_> = leads.iter().map(|id| One { organization, id: *id }).collect();
+        let leads: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
         let found = self.read(move |session| load(session, session.sql.erasure.submissions_of, &leads));
         Ok(found.await?.into_iter().collect())
     }
@@ -112,27 +112,27 @@ impl Store {
         &self,
         organization: OrganizationId,
         person: &ErasureSubject,
-        regions: &Regions,
-        finding: &mut Finding,
+        regions: &SourceRegions,
+        finding: &mut SubjectRecords,
         read: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let keys = person.sought.claims(&self.match_key().await?, organization);
+        let keys = person.sought.claim_keys(&self.match_key().await?, organization);
         let claims: Vec<Claim> =
             self.read(move |session| load(session, session.sql.claims.read, &keys)).await?;
         let mut others: BTreeSet<_> = claims.into_iter().map(|claim| claim.lead).collect();
         // An erasure that was cut off may have released the claim already.
-        others.extend(self.rebuilding(organization).await?.into_iter().map(|(lead, _)| lead));
+        others.extend(self.leads_to_rebuild_state(organization).await?.into_iter().map(|(lead, _)| lead));
         others.retain(|lead| !finding.leads.contains(lead));
         let candidates: Vec<_> = self.submissions_of(organization, &others).await?.into_iter().collect();
         for chunk in candidates.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-            let ids: Vec<_> = chunk.iter().map(|id| One { organization, id: *id }).collect();
+            let ids: Vec<_> = chunk.iter().map(|id| ScopedId { organization, id: *id }).collect();
             let found = self.read(move |session| session.load(session.sql.erasure.contents, &ids));
-            let found: Vec<Stored> = found.await?;
+            let found: Vec<StoredSubmission> = found.await?;
             read(found.len());
             for stored in found {
                 let submission = stored.submission()?;
                 let region = regions.get(&submission.source).copied();
-                if person.sought.is_named_by(&submission.fields, region) {
+                if person.sought.matches_fields(&submission.fields, region) {
                     finding.submissions.insert(submission.id);
                 }
             }
@@ -145,14 +145,14 @@ impl Store {
         &self,
         organization: OrganizationId,
         person: &ErasureSubject,
-        regions: &Regions,
-        finding: &mut Finding,
+        regions: &SourceRegions,
+        finding: &mut SubjectRecords,
         read: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let mut page = Between { organization, id: Uuid::nil(), before: Uuid::max(), most: PAGE };
+        let mut page = UuidRangePage { organization, id: Uuid::nil(), before: Uuid::max(), most: PAGE };
         loop {
             let found = self.read(move |session| session.load(session.sql.erasure.entries, &[page]));
-            let found: Vec<Entry> = found.await?;
+            let found: Vec<QuarantineContent> = found.await?;
             let Some(last) = found.last() else { return Ok(()) };
             page.id = last.id;
             read(found.len());
@@ -170,7 +170,7 @@ impl Store {
         }
     }
 
-    async fn regions(&self, organization: OrganizationId) -> Result<Regions, StoreError> {
+    async fn regions(&self, organization: OrganizationId) -> Result<SourceRegions, StoreError> {
         let sources = self.sources(organization).await?;
         Ok(sources.iter().filter_map(|source| Some((source.id, source.default_region?))).collect())
     }
@@ -178,35 +178,35 @@ impl Store {
 
 /// An entry of the quarantine with everything that was said in it.
 #[derive(Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct QuarantineContent {
     id: Uuid,
     submission: SubmissionId,
     /// The submission that came under the id of another.
     document: Option<String>,
     repair: Option<String>,
     /// The submission, unless it was released and belongs to a lead.
-    stored: Option<Stored>,
+    stored: Option<StoredSubmission>,
 }
 
-impl Entry {
-    fn mentions(self, sought: &Sought, regions: &Regions) -> Result<bool, StoreError> {
+impl QuarantineContent {
+    fn mentions(self, sought: &DataSubject, regions: &SourceRegions) -> Result<bool, StoreError> {
         let wrapped = [self.document, self.repair].into_iter().flatten();
         let mut all = wrapped.map(|whole| unwrap(&whole)).collect::<Result<Vec<_>, _>>()?;
-        all.extend(self.stored.map(Stored::submission).transpose()?);
+        all.extend(self.stored.map(StoredSubmission::submission).transpose()?);
         let names = |one: &Submission| {
             let region = regions.get(&one.source).copied();
-            sought.is_named_by(&one.fields, region) || sought.is_mentioned_in(one)
+            sought.matches_fields(&one.fields, region) || sought.occurs_in_submission(one)
         };
         Ok(all.iter().any(names))
     }
 }
 
 /// Values as leads hold them.
-fn add(sought: &mut Sought, e164: Option<&str>, address: Option<&str>) {
+fn add(sought: &mut DataSubject, e164: Option<&str>, address: Option<&str>) {
     if let Some(phone) = e164.and_then(|phone| Phone::parse(phone, None).ok()) {
         sought.add_phone(phone);
     }
-    if let Some(email) = address.and_then(Email::kept) {
+    if let Some(email) = address.and_then(Email::from_stored) {
         sought.add_email(email);
     }
 }

@@ -1,4 +1,4 @@
-use crate::sql::Audit;
+use crate::sql::AuditSql;
 
 macro_rules! page {
     ($condition:literal, $by:literal) => {
@@ -20,7 +20,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const AUDIT: Audit = Audit {
+pub(super) const AUDIT: AuditSql = AuditSql {
     insert: "
         INSERT INTO audit (organization, id, at, actor, action, target, detail)
         SELECT organization, id, at, actor, action, target, detail

@@ -1,6 +1,6 @@
-use crate::sql::Claims;
+use crate::sql::ClaimSql;
 
-pub(super) const CLAIMS: Claims = Claims {
+pub(super) const CLAIMS: ClaimSql = ClaimSql {
     // Writes nothing where a claim is held, and locks it all the same; a plain `DO NOTHING` would not. Rows are
     // locked in the given order, which is the same for all writers.
     lock: "

@@ -7,8 +7,8 @@ use diesel::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::config::StoreConfig;
-use crate::error::{StoreError, Trouble};
-use crate::session::{Connection, Session};
+use crate::error::{StoreError, StoreFailure};
+use crate::session::{AnyConnection, StoreConnection};
 
 /// What libpq does not do by itself: give up on a host that is silent, and notice one that has gone.
 const TCP: &[(&str, &str)] = &[
@@ -22,13 +22,13 @@ const TCP: &[(&str, &str)] = &[
 
 /// A database and how long to wait for it.
 #[derive(Clone)]
-pub(crate) struct Address {
+pub(crate) struct PostgresAddress {
     url: String,
     statement_timeout: Duration,
     lock_timeout: Duration,
 }
 
-impl Address {
+impl PostgresAddress {
     pub(crate) fn new(config: &StoreConfig) -> Self {
         Self {
             url: with_defaults(&config.url),
@@ -44,7 +44,7 @@ impl Address {
         place.rsplit_once('@').map_or(place, |(_, place)| place).to_owned()
     }
 
-    pub(crate) fn connect(&self) -> Result<Session, StoreError> {
+    pub(crate) fn connect(&self) -> Result<StoreConnection, StoreError> {
         self.connect_with(&format!(
             "SET statement_timeout = {};
              SET lock_timeout = {};
@@ -57,12 +57,12 @@ impl Address {
     }
 
     /// A connection for work that may take as long as it takes.
-    pub(crate) fn connect_patiently(&self) -> Result<Session, StoreError> {
+    pub(crate) fn connect_without_timeout(&self) -> Result<StoreConnection, StoreError> {
         self.connect_with("SET statement_timeout = 0; SET lock_timeout = 0;")
     }
 
     /// A connection that only reads, for statements that may take this long.
-    pub(crate) fn connect_to_read(&self, longest: Duration) -> Result<Session, StoreError> {
+    pub(crate) fn connect_to_read(&self, longest: Duration) -> Result<StoreConnection, StoreError> {
         self.connect_with(&format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET default_transaction_read_only = on;",
             longest.as_millis(),
@@ -70,18 +70,18 @@ impl Address {
         ))
     }
 
-    fn connect_with(&self, timeouts: &str) -> Result<Session, StoreError> {
+    fn connect_with(&self, timeouts: &str) -> Result<StoreConnection, StoreError> {
         // libpq's message names host, port, user and database. It quotes a part of the password where that is not encoded.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
-            trouble: Trouble::Connection,
+            trouble: StoreFailure::Connection,
             detail: Some(without_password(error.to_string().trim(), &self.url)),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
-        let mut session = Session::new(Connection::Postgres(connection), &super::SQL);
+        let mut session = StoreConnection::new(AnyConnection::Postgres(connection), &super::SQL);
         let mark = Uuid::now_v7();
         let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{mark}';");
-        session.batch(&settings).map_err(|error| session.conclude(error.into()))?;
-        session.mark = Some(mark);
+        session.batch(&settings).map_err(|error| session.into_store_error(error.into()))?;
+        session.transaction_marker = Some(mark);
         Ok(session)
     }
 }
@@ -135,7 +135,7 @@ fn without_password(text: &str, url: &str) -> String {
     masked.collect::<Vec<_>>().join("\"")
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for PostgresAddress {
     /// The address may hold a password and is left out.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Address").finish_non_exhaustive()
@@ -153,7 +153,7 @@ mod tests {
     async fn a_session_that_lost_its_settings_is_not_used() {
         let url = shared().postgres().await.unwrap().database().await.unwrap();
         let check = move || {
-            let mut session = Address::new(&StoreConfig::api(url)).connect().unwrap();
+            let mut session = PostgresAddress::new(&StoreConfig::api(url)).connect().unwrap();
             session.ping().unwrap();
             session.batch("RESET ALL").unwrap();
             let lost = session.ping();
@@ -192,7 +192,7 @@ mod tests {
     fn the_name_of_a_store_holds_no_password() {
         for url in ["postgres://ann:pass@word@db:5432/leads?password=x", "postgresql://db:5432/leads"] {
             let config = StoreConfig::api(url);
-            assert_eq!(Address::new(&config).name(), "db:5432/leads");
+            assert_eq!(PostgresAddress::new(&config).name(), "db:5432/leads");
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::sql::Consents;
+use crate::sql::ConsentSql;
 
 /// What [`leadgate_domain::ConsentEvidence`] reads of a row `c` and its person `h`.
 macro_rules! evidence {
@@ -25,7 +25,7 @@ macro_rules! wanted {
     };
 }
 
-pub(super) const CONSENTS: Consents = Consents {
+pub(super) const CONSENTS: ConsentSql = ConsentSql {
     insert: "
         INSERT INTO consents (organization, submission, lead, source, received_at, recorded_at,
                               consent_timestamp, consented_at, text_version, page_url,

@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{Erasure, Retention};
+use crate::sql::{ErasureSql, RetentionSql};
 
 /// Rows of a table after one id and before another, in the order of ids.
 macro_rules! between {
@@ -34,7 +34,7 @@ macro_rules! emptied {
     };
 }
 
-pub(super) const ERASURE: Erasure = Erasure {
+pub(super) const ERASURE: ErasureSql = ErasureSql {
     contacts: "
         WITH r AS (SELECT * FROM json_to_recordset($1::json) AS r (organization uuid, kind text, value text)),
         met AS (
@@ -192,7 +192,7 @@ macro_rules! row {
     };
 }
 
-pub(super) const RETENTION: Retention = Retention {
+pub(super) const RETENTION: RetentionSql = RetentionSql {
     set: "
         INSERT INTO retention (organization, submissions_seconds, leads_seconds, quarantine_seconds, audit_seconds)
         SELECT organization, submissions_seconds, leads_seconds, quarantine_seconds, audit_seconds

@@ -1,4 +1,4 @@
-use crate::sql::Leads;
+use crate::sql::LeadSql;
 
 macro_rules! rows {
     () => {
@@ -102,7 +102,7 @@ macro_rules! count {
     };
 }
 
-pub(super) const LEADS: Leads = Leads {
+pub(super) const LEADS: LeadSql = LeadSql {
     hold: Some(
         "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(key)::text ELSE pg_advisory_xact_lock_shared(key)::text END
          FROM json_to_recordset($1::json) AS r (key bigint, alone boolean)",

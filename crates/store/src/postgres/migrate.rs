@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::Address;
-use crate::error::{Fault, StoreError};
-use crate::session::{Connection, Session};
+use super::PostgresAddress;
+use crate::error::{StoreError, TransactionError};
+use crate::session::{AnyConnection, StoreConnection};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -15,7 +15,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Waits for the lock of migrations without a statement that waits: an index that is made concurrently would wait for
 /// that statement in turn, for ever.
-fn lock(session: &mut Session) -> Result<(), Fault> {
+fn lock(session: &mut StoreConnection) -> Result<(), TransactionError> {
     // "leadgate" in ASCII. Organizations' locks are halves of random ids.
     const LOCK: &str = "SELECT to_json(pg_try_advisory_lock(x'6c65616467617465'::bigint))::text";
     while session.load_all::<bool>(LOCK)?.first() != Some(&true) {
@@ -35,7 +35,7 @@ const MADE_CONCURRENTLY: [(&str, &str); 5] = [
 ];
 
 /// Removes those whose making was cut off, so that it is begun again. Whoever calls this has the lock: nobody is making any.
-fn drop_halves(session: &mut Session) -> Result<(), Fault> {
+fn drop_invalid_indexes(session: &mut StoreConnection) -> Result<(), TransactionError> {
     const HALVES: &str = "
         SELECT to_json(c.relname)::text
         FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
@@ -52,23 +52,23 @@ fn drop_halves(session: &mut Session) -> Result<(), Fault> {
     Ok(())
 }
 
-impl Address {
+impl PostgresAddress {
     /// Runs what was not run yet, and `then`; who migrates at the same time waits.
     ///
     /// Each migration is a transaction of its own; the lock is the session's, and goes when the connection does.
     pub(crate) fn migrate(
         &self,
-        mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
+        mut then: impl FnMut(&mut StoreConnection) -> Result<(), TransactionError>,
     ) -> Result<(), StoreError> {
-        let mut session = self.connect_patiently()?;
-        let locked = lock(&mut session).and_then(|()| drop_halves(&mut session));
-        locked.map_err(|fault| session.conclude(fault))?;
-        if let Connection::Postgres(connection) = session.connection() {
+        let mut session = self.connect_without_timeout()?;
+        let locked = lock(&mut session).and_then(|()| drop_invalid_indexes(&mut session));
+        locked.map_err(|fault| session.into_store_error(fault))?;
+        if let AnyConnection::Postgres(connection) = session.connection() {
             connection
                 .run_pending_migrations(MIGRATIONS)
                 .map_err(|_| StoreError::Bug("a migration failed".to_owned()))?;
         }
-        then(&mut session).map_err(|fault| session.conclude(fault))
+        then(&mut session).map_err(|fault| session.into_store_error(fault))
     }
 
     /// The versions of the migrations that this build knows.

@@ -17,8 +17,8 @@ mod submissions;
 mod suppressions;
 mod verdict;
 
-pub(crate) use connect::Address;
-pub(crate) use verdict::judge;
+pub(crate) use connect::PostgresAddress;
+pub(crate) use verdict::classify;
 
 use crate::sql::Sql;
 

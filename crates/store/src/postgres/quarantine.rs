@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{Attempts, Quarantine};
+use crate::sql::{AttemptSql, QuarantineSql};
 
 macro_rules! rows {
     () => {
@@ -40,7 +40,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const QUARANTINE: Quarantine = Quarantine {
+pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
     insert: concat!(
         "INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
          SELECT organization, id, submission, reason, decode(body_hash, 'hex'), document, quarantined_at
@@ -105,7 +105,7 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
         WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
 };
 
-pub(super) const ATTEMPTS: Attempts = Attempts {
+pub(super) const ATTEMPTS: AttemptSql = AttemptSql {
     begin: "
         INSERT INTO attempts (submission, attempts, last_at)
         SELECT submission, 1, last_at

@@ -1,4 +1,4 @@
-use crate::sql::Reports;
+use crate::sql::ReportSql;
 
 macro_rules! intake {
     ($condition:literal) => {
@@ -51,7 +51,7 @@ macro_rules! intake {
     };
 }
 
-pub(super) const REPORTS: Reports = Reports {
+pub(super) const REPORTS: ReportSql = ReportSql {
     intake: intake!(""),
     intake_of_source: intake!(" AND s.source = (SELECT source FROM p)"),
     // A range of one source and an order that begins with it: then no plan but that of `leads_of_source` needs no sort.

@@ -1,6 +1,6 @@
-use crate::sql::Scorings;
+use crate::sql::ScoringSql;
 
-pub(super) const SCORINGS: Scorings = Scorings {
+pub(super) const SCORINGS: ScoringSql = ScoringSql {
     // Whoever adds one holds the installation's row, so nobody else counts at the same time.
     add: "
         INSERT INTO scorings AS n (organization, version, document, created_at)

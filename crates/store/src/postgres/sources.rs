@@ -1,4 +1,4 @@
-use crate::sql::{Mappings, Sources};
+use crate::sql::{MappingSql, SourceSql};
 
 macro_rules! rows {
     () => {
@@ -53,7 +53,7 @@ macro_rules! sources {
     };
 }
 
-pub(super) const SOURCES: Sources = Sources {
+pub(super) const SOURCES: SourceSql = SourceSql {
     insert: insert_source!(""),
     insert_default: insert_source!(" ON CONFLICT (organization, dialect) WHERE name IS NULL DO NOTHING"),
     default_of: sources!(
@@ -96,7 +96,7 @@ pub(super) const SOURCES: Sources = Sources {
     ),
 };
 
-pub(super) const MAPPINGS: Mappings = Mappings {
+pub(super) const MAPPINGS: MappingSql = MappingSql {
     // The writer holds the lock of the installation's row, so counts are serialized.
     add: "
         INSERT INTO mappings AS n (organization, source, version, document, created_at)

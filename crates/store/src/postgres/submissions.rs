@@ -1,6 +1,6 @@
-use crate::sql::Submissions;
+use crate::sql::SubmissionSql;
 
-/// What [`crate::submissions::Stored`] reads of a row `s`.
+/// What [`crate::submissions::StoredSubmission`] reads of a row `s`.
 macro_rules! submission {
     () => {
         "'organization', s.organization, 'id', s.id, 'source', s.source,
@@ -29,7 +29,7 @@ macro_rules! makers {
     };
 }
 
-pub(super) const SUBMISSIONS: Submissions = Submissions {
+pub(super) const SUBMISSIONS: SubmissionSql = SubmissionSql {
     insert: "
         INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, trust,
                                  client_address, client_user_agent, client_key, fields, raw, raw_encoding, media, query,

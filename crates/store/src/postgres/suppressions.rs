@@ -1,4 +1,4 @@
-use crate::sql::{Suppressions, Sweeps};
+use crate::sql::{SuppressionSql, SweepSql};
 
 macro_rules! entry {
     () => {
@@ -38,7 +38,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
+pub(super) const SUPPRESSIONS: SuppressionSql = SuppressionSql {
     find: concat!("SELECT ", entry!(), " FROM ", keys!()),
     among_pending: concat!(
         "SELECT json_build_object('organization', s.organization, 'kind', s.kind, 'key', encode(s.key, 'hex'))::text
@@ -95,7 +95,7 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
         JOIN suppressions AS s ON s.pending_since <= p.now",
 };
 
-pub(super) const SWEEPS: Sweeps = Sweeps {
+pub(super) const SWEEPS: SweepSql = SweepSql {
     lease: "
         INSERT INTO sweeps (name, taken_at, until)
         SELECT name, taken_at, until

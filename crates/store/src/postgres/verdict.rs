@@ -13,21 +13,25 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error};
 use diesel::sql_types::{BigInt, Text};
 
-use crate::error::{StoreError, Trouble, Verdict};
-use crate::session::Failed;
+use crate::error::{ErrorClass, StoreError, StoreFailure};
+use crate::session::FailedStatement;
 
 /// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are found.
 const LONG: Duration = Duration::from_millis(1_800);
 
 /// The verdict, and whether the connection is spoiled.
-pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error: Error) -> (Verdict, bool) {
+pub(crate) fn classify(
+    connection: &mut PgConnection,
+    failed: Option<FailedStatement>,
+    error: Error,
+) -> (ErrorClass, bool) {
     let (kind, information) = match error {
         Error::RollbackErrorOnCommit { commit_error, .. } => {
-            return (judge(connection, None, *commit_error).0, true);
+            return (classify(connection, None, *commit_error).0, true);
         }
         Error::DatabaseError(kind, information) => (kind, information),
         Error::BrokenTransactionManager | Error::AlreadyInTransaction | Error::NotInTransaction => {
-            return (unavailable(Trouble::Connection), true);
+            return (unavailable(StoreFailure::Connection), true);
         }
         _ => return (bug("diesel refused a statement"), true),
     };
@@ -39,28 +43,28 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
         Kind::CheckViolation => refused("23514"),
         Kind::RestrictViolation => refused("23001"),
         Kind::ExclusionViolation => refused("23P01"),
-        Kind::SerializationFailure => Verdict::Again,
-        Kind::ReadOnlyTransaction => unavailable(Trouble::ReadOnly),
+        Kind::SerializationFailure => ErrorClass::Retry,
+        Kind::ReadOnlyTransaction => unavailable(StoreFailure::ReadOnly),
         Kind::ClosedConnection | Kind::UnableToSendCommand => {
-            return (unavailable(Trouble::Connection), true);
+            return (unavailable(StoreFailure::Connection), true);
         }
         _ => match failed {
-            None => unavailable(Trouble::Internal),
+            None => unavailable(StoreFailure::Internal),
             // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message;
             // everything else is treated as a lock time-out.
             Some(failed) if failed.took >= LONG => {
                 let own = information.message().contains("statement timeout");
-                unavailable(if own { Trouble::Timeout } else { Trouble::Locked })
+                unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked })
             }
-            Some(failed) => match examine(connection, &failed) {
-                Ok(Finding { code, .. }) if code == "00000" => Verdict::Again,
+            Some(failed) => match rerun_and_roll_back(connection, &failed) {
+                Ok(ProbeResult { code, .. }) if code == "00000" => ErrorClass::Retry,
                 // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`.
                 // So it was a deadlock, and the other transaction still holds the lock.
-                Ok(Finding { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
-                    Verdict::Again
+                Ok(ProbeResult { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
+                    ErrorClass::Retry
                 }
-                Ok(Finding { code, .. }) => read(&code, information.as_ref()),
-                Err(_) => return (unavailable(Trouble::Internal), true),
+                Ok(ProbeResult { code, .. }) => read(&code, information.as_ref()),
+                Err(_) => return (unavailable(StoreFailure::Internal), true),
             },
         },
     };
@@ -68,26 +72,26 @@ pub(crate) fn judge(connection: &mut PgConnection, failed: Option<Failed>, error
 }
 
 /// What an SQLSTATE asks for, by its class.
-fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
+fn read(code: &str, information: &dyn DatabaseErrorInformation) -> ErrorClass {
     match code {
-        "40001" | "40P01" => return Verdict::Again,
-        "42P01" | "42703" | "3F000" => return Verdict::Is(StoreError::NotMigrated),
-        "55P03" => return unavailable(Trouble::Locked),
-        "57014" => return unavailable(Trouble::Timeout),
-        "25006" => return unavailable(Trouble::ReadOnly),
+        "40001" | "40P01" => return ErrorClass::Retry,
+        "42P01" | "42703" | "3F000" => return ErrorClass::Final(StoreError::NotMigrated),
+        "55P03" => return unavailable(StoreFailure::Locked),
+        "57014" => return unavailable(StoreFailure::Timeout),
+        "25006" => return unavailable(StoreFailure::ReadOnly),
         _ => {}
     }
     match code.get(..2) {
         // 54: a value that is too long for an index, or a document too deep.
         Some("21" | "22" | "23" | "54") => refused(code, information),
-        Some("08" | "57") => unavailable(Trouble::Connection),
-        Some("53" | "58") => unavailable(Trouble::Resources),
-        Some("40" | "55") => unavailable(Trouble::Conflict),
-        Some("XX" | "F0") => unavailable(Trouble::Internal),
+        Some("08" | "57") => unavailable(StoreFailure::Connection),
+        Some("53" | "58") => unavailable(StoreFailure::Resources),
+        Some("40" | "55") => unavailable(StoreFailure::Conflict),
+        Some("XX" | "F0") => unavailable(StoreFailure::Internal),
         // No value of a row causes these: missing rights and objects, logins, features, states of session and
         // transaction.
-        Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => Verdict::Is(StoreError::Unavailable {
-            trouble: Trouble::Refused,
+        Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => ErrorClass::Final(StoreError::Unavailable {
+            trouble: StoreFailure::Refused,
             detail: Some(format!(
                 "SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema"
             )),
@@ -96,21 +100,21 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
     }
 }
 
-fn refused(code: &str, information: &dyn DatabaseErrorInformation) -> Verdict {
+fn refused(code: &str, information: &dyn DatabaseErrorInformation) -> ErrorClass {
     let constraint = information.constraint_name().map(str::to_owned);
-    Verdict::Is(StoreError::RowRefused { code: code.to_owned(), constraint })
+    ErrorClass::Final(StoreError::RowRefused { code: code.to_owned(), constraint })
 }
 
-fn unavailable(trouble: Trouble) -> Verdict {
-    Verdict::Is(StoreError::unavailable(trouble))
+fn unavailable(trouble: StoreFailure) -> ErrorClass {
+    ErrorClass::Final(StoreError::unavailable(trouble))
 }
 
-fn bug(what: &str) -> Verdict {
-    Verdict::Is(StoreError::Bug(what.to_owned()))
+fn bug(what: &str) -> ErrorClass {
+    ErrorClass::Final(StoreError::Bug(what.to_owned()))
 }
 
 /// The result of running a failed statement once more.
-struct Finding {
+struct ProbeResult {
     /// Its SQLSTATE; `00000` if it does not fail this time.
     code: String,
     /// What the session waits for locks.
@@ -118,14 +122,14 @@ struct Finding {
 }
 
 /// Runs a statement once more, and undoes it.
-fn examine(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Finding> {
+fn rerun_and_roll_back(connection: &mut PgConnection, failed: &FailedStatement) -> QueryResult<ProbeResult> {
     AnsiTransactionManager::begin_transaction(connection)?;
     let finding = probe(connection, failed);
     AnsiTransactionManager::rollback_transaction(connection)?;
     finding
 }
 
-fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Finding> {
+fn probe(connection: &mut PgConnection, failed: &FailedStatement) -> QueryResult<ProbeResult> {
     let waits = "(SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')";
     let waits: i64 = diesel::select(diesel::dsl::sql::<BigInt>(waits)).get_result(connection)?;
     connection.batch_execute("SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '900ms'")?;
@@ -144,5 +148,5 @@ fn probe(connection: &mut PgConnection, failed: &Failed) -> QueryResult<Finding>
     )?;
     let code = diesel::select(diesel::dsl::sql::<Text>("current_setting('leadgate.code')"))
         .get_result(connection)?;
-    Ok(Finding { code, lock_timeout: Duration::from_millis(u64::try_from(waits).unwrap_or(0)) })
+    Ok(ProbeResult { code, lock_timeout: Duration::from_millis(u64::try_from(waits).unwrap_or(0)) })
 }

@@ -6,16 +6,16 @@ use leadgate_domain::{Judge, LeadId, OrganizationId, Suppression, SuppressionKin
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Of, PAGE, SettledRow, contact, crowded, reassess_listed, settle};
+use super::{PAGE, PendingFilter, SettledRow, contact, reassess_listed, settle, shared_by_many};
 use crate::error::StoreError;
-use crate::rows::Listed;
-use crate::statements::Statements;
+use crate::rows::LeadsWithListedValue;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 use crate::suppressions::SuppressionCursor;
 
 /// A page of the leads with a phone or an email.
 #[derive(Serialize, Clone)]
-struct WithValue {
+struct LeadsWithValue {
     organization: OrganizationId,
     value: String,
     id: Uuid,
@@ -35,7 +35,7 @@ impl Store {
         let mut after = None;
         let mut left = false;
         loop {
-            let (now, page) = self.pending(organization, after, PAGE, Of::OneContact).await?;
+            let (now, page) = self.pending(organization, after, PAGE, PendingFilter::ContactEntries).await?;
             let Some(last) = page.last() else { return Ok(left) };
             after = Some(SuppressionCursor::of(&last.entry));
             self.wait_for_running_commits(organization).await?;
@@ -59,10 +59,11 @@ impl Store {
         }
         let judge = Arc::clone(judge);
         self.write(move |session| {
-            Statements::new(session).share_organization(organization)?;
+            StoreTransaction::new(session).lock_shared(organization)?;
             let named: Vec<_> = entries.iter().filter_map(|(entry, _)| contact(entry)).collect();
-            let crowded = crowded(session, &named)?;
-            let is_many = |named: &Listed<'_>| crowded.contains(&(named.kind, named.value.to_owned()));
+            let crowded = shared_by_many(session, &named)?;
+            let is_many =
+                |named: &LeadsWithListedValue<'_>| crowded.contains(&(named.kind, named.value.to_owned()));
             let (many, few): (Vec<_>, Vec<_>) =
                 entries.iter().cloned().partition(|(entry, _)| contact(entry).as_ref().is_some_and(is_many));
             let named: Vec<_> = few.iter().filter_map(|(entry, _)| contact(entry)).collect();
@@ -82,7 +83,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (organization, kind) = (entry.key.organization, entry.key.kind);
         let value = entry.value.clone().unwrap_or_default();
-        let mut page = WithValue { organization, value, id: Uuid::nil(), most: PAGE };
+        let mut page = LeadsWithValue { organization, value, id: Uuid::nil(), most: PAGE };
         loop {
             let asked = page.clone();
             let found = self.read(move |session| {

@@ -7,18 +7,18 @@ use leadgate_domain::{LeadId, OrganizationId, SubmissionId, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{PAGE, RetentionRow, Swept, first_id_at};
-use crate::erasure::{Between, By, Erased, delete, empty};
+use super::{PAGE, RetentionRow, SweepResult, first_id_at};
+use crate::erasure::{ErasureCause, ErasureCounts, UuidRangePage, delete, redact};
 use crate::error::StoreError;
-use crate::rows::One;
-use crate::statements::Statements;
+use crate::rows::ScopedId;
+use crate::statements::StoreTransaction;
 use crate::store::Store;
 
 /// Submissions of old leads emptied per transaction.
 const CHUNK: usize = 200;
 
 #[derive(Serialize)]
-struct LeadsProgress {
+struct LeadSweepProgress {
     organization: OrganizationId,
     leads_swept_to: Option<Uuid>,
 }
@@ -30,14 +30,14 @@ impl Store {
         &self,
         row: RetentionRow,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.leads else { return Ok(()) };
         let (organization, limit) = (row.organization, self.now().await?.minus(age));
         let id = row.leads_swept_to.unwrap_or(Uuid::nil());
-        let mut page = Between { organization, id, before: first_id_at(limit), most: PAGE };
+        let mut page = UuidRangePage { organization, id, before: first_id_at(limit), most: PAGE };
         loop {
-            if swept.is_late(deadline) {
+            if swept.is_past_deadline(deadline) {
                 return self.leads_swept_to(organization, Some(page.id)).await;
             }
             match self.sweep_some_leads(page, limit, deadline, swept).await? {
@@ -51,10 +51,10 @@ impl Store {
     /// The last one that was looked at; the one before this page, if there is more to do on it.
     async fn sweep_some_leads(
         &self,
-        page: Between,
+        page: UuidRangePage,
         limit: Timestamp,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<Option<Uuid>, StoreError> {
         let organization = page.organization;
         let found = self.read(move |session| session.load(session.sql.retention.leads, &[page]));
@@ -68,7 +68,7 @@ impl Store {
         if !self.empty_submissions_of(organization, old, deadline, swept).await? {
             return Ok(Some(page.id));
         }
-        let range = Between { before: after(last), ..page };
+        let range = UuidRangePage { before: after(last), ..page };
         match self.delete_leads_older_than(limit, range).await? {
             Some(erased) => {
                 swept.leads += erased.leads;
@@ -84,9 +84,9 @@ impl Store {
     async fn empty_submissions_of(
         &self,
         organization: OrganizationId,
-        leads: Vec<One<LeadId>>,
+        leads: Vec<ScopedId<LeadId>>,
         deadline: Instant,
-        swept: &mut Swept,
+        swept: &mut SweepResult,
     ) -> Result<bool, StoreError> {
         let leads = Arc::new(leads);
         loop {
@@ -99,11 +99,11 @@ impl Store {
             for chunk in found.chunks(CHUNK) {
                 let chunk = chunk.to_vec();
                 let erased = self.write(move |session| {
-                    Statements::new(session).share_organization(organization)?;
-                    empty(session, organization, &chunk, &[], By::Retention)
+                    StoreTransaction::new(session).lock_shared(organization)?;
+                    redact(session, organization, &chunk, &[], ErasureCause::Retention)
                 });
                 swept.submissions += erased.await?.submissions;
-                if swept.is_late(deadline) {
+                if swept.is_past_deadline(deadline) {
                     return Ok(false);
                 }
             }
@@ -115,19 +115,19 @@ impl Store {
     async fn delete_leads_older_than(
         &self,
         limit: Timestamp,
-        range: Between,
-    ) -> Result<Option<Erased>, StoreError> {
+        range: UuidRangePage,
+    ) -> Result<Option<ErasureCounts>, StoreError> {
         let organization = range.organization;
         self.write(move |session| {
             // So that no submission updates one of them while it is deleted.
-            Statements::new(session).exclude_organization(organization)?;
+            StoreTransaction::new(session).lock_exclusive(organization)?;
             let found = session.load(session.sql.retention.leads, &[range])?;
             let old = older_than(limit, organization, found);
             let came: Vec<SubmissionId> = session.load(session.sql.retention.submissions_of, &old)?;
             if came.len() > CHUNK {
                 return Ok(None);
             }
-            let mut erased = empty(session, organization, &came, &[], By::Retention)?;
+            let mut erased = redact(session, organization, &came, &[], ErasureCause::Retention)?;
             erased.add(&delete(session, &old)?);
             Ok(Some(erased))
         })
@@ -139,7 +139,7 @@ impl Store {
         organization: OrganizationId,
         leads_swept_to: Option<Uuid>,
     ) -> Result<(), StoreError> {
-        let progress = [LeadsProgress { organization, leads_swept_to }];
+        let progress = [LeadSweepProgress { organization, leads_swept_to }];
         self.write(move |session| session.execute(session.sql.retention.leads_progress, &progress).map(drop))
             .await
     }
@@ -150,9 +150,9 @@ fn older_than(
     limit: Timestamp,
     organization: OrganizationId,
     leads: Vec<(LeadId, Timestamp)>,
-) -> Vec<One<LeadId>> {
+) -> Vec<ScopedId<LeadId>> {
     let old = leads.into_iter().filter(|(_, updated_at)| *updated_at < limit);
-    old.map(|(id, _)| One { organization, id }).collect()
+    old.map(|(id, _)| ScopedId { organization, id }).collect()
 }
 
 /// The next id.

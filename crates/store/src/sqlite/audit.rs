@@ -1,4 +1,4 @@
-use crate::sql::Audit;
+use crate::sql::AuditSql;
 
 // By its own estimate SQLite would rather read everything of the organization in order than an index that is too.
 macro_rules! page {
@@ -19,7 +19,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const AUDIT: Audit = Audit {
+pub(super) const AUDIT: AuditSql = AuditSql {
     insert: "
         INSERT INTO audit (organization, id, at, actor, action, target, detail)
         SELECT value->>'organization', value->>'id', value->>'at', value->>'actor', value->>'action',

@@ -1,6 +1,6 @@
-use crate::sql::Claims;
+use crate::sql::ClaimSql;
 
-pub(super) const CLAIMS: Claims = Claims {
+pub(super) const CLAIMS: ClaimSql = ClaimSql {
     // There is one writer at a time, so nothing needs locking. `WHERE true` keeps the parser from reading
     // `ON CONFLICT` as part of a join.
     lock: "

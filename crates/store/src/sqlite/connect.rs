@@ -9,18 +9,18 @@ use diesel::sql_types::Integer;
 use diesel::{Connection as _, QueryResult, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use crate::config::StoreConfig;
-use crate::error::{StoreError, Trouble};
-use crate::session::{Connection, Session};
+use crate::error::{StoreError, StoreFailure};
+use crate::session::{AnyConnection, StoreConnection};
 
 /// A database file and how to open it.
 #[derive(Debug, Clone)]
-pub(crate) struct Address {
+pub(crate) struct SqliteAddress {
     file: PathBuf,
     pub(super) busy_timeout: Duration,
     writes: bool,
 }
 
-impl Address {
+impl SqliteAddress {
     /// `path` as it stands behind `sqlite:`, with or without two slashes.
     pub(crate) fn parse(path: &str, config: &StoreConfig) -> Result<Self, StoreError> {
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -47,13 +47,13 @@ impl Address {
     }
 
     /// Never makes the file: an empty one beside the real one would look like lost leads.
-    pub(crate) fn connect(&self) -> Result<Session, StoreError> {
+    pub(crate) fn connect(&self) -> Result<StoreConnection, StoreError> {
         if !self.file.exists() {
             return Err(StoreError::NotMigrated);
         }
-        let unreachable = |_| StoreError::unavailable(Trouble::Connection);
+        let unreachable = |_| StoreError::unavailable(StoreFailure::Connection);
         let connection = SqliteConnection::establish(&self.uri()).map_err(unreachable)?;
-        let mut session = Session::new(Connection::Sqlite(connection), &super::SQL);
+        let mut session = StoreConnection::new(AnyConnection::Sqlite(connection), &super::SQL);
         // First of all: each of the others may find the file locked.
         let busy = format!("PRAGMA busy_timeout = {}", self.busy_timeout.as_millis());
         let settings = [
@@ -67,7 +67,7 @@ impl Address {
             if self.writes { "PRAGMA query_only = OFF" } else { "PRAGMA query_only = ON" },
         ];
         for setting in settings {
-            session.batch(setting).map_err(|error| session.conclude(error.into()))?;
+            session.batch(setting).map_err(|error| session.into_store_error(error.into()))?;
         }
         Ok(session)
     }
@@ -81,12 +81,12 @@ impl Address {
 
 /// Empties the write-ahead log. Returns false if another connection still reads there.
 pub(crate) fn empty_log(connection: &mut SqliteConnection) -> QueryResult<bool> {
-    let checkpoint: Checkpoint = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(connection)?;
+    let checkpoint: CheckpointStatus = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(connection)?;
     Ok(checkpoint.busy == 0)
 }
 
 #[derive(QueryableByName)]
-struct Checkpoint {
+struct CheckpointStatus {
     #[diesel(sql_type = Integer)]
     busy: i32,
 }

@@ -1,6 +1,6 @@
-use crate::sql::{Installation, Organizations};
+use crate::sql::{InstallationSql, OrganizationSql};
 
-pub(super) const INSTALLATION: Installation = Installation {
+pub(super) const INSTALLATION: InstallationSql = InstallationSql {
     read: "
         SELECT json_object('match_key', match_key, 'shards', shards, 'generation', generation, 'epoch', epoch)
         FROM installation",
@@ -27,7 +27,7 @@ macro_rules! organization {
     };
 }
 
-pub(super) const ORGANIZATIONS: Organizations = Organizations {
+pub(super) const ORGANIZATIONS: OrganizationSql = OrganizationSql {
     insert: "
         INSERT INTO organizations (id, name, created_at, generation)
         SELECT value->>'id', value->>'name', value->>'created_at', value->>'generation'

@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{Erasure, Retention};
+use crate::sql::{ErasureSql, RetentionSql};
 
 /// Rows of a table after one id and before another, in the order of ids.
 macro_rules! between {
@@ -30,7 +30,7 @@ macro_rules! named {
     };
 }
 
-pub(super) const ERASURE: Erasure = Erasure {
+pub(super) const ERASURE: ErasureSql = ErasureSql {
     contacts: "
         WITH listed AS MATERIALIZED (
             SELECT value->>'organization' AS organization, value->>'kind' AS kind, value->>'value' AS value
@@ -161,7 +161,7 @@ macro_rules! row {
     };
 }
 
-pub(super) const RETENTION: Retention = Retention {
+pub(super) const RETENTION: RetentionSql = RetentionSql {
     set: "
         INSERT INTO retention (organization, submissions_seconds, leads_seconds, quarantine_seconds, audit_seconds)
         SELECT value->>'organization', value->>'submissions_seconds', value->>'leads_seconds',

@@ -1,4 +1,4 @@
-use crate::sql::{Keys, Tags};
+use crate::sql::{KeySql, TagSql};
 
 // The table goes by its own name: RETURNING knows no other.
 macro_rules! key {
@@ -20,7 +20,7 @@ macro_rules! keys {
     };
 }
 
-pub(super) const KEYS: Keys = Keys {
+pub(super) const KEYS: KeySql = KeySql {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
                               made_by, of_organization, hash, created_at, expires_at, revoked_at, generation)
@@ -107,7 +107,7 @@ macro_rules! tags {
     };
 }
 
-pub(super) const TAGS: Tags = Tags {
+pub(super) const TAGS: TagSql = TagSql {
     insert: "
         INSERT INTO tags (organization, id, name, created_at)
         SELECT value->>'organization',

@@ -1,4 +1,4 @@
-use crate::sql::Leads;
+use crate::sql::LeadSql;
 
 macro_rules! with_value {
     () => {
@@ -70,7 +70,7 @@ const LISTED: &str = "
         WHERE l.organization = met.organization AND l.id = met.id
         ORDER BY l.organization, l.id";
 
-pub(super) const LEADS: Leads = Leads {
+pub(super) const LEADS: LeadSql = LeadSql {
     hold: None,
     sharing: None,
     lock: "

@@ -4,38 +4,38 @@ use std::time::{Duration, Instant};
 
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::Address;
-use crate::error::{Fault, StoreError, Trouble};
-use crate::session::{Connection, Session};
+use super::SqliteAddress;
+use crate::error::{StoreError, StoreFailure, TransactionError};
+use crate::session::{AnyConnection, StoreConnection};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
-impl Address {
+impl SqliteAddress {
     /// Runs what was not run yet, and `then`, in one transaction: who migrates at the same time waits.
     pub(crate) fn migrate(
         &self,
-        mut then: impl FnMut(&mut Session) -> Result<(), Fault>,
+        mut then: impl FnMut(&mut StoreConnection) -> Result<(), TransactionError>,
     ) -> Result<(), StoreError> {
         self.create()?;
         let mut session = self.connect_first()?;
         let migrated = session.transaction(|session| {
-            if let Connection::Sqlite(connection) = session.connection() {
+            if let AnyConnection::Sqlite(connection) = session.connection() {
                 connection
                     .run_pending_migrations(MIGRATIONS)
                     .map_err(|_| StoreError::Bug("a migration failed".to_owned()))?;
             }
             then(session)
         });
-        migrated.map_err(|fault| session.conclude(fault))
+        migrated.map_err(|fault| session.into_store_error(fault))
     }
 
     /// A new file becomes a write-ahead log's with the first connection. Who comes in the middle of that is turned
     /// away at once, whatever its busy time-out.
-    fn connect_first(&self) -> Result<Session, StoreError> {
+    fn connect_first(&self) -> Result<StoreConnection, StoreError> {
         let begun = Instant::now();
         loop {
             match self.connect() {
-                Err(StoreError::Unavailable { trouble: Trouble::Locked, .. })
+                Err(StoreError::Unavailable { trouble: StoreFailure::Locked, .. })
                     if begun.elapsed() < self.busy_timeout =>
                 {
                     std::thread::sleep(Duration::from_millis(rand::random_range(5..50)));

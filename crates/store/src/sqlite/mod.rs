@@ -19,8 +19,8 @@ mod submissions;
 mod suppressions;
 mod verdict;
 
-pub(crate) use connect::{Address, empty_log};
-pub(crate) use verdict::judge;
+pub(crate) use connect::{SqliteAddress, empty_log};
+pub(crate) use verdict::classify;
 
 use crate::sql::Sql;
 

@@ -45,7 +45,7 @@ const WHOLE: [&str; 10] = [
 ];
 
 #[derive(QueryableByName)]
-struct Step {
+struct PlanStep {
     #[diesel(sql_type = Text)]
     detail: String,
 }
@@ -82,7 +82,7 @@ fn statements() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<Step> {
+fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<PlanStep> {
     let explain = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "'[]'"));
     diesel::sql_query(explain).load(connection).unwrap()
 }
@@ -96,7 +96,7 @@ fn a_report_reads_the_ids_of_its_day_alone() {
     ] {
         let steps = plan(&mut connection, text);
         let range = |table: &str, range: &str| {
-            let read = |step: &Step| step.detail.starts_with(table) && step.detail.ends_with(range);
+            let read = |step: &PlanStep| step.detail.starts_with(table) && step.detail.ends_with(range);
             steps.iter().any(read)
         };
         let details: Vec<_> = steps.iter().map(|step| &step.detail).collect();
@@ -124,7 +124,7 @@ fn no_statement_reads_a_whole_table() {
     let mut connection = migrated();
     let mut whole = BTreeSet::new();
     for (name, text) in statements() {
-        for Step { detail } in &plan(&mut connection, &text) {
+        for PlanStep { detail } in &plan(&mut connection, &text) {
             // What a statement may read whole is its own rows.
             let scanned =
                 detail.strip_prefix("SCAN ").map(|table| table.split(' ').next().unwrap_or_default());

@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{Attempts, Quarantine};
+use crate::sql::{AttemptSql, QuarantineSql};
 
 macro_rules! entry {
     () => {
@@ -29,7 +29,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const QUARANTINE: Quarantine = Quarantine {
+pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
     insert: "
         INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
         SELECT value->>'organization', value->>'id', value->>'submission', value->>'reason',
@@ -87,7 +87,7 @@ pub(super) const QUARANTINE: Quarantine = Quarantine {
           AND quarantine.state = 'open'",
 };
 
-pub(super) const ATTEMPTS: Attempts = Attempts {
+pub(super) const ATTEMPTS: AttemptSql = AttemptSql {
     begin: "
         INSERT INTO attempts (submission, attempts, last_at)
         SELECT value->>'submission', 1, value->>'last_at' FROM json_each($1) WHERE true

@@ -1,4 +1,4 @@
-use crate::sql::Reports;
+use crate::sql::ReportSql;
 
 macro_rules! intake {
     ($condition:literal) => {
@@ -49,7 +49,7 @@ macro_rules! intake {
     };
 }
 
-pub(super) const REPORTS: Reports = Reports {
+pub(super) const REPORTS: ReportSql = ReportSql {
     intake: intake!(""),
     intake_of_source: intake!(" AND s.source = (SELECT value->>'source' FROM p)"),
     recent_leads: "

@@ -1,6 +1,6 @@
-use crate::sql::Scorings;
+use crate::sql::ScoringSql;
 
-pub(super) const SCORINGS: Scorings = Scorings {
+pub(super) const SCORINGS: ScoringSql = ScoringSql {
     add: "
         INSERT INTO scorings (organization, version, document, created_at)
         SELECT o.id,

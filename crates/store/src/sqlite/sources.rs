@@ -1,4 +1,4 @@
-use crate::sql::{Mappings, Sources};
+use crate::sql::{MappingSql, SourceSql};
 
 macro_rules! insert_source {
     ($conflict:literal) => {
@@ -40,7 +40,7 @@ macro_rules! sources {
     };
 }
 
-pub(super) const SOURCES: Sources = Sources {
+pub(super) const SOURCES: SourceSql = SourceSql {
     insert: insert_source!(""),
     insert_default: insert_source!("ON CONFLICT (organization, dialect) WHERE name IS NULL DO NOTHING"),
     default_of: sources!(
@@ -84,7 +84,7 @@ pub(super) const SOURCES: Sources = Sources {
     ),
 };
 
-pub(super) const MAPPINGS: Mappings = Mappings {
+pub(super) const MAPPINGS: MappingSql = MappingSql {
     add: "
         INSERT INTO mappings (organization, source, version, document, created_at)
         SELECT s.organization, s.id,

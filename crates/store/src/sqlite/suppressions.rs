@@ -1,4 +1,4 @@
-use crate::sql::{Suppressions, Sweeps};
+use crate::sql::{SuppressionSql, SweepSql};
 
 macro_rules! entry {
     () => {
@@ -35,7 +35,7 @@ macro_rules! page {
     };
 }
 
-pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
+pub(super) const SUPPRESSIONS: SuppressionSql = SuppressionSql {
     find: concat!("SELECT ", entry!(), " FROM ", keys!()),
     among_pending: concat!(
         "SELECT json_object('organization', s.organization, 'kind', s.kind, 'key', lower(hex(s.key))) FROM ",
@@ -85,7 +85,7 @@ pub(super) const SUPPRESSIONS: Suppressions = Suppressions {
         WHERE s.pending_since IS NOT NULL AND s.pending_since <= (SELECT value->>'now' FROM json_each($1))",
 };
 
-pub(super) const SWEEPS: Sweeps = Sweeps {
+pub(super) const SWEEPS: SweepSql = SweepSql {
     lease: "
         INSERT INTO sweeps (name, taken_at, until)
         SELECT value->>'name', value->>'taken_at', value->>'until' FROM json_each($1) WHERE true

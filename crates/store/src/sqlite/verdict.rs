@@ -2,24 +2,24 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
-use crate::error::{StoreError, Trouble, Verdict};
+use crate::error::{ErrorClass, StoreError, StoreFailure};
 
 /// Beginnings of the messages that ask for patience (`sqlite3_errstr`), and whether the connection is still good.
 /// After a failed fsync nobody knows what is on the disk: the connection's cache may be ahead of it.
-const TRANSIENT: &[(&str, Trouble, bool)] = &[
-    ("database is locked", Trouble::Locked, true),
-    ("database table is locked", Trouble::Locked, true),
-    ("database schema is locked", Trouble::Locked, true),
-    ("locking protocol", Trouble::Locked, true),
-    ("interrupted", Trouble::Timeout, true),
-    ("database schema has changed", Trouble::Conflict, true),
-    ("disk I/O error", Trouble::Resources, false),
-    ("database or disk is full", Trouble::Resources, false),
-    ("unable to open database", Trouble::Resources, false),
-    ("out of memory", Trouble::Resources, false),
-    ("attempt to write a readonly database", Trouble::ReadOnly, false),
-    ("database disk image is malformed", Trouble::Internal, false),
-    ("file is not a database", Trouble::Internal, false),
+const TRANSIENT: &[(&str, StoreFailure, bool)] = &[
+    ("database is locked", StoreFailure::Locked, true),
+    ("database table is locked", StoreFailure::Locked, true),
+    ("database schema is locked", StoreFailure::Locked, true),
+    ("locking protocol", StoreFailure::Locked, true),
+    ("interrupted", StoreFailure::Timeout, true),
+    ("database schema has changed", StoreFailure::Conflict, true),
+    ("disk I/O error", StoreFailure::Resources, false),
+    ("database or disk is full", StoreFailure::Resources, false),
+    ("unable to open database", StoreFailure::Resources, false),
+    ("out of memory", StoreFailure::Resources, false),
+    ("attempt to write a readonly database", StoreFailure::ReadOnly, false),
+    ("database disk image is malformed", StoreFailure::Internal, false),
+    ("file is not a database", StoreFailure::Internal, false),
 ];
 
 /// The same for messages about values.
@@ -33,14 +33,14 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 /// The verdict, and whether the connection is spoiled.
-pub(crate) fn judge(error: Error) -> (Verdict, bool) {
+pub(crate) fn classify(error: Error) -> (ErrorClass, bool) {
     let (error, spoiled) = match error {
-        Error::RollbackErrorOnCommit { commit_error, .. } => return (judge(*commit_error).0, true),
+        Error::RollbackErrorOnCommit { commit_error, .. } => return (classify(*commit_error).0, true),
         Error::DatabaseError(kind, information) => read(&kind, information.as_ref()),
         Error::NotFound => (StoreError::Bug("a row is missing".to_owned()), false),
         _ => (StoreError::Bug("diesel refused a statement".to_owned()), true),
     };
-    (Verdict::Is(error), spoiled)
+    (ErrorClass::Final(error), spoiled)
 }
 
 fn read(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) -> (StoreError, bool) {
@@ -71,34 +71,37 @@ fn read(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) ->
 mod tests {
     use super::*;
 
-    fn judged(message: &str) -> (Verdict, bool) {
-        judge(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
+    fn judged(message: &str) -> (ErrorClass, bool) {
+        classify(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
     }
 
     /// The messages are those of `sqlite3_errstr` and of SQLite's checks of values.
     #[test]
     fn messages_ask_for_what_they_should() {
         for (message, trouble, spoiled) in [
-            ("database is locked", Trouble::Locked, false),
-            ("disk I/O error", Trouble::Resources, true),
-            ("database or disk is full", Trouble::Resources, true),
-            ("attempt to write a readonly database", Trouble::ReadOnly, true),
-            ("database disk image is malformed", Trouble::Internal, true),
+            ("database is locked", StoreFailure::Locked, false),
+            ("disk I/O error", StoreFailure::Resources, true),
+            ("database or disk is full", StoreFailure::Resources, true),
+            ("attempt to write a readonly database", StoreFailure::ReadOnly, true),
+            ("database disk image is malformed", StoreFailure::Internal, true),
         ] {
-            let expected = Verdict::Is(StoreError::unavailable(trouble));
+            let expected = ErrorClass::Final(StoreError::unavailable(trouble));
             assert_eq!(judged(message), (expected, spoiled), "{message}");
         }
         for message in ["cannot store TEXT value in INTEGER column leads.score", "string or blob too big"] {
             let (verdict, spoiled) = judged(message);
-            assert!(matches!(verdict, Verdict::Is(StoreError::RowRefused { .. })) && !spoiled, "{message}");
+            assert!(
+                matches!(verdict, ErrorClass::Final(StoreError::RowRefused { .. })) && !spoiled,
+                "{message}"
+            );
         }
-        assert_eq!(judged("no such table: leads").0, Verdict::Is(StoreError::NotMigrated));
+        assert_eq!(judged("no such table: leads").0, ErrorClass::Final(StoreError::NotMigrated));
     }
 
     #[test]
     fn what_nobody_has_heard_of_is_told_without_its_words() {
         let (verdict, spoiled) = judged("no room for +14155550132");
-        let Verdict::Is(error @ StoreError::Bug(_)) = verdict else { panic!("{verdict:?}") };
+        let ErrorClass::Final(error @ StoreError::Bug(_)) = verdict else { panic!("{verdict:?}") };
         assert!(spoiled && !error.to_string().contains("+1415"));
     }
 }

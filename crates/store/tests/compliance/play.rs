@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, Fields, KeyKind, Lead, Normalized, OrganizationId, QuarantineReason, Said,
-    Scope, Sha256Digest, Sought, Source, Submission, SubmissionId, SuppressedValue, Suppression, TextField,
-    Timestamp,
+    ApiKey, ConsentPolicy, DataSubject, Dialect, Fields, KeyKind, Lead, NormalizedSubmission, OrganizationId,
+    Patch, QuarantineReason, Scope, Sha256Digest, Source, Submission, SubmissionId, SuppressedValue,
+    Suppression, TextField, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ struct Stage<'w> {
     sources: BTreeMap<Way, Arc<Source>>,
     test_key: ApiKey,
     /// Accepted, and not yet in the store.
-    on_the_way: BTreeMap<usize, Normalized>,
+    on_the_way: BTreeMap<usize, NormalizedSubmission>,
     sent: BTreeMap<usize, Vec<SubmissionId>>,
 }
 
@@ -69,7 +69,7 @@ impl<'w> Stage<'w> {
             }
         }
         let (presented, _) = PresentedKey::generate(KeyKind::Secret);
-        let pepper = Secret::new("a secret that is long enough to be one", None).unwrap().api_keys();
+        let pepper = RootSecret::new("a secret that is long enough to be one", None).unwrap().api_keys();
         let key =
             ApiKey::new(&presented, world.organization.id, world.source.id, vec![Scope::Write], &pepper);
         let matching = world.store.match_key().await.unwrap();
@@ -149,7 +149,7 @@ impl<'w> Stage<'w> {
     }
 
     async fn erase(&self, erasure: &Erasure) {
-        let mut given = Sought::default();
+        let mut given = DataSubject::default();
         for entry in &erasure.given {
             match value(entry) {
                 SuppressedValue::Phone(phone) => given.add_phone(phone),
@@ -158,7 +158,7 @@ impl<'w> Stage<'w> {
             }
         }
         let (store, organization) = (&self.world.store, self.organization(erasure.given[0].whose));
-        let person = store.person(organization, given, &[]).await.unwrap();
+        let person = store.find_subject(organization, given, &[]).await.unwrap();
         store.erase(organization, &person, None, self.world.judge(), |_| {}).await.unwrap();
     }
 
@@ -178,7 +178,7 @@ impl<'w> Stage<'w> {
     }
 
     /// A commit that has read the lists and not yet ended, and entries that are added meanwhile.
-    async fn commit_while_listing(&self, racing: Vec<(Normalized, Suppression)>) {
+    async fn commit_while_listing(&self, racing: Vec<(NormalizedSubmission, Suppression)>) {
         if racing.is_empty() {
             return;
         }
@@ -217,7 +217,7 @@ impl<'w> Stage<'w> {
     }
 
     /// What a worker reads of a post, before its transaction.
-    fn read(&mut self, case: &Case, post: &Post) -> Normalized {
+    fn read(&mut self, case: &Case, post: &Post) -> NormalizedSubmission {
         let source = Arc::clone(&self.sources[&post.way]);
         // What comes after an erasure comes so long after it that no clock makes it older.
         let comes_back = case.comes_after_erasure(post);
@@ -225,7 +225,7 @@ impl<'w> Stage<'w> {
         let received_at = if comes_back { Timestamp::now().plus(CLOCKS_APART) } else { at };
         let mut fields = fields(case.number, post, received_at);
         if post.test == Test::ByKey {
-            self.test_key.mark(&mut fields);
+            self.test_key.apply_defaults(&mut fields);
         }
         let mut submission = self.world.submission(fields);
         submission.source = source.id;
@@ -238,7 +238,7 @@ impl<'w> Stage<'w> {
 fn value(entry: &Entry) -> SuppressedValue {
     let value = match &entry.value {
         Listing::Plain { text, region } => {
-            SuppressedValue::read(entry.kind, text, region.map(|region| region.parse().unwrap()))
+            SuppressedValue::parse_kind(entry.kind, text, region.map(|region| region.parse().unwrap()))
         }
         Listing::DigestOf(text) => {
             SuppressedValue::digest(entry.kind, &Sha256Digest::of(text.as_bytes()).to_string())
@@ -256,7 +256,7 @@ async fn source(world: &World, way: Way, number: usize) -> Arc<Source> {
         Timestamp::now(),
     );
     source.policy = way.policy.policy();
-    source.consent = if way.consent_required { Consents::Required } else { Consents::Optional };
+    source.consent = if way.consent_required { ConsentPolicy::Required } else { ConsentPolicy::Optional };
     source.consent_max_age = way.max_age_days.map(|days| Duration::from_secs(86_400 * days.unsigned_abs()));
     source.default_region = way.region.map(|region| region.parse().unwrap());
     world.store.create_source(&source).await.unwrap();
@@ -265,8 +265,8 @@ async fn source(world: &World, way: Way, number: usize) -> Arc<Source> {
 
 fn fields(number: usize, post: &Post, received_at: Timestamp) -> Fields {
     let said = |written: &Option<Written>| match written {
-        None => Said::Absent,
-        Some(written) => Said::from(written.text.clone()),
+        None => Patch::Absent,
+        Some(written) => Patch::from(written.text.clone()),
     };
     let region = post.phone.as_ref().and_then(|phone| phone.region);
     let id = post.by_id.then(|| (TextField::ExternalId, Some(format!("crm-{number}"))));
@@ -275,7 +275,7 @@ fn fields(number: usize, post: &Post, received_at: Timestamp) -> Fields {
         phone_country: region.map(|region| region.parse().unwrap()),
         email: said(&post.email),
         texts: id.into_iter().collect(),
-        consent: post.consent.as_ref().map_or(Said::Absent, |consent| consent.said(received_at)),
+        consent: post.consent.as_ref().map_or(Patch::Absent, |consent| consent.said(received_at)),
         opt_out: post.opt_out,
         is_test: post.test == Test::Said,
         ..Fields::default()

@@ -1,6 +1,6 @@
 //! What may happen to a person's lead: said in words, played against a store, judged by the oracle.
 
-use leadgate_domain::{Policy, SuppressionKind};
+use leadgate_domain::{DuplicatePolicy, SuppressionKind};
 
 use crate::values::{Consenting, Written};
 
@@ -186,12 +186,12 @@ pub(crate) enum PolicyName {
 }
 
 impl PolicyName {
-    pub(crate) fn policy(self) -> Policy {
+    pub(crate) fn policy(self) -> DuplicatePolicy {
         match self {
-            Self::ReturnExisting => Policy::ReturnExisting,
-            Self::Update => Policy::Update,
-            Self::Link => Policy::Link,
-            Self::Create => Policy::Create,
+            Self::ReturnExisting => DuplicatePolicy::ReturnExisting,
+            Self::Update => DuplicatePolicy::Update,
+            Self::Link => DuplicatePolicy::Link,
+            Self::Create => DuplicatePolicy::Create,
         }
     }
 }

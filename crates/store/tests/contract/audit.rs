@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::mapping::Mapping;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    Actor, ApiKey, AuditAction, AuditEntry, Consents, KeyId, KeyKind, OrganizationId, Policy, Scope, Source,
-    Timestamp,
+    Actor, ApiKey, AuditAction, AuditEntry, ConsentPolicy, DuplicatePolicy, KeyId, KeyKind, OrganizationId,
+    Scope, Source, Timestamp,
 };
 use leadgate_store::{AuditFilter, AuditRecord, Store, StoreError};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn ann() -> Actor {
 }
 
 fn key_of(source: &Source) -> ApiKey {
-    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let (presented, _) = PresentedKey::generate(KeyKind::Secret);
     ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write, Scope::Admin], &pepper)
 }
@@ -67,7 +67,9 @@ async fn entries_come_newest_first_in_pages_by_actor_action_and_time(world: Worl
     for n in 0..10 {
         let actor = if n % 2 == 0 { key.clone() } else { ann() };
         let action = if n % 3 == 0 { AuditAction::LeadRead } else { AuditAction::LeadsListed };
-        written.push(AuditEntry::now(world.organization.id, actor, action).about(n).with("count", n));
+        written.push(
+            AuditEntry::now(world.organization.id, actor, action).with_target(n).with_detail("count", n),
+        );
     }
     world.store.record(written.clone()).await.unwrap();
     let told = |chosen: &dyn Fn(&AuditEntry) -> bool| {
@@ -129,7 +131,7 @@ async fn an_entry_is_written_once_and_never_changes(world: World) {
 }
 
 async fn every_change_leaves_its_entry(world: World) {
-    let store = world.store.acting_for(ann());
+    let store = world.store.as_actor(ann());
     let organization = world.organization.id;
     let mut source = Source::new(
         organization,
@@ -138,8 +140,8 @@ async fn every_change_leaves_its_entry(world: World) {
         Timestamp::now(),
     );
     store.create_source(&source).await.unwrap();
-    source.policy = Policy::Update;
-    source.consent = Consents::Optional;
+    source.policy = DuplicatePolicy::Update;
+    source.consent = ConsentPolicy::Optional;
     source.networks = vec!["192.0.2.0/24".parse().unwrap()];
     store.update_source(&source).await.unwrap().unwrap();
     let mapping: Mapping =
@@ -190,7 +192,7 @@ async fn every_change_leaves_its_entry(world: World) {
 }
 
 async fn what_changed_nothing_leaves_none(world: World) {
-    let store = world.store.acting_for(ann());
+    let store = world.store.as_actor(ann());
     let organization = world.organization.id;
     store.ensure_organization(&world.organization.name).await.unwrap();
     store
@@ -218,7 +220,7 @@ async fn what_changed_nothing_leaves_none(world: World) {
 }
 
 async fn what_was_refused_leaves_none(world: World) {
-    let store = world.store.acting_for(ann());
+    let store = world.store.as_actor(ann());
     let key = key_of(&world.source);
     store.create_key(&key).await.unwrap();
     let refused = store.create_key(&key).await;
@@ -228,7 +230,7 @@ async fn what_was_refused_leaves_none(world: World) {
 
 /// A log that takes nothing takes the change with it.
 async fn a_change_and_its_entry_are_one(world: World) {
-    let store: Store = world.store.acting_for(ann());
+    let store: Store = world.store.as_actor(ann());
     world.sql("ALTER TABLE audit RENAME TO elsewhere").await;
     assert!(store.create_key(&key_of(&world.source)).await.is_err());
     assert!(store.create_tag(world.organization.id, "spring").await.is_err());

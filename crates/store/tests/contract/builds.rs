@@ -1,7 +1,7 @@
 //! What the build before wrote, which knew nothing of the newer columns.
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
-use leadgate_domain::{KeyId, KeyKind, Media, SourceId, Submission, SubmissionId};
+use leadgate_domain::{BodyFormat, KeyId, KeyKind, SourceId, Submission, SubmissionId};
 use leadgate_store::QuarantineState;
 
 use crate::world::{World, over_both};
@@ -64,7 +64,7 @@ async fn a_submission_of_the_build_before_is_read_whole(world: World) {
     let plain = world.phone("+14155550132").id;
     insert(&world, plain, "{}").await;
     let Submission { media, query, mapping_version, mapping_fault, .. } = read(plain).await;
-    assert_eq!((media, query, mapping_version, mapping_fault), (Media::Json, None, None, None));
+    assert_eq!((media, query, mapping_version, mapping_fault), (BodyFormat::Json, None, None, None));
 
     // A newer gateway had posted it; what the older worker did not know it kept beside what nobody knows yet.
     let newer = world.phone("+14155550132").id;
@@ -73,7 +73,7 @@ async fn a_submission_of_the_build_before_is_read_whole(world: World) {
                     "release":{"entry":"018f0000-0000-7000-8000-000000000000","released_at":"2026-01-01T00:00:00Z"}}"#;
     insert(&world, newer, extra).await;
     let read = read(newer).await;
-    assert_eq!((read.media, read.query.as_deref()), (Media::Multipart("x".into()), Some("a=1")));
+    assert_eq!((read.media, read.query.as_deref()), (BodyFormat::Multipart("x".into()), Some("a=1")));
     let fault = MappingFault { to: "phone".into(), code: MappingFaultCode::Missing };
     assert_eq!((read.mapping_version, read.mapping_fault), (Some(7), Some(fault)));
     assert_eq!((read.reply_to, read.release), (None, None));

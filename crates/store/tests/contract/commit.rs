@@ -1,6 +1,6 @@
 //! What a batch becomes.
 
-use leadgate_domain::{BodyHash, Outcome, QuarantineReason, Raw, Said, Stage, Submission, Timestamp};
+use leadgate_domain::{BodyHash, Outcome, Patch, QuarantineReason, RawBody, Stage, Submission, Timestamp};
 
 use crate::world::{World, over_both};
 
@@ -59,8 +59,8 @@ async fn what_is_stored_is_what_was_sent(world: World) {
     submission.fields.tags = vec!["a".into(), "$1 {x,\"y\"} NULL".into()];
     submission.fields.custom_fields =
         serde_json::from_str(r#"{"n":1.5,"big":18446744073709551615,"x":[1,null]}"#).unwrap();
-    submission.raw = Raw::new(b"\x00\xff binary");
-    submission.media = leadgate_domain::Media::Form;
+    submission.raw = RawBody::new(b"\x00\xff binary");
+    submission.media = leadgate_domain::BodyFormat::Form;
     submission.query = Some("utm=a%20b&x='\"".into());
     submission.mapping_version = Some(3);
     submission.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into());
@@ -100,7 +100,7 @@ async fn a_redelivery_changes_nothing(world: World) {
 }
 
 pub(crate) fn with_body(submission: &Submission, body: &[u8]) -> Submission {
-    Submission { raw: Raw::new(body), body_hash: BodyHash::of(body), ..submission.clone() }
+    Submission { raw: RawBody::new(body), body_hash: BodyHash::of(body), ..submission.clone() }
 }
 
 async fn an_id_with_another_body_is_kept_aside(world: World) {
@@ -131,7 +131,7 @@ async fn an_id_with_another_body_is_kept_aside(world: World) {
 async fn an_opt_out_under_the_id_of_another_counts(world: World) {
     let first = world.phone("+14155550132");
     let mut second = with_body(&first, b"another");
-    second.fields.email = Said::Value("ann@example.com".into());
+    second.fields.email = Patch::Value("ann@example.com".into());
     second.fields.opt_out = true;
     let committed = world.commit(&[first, second.clone()]).await;
     assert_eq!((committed.reused, committed.pending.len()), (1, 1));
@@ -148,7 +148,7 @@ async fn an_update_merges_into_the_stored_lead(world: World) {
     let source = world.updating_source().await;
     let first = world.consenting("+14155550132", "ann@example.com");
     let mut second = world.phone("+14155550132");
-    second.fields.email = Said::Value("lee@example.com".into());
+    second.fields.email = Patch::Value("lee@example.com".into());
     let commit = async |submission: &Submission| {
         let mut submission = submission.clone();
         submission.source = source.id;

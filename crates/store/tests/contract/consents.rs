@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    ActiveScoring, Consent, ConsentEvidence, Outcome, Release, Said, Submission, SubmissionId, TextField,
-    Timestamp,
+    ActiveScoring, Consent, ConsentEvidence, Outcome, Patch, QuarantineRelease, Submission, SubmissionId,
+    TextField, Timestamp,
 };
-use leadgate_store::ConsentsOf;
+use leadgate_store::ConsentFilter;
 use tokio::task::JoinSet;
 
 use crate::releases::{faulty, released};
@@ -22,9 +22,9 @@ over_both!(
     evidence_is_listed_by_time_by_lead_and_by_submission,
 );
 
-const EVERYTHING: ConsentsOf = ConsentsOf::Received { from: None, to: None };
+const EVERYTHING: ConsentFilter = ConsentFilter::Received { from: None, to: None };
 
-async fn evidence(world: &World, of: ConsentsOf) -> Vec<ConsentEvidence> {
+async fn evidence(world: &World, of: ConsentFilter) -> Vec<ConsentEvidence> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = world.store.consents(world.organization.id, of, after, 2).await.unwrap();
@@ -48,9 +48,9 @@ async fn whoever_says_a_consent_leaves_evidence_of_it(world: World) {
     let updates = Submission { id: world.phone("").id, ..updates };
     let silent = world.phone("+14155550133");
     let mut takes_back = world.phone("+14155550134");
-    takes_back.fields.consent = Said::Null;
+    takes_back.fields.consent = Patch::Null;
     let mut says_little = world.phone("+14155550135");
-    says_little.fields.consent = Said::Value(Consent::default());
+    says_little.fields.consent = Patch::Value(Consent::default());
     world.commit(&[made.clone(), meets.clone(), silent, takes_back, says_little.clone()]).await;
     let source = Arc::new(world.store.source(world.organization.id, updates.source).await.unwrap().unwrap());
     let updated = world.pipeline.normalize(updates.clone(), Some(source), ActiveScoring::standard());
@@ -62,7 +62,7 @@ async fn whoever_says_a_consent_leaves_evidence_of_it(world: World) {
     let mut said = vec![made.id, meets.id, updates.id, says_little.id];
     said.sort();
     assert_eq!(found, said);
-    let lead = evidence(&world, ConsentsOf::Lead(made.id.into())).await;
+    let lead = evidence(&world, ConsentFilter::Lead(made.id.into())).await;
     assert_eq!(lead.len(), 3);
     assert!(lead.iter().all(|one| one.lead == Some(made.id.into())));
 }
@@ -71,7 +71,7 @@ async fn evidence_holds_what_was_said_and_its_person(world: World) {
     let mut said = world.consenting("+14155550132", "Ann.Lee@example.com");
     said.client.user_agent = Some("curl/8 'quoted' \\ \u{1F600}".into());
     said.fields.texts.insert(TextField::FullName, Some("O'Brien \"李\" 👩‍👩‍👧".into()));
-    said.fields.consent.amend(|consent| {
+    said.fields.consent.get_or_insert_with(|consent| {
         consent.source_url = Some("https://acme.example/quote?email=ann@acme.example".into());
         consent.more = serde_json::from_str(
             r#"{"xxTrustedFormCertUrl":"https://cert.trustedform.com/1a2b?shared_token=x",
@@ -82,7 +82,7 @@ async fn evidence_holds_what_was_said_and_its_person(world: World) {
     });
     let before = Timestamp::now();
     world.commit(std::slice::from_ref(&said)).await;
-    let all = evidence(&world, ConsentsOf::Submission(said.id)).await;
+    let all = evidence(&world, ConsentFilter::Submission(said.id)).await;
     let [one] = all.as_slice() else { panic!("{} rows", all.len()) };
     assert_eq!((one.organization, one.source), (world.organization.id, world.source.id));
     assert_eq!((one.received_at, one.lead), (said.received_at, Some(said.id.into())));
@@ -93,7 +93,11 @@ async fn evidence_holds_what_was_said_and_its_person(world: World) {
     assert_eq!(one.page_url.as_deref(), Some("https://acme.example/quote"));
     assert_eq!(one.trustedform_certificate.as_deref(), Some("https://cert.trustedform.com/1a2b"));
     assert_eq!(one.jornaya_leadid.as_deref(), Some("79D2D183-1012-02CF-6EF5-BF3AACE09570"));
-    assert_eq!(one.agrees(), Some(true), "to the byte, through whatever the database does to numbers");
+    assert_eq!(
+        one.person_matches_digest(),
+        Some(true),
+        "to the byte, through whatever the database does to numbers"
+    );
     let person: serde_json::Value = serde_json::from_str(one.person.as_ref().unwrap().as_str()).unwrap();
     assert_eq!(person["phone"], "+14155550132");
     assert_eq!(person["client_address"], "192.0.2.1");
@@ -129,7 +133,7 @@ async fn a_redelivery_leaves_no_second_evidence(world: World) {
     assert_eq!(tasks.join_all().await.into_iter().sum::<usize>(), 10);
     let once = evidence(&world, EVERYTHING).await;
     assert_eq!(ids(&once), batch.iter().map(|one| one.id).collect::<Vec<_>>());
-    assert!(once.iter().all(|one| one.agrees() == Some(true)));
+    assert!(once.iter().all(|one| one.person_matches_digest() == Some(true)));
     world.commit(&batch).await;
     assert_eq!(evidence(&world, EVERYTHING).await, once);
 }
@@ -200,20 +204,20 @@ async fn who_is_forgotten_leaves_the_proof(world: World) {
     assert_eq!(world.store.forget_people(world.organization.id, &ids).await.unwrap(), 0);
     assert_eq!(world.store.forget_people(world.organization.id, &[]).await.unwrap(), 0);
     // Neither a redelivery nor a release brings the person back.
-    let release = Some(Release { entry: said[0].id.as_uuid(), released_at: said[0].received_at });
+    let release = Some(QuarantineRelease { entry: said[0].id.as_uuid(), released_at: said[0].received_at });
     world.commit(&[said[0].clone(), Submission { release, ..said[0].clone() }]).await;
     let after = evidence(&world, EVERYTHING).await;
     assert_eq!(after[1], before[1]);
     let mut proof = after[0].clone();
-    assert_eq!((&proof.person, proof.agrees()), (&None, None));
+    assert_eq!((&proof.person, proof.person_matches_digest()), (&None, None));
     proof.person = before[0].person.clone();
     assert_eq!(
-        (proof.agrees(), &proof),
+        (proof.person_matches_digest(), &proof),
         (Some(true), &before[0]),
         "whoever has the person again can prove it"
     );
     proof.person = before[1].person.clone();
-    assert_eq!(proof.agrees(), Some(false));
+    assert_eq!(proof.person_matches_digest(), Some(false));
 }
 
 async fn evidence_is_listed_by_time_by_lead_and_by_submission(world: World) {
@@ -238,15 +242,15 @@ async fn evidence_is_listed_by_time_by_lead_and_by_submission(world: World) {
             &all[..],
         ),
     ] {
-        assert_eq!(ids(&evidence(&world, ConsentsOf::Received { from, to }).await), expected);
+        assert_eq!(ids(&evidence(&world, ConsentFilter::Received { from, to }).await), expected);
     }
     // They came in the order of the commits: the latest of a phone made its lead.
-    let lead = evidence(&world, ConsentsOf::Lead(said[4].id.into())).await;
+    let lead = evidence(&world, ConsentFilter::Lead(said[4].id.into())).await;
     assert_eq!(ids(&lead), [said[0].id, said[2].id, said[4].id, said[6].id]);
-    assert_eq!(ids(&evidence(&world, ConsentsOf::Submission(said[3].id)).await), [said[3].id]);
-    assert_eq!(evidence(&world, ConsentsOf::Submission(world.phone("").id)).await, []);
+    assert_eq!(ids(&evidence(&world, ConsentFilter::Submission(said[3].id)).await), [said[3].id]);
+    assert_eq!(evidence(&world, ConsentFilter::Submission(world.phone("").id)).await, []);
     let other = world.store.ensure_organization("other").await.unwrap().id;
-    for of in [EVERYTHING, ConsentsOf::Lead(said[4].id.into()), ConsentsOf::Submission(said[3].id)] {
+    for of in [EVERYTHING, ConsentFilter::Lead(said[4].id.into()), ConsentFilter::Submission(said[3].id)] {
         assert_eq!(world.store.consents(other, of, None, 10).await.unwrap().data, [], "{of:?}");
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    ApiKey, Consents, Dialect, KeyId, KeyKind, OrganizationId, Policy, Rate, Scope, Source, SourceId,
-    Timestamp,
+    ApiKey, ConsentPolicy, Dialect, DuplicatePolicy, KeyId, KeyKind, OrganizationId, Rate, Scope, Source,
+    SourceId, Timestamp,
 };
 use leadgate_store::{Directory, StoreError};
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ over_both!(
 );
 
 fn key(id: &str, source: &Source) -> ApiKey {
-    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let (presented, _) = PresentedKey::generate(KeyKind::Secret);
     let scopes = vec![Scope::Write, Scope::Read];
     ApiKey {
@@ -110,8 +110,8 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     );
     source.default_region = "US".parse().ok();
     source.tags = vec!["a, b".into(), "{}".into(), "NULL".into()];
-    source.policy = Policy::Update;
-    source.consent = Consents::Optional;
+    source.policy = DuplicatePolicy::Update;
+    source.consent = ConsentPolicy::Optional;
     source.consent_max_age = Some(std::time::Duration::from_secs(90 * 86_400));
     source.rate = Some("50/s".parse().unwrap());
     world.store.create_source(&source).await.unwrap();

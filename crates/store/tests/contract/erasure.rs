@@ -6,11 +6,12 @@ use std::sync::Arc;
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::suppression::ERASED_LIST;
 use leadgate_domain::{
-    ActiveScoring, Email, LeadId, Outcome, Phone, QuarantineReason, Raw, Reason, Sought, Source, Submission,
-    SuppressionKind, TextField, Timestamp,
+    ActiveScoring, DataSubject, Email, LeadId, Outcome, Phone, QuarantineReason, RawBody, Reason, Source,
+    Submission, SuppressionKind, TextField, Timestamp,
 };
 use leadgate_store::{
-    ConsentsOf, Erased, ErasureSubject, Finding, Part, QuarantineState, Rebuild, Rebuilt, SubmissionRecord,
+    ConsentFilter, Contribution, ErasureCounts, ErasureSubject, LeadRebuild, QuarantineState, RebuildResult,
+    SubjectRecords, SubmissionRecord,
 };
 
 use crate::commit::with_body;
@@ -42,18 +43,18 @@ const ANN: [&str; 7] =
     ["4155550131", "4155550132", "555-0132", "ann.lee", "Annabel", "203.0.113.7", "Mozilla/5.0 (Ann)"];
 
 impl World {
-    pub(crate) fn sought(phones: &[&str], emails: &[&str]) -> Sought {
-        let mut sought = Sought::default();
+    pub(crate) fn sought(phones: &[&str], emails: &[&str]) -> DataSubject {
+        let mut sought = DataSubject::default();
         phones.iter().for_each(|phone| sought.add_phone(Phone::parse(phone, None).unwrap()));
         emails.iter().for_each(|email| sought.add_email(Email::parse(email).unwrap()));
         sought
     }
 
-    pub(crate) async fn person(&self, given: Sought, leads: &[LeadId]) -> ErasureSubject {
-        self.store.person(self.organization.id, given, leads).await.unwrap()
+    pub(crate) async fn person(&self, given: DataSubject, leads: &[LeadId]) -> ErasureSubject {
+        self.store.find_subject(self.organization.id, given, leads).await.unwrap()
     }
 
-    pub(crate) async fn erase(&self, given: Sought) -> Erased {
+    pub(crate) async fn erase(&self, given: DataSubject) -> ErasureCounts {
         let (person, reason) = (self.person(given, &[]).await, Some("asked by mail"));
         self.store.erase(self.organization.id, &person, reason, self.judge(), |_| {}).await.unwrap()
     }
@@ -62,17 +63,17 @@ impl World {
         self.store.submission(self.organization.id, one.id).await.unwrap().unwrap()
     }
 
-    async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<Rebuilt> {
-        let mut rebuilds: BTreeMap<LeadId, Vec<Part>> = BTreeMap::new();
-        for maker in self.store.makers(self.organization.id, leads).await.unwrap() {
+    async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<RebuildResult> {
+        let mut rebuilds: BTreeMap<LeadId, Vec<Contribution>> = BTreeMap::new();
+        for maker in self.store.contributors(self.organization.id, leads).await.unwrap() {
             let source = sources.iter().find(|source| source.id == maker.submission.source).cloned();
             let scoring = ActiveScoring::standard();
             let normalized = self.pipeline.normalize(maker.submission, source, scoring);
             let keys = normalized.claim_keys().copied().collect();
-            let part = Part { normalized, outcome: maker.outcome, keys };
+            let part = Contribution { normalized, outcome: maker.outcome, keys };
             rebuilds.entry(maker.lead).or_default().push(part);
         }
-        let rebuilds = rebuilds.into_iter().map(|(lead, parts)| Rebuild { lead, parts }).collect();
+        let rebuilds = rebuilds.into_iter().map(|(lead, parts)| LeadRebuild { lead, parts }).collect();
         self.store.rebuild(self.organization.id, rebuilds, self.judge(), false).await.unwrap()
     }
 }
@@ -128,7 +129,7 @@ async fn traces_of_ann(world: &World) -> Traces {
     let reused = Submission { id: bob.id, ..ann(world, PHONE, "") };
     world.commit(&[faulty.clone(), unmapped.clone(), reused]).await;
     let mut wrapped = ann(world, "", EMAIL);
-    wrapped.raw = Raw::Text("Annabel\0".into());
+    wrapped.raw = RawBody::Text("Annabel\0".into());
     wrapped.fields.texts.insert(TextField::Company, Some("a\0b".into()));
     world.store.quarantine_alone(wrapped.clone(), QuarantineReason::RowRefused).await.unwrap();
     let mut mended = faulty.clone();
@@ -182,7 +183,7 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     assert_eq!((found.outcome, found.lead, found.erased_at.is_some()), (Some(Outcome::Created), None, true));
     let summaries = world.stored().await;
     assert_eq!(summaries.iter().filter(|one| one.outcome == Some(Outcome::Quarantined)).count(), 3);
-    let entries = world.store.quarantined(organization, None, None, 10).await.unwrap().data;
+    let entries = world.store.quarantine_entries(organization, None, None, 10).await.unwrap().data;
     assert_eq!(entries.len(), 4);
     assert!(entries.iter().all(|entry| {
         entry.state == QuarantineState::Discarded && entry.settled_by.as_deref() == Some("request")
@@ -206,7 +207,7 @@ async fn a_second_erasure_does_nothing(world: World) {
     world.erase(World::sought(&[PHONE], &[])).await;
     let before = world.dump();
     let erased = world.erase(World::sought(&[PHONE], &[EMAIL])).await;
-    assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
+    assert_eq!(erased, ErasureCounts { suppressed: 2, ..ErasureCounts::default() });
     let without = |dump: &str| {
         // That it was asked for again is noted, and when.
         let erased = |line: &&str| line.starts_with("suppressions:") && line.contains("erased");
@@ -223,14 +224,16 @@ async fn what_was_cut_off_is_finished_by_the_next(world: World) {
     traces_of_ann(&world).await;
     let organization = world.organization.id;
     let person = world.person(World::sought(&[PHONE], &[]), &[]).await;
-    world.store.suppress_erased(organization, &person.sought, None, world.judge()).await.unwrap();
+    world.store.suppress_subject(organization, &person.sought, None, world.judge()).await.unwrap();
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
     assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held while it is searched");
     let finding = world.store.find_person(organization, &person, |_| {}).await.unwrap();
     assert_eq!((finding.submissions.len(), finding.entries.len(), finding.leads.len()), (6, 1, 1));
-    let half =
-        Finding { submissions: finding.submissions.into_iter().take(3).collect(), ..Finding::default() };
-    assert_eq!(world.store.erase_found(organization, &half).await.unwrap().submissions, 3);
+    let half = SubjectRecords {
+        submissions: finding.submissions.into_iter().take(3).collect(),
+        ..SubjectRecords::default()
+    };
+    assert_eq!(world.store.erase_records(organization, &half).await.unwrap().submissions, 3);
 
     let rest = world.erase(World::sought(&[PHONE], &[])).await;
     assert_eq!((rest.submissions, rest.leads, rest.to_rebuild.len()), (3, 1, 0));
@@ -275,7 +278,7 @@ async fn what_is_delivered_again_changes_nothing(world: World) {
 
 async fn the_proof_of_consent_remains(world: World) {
     traces_of_ann(&world).await;
-    let everything = ConsentsOf::Received { from: None, to: None };
+    let everything = ConsentFilter::Received { from: None, to: None };
     let consents = async || world.store.consents(world.organization.id, everything, None, 100).await.unwrap();
     let before = consents().await.data;
     world.erase(World::sought(&[PHONE], &[])).await;
@@ -315,8 +318,8 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     assert_eq!((erased.submissions, erased.leads), (1, 0));
     assert_eq!(erased.to_rebuild, [lead]);
     let rebuilt = world.rebuild_all(&erased.to_rebuild, std::slice::from_ref(&source)).await;
-    assert!(matches!(rebuilt.as_slice(), [Rebuilt::Changed { .. }]), "{rebuilt:?}");
-    world.store.rebuilt(world.organization.id, &erased.to_rebuild).await.unwrap();
+    assert!(matches!(rebuilt.as_slice(), [RebuildResult::Changed { .. }]), "{rebuilt:?}");
+    world.store.mark_rebuilt(world.organization.id, &erased.to_rebuild).await.unwrap();
     let after = show().await;
     assert_eq!(after.text(TextField::FullName), None);
     assert_eq!(after.text(TextField::Company), Some("Eve & Co"));
@@ -346,7 +349,7 @@ async fn a_mention_elsewhere_is_not_found(world: World) {
     world.commit(std::slice::from_ref(&bob)).await;
     assert_eq!(world.erase(World::sought(&[PHONE], &[])).await.submissions, 0);
     assert_eq!(world.record(&bob).await.submission, bob);
-    let person = world.person(Sought::default(), &[bob.id.into()]).await;
+    let person = world.person(DataSubject::default(), &[bob.id.into()]).await;
     world.store.erase(world.organization.id, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!(found_in(&world.dump()), [""; 0], "by the lead it goes");
 }
@@ -356,13 +359,13 @@ async fn a_lead_that_is_named_goes_whatever_it_has(world: World) {
     nameless.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
     let nameless = with_body(&nameless, br#"{"full_name":"Annabel Lee"}"#);
     world.commit(std::slice::from_ref(&nameless)).await;
-    let person = world.person(Sought::default(), &[nameless.id.into()]).await;
+    let person = world.person(DataSubject::default(), &[nameless.id.into()]).await;
     assert!(!person.is_unknown() && person.given.is_empty());
     let organization = world.organization.id;
     let erased = world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (1, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    assert!(world.person(Sought::default(), &[nameless.id.into()]).await.is_unknown());
+    assert!(world.person(DataSubject::default(), &[nameless.id.into()]).await.is_unknown());
 }
 
 async fn nothing_is_read_but_what_belongs_to_the_person(world: World) {
@@ -379,9 +382,9 @@ async fn other_organizations_are_left_alone(world: World) {
     let before = world.dump();
     let other = world.store.ensure_organization("other").await.unwrap().id;
     let given = World::sought(&[PHONE], &[EMAIL]);
-    let person = world.store.person(other, given, &[all_leads(&world).await[0].id]).await.unwrap();
+    let person = world.store.find_subject(other, given, &[all_leads(&world).await[0].id]).await.unwrap();
     let erased = world.store.erase(other, &person, None, world.judge(), |_| {}).await.unwrap();
-    assert_eq!(erased, Erased { suppressed: 2, ..Erased::default() });
+    assert_eq!(erased, ErasureCounts { suppressed: 2, ..ErasureCounts::default() });
     let kept = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
     assert_eq!(kept(&world.dump()), kept(&before));
     assert_eq!(found_in(&world.dump()).len(), ANN.len());

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use leadgate_domain::secret::Secret;
-use leadgate_domain::{Disposition, Normalized, Outcome, QuarantineReason, Said, Trace};
-use leadgate_store::{Store, StoreConfig, StoreError, Trouble};
+use leadgate_domain::secret::RootSecret;
+use leadgate_domain::{CommitAction, NormalizedSubmission, Outcome, Patch, QuarantineReason, Trace};
+use leadgate_store::{Store, StoreConfig, StoreError, StoreFailure};
 use leadgate_testkit::SECRET;
-use leadgate_testkit::proxy::{Mode, Proxy};
-use leadgate_testkit::servers::Postgres;
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
+use leadgate_testkit::servers::PostgresServer;
 
 use crate::hooked::Hooked;
 use crate::world::{World, postgres};
 
-fn trouble<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Trouble {
+fn trouble<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreFailure {
     match result {
         Err(StoreError::Unavailable { trouble, .. }) => trouble,
         other => panic!("{other:?}"),
@@ -29,7 +29,7 @@ fn impatient(url: &str) -> StoreConfig {
         lock_timeout: Duration::from_millis(300),
         call_timeout: Duration::from_secs(2),
         pool_size: 3,
-        ..StoreConfig::api(url).with_secret(&Secret::new(SECRET, None).unwrap())
+        ..StoreConfig::api(url).with_secret(&RootSecret::new(SECRET, None).unwrap())
     }
 }
 
@@ -49,10 +49,10 @@ async fn recovers(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_is_missed_in_time_and_found_again() {
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     let url = server.database().await.unwrap();
     let world = world_at(&url).await;
-    let unavailable = async |expected: &[Trouble]| {
+    let unavailable = async |expected: &[StoreFailure]| {
         let begun = Instant::now();
         let trouble = trouble(world.store.generation().await);
         assert!(expected.contains(&trouble), "{trouble:?}");
@@ -63,17 +63,17 @@ async fn a_database_that_goes_is_missed_in_time_and_found_again() {
 
     // First of all, while nobody is connecting: what is born at that moment would not be frozen.
     server.freeze().unwrap();
-    unavailable(&[Trouble::NoAnswer, Trouble::Connection, Trouble::Busy]).await;
+    unavailable(&[StoreFailure::NoAnswer, StoreFailure::Connection, StoreFailure::Busy]).await;
     server.thaw().unwrap();
     recovers(&world).await;
 
     server.stop().await.unwrap();
-    unavailable(&[Trouble::Connection]).await;
+    unavailable(&[StoreFailure::Connection]).await;
     server.start_again().await.unwrap();
     recovers(&world).await;
 
     server.kill().unwrap();
-    unavailable(&[Trouble::Connection]).await;
+    unavailable(&[StoreFailure::Connection]).await;
     server.start_again().await.unwrap();
     recovers(&world).await;
 
@@ -83,12 +83,12 @@ async fn a_database_that_goes_is_missed_in_time_and_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_opens_a_store_before_it_is_there() {
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     let url = server.database().await.unwrap();
     server.stop().await.unwrap();
     let store = Store::open(&impatient(&url)).unwrap();
-    assert_eq!(trouble(store.check().await), Trouble::Connection);
-    assert_eq!(trouble(store.migrate().await), Trouble::Connection);
+    assert_eq!(trouble(store.check().await), StoreFailure::Connection);
+    assert_eq!(trouble(store.migrate().await), StoreFailure::Connection);
     server.start_again().await.unwrap();
     store.migrate().await.unwrap();
     store.check().await.unwrap();
@@ -112,8 +112,8 @@ async fn a_locked_table_is_not_waited_for_longer_than_said() {
     let other = beside(&url, "BEGIN; LOCK TABLE leads").await;
     let begun = Instant::now();
     let batch = vec![world.normalize(world.phone("+14155550132"))];
-    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::Locked);
-    assert_eq!(trouble(world.store.leads(world.organization.id, None, None, 10).await), Trouble::Locked);
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), StoreFailure::Locked);
+    assert_eq!(trouble(world.store.leads(world.organization.id, None, None, 10).await), StoreFailure::Locked);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_eq!(world.stored().await, []);
     drop(other);
@@ -122,7 +122,7 @@ async fn a_locked_table_is_not_waited_for_longer_than_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_takes_no_writes_is_waited_for() {
-    let server = Postgres::start().await.unwrap();
+    let server = PostgresServer::start().await.unwrap();
     let url = server.database().await.unwrap();
     let world = world_at(&url).await;
     let database = url.rsplit('/').next().unwrap();
@@ -134,7 +134,7 @@ async fn a_database_that_takes_no_writes_is_waited_for() {
     set("on").await;
     while world.store.generation().await.is_err() {}
     let batch = vec![world.normalize(world.phone("+14155550132"))];
-    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::ReadOnly);
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), StoreFailure::ReadOnly);
     set("off").await;
     recovers(&world).await;
 }
@@ -202,23 +202,23 @@ async fn every_class_of_errors_asks_for_what_it_should() {
         world.store.commit(batch, world.judge()).await
     };
     for (code, expected) in [
-        ("40001", Trouble::Conflict),
-        ("40P01", Trouble::Conflict),
-        ("53100", Trouble::Resources),
-        ("53200", Trouble::Resources),
+        ("40001", StoreFailure::Conflict),
+        ("40P01", StoreFailure::Conflict),
+        ("53100", StoreFailure::Resources),
+        ("53200", StoreFailure::Resources),
         // At once, and not after the time-out: as after a deadlock.
-        ("55P03", Trouble::Conflict),
-        ("57P03", Trouble::Connection),
-        ("58030", Trouble::Resources),
-        ("25006", Trouble::ReadOnly),
-        ("XX001", Trouble::Internal),
+        ("55P03", StoreFailure::Conflict),
+        ("57P03", StoreFailure::Connection),
+        ("58030", StoreFailure::Resources),
+        ("25006", StoreFailure::ReadOnly),
+        ("XX001", StoreFailure::Internal),
         // An operator's fault: a missing grant, function or feature is never a row's.
-        ("42501", Trouble::Refused),
-        ("42883", Trouble::Refused),
-        ("28000", Trouble::Refused),
-        ("0A000", Trouble::Refused),
-        ("25001", Trouble::Refused),
-        ("26000", Trouble::Refused),
+        ("42501", StoreFailure::Refused),
+        ("42883", StoreFailure::Refused),
+        ("28000", StoreFailure::Refused),
+        ("0A000", StoreFailure::Refused),
+        ("25001", StoreFailure::Refused),
+        ("26000", StoreFailure::Refused),
     ] {
         sql(&format!("truncate trip; insert into trip values ('{code}')")).await;
         assert_eq!(trouble(commit().await), expected, "{code}");
@@ -245,9 +245,9 @@ async fn values_that_postgres_cannot_hold_are_refused_by_it() {
     let world = world_at(&url).await;
     // Past the validator: text with a NUL.
     let mut submission = world.phone("+14155550132");
-    submission.fields.phone = Said::Value("+1\x00415".into());
-    let disposition = Disposition::Quarantine(QuarantineReason::Invalid);
-    let batch = vec![Normalized { submission, disposition, trace: Trace::default() }];
+    submission.fields.phone = Patch::Value("+1\x00415".into());
+    let disposition = CommitAction::Quarantine(QuarantineReason::Invalid);
+    let batch = vec![NormalizedSubmission { submission, disposition, trace: Trace::default() }];
     let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, world.judge()).await else {
         panic!()
     };
@@ -289,11 +289,11 @@ async fn a_commit_whose_reply_is_lost_counts_as_not_committed_and_is_absorbed() 
     let committing = "select count(*) from pg_stat_activity where datname = current_database() \
                       and query = 'COMMIT' and wait_event = 'advisory'";
     while server.sql(&direct, committing).await.unwrap().trim() != "1" {}
-    proxy.set(Mode::HalfOpen).await.unwrap();
+    proxy.set(ProxyMode::HalfOpen).await.unwrap();
     other.batch_execute("ROLLBACK").unwrap();
     while server.sql(&direct, "select count(*) from leads").await.unwrap().trim() != "1" {}
     drop(proxy);
-    assert_eq!(trouble(commit.await.unwrap()), Trouble::Connection);
+    assert_eq!(trouble(commit.await.unwrap()), StoreFailure::Connection);
 
     let direct = Store::open(&StoreConfig::worker(&direct)).unwrap();
     let again = direct.commit(vec![world.normalize(submission)], world.judge()).await.unwrap();
@@ -309,7 +309,7 @@ async fn a_file_that_another_process_writes_to_is_not_waited_for_longer_than_sai
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     let begun = Instant::now();
     let batch = vec![world.normalize(world.phone("+14155550132"))];
-    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), Trouble::Locked);
+    assert_eq!(trouble(world.store.commit(batch, world.judge()).await), StoreFailure::Locked);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     world.store.generation().await.expect("readers do not mind");
     other.batch_execute("ROLLBACK").unwrap();

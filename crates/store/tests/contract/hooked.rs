@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use leadgate_domain::{
-    Claim, ClaimKey, Effects, Judge, Lead, Normalized, OrganizationId, Resolution, Salt, Submission,
-    Suppression, SuppressionKey, Suppressions, Trace,
+    BatchChanges, BatchResolution, Claim, ClaimKey, Judge, Lead, NormalizedSubmission, OrganizationId, Salt,
+    Submission, Suppression, SuppressionKey, SuppressionMatches, Trace,
 };
 
 /// Runs a hook on what is about to be written: everything was read, nothing is committed.
@@ -18,7 +18,7 @@ pub(crate) struct Hooked<F> {
     resolved: Arc<AtomicUsize>,
 }
 
-impl<F: Fn(&mut Effects<'_>) + Send + Sync + 'static> Hooked<F> {
+impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync + 'static> Hooked<F> {
     pub(crate) fn judge(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
         Self::counting(judge, hook).0
     }
@@ -30,54 +30,63 @@ impl<F: Fn(&mut Effects<'_>) + Send + Sync + 'static> Hooked<F> {
     }
 }
 
-impl<F: Fn(&mut Effects<'_>) + Send + Sync> Judge for Hooked<F> {
-    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync> Judge for Hooked<F> {
+    fn resolve<'b>(
+        &self,
+        fresh: Vec<&'b NormalizedSubmission>,
+        claims: BTreeMap<ClaimKey, Claim>,
+    ) -> BatchResolution<'b> {
         self.resolved.fetch_add(1, Ordering::Relaxed);
         self.judge.resolve(fresh, claims)
     }
 
-    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+    fn suppression_keys<'n>(&self, normalized: &'n NormalizedSubmission) -> Cow<'n, [SuppressionKey]> {
         self.judge.suppression_keys(normalized)
     }
 
-    fn judge<'b>(&self, resolution: Resolution<'b>, leads: Vec<Lead>, list: &Suppressions) -> Effects<'b> {
+    fn judge<'b>(
+        &self,
+        resolution: BatchResolution<'b>,
+        leads: Vec<Lead>,
+        list: &SuppressionMatches,
+    ) -> BatchChanges<'b> {
         let mut effects = self.judge.judge(resolution, leads, list);
         (self.hook)(&mut effects);
         effects
     }
 
-    fn reassess(&self, leads: Vec<Lead>, list: &Suppressions) -> Vec<(Lead, Trace)> {
+    fn reassess(&self, leads: Vec<Lead>, list: &SuppressionMatches) -> Vec<(Lead, Trace)> {
         self.judge.reassess(leads, list)
     }
 
     fn rebuild(
         &self,
         before: &Lead,
-        parts: &[&Normalized],
-        suppressions: &Suppressions,
+        parts: &[&NormalizedSubmission],
+        suppressions: &SuppressionMatches,
     ) -> Option<(Lead, Vec<Trace>)> {
         self.judge.rebuild(before, parts, suppressions)
     }
 
-    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
-        self.judge.opted_out(normalized, reached)
+    fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression> {
+        self.judge.opt_out_entries(normalized, reached)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
         self.judge.consent_salt(submission)
     }
 
-    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.judge.watched_by(leads)
+    fn suppression_keys_of_leads(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.judge.suppression_keys_of_leads(leads)
     }
 
-    fn watched_of(
+    fn suppression_keys_of_contact(
         &self,
         organization: OrganizationId,
         e164: Option<&str>,
         email: Option<&str>,
     ) -> Vec<SuppressionKey> {
-        self.judge.watched_of(organization, e164, email)
+        self.judge.suppression_keys_of_contact(organization, e164, email)
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Fields, Identity, LeadId, Outcome, Policy, Reason, Said, Source, SourceId, SourceSettings, Submission,
-    TextField, Timestamp,
+    DuplicatePolicy, Fields, IdentitySettings, LeadId, Outcome, Patch, Reason, Source, SourceId,
+    SourceSettings, Submission, TextField, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ const MOMENT: Duration = Duration::from_micros(1);
 const ANN: &str = "+14155550132";
 const BEN: &str = "+14155550133";
 
-async fn source(world: &World, policy: Policy, identity: &str) -> Arc<Source> {
+async fn source(world: &World, policy: DuplicatePolicy, identity: &str) -> Arc<Source> {
     let settings = SourceSettings {
         policy: Some(policy),
         identity: Some(identity.parse().unwrap()),
@@ -44,7 +44,7 @@ async fn source(world: &World, policy: Policy, identity: &str) -> Arc<Source> {
 }
 
 fn says(world: &World, phone: &str, external_id: &str) -> Submission {
-    let text = |text: &str| if text.is_empty() { Said::Absent } else { Said::Value(text.to_owned()) };
+    let text = |text: &str| if text.is_empty() { Patch::Absent } else { Patch::Value(text.to_owned()) };
     let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
     world.submission(Fields { phone: text(phone), texts: texts.into(), ..Fields::default() })
 }
@@ -62,7 +62,7 @@ async fn trace(world: &World, submission: &Submission) -> Value {
 }
 
 async fn a_window_includes_its_last_moment_and_not_the_next(world: World) {
-    let source = source(&world, Policy::ReturnExisting, "any_of:phone=1h").await;
+    let source = source(&world, DuplicatePolicy::ReturnExisting, "any_of:phone=1h").await;
     let first = says(&world, ANN, "");
     let at = |received_at: Timestamp| Submission { received_at, ..says(&world, ANN, "") };
     assert_eq!(commit(&world, &source, &first).await.0, Outcome::Created);
@@ -82,7 +82,7 @@ async fn a_window_includes_its_last_moment_and_not_the_next(world: World) {
 }
 
 async fn each_key_has_a_window_of_its_own(world: World) {
-    let source = source(&world, Policy::Update, "any_of:external_id=2h,phone=1h").await;
+    let source = source(&world, DuplicatePolicy::Update, "any_of:external_id=2h,phone=1h").await;
     let first = says(&world, ANN, "x1");
     commit(&world, &source, &first).await;
     let later = |submission: Submission, by: Duration| Submission {
@@ -100,7 +100,7 @@ async fn each_key_has_a_window_of_its_own(world: World) {
 }
 
 async fn keys_of_different_people_are_a_conflict_in_the_trace(world: World) {
-    let source = source(&world, Policy::Link, "any_of:phone,external_id").await;
+    let source = source(&world, DuplicatePolicy::Link, "any_of:phone,external_id").await;
     let (ann, ben) = (says(&world, ANN, "x1"), says(&world, BEN, "x2"));
     commit(&world, &source, &ann).await;
     commit(&world, &source, &ben).await;
@@ -120,7 +120,7 @@ async fn keys_of_different_people_are_a_conflict_in_the_trace(world: World) {
 }
 
 async fn the_first_key_supplied_decides_alone(world: World) {
-    let source = source(&world, Policy::Update, "first_of:external_id,phone").await;
+    let source = source(&world, DuplicatePolicy::Update, "first_of:external_id,phone").await;
     let ann = says(&world, ANN, "x1");
     commit(&world, &source, &ann).await;
     let other = says(&world, ANN, "x2");
@@ -134,10 +134,10 @@ async fn the_first_key_supplied_decides_alone(world: World) {
 
 async fn every_policy_does_what_its_name_says(world: World) {
     for (n, (policy, outcome, leads, phone)) in [
-        (Policy::ReturnExisting, Outcome::Duplicate, 1, ANN),
-        (Policy::Update, Outcome::Updated, 1, BEN),
-        (Policy::Link, Outcome::Linked, 1, ANN),
-        (Policy::Create, Outcome::Created, 2, ANN),
+        (DuplicatePolicy::ReturnExisting, Outcome::Duplicate, 1, ANN),
+        (DuplicatePolicy::Update, Outcome::Updated, 1, BEN),
+        (DuplicatePolicy::Link, Outcome::Linked, 1, ANN),
+        (DuplicatePolicy::Create, Outcome::Created, 2, ANN),
     ]
     .into_iter()
     .enumerate()
@@ -148,7 +148,7 @@ async fn every_policy_does_what_its_name_says(world: World) {
         commit(&world, &source, &first).await;
         let before = all_leads(&world).await.len();
         let (ended, lead) = commit(&world, &source, &again).await;
-        let met = if policy == Policy::Create { again.id } else { first.id };
+        let met = if policy == DuplicatePolicy::Create { again.id } else { first.id };
         assert_eq!((ended, lead), (outcome, Some(met.into())), "{policy}");
         assert_eq!(all_leads(&world).await.len() - before + 1, leads, "{policy}");
         let lead = world.store.lead(world.organization.id, first.id.into()).await.unwrap().unwrap();
@@ -161,7 +161,7 @@ async fn every_policy_does_what_its_name_says(world: World) {
 }
 
 async fn an_opt_out_survives_every_update(world: World) {
-    let source = source(&world, Policy::Update, "any_of:phone").await;
+    let source = source(&world, DuplicatePolicy::Update, "any_of:phone").await;
     let first = world.consenting(ANN, "ann@example.com");
     commit(&world, &source, &first).await;
     let lead = async || world.store.lead(world.organization.id, first.id.into()).await.unwrap().unwrap();
@@ -171,7 +171,7 @@ async fn an_opt_out_survives_every_update(world: World) {
     assert_eq!(commit(&world, &source, &out).await.0, Outcome::Updated);
     // Later ones, earlier ones and a null of everything else take nothing of it back.
     let mut null = says(&world, ANN, "");
-    (null.fields.consent, null.fields.email) = (Said::Null, Said::Null);
+    (null.fields.consent, null.fields.email) = (Patch::Null, Patch::Null);
     let mut early = world.consenting(ANN, "ann@example.com");
     early.received_at = first.received_at.minus(HOUR);
     for submission in [says(&world, ANN, ""), early, null, world.consenting(ANN, "ann@example.com")] {
@@ -182,9 +182,9 @@ async fn an_opt_out_survives_every_update(world: World) {
 }
 
 async fn an_identity_that_is_changed_counts_from_then_on(world: World) {
-    let source = source(&world, Policy::ReturnExisting, "any_of:external_id").await;
+    let source = source(&world, DuplicatePolicy::ReturnExisting, "any_of:external_id").await;
     commit(&world, &source, &says(&world, ANN, "x1")).await;
-    let identity: Identity = "any_of:phone,external_id".parse().unwrap();
+    let identity: IdentitySettings = "any_of:phone,external_id".parse().unwrap();
     let mut changed = Source::clone(&source);
     let settings = SourceSettings { identity: Some(identity), ..Default::default() };
     settings.apply(&mut changed).unwrap();
@@ -199,8 +199,14 @@ async fn an_identity_that_is_changed_counts_from_then_on(world: World) {
 }
 
 async fn an_opt_out_is_heard_under_every_policy(world: World) {
-    for (n, policy) in
-        [Policy::ReturnExisting, Policy::Update, Policy::Link, Policy::Create].into_iter().enumerate()
+    for (n, policy) in [
+        DuplicatePolicy::ReturnExisting,
+        DuplicatePolicy::Update,
+        DuplicatePolicy::Link,
+        DuplicatePolicy::Create,
+    ]
+    .into_iter()
+    .enumerate()
     {
         let source = source(&world, policy, "any_of:external_id=1h,phone").await;
         let [one, other] = [1, 2].map(|m| format!("+1415555{:04}", 1_000 + n * 10 + m));
@@ -219,7 +225,7 @@ async fn an_opt_out_is_heard_under_every_policy(world: World) {
         let record = world.store.submission(world.organization.id, out.id).await.unwrap().unwrap();
         let told = json!(record.outcome().unwrap().trace)["opt_out"].clone();
         // The one that it was merged into is told of as any other.
-        assert_eq!(told.as_array().unwrap().len(), if policy == Policy::Update { 1 } else { 2 });
+        assert_eq!(told.as_array().unwrap().len(), if policy == DuplicatePolicy::Update { 1 } else { 2 });
     }
     let untouched = says(&world, "+14155559999", "");
     commit(&world, &world.source, &untouched).await;

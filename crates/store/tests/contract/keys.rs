@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, Source, Timestamp};
 use leadgate_store::StoreError;
 
@@ -18,7 +18,7 @@ over_both!(
 );
 
 pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
-    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let (presented, _) = PresentedKey::generate(kind);
     ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], &pepper)
 }
@@ -59,16 +59,16 @@ async fn a_key_is_revoked_with_the_tokens_that_it_asked_for(world: World) {
     let asking = world.store.revoke_key(&asking.id, None).await.unwrap().unwrap();
     let now = Timestamp::now();
     assert!(
-        world.store.find_key(&made.id).await.unwrap().unwrap().is_good_at(now),
+        world.store.find_key(&made.id).await.unwrap().unwrap().is_valid_at(now),
         "not unless that is asked for"
     );
     let before = world.store.generation().await.unwrap();
-    assert_eq!(world.store.revoke_made_by(&asking).await.unwrap(), 1);
+    assert_eq!(world.store.revoke_created_by(&asking).await.unwrap(), 1);
     assert!(world.store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
     assert!(world.store.find_key(&other.id).await.unwrap().unwrap().revoked_at.is_none());
     let changed = world.store.changes_since(before).await.unwrap().keys;
     assert_eq!(changed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made.id], "directories hear of it");
-    assert_eq!(world.store.revoke_made_by(&asking).await.unwrap(), 0);
+    assert_eq!(world.store.revoke_created_by(&asking).await.unwrap(), 0);
 }
 
 async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) {
@@ -80,7 +80,7 @@ async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) 
     let retired =
         world.store.rotate_key(&old.id, Some(world.organization.id), &new, end).await.unwrap().unwrap();
     assert_eq!(retired, ApiKey { expires_at: Some(end), ..old.clone() });
-    assert!(retired.is_good_at(now) && !retired.is_good_at(end));
+    assert!(retired.is_valid_at(now) && !retired.is_valid_at(end));
     let mut changed = world.store.changes_since(before).await.unwrap().keys;
     changed.sort_by_key(|key| key.expires_at.is_none());
     assert_eq!(changed, [retired, new.clone()], "directories hear of both");

@@ -1,6 +1,6 @@
 //! Stored leads with members and codes that only a newer build knows: this one goes on, loses nothing, and holds the lead.
 
-use leadgate_domain::{Eligibility, Fields, Lead, Outcome, Reason, Said, SuppressionKind, TextField};
+use leadgate_domain::{Eligibility, Fields, Lead, Outcome, Patch, Reason, SuppressionKind, TextField};
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
@@ -42,7 +42,7 @@ async fn a_lead_of_a_newer_build_is_changed_and_keeps_what_is_not_known_here(wor
     world.sql(&format!("UPDATE leads SET document = '{document}' WHERE id = '{id}'")).await;
 
     let said = Fields {
-        phone: Said::Value(PHONE.to_owned()),
+        phone: Patch::Value(PHONE.to_owned()),
         texts: [(TextField::Company, Some("Acme".to_owned()))].into(),
         ..Fields::default()
     };

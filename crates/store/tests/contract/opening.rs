@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leadgate_domain::secret::{MatchKey, Secret};
+use leadgate_domain::secret::{MatchKey, RootSecret};
 use leadgate_domain::{OrganizationId, SuppressionKey, SuppressionKind};
 use leadgate_store::{Store, StoreConfig, StoreError};
 use leadgate_testkit::SECRET;
@@ -46,7 +46,7 @@ async fn a_migrated_store_checks_out(world: World) {
 
 /// The same store by another secret.
 fn with_secret(world: &World, current: &str, previous: Option<&str>) -> Store {
-    let config = world.config.clone().with_secret(&Secret::new(current, previous).unwrap());
+    let config = world.config.clone().with_secret(&RootSecret::new(current, previous).unwrap());
     Store::open(&config).unwrap()
 }
 
@@ -119,7 +119,7 @@ async fn readers_see_what_writers_wrote(world: World) {
 
 /// Several at once on a store that has no schema yet.
 async fn founded_once(config: StoreConfig) {
-    let config = config.with_secret(&Secret::new(SECRET, None).unwrap());
+    let config = config.with_secret(&RootSecret::new(SECRET, None).unwrap());
     let store = Store::open(&config).unwrap();
     assert_eq!(store.check().await, Err(StoreError::NotMigrated));
     let error = store.organizations().await.unwrap_err();
@@ -188,7 +188,7 @@ async fn postgres_has_its_own_backups() {
 async fn an_index_whose_making_was_cut_off_is_made_again() {
     let url = postgres().await.database().await.unwrap();
     let store =
-        Store::open(&StoreConfig::worker(&url).with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
+        Store::open(&StoreConfig::worker(&url).with_secret(&RootSecret::new(SECRET, None).unwrap())).unwrap();
     store.migrate().await.unwrap();
     let cut_off = "UPDATE pg_index SET indisvalid = false
                    WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Clock, Consents, Dialect, Fields, Lead, Outcome, Policy, Source, SourceSettings, Submission,
-    SuppressionKind, Timestamp,
+    ConsentPolicy, Dialect, DuplicatePolicy, FieldVersion, Fields, Lead, Outcome, Source, SourceSettings,
+    Submission, SuppressionKind, Timestamp,
 };
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
@@ -38,9 +38,9 @@ async fn sources(world: &World) -> [Arc<Source>; 2] {
             ]},
         });
         serde_json::from_value::<SourceSettings>(settings).unwrap().apply(&mut source).unwrap();
-        source.consent = if name == "crm" { Consents::Required } else { Consents::Optional };
+        source.consent = if name == "crm" { ConsentPolicy::Required } else { ConsentPolicy::Optional };
         source.consent_max_age = (name == "form").then_some(DAY * 90);
-        assert_eq!(source.policy, Policy::Update);
+        assert_eq!(source.policy, DuplicatePolicy::Update);
         world.store.create_source(&source).await.unwrap();
         made.push(Arc::new(source));
     }
@@ -117,7 +117,7 @@ async fn commit(world: &World, all: &[(Submission, Arc<Source>)], dice: &mut Sma
 }
 
 /// A lead without who created it, and the clock by which each of its fields goes.
-fn told(lead: &Lead) -> (Value, BTreeMap<String, Clock>) {
+fn told(lead: &Lead) -> (Value, BTreeMap<String, FieldVersion>) {
     let mut document = serde_json::to_value(lead).unwrap();
     document["id"] = Value::Null;
     document["clocks"] = Value::Null;
@@ -155,7 +155,7 @@ async fn submissions_of_one_person_make_one_lead_in_whatever_order(world: World)
     assert!(creators.len() > 6, "the orders differ: {creators:?}");
     let (lead, clocks) = expected.unwrap();
     says_what_was_said_last(&lead);
-    let clock = |place: usize| -> Clock { all[place].0.clock() };
+    let clock = |place: usize| -> FieldVersion { all[place].0.clock() };
     for (field, place) in
         [("phone", 7), ("full_name", 9), ("consent", 10), ("custom_fields/x", 10), ("company", 4)]
     {

@@ -4,7 +4,7 @@ use std::iter;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{Actor, AuditAction, AuditEntry, Day, Retention, Submission, SuppressionKind, Zone};
-use leadgate_store::{AuditFilter, ConsentsOf, StoreConfig};
+use leadgate_store::{AuditFilter, ConsentFilter, StoreConfig};
 
 use crate::races::suppression;
 use crate::world::{World, postgres};
@@ -62,10 +62,10 @@ async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
         world.store.recent_leads(world.organization.id, world.source.id, 5).await.unwrap();
-        let lead = ConsentsOf::Lead(id.into());
+        let lead = ConsentFilter::Lead(id.into());
         world.store.consents(world.organization.id, lead, None, 5).await.unwrap();
-        world.store.consents(world.organization.id, ConsentsOf::Submission(id), None, 5).await.unwrap();
-        let since = ConsentsOf::Received { from: Some(batch[0].received_at), to: None };
+        world.store.consents(world.organization.id, ConsentFilter::Submission(id), None, 5).await.unwrap();
+        let since = ConsentFilter::Received { from: Some(batch[0].received_at), to: None };
         world.store.consents(world.organization.id, since, None, 5).await.unwrap();
         world.store.forget_people(world.organization.id, &[id]).await.unwrap();
         // Of a day on which nothing came in.

@@ -1,7 +1,9 @@
 //! The quarantine as its keepers see it.
 
 use leadgate_domain::reply::ReplyAddress;
-use leadgate_domain::{Dialect, OrganizationId, QuarantineReason, Raw, Said, Source, Submission, Timestamp};
+use leadgate_domain::{
+    Dialect, OrganizationId, Patch, QuarantineReason, RawBody, Source, Submission, Timestamp,
+};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ over_both!(
 async fn all(world: &World, state: Option<QuarantineState>) -> Vec<QuarantineEntry> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = world.store.quarantined(world.organization.id, state, after, 4).await.unwrap();
+        let page = world.store.quarantine_entries(world.organization.id, state, after, 4).await.unwrap();
         assert!(page.data.len() <= 4);
         all.extend(page.data);
         after = page.next;
@@ -60,10 +62,10 @@ async fn an_entry_has_its_whole_submission_wherever_that_is_stored(world: World)
     world.store.create_source(&other).await.unwrap();
     let mut columns = faulty(&world, "+14155550132");
     columns.query = Some("a=1&b='\"$1".into());
-    columns.media = leadgate_domain::Media::Multipart("--x".into());
+    columns.media = leadgate_domain::BodyFormat::Multipart("--x".into());
     let mut wrapped = faulty(&world, "+14155550133");
-    wrapped.fields.email = Said::Value("a\0b".into());
-    wrapped.raw = Raw::Text("\0".into());
+    wrapped.fields.email = Patch::Value("a\0b".into());
+    wrapped.raw = RawBody::Text("\0".into());
     // Under the id of the first, by another source.
     let mut document = with_body(&columns, b"another");
     (document.source, document.dialect) = (other.id, other.dialect);
@@ -115,7 +117,7 @@ async fn nobody_sees_the_quarantine_of_others(world: World) {
     let id = submission.id.as_uuid();
     for stranger in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
         for state in [None, Some(QuarantineState::Open)] {
-            assert_eq!(world.store.quarantined(stranger, state, None, 10).await.unwrap().data, []);
+            assert_eq!(world.store.quarantine_entries(stranger, state, None, 10).await.unwrap().data, []);
         }
         assert_eq!(world.store.quarantine_entry(stranger, id).await.unwrap(), None);
         assert_eq!(world.store.discard(stranger, id, "eve", None).await.unwrap(), None);
@@ -130,7 +132,7 @@ async fn the_newest_of_a_source_are_at_hand(world: World) {
     for one in submissions.iter_mut().step_by(2) {
         one.source = crm.id;
     }
-    submissions[6].media = leadgate_domain::Media::Form;
+    submissions[6].media = leadgate_domain::BodyFormat::Form;
     submissions[6].mapping_version = Some(3);
     submissions[4] = Submission { source: crm.id, ..faulty(&world, "+14155550139") };
     submissions.swap(4, 7);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::{StreamExt, iter};
 use leadgate_domain::key::PresentedKey;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Scoring, Source, Timestamp};
 use leadgate_store::StoreError;
 
@@ -57,7 +57,7 @@ async fn an_organization_has_a_thousand_sources(world: World) {
 }
 
 async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World) {
-    let pepper = Secret::new(&"s".repeat(32), None).unwrap().api_keys();
+    let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let of_kind = |kind| {
         let (presented, _) = PresentedKey::generate(kind);
         ApiKey::new(&presented, world.organization.id, world.source.id, vec![Scope::Write], &pepper)

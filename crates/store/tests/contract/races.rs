@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use leadgate_domain::{
-    Eligibility, Fields, LeadId, Normalized, Outcome, Reason, Said, Submission, SuppressedValue, Suppression,
-    SuppressionKind, TextField, Timestamp,
+    Eligibility, Fields, LeadId, NormalizedSubmission, Outcome, Patch, Reason, Submission, SuppressedValue,
+    Suppression, SuppressionKind, TextField, Timestamp,
 };
-use leadgate_store::{Committed, Splitter};
+use leadgate_store::{BatchSplitter, CommitResult};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::hooked::Gate;
@@ -152,7 +152,7 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
 }
 
 /// A commit that has read everything and written nothing.
-fn half_way(world: &World, submission: Submission) -> (Gate, JoinHandle<Committed>) {
+fn half_way(world: &World, submission: Submission) -> (Gate, JoinHandle<CommitResult>) {
     let gate = Gate::new(world.judge());
     let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
     let judge = Arc::clone(&gate.judge);
@@ -177,7 +177,7 @@ async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
 /// An opt-out by an email. No identity key of the source names the leads that have it.
 fn opting_out(world: &World, email: &str) -> Submission {
     let mut asking = world.submission(Fields::default());
-    asking.fields.email = Said::Value(email.into());
+    asking.fields.email = Patch::Value(email.into());
     asking.fields.opt_out = true;
     asking
 }
@@ -226,11 +226,11 @@ async fn an_opt_out_and_other_commits_do_not_wait_for_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_keys_and_opt_outs_are_committed_apart() {
     let world = World::postgres().await;
-    let splitter = Splitter::default();
+    let splitter = BatchSplitter::default();
     let parts = |submissions: &[Submission]| {
         let batch = submissions.iter().map(|one| world.normalize(one.clone())).collect();
         let parts = splitter.split(batch);
-        let ids = |part: &Arc<[Normalized]>| part.iter().map(|one| one.submission.id).collect();
+        let ids = |part: &Arc<[NormalizedSubmission]>| part.iter().map(|one| one.submission.id).collect();
         parts.iter().map(ids).collect::<Vec<Vec<_>>>()
     };
     let first = [world.phone(&phone(1)), world.phone(&phone(2)), world.phone(&phone(1))];
@@ -337,7 +337,7 @@ async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
         submission.fields.tags = vec![tag.to_owned()];
         for key in keys {
             match key.strip_prefix('+') {
-                Some(_) => submission.fields.phone = Said::Value((*key).to_owned()),
+                Some(_) => submission.fields.phone = Patch::Value((*key).to_owned()),
                 None => drop(submission.fields.texts.insert(TextField::ExternalId, Some((*key).to_owned()))),
             }
         }
@@ -362,7 +362,7 @@ async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
 
 pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &str) -> Suppression {
     let matching = world.store.match_key().await.unwrap();
-    let value = SuppressedValue::read(kind, value, None).unwrap();
+    let value = SuppressedValue::parse_kind(kind, value, None).unwrap();
     let entry = Suppression::new(&matching, world.organization.id, &value, Timestamp::now());
     Suppression { reason: Some("asked us".into()), ..entry }
 }

@@ -1,7 +1,7 @@
 //! Reading, and who may read what.
 
 use leadgate_domain::{LeadId, SubmissionId};
-use leadgate_store::Cursor;
+use leadgate_store::LeadCursor;
 use uuid::Uuid;
 
 use crate::world::{World, over_both};
@@ -19,7 +19,7 @@ async fn leads_come_newest_first_in_pages(world: World) {
     for batch in submissions.chunks(4) {
         world.commit(batch).await;
     }
-    let (mut seen, mut after, mut pages): (Vec<LeadId>, Option<Cursor>, u32) = (Vec::new(), None, 0);
+    let (mut seen, mut after, mut pages): (Vec<LeadId>, Option<LeadCursor>, u32) = (Vec::new(), None, 0);
     loop {
         let page = world.store.leads(world.organization.id, None, after, 10).await.unwrap();
         seen.extend(page.data.iter().map(|lead| lead.id));

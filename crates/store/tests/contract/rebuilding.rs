@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    ActiveScoring, ClaimKind, Consents, Lead, LeadId, Outcome, Policy, QuarantineReason, Reason, Region,
-    Said, Source, Submission, SuppressionKind, TextField, Timestamp,
+    ActiveScoring, ClaimKind, ConsentPolicy, DuplicatePolicy, Lead, LeadId, Outcome, Patch, QuarantineReason,
+    Reason, Region, Source, Submission, SuppressionKind, TextField, Timestamp,
 };
-use leadgate_store::{Committed, Part, Rebuild, Rebuilt};
+use leadgate_store::{CommitResult, Contribution, LeadRebuild, RebuildResult};
 
 use crate::races::{all_leads, suppression};
 use crate::world::{World, over_both};
@@ -24,7 +24,7 @@ over_both!(
 );
 
 impl World {
-    async fn commit_by(&self, source: &Arc<Source>, submissions: &[Submission]) -> Committed {
+    async fn commit_by(&self, source: &Arc<Source>, submissions: &[Submission]) -> CommitResult {
         let normalize = |one: &Submission| {
             let one = Submission { source: source.id, ..one.clone() };
             self.pipeline.normalize(one, Some(Arc::clone(source)), ActiveScoring::standard())
@@ -34,9 +34,14 @@ impl World {
     }
 
     /// As it is read by these settings, after it was read by the source's.
-    pub(crate) async fn read_anew(&self, lead: LeadId, before: &Arc<Source>, now: &Arc<Source>) -> Rebuild {
-        let makers = self.store.makers(self.organization.id, &[lead]).await.unwrap();
-        let part = |maker: leadgate_store::Maker| {
+    pub(crate) async fn read_anew(
+        &self,
+        lead: LeadId,
+        before: &Arc<Source>,
+        now: &Arc<Source>,
+    ) -> LeadRebuild {
+        let makers = self.store.contributors(self.organization.id, &[lead]).await.unwrap();
+        let part = |maker: leadgate_store::Contributor| {
             let by = |source: &Arc<Source>| {
                 self.pipeline.normalize(
                     maker.submission.clone(),
@@ -45,12 +50,12 @@ impl World {
                 )
             };
             let keys = by(before).claim_keys().copied().collect();
-            Part { normalized: by(now), outcome: maker.outcome, keys }
+            Contribution { normalized: by(now), outcome: maker.outcome, keys }
         };
-        Rebuild { lead, parts: makers.into_iter().map(part).collect() }
+        LeadRebuild { lead, parts: makers.into_iter().map(part).collect() }
     }
 
-    pub(crate) async fn rebuild(&self, one: Rebuild, dry: bool) -> Rebuilt {
+    pub(crate) async fn rebuild(&self, one: LeadRebuild, dry: bool) -> RebuildResult {
         let rebuilt = self.store.rebuild(self.organization.id, vec![one], self.judge(), dry).await.unwrap();
         rebuilt.into_iter().next().unwrap()
     }
@@ -86,7 +91,7 @@ async fn what_would_be_read_alike_stays_as_it_is(world: World) {
     let lead = all_leads(&world).await.remove(0);
     let read = world.read_anew(lead.id, &source, &source).await;
     assert_eq!(read.parts.len(), 5);
-    assert_eq!(world.rebuild(read, false).await, Rebuilt::Unchanged);
+    assert_eq!(world.rebuild(read, false).await, RebuildResult::Unchanged);
     assert_eq!(world.lead(lead.id).await, lead);
     assert_eq!(world.revisions(&all[3]).await, [Outcome::Created]);
 }
@@ -102,7 +107,7 @@ async fn a_lead_is_read_by_the_settings_of_today(world: World) {
 
     let british = in_region(&source, "GB");
     let rebuilt = world.rebuild(world.read_anew(lead.id, &source, &british).await, false).await;
-    let Rebuilt::Changed { before, after, .. } = rebuilt else { panic!("{rebuilt:?}") };
+    let RebuildResult::Changed { before, after, .. } = rebuilt else { panic!("{rebuilt:?}") };
     assert_eq!((before.e164(), after.e164()), (None, Some("+442079460958")));
     assert_eq!(after.reasons, [Reason::SuppressedDomain], "today's lists hold");
     assert_eq!(world.lead(lead.id).await, *after);
@@ -126,7 +131,7 @@ async fn a_dry_run_says_the_same_and_writes_nothing(world: World) {
     world.commit(std::slice::from_ref(&other)).await;
     assert_eq!(world.revisions(&other).await, [Outcome::Created], "no key was taken");
     world.store.discard(world.organization.id, uuid::Uuid::nil(), "x", None).await.unwrap();
-    let Rebuilt::Changed { after, .. } = dry else { panic!("{dry:?}") };
+    let RebuildResult::Changed { after, .. } = dry else { panic!("{dry:?}") };
     assert_eq!(after.e164(), Some("+442079460958"));
 }
 
@@ -139,7 +144,7 @@ async fn keys_that_todays_reading_gives_are_claimed_and_others_let_go(world: Wor
     assert_eq!(world.lead(lead).await.e164(), Some("+14155550132"));
     let german = in_region(&source, "DE");
     let rebuilt = world.rebuild(world.read_anew(lead, &source, &german).await, false).await;
-    let Rebuilt::Changed { after, .. } = rebuilt else { panic!("{rebuilt:?}") };
+    let RebuildResult::Changed { after, .. } = rebuilt else { panic!("{rebuilt:?}") };
     let now = after.e164().unwrap().to_owned();
     assert_ne!(now, "+14155550132");
     let [same, free] = [world.phone(&now), world.phone("+14155550132")];
@@ -154,7 +159,7 @@ async fn a_key_that_another_holds_is_a_conflict_and_stays(world: World) {
     world.commit_by(&source, &[ann.clone(), bob.clone()]).await;
     let british = in_region(&source, "GB");
     let rebuilt = world.rebuild(world.read_anew(ann.id.into(), &source, &british).await, false).await;
-    let Rebuilt::Changed { conflicts, .. } = rebuilt else { panic!("{rebuilt:?}") };
+    let RebuildResult::Changed { conflicts, .. } = rebuilt else { panic!("{rebuilt:?}") };
     assert_eq!(conflicts, [ClaimKind::Phone]);
     let again = world.phone("+442079460958");
     world.commit(std::slice::from_ref(&again)).await;
@@ -168,9 +173,9 @@ async fn a_lead_that_others_changed_meanwhile_is_left_alone(world: World) {
     world.commit_by(&source, std::slice::from_ref(&first)).await;
     let read = world.read_anew(first.id.into(), &source, &in_region(&source, "GB")).await;
     world.commit_by(&source, std::slice::from_ref(&second)).await;
-    assert_eq!(world.rebuild(read, false).await, Rebuilt::Moved);
-    let gone = Rebuild { lead: world.phone("+14155550199").id.into(), parts: Vec::new() };
-    assert_eq!(world.rebuild(gone, false).await, Rebuilt::Moved);
+    assert_eq!(world.rebuild(read, false).await, RebuildResult::ChangedConcurrently);
+    let gone = LeadRebuild { lead: world.phone("+14155550199").id.into(), parts: Vec::new() };
+    assert_eq!(world.rebuild(gone, false).await, RebuildResult::ChangedConcurrently);
 }
 
 async fn what_cannot_be_judged_today_leaves_its_lead_alone(world: World) {
@@ -179,7 +184,7 @@ async fn what_cannot_be_judged_today_leaves_its_lead_alone(world: World) {
     let lead = world.lead(submission.id.into()).await;
     let mut read = world.read_anew(lead.id, &world.source, &world.source).await;
     read.parts[0].normalized = world.pipeline.normalize(submission, None, ActiveScoring::standard());
-    assert_eq!(world.rebuild(read, false).await, Rebuilt::Refused);
+    assert_eq!(world.rebuild(read, false).await, RebuildResult::NotRebuildable);
     assert_eq!(world.lead(lead.id).await, lead);
 }
 
@@ -190,13 +195,13 @@ async fn an_entry_that_was_mended_is_read_as_mended(world: World) {
     world.commit(std::slice::from_ref(&came)).await;
     let entry = came.id.as_uuid();
     let mut mended = Submission { mapping_fault: None, ..came.clone() };
-    mended.fields.phone = Said::Value("+14155550132".into());
+    mended.fields.phone = Patch::Value("+14155550132".into());
     let repaired =
         world.store.repair(world.organization.id, entry, &mended, "somebody").await.unwrap().unwrap();
     assert_eq!((repaired.repaired_by.as_deref(), repaired.repaired_at.is_some()), (Some("somebody"), true));
     let (_, held) = world.store.quarantine_entry(world.organization.id, entry).await.unwrap().unwrap();
     assert_eq!(held.fields, mended.fields);
-    let released = held.released(entry, QuarantineReason::MappingFailed, Timestamp::now());
+    let released = held.released_from_quarantine(entry, QuarantineReason::MappingFailed, Timestamp::now());
     for _ in 0..2 {
         world.commit(std::slice::from_ref(&released)).await;
     }
@@ -208,7 +213,7 @@ async fn an_entry_that_was_mended_is_read_as_mended(world: World) {
     let late = world.store.repair(world.organization.id, entry, &came, "too late").await.unwrap().unwrap();
     assert_eq!(late.repaired_by.as_deref(), Some("somebody"), "what is settled is not mended any more");
     let read = world.read_anew(lead.id, &world.source, &world.source).await;
-    assert_eq!(world.rebuild(read, false).await, Rebuilt::Unchanged);
+    assert_eq!(world.rebuild(read, false).await, RebuildResult::Unchanged);
 }
 
 async fn rebuilding_and_updating_at_once_lose_nothing(world: World) {
@@ -227,8 +232,11 @@ async fn rebuilding_and_updating_at_once_lose_nothing(world: World) {
             }
         })
     };
-    let optional =
-        Arc::new(Source { consent: Consents::Optional, policy: Policy::Update, ..source.as_ref().clone() });
+    let optional = Arc::new(Source {
+        consent: ConsentPolicy::Optional,
+        policy: DuplicatePolicy::Update,
+        ..source.as_ref().clone()
+    });
     let mut rounds = 0;
     while !updating.is_finished() || rounds == 0 {
         let read = world.read_anew(lead, &source, &optional).await;

@@ -1,6 +1,6 @@
 //! What a database refuses, and what breaks in the middle.
 
-use leadgate_domain::{Outcome, QuarantineReason, Raw};
+use leadgate_domain::{Outcome, QuarantineReason, RawBody};
 use leadgate_store::StoreError;
 
 use crate::hooked::Hooked;
@@ -44,8 +44,8 @@ async fn a_refused_row_takes_its_batch_with_it_and_nothing_else(world: World) {
 async fn a_refused_row_is_kept_whole(world: World) {
     let mut submission = world.phone("+14155550132");
     // No gateway lets a NUL through, and PostgreSQL takes it neither in text nor in JSON.
-    submission.fields.phone = leadgate_domain::Said::Value("+1415\x00555".into());
-    submission.raw = Raw::Text("a\0b".into());
+    submission.fields.phone = leadgate_domain::Patch::Value("+1415\x00555".into());
+    submission.raw = RawBody::Text("a\0b".into());
     let reason = QuarantineReason::RowRefused;
     let kept = world.store.quarantine_alone(submission.clone(), reason).await.unwrap();
     assert_eq!(kept.settled[0].outcome, Outcome::Quarantined);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::{
-    ActiveScoring, BodyHash, Outcome, QuarantineReason, Raw, Release, Said, Submission, SubmissionId,
-    Timestamp,
+    ActiveScoring, BodyHash, Outcome, Patch, QuarantineReason, QuarantineRelease, RawBody, Submission,
+    SubmissionId, Timestamp,
 };
 use leadgate_store::{QuarantineEntry, QuarantineState, SubmissionRecord};
 use tokio::task::JoinSet;
@@ -41,7 +41,7 @@ pub(crate) fn released(submission: &Submission, entry: Uuid, nth: u64) -> Submis
         id: SubmissionId::from_uuid(entry),
         mapping_version: Some(2),
         mapping_fault: None,
-        release: Some(Release { entry, released_at }),
+        release: Some(QuarantineRelease { entry, released_at }),
         ..submission.clone()
     }
 }
@@ -164,9 +164,9 @@ async fn what_fails_again_is_open_again_until_a_later_release(world: World) {
 async fn what_came_under_the_id_of_another_is_released_under_its_own(world: World) {
     let first = world.phone("+14155550132");
     let mut second = with_body(&first, b"another");
-    second.fields.phone = Said::Value("+14155550133".into());
+    second.fields.phone = Patch::Value("+14155550133".into());
     world.commit(&[first.clone(), second.clone()]).await;
-    let page = world.store.quarantined(world.organization.id, None, None, 10).await.unwrap();
+    let page = world.store.quarantine_entries(world.organization.id, None, None, 10).await.unwrap();
     let (aside, came) =
         world.store.quarantine_entry(world.organization.id, page.data[0].id).await.unwrap().unwrap();
     assert_eq!((aside.reason, aside.submission), (QuarantineReason::IdReused, first.id));
@@ -213,12 +213,12 @@ async fn a_release_that_breaks_the_worker_is_kept_aside_again(world: World) {
 async fn what_no_column_takes_is_released_and_kept_whole_again(world: World) {
     let first = world.phone("+14155550132");
     let mut second = with_body(&first, b"another");
-    second.raw = Raw::Text("a\0b".into());
-    second.fields.phone = Said::Value("+1415\x00555".into());
+    second.raw = RawBody::Text("a\0b".into());
+    second.fields.phone = Patch::Value("+1415\x00555".into());
     world.commit(std::slice::from_ref(&first)).await;
     let refused = QuarantineReason::RowRefused;
     assert_eq!(world.store.quarantine_alone(second.clone(), refused).await.unwrap().reused, 1);
-    let page = world.store.quarantined(world.organization.id, None, None, 10).await.unwrap();
+    let page = world.store.quarantine_entries(world.organization.id, None, None, 10).await.unwrap();
     let id = page.data[0].id;
     let kept = world.store.quarantine_alone(released(&second, id, 1), refused).await.unwrap();
     assert_eq!(kept.settled[0].submission, SubmissionId::from_uuid(id));
@@ -227,7 +227,7 @@ async fn what_no_column_takes_is_released_and_kept_whole_again(world: World) {
     assert_eq!(entry(&world, id).await.reason, refused);
 
     let mut mended = released(&second, id, 2);
-    (mended.raw, mended.fields.phone) = (Raw::new(b"a b"), Said::Value("+14155550133".into()));
+    (mended.raw, mended.fields.phone) = (RawBody::new(b"a b"), Patch::Value("+14155550133".into()));
     assert_eq!(world.commit(&[mended]).await.settled[0].outcome, Outcome::Created);
 }
 
@@ -297,7 +297,8 @@ async fn a_batch_may_hold_everything_at_once(world: World) {
         (Outcome::Duplicate, Some(aside[0].id.into()))
     );
     let open = QuarantineState::Open;
-    let left = world.store.quarantined(world.organization.id, Some(open), None, 10).await.unwrap().data;
+    let left =
+        world.store.quarantine_entries(world.organization.id, Some(open), None, 10).await.unwrap().data;
     let left: Vec<_> = left.iter().map(|entry| entry.submission).collect();
     assert_eq!(left, [stored.id, aside[1].id]);
     assert!(Timestamp::now() > stored.received_at && BodyHash::of(b"another") != stored.body_hash);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use diesel::PgConnection;
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use leadgate_domain::{
-    Day, Dialect, Fields, OrganizationId, Policy, Source, Submission, SubmissionId, SuppressionKind,
+    Day, Dialect, DuplicatePolicy, Fields, OrganizationId, Source, Submission, SubmissionId, SuppressionKind,
     Timestamp, Zone,
 };
-use leadgate_store::{Intake, IntakeReport, RecentLeads, Store, StoreConfig, StoreError};
+use leadgate_store::{IntakeCounts, IntakeReport, RecentLeads, Store, StoreConfig, StoreError};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 use uuid::{NoContext, Uuid};
@@ -55,7 +55,8 @@ async fn a_large_day_is_counted_patiently() {
     let (store, day) = (Store::open(&impatient).unwrap(), day_of(&one));
     let soon = store.intake_report(world.organization.id, None, &day).await;
     assert!(soon.as_ref().is_err_and(StoreError::is_transient), "{soon:?}");
-    let whole = store.intake_report_patiently(world.organization.id, None, &day, ()).await.unwrap().whole;
+    let whole =
+        store.intake_report_without_timeout(world.organization.id, None, &day, ()).await.unwrap().whole;
     let expected = u64::try_from(MORE).unwrap() + 1;
     assert_eq!((whole.accepted, whole.created, whole.leads), (expected, expected, expected));
 }
@@ -70,7 +71,12 @@ async fn a_report_keeps_its_permit_when_its_caller_goes_away() {
     let (store, organization) = (world.store.clone(), world.organization.id);
     let reporting = tokio::spawn(async move {
         store
-            .intake_report_patiently(organization, None, &Day::of(Timestamp::now(), Zone::utc()), permit)
+            .intake_report_without_timeout(
+                organization,
+                None,
+                &Day::of(Timestamp::now(), Zone::utc()),
+                permit,
+            )
             .await
     });
     world.until_it_waits_or_is_done(&reporting).await;
@@ -90,7 +96,7 @@ async fn report(world: &World, source: Option<&Source>, day: &Day) -> IntakeRepo
     let report = world.store.intake_report(world.organization.id, source, day).await.unwrap();
     let parts = report.sources.iter().map(|part| &part.intake);
     for part in parts.chain([&report.whole]) {
-        let Intake { created, updated, linked, duplicate, quarantined, .. } = *part;
+        let IntakeCounts { created, updated, linked, duplicate, quarantined, .. } = *part;
         assert_eq!(part.accepted, created + updated + linked + duplicate + quarantined, "{part:?}");
         assert_eq!(quarantined, part.quarantined_by_reason.values().sum::<u64>(), "{part:?}");
         assert_eq!(part.leads, part.eligible + part.held, "{part:?}");
@@ -133,7 +139,7 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
         Some("forum".into()),
         Timestamp::now(),
     );
-    linking.policy = Policy::Link;
+    linking.policy = DuplicatePolicy::Link;
     world.store.create_source(&linking).await.unwrap();
     let ann = world.consenting("+14155550132", "ann@acme.example");
     let day = day_of(&ann);
@@ -145,7 +151,7 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     commit_by(&world, &Arc::new(linking.clone()), world.phone("+14155550132")).await;
 
     let IntakeReport { whole, sources, .. } = report(&world, None, &day).await;
-    let expected = Intake {
+    let expected = IntakeCounts {
         accepted: 8,
         created: 3,
         updated: 1,
@@ -160,13 +166,13 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     };
     assert_eq!(whole, expected);
     let parts: BTreeMap<_, _> = sources.into_iter().map(|part| (part.source, part.intake)).collect();
-    let native = Intake { accepted: 6, updated: 0, linked: 0, ..expected };
+    let native = IntakeCounts { accepted: 6, updated: 0, linked: 0, ..expected };
     assert_eq!(parts[&world.source.id], native);
     // The lead that it updated is one that the other source made.
-    let updated = Intake { accepted: 1, updated: 1, leads: 1, held: 1, ..Intake::default() };
-    let updated = Intake { held_by_reason: by([("consent_missing", 1)]), ..updated };
+    let updated = IntakeCounts { accepted: 1, updated: 1, leads: 1, held: 1, ..IntakeCounts::default() };
+    let updated = IntakeCounts { held_by_reason: by([("consent_missing", 1)]), ..updated };
     assert_eq!(parts[&crm.id], updated);
-    assert_eq!(parts[&linking.id], Intake { accepted: 1, linked: 1, ..Intake::default() });
+    assert_eq!(parts[&linking.id], IntakeCounts { accepted: 1, linked: 1, ..IntakeCounts::default() });
     assert_eq!(parts.len(), 3);
     for (source, part) in [(&*world.source, native), (&crm, updated)] {
         let alone = report(&world, Some(source), &day).await;
@@ -212,9 +218,9 @@ async fn what_came_under_the_id_of_another_is_not_forgotten(world: World) {
     let reused = with_body(&first, b"another body");
     world.commit(std::slice::from_ref(&first)).await;
     assert_eq!(world.commit(std::slice::from_ref(&reused)).await.reused, 1);
-    let all = world.store.quarantined(world.organization.id, None, None, 10).await.unwrap().data;
+    let all = world.store.quarantine_entries(world.organization.id, None, None, 10).await.unwrap().data;
     let entry = all[0].id;
-    let put_aside = Day::of(SubmissionId::from_uuid(entry).made_at().unwrap(), Zone::utc());
+    let put_aside = Day::of(SubmissionId::from_uuid(entry).created_at().unwrap(), Zone::utc());
     for source in [None, Some(&*world.source)] {
         let aside = report(&world, source, &put_aside).await.whole;
         assert_eq!((aside.accepted, aside.quarantined_by_reason), (1, by([("id_reused", 1)])));
@@ -265,7 +271,7 @@ async fn nobody_counts_what_belongs_to_others(world: World) {
     for stranger in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
         for source in [None, Some(world.source.id)] {
             let report = world.store.intake_report(stranger, source, &day).await.unwrap();
-            assert_eq!((report.whole, report.sources), (Intake::default(), vec![]));
+            assert_eq!((report.whole, report.sources), (IntakeCounts::default(), vec![]));
         }
     }
 }

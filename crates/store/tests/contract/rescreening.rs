@@ -3,7 +3,7 @@
 use std::sync::{Arc, mpsc};
 
 use leadgate_domain::{
-    Dialect, Eligibility, Outcome, Policy, Reason, Source, Submission, Suppression, SuppressionKey,
+    Dialect, DuplicatePolicy, Eligibility, Outcome, Reason, Source, Submission, Suppression, SuppressionKey,
     SuppressionKind, Timestamp,
 };
 
@@ -44,7 +44,7 @@ impl World {
     /// Leads that all have one phone, and nothing else in common.
     async fn many_with(&self, phone: &str) -> Arc<Source> {
         let source = Source {
-            policy: Policy::Create,
+            policy: DuplicatePolicy::Create,
             ..Source::new(
                 self.organization.id,
                 &leadgate_dialect::protocol(Dialect::Native).source_defaults,

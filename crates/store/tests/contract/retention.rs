@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{Outcome, Retention, Submission, SuppressionKind};
-use leadgate_store::{ConsentsOf, QuarantineState, RETENTION_SWEEP, Swept};
+use leadgate_store::{ConsentFilter, QuarantineState, RETENTION_SWEEP, SweepResult};
 
 use crate::hooked::Gate;
 use crate::races::{all_leads, suppression};
@@ -34,7 +34,7 @@ impl World {
         assert_eq!(self.store.retention(self.organization.id).await.unwrap(), retention);
     }
 
-    async fn sweep(&self) -> Swept {
+    async fn sweep(&self) -> SweepResult {
         self.store.sweep_retention(Instant::now() + DAY).await.unwrap()
     }
 
@@ -51,11 +51,11 @@ async fn everything_is_kept_unless_told_otherwise(world: World) {
     world.old_and_new().await;
     assert_eq!(world.store.retention(world.organization.id).await.unwrap(), Retention::default());
     let before = world.dump();
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult::default());
     world.keep(Retention { submissions: Some(DAY * 4_000), ..Retention::default() }).await;
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult::default());
     world.keep(Retention::default()).await;
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult::default());
     // That it was said twice is noted.
     let noted = |line: &&str| line.starts_with("retention:") || line.starts_with("audit:");
     let lines = |dump: &str| dump.lines().filter(|line| !noted(line)).count();
@@ -66,8 +66,8 @@ async fn what_old_submissions_said_is_erased_and_their_leads_stay(world: World) 
     let [old, new] = world.old_and_new().await;
     let leads = all_leads(&world).await;
     world.keep(Retention { submissions: Some(DAY * 30), ..Retention::default() }).await;
-    assert_eq!(world.sweep().await, Swept { submissions: 1, ..Swept::default() });
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult { submissions: 1, ..SweepResult::default() });
+    assert_eq!(world.sweep().await, SweepResult::default());
     let record = async |one: &Submission| {
         world.store.submission(world.organization.id, one.id).await.unwrap().unwrap()
     };
@@ -76,12 +76,12 @@ async fn what_old_submissions_said_is_erased_and_their_leads_stay(world: World) 
     assert_eq!((emptied.submission.fields, emptied.outcomes.len()), (Default::default(), 1));
     assert_eq!(record(&new).await.submission, new);
     assert_eq!(all_leads(&world).await, leads);
-    let makers = world.store.makers(world.organization.id, &[old.id.into()]).await.unwrap();
+    let makers = world.store.contributors(world.organization.id, &[old.id.into()]).await.unwrap();
     assert!(makers[0].erased, "nothing can be made anew out of it");
     // The proof of consent has its person for as long as the lead is there.
-    let of = ConsentsOf::Submission(old.id);
+    let of = ConsentFilter::Submission(old.id);
     let consents = world.store.consents(world.organization.id, of, None, 10).await.unwrap().data;
-    assert_eq!(consents[0].agrees(), Some(true));
+    assert_eq!(consents[0].person_matches_digest(), Some(true));
     assert_eq!(world.commit(&[old]).await.repeated, 1);
 }
 
@@ -103,8 +103,8 @@ async fn old_leads_are_deleted_with_their_claims_and_the_person_of_their_consent
     world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
 
     world.keep(Retention { leads: Some(DAY * 30), ..Retention::default() }).await;
-    assert_eq!(world.sweep().await, Swept { leads: 1, submissions: 1, ..Swept::default() });
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult { leads: 1, submissions: 1, ..SweepResult::default() });
+    assert_eq!(world.sweep().await, SweepResult::default());
     // No key leads to what a deleted lead was made of: an erasure would not find it.
     let emptied = world.store.submission(world.organization.id, old.id).await.unwrap().unwrap();
     assert!(emptied.erased_at.is_some() && emptied.submission.fields == Default::default());
@@ -114,7 +114,7 @@ async fn old_leads_are_deleted_with_their_claims_and_the_person_of_their_consent
     let mut expected = vec![new.id.into(), lead];
     expected.sort();
     assert_eq!(left, expected);
-    let of = ConsentsOf::Submission(old.id);
+    let of = ConsentFilter::Submission(old.id);
     let consents = world.store.consents(world.organization.id, of, None, 10).await.unwrap().data;
     assert!(consents[0].person.is_none(), "the proof stays, the person goes");
     assert_eq!(world.store.suppressions(world.organization.id, None, 10).await.unwrap().data.len(), 1);
@@ -133,11 +133,11 @@ async fn old_entries_of_the_quarantine_are_emptied(world: World) {
     let reused = Submission { id: let_go.id, ..world.phone("+14155550134") };
     world.commit(&[reused]).await;
     world.keep(Retention { quarantine: Some(DAY * 30), ..Retention::default() }).await;
-    assert_eq!(world.sweep().await, Swept::default(), "they were put there today");
+    assert_eq!(world.sweep().await, SweepResult::default(), "they were put there today");
     world.sql("UPDATE quarantine SET quarantined_at = '2026-09-21T14:13:20.000000Z'").await;
     // The entry under the id of another has an id of its own, of today. What was released goes with its submission.
-    assert_eq!(world.sweep().await, Swept { quarantined: 1, ..Swept::default() });
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult { quarantined: 1, ..SweepResult::default() });
+    assert_eq!(world.sweep().await, SweepResult::default());
     let entry = async |one: &Submission| {
         world.store.quarantine_entry(world.organization.id, one.id.as_uuid()).await.unwrap().unwrap()
     };
@@ -159,7 +159,7 @@ async fn a_sweep_goes_on_where_it_stopped(world: World) {
     world.commit(&all).await;
     world.keep(Retention { submissions: Some(DAY), leads: Some(DAY), ..Retention::default() }).await;
     let none = world.store.sweep_retention(Instant::now()).await.unwrap();
-    assert_eq!(none, Swept { more: true, ..Swept::default() });
+    assert_eq!(none, SweepResult { more: true, ..SweepResult::default() });
     let swept = world.sweep().await;
     assert_eq!((swept.submissions, swept.leads, swept.more), (450, 450, false));
     assert!(!world.dump().contains("1415555"));
@@ -220,7 +220,7 @@ async fn submissions_of_old_leads_are_emptied_beside_other_commits() {
 async fn old_entries_of_the_audit_log_are_deleted(world: World) {
     let entry = |age: u32| {
         let action = leadgate_domain::AuditAction::LeadRead;
-        let id = leadgate_domain::SubmissionId::least_of(leadgate_domain::Timestamp::now().minus(DAY * age));
+        let id = leadgate_domain::SubmissionId::min_at(leadgate_domain::Timestamp::now().minus(DAY * age));
         leadgate_domain::AuditEntry { id: id.as_uuid(), ..world.store.entry(world.organization.id, action) }
     };
     let entries: Vec<_> = (10..460).map(entry).collect();
@@ -228,7 +228,7 @@ async fn old_entries_of_the_audit_log_are_deleted(world: World) {
     world.keep(Retention { audit: Some(DAY * 30), ..Retention::default() }).await;
     let swept = world.sweep().await;
     assert_eq!((swept.audited, swept.submissions), (430, 0));
-    assert_eq!(world.sweep().await, Swept::default());
+    assert_eq!(world.sweep().await, SweepResult::default());
     let filter = leadgate_store::AuditFilter::default();
     let left = world.store.audit(world.organization.id, filter, None, 100).await.unwrap().data;
     assert!(
@@ -286,7 +286,7 @@ async fn old_idempotency_keys_are_purged(world: World) {
     let keyed = |n: u8, age: Duration| {
         let received_at = leadgate_domain::Timestamp::now().minus(age);
         let one = world.phone(&format!("+1415555{:04}", 100 + u32::from(n)));
-        let id = leadgate_domain::SubmissionId::least_of(received_at).as_uuid().as_u128() | u128::from(n);
+        let id = leadgate_domain::SubmissionId::min_at(received_at).as_uuid().as_u128() | u128::from(n);
         Submission {
             id: leadgate_domain::SubmissionId::from_uuid(uuid::Uuid::from_u128(id)),
             received_at,

@@ -1,7 +1,8 @@
 //! Changing sources, and finding them by other names than their id.
 
 use leadgate_domain::{
-    Consents, Dialect, GmailIdentity, IdentityRule, OrganizationId, Policy, Signature, Source, Timestamp,
+    ConsentPolicy, Dialect, DuplicatePolicy, GmailIdentity, IdentityRule, OrganizationId,
+    SigningSecretVersion, Source, Timestamp,
 };
 use leadgate_store::{Directory, StoreError};
 
@@ -25,12 +26,12 @@ fn configured(source: &Source) -> Source {
         identity_rule: IdentityRule::FirstOf,
         identity: source.identity[..1].to_vec(),
         gmail_identity: GmailIdentity::Mailbox,
-        policy: Policy::Link,
-        consent: Consents::Optional,
+        policy: DuplicatePolicy::Link,
+        consent: ConsentPolicy::Optional,
         rate: "50/s".parse().ok(),
         campaign: Some("1234567890".into()),
         networks: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::1".parse().unwrap()],
-        signature: Some(Signature { version: 2, previous_until: Some(Timestamp::now()) }),
+        signature: Some(SigningSecretVersion { version: 2, previous_until: Some(Timestamp::now()) }),
         ..source.clone()
     }
 }
@@ -65,7 +66,12 @@ async fn everything_of_a_source_comes_back(world: World) {
 }
 
 async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
-    let policies = [Policy::Update, Policy::Link, Policy::Create, Policy::ReturnExisting];
+    let policies = [
+        DuplicatePolicy::Update,
+        DuplicatePolicy::Link,
+        DuplicatePolicy::Create,
+        DuplicatePolicy::ReturnExisting,
+    ];
     let mut tasks = tokio::task::JoinSet::new();
     for policy in policies {
         let (store, source) = (world.store.clone(), Source { policy, ..Source::clone(&world.source) });
@@ -81,8 +87,11 @@ async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
 async fn nobody_changes_the_sources_of_others(world: World) {
     let other = world.store.ensure_organization("other").await.unwrap().id;
     for stranger in [other, OrganizationId::generate()] {
-        let theirs =
-            Source { organization: stranger, policy: Policy::Create, ..Source::clone(&world.source) };
+        let theirs = Source {
+            organization: stranger,
+            policy: DuplicatePolicy::Create,
+            ..Source::clone(&world.source)
+        };
         assert_eq!(world.store.update_source(&theirs).await.unwrap(), None);
     }
     let stored = world.store.source(world.organization.id, world.source.id).await.unwrap();

@@ -7,7 +7,7 @@ use leadgate_domain::{
     ActiveScoring, Eligibility, LeadId, Reason, Sha256Digest, Submission, SuppressedValue, Suppression,
     SuppressionKind, Timestamp,
 };
-use leadgate_store::{Listed, StoreError, SuppressionCursor};
+use leadgate_store::{AddOutcome, StoreError, SuppressionCursor};
 use serde_json::Value;
 
 use crate::races::{all_leads, suppression};
@@ -29,7 +29,7 @@ over_both!(
 );
 
 impl World {
-    pub(crate) async fn suppress(&self, entries: &[Suppression]) -> Vec<Listed> {
+    pub(crate) async fn suppress(&self, entries: &[Suppression]) -> Vec<AddOutcome> {
         self.store.suppress(self.organization.id, entries.to_vec(), self.judge()).await.unwrap()
     }
 
@@ -67,8 +67,8 @@ async fn an_entry_takes_stored_leads_out_and_its_removal_lets_them_in(world: Wor
     assert!(all_leads(&world).await.iter().all(|lead| lead.eligibility == Eligibility::Eligible));
 
     let email = suppression(&world, SuppressionKind::Email, "ann.lee@example.com").await;
-    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [Listed::Added]);
-    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [Listed::Kept]);
+    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [AddOutcome::Added]);
+    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [AddOutcome::Kept]);
     assert_eq!(world.reasons(&submissions[0]).await, [Reason::SuppressedEmail]);
     assert_eq!(world.reasons(&submissions[1]).await, []);
 
@@ -105,7 +105,7 @@ async fn a_domain_holds_those_at_it_and_below_it(world: World) {
     world.commit(&[held.as_slice(), free.as_slice()].concat()).await;
 
     let domain = suppression(&world, SuppressionKind::Domain, "www.Example.co.uk").await;
-    assert_eq!(world.suppress(std::slice::from_ref(&domain)).await, [Listed::Added]);
+    assert_eq!(world.suppress(std::slice::from_ref(&domain)).await, [AddOutcome::Added]);
     let later = at(7, "late.example.co.uk");
     world.commit(std::slice::from_ref(&later)).await;
     assert_eq!(world.reasons(&later).await, [Reason::SuppressedDomain], "it holds new leads from then on");
@@ -158,7 +158,7 @@ async fn an_entry_that_ends_lets_stored_leads_in(world: World) {
     }
     let late = world.consenting("+14155550132", "bob@example.com");
     let mut source = world.source.as_ref().clone();
-    source.policy = leadgate_domain::Policy::Create;
+    source.policy = leadgate_domain::DuplicatePolicy::Create;
     let normalized =
         world.pipeline.normalize(late.clone(), Some(Arc::new(source)), ActiveScoring::standard());
     world.store.commit(vec![normalized], world.judge()).await.unwrap();
@@ -173,7 +173,7 @@ async fn each_list_holds_by_itself(world: World) {
     world.commit(std::slice::from_ref(&ann)).await;
     let asked = suppression(&world, SuppressionKind::Phone, "+14155550132").await;
     let bought = Suppression { list: "litigators".into(), ..asked.clone() };
-    assert_eq!(world.suppress(&[asked.clone(), bought]).await, [Listed::Added; 2]);
+    assert_eq!(world.suppress(&[asked.clone(), bought]).await, [AddOutcome::Added; 2]);
     let removed = world.unsuppress(&asked, Some("litigators")).await;
     assert_eq!(removed[0].list, "litigators");
     assert_eq!(world.reasons(&ann).await, [Reason::SuppressedPhone], "the other list holds her");
@@ -188,7 +188,7 @@ async fn an_entry_is_never_shortened(world: World) {
         ..for_ever.clone()
     };
     let listed = world.suppress(&[until(5), until(3), until(9), for_ever.clone(), until(20)]).await;
-    use Listed::{Added, Extended, Kept};
+    use AddOutcome::{Added, Extended, Kept};
     assert_eq!(listed, [Added, Kept, Extended, Extended, Kept]);
     assert_eq!(world.suppress(&[until(5)]).await, [Kept]);
     let there = world.store.suppressions_under(world.organization.id, vec![for_ever.key]).await.unwrap();
@@ -255,7 +255,7 @@ async fn nobody_writes_to_the_list_of_another(world: World) {
     let matching = world.store.match_key().await.unwrap();
     for (kind, value) in [(SuppressionKind::Phone, "+14155550132"), (SuppressionKind::Domain, "example.com")]
     {
-        let value = SuppressedValue::read(kind, value, None).unwrap();
+        let value = SuppressedValue::parse_kind(kind, value, None).unwrap();
         let theirs = Suppression::new(&matching, other.id, &value, Timestamp::now());
         world.store.suppress(other.id, vec![theirs], world.judge()).await.unwrap();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use leadgate_domain::{Judge, Outcome, Source, Submission, Trust};
-use leadgate_store::Committed;
+use leadgate_store::CommitResult;
 use tokio::task::JoinHandle;
 
 use crate::hooked::{Gate, Hooked};
@@ -25,12 +25,12 @@ fn begin(
     source: &Arc<Source>,
     one: Submission,
     judge: Arc<dyn Judge>,
-) -> JoinHandle<Committed> {
+) -> JoinHandle<CommitResult> {
     let (store, batch) = (world.store.clone(), vec![world.normalize_by(source, one)]);
     tokio::spawn(async move { store.commit(batch, judge).await.unwrap() })
 }
 
-async fn outcome(commit: JoinHandle<Committed>) -> Outcome {
+async fn outcome(commit: JoinHandle<CommitResult>) -> Outcome {
     commit.await.unwrap().settled[0].outcome
 }
 

@@ -2,22 +2,22 @@
 
 use std::net::Ipv4Addr;
 
-use leadgate_domain::secret::Secret;
+use leadgate_domain::secret::RootSecret;
 use leadgate_store::{Store, StoreConfig, StoreError};
 use leadgate_testkit::SECRET;
-use leadgate_testkit::servers::Postgres;
-use leadgate_testkit::tls::Authority;
+use leadgate_testkit::servers::PostgresServer;
+use leadgate_testkit::tls::CertificateAuthority;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verify_full_takes_the_right_certificate_and_no_other() {
-    let (authority, stranger) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let (authority, stranger) = (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
     let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
-    let server = Postgres::start_with_tls(&certificate).await.unwrap();
+    let server = PostgresServer::start_with_tls(&certificate).await.unwrap();
     let database = server.database().await.unwrap();
-    let open = |host: &str, authority: &Authority| {
+    let open = |host: &str, authority: &CertificateAuthority| {
         let url = database.replace("127.0.0.1", host);
         let url = format!("{url}?sslmode=verify-full&sslrootcert={}", authority.file().display());
-        let secret = Secret::new(SECRET, None).unwrap();
+        let secret = RootSecret::new(SECRET, None).unwrap();
         Store::open(&StoreConfig::api(url).with_secret(&secret)).unwrap()
     };
     let store = open("127.0.0.1", &authority);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Dialect, Fields, IdentityKey, Outcome, Policy, Said, Source, Submission, Timestamp, Trust,
+    Dialect, DuplicatePolicy, Fields, IdentityKey, Outcome, Patch, Source, Submission, Timestamp, Trust,
 };
 
 use crate::races::all_leads;
@@ -31,7 +31,7 @@ pub(crate) async fn source(world: &World) -> Arc<Source> {
     let (organization, now) = (world.organization.id, Timestamp::now());
     let name = Some(uuid::Uuid::now_v7().to_string());
     let source = Source {
-        policy: Policy::ReturnExisting,
+        policy: DuplicatePolicy::ReturnExisting,
         ..Source::new(organization, &leadgate_dialect::protocol(Dialect::AskAd).source_defaults, name, now)
     };
     world.store.create_source(&source).await.unwrap();
@@ -40,8 +40,8 @@ pub(crate) async fn source(world: &World) -> Arc<Source> {
 
 pub(crate) fn said(world: &World, trust: Trust, (phone, email): (&str, &str)) -> Submission {
     let fields = Fields {
-        phone: Said::Value(phone.to_owned()),
-        email: Said::Value(email.to_owned()),
+        phone: Patch::Value(phone.to_owned()),
+        email: Patch::Value(email.to_owned()),
         ..Fields::default()
     };
     Submission { trust, ..world.submission(fields) }
@@ -193,7 +193,7 @@ async fn the_longest_window_of_the_servers_counts_for_a_form(world: World) {
 
 async fn a_rebuild_claims_a_key_as_if_every_submission_had_extended_it(world: World) {
     let source = Arc::new(Source {
-        policy: Policy::Update,
+        policy: DuplicatePolicy::Update,
         ..Source::clone(&lasting(Some(30), &source(&world).await))
     });
     for (n, outcome) in [(0, Outcome::Created), (20, Outcome::Updated), (40, Outcome::Updated)] {

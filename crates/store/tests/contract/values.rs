@@ -1,7 +1,9 @@
 //! What the validator lets through, both databases store, and give back as it was.
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
-use leadgate_domain::{Consent, Fields, Media, Outcome, Raw, Said, Submission, TextField, validate};
+use leadgate_domain::{
+    BodyFormat, Consent, Fields, Outcome, Patch, RawBody, Submission, TextField, validate,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -79,8 +81,8 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<Str
     prop::collection::btree_map(text(), values, 0..5).prop_map(|map| map.into_iter().collect())
 }
 
-fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Said<T>> {
-    prop_oneof![Just(Said::Absent), Just(Said::Null), value.prop_map(Said::Value)]
+fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
+    prop_oneof![Just(Patch::Absent), Just(Patch::Null), value.prop_map(Patch::Value)]
 }
 
 fn fields() -> impl Strategy<Value = Fields> {
@@ -135,8 +137,9 @@ fn fields() -> impl Strategy<Value = Fields> {
 }
 
 /// How it was written, and what a mapping made of it.
-fn mapped() -> impl Strategy<Value = (Media, Option<String>, Option<MappingFault>)> {
-    let media = prop_oneof![Just(Media::Json), Just(Media::Form), text().prop_map(Media::Multipart)];
+fn mapped() -> impl Strategy<Value = (BodyFormat, Option<String>, Option<MappingFault>)> {
+    let media =
+        prop_oneof![Just(BodyFormat::Json), Just(BodyFormat::Form), text().prop_map(BodyFormat::Multipart)];
     let fault = text().prop_map(|to| MappingFault { to, code: MappingFaultCode::NotOneValue });
     (media, prop::option::of(text()), prop::option::weighted(0.1, fault))
 }
@@ -150,7 +153,7 @@ async fn whatever_passes_the_validator_is_stored(world: World) {
         let (fields, body, unknown, agent, (media, query, fault)) =
             strategy.new_tree(&mut runner).unwrap().current();
         let mut submission = world.submission(fields);
-        submission.raw = Raw::new(&body);
+        submission.raw = RawBody::new(&body);
         // A newer build's own name for something, never one of ours.
         submission.unknown = unknown.into_iter().map(|(name, value)| (format!("x_{name}"), value)).collect();
         submission.client.user_agent = agent;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    ActiveScoring, Client, Consent, Dialect, Fields, Judge, Normalized, Organization, Policy, Said, Source,
-    Submission, SubmissionId, Timestamp,
+    ActiveScoring, ClientInfo, Consent, Dialect, DuplicatePolicy, Fields, Judge, NormalizedSubmission,
+    Organization, Patch, Source, Submission, SubmissionId, Timestamp,
 };
 use leadgate_pipeline::Pipeline;
-use leadgate_store::{Committed, Store, StoreConfig, SubmissionSummary};
+use leadgate_store::{CommitResult, Store, StoreConfig, SubmissionSummary};
 use leadgate_testkit::SECRET;
-use leadgate_testkit::servers::{Postgres, shared};
+use leadgate_testkit::servers::{PostgresServer, shared};
 
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) organization: Organization,
     pub(crate) source: Arc<Source>,
-    ids: SubmissionIds,
+    ids: SubmissionIdGenerator,
     clock: AtomicU64,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -34,7 +34,7 @@ struct Line {
     line: String,
 }
 
-pub(crate) async fn postgres() -> &'static Postgres {
+pub(crate) async fn postgres() -> &'static PostgresServer {
     shared().postgres().await.unwrap()
 }
 
@@ -51,7 +51,7 @@ impl World {
     }
 
     pub(crate) async fn at(config: StoreConfig, folder: tempfile::TempDir) -> Self {
-        let secret = Secret::new(SECRET, None).unwrap();
+        let secret = RootSecret::new(SECRET, None).unwrap();
         let config = config.with_secret(&secret);
         let store = Store::open(&config).unwrap();
         store.migrate().await.unwrap();
@@ -70,7 +70,7 @@ impl World {
             pipeline,
             organization,
             source: Arc::new(source),
-            ids: SubmissionIds::new(secret.ids()),
+            ids: SubmissionIdGenerator::new(secret.ids()),
             clock: AtomicU64::new(0),
             folder,
         }
@@ -89,14 +89,14 @@ impl World {
             Some("crm".into()),
             now,
         );
-        source.policy = Policy::Update;
+        source.policy = DuplicatePolicy::Update;
         self.store.create_source(&source).await.unwrap();
         Arc::new(source)
     }
 
     /// A submission with a phone, later than all before.
     pub(crate) fn phone(&self, phone: &str) -> Submission {
-        self.submission(Fields { phone: Said::Value(phone.to_owned()), ..Fields::default() })
+        self.submission(Fields { phone: Patch::Value(phone.to_owned()), ..Fields::default() })
     }
 
     /// A submission of an eligible lead.
@@ -108,9 +108,9 @@ impl World {
             ..Consent::default()
         };
         self.submission(Fields {
-            phone: Said::Value(phone.to_owned()),
-            email: Said::Value(email.to_owned()),
-            consent: Said::Value(consent),
+            phone: Patch::Value(phone.to_owned()),
+            email: Patch::Value(email.to_owned()),
+            consent: Patch::Value(consent),
             ..Fields::default()
         })
     }
@@ -120,7 +120,7 @@ impl World {
         let received_at = Timestamp::from_microseconds(1_790_000_000_000_000).plus(tick);
         let body = serde_json::to_vec(&fields).unwrap();
         let id = self.ids.make(self.organization.id, received_at);
-        let client = Client { address: Some("192.0.2.1".into()), ..Client::default() };
+        let client = ClientInfo { address: Some("192.0.2.1".into()), ..ClientInfo::default() };
         Submission { client, ..Submission::new(id, &self.source, received_at, fields, &body) }
     }
 
@@ -136,16 +136,16 @@ impl World {
         Submission { received_at, ..self.now(submission) }
     }
 
-    pub(crate) fn normalize(&self, submission: Submission) -> Normalized {
+    pub(crate) fn normalize(&self, submission: Submission) -> NormalizedSubmission {
         self.normalize_by(&self.source, submission)
     }
 
     /// By another source's settings.
-    pub(crate) fn normalize_by(&self, source: &Arc<Source>, submission: Submission) -> Normalized {
+    pub(crate) fn normalize_by(&self, source: &Arc<Source>, submission: Submission) -> NormalizedSubmission {
         self.pipeline.normalize(submission, Some(Arc::clone(source)), ActiveScoring::standard())
     }
 
-    pub(crate) async fn commit(&self, submissions: &[Submission]) -> Committed {
+    pub(crate) async fn commit(&self, submissions: &[Submission]) -> CommitResult {
         let batch: Vec<_> = submissions.iter().map(|one| self.normalize(one.clone())).collect();
         self.store.commit(batch, self.judge()).await.unwrap()
     }

@@ -7,7 +7,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
 use anyhow::Context;
-use leadgate_testkit::servers::{Addresses, ENVIRONMENT, Postgres, RabbitMq, Redis};
+use leadgate_testkit::servers::{ENVIRONMENT, PostgresServer, RabbitMqServer, RedisServer, ServerAddresses};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,11 +17,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut arguments = std::env::args_os().skip(1).skip_while(|argument| argument == "--");
     let program = arguments.next().context("usage: leadgate-with-servers -- COMMAND ARGUMENTS…")?;
     let started = Instant::now();
-    let (postgres, rabbitmq, redis) = tokio::try_join!(Postgres::start(), RabbitMq::start(), Redis::start())?;
+    let (postgres, rabbitmq, redis) =
+        tokio::try_join!(PostgresServer::start(), RabbitMqServer::start(), RedisServer::start())?;
     let mut stderr = std::io::stderr();
     writeln!(stderr, "PostgreSQL, RabbitMQ and Redis are up after {:.1} s", started.elapsed().as_secs_f32())?;
 
-    let addresses = serde_json::to_string(&Addresses::of(&postgres, &rabbitmq, &redis))?;
+    let addresses = serde_json::to_string(&ServerAddresses::of(&postgres, &rabbitmq, &redis))?;
     let mut command = Command::new(&program);
     command.args(arguments).env(ENVIRONMENT, addresses);
     let status = run(command).await.with_context(|| format!("running {}", program.display()));

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dice::Dice;
-use super::people::Person;
-use super::phones::Phone;
+use super::dice::SeededRandom;
+use super::people::SamplePerson;
+use super::phones::SamplePhone;
 
 const STATES: &[&str] = &["CA", "New York", "Bayern", "Île-de-France", "大阪府"];
 const TIMEZONES: &[&str] = &["America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "UTC"];
@@ -19,7 +19,7 @@ const PAGES: &[&str] = &[
 ];
 
 /// A body with a phone or an email or both, and what is known about its phone.
-pub(super) fn write(dice: &mut Dice, person: &Person) -> (Value, Phone) {
+pub(super) fn write(dice: &mut SeededRandom, person: &SamplePerson) -> (Value, SamplePhone) {
     let mut body = Map::new();
     let phone = contact(dice, person, &mut body);
     names(dice, person, &mut body);
@@ -43,8 +43,8 @@ pub(super) fn write(dice: &mut Dice, person: &Person) -> (Value, Phone) {
     (Value::Object(body), phone)
 }
 
-fn contact(dice: &mut Dice, person: &Person, body: &mut Map<String, Value>) -> Phone {
-    let (has_phone, has_email) = match dice.below(10) {
+fn contact(dice: &mut SeededRandom, person: &SamplePerson, body: &mut Map<String, Value>) -> SamplePhone {
+    let (has_phone, has_email) = match dice.random_below(10) {
         0 | 1 => (true, false),
         2 => (false, true),
         _ => (true, true),
@@ -54,7 +54,7 @@ fn contact(dice: &mut Dice, person: &Person, body: &mut Map<String, Value>) -> P
         body.insert("email".to_owned(), json!(email));
     }
     if !has_phone {
-        return Phone::Absent;
+        return SamplePhone::Absent;
     }
     let written = person.number.write(dice);
     body.insert("phone".to_owned(), json!(written.text));
@@ -64,9 +64,13 @@ fn contact(dice: &mut Dice, person: &Person, body: &mut Map<String, Value>) -> P
     written.known
 }
 
-fn names(dice: &mut Dice, Person { given, family, .. }: &Person, body: &mut Map<String, Value>) {
+fn names(
+    dice: &mut SeededRandom,
+    SamplePerson { given, family, .. }: &SamplePerson,
+    body: &mut Map<String, Value>,
+) {
     let full = if family.is_empty() { given.clone() } else { format!("{given} {family}") };
-    let kind = dice.below(6);
+    let kind = dice.random_below(6);
     if matches!(kind, 0..=2 | 5) {
         body.insert("full_name".to_owned(), json!(full));
     }
@@ -78,7 +82,7 @@ fn names(dice: &mut Dice, Person { given, family, .. }: &Person, body: &mut Map<
     }
 }
 
-fn circumstances(dice: &mut Dice, body: &mut Map<String, Value>) {
+fn circumstances(dice: &mut SeededRandom, body: &mut Map<String, Value>) {
     let choices = [
         ("state", STATES),
         ("timezone", TIMEZONES),
@@ -94,21 +98,21 @@ fn circumstances(dice: &mut Dice, body: &mut Map<String, Value>) {
         }
     }
     if dice.chance(40) {
-        let mut tags: Vec<&str> = (0..dice.below(4)).map(|_| dice.pick(TAGS)).collect();
+        let mut tags: Vec<&str> = (0..dice.random_below(4)).map(|_| dice.pick(TAGS)).collect();
         tags.dedup();
         body.insert("tags".to_owned(), json!(tags));
     }
 }
 
 /// All of it, some of it, or nothing.
-fn consent(dice: &mut Dice) -> Option<Value> {
+fn consent(dice: &mut SeededRandom) -> Option<Value> {
     let timestamp = dice.digits("2025-0") + dice.pick(&["3-14", "7-01", "9-30"]) + &dice.digits("T1#:2#:3#Z");
     let whole = [
         ("consent_timestamp", json!(timestamp)),
         ("consent_text_version", json!(dice.pick(&["v1", "2025-03", "tcpa-7"]))),
         ("source_url", json!(dice.pick(PAGES))),
     ];
-    match dice.below(10) {
+    match dice.random_below(10) {
         0..=5 => Some(whole.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         6 | 7 => {
             let said = whole.into_iter().filter(|_| dice.chance(50));
@@ -118,7 +122,7 @@ fn consent(dice: &mut Dice) -> Option<Value> {
     }
 }
 
-fn attribution(dice: &mut Dice) -> Value {
+fn attribution(dice: &mut SeededRandom) -> Value {
     json!({
         "utm_source": dice.pick(&["google", "facebook", "newsletter", "Straße"]),
         "utm_medium": dice.pick(&["cpc", "email"]),
@@ -127,16 +131,17 @@ fn attribution(dice: &mut Dice) -> Value {
     })
 }
 
-fn custom_fields(dice: &mut Dice) -> Value {
+fn custom_fields(dice: &mut SeededRandom) -> Value {
     let mut fields = json!({
-        "budget": dice.below(50_000),
+        "budget": dice.random_below(50_000),
         "ratio": 0.1,
         "interested": dice.chance(50),
         "note": dice.pick(&["call after 5 pm", "line one\nline two", "\"quoted\" \\ and / slashed", "🏡👨‍👩‍👧"]),
         "nothing": null,
     });
     if let Some(fields) = fields.as_object_mut().filter(|_| dice.chance(50)) {
-        let property = json!({ "rooms": dice.below(9), "roof": { "kind": "flat", "ages": [1, 2.5, "new"] } });
+        let property =
+            json!({ "rooms": dice.random_below(9), "roof": { "kind": "flat", "ages": [1, 2.5, "new"] } });
         fields.insert("property".to_owned(), property);
     }
     fields

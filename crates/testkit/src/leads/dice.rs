@@ -4,9 +4,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 #[derive(Debug)]
-pub(super) struct Dice(StdRng);
+pub(super) struct SeededRandom(StdRng);
 
-impl Dice {
+impl SeededRandom {
     pub(super) fn new(seed: u64) -> Self {
         Self(StdRng::seed_from_u64(seed))
     }
@@ -17,7 +17,7 @@ impl Dice {
     }
 
     /// A number below `limit`; 0 where there is none.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn random_below(&mut self, limit: usize) -> usize {
         self.0.random_range(0..limit.max(1))
     }
 
@@ -27,7 +27,7 @@ impl Dice {
         reason = "every list of choices is a constant of this module's neighbours"
     )]
     pub(super) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
+        &choices[self.random_below(choices.len())]
     }
 
     pub(super) fn pick(&mut self, choices: &[&'static str]) -> &'static str {

@@ -8,23 +8,23 @@ mod phones;
 
 use serde_json::Value;
 
-use dice::Dice;
-use people::Person;
+use dice::SeededRandom;
+use people::SamplePerson;
 pub use personal::personal_data_of;
-pub use phones::Phone;
+pub use phones::SamplePhone;
 
 /// One lead in the native dialect, which a gateway accepts.
 #[derive(Clone, Debug)]
-pub struct Lead {
+pub struct SampleLead {
     /// The body to post.
     pub body: Value,
     /// Whom it is about: the same number for each lead of one person.
     pub person: usize,
     /// What is known about the body's `phone`.
-    pub phone: Phone,
+    pub phone: SamplePhone,
 }
 
-impl Lead {
+impl SampleLead {
     /// The bytes to post.
     pub fn bytes(&self) -> Vec<u8> {
         self.body.to_string().into_bytes()
@@ -33,17 +33,17 @@ impl Lead {
 
 /// An endless supply of leads.
 #[derive(Debug)]
-pub struct Generator {
-    dice: Dice,
+pub struct LeadGenerator {
+    dice: SeededRandom,
     seed: u64,
     repeats: u32,
-    people: Vec<Person>,
+    people: Vec<SamplePerson>,
 }
 
-impl Generator {
+impl LeadGenerator {
     /// The same seed gives the same leads; every tenth is about somebody who was there before.
     pub fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), seed, repeats: 10, people: Vec::new() }
+        Self { dice: SeededRandom::new(seed), seed, repeats: 10, people: Vec::new() }
     }
 
     /// Has `percent` of the leads be about somebody who was there before.
@@ -53,25 +53,25 @@ impl Generator {
     }
 
     /// The next lead.
-    pub fn lead(&mut self) -> Lead {
+    pub fn lead(&mut self) -> SampleLead {
         let person = if self.people.is_empty() || !self.dice.chance(self.repeats) {
-            self.people.push(Person::new(&mut self.dice, self.seed, self.people.len()));
+            self.people.push(SamplePerson::new(&mut self.dice, self.seed, self.people.len()));
             self.people.len() - 1
         } else {
-            self.dice.below(self.people.len())
+            self.dice.random_below(self.people.len())
         };
         let (body, phone) = match self.people.get(person) {
             Some(known) => body::write(&mut self.dice, known),
-            None => (Value::Null, Phone::Absent),
+            None => (Value::Null, SamplePhone::Absent),
         };
-        Lead { body, person, phone }
+        SampleLead { body, person, phone }
     }
 }
 
-impl Iterator for Generator {
-    type Item = Lead;
+impl Iterator for LeadGenerator {
+    type Item = SampleLead;
 
-    fn next(&mut self) -> Option<Lead> {
+    fn next(&mut self) -> Option<SampleLead> {
         Some(self.lead())
     }
 }

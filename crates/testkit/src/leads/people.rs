@@ -1,7 +1,7 @@
 //! People: what stays the same however often somebody writes.
 
-use super::dice::Dice;
-use super::phones::{COUNTRIES, Number};
+use super::dice::SeededRandom;
+use super::phones::{COUNTRIES, SampleNumber};
 
 /// Given name and family name; an empty family name is somebody who has none.
 const NAMES: &[(&str, &str)] = &[
@@ -38,25 +38,25 @@ const COMPANIES: &[&str] =
     &["Acme & Söhne GmbH", "株式会社サンプル", "Smith, Jones \"and\" Partners", "شركة المثال", "Łódź Solar"];
 
 #[derive(Clone, Debug)]
-pub(super) struct Person {
+pub(super) struct SamplePerson {
     pub(super) given: String,
     pub(super) family: String,
-    pub(super) number: Number,
+    pub(super) number: SampleNumber,
     pub(super) email: String,
     pub(super) company: Option<String>,
     pub(super) external_id: Option<String>,
     pub(super) line_id: Option<String>,
 }
 
-impl Person {
+impl SamplePerson {
     /// Nobody else of this seed has this person's email, number or ids: they carry `index`, the number by chance.
-    pub(super) fn new(dice: &mut Dice, seed: u64, index: usize) -> Self {
+    pub(super) fn new(dice: &mut SeededRandom, seed: u64, index: usize) -> Self {
         let (given, family) = *dice.one_of(NAMES);
         let country = dice.one_of(COUNTRIES);
         Self {
             given: given.to_owned(),
             family: family.to_owned(),
-            number: Number::new(dice, country),
+            number: SampleNumber::new(dice, country),
             email: email(dice, given, family, index),
             company: dice.chance(40).then(|| dice.pick(COMPANIES).to_owned()),
             external_id: dice.chance(30).then(|| format!("crm-{seed:x}-{index}")),
@@ -65,7 +65,7 @@ impl Person {
     }
 }
 
-fn email(dice: &mut Dice, given: &str, family: &str, index: usize) -> String {
+fn email(dice: &mut SeededRandom, given: &str, family: &str, index: usize) -> String {
     let plain = |name: &str| -> String { name.chars().filter(char::is_ascii_alphabetic).take(20).collect() };
     let (given, family) = (plain(given).to_lowercase(), plain(family).to_lowercase());
     let local = match (given.is_empty(), family.is_empty()) {
@@ -73,7 +73,7 @@ fn email(dice: &mut Dice, given: &str, family: &str, index: usize) -> String {
         (false, true) => format!("{given}{index}"),
         (false, false) => format!("{given}.{family}{index}"),
     };
-    match dice.below(6) {
+    match dice.random_below(6) {
         0 => format!("{local}@{}", dice.pick(FREE_MAIL)),
         1 => format!("{local}+offer@example.org"),
         2 => format!("{local}@sales.example.co.uk"),

@@ -1,24 +1,24 @@
 //! Phone numbers of many countries, in the many ways people write them.
 
-use super::dice::Dice;
+use super::dice::SeededRandom;
 
 /// What is known about a lead's `phone` field.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Phone {
+pub enum SamplePhone {
     /// There is none.
     Absent,
     /// A valid number, written as people and forms usually do; in E.164.
-    Usual(String),
+    Standard(String),
     /// A valid number that takes an attentive reader: other digits, invisible characters, an apostrophe from a
     /// spreadsheet; in E.164.
-    Unusual(String),
+    Irregular(String),
     /// Not a number anyone can be called at.
     Invalid,
 }
 
 /// A country as far as numbers go.
 #[derive(Debug)]
-pub(super) struct Country {
+pub(super) struct SampleCountry {
     region: &'static str,
     code: &'static str,
     /// What is dialled before the number inside the country.
@@ -31,11 +31,11 @@ const fn country(
     code: &'static str,
     trunk: &'static str,
     patterns: &'static [&'static str],
-) -> Country {
-    Country { region, code, trunk, patterns }
+) -> SampleCountry {
+    SampleCountry { region, code, trunk, patterns }
 }
 
-pub(super) const COUNTRIES: &[Country] = &[
+pub(super) const COUNTRIES: &[SampleCountry] = &[
     country("US", "1", "", &["2122######", "4153######", "3125######", "6465######"]),
     country("CA", "1", "", &["4162######", "6043######"]),
     country("GB", "44", "0", &["7400######", "2079460###"]),
@@ -100,20 +100,20 @@ const INVALID: &[&str] = &[
 
 /// A person's number, however they come to write it.
 #[derive(Clone, Debug)]
-pub(super) struct Number {
-    country: &'static Country,
+pub(super) struct SampleNumber {
+    country: &'static SampleCountry,
     national: String,
 }
 
 /// A number as written, and the region without which nobody could read it.
-pub(super) struct Written {
+pub(super) struct FormattedNumber {
     pub(super) text: String,
     pub(super) region: Option<&'static str>,
-    pub(super) known: Phone,
+    pub(super) known: SamplePhone,
 }
 
-impl Number {
-    pub(super) fn new(dice: &mut Dice, country: &'static Country) -> Self {
+impl SampleNumber {
+    pub(super) fn new(dice: &mut SeededRandom, country: &'static SampleCountry) -> Self {
         let pattern = dice.pick(country.patterns);
         Self { country, national: dice.digits(pattern) }
     }
@@ -123,18 +123,18 @@ impl Number {
     }
 
     /// Writes the number in one of many ways, or, now and then, something else.
-    pub(super) fn write(&self, dice: &mut Dice) -> Written {
+    pub(super) fn write(&self, dice: &mut SeededRandom) -> FormattedNumber {
         if dice.chance(4) {
             let text = dice.pick(INVALID).to_owned();
-            return Written { text, region: None, known: Phone::Invalid };
+            return FormattedNumber { text, region: None, known: SamplePhone::Invalid };
         }
         if dice.chance(6) {
             return self.write_unusually(dice);
         }
-        let Self { country: Country { code, trunk, region, .. }, national } = self;
+        let Self { country: SampleCountry { code, trunk, region, .. }, national } = self;
         let separator = dice.pick(&[" ", "-", ".", "\u{a0}"]);
         let grouped = grouped(national, separator);
-        let (text, needs_region) = match dice.below(8) {
+        let (text, needs_region) = match dice.random_below(8) {
             0 => (format!("+{code} {grouped}"), false),
             1 => (format!("+{code}-{grouped}"), false),
             2 => (format!("+{code} ({}) {}", &national_head(national), national_tail(national)), false),
@@ -146,19 +146,19 @@ impl Number {
         };
         // Senders that know the country say so even when the number does not need it.
         let region = (needs_region || dice.chance(20)).then_some(*region);
-        Written { text, region, known: Phone::Usual(self.e164()) }
+        FormattedNumber { text, region, known: SamplePhone::Standard(self.e164()) }
     }
 
-    fn write_unusually(&self, dice: &mut Dice) -> Written {
+    fn write_unusually(&self, dice: &mut SeededRandom) -> FormattedNumber {
         let e164 = self.e164();
-        let text = match dice.below(5) {
+        let text = match dice.random_below(5) {
             0 => format!("\u{202a}{e164}\u{202c}"),
             1 => format!("'{e164}"),
             2 => shifted(&e164, '０'),
             3 => shifted(&e164, '٠'),
             _ => format!("+{} {}", self.country.code, grouped(&self.national, "\u{2011}")),
         };
-        Written { text, region: None, known: Phone::Unusual(e164) }
+        FormattedNumber { text, region: None, known: SamplePhone::Irregular(e164) }
     }
 }
 

@@ -5,7 +5,7 @@ mod process;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-pub use process::Process;
+pub use process::TestProcess;
 
 /// The variable that names the log folder.
 pub const ENVIRONMENT: &str = "LEADGATE_TEST_LOGS";

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::folder;
 use crate::servers::daemon::Daemon;
-use crate::servers::home::Home;
+use crate::servers::home::ServerFolder;
 use crate::servers::wait;
 
 const NAME: &str = "process";
@@ -18,21 +18,21 @@ const NAME: &str = "process";
 /// A running program whose standard output and error go to files in the log folder. It dies with this value, and
 /// with the test, however that ends.
 #[derive(Debug)]
-pub struct Process {
+pub struct TestProcess {
     daemon: Daemon,
-    home: Home,
+    home: ServerFolder,
     stdout: PathBuf,
     stderr: PathBuf,
 }
 
-impl Process {
+impl TestProcess {
     /// Starts `command`, with its arguments and environment, as `name`, which its log files begin with. Its standard
     /// input is empty.
     ///
     /// # Errors
     /// When the program cannot be run.
     pub fn spawn(name: &str, command: &Command) -> anyhow::Result<Self> {
-        let home = Home::create(NAME, None)?;
+        let home = ServerFolder::create(NAME, None)?;
         let unique = uuid::Uuid::now_v7().simple();
         let log = |stream| folder().map(|folder| folder.join(format!("{name}-{unique}.{stream}.log")));
         let (stdout, stderr) = (log("stdout")?, log("stderr")?);
@@ -134,7 +134,7 @@ impl Process {
     ///
     /// # Errors
     /// When it was killed or has been waited for.
-    pub fn thaw(&self) -> anyhow::Result<()> {
+    pub fn resume(&self) -> anyhow::Result<()> {
         self.daemon.signal_all(Signal::CONT)
     }
 

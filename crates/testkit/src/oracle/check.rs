@@ -4,26 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::report::Report;
-use super::{Observed, Outcome, Request, State};
+use super::report::OracleReport;
+use super::{ObservedOutcome, ObservedSubmission, RecordedRequest, RequestState};
 
-pub(super) fn check(requests: &[Request], stored: &[Observed]) -> Report {
-    let mut report = Report::default();
+pub(super) fn check(requests: &[RecordedRequest], stored: &[ObservedSubmission]) -> OracleReport {
+    let mut report = OracleReport::default();
     for request in requests {
         match request.state {
-            State::Acked(_) => {}
-            State::Refused(_) => report.refused += 1,
-            State::Unknown => report.unknown += 1,
+            RequestState::Acked(_) => {}
+            RequestState::Refused(_) => report.refused += 1,
+            RequestState::Unknown => report.unknown += 1,
         }
     }
-    let promises = promises(requests, &mut report);
-    let held = held(stored, &mut report);
+    let promises = acked_submissions(requests, &mut report);
+    let held = stored_submissions(stored, &mut report);
     report.acked = promises.len();
     for (submission, promise) in &promises {
         match held.get(submission) {
-            None => report.lose(format!("submission {submission} was acked and is not held")),
+            None => report.add_lost(format!("submission {submission} was acked and is not held")),
             Some(observed) if observed.body_hash != promise.body_hash => {
-                report.invent(format!("submission {submission} is held with a body nobody sent for it"));
+                report
+                    .add_invented(format!("submission {submission} is held with a body nobody sent for it"));
             }
             Some(_) => {}
         }
@@ -35,31 +36,39 @@ pub(super) fn check(requests: &[Request], stored: &[Observed]) -> Report {
 
 /// The submissions that were acked, each with the first request that was given its id. Two requests may share one,
 /// but only by repeating themselves.
-fn promises<'a>(requests: &'a [Request], report: &mut Report) -> BTreeMap<Uuid, &'a Request> {
-    let mut promises: BTreeMap<Uuid, &Request> = BTreeMap::new();
+fn acked_submissions<'a>(
+    requests: &'a [RecordedRequest],
+    report: &mut OracleReport,
+) -> BTreeMap<Uuid, &'a RecordedRequest> {
+    let mut promises: BTreeMap<Uuid, &RecordedRequest> = BTreeMap::new();
     for request in requests {
-        let State::Acked(submission) = request.state else { continue };
+        let RequestState::Acked(submission) = request.state else { continue };
         let first = promises.entry(submission).or_insert(request);
         if first.body_hash != request.body_hash {
-            report.lose(format!("submission {submission} was named for two different bodies"));
+            report.add_lost(format!("submission {submission} was named for two different bodies"));
         }
     }
     promises
 }
 
-fn held<'a>(stored: &'a [Observed], report: &mut Report) -> BTreeMap<Uuid, &'a Observed> {
+fn stored_submissions<'a>(
+    stored: &'a [ObservedSubmission],
+    report: &mut OracleReport,
+) -> BTreeMap<Uuid, &'a ObservedSubmission> {
     let mut held = BTreeMap::new();
     for observed in stored {
         if held.insert(observed.submission, observed).is_some() {
-            report.double(format!("submission {} is held twice", observed.submission));
+            report.add_doubled(format!("submission {} is held twice", observed.submission));
         }
     }
     for observed in held.values() {
         match observed.outcome {
-            Outcome::Created | Outcome::Updated | Outcome::Linked => report.stored += 1,
-            Outcome::Duplicate => report.duplicate += 1,
-            Outcome::Quarantined => report.quarantined += 1,
-            Outcome::Parked => report.parked += 1,
+            ObservedOutcome::Created | ObservedOutcome::Updated | ObservedOutcome::Linked => {
+                report.stored += 1
+            }
+            ObservedOutcome::Duplicate => report.duplicate += 1,
+            ObservedOutcome::Quarantined => report.quarantined += 1,
+            ObservedOutcome::Parked => report.parked += 1,
         }
     }
     held
@@ -67,14 +76,14 @@ fn held<'a>(stored: &'a [Observed], report: &mut Report) -> BTreeMap<Uuid, &'a O
 
 /// Explains what is held without an ack by requests that may have been stored: each explains one.
 fn recover<'a>(
-    requests: &'a [Request],
-    promises: &BTreeMap<Uuid, &Request>,
-    held: &BTreeMap<Uuid, &'a Observed>,
-    report: &mut Report,
-) -> Vec<(&'a Observed, Option<&'a str>)> {
+    requests: &'a [RecordedRequest],
+    promises: &BTreeMap<Uuid, &RecordedRequest>,
+    held: &BTreeMap<Uuid, &'a ObservedSubmission>,
+    report: &mut OracleReport,
+) -> Vec<(&'a ObservedSubmission, Option<&'a str>)> {
     let mut possible: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
     for request in requests {
-        if matches!(request.state, State::Unknown | State::Refused(503)) {
+        if matches!(request.state, RequestState::Unknown | RequestState::Refused(503)) {
             possible.entry(&request.body_hash).or_default().push(request.key.as_deref());
         }
     }
@@ -92,7 +101,9 @@ fn recover<'a>(
         let hash = observed.body_hash.as_str();
         match possible.get_mut(hash).and_then(Vec::pop) {
             Some(key) => recovered.push((*observed, key.filter(|_| !ambiguous.contains(hash)))),
-            None => report.invent(format!("submission {submission} is held and nobody can have sent it")),
+            None => {
+                report.add_invented(format!("submission {submission} is held and nobody can have sent it"))
+            }
         }
     }
     report.recovered = recovered.len();
@@ -101,10 +112,10 @@ fn recover<'a>(
 
 /// An idempotency key has at most one effect, however many submissions carried it.
 fn count_effects(
-    promises: &BTreeMap<Uuid, &Request>,
-    recovered: &[(&Observed, Option<&str>)],
-    held: &BTreeMap<Uuid, &Observed>,
-    report: &mut Report,
+    promises: &BTreeMap<Uuid, &RecordedRequest>,
+    recovered: &[(&ObservedSubmission, Option<&str>)],
+    held: &BTreeMap<Uuid, &ObservedSubmission>,
+    report: &mut OracleReport,
 ) {
     let acked = promises
         .iter()
@@ -112,13 +123,16 @@ fn count_effects(
     let found = recovered.iter().filter_map(|(observed, key)| Some((*observed, (*key)?)));
     let mut effects: BTreeMap<&str, usize> = BTreeMap::new();
     for (observed, key) in acked.chain(found) {
-        if matches!(observed.outcome, Outcome::Created | Outcome::Updated | Outcome::Linked) {
+        if matches!(
+            observed.outcome,
+            ObservedOutcome::Created | ObservedOutcome::Updated | ObservedOutcome::Linked
+        ) {
             *effects.entry(key).or_default() += 1;
         }
     }
     for (key, count) in effects {
         for _ in 1..count {
-            report.double(format!("idempotency key {key} took effect {count} times"));
+            report.add_doubled(format!("idempotency key {key} took effect {count} times"));
         }
     }
 }

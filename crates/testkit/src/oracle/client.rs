@@ -8,14 +8,14 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Oracle, State};
+use super::{Oracle, RequestState};
 
 /// One answer, for tests that look closer than the oracle does.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TimedResponse {
     /// What the oracle was told.
-    pub state: State,
-    /// `Retry-After` in seconds, where the answer named one.
+    pub state: RequestState,
+    /// `Retry-AfterId` in seconds, where the answer named one.
     pub retry_after: Option<u64>,
     /// From sending to the end of the answer.
     pub took: Duration,
@@ -23,7 +23,7 @@ pub struct Answer {
 
 /// Posts native leads with one key.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct LeadClient {
     url: String,
     key: String,
     connections: usize,
@@ -31,18 +31,18 @@ pub struct Client {
 }
 
 #[derive(Deserialize)]
-struct Accepted {
+struct AcceptedId {
     id: Uuid,
 }
 
-impl Client {
+impl LeadClient {
     /// A client of the gateway at `base` (`http://127.0.0.1:8080`) with an API key; one connection, 10 s of patience.
     pub fn new(base: &str, key: &str) -> Self {
         let url = format!("{}/v1/leads", base.trim_end_matches('/'));
         Self { url, key: key.to_owned(), connections: 1, timeout: Duration::from_secs(10) }
     }
 
-    /// How many connections [`Client::closed_loop`] and [`Client::open_loop`] use.
+    /// How many connections [`LeadClient::closed_loop`] and [`LeadClient::open_loop`] use.
     #[must_use]
     pub fn connections(self, connections: usize) -> Self {
         Self { connections: connections.max(1), ..self }
@@ -54,11 +54,16 @@ impl Client {
         Self { timeout, ..self }
     }
 
-    /// Posts one body over a connection of its own, with an `Idempotency-Key` if one is given.
+    /// Posts one body over a connection of its own, with an `Idempotency-DerivedKey` if one is given.
     ///
     /// # Errors
-    /// When no client can be built; what happens to the request is an [`Answer`], never an error.
-    pub async fn post(&self, oracle: &Oracle, key: Option<&str>, body: Vec<u8>) -> anyhow::Result<Answer> {
+    /// When no client can be built; what happens to the request is an [`TimedResponse`], never an error.
+    pub async fn post(
+        &self,
+        oracle: &Oracle,
+        key: Option<&str>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<TimedResponse> {
         let http = self.http()?;
         Ok(self.send(&http, oracle, Instant::now(), key, body).await)
     }
@@ -135,7 +140,7 @@ impl Client {
         due: Instant,
         key: Option<&str>,
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> TimedResponse {
         let ticket = oracle.issue_at(due, key, &body);
         let mut request = http.post(&self.url).bearer_auth(&self.key);
         request = request.header("content-type", "application/json");
@@ -144,25 +149,24 @@ impl Client {
         }
         let (state, retry_after) = match request.body(body).send().await {
             Ok(response) => judge(response).await,
-            Err(_) => (State::Unknown, None),
+            Err(_) => (RequestState::Unknown, None),
         };
         oracle.answer(ticket, state);
-        Answer { state, retry_after, took: due.elapsed() }
+        TimedResponse { state, retry_after, took: due.elapsed() }
     }
 }
 
-async fn judge(response: reqwest::Response) -> (State, Option<u64>) {
+async fn judge(response: reqwest::Response) -> (RequestState, Option<u64>) {
     let status = response.status();
     let header = response.headers().get("retry-after");
     let retry_after = header.and_then(|value| value.to_str().ok()?.parse().ok());
     // The answer counts once it is whole: half a 202 is no promise anyone could keep.
     let body = response.bytes().await;
     let state = match (status.as_u16(), body) {
-        (202, Ok(body)) => {
-            serde_json::from_slice(&body).map_or(State::Unknown, |Accepted { id }| State::Acked(id))
-        }
-        (code @ (400..=499 | 503), Ok(_)) => State::Refused(code),
-        _ => State::Unknown,
+        (202, Ok(body)) => serde_json::from_slice(&body)
+            .map_or(RequestState::Unknown, |AcceptedId { id }| RequestState::Acked(id)),
+        (code @ (400..=499 | 503), Ok(_)) => RequestState::Refused(code),
+        _ => RequestState::Unknown,
     };
     (state, retry_after)
 }

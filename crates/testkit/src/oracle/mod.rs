@@ -14,8 +14,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub use client::{Answer, Client};
-pub use report::Report;
+pub use client::{LeadClient, TimedResponse};
+pub use report::OracleReport;
 
 /// Lower-case hexadecimal SHA-256 of a posted body.
 pub fn body_hash(body: &[u8]) -> String {
@@ -24,7 +24,7 @@ pub fn body_hash(body: &[u8]) -> String {
 
 /// What the client knows about one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum RequestState {
     /// 202, and the submission it was given.
     Acked(Uuid),
     /// Another answer: with 4xx nothing may have been stored, with 503 it may.
@@ -36,7 +36,7 @@ pub enum State {
 /// What became of a submission, as the system holds it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ObservedOutcome {
     /// A lead was made of it.
     Created,
     /// It changed a lead.
@@ -53,23 +53,23 @@ pub enum Outcome {
 
 /// One submission that the system holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Observed {
+pub struct ObservedSubmission {
     /// The submission's id.
     pub submission: Uuid,
     /// [`body_hash`] of what is kept as its body.
     pub body_hash: String,
     /// Its current outcome.
-    pub outcome: Outcome,
+    pub outcome: ObservedOutcome,
     /// The lead it made or met.
     pub lead: Option<Uuid>,
 }
 
 /// One request, from the moment it was to be sent.
 #[derive(Clone, Debug)]
-struct Request {
+struct RecordedRequest {
     key: Option<String>,
     body_hash: String,
-    state: State,
+    state: RequestState,
     issued: Instant,
     answered: Option<Duration>,
 }
@@ -77,12 +77,12 @@ struct Request {
 /// Names a request for which the answer is not recorded yet.
 #[derive(Debug)]
 #[must_use = "an answer that is not recorded counts as unknown"]
-pub struct Ticket(usize);
+pub struct RequestTicket(usize);
 
 /// Records requests and their answers; shared by all clients of a run.
 #[derive(Debug, Default)]
 pub struct Oracle {
-    requests: Mutex<Vec<Request>>,
+    requests: Mutex<Vec<RecordedRequest>>,
 }
 
 impl Oracle {
@@ -92,26 +92,26 @@ impl Oracle {
     }
 
     /// Records a request that is about to be sent. Until it is answered its state is unknown.
-    pub fn issue(&self, key: Option<&str>, body: &[u8]) -> Ticket {
+    pub fn issue(&self, key: Option<&str>, body: &[u8]) -> RequestTicket {
         self.issue_at(Instant::now(), key, body)
     }
 
     /// The same for a request that was to be sent at a moment of the past: the time until it was sent counts.
-    pub fn issue_at(&self, issued: Instant, key: Option<&str>, body: &[u8]) -> Ticket {
-        let request = Request {
+    pub fn issue_at(&self, issued: Instant, key: Option<&str>, body: &[u8]) -> RequestTicket {
+        let request = RecordedRequest {
             key: key.map(str::to_owned),
             body_hash: body_hash(body),
-            state: State::Unknown,
+            state: RequestState::Unknown,
             issued,
             answered: None,
         };
         let mut requests = self.requests();
         requests.push(request);
-        Ticket(requests.len() - 1)
+        RequestTicket(requests.len() - 1)
     }
 
     /// Records how a request ended.
-    pub fn answer(&self, Ticket(index): Ticket, state: State) {
+    pub fn answer(&self, RequestTicket(index): RequestTicket, state: RequestState) {
         if let Some(request) = self.requests().get_mut(index) {
             request.state = state;
             request.answered = Some(request.issued.elapsed());
@@ -120,11 +120,11 @@ impl Oracle {
 
     /// How many requests were acked so far, however often the same submission was named.
     pub fn acked(&self) -> usize {
-        self.requests().iter().filter(|request| matches!(request.state, State::Acked(_))).count()
+        self.requests().iter().filter(|request| matches!(request.state, RequestState::Acked(_))).count()
     }
 
     /// The states of all requests, in the order in which they were issued.
-    pub fn states(&self) -> Vec<State> {
+    pub fn states(&self) -> Vec<RequestState> {
         self.requests().iter().map(|request| request.state).collect()
     }
 
@@ -137,11 +137,11 @@ impl Oracle {
     }
 
     /// Compares what was answered with everything the system holds now, which must be at rest.
-    pub fn check(&self, stored: &[Observed]) -> Report {
+    pub fn check(&self, stored: &[ObservedSubmission]) -> OracleReport {
         check::check(&self.requests(), stored)
     }
 
-    fn requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
+    fn requests(&self) -> std::sync::MutexGuard<'_, Vec<RecordedRequest>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

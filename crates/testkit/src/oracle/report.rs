@@ -7,7 +7,7 @@ const DESCRIBED: usize = 20;
 
 /// The numbers of a run. Submissions are counted once, however many requests were answered with their id.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Report {
+pub struct OracleReport {
     /// Submissions that a 202 promised.
     pub acked: usize,
     /// Requests that were answered with a refusal.
@@ -34,7 +34,7 @@ pub struct Report {
     pub findings: Vec<String>,
 }
 
-impl Report {
+impl OracleReport {
     /// Whether nothing was lost, doubled or invented, and the sums agree.
     pub fn is_conserved(&self) -> bool {
         let held = self.stored + self.duplicate + self.quarantined + self.parked;
@@ -52,17 +52,17 @@ impl Report {
         }
     }
 
-    pub(super) fn lose(&mut self, finding: String) {
+    pub(super) fn add_lost(&mut self, finding: String) {
         self.lost += 1;
         self.describe(finding);
     }
 
-    pub(super) fn double(&mut self, finding: String) {
+    pub(super) fn add_doubled(&mut self, finding: String) {
         self.doubled += 1;
         self.describe(finding);
     }
 
-    pub(super) fn invent(&mut self, finding: String) {
+    pub(super) fn add_invented(&mut self, finding: String) {
         self.invented += 1;
         self.describe(finding);
     }
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for OracleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { acked, refused, unknown, stored, duplicate, quarantined, parked, recovered, .. } = self;
         let Self { lost, doubled, invented, findings, .. } = self;

@@ -26,11 +26,11 @@ pub enum Direction {
 ///
 /// Held back bytes are not lost, as they are not in a network that heals: they go on once the mode allows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
+pub enum ProxyMode {
     /// Passes everything.
     Pass,
     /// Closes all connections in order and refuses new ones.
-    Cut,
+    Close,
     /// Resets all connections (RST), new ones as soon as they are accepted.
     Reset,
     /// Passes what clients say and holds back what the server answers.
@@ -40,7 +40,7 @@ pub enum Mode {
     /// Delivers everything this much later, both ways, without limiting the rate.
     Delay(Duration),
     /// Closes a connection once this many bytes have gone that way, counted from now or from its start.
-    CutAfter(Direction, u64),
+    CloseAfter(Direction, u64),
     /// Passes this many bytes per second, each way of each connection.
     Throttle(u32),
 }
@@ -50,13 +50,13 @@ pub enum Mode {
 pub struct Proxy {
     port: u16,
     upstream: SocketAddr,
-    mode: watch::Sender<Mode>,
-    counters: Arc<Counters>,
+    mode: watch::Sender<ProxyMode>,
+    counters: Arc<ProxyCounters>,
     acceptor: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+struct ProxyCounters {
     connections: AtomicU64,
     open: AtomicU64,
     to_server: AtomicU64,
@@ -64,7 +64,7 @@ struct Counters {
 }
 
 impl Proxy {
-    /// Starts a proxy towards a port of this machine, in [`Mode::Pass`].
+    /// Starts a proxy towards a port of this machine, in [`ProxyMode::Pass`].
     ///
     /// # Errors
     /// When no port is free.
@@ -72,7 +72,7 @@ impl Proxy {
         let proxy = Self {
             port: free_port()?,
             upstream: SocketAddr::from((Ipv4Addr::LOCALHOST, upstream_port)),
-            mode: watch::Sender::new(Mode::Pass),
+            mode: watch::Sender::new(ProxyMode::Pass),
             counters: Arc::default(),
             acceptor: Mutex::new(None),
         };
@@ -90,10 +90,10 @@ impl Proxy {
     ///
     /// # Errors
     /// When another process took the port while it was cut.
-    pub async fn set(&self, mode: Mode) -> anyhow::Result<()> {
+    pub async fn set(&self, mode: ProxyMode) -> anyhow::Result<()> {
         let mut acceptor = self.acceptor.lock().await;
         self.mode.send_replace(mode);
-        if mode == Mode::Cut {
+        if mode == ProxyMode::Close {
             if let Some(task) = acceptor.take() {
                 task.abort();
                 // It ends as cancelled; what counts is that its listener is closed.
@@ -126,7 +126,7 @@ impl Proxy {
         let mode = self.mode.subscribe();
         Ok(tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let open = Open::count(&counters);
+                let open = OpenGuard::count(&counters);
                 tokio::spawn(relay::serve(client, upstream, mode.clone(), open));
             }
         }))
@@ -141,7 +141,7 @@ impl Drop for Proxy {
     }
 }
 
-impl Counters {
+impl ProxyCounters {
     fn bytes(&self, direction: Direction) -> &AtomicU64 {
         match direction {
             Direction::ToServer => &self.to_server,
@@ -151,17 +151,17 @@ impl Counters {
 }
 
 /// A connection that is counted as open until this is dropped.
-struct Open(Arc<Counters>);
+struct OpenGuard(Arc<ProxyCounters>);
 
-impl Open {
-    fn count(counters: &Arc<Counters>) -> Self {
+impl OpenGuard {
+    fn count(counters: &Arc<ProxyCounters>) -> Self {
         counters.connections.fetch_add(1, Ordering::SeqCst);
         counters.open.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(counters))
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::SeqCst);
     }

@@ -10,17 +10,17 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Direction, Mode, Open, reset};
+use super::{Direction, OpenGuard, ProxyMode, reset};
 
 /// A chunk and the moment it is to be delivered.
 type Chunk = (Instant, Vec<u8>);
-type Modes = watch::Receiver<Mode>;
+type Modes = watch::Receiver<ProxyMode>;
 
 /// Relays a client until one of the two, or the mode, ends it.
-pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Modes, open: Open) {
+pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Modes, open: OpenGuard) {
     let mut server = None;
     let relayed = async {
-        wait_for(&mut modes.clone(), |mode| mode != Mode::Blackhole).await;
+        wait_for(&mut modes.clone(), |mode| mode != ProxyMode::Blackhole).await;
         let server = server.insert(TcpStream::connect(upstream).await?);
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
@@ -35,8 +35,8 @@ pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Mo
     tokio::select! {
         // Whichever side failed, both are closed.
         _ = relayed => {}
-        mode = wait_for(&mut ending, |mode| matches!(mode, Mode::Cut | Mode::Reset)) => {
-            if mode == Some(Mode::Reset) {
+        mode = wait_for(&mut ending, |mode| matches!(mode, ProxyMode::Close | ProxyMode::Reset)) => {
+            if mode == Some(ProxyMode::Reset) {
                 reset([Some(client), server]);
             }
         }
@@ -44,7 +44,7 @@ pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Mo
 }
 
 /// Waits for a mode that satisfies the condition; `None` once the proxy is gone.
-async fn wait_for(modes: &mut Modes, condition: impl Fn(Mode) -> bool) -> Option<Mode> {
+async fn wait_for(modes: &mut Modes, condition: impl Fn(ProxyMode) -> bool) -> Option<ProxyMode> {
     modes.wait_for(|mode| condition(*mode)).await.ok().map(|mode| *mode)
 }
 
@@ -54,10 +54,10 @@ async fn pump(
     to: WriteHalf<'_>,
     direction: Direction,
     modes: Modes,
-    open: &Open,
+    open: &OpenGuard,
 ) -> std::io::Result<()> {
     let (sender, receiver) = mpsc::channel(64);
-    let deliver = Delivery { to, direction, modes: modes.clone(), open, passed: 0 };
+    let deliver = ChunkWriter { to, direction, modes: modes.clone(), open, passed: 0 };
     tokio::try_join!(read(from, direction, modes, sender), deliver.run(receiver)).map(drop)
 }
 
@@ -75,7 +75,7 @@ async fn read(
             // Bytes that come after the change belong to the new mode.
             Ok(()) = modes.changed() => continue,
         };
-        let delay = if let Mode::Delay(delay) = *modes.borrow() { delay } else { Duration::ZERO };
+        let delay = if let ProxyMode::Delay(delay) = *modes.borrow() { delay } else { Duration::ZERO };
         let chunk = buffer.iter().take(length).copied().collect();
         if length == 0 || sender.send((Instant::now() + delay, chunk)).await.is_err() {
             return Ok(());
@@ -83,24 +83,24 @@ async fn read(
     }
 }
 
-fn passes(mode: Mode, direction: Direction) -> bool {
+fn passes(mode: ProxyMode, direction: Direction) -> bool {
     match mode {
-        Mode::Blackhole => false,
-        Mode::HalfOpen => direction == Direction::ToServer,
+        ProxyMode::Blackhole => false,
+        ProxyMode::HalfOpen => direction == Direction::ToServer,
         _ => true,
     }
 }
 
-struct Delivery<'a> {
+struct ChunkWriter<'a> {
     to: WriteHalf<'a>,
     direction: Direction,
     modes: Modes,
-    open: &'a Open,
+    open: &'a OpenGuard,
     /// Bytes delivered since the mode was set.
     passed: u64,
 }
 
-impl Delivery<'_> {
+impl ChunkWriter<'_> {
     async fn run(mut self, mut receiver: mpsc::Receiver<Chunk>) -> std::io::Result<()> {
         while let Some((due, chunk)) = receiver.recv().await {
             sleep_until(due).await;
@@ -118,7 +118,7 @@ impl Delivery<'_> {
             let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
             self.open.0.bytes(self.direction).fetch_add(length, Ordering::SeqCst);
             self.passed += length;
-            if let Mode::Throttle(rate) = mode {
+            if let ProxyMode::Throttle(rate) = mode {
                 sleep(Duration::from_secs(length) / rate.max(1)).await;
             }
             rest = further;
@@ -126,7 +126,7 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    async fn passing_mode(&mut self) -> std::io::Result<Mode> {
+    async fn passing_mode(&mut self) -> std::io::Result<ProxyMode> {
         loop {
             if self.modes.has_changed().unwrap_or(false) {
                 self.passed = 0;
@@ -141,15 +141,15 @@ impl Delivery<'_> {
     }
 
     /// How many of `length` bytes may go now.
-    fn allowance(&self, mode: Mode, length: usize) -> std::io::Result<usize> {
+    fn allowance(&self, mode: ProxyMode, length: usize) -> std::io::Result<usize> {
         let limit = match mode {
-            Mode::CutAfter(direction, limit) if direction == self.direction => {
+            ProxyMode::CloseAfter(direction, limit) if direction == self.direction => {
                 match limit.saturating_sub(self.passed) {
                     0 => return Err(std::io::ErrorKind::ConnectionAborted.into()),
                     left => left,
                 }
             }
-            Mode::Throttle(rate) => u64::from(rate / 20).max(1),
+            ProxyMode::Throttle(rate) => u64::from(rate / 20).max(1),
             _ => return Ok(length),
         };
         Ok(usize::try_from(limit).map_or(length, |limit| limit.min(length)))

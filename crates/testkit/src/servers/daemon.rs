@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
-use super::home::Home;
+use super::home::ServerFolder;
 use super::tree::{send, signal_tree};
 use super::wait;
 
-/// A server process under its [`Home`], together with everything it forks.
+/// A server process under its [`ServerFolder`], together with everything it forks.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     name: &'static str,
@@ -23,7 +23,7 @@ impl Daemon {
         Self { name, child: Mutex::new(None) }
     }
 
-    /// Starts `command`, which must come from [`Home::command`] under the same name.
+    /// Starts `command`, which must come from [`ServerFolder::command`] under the same name.
     pub(crate) fn start(&self, mut command: Command) -> anyhow::Result<()> {
         let mut child = self.lock();
         if child.is_some() {
@@ -34,7 +34,7 @@ impl Daemon {
     }
 
     /// Waits until `probe` succeeds, and gives up at once when the process has ended.
-    pub(crate) async fn ready<F>(&self, home: &Home, probe: impl Fn() -> F) -> anyhow::Result<()>
+    pub(crate) async fn ready<F>(&self, home: &ServerFolder, probe: impl Fn() -> F) -> anyhow::Result<()>
     where
         F: Future<Output = anyhow::Result<()>>,
     {
@@ -44,14 +44,14 @@ impl Daemon {
             }
             probe().await.map(|()| None)
         });
-        match started.await.with_context(|| format!("its last words: {}", home.last_words(self.name)))? {
+        match started.await.with_context(|| format!("its last words: {}", home.log_tail(self.name)))? {
             None => Ok(()),
-            Some(status) => bail!("{} ended with {status}: {}", self.name, home.last_words(self.name)),
+            Some(status) => bail!("{} ended with {status}: {}", self.name, home.log_tail(self.name)),
         }
     }
 
     /// Kills the process and all it forked, at once.
-    pub(crate) fn kill(&self, home: &Home) -> anyhow::Result<()> {
+    pub(crate) fn kill(&self, home: &ServerFolder) -> anyhow::Result<()> {
         let mut child = self.lock();
         let mut process = child.take().with_context(|| format!("{} is not running", self.name))?;
         signal_tree(process.id(), Signal::KILL)?;
@@ -61,13 +61,13 @@ impl Daemon {
     }
 
     /// Asks the process to end, with `signal`, and waits for it.
-    pub(crate) async fn stop(&self, home: &Home, signal: Signal) -> anyhow::Result<()> {
+    pub(crate) async fn stop(&self, home: &ServerFolder, signal: Signal) -> anyhow::Result<()> {
         self.signal(signal)?;
         self.wait(home, Duration::from_secs(30)).await.map(drop)
     }
 
     /// Waits until the process has ended, at most for `limit`.
-    pub(crate) async fn wait(&self, home: &Home, limit: Duration) -> anyhow::Result<ExitStatus> {
+    pub(crate) async fn wait(&self, home: &ServerFolder, limit: Duration) -> anyhow::Result<ExitStatus> {
         let ended = || async { self.ended()?.context("it still runs") };
         let status = wait::until(&format!("{} to end", self.name), limit, ended).await?;
         self.lock().take();

@@ -35,12 +35,12 @@ const NOTED: &str = r#"echo $$ >"$1"; shift; exec "$@""#;
 
 /// The user a server runs as, where that may not be root.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
+pub(crate) struct ServerUser {
     uid: u32,
     gid: u32,
 }
 
-impl Owner {
+impl ServerUser {
     /// PostgreSQL refuses to run as root: `postgres` runs it, or `nobody`. Anyone else runs it themselves.
     pub(crate) fn for_postgres() -> anyhow::Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
@@ -61,20 +61,20 @@ impl Owner {
 
 /// A temporary folder of one server. Dropping it ends the server and removes the folder.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct ServerFolder {
     path: PathBuf,
-    owner: Option<Owner>,
+    owner: Option<ServerUser>,
     // Held only to be closed; the watchdog waits for that.
     _lifeline: ChildStdin,
 }
 
-impl Home {
-    pub(crate) fn create(name: &str, owner: Option<Owner>) -> anyhow::Result<Self> {
+impl ServerFolder {
+    pub(crate) fn create(name: &str, owner: Option<ServerUser>) -> anyhow::Result<Self> {
         // Another user must be able to walk there, which the temporary folder of root may not allow.
         let parent = if owner.is_some() { PathBuf::from("/tmp") } else { std::env::temp_dir() };
         let prefix = format!("leadgate-{name}-");
         let path = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?.keep();
-        if let Some(Owner { uid, gid }) = owner {
+        if let Some(ServerUser { uid, gid }) = owner {
             chown(&path, Some(uid), Some(gid))?;
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
@@ -100,7 +100,7 @@ impl Home {
         let path = self.path.join(name);
         std::fs::write(&path, contents)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        if let Some(Owner { uid, gid }) = self.owner {
+        if let Some(ServerUser { uid, gid }) = self.owner {
             chown(&path, Some(uid), Some(gid))?;
         }
         Ok(path)
@@ -118,14 +118,14 @@ impl Home {
         command.args(["-c", NOTED, name]).arg(self.pid_file(name)).arg(program);
         command.current_dir(&self.path).process_group(0);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        if let Some(Owner { uid, gid }) = self.owner {
+        if let Some(ServerUser { uid, gid }) = self.owner {
             command.uid(uid).gid(gid);
         }
         Ok(command)
     }
 
     /// The end of what `name` wrote, for error messages.
-    pub(crate) fn last_words(&self, name: &str) -> String {
+    pub(crate) fn log_tail(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.log(name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.iter().skip(lines.len().saturating_sub(20)).map(|line| format!("\n  {line}")).collect()

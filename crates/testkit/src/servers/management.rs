@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 /// The management interface of one node, as the administrator that every new node has.
 #[derive(Clone, Debug)]
-pub(crate) struct Management {
+pub(crate) struct ManagementApi {
     host: String,
     amqp: u16,
     port: u16,
 }
 
-impl Management {
+impl ManagementApi {
     pub(crate) fn new(host: &str, amqp: u16, port: u16) -> Self {
         Self { host: host.to_owned(), amqp, port }
     }
@@ -93,11 +93,11 @@ pub struct Vhost {
     pub amqp_url: String,
     /// The name of the virtual host, and of its user, and the user's password.
     pub name: String,
-    management: Management,
+    management: ManagementApi,
 }
 
 impl Vhost {
-    pub(crate) async fn create(management: Management) -> anyhow::Result<Self> {
+    pub(crate) async fn create(management: ManagementApi) -> anyhow::Result<Self> {
         let name = format!("test-{}", uuid::Uuid::now_v7().simple());
         let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
         management.put(&["vhosts", &name], &json!({})).await?;

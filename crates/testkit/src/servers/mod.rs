@@ -1,7 +1,7 @@
 //! Private PostgreSQL, RabbitMQ and Redis servers, on free loopback ports, each with a data folder of its own.
 //!
 //! [`shared`] hands out the servers of the whole test run, on which each test takes a database, a virtual host or
-//! a key prefix. A test that breaks a server starts its own: `Postgres::start()`, `RabbitMq::start()`,
+//! a key prefix. A test that breaks a server starts its own: `PostgresServer::start()`, `RabbitMqServer::start()`,
 //! `Redis::start()`.
 
 pub(crate) mod daemon;
@@ -16,7 +16,7 @@ mod tree;
 pub(crate) mod wait;
 
 pub use management::Vhost;
-pub use postgres::Postgres;
-pub use rabbitmq::RabbitMq;
-pub use redis::Redis;
-pub use shared::{Addresses, ENVIRONMENT, Shared, shared};
+pub use postgres::PostgresServer;
+pub use rabbitmq::RabbitMqServer;
+pub use redis::RedisServer;
+pub use shared::{ENVIRONMENT, ServerAddresses, SharedServers, shared};

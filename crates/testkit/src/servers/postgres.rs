@@ -9,9 +9,9 @@ use tokio::process::Command;
 
 use super::daemon::Daemon;
 use super::find;
-use super::home::{Home, Owner};
+use super::home::{ServerFolder, ServerUser};
 use crate::free_port;
-use crate::tls::Certificate;
+use crate::tls::ServerCertificate;
 
 const NAME: &str = "postgres";
 const USER: &str = "leadgate";
@@ -31,22 +31,22 @@ const SETTINGS: &[&str] = &[
 
 /// A PostgreSQL server with `fsync` on.
 #[derive(Clone, Debug)]
-pub struct Postgres {
+pub struct PostgresServer {
     url: String,
     bin: PathBuf,
-    private: Option<Arc<Private>>,
+    private: Option<Arc<PrivatePostgres>>,
 }
 
 #[derive(Debug)]
-struct Private {
+struct PrivatePostgres {
     daemon: Daemon,
-    home: Home,
+    home: ServerFolder,
     bin: PathBuf,
     port: u16,
     tls: Vec<String>,
 }
 
-impl Postgres {
+impl PostgresServer {
     /// Starts a private server; as root under the user `postgres` or `nobody`.
     ///
     /// # Errors
@@ -58,24 +58,24 @@ impl Postgres {
     /// Starts a private server that takes connections with TLS, too.
     ///
     /// # Errors
-    /// As [`Postgres::start`].
-    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+    /// As [`PostgresServer::start`].
+    pub async fn start_with_tls(certificate: &ServerCertificate) -> anyhow::Result<Self> {
         Self::start_with(Some(certificate)).await
     }
 
-    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
+    async fn start_with(certificate: Option<&ServerCertificate>) -> anyhow::Result<Self> {
         let bin = find::postgres_bin()?;
         let port = free_port()?;
-        let home = Home::create(NAME, Owner::for_postgres()?)?;
+        let home = ServerFolder::create(NAME, ServerUser::for_postgres()?)?;
         let mut tls = Vec::new();
-        if let Some(Certificate { certificate, key }) = certificate {
+        if let Some(ServerCertificate { certificate, key }) = certificate {
             let certificate = home.write("server.pem", certificate)?;
             let key = home.write("server.key", key)?;
             tls.push("ssl=on".to_owned());
             tls.push(format!("ssl_cert_file={}", certificate.display()));
             tls.push(format!("ssl_key_file={}", key.display()));
         }
-        let private = Private { daemon: Daemon::new(NAME), home, bin: bin.clone(), port, tls };
+        let private = PrivatePostgres { daemon: Daemon::new(NAME), home, bin: bin.clone(), port, tls };
         private.create_cluster().await?;
         private.launch().await?;
         let url = format!("postgres://{USER}@127.0.0.1:{port}/postgres");
@@ -176,7 +176,7 @@ impl Postgres {
     /// A fast shutdown, and a start on the same port and data.
     ///
     /// # Errors
-    /// As [`Postgres::stop`] and [`Postgres::start_again`].
+    /// As [`PostgresServer::stop`] and [`PostgresServer::start_again`].
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.stop().await?;
         self.start_again().await
@@ -192,19 +192,19 @@ impl Postgres {
         Ok(self.sql(url, sql).await?.lines().count())
     }
 
-    fn private(&self) -> anyhow::Result<&Private> {
+    fn private(&self) -> anyhow::Result<&PrivatePostgres> {
         self.private.as_deref().context("this PostgreSQL is shared by all tests: break one of your own")
     }
 }
 
-impl Private {
+impl PrivatePostgres {
     async fn create_cluster(&self) -> anyhow::Result<()> {
         let initdb = self.bin.join("initdb");
         let mut command = self.home.command("initdb", &initdb)?;
         command.arg("-D").arg(self.data()).args(["-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"]);
         command.args(collation(&initdb).await?);
         let status = Command::from(command).status().await?;
-        ensure!(status.success(), "initdb ended with {status}: {}", self.home.last_words("initdb"));
+        ensure!(status.success(), "initdb ended with {status}: {}", self.home.log_tail("initdb"));
         std::fs::remove_file(self.home.pid_file("initdb")).context("initdb left no pid file")
     }
 

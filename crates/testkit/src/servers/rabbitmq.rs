@@ -9,33 +9,33 @@ use rustix::process::Signal;
 
 use super::daemon::Daemon;
 use super::find;
-use super::home::Home;
-use super::management::{Management, Vhost};
+use super::home::ServerFolder;
+use super::management::{ManagementApi, Vhost};
 use crate::free_port;
-use crate::tls::Certificate;
+use crate::tls::ServerCertificate;
 
 const NAME: &str = "rabbitmq";
 const EPMD: &str = "epmd";
 
 /// A RabbitMQ server with the management plugin.
 #[derive(Clone, Debug)]
-pub struct RabbitMq {
-    management: Management,
-    private: Option<Arc<Private>>,
+pub struct RabbitMqServer {
+    management: ManagementApi,
+    private: Option<Arc<PrivateRabbitMq>>,
 }
 
 #[derive(Debug)]
-struct Private {
+struct PrivateRabbitMq {
     node: Daemon,
     epmd: Daemon,
-    home: Home,
+    home: ServerFolder,
     name: String,
-    ports: Ports,
-    management: Management,
+    ports: RabbitMqPorts,
+    management: ManagementApi,
 }
 
 #[derive(Debug)]
-struct Ports {
+struct RabbitMqPorts {
     amqp: u16,
     management: u16,
     distribution: u16,
@@ -43,7 +43,7 @@ struct Ports {
     tls: Option<u16>,
 }
 
-impl RabbitMq {
+impl RabbitMqServer {
     /// Starts a private node.
     ///
     /// # Errors
@@ -55,29 +55,29 @@ impl RabbitMq {
     /// Starts a private node with a second port, for TLS.
     ///
     /// # Errors
-    /// As [`RabbitMq::start`].
-    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+    /// As [`RabbitMqServer::start`].
+    pub async fn start_with_tls(certificate: &ServerCertificate) -> anyhow::Result<Self> {
         Self::start_with(Some(certificate)).await
     }
 
-    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
-        let ports = Ports {
+    async fn start_with(certificate: Option<&ServerCertificate>) -> anyhow::Result<Self> {
+        let ports = RabbitMqPorts {
             amqp: free_port()?,
             management: free_port()?,
             distribution: free_port()?,
             epmd: free_port()?,
             tls: certificate.map(|_| free_port()).transpose()?,
         };
-        let management = Management::new("127.0.0.1", ports.amqp, ports.management);
-        let private = Private {
+        let management = ManagementApi::new("127.0.0.1", ports.amqp, ports.management);
+        let private = PrivateRabbitMq {
             node: Daemon::new(NAME),
             epmd: Daemon::new(EPMD),
-            home: Home::create(NAME, None)?,
+            home: ServerFolder::create(NAME, None)?,
             name: format!("leadgate-{}@localhost", ports.amqp),
             ports,
             management: management.clone(),
         };
-        if let Some(Certificate { certificate, key }) = certificate {
+        if let Some(ServerCertificate { certificate, key }) = certificate {
             private.home.write("server.pem", certificate)?;
             private.home.write("server.key", key)?;
         }
@@ -88,11 +88,11 @@ impl RabbitMq {
     }
 
     /// A server that somebody else started, and that is not to be broken.
-    pub(crate) fn at(management: Management) -> Self {
+    pub(crate) fn at(management: ManagementApi) -> Self {
         Self { management, private: None }
     }
 
-    pub(crate) fn management(&self) -> &Management {
+    pub(crate) fn management(&self) -> &ManagementApi {
         &self.management
     }
 
@@ -120,7 +120,7 @@ impl RabbitMq {
     /// Kills the node with `SIGKILL`.
     ///
     /// RabbitMQ 3.10 writes its register of quorum queues up to a second late. A queue declared just before this
-    /// comes back without its messages and without a leader: call [`RabbitMq::remember_queues`] after declaring.
+    /// comes back without its messages and without a leader: call [`RabbitMqServer::remember_queues`] after declaring.
     ///
     /// # Errors
     /// When it is not running, or not private.
@@ -129,7 +129,7 @@ impl RabbitMq {
         private.node.kill(&private.home)
     }
 
-    /// Has the node write its register of quorum queues to disk, so that they survive [`RabbitMq::kill`].
+    /// Has the node write its register of quorum queues to disk, so that they survive [`RabbitMqServer::kill`].
     ///
     /// # Errors
     /// When the node does not answer, or is not private.
@@ -173,7 +173,7 @@ impl RabbitMq {
     /// Stops the node in order and starts it on the same ports and data.
     ///
     /// # Errors
-    /// As [`RabbitMq::stop`] and [`RabbitMq::start_again`].
+    /// As [`RabbitMqServer::stop`] and [`RabbitMqServer::start_again`].
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.stop().await?;
         self.start_again().await
@@ -214,15 +214,15 @@ impl RabbitMq {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    fn private(&self) -> anyhow::Result<&Private> {
+    fn private(&self) -> anyhow::Result<&PrivateRabbitMq> {
         self.private.as_deref().context("this RabbitMQ is shared by all tests: break one of your own")
     }
 }
 
-impl Private {
+impl PrivateRabbitMq {
     /// Everything in the Erlang form: the other one takes the node a second longer to translate.
     fn configure(&self) -> anyhow::Result<()> {
-        let Ports { amqp, management, tls, .. } = &self.ports;
+        let RabbitMqPorts { amqp, management, tls, .. } = &self.ports;
         let home = self.home.path();
         let tls = tls.map_or_else(String::new, |port| {
             let (certificate, key) = (home.join("server.pem"), home.join("server.key"));

@@ -10,29 +10,29 @@ use tokio::net::TcpStream;
 
 use super::daemon::Daemon;
 use super::find;
-use super::home::Home;
+use super::home::ServerFolder;
 use crate::free_port;
-use crate::tls::Certificate;
+use crate::tls::ServerCertificate;
 
 const NAME: &str = "redis";
 
 /// A Redis server without persistence: what it held is gone once it ends.
 #[derive(Clone, Debug)]
-pub struct Redis {
+pub struct RedisServer {
     url: String,
-    private: Option<Arc<Private>>,
+    private: Option<Arc<PrivateRedis>>,
 }
 
 #[derive(Debug)]
-struct Private {
+struct PrivateRedis {
     daemon: Daemon,
-    home: Home,
+    home: ServerFolder,
     program: PathBuf,
     port: u16,
     tls: Option<u16>,
 }
 
-impl Redis {
+impl RedisServer {
     /// Starts a private server.
     ///
     /// # Errors
@@ -44,23 +44,23 @@ impl Redis {
     /// Starts a private server with a second port, for TLS.
     ///
     /// # Errors
-    /// As [`Redis::start`].
-    pub async fn start_with_tls(certificate: &Certificate) -> anyhow::Result<Self> {
+    /// As [`RedisServer::start`].
+    pub async fn start_with_tls(certificate: &ServerCertificate) -> anyhow::Result<Self> {
         Self::start_with(Some(certificate)).await
     }
 
-    async fn start_with(certificate: Option<&Certificate>) -> anyhow::Result<Self> {
+    async fn start_with(certificate: Option<&ServerCertificate>) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let home = Home::create(NAME, None)?;
+        let home = ServerFolder::create(NAME, None)?;
         let tls = match certificate {
-            Some(Certificate { certificate, key }) => {
+            Some(ServerCertificate { certificate, key }) => {
                 home.write("server.pem", certificate)?;
                 home.write("server.key", key)?;
                 Some(free_port()?)
             }
             None => None,
         };
-        let private = Private { daemon: Daemon::new(NAME), home, program: find::redis()?, port, tls };
+        let private = PrivateRedis { daemon: Daemon::new(NAME), home, program: find::redis()?, port, tls };
         private.launch().await?;
         Ok(Self { url: format!("redis://127.0.0.1:{port}/"), private: Some(Arc::new(private)) })
     }
@@ -149,18 +149,18 @@ impl Redis {
     /// Stops the server in order and starts it on the same port, empty.
     ///
     /// # Errors
-    /// As [`Redis::stop`] and [`Redis::start_again`].
+    /// As [`RedisServer::stop`] and [`RedisServer::start_again`].
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.stop().await?;
         self.start_again().await
     }
 
-    fn private(&self) -> anyhow::Result<&Private> {
+    fn private(&self) -> anyhow::Result<&PrivateRedis> {
         self.private.as_deref().context("this Redis is shared by all tests: break one of your own")
     }
 }
 
-impl Private {
+impl PrivateRedis {
     async fn launch(&self) -> anyhow::Result<()> {
         let mut command = self.home.command(NAME, &self.program)?;
         command.args([

@@ -4,15 +4,15 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::management::Management;
-use super::{Postgres, RabbitMq, Redis};
+use super::management::ManagementApi;
+use super::{PostgresServer, RabbitMqServer, RedisServer};
 
-/// The variable in which `leadgate-with-servers` passes on the [`Addresses`] of the servers it started.
+/// The variable in which `leadgate-with-servers` passes on the [`ServerAddresses`] of the servers it started.
 pub const ENVIRONMENT: &str = "LEADGATE_TESTKIT";
 
 /// Where the servers of a test run are, as JSON in [`ENVIRONMENT`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Addresses {
+pub struct ServerAddresses {
     /// The database `postgres` on a server where a superuser needs no password.
     pub postgres_url: String,
     /// Host, AMQP port and management port of a node that knows the user `guest`.
@@ -21,9 +21,9 @@ pub struct Addresses {
     pub redis_url: String,
 }
 
-impl Addresses {
+impl ServerAddresses {
     /// The addresses of the given servers.
-    pub fn of(postgres: &Postgres, rabbitmq: &RabbitMq, redis: &Redis) -> Self {
+    pub fn of(postgres: &PostgresServer, rabbitmq: &RabbitMqServer, redis: &RedisServer) -> Self {
         let management = rabbitmq.management();
         Self {
             postgres_url: postgres.url().to_owned(),
@@ -45,30 +45,33 @@ impl Addresses {
 
 /// Servers that all tests share, each started when first asked for; they end with the process.
 #[derive(Debug, Default)]
-pub struct Shared {
-    postgres: OnceCell<Postgres>,
-    rabbitmq: OnceCell<RabbitMq>,
-    redis: OnceCell<Redis>,
+pub struct SharedServers {
+    postgres: OnceCell<PostgresServer>,
+    rabbitmq: OnceCell<RabbitMqServer>,
+    redis: OnceCell<RedisServer>,
 }
 
-static SHARED: Shared =
-    Shared { postgres: OnceCell::const_new(), rabbitmq: OnceCell::const_new(), redis: OnceCell::const_new() };
+static SHARED: SharedServers = SharedServers {
+    postgres: OnceCell::const_new(),
+    rabbitmq: OnceCell::const_new(),
+    redis: OnceCell::const_new(),
+};
 
 /// The servers of this test run: those of `leadgate-with-servers` around it, otherwise this process's own.
-pub fn shared() -> &'static Shared {
+pub fn shared() -> &'static SharedServers {
     &SHARED
 }
 
-impl Shared {
+impl SharedServers {
     /// The PostgreSQL on which a test creates a database.
     ///
     /// # Errors
     /// When it has to be started and does not come up.
-    pub async fn postgres(&self) -> anyhow::Result<&Postgres> {
+    pub async fn postgres(&self) -> anyhow::Result<&PostgresServer> {
         let start = || async {
-            match Addresses::given()? {
-                Some(given) => Postgres::at(given.postgres_url),
-                None => Postgres::start().await,
+            match ServerAddresses::given()? {
+                Some(given) => PostgresServer::at(given.postgres_url),
+                None => PostgresServer::start().await,
             }
         };
         self.postgres.get_or_try_init(start).await
@@ -78,13 +81,13 @@ impl Shared {
     ///
     /// # Errors
     /// When it has to be started and does not come up.
-    pub async fn rabbitmq(&self) -> anyhow::Result<&RabbitMq> {
+    pub async fn rabbitmq(&self) -> anyhow::Result<&RabbitMqServer> {
         let start = || async {
-            match Addresses::given()? {
-                Some(Addresses { rabbitmq: (host, amqp, management), .. }) => {
-                    Ok(RabbitMq::at(Management::new(&host, amqp, management)))
+            match ServerAddresses::given()? {
+                Some(ServerAddresses { rabbitmq: (host, amqp, management), .. }) => {
+                    Ok(RabbitMqServer::at(ManagementApi::new(&host, amqp, management)))
                 }
-                None => RabbitMq::start().await,
+                None => RabbitMqServer::start().await,
             }
         };
         self.rabbitmq.get_or_try_init(start).await
@@ -94,11 +97,11 @@ impl Shared {
     ///
     /// # Errors
     /// When it has to be started and does not come up.
-    pub async fn redis(&self) -> anyhow::Result<&Redis> {
+    pub async fn redis(&self) -> anyhow::Result<&RedisServer> {
         let start = || async {
-            match Addresses::given()? {
-                Some(given) => Ok(Redis::at(given.redis_url)),
-                None => Redis::start().await,
+            match ServerAddresses::given()? {
+                Some(given) => Ok(RedisServer::at(given.redis_url)),
+                None => RedisServer::start().await,
             }
         };
         self.redis.get_or_try_init(start).await

@@ -27,7 +27,7 @@ pub(crate) fn signal_tree(root: u32, signal: Signal) -> anyhow::Result<()> {
             send(pid, signal).ok();
         }
         let is_done = match signal {
-            Signal::STOP => family.iter().all(Process::is_still),
+            Signal::STOP => family.iter().all(ProcessEntry::is_still),
             Signal::KILL => all()?.iter().all(|process| !before.contains(&process.pid) || process.is_still()),
             _ => true,
         };
@@ -44,13 +44,13 @@ pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
     Ok(kill_process(pid, signal)?)
 }
 
-struct Process {
+struct ProcessEntry {
     pid: u32,
     parent: u32,
     state: char,
 }
 
-impl Process {
+impl ProcessEntry {
     /// A line of `ps`.
     fn read(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
@@ -64,14 +64,14 @@ impl Process {
     }
 }
 
-fn all() -> anyhow::Result<Vec<Process>> {
+fn all() -> anyhow::Result<Vec<ProcessEntry>> {
     let listing =
         Command::new("ps").args(["-A", "-o", "pid=,ppid=,state="]).output().context("running ps")?;
-    Ok(String::from_utf8_lossy(&listing.stdout).lines().filter_map(Process::read).collect())
+    Ok(String::from_utf8_lossy(&listing.stdout).lines().filter_map(ProcessEntry::read).collect())
 }
 
 /// A process and all that descend from it.
-fn family(root: u32) -> anyhow::Result<Vec<Process>> {
+fn family(root: u32) -> anyhow::Result<Vec<ProcessEntry>> {
     let (mut family, mut others): (Vec<_>, Vec<_>) =
         all()?.into_iter().partition(|process| process.pid == root);
     let mut seen = 0;

@@ -23,7 +23,7 @@ impl World {
     async fn publish_faulty(&self, body: &str) -> Submission {
         let mut submission = self.submission("");
         submission.fields = Fields::default();
-        submission.raw = leadgate_domain::Raw::new(body.as_bytes());
+        submission.raw = leadgate_domain::RawBody::new(body.as_bytes());
         submission.body_hash = leadgate_domain::BodyHash::of(body.as_bytes());
         submission.mapping_version = Some(1);
         submission.mapping_fault = Some(MappingFault { to: "email".into(), code: MappingFaultCode::Missing });
@@ -33,7 +33,11 @@ impl World {
 
     async fn release(&mut self, submission: &Submission) {
         let entry = submission.id.as_uuid();
-        let released = submission.clone().released(entry, QuarantineReason::MappingFailed, Timestamp::now());
+        let released = submission.clone().released_from_quarantine(
+            entry,
+            QuarantineReason::MappingFailed,
+            Timestamp::now(),
+        );
         self.publish(&released).await;
         self.drain().await;
     }

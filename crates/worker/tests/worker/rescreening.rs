@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Policy, Said, Sha256Digest, Source, SourceId, Submission, SuppressedValue, Suppression, SuppressionKind,
-    Timestamp,
+    DuplicatePolicy, Patch, Sha256Digest, Source, SourceId, Submission, SuppressedValue, Suppression,
+    SuppressionKind, Timestamp,
 };
 use tokio::time::timeout;
 
@@ -20,13 +20,13 @@ async fn an_opt_out_does_not_wait_for_a_pass_over_all_leads() {
     let source = Source {
         id: SourceId::generate(),
         name: Some("all".into()),
-        policy: Policy::Create,
+        policy: DuplicatePolicy::Create,
         ..world.source.clone()
     };
     world.store.create_source(&source).await.unwrap();
     let of = |world: &World, name: &str, email: &str| {
         let mut submission = Submission { source: source.id, ..world.submission(name) };
-        submission.fields.email = Said::Value(email.into());
+        submission.fields.email = Patch::Value(email.into());
         submission
     };
     for n in 0..MANY {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Outcome, QuarantineReason, Said, SourceId};
+use leadgate_domain::{Outcome, Patch, QuarantineReason, SourceId};
 use leadgate_store::StoreConfig;
-use leadgate_testkit::servers::{Postgres, shared};
+use leadgate_testkit::servers::{PostgresServer, shared};
 use leadgate_worker::WorkerConfig;
 use serde_json::json;
 
@@ -67,14 +67,14 @@ async fn an_organization_that_is_gone_means_quarantine() {
 /// While the database is away the batch is held; when it is back the batch goes in, and nobody's attempts were used.
 #[tokio::test]
 async fn a_database_that_is_away_is_nobodys_fault() {
-    let postgres = Postgres::start().await.unwrap();
+    let postgres = PostgresServer::start().await.unwrap();
     let mut world = World::over(&postgres, Duration::from_secs(60)).await;
     postgres.stop().await.unwrap();
     let all = world.publish_all(&["a", "b"]).await;
     assert!(world.store.check().await.is_err());
     let (progress, restarted) = tokio::join!(world.lane.run_once(), postgres.start_again());
     restarted.unwrap();
-    assert!(!progress.released && progress.submissions > 0, "{progress:?}");
+    assert!(!progress.requeued && progress.submissions > 0, "{progress:?}");
     world.drain().await;
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
@@ -82,11 +82,11 @@ async fn a_database_that_is_away_is_nobodys_fault() {
 /// Held for too long, deliveries go back to the queue, and come again when the database answers.
 #[tokio::test]
 async fn what_is_held_for_too_long_goes_back_and_comes_again() {
-    let postgres = Postgres::start().await.unwrap();
+    let postgres = PostgresServer::start().await.unwrap();
     let mut world = World::over(&postgres, Duration::from_millis(100)).await;
     postgres.stop().await.unwrap();
     let all = world.publish_all(&["a"]).await;
-    assert!(world.lane.run_once().await.released);
+    assert!(world.lane.run_once().await.requeued);
     assert_eq!(world.queue.depth().await.unwrap().ready, 1, "it is in the queue again");
     postgres.start_again().await.unwrap();
     world.drain().await;
@@ -101,7 +101,7 @@ async fn a_schema_that_is_behind_is_nobodys_fault() {
     let sql = "ALTER TABLE suppressions RENAME COLUMN pending_since TO unknown_yet";
     postgres.sql(&world.url, sql).await.unwrap();
     let all = world.publish_all(&["a", "b"]).await;
-    assert!(world.lane.run_once().await.released);
+    assert!(world.lane.run_once().await.requeued);
     assert_eq!(world.queue.depth().await.unwrap().ready, 2, "they are in the queue again");
     let sql = "ALTER TABLE suppressions RENAME COLUMN unknown_yet TO pending_since";
     postgres.sql(&world.url, sql).await.unwrap();
@@ -169,7 +169,7 @@ async fn without_grant(hold_max: Duration) -> World {
         .await
         .unwrap();
     let own = url.replace("leadgate@", &format!("{role}@"));
-    let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
+    let config = WorkerConfig { unavailable_timeout: hold_max, ..WorkerConfig::default() };
     let mut world = World::with(StoreConfig::worker(own), config).await;
     postgres.sql(&url, &format!("REVOKE INSERT ON leads FROM {role}")).await.unwrap();
     world.url = url;
@@ -187,7 +187,7 @@ async fn grant(world: &World) {
 async fn a_missing_grant_holds_and_is_no_rows_fault() {
     let mut world = without_grant(Duration::from_millis(100)).await;
     let all = world.publish_all(&["a", "b", "c"]).await;
-    assert!(world.lane.run_once().await.released);
+    assert!(world.lane.run_once().await.requeued);
     assert_eq!(world.queue.depth().await.unwrap().ready, 3, "they are in the queue again");
     grant(&world).await;
     world.drain().await;
@@ -211,15 +211,16 @@ async fn a_worker_pauses_after_each_release() {
 /// The batch as a whole is held for so long, not each of its parts.
 #[tokio::test]
 async fn the_first_batch_that_is_held_ends_the_round() {
-    let postgres = Postgres::start().await.unwrap();
-    let config = WorkerConfig { batch: 1, hold_max: Duration::from_millis(100), ..WorkerConfig::default() };
+    let postgres = PostgresServer::start().await.unwrap();
+    let config =
+        WorkerConfig { batch: 1, unavailable_timeout: Duration::from_millis(100), ..WorkerConfig::default() };
     let store = StoreConfig::worker(postgres.database().await.unwrap());
     let store = StoreConfig { acquire_timeout: Duration::from_secs(1), ..store };
     let mut world = World::with(store, config).await;
     let all = world.publish_all(&["a", "b", "c", "d"]).await;
     postgres.stop().await.unwrap();
     let progress = world.lane.run_once().await;
-    assert_eq!((progress.released, progress.deliveries, progress.submissions), (true, 4, 1));
+    assert_eq!((progress.requeued, progress.deliveries, progress.submissions), (true, 4, 1));
     assert_eq!(world.queue.depth().await.unwrap().ready, 4, "they are in the queue again");
     postgres.start_again().await.unwrap();
     world.drain().await;
@@ -240,7 +241,7 @@ async fn a_batch_that_timed_out_twice_is_halved() {
     );
     postgres.sql(&url, &sleeps).await.unwrap();
     let all = world.publish_all(&["a", POISON]).await;
-    assert!(!world.lane.run_once().await.released);
+    assert!(!world.lane.run_once().await.requeued);
     world.drain().await;
     world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
 }
@@ -294,10 +295,10 @@ async fn an_opt_out_that_crashes_its_worker_counts() {
         submission
     };
     let (mut read, unreadable, mut unread) = (crashes(CRASHER), crashes(UNREADABLE), crashes(CRASHER));
-    read.fields.phone = Said::Value("(415) 555-0132".into());
+    read.fields.phone = Patch::Value("(415) 555-0132".into());
     read.fields.phone_country = "US".parse().ok();
     // The process ended when the phone and the email were read.
-    unread.fields.email = Said::Value("unread@example.com".into());
+    unread.fields.email = Patch::Value("unread@example.com".into());
     for _ in 0..4 {
         world.store.begin_attempt(unread.id).await.unwrap();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leadgate_domain::reply::Reply;
 use leadgate_domain::{Outcome, QuarantineReason, SourceId, Submission, TextField};
-use leadgate_queue::Expected;
+use leadgate_queue::ExpectedReply;
 use leadgate_testkit::servers::shared;
 
 use crate::world::{POISON, World};
@@ -15,21 +15,21 @@ const SHORT: Duration = Duration::from_millis(50);
 
 impl World {
     /// A submission that somebody waits for.
-    fn awaited(&self, external_id: &str) -> (Submission, Expected) {
+    fn awaited(&self, external_id: &str) -> (Submission, ExpectedReply) {
         let mut submission = self.submission(external_id);
         let expected = self.queue.replies().expect(submission.id).unwrap();
         submission.reply_to = Some(expected.address().clone());
         (submission, expected)
     }
 
-    async fn publish_awaited(&self, external_id: &str) -> Expected {
+    async fn publish_awaited(&self, external_id: &str) -> ExpectedReply {
         let (submission, expected) = self.awaited(external_id);
         self.publish(&submission).await;
         expected
     }
 }
 
-async fn told(expected: Expected) -> Reply {
+async fn told(expected: ExpectedReply) -> Reply {
     expected.wait(LONG).await.expect("it was told")
 }
 

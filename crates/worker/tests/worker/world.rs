@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_domain::id::SubmissionIds;
-use leadgate_domain::secret::Secret;
+use leadgate_domain::id::SubmissionIdGenerator;
+use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    Claim, ClaimKey, Dialect, Effects, Fields, Judge, Lead, Normalized, OrganizationId, Outcome,
-    QuarantineReason, Resolution, Said, Salt, Source, Submission, Suppression, SuppressionKey, Suppressions,
-    TextField, Timestamp, Trace,
+    BatchChanges, BatchResolution, Claim, ClaimKey, Dialect, Fields, Judge, Lead, NormalizedSubmission,
+    OrganizationId, Outcome, Patch, QuarantineReason, Salt, Source, Submission, Suppression, SuppressionKey,
+    SuppressionMatches, TextField, Timestamp, Trace,
 };
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, Role, declare_topology};
 use leadgate_store::{Directory, Store, StoreConfig};
 use leadgate_testkit::SECRET;
-use leadgate_testkit::servers::{Postgres, Vhost, shared};
-use leadgate_worker::{Lane, Parts, Worker, WorkerConfig};
+use leadgate_testkit::servers::{PostgresServer, Vhost, shared};
+use leadgate_worker::{ConsumerTask, Worker, WorkerConfig, WorkerDependencies};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -37,8 +37,8 @@ pub(crate) struct World {
     pub(crate) source: Source,
     /// The worker's own.
     pub(crate) directory: Arc<Directory>,
-    ids: SubmissionIds,
-    pub(crate) lane: Lane,
+    ids: SubmissionIdGenerator,
+    pub(crate) lane: ConsumerTask,
     pub(crate) judge: Arc<dyn Judge>,
     /// How many batches were judged.
     pub(crate) judged: watch::Receiver<usize>,
@@ -54,9 +54,9 @@ impl World {
         Self::over(shared().postgres().await.unwrap(), Duration::from_secs(60)).await
     }
 
-    pub(crate) async fn over(postgres: &Postgres, hold_max: Duration) -> Self {
+    pub(crate) async fn over(postgres: &PostgresServer, hold_max: Duration) -> Self {
         let url = postgres.database().await.unwrap();
-        let config = WorkerConfig { hold_max, ..WorkerConfig::default() };
+        let config = WorkerConfig { unavailable_timeout: hold_max, ..WorkerConfig::default() };
         Self::with(StoreConfig::worker(url), config).await
     }
 
@@ -78,7 +78,7 @@ impl World {
 
     async fn with_queue(store: StoreConfig, config: WorkerConfig, queue: QueueConfig) -> Self {
         let url = store.url.clone();
-        let store = Store::open(&store.with_secret(&Secret::new(SECRET, None).unwrap())).unwrap();
+        let store = Store::open(&store.with_secret(&RootSecret::new(SECRET, None).unwrap())).unwrap();
         store.migrate().await.unwrap();
         let organization = store.ensure_organization("acme").await.unwrap();
         let source = store
@@ -100,7 +100,7 @@ impl World {
             reassessing,
             pass: Arc::clone(&pass),
         });
-        let parts = Parts {
+        let parts = WorkerDependencies {
             queue: queue.clone(),
             store: store.clone(),
             directory: Arc::clone(&directory),
@@ -108,7 +108,7 @@ impl World {
             pipeline,
         };
         let worker = Worker::new(parts, config, CancellationToken::new());
-        let ids = SubmissionIds::new(Secret::new(&"s".repeat(32), None).unwrap().ids());
+        let ids = SubmissionIdGenerator::new(RootSecret::new(&"s".repeat(32), None).unwrap().ids());
         Self {
             queue,
             store,
@@ -116,7 +116,7 @@ impl World {
             source,
             directory,
             ids,
-            lane: worker.lane(),
+            lane: worker.consumer_task(),
             judge,
             judged,
             reassessed,
@@ -129,7 +129,7 @@ impl World {
         let now = Timestamp::now();
         let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
         let fields =
-            Fields { email: Said::Value("a@b.com".into()), texts: texts.into(), ..Fields::default() };
+            Fields { email: Patch::Value("a@b.com".into()), texts: texts.into(), ..Fields::default() };
         let id = self.ids.make(self.source.organization, now);
         Submission::new(id, &self.source, now, fields, external_id.as_bytes())
     }
@@ -190,22 +190,26 @@ struct Touchy {
 }
 
 impl Judge for Touchy {
-    fn resolve<'b>(&self, fresh: Vec<&'b Normalized>, claims: BTreeMap<ClaimKey, Claim>) -> Resolution<'b> {
+    fn resolve<'b>(
+        &self,
+        fresh: Vec<&'b NormalizedSubmission>,
+        claims: BTreeMap<ClaimKey, Claim>,
+    ) -> BatchResolution<'b> {
         self.pipeline.resolve(fresh, claims)
     }
 
-    fn suppression_keys<'n>(&self, normalized: &'n Normalized) -> Cow<'n, [SuppressionKey]> {
+    fn suppression_keys<'n>(&self, normalized: &'n NormalizedSubmission) -> Cow<'n, [SuppressionKey]> {
         self.pipeline.suppression_keys(normalized)
     }
 
     fn judge<'b>(
         &self,
-        resolution: Resolution<'b>,
+        resolution: BatchResolution<'b>,
         leads: Vec<Lead>,
-        suppressions: &Suppressions,
-    ) -> Effects<'b> {
+        suppressions: &SuppressionMatches,
+    ) -> BatchChanges<'b> {
         self.judging.send_modify(|judged| *judged += 1);
-        let touchy = resolution.cases.iter().any(|case| {
+        let touchy = resolution.submissions.iter().any(|case| {
             let fields = &case.normalized.submission.fields;
             match fields.text(TextField::ExternalId) {
                 Some(CRASHER | UNREADABLE) => true,
@@ -216,7 +220,7 @@ impl Judge for Touchy {
         self.pipeline.judge(resolution, leads, suppressions)
     }
 
-    fn reassess(&self, leads: Vec<Lead>, suppressions: &Suppressions) -> Vec<(Lead, Trace)> {
+    fn reassess(&self, leads: Vec<Lead>, suppressions: &SuppressionMatches) -> Vec<(Lead, Trace)> {
         let emails = leads.iter().filter_map(|lead| lead.email.as_ref()?.address.clone());
         self.reassessing.send_modify(|seen| seen.push(emails.collect()));
         self.pipeline.reassess(leads, suppressions)
@@ -225,33 +229,33 @@ impl Judge for Touchy {
     fn rebuild(
         &self,
         before: &Lead,
-        parts: &[&Normalized],
-        suppressions: &Suppressions,
+        parts: &[&NormalizedSubmission],
+        suppressions: &SuppressionMatches,
     ) -> Option<(Lead, Vec<Trace>)> {
         self.pipeline.rebuild(before, parts, suppressions)
     }
 
-    fn opted_out(&self, normalized: &Normalized, reached: &[&Lead]) -> Vec<Suppression> {
+    fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression> {
         let text = normalized.submission.fields.text(TextField::ExternalId);
         assert_ne!(text, Some(UNREADABLE), "this is the panic that the test is about");
-        self.pipeline.opted_out(normalized, reached)
+        self.pipeline.opt_out_entries(normalized, reached)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
         self.pipeline.consent_salt(submission)
     }
 
-    fn watched_by(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
-        self.pipeline.watched_by(leads)
+    fn suppression_keys_of_leads(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
+        self.pipeline.suppression_keys_of_leads(leads)
     }
 
-    fn watched_of(
+    fn suppression_keys_of_contact(
         &self,
         organization: OrganizationId,
         e164: Option<&str>,
         email: Option<&str>,
     ) -> Vec<SuppressionKey> {
         drop(self.pass.blocking_lock());
-        self.pipeline.watched_of(organization, e164, email)
+        self.pipeline.suppression_keys_of_contact(organization, e164, email)
     }
 }

@@ -10,68 +10,68 @@ use serde_json::{Map, Value};
 use super::COMMANDS;
 use crate::answer::PostedLead;
 
-type Nothing = Option<()>;
+type AlwaysNull = Option<()>;
 
 /// Keys and their order are documented.
 #[derive(Default, Serialize)]
 pub(super) struct LeadPayload<'l> {
     id: Option<LeadId>,
-    social_id: Nothing,
-    rank: Nothing,
-    counter: Nothing,
-    lead_count: Nothing,
-    contest_score: Nothing,
-    contest_score_rank: Nothing,
-    contest_score_rank_relative_position: Nothing,
-    rank_relative_position: Nothing,
+    social_id: AlwaysNull,
+    rank: AlwaysNull,
+    counter: AlwaysNull,
+    lead_count: AlwaysNull,
+    contest_score: AlwaysNull,
+    contest_score_rank: AlwaysNull,
+    contest_score_rank_relative_position: AlwaysNull,
+    rank_relative_position: AlwaysNull,
     campaign_id: Option<Value>,
     list_id: Option<Value>,
     given_name: Option<&'l str>,
     first_name: Option<&'l str>,
-    avatar: Nothing,
+    avatar: AlwaysNull,
     when: Option<Timestamp>,
-    enhanced: Nothing,
-    anonymous: Nothing,
-    verified: Nothing,
-    verified_email: Nothing,
-    verified_phone_number: Nothing,
-    waitlisted: Nothing,
+    enhanced: AlwaysNull,
+    anonymous: AlwaysNull,
+    verified: AlwaysNull,
+    verified_email: AlwaysNull,
+    verified_phone_number: AlwaysNull,
+    waitlisted: AlwaysNull,
     display_name: Option<&'l str>,
     completed_actions: [(); 0],
-    social_url: Nothing,
-    redirect_url: Nothing,
-    thankyou_url: Nothing,
-    status_url: Nothing,
+    social_url: AlwaysNull,
+    redirect_url: AlwaysNull,
+    thankyou_url: AlwaysNull,
+    status_url: AlwaysNull,
     email: Option<&'l str>,
     phone_number: Option<Cow<'l, str>>,
     family_name: Option<&'l str>,
     custom_fields: Map<String, Value>,
     unsubscribe_url: UnsubscribeUrl,
     uid: Option<&'l Value>,
-    parent_id: Nothing,
+    parent_id: AlwaysNull,
     opted_out: bool,
     utm: Map<String, Value>,
     tags: BTreeSet<&'l str>,
-    referrals: Nothing,
+    referrals: AlwaysNull,
     unverified_leads: UnverifiedLeads,
     verified_leads: Map<String, Value>,
     influence: Map<String, Value>,
-    subscription_number: Nothing,
+    subscription_number: AlwaysNull,
     ip: Option<&'l Value>,
     referrer: Option<&'l Value>,
-    fraudulent: Nothing,
+    fraudulent: AlwaysNull,
 }
 
 #[derive(Default, Serialize)]
 struct UnsubscribeUrl {
-    default: Nothing,
-    safe: Nothing,
+    default: AlwaysNull,
+    safe: AlwaysNull,
 }
 
 #[derive(Default, Serialize)]
 struct UnverifiedLeads {
-    indirect: Nothing,
-    direct: Nothing,
+    indirect: AlwaysNull,
+    direct: AlwaysNull,
 }
 
 impl<'l> LeadPayload<'l> {

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    BodyHash, Client, Consent, Dialect, Eligibility, EmailView, Fields, Inferred, Lead, LeadId, Outcome,
-    PhoneView, QuarantineReason, Raw, Reason, Region, Said, SourceId, Submission, SubmissionId, Temperature,
-    TextField, Timestamp, Trace, explain,
+    BodyHash, ClientInfo, Consent, Dialect, Eligibility, EmailView, Fields, InferredValue, Lead, LeadId,
+    Outcome, Patch, PhoneView, QuarantineReason, RawBody, Reason, Region, SourceId, Submission, SubmissionId,
+    Temperature, TextField, Timestamp, Trace, explain,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer::{Answer, Disclosure, PostedLead, Settlement, SourceNames, status};
+use crate::answer::{DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, status};
 
 /// The submission by which something was asked for, within the answer about what it became.
 #[derive(Debug, Serialize)]
@@ -24,42 +24,42 @@ pub struct SubmissionNote {
 
 /// A submission that no lead came of: most often one that is kept aside.
 #[derive(Debug, Serialize)]
-pub struct WithoutLead {
+pub struct NoLeadResponse {
     id: SubmissionId,
     status: &'static str,
     submission: SubmissionNote,
 }
 
 /// A submission of an erased person, whose lead is deleted.
-pub fn erased(id: SubmissionId, outcome: Outcome) -> WithoutLead {
-    WithoutLead { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
+pub fn erased(id: SubmissionId, outcome: Outcome) -> NoLeadResponse {
+    NoLeadResponse { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
 }
 
-pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> WithoutLead {
-    WithoutLead { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
+pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> NoLeadResponse {
+    NoLeadResponse { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
 }
 
 /// What became of a submission, for a client that waited.
 #[derive(Serialize)]
-struct Settled<'l> {
+struct OutcomeResponse<'l> {
     id: SubmissionId,
     outcome: Outcome,
     lead_id: LeadId,
     status: &'l str,
     /// Whether the lead may be called, and why not, for callers who may read it.
     #[serde(flatten)]
-    verdict: Option<Verdict<'l>>,
+    verdict: Option<EligibilityResponse<'l>>,
 }
 
 #[derive(Serialize)]
-struct Verdict<'l> {
+struct EligibilityResponse<'l> {
     eligibility: Eligibility,
     reasons: &'l [Reason],
 }
 
 /// The same where no lead came of it.
 #[derive(Serialize)]
-struct SettledWithoutLead {
+struct NoLeadOutcomeResponse {
     id: SubmissionId,
     outcome: Outcome,
     status: &'static str,
@@ -67,23 +67,24 @@ struct SettledWithoutLead {
     reason: Option<QuarantineReason>,
 }
 
-pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
-    let Settlement { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } = *settlement;
+pub(crate) fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
+    let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } =
+        *settlement;
     let answer = match settlement.lead {
-        Some(lead) => Answer::json(
+        Some(lead) => DialectResponse::json(
             settlement.http_status(),
-            &Settled {
+            &OutcomeResponse {
                 id,
                 outcome,
                 lead_id: lead.id,
                 status: lead.status.as_str(),
                 verdict: (disclosure == Disclosure::Lead)
-                    .then(|| Verdict { eligibility: lead.eligibility, reasons: &lead.reasons }),
+                    .then(|| EligibilityResponse { eligibility: lead.eligibility, reasons: &lead.reasons }),
             },
         ),
-        None => Answer::json(
+        None => DialectResponse::json(
             settlement.http_status(),
-            &SettledWithoutLead { id, outcome, status: status(outcome), reason: quarantine },
+            &NoLeadOutcomeResponse { id, outcome, status: status(outcome), reason: quarantine },
         ),
     };
     answer.located()
@@ -91,7 +92,7 @@ pub(crate) fn settled(settlement: &Settlement<'_>) -> Answer {
 
 /// A lead as clients see it.
 #[derive(Debug, Serialize)]
-pub struct LeadAnswer<'l> {
+pub struct LeadResponse<'l> {
     id: LeadId,
     status: &'l str,
     eligibility: Eligibility,
@@ -124,7 +125,7 @@ pub struct LeadAnswer<'l> {
     attribution: Option<&'l Map<String, Value>>,
     custom_fields: &'l Map<String, Value>,
     /// Inferred values, each with its basis.
-    inferred: BTreeMap<&'l str, Cow<'l, Inferred>>,
+    inferred: BTreeMap<&'l str, Cow<'l, InferredValue>>,
     received_at: Timestamp,
     updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,13 +138,13 @@ pub fn lead<'l>(
     submission: SubmissionId,
     outcome: Outcome,
     sources: SourceNames<'_>,
-) -> LeadAnswer<'l> {
+) -> LeadResponse<'l> {
     let submission = Some(SubmissionNote { id: submission, outcome, reason: None });
-    LeadAnswer { submission, ..listed(lead, sources) }
+    LeadResponse { submission, ..listed(lead, sources) }
 }
 
-pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadAnswer<'l> {
-    LeadAnswer {
+pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadResponse<'l> {
+    LeadResponse {
         id: lead.id,
         status: lead.status.as_str(),
         eligibility: lead.eligibility,
@@ -173,7 +174,7 @@ pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadAnswer<'l> {
         consent: lead.consent.as_ref(),
         attribution: lead.attribution.as_ref(),
         custom_fields: &lead.custom_fields,
-        inferred: lead.all_inferred(),
+        inferred: lead.inferred_values(),
         received_at: lead.received_at,
         updated_at: lead.updated_at,
         submission: None,
@@ -182,12 +183,12 @@ pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadAnswer<'l> {
 
 /// What would become of a lead: as it would be shown, with how it would end and why.
 #[derive(Debug, Serialize)]
-pub struct Validated<'l> {
+pub struct ValidationResponse<'l> {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<QuarantineReason>,
     #[serde(flatten)]
-    lead: Option<LeadAnswer<'l>>,
+    lead: Option<LeadResponse<'l>>,
     trace: &'l Trace,
 }
 
@@ -197,25 +198,25 @@ pub fn validated<'l>(
     lead: Option<&'l Lead>,
     trace: &'l Trace,
     sources: SourceNames<'_>,
-) -> Validated<'l> {
-    Validated { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
+) -> ValidationResponse<'l> {
+    ValidationResponse { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
 }
 
 /// Part of a list, and where the rest begins.
 #[derive(Debug, Serialize)]
-pub struct Page<'l> {
-    data: Vec<LeadAnswer<'l>>,
+pub struct LeadListResponse<'l> {
+    data: Vec<LeadResponse<'l>>,
     next: Option<&'l str>,
 }
 
 /// `next` is given back as `after` to get the following page.
-pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> Page<'l> {
-    Page { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
+pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> LeadListResponse<'l> {
+    LeadListResponse { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
 }
 
 /// How a submission ended.
 #[derive(Debug, Clone, Copy)]
-pub struct SubmissionResult<'s> {
+pub struct OutcomeWithTrace<'s> {
     pub outcome: Outcome,
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
@@ -227,24 +228,27 @@ pub struct SubmissionResult<'s> {
     pub source: Option<&'s str>,
 }
 
-impl SubmissionResult<'_> {
+impl OutcomeWithTrace<'_> {
     /// The whole story: how the submission came in, what each stage did, and how it ended.
     pub fn explanation(&self, submission: &Submission) -> Vec<String> {
         let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
-        let ended = explain::outcome(&explain::Entry {
+        let ended = explain::outcome(&explain::HistoryEntry {
             outcome: self.outcome,
             lead: self.lead,
             quarantine: self.quarantine,
             at: self.decided_at,
             trace: self.trace,
         });
-        std::iter::once(explain::received(submission, self.source)).chain(stages).chain([ended]).collect()
+        std::iter::once(explain::receipt_sentence(submission, self.source))
+            .chain(stages)
+            .chain([ended])
+            .collect()
     }
 }
 
 /// A submission itself, with the trace of its decision.
 #[derive(Debug, Serialize)]
-pub struct Record<'s> {
+pub struct SubmissionResponse<'s> {
     id: SubmissionId,
     status: &'static str,
     outcome: Outcome,
@@ -257,7 +261,7 @@ pub struct Record<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
     #[serde(flatten)]
-    content: Option<Content<'s>>,
+    content: Option<SubmissionContent<'s>>,
     trace: &'s Trace,
     /// The trace in sentences, in the order of the pipeline.
     explanation: Vec<String>,
@@ -265,15 +269,15 @@ pub struct Record<'s> {
 
 /// What an erasure takes.
 #[derive(Debug, Serialize)]
-struct Content<'s> {
-    client: &'s Client,
-    fields: Understood<'s>,
-    raw: &'s Raw,
+struct SubmissionContent<'s> {
+    client: &'s ClientInfo,
+    fields: FieldsResponse<'s>,
+    raw: &'s RawBody,
     body_hash: BodyHash,
 }
 
-pub fn record<'s>(submission: &'s Submission, ended: SubmissionResult<'s>) -> Record<'s> {
-    Record {
+pub fn record<'s>(submission: &'s Submission, ended: OutcomeWithTrace<'s>) -> SubmissionResponse<'s> {
+    SubmissionResponse {
         id: submission.id,
         status: status(ended.outcome),
         outcome: ended.outcome,
@@ -284,9 +288,9 @@ pub fn record<'s>(submission: &'s Submission, ended: SubmissionResult<'s>) -> Re
         received_at: submission.received_at,
         decided_at: ended.decided_at,
         erased_at: ended.erased_at,
-        content: ended.erased_at.is_none().then(|| Content {
+        content: ended.erased_at.is_none().then(|| SubmissionContent {
             client: &submission.client,
-            fields: Understood::of(&submission.fields),
+            fields: FieldsResponse::of(&submission.fields),
             raw: &submission.raw,
             body_hash: submission.body_hash,
         }),
@@ -297,25 +301,25 @@ pub fn record<'s>(submission: &'s Submission, ended: SubmissionResult<'s>) -> Re
 
 /// What was understood, under the names by which it is sent; what was not said is not there.
 #[derive(Debug, Serialize)]
-struct Understood<'s> {
-    #[serde(skip_serializing_if = "said_nothing")]
-    phone: &'s Said<String>,
+struct FieldsResponse<'s> {
+    #[serde(skip_serializing_if = "is_absent")]
+    phone: &'s Patch<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_country: Option<Region>,
-    #[serde(skip_serializing_if = "said_nothing")]
-    email: &'s Said<String>,
+    #[serde(skip_serializing_if = "is_absent")]
+    email: &'s Patch<String>,
     #[serde(flatten)]
     texts: BTreeMap<&'static str, Option<&'s str>>,
     tags: &'s [String],
-    #[serde(skip_serializing_if = "said_nothing")]
-    consent: &'s Said<Consent>,
-    #[serde(skip_serializing_if = "said_nothing")]
-    attribution: &'s Said<Map<String, Value>>,
+    #[serde(skip_serializing_if = "is_absent")]
+    consent: &'s Patch<Consent>,
+    #[serde(skip_serializing_if = "is_absent")]
+    attribution: &'s Patch<Map<String, Value>>,
     custom_fields: &'s Map<String, Value>,
-    #[serde(skip_serializing_if = "said_nothing")]
-    automations: &'s Said<Value>,
-    #[serde(skip_serializing_if = "said_nothing")]
-    user_assignments: &'s Said<Value>,
+    #[serde(skip_serializing_if = "is_absent")]
+    automations: &'s Patch<Value>,
+    #[serde(skip_serializing_if = "is_absent")]
+    user_assignments: &'s Patch<Value>,
     opt_out: bool,
     is_test: bool,
     /// What a public credential sent and may not set.
@@ -323,7 +327,7 @@ struct Understood<'s> {
     not_trusted: &'s Map<String, Value>,
 }
 
-impl<'s> Understood<'s> {
+impl<'s> FieldsResponse<'s> {
     fn of(fields: &'s Fields) -> Self {
         Self {
             phone: &fields.phone,
@@ -343,7 +347,7 @@ impl<'s> Understood<'s> {
     }
 }
 
-fn said_nothing<T>(said: &&Said<T>) -> bool {
+fn is_absent<T>(said: &&Patch<T>) -> bool {
     said.is_absent()
 }
 

@@ -4,7 +4,7 @@ use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-pub struct KeyAnswer<'k> {
+pub struct KeyResponse<'k> {
     id: &'k KeyId,
     kind: KeyKind,
     organization: &'k str,
@@ -24,9 +24,9 @@ pub struct KeyAnswer<'k> {
 
 /// A key that was just created, with its text.
 #[derive(Debug, Serialize)]
-pub struct CreatedKeyAnswer<'k> {
+pub struct CreatedKeyResponse<'k> {
     #[serde(flatten)]
-    answer: KeyAnswer<'k>,
+    answer: KeyResponse<'k>,
     /// Shown once.
     key: &'k str,
     /// Of a token: the URL that takes leads with it.
@@ -36,7 +36,7 @@ pub struct CreatedKeyAnswer<'k> {
 
 /// A key that was revoked.
 #[derive(Debug, Serialize)]
-pub struct RevokedKeyAnswer<'k> {
+pub struct RevokedKeyResponse<'k> {
     id: &'k KeyId,
     revoked: bool,
     /// How many keys and tokens that were created with it were revoked too.
@@ -49,17 +49,17 @@ pub fn created_key<'k>(
     organization: &'k str,
     text: &'k str,
     url: Option<&'k str>,
-) -> CreatedKeyAnswer<'k> {
-    CreatedKeyAnswer { answer: key(created, organization), key: text, url }
+) -> CreatedKeyResponse<'k> {
+    CreatedKeyResponse { answer: key(created, organization), key: text, url }
 }
 
-pub fn revoked_key(id: &KeyId, created_with_it: usize) -> RevokedKeyAnswer<'_> {
-    RevokedKeyAnswer { id, revoked: true, created_with_it }
+pub fn revoked_key(id: &KeyId, created_with_it: usize) -> RevokedKeyResponse<'_> {
+    RevokedKeyResponse { id, revoked: true, created_with_it }
 }
 
 /// `organization` is the name of the key's organization.
-pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyAnswer<'k> {
-    KeyAnswer {
+pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
+    KeyResponse {
         id: &key.id,
         kind: key.kind,
         organization,

@@ -1,7 +1,7 @@
 //! A source as administrators see it.
 
 use leadgate_domain::{
-    Dialect, IdentityKey, Network, Rate, Region, Signature, Source, SourceId, Timestamp, Zone,
+    Dialect, IdentityKey, Network, Rate, Region, SigningSecretVersion, Source, SourceId, Timestamp, Zone,
 };
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub fn token_path(source: &Source, token: &str) -> String {
 }
 
 #[derive(Debug, Serialize)]
-pub struct SourceAnswer<'s> {
+pub struct SourceResponse<'s> {
     id: SourceId,
     /// Shown once, to whoever makes the source.
     token: Option<&'s str>,
@@ -36,7 +36,7 @@ pub struct SourceAnswer<'s> {
     rate: Option<Rate>,
     tags: &'s [String],
     networks: &'s [Network],
-    signature: Option<Signature>,
+    signature: Option<SigningSecretVersion>,
     mapping_version: Option<u32>,
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,15 +47,15 @@ pub struct SourceAnswer<'s> {
 
 /// Whether a source takes only signed posts.
 #[derive(Debug, Serialize)]
-pub struct SignatureAnswer<'s> {
+pub struct SignatureResponse<'s> {
     id: SourceId,
-    signature: Option<Signature>,
+    signature: Option<SigningSecretVersion>,
     /// By which clients sign; null if the source takes unsigned posts.
     secret: Option<&'s str>,
 }
 
-pub fn signature<'s>(source: &Source, secret: Option<&'s str>) -> SignatureAnswer<'s> {
-    SignatureAnswer { id: source.id, signature: source.signature, secret }
+pub fn signature<'s>(source: &Source, secret: Option<&'s str>) -> SignatureResponse<'s> {
+    SignatureResponse { id: source.id, signature: source.signature, secret }
 }
 
 /// `base` is where clients reach the gateways; `token` is there while it can be shown.
@@ -64,9 +64,9 @@ pub fn source<'s>(
     organization: &'s str,
     base: &str,
     token: Option<&'s str>,
-) -> SourceAnswer<'s> {
+) -> SourceResponse<'s> {
     let base = base.trim_end_matches('/');
-    SourceAnswer {
+    SourceResponse {
         id: source.id,
         token,
         url: token.map(|token| format!("{base}{}", token_path(source, token))),

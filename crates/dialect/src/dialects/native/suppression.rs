@@ -4,7 +4,7 @@ use leadgate_domain::{Suppression, SuppressionForm, SuppressionKind, Timestamp};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-pub struct SuppressionAnswer<'s> {
+pub struct SuppressionResponse<'s> {
     kind: SuppressionKind,
     /// Null where only a hash is left, after an erasure.
     value: Option<&'s str>,
@@ -17,8 +17,8 @@ pub struct SuppressionAnswer<'s> {
     holds: bool,
 }
 
-pub fn suppression(entry: &Suppression, now: Timestamp) -> SuppressionAnswer<'_> {
-    SuppressionAnswer {
+pub fn suppression(entry: &Suppression, now: Timestamp) -> SuppressionResponse<'_> {
+    SuppressionResponse {
         kind: entry.key.kind,
         value: entry.value.as_deref(),
         form: entry.form,
@@ -26,6 +26,6 @@ pub fn suppression(entry: &Suppression, now: Timestamp) -> SuppressionAnswer<'_>
         reason: entry.reason.as_deref(),
         added_at: entry.added_at,
         expires_at: entry.expires_at,
-        holds: entry.holds_at(now),
+        holds: entry.is_active_at(now),
     }
 }

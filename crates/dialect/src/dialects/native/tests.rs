@@ -1,5 +1,5 @@
 use insta::assert_json_snapshot;
-use leadgate_domain::{Said, TextField, json, validate};
+use leadgate_domain::{Patch, TextField, json, validate};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -35,11 +35,11 @@ fn what_people_call_a_field_is_understood() {
     let fields =
         decode(&json!({ "name": "Ann Lee", "Mobile Phone": "+14155550132", "surname": "Lee" })).unwrap();
     assert_eq!(fields.text(TextField::FullName), Some("Ann Lee"));
-    assert_eq!(fields.phone, Said::Value("+14155550132".to_owned()));
+    assert_eq!(fields.phone, Patch::Value("+14155550132".to_owned()));
     assert!(fields.custom_fields.is_empty());
     let both = decode(&json!({ "name": 7, "full_name": "Ann", "phone": "1", "tel": "2" })).unwrap();
     assert_eq!(both.text(TextField::FullName), Some("Ann"));
-    assert_eq!(both.phone, Said::Value("1".to_owned()));
+    assert_eq!(both.phone, Patch::Value("1".to_owned()));
     assert_eq!(json!(both.custom_fields), json!({ "name": 7, "tel": "2" }));
 }
 
@@ -101,7 +101,7 @@ fn everything_that_can_be_said_is_understood() {
 #[test]
 fn what_is_absent_is_not_what_is_null() {
     let fields = decode(&json!({"phone": null, "email": "ann@example.com", "company": null})).unwrap();
-    assert_eq!((&fields.phone, &fields.consent), (&Said::Null, &Said::Absent));
+    assert_eq!((&fields.phone, &fields.consent), (&Patch::Null, &Patch::Absent));
     assert_eq!(fields.texts.get(&TextField::Company), Some(&None));
     assert_eq!(fields.texts.get(&TextField::FullName), None);
 }

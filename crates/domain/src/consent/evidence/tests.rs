@@ -6,11 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::{
-    Client, Dialect, EmailView, Fields, Outcome, PhoneView, QuarantineReason, Ruling, Said, Source,
-    Submission, Trace,
+    ClientInfo, Dialect, EmailView, Fields, Outcome, Patch, PhoneView, QuarantineReason, ResolvedOutcome,
+    Source, Submission, Trace,
 };
 
-fn normalized(consent: Said<Consent>) -> Normalized {
+fn normalized(consent: Patch<Consent>) -> NormalizedSubmission {
     let organization = OrganizationId::from_uuid(uuid::Uuid::from_u128(1));
     let source = Source {
         id: SourceId::from_uuid(uuid::Uuid::from_u128(2)),
@@ -24,11 +24,11 @@ fn normalized(consent: Said<Consent>) -> Normalized {
     let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(3));
     let at = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();
     let fields = Fields { consent, ..Fields::default() };
-    let client = Client {
+    let client = ClientInfo {
         address: Some("192.0.2.1".into()),
         user_agent: Some("Firefox \"1\"".into()),
         key: None,
-        ..Client::default()
+        ..ClientInfo::default()
     };
     let submission = Submission { client, ..Submission::new(id, &source, at, fields, b"{}") };
     let phone = PhoneView {
@@ -43,33 +43,45 @@ fn normalized(consent: Said<Consent>) -> Normalized {
     };
     let email =
         EmailView { raw: "ann at home".into(), address: None, valid: false, kind: None, reason: None };
-    let reading = Reading {
-        phone: Said::Value(phone),
-        email: Said::Value(email),
+    let reading = NormalizedValues {
+        phone: Patch::Value(phone),
+        email: Patch::Value(email),
         texts: [(TextField::FullName, Some("Zoë 👩‍🚀".into())), (TextField::FirstName, None)].into(),
-        ..Reading::default()
+        ..NormalizedValues::default()
     };
-    let disposition = Disposition::Judge {
+    let disposition = CommitAction::Judge {
         source: Arc::new(source),
         scoring: crate::ActiveScoring::standard(),
         reading: Box::new(reading),
     };
-    Normalized { submission, disposition, trace: Trace::default() }
+    NormalizedSubmission { submission, disposition, trace: Trace::default() }
 }
 
-fn evidence(normalized: &Normalized, quarantine: Option<QuarantineReason>) -> Option<ConsentEvidence> {
-    let ruling =
-        Ruling { outcome: Outcome::Created, lead: Some(normalized.submission.id.into()), quarantine };
+fn evidence(
+    normalized: &NormalizedSubmission,
+    quarantine: Option<QuarantineReason>,
+) -> Option<ConsentEvidence> {
+    let ruling = ResolvedOutcome {
+        outcome: Outcome::Created,
+        lead: Some(normalized.submission.id.into()),
+        quarantine,
+    };
     let now = Timestamp::parse("2026-02-01T00:00:01Z").unwrap();
     ConsentEvidence::of(
-        &Case { normalized, trace: Trace::default(), ruling, by_mailbox_alone: false, opts_out: Vec::new() },
+        &ResolvedSubmission {
+            normalized,
+            trace: Trace::default(),
+            resolved: ruling,
+            matched_by_mailbox_only: false,
+            opted_out_leads: Vec::new(),
+        },
         Salt::parse(&"5a".repeat(32))?,
         now,
     )
 }
 
-fn said(consent: Value) -> Said<Consent> {
-    Said::Value(serde_json::from_value(consent).unwrap())
+fn said(consent: Value) -> Patch<Consent> {
+    Patch::Value(serde_json::from_value(consent).unwrap())
 }
 
 #[test]
@@ -129,16 +141,16 @@ fn a_digest_is_of_the_salts_bytes_and_the_persons_text() {
     let mut bytes = vec![0x5a; 32];
     bytes.extend(evidence.person.as_ref().unwrap().as_str().as_bytes());
     assert_eq!(evidence.digest.to_string(), hex::encode(Sha256::digest(&bytes)));
-    assert_eq!(evidence.agrees(), Some(true));
-    evidence.person = Some(Person("{}".to_owned()));
-    assert_eq!(evidence.agrees(), Some(false));
+    assert_eq!(evidence.person_matches_digest(), Some(true));
+    evidence.person = Some(PersonDocument("{}".to_owned()));
+    assert_eq!(evidence.person_matches_digest(), Some(false));
     evidence.person = None;
-    assert_eq!(evidence.agrees(), None);
+    assert_eq!(evidence.person_matches_digest(), None);
 }
 
 #[test]
 fn no_consent_and_what_is_kept_aside_are_no_evidence() {
-    for none in [Said::Absent, Said::Null] {
+    for none in [Patch::Absent, Patch::Null] {
         assert_eq!(evidence(&normalized(none), None), None);
     }
     let aside = evidence(&normalized(said(json!({}))), Some(QuarantineReason::IdempotencyMismatch));

@@ -63,10 +63,10 @@ fn parts_are_put_together() {
 #[test]
 fn what_programs_write_for_nothing_is_nothing_and_a_name_is_a_name() {
     for text in ["null", "undefined", "NaN", "null null", "undefined  null"] {
-        assert!(is_nothing(text), "{text}");
+        assert!(is_placeholder(text), "{text}");
     }
     for text in ["Null", "NULL", "Undefined", "nan", "Nan", "Jennifer Null", "null Lee", "", " ", "none"] {
-        assert!(!is_nothing(text), "{text}");
+        assert!(!is_placeholder(text), "{text}");
     }
 }
 

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::written::pattern;
 
 /// A text divided into what may be the number and what stands after it.
-pub(super) struct Cut<'t> {
+pub(super) struct TextSplit<'t> {
     pub(super) first: &'t str,
     pub(super) rest: &'t str,
     /// At a dash between spaces. Within a number dashes are common: it counts only where the whole is no number.
@@ -38,23 +38,23 @@ static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9]+"));
 const FEW: usize = 4;
 static FEW_DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9]*([0-9]{1,4})(?:[^0-9]|$)"));
 
-impl<'t> Cut<'t> {
+impl<'t> TextSplit<'t> {
     /// Whether a number cannot end here.
     pub(super) fn is_within_number(&self) -> bool {
         OPEN_BRACKET.is_match(self.first) || (self.is_word && DIGIT_IN_LETTERS.is_match(self.rest))
     }
 
     /// What may be a number of its own after it: its digits, and what stands after them.
-    pub(super) fn further_number(&self) -> Option<&'t str> {
+    pub(super) fn second_number(&self) -> Option<&'t str> {
         let further = BEFORE_A_FURTHER_NUMBER.find(self.rest);
         let further = further.and_then(|found| self.rest.get(found.end()..)).unwrap_or(self.rest);
         let begins = further.starts_with(|c: char| c.is_ascii_digit() || "+(".contains(c));
-        (begins && self.runs().map(str::len).sum::<usize>() > FEW).then_some(further)
+        (begins && self.digit_groups().map(str::len).sum::<usize>() > FEW).then_some(further)
     }
 
     /// All digits of the note after it, if they may belong to the number: more than a time or a count.
     pub(super) fn digits_of_note(&self) -> Option<String> {
-        self.runs().any(|run| run.len() > 2).then(|| self.runs().collect())
+        self.digit_groups().any(|run| run.len() > 2).then(|| self.digit_groups().collect())
     }
 
     /// The note after it.
@@ -63,15 +63,15 @@ impl<'t> Cut<'t> {
         (!note.is_empty()).then(|| note.to_owned())
     }
 
-    fn runs(&self) -> impl Iterator<Item = &'t str> {
+    fn digit_groups(&self) -> impl Iterator<Item = &'t str> {
         DIGITS.find_iter(self.rest).map(|run| run.as_str())
     }
 
     /// What the number may also be: without a short last group that belongs to the words after it, or with the few digits
     /// that follow a sign.
-    pub(super) fn other(&self) -> Option<String> {
+    pub(super) fn alternative_number(&self) -> Option<String> {
         if self.is_word {
-            return without(&SHORT_GROUP, self.first);
+            return remove_match(&SHORT_GROUP, self.first);
         }
         let few = FEW_DIGITS.captures(self.rest)?.get(1)?;
         Some(format!("{}{}", self.first, few.as_str()))
@@ -80,16 +80,16 @@ impl<'t> Cut<'t> {
 
 /// Without a last group that may be no part of the number.
 pub(super) fn without_group_at_end(text: &str) -> Option<String> {
-    without(&GROUP_AT_END, text)
+    remove_match(&GROUP_AT_END, text)
 }
 
-fn without(group: &Regex, text: &str) -> Option<String> {
+fn remove_match(group: &Regex, text: &str) -> Option<String> {
     let found = group.find(text)?;
     text.get(..found.start()).map(str::to_owned)
 }
 
 /// At each sign that may stand between two numbers, and at each word that does not touch a digit.
-pub(super) fn cuts(text: &str) -> Vec<Cut<'_>> {
+pub(super) fn split_points(text: &str) -> Vec<TextSplit<'_>> {
     let mut cuts = Vec::new();
     let mut before = None;
     for (at, c) in text.char_indices() {
@@ -97,7 +97,7 @@ pub(super) fn cuts(text: &str) -> Vec<Cut<'_>> {
         let is_word = c.is_alphabetic() && before.is_some_and(|before: char| !before.is_alphanumeric());
         let weak = c == '-' && first.ends_with(' ') && rest.starts_with("- ");
         if weak || is_word || "/;,|&\n\\".contains(c) {
-            cuts.push(Cut { first, rest, weak, is_word });
+            cuts.push(TextSplit { first, rest, weak, is_word });
         }
         before = Some(c);
     }
@@ -105,7 +105,7 @@ pub(super) fn cuts(text: &str) -> Vec<Cut<'_>> {
 }
 
 /// Whether a letter touches the first digit, as in `abc4155550132`: the letters may belong to it.
-pub(super) fn is_touched(text: &str) -> bool {
+pub(super) fn has_adjacent_letter(text: &str) -> bool {
     let Some(at) = text.find(|c: char| c.is_ascii_digit() || c == '+' || c == '\u{FF0B}') else {
         return false;
     };

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::plan::{Length, Plan};
-use super::written::Written;
+use super::plan::{LengthCheck, NumberingPlan};
+use super::written::NumberParts;
 use super::{PhoneKind, PhoneProblem, spelling};
 
 const SHORTEST: usize = 2;
@@ -17,38 +17,41 @@ const LONGEST_WITH_CODE: usize = 15;
 
 /// A number that its plan has.
 #[derive(Debug)]
-pub(super) struct Number {
-    pub(super) plan: &'static Plan,
+pub(super) struct NationalNumber {
+    pub(super) plan: &'static NumberingPlan,
     pub(super) national: String,
     pub(super) kind: PhoneKind,
     /// It was written as its plan had it once.
     pub(super) is_older: bool,
 }
 
-impl Number {
-    pub(super) fn find(written: &Written, home: Option<&'static Plan>) -> Result<Self, PhoneProblem> {
-        let Located { plan, digits } = locate(written, home)?;
+impl NationalNumber {
+    pub(super) fn find(
+        written: &NumberParts,
+        home: Option<&'static NumberingPlan>,
+    ) -> Result<Self, PhoneProblem> {
+        let DigitsInPlan { plan, digits } = locate(written, home)?;
         if digits.len() < SHORTEST {
             return Err(PhoneProblem::NotANumber);
         }
         let stripped = plan.without_national_prefix(&digits);
         // What would then be too short may be a short number that begins like the prefix.
         let national = match plan.length(&stripped) {
-            Length::Possible | Length::TooLong => &stripped,
-            Length::Local | Length::TooShort | Length::Between => &digits,
+            LengthCheck::Possible | LengthCheck::TooLong => &stripped,
+            LengthCheck::LocalOnly | LengthCheck::TooShort | LengthCheck::InvalidLength => &digits,
         };
         if !(SHORTEST..=LONGEST).contains(&national.len()) {
             return Err(PhoneProblem::NotANumber);
         }
-        let plan = match Plan::of_code(plan.code) {
+        let plan = match NumberingPlan::of_code(plan.code) {
             [only] => Some(only),
-            sharing => sharing.iter().find(|plan| plan.claims(national)),
+            sharing => sharing.iter().find(|plan| plan.has_leading_digits(national)),
         };
         let plan = plan.ok_or(PhoneProblem::NotAssigned)?;
         let assigned =
             |national: String, is_older| Some(Self { kind: plan.kind(&national)?, plan, national, is_older });
         let found = assigned(national.to_string(), false)
-            .or_else(|| assigned(spelling::of_today(plan.code, national)?, true))
+            .or_else(|| assigned(spelling::current_format(plan.code, national)?, true))
             .ok_or(PhoneProblem::NotAssigned)?;
         if plan.code.to_string().len() + found.national.len() > LONGEST_WITH_CODE {
             return Err(PhoneProblem::NotAssigned);
@@ -63,18 +66,21 @@ impl Number {
 }
 
 /// Digits whose country is known.
-struct Located<'d> {
+struct DigitsInPlan<'d> {
     /// Of several that share a country code the main one, unless the code was not written.
-    plan: &'static Plan,
+    plan: &'static NumberingPlan,
     /// What follows the country code.
     digits: Cow<'d, str>,
 }
 
-fn locate<'d>(written: &'d Written, home: Option<&'static Plan>) -> Result<Located<'d>, PhoneProblem> {
+fn locate<'d>(
+    written: &'d NumberParts,
+    home: Option<&'static NumberingPlan>,
+) -> Result<DigitsInPlan<'d>, PhoneProblem> {
     let digits = written.digits.as_str();
     if !written.plus {
         let plan = home.ok_or(PhoneProblem::NoRegion)?;
-        return Ok(coded(digits, plan)?.unwrap_or(Located { plan, digits: digits.into() }));
+        return Ok(coded(digits, plan)?.unwrap_or(DigitsInPlan { plan, digits: digits.into() }));
     }
     match (after_code(digits), home) {
         // A plus, and then what one dials instead of it: `+00 44 20 …`.
@@ -85,28 +91,31 @@ fn locate<'d>(written: &'d Written, home: Option<&'static Plan>) -> Result<Locat
 
 /// Digits that name a country code without a plus: after the region's prefix for calls abroad, or its own code
 /// before what could not be a number with it.
-fn coded<'d>(digits: &'d str, home: &'static Plan) -> Result<Option<Located<'d>>, PhoneProblem> {
-    if let Some(abroad) = home.dialled_out(digits) {
+fn coded<'d>(
+    digits: &'d str,
+    home: &'static NumberingPlan,
+) -> Result<Option<DigitsInPlan<'d>>, PhoneProblem> {
+    if let Some(abroad) = home.without_exit_code(digits) {
         return after_code(abroad).map(Some);
     }
     let Some(rest) = digits.strip_prefix(&home.code.to_string()) else { return Ok(None) };
     let rest = home.without_national_prefix(rest);
-    let better = !home.could_have(digits) && home.could_have(&rest);
-    if !better && home.length(digits) != Length::TooLong {
+    let better = !home.is_possible_number(digits) && home.is_possible_number(&rest);
+    if !better && home.length(digits) != LengthCheck::TooLong {
         return Ok(None);
     }
-    Ok(Plan::of_code(home.code).first().map(|plan| Located { plan, digits: rest }))
+    Ok(NumberingPlan::of_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
 }
 
 /// Digits that begin with a country code; no code is the beginning of another.
-fn after_code(digits: &str) -> Result<Located<'_>, PhoneProblem> {
+fn after_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
     if digits.len() <= SHORTEST {
         return Err(PhoneProblem::NotANumber);
     }
     let located = |length| {
         let (code, rest) = digits.split_at_checked(length)?;
         let code = Some(code).filter(|code| !code.starts_with('0'))?.parse().ok()?;
-        Some(Located { plan: Plan::of_code(code).first()?, digits: rest.into() })
+        Some(DigitsInPlan { plan: NumberingPlan::of_code(code).first()?, digits: rest.into() })
     };
     (1..=3).find_map(located).ok_or(PhoneProblem::NotAssigned)
 }

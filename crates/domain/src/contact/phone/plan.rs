@@ -14,12 +14,12 @@ use super::PhoneKind;
 /// A pattern over ASCII digits, compiled when first needed and kept. Not the metadata's own: those share a hundred
 /// places behind one lock, and match a number that goes on after them.
 #[derive(Debug)]
-struct Pattern {
+struct DigitPattern {
     source: String,
     compiled: OnceLock<Option<Regex>>,
 }
 
-impl Pattern {
+impl DigitPattern {
     fn at_start(source: &str) -> Self {
         let source: String = source.split_whitespace().collect();
         Self { source: format!("^(?:{source})"), compiled: OnceLock::new() }
@@ -44,52 +44,52 @@ impl Pattern {
 
 /// The numbers of one kind.
 #[derive(Debug)]
-struct Range {
+struct KindPattern {
     lengths: Vec<usize>,
-    pattern: Pattern,
+    pattern: DigitPattern,
 }
 
-impl Range {
+impl KindPattern {
     fn new(descriptor: &Descriptor) -> Self {
         let lengths = descriptor.possible_length().iter().copied().map(usize::from).collect();
-        Self { lengths, pattern: Pattern::whole(descriptor.national_number().as_str()) }
+        Self { lengths, pattern: DigitPattern::whole(descriptor.national_number().as_str()) }
     }
 
-    fn has(&self, national: &str) -> bool {
+    fn is_valid(&self, national: &str) -> bool {
         (self.lengths.is_empty() || self.lengths.contains(&national.len())) && self.pattern.matches(national)
     }
 }
 
 /// How long a number is, compared with the numbers of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Length {
+pub(super) enum LengthCheck {
     Possible,
-    Local,
+    LocalOnly,
     TooShort,
-    Between,
+    InvalidLength,
     TooLong,
 }
 
 /// How one region numbers its phones.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct NumberingPlan {
     pub(super) code: u16,
     pub(super) region: Option<country::Id>,
-    general: Pattern,
+    general: DigitPattern,
     lengths: BTreeSet<usize>,
     local_lengths: BTreeSet<usize>,
     /// Those that are told apart before fixed lines and mobiles, in this order.
-    special: Vec<(PhoneKind, Range)>,
-    fixed: Option<Range>,
-    mobile: Option<Range>,
+    special: Vec<(PhoneKind, KindPattern)>,
+    fixed: Option<KindPattern>,
+    mobile: Option<KindPattern>,
     same_fixed_and_mobile: bool,
-    leading: Option<Pattern>,
-    international_prefix: Option<Pattern>,
-    national_prefix: Option<Pattern>,
+    leading: Option<DigitPattern>,
+    international_prefix: Option<DigitPattern>,
+    national_prefix: Option<DigitPattern>,
     national_rule: Option<&'static str>,
 }
 
-impl Plan {
+impl NumberingPlan {
     fn new(metadata: &'static Metadata) -> Self {
         let all = metadata.descriptors();
         let kinds = [
@@ -113,18 +113,18 @@ impl Plan {
         Self {
             code: metadata.country_code(),
             region: metadata.id().parse().ok(),
-            general: Pattern::whole(all.general().national_number().as_str()),
+            general: DigitPattern::whole(all.general().national_number().as_str()),
             lengths: lengths(Descriptor::possible_length),
             local_lengths: lengths(Descriptor::possible_local_length),
-            special: special.iter().map(|(kind, range)| (*kind, Range::new(range))).collect(),
-            fixed: all.fixed_line().map(Range::new),
-            mobile: all.mobile().map(Range::new),
+            special: special.iter().map(|(kind, range)| (*kind, KindPattern::new(range))).collect(),
+            fixed: all.fixed_line().map(KindPattern::new),
+            mobile: all.mobile().map(KindPattern::new),
             same_fixed_and_mobile: pattern(all.fixed_line()) == pattern(all.mobile()),
-            leading: metadata.leading_digits().map(|leading| Pattern::at_start(leading.as_str())),
+            leading: metadata.leading_digits().map(|leading| DigitPattern::at_start(leading.as_str())),
             international_prefix: metadata
                 .international_prefix()
-                .map(|prefix| Pattern::at_start(prefix.as_str())),
-            national_prefix: national_prefix.or(metadata.national_prefix()).map(Pattern::at_start),
+                .map(|prefix| DigitPattern::at_start(prefix.as_str())),
+            national_prefix: national_prefix.or(metadata.national_prefix()).map(DigitPattern::at_start),
             national_rule: metadata.national_prefix_transform_rule(),
         }
     }
@@ -136,15 +136,16 @@ impl Plan {
 
     /// The plans that share a country code, the main one first; none where there is no such code.
     pub(super) fn of_code(code: u16) -> &'static [Self] {
-        static PLANS: LazyLock<HashMap<u16, Vec<Plan>>> = LazyLock::new(|| {
-            let of = |code| Some((code, DATABASE.by_code(&code)?.into_iter().map(Plan::new).collect()));
+        static PLANS: LazyLock<HashMap<u16, Vec<NumberingPlan>>> = LazyLock::new(|| {
+            let of =
+                |code| Some((code, DATABASE.by_code(&code)?.into_iter().map(NumberingPlan::new).collect()));
             (1..1_000).filter_map(of).collect()
         });
         PLANS.get(&code).map_or(&[], Vec::as_slice)
     }
 
     /// What follows the digits that dial out of the region. No country code begins with 0.
-    pub(super) fn dialled_out<'d>(&self, digits: &'d str) -> Option<&'d str> {
+    pub(super) fn without_exit_code<'d>(&self, digits: &'d str) -> Option<&'d str> {
         let prefix = self.international_prefix.as_ref()?.regex()?.find(digits)?;
         digits.get(prefix.end()..).filter(|rest| !rest.starts_with('0'))
     }
@@ -154,7 +155,7 @@ impl Plan {
     /// They are taken off where what remains is in the plan, or the whole was not: a Russian toll-free number begins
     /// with the prefix itself, and nobody writes it twice.
     pub(super) fn without_national_prefix<'d>(&self, digits: &'d str) -> Cow<'d, str> {
-        let Some(prefix) = self.national_prefix.as_ref().and_then(Pattern::regex) else {
+        let Some(prefix) = self.national_prefix.as_ref().and_then(DigitPattern::regex) else {
             return digits.into();
         };
         let Some(parts) = prefix.captures(digits) else { return digits.into() };
@@ -165,30 +166,34 @@ impl Plan {
             (Some(rule), Some(_)) => prefix.replace(digits, rule),
             _ => parts.get(0).and_then(|prefix| digits.get(prefix.end()..)).unwrap_or(digits).into(),
         };
-        if self.could_have(digits) && !self.could_have(&national) { digits.into() } else { national }
+        if self.is_possible_number(digits) && !self.is_possible_number(&national) {
+            digits.into()
+        } else {
+            national
+        }
     }
 
-    pub(super) fn could_have(&self, national: &str) -> bool {
+    pub(super) fn is_possible_number(&self, national: &str) -> bool {
         self.general.matches(national)
     }
 
-    pub(super) fn length(&self, national: &str) -> Length {
+    pub(super) fn length(&self, national: &str) -> LengthCheck {
         let length = national.len();
         if self.lengths.contains(&length) {
-            Length::Possible
+            LengthCheck::Possible
         } else if self.local_lengths.contains(&length) {
-            Length::Local
+            LengthCheck::LocalOnly
         } else if self.lengths.first().is_none_or(|shortest| length < *shortest) {
-            Length::TooShort
+            LengthCheck::TooShort
         } else if self.lengths.last().is_some_and(|longest| length > *longest) {
-            Length::TooLong
+            LengthCheck::TooLong
         } else {
-            Length::Between
+            LengthCheck::InvalidLength
         }
     }
 
     /// Whether numbers that begin so are this region's, among those that share its country code.
-    pub(super) fn claims(&self, national: &str) -> bool {
+    pub(super) fn has_leading_digits(&self, national: &str) -> bool {
         match &self.leading {
             Some(leading) => leading.matches(national),
             None => self.kind(national).is_some(),
@@ -197,13 +202,13 @@ impl Plan {
 
     /// `None` for a number that the plan does not have.
     pub(super) fn kind(&self, national: &str) -> Option<PhoneKind> {
-        if !self.could_have(national) {
+        if !self.is_possible_number(national) {
             return None;
         }
-        if let Some((kind, _)) = self.special.iter().find(|(_, range)| range.has(national)) {
+        if let Some((kind, _)) = self.special.iter().find(|(_, range)| range.is_valid(national)) {
             return Some(*kind);
         }
-        let has = |range: &Option<Range>| range.as_ref().is_some_and(|range| range.has(national));
+        let has = |range: &Option<KindPattern>| range.as_ref().is_some_and(|range| range.is_valid(national));
         match (has(&self.fixed), has(&self.mobile)) {
             (true, false) if !self.same_fixed_and_mobile => Some(PhoneKind::FixedLine),
             (true, _) => Some(PhoneKind::FixedLineOrMobile),

@@ -21,5 +21,5 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 ///
 /// A condition does not change that (`do not call after 5pm`): nothing can check it before a call.
 pub fn forbids_calls(text: &str) -> bool {
-    text.contains(char::is_alphabetic) && WORDS.is_match(&tidy::visible(text))
+    text.contains(char::is_alphabetic) && WORDS.is_match(&tidy::without_invisible_characters(text))
 }

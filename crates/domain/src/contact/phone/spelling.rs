@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::plan::Plan;
+use super::plan::NumberingPlan;
 
 /// The spelling of today for a national number that its plan had until it was changed: Mexico dialled 1, 01, 044 or 045 before
 /// numbers until 2020, Brazil gave them a ninth digit until 2016.
-pub(super) fn of_today(code: u16, national: &str) -> Option<String> {
+pub(super) fn current_format(code: u16, national: &str) -> Option<String> {
     match (code, national.len()) {
         (52, 11..=13) => {
             let rest = ["044", "045", "01", "1"].iter().find_map(|prefix| national.strip_prefix(prefix));
@@ -33,12 +33,12 @@ pub fn subscriber(e164: &str) -> Cow<'_, str> {
 /// number, with the zero that is dialled before it in many countries and without.
 pub(crate) fn spellings(e164: &str) -> Vec<String> {
     let mut spellings = Vec::new();
-    for number in one_subscriber(e164) {
+    for number in equivalent_numbers(e164) {
         let digits = number.strip_prefix('+').unwrap_or(&number);
         spellings.extend([number.clone().into_owned(), digits.to_owned()]);
         let code = (1..=3).find_map(|length| {
             let (code, national) = digits.split_at_checked(length)?;
-            (!Plan::of_code(code.parse().ok()?).is_empty()).then_some((code, national))
+            (!NumberingPlan::of_code(code.parse().ok()?).is_empty()).then_some((code, national))
         });
         match code {
             Some(("1", national)) => spellings.push(national.to_owned()),
@@ -50,7 +50,7 @@ pub(crate) fn spellings(e164: &str) -> Vec<String> {
 }
 
 /// Every E.164 of one subscriber.
-fn one_subscriber(e164: &str) -> Vec<Cow<'_, str>> {
+fn equivalent_numbers(e164: &str) -> Vec<Cow<'_, str>> {
     let one = subscriber(e164);
     let mobile = one.strip_prefix("+54").map(|national| Cow::from(format!("+549{national}")));
     std::iter::once(one).chain(mobile).collect()

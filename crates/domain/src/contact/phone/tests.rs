@@ -72,9 +72,9 @@ proptest! {
 }
 
 /// Region, text, and the number or why there is none.
-type Case = (&'static str, &'static str, Result<&'static str, PhoneProblem>);
+type PhoneTestCase = (&'static str, &'static str, Result<&'static str, PhoneProblem>);
 
-fn check(cases: &[Case]) {
+fn check(cases: &[PhoneTestCase]) {
     for (region, raw, expected) in cases {
         assert_eq!(e164(raw, region).as_deref(), expected.as_deref(), "{raw:?} of {region:?}");
     }

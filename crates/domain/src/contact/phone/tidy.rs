@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::written::{pattern, western};
+use super::written::{ascii_digits, pattern};
 use super::{PhoneProblem, Repair};
 
 /// Format characters, variation selectors, the frame of a keycap, and letters that fill a place.
@@ -39,7 +39,7 @@ static AREA_AND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[2-9][0
 static ENTITY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
 
-pub(super) struct Tidy {
+pub(super) struct CleanText {
     /// Digits of every script are 0 to 9; every space is U+0020, but line breaks stay.
     pub(super) text: String,
     pub(super) repairs: Vec<Repair>,
@@ -47,7 +47,7 @@ pub(super) struct Tidy {
     pub(super) space_for_plus: bool,
 }
 
-impl Tidy {
+impl CleanText {
     pub(super) fn of(raw: &str) -> Result<Self, PhoneProblem> {
         let mut repairs = Vec::new();
         let plain = without_entities(raw);
@@ -56,8 +56,8 @@ impl Tidy {
             repairs.push(Repair::InvisibleCharacters);
         }
         let spaced = seen.chars().map(separator).collect::<String>();
-        let text = western(&spaced).ok_or(PhoneProblem::NotANumber)?;
-        let space_for_plus = may_have_lost_plus(&text);
+        let text = ascii_digits(&spaced).ok_or(PhoneProblem::NotANumber)?;
+        let space_for_plus = may_lack_plus(&text);
         let text = text.trim();
         let text = if let Some(digits) = DECIMAL.captures(text).and_then(|parts| parts.get(1)) {
             repairs.push(Repair::DecimalZeros);
@@ -87,13 +87,13 @@ fn without_entities(raw: &str) -> Cow<'_, str> {
 }
 
 /// A text without characters that cannot be seen.
-pub(super) fn visible(raw: &str) -> String {
+pub(super) fn without_invisible_characters(raw: &str) -> String {
     INVISIBLE.replace_all(&without_entities(raw), "").into_owned()
 }
 
 /// Whether the first digit stands behind a space, and nothing but signs before it. A form that does not escape its values
 /// makes a space of a plus.
-pub fn may_have_lost_plus(text: &str) -> bool {
+pub fn may_lack_plus(text: &str) -> bool {
     SPACE_FOR_PLUS.is_match(text)
 }
 

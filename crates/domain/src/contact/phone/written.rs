@@ -57,7 +57,7 @@ static NO_WORD: LazyLock<Regex> = LazyLock::new(|| {
 static CARRIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
 
 /// A text that could be a phone number.
-pub(super) struct Written {
+pub(super) struct NumberParts {
     /// It begins with a plus sign.
     pub(super) plus: bool,
     /// The digits after it; the letters of a number of the North American plan read as the keys they are on.
@@ -65,17 +65,18 @@ pub(super) struct Written {
     pub(super) extension: Option<String>,
 }
 
-impl Written {
+impl NumberParts {
     /// Of a tidy text. Letters make it no number, unless the whole number is spelled.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let text = candidate(text)?;
+        let text = trim_to_number(text)?;
         if !VIABLE.is_match(&text) {
             return None;
         }
-        let (number, extension) = split(&text);
+        let (number, extension) = split_extension(&text);
         let number = CARRIER.replace(number, "${1}${2}");
-        let letters = letters_of(&number).chars().count();
-        let spelled = letters >= 3 && SPELLED.is_match(&number) && !NO_WORD.is_match(&letters_of(&number));
+        let letters = replace_keypad_letters(&number).chars().count();
+        let spelled =
+            letters >= 3 && SPELLED.is_match(&number) && !NO_WORD.is_match(&replace_keypad_letters(&number));
         if !spelled && letters > 0 {
             return None;
         }
@@ -84,13 +85,13 @@ impl Written {
     }
 }
 
-fn letters_of(number: &str) -> String {
+fn replace_keypad_letters(number: &str) -> String {
     number.chars().filter(|c| c.is_alphabetic()).collect()
 }
 
 /// Every script's digits as 0 to 9. Other signs that count (`½`, `①`) make the text no number: skipped, what is
 /// left might be a different one.
-pub(super) fn western(raw: &str) -> Option<String> {
+pub(super) fn ascii_digits(raw: &str) -> Option<String> {
     let digit = |c: char| {
         let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
         char::from_digit(u32::from(c) - zero, 10)
@@ -100,7 +101,7 @@ pub(super) fn western(raw: &str) -> Option<String> {
 
 /// The part of a text that may be the number: without what stands before the first digit or plus and after the
 /// last letter or digit, without a second number; for RFC 3966 with the code that its context names.
-fn candidate(text: &str) -> Option<String> {
+fn trim_to_number(text: &str) -> Option<String> {
     let found = match text.split_once(";phone-context=") {
         Some((number, context)) => {
             let context = context.split_once(';').map_or(context, |(context, _)| context);
@@ -121,7 +122,7 @@ fn candidate(text: &str) -> Option<String> {
 }
 
 /// The number and its extension, which only follows what could be a number without it.
-fn split(text: &str) -> (&str, Option<String>) {
+fn split_extension(text: &str) -> (&str, Option<String>) {
     let apart = ENDS_IN_EXTENSION.captures(text).and_then(|parts| {
         let number = text.get(..parts.get(0)?.start())?;
         let extension = parts.iter().skip(1).flatten().find(|digits| !digits.is_empty())?;

@@ -10,9 +10,9 @@ use crate::json;
 /// Where an incoming value stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Place(pub(super) String);
+pub struct ValuePath(pub(super) String);
 
-impl Place {
+impl ValuePath {
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// Takes the value out; an object that is left with nothing goes with it.
-    pub(super) fn take(&self, members: &mut Map<String, Value>) {
+    pub(super) fn remove(&self, members: &mut Map<String, Value>) {
         let Some(path) = self.0.strip_prefix('/') else {
             members.remove(&self.0);
             return;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use leadgate_domain::KeyKind;
 use leadgate_domain::key::PresentedKey;
-use leadgate_testkit::leads::{Generator, Phone};
+use leadgate_testkit::leads::{LeadGenerator, SamplePhone};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) struct Body {
 
 /// An endless supply, the same for the same seed.
 pub(super) struct Bodies {
-    leads: Generator,
+    leads: LeadGenerator,
     made: usize,
     people: BTreeSet<String>,
     twists: Vec<(&'static str, Value)>,
@@ -30,7 +30,7 @@ pub(super) struct Bodies {
 
 impl Bodies {
     pub(super) fn new(seed: u64) -> Self {
-        let leads = Generator::new(seed).repeats(15);
+        let leads = LeadGenerator::new(seed).repeats(15);
         Self { leads, made: 0, people: BTreeSet::new(), twists: twists(), kept_back: Vec::new() }
     }
 
@@ -66,8 +66,8 @@ impl Iterator for Bodies {
         }
         let text = |name: &str| lead.body[name].as_str().map(str::to_owned);
         let mut phone = match &lead.phone {
-            Phone::Usual(e164) | Phone::Unusual(e164) => Some(e164.clone()),
-            Phone::Absent | Phone::Invalid => None,
+            SamplePhone::Standard(e164) | SamplePhone::Irregular(e164) => Some(e164.clone()),
+            SamplePhone::Absent | SamplePhone::Invalid => None,
         };
         let is_known = !self.people.insert(lead.person.to_string());
         let (id, email) = (text("external_id"), text("email"));

@@ -9,14 +9,14 @@ use clap::Args;
 use leadgate_dialect::native;
 use leadgate_domain::{Source, SourceId, Submission};
 use leadgate_operations::{leads, sources};
-use leadgate_store::{Preview, Snapshot, Store};
+use leadgate_store::{Snapshot, Store, SubmissionPreview};
 use serde_json::{Value, json};
 
 use crate::commands::{Output, details, files, judge_context, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Args)]
-pub(crate) struct Validate {
+pub(crate) struct ValidateArguments {
     /// File with a lead as a JSON object, in the dialect of the source; `-` is standard input
     file: PathBuf,
     #[arg(long, value_name = "NAME")]
@@ -30,7 +30,7 @@ pub(crate) struct Validate {
 }
 
 pub(super) async fn run(
-    asked: Validate,
+    asked: ValidateArguments,
     store: &Store,
     config: &Config,
     output: &Output,
@@ -40,7 +40,7 @@ pub(super) async fn run(
     let (source, longest) = (Arc::new(source), usize::try_from(config.gateway.body_limit.as_u64())?);
     let body = read(&asked)?;
     let context = judge_context(store, config).await?;
-    let draft = |body: &&[u8]| leads::draft(&source, body, longest);
+    let draft = |body: &&[u8]| leads::draft_submission(&source, body, longest);
     if !asked.lines {
         let normalized = leads::normalize(vec![draft(&body.as_slice())?], &source, &context).await?;
         let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
@@ -72,7 +72,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-fn read(asked: &Validate) -> anyhow::Result<Vec<u8>> {
+fn read(asked: &ValidateArguments) -> anyhow::Result<Vec<u8>> {
     if asked.file.as_os_str() != "-" {
         return Ok(files::bytes(&asked.file, "a lead as a JSON object")?);
     }
@@ -81,12 +81,12 @@ fn read(asked: &Validate) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn shown(judged: &Preview, source: &Source, known: &Snapshot) -> anyhow::Result<Value> {
+fn shown(judged: &SubmissionPreview, source: &Source, known: &Snapshot) -> anyhow::Result<Value> {
     let title = |id| match id == source.id {
-        true => Some(source.title()),
-        false => known.source(id).map(|source| source.title()),
+        true => Some(source.display_name()),
+        false => known.source(id).map(|source| source.display_name()),
     };
-    let Preview { ruling, lead, trace } = judged;
+    let SubmissionPreview { ruling, lead, trace } = judged;
     let shown = native::validated(ruling.outcome, ruling.quarantine, lead.as_ref(), trace, &title);
     Ok(serde_json::to_value(shown)?)
 }

@@ -9,15 +9,15 @@ use clap::Args;
 use csv::StringRecord;
 use encoding_rs::Encoding;
 use leadgate_domain::{Region, SuppressionKind};
-use leadgate_operations::suppressions::{self, Columns, ImportCounts, RowResult};
+use leadgate_operations::suppressions::{self, CsvColumns, ImportCounts, ImportRowResult};
 use leadgate_store::Store;
 use serde::Serialize;
 
-use super::{Judging, Terms, rescreen};
+use super::{EntryArguments, RescreenContext, rescreen};
 use crate::commands::{Output, UsageError, files, organization, progress};
 
 #[derive(Args)]
-pub(crate) struct Import {
+pub(crate) struct ImportArguments {
     /// A CSV file whose first row names its columns: any number with phones and emails, domain, phone_sha256,
     /// email_sha256, and if there are any, list, reason, expires_at. In UTF-8, windows-1252, or UTF-16 with a byte
     /// order mark
@@ -25,7 +25,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "NAME")]
     organization: String,
     #[command(flatten)]
-    terms: Terms,
+    terms: EntryArguments,
     /// The file has no header, and values of this kind in its first column: phone, email or domain
     #[arg(long, value_name = "KIND")]
     kind: Option<SuppressionKind>,
@@ -41,9 +41,9 @@ pub(crate) struct Import {
 }
 
 pub(super) async fn run(
-    import: Import,
+    import: ImportArguments,
     store: &Store,
-    judging: &Judging,
+    judging: &RescreenContext,
     output: &Output,
 ) -> anyhow::Result<()> {
     let owner = organization(store, &import.organization).await?;
@@ -55,18 +55,19 @@ pub(super) async fn run(
     let mut reader =
         suppressions::csv_reader(bar.wrap_read(file), encoding, import.kind.is_none()).with_context(named)?;
     let columns = match import.kind {
-        Some(kind) => Columns::only(kind, import.sha256)?,
-        None => Columns::named(reader.headers().with_context(named)?)
-            .map_err(|error| UsageError::wrong(format!("{error}; for a file without names say --kind")))?,
+        Some(kind) => CsvColumns::single_column(kind, import.sha256)?,
+        None => CsvColumns::from_header(reader.headers().with_context(named)?).map_err(|error| {
+            UsageError::invalid_arguments(format!("{error}; for a file without names say --kind"))
+        })?,
     };
     let left_out = columns.left_out().to_vec();
-    let verdicts = import.verdicts.clone().unwrap_or_else(|| beside(&import.file));
+    let verdicts = import.verdicts.clone().unwrap_or_else(|| default_results_path(&import.file));
     let file = File::create(&verdicts).with_context(|| format!("writing {}", verdicts.display()))?;
     let mut results = csv::Writer::from_writer(file);
     results.write_record(["row", "result", "kind", "detail"])?;
 
-    let (defaults, Judging { matching, judge }) = (import.terms.defaults(import.region), judging);
-    let mut rows = suppressions::Import::new(store, owner.id, matching, judge, columns, defaults);
+    let (defaults, RescreenContext { matching, judge }) = (import.terms.defaults(import.region), judging);
+    let mut rows = suppressions::SuppressionImport::new(store, owner.id, matching, judge, columns, defaults);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).with_context(named)? {
         let line = record.position().map_or(0, csv::Position::line);
@@ -77,7 +78,7 @@ pub(super) async fn run(
     results.flush()?;
     bar.finish_and_clear();
     rescreen(due).await?;
-    let report = Report { counts, encoding: encoding.name(), left_out, verdicts };
+    let report = ImportReport { counts, encoding: encoding.name(), left_out, verdicts };
     report.print(output);
     match report.counts.refused {
         0 => Ok(()),
@@ -98,13 +99,13 @@ fn open(path: &Path) -> io::Result<(File, &'static Encoding)> {
     Ok((file, encoding))
 }
 
-fn write(to: &mut csv::Writer<File>, results: Vec<RowResult>) -> csv::Result<()> {
-    results.into_iter().try_for_each(|RowResult { row, result, kind, detail }| {
+fn write(to: &mut csv::Writer<File>, results: Vec<ImportRowResult>) -> csv::Result<()> {
+    results.into_iter().try_for_each(|ImportRowResult { row, result, kind, detail }| {
         to.write_record([row.to_string().as_str(), result, kind, &detail])
     })
 }
 
-fn beside(file: &Path) -> PathBuf {
+fn default_results_path(file: &Path) -> PathBuf {
     let mut name = file.to_owned().into_os_string();
     name.push(".verdicts.csv");
     name.into()
@@ -112,7 +113,7 @@ fn beside(file: &Path) -> PathBuf {
 
 /// What the command answers.
 #[derive(Serialize)]
-struct Report {
+struct ImportReport {
     #[serde(flatten)]
     counts: ImportCounts,
     encoding: &'static str,
@@ -121,7 +122,7 @@ struct Report {
     verdicts: PathBuf,
 }
 
-impl Report {
+impl ImportReport {
     fn print(&self, output: &Output) {
         let Self { counts: ImportCounts { rows, added, extended, kept, refused }, verdicts, .. } = self;
         output.print(self, |line| {

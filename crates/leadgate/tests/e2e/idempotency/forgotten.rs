@@ -1,7 +1,7 @@
 //! Redis only answers early: what it forgets, or cannot be asked, the worker's claim still knows.
 
-use leadgate_testkit::oracle::Outcome;
-use leadgate_testkit::servers::Redis;
+use leadgate_testkit::oracle::ObservedOutcome;
+use leadgate_testkit::servers::RedisServer;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -39,7 +39,7 @@ async fn leads(world: &World) -> usize {
 
 #[tokio::test]
 async fn what_redis_forgets_the_worker_knows() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let servers = Servers { redis: &redis, ..Servers::shared().await };
     let world = World::production("forgotten", &servers, 2).await;
     let (flushed, killed, gone) = (lead("flushed"), lead("killed"), lead("gone"));
@@ -80,6 +80,6 @@ async fn what_redis_forgets_the_worker_knows() {
     };
     settled(&world, &until("redis", remembers).await).await;
     let held = world.observed().await;
-    let quarantined = held.iter().filter(|one| one.outcome == Outcome::Quarantined).count();
+    let quarantined = held.iter().filter(|one| one.outcome == ObservedOutcome::Quarantined).count();
     assert_eq!((quarantined, leads(&world).await), (2, 3), "to the end");
 }

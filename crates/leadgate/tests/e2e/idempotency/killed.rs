@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use leadgate_testkit::oracle::{Observed, body_hash};
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::oracle::{ObservedSubmission, body_hash};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use tokio::task::JoinSet;
 
@@ -51,11 +51,11 @@ async fn retried(base: &str, key: &str, idempotency: &str, body: &str) -> (usize
 
 impl Moment {
     /// What the broker does to the gateway's connection meanwhile.
-    fn mode(self) -> Mode {
+    fn mode(self) -> ProxyMode {
         match self {
-            Self::NeverPublished | Self::PublishedAfterwards => Mode::Blackhole,
-            Self::NotConfirmed => Mode::HalfOpen,
-            Self::HalfSent | Self::NotRead => Mode::Pass,
+            Self::NeverPublished | Self::PublishedAfterwards => ProxyMode::Blackhole,
+            Self::NotConfirmed => ProxyMode::HalfOpen,
+            Self::HalfSent | Self::NotRead => ProxyMode::Pass,
         }
     }
 
@@ -99,10 +99,10 @@ async fn dies_twice(world: &World, moment: Moment) -> [String; 2] {
         }
         gateway.process.kill9().unwrap();
         if moment == Moment::NeverPublished {
-            proxy.set(Mode::Reset).await.unwrap();
+            proxy.set(ProxyMode::Reset).await.unwrap();
             until("the reset", || async { (proxy.open_connections() == 0).then_some(()) }).await;
         }
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         gateway.start_again().await;
         let (told_to_wait, took, id) = retried(&gateway.base, &world.key, idempotency, &body).await;
         settled(world, &id).await;
@@ -214,7 +214,7 @@ async fn a_process_that_dies_costs_a_client_nothing_but_a_retry_embedded() {
     }
     // It ends with what it has in hand, so what is missing now will never come.
     world.front.terminate(PATIENCE).await.unwrap();
-    let mut by_body: BTreeMap<String, Vec<Observed>> = BTreeMap::new();
+    let mut by_body: BTreeMap<String, Vec<ObservedSubmission>> = BTreeMap::new();
     for one in world.observed().await {
         by_body.entry(one.body_hash.clone()).or_default().push(one);
     }

@@ -1,4 +1,4 @@
-//! One `Idempotency-Key`, one effect: whoever repeats it, wherever, and whatever broke meanwhile.
+//! One `Idempotency-DerivedKey`, one effect: whoever repeats it, wherever, and whatever broke meanwhile.
 
 mod forgotten;
 mod killed;
@@ -6,8 +6,8 @@ mod written;
 
 use std::collections::BTreeSet;
 
-use leadgate_testkit::oracle::{Observed, Outcome, body_hash};
-use leadgate_testkit::proxy::{Mode, Proxy};
+use leadgate_testkit::oracle::{ObservedOutcome, ObservedSubmission, body_hash};
+use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use serde_json::{Value, json};
 
@@ -44,17 +44,17 @@ async fn settled(world: &World, id: &str) -> Value {
 }
 
 /// What the store holds of a body that went out under one key.
-async fn held(world: &World, body: &str) -> Vec<Observed> {
+async fn held(world: &World, body: &str) -> Vec<ObservedSubmission> {
     let hash = body_hash(body.as_bytes());
     world.observed().await.into_iter().filter(|one| one.body_hash == hash).collect()
 }
 
 /// One was created, all others are its duplicates; how many they are.
-fn has_one_effect(held: &[Observed]) -> usize {
+fn has_one_effect(held: &[ObservedSubmission]) -> usize {
     let of = |outcome| held.iter().filter(|one| one.outcome == outcome).count();
     let leads: BTreeSet<_> = held.iter().map(|one| one.lead).collect();
-    assert_eq!((of(Outcome::Created), leads.len()), (1, 1), "{held:?}");
-    assert_eq!(of(Outcome::Duplicate), held.len() - 1, "{held:?}");
+    assert_eq!((of(ObservedOutcome::Created), leads.len()), (1, 1), "{held:?}");
+    assert_eq!(of(ObservedOutcome::Duplicate), held.len() - 1, "{held:?}");
     held.len() - 1
 }
 
@@ -67,7 +67,7 @@ struct Answers {
     at_once: Vec<(u16, Value)>,
     afterwards: Got,
     /// What the store holds of the one and of the fifty.
-    held: [Vec<Observed>; 2],
+    held: [Vec<ObservedSubmission>; 2],
 }
 
 impl Answers {
@@ -151,7 +151,7 @@ async fn who_repeats_what_is_in_flight_is_told_to_wait() {
     let trial = async |attempt| {
         let idempotency = format!("slow-{attempt}");
         let body = lead(&idempotency);
-        proxy.set(Mode::HalfOpen).await.unwrap();
+        proxy.set(ProxyMode::HalfOpen).await.unwrap();
         let first = Written::all_but(0, &slow.base, &world.key, &idempotency, &body).await.unwrap();
         until("the lead", || async { (held(&world, &body).await.len() == 1).then_some(()) }).await;
         let mut meanwhile = Vec::new();
@@ -159,7 +159,7 @@ async fn who_repeats_what_is_in_flight_is_told_to_wait() {
             meanwhile.push(post(&world.base, &world.key, &idempotency, &body).await);
         }
         let other = post(&world.base, &world.key, &idempotency, &lead("other")).await;
-        proxy.set(Mode::Pass).await.unwrap();
+        proxy.set(ProxyMode::Pass).await.unwrap();
         let first = first.answer().await.unwrap();
         let afterwards = post(&world.base, &world.key, &idempotency, &body).await;
         (first, meanwhile, other, afterwards, held(&world, &body).await)

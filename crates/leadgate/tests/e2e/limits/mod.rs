@@ -4,7 +4,7 @@ mod addresses;
 
 use std::time::{Duration, Instant};
 
-use leadgate_testkit::servers::Redis;
+use leadgate_testkit::servers::RedisServer;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -86,7 +86,7 @@ struct House {
 }
 
 impl House {
-    async fn on(redis: &Redis, name: &str) -> Self {
+    async fn on(redis: &RedisServer, name: &str) -> Self {
         let servers = Servers { redis, ..Servers::shared().await };
         let gateways = GATEWAYS.to_string();
         let world =
@@ -124,7 +124,7 @@ fn counts_down_to_nothing(tally: &Tally) {
 
 #[tokio::test]
 async fn a_limit_is_exact_over_three_gateways_and_twice_that_if_redis_forgets() {
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let house = House::on(&redis, "exact-limit").await;
     let trial = async |_| {
         let (mut first, mut after_flush) = (Tally::default(), Tally::default());
@@ -155,7 +155,7 @@ async fn a_limit_is_exact_over_three_gateways_and_twice_that_if_redis_forgets() 
 #[tokio::test]
 async fn a_limit_is_bounded_while_redis_is_away_and_after_it() {
     const SHARE: u32 = LIMIT / GATEWAYS;
-    let redis = Redis::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
     let house = House::on(&redis, "redis-restart").await;
     let (mut before, mut without, mut after) = (Tally::default(), Tally::default(), Tally::default());
     let bases = house.bases();

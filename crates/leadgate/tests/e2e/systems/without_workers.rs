@@ -1,6 +1,6 @@
 //! What each system's clients are told while no worker runs, and that nothing of it is lost.
 
-use leadgate_testkit::oracle::Outcome;
+use leadgate_testkit::oracle::ObservedOutcome;
 use serde_json::json;
 
 use super::{Way, post, send};
@@ -43,5 +43,5 @@ async fn every_system_is_answered_and_everything_is_stored_when_workers_return()
         (held.len() == answers.len()).then_some(held)
     };
     let held = until("all of them", all).await;
-    assert!(held.iter().all(|one| one.outcome == Outcome::Created));
+    assert!(held.iter().all(|one| one.outcome == ObservedOutcome::Created));
 }

@@ -1,6 +1,6 @@
 //! Consents: complete, and in every bad shape.
 
-use leadgate_domain::{Consent, Said, Timestamp};
+use leadgate_domain::{Consent, Patch, Timestamp};
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -65,15 +65,15 @@ impl Style {
 }
 
 impl Consenting {
-    pub(crate) fn said(&self, received_at: Timestamp) -> Said<Consent> {
-        let Some(parts) = &self.parts else { return Said::Null };
+    pub(crate) fn said(&self, received_at: Timestamp) -> Patch<Consent> {
+        let Some(parts) = &self.parts else { return Patch::Null };
         let time = parts.time.map(|time| match time {
             Time::Text(text) => text.to_owned(),
             Time::After(micros, style) => {
                 style.write(Timestamp::from_microseconds(received_at.as_microseconds() + micros))
             }
         });
-        Said::Value(Consent {
+        Patch::Value(Consent {
             consent_timestamp: time,
             consent_text_version: parts.version.map(str::to_owned),
             source_url: parts.page.map(str::to_owned),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use leadgate_domain::{
-    ClaimKey, ClaimKind, Eligibility, Lead, LeadId, Outcome, Policy, Reason, SubmissionId, TextField,
+    ClaimKey, ClaimKind, DuplicatePolicy, Eligibility, Lead, LeadId, Outcome, Reason, SubmissionId, TextField,
 };
 
 use super::told::{self, Told};
@@ -17,7 +17,7 @@ struct Held {
 }
 
 /// What is wrong.
-pub(super) async fn all(anvil: &Anvil, policy: Policy) -> Vec<String> {
+pub(super) async fn all(anvil: &Anvil, policy: DuplicatePolicy) -> Vec<String> {
     // What very many leads had was left to the workers.
     anvil.world.store.rescreen(anvil.world.organization.id, anvil.world.judge(), |_| {}).await.unwrap();
     let mut told = anvil.all.lock().unwrap().clone();
@@ -61,17 +61,17 @@ fn each_has_one_outcome(told: &[Told], outcomes: &Outcomes) -> Vec<String> {
 /// there is at most one lead for each key. Under `create` everybody is a lead of their own.
 fn each_is_where_its_key_is(
     anvil: &Anvil,
-    policy: Policy,
+    policy: DuplicatePolicy,
     told: &[Told],
     outcomes: &Outcomes,
     claims: &BTreeMap<String, Held>,
 ) -> Vec<String> {
     let names = names(anvil);
     let known = match policy {
-        Policy::ReturnExisting => Outcome::Duplicate,
-        Policy::Update => Outcome::Updated,
-        Policy::Link => Outcome::Linked,
-        Policy::Create => Outcome::Created,
+        DuplicatePolicy::ReturnExisting => Outcome::Duplicate,
+        DuplicatePolicy::Update => Outcome::Updated,
+        DuplicatePolicy::Link => Outcome::Linked,
+        DuplicatePolicy::Create => Outcome::Created,
     };
     let one = |told: &Told| {
         let (outcome, lead) = outcomes.get(&told.id)?.first().copied()?;
@@ -79,7 +79,7 @@ fn each_is_where_its_key_is(
         let key = told.external_id.map(told::external_id).or_else(|| told.phone.map(told::phone))?;
         let holder = names.get(&key).and_then(|key| claims.get(key)).map(|held| held.lead);
         let as_it_should = match policy {
-            Policy::Create => outcome == Outcome::Created && lead == own && holder.is_some(),
+            DuplicatePolicy::Create => outcome == Outcome::Created && lead == own && holder.is_some(),
             _ => holder == Some(lead) && outcome == if lead == own { Outcome::Created } else { known },
         };
         (!as_it_should).then(|| format!("{} ended as {outcome} with {lead}; {key} is {holder:?}", told.id))
@@ -88,7 +88,7 @@ fn each_is_where_its_key_is(
 }
 
 fn no_orphans(
-    policy: Policy,
+    policy: DuplicatePolicy,
     outcomes: &Outcomes,
     claims: &BTreeMap<String, Held>,
     leads: &BTreeMap<LeadId, Lead>,
@@ -106,7 +106,7 @@ fn no_orphans(
     // Under `create` a claim is its taker's; else that of the lead that its taker made or met.
     let taken = claims.values().filter(|held| {
         let ended = outcomes.get(&held.submission).and_then(|ended| ended.first());
-        let own = policy != Policy::Create || held.lead == LeadId::from(held.submission);
+        let own = policy != DuplicatePolicy::Create || held.lead == LeadId::from(held.submission);
         ended.is_none_or(|(_, lead)| *lead != Some(held.lead)) || !own
     });
     let taken = taken.map(|held| format!("the claim of {} was not taken by {}", held.lead, held.submission));
@@ -159,7 +159,7 @@ fn nobody_suppressed_is_eligible(
 /// Each lead says what its submissions say, one over the other in the order in which they came: under `update` all
 /// that met it, under the other policies the one that made it.
 fn nothing_is_lost(
-    policy: Policy,
+    policy: DuplicatePolicy,
     told: &[Told],
     outcomes: &Outcomes,
     leads: &BTreeMap<LeadId, Lead>,
@@ -168,7 +168,7 @@ fn nothing_is_lost(
     for told in told {
         let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
         if let Some((outcome, Some(lead))) = ended
-            && (policy == Policy::Update || *outcome == Outcome::Created)
+            && (policy == DuplicatePolicy::Update || *outcome == Outcome::Created)
         {
             of.entry(*lead).or_default().push(told);
         }

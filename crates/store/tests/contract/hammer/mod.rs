@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use leadgate_domain::secret::MatchKey;
-use leadgate_domain::{LeadId, Policy, Source, SourceId, SourceSettings};
+use leadgate_domain::{DuplicatePolicy, LeadId, Source, SourceId, SourceSettings};
 use leadgate_store::Store;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -33,19 +33,19 @@ const KEYS: u16 = 100;
 const SUPPRESSED: usize = 40;
 
 async fn under_return_existing_nothing_is_violated(world: World) {
-    hammer(world, Policy::ReturnExisting).await;
+    hammer(world, DuplicatePolicy::ReturnExisting).await;
 }
 
 async fn under_update_nothing_is_violated(world: World) {
-    hammer(world, Policy::Update).await;
+    hammer(world, DuplicatePolicy::Update).await;
 }
 
 async fn under_link_nothing_is_violated(world: World) {
-    hammer(world, Policy::Link).await;
+    hammer(world, DuplicatePolicy::Link).await;
 }
 
 async fn under_create_nothing_is_violated(world: World) {
-    hammer(world, Policy::Create).await;
+    hammer(world, DuplicatePolicy::Create).await;
 }
 
 /// What the workers share.
@@ -88,7 +88,7 @@ fn duration() -> Duration {
     Duration::from_secs(said.map_or(2, |said| said.parse().unwrap()))
 }
 
-async fn source(world: &World, policy: Policy) -> Arc<Source> {
+async fn source(world: &World, policy: DuplicatePolicy) -> Arc<Source> {
     let identity = "any_of:external_id,phone".parse().unwrap();
     let settings =
         SourceSettings { policy: Some(policy), identity: Some(identity), ..SourceSettings::default() };
@@ -99,7 +99,7 @@ async fn source(world: &World, policy: Policy) -> Arc<Source> {
     Arc::new(source)
 }
 
-async fn hammer(world: World, policy: Policy) {
+async fn hammer(world: World, policy: DuplicatePolicy) {
     let source = source(&world, policy).await;
     let anvil = Arc::new(Anvil {
         other: Store::open(&world.config).unwrap(),

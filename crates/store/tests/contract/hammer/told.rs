@@ -1,6 +1,6 @@
 //! What is submitted: few bits each, so that all of it can be kept and looked at in the end.
 
-use leadgate_domain::{Consent, Fields, Said, Source, Submission, SubmissionId, TextField, Timestamp};
+use leadgate_domain::{Consent, Fields, Patch, Source, Submission, SubmissionId, TextField, Timestamp};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Told {
             ..Consent::default()
         };
         Fields {
-            phone: self.phone.map_or(Said::Absent, |n| Said::Value(phone(n))),
+            phone: self.phone.map_or(Patch::Absent, |n| Patch::Value(phone(n))),
             texts: external_id.into_iter().chain(name).collect(),
             custom_fields: self
                 .custom
@@ -67,7 +67,7 @@ impl Told {
                 .into_iter()
                 .collect(),
             tags: self.tag.map(tag).into_iter().collect(),
-            consent: if self.consents { Said::Value(consent) } else { Said::Absent },
+            consent: if self.consents { Patch::Value(consent) } else { Patch::Absent },
             opt_out: self.opts_out,
             ..Fields::default()
         }

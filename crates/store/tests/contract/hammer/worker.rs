@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use leadgate_domain::{Judge, Normalized, SuppressionKind};
+use leadgate_domain::{Judge, NormalizedSubmission, SuppressionKind};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
@@ -57,7 +57,7 @@ fn batch(anvil: &Anvil, waiting: &mut Vec<Told>, dice: &mut SmallRng) -> Vec<Tol
 async fn commit(anvil: &Arc<Anvil>, seed: u64, batch: &[Told]) -> usize {
     let (world, done) = (&anvil.world, &anvil.done);
     let normalize = |told: &Told| world.normalize_by(&anvil.source, told.submission(&anvil.source));
-    let batch: Arc<[Normalized]> = batch.iter().map(normalize).collect();
+    let batch: Arc<[NormalizedSubmission]> = batch.iter().map(normalize).collect();
     let counting = Arc::clone(anvil);
     let judge: Arc<dyn Judge> = Hooked::judge(world.judge(), move |_| {
         Done::add(&counting.done.judged, 1);

@@ -1,6 +1,7 @@
 use insta::assert_json_snapshot;
 use leadgate_domain::{
-    Basis, Clocks, EmailKind, LeadStatus, OrganizationId, PhoneKind, PhoneProblem, Source, Trust,
+    EmailKind, FieldVersions, InferenceBasis, LeadStatus, OrganizationId, PhoneKind, PhoneProblem, Source,
+    Trust,
 };
 use serde_json::json;
 
@@ -54,7 +55,7 @@ fn sample() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         status: LeadStatus::default(),
-        clocks: Clocks {
+        clocks: FieldVersions {
             base: (Trust::Secret, at(), ID.parse().unwrap()).into(),
             first: None,
             own: BTreeMap::new(),
@@ -63,7 +64,7 @@ fn sample() -> Lead {
         },
         observed: None,
         derived: [(TextField::FirstName, "Ann".to_owned())].into(),
-        inferred: [("state".to_owned(), Inferred::new("CA", Basis::PhonePrefix))].into(),
+        inferred: [("state".to_owned(), InferredValue::new("CA", InferenceBasis::PhonePrefix))].into(),
         derived_tags: ["phone_review".to_owned()].into(),
         score: 61,
         temperature: Temperature::Warm,
@@ -234,11 +235,11 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         )
     };
     let fields = super::super::decode(&serde_json::from_slice(body).unwrap()).unwrap();
-    let client = Client { address: Some("192.0.2.1".to_owned()), ..Client::default() };
+    let client = ClientInfo { address: Some("192.0.2.1".to_owned()), ..ClientInfo::default() };
     let submission =
         Submission { client, ..Submission::new(OTHER.parse().unwrap(), &source, at(), fields, body) };
     let trace: Trace = serde_json::from_value(json!({"normalize": {"phone": "valid"}})).unwrap();
-    let ended = SubmissionResult {
+    let ended = OutcomeWithTrace {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),
         quarantine: None,
