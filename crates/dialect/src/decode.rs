@@ -5,8 +5,8 @@ use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{BodyFormat, Fields};
 
 use crate::document::{Document, DocumentError};
+use crate::field_reader::{FieldReader, ReaderInput};
 use crate::protocol::Protocol;
-use crate::reading::{FieldReader, ReaderInput};
 
 /// Why a document is no lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! A request body as one object, before it is interpreted.
 
 mod encoding;
+mod error;
 mod form;
 mod multipart;
-mod unreadable;
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use form::FormBuilder;
 
-pub use unreadable::{DocumentError, FormFault};
+pub use error::{DocumentError, FormFault};
 
 /// One object as a client sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

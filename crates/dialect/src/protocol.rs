@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use leadgate_domain::{Dialect, Lead, Rate, SourceDefaults};
 
-use crate::answer::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome};
-use crate::names::NameIndex;
-use crate::reading::FieldReader;
-use crate::refusal::Problem;
+use crate::field_reader::FieldReader;
+use crate::name_index::NameIndex;
+use crate::problem::Problem;
+use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome};
 
 /// One wire format, as its system documents it.
 ///

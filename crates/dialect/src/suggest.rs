@@ -4,9 +4,9 @@
 //! source's settings.
 
 mod candidates;
-mod kind;
-mod names;
-mod paths;
+mod contact_field;
+mod observed_paths;
+mod value_kind;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 use leadgate_domain::Region;
 use serde_json::{Map, Value};
 
-pub(crate) use kind::ValueKind;
+pub(crate) use value_kind::ValueKind;
 
 /// The rules of a mapping, each with the places that its field may be read from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct ObservedPath {
 impl MappingSuggestion {
     /// Looks at the members of each body for a contact. `region` reads phones without a country code.
     pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
-        let seen = paths::observed_paths(bodies, region);
+        let seen = observed_paths::observed_paths(bodies, region);
         Self { bodies: bodies.len(), rules: candidates::rules(seen) }
     }
 

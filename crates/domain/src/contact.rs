@@ -3,7 +3,7 @@
 pub(crate) mod email;
 pub mod name;
 pub(crate) mod phone;
-pub mod place;
+pub mod states;
 
 pub use email::{Email, EmailKind, EmailProblem};
 pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus, subscriber};

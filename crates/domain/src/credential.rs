@@ -1,7 +1,7 @@
 //! Keys that clients show, keys that the installation keeps, and how far each is trusted.
 
 pub mod key;
-pub mod sealed;
+pub mod sealing_key;
 pub mod secret;
 mod trust;
 

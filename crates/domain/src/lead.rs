@@ -1,14 +1,14 @@
 //! The current state about one person for one organization.
 
 mod claim;
-mod inferred;
+mod inferred_value;
 mod judge;
 mod outcome;
 mod reason;
 mod status;
 
 pub use claim::{Claim, ClaimKey, ClaimKind, matched_by_mailbox_only};
-pub use inferred::{InferenceBasis, InferredValue};
+pub use inferred_value::{InferenceBasis, InferredValue};
 pub use judge::{
     BatchChanges, BatchResolution, CommitAction, Judge, NormalizedSubmission, NormalizedValues,
     ResolvedOutcome, ResolvedSubmission,

@@ -16,9 +16,9 @@ mod value;
 pub use consent::{CertificateProblem, ConsentEvidence, PersonDocument, certificate, export_signature};
 pub use contact::{
     Email, EmailKind, EmailProblem, Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus,
-    name, place, subscriber,
+    name, states, subscriber,
 };
-pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealed, secret};
+pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealing_key, secret};
 pub use lead::{
     BatchChanges, BatchResolution, Claim, ClaimKey, ClaimKind, CommitAction, Eligibility, EmailView,
     FieldVersion, FieldVersions, InferenceBasis, InferredValue, Judge, Lead, LeadStatus,
@@ -45,5 +45,5 @@ pub use trace::{Stage, Trace};
 pub use value::{
     BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, PersonDigest,
     PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id, json,
-    standard, text, unknown_code,
+    standard_codes, text, unknown_code,
 };

@@ -6,7 +6,7 @@ mod condition;
 mod facts;
 mod field;
 mod operand;
-mod read;
+mod parse;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -88,7 +88,7 @@ impl Scoring {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(document: &Value) -> Result<Self, ScoringFaults> {
-        read::scoring(document)
+        parse::scoring(document)
     }
 
     /// As people edit it: [`Scoring::from_toml`] reads it back.

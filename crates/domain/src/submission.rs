@@ -2,16 +2,16 @@
 
 mod fields;
 pub mod message;
-mod raw;
+mod raw_body;
 mod repair;
 pub mod reply;
-mod texts;
+mod text_values;
 pub mod validate;
 
 pub use fields::{Consent, Correction, Fields, Patch, TextField};
-pub use raw::RawBody;
+pub use raw_body::RawBody;
 pub use repair::Repair;
-pub use texts::TextValues;
+pub use text_values::TextValues;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,10 +1,10 @@
 //! Whom an organization must not contact.
 
+mod data_subject;
 mod request;
-mod sought;
 mod value;
 
-pub use sought::DataSubject;
+pub use data_subject::DataSubject;
 
 use std::collections::BTreeMap;
 

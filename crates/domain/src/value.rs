@@ -1,18 +1,18 @@
 //! Values that every other module is built of: ids, times, digests, text and JSON.
 
-mod clock;
 mod code;
 mod day;
 mod hash;
 pub mod id;
 pub mod json;
-pub mod standard;
+mod monotonic_clock;
+pub mod standard_codes;
 pub mod text;
 mod time;
 
-pub use clock::MonotonicClock;
 pub use code::unknown_code;
 pub use day::{Day, Zone};
 pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, PhoneDigest, Salt, Sha256Digest};
 pub use id::{LeadId, NOT_AN_ID, OrganizationId, SourceId, SubmissionId};
+pub use monotonic_clock::MonotonicClock;
 pub use time::{TimeProblem, Timestamp};

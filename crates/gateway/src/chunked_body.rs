@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::bulk::BulkPermit;
+use crate::bulk_memory::BulkPermit;
 
 /// A body up to this size is written at once.
 const CHUNK: usize = 16 * 1024;

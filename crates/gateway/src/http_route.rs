@@ -6,14 +6,14 @@ use actix_web::{HttpRequest, Resource, Route};
 use leadgate_dialect::{IntakeParameters, IntakePath};
 use leadgate_domain::Dialect;
 
-use crate::call::{Handler, respond};
+use crate::authorized_request::{Handler, respond};
 use crate::context::RequestContext;
 use crate::intake;
 use crate::origin;
 use crate::problem::ProblemResponse;
 use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
-use crate::reply::RouteResponse;
+use crate::route_response::RouteResponse;
 use crate::state::GatewayState;
 
 /// One row of the tables of routes, [`routes`](crate::routes) and [`operator_routes`](crate::operator_routes).

@@ -17,12 +17,12 @@ use crate::body::{self, BodyLimits};
 use crate::caller::Caller;
 use crate::context::RequestContext;
 use crate::idempotency::{self, IdempotencyCheck};
-use crate::prefer::ReplyWait;
 use crate::refusal::Refusal;
 use crate::refusal_log::CallerLabel;
+use crate::reply_wait::ReplyWait;
 use crate::source_selection;
 use crate::state::GatewayState;
-use crate::{credentials, headers, limit, origin, query, signature, visitor};
+use crate::{credentials, headers, html_page, limit, origin, query, signature};
 
 /// A request by a path to which clients of a dialect post.
 pub(crate) struct IntakeRequest<'r> {
@@ -51,9 +51,9 @@ pub(crate) async fn leads(intake: &mut IntakeRequest<'_>, payload: Payload) -> R
     if !intake.context.is_page {
         return intake.publish(accepted, &caller).await;
     }
-    let redirect = visitor::redirect(&accepted.submission.fields, &caller.key);
+    let redirect = html_page::redirect(&accepted.submission.fields, &caller.key);
     intake.publish(accepted, &caller).await?;
-    Ok(visitor::success_page(redirect))
+    Ok(html_page::success_page(redirect))
 }
 
 impl<'r> IntakeRequest<'r> {
@@ -63,7 +63,7 @@ impl<'r> IntakeRequest<'r> {
         state: &'r GatewayState,
         context: RequestContext,
     ) -> Self {
-        let is_page = path.credential == CredentialLocation::Path && visitor::is_visitor(request.headers());
+        let is_page = path.credential == CredentialLocation::Path && html_page::is_visitor(request.headers());
         Self { path, request, state, context: RequestContext { is_page, ..context } }
     }
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::one_per_organization::OrganizationPermit;
+use crate::organization_permits::OrganizationPermit;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 
 /// For how long an answer waits for an operation that goes on by itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -73,8 +73,8 @@ mod tests {
     use leadgate_domain::OrganizationId;
 
     use super::*;
-    use crate::one_per_organization::OrganizationPermits;
-    use crate::reply::RouteResponse as _;
+    use crate::organization_permits::OrganizationPermits;
+    use crate::route_response::RouteResponse as _;
 
     #[tokio::test]
     async fn an_operation_goes_on_when_its_caller_left_and_keeps_its_permit() {

@@ -9,9 +9,9 @@ use leadgate_dialect::{DialectResponse, Problem, protocol};
 use leadgate_domain::{Dialect, Scope};
 
 use crate::context::RequestContext;
+use crate::html_page;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
-use crate::visitor;
 
 /// How long a client is asked to wait where nothing better is known, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -92,7 +92,7 @@ impl ResponseError for ProblemResponse {
 
     fn error_response(&self) -> HttpResponse {
         if self.context.is_page {
-            let mut response = visitor::refused(self.status_code(), &self.refusal.problem());
+            let mut response = html_page::refused(self.status_code(), &self.refusal.problem());
             self.context.add_limit_headers(response.headers_mut());
             return response;
         }

@@ -22,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::audit::{AuditSender, AuditWriter};
-use crate::bulk::BulkMemory;
+use crate::bulk_memory::BulkMemory;
 use crate::chunked_body::ClientSocket;
-use crate::keys::KeyCache;
-use crate::observe::observe;
-use crate::one_per_organization::OrganizationPermits;
+use crate::key_cache::KeyCache;
+use crate::organization_permits::OrganizationPermits;
 use crate::refusal_log::RefusalLog;
+use crate::request_metrics::observe;
 use crate::state::{GatewayState, RenderMetrics};
 use crate::{request_id, routes};
 

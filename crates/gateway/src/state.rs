@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::GatewayConfig;
 use crate::audit::AuditSender;
-use crate::bulk::BulkMemory;
-use crate::keys::{Freshness, KeyCache};
-use crate::one_per_organization::OrganizationPermits;
+use crate::bulk_memory::BulkMemory;
+use crate::key_cache::{Freshness, KeyCache};
+use crate::organization_permits::OrganizationPermits;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
 use crate::refusal_log::RefusalLog;

@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod address_file;
 mod allocator;
 mod commands;
 mod config;
-mod listening;
-mod lock;
-mod plain;
+mod data_folder_lock;
+mod error_wording;
 mod ports;
 pub mod programs;
 mod run;

@@ -2,14 +2,14 @@
 
 mod config;
 mod decision;
-mod markers;
+mod idempotency_markers;
 mod memory;
 mod redis;
 mod request;
 
 pub use config::{LimiterConfig, LimiterError, LimiterStatus};
 pub use decision::{LimitDecision, LimitVerdict};
-pub use markers::{IdempotencyMarkers, IdempotencyState};
+pub use idempotency_markers::{IdempotencyMarkers, IdempotencyState};
 pub use memory::MemoryLimiter;
 pub use redis::RedisLimiter;
 pub use request::{Counter, LimitRequest};

@@ -1,16 +1,16 @@
 //! Counts for all gateways together, in Redis; and without Redis, this gateway's part alone.
 
-mod call;
-pub(crate) mod gather;
-mod link;
-pub(crate) mod question;
-pub(crate) mod script;
+mod acquire_call;
+pub(crate) mod batched_call;
+pub(crate) mod batcher;
+mod connection;
+pub(crate) mod lua_script;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::call::{AcquireCall, AcquireResult};
-use self::gather::Batcher;
+use self::acquire_call::{AcquireCall, AcquireResult};
+use self::batcher::Batcher;
 use crate::decision::CounterState;
 use crate::memory::{GatewayShare, MemoryLimiter};
 use crate::{LimitDecision, LimitRequest, LimiterConfig, LimiterError, LimiterStatus};

@@ -9,7 +9,7 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{Contribution, Contributor, LeadRebuild, RebuildResult, Snapshot, Store, StoreError};
 
 use crate::JudgeContext;
-use crate::remap::reread;
+use crate::reread::reread;
 
 /// How often a lead is tried that others change at the same time.
 const ATTEMPTS: usize = 3;

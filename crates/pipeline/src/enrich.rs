@@ -5,26 +5,26 @@ use std::collections::BTreeMap;
 use leadgate_domain::trace::{EnrichTrace, MaybeKnown};
 use leadgate_domain::{Email, EmailKind, InferenceBasis, InferredValue, Lead, TextField, json, name};
 
-mod mail;
-mod numbers;
-mod page;
+mod email_domain;
+mod page_url;
+mod phone_prefix;
 
-pub use page::is_tracking_parameter;
+pub use page_url::is_tracking_parameter;
 
 /// The tag of a lead whose phone somebody should look at.
 const PHONE_REVIEW: &str = "phone_review";
 
 /// Reads the tables, so that no lead waits for it.
 pub(crate) fn load_tables() {
-    mail::load();
-    numbers::load();
+    email_domain::load();
+    phone_prefix::load();
 }
 
 /// Derives names, the kind of the email, what else can be inferred, and tags anew.
 pub(crate) fn lead(lead: &mut Lead) {
     lead.derived = names(&lead.texts).into_iter().collect();
     let email = lead.email_address().and_then(Email::from_stored);
-    let kind = email.as_ref().map(mail::kind);
+    let kind = email.as_ref().map(email_domain::kind);
     if let Some(email) = &mut lead.email {
         email.kind = kind;
     }
@@ -52,10 +52,10 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
     };
     let unsaid = |field: TextField| !lead.texts.contains_key(&field);
     if unsaid(TextField::Company) {
-        let company = email.and_then(|(email, kind)| mail::company(email, kind));
+        let company = email.and_then(|(email, kind)| email_domain::company(email, kind));
         infer("company", company.map(|company| InferredValue::new(company, InferenceBasis::EmailDomain)));
     }
-    if let Some(known) = lead.e164().and_then(numbers::of) {
+    if let Some(known) = lead.e164().and_then(phone_prefix::of) {
         let state = known.state.filter(|_| unsaid(TextField::State));
         infer("state", state.map(|state| InferredValue::new(state, InferenceBasis::PhonePrefix)));
         match known.timezones.as_slice() {
@@ -72,11 +72,11 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
     let attribution = |name: &str| lead.attribution.as_ref()?.get(name);
     let said = |name: &str| attribution(name).is_some_and(json::has_content);
     if let Some(page_url) = lead.text(TextField::PageUrl) {
-        for (name, value) in page::campaign(page_url).filter(|(name, _)| !said(name)) {
+        for (name, value) in page_url::campaign(page_url).filter(|(name, _)| !said(name)) {
             infer(&name, Some(InferredValue::new(value, InferenceBasis::PageUrl)));
         }
     }
-    let host = lead.attribution.as_ref().and_then(page::referrer_host);
+    let host = lead.attribution.as_ref().and_then(page_url::referrer_host);
     infer("referrer_host", host.map(|host| InferredValue::new(host, InferenceBasis::Referrer)));
     all
 }

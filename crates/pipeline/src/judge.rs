@@ -13,7 +13,7 @@ use leadgate_domain::{
 };
 use serde_json::Map;
 
-use crate::places::GeoDatabase;
+use crate::geolocation::GeoDatabase;
 use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, screen};
 
 /// `normalize → deduplicate → screen → merge → enrich → score → decide`.

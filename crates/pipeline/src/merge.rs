@@ -10,7 +10,7 @@ use leadgate_domain::{
 };
 use serde_json::{Map, Value};
 
-mod bounds;
+mod limits;
 
 /// A new lead out of one submission. It is held and cold until the later stages say otherwise.
 pub(crate) fn create(
@@ -124,7 +124,7 @@ pub(crate) fn merge_submission(
     }
     lead.received_at = lead.received_at.min(submission.received_at);
     lead.updated_at = lead.updated_at.max(submission.received_at);
-    bounds::enforce_limits(lead)
+    limits::enforce_limits(lead)
 }
 
 /// Merges a submission that met the lead by a mailbox alone. Its address is equal only by a setting of its source, so that

@@ -11,7 +11,7 @@ use leadgate_domain::{
 };
 
 use crate::contact::{self, ContactValues};
-use crate::places::GeoDatabase;
+use crate::geolocation::GeoDatabase;
 use crate::{observe, screen};
 
 mod texts;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use leadgate_domain::{ClientInfo, InferenceBasis, InferredValue, Patch};
 
 use crate::device;
-use crate::places::GeoDatabase;
+use crate::geolocation::GeoDatabase;
 
 /// The device and the place of whoever posted. A program that posts for others has no browser, and tells nothing
 /// about them.

@@ -7,14 +7,14 @@ mod consumer;
 mod delivery;
 mod embedded;
 mod error;
-mod group;
 mod publisher;
 mod queue;
 mod raw_delivery;
 mod replier;
 mod replies;
-mod shards;
+mod shard_count;
 mod status;
+mod submission_group;
 
 pub use admin::{ParkedMessage, ParkedSelection, QueueDepth};
 pub use amqp::{declare_topology, policy_commands, upload_policies};

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::config::QueueConfig;
 use crate::error::{PublishError, QueueFailure};
-use crate::group::{MemoryLimit, PendingSubmission};
 use crate::status::Readiness;
+use crate::submission_group::{MemoryLimit, PendingSubmission};
 use crate::{amqp, embedded};
 
 /// Publishes submissions. Cheap to clone; all clones share their groups.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
-use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// An entry as it was written, by this build or by another: actions that only that build knows are included.

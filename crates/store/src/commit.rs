@@ -13,8 +13,8 @@ use leadgate_domain::{
 use crate::directory::MOST_CLOCK_SKEW;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::{LockMode, ScopedId, SubmissionRow};
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// What a commit made of a batch.
 #[derive(Debug, Default)]

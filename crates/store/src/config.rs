@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::Region;
-use leadgate_domain::sealed::SealingKey;
+use leadgate_domain::sealing_key::SealingKey;
 use leadgate_domain::secret::RootSecret;
 
 /// Everything that opening a store needs. `Default` has no address; [`StoreConfig::api`] and

@@ -3,8 +3,8 @@
 //! Each step may be cut off and begun again. What an index finds is deleted last, so that the next try still finds the
 //! rest by it.
 
-mod empty;
 mod find;
+mod redact;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::rescreen::LeadContact;
 use crate::rows::{InOrganization, LeadsWithListedValue, ScopedId};
-use crate::session::StoreConnection;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 use crate::suppressions;
 
-pub(crate) use empty::{ErasureCause, redact, submissions_of};
 pub use find::SubjectRecords;
 pub(crate) use find::UuidRangePage;
+pub(crate) use redact::{ErasureCause, redact, submissions_of};
 
 /// Submissions or leads per transaction.
 pub(crate) const CHUNK: usize = 200;
@@ -263,7 +263,8 @@ impl Store {
     async fn redact_lead_traces(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
-            self.write(move |session| empty::remove_inferred(session, ScopedId { organization, id })).await?;
+            self.write(move |session| redact::remove_inferred(session, ScopedId { organization, id }))
+                .await?;
         }
         Ok(leads)
     }

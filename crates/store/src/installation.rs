@@ -1,17 +1,17 @@
 //! What belongs to the installation as a whole: its schema, its match key, its generation.
 
-use leadgate_domain::sealed::{SealingKey, SecretVersion};
+use leadgate_domain::sealing_key::{SealingKey, SecretVersion};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::keys::KeyRow;
 use crate::organizations::OrganizationRow;
 use crate::rows::ChangedSince;
-use crate::session::StoreConnection;
 use crate::sources::SourceRow;
 use crate::store::Store;
 

@@ -6,11 +6,11 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, differences};
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::quotas;
 use crate::rows::{ById, InAnySource, InOrganization, KeyExpiry, KeyRevocation, WithGeneration};
-use crate::session::StoreConnection;
 use crate::sources::SourceRow;
 use crate::store::Store;
 

@@ -13,8 +13,8 @@ use crate::audit;
 use crate::error::StoreError;
 use crate::page::{LeadCursor, Page};
 use crate::rows::{InAnySource, LockMode, PageAtOffset, PageBeforeLead, ScopedId};
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

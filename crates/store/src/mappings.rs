@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::rows::InSource;
-use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// A version of a source's mapping.

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::config::StoreConfig;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, StoreFailure, TransactionError};
-use crate::session::StoreConnection;
 use crate::{postgres, sqlite};
 
 /// The longest pause between two tries to connect; r2d2 backs off to half of it.

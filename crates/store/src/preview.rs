@@ -11,8 +11,8 @@ use leadgate_domain::{
 use crate::commit::{leads_to_lock, provisional, suppression_keys};
 use crate::error::{StoreError, TransactionError};
 use crate::rows::ScopedId;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// How a submission would end.
 #[derive(Debug, Clone, PartialEq)]

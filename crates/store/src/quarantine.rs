@@ -9,11 +9,11 @@ use leadgate_domain::{
 };
 
 use crate::commit::{CommitResult, SettledSubmission, valid_release};
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, StoreFailure, TransactionError};
 use crate::rows::{SubmissionRow, WrappedSubmission};
-use crate::session::StoreConnection;
-use crate::statements::{StoreTransaction, wrap_submission};
 use crate::store::Store;
+use crate::store_transaction::{StoreTransaction, wrap_submission};
 
 impl Store {
     /// Keeps a submission aside in a transaction of its own: one that was released, by opening its entry again. One

@@ -2,9 +2,9 @@
 
 use leadgate_domain::OrganizationId;
 
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::InOrganization;
-use crate::session::StoreConnection;
 
 pub(crate) const SOURCES: Quota = Quota {
     what: "sources",

@@ -15,8 +15,8 @@ use crate::audit;
 use crate::commit::suppression_keys;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::{LockMode, ScopedId};
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 use crate::submissions::{StoredSubmission, unwrap};
 
 /// A submission that made or changed a lead, as it would be read again: as it was mended, if it was.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::InSource;
-use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// What became of submissions, and what the leads are by now that they made or updated.

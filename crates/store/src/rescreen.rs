@@ -15,11 +15,11 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::{AdvisoryLock, AfterId, LeadsWithListedValue, LockMode, ScopedId, reversed};
-use crate::session::StoreConnection;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 use crate::suppressions::{PageAfterSuppression, SuppressionCursor};
 
 mod contacts;

@@ -13,8 +13,8 @@ use crate::audit;
 use crate::erasure::{ErasureCause, UuidRangePage, redact};
 use crate::error::StoreError;
 use crate::rows::InOrganization;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 use crate::sweep::skip_failing_organization;
 
 /// The name of this sweep's lease.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::quotas;
 use crate::rows::InOrganization;
-use crate::session::StoreConnection;
 use crate::store::Store;
 
 /// A version of an organization's scoring.

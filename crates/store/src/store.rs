@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadgate_domain::sealed::SealingKey;
+use leadgate_domain::sealing_key::SealingKey;
 use leadgate_domain::{Actor, OrganizationId, Region, Source, SourceDefaults, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::StoreConfig;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, StoreFailure, TransactionError};
 use crate::pool::{ConnectionTarget, Pool};
-use crate::session::StoreConnection;
 use crate::{postgres, sqlite};
 
 /// Reads that take longer than others, at the same time in one process.

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::entries::QuarantineState;
 use crate::error::StoreError;
 use crate::page::Page;
+use crate::quarantine_entries::QuarantineState;
 use crate::rows::{AfterId, InSource, ScopedId};
 use crate::store::Store;
 

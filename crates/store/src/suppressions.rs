@@ -11,13 +11,13 @@ use leadgate_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
+use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
 use crate::rescreen::{contact, reassess_listed, reassess_unlocked, shared_by_many};
 use crate::rows::LeadsWithListedValue as Named;
-use crate::session::StoreConnection;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// Entries per transaction: while one runs, no leads of the organization are committed.
 pub(crate) const CHUNK: usize = 1_000;

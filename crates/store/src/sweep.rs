@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::error::{StoreError, StoreFailure};
 use crate::retention::first_id_at;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// The program that adds an entry also re-screens the stored leads. After this time a sweep does it instead.
 const STALE_PENDING_AFTER: Duration = Duration::from_secs(60);

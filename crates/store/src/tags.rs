@@ -8,8 +8,8 @@ use crate::error::StoreError;
 use crate::page::Page;
 use crate::quotas;
 use crate::rows::{AfterId, ScopedId};
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// A tag of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,17 +8,17 @@ use leadgate_domain::{
     CommitAction, Judge, NormalizedSubmission, QuarantineReason, Source, SourceId, Submission, Suppression,
     Trace,
 };
-use leadgate_operations::remap;
+use leadgate_operations::reread;
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::Replier;
 use leadgate_store::{BatchSplitter, CommitResult, Directory, Store, StoreError, StoreFailure};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::{BackoffDelay, RetryDeadline};
 use crate::no_contact::NoContactLog;
-use crate::patience::{BackoffDelay, RetryDeadline};
-use crate::rescreens::RescreenRunner;
-use crate::tell::ReplyAddresses;
+use crate::replies::ReplyAddresses;
+use crate::rescreen_runner::RescreenRunner;
 
 /// Pauses between two attempts while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -167,9 +167,9 @@ impl Committer {
             let scoring = known.scoring(submission.organization);
             let source = sources.get(&submission.source).filter(|source| source.deleted_at.is_none());
             match source.cloned() {
-                Some(source) if remap::needs_reread(&submission, &source) => {
+                Some(source) if reread::needs_reread(&submission, &source) => {
                     let key = submission.client.key.as_ref().and_then(|id| known.key(id));
-                    remap::normalize(submission, source, key.as_deref(), scoring, &pipeline)
+                    reread::normalize(submission, source, key.as_deref(), scoring, &pipeline)
                 }
                 source => pipeline.normalize(submission, source, scoring),
             }

@@ -1,16 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod backlog_age;
+mod backoff;
 mod batch;
 mod commit;
-mod in_hand;
+mod consumer_task;
 mod isolate;
-mod lane;
 mod no_contact;
-mod patience;
-mod rescreens;
+mod replies;
+mod rescreen_runner;
 mod sweep;
-mod tell;
 mod worker;
 
-pub use lane::{ConsumerTask, RoundResult};
+pub use consumer_task::{ConsumerTask, RoundResult};
 pub use worker::{Worker, WorkerConfig, WorkerDependencies};

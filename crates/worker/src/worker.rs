@@ -10,11 +10,11 @@ use leadgate_store::{Directory, Store};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog_age::BacklogAge;
 use crate::commit::Committer;
-use crate::in_hand::BacklogAge;
-use crate::lane::ConsumerTask;
+use crate::consumer_task::ConsumerTask;
 use crate::no_contact::NoContactLog;
-use crate::rescreens::RescreenRunner;
+use crate::rescreen_runner::RescreenRunner;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
 /// How often the worker looks whether sources changed.

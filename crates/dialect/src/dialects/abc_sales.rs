@@ -10,11 +10,11 @@ use leadgate_domain::{
 use serde::Serialize;
 
 use super::native;
-use crate::answer::{DialectResponse, PostedLead, SubmissionOutcome};
-use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::field_reader::FieldReader;
+use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::problem::{Problem, flat, flat_with};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
-use crate::reading::FieldReader;
-use crate::refusal::{Problem, flat, flat_with};
+use crate::response::{DialectResponse, PostedLead, SubmissionOutcome};
 
 const OWN: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),

@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::native;
-use crate::answer::{DialectResponse, PostedLead, SubmissionOutcome, queued};
-use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::problem::flat;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
-use crate::refusal::flat;
+use crate::response::{DialectResponse, PostedLead, SubmissionOutcome, queued};
 
 /// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
 const OWN: SlotNames = &[

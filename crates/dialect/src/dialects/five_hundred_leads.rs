@@ -8,10 +8,10 @@ use leadgate_domain::{ClaimKind, Dialect, DuplicatePolicy, IdentityKey, Identity
 use serde::Serialize;
 
 use super::native;
-use crate::answer::DialectResponse;
-use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED};
+use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED};
+use crate::problem::{Problem, ProblemItem};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
-use crate::refusal::{Problem, ProblemItem};
+use crate::response::DialectResponse;
 
 static NAMES: LazyLock<NameIndex> =
     LazyLock::new(|| NameIndex::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));

@@ -12,13 +12,13 @@ use leadgate_domain::{
 use serde::Serialize;
 
 use super::native;
-use crate::answer::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, queued};
-use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::field_reader::FieldReader;
+use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::problem::{Problem, flat, flat_with};
 use crate::protocol::{
     CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,
 };
-use crate::reading::FieldReader;
-use crate::refusal::{Problem, flat, flat_with};
+use crate::response::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, queued};
 use lead::LeadPayload;
 
 const OWN: SlotNames = &[

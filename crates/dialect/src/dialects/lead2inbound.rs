@@ -9,11 +9,11 @@ use leadgate_domain::{
 use serde::Serialize;
 
 use super::native::{self, LeadResponse};
-use crate::answer::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome, queued, status};
-use crate::names::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::field_reader::FieldReader;
+use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
+use crate::problem::flat;
 use crate::protocol::{DefaultLimit, LimitScope, Protocol};
-use crate::reading::FieldReader;
-use crate::refusal::flat;
+use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome, queued, status};
 
 const OWN: SlotNames =
     &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];

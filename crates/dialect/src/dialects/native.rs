@@ -3,8 +3,8 @@
 //! Everything is optional but a way to reach the person. A name that is not ours is kept as a custom field,
 //! also one that looks like it could command us (`id`, `status`, `organization`).
 
-mod answer;
 mod key;
+mod response;
 mod retention;
 mod source;
 mod suppression;
@@ -15,18 +15,18 @@ use leadgate_domain::{
 };
 use serde_json::{Map, Value};
 
-use crate::answer::{DialectResponse, SourceNames, queued};
-use crate::names::{NATIVE_INDEX, Slot};
+use crate::field_reader::{FieldReader, ReaderInput};
+use crate::name_index::{NATIVE_INDEX, Slot};
+use crate::problem::document;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol, SourceSelection};
-use crate::reading::{FieldReader, ReaderInput};
-use crate::refusal::document;
+use crate::response::{DialectResponse, SourceNames, queued};
 
-pub(crate) use answer::settled;
-pub use answer::{
+pub use key::{CreatedKeyResponse, KeyResponse, RevokedKeyResponse, created_key, key, revoked_key};
+pub(crate) use response::settled;
+pub use response::{
     LeadListResponse, LeadResponse, NoLeadResponse, OutcomeWithTrace, SubmissionNote, SubmissionResponse,
     ValidationResponse, erased, lead, listed, page, record, validated, without_lead,
 };
-pub use key::{CreatedKeyResponse, KeyResponse, RevokedKeyResponse, created_key, key, revoked_key};
 pub use retention::{RetentionResponse, retention};
 pub use source::{SignatureResponse, SourceResponse, signature, source, token_path};
 pub use suppression::{SuppressionResponse, suppression};

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::encoding::{self, without_byte_order_mark};
-use super::unreadable::FormFault;
+use super::error::FormFault;
 
 /// How many pairs a form may have; many of them may be items of lists.
 const MOST_PAIRS: usize = 1_000;

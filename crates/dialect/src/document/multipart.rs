@@ -7,8 +7,8 @@ use futures_util::{FutureExt, stream};
 use multer::{Field, Multipart};
 use serde_json::{Value, json};
 
+use super::error::FormFault;
 use super::form::FormBuilder;
-use super::unreadable::FormFault;
 
 /// The whole body is there, so that nothing ever has to be waited for.
 pub(super) fn read(boundary: &str, body: &[u8]) -> Result<FormBuilder, FormFault> {

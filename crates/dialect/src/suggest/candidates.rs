@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::kind::ValueKind;
-use super::names::ContactField;
+use super::contact_field::ContactField;
+use super::value_kind::ValueKind;
 use super::{ObservedPath, SuggestedRule};
 
 /// The best one, and others for bodies in which it has no value.

@@ -1,13 +1,13 @@
 //! Phone numbers in E.164.
 
-mod cut;
-mod find;
-mod number;
-mod plan;
-mod refusal;
+mod clean_text;
+mod do_not_call_words;
+mod national_number;
+mod number_candidates;
+mod number_parts;
+mod numbering_plan;
 mod spelling;
-mod tidy;
-mod written;
+mod text_split;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,16 +16,16 @@ use phonenumber::country;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Repair;
-use find::find;
-use number::NationalNumber;
-use plan::NumberingPlan;
-use tidy::CleanText;
-use written::NumberParts;
+use clean_text::CleanText;
+use national_number::NationalNumber;
+use number_candidates::find;
+use number_parts::NumberParts;
+use numbering_plan::NumberingPlan;
 
-pub use refusal::forbids_calls;
+pub use clean_text::may_lack_plus;
+pub use do_not_call_words::forbids_calls;
 pub(crate) use spelling::spellings;
 pub use spelling::subscriber;
-pub use tidy::may_lack_plus;
 
 /// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::consent::export_signature::ExportSigningKey;
-use crate::credential::sealed::{SealingKey, SecretVersion};
+use crate::credential::sealing_key::{SealingKey, SecretVersion};
 use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
 };

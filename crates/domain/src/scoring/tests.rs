@@ -253,7 +253,7 @@ fn the_page_about_scoring_says_what_is_so() {
     for name in fields
         .chain(PhoneKind::CODES.iter().copied())
         .chain(EmailKind::CODES.iter().copied())
-        .chain(read::TESTS.split(", "))
+        .chain(parse::TESTS.split(", "))
     {
         assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name} = ")), "{name}");
     }

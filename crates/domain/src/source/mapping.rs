@@ -3,7 +3,7 @@
 //! A mapping is a list of rules, each of which fills one field of the native dialect. What rules take is taken out
 //! of the document; what is left is read as its dialect reads it. A mapping either applies whole or not at all.
 
-mod place;
+mod value_path;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use place::{ValuePath, path_segment};
+pub use value_path::{ValuePath, path_segment};
 
 use crate::TextField;
 use crate::submission::validate::MOST_TAGS;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord};
-use super::words::date;
+use super::extensible::{MaybeKnown, StageRecord};
+use super::sentences::date;
 use crate::{Eligibility, Reason, Timestamp};
 
 /// Whether a lead may be called, and everything that holds it.

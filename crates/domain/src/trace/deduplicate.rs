@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{Extensible, MaybeKnown, StageRecord, TraceItem, erased_items};
-use super::words::{date, remark_suffix};
+use super::extensible::{Extensible, MaybeKnown, StageRecord, TraceItem, erased_items};
+use super::sentences::{date, remark_suffix};
 use crate::{ClaimKind, Correction, DuplicatePolicy, IdentityRule, LeadId, Timestamp};
 
 /// How a submission was recognized.

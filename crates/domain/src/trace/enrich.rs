@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord, TraceItem};
-use super::words::words;
+use super::extensible::{MaybeKnown, StageRecord, TraceItem};
+use super::sentences::words;
 use crate::{EmailKind, InferenceBasis, InferredValue, Region};
 
 /// What was inferred, each value with what it follows from.

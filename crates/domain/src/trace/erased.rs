@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::StageRecord;
-use super::words::date;
+use super::extensible::StageRecord;
+use super::sentences::date;
 use crate::Timestamp;
 
 /// When the values of the submission were erased.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::StageRecord;
+use super::extensible::StageRecord;
 
 /// How much of a submission did not fit into its lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

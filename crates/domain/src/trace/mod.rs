@@ -8,18 +8,18 @@ mod decide;
 mod deduplicate;
 mod enrich;
 mod erased;
+mod extensible;
 mod merge;
 mod normalize;
 mod opt_out;
-mod part;
 mod quarantine;
 mod reassess;
-mod remap;
 mod reprocess;
+mod reread;
 mod score;
 mod screen;
+mod sentences;
 mod stage;
-mod words;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -30,18 +30,18 @@ pub use decide::{DecideTrace, RegistryCheck};
 pub use deduplicate::{DeduplicateTrace, KeyMatch};
 pub use enrich::EnrichTrace;
 pub use erased::ErasedAt;
+pub use extensible::{Extensible, MaybeKnown, TraceItem};
 pub use merge::MergeTrace;
 pub use normalize::{ContactVerdict, NormalizeTrace, TextVerdict};
 pub use opt_out::{OptOutTrace, OptedOutLead};
-pub use part::{Extensible, MaybeKnown, TraceItem};
 pub use quarantine::QuarantineTrace;
 pub use reassess::{ReassessReason, ReassessTrace};
-pub use remap::{RereadFault, RereadTrace};
 pub use reprocess::ReprocessTrace;
+pub use reread::{RereadFault, RereadTrace};
 pub use score::{RulePoints, ScoreTrace};
 pub use screen::{ScreenTrace, SuppressionHit};
+pub use sentences::date;
 pub use stage::{Stage, StageName, UnknownStage};
-pub use words::date;
 
 /// One compact record per submission, with at most one part of each stage, in the order of [`Stage`]. In JSON it is an
 /// object of the parts under the stages' names.

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::part::{Extensible, MaybeKnown, StageRecord, TraceItem};
+use super::extensible::{Extensible, MaybeKnown, StageRecord, TraceItem};
 use super::quarantine;
-use super::words::{listed, remark_suffix, unknown_members_sentence};
+use super::sentences::{listed, remark_suffix, unknown_members_sentence};
 use crate::mapping::MappingFault;
 use crate::{CertificateProblem, QuarantineReason, Region, Repair, TextField, TimeProblem};
 

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::decide::DecideTrace;
-use super::part::{MaybeKnown, StageRecord};
+use super::extensible::{MaybeKnown, StageRecord};
 use super::score::ScoreTrace;
 use crate::LeadId;
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord};
+use super::extensible::{MaybeKnown, StageRecord};
 use crate::QuarantineReason;
 
 /// Why a submission was put aside, where no stage could say so.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord};
+use super::extensible::{MaybeKnown, StageRecord};
 
 /// Why a lead was decided again without a new submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

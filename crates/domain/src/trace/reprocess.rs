@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord};
-use super::words::listed;
+use super::extensible::{MaybeKnown, StageRecord};
+use super::sentences::listed;
 use crate::ClaimKind;
 
 /// That a stored lead was made again from its submissions.

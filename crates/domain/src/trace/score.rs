@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::part::{MaybeKnown, StageRecord};
+use super::extensible::{MaybeKnown, StageRecord};
 use crate::Temperature;
 
 /// The score, every point of it, and by which version of the scoring.

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::part::{Extensible, MaybeKnown, TraceItem, erased_items};
-use super::words::{date, remark_suffix};
+use super::extensible::{Extensible, MaybeKnown, TraceItem, erased_items};
+use super::sentences::{date, remark_suffix};
 use crate::{ListEntry, Reason, SuppressionForm, Timestamp};
 
 /// The entries of suppression lists that name a phone or an email.

@@ -2,9 +2,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::part::{Extensible, StageRecord};
+use super::extensible::{Extensible, StageRecord};
 use super::screen::ScreenedValues;
-use super::words::words;
+use super::sentences::words;
 use super::{
     DecideTrace, DeduplicateTrace, EnrichTrace, ErasedAt, MergeTrace, NormalizeTrace, OptOutTrace,
     QuarantineTrace, ReassessTrace, ReprocessTrace, RereadTrace, ScoreTrace, ScreenTrace,

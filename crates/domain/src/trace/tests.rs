@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-mod keeping;
+mod unknown_members;
 
 fn read(trace: Value) -> Trace {
     serde_json::from_value(trace).unwrap()

@@ -6,10 +6,10 @@ use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 #[derive(Deserialize)]

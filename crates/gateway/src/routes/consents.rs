@@ -11,10 +11,10 @@ use leadgate_operations::exports::{self as operations, ExportRequest, ExportSink
 use serde::Serialize;
 use tokio::sync::mpsc::{self, Sender};
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::LongOperation;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 
 const NDJSON: &str = "application/x-ndjson";
 

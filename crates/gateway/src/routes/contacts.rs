@@ -6,7 +6,7 @@ use leadgate_domain::AuditAction;
 use leadgate_operations::leads::listed;
 use serde::Deserialize;
 
-use crate::call::{AuthorizedRequest, ReadAccess};
+use crate::authorized_request::{AuthorizedRequest, ReadAccess};
 use crate::query::PageLimit;
 use crate::refusal::Refusal;
 use crate::store_timeout::with_store_timeout;

@@ -6,10 +6,10 @@ use leadgate_operations::erasure::{self as operations, ErasurePreview, ErasureRe
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::store_timeout::operation;
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::operator;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::state::GatewayState;
 
 #[derive(Serialize)]

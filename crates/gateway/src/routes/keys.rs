@@ -9,10 +9,10 @@ use leadgate_operations::keys::{self as operations, CreatedKey, KeyChanges, NewK
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::public_url::base_url;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
 /// For how long a rotated key stays valid.

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::call::{AdminAccess, AuthorizedRequest, ReadAccess, WriteAccess};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest, ReadAccess, WriteAccess};
 use crate::caller::SourceAccess;
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::store_timeout::{operation, with_store_timeout};
 
 /// What is found under the id of a lead or of a submission.

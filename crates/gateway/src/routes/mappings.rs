@@ -7,10 +7,10 @@ use leadgate_operations::mappings::{self as operations, MappedBody};
 use leadgate_store::MappingRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::PageLimit;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 /// Which version of its mapping a source uses; null for none.

@@ -7,11 +7,11 @@ use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::body::{self, BodyLimits};
-use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 #[derive(Deserialize)]

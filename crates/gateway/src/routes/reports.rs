@@ -5,10 +5,10 @@ use leadgate_operations::reports as operations;
 use leadgate_store::{IntakeReport, StoreError, StoreFailure};
 use serde::Deserialize;
 
-use crate::call::{AuthorizedRequest, ReadAccess};
+use crate::authorized_request::{AuthorizedRequest, ReadAccess};
 use crate::query;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 

@@ -3,10 +3,10 @@
 use actix_web::web;
 use leadgate_operations::reprocess::{self as operations, ReprocessRequest, ReprocessResult};
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::store_timeout::with_store_timeout;
 
 /// Reads the selected leads again, or says what would change. Sent again, it does what is left to do.

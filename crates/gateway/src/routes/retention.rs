@@ -4,9 +4,9 @@ use actix_web::web;
 use leadgate_dialect::native::{self, RetentionResponse};
 use leadgate_operations::retention::{self as operations, RetentionChanges};
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::store_timeout::operation;
 
 pub(crate) async fn show(

@@ -9,10 +9,10 @@ use leadgate_store::ScoringRecord;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::PageLimit;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
 /// The scoring in force; version 0 is the standard one.

@@ -9,11 +9,11 @@ use leadgate_store::RecentLeads;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::public_url::base_url;
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::source_selection::check_networks;
 use crate::store_timeout::operation;
 

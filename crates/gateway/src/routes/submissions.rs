@@ -8,10 +8,10 @@ use leadgate_domain::{AuditAction, SubmissionId};
 use leadgate_store::SubmissionRecord;
 use serde::Serialize;
 
-use crate::call::{AuthorizedRequest, ReadAccess};
+use crate::authorized_request::{AuthorizedRequest, ReadAccess};
 use crate::caller::SourceAccess;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 use crate::store_timeout::with_store_timeout;
 
 #[derive(Serialize)]

@@ -15,12 +15,12 @@ use leadgate_operations::suppressions::{
 use leadgate_store::Store;
 use serde::{Deserialize, Serialize};
 
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::body::{self, BodyLimits};
-use crate::call::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::LongOperation;
 use crate::query::parsed;
 use crate::refusal::Refusal;
-use crate::reply::JsonResponse;
+use crate::route_response::JsonResponse;
 
 /// So many refused rows are returned; all are counted.
 const MOST_RETURNED: usize = 1_000;

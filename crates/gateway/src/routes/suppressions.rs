@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::call::{AdminAccess, AuthorizedRequest, OrganizationReadAccess};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest, OrganizationReadAccess};
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::state::GatewayState;
 use crate::store_timeout::operation;
 

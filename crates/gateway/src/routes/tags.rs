@@ -4,10 +4,10 @@ use actix_web::web;
 use leadgate_operations::tags::{self as operations, NewTag};
 use leadgate_store::Tag;
 
-use crate::call::{AdminAccess, AuthorizedRequest};
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, ListResponse};
+use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
 pub(crate) async fn list(

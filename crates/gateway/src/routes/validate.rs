@@ -8,12 +8,12 @@ use leadgate_domain::{BodyFormat, Dialect, Outcome, Submission};
 use leadgate_operations::leads as operations;
 use leadgate_store::SubmissionPreview;
 
+use crate::authorized_request::{AuthorizedRequest, ReadAccess};
 use crate::body::{self, BodyLimits};
-use crate::call::{AuthorizedRequest, ReadAccess};
 use crate::caller::SourceAccess;
 use crate::chunked_body::ChunkedBody;
 use crate::refusal::Refusal;
-use crate::reply::{JsonResponse, RouteResponse};
+use crate::route_response::{JsonResponse, RouteResponse};
 use crate::state::GatewayState;
 use crate::store_timeout::operation;
 use crate::{headers, intake, limit};

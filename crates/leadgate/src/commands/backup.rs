@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Output, UsageError, files, require_installation};
 use crate::config::Config;
-use crate::{lock, ports, secret};
+use crate::{data_folder_lock, ports, secret};
 
 /// What `restore` takes.
 const BACKUP: &str = "a file that `leadgate backup` wrote";
@@ -70,7 +70,7 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
     );
     let archive = files::open(file, BACKUP)?;
     fs::create_dir_all(&config.data)?;
-    let _lock = lock::take(config)?;
+    let _lock = data_folder_lock::take(config)?;
     for name in [QUEUE, STORE, secret::FILE] {
         let place = config.data.join(name);
         ensure!(

@@ -8,7 +8,7 @@ use leadgate_domain::{LeadId, Region};
 use leadgate_operations::erasure::{self, ErasurePreview, ErasureRequest, ErasureResult};
 use leadgate_store::{ErasureCounts, SubjectRecords};
 
-use super::values::ValueReader;
+use super::value_reader::ValueReader;
 use super::{Output, UsageError, judge_context, open_store, organization, progress};
 use crate::config::Config;
 

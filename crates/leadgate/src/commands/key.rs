@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use super::arguments::{duration, key_id};
 use super::{Output, OwnerArguments, cell, no_key, open_store, organization, patch, with_hint};
 use crate::config::Config;
-use crate::{listening, secret};
+use crate::{address_file, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum KeyCommand {
@@ -187,7 +187,7 @@ async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Resu
     if key.kind != KeyKind::Token {
         return Ok(None);
     }
-    let base = listening::base_url(config).unwrap_or_default();
+    let base = address_file::base_url(config).unwrap_or_default();
     let source = store.source(key.organization, key.source).await?;
     Ok(source.map(|source| format!("{base}{}", native::token_path(&source, text.expose_secret()))))
 }

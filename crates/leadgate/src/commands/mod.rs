@@ -24,7 +24,7 @@ pub(crate) mod score;
 pub(crate) mod source;
 pub(crate) mod suppression;
 pub(crate) mod tag;
-mod values;
+mod value_reader;
 
 pub(crate) use crate::usage::UsageError;
 pub(crate) use organization::{OwnerArguments, organization};

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::arguments::{count, version};
 use super::{Output, Table, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
-use crate::plain::plain_message;
+use crate::error_wording::plain_message;
 
 #[derive(Args)]
 pub(crate) struct ScoreArguments {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Output, OwnerArguments, cell, open_store, organization, patch, with_hint};
 use crate::config::Config;
-use crate::{listening, secret};
+use crate::{address_file, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum SourceCommand {
@@ -275,7 +275,7 @@ fn print(
     output: &Output,
 ) {
     let token = token.map(|token| token.text.expose_secret());
-    let base = listening::base_url(config);
+    let base = address_file::base_url(config);
     let source = native::source(source, organization, base.as_deref().unwrap_or_default(), token);
     output.details(&SourceDetails { source, recent_leads });
     if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {

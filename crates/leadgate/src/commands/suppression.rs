@@ -15,7 +15,7 @@ use leadgate_pipeline::Pipeline;
 use leadgate_store::{AddOutcome, Store};
 use serde_json::json;
 
-use super::{Output, UsageError, cell, open_store, organization, progress, values};
+use super::{Output, UsageError, cell, open_store, organization, progress, value_reader};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -106,7 +106,7 @@ impl SuppressionValueArguments {
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
-        let mut given = values::ValueReader::default();
+        let mut given = value_reader::ValueReader::default();
         let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
         let requests = [
             named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),

@@ -8,7 +8,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
 use super::Config;
-use crate::plain::plain_message;
+use crate::error_wording::plain_message;
 
 /// The heading in `--help` of what every program takes.
 const CONNECTION: &str = "Connection";

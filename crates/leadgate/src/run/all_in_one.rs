@@ -6,36 +6,37 @@ use anyhow::Context as _;
 use leadgate_queue::Role;
 use leadgate_store::Directory;
 
-use super::{first_start, parts};
+use super::{components, first_start};
+use crate::address_file::AddressFile;
 use crate::config::Config;
-use crate::listening::AddressFile;
 use crate::ports::PolicyUpload;
-use crate::{lock, ports, telemetry};
+use crate::{data_folder_lock, ports, telemetry};
 
 /// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
-    parts::log_addresses(&config);
+    components::log_addresses(&config);
     let render = telemetry::start_metrics()?;
     ports::prepare(&config)?;
-    let _lock = if config.data.exists() { Some(lock::take(&config)?) } else { None };
+    let _lock = if config.data.exists() { Some(data_folder_lock::take(&config)?) } else { None };
     if matches!(ports::migrate(&config).await?, PolicyUpload::ManualSetupNeeded(_)) {
         tracing::warn!(
             "queue.management_url is not set: `leadgate migrate` prints how to set the broker's policies"
         );
     }
-    let places = parts::places(&config)?;
+    let places = components::places(&config)?;
     let store = ports::store(&config)?;
-    let stop = parts::stop_on_signal()?;
+    let stop = components::stop_on_signal()?;
     let queue = ports::queue(&config, Role::AllInOne).await?;
 
     let gateway_stop = stop.child_token();
-    let gateway = parts::gateway(&config, places.clone(), &queue, &store, render, gateway_stop).await?;
+    let gateway = components::gateway(&config, places.clone(), &queue, &store, render, gateway_stop).await?;
     let worker_stop = tokio_util::sync::CancellationToken::new();
     let worker_store = ports::worker_store(&config)?;
     let directory = Arc::new(Directory::new(worker_store.clone()));
-    let Some(matching) = parts::match_key(&worker_store, &stop).await? else { return Ok(()) };
-    let worker = parts::worker(&config, places, &queue, directory, &worker_store, matching, &worker_stop);
+    let Some(matching) = components::match_key(&worker_store, &stop).await? else { return Ok(()) };
+    let worker =
+        components::worker(&config, places, &queue, directory, &worker_store, matching, &worker_stop);
 
     empty_log(&store).await;
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);
@@ -48,7 +49,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     first_start::create_demo_organization(&config, address, &store).await?;
     tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
     let working = tokio::spawn(worker.run());
-    parts::observe(&queue, &stop);
+    components::observe(&queue, &stop);
     gateway.run().await?;
     worker_stop.cancel();
     working.await?;

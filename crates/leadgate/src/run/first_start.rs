@@ -9,7 +9,7 @@ use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 
 use crate::config::Config;
-use crate::{listening, secret};
+use crate::{address_file, secret};
 
 const DEMO: &str = "demo";
 
@@ -42,7 +42,7 @@ pub(super) async fn create_demo_organization(
     };
     store.create_key(&key).await?;
     let text = text.expose_secret();
-    let base = listening::base_url(config).unwrap_or_else(|| listening::url(address));
+    let base = address_file::base_url(config).unwrap_or_else(|| address_file::url(address));
     // To standard output, not the log: logs are kept and shipped, and this is a secret.
     let _ = write!(
         std::io::stdout(),

@@ -2,23 +2,23 @@
 
 use leadgate_queue::Role;
 
-use super::parts;
+use super::components;
 use crate::config::Config;
 use crate::{ports, telemetry};
 
 /// Runs until it is told to stop; what is in flight is answered first.
 pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
-    parts::log_addresses(&config);
+    components::log_addresses(&config);
     let render = telemetry::start_metrics()?;
-    let places = parts::places(&config)?;
-    let stop = parts::stop_on_signal()?;
+    let places = components::places(&config)?;
+    let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
-    parts::observe(&queue, &stop);
+    components::observe(&queue, &stop);
     let store = ports::store(&config)?;
-    parts::refuse_wrong_secret(&store).await?;
-    let gateway = parts::gateway(&config, places, &queue, &store, render, stop).await?;
+    components::refuse_wrong_secret(&store).await?;
+    let gateway = components::gateway(&config, places, &queue, &store, render, stop).await?;
     let listen = gateway.addresses().first().copied().unwrap_or(config.listen);
     tracing::info!(%listen, "gateway started");
     gateway.run().await?;

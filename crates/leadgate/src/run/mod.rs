@@ -1,16 +1,16 @@
 //! The three programs, each out of the same parts.
 
 mod all_in_one;
+mod components;
 mod first_start;
 mod gateway;
 mod health;
-mod parts;
 mod store_health;
 mod worker;
 
 pub(crate) use all_in_one::all_in_one;
+pub(crate) use components::places;
 pub(crate) use gateway::gateway;
-pub(crate) use parts::places;
 pub(crate) use worker::worker;
 
 use std::io::Write as _;

@@ -5,29 +5,29 @@ use std::sync::Arc;
 use leadgate_queue::Role;
 
 use super::store_health::StoreHealth;
-use super::{health, parts};
+use super::{components, health};
 use crate::config::Config;
 use crate::{ports, telemetry};
 
 /// Runs until it is told to stop; the batch at hand is finished first.
 pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
-    parts::log_addresses(&config);
+    components::log_addresses(&config);
     let render = telemetry::start_metrics()?;
-    let places = parts::places(&config)?;
-    let stop = parts::stop_on_signal()?;
+    let places = components::places(&config)?;
+    let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Worker).await?;
-    parts::observe(&queue, &stop);
+    components::observe(&queue, &stop);
     let store = ports::worker_store(&config)?;
-    let directory = parts::directory(&store, &queue);
+    let directory = components::directory(&store, &queue);
     let shown = Arc::clone(&directory);
     let listen = &config.worker.listen;
     let health_store = ports::health_store(&config)?;
     let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
     let health = health::serve(listen, queue.clone(), store_health, shown, render, stop.clone())?;
-    if let Some(matching) = parts::match_key(&health_store, &stop).await? {
-        let worker = parts::worker(&config, places, &queue, directory, &store, matching, &stop);
+    if let Some(matching) = components::match_key(&health_store, &stop).await? {
+        let worker = components::worker(&config, places, &queue, directory, &store, matching, &stop);
         tracing::info!(worker.lanes = config.worker.lanes, "worker started");
         worker.run().await;
     }

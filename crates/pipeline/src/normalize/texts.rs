@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use leadgate_domain::trace::NormalizeTrace;
-use leadgate_domain::{Region, TextField, name, place, standard, text};
+use leadgate_domain::{Region, TextField, name, standard_codes, states, text};
 
 /// What a submission's texts are on a lead; `told` is what the trace says about them. `country` is the one in which a
 /// state is looked for.
@@ -67,9 +67,9 @@ fn one(field: TextField, said: &str, country: Option<Region>) -> NormalizedText 
             }
         }
         State => state(&clean, country, listed),
-        Timezone => listed(standard::timezone(&clean).map(str::to_owned), true),
-        Locale => listed(standard::locale(&clean), true),
-        Currency => listed(standard::currency(&clean).map(str::to_owned), true),
+        Timezone => listed(standard_codes::timezone(&clean).map(str::to_owned), true),
+        Locale => listed(standard_codes::locale(&clean), true),
+        Currency => listed(standard_codes::currency(&clean).map(str::to_owned), true),
     }
 }
 
@@ -90,9 +90,9 @@ fn state(
     country: Option<Region>,
     listed: impl Fn(Option<String>, bool) -> NormalizedText,
 ) -> NormalizedText {
-    let known = place::state(clean).map(str::to_owned);
+    let known = states::state(clean).map(str::to_owned);
     match country {
-        Some(country) if place::has_listed_states(country) => listed(known, true),
+        Some(country) if states::has_listed_states(country) => listed(known, true),
         Some(_) => listed(None, false),
         None => listed(known, false),
     }

@@ -14,12 +14,12 @@ use leadgate_domain::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call, close_channel};
-use super::names::QueueNames;
+use super::queue_names::QueueNames;
 use super::unacked::Unacked;
-use super::{message, names, topology};
+use super::{message, queue_names, topology};
 use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::error::QueueError;
-use crate::shards::ShardCount;
+use crate::shard_count::ShardCount;
 
 /// Between two looks whether the broker has taken messages back.
 const REQUEUE_TIMEOUT: Duration = Duration::from_millis(10);
@@ -56,7 +56,7 @@ impl AdminClient {
                 unconsumed.push(queue);
             }
         }
-        let [parked, newer] = names::parked(self.version);
+        let [parked, newer] = queue_names::parked(self.version);
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
         let oldest_age = self.unacked.oldest().map(|at| Timestamp::now().since(at));
@@ -91,7 +91,7 @@ impl AdminClient {
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         let publishing = PublishingChannel { connection, channel };
         let mut replayed = 0;
-        for queue in names::parked(self.version) {
+        for queue in queue_names::parked(self.version) {
             replayed += replay(reading, &publishing, &queue, &mut selection).await?;
         }
         Ok(replayed)
@@ -106,7 +106,7 @@ struct PublishingChannel {
 
 async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
     let mut parked = Vec::new();
-    for queue in names::parked(version) {
+    for queue in queue_names::parked(version) {
         let mut read = UnackedMessages::default();
         while parked.len() < limit {
             let Some(message) = get(channel, &queue).await? else { break };
@@ -181,7 +181,7 @@ async fn replay(
 async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), QueueError> {
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = message::properties(FieldTable::default());
-    let (exchange, key) = (names::EXCHANGE.into(), names::shard(0).as_str().into());
+    let (exchange, key) = (queue_names::EXCHANGE.into(), queue_names::shard(0).as_str().into());
     let published =
         async { channel.basic_publish(exchange, key, options, &message.data, properties).await?.await };
     match call(published).await? {

@@ -16,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::ack_handle::AmqpAckHandle;
 use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call};
 use super::consumer_readiness::{ConsumerGuard, ConsumerReadiness};
-use super::names::{self, QueueNames};
 use super::publish_queue::AmqpPublishSender;
+use super::queue_names::{self, QueueNames};
 use super::supervise::{ChannelTask, Interruption};
 use super::unacked::Unacked;
 use super::{message, topology};
 use crate::error::QueueError;
 use crate::raw_delivery::RawDelivery;
-use crate::shards::ShardCount;
+use crate::shard_count::ShardCount;
 
 /// Whether a consumer is to take messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl ConsumingChannel {
     async fn consume_new_shards(&mut self) -> Result<(), QueueError> {
         let count = *self.shards.borrow_and_update();
         for shard in self.known..count {
-            self.consume(names::shard(shard)).await?;
+            self.consume(queue_names::shard(shard)).await?;
         }
         self.known = count;
         Ok(())

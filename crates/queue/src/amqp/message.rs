@@ -4,7 +4,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use leadgate_domain::Timestamp;
 
-use super::names::{PARKED_AT_HEADER, REASON_HEADER};
+use super::queue_names::{PARKED_AT_HEADER, REASON_HEADER};
 use crate::raw_delivery::ParkReason;
 
 /// RabbitMQ's number for a message that is to be written to disk.

@@ -7,11 +7,11 @@ mod connection;
 mod consume_loop;
 mod consumer_readiness;
 mod message;
-mod names;
 mod pending_confirms;
 mod policies;
 mod publish_loop;
 mod publish_queue;
+mod queue_names;
 mod reply_consumer;
 mod reply_message;
 mod reply_publisher;
@@ -46,7 +46,7 @@ use unacked::Unacked;
 use crate::config::{BrokerAddress, QueueConfig, Role};
 use crate::error::QueueFailure;
 use crate::replies::PendingReplies;
-use crate::shards::ShardCount;
+use crate::shard_count::ShardCount;
 use crate::status::{QueueStatus, Readiness};
 
 /// What closing connections in order may take on top of what is still being published.

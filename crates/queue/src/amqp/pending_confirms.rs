@@ -19,7 +19,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::supervise::Interruption;
 use crate::error::{PublishError, QueueFailure};
-use crate::group::SubmissionGroup;
+use crate::submission_group::SubmissionGroup;
 
 type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 

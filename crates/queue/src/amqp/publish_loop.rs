@@ -12,16 +12,16 @@ use metrics::histogram;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call};
-use super::names::{self, QueueNames};
 use super::pending_confirms::{OutgoingMessage, PendingConfirms, Waiters};
 use super::publish_queue::{AmqpPublishSender, NextMessage, ParkRequest, PublishQueue};
+use super::queue_names::{self, QueueNames};
 use super::supervise::{ChannelTask, Interruption};
 use super::{message, topology};
 use crate::config::QueueConfig;
 use crate::error::{QueueError, QueueFailure};
-use crate::group::{GroupLimits, SubmissionGroup};
-use crate::shards::ShardCount;
+use crate::shard_count::ShardCount;
 use crate::status::Readiness;
+use crate::submission_group::{GroupLimits, SubmissionGroup};
 
 pub(crate) struct PublishLoop {
     connection: BrokerConnection,
@@ -157,7 +157,7 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
             let properties = message::parked(why);
             let message = OutgoingMessage {
                 exchange: "",
-                key: names::parked_for(why, version),
+                key: queue_names::parked_for(why, version),
                 body: payload,
                 properties,
             };
@@ -168,8 +168,8 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
 
 fn to_shard(shard: u16, group: &SubmissionGroup) -> OutgoingMessage {
     OutgoingMessage {
-        exchange: names::EXCHANGE,
-        key: names::shard(shard),
+        exchange: queue_names::EXCHANGE,
+        key: queue_names::shard(shard),
         body: group.message().into(),
         properties: message::properties(FieldTable::default()),
     }

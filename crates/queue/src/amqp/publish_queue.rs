@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{PublishError, QueueError, QueueFailure};
-use crate::group::{GroupLimits, PendingSubmission, SubmissionGroup};
 use crate::raw_delivery::ParkReason;
-use crate::shards::{ShardCount, shard_of};
+use crate::shard_count::{ShardCount, shard_of};
+use crate::submission_group::{GroupLimits, PendingSubmission, SubmissionGroup};
 
 pub(crate) enum PublishJob {
     Publish(PendingSubmission),
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::config::QueueConfig;
-    use crate::group::MemoryLimit;
+    use crate::submission_group::MemoryLimit;
 
     /// An organization whose leads go to this one of two shards.
     fn of_shard(shard: u16) -> OrganizationId {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call, close_channel};
 use super::supervise::{ChannelTask, Interruption};
-use super::{names, reply_message};
+use super::{queue_names, reply_message};
 use crate::error::{QueueError, QueueFailure};
 use crate::replies::PendingReplies;
 use crate::status::Readiness;
@@ -111,7 +111,7 @@ impl ChannelTask for ReplyConsumer {
 /// Under a name that was never used: the broker may keep the queue of a connection that it does not know to be lost.
 async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError> {
     let channel = connection.channel().await?;
-    let name = names::replies();
+    let name = queue_names::replies();
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let mut arguments = FieldTable::default();
     arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES));

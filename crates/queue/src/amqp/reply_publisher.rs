@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, close_channel};
 use super::supervise::{ChannelTask, Interruption, supervise};
-use super::{message, names, reply_message};
+use super::{message, queue_names, reply_message};
 use crate::error::QueueError;
 use crate::replies::count_sent;
 
@@ -35,7 +35,7 @@ pub(crate) struct ReplySender(mpsc::Sender<AddressedReply>);
 
 impl ReplySender {
     pub(crate) fn send(&self, to: &ReplyAddress, reply: Reply) {
-        let known = names::is_replies(to.as_str());
+        let known = queue_names::is_replies(to.as_str());
         if !known || self.0.try_send(AddressedReply { to: to.clone(), reply }).is_err() {
             count_sent(false, 1);
         }

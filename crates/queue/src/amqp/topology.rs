@@ -9,7 +9,7 @@ use lapin::{Channel, ErrorKind, ExchangeKind};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{self, CALL_TIMEOUT, OpenConnection};
-use super::names::{self, QueueNames};
+use super::queue_names::{self, QueueNames};
 use crate::config::{BrokerAddress, QueueAddress, QueueConfig};
 use crate::error::QueueError;
 
@@ -47,10 +47,10 @@ async fn declare(broker: &BrokerAddress, queues: QueueNames) -> Result<(), Queue
     for thing in [BrokerObject::AlternateExchange, BrokerObject::Exchange].into_iter().chain(all) {
         thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
     }
-    for shard in (0..queues.shards).map(names::shard) {
-        bind(&channel, &shard, names::EXCHANGE, &shard).await?;
+    for shard in (0..queues.shards).map(queue_names::shard) {
+        bind(&channel, &shard, queue_names::EXCHANGE, &shard).await?;
     }
-    bind(&channel, names::UNROUTED, names::ALTERNATE, "").await?;
+    bind(&channel, queue_names::UNROUTED, queue_names::ALTERNATE, "").await?;
     connection.close().await;
     Ok(())
 }
@@ -73,14 +73,14 @@ pub(crate) async fn verify(connection: &OpenConnection, queues: QueueNames) -> R
 
 /// [`verify`] for the queues of parked messages: looking at them returns them.
 pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> Result<(), QueueError> {
-    verify_all(connection, names::parked(version).map(BrokerObject::Queue)).await
+    verify_all(connection, queue_names::parked(version).map(BrokerObject::Queue)).await
 }
 
 /// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.
 pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Result<u16, QueueError> {
     let channel = connection.channel().await?;
     for shard in known..u16::MAX {
-        let queue = BrokerObject::Queue(names::shard(shard));
+        let queue = BrokerObject::Queue(queue_names::shard(shard));
         match queue.declare(&channel, true).await {
             Ok(()) => {}
             // The broker has closed the channel.
@@ -134,8 +134,8 @@ enum DeclareError {
 impl BrokerObject {
     fn name(&self) -> String {
         match self {
-            Self::Exchange => format!("exchange `{}`", names::EXCHANGE),
-            Self::AlternateExchange => format!("exchange `{}`", names::ALTERNATE),
+            Self::Exchange => format!("exchange `{}`", queue_names::EXCHANGE),
+            Self::AlternateExchange => format!("exchange `{}`", queue_names::ALTERNATE),
             Self::Queue(name) => format!("queue `{name}`"),
         }
     }
@@ -146,12 +146,12 @@ impl BrokerObject {
             match self {
                 Self::Exchange => {
                     let mut arguments = FieldTable::default();
-                    arguments.insert("alternate-exchange".into(), text(names::ALTERNATE));
-                    let (name, kind) = (names::EXCHANGE.into(), ExchangeKind::Direct);
+                    arguments.insert("alternate-exchange".into(), text(queue_names::ALTERNATE));
+                    let (name, kind) = (queue_names::EXCHANGE.into(), ExchangeKind::Direct);
                     channel.exchange_declare(name, kind, exchange, arguments).await
                 }
                 Self::AlternateExchange => {
-                    let (name, kind) = (names::ALTERNATE.into(), ExchangeKind::Fanout);
+                    let (name, kind) = (queue_names::ALTERNATE.into(), ExchangeKind::Fanout);
                     channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
                 }
                 Self::Queue(name) => {

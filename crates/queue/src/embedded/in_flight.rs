@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::command::{ConsumerId, DeliveryTag};
 use super::rows::MessageRow;
+use super::writer_command::{ConsumerId, DeliveryTag};
 
 #[derive(Debug)]
 pub(crate) struct InFlightMessages {

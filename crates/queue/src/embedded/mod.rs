@@ -1,13 +1,13 @@
 //! The embedded adapter: a SQLite file and one thread that owns it.
 
-mod command;
-mod consumer_handle;
-mod file;
+mod consumer;
 mod filesystem;
 mod in_flight;
+mod queue_file;
 mod rows;
 mod write_batch;
 mod writer;
+mod writer_command;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use command::WriterCommand;
-pub(crate) use command::{EmbeddedAckHandle, WriterHandle};
-use consumer_handle::ConsumerRegistry;
-pub(crate) use consumer_handle::EmbeddedConsumer;
-use file::QueueFile;
+use consumer::ConsumerRegistry;
+pub(crate) use consumer::EmbeddedConsumer;
+use queue_file::QueueFile;
 use writer::QueueWriter;
+use writer_command::WriterCommand;
+pub(crate) use writer_command::{EmbeddedAckHandle, WriterHandle};
 
 use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::config::{QueueConfig, Role};
 use crate::error::{QueueError, QueueFailure};
-use crate::group::GroupLimits;
 use crate::replies::PendingReplies;
 use crate::status::{QueueStatus, Readiness};
+use crate::submission_group::GroupLimits;
 
 /// A queue in a file. See the crate's README.
 #[derive(Debug, Clone)]
@@ -152,6 +152,6 @@ fn prepare(path: &std::path::Path, role: Role) -> Result<QueueFile, QueueError> 
     Ok(file)
 }
 
-fn fault_at(path: &std::path::Path, fault: file::QueueFileError) -> QueueError {
+fn fault_at(path: &std::path::Path, fault: queue_file::QueueFileError) -> QueueError {
     QueueError::File { path: path.display().to_string(), problem: fault.text() }
 }

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
-use super::command::{DeliveryTag, EmbeddedAckHandle, ReceiveRequest};
-use super::file::{QueueFile, QueueFileError};
 use super::in_flight::InFlightMessages;
+use super::queue_file::{QueueFile, QueueFileError};
 use super::rows::MessageRow;
+use super::writer_command::{DeliveryTag, EmbeddedAckHandle, ReceiveRequest};
 use crate::error::{PublishError, QueueFailure};
-use crate::group::{GroupLimits, PendingSubmission, SubmissionGroup};
 use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
+use crate::submission_group::{GroupLimits, PendingSubmission, SubmissionGroup};
 
 /// Publishes and parkings that one commit makes durable together.
 #[derive(Default)]

@@ -7,15 +7,15 @@ use std::time::Duration;
 use leadgate_domain::Timestamp;
 use tokio::sync::oneshot;
 
-use super::command::{ReceiveRequest, WriterCommand};
-use super::file::{FileUsage, QueueFile, QueueFileError};
 use super::in_flight::InFlightMessages;
+use super::queue_file::{FileUsage, QueueFile, QueueFileError};
 use super::write_batch::{UsageChange, WriteBatch, hand_out};
+use super::writer_command::{ReceiveRequest, WriterCommand};
 use crate::admin::QueueDepth;
 use crate::error::{QueueError, QueueFailure};
-use crate::group::GroupLimits;
 use crate::raw_delivery::SettleResult;
 use crate::status::Readiness;
+use crate::submission_group::GroupLimits;
 
 /// How often a thread with nothing to do looks for what other processes did, and whether a file that
 /// failed works again.
@@ -271,7 +271,7 @@ impl QueueWriter {
 mod tests {
     use super::*;
     use crate::config::QueueConfig;
-    use crate::embedded::command::{ConsumerId, WriterHandle};
+    use crate::embedded::writer_command::{ConsumerId, WriterHandle};
     use crate::error::QueueFailure;
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ErasureSubject;
-use super::empty::load;
+use super::redact::load;
 use crate::error::StoreError;
 use crate::rows::ScopedId;
 use crate::store::Store;

@@ -7,8 +7,8 @@ use diesel::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::config::StoreConfig;
+use crate::connection::{AnyConnection, StoreConnection};
 use crate::error::{StoreError, StoreFailure};
-use crate::session::{AnyConnection, StoreConnection};
 
 /// What libpq does not do by itself: give up on a host that is silent, and notice one that has gone.
 const TCP: &[(&str, &str)] = &[

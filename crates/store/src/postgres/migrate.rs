@@ -5,8 +5,8 @@ use std::time::Duration;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::PostgresAddress;
+use crate::connection::{AnyConnection, StoreConnection};
 use crate::error::{StoreError, TransactionError};
-use crate::session::{AnyConnection, StoreConnection};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 

@@ -6,6 +6,7 @@ mod connect;
 mod consents;
 mod directory;
 mod erasure;
+mod error_class;
 mod keys;
 mod leads;
 mod migrate;
@@ -15,10 +16,9 @@ mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
-mod verdict;
 
 pub(crate) use connect::PostgresAddress;
-pub(crate) use verdict::classify;
+pub(crate) use error_class::classify;
 
 use crate::sql::Sql;
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{PAGE, PendingFilter, SettledRow, contact, reassess_listed, settle, shared_by_many};
 use crate::error::StoreError;
 use crate::rows::LeadsWithListedValue;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 use crate::suppressions::SuppressionCursor;
 
 /// A page of the leads with a phone or an email.

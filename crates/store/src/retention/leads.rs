@@ -11,8 +11,8 @@ use super::{PAGE, RetentionRow, SweepResult, first_id_at};
 use crate::erasure::{ErasureCause, ErasureCounts, UuidRangePage, delete, redact};
 use crate::error::StoreError;
 use crate::rows::ScopedId;
-use crate::statements::StoreTransaction;
 use crate::store::Store;
+use crate::store_transaction::StoreTransaction;
 
 /// Submissions of old leads emptied per transaction.
 const CHUNK: usize = 200;

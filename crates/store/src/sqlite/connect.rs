@@ -9,8 +9,8 @@ use diesel::sql_types::Integer;
 use diesel::{Connection as _, QueryResult, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use crate::config::StoreConfig;
+use crate::connection::{AnyConnection, StoreConnection};
 use crate::error::{StoreError, StoreFailure};
-use crate::session::{AnyConnection, StoreConnection};
 
 /// A database file and how to open it.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::SqliteAddress;
+use crate::connection::{AnyConnection, StoreConnection};
 use crate::error::{StoreError, StoreFailure, TransactionError};
-use crate::session::{AnyConnection, StoreConnection};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 

@@ -6,6 +6,7 @@ mod connect;
 mod consents;
 mod directory;
 mod erasure;
+mod error_class;
 mod keys;
 mod leads;
 mod migrate;
@@ -17,10 +18,9 @@ mod scorings;
 mod sources;
 mod submissions;
 mod suppressions;
-mod verdict;
 
 pub(crate) use connect::{SqliteAddress, empty_log};
-pub(crate) use verdict::classify;
+pub(crate) use error_class::classify;
 
 use crate::sql::Sql;
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dice::SeededRandom;
 use super::people::SamplePerson;
 use super::phones::SamplePhone;
+use super::seeded_random::SeededRandom;
 
 const STATES: &[&str] = &["CA", "New York", "Bayern", "Île-de-France", "大阪府"];
 const TIMEZONES: &[&str] = &["America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "UTC"];

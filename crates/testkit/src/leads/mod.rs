@@ -1,17 +1,17 @@
 //! Leads as the world sends them: varied, partly wrong, and the same for the same seed.
 
 mod body;
-mod dice;
 mod people;
 mod personal;
 mod phones;
+mod seeded_random;
 
 use serde_json::Value;
 
-use dice::SeededRandom;
 use people::SamplePerson;
 pub use personal::personal_data_of;
 pub use phones::SamplePhone;
+use seeded_random::SeededRandom;
 
 /// One lead in the native dialect, which a gateway accepts.
 #[derive(Clone, Debug)]

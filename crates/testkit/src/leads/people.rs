@@ -1,7 +1,7 @@
 //! People: what stays the same however often somebody writes.
 
-use super::dice::SeededRandom;
 use super::phones::{COUNTRIES, SampleNumber};
+use super::seeded_random::SeededRandom;
 
 /// Given name and family name; an empty family name is somebody who has none.
 const NAMES: &[(&str, &str)] = &[

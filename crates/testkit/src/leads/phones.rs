@@ -1,6 +1,6 @@
 //! Phone numbers of many countries, in the many ways people write them.
 
-use super::dice::SeededRandom;
+use super::seeded_random::SeededRandom;
 
 /// What is known about a lead's `phone` field.
 #[derive(Clone, Debug, Eq, PartialEq)]

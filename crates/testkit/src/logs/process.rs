@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::folder;
 use crate::servers::daemon::Daemon;
-use crate::servers::home::ServerFolder;
+use crate::servers::server_folder::ServerFolder;
 use crate::servers::wait;
 
 const NAME: &str = "process";

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 
-use super::home::ServerFolder;
-use super::tree::{send, signal_tree};
+use super::process_tree::{send, signal_tree};
+use super::server_folder::ServerFolder;
 use super::wait;
 
 /// A server process under its [`ServerFolder`], together with everything it forks.

@@ -5,14 +5,14 @@
 //! `Redis::start()`.
 
 pub(crate) mod daemon;
-mod find;
-pub(crate) mod home;
 mod management;
 mod postgres;
+mod process_tree;
+mod programs;
 mod rabbitmq;
 mod redis;
+pub(crate) mod server_folder;
 mod shared;
-mod tree;
 pub(crate) mod wait;
 
 pub use management::Vhost;

@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use tokio::process::Command;
 
 use super::daemon::Daemon;
-use super::find;
-use super::home::{ServerFolder, ServerUser};
+use super::programs;
+use super::server_folder::{ServerFolder, ServerUser};
 use crate::free_port;
 use crate::tls::ServerCertificate;
 
@@ -64,7 +64,7 @@ impl PostgresServer {
     }
 
     async fn start_with(certificate: Option<&ServerCertificate>) -> anyhow::Result<Self> {
-        let bin = find::postgres_bin()?;
+        let bin = programs::postgres_bin()?;
         let port = free_port()?;
         let home = ServerFolder::create(NAME, ServerUser::for_postgres()?)?;
         let mut tls = Vec::new();
@@ -84,7 +84,7 @@ impl PostgresServer {
 
     /// A server that somebody else started, and that is not to be broken.
     pub(crate) fn at(url: String) -> anyhow::Result<Self> {
-        Ok(Self { url, bin: find::postgres_bin()?, private: None })
+        Ok(Self { url, bin: programs::postgres_bin()?, private: None })
     }
 
     /// The address of the server's own database `postgres`.

@@ -8,9 +8,9 @@ use anyhow::{Context, ensure};
 use rustix::process::Signal;
 
 use super::daemon::Daemon;
-use super::find;
-use super::home::ServerFolder;
 use super::management::{ManagementApi, Vhost};
+use super::programs;
+use super::server_folder::ServerFolder;
 use crate::free_port;
 use crate::tls::ServerCertificate;
 
@@ -205,7 +205,7 @@ impl RabbitMqServer {
     /// When it fails, or the node is not private.
     pub async fn rabbitmqctl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let private = self.private()?;
-        let mut command = Command::new(find::rabbitmq("rabbitmqctl")?);
+        let mut command = Command::new(programs::rabbitmq("rabbitmqctl")?);
         private.environment(&mut command)?;
         command.arg("-q").args(arguments);
         let output = tokio::process::Command::from(command).kill_on_drop(true).output().await?;
@@ -247,13 +247,13 @@ impl PrivateRabbitMq {
     }
 
     fn launch_epmd(&self) -> anyhow::Result<()> {
-        let mut command = self.home.command(EPMD, &find::epmd()?)?;
+        let mut command = self.home.command(EPMD, &programs::epmd()?)?;
         command.args(["-address", "127.0.0.1", "-port", &self.ports.epmd.to_string()]);
         self.epmd.start(command)
     }
 
     async fn launch(&self) -> anyhow::Result<()> {
-        let mut command = self.home.command(NAME, &find::rabbitmq("rabbitmq-server")?)?;
+        let mut command = self.home.command(NAME, &programs::rabbitmq("rabbitmq-server")?)?;
         self.environment(&mut command)?;
         // With input allowed, the start script becomes the node instead of waiting for it: one process to kill.
         command.env("RABBITMQ_ALLOW_INPUT", "1").arg("-noinput");
@@ -294,7 +294,7 @@ impl PrivateRabbitMq {
             // Bound schedulers fight with everything else that runs beside the node.
             ("RABBITMQ_SCHEDULER_BIND_TYPE", "u".to_owned()),
         ];
-        command.envs(texts).envs(find::path_to_erlang()?.map(|path| ("PATH", path)));
+        command.envs(texts).envs(programs::path_to_erlang()?.map(|path| ("PATH", path)));
         Ok(())
     }
 }

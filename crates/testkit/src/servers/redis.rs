@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::daemon::Daemon;
-use super::find;
-use super::home::ServerFolder;
+use super::programs;
+use super::server_folder::ServerFolder;
 use crate::free_port;
 use crate::tls::ServerCertificate;
 
@@ -60,7 +60,8 @@ impl RedisServer {
             }
             None => None,
         };
-        let private = PrivateRedis { daemon: Daemon::new(NAME), home, program: find::redis()?, port, tls };
+        let private =
+            PrivateRedis { daemon: Daemon::new(NAME), home, program: programs::redis()?, port, tls };
         private.launch().await?;
         Ok(Self { url: format!("redis://127.0.0.1:{port}/"), private: Some(Arc::new(private)) })
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::COMMANDS;
-use crate::answer::PostedLead;
+use crate::response::PostedLead;
 
 type AlwaysNull = Option<()>;
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::names::{NATIVE, PEOPLE, SHARED};
-use crate::reading::MOST_FAULTS;
+use crate::field_reader::MOST_FAULTS;
+use crate::name_index::{NATIVE, PEOPLE, SHARED};
 
 /// The names in the first and in the last column of the page's table.
 fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {

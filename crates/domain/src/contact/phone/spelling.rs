@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::plan::NumberingPlan;
+use super::numbering_plan::NumberingPlan;
 
 /// The spelling of today for a national number that its plan had until it was changed: Mexico dialled 1, 01, 044 or 045 before
 /// numbers until 2020, Brazil gave them a ninth digit until 2016.

@@ -1,0 +1,355 @@
+//! What the native dialect answers with. The order of members is the order of the documentation.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use leadgate_domain::{
+    BodyHash, ClientInfo, Consent, Dialect, Eligibility, EmailView, Fields, InferredValue, Lead, LeadId,
+    Outcome, Patch, PhoneView, QuarantineReason, RawBody, Reason, Region, SourceId, Submission, SubmissionId,
+    Temperature, TextField, Timestamp, Trace, explain,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::response::{DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, status};
+
+/// The submission by which something was asked for, within the answer about what it became.
+#[derive(Debug, Serialize)]
+pub struct SubmissionNote {
+    id: SubmissionId,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+}
+
+/// A submission that no lead came of: most often one that is kept aside.
+#[derive(Debug, Serialize)]
+pub struct NoLeadResponse {
+    id: SubmissionId,
+    status: &'static str,
+    submission: SubmissionNote,
+}
+
+/// A submission of an erased person, whose lead is deleted.
+pub fn erased(id: SubmissionId, outcome: Outcome) -> NoLeadResponse {
+    NoLeadResponse { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
+}
+
+pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> NoLeadResponse {
+    NoLeadResponse { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
+}
+
+/// What became of a submission, for a client that waited.
+#[derive(Serialize)]
+struct OutcomeResponse<'l> {
+    id: SubmissionId,
+    outcome: Outcome,
+    lead_id: LeadId,
+    status: &'l str,
+    /// Whether the lead may be called, and why not, for callers who may read it.
+    #[serde(flatten)]
+    verdict: Option<EligibilityResponse<'l>>,
+}
+
+#[derive(Serialize)]
+struct EligibilityResponse<'l> {
+    eligibility: Eligibility,
+    reasons: &'l [Reason],
+}
+
+/// The same where no lead came of it.
+#[derive(Serialize)]
+struct NoLeadOutcomeResponse {
+    id: SubmissionId,
+    outcome: Outcome,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+}
+
+pub(crate) fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
+    let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } =
+        *settlement;
+    let answer = match settlement.lead {
+        Some(lead) => DialectResponse::json(
+            settlement.http_status(),
+            &OutcomeResponse {
+                id,
+                outcome,
+                lead_id: lead.id,
+                status: lead.status.as_str(),
+                verdict: (disclosure == Disclosure::Lead)
+                    .then(|| EligibilityResponse { eligibility: lead.eligibility, reasons: &lead.reasons }),
+            },
+        ),
+        None => DialectResponse::json(
+            settlement.http_status(),
+            &NoLeadOutcomeResponse { id, outcome, status: status(outcome), reason: quarantine },
+        ),
+    };
+    answer.located()
+}
+
+/// A lead as clients see it.
+#[derive(Debug, Serialize)]
+pub struct LeadResponse<'l> {
+    id: LeadId,
+    status: &'l str,
+    eligibility: Eligibility,
+    reasons: &'l [Reason],
+    eligible_until: Option<Timestamp>,
+    score: u8,
+    temperature: Temperature,
+    full_name: Option<&'l str>,
+    first_name: Option<&'l str>,
+    last_name: Option<&'l str>,
+    company: Option<&'l str>,
+    external_id: Option<&'l str>,
+    line_id: Option<&'l str>,
+    /// The label that the lead was sent with.
+    source: Option<&'l str>,
+    /// The source that the lead came in by.
+    source_id: SourceId,
+    source_name: Option<String>,
+    tags: BTreeSet<&'l str>,
+    state: Option<&'l str>,
+    timezone: Option<&'l str>,
+    locale: Option<&'l str>,
+    currency: Option<&'l str>,
+    page_url: Option<&'l str>,
+    automations: Option<&'l Value>,
+    user_assignments: Option<&'l Value>,
+    phone: Option<&'l PhoneView>,
+    email: Option<&'l EmailView>,
+    consent: Option<&'l Consent>,
+    attribution: Option<&'l Map<String, Value>>,
+    custom_fields: &'l Map<String, Value>,
+    /// Inferred values, each with its basis.
+    inferred: BTreeMap<&'l str, Cow<'l, InferredValue>>,
+    received_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<SubmissionNote>,
+}
+
+/// A lead as the answer to a question by an id: the lead's own, or that of a submission that met it.
+pub fn lead<'l>(
+    lead: &'l Lead,
+    submission: SubmissionId,
+    outcome: Outcome,
+    sources: SourceNames<'_>,
+) -> LeadResponse<'l> {
+    let submission = Some(SubmissionNote { id: submission, outcome, reason: None });
+    LeadResponse { submission, ..listed(lead, sources) }
+}
+
+pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadResponse<'l> {
+    LeadResponse {
+        id: lead.id,
+        status: lead.status.as_str(),
+        eligibility: lead.eligibility,
+        reasons: &lead.reasons,
+        eligible_until: lead.eligible_until,
+        score: lead.score,
+        temperature: lead.temperature,
+        full_name: lead.text(TextField::FullName),
+        first_name: lead.text(TextField::FirstName),
+        last_name: lead.text(TextField::LastName),
+        company: lead.text_or_inferred(TextField::Company),
+        external_id: lead.text(TextField::ExternalId),
+        line_id: lead.text(TextField::LineId),
+        source: lead.text(TextField::Source),
+        source_id: lead.source,
+        source_name: sources(lead.source),
+        tags: lead.all_tags(),
+        state: lead.text_or_inferred(TextField::State),
+        timezone: lead.text_or_inferred(TextField::Timezone),
+        locale: lead.text(TextField::Locale),
+        currency: lead.text(TextField::Currency),
+        page_url: lead.text(TextField::PageUrl),
+        automations: lead.automations.as_ref(),
+        user_assignments: lead.user_assignments.as_ref(),
+        phone: lead.phone.as_ref(),
+        email: lead.email.as_ref(),
+        consent: lead.consent.as_ref(),
+        attribution: lead.attribution.as_ref(),
+        custom_fields: &lead.custom_fields,
+        inferred: lead.inferred_values(),
+        received_at: lead.received_at,
+        updated_at: lead.updated_at,
+        submission: None,
+    }
+}
+
+/// What would become of a lead: as it would be shown, with how it would end and why.
+#[derive(Debug, Serialize)]
+pub struct ValidationResponse<'l> {
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<QuarantineReason>,
+    #[serde(flatten)]
+    lead: Option<LeadResponse<'l>>,
+    trace: &'l Trace,
+}
+
+pub fn validated<'l>(
+    outcome: Outcome,
+    reason: Option<QuarantineReason>,
+    lead: Option<&'l Lead>,
+    trace: &'l Trace,
+    sources: SourceNames<'_>,
+) -> ValidationResponse<'l> {
+    ValidationResponse { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
+}
+
+/// Part of a list, and where the rest begins.
+#[derive(Debug, Serialize)]
+pub struct LeadListResponse<'l> {
+    data: Vec<LeadResponse<'l>>,
+    next: Option<&'l str>,
+}
+
+/// `next` is given back as `after` to get the following page.
+pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> LeadListResponse<'l> {
+    LeadListResponse { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
+}
+
+/// How a submission ended.
+#[derive(Debug, Clone, Copy)]
+pub struct OutcomeWithTrace<'s> {
+    pub outcome: Outcome,
+    pub lead: Option<LeadId>,
+    pub quarantine: Option<QuarantineReason>,
+    pub decided_at: Timestamp,
+    /// Since when nothing is left of what was said.
+    pub erased_at: Option<Timestamp>,
+    pub trace: &'s Trace,
+    /// What its source is called, unless that is a default one.
+    pub source: Option<&'s str>,
+}
+
+impl OutcomeWithTrace<'_> {
+    /// The whole story: how the submission came in, what each stage did, and how it ended.
+    pub fn explanation(&self, submission: &Submission) -> Vec<String> {
+        let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
+        let ended = explain::outcome(&explain::HistoryEntry {
+            outcome: self.outcome,
+            lead: self.lead,
+            quarantine: self.quarantine,
+            at: self.decided_at,
+            trace: self.trace,
+        });
+        std::iter::once(explain::receipt_sentence(submission, self.source))
+            .chain(stages)
+            .chain([ended])
+            .collect()
+    }
+}
+
+/// A submission itself, with the trace of its decision.
+#[derive(Debug, Serialize)]
+pub struct SubmissionResponse<'s> {
+    id: SubmissionId,
+    status: &'static str,
+    outcome: Outcome,
+    lead_id: Option<LeadId>,
+    reason: Option<QuarantineReason>,
+    dialect: Dialect,
+    source_id: SourceId,
+    received_at: Timestamp,
+    decided_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+    #[serde(flatten)]
+    content: Option<SubmissionContent<'s>>,
+    trace: &'s Trace,
+    /// The trace in sentences, in the order of the pipeline.
+    explanation: Vec<String>,
+}
+
+/// What an erasure takes.
+#[derive(Debug, Serialize)]
+struct SubmissionContent<'s> {
+    client: &'s ClientInfo,
+    fields: FieldsResponse<'s>,
+    raw: &'s RawBody,
+    body_hash: BodyHash,
+}
+
+pub fn record<'s>(submission: &'s Submission, ended: OutcomeWithTrace<'s>) -> SubmissionResponse<'s> {
+    SubmissionResponse {
+        id: submission.id,
+        status: status(ended.outcome),
+        outcome: ended.outcome,
+        lead_id: ended.lead,
+        reason: ended.quarantine,
+        dialect: submission.dialect,
+        source_id: submission.source,
+        received_at: submission.received_at,
+        decided_at: ended.decided_at,
+        erased_at: ended.erased_at,
+        content: ended.erased_at.is_none().then(|| SubmissionContent {
+            client: &submission.client,
+            fields: FieldsResponse::of(&submission.fields),
+            raw: &submission.raw,
+            body_hash: submission.body_hash,
+        }),
+        trace: ended.trace,
+        explanation: ended.explanation(submission),
+    }
+}
+
+/// What was understood, under the names by which it is sent; what was not said is not there.
+#[derive(Debug, Serialize)]
+struct FieldsResponse<'s> {
+    #[serde(skip_serializing_if = "is_absent")]
+    phone: &'s Patch<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_country: Option<Region>,
+    #[serde(skip_serializing_if = "is_absent")]
+    email: &'s Patch<String>,
+    #[serde(flatten)]
+    texts: BTreeMap<&'static str, Option<&'s str>>,
+    tags: &'s [String],
+    #[serde(skip_serializing_if = "is_absent")]
+    consent: &'s Patch<Consent>,
+    #[serde(skip_serializing_if = "is_absent")]
+    attribution: &'s Patch<Map<String, Value>>,
+    custom_fields: &'s Map<String, Value>,
+    #[serde(skip_serializing_if = "is_absent")]
+    automations: &'s Patch<Value>,
+    #[serde(skip_serializing_if = "is_absent")]
+    user_assignments: &'s Patch<Value>,
+    opt_out: bool,
+    is_test: bool,
+    /// What a public credential sent and may not set.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    not_trusted: &'s Map<String, Value>,
+}
+
+impl<'s> FieldsResponse<'s> {
+    fn of(fields: &'s Fields) -> Self {
+        Self {
+            phone: &fields.phone,
+            phone_country: fields.phone_country,
+            email: &fields.email,
+            texts: fields.texts.iter().map(|(field, text)| (field.as_str(), text.as_deref())).collect(),
+            tags: &fields.tags,
+            consent: &fields.consent,
+            attribution: &fields.attribution,
+            custom_fields: &fields.custom_fields,
+            automations: &fields.automations,
+            user_assignments: &fields.user_assignments,
+            opt_out: fields.opt_out,
+            is_test: fields.is_test,
+            not_trusted: &fields.not_trusted,
+        }
+    }
+}
+
+fn is_absent<T>(said: &&Patch<T>) -> bool {
+    said.is_absent()
+}
+
+#[cfg(test)]
+mod tests;

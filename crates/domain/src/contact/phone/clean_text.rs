@@ -1,0 +1,110 @@
+//! A text before its number is looked for: without what cannot be seen, and without what spreadsheets did to it.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::number_parts::{ascii_digits, pattern};
+use super::{PhoneProblem, Repair};
+
+/// Format characters, variation selectors, the frame of a keycap, and letters that fill a place.
+static INVISIBLE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"[\p{Cf}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}\x{20E3}\x{034F}\x{115F}\x{1160}\x{3164}\x{FFA0}]")
+});
+/// The digits of one number, of which a spreadsheet made a decimal.
+static DECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
+/// A space between what is no letter and the first digit, where a plus may have been: `( 47) 22…`.
+static SPACE_FOR_PLUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9+]* [0-9]"));
+/// What a spreadsheet writes for no phone number.
+static FRACTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
+static EXPONENT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
+/// Signs in the place of digits (`415-555-XXXX`, `030 1234***`). `0xx` is how Brazil writes the place of a carrier's code.
+static MASK: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));
+/// What looks like a number and is none: a date, an amount, coordinates, an address of the web, a negative number, a number
+/// of a list.
+static OTHER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)^[^0-9+]*(?:[0-3]?[0-9][./-][01]?[0-9][./-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[./-][01]?[0-9][./-][0-3]?[0-9])(?:[^0-9]|$)",
+        r"|^\s*[1-9][0-9]{0,6}[.,][0-9]+\s*$|^\s*[1-9][0-9]*[.,][0-9]{3}[.,][0-9]{1,2}\s*$",
+        r"|://|^\s*-|^\s*[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\s*$",
+        r"|^\s*[0-9]{1,2}\s*[.)]\s+[0+(]|^\s*[0-9]{1,2}\s+-\s+[0+(]|(?:\bnr|\bno|#)\.?\s*[0-9]{1,2}\s+[0+(]",
+    ))
+});
+/// Ten digits of the North American plan with one dot.
+static AREA_AND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
+/// Spaces that form builders write as HTML.
+static ENTITY: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
+
+pub(super) struct CleanText {
+    /// Digits of every script are 0 to 9; every space is U+0020, but line breaks stay.
+    pub(super) text: String,
+    pub(super) repairs: Vec<Repair>,
+    /// There is a space before the first digit: a form may have lost a plus there.
+    pub(super) space_for_plus: bool,
+}
+
+impl CleanText {
+    pub(super) fn of(raw: &str) -> Result<Self, PhoneProblem> {
+        let mut repairs = Vec::new();
+        let plain = without_entities(raw);
+        let seen = INVISIBLE.replace_all(&plain, "");
+        if let Cow::Owned(_) = seen {
+            repairs.push(Repair::InvisibleCharacters);
+        }
+        let spaced = seen.chars().map(separator).collect::<String>();
+        let text = ascii_digits(&spaced).ok_or(PhoneProblem::NotANumber)?;
+        let space_for_plus = may_lack_plus(&text);
+        let text = text.trim();
+        let text = if let Some(digits) = DECIMAL.captures(text).and_then(|parts| parts.get(1)) {
+            repairs.push(Repair::DecimalZeros);
+            digits.as_str().to_owned()
+        } else if let Some(parts) = EXPONENT.captures(text) {
+            repairs.push(Repair::Exponent);
+            let [plus, first, rest, exponent] =
+                [1, 2, 3, 4].map(|group| parts.get(group).map_or("", |part| part.as_str()));
+            // With fewer digits the spreadsheet has rounded them away.
+            if exponent.parse() != Ok(rest.len()) {
+                return Err(PhoneProblem::NotANumber);
+            }
+            format!("{plus}{first}{rest}")
+        } else {
+            text.to_owned()
+        };
+        let is_other = OTHER.is_match(&text) && !AREA_AND_NUMBER.is_match(&text);
+        if MASK.is_match(&text) || FRACTION.is_match(&text) || is_other {
+            return Err(PhoneProblem::NotANumber);
+        }
+        Ok(Self { text, repairs, space_for_plus })
+    }
+}
+
+fn without_entities(raw: &str) -> Cow<'_, str> {
+    ENTITY.replace_all(raw, " ")
+}
+
+/// A text without characters that cannot be seen.
+pub(super) fn without_invisible_characters(raw: &str) -> String {
+    INVISIBLE.replace_all(&without_entities(raw), "").into_owned()
+}
+
+/// Whether the first digit stands behind a space, and nothing but signs before it. A form that does not escape its values
+/// makes a space of a plus.
+pub fn may_lack_plus(text: &str) -> bool {
+    SPACE_FOR_PLUS.is_match(text)
+}
+
+/// Dots in the middle of a line and dashes of every length separate the groups of a number.
+fn separator(c: char) -> char {
+    match c {
+        '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+        c if c.is_whitespace() => ' ',
+        '\u{B7}' | '\u{2027}' | '\u{2219}' => '.',
+        '\u{058A}' | '\u{05BE}' | '\u{1806}' | '\u{2E3A}' | '\u{2E3B}' | '\u{FE58}' | '\u{FE63}'
+        | '\u{2043}' => '-',
+        c => c,
+    }
+}

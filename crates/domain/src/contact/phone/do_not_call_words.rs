@@ -1,0 +1,25 @@
+//! Words beside a phone that say not to call it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::clean_text;
+use super::number_parts::pattern;
+
+/// The person does not want to be called at it, or it is not theirs.
+static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)do[\s-]*not[\s-]+(?:call|contact|phone)|don.?t[\s-]+(?:call|contact|phone)|\bdnc\b|\bno[\s-]+calls?\b",
+        r"|wrong[\s-]+number|not[\s-]+my\b|\b(?:stop|never)[\s-]+call(?:ing)?\b",
+        r"|nicht\s+anrufen|keine\s+anrufe|falsche\s+nummer|ne\s+pas\s+appeler|(?:faux|mauvais)\s+num[eé]ro",
+        r"|no\s+llamar|n[uú]mero\s+equivocado|non\s+chiamare|numero\s+sbagliato|n[aã]o\s+ligar|niet\s+bellen",
+    ))
+});
+
+/// Whether the text of a phone says not to call it, or that it is wrong: `415-555-0132 (do not call)`.
+///
+/// A condition does not change that (`do not call after 5pm`): nothing can check it before a call.
+pub fn forbids_calls(text: &str) -> bool {
+    text.contains(char::is_alphabetic) && WORDS.is_match(&clean_text::without_invisible_characters(text))
+}

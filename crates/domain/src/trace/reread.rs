@@ -1,0 +1,84 @@
+use serde::{Deserialize, Serialize};
+
+use super::extensible::{MaybeKnown, StageRecord, TraceItem};
+use super::sentences::listed;
+use crate::validate::FieldFault;
+use crate::{Patch, QuarantineReason};
+
+/// That a stored submission was read once more from the bytes that came in.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RereadTrace {
+    /// Why it was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<MaybeKnown<QuarantineReason>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<TraceItem<RereadFault>>,
+    /// Null without a mapping, absent if it was refused.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub mapping_version: Patch<u32>,
+}
+
+/// What is wrong with a body: a field and a code, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RereadFault {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    pub code: String,
+}
+
+impl RereadFault {
+    pub fn of_field(fault: &FieldFault) -> Self {
+        Self { pointer: Some(fault.pointer.clone()), code: fault.code.to_owned() }
+    }
+
+    /// A fault of the body as a whole.
+    pub fn of_body(code: &str) -> Self {
+        Self { pointer: None, code: code.to_owned() }
+    }
+}
+
+impl RereadTrace {
+    pub fn read(mapping_version: Option<u32>) -> Self {
+        Self { mapping_version: mapping_version.into(), ..Self::default() }
+    }
+
+    pub fn refused(quarantined: QuarantineReason, faults: Vec<RereadFault>) -> Self {
+        let faults = faults.into_iter().map(TraceItem::from).collect();
+        Self { quarantined: Some(quarantined.into()), faults, ..Self::default() }
+    }
+}
+
+impl StageRecord for RereadTrace {
+    fn sentences(&self) -> Vec<String> {
+        let then = match (&self.quarantined, &self.mapping_version) {
+            (Some(reason), _) => {
+                let known = reason.known().map(|known| known.sentence().to_owned());
+                format!(" and refused: {}", known.unwrap_or_else(|| reason.words()))
+            }
+            (None, Patch::Value(version)) => format!(", by version {version} of the mapping"),
+            (None, Patch::Null) => ", without a mapping".to_owned(),
+            (None, Patch::Absent) => String::new(),
+        };
+        let faults: Vec<_> = self.faults.iter().map(fault).collect();
+        let sentence = format!("Its body was read once more{then}.");
+        std::iter::once(sentence).chain(listed("What is wrong with it", &faults)).collect()
+    }
+
+    /// The faults go: a pointer may name a field of the client's own.
+    fn erased(self) -> Option<Self> {
+        let quarantined = self.quarantined.and_then(MaybeKnown::erased);
+        let erased = Self { quarantined, faults: Vec::new(), ..self };
+        (erased != Self::default()).then_some(erased)
+    }
+}
+
+fn fault(fault: &TraceItem<RereadFault>) -> String {
+    match fault {
+        MaybeKnown::Known(part) if part.other.is_empty() => match &part.known {
+            RereadFault { pointer: Some(pointer), code } => format!("{pointer} ({code})"),
+            RereadFault { pointer: None, code } => code.clone(),
+        },
+        other => other.words(),
+    }
+}

@@ -1,0 +1,242 @@
+//! A request that reads or administers, read in one order: caller, permit, query, id, and the body last.
+//!
+//! actix-web polls the extractors of a handler side by side, so that a body would be read before its sender is known. Here
+//! one extractor reads everything: docs/decisions/routes.md.
+
+mod access;
+mod input;
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use leadgate_dialect::SubmissionStatus;
+use leadgate_domain::{Actor, AuditAction, AuditEntry, OrganizationId, SubmissionId, Timestamp};
+use leadgate_store::Store;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::audit::AuditSender;
+use crate::caller::{Caller, SourceAccess};
+use crate::context::RequestContext;
+use crate::organization_permits::OrganizationPermit;
+use crate::problem::ProblemResponse;
+use crate::query::{self, NoParameters};
+use crate::refusal::Refusal;
+use crate::route_response::RouteResponse;
+use crate::source_selection::check_network;
+use crate::state::GatewayState;
+use crate::{authenticate, credentials, limit};
+use input::{BodyInput, PathId};
+
+pub(crate) use access::{Access, AdminAccess, OrganizationReadAccess, ReadAccess, WriteAccess};
+
+/// A request by a caller who has the access `A`. `P` is the id in its path, `Q` its query.
+pub(crate) struct AuthorizedRequest<A, P = (), Q = NoParameters> {
+    pub(crate) caller: Caller,
+    pub(crate) id: P,
+    pub(crate) query: Q,
+    pub(crate) state: Data<GatewayState>,
+    pub(crate) request: HttpRequest,
+    pub(crate) context: RequestContext,
+    access: PhantomData<A>,
+}
+
+impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P, Q> {
+    async fn read(
+        request: HttpRequest,
+        state: Data<GatewayState>,
+        mut context: RequestContext,
+        shares_path: bool,
+    ) -> Result<Self, ProblemResponse> {
+        let read = Self::authorize(&request, &state, &mut context, shares_path).await;
+        match read {
+            Ok((caller, id, query)) => {
+                Ok(Self { caller, id, query, state, request, context, access: PhantomData })
+            }
+            Err(refusal) => Err(ProblemResponse::of(refusal, context)),
+        }
+    }
+
+    async fn authorize(
+        request: &HttpRequest,
+        state: &GatewayState,
+        context: &mut RequestContext,
+        shares_path: bool,
+    ) -> Result<(Caller, P, Q), Refusal> {
+        let presented = credentials::in_headers(request.headers());
+        let caller = authenticate::caller(state, request, context, presented).await?;
+        limit::authenticated(state, context, &caller).await?;
+        check_network(&caller.source, context.address)?;
+        caller.check_scope(A::SCOPE)?;
+        A::check(&caller)?;
+        if shares_path {
+            context.dialect = caller.source.dialect;
+        }
+        let query = query::read(request)?;
+        let id = P::read(request.match_info().query("id")).ok_or(Refusal::NotFound)?;
+        Ok((caller, id, query))
+    }
+}
+
+impl<A, P, Q> AuthorizedRequest<A, P, Q> {
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.caller.organization()
+    }
+
+    pub(crate) fn organization_name(&self) -> String {
+        let owner = self.state.keys.directory.organization(self.organization());
+        owner.map(|owner| owner.name.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn source_access(&self) -> SourceAccess {
+        self.caller.reach
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        self.caller.actor()
+    }
+
+    /// Where reads are recorded.
+    pub(crate) fn log(&self) -> &AuditSender {
+        &self.state.audit
+    }
+
+    /// The store, in which what changes is this caller's doing.
+    pub(crate) fn store(&self) -> Store {
+        self.state.store.as_actor(self.actor())
+    }
+
+    /// The permit to run an operation that may take minutes.
+    pub(crate) fn begin_long_operation(&self) -> Result<OrganizationPermit, Refusal> {
+        self.state.long_operations.begin(self.organization()).ok_or(Refusal::OperationRunning)
+    }
+
+    /// An entry of the audit log about this caller.
+    pub(crate) fn entry(&self, action: AuditAction) -> AuditEntry {
+        AuditEntry::now(self.organization(), self.actor(), action)
+    }
+
+    /// Records what the caller is shown.
+    pub(crate) fn record(&self, entry: AuditEntry) {
+        self.state.audit.enqueue(entry);
+    }
+
+    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise
+    /// the same 404 for an unknown id and for one of another organization.
+    pub(crate) fn queued(&self, id: Uuid, action: AuditAction) -> Result<SubmissionStatus, Refusal> {
+        let submission = SubmissionId::from_uuid(id);
+        if !self.state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
+            return Err(self.not_found(id, action));
+        }
+        self.record(self.entry(action).with_target(id).with_detail("answer", "queued"));
+        Ok(SubmissionStatus::queued(submission))
+    }
+
+    /// A look-up of another organization's id is audited for the caller only.
+    pub(crate) fn not_found(&self, id: impl Display, action: AuditAction) -> Refusal {
+        self.record(self.entry(action).with_target(id).with_detail("answer", "not_found"));
+        Refusal::NotFound
+    }
+
+    /// The same for a refusal of an operation about this id.
+    pub(crate) fn audit_refusal(&self, refusal: Refusal, id: impl Display, action: AuditAction) -> Refusal {
+        match refusal {
+            Refusal::NotFound => self.not_found(id, action),
+            refusal => refusal,
+        }
+    }
+}
+
+/// A function that answers a route, with a body or without one. `Args` are the types of its [`AuthorizedRequest`], body and answer.
+pub(crate) trait Handler<Args>: Copy + 'static {
+    /// The names of its parameters.
+    fn parameters() -> &'static [&'static str];
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        payload: Payload,
+        state: Data<GatewayState>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, ProblemResponse>;
+}
+
+impl<F, A, P, Q, R> Handler<(A, P, Q, R)> for F
+where
+    F: AsyncFn(&mut AuthorizedRequest<A, P, Q>) -> Result<R, Refusal> + Copy + 'static,
+    A: Access,
+    P: PathId,
+    Q: DeserializeOwned + 'static,
+    R: RouteResponse,
+{
+    fn parameters() -> &'static [&'static str] {
+        query::names::<Q>()
+    }
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        _payload: Payload,
+        state: Data<GatewayState>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, ProblemResponse> {
+        answer(AuthorizedRequest::read(request, state, context, shares_path).await?, self).await
+    }
+}
+
+impl<F, A, P, Q, B, R> Handler<(A, P, Q, B, R)> for F
+where
+    F: AsyncFn(&mut AuthorizedRequest<A, P, Q>, B) -> Result<R, Refusal> + Copy + 'static,
+    A: Access,
+    P: PathId,
+    Q: DeserializeOwned + 'static,
+    B: BodyInput,
+    R: RouteResponse,
+{
+    fn parameters() -> &'static [&'static str] {
+        query::names::<Q>()
+    }
+
+    async fn handle(
+        self,
+        request: HttpRequest,
+        payload: Payload,
+        state: Data<GatewayState>,
+        context: RequestContext,
+        shares_path: bool,
+    ) -> Result<HttpResponse, ProblemResponse> {
+        let call = AuthorizedRequest::read(request, state, context, shares_path).await?;
+        let with_body = async move |call: &mut AuthorizedRequest<A, P, Q>| {
+            let body = B::read(&call.request, payload, &call.state).await?;
+            self(call, body).await
+        };
+        answer(call, with_body).await
+    }
+}
+
+async fn answer<A, P, Q, R: RouteResponse>(
+    mut call: AuthorizedRequest<A, P, Q>,
+    handler: impl AsyncFnOnce(&mut AuthorizedRequest<A, P, Q>) -> Result<R, Refusal>,
+) -> Result<HttpResponse, ProblemResponse> {
+    let answer = handler(&mut call).await;
+    respond(answer, call.context)
+}
+
+/// The response to a request, with what is known about it.
+pub(crate) fn respond(
+    answer: Result<impl RouteResponse, Refusal>,
+    context: RequestContext,
+) -> Result<HttpResponse, ProblemResponse> {
+    match answer {
+        Ok(answer) => {
+            let mut response = answer.into_response();
+            context.add_limit_headers(response.headers_mut());
+            Ok(response)
+        }
+        Err(refusal) => Err(ProblemResponse::of(refusal, context)),
+    }
+}

@@ -1,0 +1,115 @@
+//! The header `Prefer`: to wait for the outcome, or not to (RFC 7240).
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use leadgate_dialect::{DialectResponse, protocol};
+use leadgate_domain::{Dialect, SubmissionId};
+
+use crate::route_response::RouteResponse;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// For how long an answer waits for the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReplyWait {
+    /// For how long the worker is waited for; `None` for an answer as soon as the lead is durable.
+    pub(crate) wait: Option<Duration>,
+    applied: Option<AppliedPreference>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AppliedPreference {
+    Wait(u64),
+    RespondAsync,
+}
+
+impl ReplyWait {
+    /// Nothing is waited for, whatever the client prefers.
+    pub(crate) const NONE: Self = Self { wait: None, applied: None };
+
+    /// `Prefer: wait=N`, at most `longest`; else what clients of the dialect expect, unless they opt out by
+    /// `respond-async`. Both together mean: wait, then answer without (RFC 7240, section 4.3).
+    pub(crate) fn of(headers: &HeaderMap, dialect: Dialect, usual: Duration, longest: Duration) -> Self {
+        let preferences = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
+        let mut preferences = preferences.flat_map(|text| text.split(',')).map(preference);
+        // The first one of a name counts (RFC 7240, section 2).
+        let wait = preferences.clone().find_map(|(name, value)| {
+            name.eq_ignore_ascii_case("wait").then(|| value.trim_matches('"').parse::<u64>().ok())
+        });
+        let respond_async = preferences.any(|(name, _)| name.eq_ignore_ascii_case("respond-async"));
+        match (wait.flatten(), respond_async) {
+            (Some(seconds), _) => {
+                let seconds = seconds.min(longest.as_secs());
+                let wait = (seconds > 0).then_some(Duration::from_secs(seconds));
+                Self { wait, applied: Some(AppliedPreference::Wait(seconds)) }
+            }
+            (None, true) => Self { wait: None, applied: Some(AppliedPreference::RespondAsync) },
+            (None, false) => {
+                Self { wait: protocol(dialect).waits_for_outcome.then_some(usual), applied: None }
+            }
+        }
+    }
+
+    /// The answer to a lead that is durable.
+    pub(crate) fn response(self, answer: DialectResponse, id: SubmissionId) -> HttpResponse {
+        let is_located = answer.location;
+        let mut response = answer.into_response();
+        let headers = response.headers_mut();
+        if let Some(location) =
+            is_located.then(|| HeaderValue::try_from(format!("/v1/leads/{id}")).ok()).flatten()
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        if let Some(applied) = self.applied() {
+            headers.insert(PREFERENCE_APPLIED, applied);
+        }
+        response
+    }
+
+    /// For the header `Preference-AppliedPreference`.
+    fn applied(self) -> Option<HeaderValue> {
+        match self.applied? {
+            AppliedPreference::Wait(seconds) => HeaderValue::try_from(format!("wait={seconds}")).ok(),
+            AppliedPreference::RespondAsync => Some(HeaderValue::from_static("respond-async")),
+        }
+    }
+}
+
+/// `name` or `name=value`, without parameters.
+fn preference(text: &str) -> (&str, &str) {
+    let text = text.split(';').next().unwrap_or_default();
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (name.trim(), value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(dialect: Dialect, values: &[&str]) -> (Option<u64>, Option<String>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PREFER, HeaderValue::from_str(value).unwrap());
+        }
+        let reply_wait = ReplyWait::of(&headers, dialect, Duration::from_secs(2), Duration::from_secs(10));
+        let applied = reply_wait.applied().map(|value| value.to_str().unwrap().to_owned());
+        (reply_wait.wait.map(|wait| wait.as_secs()), applied)
+    }
+
+    #[test]
+    fn who_waits_and_for_how_long() {
+        let said = |seconds: Option<u64>, applied: &str| (seconds, Some(applied.to_owned()));
+        assert_eq!(read(Dialect::Native, &[]), (None, None));
+        assert_eq!(read(Dialect::KickoffLabs, &[]), (Some(2), None));
+        assert_eq!(read(Dialect::KickoffLabs, &["respond-async"]), said(None, "respond-async"));
+        assert_eq!(read(Dialect::Native, &["wait=3"]), said(Some(3), "wait=3"));
+        assert_eq!(read(Dialect::Native, &["handling=lenient; x, Wait = \"5\""]), said(Some(5), "wait=5"));
+        assert_eq!(read(Dialect::Native, &["wait=86400"]), said(Some(10), "wait=10"));
+        assert_eq!(read(Dialect::AskAd, &["respond-async", "wait=1"]), said(Some(1), "wait=1"));
+        assert_eq!(read(Dialect::AskAd, &["wait=0"]), said(None, "wait=0"));
+        assert_eq!(read(Dialect::Native, &["wait=soon"]), (None, None));
+    }
+}
