@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
 use serde_json::{Number, Value};
 
 use super::field::{ScoringField, ScoringFieldValue};
@@ -15,9 +16,12 @@ use crate::Lead;
 /// How much of a text is compared, in bytes. No operand is as long, so a longer text equals none.
 const COMPARED: usize = 4 * 1024;
 
+/// Room for the fields of an ordinary scoring.
+const FIELDS: usize = 14;
+
 pub(super) struct Facts<'a> {
     lead: &'a Lead,
-    known: HashMap<&'a ScoringField, Fact<'a>>,
+    known: HashMap<&'a ScoringField, Fact<'a>, RandomState>,
 }
 
 /// What a lead has in one field.
@@ -57,7 +61,7 @@ struct Items<'l> {
 
 impl<'a> Facts<'a> {
     pub(super) fn of_lead(lead: &'a Lead) -> Self {
-        Self { lead, known: HashMap::new() }
+        Self { lead, known: HashMap::with_capacity_and_hasher(FIELDS, RandomState::default()) }
     }
 
     pub(super) fn of(&mut self, field: &'a ScoringField) -> &Fact<'a> {
