@@ -23,7 +23,7 @@ impl Store {
             let mut session = address.connect()?;
             session
                 .batch(&format!("VACUUM INTO '{name}'"))
-                .map_err(|error| session.into_store_error(error.into()))
+                .map_err(|error| session.classify_failure(error.into()))
         };
         tokio::task::spawn_blocking(copy).await.map_err(|_| StoreError::Panicked)??;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -41,7 +41,7 @@ impl Store {
             let mut session = address.connect()?;
             let found: Result<Vec<String>, TransactionError> =
                 session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check");
-            found.map_err(|fault| session.into_store_error(fault))
+            found.map_err(|fault| session.classify_failure(fault))
         };
         let found = tokio::task::spawn_blocking(check).await.map_err(|_| StoreError::Panicked)??;
         Ok(found.into_iter().filter(|line| line != "ok").collect())

@@ -191,7 +191,7 @@ impl StoreConnection {
     }
 
     /// Says what is to be done about a fault that is not going to be tried again.
-    pub(crate) fn into_store_error(&mut self, fault: TransactionError) -> StoreError {
+    pub(crate) fn classify_failure(&mut self, fault: TransactionError) -> StoreError {
         match fault {
             TransactionError::Store(error) => error,
             TransactionError::Database(error) => match self.judge(error) {

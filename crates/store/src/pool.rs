@@ -126,7 +126,7 @@ impl Pool {
             // Dropped last, when the connection is back in the pool.
             let _held = (permit, in_use);
             let mut session = connect(&connections, patience)?;
-            work(&mut session).map_err(|fault| session.into_store_error(fault))
+            work(&mut session).map_err(|fault| session.classify_failure(fault))
         });
         match timeout(patience + self.call_timeout, task).await {
             Ok(Ok(result)) => result,

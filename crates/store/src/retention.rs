@@ -160,7 +160,7 @@ impl Store {
         let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
         let mut page = UuidRangePage {
             organization,
-            id: row.swept_to.filter(|_| !is_due).unwrap_or(Uuid::nil()),
+            id: row.swept_to.filter(|_| !is_due).unwrap_or_default(),
             before: first_id_at(now.minus(age)),
             most: PAGE,
         };

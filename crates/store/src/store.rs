@@ -174,7 +174,7 @@ impl Store {
                 }
                 Self::Sqlite(store) => store.address.clone().reading().connect()?,
             };
-            work(&mut session).map_err(|fault| session.into_store_error(fault))
+            work(&mut session).map_err(|fault| session.classify_failure(fault))
         };
         match timeout_at(deadline, tokio::task::spawn_blocking(read)).await {
             Ok(read) => read.map_err(|_| StoreError::Panicked)?,

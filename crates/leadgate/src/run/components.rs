@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn places_are_read_from_the_file_that_the_configuration_names() {
         assert!(read("").unwrap().is_none());
-        let reno = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/places/reno.mmdb");
+        let reno = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/geolocation/reno.mmdb");
         let found = read(reno).unwrap().unwrap().find("12.0.0.1".parse().unwrap()).unwrap();
         assert_eq!(found.city.as_deref(), Some("Reno"));
         for file in ["/nowhere/at/all.mmdb", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {

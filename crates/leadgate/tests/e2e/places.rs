@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::{Shape, World, http, try_run, until};
 
 /// Of all addresses below 128.0.0.0: Reno.
-const RENO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/places/reno.mmdb");
+const RENO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/geolocation/reno.mmdb");
 
 const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";

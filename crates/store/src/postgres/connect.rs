@@ -80,7 +80,7 @@ impl PostgresAddress {
         let mut session = StoreConnection::new(AnyConnection::Postgres(connection), &super::SQL);
         let mark = Uuid::now_v7();
         let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{mark}';");
-        session.batch(&settings).map_err(|error| session.into_store_error(error.into()))?;
+        session.batch(&settings).map_err(|error| session.classify_failure(error.into()))?;
         session.transaction_marker = Some(mark);
         Ok(session)
     }

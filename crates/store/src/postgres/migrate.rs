@@ -62,13 +62,13 @@ impl PostgresAddress {
     ) -> Result<(), StoreError> {
         let mut session = self.connect_without_timeout()?;
         let locked = lock(&mut session).and_then(|()| drop_invalid_indexes(&mut session));
-        locked.map_err(|fault| session.into_store_error(fault))?;
+        locked.map_err(|fault| session.classify_failure(fault))?;
         if let AnyConnection::Postgres(connection) = session.connection() {
             connection
                 .run_pending_migrations(MIGRATIONS)
                 .map_err(|_| StoreError::Bug("a migration failed".to_owned()))?;
         }
-        then(&mut session).map_err(|fault| session.into_store_error(fault))
+        then(&mut session).map_err(|fault| session.classify_failure(fault))
     }
 
     /// The versions of the migrations that this build knows.

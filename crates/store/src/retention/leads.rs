@@ -34,7 +34,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(age) = row.retention.leads else { return Ok(()) };
         let (organization, limit) = (row.organization, self.now().await?.minus(age));
-        let id = row.leads_swept_to.unwrap_or(Uuid::nil());
+        let id = row.leads_swept_to.unwrap_or_default();
         let mut page = UuidRangePage { organization, id, before: first_id_at(limit), most: PAGE };
         loop {
             if swept.is_past_deadline(deadline) {

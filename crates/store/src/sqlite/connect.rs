@@ -67,7 +67,7 @@ impl SqliteAddress {
             if self.writes { "PRAGMA query_only = OFF" } else { "PRAGMA query_only = ON" },
         ];
         for setting in settings {
-            session.batch(setting).map_err(|error| session.into_store_error(error.into()))?;
+            session.batch(setting).map_err(|error| session.classify_failure(error.into()))?;
         }
         Ok(session)
     }

@@ -26,7 +26,7 @@ impl SqliteAddress {
             }
             then(session)
         });
-        migrated.map_err(|fault| session.into_store_error(fault))
+        migrated.map_err(|fault| session.classify_failure(fault))
     }
 
     /// A new file becomes a write-ahead log's with the first connection. Who comes in the middle of that is turned
