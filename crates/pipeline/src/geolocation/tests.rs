@@ -70,7 +70,7 @@ fn reno() -> Value {
 /// The file by which other rooms test: this very database.
 #[test]
 fn the_file_is_the_one_that_is_written_here() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/places/reno.mmdb");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/geolocation/reno.mmdb");
     assert_eq!(std::fs::read(file).unwrap(), database(&reno()));
 }
 
