@@ -49,7 +49,7 @@ async fn park_submissions(delivery: &Delivery, unread: Vec<UnreadableSubmission>
     for UnreadableSubmission { message, newer, line, column } in unread {
         let reason = if newer { ParkReason::UnknownVersion } else { ParkReason::Unreadable };
         let bytes = message.len();
-        if delivery.park_part(message.into(), reason).await == SettleResult::Lost {
+        if delivery.park_submission(message.into(), reason).await == SettleResult::Lost {
             tracing::debug!(message.bytes = bytes, "submission could not be parked, delivery is requeued");
             return false;
         }
