@@ -1,7 +1,7 @@
-//! What gathering is worth, and what a frozen Redis costs: measured against a private Redis on this machine.
+//! Measures batched calls against one call per request, and the cost of a frozen Redis. Starts its own Redis.
 //!
 //! `cargo run --release -p leadgate-limiter --example gathered`
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "it only measures")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a measurement tool")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,38 +27,41 @@ async fn main() {
     println!("{CALLERS} callers, {REQUESTS} requests of two counters each");
     for number in [1, 50, 1, 50] {
         let organizations: Arc<[_]> = (0..number).map(|_| OrganizationId::generate()).collect();
-        let one_each = one_call_each(connection.clone(), Arc::clone(&organizations)).await;
-        println!("one call each: {one_each}, {}", redis_time(&server).await);
-        let gathered = gathered(limiter.clone(), Arc::clone(&organizations)).await;
-        println!("gathered:      {gathered}, {}", redis_time(&server).await);
-        println!("               {:.1} times, with {number} organizations", gathered.rate / one_each.rate);
+        let single = one_call_each(connection.clone(), Arc::clone(&organizations)).await;
+        println!("one call each: {single}, {}", redis_time(&server).await);
+        let batched = batched(limiter.clone(), Arc::clone(&organizations)).await;
+        println!("batched:       {batched}, {}", redis_time(&server).await);
+        println!(
+            "               {:.1} times faster, with {number} organizations",
+            batched.rate / single.rate
+        );
     }
     println!("before freezing {:?}", limiter.status());
     server.freeze().unwrap();
-    let frozen = gathered(limiter.clone(), Arc::new([OrganizationId::generate()])).await;
+    let frozen = batched(limiter.clone(), Arc::new([OrganizationId::generate()])).await;
     println!("frozen:        {frozen}\n               {:?}", limiter.status());
     server.thaw().unwrap();
 }
 
-async fn gathered(limiter: Limiter, organizations: Arc<[OrganizationId]>) -> Measured {
-    let ask = move |n| {
+async fn batched(limiter: Limiter, organizations: Arc<[OrganizationId]>) -> Measured {
+    let call = move |n| {
         let (limiter, organization) = (limiter.clone(), nth(&organizations, n));
         async move { assert!(limiter.acquire(request(organization)).await.allowed()) }
     };
-    run(ask).await
+    run(call).await
 }
 
 async fn one_call_each(connection: MultiplexedConnection, organizations: Arc<[OrganizationId]>) -> Measured {
     let script = Arc::new(redis::Script::new(include_str!("../src/redis/acquire.lua")));
-    let ask = move |n| {
+    let call = move |n| {
         let (connection, script) = (connection.clone(), Arc::clone(&script));
         let organization = nth(&organizations, n);
         async move { one_call(connection, &script, organization).await }
     };
-    run(ask).await
+    run(call).await
 }
 
-/// What Redis, shared by all gateways, spent in the script.
+/// The time that Redis spent in the script.
 async fn redis_time(server: &RedisServer) -> String {
     let statistics = server.command("INFO commandstats").await.unwrap();
     server.command("CONFIG RESETSTAT").await.unwrap();
@@ -102,30 +105,30 @@ impl std::fmt::Display for Measured {
     }
 }
 
-async fn run<Asked: Future<Output = ()> + Send>(
-    ask: impl Fn(u32) -> Asked + Clone + Send + 'static,
+async fn run<Call: Future<Output = ()> + Send>(
+    call: impl Fn(u32) -> Call + Clone + Send + 'static,
 ) -> Measured {
     let (next, started) = (Arc::new(AtomicU32::new(0)), Instant::now());
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
-        let (next, ask) = (Arc::clone(&next), ask.clone());
+        let (next, call) = (Arc::clone(&next), call.clone());
         callers.spawn(async move {
-            let mut took = Vec::new();
+            let mut times = Vec::new();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 if n >= REQUESTS {
-                    return took;
+                    return times;
                 }
-                let asked = Instant::now();
-                ask(n).await;
-                took.push(asked.elapsed());
+                let call_started = Instant::now();
+                call(n).await;
+                times.push(call_started.elapsed());
             }
         });
     }
-    let mut took: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
+    let mut times: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
     let seconds = started.elapsed().as_secs_f64();
-    took.sort();
-    let at = |part: usize| took.get(took.len() * part / 1_000).copied().unwrap_or_default();
-    let slowest = took.last().copied().unwrap_or_default();
+    times.sort();
+    let at = |part: usize| times.get(times.len() * part / 1_000).copied().unwrap_or_default();
+    let slowest = times.last().copied().unwrap_or_default();
     Measured { rate: f64::from(REQUESTS) / seconds, median: at(500), p99: at(990), slowest }
 }

@@ -1,23 +1,24 @@
-//! What a limiter needs to know at its start, and what it says about itself later.
+//! Configuration, open errors and status of a limiter.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How to reach the counts.
+/// The settings of [`Limiter`](crate::Limiter) and [`IdempotencyMarkers`](crate::IdempotencyMarkers).
 #[derive(Clone)]
 pub struct LimiterConfig {
     /// `memory:`, `redis://[user:password@]host[:port][/database]` or `rediss://…`.
     pub url: String,
-    /// The file of the certificates (PEM) that sign Redis' own, with `rediss:`; `None` for the system's.
+    /// For `rediss:`, a PEM file of the certificate authorities that are trusted. `None`: those of the
+    /// system.
     pub ca_file: Option<PathBuf>,
-    /// Starts every key in Redis; all gateways of an installation share it.
+    /// Prefix of every Redis key. All gateways of an installation must have the same one.
     pub prefix: String,
-    /// How many gateways run: without Redis each admits its part of a limit, at least one permit.
+    /// Number of gateways. Without Redis, each one admits its share of a limit, at least one permit.
     pub gateways: u32,
-    /// How long one call of Redis may take, 20 to 50 ms. A request waits for two calls at most.
+    /// Time limit of one call to Redis, 20 to 50 ms. A request waits for at most two calls.
     pub timeout: Duration,
-    /// How many windows one organization may have open in this process; further ones share a single window.
+    /// Maximum number of open windows per organization in this process. Further counters share one window.
     pub windows_per_owner: usize,
 }
 
@@ -35,7 +36,7 @@ impl Default for LimiterConfig {
 }
 
 impl fmt::Debug for LimiterConfig {
-    /// Without the URL: it may carry a password.
+    /// Omits the URL, which can contain a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("LimiterConfig")
@@ -47,21 +48,21 @@ impl fmt::Debug for LimiterConfig {
     }
 }
 
-/// A limiter that cannot be opened: the operator has to correct its URL. Never repeats the URL.
+/// A limiter cannot be opened; the operator must correct the configuration. The text never contains the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum LimiterError {
-    #[error("the limiter's url starts with none of `memory:`, `redis://`, `rediss://`")]
+    #[error("the URL has an unknown scheme; expected `memory:`, `redis://` or `rediss://`")]
     Scheme,
-    #[error("tls.ca_file cannot be used for Redis ({0})")]
+    #[error("tls.ca_file cannot be read for the connection to Redis: {0}")]
     Certificates(String),
-    #[error("the limiter's url is not a valid address of a redis server ({0})")]
+    #[error("the URL is not valid ({0}); expected `redis://[user:password@]host[:port][/database]`")]
     Address(String),
 }
 
-/// For `/readyz`: a degraded limiter still limits, so the gateway stays ready.
+/// Shown at `/readyz`. A degraded limiter still limits, so the gateway stays ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimiterStatus {
     Ready,
-    /// This process counts alone. The reason is for operators and carries no address or secret.
+    /// This process counts alone. The reason is for operators and contains no address or secret.
     Degraded(String),
 }

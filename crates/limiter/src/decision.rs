@@ -1,4 +1,4 @@
-//! What a limiter answers.
+//! The result of a [`LimitRequest`].
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use leadgate_domain::Rate;
 
 use crate::{Counter, LimitRequest};
 
-/// What became of a request.
+/// Whether a request is admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum LimitVerdict {
-    /// Every counter gave its permits.
+    /// Every counter granted the permits.
     Allowed,
-    /// No counter gave any; try again after [`LimitDecision::retry_after`].
+    /// No counter granted a permit. The caller may retry after [`LimitDecision::retry_after`].
     Limited,
-    /// No counter gave any, and trying again is useless: send smaller batches.
+    /// No counter granted a permit, and a retry cannot succeed: the batch is larger than a limit.
     LargerThanLimit,
 }
 
@@ -25,17 +25,19 @@ impl LimitVerdict {
     }
 }
 
-/// A verdict, and how the counter that binds most stands after it.
+/// A verdict, and the state of the most restrictive counter after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitDecision {
     pub verdict: LimitVerdict,
-    /// The counter the rest speaks of: the one to wait for longest, or else the one with the fewest permits left.
+    /// The counter that the other fields describe: with [`LimitVerdict::Limited`] the one that resets last,
+    /// with [`LimitVerdict::LargerThanLimit`] the one with the lowest limit, otherwise the one with the
+    /// fewest permits left.
     pub counter: Counter,
-    /// Permits left in its window.
+    /// Permits left in the counter's window.
     pub remaining: u32,
-    /// Until its window ends; zero if none is open.
+    /// Time until the counter's window ends; zero if no window is open.
     pub reset: Duration,
-    /// Until every counter that refused has a fresh window; only with [`LimitVerdict::Limited`].
+    /// Time until every counter that refused has a new window. Only with [`LimitVerdict::Limited`].
     pub retry_after: Option<Duration>,
 }
 
@@ -44,61 +46,60 @@ impl LimitDecision {
         self.verdict == LimitVerdict::Allowed
     }
 
-    /// The limit and window of the counter spoken of.
+    /// The limit and window of [`LimitDecision::counter`].
     pub fn rate(&self) -> Rate {
         self.counter.rate
     }
 
-    /// [`LimitDecision::reset`] in whole seconds, rounded up: after them the window has ended.
+    /// [`LimitDecision::reset`] in whole seconds, rounded up.
     pub fn reset_seconds(&self) -> u64 {
-        seconds_up(self.reset)
+        ceil_seconds(self.reset)
     }
 
-    /// [`LimitDecision::retry_after`] in whole seconds, rounded up, one at least.
+    /// [`LimitDecision::retry_after`] in whole seconds, rounded up, at least one.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        self.retry_after.map(|wait| seconds_up(wait).max(1))
+        self.retry_after.map(|wait| ceil_seconds(wait).max(1))
     }
 
-    /// `standing` is asked once for each counter, in the order in which the request names them.
+    /// Calls `state_of` once for each counter, in the order of the request.
     pub(crate) fn of(
         request: &LimitRequest,
         admitted: bool,
-        mut standing: impl FnMut(&Counter) -> CounterState,
+        mut state_of: impl FnMut(&Counter) -> CounterState,
     ) -> Self {
         let verdict = match (request.larger_than_limit(), admitted) {
             (true, _) => LimitVerdict::LargerThanLimit,
             (false, true) => LimitVerdict::Allowed,
             (false, false) => LimitVerdict::Limited,
         };
-        let looseness = |(counter, standing): &(&Counter, CounterState)| match verdict {
+        let priority = |(counter, state): &(&Counter, CounterState)| match verdict {
             LimitVerdict::LargerThanLimit => (counter.rate.permits, Reverse(Duration::ZERO)),
-            LimitVerdict::Allowed => (standing.remaining, Reverse(standing.reset)),
-            LimitVerdict::Limited => (u32::from(standing.room), Reverse(standing.reset)),
+            LimitVerdict::Allowed => (state.remaining, Reverse(state.reset)),
+            LimitVerdict::Limited => (u32::from(state.has_room), Reverse(state.reset)),
         };
-        let first = (&request.first, standing(&request.first));
-        let others = request.others.iter().map(|counter| (counter, standing(counter)));
-        let (counter, standing) =
-            others.fold(first, |a, b| if looseness(&b) < looseness(&a) { b } else { a });
+        let first = (&request.first, state_of(&request.first));
+        let others = request.others.iter().map(|counter| (counter, state_of(counter)));
+        let (counter, state) = others.fold(first, |a, b| if priority(&b) < priority(&a) { b } else { a });
         Self {
             verdict,
             counter: counter.clone(),
-            remaining: standing.remaining,
-            reset: standing.reset,
-            retry_after: (verdict == LimitVerdict::Limited).then_some(standing.reset),
+            remaining: state.remaining,
+            reset: state.reset,
+            retry_after: (verdict == LimitVerdict::Limited).then_some(state.reset),
         }
     }
 }
 
-/// How one counter stands after a request was judged.
+/// The state of one counter after a decision.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CounterState {
-    /// Whether this counter could have given the permits.
-    pub(crate) room: bool,
+    /// Whether this counter had enough permits.
+    pub(crate) has_room: bool,
     pub(crate) remaining: u32,
-    /// Until the window ends; zero if none is open.
+    /// Time until the window ends; zero if no window is open.
     pub(crate) reset: Duration,
 }
 
-fn seconds_up(duration: Duration) -> u64 {
+fn ceil_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys that were just used: what gateways share for a moment, so that a repeat is answered like the first.
+//! Recently used idempotency keys, shared by gateways. A repeated request gets the response of the first.
 
 mod memory;
 mod redis;
@@ -11,21 +11,24 @@ use self::memory::MemoryMarkers;
 use self::redis::RedisMarkers;
 use crate::{LimiterConfig, LimiterError, LimiterStatus};
 
-/// For how long a key whose submission is durable is remembered.
-const REMEMBERED: Duration = Duration::from_hours(24);
+/// How long a key is kept after its submission is durable.
+const DONE_LIFETIME: Duration = Duration::from_hours(24);
 
-/// What is known of a key at the moment when somebody uses it.
+/// What the markers contain about a key when a request uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdempotencyState {
-    /// Nobody used it. Publish, then tell [`IdempotencyMarkers::done`], or [`IdempotencyMarkers::forget`] if that was refused for certain.
+    /// The key is new. The caller publishes, then calls [`IdempotencyMarkers::done`], or
+    /// [`IdempotencyMarkers::forget`] if the publish was certainly refused.
     First,
-    /// With the same body, and whether that became durable is not known yet.
+    /// A request with the same key and body is in flight. It is not known yet whether its submission is
+    /// durable.
     InFlight,
-    /// With the same body, by this submission, which is durable.
+    /// A request with the same key and body was published as this submission, which is durable.
     Done(SubmissionId),
-    /// With another body.
+    /// The key was used with another body.
     BodyMismatch,
-    /// Nobody can tell now. Go on without: the worker's transaction decides all the same.
+    /// The state cannot be read now. The caller publishes anyway; the worker's transaction recognizes a
+    /// duplicate.
     Unknown,
 }
 
@@ -41,9 +44,9 @@ impl IdempotencyState {
     }
 }
 
-/// Markers of idempotency keys, in the place that the limiter's URL names. Clones share them.
+/// Markers of idempotency keys, stored where the limiter's URL points. Clones share them.
 ///
-/// They are hints: a claim in the store is what makes a key count once.
+/// Markers are hints. The claim in the store guarantees that a key takes effect once.
 #[derive(Clone)]
 pub struct IdempotencyMarkers(MarkerStore);
 
@@ -54,10 +57,10 @@ enum MarkerStore {
 }
 
 impl IdempotencyMarkers {
-    /// Opens them as [`Limiter::open`](crate::Limiter::open) does.
+    /// Opens the markers in the same way as [`Limiter::open`](crate::Limiter::open).
     ///
-    /// `in_flight` is for how long a key counts as being made durable when nobody says how that ended: a little
-    /// longer than a publish may take.
+    /// `in_flight` is how long a key stays [`IdempotencyState::InFlight`] if neither [`Self::done`] nor
+    /// [`Self::forget`] is called. It must be a little longer than the time limit of a publish.
     pub async fn open(config: &LimiterConfig, in_flight: Duration) -> Result<Self, LimiterError> {
         match config.url.split_once(':') {
             Some(("memory", _)) => Ok(Self(MarkerStore::Memory(MemoryMarkers::new(in_flight)))),
@@ -68,20 +71,21 @@ impl IdempotencyMarkers {
         }
     }
 
-    /// Notes that a submission with this key is about to be published. Of many at once exactly one is
-    /// [`IdempotencyState::First`]. While Redis is away it answers at once; a connection that turns out to be broken is replaced
-    /// first, which takes half a second at most.
+    /// Records that a submission with this key will be published. Exactly one of several concurrent calls
+    /// gets [`IdempotencyState::First`]. While Redis is unreachable, the call returns at once. If the
+    /// connection breaks during the call, it is replaced first, which takes at most half a second.
     pub async fn begin(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) -> IdempotencyState {
-        let begun = match &self.0 {
+        let state = match &self.0 {
             MarkerStore::Memory(markers) => markers.begin(key, submission, body).await,
             MarkerStore::Redis(markers) => markers.begin(key, submission, body).await,
         };
-        metrics::counter!("leadgate_limiter_markers_total", "begun" => begun.as_str()).increment(1);
-        begun
+        metrics::counter!("leadgate_limiter_idempotency_total", "state" => state.as_str()).increment(1);
+        state
     }
 
-    /// The submission is durable: whoever repeats the key within a day is told so. Await it before answering the
-    /// client, or the client's next request may still be told [`IdempotencyState::InFlight`].
+    /// Records that the submission is durable. Repeats of the key get [`IdempotencyState::Done`] for one day.
+    /// The caller must await this before it answers the client. Otherwise the client's next request can still
+    /// get [`IdempotencyState::InFlight`].
     pub async fn done(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
         match &self.0 {
             MarkerStore::Memory(markers) => markers.done(key, submission, body).await,
@@ -89,7 +93,8 @@ impl IdempotencyMarkers {
         }
     }
 
-    /// The submission was refused for certain: the key is free again, if it is still this submission's.
+    /// Records that the publish was certainly refused. The key is free again if this submission still holds
+    /// it.
     pub async fn forget(&self, key: ClaimKey, submission: SubmissionId) {
         match &self.0 {
             MarkerStore::Memory(markers) => markers.forget(key, submission).await,
@@ -97,7 +102,7 @@ impl IdempotencyMarkers {
         }
     }
 
-    /// Whether gateways know of each other's keys at this moment.
+    /// Whether the gateways currently share their keys.
     pub fn status(&self) -> LimiterStatus {
         match &self.0 {
             MarkerStore::Memory(_) => LimiterStatus::Ready,

@@ -14,7 +14,7 @@ pub use memory::MemoryLimiter;
 pub use redis::RedisLimiter;
 pub use request::{Counter, LimitRequest};
 
-/// Counts permits, in the place its URL names. Clones share their counts.
+/// Counts permits, in memory or in Redis. Clones share their counts.
 #[derive(Clone)]
 pub enum Limiter {
     Memory(MemoryLimiter),
@@ -22,9 +22,9 @@ pub enum Limiter {
 }
 
 impl Limiter {
-    /// Opens `memory:` or `redis://…` (`rediss://…` with TLS), within a runtime of tokio.
+    /// Opens `memory:` or `redis://…` (`rediss://…` with TLS). Must be called in a tokio runtime.
     ///
-    /// A Redis that is down is no error: the limiter then starts degraded, having waited half a second at most.
+    /// An unreachable Redis is not an error: the limiter then starts degraded, after at most half a second.
     pub async fn open(config: LimiterConfig) -> Result<Self, LimiterError> {
         match config.url.split_once(':') {
             Some(("memory", _)) => Ok(Self::Memory(MemoryLimiter::new(config.windows_per_owner))),
@@ -33,9 +33,10 @@ impl Limiter {
         }
     }
 
-    /// Takes the request's permits from all its counters, or from none. It always answers, and in bounded time.
+    /// Takes the request's permits from all its counters, or from none. Always returns a decision, within two
+    /// time limits of a Redis call.
     pub async fn acquire(&self, request: LimitRequest) -> LimitDecision {
-        // Most answers need no waiting: without this a caller in a loop would never let anybody else run.
+        // Most calls return without waiting. Without this, a caller in a loop would starve other tasks.
         tokio::task::consume_budget().await;
         let decision = match self {
             Self::Memory(memory) => memory.acquire(&request),
@@ -46,7 +47,7 @@ impl Limiter {
         decision
     }
 
-    /// Whether limits hold over all gateways together at this moment.
+    /// Whether all gateways currently count together.
     pub fn status(&self) -> LimiterStatus {
         match self {
             Self::Memory(_) => LimiterStatus::Ready,

@@ -1,4 +1,4 @@
-//! Counts in this process: the whole limiter of the embedded shape, and what a gateway has left without Redis.
+//! Counts in memory: the limiter of the embedded shape, and the fallback of a gateway without Redis.
 
 mod shard;
 
@@ -15,7 +15,7 @@ use crate::{LimitDecision, LimitRequest};
 
 const SHARDS: usize = 64;
 
-/// Windows in memory. All counters of an owner lie in one shard, so that one lock judges a request whole.
+/// Windows in memory. All counters of an owner are in one shard, so a request needs one lock.
 #[derive(Clone)]
 pub struct MemoryLimiter {
     shards: Arc<[Mutex<CounterShard>]>,
@@ -32,12 +32,12 @@ impl MemoryLimiter {
         self.acquire_share(request, GatewayShare::WHOLE)
     }
 
-    /// Judges as one of several gateways that cannot ask each other.
+    /// Decides with this gateway's share of the limits, when gateways cannot count together.
     pub(crate) fn acquire_share(&self, request: &LimitRequest, share: GatewayShare) -> LimitDecision {
         self.shard(request.owner).decide(request, share, Instant::now())
     }
 
-    /// Notes what was taken elsewhere, in windows that end so much later.
+    /// Records permits that Redis granted. `ends_in` returns the time until the window of each counter ends.
     pub(crate) fn record_usage(&self, request: &LimitRequest, ends_in: impl FnMut() -> Duration) {
         self.shard(request.owner).record_usage(request, ends_in, Instant::now());
     }

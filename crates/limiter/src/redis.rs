@@ -1,4 +1,5 @@
-//! Counts for all gateways together, in Redis; and without Redis, this gateway's part alone.
+//! Counts in Redis, for all gateways together. Without Redis, this gateway counts its share of the limits
+//! alone.
 
 mod acquire_call;
 pub(crate) mod batched_call;
@@ -15,10 +16,10 @@ use crate::decision::CounterState;
 use crate::memory::{GatewayShare, MemoryLimiter};
 use crate::{LimitDecision, LimitRequest, LimiterConfig, LimiterError, LimiterStatus};
 
-/// Windows in Redis, and a memory of what this gateway took from them.
+/// Windows in Redis, and a local record of the permits that this gateway took from them.
 #[derive(Clone)]
 pub struct RedisLimiter {
-    line: Batcher<AcquireCall>,
+    batcher: Batcher<AcquireCall>,
     local: MemoryLimiter,
     share: GatewayShare,
     prefix: Arc<str>,
@@ -27,7 +28,7 @@ pub struct RedisLimiter {
 impl RedisLimiter {
     pub(crate) async fn open(config: &LimiterConfig) -> Result<Self, LimiterError> {
         Ok(Self {
-            line: Batcher::open(config).await?,
+            batcher: Batcher::open(config).await?,
             local: MemoryLimiter::new(config.windows_per_owner),
             share: GatewayShare::per_gateway(config.gateways),
             prefix: config.prefix.as_str().into(),
@@ -35,7 +36,7 @@ impl RedisLimiter {
     }
 
     pub(crate) async fn acquire(&self, request: &LimitRequest) -> LimitDecision {
-        match self.line.call(AcquireCall::new(request, &self.prefix)).await {
+        match self.batcher.call(AcquireCall::new(request, &self.prefix)).await {
             Some(answer) => self.decide(request, &answer),
             None => {
                 metrics::counter!("leadgate_limiter_fallbacks_total").increment(1);
@@ -45,7 +46,7 @@ impl RedisLimiter {
     }
 
     pub(crate) fn status(&self) -> LimiterStatus {
-        self.line.status()
+        self.batcher.status()
     }
 
     fn decide(&self, request: &LimitRequest, answer: &AcquireResult) -> LimitDecision {
@@ -57,7 +58,7 @@ impl RedisLimiter {
         LimitDecision::of(request, answer.admitted, |counter| {
             let window = windows.next().unwrap_or_default();
             let remaining = counter.rate.permits.saturating_sub(window.used);
-            CounterState { room: request.permits() <= remaining, remaining, reset: window.ends_in }
+            CounterState { has_room: request.permits() <= remaining, remaining, reset: window.ends_in }
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked of a limiter.
+//! The request for permits.
 
 use std::fmt;
 use std::iter;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use leadgate_domain::{OrganizationId, Rate};
 
-/// A counted thing and how much it may have: `key:<id>` at 1,200 a minute.
+/// What is counted, and its limit: for example `key:<id>` with 1,200 permits per minute.
 ///
-/// The same scope under two organizations is two things.
+/// The same scope in two organizations is two counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
     pub scope: Arc<str>,
@@ -21,13 +21,13 @@ impl Counter {
     }
 }
 
-const UNKNOWN_GROUPS: u64 = 64;
+const UNKNOWN_OWNER_GROUPS: u64 = 64;
 
-/// Whose counters these are. In Redis this is the hash tag, so that one request stays within one slot.
+/// The owner of counters. In Redis it is the hash tag, so all counters of a request are in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum CounterOwner {
     Organization(OrganizationId),
-    /// One of 64 groups of requests that no organization could be named for, by what they are counted by.
+    /// One of 64 groups of requests without a known organization. The scope of the first counter selects it.
     Unknown(u64),
 }
 
@@ -40,14 +40,15 @@ impl fmt::Display for CounterOwner {
     }
 }
 
-/// Asks one or more counters for permits, one unless [`LimitRequest::cost`] says otherwise: all give, or none does.
+/// Requests permits from one or more counters: all grant them, or none does. The default is one permit.
 #[derive(Debug, Clone)]
 pub struct LimitRequest {
     pub(crate) owner: CounterOwner,
     pub(crate) first: Counter,
     pub(crate) others: Vec<Counter>,
     cost: u32,
-    whole: u32,
+    /// Permits of the whole batch, including those taken by an earlier request.
+    total: u32,
 }
 
 impl LimitRequest {
@@ -56,47 +57,48 @@ impl LimitRequest {
         Self::owned_by(CounterOwner::Organization(organization), counter)
     }
 
-    /// A request nobody could be named for, such as one with an unknown token.
+    /// A request without a known organization, such as one with an unknown token.
     pub fn unknown(counter: Counter) -> Self {
-        let group = u64::from(crc32fast::hash(counter.scope.as_bytes())) % UNKNOWN_GROUPS;
+        let group = u64::from(crc32fast::hash(counter.scope.as_bytes())) % UNKNOWN_OWNER_GROUPS;
         Self::owned_by(CounterOwner::Unknown(group), counter)
     }
 
     fn owned_by(owner: CounterOwner, counter: Counter) -> Self {
-        Self { owner, first: counter, others: Vec::new(), cost: 1, whole: 1 }
+        Self { owner, first: counter, others: Vec::new(), cost: 1, total: 1 }
     }
 
-    /// Asks this counter too. A scope named twice is asked once, at the lower limit.
+    /// Adds a counter. A scope that is added twice counts once, with the lower limit.
     pub fn with_counter(mut self, counter: Counter) -> Self {
-        let mut known = iter::once(&mut self.first).chain(&mut self.others);
-        match known.find(|known| known.scope == counter.scope) {
-            Some(known) => known.rate.permits = known.rate.permits.min(counter.rate.permits),
+        let mut counters = iter::once(&mut self.first).chain(&mut self.others);
+        match counters.find(|existing| existing.scope == counter.scope) {
+            Some(existing) => existing.rate.permits = existing.rate.permits.min(counter.rate.permits),
             None => self.others.push(counter),
         }
         self
     }
 
-    /// Asks for this many permits. None is a look: always allowed, it takes nothing and opens no window.
+    /// Requests this many permits. With 0, the request is always allowed, takes no permit and opens no
+    /// window.
     pub fn cost(self, permits: u32) -> Self {
-        Self { cost: permits, whole: permits, ..self }
+        Self { cost: permits, total: permits, ..self }
     }
 
-    /// Asks for what is left of a batch of `whole` permits when `taken` were taken before its body was read;
-    /// it is the whole that must not be larger than a limit.
-    pub fn remaining_of(self, whole: u32, taken: u32) -> Self {
-        Self { cost: whole.saturating_sub(taken), whole, ..self }
+    /// Requests the rest of a batch of `total` permits, of which `taken` were taken before its body was read.
+    /// The total must not be larger than a limit.
+    pub fn remaining_of(self, total: u32, taken: u32) -> Self {
+        Self { cost: total.saturating_sub(taken), total, ..self }
     }
 
     pub(crate) fn counters(&self) -> impl Iterator<Item = &Counter> {
         iter::once(&self.first).chain(&self.others)
     }
 
-    /// No window could ever hold it.
+    /// Whether the batch exceeds a limit even with an empty window.
     pub(crate) fn larger_than_limit(&self) -> bool {
-        self.counters().any(|counter| self.whole > counter.rate.permits)
+        self.counters().any(|counter| self.total > counter.rate.permits)
     }
 
-    /// What to take from each counter if all have room.
+    /// Permits to take from each counter if all of them have enough.
     pub(crate) fn permits(&self) -> u32 {
         if self.larger_than_limit() { 0 } else { self.cost }
     }

@@ -1,9 +1,9 @@
-//! How many publishes per second become durable, by how many groups may be in flight.
+//! Measures durable publishes per second, for several numbers of groups in flight.
 //!
-//! `cargo run --release -p leadgate-queue --example groups_in_flight [ROUNDS [SECONDS]]` starts a private
-//! RabbitMQ and queues in temporary folders, publishes leads of 1 kB, and prints the median over the rounds.
-//! Rounds go over all cases in turn, so that what else the machine does meets each case alike. Nothing
-//! consumes meanwhile; what was published is thrown away.
+//! `cargo run --release -p leadgate-queue --example groups_in_flight [ROUNDS [SECONDS]]` starts its own
+//! RabbitMQ and queues in temporary folders, publishes leads of 1 kB, and prints the median of the rounds.
+//! Each round runs all cases, so that other load on the machine affects all cases equally. The messages are
+//! not consumed.
 #![allow(clippy::print_stdout, clippy::as_conversions)]
 
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 #[derive(Clone, Copy)]
 struct Case {
-    /// None is the embedded queue.
+    /// Shards and groups in flight. `None`: the embedded queue.
     rabbitmq: Option<(u16, usize)>,
     publishers: usize,
 }
@@ -50,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
     }
     println!("adapter   shards  in flight  publishers  durable/s      p50      p99");
     for (case, mut measured) in cases {
-        measured.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
+        measured.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
         let middle = measured.get(measured.len() / 2).context("no round")?;
         let adapter = match case.rabbitmq {
             Some((shards, in_flight)) => format!("rabbitmq {shards:7} {in_flight:10}"),
@@ -89,23 +89,23 @@ async fn publish(config: QueueConfig, publishers: usize, window: Duration) -> an
     for _ in 0..publishers {
         let (publisher, lead, organization) = (queue.publisher(), lead.clone(), OrganizationId::generate());
         publishing.spawn(async move {
-            let mut took = Vec::new();
+            let mut times = Vec::new();
             while started.elapsed() < window {
-                let asked = Instant::now();
+                let publish_started = Instant::now();
                 publisher.publish(organization, lead.clone()).await?;
-                took.push(asked.elapsed());
+                times.push(publish_started.elapsed());
             }
-            Ok::<_, leadgate_queue::PublishError>(took)
+            Ok::<_, leadgate_queue::PublishError>(times)
         });
     }
-    let mut took = Vec::new();
-    while let Some(one) = publishing.join_next().await {
-        took.extend(one??);
+    let mut times = Vec::new();
+    while let Some(result) = publishing.join_next().await {
+        times.extend(result??);
     }
-    let per_second = took.len() as f64 / started.elapsed().as_secs_f64();
+    let per_second = times.len() as f64 / started.elapsed().as_secs_f64();
     queue.shutdown().await;
-    took.sort_unstable();
-    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();
+    times.sort_unstable();
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or_default();
     Ok(Measured { per_second, median: at(0.5), slow: at(0.99) })
 }
 

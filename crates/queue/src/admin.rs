@@ -1,4 +1,4 @@
-//! What an administrator sees of a queue.
+//! Queue depth and parked messages, for administration and metrics.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,19 +7,19 @@ use leadgate_domain::Timestamp;
 use metrics::gauge;
 use serde::{Serialize, Serializer};
 
-/// A message that was put aside.
+/// A parked message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedMessage {
-    /// Names it for [`ParkedSelection::Ids`].
+    /// The id for [`ParkedSelection::Ids`].
     pub id: String,
-    /// A [`ParkReason`](crate::ParkReason)'s code, or `dead_lettered` with the broker's own word.
+    /// The code of a [`ParkReason`](crate::ParkReason), or `dead_lettered` with the reason of the broker.
     pub reason: String,
     pub parked_at: Option<Timestamp>,
-    /// Its size.
+    /// Size of the payload.
     pub bytes: usize,
 }
 
-/// Which of the parked messages are meant.
+/// A selection of parked messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParkedSelection {
     All,
@@ -27,40 +27,40 @@ pub enum ParkedSelection {
 }
 
 impl ParkedSelection {
-    /// Whether this id is selected. An id that was named is selected once.
+    /// Returns whether this id is selected, and removes it: an id is selected once.
     pub(crate) fn take(&mut self, id: &str) -> bool {
         match self {
             Self::All => true,
             Self::Ids(ids) => {
                 let before = ids.len();
-                ids.retain(|one| one != id);
+                ids.retain(|selected| selected != id);
                 ids.len() < before
             }
         }
     }
 
-    /// Nothing more can be selected.
+    /// Whether all selected ids have been taken.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Ids(ids) if ids.is_empty())
     }
 }
 
-/// How much a queue holds, in messages; each carries up to a group of submissions.
+/// The depth of a queue, in messages. A message contains one or more submissions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct QueueDepth {
-    /// Waiting to be delivered.
+    /// Messages that wait to be delivered.
     pub ready: u64,
-    /// Handed out by this process and not settled.
+    /// Messages that this process received and has not settled.
     pub in_flight: u64,
-    /// What cannot be attributed, and what the broker dead-lettered.
+    /// Parked messages, including those that the broker dead-lettered, without `newer`.
     pub parked: u64,
-    /// Parked because only a newer build can read it.
+    /// Messages that are parked because only a newer build can read them.
     pub newer: u64,
-    /// Age of the oldest message that is not settled, in seconds. On RabbitMQ the oldest this process holds: the
-    /// broker does not show what it has not delivered.
+    /// Age of the oldest message that is not settled, in seconds. On RabbitMQ, only messages that this
+    /// process received count, because the broker does not show undelivered messages.
     #[serde(rename = "oldest_age_seconds", serialize_with = "seconds")]
     pub oldest_age: Option<Duration>,
-    /// Queues that no worker consumes. An embedded queue is consumed within its process only.
+    /// Queues without a consumer. An embedded queue can only be consumed in its own process.
     pub unconsumed: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok
     age.map(|age| age.as_secs()).serialize(serializer)
 }
 
-/// What a queue held when it was last looked at; nothing while it does not answer.
+/// The latest depth of a queue. `None` while the queue does not answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastQueueDepth(Arc<Mutex<Option<QueueDepth>>>);
 

@@ -1,4 +1,4 @@
-//! What a queue is opened with.
+//! Configuration of a queue, and the parsing of its URL.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use url::Url;
 
 use crate::error::QueueError;
 
-/// What the process that opens a queue does with it.
+/// How a process uses a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Publishes. Ready when it can publish.
     Gateway,
-    /// Consumes, and publishes what it parks. Ready when its consumers consume.
+    /// Consumes, and publishes messages that it parks. Ready when a consumer is connected.
     Worker,
-    /// Both in one process.
+    /// Gateway and worker in one process.
     AllInOne,
-    /// Looks at the queue, lists and replays what is parked.
+    /// Reads the depth, and lists and replays parked messages.
     Admin,
 }
 
@@ -34,34 +34,35 @@ impl Role {
     }
 }
 
-/// How a queue is reached and how much it may hold.
+/// The address and limits of a queue.
 #[derive(Clone)]
 pub struct QueueConfig {
-    /// `sqlite:PATH`, `amqp://…` or `amqps://…`; `?cacertfile=FILE` names the certificates that sign the broker's.
+    /// `sqlite:PATH`, `amqp://…` or `amqps://…`; `?cacertfile=FILE` names the trusted certificate authorities
+    /// (PEM).
     pub url: String,
-    /// RabbitMQ: how many queues `leads.0 … leads.<n-1>` are known at the start; see
+    /// RabbitMQ: number of queues `leads.0 … leads.<n-1>` at the start; see
     /// [`Queue::follow_shards`](crate::Queue::follow_shards).
     pub shards: u16,
-    /// RabbitMQ: the message version that this build reads, which decides the queues `newer.v<N>`: this build consumes
-    /// those up to this version, and parks what it cannot read in the next one.
+    /// RabbitMQ: the message version that this build reads. This build consumes the queues `newer.v<N>` up to
+    /// this version, and parks messages that it cannot read in the next one.
     pub version: u64,
-    /// The most submissions in one message.
+    /// Maximum number of submissions in one message.
     pub group_max: usize,
-    /// The most bytes in one message; a single larger submission travels alone.
+    /// Maximum size of a message in bytes. A larger submission is sent alone.
     pub group_bytes: usize,
-    /// RabbitMQ: how many messages may wait for the broker's confirm. See `docs/decisions/groups-in-flight.md`.
+    /// RabbitMQ: maximum number of messages without a confirm. See `docs/decisions/groups-in-flight.md`.
     pub groups_in_flight: usize,
-    /// How many submissions may wait in memory before more are refused.
+    /// Maximum number of submissions that wait in memory. Further publishes are refused.
     pub waiting_max: usize,
-    /// How many bytes of submissions may wait in memory before more are refused.
+    /// Maximum size in bytes of the submissions that wait in memory. Further publishes are refused.
     pub waiting_bytes: usize,
-    /// How long one publish may take, gathering and confirm included.
+    /// Time limit of a publish, including grouping and confirm.
     pub confirm_timeout: Duration,
-    /// RabbitMQ: how many messages each consumer of a queue holds unsettled.
+    /// RabbitMQ: maximum number of unacknowledged messages of each consumer of a queue.
     pub prefetch: u16,
-    /// Embedded: how many bytes of messages the file may hold before more are refused.
+    /// Embedded: maximum size in bytes of the messages in the file. Further publishes are refused.
     pub max_bytes: u64,
-    /// RabbitMQ: a broker silent for twice this long is taken for dead.
+    /// RabbitMQ: heartbeat interval. A connection that is silent for twice this long is closed.
     pub heartbeat: Duration,
 }
 
@@ -84,7 +85,7 @@ impl QueueConfig {
         }
     }
 
-    /// The same with another number of shards.
+    /// Returns the configuration with another number of shards.
     #[must_use]
     pub fn with_shards(self, shards: u16) -> Self {
         Self { shards, ..self }
@@ -92,13 +93,13 @@ impl QueueConfig {
 }
 
 impl fmt::Debug for QueueConfig {
-    /// Without the URL: it may carry a password.
+    /// Omits the URL, which can contain a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("QueueConfig").field("shards", &self.shards).finish_non_exhaustive()
     }
 }
 
-/// Which adapter a URL names.
+/// The adapter and address in a URL.
 pub(crate) enum QueueAddress {
     Amqp(Box<BrokerAddress>),
     Embedded(PathBuf),
@@ -109,7 +110,7 @@ impl QueueAddress {
         let mut address = Self::parse(&config.url)?;
         if let Self::Amqp(broker) = &mut address {
             let seconds = u16::try_from(config.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1);
-            // What the URL says goes before the configuration.
+            // A heartbeat in the URL has priority over the configuration.
             broker.uri.query.heartbeat.get_or_insert(seconds);
         }
         Ok(address)
@@ -120,7 +121,7 @@ impl QueueAddress {
             // `sqlite:///data/queue.db` and `sqlite:/data/queue.db` name the same file.
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() || path == ":memory:" {
-                return Err(QueueError::Url("`sqlite:` needs the path of a file"));
+                return Err(QueueError::Url("expected the path of a file after `sqlite:`"));
             }
             return Ok(Self::Embedded(PathBuf::from(path)));
         }
@@ -131,22 +132,22 @@ impl QueueAddress {
     }
 }
 
-/// A broker's URL, and the certificates that it is believed by.
+/// The URL of a broker, and the certificate authorities that are trusted.
 pub(crate) struct BrokerAddress {
     pub(crate) uri: AMQPUri,
-    /// As PEM; `None` for the system's.
+    /// In PEM. `None`: those of the system.
     pub(crate) authorities: Option<Arc<str>>,
 }
 
 impl BrokerAddress {
-    /// The query may name a file, as it may in RabbitMQ's own clients: `?cacertfile=/etc/ca.pem`.
+    /// As in the clients of RabbitMQ, the query can name a file: `?cacertfile=/etc/ca.pem`.
     fn parse(url: &str) -> Result<Self, QueueError> {
-        let malformed = QueueError::Url("not a well-formed `amqp:` URL");
+        let malformed = QueueError::Url("invalid URL; expected `amqp://USER:PASSWORD@HOST:PORT/VHOST`");
         let Ok(uri) = url.parse() else { return Err(malformed) };
         let Ok(url) = Url::parse(url) else { return Err(malformed) };
         let file = url.query_pairs().find(|(name, _)| name == "cacertfile");
         let text = file.map(|(_, file)| std::fs::read_to_string(&*file)).transpose();
-        let text = text.map_err(|_| QueueError::Url("the file that `cacertfile` names cannot be read"))?;
+        let text = text.map_err(|_| QueueError::Url("the file in `cacertfile` cannot be read"))?;
         Ok(Self { uri, authorities: text.map(Into::into) })
     }
 }
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_its_adapter() {
+    fn a_url_selects_its_adapter() {
         let file = |url: &str| match QueueAddress::parse(url) {
             Ok(QueueAddress::Embedded(path)) => path,
             _ => PathBuf::new(),

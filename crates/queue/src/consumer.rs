@@ -1,21 +1,21 @@
-//! The consuming side.
+//! The consuming side of a queue.
 
 use crate::delivery::Delivery;
 use crate::{amqp, embedded};
 
-/// What [`Consumer::receive`] brings.
+/// The result of [`Consumer::receive`].
 #[derive(Debug)]
 pub enum ReceiveResult {
     /// At least one delivery.
     Deliveries(Vec<Delivery>),
-    /// The queue was told to stop; nothing more comes.
+    /// [`Queue::stop_receiving`](crate::Queue::stop_receiving) was called.
     Stopped,
 }
 
-/// Takes messages off the queue: all shards, and what no shard took (`unrouted`).
+/// Receives the messages of all shards, and those that were not routed to a shard (`unrouted`).
 ///
-/// Each consumer has a channel of its own: what happens to one does not concern the others. Dropping it gives
-/// back everything it was handed and has not settled.
+/// Each consumer has its own channel, so an error of one does not affect the others. Dropping a consumer
+/// requeues its unsettled deliveries.
 #[derive(Debug)]
 pub struct Consumer {
     handle: ConsumerHandle,
@@ -32,10 +32,10 @@ impl Consumer {
         Self { handle }
     }
 
-    /// Waits for a delivery, then takes what else is ready, `max` in all.
+    /// Waits for a delivery, then returns it with those that are ready, at most `max` in total.
     ///
-    /// Outlives the broker: while it is away this waits. May be dropped at any time without losing
-    /// anything, so it can stand in a `select!`.
+    /// While the broker is unreachable, this waits. It is cancellation safe, so it can be used in a
+    /// `select!`.
     pub async fn receive(&mut self, max: usize) -> ReceiveResult {
         let deliveries = match &mut self.handle {
             ConsumerHandle::Amqp(handle) => handle.receive(max.max(1)).await.map(deliveries),
@@ -44,10 +44,11 @@ impl Consumer {
         deliveries.map_or(ReceiveResult::Stopped, ReceiveResult::Deliveries)
     }
 
-    /// Gives everything back that was handed out and not settled, and takes nothing until the next
-    /// [`Consumer::receive`]. For when the database has been away for long.
+    /// Requeues all unsettled deliveries, and pauses until the next [`Consumer::receive`]. A worker calls it
+    /// after the database has been unavailable for too long.
     ///
-    /// Deliveries that the caller still holds can no longer be settled ([`Settled::Lost`](crate::Settled::Lost)).
+    /// Deliveries that the caller still holds can no longer be settled
+    /// ([`SettleResult::Lost`](crate::SettleResult::Lost)).
     pub async fn release(&mut self) {
         match &mut self.handle {
             ConsumerHandle::Amqp(handle) => handle.release().await,

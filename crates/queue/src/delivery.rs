@@ -1,4 +1,4 @@
-//! One message that was handed out, settled by value.
+//! A received message, which is settled by value.
 
 use bytes::Bytes;
 use leadgate_domain::Timestamp;
@@ -6,8 +6,7 @@ use leadgate_domain::Timestamp;
 use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
 use crate::{amqp, embedded};
 
-/// A message that was handed out. Settle it with [`Delivery::ack`] or [`Delivery::park`]; dropping it
-/// gives it back.
+/// A received message. It is settled with [`Delivery::ack`] or [`Delivery::park`]. Dropping it requeues it.
 #[derive(Debug)]
 pub struct Delivery {
     payload: Bytes,
@@ -23,22 +22,24 @@ enum AckHandle {
 }
 
 impl Delivery {
-    /// The message, byte for byte as it was published.
+    /// The published message, byte for byte.
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// How often it was delivered before. A hint only: brokers differ in what they count.
+    /// Number of earlier deliveries. This is a hint only, because brokers count differently.
     pub fn deliveries(&self) -> u32 {
         self.deliveries
     }
 
-    /// When it was published, to the second on RabbitMQ; a message from elsewhere may not say.
+    /// When the message was published, to the second on RabbitMQ. `None` if another program published it
+    /// without a time.
     pub fn published_at(&self) -> Option<Timestamp> {
         self.published_at
     }
 
-    /// Done with: it is not delivered again, unless the queue dies before it has noted that.
+    /// Acknowledges the message. It is not delivered again, unless the queue stops before it has recorded
+    /// this.
     pub async fn ack(self) -> SettleResult {
         match self.handle {
             AckHandle::Amqp(handle) => handle.ack().await,
@@ -46,25 +47,25 @@ impl Delivery {
         }
     }
 
-    /// Puts it aside, whole, for an operator to look at. It is never lost on the way: if it cannot be put
-    /// aside it is given back, and the answer is [`Settled::Lost`].
-    pub async fn park(self, why: ParkReason) -> SettleResult {
+    /// Parks the whole message for an operator. A message that cannot be parked is requeued, and the result
+    /// is [`SettleResult::Lost`].
+    pub async fn park(self, reason: ParkReason) -> SettleResult {
         match self.handle {
-            AckHandle::Amqp(handle) => handle.park(self.payload, why).await,
-            AckHandle::Embedded(handle) => handle.park(why).await,
+            AckHandle::Amqp(handle) => handle.park(self.payload, reason).await,
+            AckHandle::Embedded(handle) => handle.park(reason).await,
         }
     }
 
-    /// Parks a part of it as a message of its own. The delivery itself is settled later; [`Settled::Lost`] when the part is
-    /// not parked for sure.
-    pub async fn park_part(&self, part: Bytes, why: ParkReason) -> SettleResult {
+    /// Parks one submission of the message as a separate message. The delivery itself is settled later. The
+    /// result is [`SettleResult::Lost`] unless the submission is certainly parked.
+    pub async fn park_submission(&self, submission: Bytes, reason: ParkReason) -> SettleResult {
         match &self.handle {
-            AckHandle::Amqp(handle) => handle.park_part(part, why).await,
-            AckHandle::Embedded(handle) => handle.park_part(part, why).await,
+            AckHandle::Amqp(handle) => handle.park_submission(submission, reason).await,
+            AckHandle::Embedded(handle) => handle.park_submission(submission, reason).await,
         }
     }
 
-    /// Gives it back at once; a consumer, perhaps the same one, gets it again.
+    /// Requeues the message at once. Any consumer can receive it next.
     pub fn requeue(self) {}
 }
 

@@ -1,15 +1,15 @@
-//! How a publish is refused, and what else can go wrong.
+//! Errors of publishing, opening and administering a queue.
 
 use std::time::Duration;
 
-/// Why a publish was not accepted. It may have been stored nevertheless, when only the confirm got lost.
+/// Why a publish was refused. The submission may still be stored if only the confirm was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The queue takes nothing at the moment.
+    /// The queue cannot accept messages now.
     #[error("the queue is unavailable: {0}")]
     Unavailable(QueueFailure),
-    /// Too much waits in this process already.
-    #[error("too many leads wait for the queue")]
+    /// Too many submissions wait in this process.
+    #[error("too many submissions are waiting for the queue")]
     Busy,
     /// The queue did not confirm in time.
     #[error("the queue did not confirm in time")]
@@ -17,7 +17,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// After how long the caller may try again, for `Retry-AfterId`.
+    /// Time until the caller may retry, for `Retry-After`.
     pub fn retry_after(&self) -> Duration {
         let seconds = match self {
             Self::Busy => 1,
@@ -39,22 +39,22 @@ impl PublishError {
     }
 }
 
-/// What keeps a queue from accepting.
+/// Why a queue cannot accept messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QueueFailure {
     #[error("not connected to the broker")]
     Disconnected,
     #[error("the broker is short of memory or disk space")]
     Alarm,
-    #[error("queues or exchanges are missing or of the wrong kind")]
+    #[error("queues or exchanges are missing or have the wrong arguments")]
     Topology,
     #[error("the queue is full")]
     Full,
-    #[error("no queue took the message")]
+    #[error("the message was not routed to a queue")]
     Unroutable,
-    #[error("the queue's file cannot be written")]
+    #[error("the queue file cannot be written")]
     Storage,
-    #[error("another process holds the queue file's lock")]
+    #[error("another process has locked the queue file")]
     Locked,
     #[error("this process is shutting down")]
     Closed,
@@ -76,22 +76,22 @@ impl QueueFailure {
     }
 }
 
-/// What goes wrong in opening, declaring and administering a queue.
+/// Errors of opening, declaring and administering a queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
-    /// The configured URL names no queue.
+    /// The configured URL is not the URL of a queue.
     #[error("queue.url: {0}")]
     Url(&'static str),
-    /// The embedded queue's file cannot be used.
-    #[error("the queue's file {path}: {problem}")]
+    /// The file of the embedded queue cannot be used.
+    #[error("the queue file {path}: {problem}")]
     File { path: String, problem: String },
-    /// The broker does not answer, or not in time. Try again.
-    #[error("the broker does not answer: {0}")]
+    /// The broker does not answer, or not in time. The caller may retry.
+    #[error("the broker is unreachable: {0}")]
     Unreachable(String),
-    /// The broker's queues or exchanges are not what they should be.
+    /// Queues or exchanges of the broker are missing or have other arguments.
     #[error("{0}")]
     Topology(String),
-    /// A step was refused or did not end in time; what was done before it stays done. Try again.
+    /// A step was refused or timed out. The steps before it remain in effect. The caller may retry.
     #[error("{0}")]
     Interrupted(String),
     /// The queue was shut down.

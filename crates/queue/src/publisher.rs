@@ -1,4 +1,4 @@
-//! The publishing side: bounded in memory, bounded in time.
+//! The publishing side of a queue, with limits on memory and time.
 
 use std::time::{Duration, Instant};
 
@@ -33,17 +33,16 @@ impl Publisher {
         Self { sender, readiness, memory: MemoryLimit::new(config), confirm_timeout: config.confirm_timeout }
     }
 
-    /// Publishes one submission (its JSON) of `organization`, and returns once it is durable.
+    /// Publishes one submission (JSON) of `organization`. Returns when it is durable.
     ///
-    /// # Errors
-    /// Within [`QueueConfig::confirm_timeout`], whatever the queue does. A refused submission may still
-    /// arrive: its confirm may be what got lost.
+    /// # Errors When the queue refuses it or does not confirm it within [`QueueConfig::confirm_timeout`]. A
+    /// refused submission may still be delivered, if only its confirm was lost.
     pub async fn publish(&self, organization: OrganizationId, submission: Bytes) -> Result<(), PublishError> {
         let started = Instant::now();
         let outcome = self.attempt(organization, submission).await;
         match &outcome {
             Ok(()) => histogram!("leadgate_queue_publish_seconds").record(started.elapsed()),
-            Err(refused) => counter!("leadgate_queue_refused_total", "reason" => refused.code()).increment(1),
+            Err(error) => counter!("leadgate_queue_refused_total", "reason" => error.code()).increment(1),
         }
         outcome
     }
@@ -51,13 +50,13 @@ impl Publisher {
     async fn attempt(&self, organization: OrganizationId, submission: Bytes) -> Result<(), PublishError> {
         self.readiness.check()?;
         let reservation = self.memory.reserve(submission.len())?;
-        let (waiting, answered) = PendingSubmission::new(organization, submission, reservation);
+        let (pending, receiver) = PendingSubmission::new(organization, submission, reservation);
         let sent = match &self.sender {
-            PublishSender::Amqp(sender) => sender.publish(waiting),
-            PublishSender::Embedded(writer) => writer.publish(waiting),
+            PublishSender::Amqp(sender) => sender.publish(pending),
+            PublishSender::Embedded(writer) => writer.publish(pending),
         };
         sent.map_err(|_| PublishError::Unavailable(QueueFailure::Closed))?;
-        match timeout(self.confirm_timeout, answered).await {
+        match timeout(self.confirm_timeout, receiver).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(PublishError::Unavailable(QueueFailure::Closed)),
             Err(_) => Err(PublishError::TimedOut),

@@ -1,4 +1,4 @@
-//! The port: which adapter, and what it offers.
+//! The port: selects the adapter and forwards to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::replier::{Replier, ReplyTransport};
 use crate::replies::ReplyReceiver;
 use crate::status::QueueStatus;
 
-const OBSERVED_EVERY: Duration = Duration::from_secs(5);
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A queue, opened. Cheap to clone.
+/// An open queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queue {
     adapter: Adapter,
@@ -36,12 +36,12 @@ enum Adapter {
 }
 
 impl Queue {
-    /// Opens the queue that `config.url` names. Must be called within a tokio runtime.
+    /// Opens the queue at `config.url`. Must be called in a tokio runtime.
     ///
-    /// A broker that is away is no error: connecting goes on in the background, see [`Queue::status`].
+    /// An unreachable broker is not an error: connecting continues in the background, see [`Queue::status`].
     ///
     /// # Errors
-    /// When the URL names no queue, or the embedded queue's file cannot be used.
+    /// When the URL is not the URL of a queue, or the file of the embedded queue cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
         let (adapter, sender, readiness) = match QueueAddress::of(&config)? {
             QueueAddress::Amqp(broker) => {
@@ -59,12 +59,12 @@ impl Queue {
         Ok(Self { adapter, publisher, last_depth: LastQueueDepth::default() })
     }
 
-    /// A handle to publish with; all handles of a queue share their groups.
+    /// Returns a handle for publishing. All handles of a queue share their groups.
     pub fn publisher(&self) -> Publisher {
         self.publisher.clone()
     }
 
-    /// Makes a consumer, which begins to take messages with its first `receive`.
+    /// Creates a consumer. It starts to consume at its first `receive`.
     pub fn consumer(&self) -> Consumer {
         Consumer::new(match &self.adapter {
             Adapter::Amqp(amqp) => ConsumerHandle::Amqp(amqp.consumer()),
@@ -72,10 +72,10 @@ impl Queue {
         })
     }
 
-    /// Where this process receives the outcomes of submissions that it publishes with a reply address. Opened with
-    /// the first call, and kept; must be called within a tokio runtime.
+    /// Returns the receiver of the outcomes of submissions that this process publishes with a reply address.
+    /// The first call opens it. Must be called in a tokio runtime.
     ///
-    /// Not part of readiness: without an address no request waits.
+    /// Replies are not part of readiness: without a reply address, requests do not wait.
     pub fn replies(&self) -> ReplyReceiver {
         ReplyReceiver::new(match &self.adapter {
             Adapter::Amqp(amqp) => amqp.replies(),
@@ -83,7 +83,7 @@ impl Queue {
         })
     }
 
-    /// Sends replies to the requests that wait for them. Must be called within a tokio runtime.
+    /// Returns the sender of replies to waiting requests. Must be called in a tokio runtime.
     pub fn replier(&self) -> Replier {
         Replier::new(match &self.adapter {
             Adapter::Amqp(amqp) => ReplyTransport::Amqp(amqp.reply_sender()),
@@ -91,7 +91,7 @@ impl Queue {
         })
     }
 
-    /// Whether the queue can do what its role asks of it; cheap enough for every request.
+    /// Whether the queue can do the work of its role. Cheap enough for every request.
     pub fn status(&self) -> QueueStatus {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.status(),
@@ -99,8 +99,8 @@ impl Queue {
         }
     }
 
-    /// Waits until [`Queue::status`] is ready. On RabbitMQ the consuming side is ready once a consumer that was
-    /// made is connected.
+    /// Waits until [`Queue::status`] is ready. On RabbitMQ, the consuming side is ready when a consumer is
+    /// connected.
     pub async fn ready(&self) {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.ready().await,
@@ -108,7 +108,7 @@ impl Queue {
         }
     }
 
-    /// How much the queue holds. Sets the gauges `leadgate_queue_*` of the same names.
+    /// Reads the depth of the queue. Sets the gauges `leadgate_queue_*` of the same names.
     ///
     /// # Errors
     /// When the broker or the file does not answer.
@@ -121,9 +121,9 @@ impl Queue {
         Ok(depth)
     }
 
-    /// Reads the queue depth every few seconds until cancelled, for the gauges and [`Queue::last_depth`].
+    /// Reads the queue depth every few seconds until cancelled, for the gauges and for [`Queue::last_depth`].
     pub async fn observe(&self, stop: &CancellationToken) {
-        let mut ticks = interval(OBSERVED_EVERY);
+        let mut ticks = interval(OBSERVE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let Some(depth) = stop.run_until_cancelled(self.depth()).await else { return };
@@ -134,21 +134,21 @@ impl Queue {
         }
     }
 
-    /// What the queue held when it was last looked at. `None` while it does not answer, or without
-    /// [`Queue::observe`].
+    /// The latest depth that [`Queue::observe`] read. `None` while the queue does not answer, or if `observe`
+    /// is not running.
     pub fn last_depth(&self) -> Option<QueueDepth> {
         self.last_depth.get()
     }
 
-    /// Follows the number of shards that the installation has. On RabbitMQ, publishes to and consumes the queues
-    /// of that number from now on; an embedded queue has no shards. Must be called within a tokio runtime.
+    /// Follows the number of shards of the installation. On RabbitMQ, publishers and consumers use that
+    /// number of queues from then on. An embedded queue has no shards. Must be called in a tokio runtime.
     pub fn follow_shards(&self, shards: watch::Receiver<u16>) {
         if let Adapter::Amqp(amqp) = &self.adapter {
             amqp.follow_shards(shards);
         }
     }
 
-    /// The messages that were put aside, `limit` at most, oldest first.
+    /// Lists at most `limit` parked messages, oldest first.
     ///
     /// # Errors
     /// When the broker or the file does not answer.
@@ -159,10 +159,11 @@ impl Queue {
         }
     }
 
-    /// Puts parked messages back into the queue, each removed only once it is durable there. Returns how many.
+    /// Publishes parked messages to the queue again. A message is removed when it is durable in the queue.
+    /// Returns the number of replayed messages.
     ///
-    /// # Errors
-    /// When the broker or the file does not answer; those replayed before stay replayed.
+    /// # Errors When the broker or the file does not answer. Messages that were replayed before the error
+    /// stay replayed.
     pub async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.admin().parked_replay(selection).await,
@@ -170,21 +171,22 @@ impl Queue {
         }
     }
 
-    /// Writes a copy of an embedded queue to a file that must not be there yet, beside a process that uses it.
+    /// Copies an embedded queue to a new file, while other processes may use the queue. `target` must not
+    /// exist.
     ///
     /// # Errors
-    /// When the copy cannot be written, or the queue is a broker's.
+    /// When the copy cannot be written, or the queue is not embedded.
     pub async fn backup_to(&self, target: &Path) -> Result<(), QueueError> {
         match &self.adapter {
             Adapter::Amqp(_) => {
-                Err(QueueError::Interrupted("RabbitMQ has its own tools for backups".to_owned()))
+                Err(QueueError::Interrupted("a broker is backed up with its own tools".to_owned()))
             }
             Adapter::Embedded(embedded) => embedded.backup_to(target).await,
         }
     }
 
-    /// Consumers hand out nothing more ([`Received::Stopped`](crate::Received::Stopped)); what was handed
-    /// out can still be settled.
+    /// Stops all consumers ([`ReceiveResult::Stopped`](crate::ReceiveResult::Stopped)). Received messages can
+    /// still be settled.
     pub fn stop_receiving(&self) {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.stop_receiving(),
@@ -192,8 +194,8 @@ impl Queue {
         }
     }
 
-    /// Refuses new publishes, answers those in flight, notes what was settled, closes. Bounded by the
-    /// confirm time-out.
+    /// Refuses new publishes, finishes those in flight, records what was settled, and closes. Bounded by the
+    /// time limit of a publish.
     pub async fn shutdown(&self) {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.shutdown().await,

@@ -1,40 +1,40 @@
-//! What an adapter hands out, and how it can be settled.
+//! A delivery of an adapter, and the results of settling it.
 
 use bytes::Bytes;
 use leadgate_domain::Timestamp;
 
-/// A message with the adapter's own right to settle it. Dropping that right gives the message back.
+/// A message with the handle of the adapter that settles it. Dropping the handle requeues the message.
 #[derive(Debug)]
 pub(crate) struct RawDelivery<H> {
     pub(crate) payload: Bytes,
-    /// How often it was delivered before.
+    /// Number of earlier deliveries.
     pub(crate) deliveries: u32,
     pub(crate) published_at: Option<Timestamp>,
     pub(crate) handle: H,
 }
 
-/// What became of settling a delivery.
+/// The result of settling a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum SettleResult {
     Settled,
-    /// The queue took the delivery back before: it comes again. Nothing needs to be done about it.
+    /// The queue had already requeued the message, so it is delivered again. The caller has nothing to do.
     Lost,
 }
 
-/// Why a message belongs to no known organization.
+/// Why a message is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkReason {
-    /// Not a message.
+    /// The payload is not a valid message.
     Unreadable,
-    /// Written by a newer build.
+    /// A newer build wrote the message.
     UnknownVersion,
-    /// Readable, and yet no submission's fault could be recorded anywhere.
+    /// The message is readable, but its error cannot be attributed to a submission.
     Unattributable,
 }
 
 impl ParkReason {
-    /// The stable name under which it is stored.
+    /// The stable code that is stored with the message.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unreadable => "unreadable",

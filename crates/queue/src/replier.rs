@@ -1,4 +1,4 @@
-//! The sending side of replies: fire and forget, because a gateway that receives none asks the store.
+//! The sending side of replies. Replies are not guaranteed: a gateway without a reply answers 202.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Replier {
         Self { transport }
     }
 
-    /// Never waits and never fails: what cannot be sent now is dropped, and counted.
+    /// Never waits and never fails. A reply that cannot be sent now is dropped and counted.
     pub fn send(&self, to: &ReplyAddress, reply: Reply) {
         match &self.transport {
             ReplyTransport::Amqp(sender) => sender.send(to, reply),

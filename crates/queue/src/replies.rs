@@ -1,5 +1,5 @@
-//! The waiting side of replies: which requests wait for the outcome of which submission. Nothing here is durable,
-//! and nothing has to be.
+//! The receiving side of replies: the requests that wait for the outcome of a submission. Replies are not
+//! durable.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,10 @@ use metrics::counter;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-/// For how many submissions one process waits at most; a request on top of that is not answered.
-const MOST_WAITING: usize = 16_384;
+/// Maximum number of submissions for which a process waits. Further requests get no reply.
+const MAX_WAITING: usize = 16_384;
 
-/// This process's own reply address. All clones share it.
+/// Receives the replies for this process. All clones share one reply address.
 #[derive(Debug, Clone)]
 pub struct ReplyReceiver {
     pending: Arc<PendingReplies>,
@@ -25,33 +25,33 @@ impl ReplyReceiver {
         Self { pending }
     }
 
-    /// Registers interest in a submission, before it is published with [`ExpectedReply::address`].
+    /// Registers a submission, before it is published with [`ExpectedReply::address`].
     ///
-    /// `None` if no answer could come: there is no address at the moment, too many wait already, or a request
-    /// waits for that very submission.
+    /// `None` if a reply is not possible: there is no reply address now, too many submissions are registered,
+    /// or this one already is.
     pub fn expect(&self, submission: SubmissionId) -> Option<ExpectedReply> {
         let (address, reply) = self.pending.register(submission)?;
         Some(ExpectedReply { submission, address, reply, pending: Arc::clone(&self.pending) })
     }
 
-    /// Whether a submission published now could be answered.
+    /// Whether a submission that is published now can get a reply.
     pub fn is_ready(&self) -> bool {
         self.pending.address.borrow().is_some()
     }
 
-    /// Waits until there is an address.
+    /// Waits until there is a reply address.
     pub async fn ready(&self) {
-        // The sender lives as long as we do.
+        // The sender lives as long as `self`.
         self.pending.address.subscribe().wait_for(Option::is_some).await.ok();
     }
 
-    /// For how many submissions this process waits.
+    /// Number of submissions for which this process waits.
     pub fn waiting(&self) -> usize {
         self.pending.lock().len()
     }
 }
 
-/// One expected reply. Dropping it forgets it.
+/// One expected reply. Dropping it removes the registration.
 #[derive(Debug)]
 pub struct ExpectedReply {
     submission: SubmissionId,
@@ -61,14 +61,14 @@ pub struct ExpectedReply {
 }
 
 impl ExpectedReply {
-    /// What the submission's `reply_to` has to be.
+    /// The value for `reply_to` of the submission.
     pub fn address(&self) -> &ReplyAddress {
         &self.address
     }
 
-    /// Waits for the reply. `None` when time is up, and at once when it can no longer come.
-    pub async fn wait(mut self, at_most: Duration) -> Option<Reply> {
-        timeout(at_most, &mut self.reply).await.ok()?.ok()
+    /// Waits for the reply. `None` after `limit`, or at once when the reply is no longer possible.
+    pub async fn wait(mut self, limit: Duration) -> Option<Reply> {
+        timeout(limit, &mut self.reply).await.ok()?.ok()
     }
 }
 
@@ -79,10 +79,10 @@ impl Drop for ExpectedReply {
     }
 }
 
-/// What is waited for in this process, and where replies to it go.
+/// The expected replies of this process, and its reply address.
 #[derive(Debug)]
 pub(crate) struct PendingReplies {
-    /// Changed only under the lock of `waiting`, so that nothing is registered for an address that is gone.
+    /// Changes only under the lock of `waiting`, so that no submission is registered for an old address.
     address: watch::Sender<Option<ReplyAddress>>,
     waiting: Mutex<HashMap<SubmissionId, oneshot::Sender<Reply>>>,
 }
@@ -97,7 +97,7 @@ impl PendingReplies {
         self.address.send_replace(Some(address));
     }
 
-    /// The address is gone: all that wait for a reply there end now.
+    /// Removes the address. All waiting requests end now.
     pub(crate) fn close(&self) {
         let mut waiting = self.lock();
         self.address.send_replace(None);
@@ -108,7 +108,7 @@ impl PendingReplies {
         self.address.borrow().as_ref() == Some(address)
     }
 
-    /// Hands a reply to the request that waits for it; false if there is none.
+    /// Gives a reply to the request that waits for it. Returns false if there is none.
     pub(crate) fn resolve(&self, reply: Reply) -> bool {
         let waiter = self.lock().remove(&reply.submission);
         let resolved = waiter.is_some_and(|waiter| waiter.send(reply).is_ok());
@@ -120,7 +120,7 @@ impl PendingReplies {
     fn register(&self, submission: SubmissionId) -> Option<(ReplyAddress, oneshot::Receiver<Reply>)> {
         let mut waiting = self.lock();
         let address = self.address.borrow().clone()?;
-        if waiting.len() >= MOST_WAITING || waiting.contains_key(&submission) {
+        if waiting.len() >= MAX_WAITING || waiting.contains_key(&submission) {
             return None;
         }
         let (waiter, reply) = oneshot::channel();
@@ -128,7 +128,8 @@ impl PendingReplies {
         Some((address, reply))
     }
 
-    /// Only if it waits no longer: the same submission may be expected anew by then.
+    /// Removes the submission if its request no longer waits. The same submission may be registered again by
+    /// then.
     fn forget(&self, submission: SubmissionId) {
         let mut waiting = self.lock();
         if waiting.get(&submission).is_some_and(oneshot::Sender::is_closed) {
@@ -141,7 +142,7 @@ impl PendingReplies {
     }
 }
 
-/// Counts replies that left this process, or did not.
+/// Counts replies that were sent or dropped.
 pub(crate) fn count_sent(sent: bool, replies: usize) {
     let result = if sent { "sent" } else { "dropped" };
     let replies = u64::try_from(replies).unwrap_or(u64::MAX);

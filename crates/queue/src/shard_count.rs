@@ -1,11 +1,11 @@
-//! How many queues the leads are spread over, and which one an organization's leads go to.
+//! The number of lead queues (shards), and the shard of an organization.
 
 use std::sync::Arc;
 
 use leadgate_domain::OrganizationId;
 use tokio::sync::watch;
 
-/// The number of queues `leads.0 … leads.<n-1>` that this process knows of. Clones share it; it only grows.
+/// The number of queues `leads.0 … leads.<n-1>` that this process uses. Clones share it. It only grows.
 #[derive(Debug, Clone)]
 pub(crate) struct ShardCount(Arc<watch::Sender<u16>>);
 
@@ -18,24 +18,25 @@ impl ShardCount {
         *self.0.borrow()
     }
 
-    /// Ignores a smaller number: a shard may still hold leads.
+    /// Ignores a smaller number, because a shard may still contain leads.
     pub(crate) fn grow_to(&self, count: u16) {
-        self.0.send_if_modified(|known| {
-            let grows = count > *known;
-            *known = count.max(*known);
+        self.0.send_if_modified(|current| {
+            let grows = count > *current;
+            *current = count.max(*current);
             grows
         });
     }
 
-    /// Sees every later growth.
+    /// Returns a receiver of later changes.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u16> {
         self.0.subscribe()
     }
 }
 
-/// One organization's leads all go to one shard, so that batches of different shards lock different organizations.
+/// Returns the shard of an organization. All its leads go to one shard, so that batches of different shards
+/// lock different organizations.
 pub(crate) fn shard_of(organization: OrganizationId, count: u16) -> u16 {
-    // An id's low bits are random.
+    // The low bits of an id are random.
     let shard = organization.as_uuid().as_u128() % u128::from(count.max(1));
     u16::try_from(shard).unwrap_or(0)
 }
@@ -47,18 +48,18 @@ mod tests {
     #[test]
     fn the_number_only_grows() {
         let shards = ShardCount::new(0);
-        let mut seen = shards.subscribe();
+        let mut receiver = shards.subscribe();
         assert_eq!(shards.count(), 1);
         shards.grow_to(3);
-        assert!(seen.has_changed().unwrap());
-        seen.mark_unchanged();
+        assert!(receiver.has_changed().unwrap());
+        receiver.mark_unchanged();
         shards.grow_to(2);
         assert_eq!(shards.count(), 3);
-        assert!(!seen.has_changed().unwrap());
+        assert!(!receiver.has_changed().unwrap());
     }
 
     #[test]
-    fn organizations_spread_over_all_shards_and_stay_where_they_are() {
+    fn organizations_are_distributed_over_all_shards_and_keep_their_shard() {
         let organizations: Vec<_> = (0..4_000).map(|_| OrganizationId::generate()).collect();
         let mut counts = [0; 4];
         for organization in &organizations {

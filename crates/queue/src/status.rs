@@ -1,4 +1,4 @@
-//! Whether a queue can do its work, cheap enough to ask on every request.
+//! Readiness of a queue. Reading it is cheap enough for every request.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use tokio::sync::watch;
 
 use crate::error::{PublishError, QueueFailure};
 
-/// Whether a queue can do what its role asks of it.
+/// Whether a queue can do the work of its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueStatus {
     Ready,
-    /// What is wrong, and where it helps, what to do about it.
+    /// The reason contains what is wrong and, if possible, what to do.
     NotReady {
         reason: Arc<str>,
     },
@@ -22,7 +22,7 @@ impl QueueStatus {
     }
 }
 
-/// The state of one half of a queue, written by its task and read by all others.
+/// The state of the publishing or consuming side of a queue. Its task writes it, all other tasks read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness(Arc<watch::Sender<ReadinessState>>);
 
@@ -37,12 +37,13 @@ impl Readiness {
         Self(Arc::new(watch::Sender::new(ReadinessState { cause: Some(cause), reason: reason.into() })))
     }
 
-    /// Unless it was closed for good. Returns whether that changed anything, so that what lasts is logged once.
+    /// Has no effect after the queue was closed. Returns whether the state changed, so that the caller logs a
+    /// state once.
     pub(crate) fn set_ready(&self) -> bool {
         self.change(None, "")
     }
 
-    /// Returns whether that, or the reason, is new.
+    /// Returns whether the cause or the reason changed.
     pub(crate) fn set_not_ready(&self, cause: QueueFailure, reason: &str) -> bool {
         self.change(Some(cause), reason)
     }
@@ -62,7 +63,7 @@ impl Readiness {
         self.0.borrow().cause
     }
 
-    /// The refusal that a publish would get.
+    /// Returns the error that a publish would get now.
     pub(crate) fn check(&self) -> Result<(), PublishError> {
         self.cause().map_or(Ok(()), |cause| Err(PublishError::Unavailable(cause)))
     }
@@ -75,10 +76,10 @@ impl Readiness {
         }
     }
 
-    /// Waits until it is ready; never returns if it was closed for good.
+    /// Waits until the state is ready. Never returns after the queue was closed.
     pub(crate) async fn ready(&self) {
         let mut watcher = self.0.subscribe();
-        // The sender lives as long as this does.
+        // The sender lives as long as `self`.
         watcher.wait_for(|state| state.cause.is_none()).await.ok();
     }
 }

@@ -1,4 +1,4 @@
-//! How publishes gather: what waits, how much may wait, and the message a group becomes.
+//! Submissions that wait for their publish, the limits on them, and the groups that become messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::config::QueueConfig;
 use crate::error::PublishError;
 
-/// Counts what waits in this process, and refuses what would be too much.
+/// Limits the number and size of the submissions that wait in this process.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLimit {
     waiting: Arc<WaitingCounts>,
@@ -29,14 +29,14 @@ impl MemoryLimit {
         Self { waiting: Arc::default(), items_max: config.waiting_max, bytes_max: config.waiting_bytes }
     }
 
-    /// Reserves memory for one submission, until the answer about it is given.
+    /// Reserves memory for one submission until its publish ends.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, PublishError> {
-        // The guard exists before the check, so that what was counted is always given back.
+        // The guard exists before the check, so that the counts are always reduced again.
         let items = self.waiting.items.fetch_add(1, Ordering::Relaxed);
-        let waiting = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let waiting_bytes = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
         let reservation = Reservation { waiting: Arc::clone(&self.waiting), bytes };
-        // Whatever its size, a submission is taken when nothing else waits.
-        if items >= self.items_max || (items > 0 && waiting.saturating_add(bytes) > self.bytes_max) {
+        // A submission of any size is accepted when no other one waits.
+        if items >= self.items_max || (items > 0 && waiting_bytes.saturating_add(bytes) > self.bytes_max) {
             return Err(PublishError::Busy);
         }
         Ok(reservation)
@@ -56,7 +56,7 @@ impl Drop for Reservation {
     }
 }
 
-/// One submission on its way into a message, and who waits for the answer.
+/// A submission that waits for its publish, and the channel for the result.
 #[derive(Debug)]
 pub(crate) struct PendingSubmission {
     organization: OrganizationId,
@@ -71,8 +71,8 @@ impl PendingSubmission {
         submission: Bytes,
         reservation: Reservation,
     ) -> (Self, oneshot::Receiver<Result<(), PublishError>>) {
-        let (answer, answered) = oneshot::channel();
-        (Self { organization, submission, answer, reservation }, answered)
+        let (answer, receiver) = oneshot::channel();
+        (Self { organization, submission, answer, reservation }, receiver)
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
@@ -80,9 +80,9 @@ impl PendingSubmission {
     }
 
     pub(crate) fn settle(self, outcome: Result<(), PublishError>) {
-        // First, so that whoever is answered may ask again at once.
+        // Before the answer, so that the caller can publish again at once.
         drop(self.reservation);
-        // Whoever went away has told the client already.
+        // The send fails if the caller no longer waits. The client already has a response then.
         self.answer.send(outcome).ok();
     }
 
@@ -97,7 +97,7 @@ impl AsRef<[u8]> for PendingSubmission {
     }
 }
 
-/// Submissions that travel in one message and share its fate.
+/// The submissions of one message. They get the same result.
 #[derive(Debug)]
 pub(crate) struct SubmissionGroup {
     members: Vec<PendingSubmission>,
@@ -109,7 +109,7 @@ impl SubmissionGroup {
         Self { bytes: first.bytes(), members: vec![first] }
     }
 
-    /// Takes one more, or hands it back when it belongs into the next group.
+    /// Adds a submission, or returns it if it must go into the next group.
     pub(crate) fn add(
         &mut self,
         next: PendingSubmission,
@@ -127,7 +127,8 @@ impl SubmissionGroup {
         self.members.len() >= limits.items || self.bytes >= limits.bytes
     }
 
-    /// Leaves out those who wait no longer; what they sent was refused. False if nobody is left.
+    /// Removes submissions whose callers no longer wait; their publishes timed out. Returns false if none is
+    /// left.
     pub(crate) fn remove_abandoned(&mut self) -> bool {
         self.members.retain(|member| !member.answer.is_closed());
         !self.members.is_empty()
@@ -148,7 +149,7 @@ impl SubmissionGroup {
     }
 }
 
-/// How large a group may become.
+/// Limits on the size of a group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     items: usize,

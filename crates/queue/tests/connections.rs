@@ -1,4 +1,4 @@
-//! How many connections a process has: one for publishing and one for consuming, whatever it does over them.
+//! A process has one connection for publishing and one for consuming, for all its channels.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
@@ -13,13 +13,14 @@ use leadgate_queue::{
 use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{Vhost, shared};
 use support::{
-    LONG, World, allow_reading, bounded_publish, drain, open, publish, reason, receive_one, submission,
+    TEST_TIMEOUT, World, allow_reading, bounded_publish, drain, open, publish, reason, receive_one,
+    submission,
 };
 use tokio::time::timeout;
 
 const CONSUMERS: usize = 4;
 
-/// A gateway and a worker that use all that their roles offer.
+/// A gateway and a worker that use all features of their roles.
 struct Processes {
     gateway: Queue,
     replies: ReplyReceiver,
@@ -29,25 +30,25 @@ struct Processes {
 }
 
 impl Processes {
-    /// One after the other, so that the connections of each can be counted.
+    /// Starts the processes one after the other, so that the connections of each can be counted.
     async fn start(world: &World) -> (Self, [usize; 2]) {
         let gateway = open(world.config(), Role::Gateway).await;
         let replies = gateway.replies();
         publish(&gateway, &submission(0)).await;
-        timeout(LONG, replies.ready()).await.expect("the gateway has a reply address");
+        timeout(TEST_TIMEOUT, replies.ready()).await.expect("the gateway has a reply address");
         gateway.depth().await.unwrap();
-        let of_gateway = vhost(world).connections().await.unwrap();
+        let gateway_connections = vhost(world).connections().await.unwrap();
 
         let worker = open(world.config(), Role::Worker).await;
         let consumers = (0..CONSUMERS).map(|_| worker.consumer()).collect();
         let replier = worker.replier();
         let mut processes = Self { gateway, replies, worker, consumers, replier };
         processes.work().await;
-        let of_worker = vhost(world).connections().await.unwrap() - of_gateway;
-        (processes, [of_gateway, of_worker])
+        let worker_connections = vhost(world).connections().await.unwrap() - gateway_connections;
+        (processes, [gateway_connections, worker_connections])
     }
 
-    /// Every consumer settles a message, a reply arrives, and the depth is observed.
+    /// Settles a message with every consumer, receives a reply, and reads the depth.
     async fn work(&mut self) {
         for number in 1..=CONSUMERS {
             publish(&self.gateway, &submission(number)).await;
@@ -56,7 +57,7 @@ impl Processes {
             settle_one(consumer).await;
             consumer.release().await;
         }
-        timeout(LONG, self.reply()).await.expect("a reply arrives");
+        timeout(TEST_TIMEOUT, self.reply()).await.expect("a reply arrives");
         self.worker.depth().await.unwrap();
         self.gateway.depth().await.unwrap();
     }
@@ -75,7 +76,7 @@ impl Processes {
     }
 }
 
-/// A delivery whose channel was lost comes again.
+/// A delivery is repeated if its channel was lost.
 async fn settle_one(consumer: &mut Consumer) {
     while receive_one(consumer).await.ack().await != SettleResult::Settled {}
 }
@@ -91,9 +92,9 @@ fn vhost(world: &World) -> &Vhost {
 async fn a_process_has_one_connection_for_publishing_and_one_for_consuming() {
     let world = World::amqp().await;
     let (mut processes, counts) = Processes::start(&world).await;
-    assert_eq!(counts, [2, 2], "of the gateway and of the worker");
+    assert_eq!(counts, [2, 2], "connections of the gateway and of the worker");
 
-    // Whoever loses a connection shares the next one.
+    // After a loss, all channels share the next connection.
     vhost(&world).close_connections().await.unwrap();
     processes.work().await;
     assert_eq!(vhost(&world).connections().await.unwrap(), 4);
@@ -104,28 +105,28 @@ async fn a_process_has_one_connection_for_publishing_and_one_for_consuming() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_channel_error_hurts_only_its_channel() {
+async fn a_channel_error_affects_only_its_channel() {
     let world = World::amqp().await;
     let proxy = Proxy::start(shared().rabbitmq().await.unwrap().port()).await.unwrap();
     let config = QueueConfig { url: vhost(&world).amqp_url_via(proxy.port()).unwrap(), ..world.config() };
     let queue = open(config, Role::AllInOne).await;
     let mut consumer = queue.consumer();
     publish(&queue, &submission(0)).await;
-    let held = receive_one(&mut consumer).await;
+    let unsettled = receive_one(&mut consumer).await;
     assert_eq!(proxy.connections(), 2);
 
     vhost(&world).delete_queue("newer.v2").await.unwrap();
     assert!(queue.depth().await.is_err(), "a queue is missing");
-    assert_eq!(held.ack().await, SettleResult::Settled, "the consumer keeps its channel");
+    assert_eq!(unsettled.ack().await, SettleResult::Settled, "the consumer keeps its channel");
 
-    // Ends the publishing channel, and then the consuming one.
+    // Closes the publishing channel, and then the consuming one.
     vhost(&world).delete_exchange("leadgate.leads").await.unwrap();
     assert!(bounded_publish(&queue, 1).await.is_err());
     vhost(&world).delete_queue("leads.1").await.unwrap();
     declare_topology(&world.config()).await.unwrap();
     publish(&queue, &submission(2)).await;
     assert_eq!(drain(&mut consumer, 1).await.into_keys().collect::<Vec<_>>(), [2]);
-    assert_eq!(proxy.connections(), 2, "new channels over the connections that were there");
+    assert_eq!(proxy.connections(), 2, "the new channels use the existing connections");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,12 +139,12 @@ async fn a_worker_is_not_ready_while_a_queue_cannot_be_consumed() {
         assert!(reason(&worker, "ACCESS_REFUSED").await.contains("unrouted"));
         assert!(
             timeout(Duration::from_secs(2), worker.ready()).await.is_err(),
-            "not even between two attempts"
+            "the worker is not ready between two attempts either"
         );
-        // Deliveries of the queues that could be consumed come back.
+        // Deliveries of the queues that could be consumed are delivered again.
         publish(&world.open().await, &submission(1)).await;
         allow_reading(vhost(&world), ".*").await;
-        timeout(LONG, worker.ready()).await.expect("it is ready");
+        timeout(TEST_TIMEOUT, worker.ready()).await.expect("the worker is ready");
     };
     let (seen, ()) = tokio::join!(drain(&mut consumer, 1), starting);
     assert_eq!(seen.into_keys().collect::<Vec<_>>(), [1]);

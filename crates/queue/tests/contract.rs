@@ -1,4 +1,4 @@
-//! What every adapter of the queue keeps to.
+//! The contract suite: each test runs once for each adapter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
@@ -13,7 +13,7 @@ use support::{
 };
 use tokio::task::JoinSet;
 
-async fn what_is_published_arrives_as_it_was(world: World) {
+async fn a_message_is_delivered_unchanged(world: World) {
     let queue = world.open().await;
     let text = r#"{"name":"Zoë \u0000 \"x\"","emoji":"🦀","number":1e400}"#;
     publish(&queue, text).await;
@@ -27,7 +27,7 @@ async fn what_is_published_arrives_as_it_was(world: World) {
     settled_empty(&queue).await;
 }
 
-async fn what_was_acknowledged_is_gone(world: World) {
+async fn an_acknowledged_message_is_not_delivered_again(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
     assert_eq!(receive_one(&mut queue.consumer()).await.ack().await, SettleResult::Settled);
@@ -41,21 +41,21 @@ async fn what_was_acknowledged_is_gone(world: World) {
     settled_empty(&queue).await;
 }
 
-async fn what_was_not_acknowledged_comes_again(world: World) {
+async fn an_unacknowledged_message_is_delivered_again(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
     let mut consumer = queue.consumer();
-    let held = receive_one(&mut consumer).await;
+    let unsettled = receive_one(&mut consumer).await;
     drop(consumer);
     let mut consumer = queue.consumer();
     let again = receive_one(&mut consumer).await;
     assert_eq!(numbers(again.payload()), [1]);
-    assert_eq!(held.ack().await, SettleResult::Lost, "it is in other hands now");
+    assert_eq!(unsettled.ack().await, SettleResult::Lost, "the message was requeued");
     assert_eq!(again.ack().await, SettleResult::Settled);
     settled_empty(&queue).await;
 }
 
-async fn a_dropped_delivery_comes_again_and_is_counted(world: World) {
+async fn a_dropped_delivery_is_counted_and_delivered_again(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
     let mut consumer = queue.consumer();
@@ -84,21 +84,21 @@ async fn deliveries_are_counted_over_restarts(world: World) {
     }
 }
 
-async fn release_gives_back_and_receive_takes_again(world: World) {
+async fn release_requeues_and_receive_consumes_again(world: World) {
     let queue = world.open().await;
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
     }
     let mut consumer = queue.consumer();
-    let held = receive_one(&mut consumer).await;
+    let unsettled = receive_one(&mut consumer).await;
     consumer.release().await;
     support::await_ready(&queue, 3).await;
-    assert_eq!(held.ack().await, SettleResult::Lost);
+    assert_eq!(unsettled.ack().await, SettleResult::Lost);
     assert_eq!(drain(&mut consumer, 3).await.len(), 3);
     settled_empty(&queue).await;
 }
 
-async fn a_batch_takes_what_is_ready(world: World) {
+async fn a_batch_contains_the_ready_messages(world: World) {
     let queue = world.open().await;
     for number in 0..20 {
         publish(&queue, &submission(number)).await;
@@ -119,7 +119,7 @@ async fn a_batch_takes_what_is_ready(world: World) {
     settled_empty(&queue).await;
 }
 
-async fn an_abandoned_receive_loses_nothing(world: World) {
+async fn a_cancelled_receive_loses_nothing(world: World) {
     let queue = world.open().await;
     let mut consumer = queue.consumer();
     let (mut seen, mut published) = (BTreeSet::new(), 0);
@@ -128,11 +128,11 @@ async fn an_abandoned_receive_loses_nothing(world: World) {
             publish(&queue, &submission(published)).await;
             published += 1;
         }
-        // Gives up after one look, or gets something: both ends of the race happen.
+        // Cancels after one poll, or receives something: both outcomes happen.
         tokio::select! {
             biased;
             received = consumer.receive(4) => {
-                let ReceiveResult::Deliveries(deliveries) = received else { panic!("it stopped") };
+                let ReceiveResult::Deliveries(deliveries) = received else { panic!("the queue stopped") };
                 for delivery in deliveries {
                     seen.extend(numbers(delivery.payload()));
                     assert_eq!(delivery.ack().await, SettleResult::Settled);
@@ -144,7 +144,7 @@ async fn an_abandoned_receive_loses_nothing(world: World) {
     settled_empty(&queue).await;
 }
 
-async fn a_parked_message_waits_to_be_replayed(world: World) {
+async fn a_parked_message_can_be_replayed(world: World) {
     let queue = world.open().await;
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
@@ -162,13 +162,13 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
     assert_eq!((depth.parked, depth.newer), (0, 3));
 
     let list = queue.parked_list(10).await.unwrap();
-    assert_eq!(queue.parked_list(10).await.unwrap(), list, "looking changes nothing");
+    assert_eq!(queue.parked_list(10).await.unwrap(), list, "listing changes nothing");
     assert_eq!(queue.parked_list(2).await.unwrap().len(), 2);
     assert!(list.iter().all(|parked| parked.reason == "unknown_version" && parked.parked_at.is_some()));
     assert!(list.iter().all(|parked| parked.bytes == br#"{"v":1,"submissions":[{"number":1}]}"#.len()));
 
-    let one = ParkedSelection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
-    assert_eq!(queue.parked_replay(one).await.unwrap(), 1);
+    let selection = ParkedSelection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
+    assert_eq!(queue.parked_replay(selection).await.unwrap(), 1);
     let left: Vec<_> = queue.parked_list(10).await.unwrap().into_iter().map(|parked| parked.id).collect();
     assert_eq!(BTreeSet::from_iter(&left), BTreeSet::from([&list[0].id, &list[2].id]));
     assert_eq!(drain(&mut consumer, 1).await.len(), 1);
@@ -180,12 +180,12 @@ async fn a_parked_message_waits_to_be_replayed(world: World) {
     settled_empty(&queue).await;
 }
 
-async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
+async fn a_message_of_a_newer_version_waits_for_a_newer_build(world: World) {
     let older = world.open().await;
     let mut consumer = older.consumer();
-    for (number, why) in [ParkReason::UnknownVersion, ParkReason::Unreadable].into_iter().enumerate() {
+    for (number, reason) in [ParkReason::UnknownVersion, ParkReason::Unreadable].into_iter().enumerate() {
         publish(&older, &submission(number)).await;
-        assert_eq!(receive_one(&mut consumer).await.park(why).await, SettleResult::Settled);
+        assert_eq!(receive_one(&mut consumer).await.park(reason).await, SettleResult::Settled);
     }
     settled_empty(&older).await;
     let depth = older.depth().await.unwrap();
@@ -201,11 +201,12 @@ async fn what_only_a_newer_build_can_read_waits_for_it(world: World) {
     settled_empty(&newer).await;
     let depth = newer.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (1, 0));
-    let reasons: Vec<_> = newer.parked_list(10).await.unwrap().into_iter().map(|one| one.reason).collect();
+    let reasons: Vec<_> =
+        newer.parked_list(10).await.unwrap().into_iter().map(|message| message.reason).collect();
     assert_eq!(reasons, ["unreadable"]);
 }
 
-async fn a_thousand_at_once_form_groups_and_arrive_once(world: World) {
+async fn a_thousand_concurrent_publishes_are_grouped_and_delivered_once(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1_000)).await;
     let mut publishing = JoinSet::new();
@@ -217,13 +218,13 @@ async fn a_thousand_at_once_form_groups_and_arrive_once(world: World) {
     }
     let outcomes = publishing.join_all().await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    assert!(queue.depth().await.unwrap().ready < 500, "a message carries many submissions");
+    assert!(queue.depth().await.unwrap().ready < 500, "a message contains many submissions");
     let seen = drain(&mut queue.consumer(), 1_001).await;
     assert!(seen.values().all(|times| *times == 1));
     settled_empty(&queue).await;
 }
 
-async fn a_message_is_bounded_in_bytes(world: World) {
+async fn a_message_has_a_maximum_size(world: World) {
     let config = leadgate_queue::QueueConfig { group_bytes: 1_000, ..world.config() };
     let queue = support::open(config, Role::AllInOne).await;
     publish(&queue, &submission(1_000)).await;
@@ -247,11 +248,11 @@ async fn a_message_is_bounded_in_bytes(world: World) {
     }
 }
 
-async fn too_much_waiting_is_refused(world: World) {
+async fn publishes_over_the_memory_limit_are_refused(world: World) {
     let config = leadgate_queue::QueueConfig { waiting_max: 10, ..world.config() };
     let queue = support::open(config, Role::AllInOne).await;
     publish(&queue, &submission(1_000)).await;
-    // All ask before the first of them can be answered.
+    // All publishes start before the first one can be answered.
     let publisher = queue.publisher();
     let publishing =
         (0..500).map(|number| publisher.publish(organization(number), Bytes::from(submission(number))));
@@ -264,14 +265,14 @@ async fn too_much_waiting_is_refused(world: World) {
     publish(&queue, &submission(2_000)).await;
 }
 
-async fn after_shutdown_everything_is_refused(world: World) {
+async fn publishes_after_shutdown_are_refused(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
     let (publisher, mut consumer) = (queue.publisher(), queue.consumer());
     let delivery = receive_one(&mut consumer).await;
     queue.stop_receiving();
     assert!(matches!(consumer.receive(1).await, ReceiveResult::Stopped));
-    assert_eq!(delivery.ack().await, SettleResult::Settled, "what was handed out can still be settled");
+    assert_eq!(delivery.ack().await, SettleResult::Settled, "a received message can still be settled");
     drop(consumer);
     queue.shutdown().await;
     let refused = publisher.publish(organization(2), Bytes::from(submission(2))).await.unwrap_err();
@@ -282,7 +283,7 @@ async fn after_shutdown_everything_is_refused(world: World) {
     assert_eq!(drain(&mut queue.consumer(), 1).await.into_keys().collect::<Vec<_>>(), [3]);
 }
 
-async fn shutdown_answers_what_is_in_flight(world: World) {
+async fn shutdown_finishes_the_publishes_in_flight(world: World) {
     let queue = world.open().await;
     publish(&queue, &submission(1_000)).await;
     let mut publishing = JoinSet::new();
@@ -300,29 +301,29 @@ async fn shutdown_answers_what_is_in_flight(world: World) {
         outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(number, _)| *number).collect();
     let queue = world.open().await;
     let seen = drain(&mut queue.consumer(), accepted.len() + 1).await;
-    assert!(accepted.iter().all(|number| seen.contains_key(number)), "what was accepted is there");
+    assert!(accepted.iter().all(|number| seen.contains_key(number)), "accepted submissions are in the queue");
 }
 
-async fn lanes_share_the_work(world: World) {
+async fn consumers_share_the_messages(world: World) {
     let queue = world.open().await;
-    let mut lanes: Vec<_> = (0..3).map(|_| queue.consumer()).collect();
+    let mut consumers: Vec<_> = (0..3).map(|_| queue.consumer()).collect();
     for number in 0..60 {
         publish(&queue, &submission(number)).await;
     }
-    let mut working = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let done = tokio_util::sync::CancellationToken::new();
-    let (found, mut finding) = tokio::sync::mpsc::unbounded_channel();
-    for mut lane in lanes.drain(..) {
-        let (done, found) = (done.clone(), found.clone());
-        working.spawn(async move {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    for mut consumer in consumers.drain(..) {
+        let (done, sender) = (done.clone(), sender.clone());
+        tasks.spawn(async move {
             loop {
                 let received = tokio::select! {
-                    received = lane.receive(1) => received,
+                    received = consumer.receive(1) => received,
                     () = done.cancelled() => return,
                 };
                 let ReceiveResult::Deliveries(deliveries) = received else { return };
                 for delivery in deliveries {
-                    found.send(numbers(delivery.payload())).unwrap();
+                    sender.send(numbers(delivery.payload())).unwrap();
                     assert_eq!(delivery.ack().await, SettleResult::Settled);
                 }
             }
@@ -330,35 +331,35 @@ async fn lanes_share_the_work(world: World) {
     }
     let mut seen = Vec::new();
     while seen.len() < 60 {
-        seen.extend(tokio::time::timeout(support::LONG, finding.recv()).await.unwrap().unwrap());
+        seen.extend(tokio::time::timeout(support::TEST_TIMEOUT, receiver.recv()).await.unwrap().unwrap());
     }
     done.cancel();
-    working.join_all().await;
-    assert_eq!(BTreeSet::from_iter(&seen).len(), 60, "nobody was given another's message");
+    tasks.join_all().await;
+    assert_eq!(BTreeSet::from_iter(&seen).len(), 60, "each message was delivered to one consumer");
     settled_empty(&queue).await;
 }
 
-async fn depth_tells_what_there_is(world: World) {
+async fn depth_counts_messages_and_consumers(world: World) {
     let queue = world.open().await;
     let empty = queue.depth().await.unwrap();
     assert_eq!((empty.ready, empty.in_flight, empty.parked, empty.oldest_age), (0, 0, 0, None));
-    assert!(!empty.unconsumed.is_empty(), "no worker is there");
+    assert!(!empty.unconsumed.is_empty(), "the queue has no consumer");
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
     }
     assert_eq!(queue.depth().await.unwrap().ready, 3);
     let mut consumer = queue.consumer();
-    let held = receive_one(&mut consumer).await;
+    let unsettled = receive_one(&mut consumer).await;
     let depth = queue.depth().await.unwrap();
     assert_eq!(depth.unconsumed, Vec::<String>::new());
     assert!(depth.in_flight >= 1 && depth.ready + depth.in_flight == 3, "{depth:?}");
     assert!(depth.oldest_age.unwrap() < Duration::from_secs(60));
-    assert_eq!(held.ack().await, SettleResult::Settled);
+    assert_eq!(unsettled.ack().await, SettleResult::Settled);
     drain(&mut consumer, 2).await;
     settled_empty(&queue).await;
 }
 
-/// Every test above, once over each adapter.
+/// Runs each test above once for each adapter.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod embedded {
@@ -377,21 +378,21 @@ macro_rules! contract {
 }
 
 contract! {
-    what_is_published_arrives_as_it_was,
-    what_was_acknowledged_is_gone,
-    what_was_not_acknowledged_comes_again,
-    a_dropped_delivery_comes_again_and_is_counted,
+    a_message_is_delivered_unchanged,
+    an_acknowledged_message_is_not_delivered_again,
+    an_unacknowledged_message_is_delivered_again,
+    a_dropped_delivery_is_counted_and_delivered_again,
     deliveries_are_counted_over_restarts,
-    release_gives_back_and_receive_takes_again,
-    a_batch_takes_what_is_ready,
-    an_abandoned_receive_loses_nothing,
-    a_parked_message_waits_to_be_replayed,
-    what_only_a_newer_build_can_read_waits_for_it,
-    a_thousand_at_once_form_groups_and_arrive_once,
-    a_message_is_bounded_in_bytes,
-    too_much_waiting_is_refused,
-    after_shutdown_everything_is_refused,
-    shutdown_answers_what_is_in_flight,
-    lanes_share_the_work,
-    depth_tells_what_there_is,
+    release_requeues_and_receive_consumes_again,
+    a_batch_contains_the_ready_messages,
+    a_cancelled_receive_loses_nothing,
+    a_parked_message_can_be_replayed,
+    a_message_of_a_newer_version_waits_for_a_newer_build,
+    a_thousand_concurrent_publishes_are_grouped_and_delivered_once,
+    a_message_has_a_maximum_size,
+    publishes_over_the_memory_limit_are_refused,
+    publishes_after_shutdown_are_refused,
+    shutdown_finishes_the_publishes_in_flight,
+    consumers_share_the_messages,
+    depth_counts_messages_and_consumers,
 }

@@ -1,4 +1,4 @@
-//! A file that is full, locked or left behind by a killed process.
+//! Tests with a queue file that is full, locked, or left by a killed process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +21,7 @@ use leadgate_queue::{
     ParkReason, ParkedSelection, PublishError, Queue, QueueConfig, QueueError, QueueFailure, QueueStatus,
     Role, SettleResult,
 };
-use support::{LONG, World, bounded_publish, open, organization, publish, receive_one, submission};
+use support::{TEST_TIMEOUT, World, bounded_publish, open, organization, publish, receive_one, submission};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -29,22 +29,23 @@ use tokio::time::timeout;
 const CHILD_FILE: &str = "LEADGATE_TEST_QUEUE_FILE";
 const CHILD_START: &str = "LEADGATE_TEST_FIRST_NUMBER";
 
-/// Not a test: what [`PublishingChannel`] runs, in a process that can be killed and limited. Says what happens.
+/// Not a test: [`PublishingProcess`] runs it in a process that can be killed and limited. It prints each
+/// result.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(file) = std::env::var(CHILD_FILE) else { return };
     let first: usize = std::env::var(CHILD_START).unwrap().parse().unwrap();
     let queue = open(QueueConfig::new(format!("sqlite:{file}")), Role::Gateway).await;
     let filler = "x".repeat(2_000);
-    let publishers = (0..8).map(|lane| {
+    let publishers = (0..8).map(|publisher_number| {
         let (publisher, filler) = (queue.publisher(), filler.clone());
         async move {
-            for number in (first + lane..).step_by(8) {
+            for number in (first + publisher_number..).step_by(8) {
                 let body = format!(r#"{{"number":{number},"filler":"{filler}"}}"#);
                 match publisher.publish(organization(number), Bytes::from(body)).await {
                     Ok(()) => println!("accepted {number}"),
-                    Err(refused) => {
-                        println!("refused {}", refused.code());
+                    Err(error) => {
+                        println!("refused {}", error.code());
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 }
@@ -54,18 +55,18 @@ async fn child() {
     futures_util::future::join_all(publishers).await;
 }
 
-/// A process that publishes into a file.
-struct Publishing {
+/// A process that publishes to a queue file.
+struct PublishingProcess {
     process: Child,
-    says: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
     accepted: BTreeSet<usize>,
     refused: BTreeSet<String>,
 }
 
-impl Publishing {
-    /// Files of this process may grow to `limit` bytes, as if the disk were full then.
+impl PublishingProcess {
+    /// Limits the files of the process to `limit` bytes, which simulates a full disk.
     fn start(file: &Path, first: usize, limit: Option<u64>) -> Self {
-        // The limit is soft, so that it can be lifted; the signal that goes with it is ignored.
+        // The limit is soft, so that it can be removed. Its signal is ignored.
         let limit = limit.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
         let script = r#"trap '' XFSZ; exec prlimit --fsize="$1": "$2" --exact child --nocapture"#;
         let mut command = Command::new("sh");
@@ -76,18 +77,22 @@ impl Publishing {
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         let mut process = command.spawn().unwrap();
-        let says = BufReader::new(process.stdout.take().unwrap()).lines();
-        Self { process, says, accepted: BTreeSet::new(), refused: BTreeSet::new() }
+        let output = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, output, accepted: BTreeSet::new(), refused: BTreeSet::new() }
     }
 
-    /// Takes note of what it says until `enough`, or until it ends.
-    async fn listen(&mut self, enough: impl Fn(&Self) -> bool) {
+    /// Reads the output until `enough` returns true, or until the process ends.
+    async fn read_output(&mut self, enough: impl Fn(&Self) -> bool) {
         while !enough(self) {
-            let Some(line) = timeout(LONG, self.says.next_line()).await.expect("it goes on").unwrap() else {
+            let Some(line) = timeout(TEST_TIMEOUT, self.output.next_line())
+                .await
+                .expect("the process prints a line")
+                .unwrap()
+            else {
                 return;
             };
             match line.rsplit_once(' ') {
-                Some((what, number)) if what.ends_with("accepted") => {
+                Some((result, number)) if result.ends_with("accepted") => {
                     _ = self.accepted.insert(number.parse().unwrap())
                 }
                 Some(("refused", code)) => _ = self.refused.insert(code.to_owned()),
@@ -96,22 +101,22 @@ impl Publishing {
         }
     }
 
-    async fn lift_limit(&self) {
+    async fn remove_limit(&self) {
         let id = self.process.id().unwrap().to_string();
-        let lifted =
+        let status =
             Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited:"]).status().await.unwrap();
-        assert!(lifted.success());
+        assert!(status.success());
     }
 
-    /// Kills it, and returns everything it said to have accepted.
+    /// Kills the process and returns the accepted submissions.
     async fn kill(mut self) -> BTreeSet<usize> {
         self.process.kill().await.unwrap();
-        self.listen(|_| false).await;
+        self.read_output(|_| false).await;
         self.accepted
     }
 }
 
-async fn find_all(config: QueueConfig, mut accepted: BTreeSet<usize>) {
+async fn receive_all(config: QueueConfig, mut accepted: BTreeSet<usize>) {
     let queue = open(config, Role::AllInOne).await;
     let mut consumer = queue.consumer();
     while !accepted.is_empty() {
@@ -140,40 +145,40 @@ fn assert_integrity(world: &World) {
         #[diesel(sql_type = diesel::sql_types::Text)]
         integrity_check: String,
     }
-    let found: Vec<Check> = diesel::sql_query("PRAGMA integrity_check").load(&mut connect(world)).unwrap();
-    assert_eq!(found[0].integrity_check, "ok");
+    let checks: Vec<Check> = diesel::sql_query("PRAGMA integrity_check").load(&mut connect(world)).unwrap();
+    assert_eq!(checks[0].integrity_check, "ok");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_accepted_survives_kill_9() {
+async fn accepted_submissions_survive_a_kill() {
     let world = World::embedded();
     let mut accepted = BTreeSet::new();
     for round in 0..10 {
-        let mut publishing = Publishing::start(&file_of(&world), round * 1_000_000, None);
-        publishing.listen(|publishing| publishing.accepted.len() >= 50 + 37 * round).await;
+        let mut publishing = PublishingProcess::start(&file_of(&world), round * 1_000_000, None);
+        publishing.read_output(|publishing| publishing.accepted.len() >= 50 + 37 * round).await;
         accepted.extend(publishing.kill().await);
     }
     println!("{} accepted", accepted.len());
     assert_integrity(&world);
-    find_all(world.config(), accepted).await;
+    receive_all(world.config(), accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_is_refused_and_recovered_from() {
+async fn a_full_disk_refuses_until_there_is_space() {
     let world = World::embedded();
-    let mut publishing = Publishing::start(&file_of(&world), 0, Some(1_000_000));
-    publishing.listen(|publishing| publishing.refused.contains("storage")).await;
+    let mut publishing = PublishingProcess::start(&file_of(&world), 0, Some(1_000_000));
+    publishing.read_output(|publishing| publishing.refused.contains("storage")).await;
     let before = publishing.accepted.len();
-    publishing.lift_limit().await;
-    publishing.listen(|publishing| publishing.accepted.len() > before + 500).await;
+    publishing.remove_limit().await;
+    publishing.read_output(|publishing| publishing.accepted.len() > before + 500).await;
     assert_eq!(publishing.refused, BTreeSet::from(["storage".to_owned()]));
     let accepted = publishing.kill().await;
     assert_integrity(&world);
-    find_all(world.config(), accepted).await;
+    receive_all(world.config(), accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_elses_lock_is_waited_for_but_not_for_long() {
+async fn the_lock_of_another_process_is_waited_for_with_a_limit() {
     let world = World::embedded();
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
@@ -182,34 +187,34 @@ async fn somebody_elses_lock_is_waited_for_but_not_for_long() {
     assert_eq!(bounded_publish(&queue, 2).await, Err(PublishError::Unavailable(QueueFailure::Locked)));
     assert!(matches!(queue.status(), QueueStatus::NotReady { reason } if reason.contains("another process")));
     other.batch_execute("ROLLBACK").unwrap();
-    timeout(LONG, queue.ready()).await.unwrap();
+    timeout(TEST_TIMEOUT, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 3).await, Ok(()));
     assert_eq!(support::drain(&mut queue.consumer(), 2).await.into_keys().collect::<Vec<_>>(), [1, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn settling_waits_for_the_file_and_is_not_forgotten() {
+async fn acknowledgements_are_written_when_the_file_is_unlocked() {
     let world = World::embedded();
     let queue = world.open().await;
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
     }
     let mut consumer = queue.consumer();
-    let (one, two) = (receive_one(&mut consumer).await, receive_one(&mut consumer).await);
+    let (first, second) = (receive_one(&mut consumer).await, receive_one(&mut consumer).await);
     let mut other = connect(&world);
     other.batch_execute("BEGIN EXCLUSIVE").unwrap();
-    assert_eq!(one.ack().await, SettleResult::Settled, "noted here, written when that is possible");
-    assert_eq!(two.park(ParkReason::Unreadable).await, SettleResult::Lost, "not put aside, so given back");
+    assert_eq!(first.ack().await, SettleResult::Settled, "recorded in memory, written later");
+    assert_eq!(second.park(ParkReason::Unreadable).await, SettleResult::Lost, "not parked, so requeued");
     other.batch_execute("ROLLBACK").unwrap();
     let again: BTreeSet<usize> = support::drain(&mut consumer, 2).await.into_keys().collect();
-    assert_eq!(again, BTreeSet::from([1, 2]), "what was acknowledged does not come again");
+    assert_eq!(again, BTreeSet::from([1, 2]), "the acknowledged message is not delivered again");
     queue.shutdown().await;
     let queue = world.open().await;
     assert_eq!(queue.depth().await.unwrap().ready, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_refuses_until_there_is_room() {
+async fn a_full_queue_refuses_until_there_is_space() {
     let world = World::embedded();
     let queue = open(QueueConfig { max_bytes: 300, ..world.config() }, Role::AllInOne).await;
     let mut accepted = 0;
@@ -227,7 +232,7 @@ async fn a_full_queue_refuses_until_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_process_administers_beside_a_running_one() {
+async fn another_process_can_administer_the_queue_of_a_running_one() {
     let world = World::embedded();
     let queue = world.open().await;
     publish(&queue, &submission(1)).await;
@@ -237,9 +242,9 @@ async fn another_process_administers_beside_a_running_one() {
         SettleResult::Settled
     );
 
-    let beside = Queue::open(world.config(), Role::Admin).await.unwrap();
-    assert_eq!(beside.parked_list(10).await.unwrap()[0].reason, "unattributable");
-    assert_eq!(beside.parked_replay(ParkedSelection::All).await.unwrap(), 1);
+    let admin = Queue::open(world.config(), Role::Admin).await.unwrap();
+    assert_eq!(admin.parked_list(10).await.unwrap()[0].reason, "unattributable");
+    assert_eq!(admin.parked_replay(ParkedSelection::All).await.unwrap(), 1);
     let replayed = receive_one(&mut consumer).await;
     assert_eq!(support::numbers(replayed.payload()), [1]);
     assert_eq!(replayed.ack().await, SettleResult::Settled);
@@ -247,7 +252,7 @@ async fn another_process_administers_beside_a_running_one() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_build_is_left_alone() {
+async fn a_file_of_a_newer_build_is_refused() {
     let world = World::embedded();
     world.open().await.shutdown().await;
     connect(&world).batch_execute("PRAGMA user_version = 7").unwrap();
@@ -268,7 +273,7 @@ async fn only_the_owner_may_read_the_file() {
     }
 }
 
-/// Whether a text occurs in the queue's file or in its write-ahead log.
+/// Whether a text occurs in the queue file or in its write-ahead log.
 fn is_on_disk(file: &Path, text: &str) -> bool {
     let log = format!("{}-wal", file.display());
     let files = [std::fs::read(file).unwrap(), std::fs::read(log).unwrap_or_default()];
@@ -276,12 +281,12 @@ fn is_on_disk(file: &Path, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_settled_message_on_the_disk() {
+async fn a_settled_message_is_removed_from_the_disk() {
     const NAME: &str = "Theodora Quillfeather";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("queue.db");
     let config = || QueueConfig::new(format!("sqlite:{}", file.display()));
-    // Longer than a page, so that it takes pages of its own.
+    // Larger than a page, so that it uses separate pages.
     let body = Bytes::from(format!(r#"{{"name":"{NAME}","note":"{}"}}"#, "x".repeat(9_000)));
     let deliver = async |queue: &Queue| {
         queue.publisher().publish(organization(1), body.clone()).await.unwrap();
@@ -303,6 +308,6 @@ async fn nothing_is_left_of_a_settled_message_on_the_disk() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(LONG, emptied).await.expect("a queue with nothing to do empties its log");
+    timeout(TEST_TIMEOUT, emptied).await.expect("an idle queue empties its log");
     queue.shutdown().await;
 }

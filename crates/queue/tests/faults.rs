@@ -1,5 +1,5 @@
-//! A broker that breaks: every publish is answered in time, none is confirmed that is not there, and all
-//! goes on without a new queue once the fault ends.
+//! Faults of the broker: every publish is answered in time, accepted submissions are not lost, and an open
+//! queue recovers when the fault ends.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,13 +14,13 @@ use leadgate_queue::{PublishError, QueueConfig, QueueFailure, Role, SettleResult
 use leadgate_testkit::proxy::{Direction, Proxy, ProxyMode};
 use leadgate_testkit::servers::{RabbitMqServer, Vhost, shared};
 use serde_json::json;
-use support::load::{Load, accepted, find_all};
-use support::{LONG, World, bounded_publish, open, publish, reason, receive_one, submission};
+use support::load::{Load, accepted, receive_all};
+use support::{TEST_TIMEOUT, World, bounded_publish, open, publish, reason, receive_one, submission};
 use tokio::time::timeout;
 
-/// All that is done to a node as a whole, on one node, one after the other: starting one takes long.
+/// All faults of a whole node, one after the other, because the start of a node takes long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
+async fn publishing_recovers_from_alarm_freeze_kill_and_restart() {
     let node = RabbitMqServer::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
     node.memory_alarm(true).await.unwrap();
     load.refuses(500).await;
     assert_eq!(bounded_publish(&queue, 0).await, Err(PublishError::Unavailable(QueueFailure::Alarm)));
-    let taken = drain_during_alarm(&world).await;
+    let consumed = consume_during_alarm(&world).await;
     node.memory_alarm(false).await.unwrap();
     load.accepts(500).await;
 
@@ -51,12 +51,12 @@ async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
     load.accepts(500).await;
 
     let mut answers = load.stop().await;
-    answers.retain(|answer| !taken.contains(&answer.number));
-    find_all(world.config(), &answers).await;
+    answers.retain(|answer| !consumed.contains(&answer.number));
+    receive_all(world.config(), &answers).await;
 }
 
-/// An alarm must not stop the workers, or it could never end. Returns what was taken out.
-async fn drain_during_alarm(world: &World) -> Vec<usize> {
+/// An alarm must not stop workers; otherwise it could not end. Returns the consumed submissions.
+async fn consume_during_alarm(world: &World) -> Vec<usize> {
     let queue = open(world.config(), Role::Worker).await;
     let mut consumer = queue.consumer();
     let delivery = receive_one(&mut consumer).await;
@@ -75,8 +75,8 @@ async fn behind_proxy() -> (World, Proxy, QueueConfig) {
     (world, proxy, config)
 }
 
-/// Breaks the connection while publishers publish, mends it, and counts.
-async fn broken_by(mode: ProxyMode) {
+/// Breaks the connection under load, restores it, and checks that accepted submissions are delivered.
+async fn recovers_from(mode: ProxyMode) {
     let (world, proxy, config) = behind_proxy().await;
     let queue = open(config, Role::Gateway).await;
     let mut load = Load::start(&queue);
@@ -86,37 +86,37 @@ async fn broken_by(mode: ProxyMode) {
     proxy.set(ProxyMode::Pass).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_closed() {
-    broken_by(ProxyMode::Close).await;
+async fn recovers_from_a_closed_connection() {
+    recovers_from(ProxyMode::Close).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_reset() {
-    broken_by(ProxyMode::Reset).await;
+async fn recovers_from_a_reset_connection() {
+    recovers_from(ProxyMode::Reset).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_cut_in_the_middle_of_a_message() {
-    broken_by(ProxyMode::CloseAfter(Direction::ToServer, 10_007)).await;
+async fn recovers_from_a_connection_closed_within_a_message() {
+    recovers_from(ProxyMode::CloseAfter(Direction::ToServer, 10_007)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_cut_in_the_middle_of_a_confirm() {
-    broken_by(ProxyMode::CloseAfter(Direction::ToClient, 101)).await;
+async fn recovers_from_a_connection_closed_within_a_confirm() {
+    recovers_from(ProxyMode::CloseAfter(Direction::ToClient, 101)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_swallows_everything() {
-    broken_by(ProxyMode::Blackhole).await;
+async fn recovers_from_a_connection_that_forwards_nothing() {
+    recovers_from(ProxyMode::Blackhole).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_swallows_answers() {
-    broken_by(ProxyMode::HalfOpen).await;
+async fn recovers_from_a_connection_that_forwards_no_responses() {
+    recovers_from(ProxyMode::HalfOpen).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,37 +127,37 @@ async fn a_slow_connection_still_works() {
     let mut load = Load::start(&queue);
     load.accepts(500).await;
     let answers = load.stop().await;
-    assert_eq!(accepted(&answers).len(), answers.len(), "slow is not broken");
-    find_all(world.config(), &answers).await;
+    assert_eq!(accepted(&answers).len(), answers.len(), "a slow connection refuses nothing");
+    receive_all(world.config(), &answers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_not_there_yet() {
+async fn the_broker_is_unreachable_at_the_start() {
     let (_world, proxy, config) = behind_proxy().await;
     proxy.set(ProxyMode::Close).await.unwrap();
     let queue = leadgate_queue::Queue::open(config, Role::Gateway).await.unwrap();
     assert_eq!(bounded_publish(&queue, 1).await, Err(PublishError::Unavailable(QueueFailure::Disconnected)));
     proxy.set(ProxyMode::Pass).await.unwrap();
-    timeout(LONG, queue.ready()).await.unwrap();
+    timeout(TEST_TIMEOUT, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
 }
 
-/// A consumer loses its connection again and again, and gets everything nevertheless.
+/// A consumer that loses its connection several times receives all messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_outlives_its_connections() {
+async fn a_consumer_survives_lost_connections() {
     let (world, proxy, config) = behind_proxy().await;
     let queue = world.open().await;
     let worker = open(config, Role::Worker).await;
     let mut consumer = worker.consumer();
     for round in 0..5 {
         publish(&queue, &submission(round)).await;
-        let held = receive_one(&mut consumer).await;
+        let unsettled = receive_one(&mut consumer).await;
         proxy.set(if round % 2 == 0 { ProxyMode::Reset } else { ProxyMode::Close }).await.unwrap();
         reason(&worker, "").await;
         proxy.set(ProxyMode::Pass).await.unwrap();
         let again = receive_one(&mut consumer).await;
-        assert_eq!(again.payload(), held.payload());
-        assert_eq!(held.ack().await, SettleResult::Lost);
+        assert_eq!(again.payload(), unsettled.payload());
+        assert_eq!(unsettled.ack().await, SettleResult::Lost);
         assert_eq!(again.ack().await, SettleResult::Settled);
     }
     support::settled_empty(&queue).await;
@@ -171,22 +171,22 @@ fn vhost_of(world: &World) -> &Vhost {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn queues_deleted_under_load() {
+async fn queues_are_deleted_under_load() {
     let world = World::amqp().await;
     let vhost = vhost_of(&world);
     let queue = open(world.config(), Role::Gateway).await;
     publish(&queue, &submission(0)).await;
 
-    // What finds no queue of its own is caught, and workers consume it from there.
+    // Messages without a shard queue are routed to `unrouted`, which workers consume.
     vhost.delete_queue("leads.0").await.unwrap();
     vhost.delete_queue("leads.1").await.unwrap();
     let mut load = Load::start(&queue);
     load.accepts(500).await;
     let answers = load.stop().await;
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
 
-    // With nothing left to catch it, nothing may be accepted.
+    // Without `unrouted`, no publish may be accepted.
     for name in ["leads.0", "leads.1", "unrouted"] {
         vhost.delete_queue(name).await.unwrap();
     }
@@ -195,11 +195,11 @@ async fn queues_deleted_under_load() {
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_exchange_deleted_under_load() {
+async fn an_exchange_is_deleted_under_load() {
     let world = World::amqp().await;
     let vhost = vhost_of(&world);
     let queue = open(world.config(), Role::Gateway).await;
@@ -211,11 +211,11 @@ async fn an_exchange_deleted_under_load() {
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     load.accepts(500).await;
     let answers = load.stop().await;
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_refuses_and_takes_again_once_there_is_room() {
+async fn a_full_queue_refuses_until_there_is_space() {
     let world = World::amqp().await;
     let vhost = vhost_of(&world);
     let limit = json!({ "max-length": 5, "overflow": "reject-publish" });
@@ -223,7 +223,7 @@ async fn a_full_queue_refuses_and_takes_again_once_there_is_room() {
     let queue = open(world.config(), Role::Gateway).await;
     let mut load = Load::start(&queue);
     load.refuses(200).await;
-    assert!(queue.status().is_ready(), "a full queue is no broken connection");
+    assert!(queue.status().is_ready(), "a full queue does not break the connection");
     let answers = load.stop().await;
     assert!(
         answers.iter().all(|answer| matches!(
@@ -231,14 +231,14 @@ async fn a_full_queue_refuses_and_takes_again_once_there_is_room() {
             Ok(()) | Err(PublishError::Unavailable(QueueFailure::Full))
         ))
     );
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
     let mut load = Load::start(&queue);
     load.accepts(1).await;
-    find_all(world.config(), &load.stop().await).await;
+    receive_all(world.config(), &load.stop().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
+async fn a_wrong_topology_is_reported_and_needs_no_restart() {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
     let config = QueueConfig::new(&vhost.amqp_url).with_shards(2);
     let queue = leadgate_queue::Queue::open(config, Role::Gateway).await.unwrap();
@@ -255,14 +255,13 @@ async fn a_wrong_topology_is_named_and_repaired_without_a_restart() {
 
     vhost.delete_queue("leads.1").await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
-    timeout(LONG, queue.ready()).await.unwrap();
+    timeout(TEST_TIMEOUT, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
 }
 
-/// The policy that we hand out, on the broker that is installed: a full queue refuses, and what the broker
-/// gives up lies in `parked`.
+/// Tests the policy in `deploy`: full queues refuse publishes, and dead-lettered messages go to `parked`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_policy_in_deploy_does_what_it_says() {
+async fn the_policy_in_deploy_works() {
     let world = World::amqp().await;
     let vhost = vhost_of(&world);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/rabbitmq/policies.json");
@@ -276,7 +275,7 @@ async fn the_policy_in_deploy_does_what_it_says() {
     let mut load = Load::start(&queue);
     load.refuses(100).await;
     let answers = load.stop().await;
-    find_all(world.config(), &answers).await;
+    receive_all(world.config(), &answers).await;
 
     publish(&queue, &submission(7)).await;
     let connection =
@@ -290,7 +289,7 @@ async fn the_policy_in_deploy_does_what_it_says() {
         }
     }
     assert!(rejected > 0);
-    vhost.await_depth("parked", rejected, LONG).await.unwrap();
+    vhost.await_depth("parked", rejected, TEST_TIMEOUT).await.unwrap();
     let admin = open(world.config(), Role::Admin).await;
     assert!(
         admin.parked_list(10).await.unwrap().iter().all(|parked| parked.reason == "dead_lettered: rejected")

@@ -1,4 +1,4 @@
-//! What becomes of a submission is told to whoever waits for it, and to nobody else.
+//! A reply reaches the gateway that waits for its submission, and no other one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
@@ -12,13 +12,13 @@ use leadgate_queue::{ExpectedReply, Queue, QueueConfig, Replier, ReplyReceiver, 
 use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::{RabbitMqServer, shared};
 use serde_json::json;
-use support::{LONG, World};
+use support::{TEST_TIMEOUT, World};
 use tokio::time::timeout;
 
-/// For what never comes.
-const SHORT: Duration = Duration::from_millis(200);
+/// Wait for a reply that must not come.
+const NO_REPLY_WAIT: Duration = Duration::from_millis(200);
 
-/// A gateway that listens and a worker that tells, as far apart as the adapter allows.
+/// A gateway and a worker: two queues on RabbitMQ, one queue with the embedded adapter.
 struct Pair {
     gateway: Queue,
     replies: ReplyReceiver,
@@ -36,27 +36,27 @@ impl Pair {
         let gateway = support::open(gateway, if embedded { Role::AllInOne } else { Role::Gateway }).await;
         let worker = if embedded { gateway.clone() } else { support::open(worker, Role::Worker).await };
         let (replies, replier) = (gateway.replies(), worker.replier());
-        timeout(LONG, replies.ready()).await.expect("it listens");
+        timeout(TEST_TIMEOUT, replies.ready()).await.expect("a reply address");
         Self { gateway, replies, replier, _worker: worker }
     }
 
     fn expect(&self, number: usize) -> ExpectedReply {
-        self.replies.expect(id(number)).expect("there is an address")
+        self.replies.expect(id(number)).expect("a reply address")
     }
 
-    /// Tells again and again until that is heard: after trouble both ends come back in their own time.
-    async fn heard_again(&self, number: usize) {
-        let heard = async {
+    /// Sends replies until one arrives, because after a fault both sides reconnect independently.
+    async fn replies_arrive_again(&self, number: usize) {
+        let received = async {
             loop {
-                timeout(LONG, self.replies.ready()).await.expect("it listens");
+                timeout(TEST_TIMEOUT, self.replies.ready()).await.expect("a reply address");
                 let Some(expected) = self.replies.expect(id(number)) else { continue };
                 self.replier.send(expected.address(), reply(number));
-                if expected.wait(SHORT).await == Some(reply(number)) {
+                if expected.wait(NO_REPLY_WAIT).await == Some(reply(number)) {
                     return;
                 }
             }
         };
-        timeout(LONG, heard).await.expect("replies flow again");
+        timeout(TEST_TIMEOUT, received).await.expect("replies arrive again");
     }
 }
 
@@ -78,34 +78,34 @@ fn lead(name: &str) -> Lead {
     .unwrap()
 }
 
-async fn a_reply_reaches_who_expects_it(world: World) {
+async fn a_reply_reaches_the_waiting_request(world: World) {
     let pair = Pair::over(&world).await;
     let (first, second) = (pair.expect(1), pair.expect(2));
-    let made = Reply { lead: Some(Box::new(lead("Zoë \u{0} 🦀"))), ..reply(2) };
-    let kept = Reply {
+    let created = Reply { lead: Some(Box::new(lead("Zoë \u{0} 🦀"))), ..reply(2) };
+    let quarantined = Reply {
         outcome: Outcome::Quarantined,
         quarantine: Some(QuarantineReason::MappingFailed),
         ..reply(1)
     };
-    pair.replier.send(second.address(), made.clone());
-    pair.replier.send(first.address(), kept.clone());
-    assert_eq!(first.wait(LONG).await, Some(kept));
-    assert_eq!(second.wait(LONG).await, Some(made));
+    pair.replier.send(second.address(), created.clone());
+    pair.replier.send(first.address(), quarantined.clone());
+    assert_eq!(first.wait(TEST_TIMEOUT).await, Some(quarantined));
+    assert_eq!(second.wait(TEST_TIMEOUT).await, Some(created));
     assert_eq!(pair.replies.waiting(), 0);
 }
 
-async fn many_at_once_all_arrive(world: World) {
+async fn many_concurrent_replies_arrive(world: World) {
     let pair = Pair::over(&world).await;
     let expected: Vec<_> = (0..2_000).map(|number| pair.expect(number)).collect();
     for (number, expected) in expected.iter().enumerate() {
         pair.replier.send(expected.address(), reply(number));
     }
     for (number, expected) in expected.into_iter().enumerate() {
-        assert_eq!(expected.wait(LONG).await, Some(reply(number)));
+        assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(number)));
     }
 }
 
-async fn what_nobody_expects_is_dropped(world: World) {
+async fn unexpected_replies_are_dropped(world: World) {
     let pair = Pair::over(&world).await;
     let expected = pair.expect(2);
     pair.replier.send(expected.address(), reply(1));
@@ -113,22 +113,22 @@ async fn what_nobody_expects_is_dropped(world: World) {
     pair.replier.send(expected.address(), reply(3));
     pair.replier.send(expected.address(), Reply { outcome: Outcome::Linked, ..reply(2) });
     pair.replier.send(expected.address(), reply(2));
-    assert_eq!(expected.wait(LONG).await.unwrap().outcome, Outcome::Linked, "the first that came here");
+    assert_eq!(expected.wait(TEST_TIMEOUT).await.unwrap().outcome, Outcome::Linked, "the first reply counts");
     assert_eq!(pair.replies.waiting(), 0);
 }
 
-async fn two_gateways_do_not_hear_each_others(world: World, other: World) {
-    let (one, two) = (Pair::over(&world).await, Pair::over(&other).await);
-    let (ours, theirs) = (one.expect(1), two.expect(1));
+async fn gateways_receive_only_their_own_replies(world: World, other: World) {
+    let (first_pair, second_pair) = (Pair::over(&world).await, Pair::over(&other).await);
+    let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
     assert_ne!(ours.address(), theirs.address());
-    for pair in [&one, &two] {
+    for pair in [&first_pair, &second_pair] {
         pair.replier.send(theirs.address(), reply(1));
     }
-    assert_eq!(theirs.wait(LONG).await, Some(reply(1)));
-    assert_eq!(ours.wait(SHORT).await, None);
+    assert_eq!(theirs.wait(TEST_TIMEOUT).await, Some(reply(1)));
+    assert_eq!(ours.wait(NO_REPLY_WAIT).await, None);
 }
 
-async fn who_no_longer_waits_leaves_nothing_behind(world: World) {
+async fn a_request_that_no_longer_waits_is_removed(world: World) {
     let pair = Pair::over(&world).await;
     let (dropped, late) = (pair.expect(1), pair.expect(2));
     let address = late.address().clone();
@@ -140,31 +140,31 @@ async fn who_no_longer_waits_leaves_nothing_behind(world: World) {
     pair.replier.send(&address, reply(1));
     let again = pair.expect(2);
     pair.replier.send(&address, reply(2));
-    assert_eq!(again.wait(LONG).await, Some(reply(2)));
+    assert_eq!(again.wait(TEST_TIMEOUT).await, Some(reply(2)));
     assert_eq!(pair.replies.waiting(), 0);
 }
 
 async fn a_submission_is_expected_once(world: World) {
     let pair = Pair::over(&world).await;
     let expected = pair.expect(1);
-    assert!(pair.replies.clone().expect(id(1)).is_none(), "clones share what is expected");
+    assert!(pair.replies.clone().expect(id(1)).is_none(), "clones share the registrations");
     pair.replier.send(expected.address(), reply(1));
-    assert_eq!(expected.wait(LONG).await, Some(reply(1)));
+    assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(1)));
     assert!(pair.replies.expect(id(1)).is_some());
 }
 
-async fn after_shutdown_nobody_waits_in_vain(world: World) {
+async fn shutdown_ends_waiting_requests(world: World) {
     let pair = Pair::over(&world).await;
     let expected = pair.expect(1);
     let started = Instant::now();
-    let (waited, ()) = tokio::join!(expected.wait(LONG), pair.gateway.shutdown());
+    let (waited, ()) = tokio::join!(expected.wait(TEST_TIMEOUT), pair.gateway.shutdown());
     assert_eq!(waited, None);
-    assert!(started.elapsed() < LONG, "it was told at once");
+    assert!(started.elapsed() < TEST_TIMEOUT, "the wait ends at once");
     assert!(pair.replies.expect(id(2)).is_none());
     assert!(!pair.replies.is_ready());
 }
 
-/// Every test above, once over each adapter.
+/// Runs each test above once for each adapter.
 macro_rules! contract {
     ($($name:ident($($world:ident),+)),* $(,)?) => {
         mod embedded {
@@ -185,35 +185,35 @@ macro_rules! contract {
 }
 
 contract! {
-    a_reply_reaches_who_expects_it(world),
-    many_at_once_all_arrive(world),
-    what_nobody_expects_is_dropped(world),
-    two_gateways_do_not_hear_each_others(world, other),
-    who_no_longer_waits_leaves_nothing_behind(world),
+    a_reply_reaches_the_waiting_request(world),
+    many_concurrent_replies_arrive(world),
+    unexpected_replies_are_dropped(world),
+    gateways_receive_only_their_own_replies(world, other),
+    a_request_that_no_longer_waits_is_removed(world),
     a_submission_is_expected_once(world),
-    after_shutdown_nobody_waits_in_vain(world),
+    shutdown_ends_waiting_requests(world),
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_of_one_broker_do_not_hear_each_others() {
+async fn gateways_of_one_broker_receive_only_their_own_replies() {
     let world = World::amqp().await;
-    let (one, two) = (Pair::over(&world).await, Pair::over(&world).await);
-    let (ours, theirs) = (one.expect(1), two.expect(1));
-    one.replier.send(theirs.address(), reply(1));
-    assert_eq!(theirs.wait(LONG).await, Some(reply(1)));
-    assert_eq!(ours.wait(SHORT).await, None);
+    let (first_pair, second_pair) = (Pair::over(&world).await, Pair::over(&world).await);
+    let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
+    first_pair.replier.send(theirs.address(), reply(1));
+    assert_eq!(theirs.wait(TEST_TIMEOUT).await, Some(reply(1)));
+    assert_eq!(ours.wait(NO_REPLY_WAIT).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_leaves_no_queue_behind() {
+async fn the_reply_queue_is_deleted_with_its_gateway() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
     let pair = Pair::over(&world).await;
     let name = pair.expect(1).address().as_str().to_owned();
-    let there = async || vhost.queues().await.unwrap().iter().any(|(queue, _)| *queue == name);
-    assert!(there().await);
+    let exists = async || vhost.queues().await.unwrap().iter().any(|(queue, _)| *queue == name);
+    assert!(exists().await);
     pair.gateway.shutdown().await;
-    timeout(LONG, async { while there().await {} }).await.expect("it goes with its gateway");
+    timeout(TEST_TIMEOUT, async { while exists().await {} }).await.expect("the queue is deleted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,86 +227,88 @@ async fn reply_queues_that_cannot_be_consumed_are_deleted() {
     support::allow_reading(vhost, "^leads").await;
     let gateway = support::open(world.config(), Role::Gateway).await;
     let replies = gateway.replies();
-    let mut tried = BTreeSet::new();
-    timeout(LONG, async {
-        while tried.len() < 3 {
-            tried.append(&mut reply_queues().await);
+    let mut attempted = BTreeSet::new();
+    timeout(TEST_TIMEOUT, async {
+        while attempted.len() < 3 {
+            attempted.append(&mut reply_queues().await);
         }
     })
     .await
-    .expect("it is tried again and again");
+    .expect("the consumer is retried");
     assert!(!replies.is_ready());
 
     support::allow_reading(vhost, ".*").await;
-    timeout(LONG, replies.ready()).await.expect("it listens");
+    timeout(TEST_TIMEOUT, replies.ready()).await.expect("a reply address");
     let address = replies.expect(id(1)).unwrap().address().as_str().to_owned();
-    timeout(LONG, async { while reply_queues().await.len() > 1 {} }).await.expect("the others are deleted");
+    timeout(TEST_TIMEOUT, async { while reply_queues().await.len() > 1 {} })
+        .await
+        .expect("the other queues are deleted");
     assert!(reply_queues().await.contains(&address), "a queue with a consumer stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_read_disturbs_nobody() {
+async fn unreadable_replies_are_ignored() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
     let pair = Pair::over(&world).await;
     let expected = pair.expect(1);
-    for letter in ["garbage", r#"{"v":2,"replies":[]}"#, r#"{"v":1,"replies":[{"outcome":"odd"}]}"#] {
-        assert!(vhost.publish("", expected.address().as_str(), letter).await.unwrap());
+    for message in ["garbage", r#"{"v":2,"replies":[]}"#, r#"{"v":1,"replies":[{"outcome":"odd"}]}"#] {
+        assert!(vhost.publish("", expected.address().as_str(), message).await.unwrap());
     }
     pair.replier.send(expected.address(), reply(1));
-    assert_eq!(expected.wait(LONG).await, Some(reply(1)));
+    assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(1)));
 }
 
-/// What stands in a message as its reply address may be anything.
+/// A message can contain any text as its reply address.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reply_goes_to_gateways_only() {
+async fn replies_are_sent_to_reply_queues_only() {
     let world = World::amqp().await;
     let pair = Pair::over(&world).await;
-    for elsewhere in ["leads.0", "parked", ""] {
-        pair.replier.send(&ReplyAddress::new(elsewhere), reply(1));
+    for queue in ["leads.0", "parked", ""] {
+        pair.replier.send(&ReplyAddress::new(queue), reply(1));
     }
-    // What was sent before has gone out by then.
-    pair.heard_again(2).await;
-    pair.heard_again(3).await;
+    // Replies are sent in order, so the earlier ones were handled by then.
+    pair.replies_arrive_again(2).await;
+    pair.replies_arrive_again(3).await;
     let depth = pair.gateway.depth().await.unwrap();
     assert_eq!((depth.ready, depth.parked), (0, 0));
     pair.replier.send(&ReplyAddress::new("x".repeat(300)), reply(1));
-    pair.heard_again(4).await;
+    pair.replies_arrive_again(4).await;
 }
 
-/// Whoever waits is told at once that nothing can come, and nobody begins to wait before it can again.
+/// Waiting requests end at once, and no request waits until the connection is restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_loses_its_connection_listens_again() {
+async fn a_gateway_receives_replies_again_after_a_lost_connection() {
     let (world, proxy) = (World::amqp().await, proxy().await);
     let pair = Pair::of(through(&proxy, &world), world.config()).await;
     for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Close] {
         let expected = pair.expect(1);
-        let gone = expected.address().clone();
+        let old_address = expected.address().clone();
         proxy.set(mode).await.unwrap();
         let started = Instant::now();
-        assert_eq!(expected.wait(LONG).await, None);
-        assert!(started.elapsed() < LONG, "{mode:?}");
+        assert_eq!(expected.wait(TEST_TIMEOUT).await, None);
+        assert!(started.elapsed() < TEST_TIMEOUT, "{mode:?}");
         assert!(pair.replies.expect(id(2)).is_none());
-        pair.replier.send(&gone, reply(1));
+        pair.replier.send(&old_address, reply(1));
         proxy.set(ProxyMode::Pass).await.unwrap();
-        pair.heard_again(3).await;
-        assert_ne!(pair.expect(1).address(), &gone, "the broker may not know yet that the old one is gone");
+        pair.replies_arrive_again(3).await;
+        assert_ne!(pair.expect(1).address(), &old_address, "the broker may still have the old queue");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_loses_its_connection_tells_again() {
+async fn a_worker_sends_replies_again_after_a_lost_connection() {
     let (world, proxy) = (World::amqp().await, proxy().await);
     let pair = Pair::of(world.config(), through(&proxy, &world)).await;
-    pair.heard_again(1).await;
+    pair.replies_arrive_again(1).await;
     for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Blackhole, ProxyMode::HalfOpen] {
         proxy.set(mode).await.unwrap();
         let expected = pair.expect(2);
-        sends_at_once(&pair.replier, expected.address());
-        // What a connection still takes may arrive once that is mended.
+        send_many(&pair.replier, expected.address());
+        // Replies that are still buffered may arrive after the connection is restored.
         drop(expected);
         proxy.set(ProxyMode::Pass).await.unwrap();
-        pair.heard_again(3).await;
+        pair.replies_arrive_again(3).await;
     }
 }
 
@@ -319,8 +321,8 @@ fn through(proxy: &Proxy, world: &World) -> QueueConfig {
     QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.config() }
 }
 
-/// More than may wait, in less time than one call to the broker may take.
-fn sends_at_once(replier: &Replier, to: &ReplyAddress) {
+/// Sends more replies than can wait. Checks that this takes less time than one call to the broker.
+fn send_many(replier: &Replier, to: &ReplyAddress) {
     let started = Instant::now();
     for number in 0..10_000 {
         replier.send(to, reply(number));
@@ -328,37 +330,37 @@ fn sends_at_once(replier: &Replier, to: &ReplyAddress) {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
-/// All that is done to a node as a whole, on one node, one after the other: starting one takes long.
+/// All faults of a whole node, one after the other, because the start of a node takes long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_alarmed_frozen_killed_and_restarted() {
+async fn replies_recover_from_alarm_freeze_kill_and_restart() {
     let node = RabbitMqServer::start().await.unwrap();
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     node.remember_queues().await.unwrap();
     let pair = Pair::over(&World::Amqp(vhost)).await;
-    pair.heard_again(1).await;
+    pair.replies_arrive_again(1).await;
 
     node.memory_alarm(true).await.unwrap();
-    // The broker says so when it is sent something: the first may still get through.
+    // The broker reports the alarm after it receives something, so the first reply may still arrive.
     let expected = pair.expect(1);
     pair.replier.send(expected.address(), reply(1));
-    sends_at_once(&pair.replier, expected.address());
+    send_many(&pair.replier, expected.address());
     drop(expected);
     let expected = pair.expect(2);
-    sends_at_once(&pair.replier, expected.address());
-    assert_eq!(expected.wait(SHORT).await, None, "what is said in an alarm is dropped");
+    send_many(&pair.replier, expected.address());
+    assert_eq!(expected.wait(NO_REPLY_WAIT).await, None, "replies during an alarm are dropped");
     node.memory_alarm(false).await.unwrap();
-    pair.heard_again(3).await;
+    pair.replies_arrive_again(3).await;
 
     node.freeze().unwrap();
-    sends_at_once(&pair.replier, pair.expect(4).address());
+    send_many(&pair.replier, pair.expect(4).address());
     node.thaw().unwrap();
-    pair.heard_again(5).await;
+    pair.replies_arrive_again(5).await;
 
     node.kill().unwrap();
     node.start_again().await.unwrap();
-    pair.heard_again(6).await;
+    pair.replies_arrive_again(6).await;
     node.restart().await.unwrap();
-    pair.heard_again(7).await;
+    pair.replies_arrive_again(7).await;
     assert_eq!(pair.replies.waiting(), 0);
 }

@@ -1,5 +1,6 @@
-//! What is looked at, released or held by a worker that dies is returned to the broker each time. However often that
-//! is, nothing is lost: RabbitMQ 4 drops what was returned 20 times, unless the queue says otherwise.
+//! Messages are returned to the broker when they are listed, when they are released, and when a worker stops
+//! before it settles them. They are not lost, however often this happens: RabbitMQ 4 drops a message after 20
+//! returns unless the queue has another limit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
@@ -15,9 +16,9 @@ use leadgate_testkit::servers::shared;
 use serde_json::json;
 use support::{World, await_ready, drain, numbers, open, publish, receive, settled_empty, submission};
 
-/// More than the 20 returns that RabbitMQ 4 allows a queue that does not say otherwise.
+/// More than the default limit of RabbitMQ 4, which is 20 returns.
 const RETURNS: usize = 25;
-const LOOKS: usize = 50;
+const LISTINGS: usize = 50;
 const MESSAGES: usize = 5;
 
 async fn publish_all(world: &World) {
@@ -28,29 +29,29 @@ async fn publish_all(world: &World) {
     queue.shutdown().await;
 }
 
-/// Receives until it holds all messages.
-async fn hold_all(consumer: &mut Consumer) -> Vec<Delivery> {
-    let mut held: Vec<Delivery> = Vec::new();
-    while held.len() < MESSAGES {
-        held.extend(receive(consumer, MESSAGES).await);
+/// Receives all messages without settling them.
+async fn receive_unsettled(consumer: &mut Consumer) -> Vec<Delivery> {
+    let mut deliveries: Vec<Delivery> = Vec::new();
+    while deliveries.len() < MESSAGES {
+        deliveries.extend(receive(consumer, MESSAGES).await);
     }
-    let seen: BTreeSet<_> = held.iter().flat_map(|delivery| numbers(delivery.payload())).collect();
+    let seen: BTreeSet<_> = deliveries.iter().flat_map(|delivery| numbers(delivery.payload())).collect();
     assert_eq!(seen.len(), MESSAGES);
-    held
+    deliveries
 }
 
-async fn nothing_is_left_after_all_were_found(world: &World) {
+async fn assert_all_delivered(world: &World) {
     let queue = world.open().await;
     assert_eq!(drain(&mut queue.consumer(), MESSAGES).await.len(), MESSAGES);
     settled_empty(&queue).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn looking_at_what_is_parked() {
+async fn listing_parked_messages_loses_nothing() {
     let world = World::amqp().await;
     publish_all(&world).await;
     let queue = world.open().await;
-    // What cannot be parked yet, while the publishing connection is being made, comes again.
+    // A message that cannot be parked yet, because the publishing connection is not open, is delivered again.
     let (mut consumer, mut parked) = (queue.consumer(), 0);
     while parked < MESSAGES {
         for delivery in receive(&mut consumer, MESSAGES).await {
@@ -58,19 +59,19 @@ async fn looking_at_what_is_parked() {
         }
     }
     drop(consumer);
-    for look in 0..LOOKS {
+    for listing in 0..LISTINGS {
         let admin = open(world.config(), Role::Admin).await;
-        assert_eq!(admin.parked_list(100).await.unwrap().len(), MESSAGES, "look {look}");
+        assert_eq!(admin.parked_list(100).await.unwrap().len(), MESSAGES, "listing {listing}");
         let none = ParkedSelection::Ids(vec!["no such message".to_owned()]);
         assert_eq!(admin.parked_replay(none).await.unwrap(), 0);
         admin.shutdown().await;
     }
     assert_eq!(queue.parked_replay(ParkedSelection::All).await.unwrap(), MESSAGES);
-    nothing_is_left_after_all_were_found(&world).await;
+    assert_all_delivered(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workers_that_lose_their_connection() {
+async fn lost_connections_of_workers_lose_nothing() {
     let world = World::amqp().await;
     publish_all(&world).await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
@@ -80,34 +81,35 @@ async fn workers_that_lose_their_connection() {
     for _ in 0..RETURNS {
         let worker = open(config.clone(), Role::Worker).await;
         let mut consumer = worker.consumer();
-        let held = hold_all(&mut consumer).await;
+        let deliveries = receive_unsettled(&mut consumer).await;
         proxy.set(ProxyMode::Reset).await.unwrap();
-        drop((held, consumer));
+        drop((deliveries, consumer));
         worker.shutdown().await;
         proxy.set(ProxyMode::Pass).await.unwrap();
     }
-    nothing_is_left_after_all_were_found(&world).await;
+    assert_all_delivered(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn releases() {
+async fn releases_lose_nothing() {
     let world = World::amqp().await;
     publish_all(&world).await;
     let queue = world.open().await;
     let mut consumer = queue.consumer();
     for _ in 0..RETURNS {
-        let held = hold_all(&mut consumer).await;
+        let deliveries = receive_unsettled(&mut consumer).await;
         consumer.release().await;
-        drop(held);
+        drop(deliveries);
         await_ready(&queue, u64::try_from(MESSAGES).unwrap()).await;
     }
     drop(consumer);
-    nothing_is_left_after_all_were_found(&world).await;
+    assert_all_delivered(&world).await;
 }
 
-/// The broker would drop what such a queue returns: nothing is published to it, consumed or looked at.
+/// The broker would drop returned messages of such a queue, so it is not used for publishing, consuming or
+/// listing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_without_our_limit_is_not_used() {
+async fn a_queue_with_another_delivery_limit_is_not_used() {
     for name in ["leads.1", "unrouted", "parked"] {
         let world = World::amqp().await;
         let World::Amqp(vhost) = &world else { panic!("not a broker") };
@@ -123,7 +125,7 @@ async fn a_queue_without_our_limit_is_not_used() {
         }
         let refused = declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await;
         assert!(
-            matches!(&refused, Err(QueueError::Topology(said)) if said.contains(&expected)),
+            matches!(&refused, Err(QueueError::Topology(message)) if message.contains(&expected)),
             "{refused:?}"
         );
         let admin = open(world.config(), Role::Admin).await;

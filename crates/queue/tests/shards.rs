@@ -1,4 +1,4 @@
-//! An organization's leads share a queue, and queues are added while programs run.
+//! All leads of an organization go to one queue, and queues can be added while programs run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use leadgate_domain::OrganizationId;
 use leadgate_queue::{QueueConfig, Role, declare_topology};
 use leadgate_testkit::servers::{Vhost, shared};
-use support::{LONG, drain, open, organization, publish_for, settled_empty, submission};
+use support::{TEST_TIMEOUT, drain, open, organization, publish_for, settled_empty, submission};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -25,25 +25,25 @@ async fn an_organization_has_one_shard() {
     let vhost = vhost(SHARDS).await;
     let config = QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS);
     let queue = open(config, Role::Gateway).await;
-    // One after the other, so that each is a message.
+    // One after the other, so that each submission is a separate message.
     let organizations: Vec<OrganizationId> = (0..usize::from(SHARDS)).map(organization).collect();
     for number in 0..12 {
         publish_for(&queue, organizations[number % organizations.len()], &submission(number)).await;
     }
     for shard in 0..SHARDS {
-        vhost.await_depth(&format!("leads.{shard}"), 4, LONG).await.unwrap();
+        vhost.await_depth(&format!("leads.{shard}"), 4, TEST_TIMEOUT).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_are_added_while_programs_run() {
     let vhost = vhost(1).await;
-    let (installed, following) = watch::channel(1);
+    let (shard_sender, shard_receiver) = watch::channel(1);
     let gateway = open(QueueConfig::new(&vhost.amqp_url), Role::Gateway).await;
     let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
     let mut consumer = worker.consumer();
     for queue in [&gateway, &worker] {
-        queue.follow_shards(following.clone());
+        queue.follow_shards(shard_receiver.clone());
     }
     for number in 0..6 {
         publish_for(&gateway, organization(number), &submission(number)).await;
@@ -55,9 +55,9 @@ async fn shards_are_added_while_programs_run() {
         |shards: &[u16]| -> Vec<String> { shards.iter().map(|n| format!("leads.{n}")).collect() };
     let observer = open(QueueConfig::new(&vhost.amqp_url).with_shards(SHARDS), Role::Admin).await;
     assert_eq!(observer.depth().await.unwrap().unconsumed, unconsumed(&[1, 2]));
-    installed.send_replace(SHARDS);
+    shard_sender.send_replace(SHARDS);
     let consumed = async { while !observer.depth().await.unwrap().unconsumed.is_empty() {} };
-    timeout(LONG, consumed).await.expect("a worker that runs consumes what was added");
+    timeout(TEST_TIMEOUT, consumed).await.expect("a running worker consumes the added shards");
 
     for number in 10..16 {
         publish_for(&gateway, organization(number), &submission(number)).await;
@@ -65,22 +65,22 @@ async fn shards_are_added_while_programs_run() {
     let seen: BTreeSet<usize> = drain(&mut consumer, 6).await.into_keys().collect();
     assert_eq!(seen, (10..16).collect());
     settled_empty(&observer).await;
-    // Without a consumer they stay where they were published to.
+    // Without a consumer, the messages stay in their shards.
     worker.shutdown().await;
     for number in 20..23 {
         publish_for(&gateway, organization(number), &submission(number)).await;
     }
     for shard in 0..SHARDS {
-        vhost.await_depth(&format!("leads.{shard}"), 1, LONG).await.unwrap();
+        vhost.await_depth(&format!("leads.{shard}"), 1, TEST_TIMEOUT).await.unwrap();
     }
-    // A smaller number changes nothing: what is in a shard must be consumed.
-    installed.send_replace(1);
+    // A smaller number is ignored, because the messages of all shards must be consumed.
+    shard_sender.send_replace(1);
     let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
     worker.follow_shards(watch::channel(SHARDS).1);
     assert_eq!(drain(&mut worker.consumer(), 3).await.len(), 3);
 }
 
-/// A store that was restored from an earlier backup says a smaller number than there are queues.
+/// A store that was restored from a backup may contain a smaller number than the broker has queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_consumes_shards_that_its_store_does_not_know() {
     let vhost = vhost(SHARDS).await;

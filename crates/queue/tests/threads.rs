@@ -1,4 +1,4 @@
-//! A broker that accepts connections and never answers must not cost a thread per attempt.
+//! Connection attempts to a broker that accepts connections but never answers must not leave threads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg(target_os = "linux")]
 
@@ -9,11 +9,12 @@ use std::time::Duration;
 use leadgate_queue::{QueueConfig, Role};
 use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
-use support::{LONG, World, bounded_publish, open};
+use support::{TEST_TIMEOUT, World, bounded_publish, open};
 use tokio::time::{sleep, timeout};
 
-/// Threads of lapin in this process. Each connection has one, and lapin ends it only with its socket.
-fn io_loops() -> usize {
+/// Number of threads of lapin in this process. Each connection has one, which ends only when its socket is
+/// closed.
+fn lapin_threads() -> usize {
     let name =
         |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
     std::fs::read_dir("/proc/self/task")
@@ -30,28 +31,28 @@ async fn until(what: &str, reached: impl Fn() -> bool) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("{what}: {} threads", io_loops()));
+    timeout(TEST_TIMEOUT, waiting).await.unwrap_or_else(|_| panic!("{what}: {} threads", lapin_threads()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn attempts_that_nobody_answers_leave_nothing_behind() {
+async fn unanswered_attempts_leave_no_threads() {
     let broker = shared().rabbitmq().await.unwrap();
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
     let proxy = Proxy::start(broker.port()).await.unwrap();
     let config = QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.config() };
     let queue = open(config, Role::Gateway).await;
-    until("only the queue's own", || io_loops() == 1).await;
+    until("one thread for the connection", || lapin_threads() == 1).await;
 
     proxy.set(ProxyMode::Blackhole).await.unwrap();
     assert!(bounded_publish(&queue, 1).await.is_err());
     let before = proxy.connections();
-    until("it tries again and again", || proxy.connections() >= before + 3).await;
-    until("only the attempt that goes on", || io_loops() <= 1).await;
+    until("three more attempts", || proxy.connections() >= before + 3).await;
+    until("at most one thread for the running attempt", || lapin_threads() <= 1).await;
 
     proxy.set(ProxyMode::Pass).await.unwrap();
-    timeout(LONG, queue.ready()).await.unwrap();
+    timeout(TEST_TIMEOUT, queue.ready()).await.unwrap();
     assert_eq!(bounded_publish(&queue, 2).await, Ok(()));
     queue.shutdown().await;
-    until("none is left", || io_loops() == 0).await;
+    until("no thread is left", || lapin_threads() == 0).await;
 }

@@ -1,4 +1,4 @@
-//! A connection that verifies the broker's certificate and name.
+//! Connections with TLS: certificate and host name of the broker are verified.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::net::Ipv4Addr;
@@ -9,11 +9,12 @@ use leadgate_queue::{Queue, QueueConfig, QueueStatus, ReceiveResult, Role, Settl
 use leadgate_testkit::servers::RabbitMqServer;
 use leadgate_testkit::tls::CertificateAuthority;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amqps_takes_the_right_certificate_and_no_other() {
-    let (authority, stranger) = (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
+async fn only_a_valid_certificate_is_accepted() {
+    let (authority, other_authority) =
+        (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
     let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
     let broker = RabbitMqServer::start_with_tls(&certificate).await.unwrap();
     let vhost = broker.vhost().await.unwrap();
@@ -25,7 +26,7 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
     declare_topology(&QueueConfig::new(&good)).await.unwrap();
     let queue = Queue::open(QueueConfig::new(&good), Role::AllInOne).await.unwrap();
     let mut consumer = queue.consumer();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + READY_TIMEOUT;
     while queue.status() != QueueStatus::Ready {
         assert!(Instant::now() < deadline, "{:?}", queue.status());
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -38,8 +39,8 @@ async fn amqps_takes_the_right_certificate_and_no_other() {
     }
     queue.shutdown().await;
 
-    // The certificate is good for the address only.
-    for wrong in [url("127.0.0.1", &stranger), url("localhost", &authority)] {
+    // The certificate is valid for the address only.
+    for wrong in [url("127.0.0.1", &other_authority), url("localhost", &authority)] {
         let config = QueueConfig { confirm_timeout: Duration::from_secs(2), ..QueueConfig::new(&wrong) };
         let queue = Queue::open(config, Role::Gateway).await.unwrap();
         assert!(

@@ -1,25 +1,26 @@
-//! How old the oldest submission is that this worker has in hand. With a backlog that is the age of its head.
+//! The age of the oldest submission that this worker has received and not settled. With a backlog, it is
+//! close to the age of the first message in the queue.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use leadgate_domain::Timestamp;
 
-/// What the lanes of a worker have in hand.
+/// The current batches of all consumer tasks of a worker.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BacklogAge(Arc<Mutex<BatchTimes>>);
 
 #[derive(Debug, Default)]
 struct BatchTimes {
-    /// When the oldest submission of each batch was received, with a number that tells batches apart.
+    /// For each batch, when its oldest submission was received, and a number that makes the entry unique.
     oldest: BTreeSet<(Timestamp, u64)>,
     next: u64,
 }
 
-/// One batch, until it is dropped.
+/// Counts one batch until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BatchGuard {
-    in_hand: BacklogAge,
+    backlog_age: BacklogAge,
     key: (Timestamp, u64),
 }
 
@@ -33,10 +34,10 @@ impl BacklogAge {
             key
         };
         self.record_gauge();
-        BatchGuard { in_hand: self.clone(), key }
+        BatchGuard { backlog_age: self.clone(), key }
     }
 
-    /// Sets the gauge: what is in hand grows older, and a worker with nothing in hand is behind with nothing.
+    /// Sets the gauge to the current age; 0 without a batch.
     pub(crate) fn record_gauge(&self) {
         let age = self.oldest().map(|oldest| Timestamp::now().since(oldest)).unwrap_or_default();
         metrics::gauge!("leadgate_worker_oldest_unprocessed_seconds").set(age.as_secs_f64());
@@ -53,8 +54,8 @@ impl BacklogAge {
 
 impl Drop for BatchGuard {
     fn drop(&mut self) {
-        self.in_hand.lock().oldest.remove(&self.key);
-        self.in_hand.record_gauge();
+        self.backlog_age.lock().oldest.remove(&self.key);
+        self.backlog_age.record_gauge();
     }
 }
 
@@ -63,17 +64,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_of_all_lanes_counts_until_it_is_done_with() {
-        let in_hand = BacklogAge::default();
+    fn the_oldest_batch_of_all_tasks_counts_until_it_is_dropped() {
+        let backlog_age = BacklogAge::default();
         let at = Timestamp::from_microseconds;
-        let (young, old) = (in_hand.begin_batch(at(2)), in_hand.begin_batch(at(1)));
-        let twin = in_hand.begin_batch(at(1));
-        assert_eq!(in_hand.oldest(), Some(at(1)));
+        let (young, old) = (backlog_age.begin_batch(at(2)), backlog_age.begin_batch(at(1)));
+        let same_age = backlog_age.begin_batch(at(1));
+        assert_eq!(backlog_age.oldest(), Some(at(1)));
         drop(old);
-        assert_eq!(in_hand.oldest(), Some(at(1)), "another lane has one as old");
-        drop(twin);
-        assert_eq!(in_hand.oldest(), Some(at(2)));
+        assert_eq!(backlog_age.oldest(), Some(at(1)), "another task has a batch of the same age");
+        drop(same_age);
+        assert_eq!(backlog_age.oldest(), Some(at(2)));
         drop(young);
-        assert_eq!(in_hand.oldest(), None, "an idle worker has nothing in hand");
+        assert_eq!(backlog_age.oldest(), None, "an idle worker has no batch");
     }
 }

@@ -1,21 +1,21 @@
-//! How long a batch is held while the database is in trouble, and how long a lane pauses after it gave one back.
+//! Time limit of the retries of a batch, and increasing delays between retries.
 
 use std::time::{Duration, Instant};
 
-/// How long a whole batch may be held, whatever parts it is committed in.
+/// The time limit for the retries of a batch. All parts of the batch share it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryDeadline {
     since: Instant,
-    most: Duration,
+    max: Duration,
 }
 
 impl RetryDeadline {
-    pub(crate) fn new(most: Duration) -> Self {
-        Self { since: Instant::now(), most }
+    pub(crate) fn new(max: Duration) -> Self {
+        Self { since: Instant::now(), max }
     }
 
     pub(crate) fn is_expired(&self) -> bool {
-        self.elapsed() >= self.most
+        self.elapsed() >= self.max
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -23,24 +23,24 @@ impl RetryDeadline {
     }
 }
 
-/// Pauses that double up to a limit, with jitter, so that workers do not come back in step.
+/// Delays that double up to a limit. They have jitter, so that workers do not retry at the same time.
 #[derive(Debug)]
 pub(crate) struct BackoffDelay {
     first: Duration,
-    longest: Duration,
+    max: Duration,
     next: Duration,
 }
 
 impl BackoffDelay {
-    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, next: first }
+    pub(crate) fn new(first: Duration, max: Duration) -> Self {
+        Self { first, max, next: first }
     }
 
-    /// Half to all of the pause that is due.
+    /// Returns a random delay between one half and the whole of the current one, and doubles the current one.
     pub(crate) fn next(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = (pause * 2).min(self.longest);
-        pause.mul_f64(rand::random_range(0.5..=1.0))
+        let delay = self.next;
+        self.next = (delay * 2).min(self.max);
+        delay.mul_f64(rand::random_range(0.5..=1.0))
     }
 
     pub(crate) fn is_first(&self) -> bool {
@@ -57,14 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_begin_anew() {
+    fn delays_double_up_to_the_limit_and_can_be_reset() {
         let second = Duration::from_secs(1);
-        let mut pauses = BackoffDelay::new(second, second * 3);
-        for most in [1, 2, 3, 3].map(|n| second * n) {
-            let pause = pauses.next();
-            assert!(pause >= most / 2 && pause <= most, "{pause:?} of {most:?}");
+        let mut backoff = BackoffDelay::new(second, second * 3);
+        for max in [1, 2, 3, 3].map(|n| second * n) {
+            let delay = backoff.next();
+            assert!(delay >= max / 2 && delay <= max, "{delay:?} of {max:?}");
         }
-        pauses.reset();
-        assert!(pauses.is_first() && pauses.next() <= second);
+        backoff.reset();
+        assert!(backoff.is_first() && backoff.next() <= second);
     }
 }

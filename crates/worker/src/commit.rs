@@ -1,4 +1,4 @@
-//! One batch into the store, whatever state the store is in.
+//! Commits a batch: retries while the store is unavailable, and isolates rows that it refuses.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,29 +20,29 @@ use crate::no_contact::NoContactLog;
 use crate::replies::ReplyAddresses;
 use crate::rescreen_runner::RescreenRunner;
 
-/// Pauses between two attempts while the database is unavailable.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Delays between attempts while the database is unavailable.
+const MIN_DELAY: Duration = Duration::from_millis(50);
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// After so many time-outs a try is not repeated: what is tried may itself be what takes so long.
-const MOST_TIMEOUTS: u32 = 2;
+/// After this many time-outs, the attempt is not repeated: the statement itself may be too slow.
+const MAX_TIMEOUTS: u32 = 2;
 
-/// How long an attempt may still take once the worker was told to stop. The batch of a longer one is given back; if its
-/// transaction commits all the same, the delivery is recognized when it comes again.
+/// How long an attempt may still run after the stop of the worker. Then the batch is requeued; if its
+/// transaction commits nevertheless, the store recognizes the redelivery.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 type SourceMap = HashMap<SourceId, Arc<Source>>;
 
-/// Why a batch is not settled. In both cases its deliveries still belong to the broker.
+/// Why a batch is not settled. In both cases its deliveries stay unacknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommitFailure {
     /// The database was unavailable for too long, or the worker is stopping.
     Unavailable,
-    /// Something panicked over it.
+    /// The processing of the batch panicked.
     Crashed,
 }
 
-/// Commits batches. Cheap to clone; every lane has one.
+/// Commits batches. Cheap to clone; each consumer task has a clone.
 #[derive(Clone)]
 pub(crate) struct Committer {
     pub(crate) store: Store,
@@ -52,33 +52,34 @@ pub(crate) struct Committer {
     pub(crate) replier: Replier,
     pub(crate) rescreens: RescreenRunner,
     pub(crate) no_contact: NoContactLog,
-    /// Shared by the lanes.
+    /// Shared by all consumer tasks.
     pub(crate) splitter: Arc<BatchSplitter>,
     pub(crate) unavailable_timeout: Duration,
     pub(crate) stop: CancellationToken,
-    /// Held while a submission is run alone; see [`crate::isolate`].
-    pub(crate) alone: Arc<Mutex<()>>,
+    /// Locked while a submission is processed alone; see [`crate::isolate`].
+    pub(crate) isolation_lock: Arc<Mutex<()>>,
 }
 
 impl Committer {
-    /// Normalizes and commits. On success every submission has its outcome.
+    /// Normalizes and commits the submissions. On success, every one has an outcome.
     pub(crate) async fn commit(&self, submissions: Vec<Submission>) -> Result<(), CommitFailure> {
-        let patience = self.retry_deadline();
-        let batch = self.normalize(submissions, patience).await?;
+        let deadline = self.retry_deadline();
+        let batch = self.normalize(submissions, deadline).await?;
         let mut parts = VecDeque::from(self.splitter.split(batch));
         let mut slow = None;
         while let Some(part) = parts.pop_front() {
-            match (self.commit_part(&part, patience).await?, &part[..]) {
+            match (self.commit_part(&part, deadline).await?, &part[..]) {
                 (CommitAttempt::Done, _) => {}
-                (CommitAttempt::TimedOut, [one]) if slow != Some(one.submission.id) => {
-                    // The database may have been what was slow: the row is tried once more when the database answers.
-                    slow = Some(one.submission.id);
-                    _ = self.retry_while_unavailable(patience, || self.store.check()).await?;
+                (CommitAttempt::TimedOut, [single]) if slow != Some(single.submission.id) => {
+                    // The cause may be a slow database: the row is retried once, after the database answers.
+                    slow = Some(single.submission.id);
+                    _ = self.retry_while_unavailable(deadline, || self.store.check()).await?;
                     parts.push_front(part);
                 }
-                (CommitAttempt::RowRefused | CommitAttempt::TimedOut, [one]) => {
-                    let entries = opted_out(one, self.judge.as_ref());
-                    self.quarantine(&one.submission, QuarantineReason::RowRefused, entries, patience).await?;
+                (CommitAttempt::RowRefused | CommitAttempt::TimedOut, [single]) => {
+                    let entries = opt_out_entries(single, self.judge.as_ref());
+                    self.quarantine(&single.submission, QuarantineReason::RowRefused, entries, deadline)
+                        .await?;
                 }
                 (CommitAttempt::RowRefused | CommitAttempt::TimedOut, part) => {
                     let (left, right) = part.split_at(part.len() / 2);
@@ -90,30 +91,30 @@ impl Committer {
         Ok(())
     }
 
-    /// For a batch that begins now.
+    /// The deadline of a batch that starts now.
     pub(crate) fn retry_deadline(&self) -> RetryDeadline {
         RetryDeadline::new(self.unavailable_timeout)
     }
 
-    /// Quarantines one that crashes the worker, without normalizing it once more. If it is an opt-out, its phone and
-    /// email are read, unless `is_unread`; if they cannot be read, it waits for its release.
+    /// Quarantines a submission that crashes the worker, without normalizing it again. The phone and the
+    /// email of an opt-out are suppressed, unless `skip_opt_out` is set or reading them panics.
     pub(crate) async fn quarantine_crashed(
         &self,
         submission: &Submission,
-        is_unread: bool,
-        patience: RetryDeadline,
+        skip_opt_out: bool,
+        deadline: RetryDeadline,
     ) -> Result<(), CommitFailure> {
         let reason = QuarantineReason::Crashed;
-        if !is_unread && let Some(entries) = self.read_opt_out(submission, reason).await {
-            match self.quarantine(submission, reason, entries, patience).await {
+        if !skip_opt_out && let Some(entries) = self.read_opt_out(submission, reason).await {
+            match self.quarantine(submission, reason, entries, deadline).await {
                 Err(CommitFailure::Crashed) => {}
                 settled => return settled,
             }
         }
-        self.quarantine(submission, reason, Vec::new(), patience).await
+        self.quarantine(submission, reason, Vec::new(), deadline).await
     }
 
-    /// What an opt-out suppresses, by its phone and its email alone. `None` if it panics.
+    /// The entries that an opt-out adds for its phone and email. `None` if reading them panics.
     async fn read_opt_out(
         &self,
         submission: &Submission,
@@ -123,28 +124,28 @@ impl Committer {
         let region = self.directory.source(submission.source).and_then(|source| source.default_region);
         submission.fields.phone_country = submission.fields.phone_country.or(region);
         let disposition = CommitAction::Quarantine(reason);
-        let unread = NormalizedSubmission { submission, disposition, trace: Trace::default() };
-        tokio::task::spawn_blocking(move || opted_out(&unread, judge.as_ref())).await.ok()
+        let not_normalized = NormalizedSubmission { submission, disposition, trace: Trace::default() };
+        tokio::task::spawn_blocking(move || opt_out_entries(&not_normalized, judge.as_ref())).await.ok()
     }
 
-    /// Quarantines one submission with the entries of its opt-out.
+    /// Quarantines one submission and adds the entries of its opt-out.
     async fn quarantine(
         &self,
         submission: &Submission,
         reason: QuarantineReason,
         entries: Vec<Suppression>,
-        patience: RetryDeadline,
+        deadline: RetryDeadline,
     ) -> Result<(), CommitFailure> {
         let entries: Arc<[Suppression]> = entries.into();
         let quarantine = || {
             let (entries, judge) = (Arc::clone(&entries), Arc::clone(&self.judge));
             self.store.quarantine_opt_out(submission.clone(), reason, entries, judge)
         };
-        let committed = match self.retry_while_unavailable(patience, quarantine).await? {
+        let committed = match self.retry_while_unavailable(deadline, quarantine).await? {
             Ok(committed) => committed,
             Err(StoreError::Panicked) => return Err(CommitFailure::Crashed),
             Err(error) => {
-                tracing::error!(submission.id = %submission.id, "quarantine refused: {error}");
+                tracing::error!(submission.id = %submission.id, "submission cannot be quarantined: {error}");
                 return Err(CommitFailure::Unavailable);
             }
         };
@@ -155,20 +156,20 @@ impl Committer {
         Ok(())
     }
 
-    /// Reads values on a thread of their own: a batch of phones is milliseconds of work.
+    /// Normalizes on a blocking thread, because the phones of a batch take milliseconds.
     async fn normalize(
         &self,
         submissions: Vec<Submission>,
-        patience: RetryDeadline,
+        deadline: RetryDeadline,
     ) -> Result<Vec<NormalizedSubmission>, CommitFailure> {
-        let sources = self.sources_of(&submissions, patience).await?;
-        let (pipeline, known) = (Arc::clone(&self.pipeline), self.directory.snapshot());
+        let sources = self.sources_of(&submissions, deadline).await?;
+        let (pipeline, snapshot) = (Arc::clone(&self.pipeline), self.directory.snapshot());
         let normalize = move |submission: Submission| {
-            let scoring = known.scoring(submission.organization);
+            let scoring = snapshot.scoring(submission.organization);
             let source = sources.get(&submission.source).filter(|source| source.deleted_at.is_none());
             match source.cloned() {
                 Some(source) if reread::needs_reread(&submission, &source) => {
-                    let key = submission.client.key.as_ref().and_then(|id| known.key(id));
+                    let key = submission.client.key.as_ref().and_then(|id| snapshot.key(id));
                     reread::normalize(submission, source, key.as_deref(), scoring, &pipeline)
                 }
                 source => pipeline.normalize(submission, source, scoring),
@@ -178,22 +179,22 @@ impl Committer {
         tokio::task::spawn_blocking(normalize_all).await.map_err(|_| CommitFailure::Crashed)
     }
 
-    /// The sources by which these were read, at that revision or a later one; the latest, for what is released.
-    /// One that is not among them is gone.
+    /// Returns the sources of the submissions, each at the revision that the gateway used or a later one.
+    /// Released submissions need the latest revision. A source that is not in the result has been deleted.
     async fn sources_of(
         &self,
         submissions: &[Submission],
-        patience: RetryDeadline,
+        deadline: RetryDeadline,
     ) -> Result<SourceMap, CommitFailure> {
-        let known = |submission: &Submission| {
+        let is_current = |submission: &Submission| {
             let source = self.directory.source(submission.source);
             submission.release.is_none()
                 && source.is_some_and(|source| source.revision >= submission.source_revision)
         };
-        if !submissions.iter().all(known)
-            && let Err(error) = self.retry_while_unavailable(patience, || self.directory.refresh()).await?
+        if !submissions.iter().all(is_current)
+            && let Err(error) = self.retry_while_unavailable(deadline, || self.directory.refresh()).await?
         {
-            tracing::error!("sources cannot be read: {error}");
+            tracing::error!("sources cannot be refreshed: {error}");
             return Err(CommitFailure::Unavailable);
         }
         let source =
@@ -204,53 +205,47 @@ impl Committer {
     async fn commit_part(
         &self,
         part: &Arc<[NormalizedSubmission]>,
-        patience: RetryDeadline,
+        deadline: RetryDeadline,
     ) -> Result<CommitAttempt, CommitFailure> {
         let started = Instant::now();
         let commit = || self.store.commit(Arc::clone(part), Arc::clone(&self.judge));
-        let committed = self.retry_while_unavailable(patience, commit).await?;
+        let committed = self.retry_while_unavailable(deadline, commit).await?;
         match committed {
             Ok(committed) => {
                 record_metrics(part, &committed, started);
-                self.no_contact.note(part, &committed);
+                self.no_contact.record(part, &committed);
                 committed.pending.iter().for_each(|organization| self.rescreens.start(*organization));
                 self.send_replies(part.iter().map(|normalized| &normalized.submission), committed);
                 Ok(CommitAttempt::Done)
             }
             Err(StoreError::Panicked) => Err(CommitFailure::Crashed),
             Err(error) if error.failure() == Some(StoreFailure::Timeout) => {
-                tracing::warn!(
-                    batch.size = part.len(),
-                    "batch timed out twice, looking for a slow row: {error}"
-                );
+                tracing::warn!(batch.size = part.len(), "batch timed out twice, retrying in halves: {error}");
                 Ok(CommitAttempt::TimedOut)
             }
             Err(error) => {
-                tracing::warn!(
-                    batch.size = part.len(),
-                    "batch failed; trying its parts to find the row: {error}"
-                );
+                tracing::warn!(batch.size = part.len(), "batch was refused, retrying in halves: {error}");
                 Ok(CommitAttempt::RowRefused)
             }
         }
     }
 
-    /// Sends replies for the settled submissions, except for those that an earlier delivery settled. Runs in a task of
-    /// its own, so that acknowledgements do not wait for the look-up.
+    /// Sends replies for the settled submissions, except those that an earlier delivery settled. Runs in a
+    /// separate task, so that acknowledgements do not wait for the look-up.
     fn send_replies<'s>(
         &self,
         submissions: impl IntoIterator<Item = &'s Submission>,
         committed: CommitResult,
     ) {
-        let waiting = ReplyAddresses::of(submissions);
-        if waiting.is_empty() {
+        let addresses = ReplyAddresses::of(submissions);
+        if addresses.is_empty() {
             return;
         }
         let (store, replier) = (self.store.clone(), self.replier.clone());
-        tokio::spawn(async move { waiting.send(&committed.settled, &store, &replier).await });
+        tokio::spawn(async move { addresses.send(&committed.settled, &store, &replier).await });
     }
 
-    /// Waits as long as it takes, or until the worker is stopping.
+    /// Waits until the database answers or the worker stops.
     pub(crate) async fn wait_for_database(&self) {
         let answers = async || {
             matches!(
@@ -261,66 +256,66 @@ impl Committer {
         while self.stop.run_until_cancelled(answers()).await == Some(false) {}
     }
 
-    /// Completes when the worker was told to stop this long ago.
+    /// Completes `grace` after the stop of the worker.
     async fn stopped_since(&self, grace: Duration) {
         self.stop.cancelled().await;
         tokio::time::sleep(grace).await;
     }
 
-    /// Repeats what failed because the database is in trouble, which consumes no attempt of a submission, for as long
-    /// as the batch may be held. What timed out twice is returned as it is.
+    /// Retries while the database is unavailable, until the deadline of the batch. The retries do not count
+    /// as attempts of a submission. Returns the error of an attempt that timed out twice.
     pub(crate) async fn retry_while_unavailable<T, F>(
         &self,
-        patience: RetryDeadline,
+        deadline: RetryDeadline,
         mut attempt: impl FnMut() -> F,
     ) -> Result<Result<T, StoreError>, CommitFailure>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut pauses = BackoffDelay::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut backoff = BackoffDelay::new(MIN_DELAY, MAX_DELAY);
         let mut timeouts = 0;
         loop {
-            let attempted = tokio::select! {
-                attempted = attempt() => attempted,
+            let result = tokio::select! {
+                result = attempt() => result,
                 () = self.stopped_since(STOP_GRACE) => return Err(CommitFailure::Unavailable),
             };
-            let error = match attempted {
-                // An older schema ends with `leadgate migrate`, so the batch waits for it, too.
+            let error = match result {
+                // `leadgate migrate` updates an older schema, so the batch waits for it, too.
                 Err(error) if error.is_transient() || error == StoreError::NotMigrated => error,
                 settled => return Ok(settled),
             };
-            let held = patience.elapsed().as_secs();
-            if patience.is_expired() {
+            let elapsed = deadline.elapsed().as_secs();
+            if deadline.is_expired() {
                 tracing::warn!(
-                    held.seconds = held,
-                    "database still unavailable after worker.hold_max; releasing the batch to the queue: {error}"
+                    elapsed.seconds = elapsed,
+                    "database still unavailable after worker.hold_max, requeueing the batch: {error}"
                 );
                 return Err(CommitFailure::Unavailable);
             }
             timeouts += u32::from(error.failure() == Some(StoreFailure::Timeout));
-            if timeouts >= MOST_TIMEOUTS {
+            if timeouts >= MAX_TIMEOUTS {
                 return Ok(Err(error));
             }
-            if pauses.is_first() {
-                tracing::warn!("database unavailable; holding the batch: {error}");
+            if backoff.is_first() {
+                tracing::warn!("database unavailable, retrying the batch: {error}");
             }
-            metrics::counter!("leadgate_worker_holds_total").increment(1);
+            metrics::counter!("leadgate_worker_commit_retries_total").increment(1);
             tokio::select! {
-                () = tokio::time::sleep(pauses.next()) => {}
+                () = tokio::time::sleep(backoff.next()) => {}
                 () = self.stop.cancelled() => return Err(CommitFailure::Unavailable),
             }
         }
     }
 }
 
-fn opted_out(normalized: &NormalizedSubmission, judge: &dyn Judge) -> Vec<Suppression> {
+fn opt_out_entries(normalized: &NormalizedSubmission, judge: &dyn Judge) -> Vec<Suppression> {
     if normalized.is_opt_out() { judge.opt_out_entries(normalized, &[]) } else { Vec::new() }
 }
 
 enum CommitAttempt {
     Done,
     RowRefused,
-    /// As often as a batch may.
+    /// [`MAX_TIMEOUTS`] attempts timed out.
     TimedOut,
 }
 

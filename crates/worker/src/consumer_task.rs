@@ -1,4 +1,4 @@
-//! One lane of a worker: `receive → normalize → commit → settle`, batch after batch.
+//! A consumer task: `receive → normalize → commit → settle`, batch after batch.
 
 use std::time::Duration;
 
@@ -12,119 +12,122 @@ use crate::batch::{self, DecodedDelivery, DeliveryGroup};
 use crate::commit::{CommitFailure, Committer};
 use crate::isolate;
 
-/// From this delivery on, what a message carries is run one by one: it may be what ends its workers.
+/// From this delivery on, the submissions of a message are processed one by one, because one of them may
+/// crash workers.
 const ISOLATE_AFTER_DELIVERIES: u32 = 2;
 
-/// Pauses after deliveries were given back.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Delays after a requeue.
+const MIN_DELAY: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
-/// What one round did.
+/// The result of one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RoundResult {
     pub deliveries: usize,
     pub submissions: usize,
-    /// Whether deliveries were given back because the database was away for too long.
+    /// Whether deliveries were requeued because the database was unavailable for too long.
     pub requeued: bool,
 }
 
-/// A consumer with its batches. Several lanes make several batches in flight.
+/// Receives and commits batches. A worker runs several tasks, so several batches are in flight.
 pub struct ConsumerTask {
     pub(crate) consumer: Consumer,
     pub(crate) committer: Committer,
     pub(crate) prefetch: usize,
     pub(crate) batch: usize,
     pub(crate) backlog_age: BacklogAge,
-    /// What was taken last, until it is settled: a batch that was given back still waits.
+    /// The latest batch, until it is settled. A requeued batch still counts.
     pub(crate) current_batch: Option<BatchGuard>,
 }
 
 impl ConsumerTask {
-    /// Works until the worker is told to stop. A batch that was begun is finished.
+    /// Runs until the worker stops. Finishes the current batch.
     pub async fn run(mut self) {
         let stop = self.committer.stop.clone();
-        let mut pauses = BackoffDelay::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut backoff = BackoffDelay::new(MIN_DELAY, MAX_DELAY);
         while !stop.is_cancelled() {
             if !self.run_once().await.requeued {
-                pauses.reset();
+                backoff.reset();
                 continue;
             }
-            // A database may answer and refuse all the same: a grant may be missing.
+            // The delay is needed because a database that answers may still refuse the batch, for example
+            // without a grant.
             self.committer.wait_for_database().await;
-            stop.run_until_cancelled(tokio::time::sleep(pauses.next())).await;
+            stop.run_until_cancelled(tokio::time::sleep(backoff.next())).await;
             self.current_batch = None;
         }
         self.consumer.release().await;
     }
 
-    /// Takes what is ready, waiting for one delivery at least, and settles all of it.
+    /// Waits for at least one delivery, receives all that are ready, and settles them.
     pub async fn run_once(&mut self) -> RoundResult {
         let received = self.committer.stop.run_until_cancelled(self.consumer.receive(self.prefetch)).await;
         let Some(ReceiveResult::Deliveries(deliveries)) = received else { return RoundResult::default() };
-        let mut progress = RoundResult { deliveries: deliveries.len(), ..RoundResult::default() };
-        let opened: Vec<_> = deliveries.into_iter().map(DecodedDelivery::new).collect();
-        self.current_batch = oldest(&opened).map(|oldest| self.backlog_age.begin_batch(oldest));
-        let (suspects, clean): (Vec<_>, Vec<_>) =
-            opened.into_iter().partition(|opened| opened.delivery.deliveries() >= ISOLATE_AFTER_DELIVERIES);
-        if self.settle(clean, suspects, &mut progress).await.is_err() {
+        let mut result = RoundResult { deliveries: deliveries.len(), ..RoundResult::default() };
+        let decoded: Vec<_> = deliveries.into_iter().map(DecodedDelivery::new).collect();
+        self.current_batch = oldest(&decoded).map(|oldest| self.backlog_age.begin_batch(oldest));
+        let (suspects, clean): (Vec<_>, Vec<_>) = decoded
+            .into_iter()
+            .partition(|decoded| decoded.delivery.deliveries() >= ISOLATE_AFTER_DELIVERIES);
+        if self.settle(clean, suspects, &mut result).await.is_err() {
             self.consumer.release().await;
-            metrics::counter!("leadgate_worker_releases_total").increment(1);
-            progress.requeued = true;
+            metrics::counter!("leadgate_worker_requeues_total").increment(1);
+            result.requeued = true;
         } else {
             self.current_batch = None;
         }
-        progress
+        result
     }
 
-    /// Stops at the first batch that is held: those behind it would only be held as long again.
+    /// Stops at the first batch that cannot be committed: the next ones would only wait equally long.
     async fn settle(
         &self,
         clean: Vec<DecodedDelivery>,
         suspects: Vec<DecodedDelivery>,
-        progress: &mut RoundResult,
+        result: &mut RoundResult,
     ) -> Result<(), CommitFailure> {
         for group in batch::group(clean, self.batch) {
-            progress.submissions += group.submissions.len();
+            result.submissions += group.submissions.len();
             self.settle_group(group).await?;
         }
         for suspect in suspects {
-            progress.submissions += suspect.submissions.len();
+            result.submissions += suspect.submissions.len();
             self.settle_individually(suspect).await?;
         }
         Ok(())
     }
 
-    /// The usual way: all submissions of a group in one transaction.
+    /// The usual case: commits all submissions of a group in one transaction.
     async fn settle_group(
         &self,
-        DeliveryGroup { submissions, opened }: DeliveryGroup,
+        DeliveryGroup { submissions, deliveries }: DeliveryGroup,
     ) -> Result<(), CommitFailure> {
         match self.committer.commit(submissions).await {
             Ok(()) => {
-                join_all(opened.into_iter().map(DecodedDelivery::settle)).await;
+                join_all(deliveries.into_iter().map(DecodedDelivery::settle)).await;
                 Ok(())
             }
             Err(CommitFailure::Crashed) => {
-                for DecodedDelivery { delivery, .. } in opened {
-                    // The first reading went down with the batch.
+                for DecodedDelivery { delivery, .. } in deliveries {
+                    // The submissions were lost in the panic, so the message is decoded again.
                     self.settle_individually(DecodedDelivery::new(delivery)).await?;
                 }
                 Ok(())
             }
-            held => held,
+            unavailable => unavailable,
         }
     }
 
-    /// The careful way: each submission by itself, counted before it is tried.
-    async fn settle_individually(&self, opened: DecodedDelivery) -> Result<(), CommitFailure> {
-        for submission in &opened.submissions {
+    /// The careful case: commits each submission alone and counts each attempt before it is made.
+    async fn settle_individually(&self, decoded: DecodedDelivery) -> Result<(), CommitFailure> {
+        for submission in &decoded.submissions {
             isolate::settle(&self.committer, submission).await?;
         }
-        opened.settle().await;
+        decoded.settle().await;
         Ok(())
     }
 }
 
-fn oldest(opened: &[DecodedDelivery]) -> Option<Timestamp> {
-    opened.iter().flat_map(|opened| &opened.submissions).map(|submission| submission.received_at).min()
+fn oldest(decoded: &[DecodedDelivery]) -> Option<Timestamp> {
+    decoded.iter().flat_map(|decoded| &decoded.submissions).map(|submission| submission.received_at).min()
 }

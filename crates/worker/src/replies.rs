@@ -1,4 +1,5 @@
-//! Tells those who wait what became of their submissions. Nothing depends on it: who hears nothing looks it up.
+//! Sends the outcomes of submissions to the gateways whose clients wait. Replies are not guaranteed: a
+//! gateway without a reply answers 202.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,40 +11,42 @@ use leadgate_store::{SettledSubmission, Store};
 use metrics::counter;
 use tokio::time::timeout;
 
-/// For how long the leads are read that somebody waits for.
+/// Time limit for reading the leads of the replies.
 const LEAD_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who waits for which submission of a batch.
+/// The reply addresses of a batch, by submission.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyAddresses(HashMap<(OrganizationId, SubmissionId), ReplyAddress>);
 
 impl ReplyAddresses {
     pub(crate) fn of<'s>(submissions: impl IntoIterator<Item = &'s Submission>) -> Self {
-        let waiting = submissions.into_iter().filter_map(|submission| {
-            let to = submission.reply_to.clone()?;
-            Some(((submission.organization, submission.id), to))
+        let addresses = submissions.into_iter().filter_map(|submission| {
+            let address = submission.reply_to.clone()?;
+            Some(((submission.organization, submission.id), address))
         });
-        Self(waiting.collect())
+        Self(addresses.collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One look-up for all that somebody waits for.
+    /// Sends the replies. Reads the leads of all of them with one look-up.
     pub(crate) async fn send(&self, settled: &[SettledSubmission], store: &Store, replier: &Replier) {
-        let told: Vec<_> = settled
+        let awaited: Vec<_> = settled
             .iter()
-            .filter_map(|one| Some((one, self.0.get(&(one.organization, one.submission))?)))
+            .filter_map(|settled| Some((settled, self.0.get(&(settled.organization, settled.submission))?)))
             .collect();
-        let wanted = told.iter().filter_map(|(one, _)| Some((one.organization, one.lead?)));
-        let leads = read(store, wanted.collect()).await;
-        for (settled, to) in told {
+        let ids = awaited.iter().filter_map(|(settled, _)| Some((settled.organization, settled.lead?)));
+        let leads = read_leads(store, ids.collect()).await;
+        for (settled, address) in awaited {
             let lead = settled.lead.map(|lead| leads.get(&(settled.organization, lead)));
             match lead {
-                // It was to be told with its lead or not at all.
-                Some(None) => counter!("leadgate_worker_replies_total", "result" => "unread").increment(1),
-                lead => replier.send(to, reply(settled, lead.flatten())),
+                // A reply without its lead would be wrong, so none is sent.
+                Some(None) => {
+                    counter!("leadgate_worker_replies_total", "result" => "lead_unavailable").increment(1);
+                }
+                lead => replier.send(address, reply(settled, lead.flatten())),
             }
         }
     }
@@ -58,18 +61,18 @@ fn reply(settled: &SettledSubmission, lead: Option<&Lead>) -> Reply {
     }
 }
 
-async fn read(
+async fn read_leads(
     store: &Store,
-    wanted: BTreeSet<(OrganizationId, LeadId)>,
+    ids: BTreeSet<(OrganizationId, LeadId)>,
 ) -> HashMap<(OrganizationId, LeadId), Lead> {
-    if wanted.is_empty() {
+    if ids.is_empty() {
         return HashMap::new();
     }
-    let wanted: Vec<_> = wanted.into_iter().collect();
-    match timeout(LEAD_READ_TIMEOUT, store.leads_of(&wanted)).await {
+    let ids: Vec<_> = ids.into_iter().collect();
+    match timeout(LEAD_READ_TIMEOUT, store.leads_of(&ids)).await {
         Ok(Ok(leads)) => leads.into_iter().map(|lead| ((lead.organization, lead.id), lead)).collect(),
         Ok(Err(error)) => {
-            tracing::debug!("leads that somebody waits for cannot be read: {error}");
+            tracing::debug!("leads for replies cannot be read: {error}");
             HashMap::new()
         }
         Err(_) => HashMap::new(),

@@ -1,7 +1,7 @@
-//! Re-screening of stored leads after an opt-out, in the background.
+//! Re-screens stored leads after an opt-out, in the background.
 //!
-//! Most opt-outs concern a few leads, and those are found by an index. Entries that concern many leads have runs of
-//! their own, so that an opt-out does not wait for a pass over all leads.
+//! Most opt-outs concern a few leads, which an index finds. Entries that concern many leads have separate
+//! runs, so that an opt-out does not wait for a pass over all leads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,17 +10,17 @@ use leadgate_domain::{Judge, OrganizationId};
 use leadgate_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-/// Runs of each kind at the same time, of different organizations: the batches need connections, too.
-const AT_ONCE: usize = 2;
+/// Maximum number of concurrent runs of each kind. Batches need store connections, too.
+const MAX_RUNS: usize = 2;
 
-/// The runs of a worker. If one ends early, a sweep does what is left.
+/// The runs of a worker. If a run fails, a sweep does the rest.
 #[derive(Clone)]
 pub(crate) struct RescreenRunner {
     store: Store,
     judge: Arc<dyn Judge>,
-    /// [`Store::rescreen_contacts`].
+    /// Runs of [`Store::rescreen_contacts`].
     contacts: RescreenRuns,
-    /// [`Store::rescreen`].
+    /// Runs of [`Store::rescreen`].
     everything: RescreenRuns,
 }
 
@@ -35,7 +35,7 @@ impl RescreenRunner {
         Self { store, judge, contacts: RescreenRuns::default(), everything: RescreenRuns::default() }
     }
 
-    /// Starts a run for the organization. While one is running, another follows it, however often it is asked for.
+    /// Starts a run for the organization. If one is running, one more follows it, even after several calls.
     pub(crate) fn start(&self, organization: OrganizationId) {
         self.start_run(organization, RescreenKind::Contacts);
     }
@@ -53,7 +53,7 @@ impl RescreenRunner {
             // The semaphore is never closed.
             let permit = runs.permits.acquire().await;
             if let Err(error) = self.rescreen(organization, kind).await {
-                tracing::warn!(%organization, "re-screening after an opt-out failed; a sweep will retry: {error}");
+                tracing::warn!(%organization, "re-screening after an opt-out failed, sweep will retry: {error}");
             }
             drop(permit);
             if !runs.running.end(organization) {
@@ -83,7 +83,7 @@ impl RescreenRunner {
     }
 }
 
-/// The runs of one kind: one at a time per organization.
+/// The runs of one kind. Each organization has at most one run at a time.
 #[derive(Clone)]
 struct RescreenRuns {
     running: RunningOrganizations,
@@ -92,34 +92,34 @@ struct RescreenRuns {
 
 impl Default for RescreenRuns {
     fn default() -> Self {
-        Self { running: RunningOrganizations::default(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { running: RunningOrganizations::default(), permits: Arc::new(Semaphore::new(MAX_RUNS)) }
     }
 }
 
-/// Organizations with a run, and whether another run was asked for since it began.
+/// Organizations with a run, and whether another run was requested since it began.
 #[derive(Clone, Default)]
 struct RunningOrganizations(Arc<Mutex<HashMap<OrganizationId, bool>>>);
 
 impl RunningOrganizations {
-    /// Whether the caller is to run.
+    /// Returns whether the caller must start a run.
     fn begin(&self, organization: OrganizationId) -> bool {
         let mut running = self.lock();
-        if let Some(again) = running.get_mut(&organization) {
-            *again = true;
+        if let Some(rerun) = running.get_mut(&organization) {
+            *rerun = true;
             return false;
         }
         running.insert(organization, false);
         true
     }
 
-    /// Whether the caller is to run once more.
+    /// Returns whether the caller must run once more.
     fn end(&self, organization: OrganizationId) -> bool {
         let mut running = self.lock();
-        let again = running.get_mut(&organization).is_some_and(std::mem::take);
-        if !again {
+        let rerun = running.get_mut(&organization).is_some_and(std::mem::take);
+        if !rerun {
             running.remove(&organization);
         }
-        again
+        rerun
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, bool>> {
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_run_per_organization_and_one_more_for_all_that_asked_meanwhile() {
-        let (running, one, other) =
+    fn requests_during_a_run_cause_one_more_run() {
+        let (running, organization, other) =
             (RunningOrganizations::default(), OrganizationId::generate(), OrganizationId::generate());
-        assert!(running.begin(one));
-        assert!(!running.begin(one) && !running.begin(one), "it is running");
+        assert!(running.begin(organization));
+        assert!(!running.begin(organization) && !running.begin(organization), "it is running");
         assert!(running.begin(other), "another organization does not wait");
-        assert!(running.end(one), "it was asked for meanwhile");
-        assert!(!running.end(one));
-        assert!(running.begin(one), "it is no longer running");
+        assert!(running.end(organization), "another run was requested");
+        assert!(!running.end(organization));
+        assert!(running.begin(organization), "it is no longer running");
     }
 }

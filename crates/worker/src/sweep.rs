@@ -1,6 +1,6 @@
-//! What one of all workers does from time to time.
+//! Periodic work that one of all workers does at a time.
 //!
-//! Each sweep is a task with a lease and a deadline of its own, so that none waits for another.
+//! Each sweep is a task with its own lease and deadline, so no sweep waits for another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use leadgate_domain::Judge;
 use leadgate_store::{RETENTION_SWEEP, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-/// How often a worker tries to take a sweep.
+/// How often a worker tries to get the lease of a sweep.
 const TICK: Duration = Duration::from_secs(5);
 
-/// How much longer than a run its lease lasts. If a run overruns its lease, another worker may run too: both do the
-/// same work, which is safe.
-const MARGIN: Duration = Duration::from_secs(5);
+/// How much longer than the time limit of a run its lease lasts. If a run exceeds its lease, another worker
+/// may run at the same time, which is safe.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
-/// Work that is found and done in rounds.
+/// A sweep: its name and times.
 pub(crate) struct PeriodicSweep {
     name: &'static str,
-    /// How long one run may take; what is left is done by the next, at once.
+    /// Time limit of a run. If work is left, the next run starts at once.
     run: Duration,
-    /// How long after a run that finished the next one begins.
+    /// Pause after a run that left no work.
     pause: Duration,
 }
 
@@ -39,8 +39,8 @@ pub(crate) const IDEMPOTENCY_KEYS: PeriodicSweep = PeriodicSweep {
 };
 
 impl PeriodicSweep {
-    /// Runs `work` until told to stop, whenever no other worker does. `work` gets its deadline and returns whether
-    /// anything is left. An error ends the run; the next one comes after the pause.
+    /// Runs `work` periodically until the worker stops, while no other worker has the lease. `work` gets its
+    /// deadline and returns whether work is left. After an error, the next run starts after the pause.
     pub(crate) async fn run_periodically<W: Future<Output = Result<bool, StoreError>>>(
         self,
         store: Store,
@@ -51,16 +51,16 @@ impl PeriodicSweep {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failing = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            match self.try_once(&store, &work).await {
+            match self.run_if_leased(&store, &work).await {
                 Ok(false) => {}
                 Ok(true) if std::mem::take(&mut failing) => {
-                    tracing::info!(sweep = self.name, "sweep works again")
+                    tracing::info!(sweep = self.name, "sweep succeeds again")
                 }
                 Ok(true) => {}
                 Err(error) => {
                     metrics::counter!("leadgate_worker_sweeps_failed_total", "sweep" => self.name)
                         .increment(1);
-                    // Logged once until it works again: it is tried every few seconds.
+                    // Logged once until it succeeds again, because it is retried every few seconds.
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(sweep = self.name, %error, "sweep failed");
                     }
@@ -69,32 +69,32 @@ impl PeriodicSweep {
         }
     }
 
-    /// Returns whether it was this worker's turn.
-    async fn try_once<W: Future<Output = Result<bool, StoreError>>>(
+    /// Returns whether this worker got the lease and ran the sweep.
+    async fn run_if_leased<W: Future<Output = Result<bool, StoreError>>>(
         &self,
         store: &Store,
         work: impl Fn(Store, Instant) -> W,
     ) -> Result<bool, StoreError> {
-        let Some(lease) = store.lease(self.name, self.run + MARGIN).await? else { return Ok(false) };
-        let done = work(store.clone(), Instant::now() + self.run).await;
-        let pause = if matches!(done, Ok(true)) { Duration::ZERO } else { self.pause };
+        let Some(lease) = store.lease(self.name, self.run + LEASE_MARGIN).await? else { return Ok(false) };
+        let result = work(store.clone(), Instant::now() + self.run).await;
+        let pause = if matches!(result, Ok(true)) { Duration::ZERO } else { self.pause };
         store.end_lease(lease, pause).await?;
-        done.map(|_| true)
+        result.map(|_| true)
     }
 }
 
-/// Re-screens stored leads after suppression entries ended, or whose re-screening was interrupted.
+/// Re-screens stored leads after suppression entries expired, and continues interrupted re-screening.
 pub(crate) async fn suppressions(store: Store, judge: Arc<dyn Judge>) -> Result<bool, StoreError> {
-    let concerned = store.sweep_suppressions(judge).await?;
-    if concerned > 0 {
-        tracing::info!(organizations = concerned, "stored leads re-screened after suppression changes");
+    let organizations = store.sweep_suppressions(judge).await?;
+    if organizations > 0 {
+        tracing::info!(organizations, "stored leads re-screened after suppression changes");
     }
     Ok(false)
 }
 
-/// Erases what is older than its organization keeps it.
+/// Erases data that is older than the retention of its organization.
 pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, StoreError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let swept = store.sweep_retention(deadline).await?;
     if swept.submissions + swept.leads + swept.quarantined + swept.audited > 0 {
         tracing::info!(
@@ -102,9 +102,9 @@ pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, S
             leads = swept.leads,
             quarantined = swept.quarantined,
             audited = swept.audited,
-            took_seconds = begun.elapsed().as_secs_f64(),
+            took_seconds = started.elapsed().as_secs_f64(),
             more = swept.more,
-            "what is older than it is kept for is erased"
+            "retention sweep erased old data"
         );
     }
     let counts = [
@@ -120,7 +120,7 @@ pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, S
     Ok(swept.more)
 }
 
-/// Deletes idempotency keys that no longer count.
+/// Deletes expired idempotency keys.
 pub(crate) async fn idempotency_keys(store: Store, deadline: Instant) -> Result<bool, StoreError> {
     let (purged, more) = store.purge_idempotency_keys(deadline).await?;
     let purged = u64::try_from(purged).unwrap_or(0);

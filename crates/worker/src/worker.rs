@@ -1,4 +1,4 @@
-//! A worker: its lanes, and the snapshot of sources that they share.
+//! A worker: its consumer tasks, its sweeps, and the snapshot of sources that they share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::no_contact::NoContactLog;
 use crate::rescreen_runner::RescreenRunner;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
-/// How often the worker looks whether sources changed.
+/// How often the worker checks whether sources have changed.
 const DIRECTORY_POLL: Duration = Duration::from_secs(2);
 
-/// How a worker works.
+/// The settings of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Batches in flight at once.
+    /// Number of consumer tasks, and so of concurrent batches.
     pub concurrency: usize,
-    /// How many messages a lane holds at once.
+    /// Maximum number of unacknowledged messages of a consumer task.
     pub prefetch: usize,
-    /// The most submissions that one transaction takes.
+    /// Maximum number of submissions in one transaction.
     pub batch: usize,
-    /// For how long deliveries are held while the database is away.
+    /// How long a batch is retried while the database is unavailable.
     pub unavailable_timeout: Duration,
 }
 
@@ -39,19 +39,19 @@ impl Default for WorkerConfig {
     }
 }
 
-/// What a worker works with.
+/// The components that a worker uses.
 pub struct WorkerDependencies {
     pub queue: Queue,
     pub store: Store,
-    /// Refreshed by the worker.
+    /// The worker refreshes it.
     pub directory: Arc<Directory>,
-    /// Normalizes, before the transaction.
+    /// Normalizes submissions before the transaction.
     pub pipeline: Arc<Pipeline>,
-    /// Judges, within it: the same pipeline, unless a test wants to see it fail.
+    /// Judges submissions in the transaction. It is the same pipeline, except in tests of failures.
     pub judge: Arc<dyn Judge>,
 }
 
-/// Consumes the queue until it is told to stop.
+/// Consumes the queue until its stop token is cancelled.
 pub struct Worker {
     queue: Queue,
     committer: Committer,
@@ -63,24 +63,24 @@ impl Worker {
     /// Must be called within a tokio runtime.
     pub fn new(parts: WorkerDependencies, config: WorkerConfig, stop: CancellationToken) -> Self {
         let WorkerDependencies { queue, store, directory, pipeline, judge } = parts;
-        let (replier, hold_max) = (queue.replier(), config.unavailable_timeout);
+        let (replier, unavailable_timeout) = (queue.replier(), config.unavailable_timeout);
         let committer = Committer {
             rescreens: RescreenRunner::new(store.clone(), Arc::clone(&judge)),
             no_contact: NoContactLog::default(),
             splitter: Arc::default(),
-            alone: Arc::default(),
+            isolation_lock: Arc::default(),
             store,
             directory,
             pipeline,
             judge,
             replier,
-            unavailable_timeout: hold_max,
+            unavailable_timeout,
             stop,
         };
         Self { queue, committer, backlog_age: BacklogAge::default(), config }
     }
 
-    /// One lane, to be run or to be stepped by hand.
+    /// Creates a consumer task. A caller runs it, or calls [`ConsumerTask::run_once`] step by step.
     pub fn consumer_task(&self) -> ConsumerTask {
         ConsumerTask {
             consumer: self.queue.consumer(),
@@ -92,22 +92,22 @@ impl Worker {
         }
     }
 
-    /// Runs all lanes. Returns when each has finished the batch it was at.
+    /// Runs all consumer tasks. Returns after each has finished its current batch.
     pub async fn run(self) {
-        // The metadata of numbering plans is decoded at first use: not under the first lead.
+        // Decodes the metadata of numbering plans now; otherwise the first lead would wait for it.
         tokio::task::spawn_blocking(|| Phone::parse("+1 650 253 0000", None).is_ok());
-        let mut lanes = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for _ in 0..self.config.concurrency.max(1) {
-            lanes.spawn(self.consumer_task().run());
+            tasks.spawn(self.consumer_task().run());
         }
         let (directory, stop) = (Arc::clone(&self.committer.directory), self.committer.stop.clone());
         let refresh = tokio::spawn(refresh_directory(directory, self.backlog_age.clone(), stop));
         let mut sweeps = self.sweeps();
-        while let Some(ended) = lanes.join_next().await {
+        while let Some(ended) = tasks.join_next().await {
             if ended.is_err() && !self.committer.stop.is_cancelled() {
-                // Its deliveries went back to the broker with its consumer; the work goes on in a new lane.
-                tracing::error!("a lane crashed, starting another");
-                lanes.spawn(self.consumer_task().run());
+                // The broker got the deliveries back with the consumer; a new task receives them again.
+                tracing::error!("consumer task crashed, starting another");
+                tasks.spawn(self.consumer_task().run());
             }
         }
         refresh.abort();
@@ -125,10 +125,10 @@ impl Worker {
     }
 }
 
-async fn refresh_directory(directory: Arc<Directory>, in_hand: BacklogAge, stop: CancellationToken) {
+async fn refresh_directory(directory: Arc<Directory>, backlog_age: BacklogAge, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(DIRECTORY_POLL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        in_hand.record_gauge();
+        backlog_age.record_gauge();
         if let Err(error) = directory.refresh().await {
             tracing::debug!("sources not refreshed: {error}");
         }

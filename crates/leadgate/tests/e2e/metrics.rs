@@ -22,8 +22,8 @@ pub async fn without_redis(bases: &[&str]) -> u64 {
     for base in bases {
         for name in [
             "leadgate_limiter_fallbacks_total",
-            "leadgate_limiter_markers_total{begun=\"unknown\"}",
-            "leadgate_limiter_calls_total{of=\"markers\",result=\"failed\"}",
+            "leadgate_limiter_idempotency_total{state=\"unknown\"}",
+            "leadgate_limiter_calls_total{call=\"markers\",result=\"failed\"}",
         ] {
             sum += metric(base, name).await;
         }

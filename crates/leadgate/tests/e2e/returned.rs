@@ -110,7 +110,7 @@ async fn a_worker_that_releases_what_it_cannot_store() {
     for release in 1..=returns() {
         // A worker pauses for up to 30 s after a release.
         tokio::time::timeout(Duration::from_secs(60), async {
-            while metric(&base, "leadgate_worker_releases_total").await < release {
+            while metric(&base, "leadgate_worker_requeues_total").await < release {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })

@@ -1,44 +1,44 @@
--- Notes uses of idempotency keys, in order.
+-- Reads and writes markers of idempotency keys. The calls of a batch run in order.
 --
--- KEYS  for each use its marker
--- ARGV  for each use: what is to be done with it ('begin', 'done', 'forget'), the submission's id,
---       the body's hash, and for how many ms what is noted now is to live
--- Answers for each use 'first', 'in_flight', 'other_body', or the id of the submission that is done;
--- nothing of use to 'done' and 'forget'.
+-- KEYS   for each call: the key of its marker
+-- ARGV   for each call: the operation ('begin', 'done', 'forget'), the submission's id, the hash of the
+--        body, and the lifetime of the marker in ms
+-- Returns for each 'begin': 'first', 'in_flight', 'other_body', or the id of the durable submission.
+-- Returns for each 'done' and 'forget' an empty string.
 --
--- A marker is '?' (in flight) or '!' (durable), the submission's id and the body's hash.
+-- A marker is '?' (in flight) or '!' (durable), then the submission's id, then the hash of the body.
 
-local ID = 36
+local ID_LENGTH = 36
 
 local function read(key)
   local marker = redis.call('GET', key)
-  if marker and #marker > ID then
-    return string.sub(marker, 1, 1), string.sub(marker, 2, 1 + ID), string.sub(marker, 2 + ID)
+  if marker and #marker > ID_LENGTH then
+    return string.sub(marker, 1, 1), string.sub(marker, 2, 1 + ID_LENGTH), string.sub(marker, 2 + ID_LENGTH)
   end
 end
 
-local use = {}
+local operations = {}
 
-function use.begin(key, state, holder, known, id, body, lifetime)
-  -- The same submission asks again if it did not get the first answer.
+function operations.begin(key, state, holder, holder_body, id, body, lifetime)
+  -- The same submission calls again if it did not get the first response.
   if not state or (state == '?' and holder == id) then
     redis.call('SET', key, '?' .. id .. body, 'PX', lifetime)
     return 'first'
   end
-  if known ~= body then
+  if holder_body ~= body then
     return 'other_body'
   end
   return state == '!' and holder or 'in_flight'
 end
 
-function use.done(key, state, holder, known, id, body, lifetime)
+function operations.done(key, state, holder, holder_body, id, body, lifetime)
   if state ~= '!' then
     redis.call('SET', key, '!' .. id .. body, 'PX', lifetime)
   end
   return ''
 end
 
-function use.forget(key, state, holder, known, id)
+function operations.forget(key, state, holder, holder_body, id)
   if state == '?' and holder == id then
     redis.call('DEL', key)
   end
@@ -47,8 +47,8 @@ end
 
 local answers = {}
 for n, key in ipairs(KEYS) do
-  local what, id, body, lifetime = ARGV[4 * n - 3], ARGV[4 * n - 2], ARGV[4 * n - 1], ARGV[4 * n]
-  local state, holder, known = read(key)
-  answers[n] = use[what](key, state, holder, known, id, body, lifetime)
+  local operation, id, body, lifetime = ARGV[4 * n - 3], ARGV[4 * n - 2], ARGV[4 * n - 1], ARGV[4 * n]
+  local state, holder, holder_body = read(key)
+  answers[n] = operations[operation](key, state, holder, holder_body, id, body, lifetime)
 end
 return answers

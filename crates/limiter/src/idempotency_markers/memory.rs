@@ -1,4 +1,4 @@
-//! Markers of the one gateway there is.
+//! Markers in memory, for an installation with one gateway.
 
 use std::future::ready;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
-use super::{IdempotencyState, REMEMBERED};
+use super::{DONE_LIFETIME, IdempotencyState};
 
-/// Some 50 MB. Of more keys in a day the oldest are forgotten; their repeats are recognized by the worker.
-const MOST: u64 = 250_000;
+/// About 50 MB. The least recently used keys are evicted; the worker still recognizes their repeats.
+const MAX_MARKERS: u64 = 250_000;
 
 #[derive(Clone)]
 pub(super) struct MemoryMarkers {
@@ -28,10 +28,10 @@ struct Marker {
 }
 
 impl Marker {
-    fn seen_with(&self, body: BodyHash) -> IdempotencyState {
+    fn state_for(&self, body: BodyHash) -> IdempotencyState {
         match self {
-            known if known.body != body => IdempotencyState::BodyMismatch,
-            known if known.done => IdempotencyState::Done(known.submission),
+            marker if marker.body != body => IdempotencyState::BodyMismatch,
+            marker if marker.done => IdempotencyState::Done(marker.submission),
             _ => IdempotencyState::InFlight,
         }
     }
@@ -40,7 +40,7 @@ impl Marker {
 impl MemoryMarkers {
     pub(super) fn new(in_flight: Duration) -> Self {
         let markers = Cache::builder()
-            .max_capacity(MOST)
+            .max_capacity(MAX_MARKERS)
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Lifetime { in_flight })
             .build();
@@ -53,29 +53,35 @@ impl MemoryMarkers {
         submission: SubmissionId,
         body: BodyHash,
     ) -> IdempotencyState {
-        let mut begun = IdempotencyState::First;
-        let fresh = Marker { submission, body, done: false };
-        let begin = |known: Option<Entry<ClaimKey, Marker>>| {
-            begun = known.as_ref().map_or(IdempotencyState::First, |known| known.value().seen_with(body));
-            ready(if known.is_none() { Op::Put(fresh) } else { Op::Nop })
+        let mut state = IdempotencyState::First;
+        let marker = Marker { submission, body, done: false };
+        let begin = |existing: Option<Entry<ClaimKey, Marker>>| {
+            state = existing
+                .as_ref()
+                .map_or(IdempotencyState::First, |existing| existing.value().state_for(body));
+            ready(if existing.is_none() { Op::Put(marker) } else { Op::Nop })
         };
         self.markers.entry(key).and_compute_with(begin).await;
-        begun
+        state
     }
 
     pub(super) async fn done(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
-        let durable = Marker { submission, body, done: true };
-        let done = |known: Option<Entry<ClaimKey, Marker>>| {
-            let kept = known.is_some_and(|known| known.value().done);
-            ready(if kept { Op::Nop } else { Op::Put(durable) })
+        let marker = Marker { submission, body, done: true };
+        let done = |existing: Option<Entry<ClaimKey, Marker>>| {
+            let is_done = existing.is_some_and(|existing| existing.value().done);
+            ready(if is_done { Op::Nop } else { Op::Put(marker) })
         };
         self.markers.entry(key).and_compute_with(done).await;
     }
 
     pub(super) async fn forget(&self, key: ClaimKey, submission: SubmissionId) {
-        let forget = |known: Option<Entry<ClaimKey, Marker>>| {
-            let ours = |known: &Marker| !known.done && known.submission == submission;
-            ready(if known.is_some_and(|known| ours(known.value())) { Op::Remove } else { Op::Nop })
+        let forget = |existing: Option<Entry<ClaimKey, Marker>>| {
+            let is_ours = |marker: &Marker| !marker.done && marker.submission == submission;
+            ready(if existing.is_some_and(|existing| is_ours(existing.value())) {
+                Op::Remove
+            } else {
+                Op::Nop
+            })
         };
         self.markers.entry(key).and_compute_with(forget).await;
     }
@@ -87,7 +93,7 @@ struct Lifetime {
 
 impl Lifetime {
     fn of(&self, marker: &Marker) -> Duration {
-        if marker.done { REMEMBERED } else { self.in_flight }
+        if marker.done { DONE_LIFETIME } else { self.in_flight }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Markers that all gateways share.
+//! Markers in Redis, which all gateways share.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisResult};
 use leadgate_domain::{BodyHash, ClaimKey, SubmissionId};
 
-use super::{IdempotencyState, REMEMBERED};
+use super::{DONE_LIFETIME, IdempotencyState};
 use crate::redis::batched_call::{BatchedCall, PendingCall};
 use crate::redis::batcher::Batcher;
 use crate::redis::lua_script::LuaScript;
@@ -17,23 +17,23 @@ static MARK: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!(
 
 #[derive(Clone)]
 pub(super) struct RedisMarkers {
-    line: Batcher<MarkerCall>,
+    batcher: Batcher<MarkerCall>,
     prefix: Arc<str>,
     in_flight: Duration,
 }
 
-/// A use of a key in Redis' words.
+/// One operation on a marker, as arguments of `mark.lua`.
 #[derive(Clone)]
 pub(super) struct MarkerCall {
     key: String,
-    /// What is to be done, the submission, the body, the lifetime.
-    words: [String; 4],
+    /// The operation, the submission's id, the hash of the body, the lifetime in ms.
+    arguments: [String; 4],
 }
 
 impl RedisMarkers {
     pub(super) async fn open(config: &LimiterConfig, in_flight: Duration) -> Result<Self, LimiterError> {
-        let line = Batcher::open(config).await?;
-        Ok(Self { line, prefix: config.prefix.as_str().into(), in_flight })
+        let batcher = Batcher::open(config).await?;
+        Ok(Self { batcher, prefix: config.prefix.as_str().into(), in_flight })
     }
 
     pub(super) async fn begin(
@@ -43,7 +43,10 @@ impl RedisMarkers {
         body: BodyHash,
     ) -> IdempotencyState {
         let body = body.to_string();
-        let answer = self.line.call_with_retry(self.to("begin", key, submission, body, self.in_flight)).await;
+        let answer = self
+            .batcher
+            .call_with_retry(self.marker_call("begin", key, submission, body, self.in_flight))
+            .await;
         match answer.as_deref() {
             Some("first") => IdempotencyState::First,
             Some("in_flight") => IdempotencyState::InFlight,
@@ -54,20 +57,24 @@ impl RedisMarkers {
     }
 
     pub(super) async fn done(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
-        self.line.call_with_retry(self.to("done", key, submission, body.to_string(), REMEMBERED)).await;
+        self.batcher
+            .call_with_retry(self.marker_call("done", key, submission, body.to_string(), DONE_LIFETIME))
+            .await;
     }
 
     pub(super) async fn forget(&self, key: ClaimKey, submission: SubmissionId) {
-        self.line.call_with_retry(self.to("forget", key, submission, String::new(), Duration::ZERO)).await;
+        self.batcher
+            .call_with_retry(self.marker_call("forget", key, submission, String::new(), Duration::ZERO))
+            .await;
     }
 
     pub(super) fn status(&self) -> LimiterStatus {
-        self.line.status()
+        self.batcher.status()
     }
 
-    fn to(
+    fn marker_call(
         &self,
-        what: &str,
+        operation: &str,
         key: ClaimKey,
         submission: SubmissionId,
         body: String,
@@ -76,9 +83,9 @@ impl RedisMarkers {
         let ClaimKey { organization, kind, key } = key;
         // The braces make the organization the hash tag of Redis Cluster.
         let key = format!("{}:marker:{{{organization}}}:{}:{key}", self.prefix, kind.as_str());
-        // Redis takes no lifetime of nothing for an expiry.
+        // Redis rejects an expiry of 0 ms.
         let lifetime = lifetime.as_millis().max(1).to_string();
-        MarkerCall { key, words: [what.to_owned(), submission.to_string(), body, lifetime] }
+        MarkerCall { key, arguments: [operation.to_owned(), submission.to_string(), body, lifetime] }
     }
 }
 
@@ -88,14 +95,14 @@ impl BatchedCall for MarkerCall {
 
     async fn call_all(
         connection: &mut MultiplexedConnection,
-        asked: &[PendingCall<Self>],
+        calls: &[PendingCall<Self>],
     ) -> RedisResult<Vec<String>> {
-        let keys: Vec<&str> = asked.iter().map(|asked| asked.question.key.as_str()).collect();
-        let words: Vec<&String> = asked.iter().flat_map(|asked| &asked.question.words).collect();
-        let answers: Vec<String> = MARK.run(connection, &keys, &words).await?;
-        match answers.len() == asked.len() {
+        let keys: Vec<&str> = calls.iter().map(|pending| pending.call.key.as_str()).collect();
+        let arguments: Vec<&String> = calls.iter().flat_map(|pending| &pending.call.arguments).collect();
+        let answers: Vec<String> = MARK.run(connection, &keys, &arguments).await?;
+        match answers.len() == calls.len() {
             true => Ok(answers),
-            false => Err((ErrorKind::Parse, "the script answered too little").into()),
+            false => Err((ErrorKind::Parse, "the script returned fewer results than calls").into()),
         }
     }
 }

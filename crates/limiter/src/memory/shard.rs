@@ -1,4 +1,5 @@
-//! The rule itself: a window starts at its first permit, and all counters of a request give or none does.
+//! The limiting rule: a window starts at its first permit, and a request takes permits from all its counters
+//! or from none. `redis/acquire.lua` is the same rule for Redis.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use crate::{Counter, LimitDecision, LimitRequest};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// What the counters of an owner with too many windows have in common. No scope is empty.
+/// The scope of the window that further counters share when an owner has too many windows. Real scopes are
+/// not empty.
 const OVERFLOW: &str = "";
 
-/// The part of every limit that this process may give away: one gateway's, of so many.
+/// The share of every limit that one of several gateways may grant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GatewayShare {
     gateways: u32,
@@ -34,7 +36,7 @@ impl GatewayShare {
     }
 }
 
-/// The windows of some owners.
+/// The windows of the owners in this shard.
 pub(super) struct CounterShard {
     owners: HashMap<CounterOwner, OwnerWindows>,
     windows_per_owner: usize,
@@ -66,7 +68,7 @@ impl CounterShard {
         LimitDecision::of(request, admitted, |counter| {
             let (window, limit) = (windows.get(counter, now), share.limit(counter.rate));
             CounterState {
-                room: window.has_room(permits, limit),
+                has_room: window.has_room(permits, limit),
                 remaining: limit.saturating_sub(window.used),
                 reset: window.ends.saturating_duration_since(now),
             }
@@ -83,9 +85,10 @@ impl CounterShard {
         for counter in request.counters() {
             let known = windows.get(counter, now);
             let ends = now.checked_add(ends_in()).unwrap_or(now);
-            // Ends known from two answers differ by the answers' delays, ends of two windows by a whole window.
-            let same = ends.saturating_duration_since(known.ends) < counter.rate.window / 2;
-            let used = if same { known.used } else { 0 };
+            // Two responses about the same window differ by their network delays, two windows by a whole
+            // window.
+            let same_window = ends.saturating_duration_since(known.ends) < counter.rate.window / 2;
+            let used = if same_window { known.used } else { 0 };
             windows.set(counter, OpenWindow { ends, used: used.saturating_add(request.permits()) });
         }
     }
@@ -95,15 +98,15 @@ impl CounterShard {
             self.owners.retain(|_, windows| windows.sweep(now));
             self.sweep_at = now.checked_add(SWEEP_EVERY);
         }
-        let room = self.windows_per_owner;
-        self.owners.entry(owner).or_insert_with(|| OwnerWindows { open: HashMap::new(), room })
+        let max_windows = self.windows_per_owner;
+        self.owners.entry(owner).or_insert_with(|| OwnerWindows { open: HashMap::new(), max_windows })
     }
 }
 
-/// The open windows of one owner, and some that have ended since the last sweep.
+/// The open windows of one owner, and those that ended since the last sweep.
 struct OwnerWindows {
     open: HashMap<Arc<str>, OpenWindow>,
-    room: usize,
+    max_windows: usize,
 }
 
 impl OwnerWindows {
@@ -113,19 +116,19 @@ impl OwnerWindows {
     }
 
     fn set(&mut self, counter: &Counter, window: OpenWindow) {
-        let place = self.window_scope(&counter.scope);
-        match self.open.get_mut(place) {
+        let scope = self.window_scope(&counter.scope);
+        match self.open.get_mut(scope) {
             Some(known) => *known = window,
-            None if place == OVERFLOW => _ = self.open.insert(OVERFLOW.into(), window),
+            None if scope == OVERFLOW => _ = self.open.insert(OVERFLOW.into(), window),
             None => _ = self.open.insert(Arc::clone(&counter.scope), window),
         }
     }
 
     fn window_scope<'scope>(&self, scope: &'scope str) -> &'scope str {
-        if self.open.len() < self.room || self.open.contains_key(scope) { scope } else { OVERFLOW }
+        if self.open.len() < self.max_windows || self.open.contains_key(scope) { scope } else { OVERFLOW }
     }
 
-    /// Forgets what has ended; whether anything is left.
+    /// Removes windows that have ended. Returns whether any window is left.
     fn sweep(&mut self, now: Instant) -> bool {
         self.open.retain(|_, window| window.ends > now);
         self.open.shrink_to(2 * self.open.len());
@@ -140,13 +143,14 @@ struct OpenWindow {
 }
 
 impl OpenWindow {
-    /// What is larger than a share, though not than the limit, has room in a window of its own: see `take`.
+    /// A batch larger than the share, but not larger than the limit, is admitted if the window is empty: see
+    /// `take`.
     fn has_room(self, permits: u32, limit: u32) -> bool {
         let fits = self.used.checked_add(permits).is_some_and(|used| used <= limit);
         permits == 0 || fits || self.used == 0
     }
 
-    /// A batch larger than a share opens a window as many times longer, so that the rate is kept all the same.
+    /// A batch that is `n` shares large opens a window that is `n` times as long, so the rate is still kept.
     fn take(self, permits: u32, rate: Rate, share: GatewayShare, now: Instant) -> Self {
         if self.used > 0 {
             return Self { used: self.used.saturating_add(permits), ..self };

@@ -1,18 +1,19 @@
--- Judges requests in order, each all or nothing over its counters. Every counter is read once and written once,
--- however many requests name it. The clock is the server's own: it stands still while a script runs.
+-- Decides requests in order. A request takes permits from all its counters or from none. Each counter is read
+-- once and written once per call, even if several requests use it. The clock is the clock of the Redis
+-- server, which does not advance while a script runs.
 --
--- KEYS  the counters, each once
--- ARGV  for each request: its permits, the number of its counters, and for each of these
---       its place in KEYS, its limit, its window in ms
--- Answers for each request 1 (admitted) or 0, and for each of its counters
--- the permits used and the ms until the window ends (0 and 0: no window is open).
+-- KEYS   the counters, each once
+-- ARGV   for each request: its permits, the number of its counters, and for each counter its index in KEYS,
+--        its limit, and its window in ms
+-- Returns for each request: 1 (admitted) or 0, and for each counter the permits used and the ms until the
+-- window ends (0 and 0: no window is open).
 
 local used, left, taken, opened = {}, {}, {}, {}
 
 local function read(k, window)
   used[k] = tonumber(redis.call('GET', KEYS[k])) or 0
   left[k] = used[k] > 0 and redis.call('PTTL', KEYS[k]) or 0
-  -- Without an end, or with one that a step of the clock moved out of reach, it would never open again.
+  -- A window without an expiry, or with one too late after a clock step, would stay closed for too long.
   if left[k] < 0 or left[k] > window then
     used[k], left[k] = 0, 0
   end

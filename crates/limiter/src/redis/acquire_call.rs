@@ -1,4 +1,4 @@
-//! One call for permits: many requests in, as many answers out.
+//! The call that acquires permits for a batch of requests.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,11 +13,11 @@ use crate::LimitRequest;
 
 static ACQUIRE: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!("acquire.lua")));
 
-/// What Redis takes for an expiry; any other window would fail the whole call.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_hours(24 * 366);
+/// Limits of an expiry in Redis. A window outside them would make the whole call fail.
+const MIN_WINDOW: Duration = Duration::from_millis(1);
+const MAX_WINDOW: Duration = Duration::from_hours(24 * 366);
 
-/// A request in Redis' words. Unanswered, it is judged without Redis.
+/// One request, as arguments of `acquire.lua`.
 pub(super) struct AcquireCall {
     counters: Vec<WindowKey>,
     permits: u32,
@@ -29,7 +29,7 @@ struct WindowKey {
     length: Duration,
 }
 
-/// What Redis says to one request.
+/// The result of one request.
 #[derive(Debug)]
 pub(super) struct AcquireResult {
     pub(super) admitted: bool,
@@ -37,7 +37,7 @@ pub(super) struct AcquireResult {
     pub(super) windows: Vec<WindowUsage>,
 }
 
-/// How one window stands.
+/// The state of one window.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct WindowUsage {
     pub(super) used: u32,
@@ -51,7 +51,7 @@ impl AcquireCall {
         let counters = request.counters().map(|counter| WindowKey {
             key: key(&counter.scope),
             limit: counter.rate.permits,
-            length: counter.rate.window.clamp(SHORTEST, LONGEST),
+            length: counter.rate.window.clamp(MIN_WINDOW, MAX_WINDOW),
         });
         Self { counters: counters.collect(), permits: request.permits() }
     }
@@ -63,18 +63,18 @@ impl BatchedCall for AcquireCall {
 
     async fn call_all(
         connection: &mut MultiplexedConnection,
-        asked: &[PendingCall<Self>],
+        calls: &[PendingCall<Self>],
     ) -> RedisResult<Vec<AcquireResult>> {
-        let (keys, arguments) = words(asked);
+        let (keys, arguments) = script_arguments(calls);
         let numbers: Vec<i64> = ACQUIRE.run(connection, &keys, &arguments).await?;
         let mut numbers = numbers.into_iter();
-        let read = |asked: &PendingCall<Self>| read(&mut numbers, asked.question.counters.len());
-        let answers: Option<Vec<_>> = asked.iter().map(read).collect();
-        answers.ok_or_else(|| (ErrorKind::Parse, "the script answered too little").into())
+        let parse = |pending: &PendingCall<Self>| parse_result(&mut numbers, pending.call.counters.len());
+        let answers: Option<Vec<_>> = calls.iter().map(parse).collect();
+        answers.ok_or_else(|| (ErrorKind::Parse, "the script returned fewer results than calls").into())
     }
 }
 
-fn read(numbers: &mut impl Iterator<Item = i64>, counters: usize) -> Option<AcquireResult> {
+fn parse_result(numbers: &mut impl Iterator<Item = i64>, counters: usize) -> Option<AcquireResult> {
     let admitted = numbers.next()? == 1;
     let mut window = || {
         let used = u32::try_from(numbers.next()?).unwrap_or(u32::MAX);
@@ -85,20 +85,20 @@ fn read(numbers: &mut impl Iterator<Item = i64>, counters: usize) -> Option<Acqu
     Some(AcquireResult { admitted, windows: windows? })
 }
 
-/// The script's KEYS and ARGV.
-fn words(asked: &[PendingCall<AcquireCall>]) -> (Vec<&str>, Vec<u64>) {
-    let mut places: HashMap<&str, u64> = HashMap::new();
+/// `KEYS` and `ARGV` of the script.
+fn script_arguments(calls: &[PendingCall<AcquireCall>]) -> (Vec<&str>, Vec<u64>) {
+    let mut indexes: HashMap<&str, u64> = HashMap::new();
     let (mut keys, mut arguments) = (Vec::new(), Vec::new());
-    for PendingCall { question: ask, .. } in asked {
-        arguments.extend([u64::from(ask.permits), u64::try_from(ask.counters.len()).unwrap_or(u64::MAX)]);
-        for counter in &ask.counters {
-            let next = u64::try_from(keys.len() + 1).unwrap_or(u64::MAX);
-            let place = *places.entry(&counter.key).or_insert_with(|| {
+    for PendingCall { call, .. } in calls {
+        arguments.extend([u64::from(call.permits), u64::try_from(call.counters.len()).unwrap_or(u64::MAX)]);
+        for counter in &call.counters {
+            let next_index = u64::try_from(keys.len() + 1).unwrap_or(u64::MAX);
+            let index = *indexes.entry(&counter.key).or_insert_with(|| {
                 keys.push(counter.key.as_str());
-                next
+                next_index
             });
             let window = u64::try_from(counter.length.as_millis()).unwrap_or(u64::MAX);
-            arguments.extend([place, u64::from(counter.limit), window]);
+            arguments.extend([index, u64::from(counter.limit), window]);
         }
     }
     (keys, arguments)

@@ -1,26 +1,27 @@
-//! What Redis is asked.
+//! Calls to Redis that run in batches.
 
 use ::redis::RedisResult;
 use ::redis::aio::MultiplexedConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Something that Redis is asked, many at once.
+/// A kind of call. Each kind has its own script, and its calls run many at once.
 pub(crate) trait BatchedCall: Send + Sync + Sized + 'static {
     type Answer: Send + 'static;
-    /// Names it in metrics.
+    /// The value of the label `call` in metrics.
     const LABEL: &'static str;
 
-    /// Has Redis answer all of them in order; the answers lie in the same order. Asked nothing, it proves that it can.
+    /// Runs all calls in one script and returns their results in the same order. An empty batch is a health
+    /// check.
     fn call_all(
         connection: &mut MultiplexedConnection,
-        asked: &[PendingCall<Self>],
+        calls: &[PendingCall<Self>],
     ) -> impl Future<Output = RedisResult<Vec<Self::Answer>>> + Send;
 }
 
-/// A question on its way to Redis, and where its answer is awaited.
+/// A call that waits for its batch, and the channel for its result.
 pub(crate) struct PendingCall<Q: BatchedCall> {
-    pub(crate) question: Q,
+    pub(crate) call: Q,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Q::Answer>,
 }

@@ -1,4 +1,5 @@
-//! The connection to Redis. It is lost whenever Redis is late: there is no waiting for an old answer.
+//! Opens the connection to Redis. A connection is dropped after a call that timed out, so a late response is
+//! never read as the response of a later call.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -8,11 +9,11 @@ use ::redis::{AsyncConnectionConfig, Client, RedisError};
 
 use super::batched_call::BatchedCall;
 
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-const HANDSHAKE: Duration = Duration::from_secs(1);
+const MIN_DELAY: Duration = Duration::from_millis(50);
+const MAX_DELAY: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why Redis cannot be asked. Never names an address.
+/// Why a call failed. The text never contains an address.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RedisCallError {
     #[error("redis did not answer within {} ms", .0.as_millis())]
@@ -29,41 +30,41 @@ impl From<RedisError> for RedisCallError {
 
 pub(super) struct RedisConnection<Q> {
     client: Client,
-    /// For one call.
+    /// Time limit of one call.
     pub(super) timeout: Duration,
-    /// Before the next attempt. It grows until a call succeeds, not only the connecting.
-    wait: Duration,
-    /// What it is for decides how Redis is tried.
-    questions: PhantomData<fn(Q)>,
+    /// Delay before the next attempt. It grows until a call succeeds; a successful connect is not enough.
+    delay: Duration,
+    /// The kind of call whose empty batch checks a new connection.
+    call: PhantomData<fn(Q)>,
 }
 
 impl<Q: BatchedCall> RedisConnection<Q> {
     pub(super) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, wait: Duration::ZERO, questions: PhantomData }
+        Self { client, timeout, delay: Duration::ZERO, call: PhantomData }
     }
 
-    /// Tries for as long as it takes, until Redis answers in time.
+    /// Connects, without a limit of attempts, until Redis answers in time.
     pub(super) async fn connect_with_retries(
         &mut self,
-        mut note: impl FnMut(RedisCallError),
+        mut on_error: impl FnMut(RedisCallError),
     ) -> MultiplexedConnection {
         loop {
-            tokio::time::sleep(self.wait).await;
-            self.wait = (2 * self.wait).clamp(FIRST_WAIT, LONGEST_WAIT);
-            match self.try_once().await {
+            tokio::time::sleep(self.delay).await;
+            self.delay = (2 * self.delay).clamp(MIN_DELAY, MAX_DELAY);
+            match self.connect().await {
                 Ok(connection) => return connection,
-                Err(error) => note(error),
+                Err(error) => on_error(error),
             }
         }
     }
 
-    /// A call succeeded: the next loss is a new one.
+    /// Called after a successful call: the next reconnect starts without a delay.
     pub(super) fn reset_delay(&mut self) {
-        self.wait = Duration::ZERO;
+        self.delay = Duration::ZERO;
     }
 
-    async fn try_once(&self) -> Result<MultiplexedConnection, RedisCallError> {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(HANDSHAKE));
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisCallError> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT));
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.with_timeout(Q::call_all(&mut connection, &[])).await?;
         Ok(connection)
@@ -73,7 +74,7 @@ impl<Q: BatchedCall> RedisConnection<Q> {
         &self,
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, RedisCallError> {
-        let late = |_| RedisCallError::Timeout(self.timeout);
-        tokio::time::timeout(self.timeout, answer).await.map_err(late)?.map_err(Into::into)
+        let timed_out = |_| RedisCallError::Timeout(self.timeout);
+        tokio::time::timeout(self.timeout, answer).await.map_err(timed_out)?.map_err(Into::into)
     }
 }

@@ -1,8 +1,9 @@
-//! A Lua script that Redis need not know yet.
+//! A Lua script, run by its hash.
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, ToRedisArgs};
 
+/// Sends the source only if Redis does not have the script, for example after a restart.
 pub(crate) struct LuaScript {
     source: &'static str,
     hash: String,
@@ -20,7 +21,7 @@ impl LuaScript {
         arguments: &[impl ToRedisArgs + Sync],
     ) -> RedisResult<T> {
         match command("EVALSHA", &self.hash, keys, arguments).query_async(connection).await {
-            // The source itself instead of a load and a second try: one way, and nothing can come between.
+            // EVAL instead of SCRIPT LOAD and a second EVALSHA: one call, and no flush can happen in between.
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 command("EVAL", self.source, keys, arguments).query_async(connection).await
             }

@@ -35,7 +35,7 @@ pub(crate) async fn remaining_and_reset_are_exact(world: World) {
     assert!((55..=60).contains(&refused.reset_seconds()), "{refused:?}");
 }
 
-pub(crate) async fn all_counters_give_or_none_does(world: World) {
+pub(crate) async fn all_counters_grant_their_permits_or_none_does(world: World) {
     let both = world.request("key", 3).with_counter(counter("source", 5));
     for _ in 0..3 {
         assert!(world.limiter.acquire(both.clone()).await.allowed());
@@ -47,7 +47,7 @@ pub(crate) async fn all_counters_give_or_none_does(world: World) {
     assert_eq!((source.verdict, source.remaining), (LimitVerdict::Allowed, 1));
 }
 
-pub(crate) async fn the_binding_counter_is_told(world: World) {
+pub(crate) async fn the_most_restrictive_counter_is_reported(world: World) {
     let both = world.request("key", 3).with_counter(counter("source", 2));
     let scope = |decision: &leadgate_limiter::LimitDecision| decision.counter.scope.to_string();
     let allowed = world.limiter.acquire(both.clone()).await;
@@ -60,11 +60,11 @@ pub(crate) async fn the_binding_counter_is_told(world: World) {
     let late = Counter::new("late", Rate { permits: 1, window: 2 * MINUTE });
     assert!(world.limiter.acquire(LimitRequest::of(world.organization, late.clone())).await.allowed());
     let refused = world.limiter.acquire(both.with_counter(late)).await;
-    assert_eq!(scope(&refused), "late", "the one to wait for longest");
+    assert_eq!(scope(&refused), "late", "the counter that resets last");
     assert!(about(refused.retry_after.unwrap(), 2 * MINUTE), "{refused:?}");
 }
 
-pub(crate) async fn a_batch_is_taken_whole_or_not_at_all(world: World) {
+pub(crate) async fn a_batch_is_admitted_completely_or_not_at_all(world: World) {
     let batch = world.request("key", 10).cost(4);
     assert_eq!(world.limiter.acquire(batch.clone()).await.remaining, 6);
     assert_eq!(world.limiter.acquire(batch.clone()).await.remaining, 2);
@@ -74,43 +74,43 @@ pub(crate) async fn a_batch_is_taken_whole_or_not_at_all(world: World) {
     assert_eq!((rest.verdict, rest.remaining), (LimitVerdict::Allowed, 0));
 }
 
-pub(crate) async fn larger_than_the_limit_is_a_verdict_of_its_own(world: World) {
+pub(crate) async fn a_batch_larger_than_the_limit_has_its_own_verdict(world: World) {
     let batch = world.request("key", 50).with_counter(counter("source", 10)).cost(11);
     let decision = world.limiter.acquire(batch).await;
     assert_eq!((decision.verdict, decision.retry_after), (LimitVerdict::LargerThanLimit, None));
-    assert_eq!((decision.rate().permits, decision.remaining), (10, 10), "it took nothing");
+    assert_eq!((decision.rate().permits, decision.remaining), (10, 10), "no permit was taken");
     let exactly = world.limiter.acquire(world.request("source", 10).cost(10)).await;
     assert_eq!((exactly.verdict, exactly.remaining), (LimitVerdict::Allowed, 0));
 }
 
-pub(crate) async fn what_was_taken_before_the_body_belongs_to_the_batch(world: World) {
+pub(crate) async fn permits_taken_before_the_body_count_towards_the_batch(world: World) {
     let request = world.request("key", 10);
     assert!(world.limiter.acquire(request.clone()).await.allowed());
     let larger = world.limiter.acquire(request.clone().remaining_of(11, 1)).await;
     assert_eq!((larger.verdict, larger.remaining), (LimitVerdict::LargerThanLimit, 9));
     let rest = world.limiter.acquire(request.clone().remaining_of(10, 1)).await;
     assert_eq!((rest.verdict, rest.remaining), (LimitVerdict::Allowed, 0));
-    let nothing = world.limiter.acquire(request.remaining_of(1, 1)).await;
-    assert_eq!(nothing.verdict, LimitVerdict::Allowed, "a single lead has no rest");
+    let empty_rest = world.limiter.acquire(request.remaining_of(1, 1)).await;
+    assert_eq!(empty_rest.verdict, LimitVerdict::Allowed, "a single lead has no remaining permits");
 }
 
-pub(crate) async fn a_look_takes_nothing(world: World) {
-    let look = world.request("key", 2).cost(0);
-    let before = world.limiter.acquire(look.clone()).await;
+pub(crate) async fn a_request_with_zero_cost_takes_nothing(world: World) {
+    let zero_cost = world.request("key", 2).cost(0);
+    let before = world.limiter.acquire(zero_cost.clone()).await;
     assert_eq!((before.verdict, before.remaining, before.reset), (LimitVerdict::Allowed, 2, Duration::ZERO));
     for _ in 0..2 {
         assert!(world.limiter.acquire(world.request("key", 2)).await.allowed());
     }
-    let after = world.limiter.acquire(look).await;
+    let after = world.limiter.acquire(zero_cost).await;
     assert_eq!((after.verdict, after.remaining), (LimitVerdict::Allowed, 0));
     assert!(about(after.reset, MINUTE), "{after:?}");
 }
 
-pub(crate) async fn a_refusal_takes_nothing_and_delays_nothing(world: World) {
+pub(crate) async fn a_refusal_takes_nothing_and_extends_no_window(world: World) {
     assert!(world.limiter.acquire(world.request("key", 1)).await.allowed());
-    let refused_twice = world.request("key", 1).with_counter(counter("source", 9));
+    let both = world.request("key", 1).with_counter(counter("source", 9));
     world.pass(MINUTE / 2).await;
-    let refused = world.limiter.acquire(refused_twice).await;
+    let refused = world.limiter.acquire(both).await;
     assert!(about(refused.reset, MINUTE / 2), "{refused:?}");
     let untouched = world.limiter.acquire(world.request("source", 9).cost(0)).await;
     assert_eq!((untouched.remaining, untouched.reset), (9, Duration::ZERO), "no window was opened");
@@ -118,7 +118,7 @@ pub(crate) async fn a_refusal_takes_nothing_and_delays_nothing(world: World) {
     assert!(world.limiter.acquire(world.request("key", 1)).await.allowed());
 }
 
-pub(crate) async fn organizations_and_scopes_do_not_touch_each_other(world: World) {
+pub(crate) async fn organizations_and_scopes_count_separately(world: World) {
     assert!(world.limiter.acquire(world.request("key:1", 1)).await.allowed());
     let others = [
         world.request("key:2", 1),
@@ -132,17 +132,17 @@ pub(crate) async fn organizations_and_scopes_do_not_touch_each_other(world: Worl
     assert!(!world.limiter.acquire(world.request("key:1", 1)).await.allowed());
 }
 
-pub(crate) async fn a_scope_named_twice_is_asked_once(world: World) {
+pub(crate) async fn a_scope_added_twice_counts_once(world: World) {
     let request = world.request("key", 10).with_counter(counter("key", 3)).with_counter(counter("key", 7));
     let decision = world.limiter.acquire(request).await;
     assert_eq!((decision.rate().permits, decision.remaining), (3, 2));
 }
 
-pub(crate) async fn odd_rates_hurt_nobody(world: World) {
+pub(crate) async fn extreme_rates_are_handled(world: World) {
     let rates = [(0, MINUTE), (3, Duration::ZERO), (3, Duration::MAX), (u32::MAX, Duration::from_nanos(1))];
     for (permits, window) in rates {
-        let odd = Counter::new(format!("odd:{permits}:{window:?}"), Rate { permits, window });
-        let decision = world.limiter.acquire(LimitRequest::of(world.organization, odd)).await;
+        let counter = Counter::new(format!("extreme:{permits}:{window:?}"), Rate { permits, window });
+        let decision = world.limiter.acquire(LimitRequest::of(world.organization, counter)).await;
         assert_eq!(decision.allowed(), permits > 0);
     }
     assert_eq!(world.limiter.acquire(world.request("key", 2)).await.remaining, 1);

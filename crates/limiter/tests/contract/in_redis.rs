@@ -1,4 +1,4 @@
-//! What only Redis can show: what lies in it, and how often it was asked.
+//! Tests of the Redis adapter only: its keys and the number of its calls.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::world::{MINUTE, World, about, counter};
 
 #[tokio::test]
-async fn a_key_names_its_owner_as_hash_tag_and_ends_with_its_window() {
+async fn a_key_has_its_owner_as_hash_tag_and_expires_with_its_window() {
     let world = World::redis().await;
     world.limiter.acquire(world.request("key:7", 9).cost(4)).await;
     world.limiter.acquire(world.request("key:7", 9).cost(3)).await;
@@ -23,7 +23,7 @@ async fn a_key_names_its_owner_as_hash_tag_and_ends_with_its_window() {
 }
 
 #[tokio::test]
-async fn a_marker_names_its_organization_as_hash_tag_and_lives_for_a_day_once_it_is_done() {
+async fn a_marker_has_its_organization_as_hash_tag_and_lives_for_a_day_after_done() {
     let world = World::redis().await;
     let (markers, hash) = (world.markers(MINUTE).await, "07".repeat(16));
     let key = KeyHash::parse(&hash).unwrap();
@@ -42,34 +42,33 @@ async fn a_marker_names_its_organization_as_hash_tag_and_lives_for_a_day_once_it
 }
 
 #[tokio::test]
-async fn a_window_that_would_never_end_begins_anew() {
+async fn a_window_with_a_wrong_expiry_or_value_starts_again() {
     let world = World::redis().await;
     let server = servers::shared().redis().await.unwrap();
     let key = format!("{}:limit:{{{}}}:key", world.prefix(), world.organization);
-    for accident in [format!("PERSIST {key}"), format!("PEXPIRE {key} 90000"), format!("SET {key} nonsense")]
-    {
+    for command in [format!("PERSIST {key}"), format!("PEXPIRE {key} 90000"), format!("SET {key} nonsense")] {
         world.limiter.acquire(world.request("key", 5).cost(5)).await;
-        server.command(&accident).await.unwrap();
+        server.command(&command).await.unwrap();
         let decision = world.limiter.acquire(world.request("key", 5)).await;
-        assert_eq!((decision.remaining, decision.reset), (4, MINUTE), "{accident}");
+        assert_eq!((decision.remaining, decision.reset), (4, MINUTE), "{command}");
         server.command(&format!("DEL {key}")).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn requests_gather_while_a_call_is_under_way() {
+async fn requests_are_collected_while_a_call_is_running() {
     let redis = RedisServer::start().await.unwrap();
     let timeout = Duration::from_secs(60);
     let config = LimiterConfig { url: redis.url().to_owned(), timeout, ..LimiterConfig::default() };
     let limiter = Limiter::open(config).await.unwrap();
     redis.command("CONFIG RESETSTAT").await.unwrap();
     let request = LimitRequest::of(OrganizationId::generate(), counter("key", 5_000));
-    let mut asking = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for _ in 0..2_560 {
         let (limiter, request) = (limiter.clone(), request.clone());
-        asking.spawn(async move { limiter.acquire(request).await });
+        tasks.spawn(async move { limiter.acquire(request).await });
     }
-    asking.join_all().await;
+    tasks.join_all().await;
     let statistics = redis.command("INFO commandstats").await.unwrap();
     let calls = statistics.split("cmdstat_evalsha:calls=").nth(1).unwrap().split(',').next().unwrap();
     assert!((20..=25).contains(&calls.parse::<u32>().unwrap()), "128 in a call: {statistics}");

@@ -7,16 +7,16 @@ use tokio::time::timeout;
 
 use crate::world::{MINUTE, World};
 
-/// Longer than anything takes on a loaded machine; only reached by a test that fails.
-const LONG: Duration = Duration::from_secs(20);
+/// Only a failing test reaches this time limit.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Keys and submissions of one organization.
-struct Uses {
+/// Calls the markers with the keys and submissions of one organization.
+struct MarkerClient {
     markers: IdempotencyMarkers,
     organization: OrganizationId,
 }
 
-impl Uses {
+impl MarkerClient {
     async fn of(world: &World) -> Self {
         Self { markers: world.markers(MINUTE).await, organization: world.organization }
     }
@@ -39,79 +39,95 @@ fn id(number: u128) -> SubmissionId {
     format!("{number:032x}").parse().unwrap()
 }
 
-pub(crate) async fn a_repeat_is_told_how_far_the_first_came(world: World) {
-    let uses = Uses::of(&world).await;
-    assert_eq!(uses.begin(1, 1, "body").await, IdempotencyState::First);
-    assert_eq!(uses.begin(1, 2, "body").await, IdempotencyState::InFlight);
-    uses.done(1, 1, "body").await;
-    assert_eq!(uses.begin(1, 3, "body").await, IdempotencyState::Done(id(1)));
-    assert_eq!(uses.begin(1, 4, "body").await, IdempotencyState::Done(id(1)), "asking changes nothing");
+pub(crate) async fn a_repeat_gets_the_state_of_the_first_request(world: World) {
+    let client = MarkerClient::of(&world).await;
+    assert_eq!(client.begin(1, 1, "body").await, IdempotencyState::First);
+    assert_eq!(client.begin(1, 2, "body").await, IdempotencyState::InFlight);
+    client.done(1, 1, "body").await;
+    assert_eq!(client.begin(1, 3, "body").await, IdempotencyState::Done(id(1)));
+    assert_eq!(
+        client.begin(1, 4, "body").await,
+        IdempotencyState::Done(id(1)),
+        "a call to begin changes nothing"
+    );
 }
 
-pub(crate) async fn another_body_is_told_from_a_repeat_at_any_time(world: World) {
-    let uses = Uses::of(&world).await;
-    assert_eq!(uses.begin(1, 1, "body").await, IdempotencyState::First);
-    assert_eq!(uses.begin(1, 2, "other").await, IdempotencyState::BodyMismatch);
-    uses.done(1, 1, "body").await;
-    assert_eq!(uses.begin(1, 3, "other").await, IdempotencyState::BodyMismatch);
-    assert_eq!(uses.begin(1, 4, "body").await, IdempotencyState::Done(id(1)));
+pub(crate) async fn another_body_is_a_mismatch_before_and_after_done(world: World) {
+    let client = MarkerClient::of(&world).await;
+    assert_eq!(client.begin(1, 1, "body").await, IdempotencyState::First);
+    assert_eq!(client.begin(1, 2, "other").await, IdempotencyState::BodyMismatch);
+    client.done(1, 1, "body").await;
+    assert_eq!(client.begin(1, 3, "other").await, IdempotencyState::BodyMismatch);
+    assert_eq!(client.begin(1, 4, "body").await, IdempotencyState::Done(id(1)));
 }
 
-pub(crate) async fn of_fifty_at_once_exactly_one_is_first(world: World) {
-    let uses = Uses::of(&world).await;
-    let gateways = [uses.markers.clone(), world.other_gateways(&uses.markers).await];
-    let key = uses.key(1);
-    let mut asking = JoinSet::new();
+pub(crate) async fn exactly_one_of_fifty_concurrent_calls_is_first(world: World) {
+    let client = MarkerClient::of(&world).await;
+    let gateways = [client.markers.clone(), world.other_gateways(&client.markers).await];
+    let key = client.key(1);
+    let mut tasks = JoinSet::new();
     for number in 0..50 {
         let markers = gateways[number % 2].clone();
         let submission = id(u128::try_from(number).unwrap());
-        asking.spawn(async move { markers.begin(key, submission, BodyHash::of(b"body")).await });
+        tasks.spawn(async move { markers.begin(key, submission, BodyHash::of(b"body")).await });
     }
-    let begun = asking.join_all().await;
-    assert_eq!(begun.iter().filter(|begun| **begun == IdempotencyState::First).count(), 1, "{begun:?}");
-    assert_eq!(begun.iter().filter(|begun| **begun == IdempotencyState::InFlight).count(), 49, "{begun:?}");
+    let states = tasks.join_all().await;
+    assert_eq!(states.iter().filter(|state| **state == IdempotencyState::First).count(), 1, "{states:?}");
+    assert_eq!(states.iter().filter(|state| **state == IdempotencyState::InFlight).count(), 49, "{states:?}");
 }
 
-pub(crate) async fn what_was_refused_frees_its_key_and_no_other(world: World) {
-    let uses = Uses::of(&world).await;
-    assert_eq!(uses.begin(1, 1, "body").await, IdempotencyState::First);
-    uses.markers.forget(uses.key(1), id(2)).await;
-    assert_eq!(uses.begin(1, 3, "body").await, IdempotencyState::InFlight, "it was not the one that used it");
-    uses.markers.forget(uses.key(1), id(1)).await;
-    assert_eq!(uses.begin(1, 4, "other").await, IdempotencyState::First);
-    uses.done(1, 4, "other").await;
-    uses.markers.forget(uses.key(1), id(4)).await;
-    assert_eq!(uses.begin(1, 5, "other").await, IdempotencyState::Done(id(4)), "what is durable stays so");
+pub(crate) async fn a_refused_publish_frees_only_its_own_key(world: World) {
+    let client = MarkerClient::of(&world).await;
+    assert_eq!(client.begin(1, 1, "body").await, IdempotencyState::First);
+    client.markers.forget(client.key(1), id(2)).await;
+    assert_eq!(
+        client.begin(1, 3, "body").await,
+        IdempotencyState::InFlight,
+        "submission 2 does not hold the key"
+    );
+    client.markers.forget(client.key(1), id(1)).await;
+    assert_eq!(client.begin(1, 4, "other").await, IdempotencyState::First);
+    client.done(1, 4, "other").await;
+    client.markers.forget(client.key(1), id(4)).await;
+    assert_eq!(
+        client.begin(1, 5, "other").await,
+        IdempotencyState::Done(id(4)),
+        "a durable marker is not removed"
+    );
 }
 
-pub(crate) async fn a_key_whose_end_nobody_tells_is_soon_free_again(world: World) {
+pub(crate) async fn a_key_in_flight_expires(world: World) {
     let markers = world.markers(Duration::from_millis(300)).await;
-    let uses = Uses { markers, organization: world.organization };
-    assert_eq!(uses.begin(1, 1, "body").await, IdempotencyState::First);
-    uses.done(2, 2, "body").await;
+    let client = MarkerClient { markers, organization: world.organization };
+    assert_eq!(client.begin(1, 1, "body").await, IdempotencyState::First);
+    client.done(2, 2, "body").await;
     let freed = async {
-        while uses.begin(1, 3, "other").await != IdempotencyState::First {
+        while client.begin(1, 3, "other").await != IdempotencyState::First {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(LONG, freed).await.expect("it is free again");
-    assert_eq!(uses.begin(2, 4, "body").await, IdempotencyState::Done(id(2)), "what is durable lives longer");
+    timeout(TEST_TIMEOUT, freed).await.expect("the key is free again");
+    assert_eq!(
+        client.begin(2, 4, "body").await,
+        IdempotencyState::Done(id(2)),
+        "a durable marker lives longer"
+    );
 }
 
-/// The first one's publish took longer than its marker lived, and a second one was let through.
-pub(crate) async fn the_one_that_is_durable_first_holds_the_key(world: World) {
-    let uses = Uses::of(&world).await;
-    assert_eq!(uses.begin(1, 2, "other").await, IdempotencyState::First);
-    uses.done(1, 1, "body").await;
-    assert_eq!(uses.begin(1, 3, "body").await, IdempotencyState::Done(id(1)));
-    uses.done(1, 2, "other").await;
-    assert_eq!(uses.begin(1, 4, "body").await, IdempotencyState::Done(id(1)));
+/// Submission 1 became durable after its marker expired, while submission 2 was in flight.
+pub(crate) async fn the_first_durable_submission_holds_the_key(world: World) {
+    let client = MarkerClient::of(&world).await;
+    assert_eq!(client.begin(1, 2, "other").await, IdempotencyState::First);
+    client.done(1, 1, "body").await;
+    assert_eq!(client.begin(1, 3, "body").await, IdempotencyState::Done(id(1)));
+    client.done(1, 2, "other").await;
+    assert_eq!(client.begin(1, 4, "body").await, IdempotencyState::Done(id(1)));
 }
 
-pub(crate) async fn keys_and_organizations_do_not_touch_each_other(world: World) {
-    let uses = Uses::of(&world).await;
-    let others = Uses { organization: OrganizationId::generate(), ..Uses::of(&world).await };
-    assert_eq!(uses.begin(1, 1, "body").await, IdempotencyState::First);
-    assert_eq!(uses.begin(2, 2, "other").await, IdempotencyState::First);
+pub(crate) async fn keys_and_organizations_are_separate(world: World) {
+    let client = MarkerClient::of(&world).await;
+    let others = MarkerClient { organization: OrganizationId::generate(), ..MarkerClient::of(&world).await };
+    assert_eq!(client.begin(1, 1, "body").await, IdempotencyState::First);
+    assert_eq!(client.begin(2, 2, "other").await, IdempotencyState::First);
     assert_eq!(others.begin(1, 3, "other").await, IdempotencyState::First);
 }

@@ -1,4 +1,4 @@
-//! The rule is written twice, in Rust and in Lua: whatever is asked, both say the same.
+//! The rule exists in Rust and in Lua. A property test checks that both make the same decisions.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::world::World;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask { scopes: Vec<usize>, cost: u32 },
-    Pass(Duration),
+    Acquire { scopes: Vec<usize>, cost: u32 },
+    Wait(Duration),
 }
 
-/// Against steps of 4 s every window leaves another remainder: no two ever end at once, so that the milliseconds
-/// which the test itself takes decide nothing.
+/// Permits and window in seconds. The windows have different remainders modulo the step of 4 s, so no two end
+/// at the same time, and the milliseconds that the test takes do not matter.
 const RATES: [(u32, u64); 4] = [(3, 9), (10, 58), (5, 31), (1, 52)];
 
 fn step() -> impl Strategy<Value = Step> {
     let scopes = prop::collection::vec(0..RATES.len(), 1..4);
-    let ask = (scopes, 0_u32..6).prop_map(|(scopes, cost)| Step::Ask { scopes, cost });
-    let pass = (1_u64..4).prop_map(|steps| Step::Pass(Duration::from_secs(4 * steps)));
-    prop_oneof![6 => ask, 1 => pass]
+    let acquire = (scopes, 0_u32..6).prop_map(|(scopes, cost)| Step::Acquire { scopes, cost });
+    let wait = (1_u64..4).prop_map(|steps| Step::Wait(Duration::from_secs(4 * steps)));
+    prop_oneof![6 => acquire, 1 => wait]
 }
 
 fn request(world: &World, scopes: &[usize], cost: u32) -> LimitRequest {
@@ -36,20 +36,20 @@ fn request(world: &World, scopes: &[usize], cost: u32) -> LimitRequest {
     scopes[1..].iter().fold(first, |request, scope| request.with_counter(counter(*scope))).cost(cost)
 }
 
-/// An adapter with a runtime of its own, because a clock that stands still would stand still for Redis too.
-struct Side {
+/// An adapter with its own runtime. In a shared runtime, the paused clock would also affect Redis.
+struct Adapter {
     runtime: Runtime,
     world: World,
 }
 
-impl Side {
+impl Adapter {
     fn of(world: impl Future<Output = World>) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let world = runtime.block_on(async { world.await.stepped() });
         Self { runtime, world }
     }
 
-    fn says(&self, scopes: &[usize], cost: u32) -> (LimitVerdict, String, u32, u128) {
+    fn decide(&self, scopes: &[usize], cost: u32) -> (LimitVerdict, String, u32, u128) {
         let decision = self.runtime.block_on(self.world.limiter.acquire(request(&self.world, scopes, cost)));
         let ends = decision.reset.as_millis().div_ceil(2_000);
         (decision.verdict, decision.counter.scope.to_string(), decision.remaining, ends)
@@ -61,17 +61,17 @@ impl Side {
 }
 
 #[test]
-fn memory_and_redis_say_the_same() {
+fn memory_and_redis_make_the_same_decisions() {
     let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
     let steps = prop::collection::vec(step(), 1..80);
     let outcome = runner.run(&steps, |steps| {
-        let (memory, redis) = (Side::of(World::memory()), Side::of(World::redis()));
+        let (memory, redis) = (Adapter::of(World::memory()), Adapter::of(World::redis()));
         for step in steps {
             match step {
-                Step::Ask { scopes, cost } => {
-                    prop_assert_eq!(redis.says(&scopes, cost), memory.says(&scopes, cost));
+                Step::Acquire { scopes, cost } => {
+                    prop_assert_eq!(redis.decide(&scopes, cost), memory.decide(&scopes, cost));
                 }
-                Step::Pass(time) => {
+                Step::Wait(time) => {
                     memory.pass(time);
                     redis.pass(time);
                 }

@@ -1,4 +1,4 @@
-//! The adapter under test, with counts of its own and a clock that can be stepped.
+//! The adapter under test, with its own counts and a clock that the test advances.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl World {
     pub(crate) async fn redis() -> Self {
         let server = servers::shared().redis().await.unwrap().clone();
         let (url, prefix) = server.url_with_prefix();
-        // A test machine under load may be late; what a late Redis does to a limiter is told in tests/faults.
+        // Long, because a test machine can be slow. `tests/faults` tests a slow Redis.
         let config =
             LimiterConfig { url, prefix, timeout: Duration::from_secs(10), ..LimiterConfig::default() };
         let limiter = Limiter::open(config.clone()).await.unwrap();
@@ -31,7 +31,7 @@ impl World {
         Self { limiter, organization: OrganizationId::generate(), redis: Some((server, config)) }
     }
 
-    /// From now on memory's time passes in steps only.
+    /// Stops the clock of the memory adapter. [`World::pass`] advances it.
     pub(crate) fn stepped(self) -> Self {
         if self.redis.is_none() {
             tokio::time::pause();
@@ -39,7 +39,7 @@ impl World {
         self
     }
 
-    /// Another limiter over the same counts, as another gateway has it.
+    /// The limiter of another gateway, over the same counts.
     pub(crate) async fn another(&self) -> Limiter {
         match &self.redis {
             None => self.limiter.clone(),
@@ -47,30 +47,30 @@ impl World {
         }
     }
 
-    /// Markers in the same place.
+    /// Markers in the same adapter.
     pub(crate) async fn markers(&self, in_flight: Duration) -> IdempotencyMarkers {
         let config = self.redis.as_ref().map(|(_, config)| config.clone()).unwrap_or_default();
         IdempotencyMarkers::open(&config, in_flight).await.unwrap()
     }
 
-    /// Another gateway's markers over the same keys.
+    /// The markers of another gateway, over the same keys.
     pub(crate) async fn other_gateways(&self, markers: &IdempotencyMarkers) -> IdempotencyMarkers {
         if self.redis.is_none() { markers.clone() } else { self.markers(MINUTE).await }
     }
 
-    /// What every key of this test starts with.
+    /// The prefix of every key of this test.
     pub(crate) fn prefix(&self) -> &str {
         self.redis.as_ref().map_or("", |(_, config)| &config.prefix)
     }
 
-    /// Steps the clock. In Redis the ends of all windows of this test move instead.
+    /// Advances the clock. In Redis, moves the ends of all windows of this test instead.
     pub(crate) async fn pass(&self, time: Duration) {
         let Some((server, config)) = &self.redis else { return tokio::time::advance(time).await };
         let script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
                       local left = redis.call('PTTL', key) - ARGV[2] \
                       if left > 0 then redis.call('PEXPIRE', key, left) else redis.call('DEL', key) end end";
-        let line = format!("EVAL \"{script}\" 0 {}* {}", config.prefix, time.as_millis());
-        let answer = server.command(&line).await.unwrap();
+        let command = format!("EVAL \"{script}\" 0 {}* {}", config.prefix, time.as_millis());
+        let answer = server.command(&command).await.unwrap();
         assert!(answer.starts_with("$-1"), "{answer}");
     }
 
@@ -79,12 +79,12 @@ impl World {
     }
 }
 
-/// So many permits a minute.
+/// A counter with this many permits per minute.
 pub(crate) fn counter(scope: &str, permits: u32) -> Counter {
     Counter::new(scope, Rate::per_minute(permits))
 }
 
-/// Redis' time runs on between two looks at it; a window is this much shorter at most.
+/// Compares with a tolerance of 5 s, because the clock of Redis cannot be stopped.
 pub(crate) fn about(actual: Duration, expected: Duration) -> bool {
     actual <= expected && expected - actual < Duration::from_secs(5)
 }

@@ -1,4 +1,4 @@
-//! Some gateways on one Redis, as they run in production.
+//! Several gateways that share one Redis, as in production.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,18 @@ use leadgate_domain::{OrganizationId, Rate};
 use leadgate_limiter::{Counter, LimitRequest, Limiter, LimiterConfig, LimiterStatus};
 use tokio::task::JoinSet;
 
-/// Four times the default, because a test machine that does other things at the same time may stall for a moment,
-/// and what is exact in Redis would then not be exact.
+/// Four times the default. A busy test machine can stall, and a call that times out makes the counts inexact.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Two calls are promised; the rest is for the stalls. A delay of 200 ms each way is longer than this.
-const PATIENCE: Duration = Duration::from_millis(350);
+/// Two calls, and time for stalls of the machine. A delay of 200 ms in each direction is longer than this.
+const MAX_WAIT: Duration = Duration::from_millis(350);
 
 pub(crate) struct Gateways {
     pub(crate) limiters: Vec<Limiter>,
     pub(crate) organization: OrganizationId,
 }
 
-/// What became of many requests.
+/// The results of many requests.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) allowed: u32,
@@ -45,49 +44,53 @@ impl Gateways {
         LimitRequest::of(self.organization, Counter::new(scope, Rate { permits, window: hour }))
     }
 
-    /// Asks each gateway so many times, all gateways at once and each request after the other.
-    pub(crate) async fn ask(&self, times: u32, request: &LimitRequest) -> Tally {
-        let mut asking = JoinSet::new();
+    /// Sends `times` requests to each gateway: the gateways concurrently, the requests of a gateway one by
+    /// one.
+    pub(crate) async fn acquire(&self, times: u32, request: &LimitRequest) -> Tally {
+        let mut tasks = JoinSet::new();
         for limiter in self.limiters.clone() {
             let request = request.clone();
-            asking.spawn(async move {
+            tasks.spawn(async move {
                 let mut tally = Tally { allowed: 0, slowest: Duration::ZERO };
                 for _ in 0..times {
-                    let asked = Instant::now();
+                    let started = Instant::now();
                     tally.allowed += u32::from(limiter.acquire(request.clone()).await.allowed());
-                    tally.slowest = tally.slowest.max(asked.elapsed());
+                    tally.slowest = tally.slowest.max(started.elapsed());
                 }
                 tally
             });
         }
-        asking.join_all().await.into_iter().fold(Tally { allowed: 0, slowest: Duration::ZERO }, |a, b| {
-            Tally { allowed: a.allowed + b.allowed, slowest: a.slowest.max(b.slowest) }
+        tasks.join_all().await.into_iter().fold(Tally { allowed: 0, slowest: Duration::ZERO }, |a, b| Tally {
+            allowed: a.allowed + b.allowed,
+            slowest: a.slowest.max(b.slowest),
         })
     }
 
-    /// As `ask`, in the midst of trouble: nobody waits for Redis.
-    pub(crate) async fn ask_in_trouble(&self, times: u32, request: &LimitRequest) -> u32 {
-        let tally = self.ask(times, request).await;
-        assert!(tally.slowest < PATIENCE, "{tally:?}");
+    /// Like `acquire`, while Redis is faulty: checks that every request is decided in time.
+    pub(crate) async fn acquire_during_fault(&self, times: u32, request: &LimitRequest) -> u32 {
+        let tally = self.acquire(times, request).await;
+        assert!(tally.slowest < MAX_WAIT, "{tally:?}");
         tally.allowed
     }
 
-    pub(crate) fn all(&self, holds: impl Fn(&LimiterStatus) -> bool) -> bool {
-        self.limiters.iter().all(|limiter| holds(&limiter.status()))
+    pub(crate) fn all(&self, matches: impl Fn(&LimiterStatus) -> bool) -> bool {
+        self.limiters.iter().all(|limiter| matches(&limiter.status()))
     }
 
     pub(crate) fn degraded(&self) -> bool {
         self.all(|status| matches!(status, LimiterStatus::Degraded(_)))
     }
 
-    /// Waits until all of them count in Redis.
+    /// Waits until all gateways count in Redis.
     pub(crate) async fn recovered(&self) {
         let ready = async {
-            let mut look = tokio::time::interval(Duration::from_millis(10));
+            let mut interval = tokio::time::interval(Duration::from_millis(10));
             while !self.all(|status| *status == LimiterStatus::Ready) {
-                look.tick().await;
+                interval.tick().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), ready).await.expect("back in Redis within 20 s");
+        tokio::time::timeout(Duration::from_secs(20), ready)
+            .await
+            .expect("all limiters are ready within 20 s");
     }
 }

@@ -1,4 +1,5 @@
-//! Redis stopped, frozen, slow, emptied: everyone is answered in time, and limited (fault matrix F24, F25).
+//! Redis stopped, frozen, slow or without its data: every request is decided in time, and limited (F24 and
+//! F25 of the fault matrix).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod forgetful;

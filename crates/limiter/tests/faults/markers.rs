@@ -1,4 +1,4 @@
-//! Markers without Redis: nobody waits for it, and nobody is told what is not known.
+//! Markers without Redis: calls return in time, and the state is unknown.
 
 use std::time::{Duration, Instant};
 
@@ -6,9 +6,9 @@ use leadgate_domain::{BodyHash, ClaimKey, ClaimKind, KeyHash, OrganizationId, Su
 use leadgate_limiter::{IdempotencyMarkers, IdempotencyState, LimiterConfig, LimiterStatus};
 use leadgate_testkit::servers::RedisServer;
 
-/// As that of the limiters, and as patient.
+/// The same time limits as in `gateways.rs`.
 const TIMEOUT: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_millis(350);
+const MAX_WAIT: Duration = Duration::from_millis(350);
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
 async fn open(redis: &RedisServer) -> IdempotencyMarkers {
@@ -26,38 +26,38 @@ fn submission() -> SubmissionId {
 }
 
 async fn begin(markers: &IdempotencyMarkers, key: ClaimKey) -> IdempotencyState {
-    let asked = Instant::now();
-    let begun = markers.begin(key, submission(), BodyHash::of(b"body")).await;
-    assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
-    begun
+    let started = Instant::now();
+    let state = markers.begin(key, submission(), BodyHash::of(b"body")).await;
+    assert!(started.elapsed() < MAX_WAIT, "{:?}", started.elapsed());
+    state
 }
 
 async fn recovered(markers: &IdempotencyMarkers) {
     let ready = async {
-        let mut look = tokio::time::interval(Duration::from_millis(10));
+        let mut interval = tokio::time::interval(Duration::from_millis(10));
         while markers.status() != LimiterStatus::Ready {
-            look.tick().await;
+            interval.tick().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), ready).await.expect("back in Redis within 20 s");
+    tokio::time::timeout(Duration::from_secs(20), ready).await.expect("the markers are ready within 20 s");
 }
 
 #[tokio::test]
-async fn what_redis_forgot_was_never_used() {
+async fn a_key_that_redis_lost_is_new() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     assert_eq!(begin(&markers, key).await, IdempotencyState::First);
     markers.done(key, submission(), BodyHash::of(b"body")).await;
     redis.command("SCRIPT FLUSH").await.unwrap();
-    assert!(matches!(begin(&markers, key).await, IdempotencyState::Done(_)), "a script is not missed");
+    assert!(matches!(begin(&markers, key).await, IdempotencyState::Done(_)), "a lost script is sent again");
     redis.command("FLUSHALL").await.unwrap();
     assert_eq!(begin(&markers, key).await, IdempotencyState::First);
     assert_eq!(begin(&markers, key).await, IdempotencyState::InFlight);
-    assert_eq!(markers.status(), LimiterStatus::Ready, "nobody noticed");
+    assert_eq!(markers.status(), LimiterStatus::Ready, "the markers stay ready");
 }
 
 #[tokio::test]
-async fn without_redis_nobody_can_tell() {
+async fn without_redis_the_state_is_unknown() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     assert_eq!(begin(&markers, key).await, IdempotencyState::First);
@@ -80,9 +80,10 @@ async fn without_redis_nobody_can_tell() {
     assert_eq!(begin(&markers, key).await, IdempotencyState::InFlight);
 }
 
-/// As after a restart, or behind a proxy that closes idle connections: the first question finds it broken.
+/// After a restart of Redis, or behind a proxy that closes idle connections, the first call finds the
+/// connection broken.
 #[tokio::test]
-async fn a_connection_that_redis_closed_is_replaced_before_the_answer() {
+async fn a_closed_connection_is_replaced_before_the_call_returns() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     let first = submission();
@@ -90,16 +91,16 @@ async fn a_connection_that_redis_closed_is_replaced_before_the_answer() {
     markers.done(key, first, BodyHash::of(b"body")).await;
     for _ in 0..5 {
         redis.command("CLIENT KILL TYPE normal").await.unwrap();
-        let asking = (0..20).map(|_| markers.begin(key, submission(), BodyHash::of(b"another body")));
-        for begun in futures_util::future::join_all(asking).await {
-            assert_eq!(begun, IdempotencyState::BodyMismatch);
+        let calls = (0..20).map(|_| markers.begin(key, submission(), BodyHash::of(b"another body")));
+        for state in futures_util::future::join_all(calls).await {
+            assert_eq!(state, IdempotencyState::BodyMismatch);
         }
     }
 }
 
-/// A marker of the submission's own is what a first try left whose answer was lost.
+/// The first call wrote the marker, and its response was lost.
 #[tokio::test]
-async fn a_submission_may_ask_twice() {
+async fn a_submission_may_call_begin_twice() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key, own) = (open(&redis).await, key(), submission());
     for _ in 0..2 {
@@ -109,7 +110,7 @@ async fn a_submission_may_ask_twice() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_wrote_is_no_marker() {
+async fn a_value_that_is_not_a_marker_is_ignored() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     assert_eq!(begin(&markers, key).await, IdempotencyState::First);

@@ -9,86 +9,87 @@ use crate::gateways::Gateways;
 const LIMIT: u32 = 30;
 const GATEWAYS: u32 = 3;
 
-/// Before the trouble every gateway took 4 of its 10; with it each may take the other 6, and not one more.
-async fn limited_at_its_share(gateways: &Gateways) {
+/// Before the fault, each gateway took 4 permits of its share of 10. During the fault it may take 6 more.
+async fn assert_limited_to_share(gateways: &Gateways) {
     let request = gateways.request("key", LIMIT);
-    assert_eq!(gateways.ask_in_trouble(40, &request).await, LIMIT - GATEWAYS * 4);
+    assert_eq!(gateways.acquire_during_fault(40, &request).await, LIMIT - GATEWAYS * 4);
     assert!(gateways.degraded());
-    assert_eq!(gateways.ask_in_trouble(40, &gateways.request("fresh", LIMIT)).await, LIMIT);
+    assert_eq!(gateways.acquire_during_fault(40, &gateways.request("fresh", LIMIT)).await, LIMIT);
     let scarce = gateways.request("scarce", 1);
-    assert_eq!(gateways.ask_in_trouble(40, &scarce).await, GATEWAYS, "one permit at least");
+    assert_eq!(gateways.acquire_during_fault(40, &scarce).await, GATEWAYS, "at least one permit");
 }
 
-/// Exact over all gateways again, so they count in Redis again.
-async fn back_in_redis(gateways: &Gateways) {
+/// The count is exact over all gateways, so they use Redis again.
+async fn assert_shared_again(gateways: &Gateways) {
     gateways.recovered().await;
-    let after = gateways.ask(LIMIT, &gateways.request("after", LIMIT)).await;
+    let after = gateways.acquire(LIMIT, &gateways.request("after", LIMIT)).await;
     assert_eq!(after.allowed, LIMIT);
-    // All by one gateway: more than the share it would have alone.
+    // One gateway takes all permits, which is more than its share.
     let first =
         Gateways { limiters: vec![gateways.limiters[0].clone()], organization: gateways.organization };
-    assert_eq!(first.ask(LIMIT, &gateways.request("one", LIMIT)).await.allowed, LIMIT);
+    assert_eq!(first.acquire(LIMIT, &gateways.request("one", LIMIT)).await.allowed, LIMIT);
 }
 
-async fn three(url: &str) -> Gateways {
+async fn three_gateways(url: &str) -> Gateways {
     let gateways = Gateways::open(url, GATEWAYS).await;
     gateways.recovered().await;
-    let before = gateways.ask(4, &gateways.request("key", LIMIT)).await;
+    let before = gateways.acquire(4, &gateways.request("key", LIMIT)).await;
     assert_eq!(before.allowed, GATEWAYS * 4);
     gateways
 }
 
 #[tokio::test]
-async fn killed() {
+async fn redis_is_killed() {
     let redis = RedisServer::start().await.unwrap();
-    let gateways = three(redis.url()).await;
+    let gateways = three_gateways(redis.url()).await;
     redis.kill().unwrap();
-    limited_at_its_share(&gateways).await;
+    assert_limited_to_share(&gateways).await;
     redis.start_again().await.unwrap();
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn frozen() {
+async fn redis_is_frozen() {
     let redis = RedisServer::start().await.unwrap();
-    let gateways = three(redis.url()).await;
+    let gateways = three_gateways(redis.url()).await;
     redis.freeze().unwrap();
-    limited_at_its_share(&gateways).await;
+    assert_limited_to_share(&gateways).await;
     redis.thaw().unwrap();
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn slow_by_200_ms() {
+async fn redis_is_slow_by_200_ms() {
     let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
-    let gateways = three(&format!("redis://127.0.0.1:{}/", proxy.port())).await;
+    let gateways = three_gateways(&format!("redis://127.0.0.1:{}/", proxy.port())).await;
     proxy.set(ProxyMode::Delay(Duration::from_millis(200))).await.unwrap();
-    limited_at_its_share(&gateways).await;
-    let (tries, mut look) = (proxy.connections() + 6, tokio::time::interval(Duration::from_millis(5)));
-    while proxy.connections() < tries {
-        look.tick().await;
-        assert!(gateways.degraded(), "that it can be connected to makes it no faster");
+    assert_limited_to_share(&gateways).await;
+    let (connections, mut interval) =
+        (proxy.connections() + 6, tokio::time::interval(Duration::from_millis(5)));
+    while proxy.connections() < connections {
+        interval.tick().await;
+        assert!(gateways.degraded(), "a successful connect does not end the degraded state");
     }
     proxy.set(ProxyMode::Pass).await.unwrap();
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn too_many_waiting_for_a_slow_one() {
+async fn many_requests_wait_for_a_slow_redis() {
     let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
     let gateways = Gateways::open(&format!("redis://127.0.0.1:{}/", proxy.port()), GATEWAYS).await;
     gateways.recovered().await;
-    // In time for a call; a thousand requests, though, are eight calls, one after the other.
+    // One call is in time, but a thousand requests are eight consecutive calls.
     proxy.set(ProxyMode::Delay(Duration::from_millis(40))).await.unwrap();
     let request = gateways.request("key", 10_000);
-    let crowd = (0..1_000).map(|_| gateways.ask_in_trouble(1, &request));
-    assert_eq!(futures_util::future::join_all(crowd).await.into_iter().sum::<u32>(), 3_000);
+    let calls = (0..1_000).map(|_| gateways.acquire_during_fault(1, &request));
+    assert_eq!(futures_util::future::join_all(calls).await.into_iter().sum::<u32>(), 3_000);
 }
 
 #[tokio::test]
-async fn every_way_a_connection_breaks() {
+async fn connections_break_in_every_proxy_mode() {
     let redis = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
     let gateways = Gateways::open(&format!("redis://127.0.0.1:{}/", proxy.port()), GATEWAYS).await;
@@ -96,53 +97,53 @@ async fn every_way_a_connection_breaks() {
         gateways.recovered().await;
         proxy.set(mode).await.unwrap();
         let request = gateways.request(&format!("{mode:?}"), LIMIT);
-        assert_eq!(gateways.ask_in_trouble(40, &request).await, LIMIT, "{mode:?}");
+        assert_eq!(gateways.acquire_during_fault(40, &request).await, LIMIT, "{mode:?}");
         assert!(gateways.degraded(), "{mode:?}");
         proxy.set(ProxyMode::Pass).await.unwrap();
     }
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn one_gateway_alone_never_gives_more_than_the_limit() {
+async fn a_single_gateway_never_exceeds_the_limit() {
     let redis = RedisServer::start().await.unwrap();
     let gateways = Gateways::open(redis.url(), 1).await;
     let request = gateways.request("key", LIMIT);
-    assert_eq!(gateways.ask(LIMIT - 5, &request).await.allowed, LIMIT - 5);
+    assert_eq!(gateways.acquire(LIMIT - 5, &request).await.allowed, LIMIT - 5);
     redis.freeze().unwrap();
-    assert_eq!(gateways.ask_in_trouble(40, &request).await, 5);
+    assert_eq!(gateways.acquire_during_fault(40, &request).await, 5);
     redis.thaw().unwrap();
 }
 
 #[tokio::test]
-async fn not_there_at_the_start() {
+async fn redis_is_down_at_the_start() {
     let redis = RedisServer::start().await.unwrap();
     redis.stop().await.unwrap();
     let gateways = Gateways::open(redis.url(), GATEWAYS).await;
     assert!(gateways.degraded());
-    assert_eq!(gateways.ask_in_trouble(40, &gateways.request("key", LIMIT)).await, LIMIT);
+    assert_eq!(gateways.acquire_during_fault(40, &gateways.request("key", LIMIT)).await, LIMIT);
     redis.start_again().await.unwrap();
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn answering_with_errors() {
+async fn redis_answers_with_errors() {
     let redis = RedisServer::start().await.unwrap();
-    let gateways = three(redis.url()).await;
+    let gateways = three_gateways(redis.url()).await;
     redis.command("CONFIG SET maxmemory 1").await.unwrap();
     let request = gateways.request("key", LIMIT);
-    assert_eq!(gateways.ask_in_trouble(40, &request).await, LIMIT - GATEWAYS * 4);
+    assert_eq!(gateways.acquire_during_fault(40, &request).await, LIMIT - GATEWAYS * 4);
     redis.command("CONFIG SET maxmemory 0").await.unwrap();
-    back_in_redis(&gateways).await;
+    assert_shared_again(&gateways).await;
 }
 
 #[tokio::test]
-async fn what_it_says_of_itself_names_no_address_and_no_secret() {
+async fn status_and_errors_contain_no_address_and_no_secret() {
     let open = |url: &str| Limiter::open(LimiterConfig { url: url.to_owned(), ..LimiterConfig::default() });
     let redis = RedisServer::start().await.unwrap();
     let port = redis.port().unwrap();
     let limiter = open(&format!("redis://someone:hunter2@127.0.0.1:{port}/")).await.unwrap();
-    let LimiterStatus::Degraded(reason) = limiter.status() else { panic!("nobody of that name may enter") };
+    let LimiterStatus::Degraded(reason) = limiter.status() else { panic!("the login must fail") };
     assert!(!reason.contains("hunter2") && !reason.contains("127.0.0.1"), "{reason}");
 
     for url in ["", "postgres://hunter2@host/", "redis://:hunter2@host:badport/"] {

@@ -1,4 +1,4 @@
-//! The right to settle one delivery.
+//! The handle that settles one delivery.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use super::publish_queue::{AmqpPublishSender, ParkRequest};
 use super::unacked::UnackedGuard;
 use crate::raw_delivery::{ParkReason, SettleResult};
 
-/// For how long a message is kept that could not be parked: otherwise it would come back at once, to be tried at once.
+/// Delay before a message that could not be parked is requeued. Without it, the message would come back at
+/// once.
 const PARK_RETRY: Duration = Duration::from_secs(1);
 
-/// Dropping it gives the message back, unless it was settled.
+/// Settles a delivery. Dropping it requeues the message, unless it was settled.
 #[derive(Debug)]
 pub(crate) struct AmqpAckHandle {
     acker: Acker,
@@ -41,24 +42,24 @@ impl AmqpAckHandle {
     }
 
     pub(crate) async fn ack(self) -> SettleResult {
-        // `Ok(false)` and an error both mean that the channel is gone, and the delivery with it.
+        // `Ok(false)` and an error both mean that the channel is closed, so the delivery is requeued.
         match timeout(self.timeout, self.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => SettleResult::Settled,
             Ok(Ok(false) | Err(_)) | Err(_) => SettleResult::Lost,
         }
     }
 
-    pub(crate) async fn park(self, payload: Bytes, why: ParkReason) -> SettleResult {
-        match self.park_part(payload, why).await {
+    pub(crate) async fn park(self, payload: Bytes, reason: ParkReason) -> SettleResult {
+        match self.park_submission(payload, reason).await {
             SettleResult::Settled => self.ack().await,
             SettleResult::Lost => SettleResult::Lost,
         }
     }
 
-    pub(crate) async fn park_part(&self, payload: Bytes, why: ParkReason) -> SettleResult {
-        let (answer, answered) = oneshot::channel();
-        let sent = self.sender.park(ParkRequest { payload, why, answer });
-        if sent.is_ok() && matches!(timeout(self.timeout, answered).await, Ok(Ok(Ok(())))) {
+    pub(crate) async fn park_submission(&self, payload: Bytes, reason: ParkReason) -> SettleResult {
+        let (answer, receiver) = oneshot::channel();
+        let sent = self.sender.park(ParkRequest { payload, reason, answer });
+        if sent.is_ok() && matches!(timeout(self.timeout, receiver).await, Ok(Ok(Ok(())))) {
             return SettleResult::Settled;
         }
         sleep(PARK_RETRY).await;
@@ -69,7 +70,7 @@ impl AmqpAckHandle {
 impl Drop for AmqpAckHandle {
     fn drop(&mut self) {
         if self.is_valid() {
-            // One poll hands the nack to lapin's thread; there is no need to wait until it is written.
+            // One poll passes the nack to the thread of lapin. Waiting for the write is not necessary.
             let options = BasicNackOptions { requeue: true, ..Default::default() };
             self.acker.nack(options).now_or_never();
         }

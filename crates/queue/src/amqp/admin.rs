@@ -1,4 +1,4 @@
-//! Looking at the broker's queues, and putting back what was parked.
+//! Reads queue depths, and lists and replays parked messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::error::QueueError;
 use crate::shard_count::ShardCount;
 
-/// Between two looks whether the broker has taken messages back.
-const REQUEUE_TIMEOUT: Duration = Duration::from_millis(10);
+/// How often a requeue is checked for completion.
+const REQUEUE_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Works over channels that are opened for one request each.
+/// Opens a separate channel for each request.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminClient {
     publishing: BrokerConnection,
@@ -65,9 +65,9 @@ impl AdminClient {
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
         let channel = self.read_parked().await?;
-        let listed = list(&channel, self.version, limit).await;
+        let list = list(&channel, self.version, limit).await;
         close_channel(&channel).await;
-        listed
+        list
     }
 
     pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
@@ -77,8 +77,9 @@ impl AdminClient {
         replayed
     }
 
-    /// A channel for reading what is parked. Verified, because a queue that has a delivery limit loses what is read
-    /// often. It is closed whatever happens, so that the broker takes back what was read.
+    /// Opens a channel for reading parked messages. Verifies the queues first, because a queue with a
+    /// delivery limit drops messages that are read often. The caller closes the channel in any case, so that
+    /// the broker requeues what was read.
     async fn read_parked(&self) -> Result<OpenChannel, QueueError> {
         let connection = self.consuming.get().await?;
         topology::verify_parked(&connection, self.version).await?;
@@ -98,7 +99,7 @@ impl AdminClient {
     }
 }
 
-/// A channel with confirms.
+/// A channel with publisher confirms.
 struct PublishingChannel {
     connection: Arc<OpenConnection>,
     channel: OpenChannel,
@@ -142,11 +143,11 @@ fn describe(message: &BasicGetMessage) -> ParkedMessage {
     }
 }
 
-/// Replays what is selected in one queue. Each message is acknowledged there only once the broker has confirmed it
-/// elsewhere, one after the other: with a single message on its way no confirm can be mistaken for another's.
+/// Replays the selected messages of one queue, one by one. A message is acknowledged in that queue after the
+/// broker has confirmed its new copy. With a single publish in flight, confirms cannot be mixed up.
 ///
-/// What is not selected is held unacknowledged until the end, so that each message is looked at once, and given back
-/// then. Nothing is looked at after the last selected one.
+/// Messages that are not selected stay unacknowledged until the end and are then requeued, so that each
+/// message is read once. Reading stops after the last selected message.
 async fn replay(
     reading: &Channel,
     publishing: &PublishingChannel,
@@ -154,7 +155,7 @@ async fn replay(
     selection: &mut ParkedSelection,
 ) -> Result<usize, QueueError> {
     let (mut replayed, mut read) = (0, UnackedMessages::default());
-    // Not until it is empty: a worker may park again what is replayed.
+    // Not until the queue is empty, because a worker may park a replayed message again.
     for _ in 0..count(reading, queue).await?.messages {
         if selection.is_empty() {
             break;
@@ -166,7 +167,7 @@ async fn replay(
         }
         if publishing.connection.is_blocked() {
             return Err(QueueError::Interrupted(
-                "the broker takes no messages: memory or disk alarm".to_owned(),
+                "the broker blocks publishers (memory or disk alarm): retry after the alarm".to_owned(),
             ));
         }
         republish(&publishing.channel, &message).await?;
@@ -177,7 +178,7 @@ async fn replay(
     Ok(replayed)
 }
 
-/// To the first shard: which organizations a message belongs to is not known here.
+/// Publishes to the first shard, because the organizations in a message are not known here.
 async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), QueueError> {
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = message::properties(FieldTable::default());
@@ -187,19 +188,20 @@ async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), Q
     match call(published).await? {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Nack(None) => Err(QueueError::Interrupted("the queue is full".to_owned())),
-        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
-            Err(QueueError::Topology("no queue took the message: run `leadgate migrate`".to_owned()))
+        Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(QueueError::Topology(
+            "the message was not routed to a queue: run `leadgate migrate`".to_owned(),
+        )),
+        Confirmation::NotRequested => {
+            Err(QueueError::Interrupted("the channel has no publisher confirms".to_owned()))
         }
-        Confirmation::NotRequested => Err(QueueError::Interrupted("the channel does not confirm".to_owned())),
     }
 }
 
-/// Messages that were read and stay in the queue, unacknowledged until they are given back. Their payloads are not
-/// kept.
+/// Messages that were read and are unacknowledged until they are requeued. Their payloads are not kept.
 #[derive(Default)]
 struct UnackedMessages {
     count: u64,
-    /// The last one's, and how many messages were left behind it.
+    /// The acker of the last message, and the number of messages behind it.
     last: Option<(Acker, u64)>,
 }
 
@@ -210,19 +212,20 @@ impl UnackedMessages {
         self.last = Some((message.delivery.acker, left));
     }
 
-    /// Gives them back with one nack and waits until they lie in the queue again, so that the next look finds them.
+    /// Requeues the messages with one nack, and waits until they are in the queue again, so that the next
+    /// read finds them.
     async fn requeue(self, channel: &Channel, queue: &str) -> Result<(), QueueError> {
         if let Some((last, left)) = self.last {
             call(last.nack(BasicNackOptions { multiple: true, requeue: true })).await?;
-            // The broker answers nothing to a nack, and closing the channel does not wait for it either. Another
-            // program may take messages meanwhile, so this is no error if it does not come true.
-            let back = async {
+            // The broker does not answer a nack, and closing the channel does not wait for it. A time-out is
+            // not an error, because another program may consume messages meanwhile.
+            let requeued = async {
                 while count(channel, queue).await?.messages < left + self.count {
-                    sleep(REQUEUE_TIMEOUT).await;
+                    sleep(REQUEUE_POLL_INTERVAL).await;
                 }
                 Ok(())
             };
-            timeout(CALL_TIMEOUT, back).await.unwrap_or(Ok(()))?;
+            timeout(CALL_TIMEOUT, requeued).await.unwrap_or(Ok(()))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! The connections of a process to the broker: one for publishing and one for consuming, shared by their channels.
+//! The connections of a process to the broker: one for publishing and one for consuming. Channels share them.
 //!
-//! RabbitMQ stops reading from connections that publish while it is short of memory or disk. A consumer on such a
-//! connection could not acknowledge, and the shortage could not end.
+//! RabbitMQ stops reading from publishing connections while it is short of memory or disk. A consumer on such
+//! a connection could not acknowledge, so the shortage would not end.
 
 use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
@@ -22,15 +22,15 @@ use super::supervise::Interruption;
 use crate::config::BrokerAddress;
 use crate::error::QueueError;
 
-/// TCP, TLS and AMQP's handshake together.
+/// Time limit for TCP, TLS and the AMQP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One request to the broker and its answer.
+/// Time limit for a request to the broker and its response.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Opening = Shared<BoxFuture<'static, Result<Arc<OpenConnection>, QueueError>>>;
 
-/// A connection that is opened when it is first needed, and again when it is needed after a loss. Clones share it.
+/// A connection that opens at its first use, and again at the next use after a loss. Clones share it.
 #[derive(Clone)]
 pub(crate) struct BrokerConnection {
     broker: Arc<BrokerAddress>,
@@ -39,12 +39,12 @@ pub(crate) struct BrokerConnection {
 }
 
 impl BrokerConnection {
-    /// `name` is what the broker's own tools show.
+    /// The tools of the broker show `name`.
     pub(crate) fn new(broker: Arc<BrokerAddress>, name: &'static str) -> Self {
         Self { broker, name, opening: Arc::default() }
     }
 
-    /// The open connection. All callers that need a new one at the same time share one attempt and its result.
+    /// Returns the open connection. Concurrent callers share one attempt to open it, and its result.
     pub(crate) async fn get(&self) -> Result<Arc<OpenConnection>, QueueError> {
         let opening = {
             let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,7 @@ impl BrokerConnection {
 }
 
 impl std::fmt::Debug for BrokerConnection {
-    /// Without the broker's address: it carries a password.
+    /// Omits the address of the broker, which contains a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("BrokerConnection").field("name", &self.name).finish_non_exhaustive()
     }
@@ -75,18 +75,18 @@ fn open(broker: Arc<BrokerAddress>, name: &'static str) -> Opening {
     async move { OpenConnection::open(&broker, name).await.map(Arc::new) }.boxed().shared()
 }
 
-/// Whether an attempt is under way, or led to a connection that is still there.
+/// Whether an attempt is running, or its connection is still open.
 fn is_usable(opening: &Opening) -> bool {
     opening.peek().is_none_or(|opened| opened.as_ref().is_ok_and(|connection| connection.is_open()))
 }
 
-/// An open connection. Dropping it closes the socket, whatever state the broker is in.
+/// An open connection. Dropping it closes the socket, even if the broker does not answer.
 pub(crate) struct OpenConnection {
     connection: Connection,
     socket: Arc<SocketHandle>,
-    /// Why it was lost. Marked as changed also when an alarm begins or ends.
+    /// The reason of the loss. Also marked as changed when an alarm starts or ends.
     lost: watch::Receiver<Option<Arc<str>>>,
-    /// Set once the topology was verified over this connection.
+    /// Set after the topology was verified over this connection.
     verified: Mutex<Arc<OnceCell<()>>>,
 }
 
@@ -107,15 +107,15 @@ impl OpenConnection {
         call(self.connection.create_channel()).await.map(OpenChannel)
     }
 
-    /// Closes a channel, so that the broker takes back what is unacknowledged on it. The connection is given up, with
-    /// the same effect, when the broker does not answer.
+    /// Closes a channel, so that the broker requeues its unacknowledged messages. If the broker does not
+    /// answer, closes the connection, which has the same effect.
     pub(crate) async fn close_channel_or_disconnect(&self, channel: &OpenChannel) {
         if timeout(CALL_TIMEOUT, channel.close(200, "done".into())).await.is_err() {
             self.socket.shutdown();
         }
     }
 
-    /// Runs `verify`, unless it has succeeded over this connection before. Callers at the same time wait for one run.
+    /// Runs `verify`, unless it has already succeeded over this connection. Concurrent callers share one run.
     pub(crate) async fn verify_once(
         &self,
         verify: impl Future<Output = Result<(), QueueError>>,
@@ -124,7 +124,8 @@ impl OpenConnection {
         verified.get_or_try_init(|| verify).await.copied()
     }
 
-    /// Has the next [`verify_once`](Self::verify_once) verify again: a channel was lost, perhaps with its queue.
+    /// Makes the next [`verify_once`](Self::verify_once) verify again, after a channel was lost, perhaps
+    /// because its queue was deleted.
     pub(crate) fn discard_verification(&self) {
         *self.verified() = Arc::default();
     }
@@ -133,7 +134,7 @@ impl OpenConnection {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// In a memory or disk alarm: nothing that is sent goes out, and lapin's calls wait for ever.
+    /// Whether the broker blocks this connection in a memory or disk alarm. Calls of lapin then wait forever.
     pub(crate) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
     }
@@ -163,13 +164,13 @@ impl OpenConnection {
     async fn until_blocked_is(&self, blocked: bool) {
         let mut changes = self.lost.clone();
         loop {
-            // Before the look, so that a later change is not missed.
+            // Before the check, so that a later change is not missed.
             changes.mark_unchanged();
             if self.is_blocked() == blocked {
                 return;
             }
             if changes.changed().await.is_err() {
-                // It is lost, and stays as it is.
+                // The connection is lost, so its state no longer changes.
                 std::future::pending::<()>().await;
             }
         }
@@ -179,7 +180,8 @@ impl OpenConnection {
         self.connection.status().connected() && !self.socket.is_shut_down()
     }
 
-    /// Closes it in order, because a socket that is just shut down may take written acknowledgements with it.
+    /// Closes the connection with the AMQP handshake. Shutting down the socket alone could lose
+    /// acknowledgements that are already written.
     pub(crate) async fn close(&self) {
         timeout(CLOSE_TIMEOUT, self.connection.close(200, "bye".into())).await.ok();
         self.socket.shutdown();
@@ -194,8 +196,8 @@ impl Drop for OpenConnection {
 
 /// A channel that is closed when it is dropped.
 ///
-/// lapin closes a dropped channel too, but takes a failure of that for a broken connection. It fails when the broker
-/// closes the channel, or the connection is closed, at the same time.
+/// lapin also closes a dropped channel, but it treats a failed close as a broken connection. A close fails if
+/// the broker closes the channel, or the connection is closed, at the same time.
 pub(crate) struct OpenChannel(Channel);
 
 impl Deref for OpenChannel {
@@ -208,12 +210,12 @@ impl Deref for OpenChannel {
 
 impl Drop for OpenChannel {
     fn drop(&mut self) {
-        // One poll hands the request to lapin's thread. lapin itself then does nothing for the channel.
+        // One poll passes the request to the thread of lapin, which then does not close the channel itself.
         self.0.close(200, "done".into()).now_or_never();
     }
 }
 
-/// Hands a connection's events on to all its users: lapin gives each event to one listener only.
+/// Forwards the events of a connection to all its users, because lapin gives each event to one listener only.
 async fn watch_events(
     mut events: impl Stream<Item = Event> + Unpin,
     status: ConnectionStatus,
@@ -221,7 +223,7 @@ async fn watch_events(
     lost: watch::Sender<Option<Arc<str>>>,
 ) {
     let reason = loop {
-        // It may have ended before there was a listener.
+        // The connection may have ended before the listener existed.
         if !status.connected() {
             break "the connection ended".to_owned();
         }
@@ -230,13 +232,13 @@ async fn watch_events(
             () = lost.closed() => return,
         };
         match event {
-            // lapin reports the end of a single channel here too.
+            // lapin also reports the end of a single channel here.
             Some(Event::Error(error)) if !status.connected() => break error.to_string(),
             Some(_) => _ = lost.send_replace(None),
             None => break "the connection ended".to_owned(),
         }
     };
-    // lapin's thread ends with its socket only.
+    // The thread of lapin ends only when its socket is closed.
     socket.shutdown();
     lost.send_replace(Some(reason.into()));
 }
@@ -253,9 +255,9 @@ async fn connect(
         runtime,
         async move |uri: AMQPUri, runtime| {
             let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
-            // lapin dials on a thread of its own, which goes on after this attempt was given up.
-            let dialling = plain.connect_with_config_async(TLSConfig::default(), &runtime);
-            let stream = timeout(CONNECT_TIMEOUT, dialling).await.map_err(std::io::Error::from)??;
+            // lapin connects on its own thread, which continues after this attempt was cancelled.
+            let connecting = plain.connect_with_config_async(TLSConfig::default(), &runtime);
+            let stream = timeout(CONNECT_TIMEOUT, connecting).await.map_err(std::io::Error::from)??;
             if let AsyncTcpStream::Plain(plain) = &stream {
                 socket.set(plain.get_ref().as_fd().try_clone_to_owned()?.into())?;
             }
@@ -272,8 +274,8 @@ async fn connect(
     .await
 }
 
-/// The connection's socket, held a second time: lapin's thread waits for ever for a broker that stopped answering
-/// during handshake or close, and ends only with its socket.
+/// A second handle of the socket. The thread of lapin waits forever for a broker that stops answering during
+/// handshake or close, and ends only when the socket is closed.
 #[derive(Debug, Default)]
 struct SocketHandle(Mutex<SharedSocket>);
 
@@ -301,13 +303,13 @@ impl SocketHandle {
         let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         socket.is_shut_down = true;
         if let Some(stream) = socket.stream.take() {
-            // It may be closed already.
+            // The socket may be closed already.
             stream.shutdown(Shutdown::Both).ok();
         }
     }
 }
 
-/// Shuts the socket down unless connecting succeeds.
+/// Shuts down the socket unless the attempt succeeds.
 struct ConnectGuard(Option<Arc<SocketHandle>>);
 
 impl Drop for ConnectGuard {
@@ -318,7 +320,7 @@ impl Drop for ConnectGuard {
     }
 }
 
-/// Waits for the broker's answer, at most [`CALL_TIMEOUT`].
+/// Waits for the response of the broker, at most [`CALL_TIMEOUT`].
 pub(crate) async fn call<T>(answer: impl Future<Output = lapin::Result<T>>) -> Result<T, QueueError> {
     match timeout(CALL_TIMEOUT, answer).await {
         Ok(answer) => answer.map_err(unreachable),
@@ -332,11 +334,11 @@ pub(crate) async fn close_channel(channel: &OpenChannel) {
 }
 
 pub(crate) fn no_answer() -> QueueError {
-    QueueError::Unreachable("no answer in time".to_owned())
+    QueueError::Unreachable("no response in time".to_owned())
 }
 
-/// lapin's texts carry the broker's words and addresses, never credentials or payloads.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+/// The texts of lapin contain replies and addresses of the broker, never credentials or payloads.
+#[expect(clippy::needless_pass_by_value, reason = "used in map_err")]
 pub(crate) fn unreachable(error: lapin::Error) -> QueueError {
     QueueError::Unreachable(error.to_string())
 }

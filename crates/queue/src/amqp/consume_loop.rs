@@ -1,4 +1,4 @@
-//! The consuming side: each consumer has a task with one channel.
+//! The consuming side. Each consumer has a task with one channel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,25 +25,25 @@ use crate::error::QueueError;
 use crate::raw_delivery::RawDelivery;
 use crate::shard_count::ShardCount;
 
-/// Whether a consumer is to take messages.
+/// Whether a consumer should receive messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConsumerMode {
     Paused,
     Consuming,
 }
 
-/// The consumer's end of a consume loop, which ends when this is dropped.
+/// The handle of a [`ConsumeLoop`]. The loop ends when the handle is dropped.
 #[derive(Debug)]
 pub(crate) struct AmqpConsumer {
     mode: watch::Sender<ConsumerMode>,
-    /// Whether the task holds a channel on which something may be unacknowledged.
+    /// Whether the loop has a channel, on which messages may be unacknowledged.
     consuming: watch::Receiver<bool>,
     deliveries: mpsc::UnboundedReceiver<RawDelivery<AmqpAckHandle>>,
     stop: CancellationToken,
 }
 
 impl AmqpConsumer {
-    /// `None` once the queue was told to stop.
+    /// `None` after the queue was stopped.
     pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<AmqpAckHandle>>> {
         self.set_mode(ConsumerMode::Consuming);
         loop {
@@ -62,7 +62,7 @@ impl AmqpConsumer {
             {
                 batch.push(next);
             }
-            // Those of a channel that was lost in the meantime come again by themselves.
+            // The broker redelivers the messages of a lost channel.
             batch.retain(|delivery| delivery.handle.is_valid());
             if !batch.is_empty() {
                 return Some(batch);
@@ -72,7 +72,7 @@ impl AmqpConsumer {
 
     pub(crate) async fn release(&mut self) {
         self.set_mode(ConsumerMode::Paused);
-        // The task is bounded in giving up its channel. If it has ended, so has the channel.
+        // Closing the channel has a time limit. If the loop has ended, the channel is closed.
         self.consuming.wait_for(|consuming| !consuming).await.ok();
         self.requeue_buffered();
     }
@@ -86,7 +86,7 @@ impl AmqpConsumer {
     }
 }
 
-/// What all consumers of a queue share.
+/// What all consumers of a queue have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumeContext {
     pub(crate) connection: BrokerConnection,
@@ -94,7 +94,7 @@ pub(crate) struct ConsumeContext {
     /// The message version that this build reads.
     pub(crate) version: u64,
     pub(crate) prefetch: u16,
-    /// How long settling a delivery may take.
+    /// Time limit for settling a delivery.
     pub(crate) settle_timeout: Duration,
     pub(crate) sender: AmqpPublishSender,
     pub(crate) unacked: Unacked,
@@ -121,8 +121,8 @@ pub(crate) struct ConsumeLoop {
 struct ConsumingChannel {
     channel: OpenChannel,
     shards: watch::Receiver<u16>,
-    /// How many shards are consumed.
-    known: u16,
+    /// Number of shards that are consumed.
+    consumed_shards: u16,
     tags: Vec<String>,
     arrivals: SelectAll<BoxStream<'static, Arrival>>,
 }
@@ -134,10 +134,10 @@ enum Arrival {
 }
 
 impl ConsumingChannel {
-    /// Without a consumer yet.
+    /// Creates the channel without a consumer.
     fn new(channel: OpenChannel, mut shards: watch::Receiver<u16>) -> Self {
-        let known = *shards.borrow_and_update();
-        Self { channel, shards, known, tags: Vec::new(), arrivals: SelectAll::new() }
+        let consumed_shards = *shards.borrow_and_update();
+        Self { channel, shards, consumed_shards, tags: Vec::new(), arrivals: SelectAll::new() }
     }
 
     async fn consume(&mut self, queue: String) -> Result<(), QueueError> {
@@ -149,20 +149,20 @@ impl ConsumingChannel {
         Ok(())
     }
 
-    /// Consumes the shards that were added, beside those that are consumed already.
+    /// Starts to consume the shards that were added.
     async fn consume_new_shards(&mut self) -> Result<(), QueueError> {
         let count = *self.shards.borrow_and_update();
-        for shard in self.known..count {
+        for shard in self.consumed_shards..count {
             self.consume(queue_names::shard(shard)).await?;
         }
-        self.known = count;
+        self.consumed_shards = count;
         Ok(())
     }
 
-    /// What was delivered can still be settled; nothing more comes.
+    /// Cancels all consumers. Delivered messages can still be settled.
     async fn cancel(&mut self) {
         for tag in &self.tags {
-            // If the broker does not answer, what it still sends is given back at the end.
+            // If the broker does not answer, messages that it still sends are requeued at the end.
             let options = BasicCancelOptions { nowait: true };
             timeout(CALL_TIMEOUT, self.channel.basic_cancel(tag.as_str().into(), options)).await.ok();
         }
@@ -179,7 +179,7 @@ impl ConsumeLoop {
         (handle, Self { context, readiness, mode, consuming, deliveries: sender })
     }
 
-    /// Waits until the consumer was dropped, or the queue closes.
+    /// Waits until the consumer is dropped or the queue closes.
     async fn consumer_closed(&self) {
         tokio::select! {
             () = self.deliveries.closed() => {}
@@ -187,7 +187,7 @@ impl ConsumeLoop {
         }
     }
 
-    /// Consumes and pauses as the handle says.
+    /// Consumes and pauses as the handle requests.
     async fn run_mode(&mut self, connection: &OpenConnection) -> Result<(), Interruption> {
         let mut mode = self.mode.clone();
         loop {
@@ -203,11 +203,11 @@ impl ConsumeLoop {
             self.consuming.send_replace(true);
             let channel = connection.channel().await?;
             let mut consuming = ConsumingChannel::new(channel, self.context.shards.subscribe());
-            let ended = self.consume(&mut consuming, connection).await;
-            // Also when only some of the consumers could be started: they may have deliveries.
+            let result = self.consume(&mut consuming, connection).await;
+            // Also after an error: consumers that were started may have deliveries.
             connection.close_channel_or_disconnect(&consuming.channel).await;
             self.consuming.send_replace(false);
-            ended?;
+            result?;
         }
     }
 
@@ -218,12 +218,12 @@ impl ConsumeLoop {
     ) -> Result<(), Interruption> {
         let options = BasicQosOptions { global: false };
         call(consuming.channel.basic_qos(self.context.prefetch, options)).await?;
-        for queue in self.context.queues(consuming.known).consumed() {
+        for queue in self.context.queues(consuming.consumed_shards).consumed() {
             consuming.consume(queue).await?;
         }
         self.set_connected();
         tokio::select! {
-            ended = self.forward_all(consuming, connection) => ended,
+            result = self.forward_all(consuming, connection) => result,
             () = self.consumer_closed() => Ok(()),
         }
     }
@@ -269,7 +269,7 @@ impl ConsumeLoop {
             published_at,
             handle: self.ack_handle(acker, published_at),
         };
-        // If the consumer was dropped the task is about to end, and what is dropped here is given back.
+        // The send fails if the consumer was dropped. The delivery is then dropped here, which requeues it.
         self.deliveries.send(raw).ok();
     }
 
@@ -280,8 +280,8 @@ impl ConsumeLoop {
 }
 
 impl ChannelTask for ConsumeLoop {
-    const LINK: &'static str = "consuming";
-    /// Without a channel: there is one only while the consumer consumes.
+    const LINK: &'static str = "consumer";
+    /// Only the connection: there is a channel only in [`ConsumerMode::Consuming`].
     type Open = Arc<OpenConnection>;
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
@@ -289,9 +289,9 @@ impl ChannelTask for ConsumeLoop {
         async move {
             let connection = connection.get().await?;
             let verify = async {
-                let known = shards.count();
-                topology::verify(&connection, QueueNames { shards: known, version }).await?;
-                shards.grow_to(topology::count_shards(&connection, known).await?);
+                let count = shards.count();
+                topology::verify(&connection, QueueNames { shards: count, version }).await?;
+                shards.grow_to(topology::count_shards(&connection, count).await?);
                 Ok(())
             };
             connection.verify_once(verify).await?;
@@ -305,12 +305,12 @@ impl ChannelTask for ConsumeLoop {
     }
 
     async fn serve(&mut self, connection: Self::Open) -> Result<(), Interruption> {
-        let served = self.run_mode(&connection).await;
+        let result = self.run_mode(&connection).await;
         self.consuming.send_replace(false);
-        if served.is_err() {
+        if result.is_err() {
             connection.discard_verification();
         }
-        served
+        result
     }
 
     fn interrupted(&mut self, Interruption { reason, .. }: &Interruption) {
@@ -329,7 +329,7 @@ fn arrivals(consumer: lapin::Consumer, queue: String) -> BoxStream<'static, Arri
     messages.chain(stream::iter([Arrival::Ended(ended)])).boxed()
 }
 
-/// Waits until the handle asks for this mode, or was dropped.
+/// Waits until the handle requests this mode or is dropped.
 async fn changed_to(mode: &mut watch::Receiver<ConsumerMode>, wanted: ConsumerMode) {
     mode.wait_for(|mode| *mode == wanted).await.ok();
 }

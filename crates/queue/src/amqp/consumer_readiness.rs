@@ -1,4 +1,4 @@
-//! Whether the consuming side is ready.
+//! Readiness of the consuming side.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ impl ConsumerReadiness {
     }
 }
 
-/// One consumer's part.
+/// The connection state of one consumer.
 #[derive(Debug)]
 pub(crate) struct ConsumerGuard {
     all: ConsumerReadiness,
@@ -36,7 +36,7 @@ pub(crate) struct ConsumerGuard {
 }
 
 impl ConsumerGuard {
-    /// Returns whether the queue became ready by this.
+    /// Returns whether the queue became ready.
     pub(crate) fn set_connected(&mut self) -> bool {
         if !std::mem::replace(&mut self.is_connected, true) {
             self.all.connected.fetch_add(1, Ordering::SeqCst);
@@ -44,9 +44,10 @@ impl ConsumerGuard {
         self.all.readiness.set_ready()
     }
 
-    /// Returns whether that, or the reason, is new. While other consumers are connected, the queue stays ready.
+    /// Returns whether the state or the reason changed. The queue stays ready while other consumers are
+    /// connected.
     pub(crate) fn set_disconnected(&mut self, reason: &str) -> bool {
-        let was_connected = self.leave();
+        let was_connected = self.unset_connected();
         let is_new = self.is_last() && self.all.readiness.set_not_ready(QueueFailure::Disconnected, reason);
         was_connected || is_new
     }
@@ -55,7 +56,7 @@ impl ConsumerGuard {
         self.all.connected.load(Ordering::SeqCst) == 0
     }
 
-    fn leave(&mut self) -> bool {
+    fn unset_connected(&mut self) -> bool {
         let was_connected = std::mem::replace(&mut self.is_connected, false);
         if was_connected {
             self.all.connected.fetch_sub(1, Ordering::SeqCst);
@@ -66,8 +67,8 @@ impl ConsumerGuard {
 
 impl Drop for ConsumerGuard {
     fn drop(&mut self) {
-        if self.leave() && self.is_last() {
-            self.all.readiness.set_not_ready(QueueFailure::Disconnected, "no consumer is left");
+        if self.unset_connected() && self.is_last() {
+            self.all.readiness.set_not_ready(QueueFailure::Disconnected, "no consumer is connected");
         }
     }
 }

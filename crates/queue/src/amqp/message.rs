@@ -1,4 +1,4 @@
-//! What is said about a message beside its payload.
+//! Properties and headers of messages.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -7,10 +7,10 @@ use leadgate_domain::Timestamp;
 use super::queue_names::{PARKED_AT_HEADER, REASON_HEADER};
 use crate::raw_delivery::ParkReason;
 
-/// RabbitMQ's number for a message that is to be written to disk.
+/// The AMQP delivery mode of a message that is written to disk.
 const PERSISTENT: u8 = 2;
 
-/// Of a new message: persistent, with an id and the time.
+/// Properties of a new message: persistent, with an id and a timestamp.
 pub(crate) fn properties(headers: FieldTable) -> BasicProperties {
     let seconds = u64::try_from(Timestamp::now().as_microseconds() / 1_000_000).unwrap_or(0);
     BasicProperties::default()
@@ -21,32 +21,32 @@ pub(crate) fn properties(headers: FieldTable) -> BasicProperties {
         .with_headers(headers)
 }
 
-/// Of a reply: not worth a disk.
+/// Properties of a reply, which is not written to disk.
 pub(crate) fn transient() -> BasicProperties {
     BasicProperties::default().with_content_type("application/json".into())
 }
 
-pub(crate) fn parked(why: ParkReason) -> BasicProperties {
+pub(crate) fn parked(reason: ParkReason) -> BasicProperties {
     let mut headers = FieldTable::default();
-    headers.insert(REASON_HEADER.into(), AMQPValue::LongString(why.code().into()));
+    headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason.code().into()));
     headers.insert(PARKED_AT_HEADER.into(), AMQPValue::LongLongInt(Timestamp::now().as_microseconds()));
     properties(headers)
 }
 
-/// When the message was published; other programs need not say.
+/// When the message was published. Other programs may omit it.
 pub(crate) fn published_at(properties: &BasicProperties) -> Option<Timestamp> {
     let seconds = i64::try_from((*properties.timestamp())?).ok()?;
     Some(Timestamp::from_microseconds(seconds.checked_mul(1_000_000)?))
 }
 
-/// How often the message was delivered before, as far as a quorum queue counts.
+/// Number of earlier deliveries, as counted by the quorum queue.
 pub(crate) fn delivery_count(properties: &BasicProperties, redelivered: bool) -> u32 {
     let counted =
         header(properties, "x-delivery-count").and_then(number).and_then(|count| u32::try_from(count).ok());
     counted.unwrap_or(u32::from(redelivered))
 }
 
-/// Why the message is in the parked queue: our own header, or the broker's dead-letter history.
+/// Why the message is parked: the header of Leadgate, or the dead-letter history of the broker.
 pub(crate) fn reason(properties: &BasicProperties) -> String {
     match header(properties, REASON_HEADER) {
         Some(AMQPValue::LongString(reason)) => reason.to_string(),
@@ -69,7 +69,8 @@ pub(crate) fn parked_at(properties: &BasicProperties) -> Option<Timestamp> {
     }
 }
 
-/// The message's id, or one made from its payload: stable as long as the message lies there.
+/// The id of the message, or an id computed from its payload, which stays the same while the message is
+/// parked.
 pub(crate) fn id(properties: &BasicProperties, payload: &[u8]) -> String {
     match properties.message_id() {
         Some(id) if !id.as_str().is_empty() => id.to_string(),
@@ -77,7 +78,7 @@ pub(crate) fn id(properties: &BasicProperties, payload: &[u8]) -> String {
     }
 }
 
-/// FNV-1a: a name for a payload, not a protection.
+/// FNV-1a: an id for a payload, not a cryptographic hash.
 fn fnv(payload: &[u8]) -> u64 {
     payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -88,7 +89,7 @@ fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPVal
     properties.headers().as_ref()?.inner().get(name)
 }
 
-/// The latest entry of RabbitMQ's `x-death`.
+/// The latest entry of the header `x-death`.
 fn death(properties: &BasicProperties) -> Option<&FieldTable> {
     match header(properties, "x-death")? {
         AMQPValue::FieldArray(deaths) => match deaths.as_slice().first()? {

@@ -1,5 +1,4 @@
-//! The RabbitMQ adapter: one connection for publishing and one for consuming, and a task for each thing that needs a
-//! channel of its own.
+//! The RabbitMQ adapter: one connection for publishing and one for consuming, and a task for each channel.
 
 mod ack_handle;
 mod admin;
@@ -49,7 +48,7 @@ use crate::replies::PendingReplies;
 use crate::shard_count::ShardCount;
 use crate::status::{QueueStatus, Readiness};
 
-/// What closing connections in order may take on top of what is still being published.
+/// Time limit for closing the connections, in addition to that of the publishes in flight.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// A queue on RabbitMQ. See the crate's README.
@@ -110,7 +109,7 @@ impl AmqpQueue {
         self.consume.sender.clone()
     }
 
-    /// Whether it can publish.
+    /// Readiness of the publishing side.
     pub(crate) fn readiness(&self) -> &Readiness {
         &self.readiness
     }
@@ -145,18 +144,21 @@ impl AmqpQueue {
         &self.admin
     }
 
-    /// The halves that the role needs.
-    fn needed(&self) -> impl Iterator<Item = &Readiness> {
+    /// Readiness of the sides that the role needs.
+    fn required_readiness(&self) -> impl Iterator<Item = &Readiness> {
         let publishing = matches!(self.role, Role::Gateway | Role::AllInOne).then_some(&self.readiness);
         publishing.into_iter().chain(self.role.consumes().then(|| self.consume.readiness.readiness()))
     }
 
     pub(crate) fn status(&self) -> QueueStatus {
-        self.needed().map(Readiness::status).find(|status| !status.is_ready()).unwrap_or(QueueStatus::Ready)
+        self.required_readiness()
+            .map(Readiness::status)
+            .find(|status| !status.is_ready())
+            .unwrap_or(QueueStatus::Ready)
     }
 
     pub(crate) async fn ready(&self) {
-        for readiness in self.needed() {
+        for readiness in self.required_readiness() {
             readiness.ready().await;
         }
     }
@@ -182,7 +184,7 @@ impl AmqpQueue {
         self.readiness.set_not_ready(QueueFailure::Closed, "shutting down");
         self.consume.closing.cancel();
         self.tasks.close();
-        // A task that waits longer for the broker's answer ends with its connection.
+        // A task that waits longer for the broker ends when its connection closes.
         timeout(self.consume.settle_timeout + CLOSE_TIMEOUT, self.tasks.wait()).await.ok();
         tokio::join!(self.publishing.close(), self.consume.connection.close());
     }

@@ -1,9 +1,9 @@
-//! Published messages without an answer yet, and the question which confirm to believe.
+//! Published messages without a confirm, and the rules for trusting a confirm.
 //!
-//! lapin (4.12.3) attaches a returned message to whichever confirm comes next, so a publish that no
-//! queue took can look acknowledged while its neighbour carries the return. The neighbour's confirm is
-//! always resolved first. Hence two rules: an acknowledgement counts only after every other message on
-//! the channel was looked at again, and one return taints all that are outstanding.
+//! lapin (4.12.3) attaches a returned message to the next confirm. So an unroutable publish can look
+//! acknowledged, while the confirm of another publish carries the return. That other confirm always resolves
+//! first. Hence two rules: an acknowledgement counts only after all other messages of the channel were polled
+//! again, and a return taints all outstanding messages.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use crate::submission_group::SubmissionGroup;
 
 type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
-/// Who waits for a message's confirm.
+/// The callers that wait for the confirm of a message.
 pub(crate) enum Waiters {
     Group(SubmissionGroup),
     Park(oneshot::Sender<Result<(), PublishError>>),
@@ -38,7 +38,7 @@ impl Waiters {
     }
 }
 
-/// A message, and where it goes.
+/// A message and its destination.
 pub(crate) struct OutgoingMessage {
     pub(crate) exchange: &'static str,
     pub(crate) key: String,
@@ -64,12 +64,13 @@ struct PendingPublish {
     answer: Option<Result<(), ConfirmFailure>>,
 }
 
-/// What else than an acknowledgement a confirm can be.
+/// A confirm that is not an acknowledgement.
 #[derive(Debug, Clone)]
 enum ConfirmFailure {
-    /// The broker would not store it, typically because a length limit is reached. Concerns it alone.
+    /// The broker rejected this message, typically because of a length limit. Other messages are not
+    /// affected.
     Rejected,
-    /// No confirm of the channel can be believed any more.
+    /// No confirm of the channel can be trusted any more.
     ChannelTainted(Interruption),
 }
 
@@ -80,21 +81,23 @@ fn confirm_result(confirmation: lapin::Result<Confirmation>) -> Result<(), Confi
     match confirmation {
         Ok(Confirmation::Ack(None)) => Ok(()),
         Ok(Confirmation::Nack(None)) => Err(ConfirmFailure::Rejected),
-        // The returned message itself is not looked at: it holds personal data.
+        // The returned message itself is not used, because it contains personal data.
         Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
-            tainted(QueueFailure::Unroutable, "no queue took a message")
+            tainted(QueueFailure::Unroutable, "a message was not routed to a queue")
         }
-        Ok(Confirmation::NotRequested) => tainted(QueueFailure::Disconnected, "the channel does not confirm"),
+        Ok(Confirmation::NotRequested) => {
+            tainted(QueueFailure::Disconnected, "the channel has no publisher confirms")
+        }
         Err(error) => tainted(QueueFailure::Disconnected, &error.to_string()),
     }
 }
 
-/// The messages of one channel that the broker has not answered yet.
+/// The messages of one channel that wait for a confirm.
 pub(crate) struct PendingConfirms {
     channel: Channel,
     pending: Vec<PendingPublish>,
     confirm_timeout: Duration,
-    /// Runs out with the oldest message.
+    /// Expires with the oldest message.
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -113,8 +116,8 @@ impl PendingConfirms {
         self.reset_deadline();
     }
 
-    /// Waits until at least one message was confirmed or rejected, and tells its waiters. On error no confirm of the
-    /// channel may be believed; the caller refuses the rest.
+    /// Waits until at least one message is confirmed or rejected, and notifies its callers. After an error,
+    /// no confirm of the channel may be trusted; the caller refuses the remaining messages.
     pub(crate) async fn next_settled(&mut self) -> Result<(), Interruption> {
         poll_fn(|context| self.poll(context)).await
     }
@@ -142,24 +145,24 @@ impl PendingConfirms {
         Poll::Pending
     }
 
-    /// Polls all, again and again until none has news: what is known then was known before the last
-    /// acknowledgement was seen.
+    /// Polls all confirms repeatedly until no one resolves. So every return that arrived before the last
+    /// acknowledgement is known.
     fn poll_confirms(&mut self, context: &mut Context<'_>) {
         loop {
-            let mut news = false;
+            let mut progress = false;
             for publish in self.pending.iter_mut().filter(|publish| publish.answer.is_none()) {
                 if let Poll::Ready(confirmation) = publish.confirm.as_mut().poll(context) {
                     publish.answer = Some(confirm_result(confirmation));
-                    news = true;
+                    progress = true;
                 }
             }
-            if !news {
+            if !progress {
                 return;
             }
         }
     }
 
-    /// Settles all that have an answer; returns whether any had.
+    /// Settles all messages that have an answer. Returns whether there was any.
     fn settle(&mut self) -> bool {
         let before = self.pending.len();
         for publish in self.pending.extract_if(.., |publish| publish.answer.is_some()) {

@@ -1,4 +1,4 @@
-//! The broker's policies: how much a queue may hold, and where dead-lettered messages go.
+//! The policies of the broker: the maximum length of queues, and the destination of dead-lettered messages.
 
 use std::time::Duration;
 
@@ -37,14 +37,14 @@ fn policies() -> Result<Vec<BrokerPolicy>, QueueError> {
 fn virtual_host(url: &str) -> Result<String, QueueError> {
     match QueueAddress::parse(url)? {
         QueueAddress::Amqp(broker) => Ok(broker.uri.vhost),
-        QueueAddress::Embedded(_) => Err(QueueError::Url("only a broker has policies")),
+        QueueAddress::Embedded(_) => Err(QueueError::Url("policies need an `amqp:` URL")),
     }
 }
 
-/// The commands of `rabbitmqctl` that set the policies in the virtual host of the broker at `url`.
+/// Returns the `rabbitmqctl` commands that set the policies in the virtual host of the broker at `url`.
 ///
 /// # Errors
-/// When `url` names no broker.
+/// When `url` is not the URL of a broker.
 pub fn policy_commands(url: &str) -> Result<Vec<String>, QueueError> {
     let host = quoted(&virtual_host(url)?);
     let command = |policy: BrokerPolicy| {
@@ -58,28 +58,28 @@ pub fn policy_commands(url: &str) -> Result<Vec<String>, QueueError> {
     Ok(policies()?.into_iter().map(command).collect())
 }
 
-/// Sets the policies in the virtual host of the broker at `url`, by the management interface at `management`
-/// (`http://USER:PASSWORD@HOST:15672`). The user needs the tag `policymaker`.
+/// Sets the policies in the virtual host of the broker at `url`, through the management interface at
+/// `management` (`http://USER:PASSWORD@HOST:15672`). The user needs the tag `policymaker`.
 ///
 /// # Errors
-/// When `management` is no such address, does not answer, or refuses.
+/// When `management` is not such a URL, does not answer, or refuses.
 pub async fn upload_policies(url: &str, management: &str) -> Result<(), QueueError> {
     let host = virtual_host(url)?;
     let client = Client::builder().timeout(TIMEOUT).build().map_err(unreachable)?;
     for policy in policies()? {
         let mut address = Url::parse(management)
-            .map_err(|_| QueueError::Url("the management interface needs an `http:` URL"))?;
+            .map_err(|_| QueueError::Url("the management interface must be an `http:` URL"))?;
         address
             .path_segments_mut()
-            .map_err(|()| QueueError::Url("the management interface needs an `http:` URL"))?
+            .map_err(|()| QueueError::Url("the management interface must be an `http:` URL"))?
             .pop_if_empty()
             .extend(["api", "policies", &host, &policy.name]);
-        let answer = client.put(address).json(&policy).send().await.map_err(unreachable)?;
-        if !answer.status().is_success() {
+        let response = client.put(address).json(&policy).send().await.map_err(unreachable)?;
+        if !response.status().is_success() {
             return Err(QueueError::Interrupted(format!(
                 "the management interface answered {} to the policy `{}`: its user needs the tag `policymaker` and \
                  access to the virtual host `{host}`",
-                answer.status(),
+                response.status(),
                 policy.name
             )));
         }
@@ -87,7 +87,7 @@ pub async fn upload_policies(url: &str, management: &str) -> Result<(), QueueErr
     Ok(())
 }
 
-/// The address may hold a password.
+/// Omits the URL, which can contain a password.
 fn unreachable(error: reqwest::Error) -> QueueError {
     QueueError::Unreachable(error.without_url().to_string())
 }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_names_the_virtual_host() {
+    fn a_command_contains_the_virtual_host() {
         let commands = policy_commands("amqp://user:hunter2@broker/it%27s").unwrap();
         let [command] = commands.as_slice() else { panic!("{commands:?}") };
         let start = r"rabbitmqctl set_policy --vhost 'it'\''s' --priority 10 --apply-to queues leadgate-leads '^(leads";

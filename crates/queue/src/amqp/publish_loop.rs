@@ -1,4 +1,4 @@
-//! The publishing side: one task with one channel, which keeps several messages unconfirmed at a time.
+//! The publishing side: one task with one channel. Several messages can wait for confirms at the same time.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -57,26 +57,26 @@ impl PublishLoop {
         (sender, publish_loop)
     }
 
-    /// Publishes until the channel cannot be used any more, or nothing is left to publish.
+    /// Publishes until the channel is unusable, or the queue closes and no message is left.
     async fn publish_all(
         &mut self,
         confirms: &mut PendingConfirms,
         connection: &OpenConnection,
     ) -> Result<(), Interruption> {
-        let mut interrupted = pin!(connection.lost_or_blocked());
+        let mut interruption = pin!(connection.lost_or_blocked());
         let mut open = true;
         while open || confirms.len() > 0 {
             let has_room = confirms.len() < self.in_flight_max;
             tokio::select! {
                 biased;
-                interruption = &mut interrupted => return Err(interruption),
+                interruption = &mut interruption => return Err(interruption),
                 settled = confirms.next_settled(), if confirms.len() > 0 => settled?,
-                filled = self.queue.wait_for_work(), if has_room && open => {
-                    // In an alarm lapin's calls would wait for ever.
+                has_work = self.queue.wait_for_work(), if has_room && open => {
+                    // In an alarm, calls of lapin would wait forever.
                     if connection.is_blocked() {
                         return Err(Interruption::alarm());
                     }
-                    open = filled;
+                    open = has_work;
                     if let Some(next) = self.queue.next() {
                         publish(next, confirms, self.version);
                     }
@@ -89,7 +89,7 @@ impl PublishLoop {
 }
 
 impl ChannelTask for PublishLoop {
-    const LINK: &'static str = "publishing";
+    const LINK: &'static str = "publisher";
     type Open = (Arc<OpenConnection>, OpenChannel);
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
@@ -108,7 +108,7 @@ impl ChannelTask for PublishLoop {
 
     async fn without_channel(&mut self) {
         let readiness = &self.readiness;
-        // A queue that is about to become unready says nothing yet.
+        // There is no cause yet while the queue is still marked as ready.
         let cause = || readiness.cause().unwrap_or(QueueFailure::Disconnected);
         tokio::select! {
             () = self.queue.refuse_all(cause) => {}
@@ -119,22 +119,22 @@ impl ChannelTask for PublishLoop {
     async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
         let mut confirms = PendingConfirms::new(Channel::clone(&channel), self.confirm_timeout);
         if self.readiness.set_ready() {
-            tracing::info!(queue.link = Self::LINK, "publishing");
+            tracing::info!(queue.link = Self::LINK, "connected for publishing");
         }
-        let served = self.publish_all(&mut confirms, &connection).await;
-        let cause = served.as_ref().map_or_else(|interruption| interruption.cause, |()| QueueFailure::Closed);
-        // First of all: a refused caller that asks again must not be let in.
+        let result = self.publish_all(&mut confirms, &connection).await;
+        let cause = result.as_ref().map_or_else(|interruption| interruption.cause, |()| QueueFailure::Closed);
+        // Before the refusals, so that a refused caller that publishes again is refused at once.
         self.readiness.set_not_ready(cause, &cause.to_string());
-        if served.is_err() {
+        if result.is_err() {
             confirms.refuse(cause);
             self.queue.refuse(cause);
         }
-        // A blocked connection answers nothing until the alarm ends.
+        // A blocked connection does not answer until the alarm ends.
         if cause != QueueFailure::Alarm {
             connection.discard_verification();
             connection.close_channel_or_disconnect(&channel).await;
         }
-        served
+        result
     }
 
     fn interrupted(&mut self, Interruption { cause, reason }: &Interruption) {
@@ -148,16 +148,16 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
     match next {
         NextMessage::Group(shard, mut group) => {
             if group.remove_abandoned() {
-                histogram!("leadgate_queue_group_submissions")
+                histogram!("leadgate_queue_message_submissions")
                     .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
                 confirms.publish(to_shard(shard, &group), Waiters::Group(group));
             }
         }
-        NextMessage::Park(ParkRequest { payload, why, answer }) => {
-            let properties = message::parked(why);
+        NextMessage::Park(ParkRequest { payload, reason, answer }) => {
+            let properties = message::parked(reason);
             let message = OutgoingMessage {
                 exchange: "",
-                key: queue_names::parked_for(why, version),
+                key: queue_names::parked_for(reason, version),
                 body: payload,
                 properties,
             };

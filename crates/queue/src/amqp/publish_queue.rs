@@ -1,4 +1,4 @@
-//! What waits to be published. Each message goes to one shard, so submissions gather by shard.
+//! Submissions that wait to be published, grouped by shard, because a message goes to one shard.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,30 +18,30 @@ pub(crate) enum PublishJob {
 /// A message to park, for operators or for a newer build.
 pub(crate) struct ParkRequest {
     pub(crate) payload: Bytes,
-    pub(crate) why: ParkReason,
+    pub(crate) reason: ParkReason,
     pub(crate) answer: oneshot::Sender<Result<(), PublishError>>,
 }
 
 impl PublishJob {
     fn refuse(self, cause: QueueFailure) {
         match self {
-            Self::Publish(waiting) => waiting.settle(Err(PublishError::Unavailable(cause))),
-            Self::Park(parking) => _ = parking.answer.send(Err(PublishError::Unavailable(cause))),
+            Self::Publish(pending) => pending.settle(Err(PublishError::Unavailable(cause))),
+            Self::Park(request) => _ = request.answer.send(Err(PublishError::Unavailable(cause))),
         }
     }
 }
 
-/// Gives jobs to the publish loop, which ends when all senders are gone.
+/// Sends jobs to the publish loop, which ends when all senders are dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct AmqpPublishSender(mpsc::UnboundedSender<PublishJob>);
 
 impl AmqpPublishSender {
-    pub(crate) fn publish(&self, waiting: PendingSubmission) -> Result<(), QueueError> {
-        self.send(PublishJob::Publish(waiting))
+    pub(crate) fn publish(&self, pending: PendingSubmission) -> Result<(), QueueError> {
+        self.send(PublishJob::Publish(pending))
     }
 
-    pub(crate) fn park(&self, parking: ParkRequest) -> Result<(), QueueError> {
-        self.send(PublishJob::Park(parking))
+    pub(crate) fn park(&self, request: ParkRequest) -> Result<(), QueueError> {
+        self.send(PublishJob::Park(request))
     }
 
     fn send(&self, job: PublishJob) -> Result<(), QueueError> {
@@ -53,14 +53,14 @@ pub(crate) struct PublishQueue {
     jobs: mpsc::UnboundedReceiver<PublishJob>,
     shards: ShardCount,
     limits: GroupLimits,
-    /// Without shards for which nothing waits.
+    /// Contains only shards with waiting submissions.
     by_shard: BTreeMap<u16, VecDeque<PendingSubmission>>,
-    /// The shard whose turn it is.
-    turn: u16,
-    parkings: VecDeque<ParkRequest>,
+    /// The shard that is served next.
+    next_shard: u16,
+    park_requests: VecDeque<ParkRequest>,
 }
 
-/// What goes into the next message.
+/// The content of the next message.
 pub(crate) enum NextMessage {
     Group(u16, SubmissionGroup),
     Park(ParkRequest),
@@ -69,19 +69,25 @@ pub(crate) enum NextMessage {
 impl PublishQueue {
     pub(crate) fn new(shards: ShardCount, limits: GroupLimits) -> (AmqpPublishSender, Self) {
         let (sender, jobs) = mpsc::unbounded_channel();
-        let queue =
-            Self { jobs, shards, limits, by_shard: BTreeMap::new(), turn: 0, parkings: VecDeque::new() };
+        let queue = Self {
+            jobs,
+            shards,
+            limits,
+            by_shard: BTreeMap::new(),
+            next_shard: 0,
+            park_requests: VecDeque::new(),
+        };
         (AmqpPublishSender(sender), queue)
     }
 
-    /// Nothing waits, here or in the channel.
+    /// Whether no job waits, here or in the channel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.has_none() && self.jobs.is_empty()
+        self.has_no_work() && self.jobs.is_empty()
     }
 
-    /// Waits until there is something to publish. False once no sender is left and nothing waits.
+    /// Waits until there is something to publish. Returns false when no sender and no job is left.
     pub(crate) async fn wait_for_work(&mut self) -> bool {
-        if self.has_none() {
+        if self.has_no_work() {
             let Some(job) = self.jobs.recv().await else { return false };
             self.add(job);
         }
@@ -91,39 +97,39 @@ impl PublishQueue {
         true
     }
 
-    /// The next message's content, shard after shard.
+    /// Returns the content of the next message. Shards take turns.
     pub(crate) fn next(&mut self) -> Option<NextMessage> {
-        if let Some(parking) = self.parkings.pop_front() {
-            return Some(NextMessage::Park(parking));
+        if let Some(request) = self.park_requests.pop_front() {
+            return Some(NextMessage::Park(request));
         }
-        let next = self.by_shard.range(self.turn..).next().or_else(|| self.by_shard.first_key_value());
+        let next = self.by_shard.range(self.next_shard..).next().or_else(|| self.by_shard.first_key_value());
         let shard = *next?.0;
-        self.turn = shard.saturating_add(1);
-        let mut waiting = self.by_shard.remove(&shard)?;
-        let mut group = SubmissionGroup::of(waiting.pop_front()?);
+        self.next_shard = shard.saturating_add(1);
+        let mut pending = self.by_shard.remove(&shard)?;
+        let mut group = SubmissionGroup::of(pending.pop_front()?);
         while !group.is_full(&self.limits) {
-            let Some(next) = waiting.pop_front() else { break };
+            let Some(next) = pending.pop_front() else { break };
             if let Err(next) = group.add(next, &self.limits) {
-                waiting.push_front(next);
+                pending.push_front(next);
                 break;
             }
         }
-        if !waiting.is_empty() {
-            self.by_shard.insert(shard, waiting);
+        if !pending.is_empty() {
+            self.by_shard.insert(shard, pending);
         }
         Some(NextMessage::Group(shard, group))
     }
 
     pub(crate) fn refuse(&mut self, cause: QueueFailure) {
-        for waiting in std::mem::take(&mut self.by_shard).into_values().flatten() {
-            PublishJob::Publish(waiting).refuse(cause);
+        for pending in std::mem::take(&mut self.by_shard).into_values().flatten() {
+            PublishJob::Publish(pending).refuse(cause);
         }
-        for parking in self.parkings.drain(..) {
-            PublishJob::Park(parking).refuse(cause);
+        for request in self.park_requests.drain(..) {
+            PublishJob::Park(request).refuse(cause);
         }
     }
 
-    /// Refuses all jobs while it is polled. Returns when no sender is left.
+    /// Refuses all jobs while it runs. Returns when no sender is left.
     pub(crate) async fn refuse_all(&mut self, cause: impl Fn() -> QueueFailure) {
         self.refuse(cause());
         while let Some(job) = self.jobs.recv().await {
@@ -131,17 +137,17 @@ impl PublishQueue {
         }
     }
 
-    fn has_none(&self) -> bool {
-        self.parkings.is_empty() && self.by_shard.is_empty()
+    fn has_no_work(&self) -> bool {
+        self.park_requests.is_empty() && self.by_shard.is_empty()
     }
 
     fn add(&mut self, job: PublishJob) {
         match job {
-            PublishJob::Publish(waiting) => {
-                let shard = shard_of(waiting.organization(), self.shards.count());
-                self.by_shard.entry(shard).or_default().push_back(waiting);
+            PublishJob::Publish(pending) => {
+                let shard = shard_of(pending.organization(), self.shards.count());
+                self.by_shard.entry(shard).or_default().push_back(pending);
             }
-            PublishJob::Park(parking) => self.parkings.push_back(parking),
+            PublishJob::Park(request) => self.park_requests.push_back(request),
         }
     }
 }
@@ -155,22 +161,22 @@ mod tests {
     use crate::config::QueueConfig;
     use crate::submission_group::MemoryLimit;
 
-    /// An organization whose leads go to this one of two shards.
+    /// An organization whose leads go to this shard of two.
     fn of_shard(shard: u16) -> OrganizationId {
         std::iter::repeat_with(OrganizationId::generate).find(|id| shard_of(*id, 2) == shard).unwrap()
     }
 
     #[tokio::test]
-    async fn a_message_has_submissions_of_one_shard_only_and_shards_take_turns() {
+    async fn a_message_contains_submissions_of_one_shard_and_shards_take_turns() {
         let config = QueueConfig { group_max: 2, ..QueueConfig::new("") };
         let (sender, mut queue) = PublishQueue::new(ShardCount::new(2), GroupLimits::new(&config));
         let memory = MemoryLimit::new(&config);
         let organizations = [of_shard(0), of_shard(1)];
-        for turn in [0, 0, 0, 1, 0] {
-            let body = Bytes::from(turn.to_string());
-            let (waiting, _answer) =
-                PendingSubmission::new(organizations[turn], body, memory.reserve(1).unwrap());
-            sender.publish(waiting).unwrap();
+        for shard in [0, 0, 0, 1, 0] {
+            let body = Bytes::from(shard.to_string());
+            let (pending, _answer) =
+                PendingSubmission::new(organizations[shard], body, memory.reserve(1).unwrap());
+            sender.publish(pending).unwrap();
         }
         assert!(queue.wait_for_work().await);
         let mut messages = Vec::new();

@@ -1,24 +1,24 @@
-//! What things are called on the broker. Other programs and the broker's policies rely on these names.
+//! The names of queues, exchanges and headers on the broker. Other programs and the policies depend on them.
 
 use crate::raw_delivery::ParkReason;
 
-/// Where publishers send to.
+/// The exchange for all leads.
 pub(crate) const EXCHANGE: &str = "leadgate.leads";
-/// Where messages go that no queue of [`EXCHANGE`] takes.
+/// The alternate exchange of [`EXCHANGE`]. It receives messages that were not routed to a queue.
 pub(crate) const ALTERNATE: &str = "leadgate.unrouted";
-/// The queue behind [`ALTERNATE`]. Workers consume it too.
+/// The queue of [`ALTERNATE`]. Workers consume it, too.
 pub(crate) const UNROUTED: &str = "unrouted";
-/// Messages that cannot be attributed, and what the broker dead-letters.
+/// The queue of parked and dead-lettered messages.
 pub(crate) const PARKED: &str = "parked";
-/// What the names of the queues for newer builds begin with.
+/// Prefix of the queues for newer builds.
 const NEWER: &str = "newer.v";
 /// The first version that an older build could not read.
 const FIRST_NEWER: u64 = 2;
 
-/// What the name of a gateway's own queue begins with.
+/// Prefix of the reply queues of gateways.
 const REPLIES: &str = "leadgate.replies.";
 
-/// Why a message was parked, and when (microseconds since 1970).
+/// Headers of parked messages: the reason, and the time (microseconds since 1970).
 pub(crate) const REASON_HEADER: &str = "leadgate-reason";
 pub(crate) const PARKED_AT_HEADER: &str = "leadgate-parked-at";
 
@@ -36,40 +36,40 @@ pub(crate) struct QueueNames {
 }
 
 impl QueueNames {
-    /// What a worker consumes.
+    /// The queues that a worker consumes.
     pub(crate) fn consumed(self) -> impl Iterator<Item = String> {
         let readable = (FIRST_NEWER..=self.version).map(newer);
         (0..self.shards).map(shard).chain([UNROUTED.to_owned()]).chain(readable)
     }
 
-    /// All that must exist.
+    /// The queues that must exist.
     pub(crate) fn all(self) -> impl Iterator<Item = String> {
         self.consumed().chain(parked(self.version))
     }
 }
 
-/// Where a build that reads `version` parks messages.
+/// The queues in which a build that reads `version` parks messages.
 pub(crate) fn parked(version: u64) -> [String; 2] {
     [PARKED.to_owned(), newer(version + 1)]
 }
 
-/// Which of the queues of [`parked`] takes a message.
-pub(crate) fn parked_for(why: ParkReason, version: u64) -> String {
+/// The queue of [`parked`] for a message with this reason.
+pub(crate) fn parked_for(reason: ParkReason, version: u64) -> String {
     let [parked, newer] = parked(version);
-    if why == ParkReason::UnknownVersion { newer } else { parked }
+    if reason == ParkReason::UnknownVersion { newer } else { parked }
 }
 
-/// The queue that builds consume which read `version`.
+/// The queue that builds consume if they read `version`.
 fn newer(version: u64) -> String {
     format!("{NEWER}{version}")
 }
 
-/// A gateway's own queue, of a name that was never used.
+/// A new name for the reply queue of a gateway.
 pub(crate) fn replies() -> String {
     format!("{REPLIES}{:032x}", rand::random::<u128>())
 }
 
-/// Whether a queue is a gateway's: an address comes out of a message, and must not lead anywhere else.
+/// Whether a queue is a reply queue. Reply addresses come from messages and must not name other queues.
 pub(crate) fn is_replies(queue: &str) -> bool {
     let random = queue.strip_prefix(REPLIES);
     random.is_some_and(|random| random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_gateways_queue_is_one() {
+    fn only_reply_queues_are_accepted_as_addresses() {
         assert!(is_replies(&replies()));
         for other in ["", "leads.0", "parked", "leadgate.replies.", &format!("{}0", replies())] {
             assert!(!is_replies(other), "{other}");

@@ -1,4 +1,5 @@
-//! Receives replies for this process: a channel with one queue, which ends with it.
+//! Receives the replies for this process, over a channel with one queue. The queue is deleted with the
+//! channel.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use crate::error::{QueueError, QueueFailure};
 use crate::replies::PendingReplies;
 use crate::status::Readiness;
 
-/// After this long without a consumer the broker deletes the queue (`x-expires`, milliseconds). Only a queue whose
-/// consumer could not be started gets there: the end of a consumer deletes its queue at once.
+/// The broker deletes the queue after this many milliseconds without a consumer (`x-expires`). This is needed
+/// only if the consumer could not be started: a queue is deleted at once when its consumer ends.
 const EXPIRES: i32 = 10_000;
 
 pub(crate) struct ReplyConsumer {
@@ -75,7 +76,7 @@ impl ReplyConsumer {
 }
 
 impl ChannelTask for ReplyConsumer {
-    const LINK: &'static str = "listening";
+    const LINK: &'static str = "reply_consumer";
     type Open = ReplyQueue;
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>> {
@@ -91,10 +92,10 @@ impl ChannelTask for ReplyConsumer {
         let ReplyQueue { connection, channel, mut consumer, address } = queue;
         self.readiness.set_ready();
         self.pending.open(address);
-        let served = self.receive_all(&connection, &mut consumer).await;
+        let result = self.receive_all(&connection, &mut consumer).await;
         self.pending.close();
         close_channel(&channel).await;
-        served
+        result
     }
 
     fn interrupted(&mut self, Interruption { cause, reason }: &Interruption) {
@@ -102,13 +103,13 @@ impl ChannelTask for ReplyConsumer {
             tracing::warn!(
                 queue.link = Self::LINK,
                 queue.reason = reason,
-                "reply channel lost; waiting requests are answered 202"
+                "reply channel lost, waiting requests are answered 202"
             );
         }
     }
 }
 
-/// Under a name that was never used: the broker may keep the queue of a connection that it does not know to be lost.
+/// Opens the queue with a new name, because the broker may still keep the queue of a lost connection.
 async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError> {
     let channel = connection.channel().await?;
     let name = queue_names::replies();
@@ -117,7 +118,7 @@ async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError>
     arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES));
     call(channel.queue_declare(name.as_str().into(), options, arguments)).await?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
-    let consuming = channel.basic_consume(name.as_str().into(), "".into(), options, FieldTable::default());
-    let consumer = call(consuming).await?;
+    let consume = channel.basic_consume(name.as_str().into(), "".into(), options, FieldTable::default());
+    let consumer = call(consume).await?;
     Ok(ReplyQueue { connection, channel, consumer, address: ReplyAddress::new(name) })
 }

@@ -4,7 +4,7 @@ use leadgate_domain::reply::Reply;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The version this build writes, and the only one it reads.
+/// The only version that this build writes and reads.
 const VERSION: u64 = 1;
 
 #[derive(Serialize)]
@@ -20,7 +20,7 @@ struct ReplyEnvelope<'a> {
     replies: Vec<&'a RawValue>,
 }
 
-/// What could be read of a message, and how much could not.
+/// The readable replies of a message, and the number of unreadable ones.
 #[derive(Debug, Default)]
 pub(crate) struct DecodedReplies {
     pub(crate) replies: Vec<Reply>,
@@ -31,10 +31,11 @@ pub(crate) fn encode(replies: &[Reply]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&EncodedReplies { v: VERSION, replies })
 }
 
-/// Each reply by itself: one that only a newer build understands does not affect the others.
+/// Decodes each reply separately, so that a reply that only a newer build can read does not affect the
+/// others.
 pub(crate) fn decode(message: &[u8]) -> DecodedReplies {
     let Some(envelope) =
-        serde_json::from_slice::<ReplyEnvelope<'_>>(message).ok().filter(|it| it.v == VERSION)
+        serde_json::from_slice::<ReplyEnvelope<'_>>(message).ok().filter(|envelope| envelope.v == VERSION)
     else {
         return DecodedReplies { unreadable: 1, ..DecodedReplies::default() };
     };
@@ -60,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn encoded_replies_are_decoded() {
         let replies = [reply(Outcome::Created), reply(Outcome::Duplicate)];
         assert_eq!(decode(&encode(&replies).unwrap()).replies, replies);
     }
 
     #[test]
-    fn what_cannot_be_read_is_counted_and_spoils_nothing_else() {
+    fn unreadable_replies_are_counted_and_do_not_affect_others() {
         let known = serde_json::to_string(&reply(Outcome::Linked)).unwrap();
         let newer = known.replace("linked", "teleported");
         let decoded = decode(format!(r#"{{"v":1,"more":true,"replies":[{newer},{known}]}}"#).as_bytes());

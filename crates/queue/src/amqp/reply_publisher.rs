@@ -1,4 +1,4 @@
-//! Sends replies to gateways. They are worth no confirm: what cannot be sent now is dropped.
+//! Sends replies to gateways, without publisher confirms. A reply that cannot be sent now is dropped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use super::{message, queue_names, reply_message};
 use crate::error::QueueError;
 use crate::replies::count_sent;
 
-/// How many replies may wait to be sent; what comes on top is dropped.
+/// Maximum number of replies that wait to be sent. Further replies are dropped.
 const WAITING_MAX: usize = 4_096;
-/// How many are sent at once; those for the same gateway travel in one message.
+/// Maximum number of replies that are sent at once. Replies for the same gateway form one message.
 const BATCH_MAX: usize = 128;
-/// A healthy connection takes a message in far less.
+/// A working connection needs much less time to send a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct AddressedReply {
@@ -35,8 +35,8 @@ pub(crate) struct ReplySender(mpsc::Sender<AddressedReply>);
 
 impl ReplySender {
     pub(crate) fn send(&self, to: &ReplyAddress, reply: Reply) {
-        let known = queue_names::is_replies(to.as_str());
-        if !known || self.0.try_send(AddressedReply { to: to.clone(), reply }).is_err() {
+        let is_reply_queue = queue_names::is_replies(to.as_str());
+        if !is_reply_queue || self.0.try_send(AddressedReply { to: to.clone(), reply }).is_err() {
             count_sent(false, 1);
         }
     }
@@ -45,7 +45,7 @@ impl ReplySender {
 pub(crate) struct ReplyPublisher {
     connection: BrokerConnection,
     waiting: mpsc::Receiver<AddressedReply>,
-    /// Taken from `waiting` and not sent yet.
+    /// Received from `waiting` and not sent yet.
     batch: Vec<AddressedReply>,
     closing: CancellationToken,
 }
@@ -61,11 +61,11 @@ impl ReplyPublisher {
         self.drop_all();
     }
 
-    /// Waits for something to send and takes what else is there. False if nothing comes any more.
+    /// Waits for a reply, then takes all that are ready. Returns false when no reply will follow.
     async fn fill_batch(&mut self) -> bool {
         tokio::select! {
             biased;
-            filled = self.waiting.recv_many(&mut self.batch, BATCH_MAX) => filled > 0,
+            count = self.waiting.recv_many(&mut self.batch, BATCH_MAX) => count > 0,
             () = self.closing.cancelled() => false,
         }
     }
@@ -80,12 +80,12 @@ impl ReplyPublisher {
             tokio::select! {
                 biased;
                 interruption = connection.lost() => return Err(interruption),
-                filled = self.fill_batch() => if !filled { return Ok(()) },
+                has_replies = self.fill_batch() => if !has_replies { return Ok(()) },
             }
         }
     }
 
-    /// By the time there is a channel, the requests that wait for these have given up.
+    /// Drops the waiting replies: their requests will have timed out before the channel is open again.
     fn drop_all(&mut self) {
         let mut dropped = self.batch.drain(..).count();
         while self.waiting.try_recv().is_ok() {
@@ -96,10 +96,10 @@ impl ReplyPublisher {
 }
 
 impl ChannelTask for ReplyPublisher {
-    const LINK: &'static str = "telling";
+    const LINK: &'static str = "reply_publisher";
     type Open = (Arc<OpenConnection>, OpenChannel);
 
-    /// Most workers have no request that waits: no channel before there is something to send.
+    /// Most workers have no replies to send, so the channel is opened with the first reply.
     async fn needed(&mut self) -> bool {
         self.fill_batch().await
     }
@@ -119,11 +119,11 @@ impl ChannelTask for ReplyPublisher {
     }
 
     async fn serve(&mut self, (connection, channel): Self::Open) -> Result<(), Interruption> {
-        let served = self.send_all(&connection, &channel).await;
-        if served.is_ok() {
+        let result = self.send_all(&connection, &channel).await;
+        if result.is_ok() {
             close_channel(&channel).await;
         }
-        served
+        result
     }
 
     fn interrupted(&mut self, Interruption { reason, .. }: &Interruption) {
@@ -140,28 +140,28 @@ fn by_address(replies: impl Iterator<Item = AddressedReply>) -> HashMap<ReplyAdd
     by_address
 }
 
-/// Returns whether these were sent; on error the channel must be given up.
+/// Returns whether the replies were sent. After an error, the channel must be closed.
 async fn send(
     connection: &OpenConnection,
     channel: &Channel,
     to: &ReplyAddress,
     replies: &[Reply],
 ) -> Result<bool, Interruption> {
-    // In an alarm lapin's calls would wait for ever.
+    // In an alarm, calls of lapin would wait forever.
     if connection.is_blocked() {
         return Ok(false);
     }
     let Ok(body) = reply_message::encode(replies) else { return Ok(false) };
     let (key, options) = (to.as_str().into(), BasicPublishOptions::default());
     let publishing = async {
-        // Without confirms there is nothing to wait for in the second half; but a confirm that is only dropped
-        // is kept by lapin for ever.
+        // The second await returns at once, because the channel has no confirms. lapin would keep a confirm
+        // that is only dropped.
         channel.basic_publish("".into(), key, options, &body, message::transient()).await?.await
     };
     match timeout(SEND_TIMEOUT, publishing).await {
         Ok(Ok(_)) => Ok(true),
         Ok(Err(error)) => Err(Interruption::disconnected(error.to_string())),
         Err(_) if connection.is_blocked() => Ok(false),
-        Err(_) => Err(Interruption::disconnected("the broker takes nothing")),
+        Err(_) => Err(Interruption::disconnected("the broker did not accept a reply in time")),
     }
 }

@@ -1,4 +1,4 @@
-//! Open, serve, report, back off: what every task with a channel does until it is no longer needed.
+//! Runs a task over a channel: opens the channel, serves, reports interruptions, and retries with a backoff.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +9,19 @@ use tokio::time::sleep;
 
 use crate::error::{QueueError, QueueFailure};
 
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
-/// Spread up to twice as long, so that processes do not come back in step.
+const MAX_DELAY: Duration = Duration::from_secs(3);
+/// With jitter of up to the same length again, so that processes do not reconnect at the same time.
 const DELAYS: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(LONGEST_DELAY)
+    .with_max_delay(MAX_DELAY)
     .with_max_times(usize::MAX)
     .with_jitter();
-/// A wrong topology waits for an operator.
+/// Longer, because an operator must repair a wrong topology.
 const TOPOLOGY_DELAY: Duration = Duration::from_secs(5);
-/// After a channel that lasted this long, the next one is opened at once.
+/// If a channel was open for this long, the next one is opened without a delay.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 
-/// Why a channel was given up.
+/// Why a channel ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Interruption {
     pub(crate) cause: QueueFailure,
@@ -49,27 +49,27 @@ impl From<QueueError> for Interruption {
     }
 }
 
-/// Work over a channel that [`supervise`] opens, and opens again after it was lost.
+/// A task over a channel. [`supervise`] opens the channel, and opens it again after a loss.
 pub(crate) trait ChannelTask: Send {
-    /// Its name in logs and metrics.
+    /// The name of the task in logs and metrics.
     const LINK: &'static str;
-    /// The channel, with what belongs to it.
+    /// The open channel, with related handles.
     type Open: Send;
 
-    /// Waits until a channel is needed. False if none will be needed any more.
+    /// Waits until a channel is needed. Returns false if no channel will be needed any more.
     fn needed(&mut self) -> impl Future<Output = bool> + Send {
         std::future::ready(true)
     }
 
     fn open(&self) -> BoxFuture<'static, Result<Self::Open, QueueError>>;
 
-    /// Runs while there is no channel. Returns when none is needed any more.
+    /// Runs while there is no channel. Returns when no channel is needed any more.
     fn without_channel(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Serves over one channel. `Ok` when none is needed any more.
+    /// Serves over one channel. Returns `Ok` when no channel is needed any more.
     fn serve(&mut self, open: Self::Open) -> impl Future<Output = Result<(), Interruption>> + Send;
 
-    /// The channel was lost, or could not be opened.
+    /// Called when the channel was lost or could not be opened.
     fn interrupted(&mut self, interruption: &Interruption);
 }
 
@@ -86,11 +86,11 @@ pub(crate) async fn supervise<T: ChannelTask>(task: &mut T) {
             () = task.without_channel() => return,
         };
         let started = Instant::now();
-        let served = match opened {
+        let result = match opened {
             Ok(open) => task.serve(open).await,
             Err(error) => Err(error.into()),
         };
-        let Err(interruption) = served else { return };
+        let Err(interruption) = result else { return };
         task.interrupted(&interruption);
         if interruption.cause != QueueFailure::Alarm {
             counter!("leadgate_queue_reconnects_total", "link" => T::LINK).increment(1);
@@ -101,7 +101,7 @@ pub(crate) async fn supervise<T: ChannelTask>(task: &mut T) {
         } else if interruption.cause == QueueFailure::Topology {
             TOPOLOGY_DELAY
         } else {
-            delays.next().unwrap_or(LONGEST_DELAY)
+            delays.next().unwrap_or(MAX_DELAY)
         };
     }
 }
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Can never be opened.
+    /// A task whose channel can never be opened.
     struct FailingTask {
         error: QueueError,
         attempts: Vec<Instant>,
@@ -145,27 +145,27 @@ mod tests {
         }
     }
 
-    async fn waits(error: QueueError) -> Vec<Duration> {
-        let mut broken = FailingTask { error, attempts: vec![Instant::now()] };
-        supervise(&mut broken).await;
-        broken.attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    async fn delays(error: QueueError) -> Vec<Duration> {
+        let mut task = FailingTask { error, attempts: vec![Instant::now()] };
+        supervise(&mut task).await;
+        task.attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_grow_and_stay_bounded() {
-        let waits = waits(QueueError::Unreachable("gone".to_owned())).await;
-        assert_eq!(waits[0], Duration::ZERO);
+    async fn delays_grow_up_to_a_limit() {
+        let delays = delays(QueueError::Unreachable("gone".to_owned())).await;
+        assert_eq!(delays[0], Duration::ZERO);
         assert!(
-            waits[1] >= Duration::from_millis(100) && waits[1] <= Duration::from_millis(205),
-            "{waits:?}"
+            delays[1] >= Duration::from_millis(100) && delays[1] <= Duration::from_millis(205),
+            "{delays:?}"
         );
-        assert!(waits[10..].iter().all(|wait| *wait >= LONGEST_DELAY), "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait < Duration::from_secs(7)), "{waits:?}");
+        assert!(delays[10..].iter().all(|delay| *delay >= MAX_DELAY), "{delays:?}");
+        assert!(delays.iter().all(|delay| *delay < Duration::from_secs(7)), "{delays:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wrong_topology_is_not_tried_again_at_once() {
-        let waits = waits(QueueError::Topology("missing".to_owned())).await;
-        assert!(waits[1..].iter().all(|wait| *wait >= TOPOLOGY_DELAY), "{waits:?}");
+    async fn a_wrong_topology_is_retried_after_a_longer_delay() {
+        let delays = delays(QueueError::Topology("missing".to_owned())).await;
+        assert!(delays[1..].iter().all(|delay| *delay >= TOPOLOGY_DELAY), "{delays:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Queues and exchanges: declared in one place, verified in all others.
+//! Queues and exchanges. `leadgate migrate` declares them, all other programs verify them.
 
 use std::time::Duration;
 
@@ -13,27 +13,27 @@ use super::queue_names::{self, QueueNames};
 use crate::config::{BrokerAddress, QueueAddress, QueueConfig};
 use crate::error::QueueError;
 
-/// Every queue's `x-delivery-limit`, in effect none: RabbitMQ 4 drops what was returned 20 times unless the queue says
-/// otherwise, and its releases before 4.3 do not follow a policy that is changed later. -1 means none on 4.x and zero
-/// on 3.x.
+/// `x-delivery-limit` of every queue, effectively unlimited. RabbitMQ 4 drops a message that was returned 20
+/// times unless the queue has another limit, and releases before 4.3 ignore later changes of a policy. -1
+/// means unlimited on 4.x, but zero on 3.x.
 const DELIVERY_LIMIT: i32 = 2_000_000_000;
 
-const ATTEMPT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Declares the exchanges and queues that a queue with this configuration consists of. Only `leadgate migrate` and
-/// `leadgate queue shards` do; all other programs verify. Declaring what exists changes nothing.
+/// Declares the exchanges and queues of this configuration. Only `leadgate migrate` and `leadgate queue
+/// shards` call it; all other programs verify. A declaration of an existing object has no effect.
 ///
 /// # Errors
-/// When the broker does not answer, or holds something of that name with other arguments.
+/// When the broker does not answer, or an object with that name has other arguments.
 pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
     let QueueAddress::Amqp(broker) = QueueAddress::of(config)? else {
-        return Err(QueueError::Url("only a broker has a topology to declare"));
+        return Err(QueueError::Url("only a broker has queues to declare; expected an `amqp:` URL"));
     };
     let queues = QueueNames { shards: config.shards, version: config.version };
-    // A broker that has just started answers some declarations with an internal error.
-    for pause in ATTEMPT_PAUSES {
+    // A broker that has just started rejects some declarations with an internal error.
+    for delay in RETRY_DELAYS {
         match declare(&broker, queues).await {
-            Err(QueueError::Unreachable(_)) => sleep(pause).await,
+            Err(QueueError::Unreachable(_)) => sleep(delay).await,
             outcome => return outcome,
         }
     }
@@ -44,8 +44,8 @@ async fn declare(broker: &BrokerAddress, queues: QueueNames) -> Result<(), Queue
     let connection = OpenConnection::open(broker, "leadgate migrate").await?;
     let channel = connection.channel().await?;
     let all = queues.all().map(BrokerObject::Queue);
-    for thing in [BrokerObject::AlternateExchange, BrokerObject::Exchange].into_iter().chain(all) {
-        thing.declare(&channel, false).await.map_err(|fault| fault.describe(&thing))?;
+    for object in [BrokerObject::AlternateExchange, BrokerObject::Exchange].into_iter().chain(all) {
+        object.declare(&channel, false).await.map_err(|error| error.describe(&object))?;
     }
     for shard in (0..queues.shards).map(queue_names::shard) {
         bind(&channel, &shard, queue_names::EXCHANGE, &shard).await?;
@@ -60,23 +60,24 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Resu
     connection::call(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments)).await
 }
 
-/// Verifies that everything is there and was declared with the arguments that this build declares.
+/// Verifies that all exchanges and queues exist, with the arguments of this build.
 ///
-/// AMQP compares arguments only when declaring, so what exists is declared once more. That needs the `configure`
-/// permission; without it only existence is verified. Bindings cannot be asked for at all: a message that finds
-/// none lands in `unrouted`, which is consumed too.
+/// AMQP compares arguments only in a declaration, so each existing object is declared again. That needs the
+/// `configure` permission; without it, only existence is verified. AMQP cannot list bindings. A message
+/// without a binding is routed to `unrouted`, which workers consume, too.
 pub(crate) async fn verify(connection: &OpenConnection, queues: QueueNames) -> Result<(), QueueError> {
     let all = queues.all().map(BrokerObject::Queue);
     verify_all(connection, [BrokerObject::Exchange, BrokerObject::AlternateExchange].into_iter().chain(all))
         .await
 }
 
-/// [`verify`] for the queues of parked messages: looking at them returns them.
+/// Like [`verify`], for the queues of parked messages: each read returns their messages to the queue.
 pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> Result<(), QueueError> {
     verify_all(connection, queue_names::parked(version).map(BrokerObject::Queue)).await
 }
 
-/// How many shards the broker has, at least `known`. A store that was restored from a backup may know fewer.
+/// Returns the number of shards on the broker, at least `known`. A store that was restored from a backup may
+/// contain a smaller number.
 pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Result<u16, QueueError> {
     let channel = connection.channel().await?;
     for shard in known..u16::MAX {
@@ -85,7 +86,7 @@ pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Res
             Ok(()) => {}
             // The broker has closed the channel.
             Err(DeclareError::Missing(_)) => return Ok(shard),
-            Err(fault) => return Err(fault.describe(&queue)),
+            Err(error) => return Err(error.describe(&queue)),
         }
     }
     Ok(u16::MAX)
@@ -93,26 +94,26 @@ pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Res
 
 async fn verify_all(
     connection: &OpenConnection,
-    things: impl IntoIterator<Item = BrokerObject>,
+    objects: impl IntoIterator<Item = BrokerObject>,
 ) -> Result<(), QueueError> {
     let mut channel = connection.channel().await?;
     let mut compare = true;
-    for thing in things {
-        thing.declare(&channel, true).await.map_err(|fault| fault.describe(&thing))?;
+    for object in objects {
+        object.declare(&channel, true).await.map_err(|error| error.describe(&object))?;
         if !compare {
             continue;
         }
-        match thing.declare(&channel, false).await {
+        match object.declare(&channel, false).await {
             Ok(()) => {}
             Err(DeclareError::Forbidden) => {
                 tracing::warn!(
-                    queue.name = thing.name(),
-                    "broker user lacks the configure permission; queue arguments are not verified"
+                    queue.name = object.name(),
+                    "broker user lacks the configure permission, queue arguments are not verified"
                 );
                 compare = false;
                 channel = connection.channel().await?;
             }
-            Err(fault) => return Err(fault.describe(&thing)),
+            Err(error) => return Err(error.describe(&object)),
         }
     }
     Ok(())
@@ -142,7 +143,7 @@ impl BrokerObject {
 
     async fn declare(&self, channel: &Channel, passive: bool) -> Result<(), DeclareError> {
         let exchange = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
-        let declared = async {
+        let declaration = async {
             match self {
                 Self::Exchange => {
                     let mut arguments = FieldTable::default();
@@ -155,7 +156,7 @@ impl BrokerObject {
                     channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
                 }
                 Self::Queue(name) => {
-                    // No other argument, ever: one that changes later closes channels. Lengths are policies.
+                    // Do not add arguments: a later change would close channels. Lengths are policies.
                     let mut arguments = FieldTable::default();
                     arguments.insert("x-queue-type".into(), text("quorum"));
                     arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERY_LIMIT));
@@ -164,8 +165,8 @@ impl BrokerObject {
                 }
             }
         };
-        match timeout(CALL_TIMEOUT, declared).await {
-            Ok(declared) => declared.map_err(DeclareError::from),
+        match timeout(CALL_TIMEOUT, declaration).await {
+            Ok(result) => result.map_err(DeclareError::from),
             Err(_) => Err(DeclareError::Other(connection::no_answer())),
         }
     }
@@ -188,17 +189,17 @@ impl From<lapin::Error> for DeclareError {
 }
 
 impl DeclareError {
-    fn describe(self, thing: &BrokerObject) -> QueueError {
-        let name = thing.name();
+    fn describe(self, object: &BrokerObject) -> QueueError {
+        let name = object.name();
         QueueError::Topology(match self {
-            Self::Missing(said) => {
-                format!("{name} is missing on the broker: run `leadgate migrate` ({said})")
+            Self::Missing(message) => {
+                format!("{name} is missing on the broker: run `leadgate migrate` ({message})")
             }
-            Self::Mismatch(said) => format!(
+            Self::Mismatch(message) => format!(
                 "{name} exists with different arguments. Queue arguments cannot be changed: move its messages, delete \
-                 the queue and run `leadgate migrate`; see docs/production.md, RabbitMQ ({said})"
+                 the queue and run `leadgate migrate`; see docs/production.md, RabbitMQ ({message})"
             ),
-            Self::Forbidden => format!("the broker's user may not configure {name}"),
+            Self::Forbidden => format!("the broker user lacks the permission to configure {name}"),
             Self::Other(error) => return error,
         })
     }

@@ -1,11 +1,11 @@
-//! What this process was handed and has not settled, for the metrics.
+//! Counts the deliveries that this process has not settled, for the metrics.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use leadgate_domain::Timestamp;
 
-/// Counts deliveries between hand-out and settlement, by the time they were published.
+/// The unsettled deliveries, by their time of publishing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unacked(Arc<Mutex<UnackedEntries>>);
 
@@ -15,7 +15,7 @@ struct UnackedEntries {
     next: u64,
 }
 
-/// Counts until it is dropped.
+/// Counts one delivery until it is dropped.
 #[derive(Debug)]
 pub(crate) struct UnackedGuard {
     unacked: Unacked,
@@ -23,7 +23,7 @@ pub(crate) struct UnackedGuard {
 }
 
 impl Unacked {
-    /// A message that does not say when it was published counts as published now.
+    /// A message without a time of publishing counts as published now.
     pub(crate) fn add(&self, published_at: Option<Timestamp>) -> UnackedGuard {
         let mut entries = self.lock();
         let key = (published_at.unwrap_or_else(Timestamp::now), entries.next);

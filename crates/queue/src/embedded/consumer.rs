@@ -1,4 +1,4 @@
-//! A consumer's end of the writer's thread.
+//! A consumer of the embedded queue. The writer thread sends it messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::raw_delivery::RawDelivery;
 /// The consumers of a queue.
 #[derive(Debug, Default)]
 pub(crate) struct ConsumerRegistry {
-    /// How many there are.
+    /// Number of consumers.
     count: AtomicUsize,
     next_id: AtomicU64,
 }
@@ -49,25 +49,25 @@ impl EmbeddedConsumer {
         Self { writer, consumers, id, alive: ConsumerAlive::new(), stop }
     }
 
-    /// `None` once the queue was told to stop.
+    /// `None` after the queue was stopped.
     pub(crate) async fn receive(&mut self, max: usize) -> Option<Vec<RawDelivery<EmbeddedAckHandle>>> {
         if self.stop.is_cancelled() {
             return None;
         }
-        let (answer, answered) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         let (consumer, alive, writer) = (self.id, self.alive.clone(), self.writer.clone());
         self.writer
             .send(WriterCommand::Receive(ReceiveRequest { consumer, max, alive, writer, answer }))
             .ok()?;
         tokio::select! {
-            deliveries = answered => deliveries.ok(),
+            deliveries = receiver => deliveries.ok(),
             () = self.stop.cancelled() => None,
         }
     }
 
     pub(crate) fn release(&mut self) {
         self.alive.end();
-        // If the thread is gone, so is what was handed out.
+        // If the thread has ended, its deliveries no longer count.
         self.writer.send(WriterCommand::ReleaseConsumer(self.id)).ok();
         self.id = self.consumers.next_id();
         self.alive = ConsumerAlive::new();

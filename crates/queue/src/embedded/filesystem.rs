@@ -1,9 +1,9 @@
-//! Where the file may be, and who may read it.
+//! Checks the filesystem of the queue file, and sets the permissions of the file.
 
 use std::fs::OpenOptions;
 use std::path::Path;
 
-/// Filesystems, as Linux names them, that other machines write to as well: SQLite's locks and shared memory do not hold
+/// Linux names of filesystems that several machines share. The locks and shared memory of SQLite do not work
 /// there.
 const NETWORKED: &[&str] = &[
     "nfs",
@@ -21,7 +21,7 @@ const NETWORKED: &[&str] = &[
     "ncpfs",
 ];
 
-/// Creates the file readable by its owner only, before SQLite creates it readable by all.
+/// Creates the file with access for its owner only. SQLite would create it readable by all users.
 pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
@@ -30,9 +30,9 @@ pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// Returns the kind of network filesystem that holds `path`, if one does. `path` must exist.
+/// Returns the kind of the filesystem of `path` if it is a network filesystem. `path` must exist.
 pub(crate) fn networked(path: &Path) -> Option<String> {
-    // Elsewhere than on Linux there is no such list, and the administrator's word is taken.
+    // Only Linux has this list. Other systems are not checked.
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let path = path.canonicalize().ok()?;
     let kind = kind_of_mount(&mounts, &path)?;
@@ -41,7 +41,7 @@ pub(crate) fn networked(path: &Path) -> Option<String> {
     networked.then(|| kind.to_owned())
 }
 
-/// `proc(5)`: field 5 is the mount point, the kind follows the single hyphen.
+/// Format in `proc(5)`: field 5 is the mount point, the kind follows the single hyphen.
 fn kind_of_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     let mounts = mounts.lines().filter_map(|line| {
         let (mount, source) = line.split_once(" - ")?;
@@ -49,7 +49,7 @@ fn kind_of_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
         let depth = Path::new(&point).components().count();
         path.starts_with(&point).then_some((depth, source.split(' ').next()?))
     });
-    // Of two mounts on one point the later one covers the earlier one, and `max_by_key` returns the last.
+    // A later mount at the same point covers the earlier one, and `max_by_key` returns the last maximum.
     mounts.max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
 }
 
@@ -68,6 +68,6 @@ mod tests {
         assert_eq!(kind("/home/data"), Some("ext4"));
         assert_eq!(kind("/srv/data"), Some("nfs4"));
         assert_eq!(kind("/srv/local disk/data"), Some("xfs"));
-        assert_eq!(kind("/srvx"), Some("ext4"), "a mount point is a whole folder");
+        assert_eq!(kind("/srvx"), Some("ext4"), "a mount point matches whole folder names only");
     }
 }

@@ -1,4 +1,4 @@
-//! Which consumer was handed which messages. What is here can be lost: the file has the messages.
+//! Which consumer has which messages. This state can be lost, because the file contains the messages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,16 +7,16 @@ use super::writer_command::{ConsumerId, DeliveryTag};
 
 #[derive(Debug)]
 pub(crate) struct InFlightMessages {
-    /// No message up to here waits in the file only.
+    /// All messages up to this id were read from the file.
     pub(crate) cursor: i64,
-    /// Whether the file may have messages after the cursor.
+    /// Whether the file may contain messages after the cursor.
     pub(crate) more: bool,
-    /// The highest id that the file knows to have been handed out.
+    /// The highest delivered id that is recorded in the file.
     pub(crate) high_water: i64,
     entries: HashMap<i64, InFlightEntry>,
-    /// Given back, with how often they were handed out since this start.
+    /// Requeued messages, with the number of their deliveries since this start.
     returned: BTreeMap<i64, u32>,
-    /// Done with, and not yet deleted.
+    /// Settled messages that are not deleted yet.
     settled: Vec<SettledMessage>,
 }
 
@@ -45,7 +45,8 @@ impl InFlightMessages {
         }
     }
 
-    /// Notes that a row is handed to a consumer; returns how often it was handed out before, as far as is known.
+    /// Records the delivery of a row to a consumer. Returns the number of earlier deliveries, as far as
+    /// known.
     pub(crate) fn hand_out(&mut self, row: &MessageRow, consumer: ConsumerId) -> u32 {
         let before = self.returned.remove(&row.id).unwrap_or(0);
         self.cursor = self.cursor.max(row.id);
@@ -55,7 +56,7 @@ impl InFlightMessages {
         row.deliveries.saturating_add(before)
     }
 
-    /// The message is done with. False if this consumer does not hold it any more.
+    /// Settles a message. Returns false if this consumer no longer has it.
     pub(crate) fn ack(&mut self, tag: DeliveryTag) -> bool {
         let entry = self.take(tag);
         self.settled.extend(entry.map(|entry| SettledMessage { id: tag.id, bytes: entry.bytes }));
@@ -72,7 +73,7 @@ impl InFlightMessages {
         self.entries.get(&tag.id).is_some_and(|entry| entry.consumer == tag.consumer)
     }
 
-    /// The message was moved elsewhere by what was just committed; returns its size.
+    /// Removes a message that the last commit moved to the parked messages. Returns its size.
     pub(crate) fn settle_moved(&mut self, tag: DeliveryTag) -> u64 {
         self.take(tag).map_or(0, |entry| entry.bytes)
     }
@@ -83,7 +84,7 @@ impl InFlightMessages {
         }
     }
 
-    /// Given back and gone from the file: another process removed it.
+    /// Removes a requeued message that is no longer in the file, because another process removed it.
     pub(crate) fn remove_missing(&mut self, id: i64) {
         self.returned.remove(&id);
     }
@@ -100,12 +101,12 @@ impl InFlightMessages {
         &self.settled
     }
 
-    /// How much room the next commit makes.
+    /// Number of bytes that the next commit frees.
     pub(crate) fn settled_bytes(&self) -> u64 {
-        self.settled.iter().map(|done| done.bytes).sum()
+        self.settled.iter().map(|message| message.bytes).sum()
     }
 
-    /// What was settled has been deleted; returns how much that was.
+    /// Called after the settled messages were deleted. Returns their number and bytes.
     pub(crate) fn deleted(&mut self) -> (u64, u64) {
         let bytes = self.settled_bytes();
         let count = u64::try_from(self.settled.len()).unwrap_or(u64::MAX);

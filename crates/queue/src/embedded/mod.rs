@@ -50,12 +50,12 @@ impl EmbeddedQueue {
         let readiness = Readiness::not_ready(QueueFailure::Storage, "opening");
         let (limits, bytes_max) = (GroupLimits::new(config), config.max_bytes);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let (opened, opening) = oneshot::channel();
+        let (opened, receiver) = oneshot::channel();
         let thread_readiness = readiness.clone();
         let start = move || {
             let writer = prepare(&path, role).and_then(|file| {
                 QueueWriter::new(path.clone(), file, inbox, thread_readiness, limits, bytes_max)
-                    .map_err(|fault| fault_at(&path, fault))
+                    .map_err(|error| file_error(&path, error))
             });
             match writer {
                 Ok(writer) => {
@@ -66,10 +66,12 @@ impl EmbeddedQueue {
             }
         };
         let spawned = std::thread::Builder::new().name("leadgate-queue".to_owned()).spawn(start);
-        spawned.map_err(|error| QueueError::Interrupted(format!("no thread for the queue: {error}")))?;
-        opening.await.unwrap_or(Err(QueueError::Closed))?;
+        spawned.map_err(|error| {
+            QueueError::Interrupted(format!("the queue thread cannot be started: {error}"))
+        })?;
+        receiver.await.unwrap_or(Err(QueueError::Closed))?;
         readiness.set_ready();
-        // A new address in every process: publishes from before a restart have no waiting request left.
+        // Each process has a new address, because requests do not survive a restart.
         let replies = PendingReplies::new();
         replies.open(ReplyAddress::new(format!("{:032x}", rand::random::<u128>())));
         Ok(Self {
@@ -108,7 +110,7 @@ impl EmbeddedQueue {
     }
 
     pub(crate) async fn depth(&self) -> Result<QueueDepth, QueueError> {
-        let mut depth = self.writer.ask(WriterCommand::Depth).await?;
+        let mut depth = self.writer.call(WriterCommand::Depth).await?;
         if self.consumers.count() == 0 {
             depth.unconsumed.push(self.name.to_string());
         }
@@ -116,15 +118,15 @@ impl EmbeddedQueue {
     }
 
     pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
-        self.writer.ask(|answer| WriterCommand::ParkedList(limit, answer)).await
+        self.writer.call(|answer| WriterCommand::ParkedList(limit, answer)).await
     }
 
     pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
-        self.writer.ask(|answer| WriterCommand::ParkedReplay(selection, answer)).await
+        self.writer.call(|answer| WriterCommand::ParkedReplay(selection, answer)).await
     }
 
     pub(crate) async fn backup_to(&self, target: &std::path::Path) -> Result<(), QueueError> {
-        self.writer.ask(|answer| WriterCommand::Backup(target.to_path_buf(), answer)).await
+        self.writer.call(|answer| WriterCommand::Backup(target.to_path_buf(), answer)).await
     }
 
     pub(crate) fn stop_receiving(&self) {
@@ -135,10 +137,10 @@ impl EmbeddedQueue {
         self.stop_receiving();
         self.readiness.set_not_ready(QueueFailure::Closed, "shutting down");
         self.replies.close();
-        let (answer, answered) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         if self.writer.send(WriterCommand::Close(answer)).is_ok() {
-            // What was published before is answered before; a file that hangs is not waited for.
-            timeout(self.shutdown_timeout, answered).await.ok();
+            // Earlier publishes are answered before this. The time limit is for a file that hangs.
+            timeout(self.shutdown_timeout, receiver).await.ok();
         }
     }
 }
@@ -146,12 +148,12 @@ impl EmbeddedQueue {
 fn prepare(path: &std::path::Path, role: Role) -> Result<QueueFile, QueueError> {
     let mut file = QueueFile::open(path)?;
     if role.consumes() {
-        file.count_start().map_err(|fault| fault_at(path, fault))?;
-        file.replay_newer().map_err(|fault| fault_at(path, fault))?;
+        file.count_start().map_err(|error| file_error(path, error))?;
+        file.replay_newer().map_err(|error| file_error(path, error))?;
     }
     Ok(file)
 }
 
-fn fault_at(path: &std::path::Path, fault: queue_file::QueueFileError) -> QueueError {
-    QueueError::File { path: path.display().to_string(), problem: fault.text() }
+fn file_error(path: &std::path::Path, error: queue_file::QueueFileError) -> QueueError {
+    QueueError::File { path: path.display().to_string(), problem: error.text() }
 }

@@ -1,4 +1,4 @@
-//! The queue's file: its schema, and every statement that touches it.
+//! The queue file: its schema and all its statements.
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ diesel::table! {
     }
 }
 
-/// `AUTOINCREMENT`, because a reader remembers the highest id it has seen: none may come twice.
+/// `AUTOINCREMENT`, because readers keep the highest id that they have read, so an id must not be used twice.
 const SCHEMA: &str = "
     CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,32 +64,32 @@ const SCHEMA: &str = "
     INSERT INTO delivered (one, high_water) VALUES (1, 0);
     PRAGMA user_version = 1;";
 
-/// How long a statement waits for a lock of another process. Well below a publish's three seconds.
+/// How long a statement waits for a lock of another process. Much less than the three seconds of a publish.
 const BUSY_TIMEOUT_MS: u32 = 1_000;
 
 pub(crate) struct QueueFile {
     connection: SqliteConnection,
 }
 
-/// How much the file holds.
+/// Number and size of the messages in the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FileUsage {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
 
-/// Why a statement did not work.
+/// Why a statement failed.
 pub(crate) enum QueueFileError {
-    /// Another process holds the lock. The connection is fine.
+    /// Another process has locked the file. The connection is still usable.
     Locked,
-    /// The connection is not to be trusted any more: after a failed sync its pages may differ from the disk's.
+    /// The connection must be replaced: after a failed sync, its pages may differ from those on the disk.
     Broken(String),
 }
 
 impl From<diesel::result::Error> for QueueFileError {
     fn from(error: diesel::result::Error) -> Self {
         match &error {
-            // SQLITE_BUSY has no kind of its own in diesel.
+            // diesel has no error kind for SQLITE_BUSY.
             diesel::result::Error::DatabaseError(_, details) if details.message().contains("locked") => {
                 Self::Locked
             }
@@ -102,38 +102,42 @@ impl From<diesel::result::Error> for QueueFileError {
 impl QueueFileError {
     pub(crate) fn text(self) -> String {
         match self {
-            Self::Locked => "another process holds its lock".to_owned(),
+            Self::Locked => "another process has locked it".to_owned(),
             Self::Broken(text) => text,
         }
     }
 }
 
 impl QueueFile {
-    /// Opens the file, making it and its folder where they are missing.
+    /// Opens the file. Creates the file and its folder if they are missing.
     pub(crate) fn open(path: &Path) -> Result<Self, QueueError> {
-        let refuse = |problem: String| QueueError::File { path: path.display().to_string(), problem };
+        let file_error = |problem: String| QueueError::File { path: path.display().to_string(), problem };
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        std::fs::create_dir_all(&folder).map_err(|error| refuse(error.to_string()))?;
+        std::fs::create_dir_all(&folder).map_err(|error| file_error(error.to_string()))?;
         if let Some(kind) = super::filesystem::networked(&folder) {
-            return Err(refuse(format!("lies on a network filesystem ({kind}), where locks do not hold")));
+            return Err(file_error(format!(
+                "it is on a network filesystem ({kind}), where file locks do not work; use a local disk"
+            )));
         }
-        super::filesystem::make_private(path).map_err(|error| refuse(error.to_string()))?;
-        let name = path.to_str().ok_or_else(|| refuse("its path is not UTF-8".to_owned()))?;
-        let connection = SqliteConnection::establish(name).map_err(|error| refuse(error.to_string()))?;
+        super::filesystem::make_private(path).map_err(|error| file_error(error.to_string()))?;
+        let name = path.to_str().ok_or_else(|| file_error("the path is not valid UTF-8".to_owned()))?;
+        let connection = SqliteConnection::establish(name).map_err(|error| file_error(error.to_string()))?;
         let mut file = Self { connection };
-        file.prepare().map_err(|fault| refuse(fault.text()))?;
+        file.prepare().map_err(|error| file_error(error.text()))?;
         Ok(file)
     }
 
     fn prepare(&mut self) -> Result<(), QueueFileError> {
-        // First of all, so that setting the journal mode waits for others too.
+        // Before the journal mode, so that setting it also waits for other processes.
         self.connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
         let mode: JournalModeRow = sql_query("PRAGMA journal_mode = WAL").get_result(&mut self.connection)?;
         if mode.journal_mode != "wal" {
-            return Err(QueueFileError::Broken("its filesystem does not support SQLite's WAL".to_owned()));
+            return Err(QueueFileError::Broken(
+                "the filesystem does not support the write-ahead log of SQLite".to_owned(),
+            ));
         }
         // Deleted messages contain personal data, so their pages are overwritten.
         self.connection.batch_execute(
@@ -144,14 +148,16 @@ impl QueueFile {
             match version.user_version {
                 0 => Ok(connection.batch_execute(SCHEMA)?),
                 1 => Ok(()),
-                newer => Err(QueueFileError::Broken(format!("its version {newer} is newer than this build"))),
+                newer => Err(QueueFileError::Broken(format!(
+                    "its schema version {newer} is newer than this build supports; use a newer build"
+                ))),
             }
         })
     }
 
-    /// Empties the write-ahead log. Returns false if another connection still reads there.
+    /// Empties the write-ahead log. Returns false if another connection is still reading it.
     pub(crate) fn empty_log(&mut self) -> Result<bool, QueueFileError> {
-        // Not waiting for the other connection: publishes would wait, too.
+        // Does not wait for the other connection, because publishes would wait, too.
         self.connection.batch_execute("PRAGMA busy_timeout = 0")?;
         let checkpoint: Result<CheckpointRow, _> =
             sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut self.connection);
@@ -159,7 +165,7 @@ impl QueueFile {
         Ok(checkpoint?.busy == 0)
     }
 
-    /// Notes that everything handed out before this start is handed out once more.
+    /// Increases the delivery count of all messages that were delivered before this start.
     pub(crate) fn count_start(&mut self) -> Result<(), QueueFileError> {
         self.transaction(|file| {
             sql_query("UPDATE message SET deliveries = deliveries + 1 WHERE id <= (SELECT high_water FROM delivered)")
@@ -168,7 +174,7 @@ impl QueueFile {
         })
     }
 
-    /// Runs `work` in one transaction, synced to the disk when this returns.
+    /// Runs `work` in one transaction. The transaction is synced to the disk when this returns.
     pub(crate) fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, QueueFileError>,
@@ -176,13 +182,13 @@ impl QueueFile {
         self.connection.batch_execute("BEGIN IMMEDIATE")?;
         match work(self) {
             Ok(value) => self.connection.batch_execute("COMMIT").map(|()| value).map_err(|error| {
-                // A commit that failed leaves its transaction open.
+                // After a failed commit, the transaction is still open.
                 self.connection.batch_execute("ROLLBACK").ok();
                 error.into()
             }),
-            Err(fault) => {
+            Err(error) => {
                 self.connection.batch_execute("ROLLBACK").ok();
-                Err(fault)
+                Err(error)
             }
         }
     }
@@ -200,7 +206,11 @@ impl QueueFile {
     }
 
     /// The messages after `cursor`, oldest first.
-    pub(crate) fn after(&mut self, cursor: i64, limit: usize) -> Result<Vec<MessageRow>, QueueFileError> {
+    pub(crate) fn messages_after(
+        &mut self,
+        cursor: i64,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>, QueueFileError> {
         let rows: Vec<MessageColumns> = message::table
             .filter(message::id.gt(cursor))
             .order(message::id)
@@ -209,7 +219,7 @@ impl QueueFile {
         Ok(rows.into_iter().map(MessageRow::from).collect())
     }
 
-    pub(crate) fn one(&mut self, id: i64) -> Result<Option<MessageRow>, QueueFileError> {
+    pub(crate) fn find(&mut self, id: i64) -> Result<Option<MessageRow>, QueueFileError> {
         let row: Option<MessageColumns> = message::table.find(id).first(&mut self.connection).optional()?;
         Ok(row.map(MessageRow::from))
     }
@@ -221,7 +231,7 @@ impl QueueFile {
         Ok(())
     }
 
-    /// How much there is. Reads every row's head, so not for every message.
+    /// Counts the messages. Reads the header of every row, so it is too slow to be called for every message.
     pub(crate) fn usage(&mut self) -> Result<FileUsage, QueueFileError> {
         let sums: UsageRow =
             sql_query("SELECT count(*) AS messages, coalesce(sum(length(payload)), 0) AS bytes FROM message")
@@ -238,7 +248,7 @@ impl QueueFile {
         Ok(at.map(Timestamp::from_microseconds))
     }
 
-    /// Changes whenever another connection has written.
+    /// A number that changes when another connection has written.
     pub(crate) fn data_version(&mut self) -> Result<i64, QueueFileError> {
         let version: DataVersionRow = sql_query("PRAGMA data_version").get_result(&mut self.connection)?;
         Ok(version.data_version)
@@ -256,14 +266,14 @@ impl QueueFile {
         self.delete(id)
     }
 
-    pub(crate) fn park_part(
+    pub(crate) fn park_submission(
         &mut self,
-        part: &[u8],
+        submission: &[u8],
         reason: &str,
         at: Timestamp,
     ) -> Result<(), QueueFileError> {
         sql_query("INSERT INTO parked (payload, published_at, reason, parked_at) VALUES (?1, ?3, ?2, ?3)")
-            .bind::<Binary, _>(part)
+            .bind::<Binary, _>(submission)
             .bind::<Text, _>(reason)
             .bind::<BigInt, _>(at.as_microseconds())
             .execute(&mut self.connection)?;
@@ -275,7 +285,7 @@ impl QueueFile {
         Ok(unsigned(count))
     }
 
-    /// How many messages only a newer build can read.
+    /// Number of messages that only a newer build can read.
     pub(crate) fn newer_count(&mut self) -> Result<u64, QueueFileError> {
         let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
         let count: i64 = newer.count().get_result(&mut self.connection)?;
@@ -291,23 +301,24 @@ impl QueueFile {
         Ok(rows.into_iter().map(ParkedMessage::from).collect())
     }
 
-    /// Moves what is selected back, as one transaction.
+    /// Moves the selected messages back into the queue, in one transaction.
     pub(crate) fn parked_replay(&mut self, mut selection: ParkedSelection) -> Result<usize, QueueFileError> {
         self.transaction(|file| {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
-            let chosen: Vec<i64> = ids.into_iter().filter(|id| selection.take(&id.to_string())).collect();
-            for id in &chosen {
+            let selected: Vec<i64> = ids.into_iter().filter(|id| selection.take(&id.to_string())).collect();
+            for id in &selected {
                 sql_query("INSERT INTO message (payload, published_at) SELECT payload, published_at FROM parked WHERE id = ?")
                     .bind::<BigInt, _>(id)
                     .execute(&mut file.connection)?;
                 diesel::delete(parked::table.find(id)).execute(&mut file.connection)?;
             }
-            Ok(chosen.len())
+            Ok(selected.len())
         })
     }
 
-    /// Moves what an older build could not read back: this build may read it. If not, it is parked again.
+    /// Moves the messages that an older build could not read back into the queue. If this build cannot read
+    /// them either, they are parked again.
     pub(crate) fn replay_newer(&mut self) -> Result<(), QueueFileError> {
         self.transaction(|file| {
             let newer = parked::table.filter(parked::reason.eq(ParkReason::UnknownVersion.code()));
@@ -322,13 +333,13 @@ impl QueueFile {
         })
     }
 
-    /// Writes a consistent copy to a file that must not be there yet, beside whatever else is going on.
+    /// Writes a consistent copy to a new file, while the queue is in use.
     pub(crate) fn backup_to(&mut self, target: &Path) -> Result<(), QueueFileError> {
         let io = |error: std::io::Error| QueueFileError::Broken(error.to_string());
         let name = target
             .to_str()
-            .ok_or_else(|| QueueFileError::Broken("the copy's path is not UTF-8".to_owned()))?;
-        // SQLite writes into an empty file, but would make it readable for others.
+            .ok_or_else(|| QueueFileError::Broken("the path of the copy is not valid UTF-8".to_owned()))?;
+        // SQLite accepts an empty file. It would create one that all users can read.
         super::filesystem::make_private(target).map_err(io)?;
         sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut self.connection)?;
         std::fs::File::open(target).and_then(|copy| copy.sync_all()).map_err(io)
@@ -340,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_is_read_is_not_empty() {
+    fn a_log_that_another_connection_reads_is_not_emptied() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
         let mut file = QueueFile::open(&path).ok().unwrap();

@@ -1,4 +1,4 @@
-//! What the statements of the queue's file return.
+//! Rows of the statements of the queue file.
 
 use bytes::Bytes;
 use diesel::QueryableByName;
@@ -7,7 +7,7 @@ use leadgate_domain::Timestamp;
 
 use crate::admin::ParkedMessage;
 
-/// A message as the file has it.
+/// A row of the table `message`.
 pub(crate) struct MessageRow {
     pub(crate) id: i64,
     pub(crate) payload: Bytes,

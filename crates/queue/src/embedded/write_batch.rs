@@ -1,4 +1,4 @@
-//! What waits for one transaction, and how each part is answered once its fate is known.
+//! The work of one transaction, and the answers after it.
 
 use bytes::Bytes;
 use leadgate_domain::Timestamp;
@@ -12,67 +12,77 @@ use crate::error::{PublishError, QueueFailure};
 use crate::raw_delivery::{ParkReason, RawDelivery, SettleResult};
 use crate::submission_group::{GroupLimits, PendingSubmission, SubmissionGroup};
 
-/// Publishes and parkings that one commit makes durable together.
+/// Publishes and messages to park that one commit makes durable.
 #[derive(Default)]
 pub(crate) struct WriteBatch {
     groups: Vec<SubmissionGroup>,
     messages: Vec<Vec<u8>>,
-    parks: Vec<ParkDelivery>,
-    parts: Vec<ParkSubmission>,
+    park_deliveries: Vec<ParkDelivery>,
+    park_submissions: Vec<ParkSubmission>,
 }
 
 struct ParkDelivery {
     tag: DeliveryTag,
-    why: ParkReason,
+    reason: ParkReason,
     answer: oneshot::Sender<SettleResult>,
 }
 
 struct ParkSubmission {
-    part: Bytes,
-    why: ParkReason,
+    submission: Bytes,
+    reason: ParkReason,
     answer: oneshot::Sender<SettleResult>,
 }
 
-/// What a transaction found and did.
+/// The result of a transaction.
 pub(crate) struct WriteBatchResult {
     pub(crate) rows: Vec<MessageRow>,
-    /// Given back, but no longer in the file.
-    gone: Vec<i64>,
-    /// Whether fewer rows were there than were wanted.
+    /// Requeued messages that are no longer in the file.
+    missing: Vec<i64>,
+    /// Whether fewer rows were read than wanted.
     exhausted: bool,
 }
 
 impl WriteBatch {
-    pub(crate) fn publish(&mut self, waiting: PendingSubmission, limits: &GroupLimits) {
+    pub(crate) fn publish(&mut self, pending: PendingSubmission, limits: &GroupLimits) {
         let left = match self.groups.last_mut() {
-            Some(group) => group.add(waiting, limits).err(),
-            None => Some(waiting),
+            Some(group) => group.add(pending, limits).err(),
+            None => Some(pending),
         };
         self.groups.extend(left.map(SubmissionGroup::of));
     }
 
-    pub(crate) fn park(&mut self, tag: DeliveryTag, why: ParkReason, answer: oneshot::Sender<SettleResult>) {
-        self.parks.push(ParkDelivery { tag, why, answer });
+    pub(crate) fn park(
+        &mut self,
+        tag: DeliveryTag,
+        reason: ParkReason,
+        answer: oneshot::Sender<SettleResult>,
+    ) {
+        self.park_deliveries.push(ParkDelivery { tag, reason, answer });
     }
 
-    pub(crate) fn park_part(&mut self, part: Bytes, why: ParkReason, answer: oneshot::Sender<SettleResult>) {
-        self.parts.push(ParkSubmission { part, why, answer });
+    pub(crate) fn park_submission(
+        &mut self,
+        submission: Bytes,
+        reason: ParkReason,
+        answer: oneshot::Sender<SettleResult>,
+    ) {
+        self.park_submissions.push(ParkSubmission { submission, reason, answer });
     }
 
     pub(crate) fn writes(&self) -> bool {
-        !self.messages.is_empty() || !self.parks.is_empty() || !self.parts.is_empty()
+        !self.messages.is_empty() || !self.park_deliveries.is_empty() || !self.park_submissions.is_empty()
     }
 
-    /// Turns groups into messages, as far as there is room for them in the file.
-    pub(crate) fn encode(&mut self, mut room: u64) {
+    /// Encodes groups as messages, as far as the free bytes of the file allow.
+    pub(crate) fn encode(&mut self, mut free_bytes: u64) {
         for mut group in std::mem::take(&mut self.groups) {
             if !group.remove_abandoned() {
                 continue;
             }
             let message = group.message();
-            match room.checked_sub(size(&message)) {
+            match free_bytes.checked_sub(size(&message)) {
                 Some(left) => {
-                    room = left;
+                    free_bytes = left;
                     self.messages.push(message);
                     self.groups.push(group);
                 }
@@ -81,7 +91,8 @@ impl WriteBatch {
         }
     }
 
-    /// Everything in one transaction: new messages in, settled ones out, and up to `wanted` read.
+    /// Runs one transaction: inserts new messages, deletes settled ones, parks, and reads up to `wanted`
+    /// rows.
     pub(crate) fn commit(
         &self,
         file: &mut QueueFile,
@@ -93,18 +104,19 @@ impl WriteBatch {
             for message in &self.messages {
                 file.insert(message, now)?;
             }
-            for done in in_flight.settled() {
-                file.delete(done.id)?;
+            for message in in_flight.settled() {
+                file.delete(message.id)?;
             }
-            for parking in &self.parks {
-                file.park(parking.tag.id, parking.why.code(), now)?;
+            for park in &self.park_deliveries {
+                file.park(park.tag.id, park.reason.code(), now)?;
             }
-            for ParkSubmission { part, why, .. } in &self.parts {
-                file.park_part(part, why.code(), now)?;
+            for ParkSubmission { submission, reason, .. } in &self.park_submissions {
+                file.park_submission(submission, reason.code(), now)?;
             }
             let committed = read(file, in_flight, wanted)?;
             let highest = committed.rows.iter().map(|row| row.id).max().unwrap_or(0);
-            // Durable before the rows are handed out, or a message that kills the process would not count.
+            // Durable before the rows are delivered. Otherwise the delivery of a message that ends the
+            // process would not be counted.
             if highest > in_flight.high_water {
                 file.set_high_water(highest)?;
             }
@@ -112,7 +124,7 @@ impl WriteBatch {
         })
     }
 
-    /// Answers after the commit; returns how many messages and bytes the file has more.
+    /// Answers the callers after the commit. Returns how the number and size of messages in the file changed.
     pub(crate) fn succeed(
         self,
         in_flight: &mut InFlightMessages,
@@ -121,37 +133,37 @@ impl WriteBatch {
         let bytes_in = self.messages.iter().map(|message| size(message)).sum();
         let count_in = count(self.messages.len());
         for group in self.groups {
-            metrics::histogram!("leadgate_queue_group_submissions")
+            metrics::histogram!("leadgate_queue_message_submissions")
                 .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
             group.settle(Ok(()));
         }
         let (mut count_out, mut bytes_out) = in_flight.deleted();
-        for parking in self.parks {
+        for park in self.park_deliveries {
             count_out += 1;
-            bytes_out += in_flight.settle_moved(parking.tag);
-            parking.answer.send(SettleResult::Settled).ok();
+            bytes_out += in_flight.settle_moved(park.tag);
+            park.answer.send(SettleResult::Settled).ok();
         }
-        for parking in self.parts {
-            parking.answer.send(SettleResult::Settled).ok();
+        for park in self.park_submissions {
+            park.answer.send(SettleResult::Settled).ok();
         }
-        for id in &committed.gone {
+        for id in &committed.missing {
             in_flight.remove_missing(*id);
         }
         in_flight.more = if committed.exhausted { false } else { in_flight.more || count_in > 0 };
         UsageChange { count_in, bytes_in, count_out, bytes_out }
     }
 
-    /// Answers after a commit that did not work: nothing was accepted, nothing put aside.
+    /// Answers the callers after a failed commit: no message was accepted or parked.
     pub(crate) fn fail(self, in_flight: &mut InFlightMessages, cause: QueueFailure) {
         for group in self.groups {
             group.settle(Err(PublishError::Unavailable(cause)));
         }
-        for parking in self.parks {
-            in_flight.requeue(parking.tag);
-            parking.answer.send(SettleResult::Lost).ok();
+        for park in self.park_deliveries {
+            in_flight.requeue(park.tag);
+            park.answer.send(SettleResult::Lost).ok();
         }
-        for parking in self.parts {
-            parking.answer.send(SettleResult::Lost).ok();
+        for park in self.park_submissions {
+            park.answer.send(SettleResult::Lost).ok();
         }
     }
 }
@@ -169,22 +181,23 @@ fn read(
     wanted: usize,
 ) -> Result<WriteBatchResult, QueueFileError> {
     let mut rows = Vec::new();
-    let mut gone = Vec::new();
+    let mut missing = Vec::new();
     for id in in_flight.returned(wanted) {
-        match file.one(id)? {
+        match file.find(id)? {
             Some(row) => rows.push(row),
-            None => gone.push(id),
+            None => missing.push(id),
         }
     }
     let left = wanted - rows.len();
     if left > 0 {
-        rows.extend(file.after(in_flight.cursor, left)?);
+        rows.extend(file.messages_after(in_flight.cursor, left)?);
     }
     let exhausted = rows.len() < wanted;
-    Ok(WriteBatchResult { rows, gone, exhausted })
+    Ok(WriteBatchResult { rows, missing, exhausted })
 }
 
-/// Hands rows to the consumers that wait, to each as many as it asked for. A consumer that went away is skipped.
+/// Delivers rows to the waiting consumers, to each at most as many as it requested. Skips consumers that no
+/// longer wait.
 pub(crate) fn hand_out(
     rows: Vec<MessageRow>,
     requests: Vec<ReceiveRequest>,
@@ -198,7 +211,7 @@ pub(crate) fn hand_out(
         if batch.is_empty() {
             unserved.push(request);
         } else {
-            // If the consumer waits no more, dropping the deliveries gives them back.
+            // The send fails if the consumer no longer waits. Dropping the deliveries requeues them.
             request.answer.send(batch).ok();
         }
     }

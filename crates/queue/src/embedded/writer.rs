@@ -1,4 +1,4 @@
-//! The one thread that touches the file: everything that waits becomes durable in one transaction.
+//! The only thread that uses the file. It makes all waiting work durable in one transaction.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,17 +17,16 @@ use crate::raw_delivery::SettleResult;
 use crate::status::Readiness;
 use crate::submission_group::GroupLimits;
 
-/// How often a thread with nothing to do looks for what other processes did, and whether a file that
-/// failed works again.
+/// How often an idle thread checks for changes by other processes, and whether a failed file is usable again.
 const TICK: Duration = Duration::from_millis(500);
-/// Beyond this many commands, what waits is left for the next transaction.
+/// Maximum number of commands in one transaction.
 const COMMANDS_MAX: usize = 4_096;
-/// The most messages that one transaction reads.
+/// Maximum number of messages that one transaction reads.
 const ROWS_MAX: usize = 512;
 
 pub(crate) struct QueueWriter {
     path: PathBuf,
-    /// Gone after a fault, until it could be opened again.
+    /// `None` after an error, until the file is open again.
     file: Option<QueueFile>,
     inbox: Receiver<WriterCommand>,
     readiness: Readiness,
@@ -37,12 +36,12 @@ pub(crate) struct QueueWriter {
     requests: Vec<ReceiveRequest>,
     usage: FileUsage,
     data_version: i64,
-    /// Whether the write-ahead log may still hold messages that were deleted.
+    /// Whether the write-ahead log may still contain deleted messages.
     log_holds_deleted: bool,
     healthy: bool,
 }
 
-/// Whether the thread goes on.
+/// Whether the thread continues after the batch.
 enum WriterStep {
     Batch,
     Close(Option<oneshot::Sender<()>>),
@@ -82,7 +81,7 @@ impl QueueWriter {
             let next = self.collect_batch(&mut batch);
             self.commit(batch);
             if let WriterStep::Close(answer) = next {
-                // Closed before the answer: whoever waits for it may open the file anew.
+                // Closed before the answer, because the caller may open the file again.
                 self.file = None;
                 answer.map(|answer| answer.send(()));
                 return;
@@ -90,7 +89,7 @@ impl QueueWriter {
         }
     }
 
-    /// Waits for a command, then takes all that wait with it.
+    /// Waits for a command, then collects all commands that wait.
     fn collect_batch(&mut self, batch: &mut WriteBatch) -> WriterStep {
         let mut command = match self.inbox.recv_timeout(TICK) {
             Ok(command) => command,
@@ -114,15 +113,17 @@ impl QueueWriter {
 
     fn apply_command(&mut self, command: WriterCommand, batch: &mut WriteBatch) -> WriterStep {
         match command {
-            WriterCommand::Publish(waiting) => batch.publish(waiting, &self.limits),
+            WriterCommand::Publish(pending) => batch.publish(pending, &self.limits),
             WriterCommand::Receive(request) => self.requests.push(request),
             WriterCommand::Ack(tag) => _ = self.in_flight.ack(tag),
             WriterCommand::Requeue(tag) => self.in_flight.requeue(tag),
-            WriterCommand::Park(tag, why, answer) if self.in_flight.is_in_flight(tag) => {
-                batch.park(tag, why, answer)
+            WriterCommand::Park(tag, reason, answer) if self.in_flight.is_in_flight(tag) => {
+                batch.park(tag, reason, answer)
             }
             WriterCommand::Park(_, _, answer) => _ = answer.send(SettleResult::Lost),
-            WriterCommand::ParkSubmission(part, why, answer) => batch.park_part(part, why, answer),
+            WriterCommand::ParkSubmission(submission, reason, answer) => {
+                batch.park_submission(submission, reason, answer)
+            }
             WriterCommand::ReleaseConsumer(consumer) => self.in_flight.release(consumer),
             WriterCommand::Depth(answer) => _ = answer.send(self.depth()),
             WriterCommand::ParkedList(limit, answer) => {
@@ -143,9 +144,10 @@ impl QueueWriter {
 
     fn commit(&mut self, mut batch: WriteBatch) {
         self.requests.retain(|request| !request.answer.is_closed());
-        let held = self.usage.bytes.saturating_sub(self.in_flight.settled_bytes());
-        batch.encode(self.bytes_max.saturating_sub(held));
-        // What is published now is handed out by the same commit: whoever waits need not wait for a second one.
+        let used = self.usage.bytes.saturating_sub(self.in_flight.settled_bytes());
+        batch.encode(self.bytes_max.saturating_sub(used));
+        // The same commit also reads the messages that it publishes, so consumers do not wait for a second
+        // one.
         let wanted = if self.in_flight.has_work() || batch.writes() { self.rows_wanted() } else { 0 };
         if self.healthy && !batch.writes() && self.in_flight.settled().is_empty() && wanted == 0 {
             return;
@@ -160,13 +162,13 @@ impl QueueWriter {
         match batch.commit(file, &self.in_flight, wanted) {
             Ok(committed) => {
                 self.log_recovery();
-                let growth = batch.succeed(&mut self.in_flight, &committed);
-                self.count(&growth);
+                let change = batch.succeed(&mut self.in_flight, &committed);
+                self.count(&change);
                 let requests = std::mem::take(&mut self.requests);
                 self.requests = hand_out(committed.rows, requests, &mut self.in_flight);
             }
-            Err(fault) => {
-                let cause = self.failed(fault);
+            Err(error) => {
+                let cause = self.failed(error);
                 batch.fail(&mut self.in_flight, cause);
             }
         }
@@ -176,7 +178,8 @@ impl QueueWriter {
         self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(ROWS_MAX)
     }
 
-    /// With nothing to do: has another process put something into the file? Is anything left of deleted messages?
+    /// Called when the thread is idle. Empties the write-ahead log of deleted messages, and checks for
+    /// messages from other processes.
     fn check_file(&mut self) {
         let Some(file) = self.file.as_mut() else { return };
         if self.log_holds_deleted {
@@ -198,23 +201,23 @@ impl QueueWriter {
         }
     }
 
-    fn count(&mut self, growth: &UsageChange) {
-        self.log_holds_deleted |= growth.count_out > 0;
-        self.usage.messages = (self.usage.messages + growth.count_in).saturating_sub(growth.count_out);
-        self.usage.bytes = (self.usage.bytes + growth.bytes_in).saturating_sub(growth.bytes_out);
+    fn count(&mut self, change: &UsageChange) {
+        self.log_holds_deleted |= change.count_out > 0;
+        self.usage.messages = (self.usage.messages + change.count_in).saturating_sub(change.count_out);
+        self.usage.bytes = (self.usage.bytes + change.bytes_in).saturating_sub(change.bytes_out);
     }
 
-    fn failed(&mut self, fault: QueueFileError) -> QueueFailure {
-        let cause = match fault {
+    fn failed(&mut self, error: QueueFileError) -> QueueFailure {
+        let cause = match error {
             QueueFileError::Locked => QueueFailure::Locked,
             QueueFileError::Broken(_) => {
                 self.file = None;
                 QueueFailure::Storage
             }
         };
-        let reason = format!("the queue's file cannot be written: {}", fault.text());
+        let reason = format!("the queue file cannot be written: {}", error.text());
         if self.healthy {
-            tracing::warn!(queue.reason = reason, "the embedded queue refuses leads");
+            tracing::warn!(queue.reason = reason, "embedded queue refuses submissions");
         }
         self.healthy = false;
         self.readiness.set_not_ready(cause, &reason);
@@ -226,7 +229,7 @@ impl QueueWriter {
             Ok(file) => {
                 metrics::counter!("leadgate_queue_reconnects_total", "link" => "file").increment(1);
                 self.file = Some(file);
-                // A commit whose sync failed may have arrived after all.
+                // A commit whose sync failed may still be in the file.
                 self.recount();
             }
             Err(error) => _ = self.readiness.set_not_ready(QueueFailure::Storage, &error.to_string()),
@@ -235,7 +238,7 @@ impl QueueWriter {
 
     fn log_recovery(&mut self) {
         if !self.healthy {
-            tracing::warn!("the embedded queue accepts leads again");
+            tracing::warn!("embedded queue accepts submissions again");
             self.healthy = true;
             self.readiness.set_ready();
         }
@@ -243,8 +246,8 @@ impl QueueWriter {
 
     fn depth(&mut self) -> Result<QueueDepth, QueueError> {
         let (in_flight, settled) = (self.in_flight.count(), self.in_flight.settled().len());
-        let done = u64::try_from(settled).unwrap_or(u64::MAX);
-        let ready = self.usage.messages.saturating_sub(in_flight).saturating_sub(done);
+        let settled = u64::try_from(settled).unwrap_or(u64::MAX);
+        let ready = self.usage.messages.saturating_sub(in_flight).saturating_sub(settled);
         self.with_file(|file| {
             let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
             let (all, newer) = (file.parked_count()?, file.newer_count()?);
@@ -261,9 +264,9 @@ impl QueueWriter {
             self.reopen();
         }
         let Some(file) = self.file.as_mut() else {
-            return Err(QueueError::Interrupted("the queue's file cannot be opened".to_owned()));
+            return Err(QueueError::Interrupted("the queue file cannot be opened".to_owned()));
         };
-        work(file).map_err(|fault| QueueError::Interrupted(format!("the queue's file: {}", fault.text())))
+        work(file).map_err(|error| QueueError::Interrupted(format!("the queue file: {}", error.text())))
     }
 }
 
@@ -275,7 +278,7 @@ mod tests {
     use crate::error::QueueFailure;
 
     #[test]
-    fn a_close_that_fills_a_batch_ends_the_thread() {
+    fn a_close_command_at_the_end_of_a_full_batch_ends_the_thread() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
         for before in [0, COMMANDS_MAX - 2, COMMANDS_MAX - 1] {
@@ -288,7 +291,7 @@ mod tests {
                 (QueueFile::open(&path).unwrap(), Readiness::not_ready(QueueFailure::Storage, ""));
             let limits = GroupLimits::new(&QueueConfig::new(""));
             let writer = QueueWriter::new(path.clone(), file, inbox, readiness, limits, 0);
-            let mut writer = writer.unwrap_or_else(|fault| panic!("{}", fault.text()));
+            let mut writer = writer.unwrap_or_else(|error| panic!("{}", error.text()));
             let next = writer.collect_batch(&mut WriteBatch::default());
             assert!(matches!(next, WriterStep::Close(Some(_))), "after {before} commands");
         }

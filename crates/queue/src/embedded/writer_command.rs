@@ -1,4 +1,4 @@
-//! What the writer's thread can be asked for, and by what.
+//! Commands for the writer thread, and the handles that send them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ pub(crate) enum WriterCommand {
     Ack(DeliveryTag),
     Requeue(DeliveryTag),
     Park(DeliveryTag, ParkReason, oneshot::Sender<SettleResult>),
-    /// Parks a message that is part of another.
+    /// Parks one submission of a message.
     ParkSubmission(Bytes, ParkReason, oneshot::Sender<SettleResult>),
-    /// Everything that this consumer was handed comes back.
+    /// Requeues all messages of this consumer.
     ReleaseConsumer(ConsumerId),
     Depth(oneshot::Sender<Result<QueueDepth, QueueError>>),
     ParkedList(usize, oneshot::Sender<Result<Vec<ParkedMessage>, QueueError>>),
@@ -30,11 +30,11 @@ pub(crate) enum WriterCommand {
     Close(oneshot::Sender<()>),
 }
 
-/// A consumer between two releases: what it was handed is given back as a whole.
+/// Identifies a consumer until its next release, which requeues all its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConsumerId(pub(crate) u64);
 
-/// A message that a consumer was handed.
+/// A message that was delivered to a consumer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeliveryTag {
     pub(crate) consumer: ConsumerId,
@@ -50,7 +50,7 @@ pub(crate) struct ReceiveRequest {
     pub(crate) answer: oneshot::Sender<Vec<RawDelivery<EmbeddedAckHandle>>>,
 }
 
-/// Whether a consumer still holds what it was handed.
+/// Whether a consumer still has its messages.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerAlive(Arc<AtomicBool>);
 
@@ -68,7 +68,7 @@ impl ConsumerAlive {
     }
 }
 
-/// Talks to the writer's thread, which ends when all handles are gone.
+/// Sends commands to the writer thread, which ends when all handles are dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct WriterHandle(mpsc::Sender<WriterCommand>);
 
@@ -82,22 +82,22 @@ impl WriterHandle {
         self.0.send(command).map_err(|_| QueueError::Closed)
     }
 
-    pub(crate) fn publish(&self, waiting: PendingSubmission) -> Result<(), QueueError> {
-        self.send(WriterCommand::Publish(waiting))
+    pub(crate) fn publish(&self, pending: PendingSubmission) -> Result<(), QueueError> {
+        self.send(WriterCommand::Publish(pending))
     }
 
-    /// Asks for something that has an answer.
-    pub(crate) async fn ask<T>(
+    /// Sends a command and waits for its result.
+    pub(crate) async fn call<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> WriterCommand,
     ) -> Result<T, QueueError> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         self.send(command(answer))?;
-        answered.await.unwrap_or(Err(QueueError::Closed))
+        receiver.await.unwrap_or(Err(QueueError::Closed))
     }
 }
 
-/// The right to settle one message. Dropping it gives the message back, unless it was settled.
+/// Settles one message. Dropping it requeues the message, unless it was settled.
 #[derive(Debug)]
 pub(crate) struct EmbeddedAckHandle {
     tag: DeliveryTag,
@@ -111,28 +111,28 @@ impl EmbeddedAckHandle {
         Self { tag, alive, writer, is_settled: false }
     }
 
-    /// Does not wait for the disk: an ack that is lost in a crash only means a redelivery.
+    /// Does not wait for the disk. An acknowledgement that is lost in a crash causes a redelivery.
     pub(crate) fn ack(mut self) -> SettleResult {
         self.is_settled = true;
         self.send(WriterCommand::Ack(self.tag))
     }
 
-    pub(crate) async fn park(mut self, why: ParkReason) -> SettleResult {
+    pub(crate) async fn park(mut self, reason: ParkReason) -> SettleResult {
         self.is_settled = true;
-        self.ask(|answer| WriterCommand::Park(self.tag, why, answer)).await
+        self.call(|answer| WriterCommand::Park(self.tag, reason, answer)).await
     }
 
-    pub(crate) async fn park_part(&self, part: Bytes, why: ParkReason) -> SettleResult {
-        self.ask(|answer| WriterCommand::ParkSubmission(part, why, answer)).await
+    pub(crate) async fn park_submission(&self, submission: Bytes, reason: ParkReason) -> SettleResult {
+        self.call(|answer| WriterCommand::ParkSubmission(submission, reason, answer)).await
     }
 
-    async fn ask(
+    async fn call(
         &self,
         command: impl FnOnce(oneshot::Sender<SettleResult>) -> WriterCommand,
     ) -> SettleResult {
-        let (answer, answered) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         match self.send(command(answer)) {
-            SettleResult::Settled => answered.await.unwrap_or(SettleResult::Lost),
+            SettleResult::Settled => receiver.await.unwrap_or(SettleResult::Lost),
             SettleResult::Lost => SettleResult::Lost,
         }
     }
@@ -149,7 +149,7 @@ impl EmbeddedAckHandle {
 impl Drop for EmbeddedAckHandle {
     fn drop(&mut self) {
         if !self.is_settled {
-            // If the thread has ended, the message stays in the file for the next start.
+            // If the thread has ended, the message stays in the file and is delivered after the next start.
             self.writer.send(WriterCommand::Requeue(self.tag)).ok();
         }
     }

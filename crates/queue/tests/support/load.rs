@@ -1,4 +1,4 @@
-//! Publishers that never stop, and a record of every answer they got.
+//! Publishers that publish continuously, and a record of all results.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{BOUND, LONG, numbers, open, organization, receive, submission};
+use super::{PUBLISH_LIMIT, TEST_TIMEOUT, numbers, open, organization, receive, submission};
 
-/// How many ask at the same time.
+/// Number of concurrent publishers.
 const PUBLISHERS: usize = 64;
 const UNROUTABLE: PublishError = PublishError::Unavailable(QueueFailure::Unroutable);
-/// What a client does between two refusals.
-const BREATH: Duration = Duration::from_millis(5);
+/// Pause of a publisher after a refusal.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
@@ -58,13 +58,13 @@ impl Load {
                     answers.push(Answer { number, outcome, took: started.elapsed() });
                     sender.send_modify(|counts| match outcome {
                         Ok(()) => counts.accepted += 1,
-                        Err(refused) => {
+                        Err(error) => {
                             counts.refused += 1;
-                            counts.unroutable += usize::from(refused == UNROUTABLE);
+                            counts.unroutable += usize::from(error == UNROUTABLE);
                         }
                     });
                     if outcome.is_err() {
-                        tokio::time::sleep(BREATH).await;
+                        tokio::time::sleep(REFUSAL_PAUSE).await;
                     }
                 }
                 answers
@@ -73,34 +73,37 @@ impl Load {
         Self { counts, stop, publishers }
     }
 
-    /// Waits until this many were refused because no queue took them, or something else on their channel.
-    pub async fn meets_unroutable(&mut self, goal: usize) {
+    /// Waits until `goal` publishes were refused because of unroutable messages on their channel.
+    pub async fn wait_for_unroutable(&mut self, goal: usize) {
         let reached = self.counts.wait_for(|counts| counts.unroutable >= goal);
-        timeout(LONG, reached).await.map(drop).unwrap_or_else(|_| panic!("not unroutable"));
+        timeout(TEST_TIMEOUT, reached)
+            .await
+            .map(drop)
+            .unwrap_or_else(|_| panic!("too few publishes were refused as unroutable"));
     }
 
-    /// Waits until this many more were accepted.
+    /// Waits until `more` further publishes were accepted.
     pub async fn accepts(&mut self, more: usize) {
         let goal = self.counts.borrow().accepted + more;
         let reached = self.counts.wait_for(|counts| counts.accepted >= goal);
-        let last = timeout(LONG, reached).await.map(|counts| *counts.unwrap());
-        last.unwrap_or_else(|_| panic!("it accepts again: {:?}", self.counts.borrow()));
+        let last = timeout(TEST_TIMEOUT, reached).await.map(|counts| *counts.unwrap());
+        last.unwrap_or_else(|_| panic!("too few publishes were accepted: {:?}", self.counts.borrow()));
     }
 
-    /// Waits until this many more were refused.
+    /// Waits until `more` further publishes were refused.
     pub async fn refuses(&mut self, more: usize) {
         let goal = self.counts.borrow().refused + more;
         let reached = self.counts.wait_for(|counts| counts.refused >= goal);
-        let last = timeout(LONG, reached).await.map(|counts| *counts.unwrap());
-        last.unwrap_or_else(|_| panic!("it refuses: {:?}", self.counts.borrow()));
+        let last = timeout(TEST_TIMEOUT, reached).await.map(|counts| *counts.unwrap());
+        last.unwrap_or_else(|_| panic!("too few publishes were refused: {:?}", self.counts.borrow()));
     }
 
-    /// Ends the load. Every answer must have come within the bound.
+    /// Stops the load. Checks that every publish was answered within the time limit.
     pub async fn stop(self) -> Vec<Answer> {
         self.stop.cancel();
         let answers: Vec<Answer> = self.publishers.join_all().await.into_iter().flatten().collect();
         let slowest = answers.iter().map(|answer| answer.took).max().unwrap();
-        assert!(slowest < BOUND, "an answer took {slowest:?}");
+        assert!(slowest < PUBLISH_LIMIT, "a publish took {slowest:?}");
         println!("{} answers, the slowest after {slowest:?}, {:?}", answers.len(), kinds(&answers));
         answers
     }
@@ -118,21 +121,22 @@ pub fn accepted(answers: &[Answer]) -> BTreeSet<usize> {
     answers.iter().filter(|answer| answer.outcome.is_ok()).map(|answer| answer.number).collect()
 }
 
-/// Reads the queue until everything accepted was found: no confirm was false. What was refused may be there too.
-pub async fn find_all(config: QueueConfig, answers: &[Answer]) {
+/// Consumes the queue until all accepted submissions were received, so no confirm was false. Refused
+/// submissions may be in the queue, too.
+pub async fn receive_all(config: QueueConfig, answers: &[Answer]) {
     let queue = open(config, Role::Worker).await;
     let mut missing = accepted(answers);
-    let (mut consumer, mut found) = (queue.consumer(), 0);
+    let (mut consumer, mut received) = (queue.consumer(), 0);
     println!("{} accepted", missing.len());
     while !missing.is_empty() {
         for delivery in receive(&mut consumer, 32).await {
             for number in numbers(delivery.payload()) {
                 missing.remove(&number);
-                found += 1;
+                received += 1;
             }
             _ = delivery.ack().await;
         }
     }
-    println!("{found} found");
+    println!("{received} received");
     queue.shutdown().await;
 }

@@ -1,5 +1,5 @@
-//! What the tests of this crate share.
-#![allow(dead_code, unreachable_pub, clippy::print_stdout, reason = "each test binary uses its part")]
+//! Helpers of the tests of this crate.
+#![allow(dead_code, unreachable_pub, clippy::print_stdout, reason = "each test binary uses some of it")]
 
 pub mod load;
 
@@ -15,12 +15,12 @@ use leadgate_testkit::servers::{Vhost, shared};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-/// Longer than anything takes on a loaded machine; only reached by a test that fails.
-pub const LONG: Duration = Duration::from_secs(30);
-/// What the design promises for a refusal, whatever the broker does.
-pub const BOUND: Duration = Duration::from_secs(5);
+/// Only a failing test reaches this time limit.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time limit of a refusal, for every state of the broker.
+pub const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
 
-/// A place for one test's queue.
+/// The queue file or virtual host of one test.
 pub enum World {
     Embedded(TempDir),
     Amqp(Vhost),
@@ -50,7 +50,7 @@ impl World {
         open(self.config(), Role::AllInOne).await
     }
 
-    /// As a build that reads `version` opens it, after its `leadgate migrate`.
+    /// Opens the queue as a build that reads `version`, after its `leadgate migrate`.
     pub async fn open_with_version(&self, version: u64) -> Queue {
         let config = QueueConfig { version, ..self.config() };
         if let Self::Amqp(_) = self {
@@ -62,25 +62,25 @@ impl World {
 
 const SHARDS: u16 = 2;
 
-/// Changes what the user of the virtual host may read. Channels that are open keep what they were allowed.
+/// Changes which queues the user of the virtual host may read. Open channels keep their permissions.
 pub async fn allow_reading(vhost: &Vhost, queues: &str) {
     let url = format!("{}api/permissions/{}/{}", vhost.management_url(), vhost.name, vhost.name);
     let permissions = serde_json::json!({ "configure": ".*", "write": ".*", "read": queues });
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answered = client.put(url).json(&permissions).send().await.unwrap();
-    answered.error_for_status().unwrap();
+    let response = client.put(url).json(&permissions).send().await.unwrap();
+    response.error_for_status().unwrap();
 }
 
-/// Opens a queue of which nobody need wait that it becomes ready: consuming is ready with its first lane.
+/// Opens a queue. Waits until a publishing queue is ready; consuming is ready only after its first consumer.
 pub async fn open(config: QueueConfig, role: Role) -> Queue {
     let queue = Queue::open(config, role).await.unwrap();
     if matches!(role, Role::Gateway) {
-        timeout(LONG, queue.ready()).await.expect("the queue becomes ready");
+        timeout(TEST_TIMEOUT, queue.ready()).await.expect("the queue becomes ready");
     }
     queue
 }
 
-/// Publishes, and waits as long as the queue is not there yet. For setting a scene.
+/// Publishes, and retries until the queue accepts it.
 pub async fn publish(queue: &Queue, submission: &str) {
     publish_for(queue, organization(0), submission).await;
 }
@@ -92,15 +92,15 @@ pub async fn publish_for(queue: &Queue, organization: OrganizationId, submission
             tokio::task::yield_now().await;
         }
     };
-    timeout(LONG, published).await.expect("the queue accepts at last");
+    timeout(TEST_TIMEOUT, published).await.expect("the queue accepts the submission");
 }
 
-/// Another organization for every number, so that shards are used alike.
+/// A different organization for each number, so that all shards are used.
 pub fn organization(number: usize) -> OrganizationId {
     format!("00000000-0000-4000-8000-{number:012x}").parse().unwrap()
 }
 
-/// A submission's JSON.
+/// The JSON of a submission.
 pub fn submission(number: usize) -> String {
     format!(r#"{{"number":{number}}}"#)
 }
@@ -114,7 +114,7 @@ pub fn numbers(payload: &[u8]) -> Vec<usize> {
 }
 
 pub async fn receive(consumer: &mut Consumer, max: usize) -> Vec<Delivery> {
-    match timeout(LONG, consumer.receive(max)).await.expect("something arrives") {
+    match timeout(TEST_TIMEOUT, consumer.receive(max)).await.expect("a delivery") {
         ReceiveResult::Deliveries(deliveries) => deliveries,
         ReceiveResult::Stopped => panic!("the queue stopped"),
     }
@@ -124,7 +124,7 @@ pub async fn receive_one(consumer: &mut Consumer) -> Delivery {
     receive(consumer, 1).await.pop().unwrap()
 }
 
-/// Acknowledges whatever arrives until `count` submissions did; returns how often each came.
+/// Acknowledges deliveries until `count` submissions were received. Returns how often each one was received.
 pub async fn drain(consumer: &mut Consumer, count: usize) -> BTreeMap<usize, usize> {
     let mut seen = BTreeMap::new();
     while seen.len() < count {
@@ -132,14 +132,14 @@ pub async fn drain(consumer: &mut Consumer, count: usize) -> BTreeMap<usize, usi
             for number in numbers(delivery.payload()) {
                 *seen.entry(number).or_default() += 1;
             }
-            // A delivery that was lost comes again, and is counted again.
+            // A lost delivery comes again and is counted again.
             _ = delivery.ack().await;
         }
     }
     seen
 }
 
-/// Waits until the queue holds nothing any more: acks travel behind us.
+/// Waits until the queue is empty, because acknowledgements are processed later.
 pub async fn settled_empty(queue: &Queue) {
     let emptied = async {
         loop {
@@ -149,18 +149,19 @@ pub async fn settled_empty(queue: &Queue) {
             }
         }
     };
-    timeout(LONG, emptied).await.expect("the queue becomes empty");
+    timeout(TEST_TIMEOUT, emptied).await.expect("the queue becomes empty");
 }
 
-/// Waits until the queue's depth is as it should be: brokers count behind us.
+/// Waits until the queue has this depth, because brokers update it later.
 pub async fn await_ready(queue: &Queue, ready: u64) {
     let reached = async { while queue.depth().await.unwrap().ready != ready {} };
-    timeout(LONG, reached).await.unwrap_or_else(|_| panic!("the queue never held {ready} messages"));
+    timeout(TEST_TIMEOUT, reached).await.unwrap_or_else(|_| panic!("the queue never had {ready} messages"));
 }
 
-/// Waits until the queue is not ready and says why; a wrong topology is looked at again every five seconds.
+/// Waits until the queue is not ready and its reason contains `part`. A wrong topology is verified again
+/// every five seconds.
 pub async fn reason(queue: &Queue, part: &str) -> String {
-    let said = async {
+    let reason = async {
         loop {
             if let QueueStatus::NotReady { reason } = queue.status()
                 && reason.contains(part)
@@ -170,12 +171,14 @@ pub async fn reason(queue: &Queue, part: &str) -> String {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(LONG, said).await.unwrap_or_else(|_| panic!("{:?} does not say {part}", queue.status()))
+    timeout(TEST_TIMEOUT, reason)
+        .await
+        .unwrap_or_else(|_| panic!("{:?} does not contain {part}", queue.status()))
 }
 
-/// Publishes once and measures: the answer must come within [`BOUND`].
+/// Publishes once, and checks that the result comes within [`PUBLISH_LIMIT`].
 pub async fn bounded_publish(queue: &Queue, number: usize) -> Result<(), PublishError> {
     let publisher = queue.publisher();
     let publishing = publisher.publish(organization(number), Bytes::from(submission(number)));
-    timeout(BOUND, publishing).await.expect("every publish is answered within five seconds")
+    timeout(PUBLISH_LIMIT, publishing).await.expect("every publish is answered within five seconds")
 }

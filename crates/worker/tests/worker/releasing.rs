@@ -1,4 +1,4 @@
-//! What comes out of the quarantine is mapped anew, by the worker.
+//! The worker maps released submissions again.
 
 use leadgate_domain::mapping::{Mapping, MappingFault, MappingFaultCode};
 use leadgate_domain::{Fields, Outcome, QuarantineReason, Submission, Timestamp};
@@ -19,7 +19,7 @@ impl World {
         self.store.add_mapping(self.source.organization, self.source.id, &mapping).await.unwrap().unwrap();
     }
 
-    /// As a gateway publishes what its caller could not be told of.
+    /// Publishes a submission whose mapping failed, as a gateway does after it has accepted the body.
     async fn publish_faulty(&self, body: &str) -> Submission {
         let mut submission = self.submission("");
         submission.fields = Fields::default();
@@ -44,7 +44,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_mended_mapping_makes_a_lead_of_what_was_kept() {
+async fn a_released_submission_uses_the_repaired_mapping() {
     let mut world = World::new().await;
     world.add_mapping(json!([{"to": "email", "from": ["mail"], "required": true}])).await;
     let submission = world.publish_faulty(r#"{"post":"ann@example.com","size":7}"#).await;
@@ -52,18 +52,18 @@ async fn a_mended_mapping_makes_a_lead_of_what_was_kept() {
     assert_eq!(world.outcome(&submission).await, Some(FAILED));
 
     world.release(&submission).await;
-    assert_eq!(world.outcome(&submission).await, Some(FAILED), "nothing was mended");
+    assert_eq!(world.outcome(&submission).await, Some(FAILED), "the mapping is unchanged");
 
     world.add_mapping(json!([{"to": "email", "from": ["mail", "post"], "required": true}])).await;
     world.release(&submission).await;
     assert_eq!(world.outcome(&submission).await, Some((Outcome::Created, None)));
     let lead = world.store.lead(submission.organization, submission.id.into()).await.unwrap().unwrap();
     assert_eq!(lead.email_address(), Some("ann@example.com"));
-    assert_eq!(lead.custom_fields["size"], 7, "what no rule takes is kept");
+    assert_eq!(lead.custom_fields["size"], 7, "a field without a rule is kept");
 }
 
 #[tokio::test]
-async fn what_is_wrong_otherwise_comes_back_as_invalid() {
+async fn a_released_submission_with_invalid_fields_is_quarantined_as_invalid() {
     let mut world = World::new().await;
     let submission = world.publish_faulty(r#"{"mail":"ann@example.com","tags":7}"#).await;
     world.drain().await;

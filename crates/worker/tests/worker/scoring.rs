@@ -1,4 +1,4 @@
-//! A scoring that is changed beside a running worker.
+//! A scoring that changes while the worker is running.
 
 use leadgate_domain::{Scoring, Temperature};
 use serde_json::{Value, json};
@@ -17,15 +17,15 @@ async fn scored(world: &mut World, external_id: &str) -> (u8, Temperature, Value
 }
 
 #[tokio::test]
-async fn a_changed_scoring_counts_for_what_comes_next() {
+async fn a_changed_scoring_is_used_for_later_submissions() {
     let mut world = World::new().await;
     let organization = world.source.organization;
     let before = scored(&mut world, "a").await;
-    assert_eq!(before.2, 0, "the standard one");
+    assert_eq!(before.2, 0, "the standard scoring");
     let text = "hot = 90\nwarm = 50\n[[rules]]\nname = \"known\"\npoints = 90\nwhen = { field = \"external_id\", said = true }";
     let scoring = Scoring::from_toml(text).unwrap();
     world.store.add_scoring(organization, &scoring).await.unwrap();
-    // What a worker does every two seconds.
+    // A running worker does this every two seconds.
     world.directory.refresh().await.unwrap();
     assert_eq!(scored(&mut world, "b").await, (90, Temperature::Hot, 1.into()));
     world.store.activate_scoring(organization, None).await.unwrap();

@@ -1,4 +1,4 @@
-//! Every submission ends in one outcome, whatever breaks.
+//! Every submission gets one outcome, even if the database or the worker fails.
 
 use std::time::{Duration, Instant};
 
@@ -11,48 +11,52 @@ use serde_json::json;
 use crate::world::{CRASHER, POISON, UNREADABLE, World};
 
 #[tokio::test]
-async fn what_is_published_is_settled_and_a_redelivery_changes_nothing() {
+async fn published_submissions_are_settled_and_a_redelivery_changes_nothing() {
     let mut world = World::new().await;
-    let all = world.publish_all(&["a", "b", "a"]).await;
+    let submissions = world.publish_all(&["a", "b", "a"]).await;
     world.drain().await;
-    let outcomes = [world.outcome(&all[0]).await, world.outcome(&all[1]).await, world.outcome(&all[2]).await];
+    let outcomes = [
+        world.outcome(&submissions[0]).await,
+        world.outcome(&submissions[1]).await,
+        world.outcome(&submissions[2]).await,
+    ];
     let expected =
         [Outcome::Created, Outcome::Created, Outcome::Duplicate].map(|outcome| Some((outcome, None)));
     assert_eq!(outcomes, expected);
-    let before = world.store.submission(all[0].organization, all[0].id).await.unwrap();
-    world.publish(&all[0]).await;
+    let before = world.store.submission(submissions[0].organization, submissions[0].id).await.unwrap();
+    world.publish(&submissions[0]).await;
     world.drain().await;
-    assert_eq!(world.store.submission(all[0].organization, all[0].id).await.unwrap(), before);
+    assert_eq!(world.store.submission(submissions[0].organization, submissions[0].id).await.unwrap(), before);
 }
 
 #[tokio::test]
-async fn a_row_that_the_database_refuses_hurts_only_itself() {
+async fn only_the_refused_row_is_quarantined() {
     let mut world = World::new().await;
     let check = format!("alter table leads add constraint poisoned check (external_id <> '{POISON}')");
     shared().postgres().await.unwrap().sql(&world.url, &check).await.unwrap();
-    let all = world.publish_all(&["a", "b", "c", POISON, "d", "e", "f"]).await;
+    let submissions = world.publish_all(&["a", "b", "c", POISON, "d", "e", "f"]).await;
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
 #[tokio::test]
-async fn a_submission_that_crashes_its_worker_hurts_only_itself() {
+async fn only_the_crashing_submission_is_quarantined() {
     let mut world = World::new().await;
-    let mut all = world.publish_all(&["a", "b"]).await;
+    let mut submissions = world.publish_all(&["a", "b"]).await;
     let mut poison = world.submission(POISON);
     poison.fields.is_test = true;
     world.publish(&poison).await;
-    all.push(poison);
-    all.extend(world.publish_all(&["c"]).await);
+    submissions.push(poison);
+    submissions.extend(world.publish_all(&["c"]).await);
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::Crashed).await;
-    let counted =
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::Crashed).await;
+    let attempts =
         shared().postgres().await.unwrap().sql(&world.url, "select count(*) from attempts").await.unwrap();
-    assert_eq!(counted.trim(), "0", "what is settled is no longer counted");
+    assert_eq!(attempts.trim(), "0", "the attempts of settled submissions are deleted");
 }
 
 #[tokio::test]
-async fn an_organization_that_is_gone_means_quarantine() {
+async fn a_submission_without_its_source_is_quarantined() {
     let mut world = World::new().await;
     let mut orphan = world.submission("a");
     orphan.source = SourceId::generate();
@@ -64,170 +68,175 @@ async fn an_organization_that_is_gone_means_quarantine() {
     );
 }
 
-/// While the database is away the batch is held; when it is back the batch goes in, and nobody's attempts were used.
+/// While the database is down, the batch is retried, and no attempts of a submission are counted.
 #[tokio::test]
-async fn a_database_that_is_away_is_nobodys_fault() {
+async fn a_batch_waits_for_an_unavailable_database() {
     let postgres = PostgresServer::start().await.unwrap();
     let mut world = World::over(&postgres, Duration::from_secs(60)).await;
     postgres.stop().await.unwrap();
-    let all = world.publish_all(&["a", "b"]).await;
+    let submissions = world.publish_all(&["a", "b"]).await;
     assert!(world.store.check().await.is_err());
-    let (progress, restarted) = tokio::join!(world.lane.run_once(), postgres.start_again());
+    let (progress, restarted) = tokio::join!(world.task.run_once(), postgres.start_again());
     restarted.unwrap();
     assert!(!progress.requeued && progress.submissions > 0, "{progress:?}");
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// Held for too long, deliveries go back to the queue, and come again when the database answers.
+/// After the time limit, deliveries are requeued. They are received again when the database answers.
 #[tokio::test]
-async fn what_is_held_for_too_long_goes_back_and_comes_again() {
+async fn a_batch_that_waited_too_long_is_requeued() {
     let postgres = PostgresServer::start().await.unwrap();
     let mut world = World::over(&postgres, Duration::from_millis(100)).await;
     postgres.stop().await.unwrap();
-    let all = world.publish_all(&["a"]).await;
-    assert!(world.lane.run_once().await.requeued);
-    assert_eq!(world.queue.depth().await.unwrap().ready, 1, "it is in the queue again");
+    let submissions = world.publish_all(&["a"]).await;
+    assert!(world.task.run_once().await.requeued);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 1, "the message is in the queue again");
     postgres.start_again().await.unwrap();
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// A worker that is newer than the schema waits for whoever migrates; nothing is taken for a faulty row.
+/// A worker that is newer than the schema waits for the migration. No row is quarantined.
 #[tokio::test]
-async fn a_schema_that_is_behind_is_nobodys_fault() {
+async fn a_batch_waits_for_the_schema_migration() {
     let postgres = shared().postgres().await.unwrap();
     let mut world = World::over(postgres, Duration::from_millis(100)).await;
     let sql = "ALTER TABLE suppressions RENAME COLUMN pending_since TO unknown_yet";
     postgres.sql(&world.url, sql).await.unwrap();
-    let all = world.publish_all(&["a", "b"]).await;
-    assert!(world.lane.run_once().await.requeued);
-    assert_eq!(world.queue.depth().await.unwrap().ready, 2, "they are in the queue again");
+    let submissions = world.publish_all(&["a", "b"]).await;
+    assert!(world.task.run_once().await.requeued);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 2, "the messages are in the queue again");
     let sql = "ALTER TABLE suppressions RENAME COLUMN unknown_yet TO pending_since";
     postgres.sql(&world.url, sql).await.unwrap();
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
 #[tokio::test]
-async fn a_submission_that_cannot_be_read_is_parked_alone() {
+async fn only_unreadable_submissions_are_parked() {
     let mut world = World::new().await;
-    let [one, other] = [world.submission("a"), world.submission("b")];
+    let [first, second] = [world.submission("a"), world.submission("b")];
     let text = |submission: &leadgate_domain::Submission| serde_json::to_string(submission).unwrap();
     let newer = text(&world.submission("c")).replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
-    // In one message, as a gateway groups them.
-    let group = [text(&one), newer, "{}".to_owned(), text(&other)].join(",");
-    world.queue.publisher().publish(one.organization, group.into_bytes().into()).await.unwrap();
+    // One message with several submissions, as a gateway sends it.
+    let message = [text(&first), newer, "{}".to_owned(), text(&second)].join(",");
+    world.queue.publisher().publish(first.organization, message.into_bytes().into()).await.unwrap();
     world.drain().await;
-    for good in [&one, &other] {
-        assert_eq!(world.outcome(good).await, Some((Outcome::Created, None)));
+    for readable in [&first, &second] {
+        assert_eq!(world.outcome(readable).await, Some((Outcome::Created, None)));
     }
     let parked = world.queue.parked_list(10).await.unwrap();
-    let mut reasons: Vec<_> = parked.iter().map(|one| one.reason.as_str()).collect();
+    let mut reasons: Vec<_> = parked.iter().map(|message| message.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["unknown_version", "unreadable"]);
 }
 
-/// What can be read does not wait until what cannot be read is parked.
+/// Readable submissions do not wait until the unreadable ones are parked.
 #[tokio::test]
-async fn a_full_queue_of_unread_submissions_holds_up_no_other() {
+async fn readable_submissions_are_stored_while_the_queue_of_parked_ones_is_full() {
     let vhost = shared().rabbitmq().await.unwrap().vhost().await.unwrap();
     let mut world = World::on_broker(&vhost).await;
     let limit = json!({ "max-length": 1, "overflow": "reject-publish" });
     vhost.set_policy("limit", "^newer\\.v2$", limit).await.unwrap();
-    let good = world.submission("a");
-    let text = serde_json::to_string(&good).unwrap();
+    let readable = world.submission("a");
+    let text = serde_json::to_string(&readable).unwrap();
     let newer = text.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
     let publisher = world.queue.publisher();
     let publish = async |message: String| {
-        publisher.publish(good.organization, message.into_bytes().into()).await.unwrap();
+        publisher.publish(readable.organization, message.into_bytes().into()).await.unwrap();
     };
-    let mut unread = 0;
-    // Until one is refused.
-    while world.queue.depth().await.unwrap().newer == unread {
+    let mut parked = 0;
+    // Until the queue refuses one.
+    while world.queue.depth().await.unwrap().newer == parked {
         publish(newer.clone()).await;
-        unread += 1;
-        world.lane.run_once().await;
+        parked += 1;
+        world.task.run_once().await;
     }
     publish([newer, text].join(",")).await;
     let created = async {
-        while world.outcome(&good).await.is_none() {
-            world.lane.run_once().await;
+        while world.outcome(&readable).await.is_none() {
+            world.task.run_once().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), created).await.expect("it does not wait");
-    assert_eq!(world.outcome(&good).await, Some((Outcome::Created, None)));
+    tokio::time::timeout(Duration::from_secs(60), created)
+        .await
+        .expect("the readable submission does not wait");
+    assert_eq!(world.outcome(&readable).await, Some((Outcome::Created, None)));
 }
 
-/// A worker whose role in the database was not granted everything.
-async fn without_grant(hold_max: Duration) -> World {
+/// A worker whose database role lacks a grant.
+async fn without_grant(unavailable_timeout: Duration) -> World {
     let postgres = shared().postgres().await.unwrap();
     let url = postgres.database().await.unwrap();
-    let role = format!("clerk_of_{}", url.rsplit('/').next().unwrap());
+    let role = format!("worker_of_{}", url.rsplit('/').next().unwrap());
     postgres
         .sql(&url, &format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}"))
         .await
         .unwrap();
-    let own = url.replace("leadgate@", &format!("{role}@"));
-    let config = WorkerConfig { unavailable_timeout: hold_max, ..WorkerConfig::default() };
-    let mut world = World::with(StoreConfig::worker(own), config).await;
+    let worker_url = url.replace("leadgate@", &format!("{role}@"));
+    let config = WorkerConfig { unavailable_timeout, ..WorkerConfig::default() };
+    let mut world = World::with(StoreConfig::worker(worker_url), config).await;
     postgres.sql(&url, &format!("REVOKE INSERT ON leads FROM {role}")).await.unwrap();
     world.url = url;
     world
 }
 
 async fn grant(world: &World) {
-    let role = format!("clerk_of_{}", world.url.rsplit('/').next().unwrap());
+    let role = format!("worker_of_{}", world.url.rsplit('/').next().unwrap());
     let sql = format!("GRANT INSERT ON leads TO {role}");
     shared().postgres().await.unwrap().sql(&world.url, &sql).await.unwrap();
 }
 
-/// A grant that an operator forgot must not empty the queue into quarantine.
+/// Without a grant, no row is quarantined.
 #[tokio::test]
-async fn a_missing_grant_holds_and_is_no_rows_fault() {
+async fn a_batch_waits_for_a_missing_grant() {
     let mut world = without_grant(Duration::from_millis(100)).await;
-    let all = world.publish_all(&["a", "b", "c"]).await;
-    assert!(world.lane.run_once().await.requeued);
-    assert_eq!(world.queue.depth().await.unwrap().ready, 3, "they are in the queue again");
+    let submissions = world.publish_all(&["a", "b", "c"]).await;
+    assert!(world.task.run_once().await.requeued);
+    assert_eq!(world.queue.depth().await.unwrap().ready, 3, "the messages are in the queue again");
     grant(&world).await;
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// The database answers, so only the pauses keep a worker from taking and giving back as fast as it can.
+/// The database answers, so only the delay prevents a fast loop of receive and requeue.
 #[tokio::test]
-async fn a_worker_pauses_after_each_release() {
+async fn a_worker_waits_after_each_requeue() {
     let world = without_grant(Duration::ZERO).await;
     world.publish_all(&["a"]).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut judged = world.judged.clone();
-    let running = tokio::spawn(world.lane.run());
+    let running = tokio::spawn(world.task.run());
     let thrice = judged.wait_for(|judged| *judged >= 3);
-    tokio::time::timeout(Duration::from_secs(60), thrice).await.expect("it comes again").unwrap();
-    assert!(begun.elapsed() >= Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    tokio::time::timeout(Duration::from_secs(60), thrice)
+        .await
+        .expect("the message is delivered again")
+        .unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(1_500), "{:?}", started.elapsed());
     running.abort();
 }
 
-/// The batch as a whole is held for so long, not each of its parts.
+/// The later batches of the round would only wait equally long.
 #[tokio::test]
-async fn the_first_batch_that_is_held_ends_the_round() {
+async fn the_first_batch_that_is_requeued_ends_the_round() {
     let postgres = PostgresServer::start().await.unwrap();
     let config =
         WorkerConfig { batch: 1, unavailable_timeout: Duration::from_millis(100), ..WorkerConfig::default() };
     let store = StoreConfig::worker(postgres.database().await.unwrap());
     let store = StoreConfig { acquire_timeout: Duration::from_secs(1), ..store };
     let mut world = World::with(store, config).await;
-    let all = world.publish_all(&["a", "b", "c", "d"]).await;
+    let submissions = world.publish_all(&["a", "b", "c", "d"]).await;
     postgres.stop().await.unwrap();
-    let progress = world.lane.run_once().await;
+    let progress = world.task.run_once().await;
     assert_eq!((progress.requeued, progress.deliveries, progress.submissions), (true, 4, 1));
-    assert_eq!(world.queue.depth().await.unwrap().ready, 4, "they are in the queue again");
+    assert_eq!(world.queue.depth().await.unwrap().ready, 4, "the messages are in the queue again");
     postgres.start_again().await.unwrap();
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// A statement that never ends in time is found like a row that the database refuses.
+/// A row whose statement always times out is isolated like a refused row.
 #[tokio::test]
 async fn a_batch_that_timed_out_twice_is_halved() {
     let postgres = shared().postgres().await.unwrap();
@@ -240,15 +249,15 @@ async fn a_batch_that_timed_out_twice_is_halved() {
          CREATE TRIGGER sleeps BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION sleeps()"
     );
     postgres.sql(&url, &sleeps).await.unwrap();
-    let all = world.publish_all(&["a", POISON]).await;
-    assert!(!world.lane.run_once().await.requeued);
+    let submissions = world.publish_all(&["a", POISON]).await;
+    assert!(!world.task.run_once().await.requeued);
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// A database that was slow for a while is not taken for a slow row.
+/// A temporarily slow database does not quarantine a row.
 #[tokio::test]
-async fn a_single_submission_is_tried_again_when_the_database_answers() {
+async fn a_single_submission_is_retried_after_the_database_answers() {
     let postgres = shared().postgres().await.unwrap();
     let url = postgres.database().await.unwrap();
     let store = StoreConfig { statement_timeout: Duration::from_secs(2), ..StoreConfig::worker(&url) };
@@ -258,21 +267,21 @@ async fn a_single_submission_is_tried_again_when_the_database_answers() {
              IF EXISTS (SELECT FROM stall) THEN PERFORM pg_sleep(60); END IF; RETURN new; END $$;
          CREATE TRIGGER stalls BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION stalls()";
     postgres.sql(&url, stalls).await.unwrap();
-    let all = world.publish_all(&["a"]).await;
+    let submissions = world.publish_all(&["a"]).await;
     let mut judged = world.judged.clone();
     let recovers = async {
-        // The second attempt is under way; it times out, too.
+        // The second attempt is running; it times out, too.
         judged.wait_for(|judged| *judged >= 2).await.unwrap();
         postgres.sql(&url, "DELETE FROM stall").await.unwrap();
     };
-    tokio::join!(world.lane.run_once(), recovers);
+    tokio::join!(world.task.run_once(), recovers);
     world.drain().await;
-    world.all_but_poison_are_created(&all, QuarantineReason::RowRefused).await;
+    world.assert_all_created_except_poison(&submissions, QuarantineReason::RowRefused).await;
 }
 
-/// A row that the database refuses is set aside, and what the person asks for in it counts all the same.
+/// The refused row is quarantined, and its opt-out still takes effect.
 #[tokio::test]
-async fn an_opt_out_whose_row_is_refused_counts() {
+async fn an_opt_out_in_a_refused_row_takes_effect() {
     let mut world = World::new().await;
     let check = format!("alter table leads add constraint poisoned check (external_id <> '{POISON}')");
     shared().postgres().await.unwrap().sql(&world.url, &check).await.unwrap();
@@ -285,36 +294,36 @@ async fn an_opt_out_whose_row_is_refused_counts() {
     assert_eq!(opted_out(&world).await, ["a@b.com"]);
 }
 
-/// What crashes the worker is not normalized once more; the phone and the email of an opt-out are read all the same.
+/// A crashing submission is not normalized again, but the phone and email of its opt-out are read.
 #[tokio::test]
-async fn an_opt_out_that_crashes_its_worker_counts() {
+async fn an_opt_out_that_crashes_the_worker_takes_effect() {
     let mut world = World::new().await;
-    let crashes = |external_id| {
+    let opt_out = |external_id| {
         let mut submission = world.submission(external_id);
         submission.fields.opt_out = true;
         submission
     };
-    let (mut read, unreadable, mut unread) = (crashes(CRASHER), crashes(UNREADABLE), crashes(CRASHER));
-    read.fields.phone = Patch::Value("(415) 555-0132".into());
-    read.fields.phone_country = "US".parse().ok();
-    // The process ended when the phone and the email were read.
-    unread.fields.email = Patch::Value("unread@example.com".into());
+    let (mut readable, unreadable, mut fatal) = (opt_out(CRASHER), opt_out(UNREADABLE), opt_out(CRASHER));
+    readable.fields.phone = Patch::Value("(415) 555-0132".into());
+    readable.fields.phone_country = "US".parse().ok();
+    // The fourth attempt, which reads the phone and email, ended the process.
+    fatal.fields.email = Patch::Value("unread@example.com".into());
     for _ in 0..4 {
-        world.store.begin_attempt(unread.id).await.unwrap();
+        world.store.begin_attempt(fatal.id).await.unwrap();
     }
-    for one in [&read, &unreadable, &unread] {
-        world.publish(one).await;
+    for submission in [&readable, &unreadable, &fatal] {
+        world.publish(submission).await;
     }
     world.drain().await;
-    for one in [&read, &unreadable, &unread] {
+    for submission in [&readable, &unreadable, &fatal] {
         let quarantined = Some((Outcome::Quarantined, Some(QuarantineReason::Crashed)));
-        assert_eq!(world.outcome(one).await, quarantined);
+        assert_eq!(world.outcome(submission).await, quarantined);
     }
     assert_eq!(opted_out(&world).await, ["a@b.com", "+14155550132"]);
 }
 
 #[tokio::test]
-async fn an_opt_out_without_a_source_counts() {
+async fn an_opt_out_without_its_source_takes_effect() {
     let mut world = World::new().await;
     let mut orphan = world.submission("a");
     orphan.source = SourceId::generate();
@@ -326,9 +335,9 @@ async fn an_opt_out_without_a_source_counts() {
     assert_eq!(opted_out(&world).await, ["a@b.com"]);
 }
 
-/// The values on the list of opt-outs, emails first.
+/// The values of the suppression list `opted_out`, emails first.
 async fn opted_out(world: &World) -> Vec<String> {
-    let listed = world.store.suppressions(world.source.organization, None, 10).await.unwrap();
-    let values = listed.data.into_iter().inspect(|entry| assert_eq!(entry.list, "opted_out"));
+    let page = world.store.suppressions(world.source.organization, None, 10).await.unwrap();
+    let values = page.data.into_iter().inspect(|entry| assert_eq!(entry.list, "opted_out"));
     values.filter_map(|entry| entry.value).collect()
 }

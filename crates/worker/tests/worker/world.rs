@@ -1,4 +1,4 @@
-//! One worker with everything around it.
+//! A worker with its queue, database and pipeline.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +21,13 @@ use leadgate_worker::{ConsumerTask, Worker, WorkerConfig, WorkerDependencies};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-/// What the database refuses, or what panics the judge, in these tests.
+/// External id of a submission that the database refuses, or that makes the judge panic.
 pub(crate) const POISON: &str = "poison";
 
-/// What panics the judge, whatever else it says.
+/// External id of a submission that always makes the judge panic.
 pub(crate) const CRASHER: &str = "crasher";
 
-/// The same, also when its opt-out is read.
+/// Like [`CRASHER`], and reading its opt-out panics, too.
 pub(crate) const UNREADABLE: &str = "unreadable";
 
 pub(crate) struct World {
@@ -35,17 +35,17 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) source: Source,
-    /// The worker's own.
+    /// The directory that the worker uses.
     pub(crate) directory: Arc<Directory>,
     ids: SubmissionIdGenerator,
-    pub(crate) lane: ConsumerTask,
+    pub(crate) task: ConsumerTask,
     pub(crate) judge: Arc<dyn Judge>,
-    /// How many batches were judged.
+    /// Number of judged batches.
     pub(crate) judged: watch::Receiver<usize>,
-    /// The emails of the stored leads that were decided anew, of each time.
+    /// For each re-screened page of stored leads, their emails.
     pub(crate) reassessed: watch::Receiver<Vec<Vec<String>>>,
-    /// While a test holds it, a pass over all leads stands still.
-    pub(crate) pass: Arc<Mutex<()>>,
+    /// While a test holds the lock, a pass over all leads waits.
+    pub(crate) pass_lock: Arc<Mutex<()>>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -54,9 +54,9 @@ impl World {
         Self::over(shared().postgres().await.unwrap(), Duration::from_secs(60)).await
     }
 
-    pub(crate) async fn over(postgres: &PostgresServer, hold_max: Duration) -> Self {
+    pub(crate) async fn over(postgres: &PostgresServer, unavailable_timeout: Duration) -> Self {
         let url = postgres.database().await.unwrap();
-        let config = WorkerConfig { unavailable_timeout: hold_max, ..WorkerConfig::default() };
+        let config = WorkerConfig { unavailable_timeout, ..WorkerConfig::default() };
         Self::with(StoreConfig::worker(url), config).await
     }
 
@@ -66,7 +66,7 @@ impl World {
         Self { _folder: Some(folder), ..Self::with_queue(store, config, queue).await }
     }
 
-    /// Over RabbitMQ.
+    /// A world whose queue is RabbitMQ.
     pub(crate) async fn on_broker(vhost: &Vhost) -> Self {
         let queue = QueueConfig::new(&vhost.amqp_url);
         declare_topology(&queue).await.unwrap();
@@ -91,23 +91,23 @@ impl World {
         let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
         let directory = Arc::new(Directory::new(store.clone()));
-        let (judging, judged) = watch::channel(0);
-        let (reassessing, reassessed) = watch::channel(Vec::new());
-        let pass = Arc::default();
-        let judge: Arc<dyn Judge> = Arc::new(Touchy {
+        let (judged_sender, judged) = watch::channel(0);
+        let (reassessed_sender, reassessed) = watch::channel(Vec::new());
+        let pass_lock = Arc::default();
+        let judge: Arc<dyn Judge> = Arc::new(FailingJudge {
             pipeline: Arc::clone(&pipeline),
-            judging,
-            reassessing,
-            pass: Arc::clone(&pass),
+            judged: judged_sender,
+            reassessed: reassessed_sender,
+            pass_lock: Arc::clone(&pass_lock),
         });
-        let parts = WorkerDependencies {
+        let dependencies = WorkerDependencies {
             queue: queue.clone(),
             store: store.clone(),
             directory: Arc::clone(&directory),
             judge: Arc::clone(&judge),
             pipeline,
         };
-        let worker = Worker::new(parts, config, CancellationToken::new());
+        let worker = Worker::new(dependencies, config, CancellationToken::new());
         let ids = SubmissionIdGenerator::new(RootSecret::new(&"s".repeat(32), None).unwrap().ids());
         Self {
             queue,
@@ -116,11 +116,11 @@ impl World {
             source,
             directory,
             ids,
-            lane: worker.consumer_task(),
+            task: worker.consumer_task(),
             judge,
             judged,
             reassessed,
-            pass,
+            pass_lock,
             _folder: None,
         }
     }
@@ -139,33 +139,33 @@ impl World {
         self.queue.publisher().publish(submission.organization, bytes.into()).await.unwrap();
     }
 
-    /// Publishes a lead for each external id, each a message of its own.
+    /// Publishes a submission for each external id, each as a separate message.
     pub(crate) async fn publish_all(&self, external_ids: &[&str]) -> Vec<Submission> {
-        let all: Vec<_> = external_ids.iter().map(|id| self.submission(id)).collect();
-        for submission in &all {
+        let submissions: Vec<_> = external_ids.iter().map(|id| self.submission(id)).collect();
+        for submission in &submissions {
             self.publish(submission).await;
         }
-        all
+        submissions
     }
 
     pub(crate) async fn outcome(
         &self,
         submission: &Submission,
     ) -> Option<(Outcome, Option<QuarantineReason>)> {
-        let found = self.store.find(submission.organization, submission.id.as_uuid()).await.unwrap()?;
-        Some((found.outcome.unwrap(), found.quarantine))
+        let result = self.store.find(submission.organization, submission.id.as_uuid()).await.unwrap()?;
+        Some((result.outcome.unwrap(), result.quarantine))
     }
 
-    /// Works until the queue is empty; every test ends with this.
+    /// Processes the queue until it is empty. Every test ends with this.
     pub(crate) async fn drain(&mut self) {
         while self.queue.depth().await.unwrap().ready > 0 {
-            self.lane.run_once().await;
+            self.task.run_once().await;
         }
         let depth = self.queue.depth().await.unwrap();
-        assert_eq!((depth.ready, depth.in_flight), (0, 0), "everything is settled");
+        assert_eq!((depth.ready, depth.in_flight), (0, 0), "all messages are settled");
     }
 
-    pub(crate) async fn all_but_poison_are_created(
+    pub(crate) async fn assert_all_created_except_poison(
         &self,
         submissions: &[Submission],
         poison: QuarantineReason,
@@ -181,15 +181,15 @@ impl World {
     }
 }
 
-/// The pipeline, but for a batch with poison in it: that panics. It counts the batches.
-struct Touchy {
+/// The pipeline, except that some submissions make it panic. It also records its calls.
+struct FailingJudge {
     pipeline: Arc<Pipeline>,
-    judging: watch::Sender<usize>,
-    reassessing: watch::Sender<Vec<Vec<String>>>,
-    pass: Arc<Mutex<()>>,
+    judged: watch::Sender<usize>,
+    reassessed: watch::Sender<Vec<Vec<String>>>,
+    pass_lock: Arc<Mutex<()>>,
 }
 
-impl Judge for Touchy {
+impl Judge for FailingJudge {
     fn resolve<'b>(
         &self,
         fresh: Vec<&'b NormalizedSubmission>,
@@ -208,21 +208,21 @@ impl Judge for Touchy {
         leads: Vec<Lead>,
         suppressions: &SuppressionMatches,
     ) -> BatchChanges<'b> {
-        self.judging.send_modify(|judged| *judged += 1);
-        let touchy = resolution.submissions.iter().any(|case| {
-            let fields = &case.normalized.submission.fields;
+        self.judged.send_modify(|judged| *judged += 1);
+        let must_panic = resolution.submissions.iter().any(|resolved| {
+            let fields = &resolved.normalized.submission.fields;
             match fields.text(TextField::ExternalId) {
                 Some(CRASHER | UNREADABLE) => true,
                 text => text == Some(POISON) && fields.is_test,
             }
         });
-        assert!(!touchy, "this is the panic that the test is about");
+        assert!(!must_panic, "the panic that the test expects");
         self.pipeline.judge(resolution, leads, suppressions)
     }
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &SuppressionMatches) -> Vec<(Lead, Trace)> {
         let emails = leads.iter().filter_map(|lead| lead.email.as_ref()?.address.clone());
-        self.reassessing.send_modify(|seen| seen.push(emails.collect()));
+        self.reassessed.send_modify(|pages| pages.push(emails.collect()));
         self.pipeline.reassess(leads, suppressions)
     }
 
@@ -235,10 +235,10 @@ impl Judge for Touchy {
         self.pipeline.rebuild(before, parts, suppressions)
     }
 
-    fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression> {
+    fn opt_out_entries(&self, normalized: &NormalizedSubmission, leads: &[&Lead]) -> Vec<Suppression> {
         let text = normalized.submission.fields.text(TextField::ExternalId);
-        assert_ne!(text, Some(UNREADABLE), "this is the panic that the test is about");
-        self.pipeline.opt_out_entries(normalized, reached)
+        assert_ne!(text, Some(UNREADABLE), "the panic that the test expects");
+        self.pipeline.opt_out_entries(normalized, leads)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
@@ -255,7 +255,7 @@ impl Judge for Touchy {
         e164: Option<&str>,
         email: Option<&str>,
     ) -> Vec<SuppressionKey> {
-        drop(self.pass.blocking_lock());
+        drop(self.pass_lock.blocking_lock());
         self.pipeline.suppression_keys_of_contact(organization, e164, email)
     }
 }

@@ -17,7 +17,7 @@ use crate::systems::Got;
 use crate::world::{PATIENCE, Shape, World, until};
 
 /// How often a gateway has given something to its connection.
-const GROUPS: &str = "leadgate_queue_group_submissions_count";
+const GROUPS: &str = "leadgate_queue_message_submissions_count";
 
 /// How far a request has come when its gateway is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

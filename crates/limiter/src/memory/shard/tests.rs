@@ -14,7 +14,7 @@ fn open_windows(shard: &CounterShard) -> usize {
 }
 
 #[test]
-fn a_gateway_alone_gives_its_share_and_one_permit_at_least() {
+fn a_gateway_grants_its_share_and_at_least_one_permit() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let mut allowed = |scope: &str, permits, gateways| {
         let request = LimitRequest::of(organization, counter(scope, permits));
@@ -24,12 +24,12 @@ fn a_gateway_alone_gives_its_share_and_one_permit_at_least() {
     };
     assert_eq!(allowed("third", 30, 3), 10);
     assert_eq!(allowed("rounded down", 11, 3), 3);
-    assert_eq!(allowed("one at least", 2, 3), 1);
-    assert_eq!(allowed("no gateways is one", 5, 0), 5);
+    assert_eq!(allowed("at least one", 2, 3), 1);
+    assert_eq!(allowed("zero gateways counts as one", 5, 0), 5);
 }
 
 #[test]
-fn a_batch_larger_than_a_share_keeps_the_rate_by_a_longer_window() {
+fn a_batch_larger_than_the_share_opens_a_longer_window() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let share = GatewayShare::per_gateway(4);
     let batch = LimitRequest::of(organization, counter("key", 1_000)).cost(700);
@@ -42,7 +42,7 @@ fn a_batch_larger_than_a_share_keeps_the_rate_by_a_longer_window() {
 }
 
 #[test]
-fn what_redis_gave_counts_against_the_share() {
+fn permits_granted_by_redis_count_against_the_share() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let request = LimitRequest::of(organization, counter("key", 30));
     for _ in 0..8 {
@@ -53,23 +53,23 @@ fn what_redis_gave_counts_against_the_share() {
     assert_eq!((decision.allowed(), decision.remaining, decision.reset), (true, 1, MINUTE / 2));
     assert!(shard.decide(&request, share, now).allowed());
     assert!(!shard.decide(&request, share, now).allowed());
-    assert!(shard.decide(&request, share, now + MINUTE / 2).allowed(), "the window of redis has ended");
+    assert!(shard.decide(&request, share, now + MINUTE / 2).allowed(), "the window in Redis has ended");
 }
 
 #[test]
-fn a_new_window_in_redis_is_told_from_a_delayed_answer() {
+fn a_delayed_response_does_not_look_like_a_new_window() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let request = LimitRequest::of(organization, counter("key", 30));
-    let late = Duration::from_millis(40);
+    let delay = Duration::from_millis(40);
     shard.record_usage(&request, || MINUTE, now);
-    shard.record_usage(&request, || MINUTE, now + late);
-    assert_eq!(shard.decide(&request.clone().cost(0), GatewayShare::WHOLE, now + late).remaining, 28);
+    shard.record_usage(&request, || MINUTE, now + delay);
+    assert_eq!(shard.decide(&request.clone().cost(0), GatewayShare::WHOLE, now + delay).remaining, 28);
     shard.record_usage(&request, || MINUTE, now + MINUTE);
     assert_eq!(shard.decide(&request.cost(0), GatewayShare::WHOLE, now + MINUTE).remaining, 29);
 }
 
 #[test]
-fn windows_that_ended_are_swept() {
+fn ended_windows_are_swept() {
     let (mut shard, now) = (CounterShard::new(1_000), Instant::now());
     for n in 0..500 {
         let request = LimitRequest::of(OrganizationId::generate(), counter(&format!("key:{n}"), 1));
@@ -81,7 +81,7 @@ fn windows_that_ended_are_swept() {
 }
 
 #[test]
-fn an_owner_with_too_many_windows_shares_one_and_hurts_nobody_else() {
+fn further_counters_of_an_owner_share_one_window() {
     let (mut shard, now, owner) = (CounterShard::new(100), Instant::now(), OrganizationId::generate());
     let mut allowed = 0;
     for n in 0..1_000 {
@@ -90,13 +90,13 @@ fn an_owner_with_too_many_windows_shares_one_and_hurts_nobody_else() {
     }
     assert_eq!((allowed, open_windows(&shard)), (107, 101));
     let known = LimitRequest::of(owner, counter("ip:5", 7));
-    assert_eq!(shard.decide(&known, GatewayShare::WHOLE, now).remaining, 5, "who has a window keeps it");
+    assert_eq!(shard.decide(&known, GatewayShare::WHOLE, now).remaining, 5, "an open window stays separate");
     let other = LimitRequest::of(OrganizationId::generate(), counter("key", 7));
     assert_eq!(shard.decide(&other, GatewayShare::WHOLE, now).remaining, 6);
 }
 
 #[test]
-fn no_window_and_no_limit_can_make_it_panic() {
+fn extreme_windows_and_limits_do_not_panic() {
     let (mut shard, now, organization) = (CounterShard::new(0), Instant::now(), OrganizationId::generate());
     let endless = Counter::new("key", Rate { permits: u32::MAX, window: Duration::MAX });
     let request = LimitRequest::of(organization, endless).cost(u32::MAX);

@@ -1,4 +1,4 @@
-//! Whoever waits is told what became of their submission, once.
+//! A gateway that waits gets one reply with the outcome of the submission.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use leadgate_testkit::servers::shared;
 
 use crate::world::{POISON, World};
 
-const LONG: Duration = Duration::from_secs(30);
-/// For what never comes: the worker is done by then.
-const SHORT: Duration = Duration::from_millis(50);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Wait for a reply that must not come. The worker has already settled the submission.
+const NO_REPLY_WAIT: Duration = Duration::from_millis(50);
 
 impl World {
-    /// A submission that somebody waits for.
+    /// A submission with a reply address.
     fn awaited(&self, external_id: &str) -> (Submission, ExpectedReply) {
         let mut submission = self.submission(external_id);
         let expected = self.queue.replies().expect(submission.id).unwrap();
@@ -29,29 +29,29 @@ impl World {
     }
 }
 
-async fn told(expected: ExpectedReply) -> Reply {
-    expected.wait(LONG).await.expect("it was told")
+async fn receive(expected: ExpectedReply) -> Reply {
+    expected.wait(REPLY_TIMEOUT).await.expect("a reply")
 }
 
 #[tokio::test]
-async fn the_lead_that_a_submission_made_or_met_is_told() {
+async fn a_reply_contains_the_created_or_matched_lead() {
     let mut world = World::new().await;
-    let made = world.publish_awaited("a").await;
-    let met = world.publish_awaited("a").await;
+    let first = world.publish_awaited("a").await;
+    let second = world.publish_awaited("a").await;
     world.publish_all(&["b"]).await;
     world.drain().await;
-    let (made, met) = (told(made).await, told(met).await);
-    assert_eq!((made.outcome, made.quarantine), (Outcome::Created, None));
-    assert_eq!((met.outcome, met.quarantine), (Outcome::Duplicate, None));
-    let lead = made.lead.unwrap();
+    let (created, matched) = (receive(first).await, receive(second).await);
+    assert_eq!((created.outcome, created.quarantine), (Outcome::Created, None));
+    assert_eq!((matched.outcome, matched.quarantine), (Outcome::Duplicate, None));
+    let lead = created.lead.unwrap();
     assert_eq!(lead.text(TextField::ExternalId), Some("a"));
-    assert_eq!(lead.id, made.submission.into());
-    assert_eq!(met.lead.unwrap(), lead);
+    assert_eq!(lead.id, created.submission.into());
+    assert_eq!(matched.lead.unwrap(), lead);
     assert_eq!(world.queue.replies().waiting(), 0);
 }
 
 #[tokio::test]
-async fn why_a_submission_is_in_quarantine_is_told() {
+async fn a_reply_contains_the_reason_of_a_quarantine() {
     let mut world = World::new().await;
     let check = format!("alter table leads add constraint poisoned check (external_id <> '{POISON}')");
     shared().postgres().await.unwrap().sql(&world.url, &check).await.unwrap();
@@ -64,41 +64,41 @@ async fn why_a_submission_is_in_quarantine_is_told() {
     crashing.fields.is_test = true;
     world.publish(&crashing).await;
     world.drain().await;
-    assert_eq!(told(created).await.outcome, Outcome::Created);
+    assert_eq!(receive(created).await.outcome, Outcome::Created);
     for (expected, reason) in [
         (refused, QuarantineReason::RowRefused),
         (orphaned, QuarantineReason::SourceGone),
         (crashed, QuarantineReason::Crashed),
     ] {
-        let reply = told(expected).await;
+        let reply = receive(expected).await;
         assert_eq!((reply.outcome, reply.quarantine), (Outcome::Quarantined, Some(reason)));
         assert_eq!(reply.lead, None);
     }
 }
 
 #[tokio::test]
-async fn a_redelivery_is_not_told_again() {
+async fn a_redelivery_gets_no_second_reply() {
     let mut world = World::new().await;
     let (submission, expected) = world.awaited("a");
     world.publish(&submission).await;
     world.drain().await;
-    assert_eq!(told(expected).await.outcome, Outcome::Created);
+    assert_eq!(receive(expected).await.outcome, Outcome::Created);
     let again = world.queue.replies().expect(submission.id).unwrap();
     world.publish(&submission).await;
     world.drain().await;
-    assert_eq!(again.wait(SHORT).await, None);
+    assert_eq!(again.wait(NO_REPLY_WAIT).await, None);
 }
 
-/// Nothing is held up for it, and nothing is told by halves.
+/// The delivery is still settled.
 #[tokio::test]
-async fn a_lead_that_cannot_be_read_is_not_told() {
+async fn no_reply_is_sent_without_its_lead() {
     let mut world = World::new().await;
     let expected = world.publish_awaited("a").await;
-    let gone = "create function forget() returns trigger language plpgsql as
+    let delete_trigger = "create function forget() returns trigger language plpgsql as
                   'begin delete from leads where id = new.id; return null; end';
                 create constraint trigger forget after insert on leads deferrable initially deferred
                   for each row execute function forget()";
-    shared().postgres().await.unwrap().sql(&world.url, gone).await.unwrap();
+    shared().postgres().await.unwrap().sql(&world.url, delete_trigger).await.unwrap();
     world.drain().await;
-    assert_eq!(expected.wait(SHORT).await, None);
+    assert_eq!(expected.wait(NO_REPLY_WAIT).await, None);
 }
