@@ -16,13 +16,13 @@ pub enum EmailProblem {
     Empty,
     #[error("the email is longer than 254 bytes")]
     TooLong,
-    #[error("what comes before the @ is longer than 64 bytes")]
+    #[error("the part before the @ is longer than 64 bytes")]
     LocalTooLong,
-    #[error("a part of the domain is longer than 63 bytes")]
+    #[error("a label of the domain is longer than 63 bytes")]
     LabelTooLong,
-    #[error("a part of the domain begins with xn-- and is not Punycode")]
+    #[error("a label of the domain begins with xn-- and is not valid Punycode")]
     BadPunycode,
-    #[error("the email is not an address")]
+    #[error("the email is not an email address (expected name@domain)")]
     NotAnAddress,
 }
 
@@ -55,9 +55,9 @@ const LONGEST: usize = 254;
 /// Nothing longer becomes an address by being written properly; it is not looked at.
 const LONGEST_WRITTEN: usize = 2_048;
 
-/// An address in one spelling: the domain in lower case and in ASCII (`xn--mnchen-3ya.de`), as mail is sent to it
-/// and whichever way it was written; the local part composed (NFC), in the case in which it came (RFC 5321, section
-/// 2.4).
+/// An address in one spelling: the domain in lower case and in ASCII (`xn--mnchen-3ya.de`), as mail is sent
+/// to it and whichever way it was written; the local part composed (NFC), in the case in which it came (RFC
+/// 5321, section 2.4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email {
     address: String,
@@ -65,8 +65,8 @@ pub struct Email {
 }
 
 impl Email {
-    /// Reads an address as it is typed, copied or linked to: `mailto:`, invisible characters, white space around it
-    /// and the root's dot after it are no part of it.
+    /// Reads an address as it is typed, copied or linked to: `mailto:`, invisible characters, white space
+    /// around it and the root's dot after it are no part of it.
     pub fn parse(raw: &str) -> Result<Self, EmailProblem> {
         if raw.trim().len() > LONGEST_WRITTEN {
             return Err(EmailProblem::TooLong);
@@ -108,8 +108,8 @@ impl Email {
         self.address.get(self.at + 1..).unwrap_or_default()
     }
 
-    /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`. Plus tags and dots
-    /// are kept apart.
+    /// The form in which addresses are compared: no mail system of note tells `Ann@` from `ann@`. Plus tags
+    /// and dots are kept apart.
     pub fn comparison_form(&self) -> String {
         if self.address.is_ascii() {
             return self.address.to_ascii_lowercase();
@@ -117,8 +117,8 @@ impl Email {
         self.address.to_lowercase().nfc().collect()
     }
 
-    /// The mailbox of an address at Gmail: without the dots in its local part and without what follows a plus, which Gmail
-    /// ignores, at `gmail.com`, which is also `googlemail.com`. `None` elsewhere.
+    /// The mailbox of an address at Gmail: without the dots in its local part and without what follows a
+    /// plus, which Gmail ignores, at `gmail.com`, which is also `googlemail.com`. `None` elsewhere.
     pub fn gmail_mailbox(&self) -> Option<String> {
         let dotless = self.without_dots()?;
         let (local, _) = dotless.rsplit_once('@')?;
@@ -126,8 +126,8 @@ impl Email {
         Some(format!("{mailbox}@gmail.com"))
     }
 
-    /// The identity of an address at Gmail without the dots in its local part; `None` elsewhere. Google's lists for
-    /// advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
+    /// The identity of an address at Gmail without the dots in its local part; `None` elsewhere. Google's
+    /// lists for advertisers are made so (<https://support.google.com/google-ads/answer/7659867>).
     fn without_dots(&self) -> Option<String> {
         let identity = self.comparison_form();
         let (local, domain) = identity.rsplit_once('@')?;

@@ -104,19 +104,19 @@ impl PhoneKind {
 pub enum PhoneProblem {
     #[error("the phone is empty")]
     Empty,
-    #[error("the phone is longer than any phone number")]
+    #[error("the phone is too long (at most 64 characters)")]
     TooLong,
     #[error(
-        "the phone has no country code, and no region says how to read it (set `--region` of its source, or name one with it)"
+        "the phone has no country code and no region is set; set the region of the source (`--region`), or send E.164"
     )]
     NoRegion,
     #[error("the phone is not a number")]
     NotANumber,
-    #[error("no numbering plan has this number")]
+    #[error("the phone is not valid in any numbering plan")]
     NotAssigned,
-    #[error("it can be read as two different numbers")]
+    #[error("the phone can be read as two different numbers")]
     Ambiguous,
-    #[error("it repeats one digit")]
+    #[error("the phone consists of one repeated digit")]
     OneDigit,
 }
 
@@ -139,8 +139,8 @@ const LONGEST: usize = 64;
 impl Phone {
     /// Parses a number as people write it; `default_region` tells how to read one without a country code.
     ///
-    /// Words and further numbers beside it become its note. What reads as two different numbers is none: a call would
-    /// go to a stranger.
+    /// Words and further numbers beside it become its note. What reads as two different numbers is none: a
+    /// call would go to a stranger.
     pub fn parse(raw: &str, default_region: Option<Region>) -> Result<Self, PhoneProblem> {
         if raw.trim().is_empty() {
             return Err(PhoneProblem::Empty);

@@ -5,11 +5,11 @@ use super::extensible::{Extensible, MaybeKnown, TraceItem, erased_items};
 use super::sentences::{date, remark_suffix};
 use crate::{ListEntry, Reason, SuppressionForm, Timestamp};
 
-/// The entries of suppression lists that name a phone or an email.
+/// The suppression list entries that match a phone or an email.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScreenTrace(pub Vec<TraceItem<SuppressionHit>>);
 
-/// An entry that was found, and what it is a reason for.
+/// A matching entry and the reason code that it causes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuppressionHit {
     pub reason: Reason,
@@ -36,7 +36,7 @@ impl SuppressionHit {
     }
 }
 
-/// Whose phone and email were looked up.
+/// Which phone and email were looked up: those of the submission or those of the lead.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ScreenedValues {
     Submission,
@@ -47,7 +47,7 @@ impl ScreenTrace {
     pub(super) fn sentences(&self, whose: ScreenedValues) -> Vec<String> {
         if self.0.is_empty() {
             let whose = whose.words();
-            return vec![format!("No entry of a suppression list names the phone or the email {whose}.")];
+            return vec![format!("No entry of a suppression list matches the phone or the email {whose}.")];
         }
         self.0.iter().map(|hit| sentence(hit, whose)).collect()
     }
@@ -71,7 +71,7 @@ impl From<Vec<SuppressionHit>> for ScreenTrace {
 impl ScreenedValues {
     fn words(self) -> &'static str {
         match self {
-            Self::Submission => "that was sent",
+            Self::Submission => "of the submission",
             Self::Lead => "of the lead",
         }
     }

@@ -11,9 +11,9 @@ use crate::Zone;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeProblem {
-    #[error("the time has no zone: it could be off by a day")]
+    #[error("the time has no zone (expected an offset or `Z`)")]
     NoZone,
-    #[error("the time lies before 1970 or after 9998: nobody meant it")]
+    #[error("the time is out of range (expected 1970 to 9998)")]
     OutOfRange,
     #[error("not a time (RFC 3339, or seconds or milliseconds since 1970)")]
     NotATime,
@@ -49,11 +49,11 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self::from_microseconds(at.as_microsecond()))
     }
 
-    /// Reads a time as clients write it: RFC 3339, with a space for its `T`, without the colon of its offset, or
-    /// seconds, milliseconds or microseconds since 1970, told apart by their number of digits.
+    /// Reads a time as clients write it: RFC 3339, with a space for its `T`, without the colon of its offset,
+    /// or seconds, milliseconds or microseconds since 1970, told apart by their number of digits.
     ///
-    /// A leap second is the second before it. What programs send for "never", such as the year 1 or 9999, is out of
-    /// range.
+    /// A leap second is the second before it. What programs send for "never", such as the year 1 or 9999, is
+    /// out of range.
     pub fn read(text: &str) -> Result<Self, TimeProblem> {
         let text = text.trim();
         let digits = text.strip_prefix('-').unwrap_or(text).split('.').next().unwrap_or_default();
@@ -70,16 +70,16 @@ impl Timestamp {
 
     /// The same, with the zone of a time that has none.
     ///
-    /// Of a time that clocks skip or show twice the earlier moment is taken: consent ends sooner by it, and is not later
-    /// than an opt-out between the two.
+    /// Of a time that clocks skip or show twice the earlier moment is taken: consent ends sooner by it, and
+    /// is not later than an opt-out between the two.
     pub fn read_in(text: &str, zone: &Zone) -> Result<Self, TimeProblem> {
         let Err(TimeProblem::NoZone) = Self::read(text) else { return Self::read(text) };
         let shown = text.trim().parse().map_err(|_| TimeProblem::NotATime)?;
         zone.earliest(shown).ok_or(TimeProblem::OutOfRange)?.check_plausible()
     }
 
-    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of twelve, so that
-    /// `202401011030` is not taken for a day of 1976.
+    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of
+    /// twelve, so that `202401011030` is not taken for a day of 1976.
     fn from_epoch(text: &str, digits: usize) -> Result<Self, TimeProblem> {
         let unit: i64 = match digits {
             _ if text.starts_with('-') => return Err(TimeProblem::OutOfRange),
