@@ -130,6 +130,6 @@ impl Claim {
 }
 
 /// The later of two expiry times. `None` means that a claim never expires.
-fn later_expiry(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    Some(one?.max(other?))
+fn later_expiry(first: Option<Timestamp>, second: Option<Timestamp>) -> Option<Timestamp> {
+    Some(first?.max(second?))
 }

@@ -44,12 +44,12 @@ pub(super) enum ScreenedValues {
 }
 
 impl ScreenTrace {
-    pub(super) fn sentences(&self, whose: ScreenedValues) -> Vec<String> {
+    pub(super) fn sentences(&self, owner: ScreenedValues) -> Vec<String> {
         if self.0.is_empty() {
-            let whose = whose.words();
-            return vec![format!("No entry of a suppression list matches the phone or the email {whose}.")];
+            let owner = owner.words();
+            return vec![format!("No entry of a suppression list matches the phone or the email {owner}.")];
         }
-        self.0.iter().map(|hit| sentence(hit, whose)).collect()
+        self.0.iter().map(|hit| sentence(hit, owner)).collect()
     }
 
     /// The entries by which a lead is held, in sentences.
@@ -77,15 +77,15 @@ impl ScreenedValues {
     }
 }
 
-fn sentence(hit: &TraceItem<SuppressionHit>, whose: ScreenedValues) -> String {
+fn sentence(hit: &TraceItem<SuppressionHit>, owner: ScreenedValues) -> String {
     let MaybeKnown::Known(Extensible { known: hit, other }) = hit else { return hit.words() };
-    let whose = whose.words();
+    let owner = owner.words();
     let what = match hit.reason {
-        Reason::SuppressedPhone => format!("The phone {whose}"),
-        Reason::SuppressedEmail => format!("The email {whose}"),
-        Reason::OptedOut => format!("The phone or the email {whose}"),
-        Reason::SuppressedDomain => format!("The domain of the email {whose}"),
-        reason => format!("The contact {whose} ({reason})"),
+        Reason::SuppressedPhone => format!("The phone {owner}"),
+        Reason::SuppressedEmail => format!("The email {owner}"),
+        Reason::OptedOut => format!("The phone or the email {owner}"),
+        Reason::SuppressedDomain => format!("The domain of the email {owner}"),
+        reason => format!("The contact {owner} ({reason})"),
     };
     let on = hit.list.as_ref().map(|list| format!(" \"{list}\"")).unwrap_or_default();
     let since = hit.added_at.map(|at| format!(", since {}", date(at))).unwrap_or_default();

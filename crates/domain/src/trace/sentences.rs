@@ -49,7 +49,7 @@ pub(super) fn listed(what: &str, items: &[String]) -> Option<String> {
 fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
-        [one] => one.clone(),
+        [single] => single.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -50,7 +50,7 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
             "5,refused,,`phone`: the phone is not valid in any numbering plan",
             "6,refused,,it has neither phone nor email nor domain",
             "7,refused,,`email`: the email is not an email address (expected name@domain)",
-            "8,refused,,`expires_at` lies in the past",
+            "8,refused,,`expires_at` is in the past",
             "9,kept,phone,",
             "9,added,email,",
             "10,added,phone,",
