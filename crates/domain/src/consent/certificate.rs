@@ -240,8 +240,9 @@ mod tests {
         let ping = format!("https://ping.trustedform.com/{ID}");
         let both = consent(json!({ "xxTrustedFormPingUrl": ping, "xxTrustedFormCertUrl": "undefined" }));
         assert_eq!(both.trustedform_certificate(), Some(Ok(ping)));
-        let bad = consent(json!({ "xxTrustedFormCertUrl": "http://cert.trustedform.com/1", "jornaya": "x" }));
-        assert_eq!(bad.trustedform_certificate(), Some(Err(NotHttps)));
-        assert_eq!(bad.jornaya_leadid(), Some(Err(NotAGuid)));
+        let invalid =
+            consent(json!({ "xxTrustedFormCertUrl": "http://cert.trustedform.com/1", "jornaya": "x" }));
+        assert_eq!(invalid.trustedform_certificate(), Some(Err(NotHttps)));
+        assert_eq!(invalid.jornaya_leadid(), Some(Err(NotAGuid)));
     }
 }

@@ -303,8 +303,8 @@ mod tests {
         for kind in KeyKind::ALL.iter().copied() {
             let (key, text) = PresentedKey::generate(kind);
             let text = text.expose_secret();
-            let read = PresentedKey::parse(text).unwrap();
-            assert_eq!((&read.id, read.kind), (&key.id, kind));
+            let parsed = PresentedKey::parse(text).unwrap();
+            assert_eq!((&parsed.id, parsed.kind), (&key.id, kind));
             assert_eq!(text.len(), kind.prefix().len() + 10 + 1 + 44 + 1 + 6);
         }
     }

@@ -63,8 +63,8 @@ impl RootSecret {
     pub fn sealing(&self) -> SealingKey {
         let fingerprints = self.derive("leadgate secret fingerprint v1");
         let fingerprints = fingerprints.iter().map(|key| {
-            let (id_bits, _) = key.expose_secret().split_at(8);
-            hex::encode(id_bits)
+            let (prefix, _) = key.expose_secret().split_at(8);
+            hex::encode(prefix)
         });
         SealingKey::new(self.derive("leadgate sealed keys v1").into_iter().zip(fingerprints).collect())
     }

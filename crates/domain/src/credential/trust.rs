@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_credential_sets_no_identifier_of_other_systems() {
+    fn a_public_credential_cannot_set_external_identifiers() {
         let mut fields = everything();
         Trust::Public.remove_untrusted_fields(&mut fields);
         let untrusted = json!({

@@ -224,7 +224,7 @@ mod tests {
         known.sort_unstable();
         assert_eq!(listed, known);
         assert!(
-            known.iter().all(|code| code.parse::<AuditAction>().is_ok_and(|read| read.as_str() == *code))
+            known.iter().all(|code| code.parse::<AuditAction>().is_ok_and(|action| action.as_str() == *code))
         );
         assert!("lead.eaten".parse::<AuditAction>().is_err());
     }

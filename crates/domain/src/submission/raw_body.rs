@@ -38,7 +38,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_body_comes_back(body: Vec<u8>) {
+        fn a_stored_body_keeps_its_bytes(body: Vec<u8>) {
             let json = serde_json::to_string(&RawBody::new(&body)).unwrap();
             prop_assert!(!json.contains("\\u0000"));
             let back: RawBody = serde_json::from_str(&json).unwrap();

@@ -146,7 +146,7 @@ fn last_seen_suffix(matched: &Extensible<KeyMatch>) -> String {
     format!(" (last seen on {})", date(matched.known.last_seen))
 }
 
-/// The name of an identity key, for people.
+/// The name of an identity key in a sentence.
 fn key_name(kind: ClaimKind) -> &'static str {
     match kind {
         ClaimKind::ExternalId => "external id",

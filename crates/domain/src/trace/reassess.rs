@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::extensible::{MaybeKnown, StageRecord};
 
-/// Why a lead was decided again without a new submission.
+/// Why a lead was evaluated again without a new submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReassessTrace(pub MaybeKnown<ReassessReason>);
 

@@ -52,7 +52,7 @@ impl ScreenTrace {
         self.0.iter().map(|hit| sentence(hit, owner)).collect()
     }
 
-    /// The entries by which a lead is held, in sentences.
+    /// The entries that hold the lead, as sentences.
     pub(crate) fn of_lead(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|hit| sentence(hit, ScreenedValues::Lead))
     }

@@ -50,7 +50,7 @@ fn worst_of(name: &'static str, rules: &[Value], custom_fields: Value) -> Worst 
     let scoring = Scoring::read(&json!({ "hot": 60, "warm": 30, "rules": rules }));
     Worst {
         name,
-        scoring: scoring.unwrap_or_else(|wrong| panic!("{name}: {wrong}")),
+        scoring: scoring.unwrap_or_else(|faults| panic!("{name}: {faults}")),
         lead: serde_json::from_value(lead).unwrap(),
     }
 }

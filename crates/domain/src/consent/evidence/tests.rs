@@ -131,7 +131,7 @@ fn personal_data_is_only_in_the_person_document() {
             r#""email":"ann at home","full_name":"Zoë 👩‍🚀","phone":"+14155550132","#,
             r#""user_agent":"Firefox \"1\""}"#,
         ),
-        "in order, whole, and nothing that was not said"
+        "sorted, complete, and without missing values"
     );
 }
 

@@ -86,9 +86,9 @@ pub(super) fn without_group_at_end(text: &str) -> Option<String> {
     remove_match(&GROUP_AT_END, text)
 }
 
-fn remove_match(group: &Regex, text: &str) -> Option<String> {
-    let found = group.find(text)?;
-    text.get(..found.start()).map(str::to_owned)
+fn remove_match(pattern: &Regex, text: &str) -> Option<String> {
+    let group = pattern.find(text)?;
+    text.get(..group.start()).map(str::to_owned)
 }
 
 /// The split points: each separator that can stand between two numbers, and each word that does not touch a

@@ -118,7 +118,7 @@ fn every_fault_names_its_field() {
 }
 
 #[test]
-fn a_mapping_that_contradicts_itself_is_refused() {
+fn an_invalid_mapping_is_refused() {
     for (rules, why) in [
         (json!([{"to": "phone", "from": ["a"]}, {"to": "phone", "from": ["b"]}]), "two rules set `phone`"),
         (json!([{"to": "id", "from": ["a"]}]), "not a field"),

@@ -107,14 +107,14 @@ fn the_record_of_a_rejected_body_has_sentences_and_is_erased() {
         serde_json::to_value(stage).unwrap().get("remap").cloned()
     };
     let unmapped = json!({"mapping_version": null});
-    for (part, kept) in [
+    for (part, expected) in [
         (&refused, Some(json!({"quarantined": "invalid"}))),
         (&newer, None),
         (&unmapped, Some(unmapped.clone())),
         (&json!({"mapping_version": 3, "by": "ann"}), Some(json!({"mapping_version": 3}))),
     ] {
         assert_eq!(json!(read(json!({ "remap": part }))), json!({ "remap": part }));
-        assert_eq!(erased(part), kept, "{part}");
+        assert_eq!(erased(part), expected, "{part}");
     }
     assert_eq!(sentences_of("remap", unmapped), ["Its body was decoded again without a mapping."]);
 }
