@@ -1,5 +1,6 @@
-//! How long a number takes to read, by this crate, by `phonenumber` and by `rlibphonenumber`, over the example
-//! numbers of one country, of 45 and of all: `cargo run --release -p leadgate-domain --example phones`.
+//! Measures the time to parse a number with this crate, `phonenumber` and `rlibphonenumber`, with the example
+//! numbers of one country, of 45 countries and of all: `cargo run --release -p leadgate-domain --example
+//! phones`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use leadgate_domain::Phone;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region};
 
-/// Fixed lines and mobiles of the first regions by name, all mixed.
+/// Example numbers of fixed lines and mobiles of the regions.
 fn numbers(regions: &[Region]) -> Vec<String> {
     let kinds = [PhoneNumberType::FixedLine, PhoneNumberType::Mobile];
     let examples = kinds.iter().flat_map(|kind| regions.iter().map(move |region| (*region, *kind)));
@@ -22,9 +23,9 @@ fn numbers(regions: &[Region]) -> Vec<String> {
     examples.filter_map(number).map(write).collect()
 }
 
-/// What a number takes once everything was read before, and the first round.
-fn time(numbers: &[String], read: impl Fn(&str) -> bool) -> (Duration, Duration) {
-    let round = || numbers.iter().filter(|number| black_box(read(number))).count();
+/// The time for a number in the first round, and the average of later rounds.
+fn time(numbers: &[String], parse: impl Fn(&str) -> bool) -> (Duration, Duration) {
+    let round = || numbers.iter().filter(|number| black_box(parse(number))).count();
     let count = u32::try_from(numbers.len()).unwrap();
     let start = Instant::now();
     round();
@@ -40,15 +41,17 @@ fn time(numbers: &[String], read: impl Fn(&str) -> bool) -> (Duration, Duration)
 fn main() {
     let mut regions: Vec<Region> = PHONE_NUMBER_UTIL.get_supported_regions().collect();
     regions.sort_by_key(ToString::to_string);
-    for many in [1, 45, regions.len()] {
-        let numbers = numbers(&regions[..many]);
+    for count in [1, 45, regions.len()] {
+        let numbers = numbers(&regions[..count]);
         let ours = time(&numbers, |number| Phone::parse(number, None).is_ok());
         let theirs =
-            time(&numbers, |number| phonenumber::parse(None, number).is_ok_and(|one| one.is_valid()));
+            time(&numbers, |number| phonenumber::parse(None, number).is_ok_and(|parsed| parsed.is_valid()));
         let oracle = time(&numbers, |number| {
-            PHONE_NUMBER_UTIL.parse(number, None).is_ok_and(|one| PHONE_NUMBER_UTIL.is_valid_number(&one))
+            PHONE_NUMBER_UTIL
+                .parse(number, None)
+                .is_ok_and(|parsed| PHONE_NUMBER_UTIL.is_valid_number(&parsed))
         });
-        println!("{many:>3} regions, {} numbers; (first round, later):", numbers.len());
+        println!("{count:>3} regions, {} numbers; (first round, later):", numbers.len());
         println!("  leadgate {ours:?}, phonenumber {theirs:?}, rlibphonenumber {oracle:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the worst scorings take: `cargo run --release -p leadgate-domain --example scoring_cost`.
+//! Measures the most expensive scorings: `cargo run --release -p leadgate-domain --example scoring_cost`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! Proof that a person agreed to be called.
+//! Evidence that a person agreed to be called.
 
 pub mod certificate;
 mod evidence;

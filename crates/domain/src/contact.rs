@@ -1,4 +1,4 @@
-//! How a person is reached and named.
+//! Contact values of a person: phone, email, name and place.
 
 pub(crate) mod email;
 pub mod name;

@@ -1,4 +1,4 @@
-//! Keys that clients show, keys that the installation keeps, and how far each is trusted.
+//! Credentials of clients, secrets of the installation, and the trust in submissions.
 
 pub mod key;
 pub mod sealing_key;

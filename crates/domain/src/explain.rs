@@ -1,4 +1,4 @@
-//! Decisions in sentences, for whoever has to read them aloud.
+//! Decisions as English sentences, for `leadgate lead trace` and the member `explanation` of the API.
 
 mod history;
 
@@ -7,14 +7,14 @@ use crate::{Dialect, Outcome, Submission, Trace};
 pub use crate::trace::date;
 pub use history::{EntryExplanation, HistoryEntry, history};
 
-/// What a stage did.
+/// The sentences about one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageExplanation<'t> {
     pub stage: &'t str,
     pub sentences: Vec<String>,
 }
 
-/// Every stage of a trace, in the order of the pipeline; those that only another build knows come last.
+/// All stages of a trace in the order of the pipeline. Stages that this build does not know come last.
 pub fn trace(trace: &Trace) -> Vec<StageExplanation<'_>> {
     trace
         .stages()
@@ -23,16 +23,17 @@ pub fn trace(trace: &Trace) -> Vec<StageExplanation<'_>> {
         .collect()
 }
 
-/// How a submission came in. `source` is the name of its source; a default one has none.
+/// The sentence about the receipt of a submission. `source` is the name of its source; a default source has
+/// none.
 pub fn receipt_sentence(submission: &Submission, source: Option<&str>) -> String {
     let Submission { dialect, .. } = submission;
-    let by = describe_source(*dialect, source);
+    let source = describe_source(*dialect, source);
     let key = submission.client.key.as_ref().map(|key| format!(", with the key {key}")).unwrap_or_default();
     let mapping = submission
         .mapping_version
-        .map(|version| format!(" Its names were read by version {version} of the source's mapping."));
+        .map(|version| format!(" Version {version} of the mapping of the source was applied."));
     let at = date(submission.received_at);
-    format!("It was received on {at} by {by}{key}.{}", mapping.unwrap_or_default())
+    format!("It was received on {at} by {source}{key}.{}", mapping.unwrap_or_default())
 }
 
 fn describe_source(dialect: Dialect, name: Option<&str>) -> String {
@@ -42,27 +43,27 @@ fn describe_source(dialect: Dialect, name: Option<&str>) -> String {
     }
 }
 
-/// What became of a submission, or that its lead was checked again, and when that was decided.
+/// The outcome of a submission, or that its lead was evaluated again, with the time of the decision.
 pub fn outcome(entry: &HistoryEntry<'_>) -> String {
     let HistoryEntry { outcome, lead, quarantine, at, trace } = *entry;
     let lead = lead.map(|lead| format!("the lead {lead}"));
     let lead = lead.as_deref().unwrap_or("no lead");
-    let became = match outcome {
+    let result = match outcome {
         Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate
             if trace.is_reassessment() =>
         {
-            format!("{lead} was checked again")
+            format!("{lead} was evaluated again")
         }
-        Outcome::Created => format!("it made {lead}"),
+        Outcome::Created => format!("it created {lead}"),
         Outcome::Updated => format!("it updated {lead}"),
-        Outcome::Linked => format!("it was listed under {lead}, which stayed as it was"),
-        Outcome::Duplicate => format!("it was found to be a duplicate of {lead}, which stayed as it was"),
+        Outcome::Linked => format!("it was linked to {lead}, which did not change"),
+        Outcome::Duplicate => format!("it was recognized as a duplicate of {lead}, which did not change"),
         Outcome::Quarantined => match quarantine {
-            Some(reason) => format!("it was put aside: {}", reason.sentence()),
-            None => "it was put aside".to_owned(),
+            Some(reason) => format!("it was quarantined: {}", reason.sentence()),
+            None => "it was quarantined".to_owned(),
         },
     };
-    format!("On {} {became}.", date(at))
+    format!("On {} {result}.", date(at))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The current state about one person for one organization.
+//! Leads: the current state about one person in one organization.
 
 mod claim;
 mod inferred_value;
@@ -29,8 +29,8 @@ use crate::{
     SourceId, SubmissionId, TextField, TextValues, Timestamp, Trust,
 };
 
-/// Unknown codes deserialize to the default. These fields are derived again on every change, so an older build may read
-/// the lead.
+/// Unknown codes deserialize to the default. These fields are derived again on every change, so an older
+/// build can read the lead.
 fn deserialize_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -53,7 +53,7 @@ impl Eligibility {
     }
 }
 
-/// How promising a lead is, by its score.
+/// The class of a lead by its score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -70,7 +70,7 @@ impl Temperature {
     }
 }
 
-/// A phone as it came and as it was read.
+/// A phone as it was sent and as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneView {
     pub raw: String,
@@ -80,10 +80,10 @@ pub struct PhoneView {
     pub region: Option<Region>,
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub kind: Option<PhoneKind>,
-    /// What to dial once the call is taken.
+    /// The digits to dial after the call is answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
-    /// Words or a further number that stood beside it.
+    /// Text or a second number that was sent with the phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     #[serde(default, deserialize_with = "deserialize_or_default")]
@@ -91,13 +91,13 @@ pub struct PhoneView {
 }
 
 impl PhoneView {
-    /// What tells one number from another: E.164, or what came where nothing could be read.
+    /// The value by which phones are compared: E.164, or the raw text if the phone is invalid.
     pub fn identity(&self) -> &str {
         self.e164.as_deref().unwrap_or(&self.raw)
     }
 }
 
-/// An email as it came and as it was read.
+/// An email as it was sent and as it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailView {
     pub raw: String,
@@ -109,9 +109,9 @@ pub struct EmailView {
     pub reason: Option<EmailProblem>,
 }
 
-/// The place of a submission in the order in which its values win: by trust, then by time, then by id.
+/// The version of a field value. The greater version wins: by trust, then by time, then by submission id.
 ///
-/// In JSON an array of the three.
+/// In JSON it is an array of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(Trust, Timestamp, SubmissionId)", into = "(Trust, Timestamp, SubmissionId)")]
 pub struct FieldVersion {
@@ -121,8 +121,8 @@ pub struct FieldVersion {
 }
 
 impl FieldVersion {
-    /// The order in which submissions were received, whatever their trust. A lead belongs to the source of the first: a
-    /// later submission must not open to its source what another source collected.
+    /// The order of receipt, without regard to trust. A lead belongs to the source of its first submission: a
+    /// later submission must not give its own source access to values that another source collected.
     pub fn order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.submission)
     }
@@ -135,24 +135,26 @@ impl From<(Trust, Timestamp, SubmissionId)> for FieldVersion {
 }
 
 impl From<FieldVersion> for (Trust, Timestamp, SubmissionId) {
-    fn from(clock: FieldVersion) -> Self {
-        (clock.trust, clock.received_at, clock.submission)
+    fn from(version: FieldVersion) -> Self {
+        (version.trust, version.received_at, version.submission)
     }
 }
 
-/// When each field of a lead was last said, so that the later submission wins whatever the order of work.
+/// The version of each field of a lead. The later submission wins, in whatever order the submissions are
+/// processed.
 ///
-/// Fields that the creating submission set share `base`; only those said again, or said to be nothing, have a
-/// clock of their own.
+/// Fields that the creating submission set share `base`. Only fields that were set or cleared later are in
+/// `own`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldVersions {
     pub base: FieldVersion,
-    /// Of the earliest submission ([`FieldVersion::order`]), where that is not the creating one.
+    /// The version of the earliest submission ([`FieldVersion::order`]), if that is not the creating one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<FieldVersion>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub own: BTreeMap<String, FieldVersion>,
-    /// Where there were too many custom fields: none is kept that was said by then.
+    /// Set if custom fields were dropped because there were too many. Custom fields up to this version are
+    /// not added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<FieldVersion>,
     /// Tags that only public submissions set.
@@ -160,22 +162,23 @@ pub struct FieldVersions {
     pub public_tags: BTreeSet<String>,
 }
 
-/// A lead. What was said is kept apart from what was derived from it, which is derived anew at every change.
+/// A lead. Submitted values and derived values are separate fields. Derived values are computed again on
+/// every change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     pub id: LeadId,
     pub organization: OrganizationId,
-    /// The source that its earliest submission came in by.
+    /// The source of its earliest submission.
     pub source: SourceId,
     /// When the earliest of its submissions was received.
     pub received_at: Timestamp,
-    /// When the latest submission that it is made of was received.
+    /// When the latest of its contributors was received.
     pub updated_at: Timestamp,
-    /// Set by the people who work the lead, never by a submission.
+    /// Set by operators, never by a submission.
     #[serde(default, skip_serializing_if = "LeadStatus::is_new")]
     pub status: LeadStatus,
 
-    /// What was said, in one spelling; the letter of it is in the submission.
+    /// Submitted texts in canonical form. The original texts are in the submissions.
     #[serde(default)]
     pub texts: TextValues<String>,
     pub phone: Option<PhoneView>,
@@ -188,31 +191,31 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
-    /// What a person's browser sent in addition, such as `device` and `place`.
+    /// Values that are inferred from the request of the person's browser, such as `device` and `place`.
     #[serde(default)]
     pub observed: Option<BTreeMap<String, InferredValue>>,
     #[serde(default)]
     pub opt_out: bool,
     #[serde(default)]
     pub is_test: bool,
-    /// Whether any source that it came in by requires consent.
+    /// Whether any source of its submissions requires consent.
     pub consent_required: bool,
-    /// How old its consent may be: the least of what the sources that it came in by say.
+    /// Maximum age of its consent in seconds: the smallest limit of the sources of its submissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_max_age_seconds: Option<u64>,
-    /// Stands for the phone that was sent together with its consent; `None` if none was. The number itself would
-    /// remain here after the phone was erased.
+    /// Digest of the phone that was sent with the consent; `None` if none was sent. It is a digest, because
+    /// the number itself would remain here after the phone is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_phone: Option<PhoneDigest>,
     pub clocks: FieldVersions,
 
-    /// Texts that follow from what was said, such as a first name out of a full one.
+    /// Texts that are derived from submitted values, such as a first name from a full name.
     #[serde(default)]
     pub derived: TextValues<String>,
-    /// What else follows from what was said, such as `state`, `company` or `utm_source`.
+    /// Other values that are inferred from submitted values, such as `state`, `company` or `utm_source`.
     #[serde(default)]
     pub inferred: BTreeMap<String, InferredValue>,
-    /// Tags that follow from what was said, such as `phone_review`.
+    /// Tags that are derived from submitted values, such as `phone_review`.
     #[serde(default)]
     pub derived_tags: BTreeSet<String>,
     pub score: u8,
@@ -222,21 +225,21 @@ pub struct Lead {
     pub eligibility: Eligibility,
     #[serde(default)]
     pub reasons: Vec<Reason>,
-    /// The earliest expiry over the evidence that was needed; `None` if none of it expires.
+    /// The earliest expiry of the evidence that the lead needs; `None` if none of it expires.
     pub eligible_until: Option<Timestamp>,
-    /// What a newer build wrote and this one does not know: written back.
+    /// Members that a newer build wrote. They are written back unchanged.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
 impl Lead {
-    /// A text as it was said, else as it was derived.
+    /// The submitted text of a field, or else the derived one.
     pub fn text(&self, field: TextField) -> Option<&str> {
         self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str)
     }
 
-    /// When a field was last said, by the order in which submissions count. A field without a clock of its own was
-    /// set by the creating submission, if at all.
+    /// When the submission that last set the field was received. A field that is not in `own` was set by the
+    /// creating submission, if at all.
     pub fn last_set_at(&self, field: &str) -> Timestamp {
         self.last_set_by(field).received_at
     }
@@ -245,8 +248,8 @@ impl Lead {
         *self.clocks.own.get(field).unwrap_or(&self.clocks.base)
     }
 
-    /// Whether its consent came together with another phone than it has by now. One that came without a phone is for
-    /// the lead's.
+    /// Whether the consent was sent with another phone than the lead has now. A consent that was sent without
+    /// a phone counts for the phone of the lead.
     pub fn has_consent_for_other_phone(&self) -> bool {
         match (&self.consent, &self.consent_phone, &self.phone) {
             (Some(_), Some(consented), Some(phone)) => {
@@ -256,12 +259,13 @@ impl Lead {
         }
     }
 
-    /// The same, else as it was inferred: for whoever is shown [`Lead::all_inferred`] beside it.
+    /// The submitted or derived text, or else the inferred one. For responses that also show
+    /// [`Lead::inferred_values`].
     pub fn text_or_inferred(&self, field: TextField) -> Option<&str> {
         self.text(field).or_else(|| self.inferred.get(field.as_str())?.value.as_str())
     }
 
-    /// Every inferred value with its basis.
+    /// All inferred values with their basis.
     pub fn inferred_values(&self) -> BTreeMap<&str, Cow<'_, InferredValue>> {
         let derived = self.derived.iter().map(|(field, text)| {
             let basis = if *field == TextField::FullName {
@@ -272,7 +276,7 @@ impl Lead {
             (field.as_str(), Cow::Owned(InferredValue::new(text.as_str(), basis)))
         });
         let inferred = self.observed.iter().flatten().chain(&self.inferred);
-        derived.chain(inferred.map(|(name, one)| (name.as_str(), Cow::Borrowed(one)))).collect()
+        derived.chain(inferred.map(|(name, value)| (name.as_str(), Cow::Borrowed(value)))).collect()
     }
 
     pub fn e164(&self) -> Option<&str> {
@@ -283,7 +287,7 @@ impl Lead {
         self.email.as_ref()?.address.as_deref()
     }
 
-    /// Every tag, said or derived, in order.
+    /// All submitted and derived tags, sorted.
     pub fn all_tags(&self) -> BTreeSet<&str> {
         self.tags.iter().chain(&self.derived_tags).map(String::as_str).collect()
     }

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Organizations (tenants), their retention and their audit log.
 
 mod audit;
 mod retention;
@@ -10,32 +10,33 @@ use std::sync::Arc;
 
 use crate::{ActiveScoring, OrganizationId, Timestamp};
 
-/// In characters.
-const LONGEST_NAME: usize = 100;
+/// Maximum length in characters.
+const MAX_NAME_LENGTH: usize = 100;
 
-/// A tenant. Everything belongs to one.
+/// A tenant. All other records belong to one organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
     pub id: OrganizationId,
     pub name: String,
     pub created_at: Timestamp,
-    /// Since then its keys and URL tokens are refused; `None` for an organization that is enabled.
+    /// When the organization was disabled; `None` if it is enabled. Its keys and URL tokens are refused since
+    /// then.
     pub disabled_at: Option<Timestamp>,
-    /// By which its leads are scored.
+    /// The rules that score its leads.
     pub scoring: Arc<ActiveScoring>,
 }
 
-/// Reads the name of an organization, without blanks around it.
+/// Parses the name of an organization. Surrounding white space is removed.
 ///
 /// # Errors
-/// When it is blank, longer than 100 characters, or contains control characters.
+/// If the name is blank, is longer than 100 characters, or contains control characters.
 pub fn organization_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    let good = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
-    if good {
+    let is_valid = (1..=MAX_NAME_LENGTH).contains(&name.chars().count()) && !name.contains(char::is_control);
+    if is_valid {
         Ok(name.to_owned())
     } else {
-        Err(format!("an organization's name has 1 to {LONGEST_NAME} characters and no control characters"))
+        Err(format!("an organization's name has 1 to {MAX_NAME_LENGTH} characters and no control characters"))
     }
 }
 
@@ -44,13 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_characters_that_can_be_printed() {
+    fn a_name_has_printable_characters() {
         for (text, name) in [("acme", "acme"), (" Über & Söhne\n", "Über & Söhne"), ("東京", "東京")]
         {
             assert_eq!(organization_name(text).as_deref(), Ok(name));
         }
-        assert!(organization_name(&"ä".repeat(LONGEST_NAME)).is_ok());
-        let long = "a".repeat(LONGEST_NAME + 1);
+        assert!(organization_name(&"ä".repeat(MAX_NAME_LENGTH)).is_ok());
+        let long = "a".repeat(MAX_NAME_LENGTH + 1);
         for text in ["", " \t\n", "\u{a0}", "a\0b", "a\nb", "a\u{1b}[31mb", long.as_str()] {
             assert!(organization_name(text).is_err(), "{text:?}");
         }

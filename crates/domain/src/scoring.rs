@@ -1,6 +1,6 @@
-//! How promising a lead is: named rules whose points add up, so that a score explains itself.
+//! Scoring: named rules whose points are added, so that each score can be explained.
 //!
-//! A scoring is read once, out of TOML or JSON; what was read can be asked about any lead and cannot fail.
+//! A scoring is parsed once from TOML or JSON. A parsed scoring can score every lead without errors.
 
 mod condition;
 mod facts;
@@ -22,30 +22,30 @@ use facts::Facts;
 
 use crate::{Lead, Temperature};
 
-/// The scoring of an organization that has none of its own, as people edit it.
+/// The TOML text of the standard scoring, for organizations without a custom one.
 pub const STANDARD: &str = include_str!("scoring/standard.toml");
 
-/// A scoring in force.
+/// The active version of an organization's scoring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActiveScoring {
-    /// Counts from 1 within its organization; 0 is the one that this build brings.
+    /// Starts at 1 for each organization; 0 is the standard scoring of this build.
     pub version: u32,
     pub scoring: Scoring,
 }
 
 impl ActiveScoring {
-    /// For an organization that has none of its own.
+    /// The standard scoring.
     pub fn standard() -> Arc<Self> {
-        #[expect(clippy::expect_used, reason = "the text is a constant, and every test reads it")]
-        static READ: LazyLock<Arc<ActiveScoring>> = LazyLock::new(|| {
+        #[expect(clippy::expect_used, reason = "the text is a constant, and tests parse it")]
+        static PARSED: LazyLock<Arc<ActiveScoring>> = LazyLock::new(|| {
             let scoring = Scoring::from_toml(STANDARD).expect("the standard scoring");
             Arc::new(ActiveScoring { version: 0, scoring })
         });
-        Arc::clone(&READ)
+        Arc::clone(&PARSED)
     }
 }
 
-/// Rules, and from which score on a lead is hot or warm.
+/// Rules, and the minimum scores of hot and warm leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Scoring {
     hot: u8,
@@ -53,45 +53,45 @@ pub struct Scoring {
     rules: Vec<ScoreRule>,
 }
 
-/// A rule and what it adds where it applies.
+/// A rule and the points that it adds if it matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoreRule {
     pub name: String,
     pub points: i32,
-    /// For whoever reads the rules.
+    /// A comment for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub when: Condition,
 }
 
-/// What is wrong with a scoring: a sentence for each fault, which names the rule.
+/// The faults of a scoring: one sentence for each fault, with the name of its rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoringFaults(Vec<String>);
 
-/// How a lead was scored.
+/// The score of a lead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeadScore<'s> {
     pub score: u8,
     pub temperature: Temperature,
-    /// The rules that apply, with what each adds.
+    /// The rules that match, with their points.
     pub points: Vec<(&'s str, i32)>,
 }
 
 impl Scoring {
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the scoring.
     pub fn from_toml(text: &str) -> Result<Self, ScoringFaults> {
         let document = toml::from_str(text).map_err(|error| ScoringFaults(vec![error.to_string()]))?;
         Self::read(&document)
     }
 
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults of the scoring.
     pub fn read(document: &Value) -> Result<Self, ScoringFaults> {
         parse::scoring(document)
     }
 
-    /// As people edit it: [`Scoring::from_toml`] reads it back.
+    /// The scoring as TOML, which [`Scoring::from_toml`] can parse.
     pub fn to_toml(&self) -> String {
         let value = |part: &dyn Fn(toml::ser::ValueSerializer<'_>) -> bool| {
             let mut text = String::new();
@@ -123,11 +123,11 @@ impl Scoring {
         &self.rules
     }
 
-    /// The sum of all rules that apply, between 0 and 100.
+    /// The sum of the points of all matching rules, limited to 0 to 100.
     pub fn score(&self, lead: &Lead) -> LeadScore<'_> {
         let mut facts = Facts::of_lead(lead);
-        let applying = self.rules.iter().filter(|rule| rule.when.matches(&mut facts));
-        let points: Vec<_> = applying.map(|rule| (rule.name.as_str(), rule.points)).collect();
+        let matching = self.rules.iter().filter(|rule| rule.when.matches(&mut facts));
+        let points: Vec<_> = matching.map(|rule| (rule.name.as_str(), rule.points)).collect();
         let sum: i32 = points.iter().map(|(_, points)| points).sum();
         let score = u8::try_from(sum.clamp(0, 100)).unwrap_or(0);
         let temperature = match score {

@@ -1,4 +1,4 @@
-//! Sources: how leads of one origin are read and identified.
+//! Sources: configured inputs of leads.
 
 mod dialect;
 mod identity;
@@ -19,18 +19,18 @@ use serde::{Deserialize, Serialize};
 use crate::source::mapping::ActiveMapping;
 use crate::{ClaimKind, OrganizationId, Rate, Region, SourceId, Timestamp, Zone};
 
-/// For how long an `Idempotency-DerivedKey` is remembered.
+/// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Which of the supplied identity keys decide.
+/// Which of the submitted identity keys decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum IdentityRule {
-    /// Any that is held; where several are, the first in order.
+    /// Any key that belongs to a lead. If several do, the first one in order decides.
     AnyOf,
-    /// The first that was supplied, and no other.
+    /// Only the first key that was submitted.
     FirstOf,
 }
 
@@ -40,7 +40,7 @@ impl IdentityRule {
     }
 }
 
-/// One identity key of a source and for how long it matches after it was last seen; `None` is for ever.
+/// An identity key of a source, and how long it matches after it was last seen (`None`: it always matches).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IdentityKey {
     pub kind: ClaimKind,
@@ -75,7 +75,7 @@ mod seconds {
     }
 }
 
-/// What happens to a submission that meets a lead.
+/// What a source does with a submission that matches a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
@@ -93,16 +93,16 @@ impl DuplicatePolicy {
     }
 }
 
-/// When two addresses at Gmail are one person's.
+/// When two Gmail addresses identify the same person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum GmailIdentity {
-    /// When they are written alike.
+    /// When the addresses are equal.
     #[default]
     Exact,
-    /// When they are of one mailbox: dots, what follows a plus, and `googlemail.com` make no difference.
+    /// When they have the same mailbox: dots, the part after a plus, and `googlemail.com` are ignored.
     Mailbox,
 }
 
@@ -112,7 +112,7 @@ impl GmailIdentity {
     }
 }
 
-/// Whether a source's leads need consent to be called.
+/// Whether leads of a source need consent before they may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
@@ -128,7 +128,7 @@ impl ConsentPolicy {
     }
 }
 
-/// How leads of one origin are read and identified.
+/// A configured input of leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub id: SourceId,
@@ -136,51 +136,51 @@ pub struct Source {
     pub dialect: Dialect,
     /// `None` for the default source of its organization and dialect.
     pub name: Option<String>,
-    /// Grows with every change, so that a message says by which configuration it was read.
+    /// Incremented by every change. Each message contains the revision with which it was decoded.
     pub revision: i32,
-    /// Reads phones without a country code.
+    /// The region for phones without a country code.
     pub default_region: Option<Region>,
-    /// Reads times without a zone.
+    /// The time zone for times without a zone.
     pub timezone: Option<Zone>,
-    /// Given to every lead that comes in here.
+    /// Tags that every lead of this source gets.
     pub tags: Vec<String>,
     pub identity_rule: IdentityRule,
     pub identity: Vec<IdentityKey>,
     pub gmail_identity: GmailIdentity,
     pub policy: DuplicatePolicy,
     pub consent: ConsentPolicy,
-    /// How old consent may be for a call; `None` for however old.
+    /// Maximum age of consent; `None` means no limit.
     pub consent_max_age: Option<Duration>,
-    /// A limit for everything that comes in here.
+    /// The rate limit for all requests to this source.
     pub rate: Option<Rate>,
-    /// What KickoffLabs's clients call a campaign: decimal digits, unique in the installation. Sources of other
+    /// The campaign id for KickoffLabs clients: decimal digits, unique in the installation. Sources of other
     /// dialects have none.
     pub campaign: Option<String>,
-    /// The only networks that may post here; empty for anywhere.
+    /// The networks that may post to this source; empty means all.
     pub networks: Vec<Network>,
-    /// Posts must be signed, if there is one.
+    /// If set, posts must be signed.
     pub signature: Option<SigningSecretVersion>,
-    /// How incoming names become fields, if they need it.
+    /// Translates the field names of the client, if it is set.
     pub mapping: Option<Arc<ActiveMapping>>,
-    /// Since then it takes no leads in; `None` for a source that is enabled.
+    /// When the source was disabled; `None` if it is enabled. It accepts no leads since then.
     pub disabled_at: Option<Timestamp>,
-    /// Since then it is listed no more. Its leads stay, and say by its name where they came in.
+    /// When the source was deleted. It is not listed any more. Its leads are kept and still show its name.
     pub deleted_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
-/// Which signing secrets of a source are good. A secret is derived from the installation's, the source and a
-/// version, and kept nowhere; see [`crate::secret::SourceSigningKey`].
+/// Which signing secrets of a source are valid. A secret is derived from the installation's secret, the
+/// source and a version. It is not stored; see [`crate::secret::SourceSigningKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningSecretVersion {
     pub version: u32,
-    /// Until then the version before is good too.
+    /// Until then the previous version is valid too.
     #[serde(default)]
     pub previous_until: Option<Timestamp>,
 }
 
 impl Source {
-    /// A source of a dialect, configured as the dialect's sources are by default.
+    /// A source with the default configuration of its dialect.
     pub fn new(
         organization: OrganizationId,
         defaults: &SourceDefaults,
@@ -213,12 +213,12 @@ impl Source {
         }
     }
 
-    /// What people call it; a default source is called after its dialect.
+    /// The name for display. A default source is named after its dialect.
     pub fn display_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("default {} source", self.dialect))
     }
 
-    /// For how long a claim of this kind counts after it was last seen; `None` is for ever.
+    /// How long a claim of this kind matches after it was last seen; `None` means that it always matches.
     pub fn window(&self, kind: ClaimKind) -> Option<Duration> {
         match kind {
             ClaimKind::Idempotency => Some(IDEMPOTENCY_WINDOW),
@@ -227,7 +227,7 @@ impl Source {
     }
 }
 
-/// Ten decimal digits, the first of them no zero: campaign ids are numbers to KickoffLabs's clients.
+/// Ten decimal digits without a leading zero, because KickoffLabs clients treat campaign ids as numbers.
 fn new_campaign() -> String {
     rand::random_range(1_000_000_000_u64..10_000_000_000).to_string()
 }

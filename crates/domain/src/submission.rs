@@ -1,4 +1,4 @@
-//! What a client sent, once.
+//! Submissions: what a client sent in one request.
 
 mod fields;
 pub mod message;
@@ -23,7 +23,7 @@ use crate::{
     SubmissionId, Timestamp, Trust,
 };
 
-/// Who was at the other end of the connection.
+/// The client that sent a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClientInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,18 +32,18 @@ pub struct ClientInfo {
     pub user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyId>,
-    /// What a newer build wrote and this one does not know.
+    /// Members that a newer build wrote.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
-/// How a body is written, so that it can be read again.
+/// The format of a body, which is needed to decode it again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyFormat {
     #[default]
     Json,
-    /// JSON whose type says that it is written in windows-1252 or ISO-8859-1.
+    /// JSON whose media type declares the charset windows-1252 or ISO-8859-1.
     JsonWindows1252,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -61,25 +61,25 @@ impl BodyFormat {
     }
 }
 
-/// That a submission comes out of the quarantine.
+/// Marks a submission that was released from the quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineRelease {
-    /// The quarantine entry. It is released once, however often the message is delivered.
+    /// The quarantine entry. It is released only once, even if the message is delivered several times.
     pub entry: uuid::Uuid,
     pub released_at: Timestamp,
 }
 
-/// One submission, immutable and self-contained: what the gateway publishes and the store keeps.
+/// One submission as the gateway publishes it and the store keeps it. It is immutable and self-contained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
     pub id: SubmissionId,
     pub organization: OrganizationId,
     pub source: SourceId,
-    /// The revision of the source by which the gateway read it.
+    /// The revision of the source with which the gateway decoded the body.
     pub source_revision: i32,
     pub dialect: Dialect,
     pub received_at: Timestamp,
-    /// Of the credential that it came with; public where that is not said.
+    /// The trust of its credential; public if the member is missing.
     #[serde(default)]
     pub trust: Trust,
     #[serde(default)]
@@ -88,13 +88,13 @@ pub struct Submission {
     pub raw: RawBody,
     #[serde(default, skip_serializing_if = "BodyFormat::is_default")]
     pub media: BodyFormat,
-    /// What was said in the URL's query, without credentials; most dialects do not look there.
+    /// The query of the URL without credentials. Most dialects do not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// The version of the source's mapping that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping_version: Option<u32>,
-    /// The mapping could not be applied, and the caller could not be told: to be quarantined.
+    /// Set if the mapping failed and the dialect has no error response for it. The submission is quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping_fault: Option<MappingFault>,
     pub body_hash: BodyHash,
@@ -103,18 +103,18 @@ pub struct Submission {
     /// W3C `traceparent` of the request, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// Who waits to hear what becomes of it.
+    /// The gateway that waits for the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<ReplyAddress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<QuarantineRelease>,
-    /// What a newer build wrote and this one does not know: kept, and stored with the submission.
+    /// Members that a newer build wrote. They are stored with the submission.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
 impl Submission {
-    /// A JSON body that came in by a source, with nothing known about who sent it.
+    /// A submission with a JSON body and no information about the client.
     pub fn new(
         id: SubmissionId,
         source: &Source,
@@ -146,10 +146,10 @@ impl Submission {
         }
     }
 
-    /// The submission as it comes out of the quarantine, to be published once more.
+    /// The submission to publish when it is released from the quarantine.
     ///
-    /// One that came under the id of another gets an id of its own, its entry's; one that reused an idempotency key
-    /// goes without.
+    /// If its id was used by another submission, it gets the id of its quarantine entry. If its idempotency
+    /// key was used by another submission, the key is removed.
     pub fn released_from_quarantine(
         self,
         entry: uuid::Uuid,
@@ -168,7 +168,7 @@ impl Submission {
         Self { id, idempotency_key_hash, release, reply_to: None, ..self }
     }
 
-    /// The same with nothing of what was said.
+    /// The submission without the submitted content.
     pub fn without_content(self) -> Self {
         Self {
             client: ClientInfo { key: self.client.key, ..ClientInfo::default() },
@@ -185,12 +185,12 @@ impl Submission {
         }
     }
 
-    /// The order in which submissions are processed: when they were received, then by id.
+    /// The order in which submissions are processed: by the time of receipt, then by id.
     pub fn processing_order(&self) -> (Timestamp, SubmissionId) {
         (self.received_at, self.id)
     }
 
-    /// The order in which their values win.
+    /// The version of the field values that this submission sets.
     pub fn clock(&self) -> FieldVersion {
         FieldVersion { trust: self.trust, received_at: self.received_at, submission: self.id }
     }
@@ -204,9 +204,9 @@ mod tests {
     use crate::Trust;
 
     #[test]
-    fn what_a_newer_build_wrote_is_kept_at_every_level() {
+    fn members_of_a_newer_build_are_kept_at_every_level() {
         let id = "018f4e2a-7b1c-7000-8000-0000000000aa";
-        let written = json!({
+        let stored = json!({
             "id": id, "organization": id, "source": id, "source_revision": 1, "dialect": "native",
             "received_at": "2026-01-01T00:00:00.000000Z", "trust": "secret",
             "client": { "address": "192.0.2.1", "tls": "1.3" },
@@ -216,10 +216,10 @@ mod tests {
             },
             "raw": { "text": "{}" }, "body_hash": "ab".repeat(32), "of_tomorrow": { "a": [1] },
         });
-        let submission: Submission = serde_json::from_value(written.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&submission).unwrap(), written);
+        let submission: Submission = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&submission).unwrap(), stored);
         let trusted = json!("by_notary");
         let submission = Submission { trust: serde_json::from_value(trusted).unwrap(), ..submission };
-        assert_eq!(submission.trust, Trust::Public, "the cautious reading");
+        assert_eq!(submission.trust, Trust::Public, "an unknown trust counts as public");
     }
 }

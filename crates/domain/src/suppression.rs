@@ -1,4 +1,4 @@
-//! Whom an organization must not contact.
+//! Suppression lists: phones, emails and domains that an organization must not contact.
 
 mod data_subject;
 mod request;
@@ -17,18 +17,18 @@ use crate::{Email, KeyHash, OrganizationId, Sha256Digest, Timestamp};
 pub use request::SuppressionRequest;
 pub use value::{Domain, SuppressedValue, SuppressedValueProblem};
 
-/// The list of an entry that names none.
+/// The list of an entry without a list name.
 pub const DEFAULT_LIST: &str = "default";
 
-/// The list of whoever was erased: its entries hold only keys.
+/// The list of erased persons. Its entries contain only keys.
 pub const ERASED_LIST: &str = "erased";
 
-/// The list of whoever asked in a submission not to be contacted. Its entries hold as [`crate::Reason::OptedOut`].
+/// The list of persons who opted out by a submission. Its entries hold leads as [`crate::Reason::OptedOut`].
 pub const OPTED_OUT_LIST: &str = "opted_out";
 
-const LONGEST_LIST: usize = 100;
+const MAX_LIST_LENGTH: usize = 100;
 
-/// What a suppression entry names.
+/// The kind of value in a suppression entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
@@ -36,7 +36,7 @@ const LONGEST_LIST: usize = 100;
 pub enum SuppressionKind {
     Phone,
     Email,
-    /// Every address at a domain and at the domains below it.
+    /// All addresses of a domain and of its subdomains.
     Domain,
 }
 
@@ -48,7 +48,7 @@ impl SuppressionKind {
     }
 }
 
-/// How the value of an entry is known.
+/// The form in which the value of an entry was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SuppressionForm {
@@ -64,7 +64,7 @@ impl SuppressionForm {
     }
 }
 
-/// The value of an entry in the form in which it is compared: only the hash is ever matched.
+/// The keyed hash of an entry's value. Only hashes are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SuppressionKey {
     pub organization: OrganizationId,
@@ -73,12 +73,12 @@ pub struct SuppressionKey {
 }
 
 impl SuppressionKey {
-    /// `value` as [`crate::subscriber`], [`Email::identity`] or [`Domain::as_str`] give it.
+    /// `value` must be the result of [`crate::subscriber`], [`Email::comparison_form`] or [`Domain::as_str`].
     pub fn of(matching: &MatchKey, organization: OrganizationId, kind: SuppressionKind, value: &str) -> Self {
         Self { organization, kind, key: matching.suppression(kind, value) }
     }
 
-    /// Of a value of which only the digest is known.
+    /// The key for a value of which only the digest is known.
     pub fn of_digest(
         matching: &MatchKey,
         organization: OrganizationId,
@@ -88,10 +88,11 @@ impl SuppressionKey {
         Self { organization, kind, key: matching.suppression_digest(kind, digest) }
     }
 
-    /// Every key under which an entry would hold a lead with this phone and this email, as they are kept.
+    /// All keys under which an entry holds a lead with this stored phone and email.
     ///
-    /// Nobody says in which spelling a value was digested. Of a phone E.164, the same without its plus and the national
-    /// number, with and without its zero, are all looked for; of an address at Gmail also the one without dots, and its mailbox.
+    /// The spelling from which a digest was made is unknown. For a phone the digests of E.164 with and
+    /// without its plus and of the national number with and without its zero are included. For a Gmail
+    /// address the digests of the address without dots and of its mailbox are included too.
     pub fn keys_for_contact(
         matching: &MatchKey,
         organization: OrganizationId,
@@ -106,14 +107,14 @@ impl SuppressionKey {
         if let Some(e164) = e164 {
             keys.push(plain(SuppressionKind::Phone, &phone::subscriber(e164)));
             let spellings = phone::spellings(e164);
-            keys.extend(spellings.iter().map(|said| digested(SuppressionKind::Phone, said)));
+            keys.extend(spellings.iter().map(|spelling| digested(SuppressionKind::Phone, spelling)));
         }
         if let Some(email) = email {
             let identity = email.comparison_form();
             keys.push(plain(SuppressionKind::Email, &identity));
             keys.push(digested(SuppressionKind::Email, &identity));
             let spellings = email.gmail_spellings();
-            keys.extend(spellings.iter().map(|same| digested(SuppressionKind::Email, same)));
+            keys.extend(spellings.iter().map(|spelling| digested(SuppressionKind::Email, spelling)));
             keys.extend(
                 value::with_parent_domains(email.domain())
                     .map(|domain| plain(SuppressionKind::Domain, domain)),
@@ -123,7 +124,8 @@ impl SuppressionKey {
     }
 }
 
-/// One entry of one of an organization's lists. A value may be on several lists; each holds it by itself.
+/// One entry of a list of an organization. A value can be on several lists. Each entry holds leads
+/// independently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppression {
     #[serde(flatten)]
@@ -131,12 +133,12 @@ pub struct Suppression {
     pub list: String,
     #[serde(default)]
     pub form: SuppressionForm,
-    /// E.164, the address in lower case, the domain in ASCII, or the digest in hex. `None` where only the key is
-    /// left, after an erasure.
+    /// E.164, the address in lower case, the domain in ASCII, or the digest in hexadecimal digits. `None` if
+    /// only the key is left after an erasure.
     pub value: Option<String>,
     pub reason: Option<String>,
     pub added_at: Timestamp,
-    /// From then on it holds nobody. What was removed has ended, too.
+    /// The entry is inactive from then on. A removed entry has expired too.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -163,27 +165,27 @@ impl Suppression {
         self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether stored leads that it concerns are found by an index on what they hold, a few at most as a rule.
+    /// Whether an index finds the stored leads with its value. These are usually few leads.
     pub fn names_single_contact(&self) -> bool {
         self.form.is_plain() && self.key.kind != SuppressionKind::Domain && self.value.is_some()
     }
 }
 
-/// The name of a list: 1 to 100 characters, trimmed.
+/// Parses the name of a list: 1 to 100 characters after trimming, no control characters.
 ///
 /// # Errors
-/// A sentence for whoever said it.
+/// A text that names what was expected.
 pub fn list_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    let good = (1..=LONGEST_LIST).contains(&name.chars().count()) && !name.contains(char::is_control);
-    if good {
+    let is_valid = (1..=MAX_LIST_LENGTH).contains(&name.chars().count()) && !name.contains(char::is_control);
+    if is_valid {
         Ok(name.to_owned())
     } else {
-        Err(format!("a list has a name of 1 to {LONGEST_LIST} characters"))
+        Err(format!("the name of a list has 1 to {MAX_LIST_LENGTH} characters and no control characters"))
     }
 }
 
-/// What a trace says about an entry that was found.
+/// The part of a matching entry that is recorded in a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEntry {
     pub list: String,
@@ -194,7 +196,7 @@ pub struct ListEntry {
     pub form: SuppressionForm,
 }
 
-/// The entries found for a batch that hold at its time.
+/// The active entries that match values of a batch.
 pub type SuppressionMatches = BTreeMap<SuppressionKey, Vec<ListEntry>>;
 
 #[cfg(test)]

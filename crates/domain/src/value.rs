@@ -1,4 +1,4 @@
-//! Values that every other module is built of: ids, times, digests, text and JSON.
+//! Basic values that all other modules use: ids, times, digests, text and JSON.
 
 mod code;
 mod day;

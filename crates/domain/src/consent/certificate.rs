@@ -1,4 +1,4 @@
-//! Certificates of consent that others keep: TrustedForm's and Jornaya's.
+//! Consent certificates of TrustedForm and Jornaya.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::submission::Consent;
 use crate::value::text::fold;
 
-/// What posts call a TrustedForm certificate, the best first: ActiveProspect's hidden fields, and the names under
-/// which networks and CRMs carry them on. Each is known in any spelling that [`fold`] takes for the same.
+/// Field names for a TrustedForm certificate, the best first: the hidden fields of ActiveProspect, and the
+/// names that networks and CRMs use. Names are compared after [`fold`].
 pub const TRUSTEDFORM: &[&str] = &[
     "xxTrustedFormCertUrl",
     "trustedform_cert_url",
@@ -20,7 +20,7 @@ pub const TRUSTEDFORM: &[&str] = &[
     "trustedform_cert",
     "trustedform_certificate",
     "trustedform",
-    // Holds the same address as the first.
+    // Contains the same URL as the first name.
     "xxTrustedFormToken",
     "xxTrustedFormCertToken",
     "trustedform_token",
@@ -31,10 +31,10 @@ pub const TRUSTEDFORM: &[&str] = &[
     "trustedform_masked_cert_url",
 ];
 
-/// The address by which a certificate may be looked at, but not kept.
+/// Field names for the URL that allows to view a certificate but not to store it.
 pub const TRUSTEDFORM_PING: &[&str] = &["xxTrustedFormPingUrl", "trustedform_ping_url"];
 
-/// What posts call Jornaya's token, also named LeadiD.
+/// Field names for Jornaya's token, also named LeadiD.
 pub const JORNAYA: &[&str] = &[
     "jornaya_leadid",
     "universal_leadid",
@@ -45,24 +45,24 @@ pub const JORNAYA: &[&str] = &[
     "jornaya",
 ];
 
-/// Jornaya's own spellings, which others use for the number of a record: they are taken only to the letter, and
-/// only for a GUID.
+/// Jornaya's own spellings. Other systems use them for record numbers, so they are accepted only in this
+/// exact spelling and only for a GUID.
 pub const LEADID: &[&str] = &["leadid", "LeadiD"];
 
 const CERTIFICATES: &str = "cert.trustedform.com";
 const PINGS: &str = "ping.trustedform.com";
 
-/// Why a certificate is not what it is said to be.
+/// Why a value is not a valid certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateProblem {
-    #[error("not the address of a certificate")]
+    #[error("not the URL of a certificate")]
     NotAUrl,
-    #[error("the address is not https")]
+    #[error("the URL is not https")]
     NotHttps,
-    #[error("the address is not at {CERTIFICATES}")]
+    #[error("the host of the URL is not {CERTIFICATES}")]
     OtherHost,
-    #[error("the address names no certificate")]
+    #[error("the URL has no certificate id")]
     NoId,
     #[error("not a GUID")]
     NotAGuid,
@@ -74,10 +74,10 @@ enum Issuer {
     Jornaya,
 }
 
-/// Every name as it is folded, whose it is, and its rank.
+/// The issuer and the rank of each folded name.
 static NAMES: LazyLock<HashMap<String, (Issuer, usize)>> = LazyLock::new(|| {
     let trustedform = TRUSTEDFORM.iter().chain(TRUSTEDFORM_PING).map(|name| (Issuer::TrustedForm, name));
-    // Inside a consent there is no other record whose number it could be.
+    // Inside a consent, LEADID cannot be the number of another record.
     let jornaya = JORNAYA.iter().chain(LEADID).map(|name| (Issuer::Jornaya, name));
     let ranked = trustedform.chain(jornaya).enumerate();
     let mut names = HashMap::new();
@@ -87,20 +87,20 @@ static NAMES: LazyLock<HashMap<String, (Issuer, usize)>> = LazyLock::new(|| {
     names
 });
 
-/// A name without the number that pages with several forms, and we for a second of the same name, put behind it.
+/// A name without the numeric suffix that pages with several forms, and Leadgate for repeated names, append.
 pub fn without_number_suffix(name: &str) -> &str {
     let name = name.split_once(" (").map_or(name, |(name, _)| name);
     name.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 impl Consent {
-    /// The address of the TrustedForm certificate, without query, under whatever name it was sent; `None` if none
-    /// was. Of several the best named that is well-formed.
+    /// The URL of the TrustedForm certificate without its query; `None` if none was sent. If several were
+    /// sent, the well-formed one with the best name is used.
     pub fn trustedform_certificate(&self) -> Option<Result<String, CertificateProblem>> {
         self.certificate(Issuer::TrustedForm, trustedform)
     }
 
-    /// Jornaya's token, likewise.
+    /// Jornaya's token, chosen in the same way.
     pub fn jornaya_leadid(&self) -> Option<Result<String, CertificateProblem>> {
         self.certificate(Issuer::Jornaya, jornaya)
     }
@@ -108,23 +108,23 @@ impl Consent {
     fn certificate(
         &self,
         issuer: Issuer,
-        read: fn(&str) -> Result<String, CertificateProblem>,
+        parse: fn(&str) -> Result<String, CertificateProblem>,
     ) -> Option<Result<String, CertificateProblem>> {
         let rank = |name: &str| match NAMES
             .get(&fold(name))
             .or_else(|| NAMES.get(&fold(without_number_suffix(name))))
         {
-            Some((whose, rank)) if *whose == issuer => Some(*rank),
+            Some((known, rank)) if *known == issuer => Some(*rank),
             _ => None,
         };
         let named = self.more.iter().filter_map(|(name, value)| Some((rank(name)?, value)));
-        let said = named.flat_map(|(rank, value)| non_empty_texts(value).map(move |text| (rank, text)));
-        let read = said.map(|(rank, text)| (rank, read(text)));
-        read.min_by_key(|(rank, read)| (read.is_err(), *rank)).map(|(_, read)| read)
+        let texts = named.flat_map(|(rank, value)| non_empty_texts(value).map(move |text| (rank, text)));
+        let results = texts.map(|(rank, text)| (rank, parse(text)));
+        results.min_by_key(|(rank, result)| (result.is_err(), *rank)).map(|(_, result)| result)
     }
 }
 
-/// A text that says something, or those of a form's list.
+/// The non-blank texts of a value: a text, or the items of a list.
 fn non_empty_texts(value: &Value) -> impl Iterator<Item = &str> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
@@ -133,7 +133,8 @@ fn non_empty_texts(value: &Value) -> impl Iterator<Item = &str> {
     items.iter().filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// An id alone is one too: 40 hexadecimal digits, such as its script makes.
+/// The URL of a certificate. An id alone is accepted too: 40 hexadecimal digits, as the script of TrustedForm
+/// creates.
 fn trustedform(text: &str) -> Result<String, CertificateProblem> {
     if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(format!("https://{CERTIFICATES}/{}", text.to_ascii_lowercase()));
@@ -146,9 +147,9 @@ fn trustedform(text: &str) -> Result<String, CertificateProblem> {
     let host = [CERTIFICATES, PINGS].into_iter().find(|known| known.eq_ignore_ascii_case(host));
     let host = host.ok_or(CertificateProblem::OtherHost)?;
     let id = path.trim_start_matches('/').split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let known = |c: char| c.is_ascii_alphanumeric() || "-._~=%".contains(c);
+    let is_id_character = |c: char| c.is_ascii_alphanumeric() || "-._~=%".contains(c);
     // Ids from apps and from Facebook are encrypted and longer than a page's 40 digits.
-    if !(1..=255).contains(&id.len()) || !id.chars().all(known) {
+    if !(1..=255).contains(&id.len()) || !id.chars().all(is_id_character) {
         return Err(CertificateProblem::NoId);
     }
     Ok(format!("https://{host}/{id}"))
@@ -161,7 +162,7 @@ fn jornaya(text: &str) -> Result<String, CertificateProblem> {
     }
 }
 
-/// Whether a value is Jornaya's token beyond doubt.
+/// Whether a value is certainly Jornaya's token.
 pub fn is_leadid(value: &Value) -> bool {
     non_empty_texts(value).next().is_some_and(|text| jornaya(text).is_ok())
 }
@@ -187,27 +188,27 @@ mod tests {
         for name in
             names.chain(["xxTrustedFormCertUrl_0", "xxTrustedFormCertUrl (2)", "XXTRUSTEDFORMCERTURL"])
         {
-            let found = consent(json!({ name: url })).trustedform_certificate();
-            assert_eq!(found, Some(Ok(url.clone())), "{name}");
+            let certificate = consent(json!({ name: url })).trustedform_certificate();
+            assert_eq!(certificate, Some(Ok(url.clone())), "{name}");
         }
         for name in JORNAYA.iter().chain(LEADID).chain(&["jornaya_lead_id", "universalLeadID", "lead_id"]) {
             assert_eq!(consent(json!({ *name: GUID })).jornaya_leadid(), Some(Ok(GUID.to_owned())), "{name}");
         }
-        let neither =
+        let other_fields =
             consent(json!({ "consent_timestamp": "x", "ip": "192.0.2.1", "xxTrustedFormCertUrl": " " }));
-        assert_eq!((neither.trustedform_certificate(), neither.jornaya_leadid()), (None, None));
+        assert_eq!((other_fields.trustedform_certificate(), other_fields.jornaya_leadid()), (None, None));
     }
 
     #[test]
-    fn an_address_is_read_strictly_and_kept_without_its_query() {
-        let good = format!("https://cert.trustedform.com/{ID}");
+    fn a_url_is_parsed_strictly_and_kept_without_its_query() {
+        let expected = format!("https://cert.trustedform.com/{ID}");
         for text in [
-            good.clone(),
+            expected.clone(),
             format!(" HTTPS://Cert.TrustedForm.com/{ID}/ "),
-            format!("{good}?shared_token=secret#top"),
+            format!("{expected}?shared_token=secret#top"),
             ID.to_uppercase(),
         ] {
-            assert_eq!(trustedform(text.trim()), Ok(good.clone()), "{text}");
+            assert_eq!(trustedform(text.trim()), Ok(expected.clone()), "{text}");
         }
         assert!(trustedform(&format!("https://ping.trustedform.com/0.{ID}")).is_ok());
         for (text, problem) in [
@@ -232,15 +233,16 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one_goes_before_a_better_named_bad_one() {
+    fn a_valid_certificate_wins_over_an_invalid_one_with_a_better_name() {
         let url = format!("https://cert.trustedform.com/{ID}");
-        let said = json!({ "xxTrustedFormCertUrl": "undefined", "trustedform_url": ["", url] });
-        assert_eq!(consent(said).trustedform_certificate(), Some(Ok(url)));
+        let invalid_first = json!({ "xxTrustedFormCertUrl": "undefined", "trustedform_url": ["", url] });
+        assert_eq!(consent(invalid_first).trustedform_certificate(), Some(Ok(url)));
         let ping = format!("https://ping.trustedform.com/{ID}");
         let both = consent(json!({ "xxTrustedFormPingUrl": ping, "xxTrustedFormCertUrl": "undefined" }));
         assert_eq!(both.trustedform_certificate(), Some(Ok(ping)));
-        let bad = consent(json!({ "xxTrustedFormCertUrl": "http://cert.trustedform.com/1", "jornaya": "x" }));
-        assert_eq!(bad.trustedform_certificate(), Some(Err(NotHttps)));
-        assert_eq!(bad.jornaya_leadid(), Some(Err(NotAGuid)));
+        let invalid =
+            consent(json!({ "xxTrustedFormCertUrl": "http://cert.trustedform.com/1", "jornaya": "x" }));
+        assert_eq!(invalid.trustedform_certificate(), Some(Err(NotHttps)));
+        assert_eq!(invalid.jornaya_leadid(), Some(Err(NotAGuid)));
     }
 }

@@ -1,4 +1,4 @@
-//! That consent was given: proof that outlives the person's data.
+//! Evidence of consent. It is kept after the personal data is deleted.
 
 use std::fmt;
 
@@ -9,63 +9,63 @@ use crate::{
     ResolvedSubmission, Salt, SourceId, SubmissionId, TextField, Timestamp,
 };
 
-/// The form in which evidence is kept since the first build that kept any.
+/// The revision of the evidence format. The first build wrote revision 1.
 const REVISION: u32 = 1;
 
-/// What a submission said about consent, when and where. Holds no person outside of [`ConsentEvidence::person`].
+/// The consent of a submission: when and on which page. Personal data is only in [`ConsentEvidence::person`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentEvidence {
     pub organization: OrganizationId,
     pub submission: SubmissionId,
-    /// The lead that the submission made or met.
+    /// The lead that the submission created or matched.
     pub lead: Option<LeadId>,
     pub source: SourceId,
     pub received_at: Timestamp,
     pub recorded_at: Timestamp,
-    /// As sent, if it can be read as a time. What cannot may say anything, and is the person's.
+    /// The time as it was sent, if it can be parsed. A text that cannot be parsed may contain personal data.
     pub consent_timestamp: Option<String>,
-    /// The same as it was read.
+    /// The parsed time.
     pub consented_at: Option<Timestamp>,
     pub text_version: Option<String>,
-    /// The page without what may name a person.
+    /// The page URL without parts that may contain personal data.
     pub page_url: Option<String>,
     pub trustedform_certificate: Option<String>,
     pub jornaya_leadid: Option<String>,
-    /// Left out where only the digest is given away.
+    /// `None` if only the digest is disclosed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<Salt>,
-    /// SHA-256 of the salt's 32 bytes and the text of the person.
+    /// SHA-256 of the 32 bytes of the salt and the text of the person document.
     pub digest: PersonDigest,
     pub revision: u32,
-    /// Gone when the person was forgotten.
+    /// `None` after the person was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonDocument>,
 }
 
 impl ConsentEvidence {
-    /// The evidence in a submission that was judged; `None` if it gave none, refused it, or is kept aside.
-    pub fn of(case: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
+    /// The evidence of a judged submission; `None` if it has no consent, refuses consent, or is quarantined.
+    pub fn of(resolved: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
         let NormalizedSubmission { submission, disposition: CommitAction::Judge { reading, .. }, .. } =
-            case.normalized
+            resolved.normalized
         else {
             return None;
         };
         let consent = submission.fields.consent.value();
         let consent =
-            consent.filter(|consent| case.resolved.quarantine.is_none() && !consent.consent_refused)?;
+            consent.filter(|consent| resolved.resolved.quarantine.is_none() && !consent.consent_refused)?;
         let person = PersonDocument::of(consent, &submission.client, reading);
         let consented_at = consent.consented_at();
         Some(Self {
             organization: submission.organization,
             submission: submission.id,
-            lead: case.resolved.lead,
+            lead: resolved.resolved.lead,
             source: submission.source,
             received_at: submission.received_at,
             recorded_at: now,
             consent_timestamp: consented_at.and_then(|_| consent.consent_timestamp.clone()),
             consented_at,
             text_version: consent.consent_text_version.clone(),
-            page_url: consent.source_url.as_deref().and_then(page),
+            page_url: consent.source_url.as_deref().and_then(strip_personal_parts),
             trustedform_certificate: consent.trustedform_certificate().and_then(Result::ok),
             jornaya_leadid: consent.jornaya_leadid().and_then(Result::ok),
             salt: Some(salt),
@@ -75,15 +75,17 @@ impl ConsentEvidence {
         })
     }
 
-    /// Whether the person is the one of the digest; `None` where one of them is not there.
+    /// Whether the person document has the stored digest; `None` if the document or the salt is missing.
     pub fn person_matches_digest(&self) -> Option<bool> {
         Some(self.person.as_ref()?.digest(self.salt.as_ref()?) == self.digest)
     }
 }
 
-/// Who consented: a JSON document in the one form in which it is digested, kept as text so that nothing rewrites it.
+/// The personal data of the person who consented: a JSON document in the form in which it is digested. It is
+/// kept as text, so that it is never reformatted.
 ///
-/// Members stand in the order of their names' code points without white space, and only those that were said.
+/// The members are sorted by the code points of their names, without white space. Missing values have no
+/// member.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PersonDocument(String);
@@ -96,7 +98,7 @@ struct PersonFields<'a> {
     first_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_name: Option<&'a str>,
-    /// E.164, or as it came.
+    /// E.164, or the raw text of an invalid phone.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +107,7 @@ struct PersonFields<'a> {
     client_address: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
-    /// Everything that was sent with the consent.
+    /// All members that were sent with the consent.
     consent: &'a Consent,
 }
 
@@ -124,7 +126,7 @@ impl PersonDocument {
             user_agent: client.user_agent.as_deref(),
             consent,
         });
-        // Through a value, whose members are ordered.
+        // The members of a `Value` are sorted.
         Self(document.unwrap_or_default().to_string())
     }
 
@@ -139,13 +141,13 @@ impl PersonDocument {
 
 impl fmt::Debug for PersonDocument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Person(…)")
+        formatter.write_str("PersonDocument(…)")
     }
 }
 
-/// A page's address as far as it names no person: without credentials, query and fragment, and cut before a part of
-/// the path that looks like an email address.
-fn page(url: &str) -> Option<String> {
+/// A page URL without personal data: without credentials, query and fragment, and truncated before a path
+/// segment that looks like an email address.
+fn strip_personal_parts(url: &str) -> Option<String> {
     let url = url.trim();
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));

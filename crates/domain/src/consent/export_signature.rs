@@ -1,4 +1,4 @@
-//! Signatures of exports: Ed25519 (RFC 8032) over the hash of everything that was written.
+//! Signatures of exports: Ed25519 (RFC 8032) over the hash of the export.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExportHash;
 
-/// Signs exports with its first key; those of all of them verify.
+/// The keys for signing exports. The first key signs. Signatures of all keys are verified.
 pub struct ExportSigningKey(Vec<SigningKey>);
 
 impl ExportSigningKey {
@@ -18,7 +18,7 @@ impl ExportSigningKey {
         Self(seeds.map(SigningKey::from_bytes).collect())
     }
 
-    /// Signs the hash of an export's bytes and the number of its rows. `None` without a key.
+    /// Signs the hash of an export's bytes and the number of its rows. `None` if there is no key.
     pub fn sign(&self, sha256: ExportHash, rows: u64) -> Option<ExportSignature> {
         let key = self.0.first()?;
         let signature = key.sign(signed_text(sha256, rows).as_bytes());
@@ -31,13 +31,13 @@ impl ExportSigningKey {
         })
     }
 
-    /// The current one first.
+    /// The public keys, the current one first.
     pub fn public_keys(&self) -> Vec<PublicKey> {
         self.0.iter().map(|key| PublicKey(key.verifying_key().to_bytes())).collect()
     }
 }
 
-/// What is signed.
+/// The text that is signed.
 fn signed_text(sha256: ExportHash, rows: u64) -> String {
     format!("leadgate consent export v1\n{sha256}\n{rows}\n")
 }
@@ -59,8 +59,8 @@ pub struct ExportSignature {
 }
 
 impl ExportSignature {
-    /// Whether the signature was made with `public_key` over `sha256` and `rows`. The caller must compare the key with
-    /// the expected one, and hash and number with the export.
+    /// Whether the signature was made with `public_key` over `sha256` and `rows`. The caller must compare the
+    /// key with the expected key, and the hash and the number with the export.
     pub fn verifies(&self) -> bool {
         let key = VerifyingKey::from_bytes(&self.public_key.0);
         let signature = STANDARD.decode(&self.signature).ok();
@@ -73,7 +73,7 @@ impl ExportSignature {
     }
 }
 
-/// The key that verifies a signature: 32 bytes, written in base64.
+/// The public key that verifies a signature: 32 bytes, written as base64.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey([u8; 32]);
@@ -83,7 +83,7 @@ impl FromStr for PublicKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or("not a public key: 32 bytes in base64 are expected")
+        bytes.map(Self).ok_or("not a public key; expected 32 bytes in base64")
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_genuine_until_anything_in_it_changes() {
+    fn a_signature_verifies_unless_any_part_changes() {
         let hash = ExportHash::from([7; 32]);
         let signed = keys(NEW, None).sign(hash, 3).unwrap();
         assert!(signed.verifies());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_reads_as_it_is_written() {
+    fn a_printed_key_parses_to_the_same_key() {
         let key = keys(NEW, None).public_keys()[0];
         assert_eq!(key.to_string().parse(), Ok(key));
         for text in ["", "AAAA", "not base64!", &"A".repeat(44)] {

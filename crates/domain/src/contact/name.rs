@@ -1,12 +1,12 @@
-//! Names of persons: whole ones into parts, and parts into whole ones.
+//! Names of persons: splits full names and joins parts.
 //!
-//! A guess from the shape of the words. What was said is never changed by it, and not a letter is: the parts are
-//! made of the words of the whole.
+//! The split is a guess from the form of the words. It never replaces a submitted value and changes no
+//! letter: the parts consist of words of the full name.
 
-/// What programs write where a name is missing.
-const NOTHING: [&str; 3] = ["null", "undefined", "NaN"];
+/// Values that programs write for a missing name.
+const PLACEHOLDERS: [&str; 3] = ["null", "undefined", "NaN"];
 
-/// Titles, in lower case without their dots.
+/// Titles, in lower case without dots.
 const HONORIFICS: [&str; 24] = [
     "dr",
     "dra",
@@ -34,13 +34,13 @@ const HONORIFICS: [&str; 24] = [
     "srta",
 ];
 
-/// What follows a last name and belongs to it, in lower case without its dots.
+/// Suffixes of a last name, in lower case without dots.
 const SUFFIXES: [&str; 25] = [
     "2nd", "3rd", "4th", "cpa", "dds", "dvm", "esq", "filho", "ii", "iii", "iv", "jnr", "jr", "junior",
     "júnior", "md", "neto", "phd", "rn", "senior", "snr", "sr", "v", "vi", "vii",
 ];
 
-/// Words that begin a last name of several, in lower case without their dots.
+/// Words that begin a last name of several words, in lower case without dots.
 const PARTICLES: [&str; 52] = [
     "abd", "abu", "af", "al", "an", "ap", "av", "bin", "bint", "binti", "da", "dal", "das", "de", "degli",
     "dei", "del", "dela", "della", "delle", "den", "der", "des", "di", "dos", "du", "el", "ibn", "la", "las",
@@ -48,29 +48,30 @@ const PARTICLES: [&str; 52] = [
     "vande", "vander", "vom", "von", "vonder", "zu", "zum", "zur",
 ];
 
-/// Particles in lower case only: written otherwise they are names of their own.
+/// Words that are particles only in lower case. Otherwise they are names.
 const SMALL_PARTICLES: [&str; 7] = ["'t", "ben", "d", "do", "op", "te", "tot"];
 
-/// Words between two last names of one person.
+/// Words between the two last names of one person.
 const CONNECTORS: [&str; 3] = ["e", "i", "y"];
 
-/// Whether a whole name consists of nothing but what programs write for nothing. `Null` is a name.
+/// Whether a full name consists only of placeholders of programs. `Null` is a name.
 pub fn is_placeholder(text: &str) -> bool {
     let mut words = text.split_whitespace().peekable();
-    words.peek().is_some() && words.all(|word| NOTHING.contains(&word))
+    words.peek().is_some() && words.all(|word| PLACEHOLDERS.contains(&word))
 }
 
-/// First and last name out of a full one; `None` where it does not tell.
+/// The first and last name of a full name; `None` for a part that cannot be determined.
 ///
-/// The last word is the last name, with the particles before it and the suffixes after it; what stands before a
-/// comma is, too. Titles are no part of either. A single word is a first name, after a title a last name.
+/// The last word is the last name, with the particles before it and the suffixes after it. Text before a
+/// comma is the last name too. Titles belong to neither part. A single word is a first name, but a last name
+/// after a title.
 pub fn split(full: &str) -> (Option<String>, Option<String>) {
-    // Which part of such a name comes first is its bearer's to say.
+    // The order of the parts of such a name is not known.
     if full.trim().is_empty() || full.chars().any(is_east_asian) {
         return (None, None);
     }
-    let (said, suffixes) = without_suffixes(full.split_whitespace().collect());
-    let words: &[&str] = &said;
+    let (words, suffixes) = without_suffixes(full.split_whitespace().collect());
+    let words: &[&str] = &words;
     let titles = Some(titles(words)).filter(|titles| *titles < words.len()).unwrap_or(0);
     let words = words.get(titles..).unwrap_or_default();
     let (first, last) = match words.iter().position(|word| word.ends_with(',')) {
@@ -79,7 +80,7 @@ pub fn split(full: &str) -> (Option<String>, Option<String>) {
             (first.get(self::titles(first)..).unwrap_or_default(), last)
         }
         _ if words.len() == 1 && titles > 0 => words.split_at(0),
-        _ => words.split_at(last_name(words)),
+        _ => words.split_at(last_name_start(words)),
     };
     if first.is_empty() && last.is_empty() {
         return (None, None);
@@ -90,19 +91,19 @@ pub fn split(full: &str) -> (Option<String>, Option<String>) {
     (join_words(first), join_words(last.iter().chain(&suffixes)))
 }
 
-/// A full name out of its parts, in the order of its script.
+/// Joins the parts of a name, in the order of its script.
 pub fn join(first: Option<&str>, last: Option<&str>) -> Option<String> {
     let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
     let family_first = format!("{first}{last}").chars().any(is_east_asian);
     if family_first { join_words(&[last, first]) } else { join_words(&[first, last]) }
 }
 
-/// With how many titles the words begin.
+/// The number of titles at the beginning.
 fn titles(words: &[&str]) -> usize {
     words.iter().take_while(|word| HONORIFICS.contains(&normalized_word(word).as_str())).count()
 }
 
-/// What follows the last name, apart, as long as two words remain.
+/// Separates the suffixes of the last name, as long as two words remain.
 fn without_suffixes(mut words: Vec<&str>) -> (Vec<&str>, Vec<&str>) {
     let mut suffixes = Vec::new();
     while let [.., _, _, last] = words.as_slice()
@@ -111,7 +112,7 @@ fn without_suffixes(mut words: Vec<&str>) -> (Vec<&str>, Vec<&str>) {
         suffixes.insert(0, *last);
         words.pop();
     }
-    // `Smith, Jr.` is no last name before a comma.
+    // The comma of `Smith, Jr.` does not follow a last name that comes first.
     if !suffixes.is_empty()
         && let Some(last) = words.last_mut()
     {
@@ -120,21 +121,21 @@ fn without_suffixes(mut words: Vec<&str>) -> (Vec<&str>, Vec<&str>) {
     (words, suffixes)
 }
 
-/// Where the last name begins: at the last word, or at the first of the particles before it.
-fn last_name(words: &[&str]) -> usize {
-    let mut begins = words.len().saturating_sub(1).max(1);
-    while begins > 1 {
-        let before = words.get(begins - 1).copied().unwrap_or_default();
+/// The index of the first word of the last name: the last word, or the first particle before it.
+fn last_name_start(words: &[&str]) -> usize {
+    let mut start = words.len().saturating_sub(1).max(1);
+    while start > 1 {
+        let before = words.get(start - 1).copied().unwrap_or_default();
         let folded = normalized_word(before);
         if PARTICLES.contains(&folded.as_str()) || SMALL_PARTICLES.contains(&before) {
-            begins -= 1;
-        } else if CONNECTORS.contains(&before) && begins > 2 {
-            begins -= 2;
+            start -= 1;
+        } else if CONNECTORS.contains(&before) && start > 2 {
+            start -= 2;
         } else {
             break;
         }
     }
-    begins
+    start
 }
 
 /// A word in lower case without dots and commas.
@@ -148,7 +149,7 @@ fn join_words<'w>(words: impl IntoIterator<Item = &'w &'w str>) -> Option<String
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Han, Kana, Hangul.
+/// Whether a character is Han, Kana or Hangul.
 fn is_east_asian(c: char) -> bool {
     matches!(
         c,

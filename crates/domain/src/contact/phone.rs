@@ -27,7 +27,7 @@ pub use do_not_call_words::forbids_calls;
 pub(crate) use spelling::spellings;
 pub use spelling::subscriber;
 
-/// A region as numbering plans know it: ISO 3166-1 alpha-2, upper case (`US`).
+/// A region of a numbering plan: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region(country::Id);
 
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Region {
     }
 }
 
-/// What a number is for, by its numbering plan.
+/// The kind of a number by its numbering plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
@@ -90,7 +90,7 @@ pub enum PhoneKind {
 }
 
 impl PhoneKind {
-    /// Every code, as [`PhoneKind::as_str`] gives it.
+    /// All codes, as [`PhoneKind::as_str`] returns them.
     pub const CODES: &[&str] = <Self as strum::VariantNames>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
@@ -98,33 +98,33 @@ impl PhoneKind {
     }
 }
 
-/// Why a text is no phone number that could be called.
+/// Why a text is not a phone number that can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneProblem {
     #[error("the phone is empty")]
     Empty,
-    #[error("the phone is longer than any phone number")]
+    #[error("the phone is too long (at most 64 characters)")]
     TooLong,
     #[error(
-        "the phone has no country code, and no region says how to read it (set `--region` of its source, or name one with it)"
+        "the phone has no country code and no region is set; set the region of the source (`--region`), or send E.164"
     )]
     NoRegion,
     #[error("the phone is not a number")]
     NotANumber,
-    #[error("no numbering plan has this number")]
+    #[error("the phone is not valid in any numbering plan")]
     NotAssigned,
-    #[error("it can be read as two different numbers")]
+    #[error("the phone can be read as two different numbers")]
     Ambiguous,
-    #[error("it repeats one digit")]
+    #[error("the phone consists of one repeated digit")]
     OneDigit,
 }
 
-/// A number that its region's numbering plan has.
+/// A number that is valid in its numbering plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Phone {
     e164: String,
-    /// Where the national number begins in it.
+    /// The position of the national number in `e164`.
     national_at: usize,
     region: Option<Region>,
     kind: PhoneKind,
@@ -133,19 +133,20 @@ pub struct Phone {
     repairs: Vec<Repair>,
 }
 
-/// No number with its decoration and extension has more characters.
-const LONGEST: usize = 64;
+/// Maximum length of a number with separators and extension, in characters.
+const MAX_LENGTH: usize = 64;
 
 impl Phone {
-    /// Parses a number as people write it; `default_region` tells how to read one without a country code.
+    /// Parses a number in the formats that people use. `default_region` is the region for a number without a
+    /// country code.
     ///
-    /// Words and further numbers beside it become its note. What reads as two different numbers is none: a call would
-    /// go to a stranger.
+    /// Text and a second number that are sent with it become its note. A text that can be read as two
+    /// different numbers is refused, because a call might reach the wrong person.
     pub fn parse(raw: &str, default_region: Option<Region>) -> Result<Self, PhoneProblem> {
         if raw.trim().is_empty() {
             return Err(PhoneProblem::Empty);
         }
-        if raw.trim().chars().nth(LONGEST).is_some() {
+        if raw.trim().chars().nth(MAX_LENGTH).is_some() {
             return Err(PhoneProblem::TooLong);
         }
         let CleanText { text, repairs, space_for_plus } = CleanText::of(raw)?;
@@ -159,17 +160,17 @@ impl Phone {
         Ok(phone)
     }
 
-    /// The number that a text is, with nothing beside it but an extension.
+    /// Parses a text that contains only a number and possibly an extension.
     fn parse_whole(text: &str, home: Option<&'static NumberingPlan>) -> Result<Self, PhoneProblem> {
-        let written = NumberParts::read(text).ok_or(PhoneProblem::NotANumber)?;
-        let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&written, home)?;
+        let parts = NumberParts::read(text).ok_or(PhoneProblem::NotANumber)?;
+        let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&parts, home)?;
         let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
             national_at: e164.len() - national.len(),
             e164,
             region: plan.region.map(Region),
             kind,
-            extension: written.extension,
+            extension: parts.extension,
             note: None,
             repairs: is_older.then_some(Repair::OlderSpelling).into_iter().collect(),
         })
@@ -185,12 +186,12 @@ impl Phone {
         &self.e164
     }
 
-    /// What follows the country code.
+    /// The digits after the country code.
     pub fn national(&self) -> &str {
         self.e164.get(self.national_at..).unwrap_or_default()
     }
 
-    /// `None` for numbers of no country, such as `+800`.
+    /// `None` for numbers without a country, such as `+800`.
     pub fn region(&self) -> Option<Region> {
         self.region
     }
@@ -199,17 +200,17 @@ impl Phone {
         self.kind
     }
 
-    /// The digits to dial once the call is taken.
+    /// The digits to dial after the call is answered.
     pub fn extension(&self) -> Option<&str> {
         self.extension.as_deref()
     }
 
-    /// What stood beside the number, such as `after 5pm` or a further number.
+    /// Other text that was sent with the number, such as `after 5pm` or a second number.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// What was put right in the text before it was read.
+    /// The repairs that were made before the text was parsed.
     pub fn repairs(&self) -> &[Repair] {
         &self.repairs
     }

@@ -1,9 +1,9 @@
-//! States and provinces, where phones are of the United States or Canada.
+//! States and provinces of the United States and Canada.
 
 use crate::{Region, text};
 
-/// Codes of ISO 3166-2:US and -2:CA, territories and the three of the armed forces with them, by their names in
-/// lower case.
+/// Codes of ISO 3166-2:US and -2:CA, including territories and the three regions of the armed forces, by
+/// their names in lower case.
 const STATES: [(&str, &str); 82] = [
     ("alabama", "AL"),
     ("alaska", "AK"),
@@ -89,21 +89,21 @@ const STATES: [(&str, &str); 82] = [
     ("yukon", "YT"),
 ];
 
-/// The countries and territories whose states the list holds.
+/// The countries and territories whose states are in the list.
 const COUNTRIES: [&str; 7] = ["AS", "CA", "GU", "MP", "PR", "US", "VI"];
 
-/// Whether a state of this country has to be on the list.
+/// Whether the states of this country are in the list.
 pub fn has_listed_states(country: Region) -> bool {
     COUNTRIES.contains(&country.to_string().as_str())
 }
 
-/// The code of a state or province, out of its name, its code, or its code in ISO 3166-2 (`US-CA`).
-pub fn state(said: &str) -> Option<&'static str> {
+/// The code of a state or province, from its name, its code, or its code in ISO 3166-2 (`US-CA`).
+pub fn state(text: &str) -> Option<&'static str> {
     let folded: String =
-        text::clean(said).chars().filter(|c| *c != '.').flat_map(char::to_lowercase).collect();
+        text::clean(text).chars().filter(|c| *c != '.').flat_map(char::to_lowercase).collect();
     let local = folded.strip_prefix("us-").or_else(|| folded.strip_prefix("ca-")).unwrap_or(&folded);
-    let named = |(name, code): &&(&str, &str)| *name == folded || code.eq_ignore_ascii_case(local);
-    STATES.iter().find(named).map(|(_, code)| *code)
+    let matches = |(name, code): &&(&str, &str)| *name == folded || code.eq_ignore_ascii_case(local);
+    STATES.iter().find(matches).map(|(_, code)| *code)
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_and_province_is_there_once() {
+    fn every_state_and_province_has_one_code() {
         let codes: BTreeSet<_> = STATES.iter().map(|(_, code)| code).collect();
         // 50 states, the District, 5 territories, 3 of the armed forces, 13 of Canada.
         assert_eq!(codes.len(), 50 + 1 + 5 + 3 + 13);
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn names_and_codes_are_one() {
-        for (said, code) in [
+    fn names_and_codes_result_in_the_same_code() {
+        for (text, code) in [
             ("California", Some("CA")),
             (" ca ", Some("CA")),
             ("US-CA", Some("CA")),
@@ -140,7 +140,7 @@ mod tests {
             ("US-", None),
             ("", None),
         ] {
-            assert_eq!(state(said), code, "{said}");
+            assert_eq!(state(text), code, "{text}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Credentials: `<kind>_<key id>_<secret>_<checksum>`, such as `lg_live_…` for an API key and `tok_…` in a URL.
+//! Credentials of clients. Their text is `<kind>_<key id>_<secret>_<checksum>`: `lg_live_…` for an API key,
+//! `tok_…` for a URL token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use crate::credential::secret::Pepper;
 use crate::submission::validate::MOST_TAGS;
 use crate::{Fields, OrganizationId, SourceId, TextField, Timestamp};
 
-/// The public part of an API key: ten base62 digits, the look-up key.
+/// The public part of a credential: ten base62 digits, by which it is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
@@ -21,7 +22,7 @@ impl KeyId {
         &self.0
     }
 
-    /// Takes a well-formed id, for looking a key up by what an operator typed.
+    /// Parses an id that an operator typed.
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_alphanumeric()))
             .then(|| Self(text.to_owned()))
@@ -34,7 +35,7 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// What a key may do.
+/// What an API key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +45,7 @@ pub enum Scope {
     Write,
     /// Read leads and submissions.
     Read,
-    /// Everything that changes how leads are taken, and the quarantine.
+    /// Administer the organization, including its quarantine.
     Admin,
 }
 
@@ -56,7 +57,7 @@ impl Scope {
     }
 }
 
-/// How many permits a window holds: `1200/min`.
+/// A rate limit: the number of permits in a window, such as `1200/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     pub permits: u32,
@@ -84,16 +85,16 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no rate (such as 1200/min, 50/s, 10000/h)");
-        let (permits, window) = text.split_once('/').ok_or_else(wrong)?;
-        let permits = permits.trim().parse().ok().filter(|permits| *permits > 0).ok_or_else(wrong)?;
+        let invalid = || format!("`{text}` is not a rate (such as 1200/min, 50/s, 10000/h)");
+        let (permits, window) = text.split_once('/').ok_or_else(invalid)?;
+        let permits = permits.trim().parse().ok().filter(|permits| *permits > 0).ok_or_else(invalid)?;
         let seconds = match window.trim() {
             "s" | "sec" | "second" => 1,
             "m" | "min" | "minute" => 60,
             "h" | "hour" => 3_600,
             other => {
                 let seconds = other.strip_suffix('s').and_then(|digits| digits.parse().ok());
-                seconds.filter(|seconds| (1..=86_400).contains(seconds)).ok_or_else(wrong)?
+                seconds.filter(|seconds| (1..=86_400).contains(seconds)).ok_or_else(invalid)?
             }
         };
         Ok(Self { permits, window: Duration::from_secs(seconds) })
@@ -112,17 +113,17 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// What a credential is, and so what it looks like and where it may be shown.
+/// The kind of a credential. It decides the format and where the credential may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum KeyKind {
-    /// `lg_live_…`: for servers.
+    /// `lg_live_…`: a secret key for servers.
     Secret,
-    /// `lg_pub_…`: may stand in a web page. Posts leads from its origins and does nothing else.
+    /// `lg_pub_…`: a key for web pages. It can only post leads, and only from its origins.
     Publishable,
-    /// `tok_…`: stands in a URL. Posts leads and does nothing else.
+    /// `tok_…`: a token in a URL. It can only post leads.
     Token,
 }
 
@@ -133,7 +134,7 @@ impl KeyKind {
         self.into()
     }
 
-    /// What the text of such a credential begins with.
+    /// The prefix of the text of such a credential.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Secret => "lg_live_",
@@ -143,42 +144,45 @@ impl KeyKind {
     }
 }
 
-/// A credential as the store knows it: an API key, or a token that stands in a URL. The secret itself was shown once and is kept nowhere.
+/// A stored credential: an API key, a publishable key or a URL token. The secret itself was shown once and is
+/// not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
     pub kind: KeyKind,
     pub organization: OrganizationId,
     pub source: SourceId,
-    /// Speaks for its whole organization: posts to every source, reads every lead and, with the scope `admin`, administers it. So
-    /// does a secret key that was made without a source of its own, whatever its source is called later.
+    /// Whether the key is organization-wide: it can post to every source and read every lead. With the scope
+    /// `admin` it administers the organization. A secret key that is created without a source is
+    /// organization-wide, even if its default source gets a name later.
     pub of_organization: bool,
-    /// What people call it.
+    /// The name for display.
     pub name: Option<String>,
     pub scopes: Vec<Scope>,
-    /// The key's own limit; without one the source's dialect decides.
+    /// The rate limit of the key; `None` for the limit of the source's dialect.
     pub rate: Option<Rate>,
-    /// Leads posted with it are test leads: no claims, never eligible.
+    /// Leads that are posted with it are test leads: they have no claims and are never eligible.
     pub test: bool,
-    /// The web pages that may use it, as in the header `Origin` (`https://example.com`). Empty: any, for a token;
-    /// none, for a publishable key; a secret key is not asked.
+    /// The web pages that may use it, as in the header `Origin` (`https://example.com`). If the list is
+    /// empty, a token can be used on all pages and a publishable key on none. For a secret key the list is
+    /// not checked.
     pub origins: Vec<String>,
-    /// Given to every lead that is posted with it.
+    /// Tags that every lead that is posted with it gets.
     pub tags: Vec<String>,
-    /// The label `source` of leads that are posted with it and have none.
+    /// The value of the field `source` for leads that are posted with it and have none.
     pub label: Option<String>,
-    /// The key that asked for it over HTTP; revoking that key may revoke this one too.
+    /// The key with which it was created over HTTP. Revoking that key can revoke this one too.
     pub made_by: Option<KeyId>,
-    /// HMAC of the secret, see [`Pepper`].
+    /// HMAC of the secret; see [`Pepper`].
     pub hash: String,
     pub created_at: Timestamp,
-    /// Good until then: set when another takes its place.
+    /// The key is valid until then. Set when the key is rotated.
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// A key of the kind that `presented` is, with nothing but what every key has.
+    /// A key for `presented` with default settings.
     pub fn new(
         presented: &PresentedKey,
         organization: OrganizationId,
@@ -207,12 +211,12 @@ impl ApiKey {
         }
     }
 
-    /// Neither revoked nor past its time.
+    /// Whether the key is neither revoked nor expired.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Gives the fields of a lead what every lead posted with this key has.
+    /// Adds the key's test flag, tags and label to the fields of a lead.
     pub fn apply_defaults(&self, fields: &mut Fields) {
         fields.is_test |= self.test;
         for tag in &self.tags {
@@ -232,7 +236,8 @@ impl ApiKey {
     }
 }
 
-/// A key as a client presents it: well-formed and with the right checksum, not yet known to exist.
+/// A key that a client presented. It is well-formed and has the right checksum. Whether it exists is not
+/// known yet.
 #[derive(Debug)]
 pub struct PresentedKey {
     pub id: KeyId,
@@ -245,29 +250,30 @@ const SECRET_DIGITS: usize = 44;
 const CHECKSUM_DIGITS: usize = 6;
 
 impl PresentedKey {
-    /// Parses a key. Anything with a wrong checksum is refused here, without a look-up.
+    /// Parses a key. A key with a wrong checksum is refused without a look-up.
     pub fn parse(text: &str) -> Option<Self> {
         let (body, checksum) = text.rsplit_once('_')?;
-        let named = |kind: KeyKind| body.strip_prefix(kind.prefix()).map(|rest| (kind, rest));
-        let (kind, rest) = KeyKind::ALL.iter().copied().find_map(named)?;
+        let with_prefix = |kind: KeyKind| body.strip_prefix(kind.prefix()).map(|rest| (kind, rest));
+        let (kind, rest) = KeyKind::ALL.iter().copied().find_map(with_prefix)?;
         let (id, secret) = rest.split_once('_')?;
-        let well_formed = secret.len() == SECRET_DIGITS
+        let is_well_formed = secret.len() == SECRET_DIGITS
             && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && checksum == checksum_of(body);
-        let id = KeyId::parse(id).filter(|_| well_formed)?;
+        let id = KeyId::parse(id).filter(|_| is_well_formed)?;
         Some(Self { id, kind, secret: secret.into() })
     }
 
-    /// Makes a key and the one text that holds its secret.
+    /// Generates a key, and its text with the secret.
     pub fn generate(kind: KeyKind) -> (Self, SecretString) {
-        let id = KeyId(digits(rand::random(), ID_DIGITS));
-        let secret = digits(rand::random(), SECRET_DIGITS / 2) + &digits(rand::random(), SECRET_DIGITS / 2);
+        let id = KeyId(random_digits(rand::random(), ID_DIGITS));
+        let secret = random_digits(rand::random(), SECRET_DIGITS / 2)
+            + &random_digits(rand::random(), SECRET_DIGITS / 2);
         let body = format!("{}{id}_{secret}", kind.prefix());
         let text = format!("{body}_{}", checksum_of(&body));
         (Self { id, kind, secret: secret.into() }, text.into())
     }
 
-    /// What the store keeps of the secret.
+    /// The hash of the secret that is stored.
     pub fn hash(&self, pepper: &Pepper) -> String {
         pepper.hash(self.secret.expose_secret())
     }
@@ -277,8 +283,8 @@ impl PresentedKey {
     }
 }
 
-/// The low base62 digits of a random number, always `width` of them.
-fn digits(random: u128, width: usize) -> String {
+/// The low `width` base62 digits of a random number.
+fn random_digits(random: u128, width: usize) -> String {
     let text = format!("{:0>22}", base62::encode(random));
     text.chars().rev().take(width).collect()
 }
@@ -293,31 +299,31 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_generated_key_is_read_back() {
+    fn a_generated_key_can_be_parsed() {
         for kind in KeyKind::ALL.iter().copied() {
             let (key, text) = PresentedKey::generate(kind);
             let text = text.expose_secret();
-            let read = PresentedKey::parse(text).unwrap();
-            assert_eq!((&read.id, read.kind), (&key.id, kind));
+            let parsed = PresentedKey::parse(text).unwrap();
+            assert_eq!((&parsed.id, parsed.kind), (&key.id, kind));
             assert_eq!(text.len(), kind.prefix().len() + 10 + 1 + 44 + 1 + 6);
         }
     }
 
     #[test]
-    fn every_single_slip_of_the_pen_is_noticed() {
+    fn a_key_with_one_changed_character_is_refused() {
         let (_, text) = PresentedKey::generate(KeyKind::Secret);
         let text = text.expose_secret();
         for position in 0..text.len() {
-            let mut slipped = text.to_owned().into_bytes();
-            slipped[position] = if slipped[position] == b'x' { b'y' } else { b'x' };
-            assert!(PresentedKey::parse(std::str::from_utf8(&slipped).unwrap()).is_none(), "at {position}");
+            let mut changed = text.to_owned().into_bytes();
+            changed[position] = if changed[position] == b'x' { b'y' } else { b'x' };
+            assert!(PresentedKey::parse(std::str::from_utf8(&changed).unwrap()).is_none(), "at {position}");
         }
         assert!(PresentedKey::parse(&format!("{text} ")).is_none());
         assert!(PresentedKey::parse("").is_none());
     }
 
     #[test]
-    fn a_key_marks_its_leads_and_overrides_nothing_they_say() {
+    fn the_defaults_of_a_key_do_not_replace_submitted_values() {
         let (presented, _) = PresentedKey::generate(KeyKind::Secret);
         let pepper = crate::credential::secret::RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
@@ -335,13 +341,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_crashes_the_parser(text: String) {
+        fn arbitrary_text_is_refused(text: String) {
             prop_assert!(PresentedKey::parse(&text).is_none());
         }
     }
 
     #[test]
-    fn rates_read_as_they_are_written() {
+    fn a_printed_rate_parses_to_the_same_rate() {
         for text in ["1200/min", "50/s", "10000/h", "7/90s"] {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }

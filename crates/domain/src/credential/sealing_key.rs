@@ -1,4 +1,4 @@
-//! Keys that the store keeps, encrypted under a key from the installation's secret.
+//! Encryption of stored keys under a key that is derived from the installation's secret.
 //!
 //! The text form is `v1.<fingerprint of the secret>.<base64 of nonce and ciphertext>`.
 
@@ -8,47 +8,49 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretBox};
 
-/// Binds a ciphertext to what it is: one that was made for another purpose does not open as a match key.
+/// Associated data that binds a ciphertext to its purpose: another ciphertext cannot be opened as a match
+/// key.
 const MATCH_KEY: &[u8] = b"leadgate match key v1";
 
-const NONCE: usize = 24;
+const NONCE_BYTES: usize = 24;
 
-/// Encrypts the match key (XChaCha20-Poly1305). The current secret seals; the current and the previous one open.
+/// Encrypts the match key (XChaCha20-Poly1305). The current secret encrypts. The current and the previous
+/// secret decrypt.
 pub struct SealingKey(Vec<(SecretBox<[u8; 32]>, String)>);
 
-/// Which secret opened a sealed key.
+/// The secret that decrypted a sealed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretVersion {
     Current,
-    /// The key is to be sealed again, under the current secret.
+    /// The key must be encrypted again under the current secret.
     Previous,
 }
 
 impl SealingKey {
-    /// Keys with the fingerprints of their secrets, the current one first.
+    /// `keys` are keys with the fingerprints of their secrets, the current one first.
     pub(crate) fn new(keys: Vec<(SecretBox<[u8; 32]>, String)>) -> Self {
         Self(keys)
     }
 
     pub(crate) fn seal(&self, key: &[u8; 32]) -> Option<String> {
         let (sealing, fingerprint) = self.0.first()?;
-        let nonce: [u8; NONCE] = rand::random();
+        let nonce: [u8; NONCE_BYTES] = rand::random();
         let payload = Payload { msg: key, aad: MATCH_KEY };
         let sealed = cipher(sealing).encrypt(&XNonce::from(nonce), payload).ok()?;
         Some(format!("v1.{fingerprint}.{}", STANDARD.encode([&nonce[..], &sealed].concat())))
     }
 
-    /// `None` if neither secret is the one that sealed it, or it was changed since.
+    /// `None` if the key was sealed under another secret, or the text was changed.
     pub(crate) fn open(&self, sealed: &str) -> Option<([u8; 32], SecretVersion)> {
         let (fingerprint, bytes) = sealed.strip_prefix("v1.")?.split_once('.')?;
         let bytes = STANDARD.decode(bytes).ok()?;
-        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE>()?;
+        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         let position = self.0.iter().position(|(_, known)| known == fingerprint)?;
         let (key, _) = self.0.get(position)?;
         let payload = Payload { msg: ciphertext, aad: MATCH_KEY };
         let opened = cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()?;
-        let by = if position == 0 { SecretVersion::Current } else { SecretVersion::Previous };
-        Some((opened.try_into().ok()?, by))
+        let version = if position == 0 { SecretVersion::Current } else { SecretVersion::Previous };
+        Some((opened.try_into().ok()?, version))
     }
 }
 
@@ -69,16 +71,16 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_key_opens_under_its_secret_alone() {
+    fn a_sealed_key_opens_only_under_its_secret() {
         let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
-        assert_ne!(sealed, key(OLD, None).seal(&[7; 32]).unwrap(), "each has a nonce of its own");
+        assert_ne!(sealed, key(OLD, None).seal(&[7; 32]).unwrap(), "each has its own nonce");
         assert_eq!(key(OLD, None).open(&sealed), Some(([7; 32], SecretVersion::Current)));
         assert_eq!(key(NEW, Some(OLD)).open(&sealed), Some(([7; 32], SecretVersion::Previous)));
         assert_eq!(key(NEW, None).open(&sealed), None);
     }
 
     #[test]
-    fn a_changed_one_does_not_open() {
+    fn a_changed_text_does_not_open() {
         let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
         for position in 0..sealed.len() {
             let mut changed = sealed.clone().into_bytes();

@@ -1,4 +1,4 @@
-//! The installation's root secret and the keys derived from it, one per purpose.
+//! The root secret of the installation, and the keys that are derived from it for each purpose.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,24 +14,24 @@ use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
 };
 
-/// The shortest root secret that is accepted, in bytes.
+/// Minimum length of the root secret in bytes.
 pub const SHORTEST: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret is shorter than {SHORTEST} bytes")]
+#[error("the secret is too short; expected at least {SHORTEST} bytes")]
 pub struct SecretTooShort;
 
 type DerivedKey = SecretBox<[u8; 32]>;
 
-/// `LEADGATE_SECRET`, and during a rotation its predecessor, which still verifies.
+/// `LEADGATE_SECRET`, and during a rotation the previous secret, with which values can still be verified.
 pub struct RootSecret {
     roots: Vec<SecretBox<Vec<u8>>>,
 }
 
 impl RootSecret {
     pub fn new(current: &str, previous: Option<&str>) -> Result<Self, SecretTooShort> {
-        let all = std::iter::once(current).chain(previous);
-        let roots = all
+        let secrets = std::iter::once(current).chain(previous);
+        let roots = secrets
             .map(|root| match root.len() >= SHORTEST {
                 true => Ok(SecretBox::new(Box::new(root.as_bytes().to_vec()))),
                 false => Err(SecretTooShort),
@@ -52,18 +52,19 @@ impl RootSecret {
         SourceSigningKey(self.derive("leadgate inbound signatures v1"))
     }
 
-    /// Signs exports of consents. The current secret's key first, then its predecessor's.
+    /// The keys that sign exports of consents: the key of the current secret, then the key of the previous
+    /// one.
     pub fn export_signatures(&self) -> ExportSigningKey {
         let keys = self.derive("leadgate consent exports v1");
         ExportSigningKey::new(keys.iter().map(|key| key.expose_secret()))
     }
 
-    /// Encrypts the keys that the store keeps.
+    /// The key that encrypts the stored keys.
     pub fn sealing(&self) -> SealingKey {
         let fingerprints = self.derive("leadgate secret fingerprint v1");
         let fingerprints = fingerprints.iter().map(|key| {
-            let (head, _) = key.expose_secret().split_at(8);
-            hex::encode(head)
+            let (prefix, _) = key.expose_secret().split_at(8);
+            hex::encode(prefix)
         });
         SealingKey::new(self.derive("leadgate sealed keys v1").into_iter().zip(fingerprints).collect())
     }
@@ -71,7 +72,7 @@ impl RootSecret {
     fn derive(&self, purpose: &str) -> Vec<DerivedKey> {
         let derive = |root: &SecretBox<Vec<u8>>| {
             let mut key = [0; 32];
-            // 32 bytes are far below HKDF's limit of 8,160, the only way for this to fail.
+            // HKDF fails only for outputs over 8,160 bytes.
             let _ = Hkdf::<Sha256>::new(None, root.expose_secret()).expand(purpose.as_bytes(), &mut key);
             SecretBox::new(Box::new(key))
         };
@@ -79,11 +80,11 @@ impl RootSecret {
     }
 }
 
-/// Hashes API secrets. The first key signs; all verify.
+/// Hashes the secrets of API keys. The first key makes hashes. Hashes of all keys are verified.
 pub struct Pepper(Vec<DerivedKey>);
 
 impl Pepper {
-    /// HMAC-SHA-256 of an API secret, as lower-case hex: what the store keeps.
+    /// HMAC-SHA-256 of an API secret in lower-case hexadecimal digits, as it is stored.
     pub fn hash(&self, secret: &str) -> String {
         self.0
             .first()
@@ -91,45 +92,45 @@ impl Pepper {
             .unwrap_or_default()
     }
 
-    /// Compares in constant time.
+    /// Whether a hash belongs to the secret. The comparison takes constant time.
     pub fn verifies(&self, secret: &str, hash: &str) -> bool {
         let Ok(hash) = hex::decode(hash) else { return false };
         self.0.iter().any(|key| hmac(key.expose_secret(), &[secret.as_bytes()]).ct_eq(&hash).into())
     }
 }
 
-/// Signs submission ids.
+/// Computes the MACs of submission ids.
 pub struct IdKey(Vec<DerivedKey>);
 
 impl IdKey {
-    pub(crate) fn mac(&self, organization: OrganizationId, head: u128) -> u16 {
-        self.0.first().map_or(0, |key| Self::mac_with(key, organization, head))
+    pub(crate) fn mac(&self, organization: OrganizationId, id_bits: u128) -> u16 {
+        self.0.first().map_or(0, |key| Self::mac_with(key, organization, id_bits))
     }
 
-    pub(crate) fn verifies(&self, organization: OrganizationId, head: u128, mac: u16) -> bool {
-        self.0.iter().any(|key| Self::mac_with(key, organization, head) == mac)
+    pub(crate) fn verifies(&self, organization: OrganizationId, id_bits: u128, mac: u16) -> bool {
+        self.0.iter().any(|key| Self::mac_with(key, organization, id_bits) == mac)
     }
 
-    fn mac_with(key: &DerivedKey, organization: OrganizationId, head: u128) -> u16 {
-        let mac = hmac(key.expose_secret(), &[organization.as_uuid().as_bytes(), &head.to_be_bytes()]);
+    fn mac_with(key: &DerivedKey, organization: OrganizationId, id_bits: u128) -> u16 {
+        let mac = hmac(key.expose_secret(), &[organization.as_uuid().as_bytes(), &id_bits.to_be_bytes()]);
         let [first, second, ..] = mac;
         u16::from_be_bytes([first, second])
     }
 }
 
-/// Makes the secrets by which sources are posted to with a signature. Nothing is stored: a secret follows from the
-/// installation's, the source and a version.
+/// Derives the signing secrets of sources. They are not stored: a secret is derived from the installation's
+/// secret, the source and a version.
 pub struct SourceSigningKey(Vec<DerivedKey>);
 
 impl SourceSigningKey {
-    /// The secret of a source's version, for showing it: `whsec_` and 32 bytes in base64
-    /// (<https://www.standardwebhooks.com>).
+    /// The text of a signing secret: `whsec_` and 32 bytes in base64 (<https://www.standardwebhooks.com>).
     pub fn secret(&self, source: SourceId, version: u32) -> SecretString {
         let first = self.0.first().map(|key| Self::bytes(key, source, version)).unwrap_or_default();
         format!("whsec_{}", STANDARD.encode(first)).into()
     }
 
-    /// Whether `signature` is HMAC-SHA-256 of `content` under a version's secret. Compares in constant time.
+    /// Whether `signature` is the HMAC-SHA-256 of `content` with the signing secret of a version. The
+    /// comparison takes constant time.
     pub fn verifies(&self, source: SourceId, version: u32, content: &[u8], signature: &[u8]) -> bool {
         self.0.iter().any(|key| {
             let key = Self::bytes(key, source, version);
@@ -142,8 +143,9 @@ impl SourceSigningKey {
     }
 }
 
-/// Hashes what must match for ever: claims and suppressions. It is kept in the store, sealed under the root secret and
-/// not derived from it, so that rotating the root loses no identity and no opt-out.
+/// The match key: the key for the hashes of claims and suppressions, which must never change. It is stored,
+/// encrypted under the root secret. It is not derived from the root secret, so a rotation of the secret loses
+/// no identity and no opt-out.
 pub struct MatchKey(DerivedKey);
 
 impl Clone for MatchKey {
@@ -161,18 +163,18 @@ impl MatchKey {
         Self::new(rand::random())
     }
 
-    /// The form in which the store keeps the key. `None` without a secret.
+    /// The encrypted form in which the key is stored. `None` without a secret.
     pub fn seal(&self, sealing: &SealingKey) -> Option<String> {
         sealing.seal(self.0.expose_secret())
     }
 
-    /// Reads what [`MatchKey::seal`] wrote. `None` if another secret sealed it.
+    /// Decrypts the result of [`MatchKey::seal`]. `None` if it was encrypted under another secret.
     pub fn open(sealed: &str, sealing: &SealingKey) -> Option<(Self, SecretVersion)> {
-        let (key, by) = sealing.open(sealed)?;
-        Some((Self::new(key), by))
+        let (key, version) = sealing.open(sealed)?;
+        Some((Self::new(key), version))
     }
 
-    /// The hash of an identity key. `scope` is the source for kinds that mean nothing outside of it.
+    /// The hash of an identity key. `scope` is the source for kinds that are scoped to their source.
     pub(crate) fn claim(&self, kind: ClaimKind, scope: Option<SourceId>, value: &str) -> KeyHash {
         let scope = scope.map(|source| source.to_string()).unwrap_or_default();
         self.hash(&[b"claim", kind.as_str().as_bytes(), scope.as_bytes(), value.as_bytes()])
@@ -182,13 +184,13 @@ impl MatchKey {
         self.hash(&[b"suppression", kind.as_str().as_bytes(), value.as_bytes()])
     }
 
-    /// Of a value of which only the SHA-256 is known.
+    /// The hash of a suppressed value of which only the SHA-256 is known.
     pub(crate) fn suppression_digest(&self, kind: SuppressionKind, digest: Sha256Digest) -> KeyHash {
         self.hash(&[b"suppression sha256", kind.as_str().as_bytes(), digest.as_bytes()])
     }
 
-    /// The salt of a submission's consent. It follows from the key and is not stored: a copy of the database alone does
-    /// not allow trying values against the digest of a consent.
+    /// The salt of a submission's consent. It is derived from the key and not stored, so a copy of the
+    /// database alone is not sufficient to guess the person of a consent from its digest.
     pub fn consent_salt(&self, organization: OrganizationId, submission: SubmissionId) -> Salt {
         let (organization, submission) = (organization.as_uuid(), submission.as_uuid());
         let parts: [&[u8]; 3] = [b"consent salt", organization.as_bytes(), submission.as_bytes()];
@@ -202,7 +204,7 @@ impl MatchKey {
     }
 }
 
-/// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts read alike.
+/// HMAC-SHA-256 over length-prefixed parts, so that different lists of parts have different inputs.
 fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac(key, |mac| {
         for part in parts {
@@ -213,7 +215,8 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 fn mac(key: &[u8; 32], feed: impl FnOnce(&mut Hmac<Sha256>)) -> [u8; 32] {
-    // RFC 2104 pads a short key with zeros to SHA-256's block of 64 bytes; doing so here leaves no error to handle.
+    // RFC 2104 pads a short key with zeros to SHA-256's block of 64 bytes. Padding it here makes the call
+    // infallible.
     let mut block = [0; 64];
     block.split_at_mut(key.len()).0.copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_do_not_run_together() {
+    fn different_splits_of_the_same_bytes_have_different_hashes() {
         let key = [7; 32];
         assert_ne!(hmac(&key, &[b"ab", b"c"]), hmac(&key, &[b"a", b"bc"]));
     }

@@ -1,4 +1,4 @@
-//! How far a credential is trusted, and what that allows.
+//! The trust in a submission, and which fields it allows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use serde_json::Value;
 
 use crate::{Fields, KeyKind, Source, TextField};
 
-/// Whether the credential that brought a submission is secret. The order is that of precedence: under the policy
-/// `update` a value of a public submission never replaces one of a secret submission.
+/// Whether the credential of a submission is secret. The order of the variants is the precedence: under the
+/// policy `update` a value of a public submission never replaces a value of a secret submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", from = "TrustCode")]
 pub enum Trust {
-    /// A URL token or a publishable key. It stands in web pages and forms, so everyone may hold it.
+    /// A URL token or a publishable key. It is visible in web pages and forms, so everyone can use it.
     #[default]
     Public,
-    /// A secret key, or a token of a source that takes signed posts only.
+    /// A secret key, or a token of a source that requires signed posts.
     Secret,
 }
 
-/// As it is read: a trust that only a newer build knows is that of a public credential.
+/// The serialized code. A code that only a newer build knows counts as public.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum TrustCode {
@@ -57,29 +57,29 @@ impl Trust {
         }
     }
 
-    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]: for a public credential external
-    /// identifiers, automations, assignments and the test flag. A key's own test flag ([`crate::ApiKey::mark`]) is set
-    /// afterwards.
+    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]. For a public credential
+    /// these are the external identifiers, automations, assignments and the test flag. The test flag of a key
+    /// ([`crate::ApiKey::apply_defaults`]) is set afterwards.
     pub fn remove_untrusted_fields(self, fields: &mut Fields) {
         if self == Self::Secret {
             return;
         }
-        let withheld = &mut fields.not_trusted;
+        let untrusted = &mut fields.not_trusted;
         for field in [TextField::ExternalId, TextField::LineId] {
             if let Some(text) = fields.texts.remove(&field) {
-                withheld.insert(field.as_str().to_owned(), text.into());
+                untrusted.insert(field.as_str().to_owned(), text.into());
             }
         }
         let documents =
             [("automations", &mut fields.automations), ("user_assignments", &mut fields.user_assignments)];
-        for (name, said) in documents {
-            if !said.is_absent() {
-                let value = std::mem::take(said).value().cloned().unwrap_or_default();
-                withheld.insert(name.to_owned(), value);
+        for (name, patch) in documents {
+            if !patch.is_absent() {
+                let value = std::mem::take(patch).value().cloned().unwrap_or_default();
+                untrusted.insert(name.to_owned(), value);
             }
         }
         if std::mem::take(&mut fields.is_test) {
-            withheld.insert("is_test".to_owned(), Value::Bool(true));
+            untrusted.insert("is_test".to_owned(), Value::Bool(true));
         }
     }
 }
@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_public_credential_sets_no_identifier_of_other_systems() {
+    fn a_public_credential_cannot_set_external_identifiers() {
         let mut fields = everything();
         Trust::Public.remove_untrusted_fields(&mut fields);
-        let withheld = json!({
+        let untrusted = json!({
             "external_id": "crm-7", "line_id": null, "automations": [1], "user_assignments": null, "is_test": true,
         });
-        assert_eq!(Value::from(fields.not_trusted.clone()), withheld);
+        assert_eq!(Value::from(fields.not_trusted.clone()), untrusted);
         assert_eq!(fields.texts.keys().collect::<Vec<_>>(), [&TextField::Company]);
         assert_eq!((&fields.automations, &fields.user_assignments), (&Patch::Absent, &Patch::Absent));
         assert_eq!((fields.is_test, fields.opt_out, fields.must_exist), (false, true, true));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_public_unless_its_source_demands_a_signature() {
+    fn a_token_is_public_unless_its_source_requires_signed_posts() {
         let source = Source::new(
             OrganizationId::generate(),
             &crate::SourceDefaults::for_tests(Dialect::Native),

@@ -1,4 +1,4 @@
-//! What changed from one decision about a submission to the next.
+//! The history of the decisions about a submission, with the changes from one decision to the next.
 
 use std::collections::BTreeSet;
 
@@ -16,65 +16,65 @@ pub struct HistoryEntry<'t> {
     pub trace: &'t Trace,
 }
 
-/// An entry in sentences.
+/// An entry as sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryExplanation<'t> {
-    /// How the submission ended, or that its lead was checked again.
+    /// The outcome of the submission, or that its lead was evaluated again.
     pub headline: String,
     pub stages: Vec<StageExplanation<'t>>,
 }
 
-/// The stage under which a later entry says what is different from the one before.
+/// The name of the first stage of a later entry: the changes since the entry before.
 const CHANGED: &str = "changed";
 
-/// Every entry; one that checks a stored lead again says first what that changed.
+/// Explains all entries. An entry that evaluates a stored lead again begins with the changes.
 pub fn history<'t>(entries: &[HistoryEntry<'t>]) -> Vec<EntryExplanation<'t>> {
-    let mut before = None;
-    let tell = |entry: &HistoryEntry<'t>| {
+    let mut previous = None;
+    let explain = |entry: &HistoryEntry<'t>| {
         let mut stages = trace(entry.trace);
-        let last: Option<&Trace> = before.replace(entry.trace);
-        if let (Some(last), true) = (last, entry.trace.is_reassessment()) {
-            stages.insert(0, StageExplanation { stage: CHANGED, sentences: changes(last, entry.trace) });
+        let before: Option<&Trace> = previous.replace(entry.trace);
+        if let (Some(before), true) = (before, entry.trace.is_reassessment()) {
+            stages.insert(0, StageExplanation { stage: CHANGED, sentences: changes(before, entry.trace) });
         }
         EntryExplanation { headline: outcome(entry), stages }
     };
-    entries.iter().map(tell).collect()
+    entries.iter().map(explain).collect()
 }
 
 fn changes(before: &Trace, after: &Trace) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut sentences = Vec::new();
     if let (Some(before), Some(after)) = (before.decide(), after.decide()) {
-        told.extend(eligibility(before, after));
+        sentences.extend(eligibility(before, after));
     }
     let (had, has) = (reasons(before), reasons(after));
-    told.extend(
-        has.difference(&had).map(|reason| format!("New reason that holds it: {}.", quoted_code(*reason))),
-    );
-    told.extend(had.difference(&has).map(|reason| format!("No longer a reason: {}.", quoted_code(*reason))));
+    sentences.extend(has.difference(&had).map(|reason| format!("New reason: {}.", quoted_code(*reason))));
+    sentences.extend(had.difference(&has).map(|reason| format!("Removed reason: {}.", quoted_code(*reason))));
     let (had, has) = (suppression_sentences(before), suppression_sentences(after));
-    told.extend(has.difference(&had).map(|hit| format!("New on a suppression list: {hit}")));
-    told.extend(had.difference(&has).map(|hit| format!("No longer on a suppression list: {hit}")));
+    sentences.extend(has.difference(&had).map(|hit| format!("New suppression match: {hit}")));
+    sentences.extend(had.difference(&has).map(|hit| format!("Removed suppression match: {hit}")));
     if let (Some(before), Some(after)) = (before.score(), after.score()) {
-        told.extend(score(before, after));
+        sentences.extend(score(before, after));
     }
-    if told.is_empty() {
-        told.push("Eligibility, reasons and score stayed as they were.".to_owned());
+    if sentences.is_empty() {
+        sentences.push("Eligibility, reasons and score did not change.".to_owned());
     }
-    told
+    sentences
 }
 
 fn eligibility(before: &DecideTrace, after: &DecideTrace) -> Option<String> {
     let (was, is) = (before.eligibility.as_ref()?, after.eligibility.as_ref()?);
     if was != is {
-        return Some(format!("The lead was {} and is {} now.", was.words(), is.words()));
+        return Some(format!("The lead was {} and is now {}.", was.words(), is.words()));
     }
     if !after.is_eligible() || before.eligible_until == after.eligible_until {
         return None;
     }
     let end = |decide: &DecideTrace| {
-        decide.eligible_until.map_or_else(|| "without an end".to_owned(), |at| format!("until {}", date(at)))
+        decide
+            .eligible_until
+            .map_or_else(|| "without an end date".to_owned(), |at| format!("until {}", date(at)))
     };
-    Some(format!("The lead was eligible {} and is {} now.", end(before), end(after)))
+    Some(format!("The lead was eligible {} and is now eligible {}.", end(before), end(after)))
 }
 
 fn reasons(trace: &Trace) -> BTreeSet<Reason> {
@@ -88,12 +88,12 @@ fn quoted_code(reason: Reason) -> String {
     }
 }
 
-/// The entries of suppression lists by which a lead was decided, in sentences.
+/// The suppression list entries on which the decision about a lead is based, as sentences.
 fn suppression_sentences(trace: &Trace) -> BTreeSet<String> {
     trace.screen().into_iter().flat_map(|screen| screen.of_lead()).collect()
 }
 
-/// A check by itself does not score; a lead that was made again from its submissions is scored by the rules of that day.
+/// A re-screening does not score. A rebuild scores the lead with the rules of that time.
 fn score(before: &ScoreTrace, after: &ScoreTrace) -> Option<String> {
     let (was, is) = (before.score?, after.score?);
     let rules = |score: &ScoreTrace| match score.scoring_version {
@@ -104,8 +104,10 @@ fn score(before: &ScoreTrace, after: &ScoreTrace) -> Option<String> {
     let (old, new) = (rules(before), rules(after));
     match (was == is, old == new) {
         (true, true) => None,
-        (true, false) => Some(format!("The score stayed {is}, by {new} in place of {old}.")),
-        (false, true) => Some(format!("The score was {was} and is {is} now, by {new} as before.")),
-        (false, false) => Some(format!("The score was {was} and is {is} now, by {new} in place of {old}.")),
+        (true, false) => Some(format!("The score is still {is}. It was computed by {new} (before: {old}).")),
+        (false, true) => Some(format!("The score changed from {was} to {is}, by the same rules: {new}.")),
+        (false, false) => {
+            Some(format!("The score changed from {was} to {is}. It was computed by {new} (before: {old})."))
+        }
     }
 }

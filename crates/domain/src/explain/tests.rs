@@ -7,7 +7,7 @@ const LEAD: &str = "01a1fe64-43e4-76c2-8186-2ec7a023871c";
 const SEEN: &str = "2026-11-01T08:00:00.000000Z";
 
 #[test]
-fn a_submission_says_how_it_came_in() {
+fn the_receipt_sentence_names_source_key_and_mapping() {
     let at = Timestamp::parse("2026-11-21T13:55:44.5Z").unwrap();
     let source =
         Source::new(OrganizationId::generate(), &crate::SourceDefaults::for_tests(Dialect::AskAd), None, at);
@@ -22,50 +22,50 @@ fn a_submission_says_how_it_came_in() {
     assert_eq!(
         receipt_sentence(&submission, Some("landing page")),
         "It was received on 21 November 2026 at 13:55:44 UTC by the source \"landing page\" in the dialect askad, \
-         with the key abcdefghij. Its names were read by version 3 of the source's mapping."
+         with the key abcdefghij. Version 3 of the mapping of the source was applied."
     );
 }
 
 #[test]
-fn an_outcome_says_what_became_of_it() {
+fn the_headline_names_the_outcome_and_its_time() {
     let at = Timestamp::parse(SEEN).unwrap();
     let lead = Some(LeadId::from_uuid(LEAD.parse().unwrap()));
-    for (ended, lead, reason, expected) in [
-        (Outcome::Created, lead, None, format!("it made the lead {LEAD}")),
+    for (outcome_code, lead, reason, expected) in [
+        (Outcome::Created, lead, None, format!("it created the lead {LEAD}")),
         (Outcome::Updated, lead, None, format!("it updated the lead {LEAD}")),
         (Outcome::Quarantined, None, Some(QuarantineReason::NoMatch), {
-            "it was put aside: it was to change a lead that is there, and there is none".to_owned()
+            "it was quarantined: it must update an existing lead, and no lead matches".to_owned()
         }),
-        (Outcome::Quarantined, None, None, "it was put aside".to_owned()),
+        (Outcome::Quarantined, None, None, "it was quarantined".to_owned()),
     ] {
         let expected = format!("On 1 November 2026 at 08:00:00 UTC {expected}.");
         let trace = Trace::default();
-        let entry = HistoryEntry { outcome: ended, lead, quarantine: reason, at, trace: &trace };
+        let entry = HistoryEntry { outcome: outcome_code, lead, quarantine: reason, at, trace: &trace };
         assert_eq!(outcome(&entry), expected);
     }
 }
 
-/// What `history` says about a second entry after the first one.
-fn told_again(first: Value, second: Value) -> (String, Vec<String>) {
+/// The headline and the changes of a second entry after the first one.
+fn explain_second(first: Value, second: Value) -> (String, Vec<String>) {
     let [first, second] = [first, second].map(|trace| serde_json::from_value(trace).unwrap());
     let at = Timestamp::parse(SEEN).unwrap();
     let entry = |trace| {
         let lead = Some(LeadId::from_uuid(LEAD.parse().unwrap()));
         HistoryEntry { outcome: Outcome::Created, lead, quarantine: None, at, trace }
     };
-    let mut told = history(&[entry(&first), entry(&second)]);
+    let mut entries = history(&[entry(&first), entry(&second)]);
     assert_eq!(
-        told[0].stages.iter().filter(|told| told.stage == "changed").count(),
+        entries[0].stages.iter().filter(|stage| stage.stage == "changed").count(),
         0,
-        "nothing was before it"
+        "the first entry has no changes"
     );
-    let again = told.pop().unwrap();
-    let changed = again.stages.into_iter().find(|told| told.stage == "changed");
-    (again.headline, changed.map(|told| told.sentences).unwrap_or_default())
+    let second = entries.pop().unwrap();
+    let changed = second.stages.into_iter().find(|stage| stage.stage == "changed");
+    (second.headline, changed.map(|stage| stage.sentences).unwrap_or_default())
 }
 
 #[test]
-fn a_check_says_what_it_changed_and_why() {
+fn a_new_evaluation_begins_with_its_changes() {
     let eligible = json!({
         "screen": [], "score": {"score": 25, "scoring_version": 0},
         "decide": {"eligibility": "eligible", "reasons": [], "eligible_until": SEEN},
@@ -75,38 +75,40 @@ fn a_check_says_what_it_changed_and_why() {
         "reassess": "suppression lists changed", "screen_lead": [hit],
         "decide": {"eligibility": "held", "reasons": ["suppressed_phone"]},
     });
-    let (headline, changed) = told_again(eligible.clone(), held.clone());
-    assert_eq!(headline, format!("On 1 November 2026 at 08:00:00 UTC the lead {LEAD} was checked again."));
+    let (headline, changed) = explain_second(eligible.clone(), held.clone());
+    assert_eq!(headline, format!("On 1 November 2026 at 08:00:00 UTC the lead {LEAD} was evaluated again."));
     let sentence = Reason::SuppressedPhone.sentence();
     let entry =
         "The phone of the lead is on the suppression list \"dnc\", since 1 November 2026 at 08:00:00 UTC.";
     assert_eq!(
         changed,
         [
-            "The lead was eligible and is held now.".to_owned(),
-            format!("New reason that holds it: suppressed_phone ({sentence})."),
-            format!("New on a suppression list: {entry}"),
+            "The lead was eligible and is now held.".to_owned(),
+            format!("New reason: suppressed_phone ({sentence})."),
+            format!("New suppression match: {entry}"),
         ]
     );
     assert_eq!(
-        told_again(held.clone(), held.clone()).1,
-        ["Eligibility, reasons and score stayed as they were."]
+        explain_second(held.clone(), held.clone()).1,
+        ["Eligibility, reasons and score did not change."]
     );
     let scored = json!({
         "reprocess": {}, "screen_lead": [], "score": {"score": 55, "scoring_version": 2},
         "decide": {"eligibility": "eligible", "reasons": []},
     });
     assert_eq!(
-        told_again(eligible.clone(), scored.clone()).1,
+        explain_second(eligible.clone(), scored.clone()).1,
         [
-            "The lead was eligible until 1 November 2026 at 08:00:00 UTC and is without an end now.",
-            "The score was 25 and is 55 now, by version 2 of the rules in place of the standard rules.",
+            "The lead was eligible until 1 November 2026 at 08:00:00 UTC and is now eligible without an end \
+             date.",
+            "The score changed from 25 to 55. It was computed by version 2 of the rules (before: the standard \
+             rules).",
         ]
     );
-    let lifted = told_again(held, scored).1;
-    assert_eq!(lifted[0], "The lead was held and is eligible now.");
-    assert_eq!(lifted[2], format!("No longer on a suppression list: {entry}"));
-    // What a worker decides about a submission is no check of a stored lead.
-    let (headline, changed) = told_again(eligible.clone(), eligible);
-    assert!(headline.contains("it made the lead") && changed.is_empty(), "{headline} {changed:?}");
+    let lifted = explain_second(held, scored).1;
+    assert_eq!(lifted[0], "The lead was held and is now eligible.");
+    assert_eq!(lifted[2], format!("Removed suppression match: {entry}"));
+    // A worker's decision about a submission is not a new evaluation of a stored lead.
+    let (headline, changed) = explain_second(eligible.clone(), eligible);
+    assert!(headline.contains("it created the lead") && changed.is_empty(), "{headline} {changed:?}");
 }

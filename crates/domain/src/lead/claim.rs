@@ -1,4 +1,4 @@
-//! Who holds an identity key.
+//! Claims: which lead an identity key belongs to.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::{
     BodyHash, KeyHash, LeadId, OrganizationId, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
 };
 
-/// What kind of value a claim stands for.
+/// The kind of value in a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
@@ -19,7 +19,7 @@ pub enum ClaimKind {
     LineId,
     Phone,
     Email,
-    /// The mailbox of an address at Gmail, for sources that compare mailboxes.
+    /// The mailbox of a Gmail address, for sources that compare mailboxes.
     GmailMailbox,
     Idempotency,
 }
@@ -31,18 +31,18 @@ impl ClaimKind {
         self.into()
     }
 
-    /// The key of a source's identity that it belongs to: a mailbox is looked for where emails are.
+    /// The kind in the identity settings of a source: a mailbox belongs to `email`.
     pub fn configured(self) -> Self {
         if self == Self::GmailMailbox { Self::Email } else { self }
     }
 
-    /// Two CRMs both have a "123": such values mean nothing outside of their source.
+    /// Such values have a meaning only within their source: two CRMs can both have an id "123".
     fn is_scoped_to_source(self) -> bool {
         matches!(self, Self::ExternalId | Self::LineId | Self::Idempotency)
     }
 }
 
-/// The key of a claim. Its order is the order in which every writer locks claims.
+/// The key of a claim. Every writer locks claims in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClaimKey {
     pub organization: OrganizationId,
@@ -51,7 +51,8 @@ pub struct ClaimKey {
 }
 
 impl ClaimKey {
-    /// `value` in the form in which it is compared. An empty one never matches anything, so it is no key.
+    /// Makes the key of a `value` in the form in which values are compared. An empty value has no key,
+    /// because it must not match anything.
     pub fn new(
         matching: &MatchKey,
         organization: OrganizationId,
@@ -65,53 +66,57 @@ impl ClaimKey {
     }
 }
 
-/// Of the keys of the submissions that make one lead, in their order: which of them belong to it by a mailbox alone.
+/// For each contributor of a lead, in order, with its keys: whether only a Gmail mailbox connects it with the
+/// earlier ones.
 pub fn matched_by_mailbox_only<'k>(parts: impl Iterator<Item = &'k [ClaimKey]>) -> Vec<bool> {
     let mut known: BTreeSet<&ClaimKey> = BTreeSet::new();
     let is_mailbox = |key: &&ClaimKey| key.kind == ClaimKind::GmailMailbox;
-    let alone = |keys: &'k [ClaimKey]| {
+    let mailbox_only = |keys: &'k [ClaimKey]| {
         let (mailboxes, others): (Vec<_>, Vec<_>) = keys.iter().partition(is_mailbox);
-        let meets = |keys: &[&ClaimKey]| keys.iter().any(|key| known.contains(key));
-        let alone = meets(&mailboxes) && !meets(&others);
-        known.extend(mailboxes.iter().chain(others.iter().filter(|_| !alone)));
-        alone
+        let matches = |keys: &[&ClaimKey]| keys.iter().any(|key| known.contains(key));
+        let mailbox_only = matches(&mailboxes) && !matches(&others);
+        known.extend(mailboxes.iter().chain(others.iter().filter(|_| !mailbox_only)));
+        mailbox_only
     };
-    parts.map(alone).collect()
+    parts.map(mailbox_only).collect()
 }
 
-/// An identity key and the lead that holds it; or an idempotency key and the submission that used it first.
+/// An identity key and its lead, or an idempotency key and the submission that used it first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     #[serde(flatten)]
     pub key: ClaimKey,
-    /// The lead that holds the key; for an idempotency key, the lead its first submission made or met.
+    /// The lead to which the key belongs. For an idempotency key: the lead that its first submission created
+    /// or matched.
     pub lead: LeadId,
-    /// The submission that took the claim.
+    /// The submission that created the claim.
     pub submission: SubmissionId,
-    /// Of the most trusted submission that made or met the lead by this key. A secret submission that meets a public
-    /// claim updates the lead under every policy but `create`.
+    /// The trust of the most trusted submission that created or matched the lead by this key. A secret
+    /// submission that matches a public claim updates the lead under every policy except `create`.
     pub trust: Trust,
-    /// For idempotency keys: what the first submission's body was.
+    /// For idempotency keys: the hash of the first submission's body.
     #[serde(default)]
     pub body_hash: Option<BodyHash>,
-    /// Windows run from here; a duplicate extends them.
+    /// The start of the window. A duplicate moves it.
     pub last_seen: Timestamp,
-    /// The latest end of the windows of the sources that took or extended it; `None` is for ever. Until then a public
-    /// submission cannot take over a secret claim, even if its own source's window is shorter.
+    /// The latest end of the windows of the sources that created or extended the claim; `None` means that it
+    /// never ends. Until then a public submission cannot take over a secret claim, even if the window of its
+    /// own source is shorter.
     #[serde(default)]
     pub held_until: Option<Timestamp>,
 }
 
 impl Claim {
-    /// Whether its time is over for this submission of `source`: by the window of that source. For a public submission
-    /// that meets a secret claim, the later of that and `held_until` counts.
+    /// Whether the claim has expired for this submission, by the window of its `source`. If a public
+    /// submission matches a secret claim, the later of the window's end and `held_until` counts.
     pub fn is_expired(&self, source: &Source, submission: &Submission) -> bool {
         let own = source.window(self.key.kind).map(|window| self.last_seen.plus(window));
         let until = if submission.trust < self.trust { later_expiry(own, self.held_until) } else { own };
         until.is_some_and(|until| submission.received_at > until)
     }
 
-    /// Takes in what another submission of the same lead says by the same key. A public one does not extend a secret claim.
+    /// Extends the claim by a later claim of the same lead for the same key. A public claim does not extend a
+    /// secret one.
     pub fn extend(&mut self, other: &Self) {
         if other.trust < self.trust {
             return;
@@ -124,7 +129,7 @@ impl Claim {
     }
 }
 
-/// `None` is for ever.
-fn later_expiry(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    Some(one?.max(other?))
+/// The later of two expiry times. `None` means that a claim never expires.
+fn later_expiry(first: Option<Timestamp>, second: Option<Timestamp>) -> Option<Timestamp> {
+    Some(first?.max(second?))
 }

@@ -1,36 +1,36 @@
-//! What was inferred and not said.
+//! Values that were inferred and not submitted.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::UnknownCode;
 
-/// What an inferred value follows from. The codes are part of the API and of every trace.
+/// The value from which another one was inferred. The codes are part of the API and of every trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InferenceBasis {
-    /// The full name, taken apart.
+    /// The full name, split into its parts.
     FullName,
-    /// First and last name, put together.
+    /// The first and last name, joined.
     NameParts,
-    /// The first digits of the number: where it was first assigned, not where its owner is.
+    /// The first digits of the number: where the number was first assigned, not where its owner is.
     PhonePrefix,
-    /// The part of the email's domain that somebody registered.
+    /// The registered part of the email's domain.
     EmailDomain,
-    /// The query of the page's address.
+    /// The query of the page's URL.
     PageUrl,
-    /// The page from which the person came.
+    /// The page that linked to the form.
     Referrer,
-    /// What the browser says it is.
+    /// The `User-Agent` of the browser.
     UserAgent,
-    /// The address from which the browser came.
+    /// The IP address of the browser.
     ClientAddress,
-    /// One of a newer build.
+    /// A basis that only a newer build knows.
     #[serde(untagged)]
     Newer(UnknownCode),
 }
 
-/// A value nobody said. It never takes the place of one that was said.
+/// A value that was not submitted. It never replaces a submitted value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InferredValue {
     pub value: Value,

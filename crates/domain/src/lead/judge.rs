@@ -1,7 +1,7 @@
-//! What a store passes to the pipeline inside its transaction, and what the pipeline returns.
+//! The interface between the store and the pipeline inside a transaction.
 //!
-//! The store knows in which order rows are locked; the pipeline knows what they mean. Neither knows the other:
-//! the store calls a [`Judge`], between its statements, with everything that it read under lock.
+//! The store knows the lock order of the rows. The pipeline knows what they mean. Neither depends on the
+//! other: the store calls a [`Judge`] between its statements, with everything that it read under lock.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,19 +13,20 @@ use crate::{
     SuppressionMatches, TextField, Trace,
 };
 
-/// What normalization made of a submission's values.
+/// The normalized values of a submission.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NormalizedValues {
     pub phone: Patch<PhoneView>,
     pub email: Patch<EmailView>,
-    /// In one spelling; `None` is an explicit null.
+    /// Texts in canonical form; `None` is an explicit null.
     pub texts: BTreeMap<TextField, Option<String>>,
-    /// What the browser sent in addition; absent if the post did not come from a person's browser.
+    /// Values that are inferred from the browser's request; absent if the post did not come from a person's
+    /// browser.
     pub observed: Patch<BTreeMap<String, InferredValue>>,
-    /// The supplied identity keys, in the order in which the source lets them decide.
+    /// The submitted identity keys, in the order of the source's identity settings.
     pub keys: Vec<ClaimKey>,
     pub idempotency: Option<ClaimKey>,
-    /// What of it may be on a suppression list.
+    /// The keys under which the submission may be on a suppression list.
     pub suppression_keys: Vec<SuppressionKey>,
 }
 
@@ -37,10 +38,10 @@ pub struct NormalizedSubmission {
     pub trace: Trace,
 }
 
-/// What the commit is to do with a submission.
+/// What the commit does with a submission.
 #[derive(Debug, Clone)]
 pub enum CommitAction {
-    /// By the settings of the submission's source, and the scoring of its organization.
+    /// Judge it with the settings of its source and the scoring of its organization.
     Judge {
         source: Arc<Source>,
         scoring: Arc<ActiveScoring>,
@@ -50,7 +51,7 @@ pub enum CommitAction {
 }
 
 impl NormalizedSubmission {
-    /// All keys that the commit has to lock for this submission.
+    /// All keys that the commit must lock for this submission.
     pub fn claim_keys(&self) -> impl Iterator<Item = &ClaimKey> {
         let reading = match &self.disposition {
             CommitAction::Judge { reading, .. } => Some(reading),
@@ -59,7 +60,7 @@ impl NormalizedSubmission {
         reading.into_iter().flat_map(|reading| reading.keys.iter().chain(&reading.idempotency))
     }
 
-    /// Whether a person asks in it not to be contacted, also if it goes to the quarantine. A test asks for nothing.
+    /// Whether the submission is an opt-out. A quarantined submission can be one, a test submission cannot.
     pub fn is_opt_out(&self) -> bool {
         let Submission { fields, .. } = &self.submission;
         let is_erased = matches!(self.disposition, CommitAction::Quarantine(QuarantineReason::Erased));
@@ -84,47 +85,47 @@ impl NormalizedSubmission {
     }
 }
 
-/// How one submission resolves: to which lead, and by which key.
+/// The outcome of one submission and its lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedOutcome {
     pub outcome: Outcome,
-    /// `None` for what is quarantined.
+    /// `None` for a quarantined submission.
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
 }
 
-/// A submission with its ruling. It borrows the batch, so that a retried transaction costs no copy of it.
+/// A submission with its resolved outcome. It borrows the batch, so that a retried transaction copies
+/// nothing.
 #[derive(Debug)]
 pub struct ResolvedSubmission<'b> {
     pub normalized: &'b NormalizedSubmission,
-    /// The submission's trace so far, taken on by the later stages.
+    /// The trace so far. Later stages add to it.
     pub trace: Trace,
     pub resolved: ResolvedOutcome,
-    /// It met its lead by the mailbox of its address alone, which is written in another way: see
-    /// [`ClaimKind::GmailMailbox`]. It changes neither phone, email nor consent of the lead to the better.
+    /// Only the Gmail mailbox matched ([`ClaimKind::GmailMailbox`]); the address is written differently. Such
+    /// a submission does not set the phone, the email or the consent of the lead.
     pub matched_by_mailbox_only: bool,
-    /// Every lead that the keys of an opt-out name: the person is no more to be contacted, whatever else becomes of
-    /// the submission.
+    /// All leads that have a key of an opt-out. They are held, whatever the outcome of the submission is.
     pub opted_out_leads: Vec<LeadId>,
 }
 
-/// A whole batch resolved over the claims read under lock.
+/// The resolved outcomes of a batch.
 #[derive(Debug, Default)]
 pub struct BatchResolution<'b> {
-    /// In the order of (received_at, id).
+    /// Sorted by (received_at, id).
     pub submissions: Vec<ResolvedSubmission<'b>>,
-    /// Claims that differ from what the store holds.
+    /// Claims that differ from the stored ones.
     pub claims: Vec<Claim>,
-    /// Claims that were taken provisionally and are not needed.
+    /// Provisional claims that are not needed.
     pub released: Vec<ClaimKey>,
-    /// The stored leads that the batch changes, sorted: the order in which they are locked.
+    /// The stored leads that the batch changes, in the order in which they are locked.
     pub leads: BTreeSet<LeadId>,
-    /// Leads that only public submissions had made, and that secret ones of this batch update. Other claims of public
-    /// submissions for them end: they may belong to another person.
+    /// Leads of public submissions only, which secret submissions of this batch update. Other claims of
+    /// public submissions for these leads are released: they may belong to another person.
     pub taken_over_leads: BTreeSet<(OrganizationId, LeadId)>,
 }
 
-/// What the store writes.
+/// The rows that the store writes.
 #[derive(Debug, Default)]
 pub struct BatchChanges<'b> {
     pub created: Vec<Lead>,
@@ -132,21 +133,21 @@ pub struct BatchChanges<'b> {
     pub claims: Vec<Claim>,
     pub released: Vec<ClaimKey>,
     pub submissions: Vec<ResolvedSubmission<'b>>,
-    /// The result of [`Judge::opted_out`] for each case.
+    /// The results of [`Judge::opt_out_entries`] for all submissions.
     pub opted_out: Vec<Suppression>,
 }
 
-/// The pure half of a commit.
+/// The pure part of a commit.
 pub trait Judge: Send + Sync {
-    /// Decides for each fresh submission which lead it makes or meets, walking them in order over the claims.
-    /// `claims` holds every key of the batch as stored; one taken by a submission of this very batch is free.
+    /// Decides for each new submission, in order, which lead it creates or matches. `claims` contains every
+    /// key of the batch as it is stored. A key that a submission of this batch claimed provisionally is free.
     fn resolve<'b>(
         &self,
         fresh: Vec<&'b NormalizedSubmission>,
         claims: BTreeMap<ClaimKey, Claim>,
     ) -> BatchResolution<'b>;
 
-    /// The suppression keys of this submission's phone and email, also if it goes to the quarantine.
+    /// The suppression keys of the submission's phone and email, also if it is quarantined.
     fn suppression_keys<'n>(&self, normalized: &'n NormalizedSubmission) -> Cow<'n, [SuppressionKey]>;
 
     /// Merges, enriches, scores and decides.
@@ -157,12 +158,12 @@ pub trait Judge: Send + Sync {
         suppressions: &SuppressionMatches,
     ) -> BatchChanges<'b>;
 
-    /// Decides stored leads anew, after the suppression list changed; what became of each, and why.
+    /// Evaluates stored leads again after a suppression list changed. Returns each lead with its new trace.
     fn reassess(&self, leads: Vec<Lead>, suppressions: &SuppressionMatches) -> Vec<(Lead, Trace)>;
 
-    /// Makes a stored lead anew out of the submissions that it is made of, as they are read today; what it is then,
-    /// and why, for each submission in the given order. `None` where one of them cannot be judged, or there is none.
-    /// An opt-out stays, also one that was said by a submission that the lead is not made of.
+    /// Rebuilds a stored lead from its contributors as they are read now. Returns the lead, and a trace for
+    /// each contributor in the given order; `None` if one of them cannot be judged, or if there are none. An
+    /// opt-out stays, even if it came from a submission that is not a contributor.
     fn rebuild(
         &self,
         before: &Lead,
@@ -170,17 +171,17 @@ pub trait Judge: Send + Sync {
         suppressions: &SuppressionMatches,
     ) -> Option<(Lead, Vec<Trace>)>;
 
-    /// Suppressions of the phones and emails that this opt-out names, and of those of the leads that it reaches. They
+    /// Suppression entries for the phones and emails of this opt-out and of the leads that it matches. They
     /// hold all other leads with these values, stored and future ones.
     fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression>;
 
     /// The salt of the consent in this submission.
     fn consent_salt(&self, submission: &Submission) -> Salt;
 
-    /// The values of these leads whose suppression has to be looked up.
+    /// The suppression keys that must be looked up for these leads.
     fn suppression_keys_of_leads(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey>;
 
-    /// The same of a phone and an email, as leads hold them.
+    /// The suppression keys of a phone and an email as they are stored in leads.
     fn suppression_keys_of_contact(
         &self,
         organization: OrganizationId,

@@ -1,22 +1,23 @@
-//! How a submission ended.
+//! The result of a submission.
 
 use serde::{Deserialize, Serialize};
 
-/// Every accepted submission has exactly one current outcome, over a history that only grows.
+/// The result of a submission. Every stored submission has exactly one current outcome and a history of
+/// earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum Outcome {
-    /// It made a lead.
+    /// The submission created a lead.
     Created,
-    /// It changed a lead that was there.
+    /// The submission changed an existing lead.
     Updated,
-    /// It is listed under a lead that was there and changed nothing.
+    /// The submission is linked to an existing lead and changed nothing.
     Linked,
-    /// It met a lead that was there, or repeated an idempotency key.
+    /// The submission matched an existing lead, or repeated an idempotency key.
     Duplicate,
-    /// It is kept whole, to be repaired and released.
+    /// The submission is stored completely, to be repaired and released by an operator.
     Quarantined,
 }
 
@@ -28,29 +29,29 @@ impl Outcome {
     }
 }
 
-/// Why a submission is kept aside instead of becoming a lead.
+/// Why a submission is quarantined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum QuarantineReason {
-    /// The organization or source it names is not there (any more).
+    /// The organization or the source does not exist or no longer exists.
     SourceGone,
-    /// Its source's mapping could not be applied to it.
+    /// The mapping of the source could not be applied.
     MappingFailed,
-    /// It was to change a lead that is there, and there is none.
+    /// The submission must update an existing lead, and no lead matches.
     NoMatch,
-    /// What arrived on the queue breaks a limit that the gateway enforces.
+    /// The submission that arrived on the queue exceeds a limit that the gateway enforces.
     Invalid,
-    /// Its idempotency key was used before, with another body.
+    /// The idempotency key was used before with a different body.
     IdempotencyMismatch,
-    /// Its id was used before, with another body.
+    /// The id was used before with a different body.
     IdReused,
-    /// The database refused its row.
+    /// The database refused the row.
     RowRefused,
-    /// It crashed a worker three times.
+    /// The submission crashed a worker three times.
     Crashed,
-    /// It was received before the person was erased. Nothing is left of it.
+    /// The submission was received before the person was erased. Its content is deleted.
     Erased,
 }
 
@@ -59,16 +60,16 @@ impl QuarantineReason {
         self.into()
     }
 
-    /// What it means, for people.
+    /// The meaning as text.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::SourceGone => "the organization or the source that it names is not there",
-            Self::MappingFailed => "its source's mapping could not be applied to it",
-            Self::NoMatch => "it was to change a lead that is there, and there is none",
-            Self::Invalid => "it breaks a limit that every gateway keeps",
-            Self::IdempotencyMismatch => "its idempotency key was used before, with another body",
-            Self::IdReused => "its id was used before, with another body",
-            Self::RowRefused => "the database refused it",
+            Self::SourceGone => "its organization or its source does not exist",
+            Self::MappingFailed => "the mapping of its source could not be applied",
+            Self::NoMatch => "it must update an existing lead, and no lead matches",
+            Self::Invalid => "it exceeds a limit that every gateway enforces",
+            Self::IdempotencyMismatch => "its idempotency key was used before with a different body",
+            Self::IdReused => "its id was used before with a different body",
+            Self::RowRefused => "the database refused its row",
             Self::Crashed => "it crashed a worker three times",
             Self::Erased => "it was received before the person was erased",
         }

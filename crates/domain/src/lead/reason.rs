@@ -8,18 +8,18 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The closed list of what can hold a lead. The codes are part of the API, the database and the metrics.
+/// All reasons that can hold a lead. The codes are part of the API, the database and the metrics.
 ///
-/// A stored lead may have a reason that only a newer build knows: it is kept, and holds the lead.
+/// A stored lead may have a reason that only a newer build knows. The reason is kept and holds the lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// Posted with a test key, or marked as a test.
+    /// The lead was posted with a test key, or is marked as a test.
     TestLead,
-    /// There is no number to call.
+    /// No phone was sent.
     PhoneMissing,
     /// Neither a phone nor an email was recognized.
     NoContact,
-    /// The phone is kept as it came, but no numbering plan has it.
+    /// The phone is not valid in any numbering plan. It is kept as it was sent.
     PhoneInvalid,
     /// The phone can be read as two different numbers.
     PhoneAmbiguous,
@@ -29,33 +29,33 @@ pub enum Reason {
     SuppressedPhone,
     /// The email is on the organization's suppression list.
     SuppressedEmail,
-    /// The email's domain, or one above it, is on the organization's suppression list.
+    /// The domain of the email, or a parent domain, is on the organization's suppression list.
     SuppressedDomain,
-    /// The person was asked for consent, and said no.
+    /// The person was asked for consent and refused.
     ConsentRefused,
-    /// The source requires consent, and none was sent.
+    /// The source requires consent, and no consent was sent.
     ConsentMissing,
-    /// Consent was sent without a readable time, the version of the text, or the page it was given on.
+    /// The consent lacks a readable time, the version of the text, or the page on which it was given.
     ConsentIncomplete,
-    /// Consent is dated later than it was received.
+    /// The consent is dated after it was received.
     ConsentInFuture,
-    /// Consent is older than a source that the lead came in by allows.
+    /// The consent is older than a source of the lead allows.
     ConsentExpired,
-    /// Consent was sent together with another phone than the lead has by now.
+    /// The consent was sent with another phone than the lead has now.
     ConsentForOtherPhone,
-    /// One of a newer build.
+    /// A reason that only a newer build knows.
     Newer(UnknownCode),
 }
 
-/// A code that this build does not know, of a reason or of something else that a newer build may have more of.
+/// A code that only a newer build knows, for example of a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct UnknownCode(&'static str);
 
 impl UnknownCode {
-    /// Maximum number of distinct unknown codes; they are kept until the process ends.
-    const MOST: usize = 256;
-    const LONGEST: usize = 64;
-    /// Stands for a code beyond those bounds.
+    /// Maximum number of distinct unknown codes. They are kept in memory until the process ends.
+    const MAX_CODES: usize = 256;
+    const MAX_LENGTH: usize = 64;
+    /// The code that replaces codes beyond these limits.
     const OTHER: Self = Self("unknown");
 
     fn of(text: &str) -> Self {
@@ -64,7 +64,7 @@ impl UnknownCode {
         if let Some(code) = codes.get(text) {
             return Self(code);
         }
-        if codes.len() >= Self::MOST || text.len() > Self::LONGEST {
+        if codes.len() >= Self::MAX_CODES || text.len() > Self::MAX_LENGTH {
             return Self::OTHER;
         }
         let code: &'static str = Box::leak(text.into());
@@ -102,29 +102,27 @@ impl Reason {
         Self::ConsentForOtherPhone,
     ];
 
-    /// What it means, for people; `docs/reasons.md` says what to do about it.
+    /// The meaning as text. `docs/reasons.md` describes what ends the reason.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::TestLead => "it is a test",
-            Self::PhoneMissing => "there is no phone to call",
+            Self::TestLead => "it is a test lead",
+            Self::PhoneMissing => "no phone was sent",
             Self::NoContact => "neither a phone nor an email was recognized",
-            Self::PhoneInvalid => "the phone is no number of any numbering plan",
+            Self::PhoneInvalid => "the phone is not valid in any numbering plan",
             Self::PhoneAmbiguous => "the phone can be read as two different numbers",
             Self::OptedOut => "the person asked not to be contacted",
             Self::SuppressedPhone => "the phone is on the suppression list",
             Self::SuppressedEmail => "the email is on the suppression list",
             Self::SuppressedDomain => "the email's domain is on the suppression list",
-            Self::ConsentRefused => "the person was asked for consent, and said no",
+            Self::ConsentRefused => "the person was asked for consent and refused",
             Self::ConsentMissing => "no consent was sent, and a source requires it",
             Self::ConsentIncomplete => {
                 "the consent lacks a readable time, the version of its text or its page"
             }
-            Self::ConsentInFuture => "the consent is dated later than it was received",
+            Self::ConsentInFuture => "the consent is dated after it was received",
             Self::ConsentExpired => "the consent is older than a source allows",
-            Self::ConsentForOtherPhone => "the consent was given for another phone",
-            Self::Newer(_) => {
-                "a newer version of Leadgate holds it for a reason that this version does not know"
-            }
+            Self::ConsentForOtherPhone => "the consent was sent with another phone",
+            Self::Newer(_) => "it has a reason that only a newer version of Leadgate knows",
         }
     }
 
@@ -186,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_on_the_page_and_no_other() {
+    fn the_page_lists_exactly_the_known_reasons() {
         let page = include_str!("../../../../docs/reasons.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();

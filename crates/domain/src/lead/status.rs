@@ -1,27 +1,27 @@
-//! How far the work on a lead has come.
+//! The status of a lead, which operators set.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// In characters.
-const LONGEST: usize = 40;
+/// Maximum length in characters.
+const MAX_LENGTH: usize = 40;
 
-/// What stands in the place of a lead's status where there is no lead, or says whether it may be called.
+/// Codes that responses use for submissions without a lead, or for eligibility. They cannot be a status.
 const RESERVED: [&str; 7] = ["queued", "processed", "quarantined", "erased", "deleted", "eligible", "held"];
 
-/// How far the people who work a lead have come with it: `new`, `contacted`, `qualified`, `converted`, `closed`, or a
-/// status of their dialler's own, such as `no_answer`.
+/// The progress of the work on a lead: `new`, `contacted`, `qualified`, `converted`, `closed`, or a status
+/// that the organization's dialler defines, such as `no_answer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LeadStatus(String);
 
 impl LeadStatus {
-    /// The statuses that every installation understands alike.
+    /// The statuses that have the same meaning in all installations.
     pub const STANDARD: [&str; 5] = [Self::NEW, "contacted", "qualified", "converted", "closed"];
 
-    /// The status of a lead that is not worked yet.
+    /// The status of a lead that has not been worked on.
     pub const NEW: &str = "new";
 
     pub fn as_str(&self) -> &str {
@@ -48,15 +48,15 @@ impl FromStr for LeadStatus {
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if RESERVED.contains(&text) {
             return Err(format!(
-                "`{text}` says what became of a submission and cannot be the status of a lead"
+                "`{text}` is reserved for submissions and eligibility, and cannot be the status of a lead"
             ));
         }
-        if is_code && text.len() <= LONGEST {
+        if is_code && text.len() <= MAX_LENGTH {
             Ok(Self(text.to_owned()))
         } else {
             Err(format!(
-                "a status has 1 to {LONGEST} lower-case letters, digits and `_`, and begins with a letter: {} or one of \
-                 your own, such as no_answer",
+                "a status has 1 to {MAX_LENGTH} lower-case letters, digits and `_`, and begins with a letter: {} or a \
+                 custom one, such as no_answer",
                 Self::STANDARD.join(", ")
             ))
         }
@@ -92,7 +92,7 @@ mod tests {
         for text in LeadStatus::STANDARD.into_iter().chain(["no_answer", " voicemail_2 ", "a"]) {
             assert_eq!(text.parse::<LeadStatus>().unwrap().as_str(), text.trim());
         }
-        let long = "a".repeat(LONGEST + 1);
+        let long = "a".repeat(MAX_LENGTH + 1);
         for text in [
             "queued",
             "erased",

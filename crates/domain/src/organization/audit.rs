@@ -1,4 +1,4 @@
-//! Who read or changed what.
+//! The audit log: who read or changed what.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use uuid::Uuid;
 
 use crate::{KeyId, OrganizationId, Timestamp};
 
-/// Who did something.
+/// Who made an action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// Whoever holds an API key, or a URL with a token.
+    /// A client with an API key or a URL token.
     Key(KeyId),
-    /// Somebody at the command line; by the name that the system knows them by, if it tells.
+    /// A user at the command line, with the user name of the operating system if it is known.
     CommandLine { user: Option<String> },
-    /// The program by itself: a first start, a test.
+    /// The program itself, for example at the first start.
     Leadgate,
 }
 
-/// No name of a user is kept longer.
-const LONGEST_USER: usize = 64;
+/// Maximum length of a user name in characters. Longer names are truncated.
+const MAX_USER_LENGTH: usize = 64;
 
 const COMMAND_LINE: &str = "command line";
 
 impl Actor {
     pub fn at_command_line(user: Option<&str>) -> Self {
-        let kept = |name: &str| name.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER).collect();
-        Self::CommandLine { user: user.map(kept).filter(|name: &String| !name.is_empty()) }
+        let printable = |name: &str| name.chars().filter(|c| !c.is_control()).take(MAX_USER_LENGTH).collect();
+        Self::CommandLine { user: user.map(printable).filter(|name: &String| !name.is_empty()) }
     }
 }
 
@@ -48,7 +48,7 @@ impl Serialize for Actor {
     }
 }
 
-/// What was done. The codes are part of the API and the database.
+/// An audited action. The codes are part of the API and the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantArray, strum::VariantNames)]
 #[strum(parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
@@ -67,7 +67,7 @@ pub enum AuditAction {
     ContactsListed,
     #[strum(serialize = "submission.read")]
     SubmissionRead,
-    /// Leads were judged without being stored; it tells who is known.
+    /// Leads were validated without being stored. The result discloses which persons are known.
     #[strum(serialize = "validate")]
     Validate,
     #[strum(serialize = "report.read")]
@@ -80,15 +80,15 @@ pub enum AuditAction {
     QuarantineListed,
     #[strum(serialize = "quarantine.read")]
     QuarantineRead,
-    /// Somebody told it to be let go; the submission's history says what came of it.
+    /// A release was requested. The history of the submission contains its outcome.
     #[strum(serialize = "quarantine.released")]
     QuarantineReleased,
     #[strum(serialize = "quarantine.discarded")]
     QuarantineDiscarded,
-    /// Another body was put in the place of the one that came.
+    /// The body of a quarantined submission was replaced.
     #[strum(serialize = "quarantine.repaired")]
     QuarantineRepaired,
-    /// Stored leads were read again.
+    /// Stored leads were rebuilt.
     #[strum(serialize = "leads.reprocessed")]
     LeadsReprocessed,
     #[strum(serialize = "scoring.set")]
@@ -119,7 +119,7 @@ pub enum AuditAction {
     SourceEnabled,
     #[strum(serialize = "source.deleted")]
     SourceDeleted,
-    /// The secret by which its posts are signed was printed.
+    /// The signing secret of the source was printed.
     #[strum(serialize = "source.secret_shown")]
     SourceSecretShown,
     #[strum(serialize = "keys.listed")]
@@ -134,14 +134,14 @@ pub enum AuditAction {
     KeyRevoked,
     #[strum(serialize = "mappings.listed")]
     MappingsListed,
-    /// The last bodies of a source were shown.
+    /// The latest bodies of the source were shown.
     #[strum(serialize = "mapping.previewed")]
     MappingPreviewed,
     #[strum(serialize = "mapping.suggested")]
     MappingSuggested,
     #[strum(serialize = "mapping.set")]
     MappingSet,
-    /// Another version was put in force, or none.
+    /// Another version became active, or the mapping was deactivated.
     #[strum(serialize = "mapping.activated")]
     MappingActivated,
     #[strum(serialize = "tags.listed")]
@@ -172,27 +172,28 @@ impl Serialize for AuditAction {
     }
 }
 
-/// What is worth knowing besides: counts, ids, names of settings. Never a value of a lead, and no secret.
+/// Additional information: counts, ids, names of settings. It must not contain values of leads or secrets.
 pub type AuditDetail = Map<String, Value>;
 
-/// That somebody read or changed something. Never changes.
+/// One entry of the audit log. Entries are immutable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditEntry {
     pub organization: OrganizationId,
-    /// Ordered by time. Writing an entry again changes nothing.
+    /// The id, ordered by time. Writing an entry with the same id again changes nothing.
     pub id: Uuid,
     pub at: Timestamp,
     pub actor: Actor,
     pub action: AuditAction,
-    /// The id of what was read or changed; `None` for lists and the organization itself.
+    /// The id of the record that was read or changed; `None` for lists and for the organization itself.
     pub target: Option<String>,
     pub detail: AuditDetail,
 }
 
 impl AuditEntry {
-    /// An entry of this moment.
+    /// An entry with the current time.
     pub fn now(organization: OrganizationId, actor: Actor, action: AuditAction) -> Self {
-        // The id last: then who asks for what is not older than `at` is never shown less, whatever millisecond it is.
+        // The id is created after `at`, so its time is not earlier: a query by time finds the entry by its
+        // id.
         let at = Timestamp::now();
         let id = Uuid::now_v7();
         Self { organization, id, at, actor, action, target: None, detail: AuditDetail::new() }
@@ -202,7 +203,7 @@ impl AuditEntry {
         Self { target: Some(target.to_string()), ..self }
     }
 
-    /// One thing more that is worth knowing.
+    /// Adds a detail.
     pub fn with_detail(mut self, name: &str, value: impl Serialize) -> Self {
         self.detail.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         self
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_is_on_the_page_and_no_other() {
+    fn the_page_lists_exactly_the_known_actions() {
         let page = include_str!("../../../../docs/audit.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         let mut listed: Vec<_> = rows.map(|(code, _)| code).collect();
@@ -223,25 +224,25 @@ mod tests {
         known.sort_unstable();
         assert_eq!(listed, known);
         assert!(
-            known.iter().all(|code| code.parse::<AuditAction>().is_ok_and(|read| read.as_str() == *code))
+            known.iter().all(|code| code.parse::<AuditAction>().is_ok_and(|action| action.as_str() == *code))
         );
         assert!("lead.eaten".parse::<AuditAction>().is_err());
     }
 
     #[test]
-    fn an_actor_is_told_from_every_other() {
+    fn every_actor_has_a_distinct_text() {
         let key = Actor::Key(KeyId::parse("abcdefghij").unwrap());
-        let told = [
+        let actors = [
             (key, "key abcdefghij"),
             (Actor::at_command_line(Some("ann")), "command line (ann)"),
             (Actor::at_command_line(Some("\u{0}\n")), "command line"),
             (Actor::at_command_line(None), "command line"),
             (Actor::Leadgate, "leadgate"),
         ];
-        for (actor, text) in told {
+        for (actor, text) in actors {
             assert_eq!(actor.to_string(), text);
         }
         let long = Actor::at_command_line(Some(&"x".repeat(1_000)));
-        assert_eq!(long.to_string().chars().count(), "command line ()".len() + LONGEST_USER);
+        assert_eq!(long.to_string().chars().count(), "command line ()".len() + MAX_USER_LENGTH);
     }
 }

@@ -1,20 +1,20 @@
-//! For how long an organization keeps what.
+//! Retention: how long an organization keeps its data.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Ages after which things are erased; `None` is never. By default everything is kept.
+/// The ages after which data is deleted; `None` means never. By default all data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Retention {
-    /// What was said in submissions, from when they were received.
+    /// The content of submissions, from their receipt.
     #[serde(rename = "submissions_seconds", with = "seconds")]
     pub submissions: Option<Duration>,
-    /// Leads, from when the latest submission was received that they are made of.
+    /// Leads, from the receipt of their latest contributor.
     #[serde(rename = "leads_seconds", with = "seconds")]
     pub leads: Option<Duration>,
-    /// Entries of the quarantine, from when they were put there last.
+    /// Quarantine entries, from the last time that the submission was quarantined.
     #[serde(rename = "quarantine_seconds", with = "seconds")]
     pub quarantine: Option<Duration>,
     /// Entries of the audit log.
@@ -26,7 +26,7 @@ mod seconds {
     use super::{Deserialize, Duration};
     use serde::{Deserializer, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde hands it over like this")]
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the option")]
     pub(super) fn serialize<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match age {
             Some(age) => serializer.serialize_u64(age.as_secs()),

@@ -1,4 +1,4 @@
-//! What a rule asks, and whether it holds of a lead.
+//! Conditions of rules, and their evaluation for a lead.
 
 use serde::Serialize;
 use serde_json::Number;
@@ -7,7 +7,7 @@ use super::facts::{Fact, Facts};
 use super::field::ScoringField;
 use super::operand::Operand;
 
-/// When a rule applies.
+/// When a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Condition {
@@ -17,21 +17,21 @@ pub enum Condition {
     Test(Box<FieldTest>),
 }
 
-/// One question about one field: everything that it says has to hold.
+/// A test of one field. All of its operators must match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldTest {
     pub field: ScoringField,
-    /// Whether there is one, said or inferred.
+    /// Whether the field has a submitted or inferred value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<bool>,
-    /// Whether there is a value that a submission supplied.
+    /// Whether the field has a submitted value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is: Option<Operand>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<Operand>,
-    /// A text within a text, or one item of a list.
+    /// A substring of a text, or an item of a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contains: Option<Operand>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +43,14 @@ pub struct FieldTest {
 impl Condition {
     pub(super) fn matches<'a>(&'a self, facts: &mut Facts<'a>) -> bool {
         match self {
-            Self::All { all } => all.iter().all(|one| one.matches(facts)),
-            Self::Any { any } => any.iter().any(|one| one.matches(facts)),
+            Self::All { all } => all.iter().all(|condition| condition.matches(facts)),
+            Self::Any { any } => any.iter().any(|condition| condition.matches(facts)),
             Self::Not { not } => !not.matches(facts),
             Self::Test(test) => test.matches(facts.of(&test.field)),
         }
     }
 
-    /// How many values fields are compared with.
+    /// The number of values with which fields are compared.
     pub(super) fn operands(&self) -> usize {
         match self {
             Self::All { all } => all.iter().map(Self::operands).sum(),
@@ -81,16 +81,16 @@ impl FieldTest {
     }
 
     fn matches(&self, fact: &Fact<'_>) -> bool {
-        let bound = |bound: &Option<Number>, keeps: fn(f64, f64) -> bool| {
+        let within = |bound: &Option<Number>, compare: fn(f64, f64) -> bool| {
             let Some(bound) = bound else { return true };
-            fact.number().zip(bound.as_f64()).is_some_and(|(number, bound)| keeps(number, bound))
+            fact.number().zip(bound.as_f64()).is_some_and(|(number, bound)| compare(number, bound))
         };
         self.present.is_none_or(|present| present == fact.present)
             && self.said.is_none_or(|said| said == fact.submitted)
             && self.is.as_ref().is_none_or(|operand| fact.is(operand))
             && (self.one_of.is_empty() || self.one_of.iter().any(|operand| fact.equals_or_contains(operand)))
             && self.contains.as_ref().is_none_or(|operand| fact.contains(operand))
-            && bound(&self.at_least, |number, least| number >= least)
-            && bound(&self.at_most, |number, most| number <= most)
+            && within(&self.at_least, |number, min| number >= min)
+            && within(&self.at_most, |number, max| number <= max)
     }
 }

@@ -1,7 +1,7 @@
-//! What a lead has in the fields that a scoring asks about.
+//! The values of a lead in the fields that a scoring tests.
 //!
-//! Each field is read and folded once for a lead, however many tests ask about it: a scoring costs about as much as the
-//! lead and the scoring are long, and not their product.
+//! Each field is read and folded once for a lead, even if many tests use it. So the cost of a scoring grows
+//! with the sum of the sizes of the lead and the scoring, and not with their product.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,27 +13,28 @@ use super::field::{ScoringField, ScoringFieldValue};
 use super::operand::{Operand, fold};
 use crate::Lead;
 
-/// How much of a text is compared, in bytes. No operand is as long, so a longer text equals none.
-const COMPARED: usize = 4 * 1024;
+/// Maximum number of bytes of a text that are compared. Operands are shorter, so a longer text equals no
+/// operand.
+const MAX_COMPARED_BYTES: usize = 4 * 1024;
 
-/// Room for the fields of an ordinary scoring.
-const FIELDS: usize = 14;
+/// The initial capacity: the number of fields in a usual scoring.
+const INITIAL_CAPACITY: usize = 14;
 
 pub(super) struct Facts<'a> {
     lead: &'a Lead,
     known: HashMap<&'a ScoringField, Fact<'a>, RandomState>,
 }
 
-/// What a lead has in one field.
+/// The value of a lead in one field.
 pub(super) struct Fact<'l> {
     pub(super) present: bool,
-    /// Whether it was said, and not only inferred.
+    /// Whether the value was submitted, and not only inferred.
     pub(super) submitted: bool,
     value: Comparable<'l>,
 }
 
 enum Comparable<'l> {
-    /// Nothing that an operand could equal.
+    /// A value that equals no operand.
     Other,
     One(Scalar<'l>),
     List(Items<'l>),
@@ -43,7 +44,7 @@ enum Scalar<'l> {
     Flag(bool),
     Number(f64),
     Text {
-        /// The beginning of the text, at most [`COMPARED`] bytes before folding.
+        /// The beginning of the text, at most [`MAX_COMPARED_BYTES`] before folding.
         folded: Cow<'l, str>,
         whole: bool,
         number: Option<f64>,
@@ -61,7 +62,7 @@ struct Items<'l> {
 
 impl<'a> Facts<'a> {
     pub(super) fn of_lead(lead: &'a Lead) -> Self {
-        Self { lead, known: HashMap::with_capacity_and_hasher(FIELDS, RandomState::default()) }
+        Self { lead, known: HashMap::with_capacity_and_hasher(INITIAL_CAPACITY, RandomState::default()) }
     }
 
     pub(super) fn of(&mut self, field: &'a ScoringField) -> &Fact<'a> {
@@ -72,13 +73,13 @@ impl<'a> Facts<'a> {
 
 impl<'l> Fact<'l> {
     fn read(field: &ScoringField, lead: &'l Lead) -> Self {
-        let found = field.of(lead);
-        let present = !found.is_nothing();
-        let said = match field {
+        let field_value = field.of(lead);
+        let present = !field_value.is_nothing();
+        let submitted = match field {
             ScoringField::Text(_) | ScoringField::Attribution(_) => field.is_submitted(lead),
             _ => present,
         };
-        let value = match found {
+        let value = match field_value {
             ScoringFieldValue::Absent | ScoringFieldValue::Present => Comparable::Other,
             ScoringFieldValue::Flag(flag) => Comparable::One(Scalar::Flag(flag)),
             ScoringFieldValue::Text(text) => Comparable::One(Scalar::text(text)),
@@ -91,7 +92,7 @@ impl<'l> Fact<'l> {
             }
             ScoringFieldValue::Value(value) => Scalar::read(value).map_or(Comparable::Other, Comparable::One),
         };
-        Self { present, submitted: said, value }
+        Self { present, submitted, value }
     }
 
     pub(super) fn number(&self) -> Option<f64> {
@@ -105,7 +106,7 @@ impl<'l> Fact<'l> {
         matches!(&self.value, Comparable::One(scalar) if scalar.is(operand))
     }
 
-    /// Of a list, whether one of its items is this.
+    /// Whether the value, or an item of a list, equals the operand.
     pub(super) fn equals_or_contains(&self, operand: &Operand) -> bool {
         match &self.value {
             Comparable::List(items) => items.matches_any(operand),
@@ -136,8 +137,8 @@ impl<'l> Scalar<'l> {
 
     fn text(text: &'l str) -> Self {
         let text = text.trim();
-        let whole = text.len() <= COMPARED;
-        let folded = fold(text.get(..text.floor_char_boundary(COMPARED)).unwrap_or(text));
+        let whole = text.len() <= MAX_COMPARED_BYTES;
+        let folded = fold(text.get(..text.floor_char_boundary(MAX_COMPARED_BYTES)).unwrap_or(text));
         let number = if whole { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None };
         Self::Text { folded, whole, number }
     }
@@ -150,13 +151,13 @@ impl<'l> Scalar<'l> {
         }
     }
 
-    /// Forms send numbers and flags as texts, and mean them.
+    /// A text also equals a number or a flag, because forms send numbers and flags as texts.
     fn is(&self, operand: &Operand) -> bool {
         match (operand, self) {
             (Operand::Flag(flag), Self::Flag(is)) => flag == is,
             (Operand::Flag(flag), Self::Text { folded, .. }) => folded == bool_text(*flag),
             (Operand::Number(number), _) => number.as_f64().is_some() && number.as_f64() == self.number(),
-            // Lengths are compared first.
+            // The comparison of texts compares their lengths first.
             (Operand::Text { folded, .. }, Self::Text { folded: text, whole, .. }) => {
                 *whole && text == folded
             }
@@ -171,7 +172,7 @@ impl<'l> Scalar<'l> {
 impl Items<'_> {
     fn matches_any(&self, operand: &Operand) -> bool {
         let has_number = |number: &Number| {
-            number.as_f64().is_some_and(|number| self.numbers.binary_search(&sortable(number)).is_ok())
+            number.as_f64().is_some_and(|number| self.numbers.binary_search(&number_bits(number)).is_ok())
         };
         match operand {
             Operand::Flag(flag) => self.flags.contains(flag) || self.texts.contains(bool_text(*flag)),
@@ -187,7 +188,7 @@ impl<'l> FromIterator<Scalar<'l>> for Items<'l> {
     fn from_iter<I: IntoIterator<Item = Scalar<'l>>>(scalars: I) -> Self {
         let mut items = Self::default();
         for scalar in scalars {
-            items.numbers.extend(scalar.number().map(sortable));
+            items.numbers.extend(scalar.number().map(number_bits));
             match scalar {
                 Scalar::Flag(flag) => {
                     items.flags.insert(flag);
@@ -203,8 +204,8 @@ impl<'l> FromIterator<Scalar<'l>> for Items<'l> {
     }
 }
 
-/// Equal numbers have equal bits, 0 and -0 too.
-fn sortable(number: f64) -> u64 {
+/// The bits of a number. 0 and -0 have the same bits.
+fn number_bits(number: f64) -> u64 {
     (number + 0.0).to_bits()
 }
 

@@ -1,4 +1,4 @@
-//! What a rule may ask about.
+//! The fields that a rule can test.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::value::json::has_content;
 use crate::{EmailKind, InferenceBasis, Lead, PhoneKind, Region, TextField};
 
-/// Something about a lead, by its name in the native dialect.
+/// A field of a lead, with its name in the native dialect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ScoringField {
     Phone,
@@ -23,39 +23,39 @@ pub enum ScoringField {
     Text(TextField),
     Consent,
     ConsentComplete,
-    /// Said, or else told by the address of the page or of the page before.
+    /// The submitted value, or else the value from the URL of the page or its referrer.
     Attribution(String),
     CustomField(String),
     Tags,
-    /// What the browser told: a member of `device` or of `place`.
+    /// A value that is inferred from the browser's request: a member of `device` or of `place`.
     Observed(&'static str, &'static str),
     OptOut,
     IsTest,
 }
 
-/// What a field's values are, and so by what it can be tested.
+/// The type of a field's values. It decides which operators can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScoringFieldType {
-    /// There or not.
+    /// Present or absent.
     Presence,
     /// True or false.
     Flag,
-    /// One of few.
+    /// One of the given codes.
     Enumerated(&'static [&'static str]),
     Region,
-    /// `said` is whether a lead may have one that nobody said.
+    /// A text. With `said` the field can have an inferred value, so the operator `said` is useful.
     Text {
         said: bool,
     },
-    /// Several texts.
+    /// A list of texts.
     Texts,
-    /// Whatever clients send.
+    /// Arbitrary JSON. `said` has the same meaning as for a text.
     Any {
         said: bool,
     },
 }
 
-/// What a lead has there.
+/// The value of a field of a lead.
 pub(super) enum ScoringFieldValue<'l> {
     Absent,
     Present,
@@ -88,10 +88,10 @@ pub(super) const FIELD_NAMES: [(&str, ScoringField); 18] = [
 
 const ATTRIBUTION: &str = "attribution";
 const CUSTOM_FIELDS: &str = "custom_fields";
-const LONGEST_KEY: usize = 255;
+const MAX_KEY_LENGTH: usize = 255;
 
 impl ScoringField {
-    pub(super) fn shape(&self) -> ScoringFieldType {
+    pub(super) fn field_type(&self) -> ScoringFieldType {
         match self {
             Self::Phone | Self::Email | Self::Consent => ScoringFieldType::Presence,
             Self::PhoneValid | Self::EmailValid | Self::ConsentComplete | Self::OptOut | Self::IsTest => {
@@ -109,22 +109,23 @@ impl ScoringField {
     }
 
     pub(super) fn of<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
-        let thing = |there: bool| if there { ScoringFieldValue::Present } else { ScoringFieldValue::Absent };
-        let text = |found: Option<&'l str>| found.map_or(ScoringFieldValue::Absent, ScoringFieldValue::Text);
+        let presence =
+            |present: bool| if present { ScoringFieldValue::Present } else { ScoringFieldValue::Absent };
+        let text = |value: Option<&'l str>| value.map_or(ScoringFieldValue::Absent, ScoringFieldValue::Text);
         let (phone, email) = (lead.phone.as_ref(), lead.email.as_ref());
         match self {
-            Self::Phone => thing(phone.is_some()),
+            Self::Phone => presence(phone.is_some()),
             Self::PhoneValid => ScoringFieldValue::Flag(lead.e164().is_some()),
             Self::PhoneKind => text(phone.and_then(|phone| phone.kind).map(PhoneKind::as_str)),
             Self::PhoneRegion => text(phone.and_then(|phone| phone.region.as_ref()).map(Region::as_str)),
-            Self::Email => thing(email.is_some()),
+            Self::Email => presence(email.is_some()),
             Self::EmailValid => ScoringFieldValue::Flag(lead.email_address().is_some()),
             Self::EmailKind => text(email.and_then(|email| email.kind).map(EmailKind::as_str)),
             Self::EmailDomain => text(
                 lead.email_address().and_then(|address| address.rsplit_once('@')).map(|(_, domain)| domain),
             ),
             Self::Text(field) => text(lead.text_or_inferred(*field)),
-            Self::Consent => thing(lead.consent.is_some()),
+            Self::Consent => presence(lead.consent.is_some()),
             Self::ConsentComplete => {
                 ScoringFieldValue::Flag(lead.consent.as_ref().is_some_and(|consent| consent.is_complete()))
             }
@@ -141,7 +142,7 @@ impl ScoringField {
         }
     }
 
-    /// Whether somebody said it, and it was not only inferred.
+    /// Whether the value was submitted, and not only inferred.
     pub(super) fn is_submitted(&self, lead: &Lead) -> bool {
         match self {
             Self::Text(field) => lead.texts.contains_key(field),
@@ -156,8 +157,8 @@ fn submitted_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
 }
 
 fn page_attribution<'l>(lead: &'l Lead, key: &str) -> Option<&'l Value> {
-    let told = lead.inferred.get(key)?;
-    matches!(told.basis, InferenceBasis::PageUrl | InferenceBasis::Referrer).then_some(&told.value)
+    let inferred = lead.inferred.get(key)?;
+    matches!(inferred.basis, InferenceBasis::PageUrl | InferenceBasis::Referrer).then_some(&inferred.value)
 }
 
 fn observed<'l>(lead: &'l Lead, part: &str, member: &str) -> Option<&'l str> {
@@ -187,12 +188,12 @@ impl FromStr for ScoringField {
         if let Some(field) = TextField::ALL.iter().copied().find(|field| field.as_str() == text) {
             return Ok(Self::Text(field));
         }
-        let named = |key: &str| (1..=LONGEST_KEY).contains(&key.chars().count()) && !key.contains('\0');
+        let is_key = |key: &str| (1..=MAX_KEY_LENGTH).contains(&key.chars().count()) && !key.contains('\0');
         match text.split_once('.') {
-            Some((ATTRIBUTION, key)) if named(key) => Ok(Self::Attribution(key.to_owned())),
-            Some((CUSTOM_FIELDS, key)) if named(key) => Ok(Self::CustomField(key.to_owned())),
+            Some((ATTRIBUTION, key)) if is_key(key) => Ok(Self::Attribution(key.to_owned())),
+            Some((CUSTOM_FIELDS, key)) if is_key(key) => Ok(Self::CustomField(key.to_owned())),
             _ => Err(format!(
-                "there is no field `{text}`; there are {}, {}, {ATTRIBUTION}.KEY, {CUSTOM_FIELDS}.KEY",
+                "`{text}` is not a field; expected one of {}, {}, {ATTRIBUTION}.KEY, {CUSTOM_FIELDS}.KEY",
                 FIELD_NAMES.map(|(name, _)| name).join(", "),
                 TextField::ALL.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
             )),
@@ -206,8 +207,8 @@ impl fmt::Display for ScoringField {
             Self::Text(field) => formatter.write_str(field.as_str()),
             Self::Attribution(key) => write!(formatter, "{ATTRIBUTION}.{key}"),
             Self::CustomField(key) => write!(formatter, "{CUSTOM_FIELDS}.{key}"),
-            named => {
-                let name = FIELD_NAMES.iter().find(|(_, field)| field == named);
+            other => {
+                let name = FIELD_NAMES.iter().find(|(_, field)| field == other);
                 formatter.write_str(name.map_or("", |(name, _)| name))
             }
         }

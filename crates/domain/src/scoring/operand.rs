@@ -1,20 +1,20 @@
-//! What a value of a lead is compared with.
+//! Operands: the values with which fields of a lead are compared.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 
-/// What a value is compared with.
+/// A value with which a field is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
     Flag(bool),
     Number(Number),
     Text {
         written: String,
-        /// As it is compared: in lower case, without white space around it.
+        /// The form in which texts are compared: trimmed and in lower case.
         folded: String,
-        /// Forms send numbers as texts and texts as numbers.
+        /// The number, if the text is one, because forms send numbers as texts and texts as numbers.
         number: Option<Number>,
     },
 }
@@ -36,7 +36,7 @@ impl Serialize for Operand {
     }
 }
 
-/// As texts are compared: in lower case, without white space around them.
+/// The form in which texts are compared: trimmed and in lower case.
 pub(super) fn fold(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {

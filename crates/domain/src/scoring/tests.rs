@@ -3,8 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::{EmailKind, PhoneKind, TextField};
 
-/// Ann, who says much; `said` is what else her lead holds.
-fn lead(said: Value) -> Lead {
+/// A lead with many values. `overrides` replaces members of its JSON.
+fn lead(overrides: Value) -> Lead {
     let id = "018f4e2a-7b1c-7000-8000-0000000000aa";
     let mut lead = json!({
         "id": id, "organization": id, "source": id,
@@ -23,7 +23,7 @@ fn lead(said: Value) -> Lead {
                       "state": { "value": "CA", "basis": "phone_prefix" } },
         "score": 0, "temperature": "cold", "eligibility": "held",
     });
-    for (key, value) in said.as_object().unwrap() {
+    for (key, value) in overrides.as_object().unwrap() {
         lead[key] = value.clone();
     }
     serde_json::from_value(lead).unwrap()
@@ -33,16 +33,16 @@ fn scoring(when: &Value) -> Result<Scoring, ScoringFaults> {
     Scoring::read(&json!({ "hot": 60, "warm": 30, "rules": [{ "name": "it", "points": 10, "when": when }] }))
 }
 
-fn holds(when: &Value, lead: &Lead) -> bool {
-    let scoring = scoring(when).unwrap_or_else(|wrong| panic!("{when}: {wrong}"));
+fn matches(when: &Value, lead: &Lead) -> bool {
+    let scoring = scoring(when).unwrap_or_else(|faults| panic!("{when}: {faults}"));
     let json = serde_json::to_value(&scoring).unwrap();
-    assert_eq!(Scoring::read(&json).as_ref(), Ok(&scoring), "{when} is written as it was read");
+    assert_eq!(Scoring::read(&json).as_ref(), Ok(&scoring), "{when} is serialized as it was parsed");
     assert_eq!(Scoring::from_toml(&scoring.to_toml()).as_ref(), Ok(&scoring), "{}", scoring.to_toml());
     !scoring.score(lead).points.is_empty()
 }
 
 #[test]
-fn what_is_good_in_the_standard_scoring_adds_up_to_a_hundred() {
+fn the_positive_points_of_the_standard_scoring_sum_to_100() {
     let standard = &ActiveScoring::standard().scoring;
     assert_eq!(standard.rules().iter().map(|rule| rule.points.max(0)).sum::<i32>(), 100);
     assert!(standard.rules().iter().all(|rule| rule.note.is_some()));
@@ -50,7 +50,7 @@ fn what_is_good_in_the_standard_scoring_adds_up_to_a_hundred() {
 }
 
 #[test]
-fn every_field_can_be_asked() {
+fn every_field_can_be_tested() {
     let ann = lead(json!({}));
     for when in [
         json!({ "field": "phone", "present": true }),
@@ -88,14 +88,14 @@ fn every_field_can_be_asked() {
         json!({ "all": [{ "field": "phone", "present": true }, { "any": [
             { "field": "state", "is": "NV" }, { "not": { "field": "email", "present": false } }] }] }),
     ] {
-        assert!(holds(&when, &ann), "{when}");
-        assert!(!holds(&json!({ "not": when }), &ann), "{when}");
+        assert!(matches(&when, &ann), "{when}");
+        assert!(!matches(&json!({ "not": when }), &ann), "{when}");
     }
 }
 
 #[test]
-fn what_is_not_there_is_neither_little_nor_much() {
-    let nobody = lead(json!({
+fn a_missing_value_matches_no_operator() {
+    let empty = lead(json!({
         "texts": {}, "phone": null, "email": null, "tags": [], "derived_tags": [], "attribution": null,
         "custom_fields": { "budget": "a lot", "Seats": 5 }, "observed": null, "inferred": {},
     }));
@@ -109,20 +109,20 @@ fn what_is_not_there_is_neither_little_nor_much() {
         json!({ "field": "attribution.gclid", "contains": "C" }),
         json!({ "field": "tags", "present": true }),
     ] {
-        assert!(!holds(&when, &nobody), "{when}");
+        assert!(!matches(&when, &empty), "{when}");
     }
-    assert!(holds(&json!({ "field": "email.valid", "is": false }), &nobody));
+    assert!(matches(&json!({ "field": "email.valid", "is": false }), &empty));
 }
 
 #[test]
-fn what_was_inferred_of_a_person_is_no_attribution() {
+fn values_inferred_about_the_person_are_not_attribution() {
     let ann = lead(json!({}));
-    assert!(!holds(&json!({ "field": "attribution.company", "present": true }), &ann));
-    assert!(!holds(&json!({ "field": "attribution.state", "present": true }), &ann));
+    assert!(!matches(&json!({ "field": "attribution.company", "present": true }), &ann));
+    assert!(!matches(&json!({ "field": "attribution.state", "present": true }), &ann));
 }
 
 #[test]
-fn points_add_up_between_nothing_and_a_hundred() {
+fn the_score_is_limited_to_0_to_100() {
     let scored = |points: [i32; 2]| {
         let rule = |name: &str, points: i32| json!({ "name": name, "points": points, "when": { "field": "phone", "present": true } });
         let rules = [rule("a", points[0]), rule("b", points[1])];
@@ -140,39 +140,45 @@ fn points_add_up_between_nothing_and_a_hundred() {
 }
 
 #[test]
-fn what_is_wrong_is_told_under_the_name_of_its_rule() {
-    for (when, told) in [
-        (json!({ "field": "phonee", "is": 1 }), "there is no field `phonee`"),
-        (json!({ "field": "custom_fields.", "is": 1 }), "there is no field `custom_fields.`"),
-        (json!({ "field": "phone.kind", "is": "moblie" }), "\"moblie\" is none of fixed_line, mobile"),
+fn a_fault_is_reported_with_the_name_of_its_rule() {
+    for (when, expected) in [
+        (json!({ "field": "phonee", "is": 1 }), "`phonee` is not a field"),
+        (json!({ "field": "custom_fields.", "is": 1 }), "`custom_fields.` is not a field"),
+        (
+            json!({ "field": "phone.kind", "is": "moblie" }),
+            "\"moblie\" is unknown; expected one of fixed_line, mobile",
+        ),
         (json!({ "field": "phone.region", "is": "USA" }), "\"USA\" is not a region"),
-        (json!({ "field": "phone.valid", "is": "yes" }), "it is true or false"),
-        (json!({ "field": "phone.valid", "present": true }), "this field is tested by is"),
+        (json!({ "field": "phone.valid", "is": "yes" }), "expected true or false"),
+        (json!({ "field": "phone.valid", "present": true }), "this field can be tested only with is"),
         (
             json!({ "field": "full_name", "at_least": 3 }),
-            "this field is tested by present, said, is, one_of, contains",
+            "this field can be tested only with present, said, is, one_of, contains",
         ),
-        (json!({ "field": "custom_fields.budget", "at_least": "20000" }), "it takes a number"),
-        (json!({ "field": "state", "is": 5 }), "it takes a text, in quotes"),
-        (json!({ "field": "state", "is": " " }), "a text has to say something"),
+        (json!({ "field": "custom_fields.budget", "at_least": "20000" }), "expected a number"),
+        (json!({ "field": "state", "is": 5 }), "expected a text in quotes"),
+        (json!({ "field": "state", "is": " " }), "expected a text that is not blank"),
         (json!({ "field": "state", "one_of": [] }), "a list of 1 to 200 values"),
-        (json!({ "field": "state", "equals": "NV" }), "`state`, equals: there is no such test"),
-        (json!({ "field": "state" }), "`state` is not tested"),
-        (json!({ "any": [] }), "`any` is a list of tests"),
-        (json!({ "any": [{ "field": "state", "present": true }], "field": "x" }), "there is no field `x`"),
-        (json!({ "any": [{}], "not": {} }), "a test names its `field`"),
-        (json!("phone"), "`when` is a test of a field"),
-        (json!({ "not": { "not": { "not": { "not": { "not": {} } } } } }), "nested at most 5 deep"),
-        (json!({ "any": vec![json!({ "field": "phone", "present": true }); 51] }), "at most 50 tests"),
+        (json!({ "field": "state", "equals": "NV" }), "`state`, equals: unknown test"),
+        (json!({ "field": "state" }), "`state` has no test"),
+        (json!({ "any": [] }), "`any`: expected a list of tests"),
+        (json!({ "any": [{ "field": "state", "present": true }], "field": "x" }), "`x` is not a field"),
+        (json!({ "any": [{}], "not": {} }), "a test needs `field`"),
+        (json!("phone"), "`when`: expected a test of a field"),
+        (json!({ "not": { "not": { "not": { "not": { "not": {} } } } } }), "at most 5 levels"),
+        (
+            json!({ "any": vec![json!({ "field": "phone", "present": true }); 51] }),
+            "too many tests (at most 50)",
+        ),
     ] {
-        let wrong = scoring(&when).unwrap_err();
-        let sentence = &wrong.sentences()[0];
-        assert!(sentence.starts_with("rule 1 `it`: ") && sentence.contains(told), "{when}: {sentence}");
+        let faults = scoring(&when).unwrap_err();
+        let sentence = &faults.sentences()[0];
+        assert!(sentence.starts_with("rule 1 `it`: ") && sentence.contains(expected), "{when}: {sentence}");
     }
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let when = json!({ "field": "phone", "present": true });
     let document = json!({ "hot": 30, "warm": 30, "cold": 1, "rules": [
         { "name": "a", "points": 101, "when": when, "weight": 1 },
@@ -180,32 +186,32 @@ fn all_that_is_wrong_is_told_at_once() {
         { "name": "Not Snake", "points": 1, "when": when },
         { "name": "b", "points": 1.5, "note": 5 },
     ] });
-    let wrong = Scoring::read(&document).unwrap_err().to_string();
-    for told in [
-        "`cold` is no part of a scoring",
-        "hot is 30 and warm is 30: hot has to be more than warm",
-        "rule 1 `a`: `weight` is no part of a rule",
-        "rule 1 `a`: points is a whole number from -100 to 100",
-        "rule 2 `a`: rule 1 has that name already",
-        "rule 3 needs a name in snake_case",
-        "rule 4 `b`: points is",
-        "rule 4 `b`: note is a text",
-        "rule 4 `b`: it has no `when`",
+    let faults = Scoring::read(&document).unwrap_err().to_string();
+    for expected in [
+        "unknown member `cold`; expected hot, warm and rules",
+        "hot is 30 and warm is 30; hot must be greater than warm",
+        "rule 1 `a`: unknown member `weight`",
+        "rule 1 `a`: `points`: expected a whole number from -100 to 100",
+        "rule 2 `a`: rule 1 has the same name",
+        "rule 3: expected a name in snake_case",
+        "rule 4 `b`: `points`: expected",
+        "rule 4 `b`: `note`: expected a text",
+        "rule 4 `b`: `when` is missing",
     ] {
-        assert!(wrong.contains(told), "{told}: {wrong}");
+        assert!(faults.contains(expected), "{expected}: {faults}");
     }
     for (hot, warm) in [(101, 1), (50, 0), (0, 0)] {
         assert!(Scoring::read(&json!({ "hot": hot, "warm": warm, "rules": [] })).is_err(), "{hot} {warm}");
     }
     let many: Vec<_> =
         (0..101).map(|n| json!({ "name": format!("r{n}"), "points": 1, "when": when })).collect();
-    let wrong = Scoring::read(&json!({ "hot": 2, "warm": 1, "rules": many })).unwrap_err();
-    assert_eq!(wrong.sentences(), ["at most 100 rules are taken"]);
+    let faults = Scoring::read(&json!({ "hot": 2, "warm": 1, "rules": many })).unwrap_err();
+    assert_eq!(faults.sentences(), ["too many rules (at most 100)"]);
     assert!(Scoring::from_toml("hot = ").unwrap_err().to_string().contains("line 1"));
 }
 
 #[test]
-fn all_rules_together_compare_with_a_thousand_values_at_most() {
+fn all_rules_together_have_at_most_1000_operands() {
     let with = |last: Value| {
         let values: Vec<_> = (0..199).map(|n| format!("v{n}")).collect();
         let test = json!({ "field": "custom_fields.a", "one_of": values, "at_least": 1 });
@@ -214,37 +220,36 @@ fn all_rules_together_compare_with_a_thousand_values_at_most() {
         Scoring::read(&json!({ "hot": 2, "warm": 1, "rules": [rule("a", &when), rule("b", &test)] }))
     };
     with(json!({ "field": "tags", "present": true })).unwrap();
-    let wrong = with(json!({ "field": "tags", "contains": "x" })).unwrap_err();
-    let told = "the rules compare fields with 1001 values; all rules together may have 1000";
-    assert_eq!(wrong.sentences(), [told]);
+    let faults = with(json!({ "field": "tags", "contains": "x" })).unwrap_err();
+    let expected = "the rules compare fields with 1001 values in total (at most 1000)";
+    assert_eq!(faults.sentences(), [expected]);
 }
 
 #[test]
-fn a_long_text_is_compared_up_to_four_kilobytes() {
+fn only_the_first_4_kib_of_a_text_are_compared() {
     let long = |end: &str| format!("{}{end}", "É".repeat(2_048));
     let ann = lead(json!({ "custom_fields": { "in": long(""), "out": format!("{}end", long("")),
         "near": format!("{}end", "É".repeat(2_046)), "digits": "1".repeat(5_000) } }));
     let contains = |key: &str, text: &str| {
-        holds(&json!({ "field": format!("custom_fields.{key}"), "contains": text }), &ann)
+        matches(&json!({ "field": format!("custom_fields.{key}"), "contains": text }), &ann)
     };
     assert!(contains("in", "éé") && contains("near", "ée"));
-    assert!(!contains("out", "end"), "what comes later is not searched");
-    assert!(holds(&json!({ "field": "custom_fields.out", "present": true }), &ann));
-    assert!(!holds(&json!({ "field": "custom_fields.digits", "at_least": 0 }), &ann));
+    assert!(!contains("out", "end"), "text after the limit is not searched");
+    assert!(matches(&json!({ "field": "custom_fields.out", "present": true }), &ann));
+    assert!(!matches(&json!({ "field": "custom_fields.digits", "at_least": 0 }), &ann));
 }
 
-/// docs/scoring.md is what people go by.
 #[test]
-fn the_page_about_scoring_says_what_is_so() {
+fn docs_scoring_md_matches_the_code() {
     let page = include_str!("../../../../docs/scoring.md");
     for rule in ActiveScoring::standard().scoring.rules() {
         let points = format!("{:+}", rule.points).replace('+', "").replace('-', "−");
-        let told = page.lines().any(|line| {
+        let is_documented = page.lines().any(|line| {
             line.starts_with("| `")
                 && line.contains(&format!("`{}`", rule.name))
                 && line.split('|').nth(2).is_some_and(|cell| cell.trim() == points)
         });
-        assert!(told, "{} {points}", rule.name);
+        assert!(is_documented, "{} {points}", rule.name);
     }
     let fields = field::FIELD_NAMES
         .iter()

@@ -1,10 +1,11 @@
-//! The wire formats that clients speak, by name, and what a source of one is by default.
+//! Dialects by name, and the default settings of their sources.
 
 use serde::{Deserialize, Serialize};
 
 use super::{DuplicatePolicy, IdentityKey, IdentityRule};
 
-/// A wire format that a client may speak: our own, and those of the systems that Leadgate stands in for.
+/// A wire format: `native` is Leadgate's own, the others are the formats of systems that Leadgate can
+/// replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
@@ -32,22 +33,22 @@ impl Dialect {
     }
 }
 
-/// How a source of a dialect is configured by default.
+/// The default settings of a dialect's sources.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceDefaults {
     pub dialect: Dialect,
     pub identity_rule: IdentityRule,
     pub identity: &'static [IdentityKey],
     pub policy: DuplicatePolicy,
-    /// The region in which a phone without a country code is read, such as `US`.
+    /// The region for phones without a country code, such as `US`.
     pub region: Option<&'static str>,
-    /// Whether its clients name a source by the number of a campaign.
+    /// Whether clients select a source by a campaign id.
     pub has_campaign: bool,
 }
 
 #[cfg(test)]
 impl SourceDefaults {
-    /// For tests of this crate, which does not know what each dialect says.
+    /// Defaults for tests of this crate, which does not know the defaults of the dialects.
     pub(crate) const fn for_tests(dialect: Dialect) -> Self {
         use crate::ClaimKind;
 

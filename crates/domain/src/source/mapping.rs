@@ -1,7 +1,8 @@
-//! How the names that a client uses become fields: per source, versioned, applied once.
+//! Mappings: the rules of a source that translate the field names of a client. They are versioned.
 //!
-//! A mapping is a list of rules, each of which fills one field of the native dialect. What rules take is taken out
-//! of the document; what is left is read as its dialect reads it. A mapping either applies whole or not at all.
+//! A mapping is a list of rules. Each rule sets one field of the native dialect. Values that rules use are
+//! removed from the document, and the dialect decodes the rest. A mapping is applied completely or not at
+//! all.
 
 mod value_path;
 
@@ -18,18 +19,18 @@ pub use value_path::{ValuePath, path_segment};
 use crate::TextField;
 use crate::submission::validate::MOST_TAGS;
 
-/// As many rules as a document may have keys.
-const MOST_RULES: usize = crate::value::json::MAX_KEYS;
+/// The maximum number of rules equals the maximum number of keys in a document.
+const MAX_RULES: usize = crate::value::json::MAX_KEYS;
 
-/// A mapping in force.
+/// The active version of a source's mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveMapping {
-    /// Counts from 1 within its source.
+    /// Starts at 1 for each source.
     pub version: u32,
     pub mapping: Mapping,
 }
 
-/// Rules, no two of which fill the same field.
+/// A list of rules. No two rules set the same field.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "RawMapping")]
 pub struct Mapping {
@@ -42,52 +43,53 @@ struct RawMapping {
     rules: Vec<MappingRule>,
 }
 
-/// One rule: `from` (or a `constant`), then `join`, `split`, `values` in this order, fill `to`.
+/// One rule. It evaluates `from` (or `constant`), `join`, `split` and `values` in this order, and sets `to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MappingRule {
     pub to: MappingTarget,
-    /// Incoming names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`). `[name=email]` in the place
-    /// of a position is the first element whose `name` is `email`.
+    /// Submitted names, or paths into objects and arrays (RFC 6901, such as `/contact/phones/0`).
+    /// `[name=email]` instead of an index selects the first element whose `name` is `email`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<ValuePath>,
-    /// Said whatever came in.
+    /// A value that does not depend on the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<Value>,
-    /// What stands between several incoming values; without it the first that is there is taken.
+    /// The separator between the values of `from`. Without it only the first present value is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitRule>,
-    /// Incoming text to what it means.
+    /// Replacement values by submitted text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, Value>,
-    /// What a text that is not among `values` means; without it such a text is a fault.
+    /// The replacement for texts that are not in `values`. Without it such a text is a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<Value>,
-    /// Nothing coming in is a fault.
+    /// A missing value is a fault.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
 
-/// A part of a text. For `tags`, all parts are taken where no `part` is named.
+/// Selects a part of a text. For `tags`, all parts are used if `part` is not set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitRule {
     pub by: String,
-    /// From 0; negative ones count from the end.
+    /// The index from 0. Negative indexes count from the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<i32>,
 }
 
-/// A field of the native dialect: one of its names, or `custom_fields.NAME`, `consent.NAME`, `attribution.NAME`.
+/// A field of the native dialect: one of its names, or `custom_fields.NAME`, `consent.NAME`,
+/// `attribution.NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MappingTarget(String);
 
-const WHOLE: [&str; 8] =
+const TOP_LEVEL_FIELDS: [&str; 8] =
     ["phone", "phone_country", "email", "tags", "opt_out", "is_test", "automations", "user_assignments"];
-const INNER: [&str; 3] = ["custom_fields", "consent", "attribution"];
+const PARENT_FIELDS: [&str; 3] = ["custom_fields", "consent", "attribution"];
 
 impl MappingTarget {
     pub fn as_str(&self) -> &str {
@@ -103,11 +105,12 @@ impl FromStr for MappingTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let whole = || WHOLE.contains(&text) || TextField::ALL.iter().any(|field| field.as_str() == text);
-        let inner = |(parent, name): (&str, &str)| INNER.contains(&parent) && !name.is_empty();
-        match text.split_once('.').map_or_else(whole, inner) && !text.contains('\0') {
+        let is_field =
+            || TOP_LEVEL_FIELDS.contains(&text) || TextField::ALL.iter().any(|field| field.as_str() == text);
+        let is_nested = |(parent, name): (&str, &str)| PARENT_FIELDS.contains(&parent) && !name.is_empty();
+        match text.split_once('.').map_or_else(is_field, is_nested) && !text.contains('\0') {
             true => Ok(Self(text.to_owned())),
-            false => Err(format!("`{text}` is no field that can be filled")),
+            false => Err(format!("`{text}` is not a field of the native dialect")),
         }
     }
 }
@@ -126,10 +129,10 @@ impl From<MappingTarget> for String {
     }
 }
 
-/// Why a mapping cannot be applied to a document. Names the field, never a value.
+/// Why a mapping cannot be applied to a document. It names the field and never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingFault {
-    /// The field that was to be filled.
+    /// The field that the rule sets.
     pub to: String,
     pub code: MappingFaultCode,
 }
@@ -138,13 +141,13 @@ pub struct MappingFault {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum MappingFaultCode {
-    /// Nothing came in that a required field could be filled from.
+    /// No value was submitted for a required field.
     Missing,
-    /// An object or a list where one value is needed.
+    /// The value is an object or a list, and a single value is expected.
     NotOneValue,
-    /// The text has no such part.
+    /// The text has no part with that index.
     NoSuchPart,
-    /// The text is not among the known values.
+    /// The text is not in `values`.
     UnknownValue,
 }
 
@@ -156,16 +159,16 @@ impl MappingFaultCode {
 
 impl fmt::Display for MappingFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` cannot be filled: {}", self.to, self.code.as_str())
+        write!(formatter, "the mapping failed for `{}`: {}", self.to, self.code.as_str())
     }
 }
 
 /// A document after its mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MappedDocument {
-    /// What the rules filled, as a document of the native dialect.
+    /// The values that the rules set, as a document of the native dialect.
     pub native: Map<String, Value>,
-    /// What no rule took.
+    /// The members that no rule used.
     pub rest: Map<String, Value>,
 }
 
@@ -179,33 +182,36 @@ impl TryFrom<RawMapping> for Mapping {
 
 impl Mapping {
     /// # Errors
-    /// A sentence naming the rule: two of them for one field, or one that says nothing.
+    /// If two rules set the same field, or a rule is invalid. The text names the rule.
     pub fn new(rules: Vec<MappingRule>) -> Result<Self, String> {
-        if rules.len() > MOST_RULES {
-            return Err(format!("a mapping has at most {MOST_RULES} rules"));
+        if rules.len() > MAX_RULES {
+            return Err(format!("a mapping has at most {MAX_RULES} rules"));
         }
         let mut filled = BTreeSet::new();
         for rule in &rules {
             let to = rule.to.as_str();
             if !filled.insert(to) {
-                return Err(format!("two rules fill `{to}`"));
+                return Err(format!("two rules set `{to}`"));
             }
             if rule.from.is_empty() == rule.constant.is_none() {
                 return Err(format!("the rule for `{to}` needs either `from` or `constant`"));
             }
-            if rule.from.iter().any(|place| place.0.is_empty()) {
-                return Err(format!("the rule for `{to}` takes from a name that is empty"));
+            if rule.from.iter().any(|path| path.0.is_empty()) {
+                return Err(format!("the rule for `{to}` has an empty name in `from`"));
             }
             if rule.split.as_ref().is_some_and(|split| split.by.is_empty()) {
-                return Err(format!("the rule for `{to}` splits by nothing"));
+                return Err(format!("the rule for `{to}` has an empty separator in `split`"));
             }
-            let said = rule.constant.iter().chain(rule.values.values()).chain(&rule.otherwise);
-            if let Some(code) = said.filter_map(|value| crate::value::json::check(value).err()).next() {
-                return Err(format!("the rule for `{to}` says what cannot be kept: {}", code.as_str()));
+            let values = rule.constant.iter().chain(rule.values.values()).chain(&rule.otherwise);
+            if let Some(code) = values.filter_map(|value| crate::value::json::check(value).err()).next() {
+                return Err(format!(
+                    "the rule for `{to}` contains a value that cannot be stored: {}",
+                    code.as_str()
+                ));
             }
-            let lists = rule.split.as_ref().is_some_and(|split| split.part.is_none());
-            if lists && to != "tags" {
-                return Err(format!("the rule for `{to}` splits without saying which `part` to take"));
+            let is_list = rule.split.as_ref().is_some_and(|split| split.part.is_none());
+            if is_list && to != "tags" {
+                return Err(format!("the rule for `{to}` needs `part` in `split`"));
             }
             if rule.otherwise.is_some() && rule.values.is_empty() {
                 return Err(format!("the rule for `{to}` has `otherwise` without `values`"));
@@ -221,8 +227,8 @@ impl Mapping {
     pub fn apply(&self, members: &Map<String, Value>) -> Result<MappedDocument, MappingFault> {
         let (mut native, mut rest) = (Map::new(), members.clone());
         for rule in &self.rules {
-            for place in rule.consumed_paths(members) {
-                place.remove(&mut rest);
+            for path in rule.consumed_paths(members) {
+                path.remove(&mut rest);
             }
             let value =
                 rule.evaluate(members).map_err(|code| MappingFault { to: rule.to.clone().into(), code })?;
@@ -244,31 +250,31 @@ impl Mapping {
 }
 
 impl MappingRule {
-    /// The places whose values end up in the field; the others stay what they are.
+    /// The paths whose values are used for the field. Values at the other paths stay in the document.
     fn consumed_paths<'r>(&'r self, members: &Map<String, Value>) -> impl Iterator<Item = &'r ValuePath> {
-        let said = |place: &&ValuePath| place.find(members).is_some_and(|value| has_value(&value));
-        let chosen = self.from.iter().position(|place| said(&place)).unwrap_or(0);
-        let every = self.join.is_some();
-        let taken = move |position: usize| every || position == chosen;
-        self.from.iter().enumerate().filter(move |(position, _)| taken(*position)).map(|(_, place)| place)
+        let is_present = |path: &&ValuePath| path.find(members).is_some_and(|value| has_value(&value));
+        let first = self.from.iter().position(|path| is_present(&path)).unwrap_or(0);
+        let uses_all = self.join.is_some();
+        let is_used = move |position: usize| uses_all || position == first;
+        self.from.iter().enumerate().filter(move |(position, _)| is_used(*position)).map(|(_, path)| path)
     }
 
-    /// `None` where nothing came in; a null that came in is said.
+    /// `None` if no value was submitted. A submitted null results in a null.
     fn evaluate(&self, members: &Map<String, Value>) -> Result<Option<Value>, MappingFaultCode> {
         if let Some(constant) = &self.constant {
             return Ok(Some(constant.clone()));
         }
-        let found: Vec<Cow<'_, Value>> = self.from.iter().filter_map(|place| place.find(members)).collect();
-        let found: Vec<&Value> = found.iter().map(AsRef::as_ref).collect();
-        if self.required && !found.iter().any(|value| has_value(value)) {
+        let values: Vec<Cow<'_, Value>> = self.from.iter().filter_map(|path| path.find(members)).collect();
+        let values: Vec<&Value> = values.iter().map(AsRef::as_ref).collect();
+        if self.required && !values.iter().any(|value| has_value(value)) {
             return Err(MappingFaultCode::Missing);
         }
         let value = match &self.join {
-            Some(between) => join(&found, between)?,
-            None => found.iter().find(|value| has_value(value)).or(found.first()).map(|v| (*v).clone()),
+            Some(separator) => join(&values, separator)?,
+            None => values.iter().find(|value| has_value(value)).or(values.first()).map(|v| (*v).clone()),
         };
         let Some(value) = value.filter(|value| !value.is_null()) else {
-            return Ok((!found.is_empty()).then_some(Value::Null));
+            return Ok((!values.is_empty()).then_some(Value::Null));
         };
         let value = match &self.split {
             Some(split) => split.apply(&value)?,
@@ -291,14 +297,14 @@ impl SplitRule {
         let text = text(value)?;
         let parts: Vec<&str> = text.split(&self.by).map(str::trim).collect();
         let Some(part) = self.part else {
-            let said = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_TAGS + 1);
-            return Ok(said.map(Value::from).collect());
+            let parts = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_TAGS + 1);
+            return Ok(parts.map(Value::from).collect());
         };
-        let place = usize::try_from(part).ok().or_else(|| {
-            let back = usize::try_from(part.unsigned_abs()).ok()?;
-            parts.len().checked_sub(back)
+        let index = usize::try_from(part).ok().or_else(|| {
+            let from_end = usize::try_from(part.unsigned_abs()).ok()?;
+            parts.len().checked_sub(from_end)
         });
-        let part = place.and_then(|place| parts.get(place)).ok_or(MappingFaultCode::NoSuchPart)?;
+        let part = index.and_then(|index| parts.get(index)).ok_or(MappingFaultCode::NoSuchPart)?;
         Ok(Value::from(*part))
     }
 }
@@ -311,11 +317,11 @@ fn has_value(value: &Value) -> bool {
     }
 }
 
-fn join(found: &[&Value], between: &str) -> Result<Option<Value>, MappingFaultCode> {
-    let said = found.iter().filter(|value| has_value(value));
-    let parts = said.map(|value| text(value).map(|text| text.trim().to_owned()));
+fn join(values: &[&Value], separator: &str) -> Result<Option<Value>, MappingFaultCode> {
+    let present = values.iter().filter(|value| has_value(value));
+    let parts = present.map(|value| text(value).map(|text| text.trim().to_owned()));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
-    Ok((!parts.is_empty()).then(|| Value::from(parts.join(between))))
+    Ok((!parts.is_empty()).then(|| Value::from(parts.join(separator))))
 }
 
 fn text(value: &Value) -> Result<String, MappingFaultCode> {

@@ -1,4 +1,4 @@
-//! Networks of addresses.
+//! IP networks.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// An address (`10.0.0.1`) or a network (`10.0.0.0/8`).
+/// An IP address (`10.0.0.1`) or a network (`10.0.0.0/8`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Network(IpNet);
@@ -25,7 +25,9 @@ impl FromStr for Network {
         let text = text.trim();
         let address = || text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
         let network = text.parse::<IpNet>().or_else(|_| address());
-        network.map(Self).map_err(|_| format!("`{text}` is no address or network (such as 10.0.0.0/8)"))
+        network
+            .map(Self)
+            .map_err(|_| format!("`{text}` is not an IP address or network (such as 10.0.0.0/8)"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The settings of a source, as operators write them.
+//! The settings of a source, in the form in which operators write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,9 +12,9 @@ use crate::{
     Source, Zone,
 };
 
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
-/// For how long a person's address finds its lead; `None` is for ever.
+/// A duration, or `None` for no limit (`ever`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct DurationOrForever(pub Option<Duration>);
@@ -27,9 +27,9 @@ impl FromStr for DurationOrForever {
             return Ok(Self(None));
         }
         let window = humantime::parse_duration(text)
-            .map_err(|_| format!("`{text}` is not a length of time (such as 30d, or ever)"))?;
+            .map_err(|_| format!("`{text}` is not a duration (such as 30d, or ever)"))?;
         if window < Duration::from_secs(1) {
-            return Err("a length of time is at least 1s (such as 30d, or ever)".to_owned());
+            return Err("a duration is at least 1s (such as 30d, or ever)".to_owned());
         }
         Ok(Self(Some(window)))
     }
@@ -52,33 +52,33 @@ impl fmt::Display for DurationOrForever {
     }
 }
 
-/// Settings of a source; what is not said stays as it is.
+/// Settings of a source. A setting that is missing is not changed.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceSettings {
     #[serde(deserialize_with = "not_null")]
     pub name: Option<String>,
-    /// Reads phones without a country code; null for none.
+    /// The region for phones without a country code; null for none.
     pub region: Patch<Region>,
-    /// Reads times without a zone, by its IANA name; null for none.
+    /// The IANA time zone for times without a zone; null for none.
     pub timezone: Patch<Zone>,
     #[serde(deserialize_with = "not_null")]
     pub policy: Option<DuplicatePolicy>,
-    /// By which keys people are told apart, each with its window.
+    /// The identity keys, each with its window.
     #[serde(deserialize_with = "not_null")]
     pub identity: Option<IdentitySettings>,
-    /// When two addresses at Gmail are one person's.
+    /// When two Gmail addresses identify the same person.
     #[serde(deserialize_with = "not_null")]
     pub gmail_identity: Option<GmailIdentity>,
-    /// Of phones and emails. What a system calls its own record stays that record for ever.
+    /// The window for phones and emails. External ids and line ids always match.
     #[serde(deserialize_with = "not_null")]
     pub window: Option<DurationOrForever>,
     #[serde(deserialize_with = "not_null")]
     pub consent: Option<ConsentPolicy>,
-    /// How old consent may be for a call, such as `90d`, or `ever`.
+    /// Maximum age of consent, such as `90d`, or `ever`.
     #[serde(deserialize_with = "not_null")]
     pub consent_max_age: Option<DurationOrForever>,
-    /// A limit for everything that comes in by it; null for that of its dialect.
+    /// The rate limit of the source; null for the limit of its dialect.
     pub rate: Patch<Rate>,
     #[serde(deserialize_with = "not_null")]
     pub tags: Option<Vec<String>>,
@@ -86,28 +86,28 @@ pub struct SourceSettings {
     pub networks: Option<Vec<Network>>,
 }
 
-/// A setting that cannot be cleared: null is an error, and not like one that was left out.
+/// For a setting that cannot be cleared: null is an error, while a missing setting is not changed.
 fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 impl SourceSettings {
     /// # Errors
-    /// A sentence that says what was expected.
+    /// A text that names what was expected.
     pub fn apply(self, source: &mut Source) -> Result<(), String> {
         if let Some(name) = self.name {
             let length = name.trim().chars().count();
-            if !(1..=LONGEST_NAME).contains(&length) || name.contains('\0') {
-                return Err(format!("a name has 1 to {LONGEST_NAME} characters"));
+            if !(1..=MAX_NAME_LENGTH).contains(&length) || name.contains('\0') {
+                return Err(format!("a name has 1 to {MAX_NAME_LENGTH} characters"));
             }
             source.name = Some(name.trim().to_owned());
         }
         if let Some(tags) = self.tags {
-            let good = |tag: &String| {
+            let is_valid = |tag: &String| {
                 !tag.trim().is_empty() && tag.chars().count() <= LONGEST_TAG && !tag.contains('\0')
             };
-            if tags.len() > MOST_TAGS || !tags.iter().all(good) {
-                return Err(format!("at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters are taken"));
+            if tags.len() > MOST_TAGS || !tags.iter().all(is_valid) {
+                return Err(format!("expected at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters"));
             }
             source.tags = tags;
         }
@@ -121,17 +121,18 @@ impl SourceSettings {
         self.rate.apply_to(&mut source.rate);
         source.networks = self.networks.unwrap_or_else(|| std::mem::take(&mut source.networks));
         if self.identity.is_some() && self.window.is_some() {
-            return Err("an identity says the window of each key; `window` says one for phones and emails: \
-                        say either"
-                .to_owned());
+            return Err(
+                "`identity` and `window` cannot be set together; set the window of each key in `identity`"
+                    .to_owned(),
+            );
         }
         if let Some(identity) = self.identity {
             source.identity_rule = identity.rule();
             source.identity = identity.into_keys();
         }
         if let Some(DurationOrForever(window)) = self.window {
-            let perishable = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
-            for identity in source.identity.iter_mut().filter(|identity| perishable(identity.kind)) {
+            let has_window_setting = |kind| matches!(kind, ClaimKind::Phone | ClaimKind::Email);
+            for identity in source.identity.iter_mut().filter(|identity| has_window_setting(identity.kind)) {
                 identity.window = window;
             }
         }
@@ -145,7 +146,7 @@ mod tests {
     use crate::{Dialect, IdentityRule, OrganizationId, Timestamp};
 
     #[test]
-    fn what_is_not_said_stays_and_a_record_number_never_expires() {
+    fn missing_settings_are_not_changed_and_the_window_is_for_phone_and_email() {
         let mut source = Source::new(
             OrganizationId::generate(),
             &crate::SourceDefaults::for_tests(Dialect::AbcSales),
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_takes_the_place_of_the_one_before() {
+    fn a_new_identity_replaces_the_old_one() {
         let mut source = Source::new(
             OrganizationId::generate(),
             &crate::SourceDefaults::for_tests(Dialect::AbcSales),
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_settings_are_refused() {
         for text in [
             r#"{"networks":null}"#,
             r#"{"policy":null}"#,

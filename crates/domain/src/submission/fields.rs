@@ -1,4 +1,4 @@
-//! What a submission says about a person, in our words, before anything is derived from it.
+//! The decoded fields of a submission, before normalization.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::{LeadId, Region, TextValues, TimeProblem, Timestamp, Zone};
 
-/// Something that may be said, said to be nothing, or not mentioned. An explicit null is a value: under
-/// `update` it erases; what is absent changes nothing.
+/// A change of a value. An explicit null clears the value under the policy `update`. An absent member changes
+/// nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
     #[default]
@@ -31,7 +31,7 @@ impl<T> Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Sets or clears a setting, or leaves it as it is.
+    /// Sets or clears a setting, or does not change it.
     pub fn apply_to(self, setting: &mut Option<T>) {
         match self {
             Self::Absent => {}
@@ -42,7 +42,7 @@ impl<T> Patch<T> {
 }
 
 impl<T: Default> Patch<T> {
-    /// Changes the value, which is made first where there is none.
+    /// Changes the value. If there is none, the default is inserted first.
     pub fn get_or_insert_with<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut value = match std::mem::take(self) {
             Self::Value(value) => value,
@@ -55,7 +55,7 @@ impl<T: Default> Patch<T> {
 }
 
 impl<T> From<Option<T>> for Patch<T> {
-    /// For what was mentioned: `None` is null, not absent.
+    /// Converts the value of a present member: `None` is null, not absent.
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Self::Value)
     }
@@ -73,7 +73,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     }
 }
 
-/// The fields of a lead that are plain text, each merged for itself.
+/// The text fields of a lead. Each field is merged separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
@@ -96,12 +96,12 @@ pub enum TextField {
 impl TextField {
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The field's name in the native dialect, the database and every trace.
+    /// The name of the field in the native dialect, the database and every trace.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// The longest value taken, in characters.
+    /// Maximum length of a value in characters.
     pub fn max_length(self) -> usize {
         match self {
             Self::PageUrl => 2_048,
@@ -112,30 +112,30 @@ impl TextField {
     }
 }
 
-/// What somebody agreed to, when, and where the words were shown (47 CFR 64.1200(f)(9) asks for a written
-/// agreement; these three say which one).
+/// The consent of a person: when, to which text, and on which page. 47 CFR 64.1200(f)(9) requires a written
+/// agreement; these three values identify it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Consent {
-    /// As sent; [`Consent::time`] reads it.
+    /// The time as it was sent. [`Consent::parsed_timestamp`] parses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_timestamp: Option<String>,
-    /// The same in the time zone of its source, where it was sent without a zone.
+    /// The time as read in the time zone of the source, if it was sent without a zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_read_as: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_text_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_url: Option<String>,
-    /// The person was asked, and said no.
+    /// The person was asked and refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consent_refused: bool,
-    /// Whatever else was sent with it, kept as evidence.
+    /// Other members of the consent, kept as evidence.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
 
 impl Consent {
-    /// When it was given; `None` if that was not said.
+    /// The time of consent; `None` if no time was sent.
     pub fn parsed_timestamp(&self) -> Option<Result<Timestamp, TimeProblem>> {
         let text = self.consent_timestamp.as_deref().filter(|text| !text.trim().is_empty())?;
         Some(match (Timestamp::read(text), self.timestamp_read_as) {
@@ -144,7 +144,7 @@ impl Consent {
         })
     }
 
-    /// Reads a time without a zone in the one of its source. Whatever was read before counts no longer.
+    /// Reads a time without a zone in the zone of the source. This replaces the result of an earlier call.
     pub fn read_time_in(&mut self, zone: Option<&Zone>) {
         self.timestamp_read_as = None;
         if let (Some(Err(TimeProblem::NoZone)), Some(text), Some(zone)) =
@@ -158,31 +158,32 @@ impl Consent {
         self.parsed_timestamp()?.ok()
     }
 
-    /// Whether the person said yes, and time, text and place are all there.
+    /// Whether the person agreed, and the time, the version of the text and the page are present.
     pub fn is_complete(&self) -> bool {
-        let said = |part: &Option<String>| part.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let is_present = |part: &Option<String>| part.as_deref().is_some_and(|text| !text.trim().is_empty());
         !self.consent_refused
             && self.consented_at().is_some()
-            && said(&self.consent_text_version)
-            && said(&self.source_url)
+            && is_present(&self.consent_text_version)
+            && is_present(&self.source_url)
     }
 }
 
-/// That a submission was made by an operator to correct a lead, which it updates whatever its keys are.
+/// Marks a submission by which an operator corrects a lead. It updates that lead, whatever its keys are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     pub lead: LeadId,
-    /// Who corrects it, as the audit log names them.
+    /// The operator, as in the audit log.
     pub by: String,
     pub reason: String,
 }
 
-/// A submission's content after its dialect was understood.
+/// The content of a submission after its dialect was decoded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fields {
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub phone: Patch<String>,
-    /// Reads a phone without a country code, before the source's default region.
+    /// The region for a phone without a country code. It takes precedence over the default region of the
+    /// source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_country: Option<Region>,
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -205,31 +206,31 @@ pub struct Fields {
     /// Stored as sent.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub user_assignments: Patch<Value>,
-    /// The person asked not to be contacted. Once true it stays true, whatever later submissions say.
+    /// The person asked not to be contacted. Later submissions cannot revoke it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opt_out: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
-    /// Makes no lead: who is not known yet is kept aside.
+    /// The submission must match an existing lead. Otherwise it is quarantined.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_exist: bool,
-    /// Set by `operations` alone; no dialect reads it.
+    /// Set only by `operations`; no dialect reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
-    /// What a public credential sent and may not set ([`crate::Trust::withhold_untrusted_fields`]), by field. Kept,
-    /// never used.
+    /// Values that a public credential sent and may not set ([`crate::Trust::remove_untrusted_fields`]), by
+    /// field. They are kept and never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub not_trusted: Map<String, Value>,
-    /// What was put right in the body before it was read: codes of [`crate::Repair`], or of a newer build.
+    /// Repairs of the body: codes of [`crate::Repair`], or of a newer build.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub repairs: BTreeSet<String>,
-    /// What a newer build wrote and this one does not know: kept, never used.
+    /// Members that a newer build wrote. They are kept and never used.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
 }
 
 impl Fields {
-    /// A text that was said and is more than white space.
+    /// A submitted text that is not blank, trimmed.
     pub fn text(&self, field: TextField) -> Option<&str> {
         self.texts.get(&field)?.as_deref().map(str::trim).filter(|text| !text.is_empty())
     }

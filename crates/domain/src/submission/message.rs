@@ -1,4 +1,4 @@
-//! What travels on the queue: one message carries a group of submissions.
+//! Messages of the queue. One message contains a group of submissions.
 
 use std::num::NonZeroU64;
 
@@ -7,16 +7,17 @@ use serde_json::value::RawValue;
 
 use crate::{OrganizationId, Submission, SubmissionId, Timestamp};
 
-/// The version that this build writes. It reads this one and all before it.
+/// The version that this build writes. It can read this version and all earlier ones.
 ///
-/// It rises by one when a build writes what an older build must not interpret: another format, or a new dialect,
-/// policy, identity kind or other code. An older build parks such a submission in the queue `newer.v<its own
-/// version + 1>`, and a build of that version or a later one consumes it. See `docs/decisions/newer-messages.md`.
+/// It is incremented when a build writes something that an older build must not interpret: another format, or
+/// a new dialect, policy, identity kind or other code. An older build parks such a submission in the queue
+/// `newer.v<its own version + 1>`. A build of that version or a later one consumes it. See
+/// `docs/decisions/newer-messages.md`.
 pub const VERSION: u64 = 1;
 
 /// Wraps already serialized submissions into one message body: `{"v":1,"submissions":[…]}`.
 ///
-/// The gateway serializes each submission once; grouping only concatenates bytes.
+/// The gateway serializes each submission once. Grouping only concatenates bytes.
 pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
     let bytes: usize = submissions.iter().map(|item| item.as_ref().len() + 1).sum();
     let mut body = Vec::with_capacity(bytes + 32);
@@ -31,37 +32,36 @@ pub fn encode_group<T: AsRef<[u8]>>(submissions: &[T]) -> Vec<u8> {
     body
 }
 
-/// Why nothing of a message can be read; it is parked whole.
+/// Why no part of a message can be read. The whole message is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    #[error("not a message: line {line}, column {column}")]
+    #[error("malformed message: line {line}, column {column}")]
     NotAMessage { line: usize, column: usize },
-    #[error("message version {0} is unknown to this build")]
+    #[error("message version {0} is newer than this build can read; upgrade the worker")]
     UnknownVersion(u64),
 }
 
-/// What a message holds. Each submission is read by itself, so that one that cannot be read costs the others nothing.
+/// A decoded message. Each submission is decoded separately, so an unreadable one does not affect the others.
 #[derive(Debug, Default)]
 pub struct Message {
     pub submissions: Vec<Submission>,
-    /// Those that this build cannot read.
+    /// The submissions that this build cannot read.
     pub unread: Vec<UnreadableSubmission>,
 }
 
 /// A submission that this build cannot read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableSubmission {
-    /// A message that holds it alone.
+    /// A message that contains only this submission.
     pub message: Vec<u8>,
-    /// Whether a newer build wrote it: what identifies it can be read, and something else has a code that is not known
-    /// here.
+    /// Whether a newer build wrote it: its header can be read, and another part contains an unknown code.
     pub newer: bool,
-    /// Where reading failed.
+    /// The position at which decoding failed.
     pub line: usize,
     pub column: usize,
 }
 
-/// What every build reads of a submission.
+/// The part of a submission that every build can read.
 #[derive(Deserialize)]
 struct SubmissionHeader {
     #[serde(rename = "id")]
@@ -79,16 +79,16 @@ struct MessageEnvelope<'a> {
     submissions: Vec<&'a RawValue>,
 }
 
-/// What every build reads of a message.
+/// The part of a message that every build can read.
 #[derive(Deserialize)]
 struct MessageVersion {
     v: NonZeroU64,
 }
 
-/// Reads a message body.
+/// Decodes a message body.
 ///
-/// The version is looked at before the submissions, so that a message from a newer build is called
-/// unknown rather than malformed. Error texts carry positions, never values.
+/// The version is checked before the submissions, so that a message of a newer build is reported as an
+/// unknown version and not as malformed. Error texts contain positions, never values.
 pub fn decode(body: &[u8]) -> Result<Message, MessageError> {
     let envelope: MessageEnvelope<'_> = serde_json::from_slice(body).map_err(|error| {
         // A newer format may have other members.
@@ -121,13 +121,13 @@ mod tests {
     use crate::{Dialect, Fields, Source};
 
     #[test]
-    fn a_group_concatenates_what_it_is_given() {
+    fn a_group_is_a_json_array_of_its_submissions() {
         assert_eq!(encode_group(&["{}", "[1]"]), br#"{"v":1,"submissions":[{},[1]]}"#);
         assert_eq!(encode_group::<&str>(&[]), br#"{"v":1,"submissions":[]}"#);
     }
 
     #[test]
-    fn a_newer_version_is_unknown_not_malformed() {
+    fn a_newer_version_is_unknown_and_not_malformed() {
         let body = br#"{"v":2,"submissions":[{"whatever":true}],"more":1}"#;
         assert_eq!(decode(body).unwrap_err(), MessageError::UnknownVersion(2));
         let other_format = br#"{"v":3,"submissions":{"compressed":"x"}}"#;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_submission_that_cannot_be_read_costs_its_neighbours_nothing() {
+    fn an_unreadable_submission_does_not_affect_the_others() {
         let source = Source::new(
             OrganizationId::generate(),
             &crate::SourceDefaults::for_tests(Dialect::Native),
@@ -146,12 +146,12 @@ mod tests {
             Timestamp::now(),
         );
         let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
-        let good = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{}");
-        let good = serde_json::to_string(&good).unwrap();
-        let newer = good.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
-        let message = decode(&encode_group(&[&good, &newer, "{}", &good])).unwrap();
+        let readable = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{}");
+        let readable = serde_json::to_string(&readable).unwrap();
+        let newer = readable.replace("\"dialect\":\"native\"", "\"dialect\":\"of_tomorrow\"");
+        let message = decode(&encode_group(&[&readable, &newer, "{}", &readable])).unwrap();
         assert_eq!(message.submissions.len(), 2);
-        let unread: Vec<_> = message.unread.iter().map(|one| (one.message.clone(), one.newer)).collect();
+        let unread: Vec<_> = message.unread.iter().map(|item| (item.message.clone(), item.newer)).collect();
         assert_eq!(unread, [(encode_group(&[&newer]), true), (encode_group(&["{}"]), false)]);
     }
 }

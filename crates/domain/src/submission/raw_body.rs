@@ -1,12 +1,12 @@
-//! A body as it came, in a form that JSON and every store can carry.
+//! A body as it was received, in a form that JSON and every store can keep.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// The received bytes: as text where they are text, else as base64.
+/// The received bytes: as text if they are UTF-8, or else as base64.
 ///
-/// A NUL is valid UTF-8, but PostgreSQL's `text` refuses it, so such a body travels as base64 too.
+/// A NUL is valid UTF-8, but PostgreSQL's `text` refuses it, so a body with a NUL is stored as base64 too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RawBody {
@@ -22,7 +22,7 @@ impl RawBody {
         }
     }
 
-    /// The bytes as received; `None` if somebody tampered with the base64.
+    /// The received bytes; `None` if the base64 is not valid.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
@@ -38,7 +38,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_body_comes_back(body: Vec<u8>) {
+        fn a_stored_body_keeps_its_bytes(body: Vec<u8>) {
             let json = serde_json::to_string(&RawBody::new(&body)).unwrap();
             prop_assert!(!json.contains("\\u0000"));
             let back: RawBody = serde_json::from_str(&json).unwrap();

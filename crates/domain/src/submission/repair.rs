@@ -1,8 +1,8 @@
-//! What was put right in a value or a body before it was read. The trace names it; what came is kept beside it.
+//! Repairs that are made to a value or a body before it is read. The trace names them. The original is kept.
 
 use serde::{Deserialize, Serialize};
 
-/// The codes stand in traces and in the answers of validation.
+/// A repair. The codes are part of traces and of validation responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
@@ -25,26 +25,28 @@ impl Repair {
         self.into()
     }
 
-    /// What it means, for people.
+    /// The meaning as text.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::InvisibleCharacters => "characters that cannot be seen were left out of the phone",
+            Self::InvisibleCharacters => "invisible characters were removed from the phone",
             Self::DecimalZeros => {
-                "the phone came as a decimal number; its zeros after the point were left out"
+                "the phone was sent as a decimal number; the zeros after the decimal point were removed"
             }
-            Self::Exponent => "the phone came with an exponent, and was written out; no digit was missing",
-            Self::NoteBesidePhone => "words or a further number beside the phone were left out of it",
+            Self::Exponent => "the phone was sent with an exponent and was expanded; no digit was missing",
+            Self::NoteBesidePhone => "text or a second number was separated from the phone",
             Self::LostPlus => {
-                "the form had not escaped the plus sign of the phone, so that it came as a space"
+                "the plus sign of the phone was restored; the form sent it unescaped, as a space"
             }
             Self::TrunkZero => {
-                "a zero in brackets, which is dialled within the country only, was left out of the phone"
+                "a zero in brackets was removed from the phone; it is dialled only within the country"
             }
             Self::OlderSpelling => {
-                "the phone was written as its country did it once, and is kept in today's spelling"
+                "the phone had an older format of its country and was converted to the current one"
             }
-            Self::Windows1252 => "the body was no UTF-8 and named no encoding; it was read as windows-1252",
-            Self::LineBreakInString => "a line break or tab within a JSON string was not escaped",
+            Self::Windows1252 => {
+                "the body was not UTF-8 and declared no charset; it was decoded as windows-1252"
+            }
+            Self::LineBreakInString => "an unescaped line break or tab in a JSON string was accepted",
         }
     }
 }

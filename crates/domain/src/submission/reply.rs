@@ -1,10 +1,10 @@
-//! What a worker tells a gateway whose client waits.
+//! Replies of a worker to a gateway whose client waits for the outcome.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Lead, Outcome, QuarantineReason, SubmissionId};
 
-/// Where a gateway listens for replies. Opaque: the queue made it and knows what it means.
+/// The address to which replies for a gateway are sent. It is opaque: only the queue interprets it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplyAddress(String);
@@ -19,12 +19,12 @@ impl ReplyAddress {
     }
 }
 
-/// How a submission ended, told once and by no means reliably: whoever does not hear it looks it up.
+/// The outcome of a submission. A reply is sent once and may be lost; a gateway without a reply answers 202.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     pub submission: SubmissionId,
     pub outcome: Outcome,
-    /// The lead it made or met, as the commit left it.
+    /// The lead that the submission created or matched, after the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead: Option<Box<Lead>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

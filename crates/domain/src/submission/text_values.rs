@@ -1,4 +1,4 @@
-//! The plain texts of a lead or a submission, by field.
+//! The text fields of a lead or a submission.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::TextField;
 
-/// Texts by field. Those of a field that only a newer build knows are kept as they came, and written back.
+/// Texts by field. Fields that only a newer build knows are kept and written back unchanged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextValues<T> {
     known: BTreeMap<TextField, T>,
@@ -17,7 +17,7 @@ pub struct TextValues<T> {
 }
 
 impl<T> TextValues<T> {
-    /// Whether there is nothing to write.
+    /// Whether there are no members to write.
     pub fn is_nothing(&self) -> bool {
         self.known.is_empty() && self.newer.is_empty()
     }
@@ -82,7 +82,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for TextValues<T> {
         let mut texts = Self::default();
         for (name, value) in Map::deserialize(deserializer)? {
             match TextField::ALL.iter().copied().find(|field| field.as_str() == name) {
-                // An error of serde would repeat the value.
+                // The error text of serde would contain the value.
                 Some(field) => {
                     let text = T::deserialize(value).map_err(|_| D::Error::custom("not a text"))?;
                     texts.known.insert(field, text);

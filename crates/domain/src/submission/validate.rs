@@ -1,4 +1,4 @@
-//! The one validator that gateway and worker share: what passes here, every store can keep.
+//! The validation that gateway and worker share. Every store can keep a submission that passes it.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ pub const LONGEST_EMAIL: usize = 320;
 pub const LONGEST_TAG: usize = 100;
 pub const MOST_TAGS: usize = 100;
 
-/// Something about a field that cannot be accepted. Names the field, never its value.
+/// Why a field cannot be accepted. It names the field and never contains its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFault {
     /// RFC 6901 pointer in native terms, such as `/phone` or `/tags/3`.
@@ -24,22 +24,22 @@ impl FieldFault {
         Self { pointer: pointer.into(), code, detail: detail.into() }
     }
 
-    fn too_long(pointer: impl Into<String>, longest: usize) -> Self {
-        Self::new(pointer, "too_long", format!("at most {longest} characters are taken"))
+    fn too_long(pointer: impl Into<String>, max_length: usize) -> Self {
+        Self::new(pointer, "too_long", format!("too long (at most {max_length} characters)"))
     }
 }
 
-/// A pointer to a member of a document (RFC 6901).
+/// The JSON pointer to a member of a document (RFC 6901).
 pub fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Checks lengths, counts and characters of what a dialect understood.
+/// Checks the lengths, counts and characters of decoded fields.
 pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
     let mut faults = Vec::new();
-    let mut text = |pointer: String, value: &str, longest: usize| {
-        if value.chars().nth(longest).is_some() {
-            faults.push(FieldFault::too_long(pointer.clone(), longest));
+    let mut text = |pointer: String, value: &str, max_length: usize| {
+        if value.chars().nth(max_length).is_some() {
+            faults.push(FieldFault::too_long(pointer.clone(), max_length));
         }
         if value.contains('\0') {
             faults.push(FieldFault::new(
@@ -67,7 +67,11 @@ pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
         }
     }
     if fields.tags.len() > MOST_TAGS {
-        faults.push(FieldFault::new("/tags", "too_many_tags", format!("at most {MOST_TAGS} tags are taken")));
+        faults.push(FieldFault::new(
+            "/tags",
+            "too_many_tags",
+            format!("too many tags (at most {MOST_TAGS})"),
+        ));
     }
     for (pointer, verdict) in documents(fields) {
         if let Err(code) = verdict {
@@ -77,7 +81,7 @@ pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// Whether a submission that came by the queue keeps the limits that the gateway enforces.
+/// Whether a submission from the queue is within the limits that the gateway enforces.
 pub fn submission(submission: &Submission) -> bool {
     fields(&submission.fields).is_ok()
         && json::check_object(&submission.unknown).is_ok()
@@ -99,9 +103,9 @@ fn consent_parts(consent: &Consent) -> impl Iterator<Item = (&'static str, &str)
     parts.into_iter().filter_map(|(name, part)| part.as_deref().map(|part| (name, part)))
 }
 
-/// The verdicts on the parts that are JSON of any shape.
+/// The results for the parts that are arbitrary JSON.
 fn documents(fields: &Fields) -> [(&'static str, Result<(), JsonFaultCode>); 6] {
-    let value = |said: &Patch<Value>| said.value().map_or(Ok(()), json::check);
+    let value = |patch: &Patch<Value>| patch.value().map_or(Ok(()), json::check);
     [
         ("/custom_fields", json::check_object(&fields.custom_fields)),
         ("/attribution", fields.attribution.value().map_or(Ok(()), json::check_object)),

@@ -1,4 +1,4 @@
-//! Somebody who is looked for in everything that an organization holds.
+//! The data subject of an erasure: the person whose data is searched in all records of an organization.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ use crate::{
 /// The phones and emails of one person.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct DataSubject {
-    /// By E.164.
+    /// Keyed by E.164.
     phones: BTreeMap<String, Phone>,
-    /// By their identity.
+    /// Keyed by the form in which emails are compared.
     emails: BTreeMap<String, Email>,
 }
 
@@ -44,18 +44,18 @@ impl DataSubject {
         self.phones.contains_key(&*subscriber(e164))
     }
 
-    /// `address` as a lead holds it.
+    /// `address` must be in the form in which leads store it.
     pub fn has_email(&self, address: &str) -> bool {
         Email::from_stored(address).is_some_and(|email| self.emails.contains_key(&email.comparison_form()))
     }
 
-    /// The values as leads hold them and lists compare them.
+    /// The values in the form in which leads store them and lists compare them.
     pub fn values(&self) -> impl Iterator<Item = (SuppressionKind, &str)> {
         let phones = self.phones.keys().map(|phone| (SuppressionKind::Phone, phone.as_str()));
         phones.chain(self.emails.keys().map(|email| (SuppressionKind::Email, email.as_str())))
     }
 
-    /// Entries that hold whoever comes back, and of which only the key is kept.
+    /// Entries that hold later leads of the erased person. They contain only the keys.
     pub fn suppression_entries(
         &self,
         matching: &MatchKey,
@@ -74,7 +74,7 @@ impl DataSubject {
         phones.chain(emails).map(entry).collect()
     }
 
-    /// Every key under which a list may name one of the values, digested or not.
+    /// All keys under which a list may contain one of the values, plain or as a digest.
     pub fn suppression_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
         let phones = self.phones.values().cloned().map(SuppressedValue::Phone);
         let emails = self.emails.values().cloned().map(SuppressedValue::Email);
@@ -84,8 +84,8 @@ impl DataSubject {
 
     /// The identity keys of the values. Neither kind is scoped to a source.
     pub fn claim_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<ClaimKey> {
-        let any = SourceId::from_uuid(uuid::Uuid::nil());
-        let key = |kind, value: &String| ClaimKey::new(matching, organization, any, kind, value);
+        let unused = SourceId::from_uuid(uuid::Uuid::nil());
+        let key = |kind, value: &String| ClaimKey::new(matching, organization, unused, kind, value);
         let phones = self.phones.keys().filter_map(|phone| key(ClaimKind::Phone, phone));
         let emails = self.emails.keys().filter_map(|email| key(ClaimKind::Email, email));
         let mailboxes = self.emails.values().filter_map(Email::gmail_mailbox);
@@ -93,16 +93,17 @@ impl DataSubject {
         phones.chain(emails).chain(mailboxes).collect()
     }
 
-    /// Whether a submission is about one of the values, as its phone or its email. `region` is its source's.
+    /// Whether the phone or the email of a submission is one of the values. `region` is the region of its
+    /// source.
     ///
-    /// A phone that cannot be read is read once more in the region of the one that is looked for.
+    /// A phone that cannot be parsed is parsed again with the region of the phone that is searched for.
     pub fn matches_fields(&self, fields: &Fields, region: Option<Region>) -> bool {
         let phone = fields.phone.value().is_some_and(|raw| {
             match Phone::parse(raw, fields.phone_country.or(region)) {
                 Ok(phone) => self.has_phone(phone.e164()),
-                Err(_) => self.phones.values().any(|sought| {
-                    let read = Phone::parse(raw, sought.region());
-                    read.is_ok_and(|read| subscriber(read.e164()) == subscriber(sought.e164()))
+                Err(_) => self.phones.values().any(|own| {
+                    let parsed = Phone::parse(raw, own.region());
+                    parsed.is_ok_and(|phone| subscriber(phone.e164()) == subscriber(own.e164()))
                 }),
             }
         });
@@ -113,7 +114,7 @@ impl DataSubject {
         phone || fields.email.value().is_some_and(email)
     }
 
-    /// Whether one of the values occurs anywhere in what was sent.
+    /// Whether one of the values occurs anywhere in the submission, its raw body or its query.
     pub fn occurs_in_submission(&self, submission: &Submission) -> bool {
         let fields = || serde_json::to_string(&submission.fields).unwrap_or_default();
         let body = || submission.raw.bytes().unwrap_or_default();
@@ -124,8 +125,8 @@ impl DataSubject {
 
     fn occurs_in(&self, text: &str) -> bool {
         let email = || {
-            let written = text.to_lowercase();
-            self.emails.keys().any(|email| written.contains(email.as_str()))
+            let lowercase = text.to_lowercase();
+            self.emails.keys().any(|email| lowercase.contains(email.as_str()))
         };
         (!self.emails.is_empty() && email())
             || (!self.phones.is_empty() && numbers(text).any(|number| self.is_same_number(&number)))
@@ -136,15 +137,15 @@ impl DataSubject {
     }
 }
 
-/// The digits of what looks like phone numbers, without what people write between them.
+/// The digits of possible phone numbers, without separators.
 fn numbers(text: &str) -> impl Iterator<Item = String> {
-    let between = |c: char| matches!(c, ' ' | '\u{a0}' | '-' | '.' | '(' | ')' | '/');
-    let runs = text.split(move |c: char| !c.is_ascii_digit() && !between(c));
+    let is_separator = |c: char| matches!(c, ' ' | '\u{a0}' | '-' | '.' | '(' | ')' | '/');
+    let runs = text.split(move |c: char| !c.is_ascii_digit() && !is_separator(c));
     let digits = |run: &str| run.chars().filter(char::is_ascii_digit).collect::<String>();
     runs.map(digits).filter(|digits| digits.len() > 3)
 }
 
-/// A body without the escapes of JSON or of a form.
+/// The body without JSON escapes or percent-encoding.
 fn unescape_body(text: &str) -> Cow<'_, str> {
     if text.contains("\\u")
         && let Ok(document) = serde_json::from_str::<Value>(text)
@@ -154,11 +155,11 @@ fn unescape_body(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(unescaped(text))
+    Cow::Owned(percent_decoded(text))
 }
 
-/// Percent-encoded bytes as what they stand for (RFC 3986, section 2.1).
-fn unescaped(text: &str) -> String {
+/// Decodes percent-encoded bytes (RFC 3986, section 2.1).
+fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -173,7 +174,7 @@ fn unescaped(text: &str) -> String {
 
 impl fmt::Debug for DataSubject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Sought({} phones, {} emails)", self.phones.len(), self.emails.len())
+        write!(formatter, "DataSubject({} phones, {} emails)", self.phones.len(), self.emails.len())
     }
 }
 
@@ -190,12 +191,12 @@ mod tests {
     }
 
     fn fields(phone: &str, email: &str) -> Fields {
-        let said = |text: &str| if text.is_empty() { Patch::Absent } else { Patch::Value(text.to_owned()) };
-        Fields { phone: said(phone), email: said(email), ..Fields::default() }
+        let patch = |text: &str| if text.is_empty() { Patch::Absent } else { Patch::Value(text.to_owned()) };
+        Fields { phone: patch(phone), email: patch(email), ..Fields::default() }
     }
 
     #[test]
-    fn a_person_is_found_however_the_values_are_written() {
+    fn a_person_is_found_in_every_spelling_of_phone_and_email() {
         let german = "DE".parse().ok();
         for (phone, email, region) in [
             ("(415) 555-0132", "", "US".parse().ok()),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mention_is_found_in_whatever_was_sent() {
+    fn a_value_is_found_anywhere_in_a_submission() {
         let source = Source::new(
             OrganizationId::generate(),
             &crate::SourceDefaults::for_tests(Dialect::Native),
@@ -243,14 +244,14 @@ mod tests {
             assert!(!ann().occurs_in_submission(&sent(body.as_bytes())), "{body}");
         }
         assert!(ann().occurs_in_submission(&sent(b"\xff4155550132")));
-        let asked = Submission { query: Some("tel=%2B14155550132".into()), ..sent(b"") };
-        assert!(ann().occurs_in_submission(&asked));
-        let wrapped = Submission { raw: RawBody::Base64("not base64".into()), ..sent(b"") };
-        assert!(!ann().occurs_in_submission(&wrapped));
+        let in_query = Submission { query: Some("tel=%2B14155550132".into()), ..sent(b"") };
+        assert!(ann().occurs_in_submission(&in_query));
+        let invalid_base64 = Submission { raw: RawBody::Base64("not base64".into()), ..sent(b"") };
+        assert!(!ann().occurs_in_submission(&invalid_base64));
     }
 
     #[test]
-    fn nobody_reads_who_is_sought_in_a_log() {
-        assert_eq!(format!("{:?}", ann()), "Sought(1 phones, 1 emails)");
+    fn the_debug_output_contains_no_personal_data() {
+        assert_eq!(format!("{:?}", ann()), "DataSubject(1 phones, 1 emails)");
     }
 }

@@ -1,4 +1,4 @@
-//! What an administrator says about one entry.
+//! The request to add one suppression entry.
 
 use serde::Deserialize;
 
@@ -6,14 +6,14 @@ use super::{ERASED_LIST, SuppressedValue, Suppression, SuppressionKind, list_nam
 use crate::credential::secret::MatchKey;
 use crate::{OrganizationId, Region, Timestamp};
 
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_LENGTH: usize = 500;
 
-/// One value, and what goes with it.
+/// Exactly one value, and the properties of its entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SuppressionRequest {
     pub phone: Option<String>,
-    /// Reads a phone without a country code.
+    /// The region for a phone without a country code.
     pub phone_country: Option<Region>,
     pub email: Option<String>,
     pub domain: Option<String>,
@@ -22,34 +22,34 @@ pub struct SuppressionRequest {
     pub email_sha256: Option<String>,
     pub list: Option<String>,
     pub reason: Option<String>,
-    /// A time, a day, or how long from now, such as `90d`.
+    /// A time, a day, or a duration from now, such as `90d`.
     pub expires_at: Option<String>,
 }
 
 impl SuppressionRequest {
     /// # Errors
-    /// A sentence for whoever said it, here and below.
+    /// If there is not exactly one value, or it is invalid. The text does not repeat the value.
     pub fn value(&self) -> Result<SuppressedValue, String> {
         use SuppressionKind::{Domain, Email, Phone};
         let plain =
             [("phone", Phone, &self.phone), ("email", Email, &self.email), ("domain", Domain, &self.domain)];
         let digests =
             [("phone_sha256", Phone, &self.phone_sha256), ("email_sha256", Email, &self.email_sha256)];
-        let plain = plain.into_iter().filter_map(|(name, kind, said)| {
-            let said = said.as_deref()?;
-            Some((name, SuppressedValue::parse_kind(kind, said, self.phone_country)))
+        let plain = plain.into_iter().filter_map(|(name, kind, text)| {
+            let text = text.as_deref()?;
+            Some((name, SuppressedValue::parse_kind(kind, text, self.phone_country)))
         });
         let digests = digests
             .into_iter()
-            .filter_map(|(name, kind, said)| Some((name, SuppressedValue::digest(kind, said.as_deref()?))));
+            .filter_map(|(name, kind, text)| Some((name, SuppressedValue::digest(kind, text.as_deref()?))));
         let mut all = plain.chain(digests);
         match (all.next(), all.next()) {
             (Some((name, value)), None) => value.map_err(|problem| format!("`{name}`: {problem}")),
-            _ => Err("an entry names one of phone, email, domain, phone_sha256, email_sha256".to_owned()),
+            _ => Err("expected exactly one of phone, email, domain, phone_sha256, email_sha256".to_owned()),
         }
     }
 
-    /// The entry that begins now.
+    /// The entry, added at `now`.
     pub fn entry(
         &self,
         matching: &MatchKey,
@@ -61,33 +61,33 @@ impl SuppressionRequest {
             entry.list = list_name(list)?;
             if entry.list == ERASED_LIST {
                 return Err(format!(
-                    "the list `{ERASED_LIST}` is written by `leadgate erase` alone; choose another name"
+                    "the list `{ERASED_LIST}` is reserved for `leadgate erase`; choose another name"
                 ));
             }
         }
-        entry.reason = self.reason.as_deref().map(reason).transpose()?.flatten();
-        entry.expires_at = self.expires_at.as_deref().map(|text| end(text, now)).transpose()?;
+        entry.reason = self.reason.as_deref().map(parse_reason).transpose()?.flatten();
+        entry.expires_at = self.expires_at.as_deref().map(|text| parse_expiry(text, now)).transpose()?;
         Ok(entry)
     }
 }
 
-/// Why somebody is suppressed, for those who ask later; nothing is said by white space.
-fn reason(text: &str) -> Result<Option<String>, String> {
+/// Parses the reason of an entry. A blank reason counts as none.
+fn parse_reason(text: &str) -> Result<Option<String>, String> {
     let text = text.trim();
-    if text.chars().count() > LONGEST_REASON || text.contains('\0') {
-        return Err(format!("`reason` has at most {LONGEST_REASON} characters"));
+    if text.chars().count() > MAX_REASON_LENGTH || text.contains('\0') {
+        return Err(format!("`reason` has at most {MAX_REASON_LENGTH} characters"));
     }
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-/// When an entry ends: RFC 3339, a day (from its first moment in UTC on), or how long from now.
-fn end(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+/// Parses the expiry: RFC 3339, a day (its start in UTC), or a duration from now.
+fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let text = text.trim();
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     let duration = || humantime::parse_duration(text).ok().map(|duration| now.plus(duration));
     let end = Timestamp::read(text).ok().or_else(day).or_else(duration);
-    let end = end.ok_or("`expires_at` is a time (RFC 3339), a day, or how long, such as 90d")?;
-    if end > now { Ok(end) } else { Err("`expires_at` lies in the past".to_owned()) }
+    let end = end.ok_or("`expires_at`: expected a time (RFC 3339), a day, or a duration such as 90d")?;
+    if end > now { Ok(end) } else { Err("`expires_at` is in the past".to_owned()) }
 }
 
 #[cfg(test)]
@@ -102,27 +102,27 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_a_time_a_day_or_a_while() {
-        for (said, end) in [
+    fn an_expiry_is_a_time_a_day_or_a_duration() {
+        for (text, expected) in [
             ("2026-12-01T10:00:00+01:00", "2026-12-01T09:00:00.000000Z"),
             ("2026-12-01", "2026-12-01T00:00:00.000000Z"),
             ("90d", "2027-02-19T12:00:00.000000Z"),
         ] {
-            let entry = read(&format!(r#"{{"email":"a@example.com","expires_at":"{said}"}}"#)).unwrap();
-            assert_eq!(entry.expires_at.unwrap().to_string(), end);
+            let entry = read(&format!(r#"{{"email":"a@example.com","expires_at":"{text}"}}"#)).unwrap();
+            assert_eq!(entry.expires_at.unwrap().to_string(), expected);
         }
     }
 
     #[test]
-    fn nonsense_is_refused_with_a_sentence_that_repeats_nobody() {
+    fn an_invalid_request_is_refused_without_repeating_its_value() {
         for (json, expected) in [
-            (r#"{}"#, "names one of"),
-            (r#"{"email":"a@example.com","domain":"example.com"}"#, "names one of"),
+            (r#"{}"#, "exactly one of"),
+            (r#"{"email":"a@example.com","domain":"example.com"}"#, "exactly one of"),
             (r#"{"phone":"555 0132"}"#, "`phone`: "),
             (r#"{"email":"555 0132"}"#, "`email`: "),
             (r#"{"email":"a@example.com","expires_at":"2026-11-21"}"#, "past"),
             (r#"{"email":"a@example.com","expires_at":"soon"}"#, "90d"),
-            (r#"{"email":"a@example.com","list":" "}"#, "a list has a name"),
+            (r#"{"email":"a@example.com","list":" "}"#, "the name of a list"),
             (r#"{"email":"a@example.com","colour":1}"#, "unknown field"),
         ] {
             let error = read(json).unwrap_err();

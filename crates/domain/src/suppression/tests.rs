@@ -4,12 +4,12 @@ fn matching() -> MatchKey {
     MatchKey::new([0x55; 32])
 }
 
-/// Whether an entry of this value would hold a lead with that phone and email.
+/// Whether an entry with this value holds a lead with that phone and email.
 fn holds(value: &SuppressedValue, e164: Option<&str>, email: Option<&str>) -> bool {
     let (matching, organization) = (matching(), OrganizationId::from_uuid(uuid::Uuid::from_u128(7)));
     let email = email.map(|email| Email::parse(email).unwrap());
-    let watched = SuppressionKey::keys_for_contact(&matching, organization, e164, email.as_ref());
-    watched.contains(&value.key(&matching, organization))
+    let keys = SuppressionKey::keys_for_contact(&matching, organization, e164, email.as_ref());
+    keys.contains(&value.key(&matching, organization))
 }
 
 fn read(kind: SuppressionKind, raw: &str) -> SuppressedValue {
@@ -17,7 +17,7 @@ fn read(kind: SuppressionKind, raw: &str) -> SuppressedValue {
 }
 
 #[test]
-fn both_sides_are_normalized() {
+fn entries_and_leads_are_compared_in_normalized_form() {
     use SuppressionKind::{Domain, Email, Phone};
     let (ann, phone) = (Some("ann.lee@mail.xn--mnchen-3ya.de"), Some("+14155550132"));
     for (kind, raw, expected) in [
@@ -34,18 +34,18 @@ fn both_sides_are_normalized() {
         (Domain, "nchen.de", false),
     ] {
         let value = SuppressedValue::parse_kind(kind, raw, "US".parse().ok());
-        let held = value.is_ok_and(|value| holds(&value, phone, ann));
-        assert_eq!(held, expected, "{kind} {raw}");
+        let matches = value.is_ok_and(|value| holds(&value, phone, ann));
+        assert_eq!(matches, expected, "{kind} {raw}");
     }
 }
 
 #[test]
-fn a_digest_holds_whichever_spelling_it_is_of() {
-    for said in ["+14155550132", "14155550132", "4155550132"] {
-        let digest = Sha256Digest::of(said.as_bytes()).to_string().to_uppercase();
+fn a_digest_matches_every_common_spelling() {
+    for text in ["+14155550132", "14155550132", "4155550132"] {
+        let digest = Sha256Digest::of(text.as_bytes()).to_string().to_uppercase();
         let value = SuppressedValue::digest(SuppressionKind::Phone, &digest).unwrap();
-        assert!(holds(&value, Some("+14155550132"), None), "{said}");
-        assert!(!holds(&value, Some("+14155550133"), None), "{said}");
+        assert!(holds(&value, Some("+14155550132"), None), "{text}");
+        assert!(!holds(&value, Some("+14155550133"), None), "{text}");
     }
     let digest = Sha256Digest::of(b"ann@example.com").to_string();
     let value = SuppressedValue::digest(SuppressionKind::Email, &digest).unwrap();
@@ -55,7 +55,7 @@ fn a_digest_holds_whichever_spelling_it_is_of() {
 }
 
 #[test]
-fn an_email_is_never_taken_for_a_domain() {
+fn an_email_entry_does_not_match_its_domain() {
     let address = read(SuppressionKind::Email, "ann@example.com");
     assert!(!holds(&address, None, Some("bob@example.com")));
     let domain = read(SuppressionKind::Domain, "example.com");
@@ -63,7 +63,7 @@ fn an_email_is_never_taken_for_a_domain() {
 }
 
 #[test]
-fn what_is_no_domain_and_what_is_everybodys_is_refused() {
+fn invalid_domains_and_public_suffixes_are_refused() {
     for raw in ["", "localhost", "a b.example", "exa_mple.com", ".com", "-x.example"] {
         assert_eq!(Domain::parse(raw), Err(SuppressedValueProblem::NotADomain), "{raw}");
     }
@@ -81,7 +81,7 @@ fn what_is_no_domain_and_what_is_everybodys_is_refused() {
 }
 
 #[test]
-fn an_entry_ends_at_its_end() {
+fn an_entry_is_inactive_from_its_expiry() {
     let at = Timestamp::from_microseconds;
     let value = read(SuppressionKind::Phone, "+14155550132");
     let organization = OrganizationId::from_uuid(uuid::Uuid::from_u128(7));

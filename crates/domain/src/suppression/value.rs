@@ -1,4 +1,4 @@
-//! Values of suppression lists, as they are written by people, exported by programs and digested by both.
+//! Values of suppression lists: plain values and digests.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use crate::contact::email::ascii_domain;
 use crate::credential::secret::MatchKey;
 use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest, subscriber};
 
-/// Why a text cannot be suppressed. It never repeats the text.
+/// Why a text cannot be suppressed. The error never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SuppressedValueProblem {
     #[error(transparent)]
     Phone(#[from] PhoneProblem),
     #[error(transparent)]
     Email(#[from] EmailProblem),
-    #[error("it is no domain")]
+    #[error("not a domain (expected one such as example.com)")]
     NotADomain,
-    #[error("everybody under a public ending would be suppressed")]
+    #[error("the domain is a public suffix, such as co.uk; suppress a registered domain instead")]
     PublicEnding,
-    #[error("it is no SHA-256 of 64 hexadecimal digits")]
+    #[error("not a SHA-256 digest (expected 64 hexadecimal digits)")]
     NotADigest,
-    #[error("a domain cannot be given as its SHA-256")]
+    #[error("a domain cannot be suppressed by its SHA-256; send the domain")]
     DigestOfDomain,
 }
 
-/// Somebody's domain, in lower case and ASCII.
+/// A registered domain or a subdomain, in lower case and ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain(String);
 
 impl Domain {
-    /// Reads a domain as people write it: `@`, a scheme, `www.` and a path are no part of it.
+    /// Parses a domain. A leading `@`, a scheme, `www.` and a path are ignored.
     pub fn parse(raw: &str) -> Result<Self, SuppressedValueProblem> {
         let text = raw.trim();
         let text = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -37,8 +37,8 @@ impl Domain {
         let text = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
         let domain = ascii_domain(text).ok_or(SuppressedValueProblem::NotADomain)?;
         let domain = domain.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&domain);
-        let ending = psl::suffix(domain.as_bytes()).filter(|ending| ending.typ() == Some(psl::Type::Icann));
-        if ending.is_some_and(|ending| ending.as_bytes() == domain.as_bytes()) {
+        let suffix = psl::suffix(domain.as_bytes()).filter(|suffix| suffix.typ() == Some(psl::Type::Icann));
+        if suffix.is_some_and(|suffix| suffix.as_bytes() == domain.as_bytes()) {
             return Err(SuppressedValueProblem::PublicEnding);
         }
         Ok(Self(domain.to_owned()))
@@ -49,24 +49,24 @@ impl Domain {
     }
 }
 
-/// A domain and those above it, down to two labels.
+/// A domain and its parent domains with at least two labels.
 pub(super) fn with_parent_domains<'d>(domain: &'d str) -> impl Iterator<Item = &'d str> {
-    let above = |domain: &&'d str| -> Option<&'d str> { Some(domain.split_once('.')?.1) };
-    std::iter::successors(Some(domain), above).filter(|domain| domain.contains('.'))
+    let parent = |domain: &&'d str| -> Option<&'d str> { Some(domain.split_once('.')?.1) };
+    std::iter::successors(Some(domain), parent).filter(|domain| domain.contains('.'))
 }
 
-/// Whom an entry names, in the form in which values are compared.
+/// The value of an entry in the form in which values are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SuppressedValue {
     Phone(Phone),
     Email(Email),
     Domain(Domain),
-    /// A phone or an email, of which only the digest is known.
+    /// A phone or an email of which only the digest is known.
     Digest(SuppressionKind, Sha256Digest),
 }
 
 impl SuppressedValue {
-    /// `region` reads a phone without a country code.
+    /// Parses a plain value. `region` is used for a phone without a country code.
     pub fn parse_kind(
         kind: SuppressionKind,
         raw: &str,
@@ -79,8 +79,8 @@ impl SuppressedValue {
         })
     }
 
-    /// 64 hexadecimal digits: the SHA-256 of a phone as E.164, with or without its plus, or as ten digits of the
-    /// North American plan; or of an email in lower case.
+    /// Parses a digest of 64 hexadecimal digits: the SHA-256 of a phone as E.164 (with or without its plus)
+    /// or as ten digits of the North American plan, or of an email in lower case.
     pub fn digest(kind: SuppressionKind, raw: &str) -> Result<Self, SuppressedValueProblem> {
         if kind == SuppressionKind::Domain {
             return Err(SuppressedValueProblem::DigestOfDomain);
@@ -105,7 +105,7 @@ impl SuppressedValue {
         }
     }
 
-    /// Every key under which an entry would hold somebody with this value.
+    /// All keys under which an entry matches this value.
     pub fn suppression_keys(&self, matching: &MatchKey, organization: OrganizationId) -> Vec<SuppressionKey> {
         match self {
             Self::Phone(phone) => {
@@ -119,7 +119,7 @@ impl SuppressedValue {
         }
     }
 
-    /// Under which an entry is kept.
+    /// The key under which an entry with this value is stored.
     pub fn key(&self, matching: &MatchKey, organization: OrganizationId) -> SuppressionKey {
         match self {
             Self::Digest(kind, digest) => SuppressionKey::of_digest(matching, organization, *kind, *digest),

@@ -4,7 +4,7 @@ use super::extensible::{MaybeKnown, StageRecord};
 use super::sentences::date;
 use crate::{Eligibility, Reason, Timestamp};
 
-/// Whether a lead may be called, and everything that holds it.
+/// Whether a lead may be called, and all reasons that hold it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DecideTrace {
@@ -23,7 +23,7 @@ pub struct DecideTrace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegistryCheck {
-    /// This build consults none.
+    /// No registry was consulted: this build has no access to one.
     Off,
 }
 
@@ -41,7 +41,7 @@ impl StageRecord for DecideTrace {
                 vec![format!("The lead is eligible until {}.", date(until))]
             }
             (Some(Eligibility::Eligible), None) => {
-                vec!["The lead is eligible; no evidence that it needed expires.".to_owned()]
+                vec!["The lead is eligible. None of the evidence that it needs expires.".to_owned()]
             }
             (Some(Eligibility::Held), _) if !self.reasons.is_empty() => Vec::new(),
             _ => {

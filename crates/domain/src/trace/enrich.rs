@@ -6,7 +6,7 @@ use super::extensible::{MaybeKnown, StageRecord, TraceItem};
 use super::sentences::words;
 use crate::{EmailKind, InferenceBasis, InferredValue, Region};
 
-/// What was inferred, each value with what it follows from.
+/// The inferred values, each with the value that it is based on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EnrichTrace {
@@ -22,10 +22,10 @@ impl StageRecord for EnrichTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if let Some(kind) = &self.email_kind {
-            sentences.push(format!("The email is of the kind {}.", kind.words()));
+            sentences.push(format!("Kind of email: {}.", kind.words()));
         }
         if let Some(region) = &self.phone_region {
-            sentences.push(format!("The phone is one of {}.", region.words()));
+            sentences.push(format!("Region of the phone: {}.", region.words()));
         }
         if self.inferred.is_empty() {
             sentences.push("Nothing was inferred.".to_owned());
@@ -34,7 +34,7 @@ impl StageRecord for EnrichTrace {
         sentences
     }
 
-    /// Everything in it follows from what was said.
+    /// Nothing is kept, because all of it is derived from submitted values.
     fn erased(self) -> Option<Self> {
         None
     }
@@ -47,12 +47,12 @@ fn inferred(name: &str, value: &TraceItem<InferredValue>) -> String {
     let from = match basis {
         InferenceBasis::FullName => "the full name",
         InferenceBasis::NameParts => "first and last name",
-        InferenceBasis::PhonePrefix => "the first digits of the phone",
+        InferenceBasis::PhonePrefix => "the phone prefix",
         InferenceBasis::EmailDomain => "the domain of the email",
-        InferenceBasis::PageUrl => "the address of the page",
-        InferenceBasis::Referrer => "the page from which the person came",
-        InferenceBasis::UserAgent => "what the browser says it is",
-        InferenceBasis::ClientAddress => "the address of the browser",
+        InferenceBasis::PageUrl => "the URL of the page",
+        InferenceBasis::Referrer => "the referrer",
+        InferenceBasis::UserAgent => "the user agent",
+        InferenceBasis::ClientAddress => "the IP address of the client",
         InferenceBasis::Newer(code) => code.as_str(),
     };
     format!("{name} was inferred from {from}: {}.", words(inferred))

@@ -11,7 +11,7 @@ pub struct ErasedAt(pub Timestamp);
 impl StageRecord for ErasedAt {
     fn sentences(&self) -> Vec<String> {
         let at = date(self.0);
-        vec![format!("What it said was erased on {at}, and with it what was read and inferred from that.")]
+        vec![format!("The submitted values, and all values derived from them, were erased on {at}.")]
     }
 
     fn erased(self) -> Option<Self> {

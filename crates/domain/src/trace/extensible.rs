@@ -1,4 +1,4 @@
-//! Records that keep what a newer build added to them.
+//! Records that keep members which a newer build added.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 
 use super::sentences::{unknown_members_sentence, words};
 
-/// What each stage's record can do.
+/// The operations of every stage record.
 pub(super) trait StageRecord: Sized {
     fn sentences(&self) -> Vec<String>;
 
-    /// The record without submitted and inferred values; `None` if nothing remains.
+    /// The record without submitted and inferred values, or `None` if nothing remains.
     fn erased(self) -> Option<Self>;
 }
 
-/// A record, with the members that a newer build added.
+/// A record with the members that a newer build added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Extensible<T> {
     #[serde(flatten)]
@@ -41,7 +41,7 @@ impl<T: StageRecord> StageRecord for Extensible<T> {
     }
 }
 
-/// A value, or what a newer build wrote in its place.
+/// A value, or the JSON that a newer build wrote in its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MaybeKnown<T> {
@@ -87,7 +87,7 @@ impl<T> TraceItem<T> {
 }
 
 impl<T: DeserializeOwned> MaybeKnown<T> {
-    /// The value that a code stands for.
+    /// Parses a code.
     pub fn of_code(code: &str) -> Self {
         let code = Value::from(code);
         T::deserialize(&code).map_or_else(|_| Self::Unknown(code.clone()), Self::Known)
@@ -95,7 +95,7 @@ impl<T: DeserializeOwned> MaybeKnown<T> {
 }
 
 impl<T: Serialize> MaybeKnown<T> {
-    /// The value as it stands in the trace, without the punctuation of JSON.
+    /// The value as text, without the punctuation of JSON.
     pub fn words(&self) -> String {
         words(&serde_json::to_value(self).unwrap_or_default())
     }
@@ -113,7 +113,7 @@ impl<T> From<T> for TraceItem<T> {
     }
 }
 
-/// Of a list what may be kept after an erasure.
+/// The items of a list that may be kept after an erasure.
 pub(super) fn erased_items<T>(items: Vec<TraceItem<T>>) -> Vec<TraceItem<T>> {
     items.into_iter().filter_map(TraceItem::erased_item).collect()
 }

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::extensible::StageRecord;
 
-/// How much of a submission did not fit into its lead.
+/// How many values of a submission were dropped because the lead has reached its maximum size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MergeTrace {
@@ -20,7 +20,7 @@ impl StageRecord for MergeTrace {
     fn sentences(&self) -> Vec<String> {
         let Self { custom_fields, tags } = self;
         vec![format!(
-            "The lead has as much as a lead can have; custom fields left out: {custom_fields}, tags left out: {tags}."
+            "The lead has reached its maximum size. Dropped custom fields: {custom_fields}. Dropped tags: {tags}."
         )]
     }
 

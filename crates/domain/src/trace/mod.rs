@@ -1,8 +1,8 @@
-//! Why a submission ended as it did: each stage's verdict, reason and evidence, with its sentences and with what may be
-//! kept of it after an erasure.
+//! The decision trace of a submission: the verdict, reason and evidence of each stage, the same as sentences,
+//! and the part that may be kept after an erasure.
 //!
-//! A trace is read as it was stored, by this build or by another. What this build does not know is kept and written
-//! back as it came, and nothing here fails.
+//! A trace may have been stored by another build. Stages and members that this build does not know are kept
+//! and written back unchanged. Reading a trace never fails.
 
 mod decide;
 mod deduplicate;
@@ -43,14 +43,14 @@ pub use screen::{ScreenTrace, SuppressionHit};
 pub use sentences::date;
 pub use stage::{Stage, StageName, UnknownStage};
 
-/// One compact record per submission, with at most one part of each stage, in the order of [`Stage`]. In JSON it is an
-/// object of the parts under the stages' names.
+/// The records of all stages for one submission, at most one for each stage, in the order of [`Stage`]. In
+/// JSON it is an object whose members have the names of the stages.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(from = "Map<String, Value>")]
 pub struct Trace(Vec<Stage>);
 
 impl Trace {
-    /// Writes a stage's part in place of an earlier one of the same stage.
+    /// Adds the record of a stage. It replaces an earlier record of the same stage.
     pub fn record(&mut self, stage: Stage) {
         match self.0.iter_mut().find(|other| other.name() == stage.name()) {
             Some(earlier) => *earlier = stage,
@@ -61,12 +61,12 @@ impl Trace {
         }
     }
 
-    /// Every stage in the order of the pipeline; those that only another build knows come last.
+    /// All stages in the order of the pipeline. Stages that this build does not know come last.
     pub fn stages(&self) -> &[Stage] {
         &self.0
     }
 
-    /// How the lead was decided, if it was.
+    /// The decision about the lead, if there was one.
     pub fn decide(&self) -> Option<&DecideTrace> {
         self.0.iter().find_map(|stage| match stage {
             Stage::Decide(part) => Some(&part.known),
@@ -81,7 +81,7 @@ impl Trace {
         })
     }
 
-    /// The entries of suppression lists by which the lead was decided.
+    /// The suppression list entries on which the decision about the lead is based.
     pub fn screen(&self) -> Option<&ScreenTrace> {
         self.0.iter().rev().find_map(|stage| match stage {
             Stage::Screen(screen) | Stage::ScreenLead(screen) => Some(screen),
@@ -89,7 +89,8 @@ impl Trace {
         })
     }
 
-    /// Whether a stored lead was decided again, and the outcome of the submission is what it was.
+    /// Whether the trace is about a new decision for a stored lead. The outcome of the submission did not
+    /// change.
     pub fn is_reassessment(&self) -> bool {
         self.0.iter().any(|stage| matches!(stage.kind(), StageName::Reassess | StageName::Reprocess))
     }
@@ -98,7 +99,7 @@ impl Trace {
         self.0.iter().any(|stage| stage.kind() == StageName::Erased)
     }
 
-    /// The part of a trace that may be kept after its person was erased.
+    /// The part of the trace that may be kept after the erasure of the person.
     #[must_use]
     pub fn erased(self, at: Timestamp) -> Self {
         if self.is_erased() {
@@ -109,7 +110,7 @@ impl Trace {
         kept
     }
 
-    /// Only what is about the submission itself: nothing of the lead that it met but the lead's id.
+    /// Only the stages about the submission itself. Of the matched lead they contain only the id.
     #[must_use]
     pub fn without_lead_details(mut self) -> Self {
         self.0.retain(|stage| {
@@ -126,7 +127,7 @@ impl Trace {
         self
     }
 
-    /// Without what follows from everything that its lead said: of that, others may have said a part.
+    /// Without the inferred values: they may be based on values from other submissions of the lead.
     #[must_use]
     pub fn without_inferred(mut self) -> Self {
         self.0.retain(|stage| stage.kind() != StageName::Enrich);

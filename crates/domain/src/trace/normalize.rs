@@ -7,13 +7,13 @@ use super::sentences::{listed, remark_suffix, unknown_members_sentence};
 use crate::mapping::MappingFault;
 use crate::{CertificateProblem, QuarantineReason, Region, Repair, TextField, TimeProblem};
 
-/// What was read of a submission's values, or why it cannot be judged.
+/// The results of normalizing the values of a submission, or why it was quarantined.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NormalizeTrace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<MaybeKnown<QuarantineReason>>,
-    /// The field that could not be filled, and why; no value.
+    /// The field for which the mapping failed, and why. It contains no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<TraceItem<MappingFault>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,10 +26,10 @@ pub struct NormalizeTrace {
     pub email: Option<MaybeKnown<ContactVerdict>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_reason: Option<String>,
-    /// Texts that are written in another way than they came.
+    /// Text fields that were changed to their canonical form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rewritten: Vec<MaybeKnown<TextField>>,
-    /// Names that were no more than what programs write for nothing.
+    /// Name fields that contained only a placeholder, such as `N/A`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_said: Vec<MaybeKnown<TextField>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,29 +40,29 @@ pub struct NormalizeTrace {
     pub state: Option<MaybeKnown<TextVerdict>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<MaybeKnown<TextVerdict>>,
-    /// What was put right before it was read.
+    /// Repairs that were made before a value was read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repaired: Vec<MaybeKnown<Repair>>,
-    /// What a public credential sent and may not set, by name.
+    /// Names of submitted fields that a public credential may not set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_trusted: Vec<String>,
-    /// The source's zone, in which the time of the consent was read.
+    /// The time zone of the source, if the time of the consent was sent without a zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_time_read_in: Option<String>,
     /// Why the time of the consent cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_time: Option<MaybeKnown<TimeProblem>>,
-    /// Why what was sent as a certificate of consent is none; it is kept as it came.
+    /// Why the TrustedForm certificate is invalid. The value is kept as it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_trustedform: Option<MaybeKnown<CertificateProblem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_jornaya: Option<MaybeKnown<CertificateProblem>>,
-    /// The source's name, which stands in the sentence about the receipt.
+    /// The name of the source, for the sentence about the receipt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
 
-/// What a phone or an email is.
+/// The result of reading a phone or an email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactVerdict {
@@ -71,21 +71,21 @@ pub enum ContactVerdict {
     Invalid,
 }
 
-/// What is wrong with a value of a standard list.
+/// What is wrong with a value that must be in a standard list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextVerdict {
-    /// It is not on the list, and was kept as it came.
+    /// The value is not in the list. It is kept as it was sent.
     Unknown,
 }
 
 impl NormalizeTrace {
-    /// Of a submission that cannot be judged.
+    /// The trace of a submission that is quarantined before it is judged.
     pub fn quarantined(reason: QuarantineReason, mapping: Option<MappingFault>) -> Self {
         Self { quarantined: Some(reason.into()), mapping: mapping.map(TraceItem::from), ..Self::default() }
     }
 
-    /// Notes that the value of a field is not on the list of such values.
+    /// Records that the value of a field is not in the standard list for that field.
     pub fn unlisted(&mut self, field: TextField) {
         let verdict = match field {
             TextField::Currency => &mut self.currency,
@@ -98,19 +98,19 @@ impl NormalizeTrace {
     }
 
     fn phone_sentence(&self) -> Option<String> {
-        let read_in = match &self.phone_read_in {
+        let region = match &self.phone_read_in {
             Some(region) => {
-                format!("as a number of {} unless it has a country code of its own", region.words())
+                format!("The region {} was applied if the number had no country code", region.words())
             }
-            None => "by its own country code".to_owned(),
+            None => "The number has a country code".to_owned(),
         };
-        let valid = format!("The phone was read in E.164, {read_in}.");
-        contact("phone", self.phone.as_ref()?, self.phone_reason.as_deref(), valid)
+        let valid = format!("The phone was converted to E.164. {region}.");
+        contact_sentence("phone", self.phone.as_ref()?, self.phone_reason.as_deref(), valid)
     }
 
     fn email_sentence(&self) -> Option<String> {
-        let valid = "The email was read as an address.".to_owned();
-        contact("email", self.email.as_ref()?, self.email_reason.as_deref(), valid)
+        let valid = "The email is a valid address.".to_owned();
+        contact_sentence("email", self.email.as_ref()?, self.email_reason.as_deref(), valid)
     }
 
     fn unlisted_sentences(&self) -> impl Iterator<Item = String> {
@@ -123,7 +123,7 @@ impl NormalizeTrace {
         texts.into_iter().filter_map(|(field, verdict)| {
             Some(match verdict.as_ref()? {
                 MaybeKnown::Known(TextVerdict::Unknown) => {
-                    format!("The {field} is on no list of such values and was kept as it came.")
+                    format!("The {field} is not a known value and was kept as it was sent.")
                 }
                 newer => format!("The {field}: {}.", newer.words()),
             })
@@ -131,12 +131,14 @@ impl NormalizeTrace {
     }
 
     fn consent_sentences(&self) -> impl Iterator<Item = String> {
-        let read_in = self.consent_time_read_in.as_ref().map(|zone| {
-            format!("When consent was given was read as a time of {zone}: it was sent without a zone.")
+        let zone = self.consent_time_read_in.as_ref().map(|zone| {
+            format!(
+                "The time of consent was sent without a zone and was read in the zone {zone} of the source."
+            )
         });
-        let unread = self.consent_time.as_ref().map(|problem| {
+        let unreadable = self.consent_time.as_ref().map(|problem| {
             let why = problem.known().map_or_else(|| problem.words(), TimeProblem::to_string);
-            format!("When consent was given cannot be read: {why}.")
+            format!("The time of consent cannot be read: {why}.")
         });
         let mut certificates = Map::new();
         for (name, problem) in
@@ -144,7 +146,7 @@ impl NormalizeTrace {
         {
             certificates.extend(problem.as_ref().map(|problem| (name.to_owned(), json!(problem))));
         }
-        read_in.into_iter().chain(unread).chain(unknown_members_sentence(&certificates))
+        zone.into_iter().chain(unreadable).chain(unknown_members_sentence(&certificates))
     }
 }
 
@@ -156,15 +158,15 @@ impl StageRecord for NormalizeTrace {
         sentences.extend(self.phone_sentence());
         sentences.extend(self.email_sentence());
         let rewritten: Vec<_> = self.rewritten.iter().map(MaybeKnown::words).collect();
-        sentences.extend(listed("Written in the one spelling of their kind", &rewritten));
-        let not_said: Vec<_> = self.not_said.iter().map(MaybeKnown::words).collect();
-        sentences.extend(listed("Taken for nothing, which is all that programs mean by it", &not_said));
+        sentences.extend(listed("Converted to canonical form", &rewritten));
+        let placeholders: Vec<_> = self.not_said.iter().map(MaybeKnown::words).collect();
+        sentences.extend(listed("Ignored, because the value is a placeholder", &placeholders));
         for repair in &self.repaired {
             let what = repair.known().map_or_else(|| repair.words(), |known| known.sentence().to_owned());
             sentences.push(format!("Repaired: {what}."));
         }
-        let kept = "Kept but not used, because a public credential may not set it";
-        sentences.extend(listed(kept, &self.not_trusted));
+        let untrusted = "Stored but not used, because a public credential may not set it";
+        sentences.extend(listed(untrusted, &self.not_trusted));
         sentences.extend(self.unlisted_sentences());
         sentences.extend(self.consent_sentences());
         sentences
@@ -183,14 +185,14 @@ impl StageRecord for NormalizeTrace {
 fn mapping(fault: &TraceItem<MappingFault>) -> String {
     match fault {
         MaybeKnown::Known(Extensible { known: MappingFault { to, code }, other }) => {
-            format!("The mapping could not fill {to}: {}{}.", code.as_str(), remark_suffix(other))
+            format!("The mapping failed for the field {to}: {}{}.", code.as_str(), remark_suffix(other))
         }
         unknown => format!("The mapping could not be applied: {}.", unknown.words()),
     }
 }
 
-/// What was read of a phone or an email.
-fn contact(
+/// The sentence about a phone or an email.
+fn contact_sentence(
     name: &str,
     verdict: &MaybeKnown<ContactVerdict>,
     reason: Option<&str>,
@@ -200,9 +202,11 @@ fn contact(
         (MaybeKnown::Known(ContactVerdict::Valid), _) => valid,
         (MaybeKnown::Known(ContactVerdict::Absent), _) => format!("No {name} was sent."),
         (MaybeKnown::Known(ContactVerdict::Invalid), Some(reason)) => {
-            format!("The {name} was kept as it came: {reason}.")
+            format!("The {name} is not valid and was kept as it was sent: {reason}.")
         }
-        (MaybeKnown::Known(ContactVerdict::Invalid), None) => format!("The {name} was kept as it came."),
+        (MaybeKnown::Known(ContactVerdict::Invalid), None) => {
+            format!("The {name} is not valid and was kept as it was sent.")
+        }
         (newer, reason) => format!("The {name}: {} {}.", newer.words(), reason.unwrap_or_default()),
     })
 }

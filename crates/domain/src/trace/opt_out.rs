@@ -6,11 +6,11 @@ use super::extensible::{MaybeKnown, StageRecord};
 use super::score::ScoreTrace;
 use crate::LeadId;
 
-/// The leads that an opt-out reached without being merged into them.
+/// The leads that an opt-out holds although the submission was not merged into them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct OptOutTrace(pub Vec<MaybeKnown<OptedOutLead>>);
 
-/// How such a lead was scored and decided then.
+/// The score and the decision of such a lead after the opt-out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OptedOutLead {
     pub lead: LeadId,
@@ -26,7 +26,7 @@ impl StageRecord for OptOutTrace {
     fn sentences(&self) -> Vec<String> {
         let sentence = |lead: &MaybeKnown<OptedOutLead>| match lead {
             MaybeKnown::Known(OptedOutLead { lead, .. }) => {
-                format!("The person asked not to be contacted: the lead {lead} is held since.")
+                format!("The person asked not to be contacted, so the lead {lead} is held.")
             }
             unknown => unknown.words(),
         };

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::extensible::{MaybeKnown, StageRecord};
 use crate::QuarantineReason;
 
-/// Why a submission was put aside, where no stage could say so.
+/// Why a submission was quarantined outside of the stages of the pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuarantineTrace(pub MaybeKnown<QuarantineReason>);
 
@@ -19,5 +19,5 @@ impl StageRecord for QuarantineTrace {
 
 pub(super) fn sentence(reason: &MaybeKnown<QuarantineReason>) -> String {
     let known = reason.known().map(|known| known.sentence().to_owned());
-    format!("It was put aside: {}.", known.unwrap_or_else(|| reason.words()))
+    format!("It was quarantined: {}.", known.unwrap_or_else(|| reason.words()))
 }

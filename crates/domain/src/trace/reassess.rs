@@ -2,11 +2,11 @@ use serde::{Deserialize, Serialize};
 
 use super::extensible::{MaybeKnown, StageRecord};
 
-/// Why a lead was decided again without a new submission.
+/// Why a lead was evaluated again without a new submission.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReassessTrace(pub MaybeKnown<ReassessReason>);
 
-/// A reason in the words of the stored trace.
+/// A reason, with the text that is stored in the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReassessReason {
     #[serde(rename = "suppression lists changed")]
@@ -15,7 +15,7 @@ pub enum ReassessReason {
 
 impl StageRecord for ReassessTrace {
     fn sentences(&self) -> Vec<String> {
-        vec![format!("No new submission: the lead was decided again because {}.", self.0.words())]
+        vec![format!("The lead was evaluated again without a new submission, because {}.", self.0.words())]
     }
 
     fn erased(self) -> Option<Self> {

@@ -4,11 +4,11 @@ use super::extensible::{MaybeKnown, StageRecord};
 use super::sentences::listed;
 use crate::ClaimKind;
 
-/// That a stored lead was made again from its submissions.
+/// A stored lead was rebuilt from its submissions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReprocessTrace {
-    /// Keys of its submissions that other leads hold by now.
+    /// Identity keys of its submissions that now belong to other leads.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<MaybeKnown<ClaimKind>>,
 }
@@ -16,11 +16,11 @@ pub struct ReprocessTrace {
 impl StageRecord for ReprocessTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![
-            "It was read again, by the mapping, the settings, the lists and the scoring of that day."
+            "The lead was rebuilt from its submissions with the mapping, settings, lists and scoring of that time."
                 .to_owned(),
         ];
         let conflicts: Vec<_> = self.conflicts.iter().map(MaybeKnown::words).collect();
-        sentences.extend(listed("Other leads hold what it is known by now", &conflicts));
+        sentences.extend(listed("Identity keys that now belong to other leads", &conflicts));
         sentences
     }
 

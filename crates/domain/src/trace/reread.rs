@@ -5,21 +5,21 @@ use super::sentences::listed;
 use crate::validate::FieldFault;
 use crate::{Patch, QuarantineReason};
 
-/// That a stored submission was read once more from the bytes that came in.
+/// The body of a stored submission was decoded again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RereadTrace {
-    /// Why it was refused, if it was.
+    /// Why the body was rejected, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<MaybeKnown<QuarantineReason>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<TraceItem<RereadFault>>,
-    /// Null without a mapping, absent if it was refused.
+    /// Null without a mapping, absent if the body was rejected.
     #[serde(skip_serializing_if = "Patch::is_absent")]
     pub mapping_version: Patch<u32>,
 }
 
-/// What is wrong with a body: a field and a code, never a value.
+/// A fault in a body: a field and a code, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RereadFault {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,21 +51,21 @@ impl RereadTrace {
 
 impl StageRecord for RereadTrace {
     fn sentences(&self) -> Vec<String> {
-        let then = match (&self.quarantined, &self.mapping_version) {
+        let result = match (&self.quarantined, &self.mapping_version) {
             (Some(reason), _) => {
                 let known = reason.known().map(|known| known.sentence().to_owned());
-                format!(" and refused: {}", known.unwrap_or_else(|| reason.words()))
+                format!(" and rejected: {}", known.unwrap_or_else(|| reason.words()))
             }
-            (None, Patch::Value(version)) => format!(", by version {version} of the mapping"),
-            (None, Patch::Null) => ", without a mapping".to_owned(),
+            (None, Patch::Value(version)) => format!(" with version {version} of the mapping"),
+            (None, Patch::Null) => " without a mapping".to_owned(),
             (None, Patch::Absent) => String::new(),
         };
         let faults: Vec<_> = self.faults.iter().map(fault).collect();
-        let sentence = format!("Its body was read once more{then}.");
-        std::iter::once(sentence).chain(listed("What is wrong with it", &faults)).collect()
+        let sentence = format!("Its body was decoded again{result}.");
+        std::iter::once(sentence).chain(listed("Faults", &faults)).collect()
     }
 
-    /// The faults go: a pointer may name a field of the client's own.
+    /// The faults are removed: a pointer may contain a field name of the client.
     fn erased(self) -> Option<Self> {
         let quarantined = self.quarantined.and_then(MaybeKnown::erased);
         let erased = Self { quarantined, faults: Vec::new(), ..self };

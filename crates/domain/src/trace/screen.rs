@@ -5,11 +5,11 @@ use super::extensible::{Extensible, MaybeKnown, TraceItem, erased_items};
 use super::sentences::{date, remark_suffix};
 use crate::{ListEntry, Reason, SuppressionForm, Timestamp};
 
-/// The entries of suppression lists that name a phone or an email.
+/// The suppression list entries that match a phone or an email.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScreenTrace(pub Vec<TraceItem<SuppressionHit>>);
 
-/// An entry that was found, and what it is a reason for.
+/// A matching entry and the reason code that it causes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuppressionHit {
     pub reason: Reason,
@@ -36,7 +36,7 @@ impl SuppressionHit {
     }
 }
 
-/// Whose phone and email were looked up.
+/// Which phone and email were looked up: those of the submission or those of the lead.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ScreenedValues {
     Submission,
@@ -44,15 +44,15 @@ pub(super) enum ScreenedValues {
 }
 
 impl ScreenTrace {
-    pub(super) fn sentences(&self, whose: ScreenedValues) -> Vec<String> {
+    pub(super) fn sentences(&self, owner: ScreenedValues) -> Vec<String> {
         if self.0.is_empty() {
-            let whose = whose.words();
-            return vec![format!("No entry of a suppression list names the phone or the email {whose}.")];
+            let owner = owner.words();
+            return vec![format!("No entry of a suppression list matches the phone or the email {owner}.")];
         }
-        self.0.iter().map(|hit| sentence(hit, whose)).collect()
+        self.0.iter().map(|hit| sentence(hit, owner)).collect()
     }
 
-    /// The entries by which a lead is held, in sentences.
+    /// The entries that hold the lead, as sentences.
     pub(crate) fn of_lead(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|hit| sentence(hit, ScreenedValues::Lead))
     }
@@ -71,21 +71,21 @@ impl From<Vec<SuppressionHit>> for ScreenTrace {
 impl ScreenedValues {
     fn words(self) -> &'static str {
         match self {
-            Self::Submission => "that was sent",
+            Self::Submission => "of the submission",
             Self::Lead => "of the lead",
         }
     }
 }
 
-fn sentence(hit: &TraceItem<SuppressionHit>, whose: ScreenedValues) -> String {
+fn sentence(hit: &TraceItem<SuppressionHit>, owner: ScreenedValues) -> String {
     let MaybeKnown::Known(Extensible { known: hit, other }) = hit else { return hit.words() };
-    let whose = whose.words();
+    let owner = owner.words();
     let what = match hit.reason {
-        Reason::SuppressedPhone => format!("The phone {whose}"),
-        Reason::SuppressedEmail => format!("The email {whose}"),
-        Reason::OptedOut => format!("The phone or the email {whose}"),
-        Reason::SuppressedDomain => format!("The domain of the email {whose}"),
-        reason => format!("The contact {whose} ({reason})"),
+        Reason::SuppressedPhone => format!("The phone {owner}"),
+        Reason::SuppressedEmail => format!("The email {owner}"),
+        Reason::OptedOut => format!("The phone or the email {owner}"),
+        Reason::SuppressedDomain => format!("The domain of the email {owner}"),
+        reason => format!("The contact {owner} ({reason})"),
     };
     let on = hit.list.as_ref().map(|list| format!(" \"{list}\"")).unwrap_or_default();
     let since = hit.added_at.map(|at| format!(", since {}", date(at))).unwrap_or_default();

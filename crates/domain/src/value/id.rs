@@ -1,4 +1,4 @@
-//! Identifiers. A submission's id can be recognized as ours without anybody having stored it.
+//! Identifiers. The id of a submission contains a MAC, so it can be recognized before it is stored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use uuid::{ContextV7, Uuid};
 use crate::Timestamp;
 use crate::credential::secret::IdKey;
 
-/// What is said about a text that is no identifier.
+/// The error text for a text that is not an id.
 pub const NOT_AN_ID: &str = "not an id; expected one such as 01a1fea9-1461-757d-9d74-5642f0fe5c4b";
 
 macro_rules! identifier {
@@ -54,31 +54,31 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// A tenant.
+    /// The id of an organization.
     OrganizationId
 }
 identifier! {
-    /// A configured way in.
+    /// The id of a source.
     SourceId
 }
 identifier! {
-    /// What somebody sent, once.
+    /// The id of a submission.
     SubmissionId
 }
 identifier! {
-    /// One person for one organization; the id of the submission that created the lead.
+    /// The id of a lead. It is the id of the submission that created the lead.
     LeadId
 }
 
 impl OrganizationId {
-    /// A fresh id, ordered by time.
+    /// A new id, ordered by time.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 }
 
 impl SourceId {
-    /// A fresh id, ordered by time.
+    /// A new id, ordered by time.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
@@ -97,13 +97,13 @@ impl From<LeadId> for SubmissionId {
 }
 
 impl SubmissionId {
-    /// No id that was made at that time or later is less; none that was made before is greater. To the millisecond.
+    /// The lower bound of all ids that were created at this time or later, to the millisecond.
     pub fn min_at(at: Timestamp) -> Self {
         let milliseconds = u64::try_from(at.as_milliseconds()).unwrap_or(0);
         Self(Uuid::from_u128(u128::from(milliseconds) << 80))
     }
 
-    /// When the gateway made the id, in whole milliseconds; `None` if it is no UUIDv7.
+    /// When the gateway created the id, in whole milliseconds; `None` if it is not a UUIDv7.
     pub fn created_at(self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
         let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
@@ -111,13 +111,13 @@ impl SubmissionId {
     }
 }
 
-/// How long an id that nobody stored yet is believed to be on its way.
+/// How long an id that is not stored is assumed to be in the queue.
 pub const MAX_QUEUE_TIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Makes and recognizes submission ids.
+/// Creates and recognizes submission ids.
 ///
-/// An id is a UUIDv7 (RFC 9562): 48 bits of milliseconds, a 42-bit counter that only grows within a
-/// millisecond, 16 random bits, and, in the last 16 bits, a MAC over the organization and all the rest.
+/// An id is a UUIDv7 (RFC 9562): 48 bits of milliseconds, a 42-bit counter that only increases within a
+/// millisecond, 16 random bits, and, in the last 16 bits, a MAC over the organization and all other bits.
 pub struct SubmissionIdGenerator {
     key: IdKey,
     context: Mutex<ContextV7>,
@@ -128,7 +128,7 @@ impl SubmissionIdGenerator {
         Self { key, context: Mutex::new(ContextV7::new()) }
     }
 
-    /// A fresh id, greater than every id made before by this value.
+    /// A new id, greater than all earlier ids of this generator.
     pub fn make(&self, organization: OrganizationId, at: Timestamp) -> SubmissionId {
         let micros = at.as_microseconds().max(0).unsigned_abs();
         let subsecond = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
@@ -140,13 +140,13 @@ impl SubmissionIdGenerator {
         SubmissionId(Uuid::from_u128(without_mac(uuid) | u128::from(mac)))
     }
 
-    /// Whether this installation made the id for this organization, and recently enough that the
-    /// submission may still be on its way.
+    /// Whether this installation created the id for this organization, and recently enough that the
+    /// submission may still be in the queue.
     pub fn may_be_queued(&self, organization: OrganizationId, id: SubmissionId, now: Timestamp) -> bool {
-        let young = id.created_at().is_some_and(|made| {
-            now.since(made) < MAX_QUEUE_TIME && made.since(now) < Duration::from_secs(60 * 60)
+        let is_recent = id.created_at().is_some_and(|created| {
+            now.since(created) < MAX_QUEUE_TIME && created.since(now) < Duration::from_secs(60 * 60)
         });
-        young
+        is_recent
             && self.key.verifies(
                 organization,
                 without_mac(id.0),
@@ -155,7 +155,7 @@ impl SubmissionIdGenerator {
     }
 }
 
-/// The id with its MAC blanked.
+/// The id with its MAC set to zero.
 fn without_mac(uuid: Uuid) -> u128 {
     uuid.as_u128() & !0xffff
 }
@@ -170,30 +170,30 @@ mod tests {
     }
 
     #[test]
-    fn ids_grow_and_are_version_7() {
+    fn ids_increase_and_are_version_7() {
         let ids = ids("a secret that is long enough to be one");
         let (organization, now) = (OrganizationId::generate(), Timestamp::now());
-        let made: Vec<_> = (0..1_000).map(|_| ids.make(organization, now)).collect();
-        assert!(made.is_sorted_by(|a, b| a.as_uuid().as_u128() >> 16 < b.as_uuid().as_u128() >> 16));
-        assert!(made.iter().all(|id| id.as_uuid().get_version_num() == 7));
-        assert_eq!(made[0].created_at().unwrap().as_milliseconds(), now.as_milliseconds());
-        let least = SubmissionId::min_at;
-        assert!(least(now) < made[0] && made[999] < least(now.plus(Duration::from_millis(1))));
+        let created: Vec<_> = (0..1_000).map(|_| ids.make(organization, now)).collect();
+        assert!(created.is_sorted_by(|a, b| a.as_uuid().as_u128() >> 16 < b.as_uuid().as_u128() >> 16));
+        assert!(created.iter().all(|id| id.as_uuid().get_version_num() == 7));
+        assert_eq!(created[0].created_at().unwrap().as_milliseconds(), now.as_milliseconds());
+        let min_at = SubmissionId::min_at;
+        assert!(min_at(now) < created[0] && created[999] < min_at(now.plus(Duration::from_millis(1))));
     }
 
     #[test]
-    fn only_the_owner_is_told_queued() {
+    fn an_id_is_recognized_only_for_its_organization() {
         let ids = ids("a secret that is long enough to be one");
         let (ours, theirs, now) = (OrganizationId::generate(), OrganizationId::generate(), Timestamp::now());
-        let made: Vec<_> = (0..1_000).map(|_| ids.make(ours, now)).collect();
-        assert!(made.iter().all(|id| ids.may_be_queued(ours, *id, now)));
-        let fooled = made.iter().filter(|id| ids.may_be_queued(theirs, **id, now)).count();
-        assert!(fooled < 5, "16 bits of MAC let about one in 65,536 through, not {fooled} in 1,000");
-        assert!(!ids.may_be_queued(ours, made[0], now.plus(MAX_QUEUE_TIME)));
+        let created: Vec<_> = (0..1_000).map(|_| ids.make(ours, now)).collect();
+        assert!(created.iter().all(|id| ids.may_be_queued(ours, *id, now)));
+        let accepted = created.iter().filter(|id| ids.may_be_queued(theirs, **id, now)).count();
+        assert!(accepted < 5, "a MAC of 16 bits accepts about one in 65,536, not {accepted} in 1,000");
+        assert!(!ids.may_be_queued(ours, created[0], now.plus(MAX_QUEUE_TIME)));
     }
 
     #[test]
-    fn another_installation_does_not_know_the_id() {
+    fn another_installation_does_not_recognize_the_id() {
         let (a, b) =
             (ids("a secret that is long enough to be one"), ids("another secret of a good length !!"));
         let (organization, now) = (OrganizationId::generate(), Timestamp::now());

@@ -1,24 +1,25 @@
-//! Reading JSON from strangers: what passes here, every store can keep.
+//! Parsing of untrusted JSON. Every store can keep a document that passes.
 //!
-//! A parser's own rules are not enough. `\u0000` is legal JSON and breaks PostgreSQL's `text`; a repeated key
-//! loses one of two phones in silence; an integer above 64 bits loses digits in an `f64`; a thousand brackets
-//! cost a stack. So depth, number of keys, repeated keys, NUL and number range are checked while reading.
+//! The rules of a JSON parser are not sufficient. `\u0000` is valid JSON and breaks PostgreSQL's `text`. A
+//! repeated key silently loses one of two phones. An integer above 64 bits loses digits in an `f64`. A
+//! thousand brackets overflow the stack. Therefore depth, number of keys, repeated keys, NUL and number range
+//! are checked while parsing.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deeply arrays and objects may nest.
+/// Maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 
-/// How many object keys a document may hold in all.
+/// Maximum number of object keys in a document.
 pub const MAX_KEYS: usize = 200;
 
-/// Magnitudes from here on are no 64-bit integers any more; a client should send such ids as strings.
+/// Numbers from this magnitude on are not 64-bit integers. A client should send such ids as strings.
 const NUMBER_BOUND: f64 = 18_446_744_073_709_551_616.0;
 
-/// A null, an empty text and whatever holds nothing else say nothing.
+/// Whether a value is more than nulls and blank texts.
 pub fn has_content(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -49,7 +50,7 @@ impl JsonFaultCode {
         self.into()
     }
 
-    /// A sentence for the client.
+    /// A sentence for the response.
     pub fn detail(self) -> &'static str {
         match self {
             Self::Empty => "The body is empty.",
@@ -57,9 +58,7 @@ impl JsonFaultCode {
             Self::InvalidUnicode => {
                 "The body contains text that is not valid Unicode, such as a lone surrogate."
             }
-            Self::NumberOutOfRange => {
-                "A number is larger than 64 bits hold; send long identifiers as strings."
-            }
+            Self::NumberOutOfRange => "A number does not fit into 64 bits; send long identifiers as strings.",
             Self::TooDeep => "Arrays and objects are nested more than 32 deep.",
             Self::TooManyKeys => "The body has more than 200 keys.",
             Self::DuplicateKey => "A key appears twice in one object.",
@@ -68,27 +67,27 @@ impl JsonFaultCode {
     }
 }
 
-/// Where and why a document was refused. Holds positions and key names, never values.
+/// Where and why a document was refused. It contains positions and key names, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonFault {
     pub code: JsonFaultCode,
-    /// RFC 6901, where it is known.
+    /// RFC 6901, if it is known.
     pub pointer: Option<String>,
     pub line: usize,
     pub column: usize,
 }
 
-/// Parses one JSON document of a client: a lead.
+/// Parses the JSON document of a lead.
 pub fn parse(body: &[u8]) -> Result<Value, JsonFault> {
     parse_with(body, MAX_KEYS)
 }
 
-/// [`parse`] for a document by which something is administered: only its size bounds its keys.
+/// [`parse`] for administration requests: the number of keys is limited only by the size of the body.
 pub fn parse_settings(body: &[u8]) -> Result<Value, JsonFault> {
     parse_with(body, usize::MAX)
 }
 
-fn parse_with(body: &[u8], most_keys: usize) -> Result<Value, JsonFault> {
+fn parse_with(body: &[u8], max_keys: usize) -> Result<Value, JsonFault> {
     let at_start = |code| JsonFault { code, pointer: None, line: 0, column: 0 };
     if body.trim_ascii().is_empty() {
         return Err(at_start(JsonFaultCode::Empty));
@@ -96,18 +95,18 @@ fn parse_with(body: &[u8], most_keys: usize) -> Result<Value, JsonFault> {
     let text = std::str::from_utf8(body).map_err(|_| at_start(JsonFaultCode::InvalidUnicode))?;
     // A byte order mark is tolerated (RFC 8259, section 8.1).
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reading = JsonChecker { path: Vec::new(), keys: 0, most_keys, code: None };
+    let mut checker = JsonChecker { path: Vec::new(), keys: 0, max_keys, code: None };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = Node(&mut reading).deserialize(&mut deserializer);
-    read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| JsonFault {
-        code: reading.code.unwrap_or_else(|| classify(&error)),
-        pointer: reading.code.map(|_| pointer(&reading.path)),
+    let parsed = Node(&mut checker).deserialize(&mut deserializer);
+    parsed.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| JsonFault {
+        code: checker.code.unwrap_or_else(|| classify(&error)),
+        pointer: checker.code.map(|_| pointer(&checker.path)),
         line: error.line(),
         column: error.column(),
     })
 }
 
-/// serde_json has no public error codes, only texts; the tests below notice when they change.
+/// serde_json has no public error codes, only texts. The tests below fail if the texts change.
 fn classify(error: &serde_json::Error) -> JsonFaultCode {
     let text = error.to_string();
     if text.starts_with("number out of range") {
@@ -120,7 +119,8 @@ fn classify(error: &serde_json::Error) -> JsonFaultCode {
     }
 }
 
-/// Whether a value that came by another way (the queue) keeps the limits of [`parse`].
+/// Checks that a value that was not parsed here (for example from the queue) is within the limits of
+/// [`parse`].
 pub fn check(value: &Value) -> Result<(), JsonFaultCode> {
     check_node(value, 0, &mut 0)
 }
@@ -167,7 +167,7 @@ fn number_in_range(number: &Number) -> Result<(), JsonFaultCode> {
 struct JsonChecker {
     path: Vec<String>,
     keys: usize,
-    most_keys: usize,
+    max_keys: usize,
     code: Option<JsonFaultCode>,
 }
 
@@ -182,7 +182,7 @@ impl JsonChecker {
     }
 }
 
-/// One value of the document. The path is left as it is on an error, so that it points there.
+/// One value of the document. After an error the path is not reset, so that it points to the fault.
 struct Node<'r>(&'r mut JsonChecker);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
@@ -231,52 +231,52 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let reading = self.0;
-        descend(reading, "0".to_owned())?;
+        let checker = self.0;
+        descend(checker, "0".to_owned())?;
         let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(Node(reading))? {
+        while let Some(value) = items.next_element_seed(Node(checker))? {
             values.push(value);
-            if let Some(last) = reading.path.last_mut() {
+            if let Some(last) = checker.path.last_mut() {
                 *last = values.len().to_string();
             }
         }
-        reading.path.pop();
+        checker.path.pop();
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let reading = self.0;
-        descend(reading, String::new())?;
+        let checker = self.0;
+        descend(checker, String::new())?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            reading.keys += 1;
-            if let Some(last) = reading.path.last_mut() {
+            checker.keys += 1;
+            if let Some(last) = checker.path.last_mut() {
                 last.clone_from(&key);
             }
-            reading.with_fault_code(no_nul(&key))?;
-            if reading.keys > reading.most_keys {
-                return Err(reading.refuse(JsonFaultCode::TooManyKeys));
+            checker.with_fault_code(no_nul(&key))?;
+            if checker.keys > checker.max_keys {
+                return Err(checker.refuse(JsonFaultCode::TooManyKeys));
             }
             if map.contains_key(&key) {
-                return Err(reading.refuse(JsonFaultCode::DuplicateKey));
+                return Err(checker.refuse(JsonFaultCode::DuplicateKey));
             }
-            let value = entries.next_value_seed(Node(reading))?;
+            let value = entries.next_value_seed(Node(checker))?;
             map.insert(key, value);
         }
-        reading.path.pop();
+        checker.path.pop();
         Ok(Value::Object(map))
     }
 }
 
-fn descend<E: serde::de::Error>(reading: &mut JsonChecker, segment: String) -> Result<(), E> {
-    if reading.path.len() >= MAX_DEPTH {
-        return Err(reading.refuse(JsonFaultCode::TooDeep));
+fn descend<E: serde::de::Error>(checker: &mut JsonChecker, segment: String) -> Result<(), E> {
+    if checker.path.len() >= MAX_DEPTH {
+        return Err(checker.refuse(JsonFaultCode::TooDeep));
     }
-    reading.path.push(segment);
+    checker.path.push(segment);
     Ok(())
 }
 
-/// RFC 6901.
+/// The path as a JSON pointer (RFC 6901).
 fn pointer(path: &[String]) -> String {
     path.iter().map(|segment| format!("/{}", segment.replace('~', "~0").replace('/', "~1"))).collect()
 }
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn every_trap_has_its_own_name() {
+    fn every_fault_has_its_own_code() {
         assert_eq!(code("  "), JsonFaultCode::Empty);
         for body in ["{", "{'a':1}", "{\"a\":1,}", "// x\n1", "nul", "{} {}", "[1]]"] {
             assert_eq!(code(body), JsonFaultCode::NotJson, "{body}");
@@ -309,13 +309,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_points_to_its_place() {
+    fn a_fault_has_a_pointer_to_its_position() {
         let fault = parse(br#"{"a":[1,{"b/c":"x\u0000"}]}"#).unwrap_err();
         assert_eq!((fault.code, fault.pointer.as_deref()), (JsonFaultCode::NulCharacter, Some("/a/1/b~1c")));
     }
 
     #[test]
-    fn the_limits_are_the_limits() {
+    fn documents_at_the_limits_are_accepted() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(code(&nested(MAX_DEPTH + 1)), JsonFaultCode::TooDeep);
@@ -329,14 +329,14 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_bit_integers_keep_every_digit() {
+    fn integers_of_64_bits_keep_every_digit() {
         let value = parse(b"[18446744073709551615,-9223372036854775808]").unwrap();
         assert_eq!(value.to_string(), "[18446744073709551615,-9223372036854775808]");
     }
 
     proptest! {
         #[test]
-        fn nothing_crashes_and_what_passes_is_checked_alike(body: String) {
+        fn parse_accepts_only_what_check_accepts(body: String) {
             if let Ok(value) = parse(body.as_bytes()) {
                 prop_assert_eq!(check(&value), Ok(()));
             }

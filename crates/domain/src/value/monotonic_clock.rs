@@ -1,11 +1,12 @@
-//! A clock that never goes back.
+//! A clock that never goes backwards.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::Timestamp;
 
-/// The machine's clock, but never earlier than it said before: the later of two submissions wins, also when the
-/// machine's clock is set back between them. Then time stands still until the machine's clock has caught up.
+/// The system clock, but never earlier than a time that it returned before. So the later of two submissions
+/// wins, even if the system clock is set back between them. Then this clock stands still until the system
+/// clock has caught up.
 #[derive(Debug)]
 pub struct MonotonicClock(AtomicI64);
 
@@ -18,7 +19,7 @@ impl MonotonicClock {
         self.at_least(Timestamp::now())
     }
 
-    /// What [`MonotonicClock::now`] would give. It is not remembered.
+    /// The result of [`MonotonicClock::now`] without remembering it.
     pub fn peek(&self) -> Timestamp {
         self.peek_at(Timestamp::now())
     }
@@ -28,7 +29,7 @@ impl MonotonicClock {
         Timestamp::from_microseconds(latest.max(now.as_microseconds()))
     }
 
-    /// `now`, or the latest time that was given so far. From now on it is no earlier than that.
+    /// The later of `now` and the latest remembered time. The result is remembered.
     pub fn at_least(&self, now: Timestamp) -> Timestamp {
         let latest = self.0.fetch_max(now.as_microseconds(), Ordering::Relaxed);
         Timestamp::from_microseconds(latest.max(now.as_microseconds()))
@@ -55,7 +56,7 @@ mod tests {
         assert_eq!(clock.peek_at(before), after);
         let later = Timestamp::from_microseconds(13_000_000);
         assert_eq!(clock.peek_at(later), later);
-        assert_eq!(clock.at_least(before), after, "a time that was only looked at is not remembered");
+        assert_eq!(clock.at_least(before), after, "peek does not remember a time");
         assert!(clock.now() > after);
     }
 }

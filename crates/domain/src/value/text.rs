@@ -1,4 +1,4 @@
-//! What people write, without what nobody can see.
+//! Canonical texts, without invisible characters.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,17 @@ const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const BLACK_FLAG: char = '\u{1f3f4}';
 
-/// A text in one spelling: composed (NFC), without control and invisible characters, its white space collapsed.
+/// A text in canonical form: composed (NFC), without control and invisible characters, with collapsed white
+/// space.
 ///
-/// Joiners stay where a script or an emoji needs them: between two characters that join.
+/// Joiners are kept where a script or an emoji needs them: between two characters that join.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
     }
-    let seen: String = visible(text).chars().filter(|c| c.is_whitespace() || !c.is_control()).collect();
-    let mut clean = String::with_capacity(seen.len());
-    for word in seen.split_whitespace() {
+    let printable: String = visible(text).chars().filter(|c| c.is_whitespace() || !c.is_control()).collect();
+    let mut clean = String::with_capacity(printable.len());
+    for word in printable.split_whitespace() {
         if !clean.is_empty() {
             clean.push(' ');
         }
@@ -26,12 +27,12 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// A name without case, `_`, `-` and spaces: what is left is the same however somebody spells it.
+/// A name in lower case without `_`, `-` and spaces, so that different spellings are equal.
 pub fn fold(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-/// Printable ASCII with single spaces between words: what most of it is.
+/// Whether a text is printable ASCII with single spaces between words, as most texts are.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !text.starts_with(' ')
@@ -39,7 +40,7 @@ fn is_plain(text: &str) -> bool {
         && !text.contains("  ")
 }
 
-/// A text without its invisible characters: bidi marks and overrides, spaces of no width, noncharacters.
+/// A text without invisible characters: bidi marks and overrides, zero-width spaces, noncharacters.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -48,16 +49,16 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let mut chars = text.chars().filter(|c| !is_invisible(*c)).peekable();
     while let Some(c) = chars.next() {
         let before = kept.chars().next_back();
-        let stays = match c {
+        let is_kept = match c {
             ZERO_WIDTH_JOINER | ZERO_WIDTH_NON_JOINER => {
                 before.is_some_and(is_joining_script)
                     && chars.peek().is_some_and(|after| is_joining_script(*after))
             }
-            // Tags spell out flags, and say something unseen anywhere else.
+            // Tags are part of flags. Elsewhere they are an invisible text.
             '\u{e0000}'..='\u{e007f}' => before.is_some_and(|before| before == BLACK_FLAG || is_tag(before)),
             _ => true,
         };
-        if stays {
+        if is_kept {
             kept.push(c);
         }
     }
@@ -74,15 +75,16 @@ fn is_invisible(c: char) -> bool {
     is_noncharacter
         || matches!(
             c,
-            // Soft hyphen, Hangul fillers, Mongolian vowel separator, zero width space, word joiner, byte order mark.
+            // Soft hyphen, Hangul fillers, Mongolian vowel separator, zero width space, word joiner, byte
+            // order mark.
             '\u{ad}' | '\u{3164}' | '\u{ffa0}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
             // Bidi marks, embeddings, overrides, isolates.
             | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
         )
 }
 
-/// Whether a character belongs to a script that is written with joiners (Arabic to Adlam, the Indic ones), or is
-/// part of an emoji.
+/// Whether a character belongs to a script that is written with joiners (Arabic to Adlam, the Indic ones), or
+/// is part of an emoji.
 fn is_joining_script(c: char) -> bool {
     matches!(
         c,
@@ -109,8 +111,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_nobody_sees_goes_and_what_is_written_stays() {
-        for (said, read) in [
+    fn invisible_characters_are_removed_and_visible_ones_are_kept() {
+        for (text, expected) in [
             ("  Ann \t  Lee\n", "Ann Lee"),
             ("Jose\u{301}", "José"),
             ("O'Brien", "O'Brien"),
@@ -125,7 +127,7 @@ mod tests {
             ("x\u{e0041}\u{e0042}", "x"),
             ("\u{3164}", ""),
             ("محمد", "محمد"),
-            // A Persian word, a Sinhala one and a family: their joiners are part of how they are written.
+            // A Persian word, a Sinhala word and a family emoji need their joiners.
             ("علی\u{200c}رضا", "علی\u{200c}رضا"),
             ("ශ්\u{200d}රී", "ශ්\u{200d}රී"),
             ("👨\u{200d}👩\u{200d}👧 👍🏽 🇺🇸", "👨\u{200d}👩\u{200d}👧 👍🏽 🇺🇸"),
@@ -133,13 +135,13 @@ mod tests {
             ("🏴\u{e0067}\u{e0062}\u{e007f}", "🏴\u{e0067}\u{e0062}\u{e007f}"),
             ("ﷺßİı﷽", "ﷺßİı﷽"),
         ] {
-            assert_eq!(clean(said), read, "{said:?}");
+            assert_eq!(clean(text), expected, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_clean_stays_as_it_is(text: String) {
+        fn a_canonical_text_does_not_change(text: String) {
             let once = clean(&text).into_owned();
             prop_assert_eq!(clean(&once), once.as_str());
             prop_assert!(!once.chars().any(char::is_control));

@@ -1,4 +1,4 @@
-//! Points in time as Leadgate keeps them.
+//! Timestamps.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Zone;
 
-/// Why a text is no point in time that somebody could have meant.
+/// Why a text is not a plausible time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeProblem {
-    #[error("the time has no zone: it could be off by a day")]
+    #[error("the time has no zone (expected an offset or `Z`)")]
     NoZone,
-    #[error("the time lies before 1970 or after 9998: nobody meant it")]
+    #[error("the time is out of range (expected 1970 to 9998)")]
     OutOfRange,
     #[error("not a time (RFC 3339, or seconds or milliseconds since 1970)")]
     NotATime,
 }
 
-/// A point in time in whole microseconds, PostgreSQL's resolution: what was stored compares equal to
-/// what was sent. Written as RFC 3339 in UTC with six digits, so that text sorts as time does.
+/// A point in time in whole microseconds, the resolution of PostgreSQL, so that a stored time equals the
+/// original. It is written as RFC 3339 in UTC with six digits, so that texts sort like times.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The current time of the machine's clock.
+    /// The current time of the system clock.
     pub fn now() -> Self {
         Self(jiff::Timestamp::now().as_microsecond())
     }
 
     pub fn from_microseconds(microseconds: i64) -> Self {
-        // The last second is only half there for jiff: what it parses in it, it cannot print.
+        // jiff can parse times within its last second, but it cannot print them.
         let latest = jiff::Timestamp::MAX.as_second() * 1_000_000;
         Self(microseconds.clamp(jiff::Timestamp::MIN.as_microsecond(), latest))
     }
@@ -44,16 +44,16 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
-    /// Parses RFC 3339; digits beyond the microsecond are cut.
+    /// Parses RFC 3339. Digits after the microsecond are truncated.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self::from_microseconds(at.as_microsecond()))
     }
 
-    /// Reads a time as clients write it: RFC 3339, with a space for its `T`, without the colon of its offset, or
-    /// seconds, milliseconds or microseconds since 1970, told apart by their number of digits.
+    /// Parses a time of a client: RFC 3339, also with a space instead of `T` or without the colon of the
+    /// offset; or seconds, milliseconds or microseconds since 1970, distinguished by their number of digits.
     ///
-    /// A leap second is the second before it. What programs send for "never", such as the year 1 or 9999, is out of
-    /// range.
+    /// A leap second is read as the second before it. Values that programs send for "never", such as the year
+    /// 1 or 9999, are out of range.
     pub fn read(text: &str) -> Result<Self, TimeProblem> {
         let text = text.trim();
         let digits = text.strip_prefix('-').unwrap_or(text).split('.').next().unwrap_or_default();
@@ -68,18 +68,18 @@ impl Timestamp {
         at.check_plausible()
     }
 
-    /// The same, with the zone of a time that has none.
+    /// [`Timestamp::read`] with a zone for a time that has none.
     ///
-    /// Of a time that clocks skip or show twice the earlier moment is taken: consent ends sooner by it, and is not later
-    /// than an opt-out between the two.
+    /// For a local time that clocks skip or show twice, the earlier moment is used: then consent expires
+    /// sooner, and is not later than an opt-out between the two.
     pub fn read_in(text: &str, zone: &Zone) -> Result<Self, TimeProblem> {
         let Err(TimeProblem::NoZone) = Self::read(text) else { return Self::read(text) };
-        let shown = text.trim().parse().map_err(|_| TimeProblem::NotATime)?;
-        zone.earliest(shown).ok_or(TimeProblem::OutOfRange)?.check_plausible()
+        let local = text.trim().parse().map_err(|_| TimeProblem::NotATime)?;
+        zone.earliest(local).ok_or(TimeProblem::OutOfRange)?.check_plausible()
     }
 
-    /// From nine digits on, a year 1973, so that `20240101` is not taken for a day of 1970; and not of twelve, so that
-    /// `202401011030` is not taken for a day of 1976.
+    /// The minimum is nine digits (the year 1973), so that `20240101` is not read as a day of 1970. Twelve
+    /// digits are refused, so that `202401011030` is not read as a day of 1976.
     fn from_epoch(text: &str, digits: usize) -> Result<Self, TimeProblem> {
         let unit: i64 = match digits {
             _ if text.starts_with('-') => return Err(TimeProblem::OutOfRange),
@@ -104,7 +104,7 @@ impl Timestamp {
         if (1..YEAR_9999).contains(&self.0) { Ok(self) } else { Err(TimeProblem::OutOfRange) }
     }
 
-    /// How long before `self` the other point lies; zero if it lies after.
+    /// The duration from `earlier` to `self`; zero if `earlier` is after `self`.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -151,16 +151,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_has_six_digits_and_comes_back() {
+    fn a_printed_time_has_six_digits_and_parses_to_the_same_time() {
         let at = Timestamp::from_microseconds(1_700_000_000_120_000);
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.120000Z");
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("2023-11-14T23:13:20.12+01:00"), Some(at));
-        assert_eq!(Timestamp::parse("2023-11-14T22:13:20"), None, "a time without a zone is no instant");
+        assert_eq!(Timestamp::parse("2023-11-14T22:13:20"), None, "a time without a zone is not an instant");
     }
 
     #[test]
-    fn a_time_is_read_as_clients_write_it() {
+    fn the_formats_of_clients_are_accepted() {
         let at = |text: &str| Timestamp::parse(text);
         let noon = at("2024-02-29T12:00:00Z");
         for text in [
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_says_why() {
+    fn an_invalid_time_has_a_problem_code() {
         use TimeProblem::{NoZone, NotATime, OutOfRange};
         for (text, problem) in [
             ("2024-02-29T12:00:00", NoZone),
@@ -218,16 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
+    fn a_time_without_a_zone_is_read_in_the_given_zone() {
         for (zone, text, expected) in [
             ("America/New_York", "2026-01-15 12:00", Ok("2026-01-15T17:00:00Z")),
             ("America/New_York", "2026-07-15T12:00:00.5", Ok("2026-07-15T16:00:00.5Z")),
             ("America/New_York", "2026-07-15T12:00:00Z", Ok("2026-07-15T12:00:00Z")),
             ("America/New_York", "1784116800", Ok("2026-07-15T12:00:00Z")),
             ("Europe/Berlin", "2026-07-15", Ok("2026-07-14T22:00:00Z")),
-            // Shown twice: at 00:30 UTC, and an hour later.
+            // Clocks show this time twice: at 00:30 UTC, and an hour later.
             ("Europe/Berlin", "2026-10-25 02:30", Ok("2026-10-25T00:30:00Z")),
-            // Skipped: as if the clocks had been changed already.
+            // Clocks skip this time: it is read as if the clocks had already changed.
             ("Europe/Berlin", "2026-03-29 02:30", Ok("2026-03-29T00:30:00Z")),
             ("America/New_York", "2026-03-08 02:30", Ok("2026-03-08T06:30:00Z")),
             ("Pacific/Apia", "2011-12-30 12:00", Ok("2011-12-29T22:00:00Z")),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_print_as_they_are() {
+    fn the_limits_can_be_printed_and_parsed() {
         for micros in [i64::MIN, i64::MAX] {
             let end = Timestamp::from_microseconds(micros);
             assert_eq!(Timestamp::parse(&end.to_string()), Some(end));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_than_zero_is_zero() {
+    fn a_negative_duration_is_zero() {
         let (early, late) = (Timestamp::from_microseconds(1), Timestamp::from_microseconds(5));
         assert_eq!(late.since(early), Duration::from_micros(4));
         assert_eq!(early.since(late), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What `rlibphonenumber` says.
+//! Results of `rlibphonenumber`, which serve as the oracle.
 
 use leadgate_domain::PhoneKind;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
@@ -11,7 +11,7 @@ pub(crate) struct Known {
     pub(crate) extension: Option<String>,
 }
 
-/// A valid number, or `None`.
+/// Parses a text. `None` if it is not a valid number.
 pub(crate) fn read(text: &str, home: Option<&str>) -> Option<Known> {
     let number = PHONE_NUMBER_UTIL.parse(text, home.map(region)).ok()?;
     PHONE_NUMBER_UTIL.is_valid_number(&number).then(|| Known {

@@ -1,4 +1,4 @@
-//! Numbers to write: each region's and each kind's example, others like it, and what only resembles a number.
+//! Sample numbers: the examples of each region and kind, similar valid numbers, and invalid ones.
 
 use leadgate_domain::PhoneKind;
 use rand::RngExt;
@@ -21,7 +21,7 @@ const KINDS: [PhoneNumberType; 11] = [
     PhoneNumberType::FixedLineOrMobile,
 ];
 
-/// A number of a region, `001` for none.
+/// A number of a region; `001` for numbers without a region.
 #[derive(Clone)]
 pub(crate) struct Sample {
     pub(crate) region: String,
@@ -40,7 +40,7 @@ impl Sample {
         Some(self.region.as_str()).filter(|region| *region != "001")
     }
 
-    /// The country of a fixed line or a mobile, if it is one of the 40 largest.
+    /// The country of a fixed line or a mobile, if it is one of the 40 largest countries.
     pub(crate) fn largest(&self) -> Option<&'static str> {
         let common =
             matches!(self.kind, PhoneKind::FixedLine | PhoneKind::Mobile | PhoneKind::FixedLineOrMobile);
@@ -52,7 +52,7 @@ impl Sample {
         oracle::format(&number, as_format)
     }
 
-    /// The same with its digits from `kept` on made up.
+    /// A similar number: the first `kept` digits are kept, the others are random.
     fn like(&self, kept: usize, random: &mut StdRng) -> Self {
         let digit = |(place, digit)| if place < kept { digit } else { random.random_range('0'..='9') };
         Self { national: self.national.chars().enumerate().map(digit).collect(), ..self.clone() }
@@ -84,7 +84,7 @@ fn examples() -> Vec<Sample> {
     examples
 }
 
-/// The examples, and valid numbers that begin like them.
+/// The examples, and valid numbers with the same first digits.
 pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
     let mut all = Vec::new();
     for example in examples() {
@@ -101,7 +101,7 @@ pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
     all
 }
 
-/// Numbers by chance at most: too long, too short, made up.
+/// Numbers that are probably invalid: too long, too short, or random.
 pub(crate) fn broken(random: &mut StdRng) -> Vec<Sample> {
     let mut broken = Vec::new();
     for sample in examples() {

@@ -1,4 +1,4 @@
-//! How often two readers agree.
+//! Counts how often the two parsers agree.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::oracle::{self, Known};
 use crate::samples::Sample;
 
 /// A plus and the 15 digits of E.164.
-const LONGEST: usize = 16;
+const MAX_E164_LENGTH: usize = 16;
 
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -17,31 +17,37 @@ pub(crate) struct Tally {
     wrong: Vec<String>,
 }
 
-/// What the answers are counted by.
+/// The group by which results are counted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
-    /// One of the 40 largest, for its fixed lines and mobiles.
+    /// One of the 40 largest countries, for its fixed lines and mobiles.
     country: Option<&'static str>,
     kind: String,
-    way: &'static str,
+    format_name: &'static str,
 }
 
-/// How often the answers were equal, or in which way not.
+/// The number of equal results, and of each kind of difference.
 #[derive(Clone, Copy, Default)]
 struct Row {
     same: u32,
     both_refuse: u32,
-    /// Refused here alone, because nobody could dial so many digits from abroad.
+    /// Refused only here, because so many digits cannot be dialled from abroad.
     over_long: u32,
     we_refuse: u32,
-    /// Read here alone, by a rule with a name, as the number that was meant.
+    /// Accepted only here, by a documented repair, as the intended number.
     repaired: u32,
     wrong: u32,
 }
 
 impl Tally {
-    pub(crate) fn judge(&mut self, sample: &Sample, way: &'static str, text: &str, home: Option<&str>) {
-        let group = Group { country: sample.largest(), kind: format!("{:?}", sample.kind), way };
+    pub(crate) fn compare(
+        &mut self,
+        sample: &Sample,
+        format_name: &'static str,
+        text: &str,
+        home: Option<&str>,
+    ) {
+        let group = Group { country: sample.largest(), kind: format!("{:?}", sample.kind), format_name };
         let row = self.rows.entry(group).or_default();
         let ours = Phone::parse(text, home.and_then(|home| home.parse().ok()));
         match (&ours, oracle::read(text, home)) {
@@ -49,11 +55,11 @@ impl Tally {
             // Google also reads the words of a note as digits.
             (Ok(ours), _) if is_repaired(ours, sample, text) => row.repaired += 1,
             (Err(_), None) => row.both_refuse += 1,
-            (Err(_), Some(known)) if known.e164.len() > LONGEST => row.over_long += 1,
+            (Err(_), Some(known)) if known.e164.len() > MAX_E164_LENGTH => row.over_long += 1,
             (Err(_), Some(_)) => row.we_refuse += 1,
             (Ok(ours), known) => {
                 row.wrong += 1;
-                self.wrong.push(format!("{way}: {text:?} of {home:?} is {known:?}, not {ours:?}"));
+                self.wrong.push(format!("{format_name}: {text:?} of {home:?} is {known:?}, not {ours:?}"));
             }
         }
     }
@@ -66,17 +72,17 @@ impl Tally {
         self.sum(|_| true).texts()
     }
 
-    /// The share of equal answers.
+    /// The share of equal results.
     pub(crate) fn agreement(&self) -> f64 {
         self.sum(|_| true).agreement()
     }
 
-    /// The same for the fixed lines and mobiles of the 40 largest countries.
+    /// The share for the fixed lines and mobiles of the 40 largest countries.
     pub(crate) fn agreement_of_largest(&self) -> f64 {
         self.sum(|group| group.country.is_some()).agreement()
     }
 
-    /// The same for one of these countries, without the numbers that are too long for E.164.
+    /// The share for one of these countries, without the numbers that are too long for E.164.
     pub(crate) fn agreement_of(&self, country: &str) -> f64 {
         Row { over_long: 0, ..self.sum(|group| group.country == Some(country)) }.agreement()
     }
@@ -97,7 +103,7 @@ impl Tally {
     }
 }
 
-/// The same number, of the same region and kind, with the same extension.
+/// Whether number, region, kind and extension are equal.
 fn same(ours: &Phone, known: &Known) -> bool {
     ours.e164() == known.e164
         && ours.region().map(|region| region.to_string()) == known.region
@@ -105,7 +111,7 @@ fn same(ours: &Phone, known: &Known) -> bool {
         && ours.extension() == known.extension.as_deref()
 }
 
-/// The number that was meant, which libphonenumber knows too: the sample, or today's spelling of it.
+/// Whether it is the intended number and valid in libphonenumber: the sample, or its current format.
 fn is_repaired(ours: &Phone, sample: &Sample, text: &str) -> bool {
     let is_known = oracle::read(ours.e164(), None).is_some_and(|known| known.e164 == ours.e164());
     let is_sample = ours.e164() == format!("+{}{}", sample.code, sample.national);
@@ -155,7 +161,7 @@ impl fmt::Display for Tally {
         let largest = self.sum(|group| group.country.is_some());
         writeln!(formatter, "{:<40}{largest}", "fixed and mobile, 40 largest countries")?;
         self.by(formatter, |group| Some(group.kind.clone()))?;
-        self.by(formatter, |group| Some(group.way.to_owned()))?;
+        self.by(formatter, |group| Some(group.format_name.to_owned()))?;
         self.by(formatter, |group| group.country.map(|country| format!("fixed and mobile, {country}")))
     }
 }

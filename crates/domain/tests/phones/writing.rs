@@ -1,11 +1,11 @@
-//! How people write a number.
+//! The formats in which people write a number.
 
 use rlibphonenumber::PhoneNumberFormat;
 
 use crate::samples::Sample;
 
-/// Regions with what is dialled there before a country code.
-const DIALLED_OUT: [(&str, &str); 16] = [
+/// Regions with their prefixes for calls abroad.
+const EXIT_CODES: [(&str, &str); 16] = [
     ("US", "011"),
     ("GB", "00"),
     ("DE", "00"),
@@ -24,28 +24,28 @@ const DIALLED_OUT: [(&str, &str); 16] = [
     ("NG", "009"),
 ];
 
-/// The way's name, the text, and the region that a source would read it as of.
-type Way<'s> = (&'static str, String, Option<&'s str>);
+/// The name of the format, the text, and the default region of the source.
+type FormattedNumber<'s> = (&'static str, String, Option<&'s str>);
 
-pub(crate) fn ways(sample: &Sample) -> Vec<Way<'_>> {
-    let mut ways = international(sample);
-    ways.extend(with_extension(sample));
-    ways.extend(dialled(sample));
+pub(crate) fn formats(sample: &Sample) -> Vec<FormattedNumber<'_>> {
+    let mut texts = international(sample);
+    texts.extend(with_extension(sample));
+    texts.extend(dialled(sample));
     if let Some(home) = sample.home() {
-        ways.extend(at_home(sample, home));
+        texts.extend(at_home(sample, home));
     }
-    ways
+    texts
 }
 
-/// With a country code, and as one would write it at home.
-pub(crate) fn plainly(sample: &Sample) -> Vec<Way<'_>> {
+/// With a country code, and in national formats.
+pub(crate) fn plain_formats(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let Sample { code, national, .. } = sample;
     [format!("+{code}{national}"), format!("{code}{national}"), national.clone(), format!("0{national}")]
         .map(|text| ("broken", text, sample.home()))
         .into()
 }
 
-fn international(sample: &Sample) -> Vec<Way<'_>> {
+fn international(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let e164 = format!("+{}{}", sample.code, sample.national);
     let spaced = sample.written(PhoneNumberFormat::International);
     let (code, national) = (sample.code, &sample.national);
@@ -75,8 +75,9 @@ fn international(sample: &Sample) -> Vec<Way<'_>> {
         ("note after", format!("{e164} (mobile)")),
     ];
     let homes = [None, Some("US"), Some("DE"), sample.home()];
-    let with_home =
-        |(place, (way, text)): (usize, (&'static str, String))| -> Way<'_> { (way, text, homes[place % 4]) };
+    let with_home = |(place, (way, text)): (usize, (&'static str, String))| -> FormattedNumber<'_> {
+        (way, text, homes[place % 4])
+    };
     texts.into_iter().enumerate().map(with_home).collect()
 }
 
@@ -84,31 +85,31 @@ fn in_script(c: char, zero: u32) -> char {
     c.to_digit(10).and_then(|digit| char::from_u32(zero + digit)).unwrap_or(c)
 }
 
-fn with_extension(sample: &Sample) -> Vec<Way<'_>> {
+fn with_extension(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let e164 = format!("+{}{}", sample.code, sample.national);
     [" ext. 89", " x89", ";ext=0123456", " #4711", ",,89", " доб. 5", " extension 12345678", ";89", " - 503#"]
         .map(|extension| ("extension", format!("{e164}{extension}"), None))
         .into()
 }
 
-/// With the digits that one dials instead of the plus, and with none.
-fn dialled(sample: &Sample) -> Vec<Way<'_>> {
+/// With the digits that are dialled instead of the plus, and without them.
+fn dialled(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let (code, national) = (sample.code, &sample.national);
-    let mut ways = Vec::new();
-    for (home, prefix) in DIALLED_OUT {
-        ways.push(("dialled from abroad", format!("{prefix} {code} {national}"), Some(home)));
+    let mut texts = Vec::new();
+    for (home, prefix) in EXIT_CODES {
+        texts.push(("dialled from abroad", format!("{prefix} {code} {national}"), Some(home)));
     }
     for home in [None, Some("US"), Some("GB"), Some("IN"), sample.home()] {
-        ways.push(("00 anywhere", format!("00{code}{national}"), home));
-        ways.push(("011 anywhere", format!("011{code}{national}"), home));
-        ways.push(("plus and 00", format!("+00{code}{national}"), home));
-        ways.push(("no plus", format!("{code}{national}"), home));
-        ways.push(("no code", national.clone(), home));
+        texts.push(("00 anywhere", format!("00{code}{national}"), home));
+        texts.push(("011 anywhere", format!("011{code}{national}"), home));
+        texts.push(("plus and 00", format!("+00{code}{national}"), home));
+        texts.push(("no plus", format!("{code}{national}"), home));
+        texts.push(("no code", national.clone(), home));
     }
-    ways
+    texts
 }
 
-fn at_home<'s>(sample: &'s Sample, home: &'s str) -> Vec<Way<'s>> {
+fn at_home<'s>(sample: &'s Sample, home: &'s str) -> Vec<FormattedNumber<'s>> {
     let written = sample.written(PhoneNumberFormat::National);
     let national = &sample.national;
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();

@@ -71,14 +71,14 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
     let told = explained(&first).await;
     let begins = [
         "It was received on ",
-        "The phone was read in E.164, by its own country code.",
-        "The email was read as an address.",
-        "No entry of a suppression list names the phone or the email that was sent.",
-        "It met no lead by any key of its source.",
+        "The phone was converted to E.164. The number has a country code.",
+        "The email is a valid address.",
+        "No entry of a suppression list matches the phone or the email of the submission.",
+        "No lead matches by any identity key of its source.",
         "company was inferred from the domain of the email: Acme.",
-        "state was inferred from the first digits of the phone: CA.",
+        "state was inferred from the phone prefix: CA.",
         "The score is ",
-        "phone_valid gives ",
+        "phone_valid adds ",
         "The lead is held because no consent was sent, and a source requires it.",
         "No national do-not-call registry was consulted.",
         "On ",
@@ -91,9 +91,9 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         );
     }
     assert!(told[0].contains("by the source \"crm\" in the dialect native, with the key "), "{}", told[0]);
-    assert!(told.last().unwrap().ends_with(&format!("it made the lead {first}.")), "{told:#?}");
+    assert!(told.last().unwrap().ends_with(&format!("it created the lead {first}.")), "{told:#?}");
     let told = explained(&second).await;
-    let met = format!("It met the lead {first} by its phone (last seen on ");
+    let met = format!("It matches the lead {first} by its phone (last seen on ");
     assert!(told.iter().any(|sentence| sentence.starts_with(&met)), "{told:#?}");
     world.end().await;
 }

@@ -67,7 +67,8 @@ async fn keys_and_sources(shape: Shape) {
         .filter_map(|one| one.as_str())
         .collect();
     assert!(trace["received"].as_str().unwrap().contains("by the source \"crm\""), "{trace}");
-    for sentence in ["as a number of GB unless", "The lead is held because it is a test.", "it made the lead"]
+    for sentence in
+        ["The region GB was applied", "The lead is held because it is a test lead.", "it created the lead"]
     {
         assert!(told.iter().any(|one| one.contains(sentence)), "{sentence}: not in {told:#?}");
     }

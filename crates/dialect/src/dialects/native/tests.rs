@@ -198,7 +198,7 @@ fn all_faults_are_named_at_once() {
       [
         "/company",
         "too_long",
-        "at most 500 characters are taken"
+        "too long (at most 500 characters)"
       ]
     ]
     "#);

@@ -61,7 +61,7 @@ fn evidence(
     normalized: &NormalizedSubmission,
     quarantine: Option<QuarantineReason>,
 ) -> Option<ConsentEvidence> {
-    let ruling = ResolvedOutcome {
+    let resolved = ResolvedOutcome {
         outcome: Outcome::Created,
         lead: Some(normalized.submission.id.into()),
         quarantine,
@@ -71,7 +71,7 @@ fn evidence(
         &ResolvedSubmission {
             normalized,
             trace: Trace::default(),
-            resolved: ruling,
+            resolved,
             matched_by_mailbox_only: false,
             opted_out_leads: Vec::new(),
         },
@@ -80,14 +80,14 @@ fn evidence(
     )
 }
 
-fn said(consent: Value) -> Patch<Consent> {
+fn patch(consent: Value) -> Patch<Consent> {
     Patch::Value(serde_json::from_value(consent).unwrap())
 }
 
 #[test]
-fn everything_is_kept_and_the_person_only_in_the_personal_part() {
+fn personal_data_is_only_in_the_person_document() {
     let evidence = evidence(
-        &normalized(said(json!({
+        &normalized(patch(json!({
             "consent_timestamp": "2026-01-31T13:00:00+01:00",
             "consent_text_version": "v3",
             "source_url": "https://ann:pw@acme.example/quote?email=ann@acme.example#ann",
@@ -131,13 +131,13 @@ fn everything_is_kept_and_the_person_only_in_the_personal_part() {
             r#""email":"ann at home","full_name":"Zoë 👩‍🚀","phone":"+14155550132","#,
             r#""user_agent":"Firefox \"1\""}"#,
         ),
-        "in order, whole, and nothing that was not said"
+        "sorted, complete, and without missing values"
     );
 }
 
 #[test]
-fn a_digest_is_of_the_salts_bytes_and_the_persons_text() {
-    let mut evidence = evidence(&normalized(said(json!({}))), None).unwrap();
+fn the_digest_covers_the_salt_and_the_person_document() {
+    let mut evidence = evidence(&normalized(patch(json!({}))), None).unwrap();
     let mut bytes = vec![0x5a; 32];
     bytes.extend(evidence.person.as_ref().unwrap().as_str().as_bytes());
     assert_eq!(evidence.digest.to_string(), hex::encode(Sha256::digest(&bytes)));
@@ -149,24 +149,25 @@ fn a_digest_is_of_the_salts_bytes_and_the_persons_text() {
 }
 
 #[test]
-fn no_consent_and_what_is_kept_aside_are_no_evidence() {
-    for none in [Patch::Absent, Patch::Null] {
-        assert_eq!(evidence(&normalized(none), None), None);
+fn a_submission_without_consent_or_in_quarantine_has_no_evidence() {
+    for consent in [Patch::Absent, Patch::Null] {
+        assert_eq!(evidence(&normalized(consent), None), None);
     }
-    let aside = evidence(&normalized(said(json!({}))), Some(QuarantineReason::IdempotencyMismatch));
-    assert_eq!(aside, None);
+    let quarantined = evidence(&normalized(patch(json!({}))), Some(QuarantineReason::IdempotencyMismatch));
+    assert_eq!(quarantined, None);
 }
 
 #[test]
-fn what_is_no_time_stays_with_the_person() {
-    let told = evidence(&normalized(said(json!({ "consent_timestamp": "when Ann called" }))), None).unwrap();
-    assert_eq!((told.consent_timestamp, told.consented_at), (None, None));
-    assert!(told.person.unwrap().as_str().contains("when Ann called"));
+fn a_time_that_cannot_be_parsed_is_only_in_the_person_document() {
+    let evidence_of_text =
+        evidence(&normalized(patch(json!({ "consent_timestamp": "when Ann called" }))), None).unwrap();
+    assert_eq!((evidence_of_text.consent_timestamp, evidence_of_text.consented_at), (None, None));
+    assert!(evidence_of_text.person.unwrap().as_str().contains("when Ann called"));
 }
 
 #[test]
-fn a_page_is_kept_as_far_as_it_names_nobody() {
-    for (url, kept) in [
+fn the_page_url_contains_no_personal_data() {
+    for (url, expected) in [
         ("https://acme.example/quote", Some("https://acme.example/quote")),
         (" https://acme.example?a=1 ", Some("https://acme.example")),
         ("https://u:p@acme.example:8443/a/b/#c?d", Some("https://acme.example:8443/a/b/")),
@@ -177,12 +178,12 @@ fn a_page_is_kept_as_far_as_it_names_nobody() {
         ("?x", None),
         ("", None),
     ] {
-        assert_eq!(page(url).as_deref(), kept, "{url}");
+        assert_eq!(strip_personal_parts(url).as_deref(), expected, "{url}");
     }
 }
 
 #[test]
-fn a_person_is_never_printed() {
-    let evidence = evidence(&normalized(said(json!({}))), None).unwrap();
+fn the_debug_output_contains_no_personal_data() {
+    let evidence = evidence(&normalized(patch(json!({}))), None).unwrap();
     assert!(!format!("{evidence:?}").contains("+1415"));
 }

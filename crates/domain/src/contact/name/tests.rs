@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_full_name_is_taken_apart() {
+fn a_full_name_is_split_into_its_parts() {
     for (full, first, last) in [
         ("Ann Lee", "Ann", "Lee"),
         ("Mary Ann Lee", "Mary Ann", "Lee"),
@@ -41,13 +41,13 @@ fn a_full_name_is_taken_apart() {
         ("김철수", "", ""),
         ("", "", ""),
     ] {
-        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        assert_eq!(split(full), (said(first), said(last)), "{full}");
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        assert_eq!(split(full), (part(first), part(last)), "{full}");
     }
 }
 
 #[test]
-fn parts_are_put_together() {
+fn parts_are_joined_in_the_order_of_their_script() {
     for (first, last, full) in [
         (Some("Ann"), Some("Lee"), Some("Ann Lee")),
         (Some("Ludwig"), Some("van Beethoven"), Some("Ludwig van Beethoven")),
@@ -61,7 +61,7 @@ fn parts_are_put_together() {
 }
 
 #[test]
-fn what_programs_write_for_nothing_is_nothing_and_a_name_is_a_name() {
+fn placeholders_of_programs_are_recognized_and_names_are_not() {
     for text in ["null", "undefined", "NaN", "null null", "undefined  null"] {
         assert!(is_placeholder(text), "{text}");
     }
@@ -72,7 +72,7 @@ fn what_programs_write_for_nothing_is_nothing_and_a_name_is_a_name() {
 
 proptest! {
     #[test]
-    fn the_parts_are_made_of_the_words_of_the_whole(full in "[A-Za-z.,' \u{e9}]{0,30}|\\PC{0,20}") {
+    fn the_parts_consist_of_words_of_the_full_name(full in "[A-Za-z.,' \u{e9}]{0,30}|\\PC{0,20}") {
         let (first, last) = split(&full);
         for word in first.iter().chain(&last).flat_map(|part| part.split_whitespace()) {
             prop_assert!(full.contains(word), "{word}");

@@ -1,4 +1,4 @@
-//! A text before its number is looked for: without what cannot be seen, and without what spreadsheets did to it.
+//! Cleans a text before it is parsed: removes invisible characters and undoes changes by spreadsheets.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -8,24 +8,25 @@ use regex::Regex;
 use super::number_parts::{ascii_digits, pattern};
 use super::{PhoneProblem, Repair};
 
-/// Format characters, variation selectors, the frame of a keycap, and letters that fill a place.
+/// Format characters, variation selectors, the keycap character, and filler letters.
 static INVISIBLE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"[\p{Cf}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}\x{20E3}\x{034F}\x{115F}\x{1160}\x{3164}\x{FFA0}]")
 });
-/// The digits of one number, of which a spreadsheet made a decimal.
+/// A number that a spreadsheet converted to a decimal.
 static DECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
-/// A space between what is no letter and the first digit, where a plus may have been: `( 47) 22…`.
+/// A space before the first digit and no letter before it. The space may have been a plus: `( 47) 22…`.
 static SPACE_FOR_PLUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9+]* [0-9]"));
-/// What a spreadsheet writes for no phone number.
+/// A decimal fraction, which is not a phone number.
 static FRACTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
 static EXPONENT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
-/// Signs in the place of digits (`415-555-XXXX`, `030 1234***`). `0xx` is how Brazil writes the place of a carrier's code.
+/// Placeholders for digits (`415-555-XXXX`, `030 1234***`). `0xx` is allowed: in Brazil it is the placeholder
+/// for the carrier code.
 static MASK: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));
-/// What looks like a number and is none: a date, an amount, coordinates, an address of the web, a negative number, a number
-/// of a list.
-static OTHER: LazyLock<Regex> = LazyLock::new(|| {
+/// Texts that resemble a phone number: dates, amounts, coordinates, URLs, negative numbers, items of a
+/// numbered list.
+static NOT_A_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)^[^0-9+]*(?:[0-3]?[0-9][./-][01]?[0-9][./-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[./-][01]?[0-9][./-][0-3]?[0-9])(?:[^0-9]|$)",
         r"|^\s*[1-9][0-9]{0,6}[.,][0-9]+\s*$|^\s*[1-9][0-9]*[.,][0-9]{3}[.,][0-9]{1,2}\s*$",
@@ -35,15 +36,15 @@ static OTHER: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Ten digits of the North American plan with one dot.
 static AREA_AND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
-/// Spaces that form builders write as HTML.
+/// HTML entities, which some form builders send for spaces.
 static ENTITY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
 
 pub(super) struct CleanText {
-    /// Digits of every script are 0 to 9; every space is U+0020, but line breaks stay.
+    /// Digits of all scripts are converted to 0 to 9, and all spaces to U+0020. Line breaks are kept.
     pub(super) text: String,
     pub(super) repairs: Vec<Repair>,
-    /// There is a space before the first digit: a form may have lost a plus there.
+    /// There is a space before the first digit, which may have been a plus.
     pub(super) space_for_plus: bool,
 }
 
@@ -51,11 +52,11 @@ impl CleanText {
     pub(super) fn of(raw: &str) -> Result<Self, PhoneProblem> {
         let mut repairs = Vec::new();
         let plain = without_entities(raw);
-        let seen = INVISIBLE.replace_all(&plain, "");
-        if let Cow::Owned(_) = seen {
+        let visible = INVISIBLE.replace_all(&plain, "");
+        if let Cow::Owned(_) = visible {
             repairs.push(Repair::InvisibleCharacters);
         }
-        let spaced = seen.chars().map(separator).collect::<String>();
+        let spaced = visible.chars().map(separator).collect::<String>();
         let text = ascii_digits(&spaced).ok_or(PhoneProblem::NotANumber)?;
         let space_for_plus = may_lack_plus(&text);
         let text = text.trim();
@@ -66,7 +67,7 @@ impl CleanText {
             repairs.push(Repair::Exponent);
             let [plus, first, rest, exponent] =
                 [1, 2, 3, 4].map(|group| parts.get(group).map_or("", |part| part.as_str()));
-            // With fewer digits the spreadsheet has rounded them away.
+            // With fewer digits the spreadsheet has rounded the number.
             if exponent.parse() != Ok(rest.len()) {
                 return Err(PhoneProblem::NotANumber);
             }
@@ -74,8 +75,8 @@ impl CleanText {
         } else {
             text.to_owned()
         };
-        let is_other = OTHER.is_match(&text) && !AREA_AND_NUMBER.is_match(&text);
-        if MASK.is_match(&text) || FRACTION.is_match(&text) || is_other {
+        let is_not_a_phone = NOT_A_PHONE.is_match(&text) && !AREA_AND_NUMBER.is_match(&text);
+        if MASK.is_match(&text) || FRACTION.is_match(&text) || is_not_a_phone {
             return Err(PhoneProblem::NotANumber);
         }
         Ok(Self { text, repairs, space_for_plus })
@@ -86,18 +87,18 @@ fn without_entities(raw: &str) -> Cow<'_, str> {
     ENTITY.replace_all(raw, " ")
 }
 
-/// A text without characters that cannot be seen.
+/// A text without invisible characters.
 pub(super) fn without_invisible_characters(raw: &str) -> String {
     INVISIBLE.replace_all(&without_entities(raw), "").into_owned()
 }
 
-/// Whether the first digit stands behind a space, and nothing but signs before it. A form that does not escape its values
-/// makes a space of a plus.
+/// Whether there is a space before the first digit and no letter before it. A form that does not escape its
+/// values sends a plus as a space.
 pub fn may_lack_plus(text: &str) -> bool {
     SPACE_FOR_PLUS.is_match(text)
 }
 
-/// Dots in the middle of a line and dashes of every length separate the groups of a number.
+/// Converts middle dots, dashes and spaces of all kinds to the ASCII separators of digit groups.
 fn separator(c: char) -> char {
     match c {
         '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',

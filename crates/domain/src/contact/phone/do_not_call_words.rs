@@ -1,4 +1,4 @@
-//! Words beside a phone that say not to call it.
+//! Words in the text of a phone that forbid calls.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::clean_text;
 use super::number_parts::pattern;
 
-/// The person does not want to be called at it, or it is not theirs.
+/// Words that mean that the person must not be called, or that the number belongs to another person.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)do[\s-]*not[\s-]+(?:call|contact|phone)|don.?t[\s-]+(?:call|contact|phone)|\bdnc\b|\bno[\s-]+calls?\b",
@@ -17,9 +17,9 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// Whether the text of a phone says not to call it, or that it is wrong: `415-555-0132 (do not call)`.
+/// Whether the text of a phone forbids calls or says that the number is wrong: `415-555-0132 (do not call)`.
 ///
-/// A condition does not change that (`do not call after 5pm`): nothing can check it before a call.
+/// A condition (`do not call after 5pm`) forbids all calls, because it cannot be checked before a call.
 pub fn forbids_calls(text: &str) -> bool {
     text.contains(char::is_alphabetic) && WORDS.is_match(&clean_text::without_invisible_characters(text))
 }

@@ -1,7 +1,7 @@
-//! Which number somebody means: country code and national number.
+//! The country code and the national number of a text.
 //!
-//! The steps are those of Google's libphonenumber, over the plans that `phonenumber` carries. Why not
-//! `phonenumber::parse`: `docs/decisions/phones.md`.
+//! The steps are those of Google's libphonenumber, over the plans in the crate `phonenumber`. For the reason
+//! why `phonenumber::parse` is not used, see `docs/decisions/phones.md`.
 
 use std::borrow::Cow;
 
@@ -9,107 +9,112 @@ use super::number_parts::NumberParts;
 use super::numbering_plan::{LengthCheck, NumberingPlan};
 use super::{PhoneKind, PhoneProblem, spelling};
 
-const SHORTEST: usize = 2;
-/// Google's bound: some plans, the German for one, have numbers that nobody could dial from abroad.
-const LONGEST: usize = 17;
-/// E.164's bound, which Google does not ask for.
-const LONGEST_WITH_CODE: usize = 15;
+const MIN_DIGITS: usize = 2;
+/// Google's limit: some plans, such as the German one, have numbers that cannot be dialled from abroad.
+const MAX_DIGITS: usize = 17;
+/// The limit of E.164, which Google does not enforce.
+const MAX_DIGITS_WITH_CODE: usize = 15;
 
-/// A number that its plan has.
+/// A number that is valid in its plan.
 #[derive(Debug)]
 pub(super) struct NationalNumber {
     pub(super) plan: &'static NumberingPlan,
     pub(super) national: String,
     pub(super) kind: PhoneKind,
-    /// It was written as its plan had it once.
+    /// The number had an older format of its plan.
     pub(super) is_older: bool,
 }
 
 impl NationalNumber {
     pub(super) fn find(
-        written: &NumberParts,
+        parts: &NumberParts,
         home: Option<&'static NumberingPlan>,
     ) -> Result<Self, PhoneProblem> {
-        let DigitsInPlan { plan, digits } = locate(written, home)?;
-        if digits.len() < SHORTEST {
+        let DigitsInPlan { plan, digits } = find_plan(parts, home)?;
+        if digits.len() < MIN_DIGITS {
             return Err(PhoneProblem::NotANumber);
         }
         let stripped = plan.without_national_prefix(&digits);
-        // What would then be too short may be a short number that begins like the prefix.
+        // If the rest is too short, the number may be a short one that begins with the same digits as the
+        // prefix.
         let national = match plan.length(&stripped) {
             LengthCheck::Possible | LengthCheck::TooLong => &stripped,
             LengthCheck::LocalOnly | LengthCheck::TooShort | LengthCheck::InvalidLength => &digits,
         };
-        if !(SHORTEST..=LONGEST).contains(&national.len()) {
+        if !(MIN_DIGITS..=MAX_DIGITS).contains(&national.len()) {
             return Err(PhoneProblem::NotANumber);
         }
         let plan = match NumberingPlan::of_code(plan.code) {
-            [only] => Some(only),
-            sharing => sharing.iter().find(|plan| plan.has_leading_digits(national)),
+            [single] => Some(single),
+            plans => plans.iter().find(|plan| plan.has_leading_digits(national)),
         };
         let plan = plan.ok_or(PhoneProblem::NotAssigned)?;
-        let assigned =
+        let in_plan =
             |national: String, is_older| Some(Self { kind: plan.kind(&national)?, plan, national, is_older });
-        let found = assigned(national.to_string(), false)
-            .or_else(|| assigned(spelling::current_format(plan.code, national)?, true))
+        let number = in_plan(national.to_string(), false)
+            .or_else(|| in_plan(spelling::current_format(plan.code, national)?, true))
             .ok_or(PhoneProblem::NotAssigned)?;
-        if plan.code.to_string().len() + found.national.len() > LONGEST_WITH_CODE {
+        if plan.code.to_string().len() + number.national.len() > MAX_DIGITS_WITH_CODE {
             return Err(PhoneProblem::NotAssigned);
         }
-        let mut digits = found.national.bytes();
+        let mut digits = number.national.bytes();
         let first = digits.next();
         if digits.all(|digit| Some(digit) == first) {
             return Err(PhoneProblem::OneDigit);
         }
-        Ok(found)
+        Ok(number)
     }
 }
 
-/// Digits whose country is known.
+/// Digits with a known country code.
 struct DigitsInPlan<'d> {
-    /// Of several that share a country code the main one, unless the code was not written.
+    /// The main plan of the country code, or the plan of the default region if the code was not written.
     plan: &'static NumberingPlan,
-    /// What follows the country code.
+    /// The digits after the country code.
     digits: Cow<'d, str>,
 }
 
-fn locate<'d>(
-    written: &'d NumberParts,
+fn find_plan<'d>(
+    parts: &'d NumberParts,
     home: Option<&'static NumberingPlan>,
 ) -> Result<DigitsInPlan<'d>, PhoneProblem> {
-    let digits = written.digits.as_str();
-    if !written.plus {
+    let digits = parts.digits.as_str();
+    if !parts.plus {
         let plan = home.ok_or(PhoneProblem::NoRegion)?;
-        return Ok(coded(digits, plan)?.unwrap_or(DigitsInPlan { plan, digits: digits.into() }));
+        return Ok(
+            find_code_without_plus(digits, plan)?.unwrap_or(DigitsInPlan { plan, digits: digits.into() })
+        );
     }
-    match (after_code(digits), home) {
-        // A plus, and then what one dials instead of it: `+00 44 20 …`.
-        (Err(PhoneProblem::NotAssigned), Some(home)) => coded(digits, home)?.ok_or(PhoneProblem::NotAssigned),
+    match (split_code(digits), home) {
+        // A plus, followed by the prefix that is dialled instead of it: `+00 44 20 …`.
+        (Err(PhoneProblem::NotAssigned), Some(home)) => {
+            find_code_without_plus(digits, home)?.ok_or(PhoneProblem::NotAssigned)
+        }
         (located, _) => located,
     }
 }
 
-/// Digits that name a country code without a plus: after the region's prefix for calls abroad, or its own code
-/// before what could not be a number with it.
-fn coded<'d>(
+/// Finds a country code that was written without a plus: after the region's prefix for calls abroad, or the
+/// region's own code if the digits are a possible number only without it.
+fn find_code_without_plus<'d>(
     digits: &'d str,
     home: &'static NumberingPlan,
 ) -> Result<Option<DigitsInPlan<'d>>, PhoneProblem> {
     if let Some(abroad) = home.without_exit_code(digits) {
-        return after_code(abroad).map(Some);
+        return split_code(abroad).map(Some);
     }
     let Some(rest) = digits.strip_prefix(&home.code.to_string()) else { return Ok(None) };
     let rest = home.without_national_prefix(rest);
-    let better = !home.is_possible_number(digits) && home.is_possible_number(&rest);
-    if !better && home.length(digits) != LengthCheck::TooLong {
+    let only_without_code = !home.is_possible_number(digits) && home.is_possible_number(&rest);
+    if !only_without_code && home.length(digits) != LengthCheck::TooLong {
         return Ok(None);
     }
     Ok(NumberingPlan::of_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
 }
 
-/// Digits that begin with a country code; no code is the beginning of another.
-fn after_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
-    if digits.len() <= SHORTEST {
+/// Splits digits that begin with a country code. No code is a prefix of another one.
+fn split_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
+    if digits.len() <= MIN_DIGITS {
         return Err(PhoneProblem::NotANumber);
     }
     let located = |length| {

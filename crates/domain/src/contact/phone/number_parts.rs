@@ -1,12 +1,11 @@
-//! What a text says before any numbering plan is asked: its digits, whether they begin with a country code, an
-//! extension. The forms are those of Google's libphonenumber (`phonenumberutil.cc`), so that what is taken for a
-//! number here is taken for one there.
+//! The parts of a text before a numbering plan is used: digits, a plus sign, an extension. The patterns are
+//! those of Google's libphonenumber (`phonenumberutil.cc`), so that both accept the same texts as numbers.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The digit zero of each script of the Basic Multilingual Plane; the other nine follow it.
+/// The digit zero of each script of the Basic Multilingual Plane. The other nine digits follow it.
 const ZEROS: [u32; 37] = [
     0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50,
     0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
@@ -15,10 +14,11 @@ const ZEROS: [u32; 37] = [
 
 const PLUS: [char; 2] = ['+', '\u{FF0B}'];
 
-/// Dashes, spaces, dots, slashes, brackets, tildes, and the `x` that stands for a carrier.
+/// Dashes, spaces, dots, slashes, brackets, tildes, and the `x` that is a placeholder for a carrier.
 const PUNCTUATION: &str = r"-x\x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}-\x{FF0F} \x{A0}\x{AD}\x{200B}\x{2060}\x{3000}()\x{FF08}\x{FF09}\x{FF3B}\x{FF3D}.\[\]/~\x{2053}\x{223C}";
 
-/// Ways to begin an extension. The vaguer the sign, the fewer digits may follow, lest a second number be taken for one.
+/// Forms of an extension. The less specific the sign is, the fewer digits may follow it, so that a second
+/// number is not read as an extension.
 const EXTENSION: &str = concat!(
     r";ext=([0-9]{1,20})",
     r"|[ \x{A0}\t,]*(?:e?xt(?:ensi(?:o\x{301}?|\x{F3}))?n?|\x{FF45}?\x{FF58}\x{FF54}\x{FF4E}?|доб|anexo)",
@@ -30,7 +30,7 @@ const EXTENSION: &str = concat!(
     r"|[ \x{A0}\t]*,+[:.\x{FF0E}]?[ \x{A0}\t,-]*([0-9]{1,9})#?",
 );
 
-#[expect(clippy::expect_used, reason = "the patterns are constants, and every test compiles them")]
+#[expect(clippy::expect_used, reason = "the patterns are constants, and tests compile them")]
 pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern")
 }
@@ -44,29 +44,31 @@ static ENDS_IN_EXTENSION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("(
 static BEFORE_A_SECOND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(.*)[\\/] *x"));
 static CONTEXT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
 
-/// A toll-free number of the North American plan with letters among its last seven characters: `1-800-FLOWERS`. After
-/// another area code letters are a name (`312 Chicago`).
-static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
+/// A toll-free number of the North American plan with letters in its last seven characters: `1-800-FLOWERS`.
+/// After other area codes letters are a name (`312 Chicago`).
+static VANITY_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)^(?:\+?1[-. ]*)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]*(?:[0-9a-z][-. ]*){6}[0-9a-z]$")
 });
-/// Words of seven letters that say that there is no number, and letters in the place of digits (`800-NNN-NNNN`).
-static NO_WORD: LazyLock<Regex> = LazyLock::new(|| {
+/// Words of seven letters that mean that there is no number, and placeholder letters for digits
+/// (`800-NNN-NNNN`).
+static NOT_A_VANITY_WORD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)(?:unknown|private|invalid|refused|nophone|missing|blocked|n{3}|x{3}|a{3}|d{3}|abcd)$")
 });
-/// How Brazil writes the place of a carrier's code: `0xx31 …`.
+/// The placeholder for the carrier code in Brazil: `0xx31 …`.
 static CARRIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
 
-/// A text that could be a phone number.
+/// The parts of a text that can be a phone number.
 pub(super) struct NumberParts {
-    /// It begins with a plus sign.
+    /// Whether the text begins with a plus sign.
     pub(super) plus: bool,
-    /// The digits after it; the letters of a number of the North American plan read as the keys they are on.
+    /// The digits after the plus sign. Letters of a North American number are converted to the digits of
+    /// their keys.
     pub(super) digits: String,
     pub(super) extension: Option<String>,
 }
 
 impl NumberParts {
-    /// Of a tidy text. Letters make it no number, unless the whole number is spelled.
+    /// Parses a cleaned text. A text with letters is not a number, unless it is a vanity number.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = trim_to_number(text)?;
         if !VIABLE.is_match(&text) {
@@ -74,23 +76,25 @@ impl NumberParts {
         }
         let (number, extension) = split_extension(&text);
         let number = CARRIER.replace(number, "${1}${2}");
-        let letters = replace_keypad_letters(&number).chars().count();
-        let spelled =
-            letters >= 3 && SPELLED.is_match(&number) && !NO_WORD.is_match(&replace_keypad_letters(&number));
-        if !spelled && letters > 0 {
+        let letters = only_letters(&number).chars().count();
+        let is_vanity = letters >= 3
+            && VANITY_NUMBER.is_match(&number)
+            && !NOT_A_VANITY_WORD.is_match(&only_letters(&number));
+        if !is_vanity && letters > 0 {
             return None;
         }
-        let digits = number.trim_start_matches(PLUS).chars().filter_map(|c| key(c, spelled)).collect();
+        let digits =
+            number.trim_start_matches(PLUS).chars().filter_map(|c| keypad_digit(c, is_vanity)).collect();
         Some(Self { plus: number.starts_with(PLUS), digits, extension })
     }
 }
 
-fn replace_keypad_letters(number: &str) -> String {
+fn only_letters(number: &str) -> String {
     number.chars().filter(|c| c.is_alphabetic()).collect()
 }
 
-/// Every script's digits as 0 to 9. Other signs that count (`½`, `①`) make the text no number: skipped, what is
-/// left might be a different one.
+/// Converts the digits of all scripts to 0 to 9. A text with other numeric characters (`½`, `①`) is refused,
+/// because without them it might be a different number.
 pub(super) fn ascii_digits(raw: &str) -> Option<String> {
     let digit = |c: char| {
         let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
@@ -99,10 +103,10 @@ pub(super) fn ascii_digits(raw: &str) -> Option<String> {
     raw.chars().map(|c| if c.is_numeric() { digit(c) } else { Some(c) }).collect()
 }
 
-/// The part of a text that may be the number: without what stands before the first digit or plus and after the
-/// last letter or digit, without a second number; for RFC 3966 with the code that its context names.
+/// The part of a text that can be the number: from the first digit or plus to the last letter or digit,
+/// without a second number. For RFC 3966 it begins with the code of the phone context.
 fn trim_to_number(text: &str) -> Option<String> {
-    let found = match text.split_once(";phone-context=") {
+    let candidate = match text.split_once(";phone-context=") {
         Some((number, context)) => {
             let context = context.split_once(';').map_or(context, |(context, _)| context);
             if !CONTEXT.is_match(context) {
@@ -113,29 +117,29 @@ fn trim_to_number(text: &str) -> Option<String> {
         }
         None => {
             let start = text.find(|c: char| c.is_ascii_digit() || PLUS.contains(&c))?;
-            let found = text.get(start..)?.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '#');
-            let first = BEFORE_A_SECOND.captures(found).and_then(|parts| parts.get(1));
-            first.map_or(found, |first| first.as_str()).to_owned()
+            let candidate = text.get(start..)?.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '#');
+            let first = BEFORE_A_SECOND.captures(candidate).and_then(|parts| parts.get(1));
+            first.map_or(candidate, |first| first.as_str()).to_owned()
         }
     };
-    Some(found.split_once(";isub=").map_or(found.as_str(), |(number, _)| number).to_owned())
+    Some(candidate.split_once(";isub=").map_or(candidate.as_str(), |(number, _)| number).to_owned())
 }
 
-/// The number and its extension, which only follows what could be a number without it.
+/// The number and its extension. There is an extension only if the rest can be a number.
 fn split_extension(text: &str) -> (&str, Option<String>) {
-    let apart = ENDS_IN_EXTENSION.captures(text).and_then(|parts| {
+    let split = ENDS_IN_EXTENSION.captures(text).and_then(|parts| {
         let number = text.get(..parts.get(0)?.start())?;
         let extension = parts.iter().skip(1).flatten().find(|digits| !digits.is_empty())?;
         VIABLE.is_match(number).then(|| (number, Some(extension.as_str().to_owned())))
     });
-    apart.unwrap_or((text, None))
+    split.unwrap_or((text, None))
 }
 
-/// The key of a telephone that a character is on.
-fn key(c: char, spelled: bool) -> Option<char> {
+/// The digit of the telephone key of a character.
+fn keypad_digit(c: char, is_vanity: bool) -> Option<char> {
     match c.to_ascii_uppercase() {
         '0'..='9' => Some(c),
-        _ if !spelled => None,
+        _ if !is_vanity => None,
         'A'..='C' => Some('2'),
         'D'..='F' => Some('3'),
         'G'..='I' => Some('4'),

@@ -1,4 +1,4 @@
-//! The numbering plans of `phonenumber`'s metadata, and what they say about a national number.
+//! The numbering plans of `phonenumber`'s metadata, and the checks of national numbers.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -11,8 +11,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::PhoneKind;
 
-/// A pattern over ASCII digits, compiled when first needed and kept. Not the metadata's own: those share a hundred
-/// places behind one lock, and match a number that goes on after them.
+/// A pattern over ASCII digits that is compiled on first use. The compiled patterns of the metadata are not
+/// used: they share a cache of 100 entries behind one lock, and they also match a prefix of a longer number.
 #[derive(Debug)]
 struct DigitPattern {
     source: String,
@@ -31,7 +31,7 @@ impl DigitPattern {
         pattern
     }
 
-    /// `None` for a pattern that cannot be compiled, of which there is none: it matches nothing.
+    /// `None` if the pattern cannot be compiled, which never happens. Such a pattern matches nothing.
     fn regex(&self) -> Option<&Regex> {
         let compile = || RegexBuilder::new(&self.source).unicode(false).build().ok();
         self.compiled.get_or_init(compile).as_ref()
@@ -42,7 +42,7 @@ impl DigitPattern {
     }
 }
 
-/// The numbers of one kind.
+/// The pattern and lengths of the numbers of one kind.
 #[derive(Debug)]
 struct KindPattern {
     lengths: Vec<usize>,
@@ -60,7 +60,7 @@ impl KindPattern {
     }
 }
 
-/// How long a number is, compared with the numbers of a plan.
+/// The length of a number, compared with the lengths in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LengthCheck {
     Possible,
@@ -70,7 +70,7 @@ pub(super) enum LengthCheck {
     TooLong,
 }
 
-/// How one region numbers its phones.
+/// The numbering plan of a region.
 #[derive(Debug)]
 pub(super) struct NumberingPlan {
     pub(super) code: u16,
@@ -78,7 +78,7 @@ pub(super) struct NumberingPlan {
     general: DigitPattern,
     lengths: BTreeSet<usize>,
     local_lengths: BTreeSet<usize>,
-    /// Those that are told apart before fixed lines and mobiles, in this order.
+    /// The kinds that are checked before fixed lines and mobiles, in this order.
     special: Vec<(PhoneKind, KindPattern)>,
     fixed: Option<KindPattern>,
     mobile: Option<KindPattern>,
@@ -134,7 +134,7 @@ impl NumberingPlan {
         Self::of_code(code).iter().find(|plan| plan.region == Some(region))
     }
 
-    /// The plans that share a country code, the main one first; none where there is no such code.
+    /// The plans that share a country code, the main one first; empty if the code does not exist.
     pub(super) fn of_code(code: u16) -> &'static [Self] {
         static PLANS: LazyLock<HashMap<u16, Vec<NumberingPlan>>> = LazyLock::new(|| {
             let of =
@@ -144,24 +144,24 @@ impl NumberingPlan {
         PLANS.get(&code).map_or(&[], Vec::as_slice)
     }
 
-    /// What follows the digits that dial out of the region. No country code begins with 0.
+    /// The digits after the region's prefix for calls abroad. No country code begins with 0.
     pub(super) fn without_exit_code<'d>(&self, digits: &'d str) -> Option<&'d str> {
         let prefix = self.international_prefix.as_ref()?.regex()?.find(digits)?;
         digits.get(prefix.end()..).filter(|rest| !rest.starts_with('0'))
     }
 
-    /// The number without the digits that only calls within the country begin with.
+    /// The number without the national prefix, which is dialled only within the country.
     ///
-    /// They are taken off where what remains is in the plan, or the whole was not: a Russian toll-free number begins
-    /// with the prefix itself, and nobody writes it twice.
+    /// The prefix is removed if the rest is a possible number, or if the whole number is not. A Russian
+    /// toll-free number begins with the same digit as the prefix.
     pub(super) fn without_national_prefix<'d>(&self, digits: &'d str) -> Cow<'d, str> {
         let Some(prefix) = self.national_prefix.as_ref().and_then(DigitPattern::regex) else {
             return digits.into();
         };
         let Some(parts) = prefix.captures(digits) else { return digits.into() };
-        let said = |group| parts.get(group).filter(|part| !part.is_empty());
-        // The rule rewrites the number where its last group matched something.
-        let rewritten = if parts.get(2).is_some() { said(2) } else { said(1) };
+        let non_empty = |group| parts.get(group).filter(|part| !part.is_empty());
+        // The rule rewrites the number if its last group matched digits.
+        let rewritten = if parts.get(2).is_some() { non_empty(2) } else { non_empty(1) };
         let national = match (self.national_rule, rewritten) {
             (Some(rule), Some(_)) => prefix.replace(digits, rule),
             _ => parts.get(0).and_then(|prefix| digits.get(prefix.end()..)).unwrap_or(digits).into(),
@@ -192,7 +192,7 @@ impl NumberingPlan {
         }
     }
 
-    /// Whether numbers that begin so are this region's, among those that share its country code.
+    /// Whether the number belongs to this region, among the regions that share its country code.
     pub(super) fn has_leading_digits(&self, national: &str) -> bool {
         match &self.leading {
             Some(leading) => leading.matches(national),
@@ -200,7 +200,7 @@ impl NumberingPlan {
         }
     }
 
-    /// `None` for a number that the plan does not have.
+    /// The kind of a number; `None` if the number is not valid in the plan.
     pub(super) fn kind(&self, national: &str) -> Option<PhoneKind> {
         if !self.is_possible_number(national) {
             return None;

@@ -1,11 +1,11 @@
-//! Numbers of one subscriber that are written in more than one way.
+//! Numbers of one subscriber that have more than one format.
 
 use std::borrow::Cow;
 
 use super::numbering_plan::NumberingPlan;
 
-/// The spelling of today for a national number that its plan had until it was changed: Mexico dialled 1, 01, 044 or 045 before
-/// numbers until 2020, Brazil gave them a ninth digit until 2016.
+/// The current format of a national number in an older format of its plan: Mexico dialled 1, 01, 044 or 045
+/// before numbers until 2020, and Brazil added a ninth digit until 2016.
 pub(super) fn current_format(code: u16, national: &str) -> Option<String> {
     match (code, national.len()) {
         (52, 11..=13) => {
@@ -20,8 +20,8 @@ pub(super) fn current_format(code: u16, national: &str) -> Option<String> {
     }
 }
 
-/// The one spelling by which a subscriber is known, whichever E.164 the number was given as. An Argentinian mobile has a 9
-/// after the country code when it is called from abroad, and the same digits without it at home.
+/// The canonical E.164 of a subscriber. An Argentinian mobile has a 9 after the country code when it is
+/// called from abroad, and no 9 within the country.
 pub fn subscriber(e164: &str) -> Cow<'_, str> {
     match e164.strip_prefix("+549") {
         Some(national) if national.len() == 10 => format!("+54{national}").into(),
@@ -29,8 +29,8 @@ pub fn subscriber(e164: &str) -> Cow<'_, str> {
     }
 }
 
-/// How a list may have written a number before it made a digest of it: E.164, the same without its plus, and the national
-/// number, with the zero that is dialled before it in many countries and without.
+/// The spellings from which a list can have made the digest of a number: E.164 with and without its plus, and
+/// the national number with and without the trunk zero of many countries.
 pub(crate) fn spellings(e164: &str) -> Vec<String> {
     let mut spellings = Vec::new();
     for number in equivalent_numbers(e164) {
@@ -49,9 +49,9 @@ pub(crate) fn spellings(e164: &str) -> Vec<String> {
     spellings
 }
 
-/// Every E.164 of one subscriber.
+/// All E.164 numbers of a subscriber.
 fn equivalent_numbers(e164: &str) -> Vec<Cow<'_, str>> {
-    let one = subscriber(e164);
-    let mobile = one.strip_prefix("+54").map(|national| Cow::from(format!("+549{national}")));
-    std::iter::once(one).chain(mobile).collect()
+    let canonical = subscriber(e164);
+    let mobile = canonical.strip_prefix("+54").map(|national| Cow::from(format!("+549{national}")));
+    std::iter::once(canonical).chain(mobile).collect()
 }

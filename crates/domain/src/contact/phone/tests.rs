@@ -11,7 +11,7 @@ fn e164(raw: &str, region: &str) -> Result<String, PhoneProblem> {
 }
 
 #[test]
-fn numbers_are_read_as_people_write_them() {
+fn the_formats_that_people_use_are_accepted() {
     for raw in ["+1 415-555-0132", "(415) 555-0132", "1.415.555.0132", "tel:+1-415-555-0132"] {
         assert_eq!(e164(raw, "US").as_deref(), Ok("+14155550132"), "{raw}");
     }
@@ -24,7 +24,7 @@ fn numbers_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_dialled_before_a_number_is_the_regions_own() {
+fn the_prefix_for_calls_abroad_depends_on_the_region() {
     assert_eq!(e164("011 358 18 1234567", "US").as_deref(), Ok("+358181234567"));
     assert_eq!(e164("00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
     assert_eq!(e164("00 44 20 7946 0958", "US"), Err(PhoneProblem::NotAssigned));
@@ -40,7 +40,7 @@ fn a_number_that_begins_like_the_trunk_prefix_keeps_its_digits() {
 }
 
 #[test]
-fn an_extension_is_kept_apart() {
+fn an_extension_is_not_part_of_the_number() {
     for raw in ["415 555 0132 ext. 89", "415 555 0132 x89", "tel:+1-415-555-0132;ext=89", "4155550132,,89"] {
         let phone = Phone::parse(raw, "US".parse().ok()).unwrap();
         assert_eq!((phone.e164(), phone.extension()), ("+14155550132", Some("89")), "{raw}");
@@ -49,7 +49,7 @@ fn an_extension_is_kept_apart() {
 }
 
 #[test]
-fn each_problem_has_its_own_name() {
+fn each_problem_has_its_own_code() {
     assert_eq!(e164("  ", "US"), Err(PhoneProblem::Empty));
     assert_eq!(e164(&"5".repeat(10_000), "US"), Err(PhoneProblem::TooLong));
     assert_eq!(e164("415 555 0132", ""), Err(PhoneProblem::NoRegion));
@@ -63,7 +63,7 @@ fn each_problem_has_its_own_name() {
 
 proptest! {
     #[test]
-    fn whatever_is_accepted_is_e164(raw in "[+0-9 ()./a-z٠-٩-]{0,40}", region in "[A-Z]{2}") {
+    fn an_accepted_number_is_e164(raw in "[+0-9 ()./a-z٠-٩-]{0,40}", region in "[A-Z]{2}") {
         if let Ok(phone) = Phone::parse(&raw, region.parse().ok()) {
             let digits = phone.e164().strip_prefix('+').unwrap();
             prop_assert!(digits.len() <= 15 && digits.bytes().all(|digit| digit.is_ascii_digit()), "{phone:?}");
@@ -71,7 +71,7 @@ proptest! {
     }
 }
 
-/// Region, text, and the number or why there is none.
+/// Region, text, and the number or the problem.
 type PhoneTestCase = (&'static str, &'static str, Result<&'static str, PhoneProblem>);
 
 fn check(cases: &[PhoneTestCase]) {

@@ -14,7 +14,7 @@ fn apply(rules: Value, document: Value) -> Result<(Value, Value), (String, &'sta
 }
 
 #[test]
-fn rules_take_join_split_and_translate() {
+fn rules_join_split_and_translate_values() {
     let rules = json!([
         {"to": "full_name", "from": ["vorname", "nachname"], "join": " "},
         {"to": "phone", "from": ["/contact/phones/0", "tel"]},
@@ -42,7 +42,7 @@ fn rules_take_join_split_and_translate() {
 }
 
 #[test]
-fn what_did_not_come_in_is_not_said_and_a_null_is() {
+fn a_missing_value_sets_nothing_and_a_null_sets_null() {
     let rules = json!([{"to": "phone", "from": ["tel", "handy"]}, {"to": "email", "from": ["mail"]}]);
     let (native, _) = apply(rules.clone(), json!({"mail": null})).unwrap();
     assert_eq!(native, json!({"email": null}));
@@ -51,7 +51,7 @@ fn what_did_not_come_in_is_not_said_and_a_null_is() {
 }
 
 #[test]
-fn what_no_field_took_is_left_where_it_was() {
+fn values_that_no_rule_used_stay_in_the_document() {
     let rules = json!([
         {"to": "phone", "from": ["/contact/phones/0", "tel"]},
         {"to": "email", "from": ["/contact/mail/work~1home"]},
@@ -107,25 +107,25 @@ fn an_element_of_a_list_is_found_by_its_name() {
 
 #[test]
 fn every_fault_names_its_field() {
-    let one = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
+    let fault = |rule: Value, document: Value| apply(json!([rule]), document).unwrap_err();
     let required = json!({"to": "phone", "from": ["tel"], "required": true});
-    assert_eq!(one(required, json!({"tel": ""})), ("phone".to_owned(), "missing"));
+    assert_eq!(fault(required, json!({"tel": ""})), ("phone".to_owned(), "missing"));
     let values = json!({"to": "state", "from": ["s"], "values": {"Y": "NV"}});
-    assert_eq!(one(values.clone(), json!({"s": "N"})), ("state".to_owned(), "unknown_value"));
-    assert_eq!(one(values, json!({"s": {}})), ("state".to_owned(), "not_one_value"));
+    assert_eq!(fault(values.clone(), json!({"s": "N"})), ("state".to_owned(), "unknown_value"));
+    assert_eq!(fault(values, json!({"s": {}})), ("state".to_owned(), "not_one_value"));
     let split = json!({"to": "state", "from": ["s"], "split": {"by": ",", "part": 3}});
-    assert_eq!(one(split, json!({"s": "a,b"})), ("state".to_owned(), "no_such_part"));
+    assert_eq!(fault(split, json!({"s": "a,b"})), ("state".to_owned(), "no_such_part"));
 }
 
 #[test]
-fn a_mapping_that_contradicts_itself_is_refused() {
+fn an_invalid_mapping_is_refused() {
     for (rules, why) in [
-        (json!([{"to": "phone", "from": ["a"]}, {"to": "phone", "from": ["b"]}]), "two rules fill `phone`"),
-        (json!([{"to": "id", "from": ["a"]}]), "no field"),
-        (json!([{"to": "custom_fields.", "from": ["a"]}]), "no field"),
+        (json!([{"to": "phone", "from": ["a"]}, {"to": "phone", "from": ["b"]}]), "two rules set `phone`"),
+        (json!([{"to": "id", "from": ["a"]}]), "not a field"),
+        (json!([{"to": "custom_fields.", "from": ["a"]}]), "not a field"),
         (json!([{"to": "phone"}]), "either `from` or `constant`"),
         (json!([{"to": "phone", "from": ["a"], "constant": 1}]), "either"),
-        (json!([{"to": "phone", "from": ["a"], "split": {"by": ","}}]), "which `part`"),
+        (json!([{"to": "phone", "from": ["a"], "split": {"by": ","}}]), "needs `part`"),
         (json!([{"to": "phone", "from": ["a"], "regex": "x"}]), "unknown field"),
     ] {
         assert!(mapping(rules.clone()).unwrap_err().contains(why), "{rules}");

@@ -1,4 +1,4 @@
-//! Where incoming values stand.
+//! Paths to values in a submitted document.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// Where an incoming value stands.
+/// The name of a member, or a path with a leading slash (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ValuePath(pub(super) String);
@@ -17,7 +17,8 @@ impl ValuePath {
         Self(text.into())
     }
 
-    /// A path also leads into a text that is a JSON object or list: some form builders send all their fields as one.
+    /// Finds the value. A path can also lead into a text that is a JSON object or list, because some form
+    /// builders send all their fields as one JSON text.
     pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<Cow<'m, Value>> {
         let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0).map(Cow::Borrowed) };
         let segments: Vec<String> = path.split('/').map(unescape).collect();
@@ -31,23 +32,24 @@ impl ValuePath {
         }
     }
 
-    /// Takes the value out; an object that is left with nothing goes with it.
+    /// Removes the value. An object that becomes empty is removed too.
     pub(super) fn remove(&self, members: &mut Map<String, Value>) {
         let Some(path) = self.0.strip_prefix('/') else {
             members.remove(&self.0);
             return;
         };
         let segments: Vec<String> = path.split('/').map(unescape).collect();
-        take_from(members, &segments);
+        remove_at(members, &segments);
     }
 }
 
-/// An element of a list leaves a null, so that the others keep their places.
-fn take_from(members: &mut Map<String, Value>, path: &[String]) {
+/// Removes the value at a path. An element of a list is replaced by null, so that the others keep their
+/// indexes.
+fn remove_at(members: &mut Map<String, Value>, path: &[String]) {
     let Some((first, rest)) = path.split_first() else { return };
     match (members.get_mut(first), rest.split_first()) {
         (Some(Value::Object(inner)), Some(_)) => {
-            take_from(inner, rest);
+            remove_at(inner, rest);
             if inner.is_empty() {
                 members.remove(first);
             }
@@ -86,7 +88,7 @@ fn descend_mut<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Valu
     })
 }
 
-/// `0`, or `[name=email]` for the first object whose `name` is `email`.
+/// The index for a segment: `0`, or `[name=email]` for the first object whose `name` is `email`.
 fn position(items: &[Value], segment: &str) -> Option<usize> {
     let label = segment.strip_prefix('[').and_then(|segment| segment.strip_suffix(']'));
     match label.and_then(|label| label.split_once('=')) {
@@ -98,7 +100,7 @@ fn position(items: &[Value], segment: &str) -> Option<usize> {
     }
 }
 
-/// A name as a segment of a path (RFC 6901).
+/// Escapes a name as a segment of a path (RFC 6901).
 pub fn path_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

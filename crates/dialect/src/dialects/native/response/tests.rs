@@ -282,8 +282,8 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
       },
       "explanation": [
         "It was received on 1 June 2025 at 12:00:00 UTC by the default source of the dialect native.",
-        "The phone was read in E.164, by its own country code.",
-        "On 1 June 2025 at 12:00:00 UTC it was found to be a duplicate of the lead 018f4e2a-7b1c-7000-8000-0000000000aa, which stayed as it was."
+        "The phone was converted to E.164. The number has a country code.",
+        "On 1 June 2025 at 12:00:00 UTC it was recognized as a duplicate of the lead 018f4e2a-7b1c-7000-8000-0000000000aa, which did not change."
       ]
     }
     "#);

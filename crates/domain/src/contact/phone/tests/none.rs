@@ -1,10 +1,10 @@
-//! Texts that only look like a number.
+//! Texts that resemble a number and are refused.
 
 use super::*;
 use PhoneProblem::{NotANumber, OneDigit};
 
 #[test]
-fn digits_that_were_left_out_are_not_made_up() {
+fn placeholders_for_digits_are_refused() {
     check(&[
         ("US", "415-555-XXXX", Err(NotANumber)),
         ("US", "415-555-xxxx", Err(NotANumber)),
@@ -24,7 +24,7 @@ fn digits_that_were_left_out_are_not_made_up() {
 }
 
 #[test]
-fn what_only_looks_like_a_number_is_none() {
+fn texts_that_resemble_a_number_are_refused() {
     for (region, raw) in [
         ("US", "312 Chicago"),
         ("US", "415 unknown"),

@@ -1,10 +1,10 @@
-//! Words and further numbers beside a number.
+//! Notes and second numbers that are sent with a number.
 
 use super::*;
 use PhoneProblem::{Ambiguous, NotANumber};
 
 #[test]
-fn letters_are_a_note_beside_a_number_or_make_it_none() {
+fn words_are_a_note_and_letters_within_a_number_are_refused() {
     check(&[
         ("US", "+917878787xyz", Err(NotANumber)),
         ("US", "+44 7400 123abc", Err(NotANumber)),
@@ -53,7 +53,7 @@ fn letters_are_a_note_beside_a_number_or_make_it_none() {
 }
 
 #[test]
-fn of_two_numbers_the_first_is_taken_if_it_is_clear_where_it_ends() {
+fn the_first_of_two_numbers_is_used_if_its_end_is_clear() {
     check(&[
         ("US", "415-555-0132/415-555-0199", Ok("+14155550132")),
         ("US", "415-555-0132; 415-555-0199", Ok("+14155550132")),
@@ -91,7 +91,7 @@ fn of_two_numbers_the_first_is_taken_if_it_is_clear_where_it_ends() {
 }
 
 #[test]
-fn words_that_forbid_calls_are_a_note_beside_the_number() {
+fn words_that_forbid_calls_are_a_note() {
     for (raw, note) in [
         ("415-555-0132 (do not call)", Some("do not call")),
         ("415-555-0132 [DO-NOT-CALL]", Some("DO-NOT-CALL")),
@@ -124,7 +124,7 @@ fn words_that_forbid_calls_are_a_note_beside_the_number() {
 }
 
 #[test]
-fn a_count_or_a_time_beside_a_number_makes_it_ambiguous_where_lengths_vary() {
+fn a_count_or_a_time_after_a_number_of_variable_length_is_ambiguous() {
     for (region, raw) in [
         ("DE", "030 123456 17 Uhr"),
         ("DE", "030 123456 10-12 Uhr"),

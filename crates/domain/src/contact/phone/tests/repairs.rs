@@ -1,10 +1,10 @@
-//! What is put right in a text before its number is read.
+//! Repairs of a text before its number is parsed.
 
 use super::*;
 use PhoneProblem::{Ambiguous, NoRegion, NotANumber};
 
 #[test]
-fn a_space_that_may_have_been_a_plus_is_ambiguous_where_both_are_numbers() {
+fn a_space_that_may_have_been_a_plus_is_ambiguous_if_both_are_numbers() {
     check(&[
         ("US", " 4587654321", Err(Ambiguous)),
         ("US", "\u{feff} 4587654321", Err(Ambiguous)),
@@ -20,7 +20,7 @@ fn a_space_that_may_have_been_a_plus_is_ambiguous_where_both_are_numbers() {
 }
 
 #[test]
-fn what_spreadsheets_do_to_numbers_is_undone_or_refused() {
+fn changes_by_spreadsheets_are_undone_or_refused() {
     check(&[
         ("DE", "309018204.0", Ok("+49309018204")),
         ("DE", "309018204,0", Ok("+49309018204")),
@@ -47,8 +47,8 @@ fn what_spreadsheets_do_to_numbers_is_undone_or_refused() {
 }
 
 #[test]
-fn what_cannot_be_seen_and_every_kind_of_separator_is_left_out() {
-    for between in [
+fn invisible_characters_and_separators_of_all_kinds_are_removed() {
+    for separator in [
         "\u{fe0d}",
         "\u{fe0f}",
         "\u{200b}",
@@ -86,7 +86,7 @@ fn what_cannot_be_seen_and_every_kind_of_separator_is_left_out() {
         "\u{ff0e}",
         "／",
     ] {
-        let raw = format!("+1{between}415{between}555{between}0132");
+        let raw = format!("+1{separator}415{separator}555{separator}0132");
         assert_eq!(e164(&raw, "").as_deref(), Ok("+14155550132"), "{raw:?}");
     }
     check(&[

@@ -1,10 +1,10 @@
-//! The spellings of one subscriber.
+//! Different formats of the number of one subscriber.
 
 use super::*;
 use PhoneProblem::NotAssigned;
 
 #[test]
-fn one_subscriber_has_one_spelling() {
+fn all_formats_of_a_subscriber_have_the_same_canonical_number() {
     for (region, spellings) in [
         (
             "MX",
@@ -36,11 +36,11 @@ fn one_subscriber_has_one_spelling() {
         ("IT", &["+39 (0)6 69812345", "06 69812345"]),
         ("DE", &["+49 (0) 30 / 901 82 04", "+49-30-9018204", "(030) 9018204"]),
     ] {
-        let one = |raw: &&str| {
+        let canonical = |raw: &&str| {
             subscriber(&e164(raw, region).unwrap_or_else(|problem| panic!("{raw}: {problem}"))).into_owned()
         };
-        let known: std::collections::BTreeSet<_> = spellings.iter().map(one).collect();
-        assert_eq!(known.len(), 1, "{known:?}");
+        let numbers: std::collections::BTreeSet<_> = spellings.iter().map(canonical).collect();
+        assert_eq!(numbers.len(), 1, "{numbers:?}");
     }
     check(&[
         ("BR", "+55 31 3333-8888", Ok("+553133338888")),
@@ -52,7 +52,7 @@ fn one_subscriber_has_one_spelling() {
 }
 
 #[test]
-fn a_digest_of_any_spelling_is_looked_for() {
+fn digests_of_all_spellings_are_looked_up() {
     assert_eq!(spellings("+14155550132"), ["+14155550132", "14155550132", "4155550132"]);
     assert_eq!(spellings("+49309018204"), ["+49309018204", "49309018204", "309018204", "0309018204"]);
     let argentinian = spellings("+541166773399");
