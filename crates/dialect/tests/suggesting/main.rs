@@ -97,7 +97,7 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
     ];
     let documents = bodies.map(|body| document(&BodyFormat::Json, &body.to_string()));
     insta::assert_snapshot!(suggestion(&documents).to_string(), @r#"
-    # Proposed from 3 bodies. Check each place before you use the file.
+    # Proposed from 3 bodies. Check each path before you use the file.
 
     [[rules]]
     to = "email"
