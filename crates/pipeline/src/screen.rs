@@ -98,7 +98,7 @@ pub(crate) fn opt_out_entries(
     let Submission { id, organization, received_at, .. } = &normalized.submission;
     let entry = |value: SuppressedValue| Suppression {
         list: OPTED_OUT_LIST.to_owned(),
-        reason: Some(format!("asked in submission {id}")),
+        reason: Some(format!("requested in submission {id}")),
         ..Suppression::new(match_key, *organization, &value, *received_at)
     };
     phones.chain(emails).map(entry).collect()
