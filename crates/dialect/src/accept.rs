@@ -1,4 +1,4 @@
-//! From a request to a submission: the one way, whether a lead comes over HTTP, in a batch or in a file.
+//! Makes submissions from requests. Leads posted over HTTP, in batches and from files all pass through here.
 
 use std::borrow::Cow;
 
@@ -15,12 +15,12 @@ use crate::dialects::protocol;
 use crate::document::{Document, DocumentError};
 use crate::protocol::Protocol;
 
-/// What a request says about one lead.
+/// The parts of a request that belong to one lead.
 #[derive(Clone)]
 pub struct LeadRequest<'r> {
     pub media: BodyFormat,
     pub body: &'r [u8],
-    /// The query, if fields may be in it.
+    /// The query string, if it may contain fields.
     pub query: Option<&'r str>,
     pub idempotency_key: Option<&'r str>,
     /// W3C Trace Context.
@@ -29,27 +29,27 @@ pub struct LeadRequest<'r> {
     pub client: ClientInfo,
 }
 
-/// A submission, and the tags that the client sent with it.
+/// A submission and the tags that the client sent with it.
 pub struct NewSubmission {
     pub submission: Submission,
-    /// Without the tags that the key adds, which are not shown to a public credential.
+    /// Without the tags that the key adds. Those are not shown to a public credential.
     pub own_tags: Vec<String>,
 }
 
-/// Why no submission can be made of a request. Names fields, never values.
+/// Why a request cannot become a submission. Names fields, never values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AcceptError {
     Document(DocumentError),
     Decode(DecodeError),
 }
 
-/// Makes the submission of a request that came in through `source` with the credential `key`.
+/// Makes the submission of a request that `source` received with the credential `key`.
 ///
-/// A mapping that fails is an error for a secret key. A token's URL stands in forms, where no client reads the response, so
-/// its submission is made with the mapping's fault, to be quarantined.
+/// A failing mapping is an error for a secret key. A URL token is used by forms, where no client reads the
+/// response. Its submission therefore records the mapping fault, and is quarantined.
 ///
 /// # Errors
-/// When the body is no lead of the source's dialect.
+/// When the body is not a lead in the dialect of the source.
 pub fn accept(
     request: LeadRequest<'_>,
     source: &Source,
@@ -100,11 +100,11 @@ fn read_fields(
         Err(DecodeError::Mapping(fault)) if key.kind == KeyKind::Token => {
             Ok((Fields::default(), Some(fault)))
         }
-        Err(undecodable) => Err(AcceptError::Decode(undecodable)),
+        Err(error) => Err(AcceptError::Decode(error)),
     }
 }
 
-/// What is kept of the bytes of a request: all of them, except keys.
+/// The bytes of a request as they are stored: everything except keys.
 pub(crate) struct StoredBody {
     pub(crate) raw: RawBody,
     pub(crate) media: BodyFormat,
@@ -129,7 +129,7 @@ impl StoredBody {
         let query = query.and_then(|query| credentials::query_without(keys, query));
         let body_hash = match (&query, keys) {
             (None, []) => BodyHash::of(body),
-            // The query is part of what was sent; the key that came with it is not.
+            // The hash covers the query, but not the key in it.
             (query, _) => {
                 let body = raw.bytes().unwrap_or_default();
                 BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
@@ -139,8 +139,10 @@ impl StoredBody {
     }
 }
 
-/// The key under which an `Idempotency-DerivedKey` is claimed. Everyone may use a public credential, so such a key counts
-/// apart from those of servers and only together with the body; and one of a test key apart from those of live keys.
+/// The hash under which an `Idempotency-Key` is claimed.
+///
+/// Any visitor can use a public credential. Its idempotency keys are therefore separate from those of secret
+/// keys, and they include the body. The idempotency keys of test keys are separate from those of live keys.
 fn idempotency_hash(
     text: &str,
     body: BodyHash,
@@ -149,7 +151,7 @@ fn idempotency_hash(
     key: &ApiKey,
     match_key: &MatchKey,
 ) -> Option<KeyHash> {
-    // No header holds a control character.
+    // A header cannot contain a control character, so the prefix is unambiguous.
     let text = match trust {
         Trust::Secret => Cow::from(text),
         Trust::Public => Cow::from(format!("public\0{body}\0{text}")),

@@ -1,4 +1,4 @@
-//! Keys that came in with a lead. They are removed before the lead is stored.
+//! Removes credentials from a lead before it is stored.
 
 use encoding_rs::WINDOWS_1252;
 use leadgate_domain::key::PresentedKey;
@@ -8,93 +8,94 @@ use url::form_urlencoded;
 
 use crate::document::Document;
 
-/// What stands in the place of a key in a body.
+/// Replaces a key in a stored body.
 const REMOVED: &str = "removed";
 
-/// The parameters by which KickoffLabs's clients send a key, without case, `_` and `-`.
-const NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
+/// The parameters in which KickoffLabs clients send a key, in lower case and without `_` and `-`.
+const CREDENTIAL_NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
 
-/// Anything shorter is no key of any system, and replacing it would spoil what stands around it.
-const SHORTEST: usize = 16;
+/// In bytes. A shorter value cannot be a key, and replacing it could damage other parts of the body.
+const MIN_KEY_LENGTH: usize = 16;
 
-/// Takes every key of ours out of a document, wherever it is; with `key_is_field`, also fields that have the name of a key.
+/// Removes every Leadgate key from a document, at any depth. With `key_is_field`, also removes members with
+/// the name of a credential. Returns the removed keys.
 pub(crate) fn remove_credentials(document: &mut Document, key_is_field: bool) -> Vec<String> {
-    let mut taken = Vec::new();
+    let mut removed = Vec::new();
     document.members.retain(|name, value| {
-        let named = key_is_field && is_credential(name);
-        if named {
-            texts(value, &mut taken);
+        let is_key = key_is_field && is_credential(name);
+        if is_key {
+            collect_keys(value, &mut removed);
         }
-        !named
+        !is_key
     });
     for value in document.members.values_mut() {
-        take_from(value, &mut taken);
+        replace_keys(value, &mut removed);
     }
-    taken
+    removed
 }
 
 fn is_credential(name: &str) -> bool {
     let folded: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    NAMES.iter().any(|known| folded.eq_ignore_ascii_case(known))
+    CREDENTIAL_NAMES.iter().any(|known| folded.eq_ignore_ascii_case(known))
 }
 
-/// The keys of ours in a text, also among other words.
+/// The Leadgate keys in a text, also between other words.
 fn find_keys(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
     words.filter(|word| PresentedKey::parse(word).is_some())
 }
 
-fn texts(value: &Value, taken: &mut Vec<String>) {
+fn collect_keys(value: &Value, removed: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.trim().len() >= SHORTEST => taken.push(text.trim().to_owned()),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, taken)),
+        Value::String(text) if text.trim().len() >= MIN_KEY_LENGTH => removed.push(text.trim().to_owned()),
+        Value::Array(items) => items.iter().for_each(|item| collect_keys(item, removed)),
         _ => {}
     }
 }
 
-fn take_from(value: &mut Value, taken: &mut Vec<String>) {
+fn replace_keys(value: &mut Value, removed: &mut Vec<String>) {
     match value {
         Value::String(text) => {
             let keys: Vec<_> = find_keys(text).map(str::to_owned).collect();
             for key in keys {
                 *text = text.replace(&key, REMOVED);
-                taken.push(key);
+                removed.push(key);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| take_from(item, taken)),
-        Value::Object(members) => members.values_mut().for_each(|item| take_from(item, taken)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_keys(item, removed)),
+        Value::Object(members) => members.values_mut().for_each(|item| replace_keys(item, removed)),
         _ => {}
     }
 }
 
-/// A body as it came, but for the keys that were taken. Where one was written in some other way (escaped, say),
-/// what was understood is kept instead.
+/// The original body without the removed keys. If a key is not literally in the body (for example because it
+/// was escaped), the body is written again from the parsed document.
 pub(crate) fn body_without(
-    taken: &[String],
+    removed: &[String],
     body: &[u8],
     query: Option<&str>,
     media: BodyFormat,
     document: &Document,
 ) -> (RawBody, BodyFormat) {
     let text = std::str::from_utf8(body);
-    if text.is_err() && taken.is_empty() {
+    if text.is_err() && removed.is_empty() {
         return (RawBody::new(body), media);
     }
     let mut text =
         text.map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(body).0.into_owned(), str::to_owned);
     let media = if media == BodyFormat::JsonWindows1252 { BodyFormat::Json } else { media };
-    let mut hidden = false;
-    for secret in taken {
-        let literal = text.contains(secret.as_str());
-        hidden |=
-            !literal && !query.is_some_and(|query| pairs(query).any(|(_, value)| value.trim() == secret));
-        text = text.replace(secret.as_str(), REMOVED);
+    let mut is_encoded = false;
+    for key in removed {
+        let is_literal = text.contains(key.as_str());
+        is_encoded |=
+            !is_literal && !query.is_some_and(|query| pairs(query).any(|(_, value)| value.trim() == key));
+        text = text.replace(key.as_str(), REMOVED);
     }
-    match (hidden, media) {
+    match (is_encoded, media) {
         (false, media) => (RawBody::new(text.as_bytes()), media),
         (true, BodyFormat::Form) => {
             let kept =
-                pairs(&text).filter(|(_, value)| !taken.iter().any(|key| value.contains(key.as_str())));
+                pairs(&text).filter(|(_, value)| !removed.iter().any(|key| value.contains(key.as_str())));
             (RawBody::new(encode_pairs(kept).as_bytes()), BodyFormat::Form)
         }
         (true, _) => {
@@ -103,15 +104,15 @@ pub(crate) fn body_without(
     }
 }
 
-/// A query without the keys in it; `None` if nothing is left.
-pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
-    let secret =
-        |value: &str| find_keys(value).next().is_some() || taken.iter().any(|secret| value.trim() == secret);
-    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(value));
+/// A query without the keys in it; `None` if nothing remains.
+pub(crate) fn query_without(removed: &[String], query: &str) -> Option<String> {
+    let has_key =
+        |value: &str| find_keys(value).next().is_some() || removed.iter().any(|key| value.trim() == key);
+    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !has_key(value));
     Some(encode_pairs(kept)).filter(|kept| !kept.is_empty())
 }
 
-/// Whether every parameter has the name of a key.
+/// Whether every parameter of a query has the name of a credential.
 pub fn holds_only_credentials(query: &str) -> bool {
     pairs(query).all(|(name, _)| is_credential(&name))
 }
@@ -139,7 +140,8 @@ mod tests {
     use super::*;
     use crate::dialects::protocol;
 
-    fn kept(
+    /// The stored body, the removed keys and the remaining members.
+    fn remove_keys(
         dialect: Dialect,
         media: BodyFormat,
         body: &str,
@@ -147,44 +149,45 @@ mod tests {
     ) -> (String, Vec<String>, Value) {
         let protocol = protocol(dialect);
         let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
-        let taken = remove_credentials(&mut document, protocol.reads_query);
-        let (raw, _) = body_without(&taken, body.as_bytes(), query, media, &document);
+        let removed = remove_credentials(&mut document, protocol.reads_query);
+        let (raw, _) = body_without(&removed, body.as_bytes(), query, media, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
-        (raw, taken, Value::Object(document.members))
+        (raw, removed, Value::Object(document.members))
     }
 
     #[test]
-    fn a_key_is_taken_out_wherever_it_stands() {
+    fn a_key_is_removed_from_any_place_in_a_request() {
         let (_, key) = PresentedKey::generate(KeyKind::Secret);
         let key = key.expose_secret();
         let body = json!({ "api_key": key, "phone": "+14155550100", "more": { "deep": [key] } }).to_string();
-        let (raw, taken, members) = kept(Dialect::Native, BodyFormat::Json, &body, None);
-        assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 2, false));
+        let (raw, removed, members) = remove_keys(Dialect::Native, BodyFormat::Json, &body, None);
+        assert_eq!((raw.contains(key), removed.len(), members.to_string().contains(key)), (false, 2, false));
         assert!(raw.contains("+14155550100"));
         let among_words =
             json!({ "note": format!("Bearer {key}, please"), "phone": "+14155550100" }).to_string();
-        let (raw, _, members) = kept(Dialect::Native, BodyFormat::Json, &among_words, None);
+        let (raw, _, members) = remove_keys(Dialect::Native, BodyFormat::Json, &among_words, None);
         assert!(!raw.contains(key) && raw.contains("please"), "{raw}");
         assert_eq!(members["note"], "Bearer removed, please");
         let escaped = body.replace("lg_live", "lg\\u005flive");
-        assert!(!kept(Dialect::KickoffLabs, BodyFormat::Json, &escaped, None).0.contains("live_"));
+        assert!(!remove_keys(Dialect::KickoffLabs, BodyFormat::Json, &escaped, None).0.contains("live_"));
         let form = format!("email=a%40b.co&API-KEY={}", key.replace('_', "%5F"));
-        let (raw, ..) = kept(Dialect::KickoffLabs, BodyFormat::Form, &form, None);
+        let (raw, ..) = remove_keys(Dialect::KickoffLabs, BodyFormat::Form, &form, None);
         assert_eq!(raw, "email=a%40b.co");
         let query = format!("api_key={key}&name=x");
-        let (raw, ..) = kept(Dialect::KickoffLabs, BodyFormat::Json, "{\"email\":\"a@b.co\"}", Some(&query));
+        let (raw, ..) =
+            remove_keys(Dialect::KickoffLabs, BodyFormat::Json, "{\"email\":\"a@b.co\"}", Some(&query));
         assert_eq!(raw, "{\"email\":\"a@b.co\"}");
         assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
     }
 
     #[test]
-    fn what_is_no_key_stays_as_it_is() {
+    fn a_value_too_short_for_a_key_is_unchanged() {
         for body in
             ["{\"api_key\":\"4\",\"phone\":\"+14155550100\"}", "{\"api_key\":\"a\",\"email\":\"a@a.co\"}"]
         {
-            let (raw, taken, _) = kept(Dialect::Native, BodyFormat::Json, body, None);
-            assert_eq!((raw.as_str(), taken.len()), (body, 0));
-            assert_eq!(kept(Dialect::KickoffLabs, BodyFormat::Json, body, None).0, body);
+            let (raw, removed, _) = remove_keys(Dialect::Native, BodyFormat::Json, body, None);
+            assert_eq!((raw.as_str(), removed.len()), (body, 0));
+            assert_eq!(remove_keys(Dialect::KickoffLabs, BodyFormat::Json, body, None).0, body);
         }
     }
 }

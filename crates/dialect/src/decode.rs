@@ -1,4 +1,4 @@
-//! From a body to a document, and from a document to what it says about a person.
+//! Reads a body into a document, and a document into the fields of a lead.
 
 use leadgate_domain::mapping::{Mapping, MappingFault};
 use leadgate_domain::validate::FieldFault;
@@ -8,23 +8,23 @@ use crate::document::{Document, DocumentError};
 use crate::field_reader::{FieldReader, ReaderInput};
 use crate::protocol::Protocol;
 
-/// Why a document is no lead. Names fields, never values.
+/// Why a document is not a lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeError {
-    /// Nothing was said at all, and the dialect asks for nothing more than something.
+    /// The document has no value, and the dialect requires at least one.
     Empty,
     InvalidFields(Vec<FieldFault>),
     Mapping(MappingFault),
-    /// The mapping made more than 256 KB of the body.
+    /// The fields are larger than 256 KB after mapping.
     TooLarge,
 }
 
-/// The largest fields that a mapping may make of a body, in bytes. A mapping can repeat a value many times.
-const LARGEST_MAPPED_FIELDS: usize = 256 * 1024;
+/// The size limit for mapped fields, in bytes. A mapping can copy one value many times.
+const MAX_MAPPED_FIELDS: usize = 256 * 1024;
 
 impl Protocol {
-    /// Reads a body as one object. Where the body is empty, every client may send fields in the query; where the dialect's
-    /// clients send fields in both, the body wins.
+    /// Reads a body as one object. If the body is empty, fields may be in the query. If the dialect allows
+    /// fields in both, the body takes precedence.
     pub fn document(
         &self,
         media: &BodyFormat,
@@ -34,11 +34,12 @@ impl Protocol {
         Document::read(media, body, query.filter(|_| self.reads_query || body.trim_ascii().is_empty()))
     }
 
-    /// Reads what a document says about a person, or everything that is wrong with it.
+    /// Reads the fields of a document, or lists all its faults.
     ///
-    /// What the source's mapping fills goes before what its dialect finds in the rest.
+    /// Fields that the mapping fills take precedence over fields that the dialect finds in the remaining
+    /// members.
     pub fn decode(&self, document: &Document, mapping: Option<&Mapping>) -> Result<Fields, DecodeError> {
-        if self.refuses_empty && !document.says_something() {
+        if self.refuses_empty && !document.has_value() {
             return Err(DecodeError::Empty);
         }
         let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
@@ -48,8 +49,8 @@ impl Protocol {
             Some(mapped) => (&mapped.rest, Some(&mapped.native)),
             None => (members, None),
         };
-        let text = ReaderInput { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
-        let mut fields = self.fields(text).map_err(DecodeError::InvalidFields)?;
+        let input = ReaderInput { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
+        let mut fields = self.fields(input).map_err(DecodeError::InvalidFields)?;
         if mapped.is_some() && is_too_large(&fields) {
             return Err(DecodeError::TooLarge);
         }
@@ -57,13 +58,13 @@ impl Protocol {
         Ok(fields)
     }
 
-    pub(crate) fn fields(&self, text: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
-        let mut reading = FieldReader::of(self.names, text);
-        (self.require)(&mut reading);
-        reading.finish()
+    pub(crate) fn fields(&self, input: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
+        let mut reader = FieldReader::of(self.names, input);
+        (self.require)(&mut reader);
+        reader.finish()
     }
 }
 
 fn is_too_large(fields: &Fields) -> bool {
-    serde_json::to_vec(fields).is_ok_and(|fields| fields.len() > LARGEST_MAPPED_FIELDS)
+    serde_json::to_vec(fields).is_ok_and(|fields| fields.len() > MAX_MAPPED_FIELDS)
 }

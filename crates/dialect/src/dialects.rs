@@ -1,4 +1,4 @@
-//! The table of all dialects. A new one is a file here, a row here, and a name in [`Dialect`].
+//! The table of all dialects. A new dialect needs a file and a row here, and a name in [`Dialect`].
 
 mod abc_sales;
 pub mod askad;
@@ -11,7 +11,7 @@ use leadgate_domain::Dialect;
 
 use crate::protocol::Protocol;
 
-/// What a dialect's clients send and expect.
+/// The protocol of a dialect.
 pub fn protocol(dialect: Dialect) -> &'static Protocol {
     match dialect {
         Dialect::Native => &native::PROTOCOL,
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_protocol_is_that_of_its_dialect_and_its_region_exists() {
+    fn every_dialect_has_its_own_protocol_and_a_valid_region() {
         for dialect in Dialect::ALL.iter().copied() {
             assert_eq!(protocol(dialect).dialect(), dialect);
             let region = protocol(dialect).source_defaults.region;

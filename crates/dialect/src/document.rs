@@ -19,24 +19,25 @@ pub use error::{DocumentError, FormFault};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
     pub members: Map<String, Value>,
-    /// Whether values have the types of JSON. In a form everything is text, and an empty one says nothing.
+    /// Whether values have JSON types. In a form every value is text, and an empty text counts as absent.
     pub typed: bool,
-    /// Whether a plus sign that was not escaped has become a space.
+    /// Whether the encoding turns an unescaped plus sign into a space.
     pub plus_is_space: bool,
-    /// What was put right before it could be read.
+    /// Repairs that were necessary to read the body.
     pub repairs: BTreeSet<Repair>,
 }
 
 impl Document {
-    /// Reads a body, and the query where fields may be in it; the body wins. What looks like a JSON object is one, whatever
-    /// form its type announces.
+    /// Reads a body, and the query if it may contain fields. The body takes precedence over the query. A body
+    /// that looks like a JSON object is read as JSON, also if its media type is a form.
     pub(crate) fn read(media: &BodyFormat, body: &[u8], query: Option<&str>) -> Result<Self, DocumentError> {
         let is_empty = body.trim_ascii().is_empty();
-        let asked = query.map(|query| Self::urlencoded(query.as_bytes())).transpose()?.unwrap_or_default();
-        let nothing = || DocumentError::from(FormFault::Limit(JsonFaultCode::Empty));
+        let parameters =
+            query.map(|query| Self::urlencoded(query.as_bytes())).transpose()?.unwrap_or_default();
+        let empty = || DocumentError::from(FormFault::Limit(JsonFaultCode::Empty));
         let mut document = match media {
             _ if is_empty => {
-                asked.says_something().then_some(()).ok_or_else(nothing)?;
+                parameters.has_value().then_some(()).ok_or_else(empty)?;
                 Self { plus_is_space: true, ..Self::default() }
             }
             BodyFormat::Json => Self::json(body)?,
@@ -47,17 +48,17 @@ impl Document {
             BodyFormat::Form => Self::urlencoded(body)?,
             BodyFormat::Multipart(boundary) => multipart::read(boundary, body)?.into(),
         };
-        if document.members.is_empty() && asked.members.is_empty() && !document.typed {
-            return Err(nothing());
+        if document.members.is_empty() && parameters.members.is_empty() && !document.typed {
+            return Err(empty());
         }
-        if document.typed && asked.members.is_empty() {
+        if document.typed && parameters.members.is_empty() {
             return Ok(document);
         }
-        document.repairs.extend(asked.repairs);
-        for (name, value) in asked.members.into_iter().filter(|(_, value)| has_content(value)) {
+        document.repairs.extend(parameters.repairs);
+        for (name, value) in parameters.members.into_iter().filter(|(_, value)| has_content(value)) {
             document.members.entry(name).or_insert(value);
         }
-        // The JSON parser looked at every limit already, but at nothing else.
+        // The JSON parser has checked the limits of a JSON body. Forms and queries are checked here.
         match json::check_object(&document.members) {
             Ok(()) => Ok(document),
             Err(code) => Err(FormFault::Limit(code).into()),
@@ -82,8 +83,8 @@ impl Document {
         Ok(Self { plus_is_space: true, ..form::urlencoded(body)?.into() })
     }
 
-    /// Whether anything was said at all.
-    pub(crate) fn says_something(&self) -> bool {
+    /// Whether any member has a value.
+    pub(crate) fn has_value(&self) -> bool {
         self.members.values().any(has_content)
     }
 }

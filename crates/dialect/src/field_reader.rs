@@ -1,7 +1,7 @@
-//! The machine that all dialects share: members of a document into the slots that their names mean.
+//! Reads the members of a document into the fields of a lead, for all dialects.
 //!
-//! Where several members mean the same slot one wins; the others are kept as custom fields, like every member
-//! whose name means nothing. So nothing that was said is lost, whatever it was called.
+//! If several members match the same slot, one of them fills it. The others are stored as custom fields, and
+//! so is every member with an unknown name. No submitted value is lost.
 
 mod parts;
 mod values;
@@ -16,54 +16,54 @@ use serde_json::{Map, Value};
 use crate::name_index::{ConsentPart, NATIVE_INDEX, NameIndex, Slot, SlotMatch};
 use values::SlotResult;
 
-/// As many faults are named at once; a hostile body has thousands.
-pub(crate) const MOST_FAULTS: usize = 50;
+/// The limit of faults in one response. A hostile body can have thousands.
+pub(crate) const MAX_FAULTS: usize = 50;
 
-/// What is read, and how.
+/// The members of a document, and how to read them.
 #[derive(Clone, Copy)]
 pub(crate) struct ReaderInput<'d> {
     pub(crate) members: &'d Map<String, Value>,
-    /// What a mapping filled, in native names; it goes before what is in `members`.
+    /// Fields filled by a mapping, under native names. They take precedence over `members`.
     pub(crate) mapped: Option<&'d Map<String, Value>>,
     /// Whether values have JSON types.
     pub(crate) typed: bool,
     pub(crate) plus_is_space: bool,
 }
 
-/// What was understood so far.
+/// The fields and faults that were read so far.
 pub(crate) struct FieldReader<'d> {
     index: &'static NameIndex,
     typed: bool,
     plus_is_space: bool,
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
-    /// Custom fields that were sent as such: they keep their names.
+    /// Members of a custom-field object. They keep their names if an unknown member has the same name.
     explicit: Map<String, Value>,
-    /// Slots for which something came that did not fit.
+    /// Slots whose documented member has an invalid value.
     invalid_slots: Vec<Slot>,
-    /// By which names fields came, where those are not ours.
+    /// Fields that were sent under other names: the native name and the client's name.
     renamed: Vec<(&'static str, &'d str)>,
 }
 
-/// A member and what its name means.
+/// A member and the slot of its name.
 struct InputMember<'d> {
     name: &'d str,
     value: &'d Value,
-    place: Option<SlotMatch>,
+    slot_match: Option<SlotMatch>,
     mapped: bool,
 }
 
 /// Objects in which form builders send their fields.
 const CONTAINERS: [&str; 4] = ["form_fields", "fields", "form_data", "formData"];
 
-/// What only one member can fill.
+/// A field that only one member can fill.
 type FieldKey = (Slot, &'static str);
 
 impl InputMember<'_> {
     fn field_key(&self) -> Option<FieldKey> {
-        let place = self.place?;
-        match place.slot {
-            Slot::AttributionPart => place.canonical.map(|canonical| (Slot::AttributionPart, canonical)),
+        let slot_match = self.slot_match?;
+        match slot_match.slot {
+            Slot::AttributionPart => slot_match.canonical.map(|name| (Slot::AttributionPart, name)),
             Slot::Tags
             | Slot::Consent
             | Slot::ConsentAnswer
@@ -80,22 +80,23 @@ impl InputMember<'_> {
         }
     }
 
-    /// A mapping's word goes before everything, an exact name before one that is merely alike, a value before
-    /// nothing.
+    /// Lower is better: mapped members first, then exact names, then members with a value, then the order of
+    /// the table.
     fn priority(&self) -> (bool, bool, bool, usize) {
-        let (loose, rank) = self.place.map_or((true, usize::MAX), |place| place.rank);
-        (!self.mapped, loose, !has_content(self.value), rank)
+        let (is_similar, rank) = self.slot_match.map_or((true, usize::MAX), |slot_match| slot_match.rank);
+        (!self.mapped, is_similar, !has_content(self.value), rank)
     }
 
-    /// Whether it is a phone with words that say not to call it. They count also where another phone is taken, or none.
+    /// Whether this is a phone with words that forbid calls. They count even if the phone itself is not used.
     fn forbids_calls(&self) -> bool {
-        self.place.is_some_and(|place| place.slot == Slot::Phone) && values::forbids_calls(self.value)
+        self.slot_match.is_some_and(|slot_match| slot_match.slot == Slot::Phone)
+            && values::forbids_calls(self.value)
     }
 
-    /// What comes in one piece is read before what may be a part of it. An address of a page comes last: alone it
-    /// is no consent.
+    /// The pass in which the member is read. Whole objects come before their parts. The page URL of a consent
+    /// comes last, because a URL alone is not a consent.
     fn pass(&self) -> u8 {
-        match self.place.map(|place| place.slot) {
+        match self.slot_match.map(|slot_match| slot_match.slot) {
             Some(Slot::ConsentPart(ConsentPart::SourceUrl)) => 2,
             Some(
                 Slot::ConsentPart(_)
@@ -111,56 +112,56 @@ impl InputMember<'_> {
 }
 
 impl<'d> FieldReader<'d> {
-    /// Reads everything; what is required is asked for by the dialect afterwards.
-    pub(crate) fn of(index: &'static NameIndex, text: ReaderInput<'d>) -> Self {
-        let mut reading = Self {
+    /// Reads all members. The dialect checks required fields afterwards.
+    pub(crate) fn of(index: &'static NameIndex, input: ReaderInput<'d>) -> Self {
+        let mut reader = Self {
             index,
-            typed: text.typed,
-            plus_is_space: text.plus_is_space,
+            typed: input.typed,
+            plus_is_space: input.plus_is_space,
             fields: Fields::default(),
             faults: Vec::new(),
             explicit: Map::new(),
             invalid_slots: Vec::new(),
             renamed: Vec::new(),
         };
-        let found = find(index, text);
-        reading.fields.opt_out = found.iter().any(InputMember::forbids_calls);
-        let mut contests = group_by_field(&found);
-        for turn in 0..=2 {
-            for one in found.iter().filter(|one| one.pass() == turn) {
-                match (one.field_key(), one.place) {
-                    (Some(contest), _) => {
-                        reading.fill_from_candidates(contests.remove(&contest).unwrap_or_default())
+        let members = input_members(index, input);
+        reader.fields.opt_out = members.iter().any(InputMember::forbids_calls);
+        let mut candidates = group_by_field(&members);
+        for pass in 0..=2 {
+            for member in members.iter().filter(|member| member.pass() == pass) {
+                match (member.field_key(), member.slot_match) {
+                    (Some(key), _) => {
+                        reader.fill_from_candidates(candidates.remove(&key).unwrap_or_default())
                     }
-                    (None, Some(place)) => {
-                        reading.try_candidate(place, one);
+                    (None, Some(slot_match)) => {
+                        reader.try_candidate(slot_match, member);
                     }
-                    (None, None) => reading.add_custom_field(one.name, one.value),
+                    (None, None) => reader.add_custom_field(member.name, member.value),
                 }
             }
         }
-        reading.settle_custom_fields();
-        reading
+        reader.finish_custom_fields();
+        reader
     }
 
-    /// Adds a fault of the dialect's own.
+    /// Adds a fault that only this dialect has.
     pub(crate) fn add_fault(&mut self, pointer: &str, code: &'static str, detail: &str) {
         self.faults.push(FieldFault::new(pointer, code, detail));
     }
 
-    /// Whether a slot was filled with something, or something came for it that was reported already.
+    /// Whether a slot has a value, or a fault was already added for it.
     pub(crate) fn was_attempted(&self, slot: Slot) -> bool {
-        let said = |said: &Patch<String>| said.value().is_some_and(|text| !text.trim().is_empty());
-        let filled = match slot {
-            Slot::Phone => said(&self.fields.phone),
-            Slot::Email => said(&self.fields.email),
+        let has_text = |patch: &Patch<String>| patch.value().is_some_and(|text| !text.trim().is_empty());
+        let has_value = match slot {
+            Slot::Phone => has_text(&self.fields.phone),
+            Slot::Email => has_text(&self.fields.email),
             Slot::Text(field) => self.fields.text(field).is_some(),
             _ => false,
         };
-        filled || self.invalid_slots.contains(&slot)
+        has_value || self.invalid_slots.contains(&slot)
     }
 
-    /// The fields, if the shared validator finds nothing either.
+    /// Returns the fields, or the faults of the reader and of the shared validator.
     pub(crate) fn finish(self) -> Result<Fields, Vec<FieldFault>> {
         let Self { fields, mut faults, renamed, .. } = self;
         for fault in validate::fields(&fields).err().unwrap_or_default() {
@@ -169,114 +170,116 @@ impl<'d> FieldReader<'d> {
                 faults.push(fault);
             }
         }
-        faults.truncate(MOST_FAULTS);
+        faults.truncate(MAX_FAULTS);
         if faults.is_empty() { Ok(fields) } else { Err(faults) }
     }
 
-    /// Keeps what has no other place. Texts that are empty say nothing in a form.
+    /// Stores a member as a custom field. In a form, an empty text counts as absent.
     fn add_custom_field(&mut self, name: &str, value: &Value) {
         if self.typed || has_content(value) {
             insert_numbered(&mut self.fields.custom_fields, name, value);
         }
     }
 
-    /// The first of the rivals that fits wins.
-    fn fill_from_candidates(&mut self, rivals: Vec<&InputMember<'d>>) {
-        let mut decided = false;
-        for one in rivals {
-            match one.place {
-                Some(place) if !decided => decided = self.try_candidate(place, one),
-                _ if has_content(one.value) => self.add_custom_field(one.name, one.value),
+    /// Fills a slot from the first valid candidate. The other candidates become custom fields.
+    fn fill_from_candidates(&mut self, candidates: Vec<&InputMember<'d>>) {
+        let mut is_decided = false;
+        for member in candidates {
+            match member.slot_match {
+                Some(slot_match) if !is_decided => is_decided = self.try_candidate(slot_match, member),
+                _ if has_content(member.value) => self.add_custom_field(member.name, member.value),
                 _ => {}
             }
         }
     }
 
-    /// Whether the slot is decided then. A value that does not fit is a fault under a name that the dialect
-    /// documents, and else kept.
-    fn try_candidate(&mut self, place: SlotMatch, one: &InputMember<'d>) -> bool {
-        if !self.typed && !has_content(one.value) {
+    /// Fills a slot from a member. Returns whether the slot is decided. An invalid value is a fault under a
+    /// documented name, and a custom field under other names.
+    fn try_candidate(&mut self, slot_match: SlotMatch, member: &InputMember<'d>) -> bool {
+        if !self.typed && !has_content(member.value) {
             return false;
         }
-        // A person who submits a form cannot correct its fields.
-        let place = SlotMatch { is_documented: place.is_documented && self.typed, ..place };
-        let Err(unfit) = self.fill_slot(place, one) else { return true };
-        if place.is_documented {
-            self.invalid_slots.push(place.slot);
-            self.faults.extend(unfit);
+        // Forms have no faults: the person who submits a form cannot correct its fields.
+        let slot_match = SlotMatch { is_documented: slot_match.is_documented && self.typed, ..slot_match };
+        let Err(faults) = self.fill_slot(slot_match, member) else { return true };
+        if slot_match.is_documented {
+            self.invalid_slots.push(slot_match.slot);
+            self.faults.extend(faults);
         } else {
-            self.add_custom_field(one.name, one.value);
+            self.add_custom_field(member.name, member.value);
         }
-        place.is_documented
+        slot_match.is_documented
     }
 
-    fn fill_slot(&mut self, place: SlotMatch, one: &InputMember<'d>) -> SlotResult {
-        let firm = place.is_documented;
-        match place.slot {
+    fn fill_slot(&mut self, slot_match: SlotMatch, member: &InputMember<'d>) -> SlotResult {
+        let documented = slot_match.is_documented;
+        match slot_match.slot {
             Slot::Phone => {
-                let said = self.text_patch(one, firm, validate::LONGEST_PHONE, values::phone)?;
-                self.rename("phone", one);
-                self.fields.phone = self.with_plus(said);
+                let phone = self.text_patch(member, documented, validate::LONGEST_PHONE, values::phone)?;
+                self.rename("phone", member);
+                self.fields.phone = self.with_plus(phone);
             }
             Slot::Email => {
-                let said = self.text_patch(one, firm, validate::LONGEST_EMAIL, values::text)?;
-                self.rename("email", one);
-                self.fields.email = said;
+                let email = self.text_patch(member, documented, validate::LONGEST_EMAIL, values::text)?;
+                self.rename("email", member);
+                self.fields.email = email;
             }
-            Slot::Text(field) => self.text(field, one, firm)?,
-            Slot::PhoneCountry => self.region(one)?,
-            Slot::CallingCode => self.calling_code(one)?,
-            Slot::Tags => self.tags(one, firm)?,
-            Slot::Consent => self.consent(one, firm)?,
-            Slot::ConsentPart(part) => self.consent_part(part, one)?,
-            Slot::ConsentAnswer => self.consent_answer(one)?,
-            Slot::Certificate => self.evidence(one),
-            Slot::LikelyCertificate => self.likely_evidence(one)?,
-            Slot::Attribution => self.attribution(one)?,
-            Slot::AttributionPart => self.origin(place.canonical.unwrap_or(one.name), one),
-            Slot::Campaign => self.campaign(one),
-            Slot::CustomFields => self.custom_fields(one)?,
-            Slot::Automations => self.fields.automations = values::any_value(one.value),
-            Slot::UserAssignments => self.fields.user_assignments = values::any_value(one.value),
-            Slot::OptOut => self.opt_out(one, firm)?,
-            Slot::IsTest => self.fields.is_test |= self.flag(one)?,
-            Slot::UpdateOnly => self.fields.must_exist |= self.flag(one)?,
+            Slot::Text(field) => self.text(field, member, documented)?,
+            Slot::PhoneCountry => self.region(member)?,
+            Slot::CallingCode => self.calling_code(member)?,
+            Slot::Tags => self.tags(member, documented)?,
+            Slot::Consent => self.consent(member, documented)?,
+            Slot::ConsentPart(part) => self.consent_part(part, member)?,
+            Slot::ConsentAnswer => self.consent_answer(member)?,
+            Slot::Certificate => self.certificate(member),
+            Slot::LikelyCertificate => self.likely_certificate(member)?,
+            Slot::Attribution => self.attribution(member)?,
+            Slot::AttributionPart => {
+                self.attribution_part(slot_match.canonical.unwrap_or(member.name), member)
+            }
+            Slot::Campaign => self.campaign(member),
+            Slot::CustomFields => self.custom_fields(member)?,
+            Slot::Automations => self.fields.automations = values::any_value(member.value),
+            Slot::UserAssignments => self.fields.user_assignments = values::any_value(member.value),
+            Slot::OptOut => self.opt_out(member, documented)?,
+            Slot::IsTest => self.fields.is_test |= self.flag(member)?,
+            Slot::UpdateOnly => self.fields.must_exist |= self.flag(member)?,
             Slot::Discarded => {}
         }
         Ok(())
     }
 
-    fn text(&mut self, field: TextField, one: &InputMember<'d>, firm: bool) -> SlotResult {
+    fn text(&mut self, field: TextField, member: &InputMember<'d>, documented: bool) -> SlotResult {
         let read = match field {
             TextField::ExternalId | TextField::LineId => values::text_or_integer,
             _ => values::text,
         };
-        let said = self.text_patch(one, firm, field.max_length(), read)?;
-        self.rename(field.as_str(), one);
-        self.fields.texts.insert(field, said.value().cloned());
+        let text = self.text_patch(member, documented, field.max_length(), read)?;
+        self.rename(field.as_str(), member);
+        self.fields.texts.insert(field, text.value().cloned());
         Ok(())
     }
 
-    fn rename(&mut self, native: &'static str, one: &InputMember<'d>) {
-        if one.name != native && !one.mapped {
-            self.renamed.push((native, one.name));
+    fn rename(&mut self, native: &'static str, member: &InputMember<'d>) {
+        if member.name != native && !member.mapped {
+            self.renamed.push((native, member.name));
         }
     }
 }
 
-/// A pointer to where the client wrote what the validator knows by our name.
+/// Translates a pointer of the validator, which has a native name, to the name that the client sent.
 fn with_client_names(pointer: String, renamed: &[(&str, &str)]) -> String {
     let field = pointer.trim_start_matches('/');
     let client = renamed.iter().find(|(native, _)| *native == field);
     client.map_or(pointer.clone(), |(_, client)| validate::pointer(client))
 }
 
-/// Two things of one name are both kept, the second as `name (2)`.
+/// Inserts a member. If the name is in use with another value, the new member is named `name (2)`.
 fn insert_numbered(members: &mut Map<String, Value>, name: &str, value: &Value) {
     let names = (2..).map(|count| format!("{name} ({count})"));
     for name in std::iter::once(name.to_owned()).chain(names) {
         match members.get(&name) {
-            Some(held) if held != value => {}
+            Some(existing) if existing != value => {}
             Some(_) => return,
             None => {
                 members.insert(name, value.clone());
@@ -286,49 +289,49 @@ fn insert_numbered(members: &mut Map<String, Value>, name: &str, value: &Value) 
     }
 }
 
-fn find<'d>(index: &'static NameIndex, text: ReaderInput<'d>) -> Vec<InputMember<'d>> {
-    let mapped = text.mapped.into_iter().flatten().map(|(name, value)| InputMember {
+fn input_members<'d>(index: &'static NameIndex, input: ReaderInput<'d>) -> Vec<InputMember<'d>> {
+    let mapped = input.mapped.into_iter().flatten().map(|(name, value)| InputMember {
         name,
         value,
-        place: NATIVE_INDEX
+        slot_match: NATIVE_INDEX
             .find(name)
-            .map(|place| SlotMatch { is_documented: !index.grammar.lenient, ..place }),
+            .map(|slot_match| SlotMatch { is_documented: !index.grammar.lenient, ..slot_match }),
         mapped: true,
     });
-    let sent = text.members.iter().map(|(name, value)| InputMember {
+    let sent = input.members.iter().map(|(name, value)| InputMember {
         name,
         value,
-        place: index.find(name),
+        slot_match: index.find(name),
         mapped: false,
     });
-    mapped.chain(sent).chain(container_members(index, text.members)).collect()
+    mapped.chain(sent).chain(container_members(index, input.members)).collect()
 }
 
-/// What form builders send in one object (`form_fields[email]`), as if each had come by itself. The object is also kept as
-/// it came.
+/// The contact fields in the objects of form builders (`form_fields[email]`), read as top-level members. The
+/// object itself is stored unchanged.
 fn container_members<'d>(
     index: &'static NameIndex,
     members: &'d Map<String, Value>,
 ) -> impl Iterator<Item = InputMember<'d>> {
     let inner = CONTAINERS.iter().filter_map(|name| members.get(*name)?.as_object()).flatten();
     inner.filter_map(|(name, value)| {
-        let is_taken = |slot| {
+        let is_read = |slot| {
             matches!(slot, Slot::Phone | Slot::Email | Slot::Text(_) | Slot::ConsentAnswer | Slot::OptOut)
         };
-        let place = index.find(name).filter(|place| is_taken(place.slot))?;
-        let place = SlotMatch { is_documented: false, rank: (true, usize::MAX), ..place };
-        Some(InputMember { name, value, place: Some(place), mapped: false })
+        let slot_match = index.find(name).filter(|slot_match| is_read(slot_match.slot))?;
+        let slot_match = SlotMatch { is_documented: false, rank: (true, usize::MAX), ..slot_match };
+        Some(InputMember { name, value, slot_match: Some(slot_match), mapped: false })
     })
 }
 
-/// The members that compete for each slot, the best first.
-fn group_by_field<'f, 'd>(found: &'f [InputMember<'d>]) -> HashMap<FieldKey, Vec<&'f InputMember<'d>>> {
-    let mut contests: HashMap<FieldKey, Vec<&InputMember<'_>>> = HashMap::new();
-    for one in found {
-        if let Some(contest) = one.field_key() {
-            contests.entry(contest).or_default().push(one);
+/// The candidates for each field, the best first.
+fn group_by_field<'m, 'd>(members: &'m [InputMember<'d>]) -> HashMap<FieldKey, Vec<&'m InputMember<'d>>> {
+    let mut candidates: HashMap<FieldKey, Vec<&InputMember<'_>>> = HashMap::new();
+    for member in members {
+        if let Some(key) = member.field_key() {
+            candidates.entry(key).or_default().push(member);
         }
     }
-    contests.values_mut().for_each(|rivals| rivals.sort_by_key(|one| one.priority()));
-    contests
+    candidates.values_mut().for_each(|group| group.sort_by_key(|member| member.priority()));
+    candidates
 }

@@ -1,4 +1,4 @@
-//! Which names mean what. A dialect is mostly a table of these.
+//! Maps member names to the slots of a lead. A dialect is mostly a table of such names.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use leadgate_domain::TextField;
 use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, without_number_suffix};
 pub(crate) use leadgate_domain::text::fold;
 
-/// What a name stands for.
+/// The meaning of a member name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     Phone,
@@ -20,25 +20,25 @@ pub(crate) enum Slot {
     Tags,
     Consent,
     ConsentPart(ConsentPart),
-    /// The answer to a question for consent. A no holds the lead; a yes is no evidence.
+    /// The answer to a consent question. No holds the lead; yes is not evidence.
     ConsentAnswer,
-    /// A certificate of consent, kept with it under its own name.
+    /// A certificate of consent. It is stored with the consent under its own name.
     Certificate,
-    /// The same under a name that means it only with a value that is one.
+    /// The same, under a name that is ambiguous: only a valid value makes it a certificate.
     LikelyCertificate,
     Attribution,
-    /// A part of the attribution; the first of its names is the one under which it is kept.
+    /// A part of the attribution. It is stored under the first of its names.
     AttributionPart,
-    /// An object with the parts of a campaign link (`utm_source` …), whose names may lack the `utm_`.
+    /// An object with campaign parameters (`utm_source` …). The prefix `utm_` may be missing.
     Campaign,
     CustomFields,
     Automations,
     UserAssignments,
     OptOut,
     IsTest,
-    /// Whether only a lead that is there may be changed.
+    /// A flag: update an existing lead, do not create one.
     UpdateOnly,
-    /// A credential, or an id that the URL says already: never kept with the lead.
+    /// A credential, or an id that is also in the URL. It is not stored with the lead.
     Discarded,
 }
 
@@ -49,51 +49,44 @@ pub(crate) enum ConsentPart {
     SourceUrl,
 }
 
-/// Slots and the names that fill them, the best first.
+/// Slots and their names. The first name is the preferred one.
 pub(crate) type SlotNames = &'static [(Slot, &'static [&'static str])];
 
 /// How a dialect reads names and values.
 pub(crate) struct Grammar {
-    /// The names that its system documents. A value that does not fit one of them is a fault.
+    /// The names that the system documents. An invalid value under such a name is a fault.
     pub(crate) documented: SlotNames,
-    /// Names taken besides. A value that does not fit one of them is kept as a custom field.
+    /// Other accepted names. An invalid value under such a name is stored as a custom field.
     pub(crate) additional: &'static [SlotNames],
-    /// What else a name can be told by.
+    /// Recognizes names that are not in a table.
     pub(crate) pattern: fn(&str) -> Option<Slot>,
-    /// Nothing is a fault: what does not fit is kept as a custom field.
+    /// No value is a fault: every invalid value is stored as a custom field.
     pub(crate) lenient: bool,
-    /// A flag is a boolean and tags are an array, where values have types.
+    /// In JSON, a flag must be a boolean and tags must be an array.
     pub(crate) strict: bool,
-    /// Custom fields are named in lower case.
+    /// Whether names of custom fields are converted to lower case.
     pub(crate) lower_case: bool,
 }
 
 impl Grammar {
-    pub(crate) const fn of(own: SlotNames, also: &'static [SlotNames]) -> Self {
-        Self {
-            documented: own,
-            additional: also,
-            pattern: |_| None,
-            lenient: false,
-            strict: false,
-            lower_case: false,
-        }
+    pub(crate) const fn of(documented: SlotNames, additional: &'static [SlotNames]) -> Self {
+        Self { documented, additional, pattern: |_| None, lenient: false, strict: false, lower_case: false }
     }
 }
 
-/// Where a name belongs.
+/// The slot of a name, and how the name was recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlotMatch {
     pub(crate) slot: Slot,
-    /// The best of the slot's names; `None` where a pattern told.
+    /// The first name of the slot; `None` if a pattern matched.
     pub(crate) canonical: Option<&'static str>,
-    /// Exact names go first, then the order of the table.
+    /// Lower is better: exact names before similar ones, then the order of the table.
     pub(crate) rank: (bool, usize),
-    /// A value that does not fit is a fault.
+    /// Whether an invalid value is a fault.
     pub(crate) is_documented: bool,
 }
 
-/// A grammar, ready to be asked.
+/// A grammar, indexed by name.
 pub(crate) struct NameIndex {
     pub(crate) grammar: Grammar,
     exact: HashMap<&'static str, SlotMatch>,
@@ -104,48 +97,49 @@ impl NameIndex {
     pub(crate) fn new(grammar: Grammar) -> Self {
         let mut exact = HashMap::new();
         let mut folded = HashMap::new();
-        let also = grammar.additional.iter().flat_map(|names| names.iter());
-        let all =
-            grammar.documented.iter().map(|entry| (true, entry)).chain(also.map(|entry| (false, entry)));
-        let named =
-            all.flat_map(|(own, (slot, names))| names.iter().map(move |name| (own, *slot, names, *name)));
-        for (rank, (own, slot, names, name)) in named.enumerate() {
+        let additional = grammar.additional.iter().flat_map(|names| names.iter());
+        let all = grammar
+            .documented
+            .iter()
+            .map(|entry| (true, entry))
+            .chain(additional.map(|entry| (false, entry)));
+        let names = all.flat_map(|(in_documentation, (slot, names))| {
+            names.iter().map(move |name| (in_documentation, *slot, names, *name))
+        });
+        for (rank, (in_documentation, slot, names, name)) in names.enumerate() {
             let canonical = names.first().copied();
-            let firm = own && !grammar.lenient;
-            exact.entry(name).or_insert(SlotMatch {
-                slot,
-                canonical,
-                rank: (false, rank),
-                is_documented: firm,
-            });
-            let loose = SlotMatch { slot, canonical, rank: (true, rank), is_documented: false };
+            let is_documented = in_documentation && !grammar.lenient;
+            exact.entry(name).or_insert(SlotMatch { slot, canonical, rank: (false, rank), is_documented });
+            let similar = SlotMatch { slot, canonical, rank: (true, rank), is_documented: false };
             if slot != Slot::LikelyCertificate {
-                folded.entry(fold(name)).or_insert(loose);
+                folded.entry(fold(name)).or_insert(similar);
             }
         }
         Self { grammar, exact, folded }
     }
 
-    /// Exactly, else by the dialect's pattern, else without regard to case, `_`, `-` and spaces.
+    /// Finds the slot of a name: by the exact name, by the dialect's pattern, or by the name without case,
+    /// `_`, `-` and spaces, in this order.
     pub(crate) fn find(&self, name: &str) -> Option<SlotMatch> {
-        if let Some(place) = self.exact.get(name) {
-            return Some(*place);
+        if let Some(exact) = self.exact.get(name) {
+            return Some(*exact);
         }
-        // The label of a field that must be filled: `Phone*`, `E-mail:`.
+        // Labels of required fields: `Phone*`, `E-mail:`.
         let name = name.trim_end_matches(['*', ':', ' ']);
-        let told = |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), is_documented: false };
+        let by_pattern =
+            |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), is_documented: false };
         if let Some(slot) = (self.grammar.pattern)(name) {
-            return Some(told(slot));
+            return Some(by_pattern(slot));
         }
-        let campaign = || name.get(..4).filter(|start| start.eq_ignore_ascii_case("utm_"));
+        let has_utm_prefix = || name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("utm_"));
         // Pages with several forms number the hidden fields of the certificates.
-        let numbered = || {
+        let numbered_certificate = || {
             self.folded
                 .get(&fold(without_number_suffix(name)))
-                .filter(|place| place.slot == Slot::Certificate)
+                .filter(|similar| similar.slot == Slot::Certificate)
         };
-        let found = self.folded.get(&fold(name)).or_else(numbered).copied();
-        found.or_else(|| campaign().map(|_| told(Slot::AttributionPart)))
+        let similar = self.folded.get(&fold(name)).or_else(numbered_certificate).copied();
+        similar.or_else(|| has_utm_prefix().then(|| by_pattern(Slot::AttributionPart)))
     }
 }
 
@@ -179,7 +173,7 @@ pub(crate) const NATIVE: SlotNames = &[
 pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> =
     LazyLock::new(|| NameIndex::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
 
-/// How people's forms call what everybody asks for.
+/// Common names of contact fields in web forms.
 pub(crate) const PEOPLE: SlotNames = &[
     (
         Slot::Phone,
@@ -205,8 +199,7 @@ pub(crate) const PEOPLE: SlotNames = &[
     (Slot::Text(TextField::PageUrl), &["page_uri"]),
 ];
 
-/// What every dialect takes besides: that somebody is not to be contacted, consent in one piece or in parts, its
-/// certificates, and where somebody came from.
+/// Names that every dialect accepts: opt-outs, consent as a whole or in parts, certificates, and attribution.
 pub(crate) const SHARED: SlotNames = &[
     (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
@@ -245,7 +238,7 @@ pub(crate) const SHARED: SlotNames = &[
     (Slot::Certificate, TRUSTEDFORM_PING),
     (Slot::Certificate, JORNAYA),
     (Slot::LikelyCertificate, LEADID),
-    // The words beside Jornaya's token.
+    // The disclosure text that Jornaya sends with its token.
     (Slot::Certificate, &["leadid_tcpa_disclosure"]),
     (Slot::AttributionPart, &["utm_source"]),
     (Slot::AttributionPart, &["utm_medium"]),

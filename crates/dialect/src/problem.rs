@@ -1,4 +1,4 @@
-//! What clients are told when a request is refused, each in the shape that its dialect documents.
+//! Responses to refused requests, in the format of each dialect.
 
 use std::borrow::Cow;
 
@@ -9,28 +9,28 @@ use serde_json::Value;
 
 use crate::response::DialectResponse;
 
-/// Why a request is refused, before it takes a dialect's shape.
+/// Why a request is refused, independent of the dialect.
 #[derive(Debug, Clone)]
 pub struct Problem<'p> {
-    /// Of HTTP; a dialect may know only others.
+    /// The HTTP status. A dialect may answer with another one that its system documents.
     pub status: u16,
     /// Stable, snake_case.
     pub code: &'p str,
-    /// A sentence for the client. Holds positions and names, never values.
+    /// A sentence for the client. Contains positions and names, never values.
     pub detail: Cow<'p, str>,
     pub errors: Vec<ProblemItem<'p>>,
-    /// What is missing, for load balancers.
+    /// Why the gateway is not ready, for load balancers.
     pub reasons: Vec<Value>,
     pub retry_after_seconds: Option<u64>,
 }
 
-/// One of the things that are wrong with a request.
+/// One fault of a request.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProblemItem<'p> {
-    /// RFC 6901, into the body.
+    /// A JSON Pointer (RFC 6901) into the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<Cow<'p, str>>,
-    /// Of the query.
+    /// The name of a query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<&'p str>,
     pub code: &'p str,
@@ -48,7 +48,7 @@ impl<'p> ProblemItem<'p> {
     }
 }
 
-/// RFC 9457.
+/// A problem document (RFC 9457).
 #[derive(Serialize)]
 struct ProblemDocument<'p> {
     r#type: &'static str,
@@ -64,10 +64,10 @@ struct ProblemDocument<'p> {
 
 /// A refusal as a problem document.
 pub(crate) fn document(problem: &Problem<'_>) -> DialectResponse {
-    let known = StatusCode::from_u16(problem.status).ok();
+    let status = StatusCode::from_u16(problem.status).ok();
     let body = ProblemDocument {
         r#type: "about:blank",
-        title: known.and_then(|status| status.canonical_reason()).unwrap_or_default(),
+        title: status.and_then(|status| status.canonical_reason()).unwrap_or_default(),
         status: problem.status,
         detail: &problem.detail,
         code: problem.code,
@@ -80,7 +80,7 @@ pub(crate) fn document(problem: &Problem<'_>) -> DialectResponse {
     }
 }
 
-/// A sentence where most clients look for one, and what a program may want to know beside it.
+/// A flat error body: most clients show the text of `error`, programs read the other members.
 #[derive(Serialize)]
 struct FlatProblem<'p> {
     error: &'p str,
@@ -91,12 +91,12 @@ struct FlatProblem<'p> {
     retry_after: Option<u64>,
 }
 
-/// A refusal with its sentence under `error`.
+/// A refusal with its detail as the member `error`.
 pub(crate) fn flat(problem: &Problem<'_>) -> DialectResponse {
     flat_with(problem.status, &problem.detail, problem)
 }
 
-/// The same, with the status and the sentence that a system documents.
+/// A flat refusal with the status and the text that a system documents.
 pub(crate) fn flat_with(status: u16, error: &str, problem: &Problem<'_>) -> DialectResponse {
     let Problem { code, errors, retry_after_seconds, .. } = problem;
     DialectResponse::json(status, &FlatProblem { error, code, errors, retry_after: *retry_after_seconds })

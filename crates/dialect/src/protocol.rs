@@ -1,4 +1,4 @@
-//! What one dialect's clients send and expect: the type that each dialect fills in.
+//! The type of a dialect: what its clients send and what they expect.
 
 use std::sync::LazyLock;
 
@@ -11,25 +11,26 @@ use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcom
 
 /// One wire format, as its system documents it.
 ///
-/// Each file in `dialects/` exports one as `PROTOCOL`; [`protocol`](crate::protocol) finds it by its [`Dialect`].
+/// Each file in `dialects/` exports one as `PROTOCOL`; [`protocol`](crate::protocol) finds it by its
+/// [`Dialect`].
 pub struct Protocol {
-    /// How a source of the dialect is configured by default: identity, policy and region.
+    /// The default identity, policy and region of its sources.
     pub source_defaults: SourceDefaults,
-    /// What its system limits by default.
+    /// The rate limit, unless a key or source has its own.
     pub limit: DefaultLimit,
-    /// Where its clients post leads.
+    /// The paths to which its clients post leads.
     pub intake: &'static [IntakePath],
-    /// Whether its clients expect the outcome in the answer, and not only that the lead is queued.
+    /// Whether its clients expect the outcome in the response, and not only that the lead is queued.
     pub waits_for_outcome: bool,
-    /// Whether its clients also send fields of the lead, and their key, in the query and in the body.
+    /// Whether its clients may send fields of the lead, and their key, in the query and in the body.
     pub reads_query: bool,
-    /// Whether a document without any value is refused as empty, before requirements are looked at.
+    /// Whether a document without any value is refused as empty, before required fields are checked.
     pub(crate) refuses_empty: bool,
     /// Whether its clients know the header `X-RateLimit-Reset`.
     pub sends_reset: bool,
     /// The names of its fields.
     pub(crate) names: &'static LazyLock<NameIndex>,
-    /// Adds a fault for each thing that it requires and that is missing.
+    /// Adds a fault for each missing field that it requires.
     pub(crate) require: fn(&mut FieldReader<'_>),
     pub(crate) accepted: fn(&PostedLead<'_>) -> DialectResponse,
     pub(crate) accepted_from_public: fn(&PostedLead<'_>) -> DialectResponse,
@@ -43,28 +44,29 @@ impl Protocol {
         self.source_defaults.dialect
     }
 
-    /// The answer to a secret key while the outcome is not known: the submission is durable.
+    /// The response for a secret key when the submission is durable and its outcome is not known.
     pub fn accepted(&self, posted: &PostedLead<'_>) -> DialectResponse {
         (self.accepted)(posted)
     }
 
-    /// The answer to a public credential: the submission is durable. It is the same whatever is stored: either that of
-    /// [`Protocol::accepted`] or, where clients expect the lead, 201 with the values of this submission.
+    /// The response for a public credential when the submission is durable. It does not depend on stored
+    /// leads: it is the response of [`Protocol::accepted`] or, if clients expect the lead, 201 with the
+    /// values of this submission.
     pub fn accepted_from_public(&self, posted: &PostedLead<'_>) -> DialectResponse {
         (self.accepted_from_public)(posted)
     }
 
-    /// The answer once the outcome is known.
-    pub fn settled(&self, settlement: &SubmissionOutcome<'_>) -> DialectResponse {
-        (self.settled)(settlement)
+    /// The response when the outcome is known.
+    pub fn settled(&self, submission: &SubmissionOutcome<'_>) -> DialectResponse {
+        (self.settled)(submission)
     }
 
-    /// A refusal, in the shape that its clients expect.
+    /// A refusal, in the format that its clients expect.
     pub fn refused(&self, problem: &Problem<'_>) -> DialectResponse {
         (self.refused)(problem)
     }
 
-    /// A page of the list at `GET /v1/leads`; `next` is given back as `after` to get the following page.
+    /// A page of the list at `GET /v1/leads`. Clients send `next` as `after` to get the next page.
     pub fn leads_page(
         &self,
         leads: &[Lead],
@@ -75,28 +77,28 @@ impl Protocol {
     }
 }
 
-/// The limit that applies where nothing else was configured.
+/// The rate limit that applies if none is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultLimit {
     pub counted_by: LimitScope,
     pub rate: Rate,
 }
 
-/// What requests are counted by.
+/// The group of requests that share a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitScope {
     Key,
     /// The organization within the dialect.
     Organization,
     Source,
-    /// The source and the address that the request came from.
+    /// The source and the IP address of the client.
     SourceAddress,
 }
 
 /// A path to which leads are posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IntakePath {
-    /// With `{token}` and `{campaign}` in the place of what a client inserts there.
+    /// With the placeholders `{token}` and `{campaign}`.
     pub path: &'static str,
     pub source: SourceSelection,
     pub credential: CredentialLocation,
@@ -106,7 +108,7 @@ pub struct IntakePath {
 }
 
 impl IntakePath {
-    /// For clients that send a key in a header; the path belongs to one dialect.
+    /// A path of one dialect, for clients that send a key in a header.
     pub(crate) const fn of(path: &'static str, dialect: Dialect) -> Self {
         Self {
             path,
@@ -117,7 +119,7 @@ impl IntakePath {
         }
     }
 
-    /// For clients that have nothing but a URL with a token, whatever the dialect of the token's source.
+    /// A path of any dialect, for clients whose only credential is the token in the URL.
     pub(crate) const fn token(path: &'static str) -> Self {
         Self {
             path,
@@ -129,10 +131,10 @@ impl IntakePath {
     }
 }
 
-/// What decides through which source a lead comes in.
+/// What selects the source of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceSelection {
-    /// The source that the credential is bound to: several dialects share the path.
+    /// The source of the credential. Several dialects share the path.
     Credential,
     /// The path belongs to one dialect.
     Dialect(Dialect),
@@ -140,21 +142,21 @@ pub enum SourceSelection {
     Campaign,
 }
 
-/// Where in a request the credential is.
+/// The part of a request that contains the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialLocation {
     Headers,
-    /// Also in the query or the body, which is then read before the caller is authenticated.
+    /// Also the query or the body. The body is then read before the caller is authenticated.
     HeadersQueryOrBody,
     Path,
 }
 
-/// Which parameters the query of an intake path may have. Others are refused.
+/// The query parameters that an intake path allows. Others are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IntakeParameters {
     None,
-    /// Those that browsers and ad platforms append to the URL of a form. They are ignored.
+    /// Parameters that browsers and ad platforms append to the URL of a form. They are ignored.
     Tracking,
-    /// Any: clients of the dialect send fields of the lead in the query.
+    /// Any, because clients of the dialect send fields of the lead in the query.
     Fields,
 }

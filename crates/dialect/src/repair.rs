@@ -1,4 +1,4 @@
-//! A stored submission read once more: from the bytes that came in, or from others in their place.
+//! Reads a stored submission again, from its original body or from a repaired one.
 
 use leadgate_domain::{ApiKey, BodyFormat, Fields, Source, Submission};
 
@@ -8,22 +8,22 @@ use crate::decode::DecodeError;
 use crate::dialects::protocol;
 use crate::document::DocumentError;
 
-/// Why a stored body is no lead. Names fields, never values.
+/// Why a stored body is not a lead. Names fields, never values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RepairError {
-    /// Its own bytes cannot be had any more.
+    /// The body was erased.
     BodyErased,
     Document(DocumentError),
     Decode(DecodeError),
 }
 
-/// What a submission says, by the mapping that its source has by now.
+/// Reads the fields of a submission with the current mapping of its source.
 pub fn reread(submission: &Submission, source: &Source) -> Result<Fields, RepairError> {
     let body = submission.raw.bytes().ok_or(RepairError::BodyErased)?;
     read_body(submission, &submission.media, &body, source).map(|(fields, _)| fields)
 }
 
-/// What a body in place of the submission's says, and what is kept of it: all but keys.
+/// Reads the fields of `body` as if the submission had it, and the body as it is stored.
 fn read_body(
     submission: &Submission,
     media: &BodyFormat,
@@ -40,8 +40,8 @@ fn read_body(
     Ok((fields, StoredBody::from_request(media, body, query, protocol, &document, &keys)))
 }
 
-/// A submission as it is with another body. It stays the submission that it was: its id, when and how it came, and the
-/// digest of the body that came. `key` is the credential that it came with.
+/// Replaces the body of a submission. The id, the receipt data and the hash of the original body do not
+/// change. `key` is the credential of the original request.
 pub fn repair(
     submission: Submission,
     body: &[u8],
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_body_makes_no_other_submission() {
+    fn a_repair_keeps_the_id_and_the_body_hash() {
         let source = Source::new(
             OrganizationId::generate(),
             &protocol(Dialect::Native).source_defaults,
@@ -79,19 +79,24 @@ mod tests {
             Timestamp::now(),
         );
         let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
-        let came = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{\"phne\":1}");
-        assert!(matches!(reread(&came, &source), Err(RepairError::Decode(DecodeError::InvalidFields(_)))));
+        let original = Submission::new(id, &source, Timestamp::now(), Fields::default(), b"{\"phne\":1}");
+        assert!(matches!(
+            reread(&original, &source),
+            Err(RepairError::Decode(DecodeError::InvalidFields(_)))
+        ));
         let repaired =
-            repair(came.clone(), b"{\"phone\":\"+14155550132\"}", BodyFormat::Json, &source, None).unwrap();
+            repair(original.clone(), b"{\"phone\":\"+14155550132\"}", BodyFormat::Json, &source, None)
+                .unwrap();
         assert_eq!(repaired.fields.phone.value().map(String::as_str), Some("+14155550132"));
-        assert_eq!((repaired.id, repaired.body_hash), (came.id, came.body_hash));
-        assert_ne!(repaired.raw, came.raw);
+        assert_eq!((repaired.id, repaired.body_hash), (original.id, original.body_hash));
+        assert_ne!(repaired.raw, original.raw);
         let (_, key) = PresentedKey::generate(KeyKind::Secret);
         let with_key = format!(r#"{{"phone":"+14155550132","note":"{}"}}"#, key.expose_secret());
-        let repaired = repair(came.clone(), with_key.as_bytes(), BodyFormat::Json, &source, None).unwrap();
+        let repaired =
+            repair(original.clone(), with_key.as_bytes(), BodyFormat::Json, &source, None).unwrap();
         let stored = format!("{:?} {:?}", repaired.raw, repaired.fields);
-        assert!(!stored.contains(key.expose_secret()), "a key is kept nowhere");
-        let refused = repair(came, b"{", BodyFormat::Json, &source, None);
+        assert!(!stored.contains(key.expose_secret()), "a key is not stored");
+        let refused = repair(original, b"{", BodyFormat::Json, &source, None);
         assert!(matches!(refused, Err(RepairError::Document(_))));
     }
 }

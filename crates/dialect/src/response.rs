@@ -5,20 +5,20 @@ use leadgate_domain::{
 };
 use serde::Serialize;
 
-/// An answer, ready to be sent.
+/// A response, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialectResponse {
-    /// Of HTTP.
+    /// The HTTP status.
     pub status: u16,
     pub content_type: &'static str,
     pub body: Vec<u8>,
-    /// Whether a `Location: /v1/leads/{id}` belongs to it.
+    /// Whether the response has the header `Location: /v1/leads/{id}`.
     pub location: bool,
 }
 
 impl DialectResponse {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
-        // Nothing that is answered with can fail to serialize: names are texts, and no map has other keys.
+        // Serialization cannot fail: all map keys of response bodies are strings.
         let body = serde_json::to_vec(body).unwrap_or_default();
         Self { status, content_type: "application/json", body, location: false }
     }
@@ -31,46 +31,46 @@ impl DialectResponse {
 /// What a response may contain about the lead that the submission created or matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disclosure {
-    /// The outcome and ids: for a secret key that may not read this lead.
+    /// The outcome and the ids, for a secret key that may not read the lead.
     Outcome,
-    /// The lead as it is stored.
+    /// The stored lead.
     Lead,
 }
 
-/// What one submission said, for answers that show nothing else.
+/// The data of one submission, for responses that must not show stored data.
 #[derive(Debug, Clone, Copy)]
 pub struct PostedLead<'s> {
-    /// The id in the response: of the submission, or of the first one with the same idempotency key.
+    /// The id in the response: the id of the submission, or of the first one with the same idempotency key.
     pub id: SubmissionId,
     pub fields: &'s Fields,
     /// The tags that the client sent, without those that its key adds.
     pub tags: &'s [String],
-    /// The source it came in by.
     pub source: &'s Source,
     pub received_at: Timestamp,
 }
 
 impl PostedLead<'_> {
-    /// The id by which the client knows the lead, if it sent one.
+    /// The id of the lead in the client's system, if the client sent it.
     pub(crate) fn external_id(&self) -> Option<&str> {
-        let withheld = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
-        self.fields.text(TextField::ExternalId).or_else(withheld)
+        let untrusted = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
+        self.fields.text(TextField::ExternalId).or_else(untrusted)
     }
 }
 
-/// What became of a submission.
+/// A submission with its outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct SubmissionOutcome<'l> {
     pub posted: PostedLead<'l>,
     pub outcome: Outcome,
-    /// The lead it made or met.
+    /// The lead that the submission created or matched.
     pub lead: Option<&'l Lead>,
     pub quarantine: Option<QuarantineReason>,
     pub disclosure: Disclosure,
 }
 
 impl SubmissionOutcome<'_> {
-    /// 201 for a new lead, 200 for one that was there, 202 for what is kept aside and may still become one.
+    /// 201 for a new lead, 200 for an existing lead, 202 for a quarantined submission, which may still become
+    /// a lead.
     pub(crate) fn http_status(&self) -> u16 {
         match self.outcome {
             Outcome::Created => 201,
@@ -79,14 +79,14 @@ impl SubmissionOutcome<'_> {
         }
     }
 
-    /// For the systems whose documentation knows only submissions that become leads.
+    /// The response without a lead, for systems that do not document this case.
     pub(crate) fn without_lead(&self) -> DialectResponse {
         let body = SubmissionStatus { id: self.posted.id, status: status(self.outcome) };
         DialectResponse::json(self.http_status(), &body)
     }
 }
 
-/// A submission of which no lead is shown.
+/// A response body that shows no lead.
 #[derive(Debug, Serialize)]
 pub struct SubmissionStatus {
     id: SubmissionId,
@@ -94,7 +94,7 @@ pub struct SubmissionStatus {
 }
 
 impl SubmissionStatus {
-    /// A submission that is durable and waits for a worker.
+    /// The submission is durable and waits for a worker.
     pub fn queued(id: SubmissionId) -> Self {
         Self { id, status: "queued" }
     }
@@ -105,14 +105,15 @@ pub(crate) fn queued(posted: &PostedLead<'_>) -> DialectResponse {
     DialectResponse::json(202, &SubmissionStatus::queued(posted.id))
 }
 
-/// How a submission stands of which no lead is shown.
+/// The status of a submission in a response that shows no lead.
 pub(crate) fn status(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Quarantined => "quarantined",
-        // Such as the repetition of an idempotency key whose first submission was quarantined.
+        // For example a repeated idempotency key whose first submission was quarantined.
         Outcome::Created | Outcome::Updated | Outcome::Linked | Outcome::Duplicate => "processed",
     }
 }
 
-/// Finds what a source is called ([`leadgate_domain::Source::title`]); `None` for one that is not known here.
+/// Looks up the display name of a source ([`leadgate_domain::Source::display_name`]); `None` if the source is
+/// unknown.
 pub type SourceNames<'n> = &'n dyn Fn(SourceId) -> Option<String>;

@@ -1,7 +1,7 @@
-//! A mapping proposed from the bodies that came in, for a person to review.
+//! Proposes a mapping from received bodies, for review by an operator.
 //!
-//! What is proposed names places and kinds of values, and holds no value: it may be shown to anyone who may see the
-//! source's settings.
+//! A proposal contains paths and kinds of values, but no values. It may be shown to every user who may see
+//! the settings of the source.
 
 mod candidates;
 mod contact_field;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use value_kind::ValueKind;
 
-/// The rules of a mapping, each with the places that its field may be read from.
+/// The rules of a mapping, each with the paths from which its field can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MappingSuggestion {
     bodies: usize,
@@ -29,50 +29,50 @@ struct SuggestedRule {
     from: Vec<ObservedPath>,
 }
 
-/// A place of the bodies and what was seen there.
+/// A path in the bodies and the values that were observed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedPath {
-    /// As a mapping names it.
-    place: String,
-    /// The names on the way to it, without those that only say that a value follows.
+    /// In the syntax of a mapping.
+    path: String,
+    /// The names in the path, without structural ones such as `value`.
     names: Vec<String>,
-    /// In which bodies there was a value.
+    /// The indexes of the bodies with a value at this path.
     bodies: BTreeSet<usize>,
     kinds: BTreeMap<ValueKind, usize>,
-    /// A value was written as only phones are: with a plus, brackets, spaces or dashes.
+    /// Whether a value was formatted like a phone: with a plus, brackets, spaces or dashes.
     is_formatted: bool,
 }
 
 impl MappingSuggestion {
-    /// Looks at the members of each body for a contact. `region` reads phones without a country code.
+    /// Searches each body for contact fields. Phones without a country code are read in `region`.
     pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
-        let seen = observed_paths::observed_paths(bodies, region);
-        Self { bodies: bodies.len(), rules: candidates::rules(seen) }
+        let observed = observed_paths::observed_paths(bodies, region);
+        Self { bodies: bodies.len(), rules: candidates::rules(observed) }
     }
 
-    /// How many bodies it was made from.
+    /// The number of bodies from which the proposal was made.
     pub fn bodies(&self) -> usize {
         self.bodies
     }
 
-    /// Whether a phone or an email was found.
+    /// Whether a path to a phone or an email was found.
     pub fn has_contact(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.to, "phone" | "email"))
     }
 }
 
-/// As a file of TOML that a mapping is read from.
+/// Writes a TOML file that can be used as a mapping.
 impl fmt::Display for MappingSuggestion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bodies, rules } = self;
-        writeln!(formatter, "# Proposed from {bodies} bodies. Check each place before you use the file.")?;
+        writeln!(formatter, "# Proposed from {bodies} bodies. Check each path before you use the file.")?;
         if rules.is_empty() {
             return writeln!(formatter, "# No phone, email or name was recognized.\nrules = []");
         }
         for SuggestedRule { to, from } in rules {
             writeln!(formatter, "\n[[rules]]\nto = {}\nfrom = [", quoted(to))?;
-            for seen in from {
-                writeln!(formatter, "    {}, # {}", quoted(&seen.place), seen.rule_comment(*bodies))?;
+            for observed in from {
+                writeln!(formatter, "    {}, # {}", quoted(&observed.path), observed.rule_comment(*bodies))?;
             }
             writeln!(formatter, "]")?;
         }
@@ -82,12 +82,12 @@ impl fmt::Display for MappingSuggestion {
 
 impl ObservedPath {
     fn rule_comment(&self, bodies: usize) -> String {
-        let mut remark = format!("in {} of {bodies} bodies:", self.bodies.len());
+        let mut comment = format!("in {} of {bodies} bodies:", self.bodies.len());
         for (position, (kind, count)) in self.kinds.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
-            let _ = write!(remark, "{comma} {count} {}", kind.name(*count));
+            let _ = write!(comment, "{comma} {count} {}", kind.name(*count));
         }
-        remark
+        comment
     }
 }
 

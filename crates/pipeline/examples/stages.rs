@@ -1,10 +1,10 @@
-//! What a lead costs in the pipeline, in microseconds: `cargo run --release -p leadgate-pipeline --example stages`.
+//! Measures the time per lead in each stage: `cargo run --release -p leadgate-pipeline --example stages`.
 
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a measurement for a person at a terminal"
+    reason = "a benchmark that prints its results"
 )]
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const BATCH: usize = 100;
 const ROUNDS: usize = 15;
 
 fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
-    let one = |number: u32| {
+    let submission = |number: u32| {
         let text = |text: &str| Some(text.to_owned());
         let texts = match is_rich {
             false => [(TextField::FullName, text("Ann Lee"))].into(),
@@ -59,7 +59,7 @@ fn submissions(source: &Source, is_rich: bool) -> Vec<Submission> {
         let at = Timestamp::from_microseconds(i64::from(number));
         Submission { client, ..Submission::new(id, source, at, fields, b"{}") }
     };
-    (0..LEADS).map(one).collect()
+    (0..LEADS).map(submission).collect()
 }
 
 fn main() {
@@ -72,19 +72,19 @@ fn main() {
     let source = Arc::new(Source { default_region: "US".parse().ok(), ..source });
     let start = Instant::now();
     let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));
-    println!("tables {:?}, once", start.elapsed());
+    println!("loading the tables: {:?}", start.elapsed());
     for (name, is_rich) in [("plain", false), ("rich", true)] {
-        // The best of several rounds: a machine that does other things too only ever adds.
+        // The best of several rounds, because other load on the machine only adds time.
         let mut best = [Duration::MAX; 5];
         for _ in 0..ROUNDS {
-            let spent = round(&pipeline, &source, submissions(&source, is_rich));
-            best = std::array::from_fn(|stage| best[stage].min(spent[stage]));
+            let elapsed = round(&pipeline, &source, submissions(&source, is_rich));
+            best = std::array::from_fn(|stage| best[stage].min(elapsed[stage]));
         }
         let [normalize, deduplicate, judge, score, hundred] =
-            best.map(|spent| format!("{:.2} µs", spent.as_secs_f64() * 1e6 / f64::from(LEADS)));
+            best.map(|elapsed| format!("{:.2} µs", elapsed.as_secs_f64() * 1e6 / f64::from(LEADS)));
         println!(
-            "{name}: normalize {normalize}, deduplicate {deduplicate}, screen to decide {judge} per lead; of it \
-             score {score}, by a hundred rules {hundred}"
+            "{name}, per lead: normalize {normalize}, deduplicate {deduplicate}, screen to decide {judge}, of which \
+             score {score}; score with 100 rules {hundred}"
         );
     }
 }
@@ -99,28 +99,28 @@ fn round(pipeline: &Pipeline, source: &Arc<Source>, all: Vec<Submission>) -> [Du
     let (mut scoring, mut by_hundred, hundred) = (Duration::ZERO, Duration::ZERO, hundred_rules());
     for batch in normalized.chunks(BATCH) {
         let claims =
-            batch.iter().flat_map(|one| one.claim_keys().map(|key| (*key, one.provisional_claim(*key))));
+            batch.iter().flat_map(|item| item.claim_keys().map(|key| (*key, item.provisional_claim(*key))));
         let claims = claims.collect();
         let start = Instant::now();
         let resolution = pipeline.resolve(batch.iter().collect(), claims);
         resolving += start.elapsed();
         let start = Instant::now();
-        let effects = black_box(pipeline.judge(resolution, Vec::new(), &SuppressionMatches::new()));
+        let changes = black_box(pipeline.judge(resolution, Vec::new(), &SuppressionMatches::new()));
         judging += start.elapsed();
-        for (scoring, spent) in
+        for (scoring, total) in
             [(&ActiveScoring::standard().scoring, &mut scoring), (&hundred, &mut by_hundred)]
         {
             let start = Instant::now();
-            for lead in &effects.created {
+            for lead in &changes.created {
                 black_box(scoring.score(lead));
             }
-            *spent += start.elapsed();
+            *total += start.elapsed();
         }
     }
     [normalizing, resolving, judging, scoring, by_hundred]
 }
 
-/// As many as there may be, each of two tests.
+/// The maximum number of rules, with two conditions each.
 fn hundred_rules() -> Scoring {
     let rule = |number: u32| {
         format!(

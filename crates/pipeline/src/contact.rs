@@ -1,12 +1,12 @@
-//! The phone and the email of a submission, each kept as it came where it cannot be read.
+//! Reads the phone and the email of a submission. An invalid value is kept as submitted.
 
 use leadgate_domain::{Email, EmailView, Fields, Patch, Phone, PhoneView, Region, Repair};
 
-/// By what the person can be contacted.
+/// The phone and the email of a submission.
 pub(crate) struct ContactValues {
     pub(crate) phone: Patch<PhoneView>,
     pub(crate) email: Patch<EmailView>,
-    /// What was put right in the phone.
+    /// Repairs of the phone.
     pub(crate) repairs: Vec<Repair>,
 }
 
@@ -16,8 +16,8 @@ pub(crate) fn read(fields: &Fields, region: Option<Region>) -> ContactValues {
     ContactValues { phone, email: map(&fields.email, email), repairs }
 }
 
-fn map<T>(said: &Patch<String>, read: impl FnOnce(&str) -> T) -> Patch<T> {
-    match said {
+fn map<T>(submitted: &Patch<String>, read: impl FnOnce(&str) -> T) -> Patch<T> {
+    match submitted {
         Patch::Absent => Patch::Absent,
         Patch::Null => Patch::Null,
         Patch::Value(raw) if raw.trim().is_empty() => Patch::Null,
@@ -25,7 +25,7 @@ fn map<T>(said: &Patch<String>, read: impl FnOnce(&str) -> T) -> Patch<T> {
     }
 }
 
-/// A bad phone is kept as it came: it never rejects a lead.
+/// Reads a phone. An invalid phone does not reject a lead.
 fn phone(raw: &str, region: Option<Region>, repairs: &mut Vec<Repair>) -> PhoneView {
     let raw = raw.to_owned();
     match Phone::parse(&raw, region) {

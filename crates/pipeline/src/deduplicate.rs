@@ -1,4 +1,4 @@
-//! Which lead a submission makes or meets, decided over the claims that the store read under lock.
+//! Decides which lead a submission creates or matches, from the claims that the store read under lock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,27 +10,31 @@ use leadgate_domain::{
     ResolvedOutcome, ResolvedSubmission, Source, Stage, Submission, SubmissionId, Timestamp, Trust,
 };
 
-/// Which of a submission's keys are held, and which of them decides.
+/// The leads that hold keys of a submission.
 #[derive(Default)]
 struct KeyMatches {
+    /// The lead that the submission matches.
     matched: Option<KeyHolder>,
-    /// A secret submission met a lead that only public ones had made, and updates it.
+    /// Whether a secret submission updates a lead that only public submissions had created.
     updates_public_lead: bool,
+    /// Other leads that hold keys of the submission.
     conflicts: Vec<KeyHolder>,
     expired: Vec<ClaimKind>,
     matched_by_mailbox_only: bool,
-    /// Who held what is expired, or the mailbox of a submission that is more trusted. An opt-out reaches them, too.
+    /// Leads with an expired key, and public leads with the mailbox of a secret submission. An opt-out
+    /// applies to them too.
     other_leads: Vec<LeadId>,
 }
+
 impl KeyMatches {
-    /// Every lead that the supplied keys name, however long ago they were seen.
+    /// Every lead that holds or held one of the keys.
     fn leads(&self) -> Vec<LeadId> {
-        let met = self.matched.iter().chain(&self.conflicts).map(|one| one.lead);
-        let named: BTreeSet<_> = met.chain(self.other_leads.iter().copied()).collect();
-        named.into_iter().collect()
+        let current = self.matched.iter().chain(&self.conflicts).map(|holder| holder.lead);
+        let leads: BTreeSet<_> = current.chain(self.other_leads.iter().copied()).collect();
+        leads.into_iter().collect()
     }
 
-    /// What the trace says about how the submission was recognized.
+    /// The trace of the match.
     fn record(self, source: &Source) -> DeduplicateTrace {
         DeduplicateTrace {
             rule: Some(source.identity_rule.into()),
@@ -68,7 +72,7 @@ impl KeyHolder {
     }
 }
 
-/// Walks a batch in the order of receipt over the claims, writing to them as it goes.
+/// Resolves the submissions of a batch in the order of receipt. Each one sees the claims of the earlier ones.
 pub(crate) fn resolve<'b>(
     mut fresh: Vec<&'b NormalizedSubmission>,
     stored: BTreeMap<ClaimKey, Claim>,
@@ -76,63 +80,59 @@ pub(crate) fn resolve<'b>(
     fresh.sort_by_key(|normalized| normalized.submission.processing_order());
     let batch: BTreeSet<SubmissionId> = fresh.iter().map(|normalized| normalized.submission.id).collect();
     let mut claims = BatchClaims::new(&stored, &batch);
-    let cases: Vec<ResolvedSubmission<'b>> =
-        fresh.into_iter().map(|normalized| claims.rule(normalized)).collect();
-    let changed = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
-    let updated = |case: &ResolvedSubmission<'_>| {
-        case.resolved.lead.filter(|_| case.resolved.outcome == Outcome::Updated)
+    let submissions: Vec<ResolvedSubmission<'b>> =
+        fresh.into_iter().map(|normalized| claims.resolve(normalized)).collect();
+    let is_stored = |lead: &LeadId| !batch.contains(&SubmissionId::from(*lead));
+    let updated = |item: &ResolvedSubmission<'_>| {
+        item.resolved.lead.filter(|_| item.resolved.outcome == Outcome::Updated)
     };
-    let leads = cases
+    let leads = submissions
         .iter()
-        .flat_map(|case| updated(case).into_iter().chain(case.opted_out_leads.iter().copied()))
-        .filter(changed)
+        .flat_map(|item| updated(item).into_iter().chain(item.opted_out_leads.iter().copied()))
+        .filter(is_stored)
         .collect();
-    let taken_over = claims.taken_over.clone();
+    let taken_over_leads = claims.taken_over_leads.clone();
     let (claims, released) = claims.changed_claims(&stored);
-    BatchResolution { submissions: cases, claims, released, leads, taken_over_leads: taken_over }
+    BatchResolution { submissions, claims, released, leads, taken_over_leads }
 }
 
-/// Who holds each key of the batch at this point of the walk; `None` is free.
+/// The claims of the batch while its submissions are resolved.
 struct BatchClaims {
-    held: BTreeMap<ClaimKey, Option<Claim>>,
-    /// Leads that only public submissions had made before this batch.
-    taken_over: BTreeSet<(OrganizationId, LeadId)>,
+    /// The holder of each key; `None` if the key is free.
+    holders: BTreeMap<ClaimKey, Option<Claim>>,
+    /// Leads that only public submissions had created before this batch, and that a secret submission
+    /// updates.
+    taken_over_leads: BTreeSet<(OrganizationId, LeadId)>,
 }
 
 impl BatchClaims {
-    /// A claim taken by a submission of this very batch is one that the store inserted provisionally.
+    /// A stored claim of a submission in this batch is provisional, so its key is free.
     fn new(stored: &BTreeMap<ClaimKey, Claim>, batch: &BTreeSet<SubmissionId>) -> Self {
-        let held = |claim: &Claim| (!batch.contains(&claim.submission)).then(|| claim.clone());
-        let held = stored.iter().map(|(key, claim)| (*key, held(claim))).collect();
-        Self { held, taken_over: BTreeSet::new() }
+        let holder = |claim: &Claim| (!batch.contains(&claim.submission)).then(|| claim.clone());
+        let holders = stored.iter().map(|(key, claim)| (*key, holder(claim))).collect();
+        Self { holders, taken_over_leads: BTreeSet::new() }
     }
 
     fn holder(&self, key: &ClaimKey) -> Option<&Claim> {
-        self.held.get(key)?.as_ref()
+        self.holders.get(key)?.as_ref()
     }
 
-    fn rule<'b>(&mut self, normalized: &'b NormalizedSubmission) -> ResolvedSubmission<'b> {
+    fn resolve<'b>(&mut self, normalized: &'b NormalizedSubmission) -> ResolvedSubmission<'b> {
         let mut trace = normalized.trace.clone();
-        let (ruling, by_mailbox_alone, opts_out) = match &normalized.disposition {
+        let (resolved, matched_by_mailbox_only, opted_out_leads) = match &normalized.disposition {
             CommitAction::Quarantine(reason) => (quarantined(*reason), false, Vec::new()),
             CommitAction::Judge { source, reading, .. } => {
-                let (ruling, record, named) = self.resolve_one(normalized, source, reading);
-                let by_mailbox_alone = record.by_mailbox_alone;
+                let (resolved, record, opted_out_leads) = self.resolve_by_keys(normalized, source, reading);
+                let matched_by_mailbox_only = record.by_mailbox_alone;
                 trace.record(Stage::Deduplicate(Box::new(record.into())));
-                (ruling, by_mailbox_alone, named)
+                (resolved, matched_by_mailbox_only, opted_out_leads)
             }
         };
-        ResolvedSubmission {
-            normalized,
-            trace,
-            resolved: ruling,
-            matched_by_mailbox_only: by_mailbox_alone,
-            opted_out_leads: opts_out,
-        }
+        ResolvedSubmission { normalized, trace, resolved, matched_by_mailbox_only, opted_out_leads }
     }
 
-    /// Of an opt-out also every lead that its keys name.
-    fn resolve_one(
+    /// Resolves a submission. If it is an opt-out, also returns every lead that holds or held its keys.
+    fn resolve_by_keys(
         &mut self,
         normalized: &NormalizedSubmission,
         source: &Source,
@@ -142,45 +142,49 @@ impl BatchClaims {
         if let Some(correction) = &submission.fields.correction {
             return self.resolve_correction(normalized, source, reading, correction);
         }
-        let mut met = self.match_keys(submission, source, reading);
-        let named = if submission.fields.opt_out { met.leads() } else { Vec::new() };
-        if let Some((ruling, record)) = self.idempotency_match(submission, source, reading) {
-            return (ruling, record, named);
+        let mut matches = self.match_keys(submission, source, reading);
+        let opted_out_leads = if submission.fields.opt_out { matches.leads() } else { Vec::new() };
+        if let Some((outcome, record)) = self.idempotency_match(submission, source, reading) {
+            return (outcome, record, opted_out_leads);
         }
         // A public submission may hold the claim; a secret submission must still update the lead.
-        met.updates_public_lead = source.policy != DuplicatePolicy::Create
-            && met.matched.is_some_and(|existing| existing.trust < submission.trust);
-        let ruling = match (met.matched, source.policy) {
+        matches.updates_public_lead = source.policy != DuplicatePolicy::Create
+            && matches.matched.is_some_and(|existing| existing.trust < submission.trust);
+        let outcome = match (matches.matched, source.policy) {
             (None, _) if submission.fields.must_exist => quarantined(QuarantineReason::NoMatch),
             (None, _) | (Some(_), DuplicatePolicy::Create) => {
                 resolved(Outcome::Created, submission.id.into())
             }
-            (Some(existing), _) if met.updates_public_lead => resolved(Outcome::Updated, existing.lead),
+            (Some(existing), _) if matches.updates_public_lead => resolved(Outcome::Updated, existing.lead),
             (Some(existing), DuplicatePolicy::ReturnExisting) => resolved(Outcome::Duplicate, existing.lead),
             (Some(existing), DuplicatePolicy::Update) => resolved(Outcome::Updated, existing.lead),
             (Some(existing), DuplicatePolicy::Link) => resolved(Outcome::Linked, existing.lead),
         };
-        if let Some(lead) = ruling.lead {
-            if met.updates_public_lead {
+        if let Some(lead) = outcome.lead {
+            if matches.updates_public_lead {
                 self.release_public_claims(submission, reading, lead);
             }
-            // A form may know a person's phone and any other's email: it ties no key to a lead that a server made.
-            let trusted = met.matched.is_none_or(|met| met.lead != lead || met.trust <= submission.trust);
-            // What it supplies beside the mailbox would make the next such submission one that is written alike.
-            let is_tied = |key: &&ClaimKey| {
+            // The sender of a form may combine one person's phone with another person's email. A public
+            // submission therefore adds no key to a lead with a secret claim.
+            let may_claim = matches
+                .matched
+                .is_none_or(|existing| existing.lead != lead || existing.trust <= submission.trust);
+            // A match by mailbox only adds no other key. Otherwise the next such submission would match
+            // exactly.
+            let is_claimed = |key: &&ClaimKey| {
                 lead == submission.id.into()
-                    || !met.matched_by_mailbox_only
+                    || !matches.matched_by_mailbox_only
                     || key.kind == ClaimKind::GmailMailbox
             };
-            let keys = reading.keys.iter().filter(|_| trusted).filter(is_tied);
+            let keys = reading.keys.iter().filter(|_| may_claim).filter(is_claimed);
             for key in keys.chain(&reading.idempotency) {
                 self.claim_key(normalized, source, *key, lead);
             }
         }
-        (ruling, met.record(source), named)
+        (outcome, matches.record(source), opted_out_leads)
     }
 
-    /// Updates the lead that an operator named, whatever its keys are, and gives it the keys that are free.
+    /// Updates the lead that an operator selected, independent of its keys, and gives it the free keys.
     fn resolve_correction(
         &mut self,
         normalized: &NormalizedSubmission,
@@ -188,36 +192,38 @@ impl BatchClaims {
         reading: &NormalizedValues,
         correction: &Correction,
     ) -> (ResolvedOutcome, DeduplicateTrace, Vec<LeadId>) {
-        let met = self.match_keys(&normalized.submission, source, reading);
-        let others = met.matched.into_iter().chain(met.conflicts).filter(|met| met.lead != correction.lead);
+        let matches = self.match_keys(&normalized.submission, source, reading);
+        let holders = matches.matched.into_iter().chain(matches.conflicts);
+        let conflicts = holders.filter(|holder| holder.lead != correction.lead);
         let record = DeduplicateTrace {
             correction: Some(correction.clone().into()),
-            conflicts: others.map(KeyHolder::record).collect(),
-            expired: met.expired.into_iter().map(MaybeKnown::from).collect(),
+            conflicts: conflicts.map(KeyHolder::record).collect(),
+            expired: matches.expired.into_iter().map(MaybeKnown::from).collect(),
             ..DeduplicateTrace::default()
         };
         for key in &reading.keys {
             self.claim_key(normalized, source, *key, correction.lead);
         }
-        let named = if normalized.submission.fields.opt_out { vec![correction.lead] } else { Vec::new() };
-        (resolved(Outcome::Updated, correction.lead), record, named)
+        let opts_out = normalized.submission.fields.opt_out;
+        let opted_out_leads = if opts_out { vec![correction.lead] } else { Vec::new() };
+        (resolved(Outcome::Updated, correction.lead), record, opted_out_leads)
     }
 
-    /// Frees what public submissions tied to the lead and the server does not: another person may be behind it.
+    /// Releases the keys that only public submissions gave to the lead. They may belong to another person.
     fn release_public_claims(&mut self, submission: &Submission, reading: &NormalizedValues, lead: LeadId) {
-        self.taken_over.insert((submission.organization, lead));
-        for (key, slot) in &mut self.held {
+        self.taken_over_leads.insert((submission.organization, lead));
+        for (key, holder) in &mut self.holders {
             let is_public = |claim: &Claim| claim.lead == lead && claim.trust == Trust::Public;
             if key.kind != ClaimKind::Idempotency
                 && !reading.keys.contains(key)
-                && slot.as_ref().is_some_and(is_public)
+                && holder.as_ref().is_some_and(is_public)
             {
-                *slot = None;
+                *holder = None;
             }
         }
     }
 
-    /// An idempotency key that was used before: with the same body a duplicate, otherwise a client error.
+    /// Checks for a repeated idempotency key. With the same body it is a duplicate, otherwise a client error.
     fn idempotency_match(
         &self,
         submission: &Submission,
@@ -236,56 +242,62 @@ impl BatchClaims {
         Some((resolved(Outcome::Duplicate, first.lead), record))
     }
 
-    /// Which held keys the submission supplies, and which of them decides.
+    /// Finds the leads that hold keys of the submission, and the one that it matches.
     fn match_keys(&self, submission: &Submission, source: &Source, reading: &NormalizedValues) -> KeyMatches {
-        let mut found = KeyMatches::default();
-        let mut matches = Vec::new();
+        let mut matches = KeyMatches::default();
+        let mut holders = Vec::new();
         for (position, key) in reading.keys.iter().enumerate() {
             let Some(claim) = self.holder(key) else { continue };
             if claim.is_expired(source, submission) {
-                found.expired.push(key.kind);
-                found.other_leads.push(claim.lead);
+                matches.expired.push(key.kind);
+                matches.other_leads.push(claim.lead);
                 continue;
             }
-            // A form that names a mailbox does not stand in a server's way: the server's lead is a new one.
+            // A public claim of a mailbox does not match a secret submission, which creates a new lead.
             if key.kind == ClaimKind::GmailMailbox && claim.trust < submission.trust {
-                found.other_leads.push(claim.lead);
+                matches.other_leads.push(claim.lead);
                 continue;
             }
-            matches.push((position, KeyHolder::of(claim, key.kind)));
+            holders.push((position, KeyHolder::of(claim, key.kind)));
         }
         let first = reading.keys.first().map(|key| key.kind.configured());
         let decides =
             |by: ClaimKind| source.identity_rule == IdentityRule::AnyOf || first == Some(by.configured());
-        let deciding = matches.iter().filter(|(_, met)| decides(met.by));
-        // One that is written alike goes before a mailbox; then the more trusted one; of those the first.
-        let rank = |position: usize, met: &KeyHolder| (met.by_mailbox(), Reverse(met.trust), position);
-        found.matched = deciding.min_by_key(|(position, met)| rank(*position, met)).map(|(_, met)| *met);
-        let deciding = found.matched.map(|met| met.lead);
-        found.matched_by_mailbox_only = deciding.is_some()
-            && matches.iter().all(|(_, met)| Some(met.lead) != deciding || met.by_mailbox());
-        found.conflicts =
-            matches.into_iter().map(|(_, met)| met).filter(|met| Some(met.lead) != deciding).collect();
-        found
+        let candidates = holders.iter().filter(|(_, holder)| decides(holder.by));
+        // An exact match takes precedence over a mailbox, then the more trusted claim, then the order of the
+        // keys.
+        let rank =
+            |position: usize, holder: &KeyHolder| (holder.by_mailbox(), Reverse(holder.trust), position);
+        matches.matched =
+            candidates.min_by_key(|(position, holder)| rank(*position, holder)).map(|(_, holder)| *holder);
+        let matched_lead = matches.matched.map(|holder| holder.lead);
+        matches.matched_by_mailbox_only = matched_lead.is_some()
+            && holders.iter().all(|(_, holder)| Some(holder.lead) != matched_lead || holder.by_mailbox());
+        matches.conflicts = holders
+            .into_iter()
+            .map(|(_, holder)| holder)
+            .filter(|holder| Some(holder.lead) != matched_lead)
+            .collect();
+        matches
     }
 
-    /// Gives a free or expired key to the lead, and remembers when the lead's own keys were last seen. A key that
-    /// another lead holds never moves.
+    /// Gives a free or expired key to the lead, and updates the time of a key that the lead already holds. A
+    /// key that another lead holds does not move.
     fn claim_key(&mut self, normalized: &NormalizedSubmission, source: &Source, key: ClaimKey, lead: LeadId) {
-        let Some(slot) = self.held.get_mut(&key) else { return };
-        let own = Claim { lead, ..normalized.provisional_claim(key) };
-        match slot {
-            Some(claim) if claim.is_expired(source, &normalized.submission) => *claim = own,
-            Some(claim) if claim.lead == lead => claim.extend(&own),
+        let Some(holder) = self.holders.get_mut(&key) else { return };
+        let new_claim = Claim { lead, ..normalized.provisional_claim(key) };
+        match holder {
+            Some(claim) if claim.is_expired(source, &normalized.submission) => *claim = new_claim,
+            Some(claim) if claim.lead == lead => claim.extend(&new_claim),
             Some(_) => {}
-            None => *slot = Some(own),
+            None => *holder = Some(new_claim),
         }
     }
 
-    /// Claims that differ from the store, and claims that were taken provisionally and are not needed.
+    /// The claims that differ from the stored ones, and the provisional claims that are not needed.
     fn changed_claims(self, stored: &BTreeMap<ClaimKey, Claim>) -> (Vec<Claim>, Vec<ClaimKey>) {
         let (mut changed, mut released) = (Vec::new(), Vec::new());
-        for (key, claim) in self.held {
+        for (key, claim) in self.holders {
             match claim {
                 Some(claim) if stored.get(&key) != Some(&claim) => changed.push(claim),
                 Some(_) => {}

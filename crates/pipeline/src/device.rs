@@ -1,13 +1,14 @@
-//! What the user agent of a browser tells: the kind of device, its system and the browser.
+//! Reads the kind of device, the operating system and the browser from a user agent.
 
-/// More of a user agent is not looked at.
-const LONGEST: usize = 512;
+/// The part of a user agent that is read, in bytes.
+const MAX_LENGTH: usize = 512;
 
-/// Tokens of crawlers, in lower case. They name browsers too.
+/// Tokens of crawlers, in lower case. User agents of crawlers contain browser tokens too.
 const CRAWLERS: [&str; 8] =
     ["bot/", "bot;", "bot-", "crawler", "spider", "+http", "facebookexternalhit", "bingpreview"];
 
-/// A token of each browser. The first that is found counts: most browsers name those that they descend from.
+/// The tokens of browsers. The first match counts, because most user agents also contain the tokens of older
+/// browsers.
 const BROWSERS: [(&str, &str); 22] = [
     ("MSIE ", "Internet Explorer"),
     ("Trident/", "Internet Explorer"),
@@ -29,12 +30,13 @@ const BROWSERS: [(&str, &str); 22] = [
     ("GSA/", "Google Search App"),
     ("Safari/", "Safari"),
     ("Firefox/", "Firefox"),
-    // Within another app.
+    // Inside another app.
     ("iPhone; ", "Webview"),
     ("iPad; ", "Webview"),
 ];
 
-/// A token of each system. The first that is found counts: phones name systems of computers.
+/// The tokens of operating systems. The first match counts, because user agents of phones also contain the
+/// tokens of computers.
 const SYSTEMS: [(&str, &str, &str); 19] = [
     ("Windows Phone", "Windows Phone OS", PHONE),
     ("Windows NT 10.0", "Windows 10", COMPUTER),
@@ -68,16 +70,17 @@ pub(crate) struct Device {
     pub(crate) browser: &'static str,
 }
 
-/// `None` for what is not a person's browser, such as a program, a crawler or a game console.
+/// Reads a user agent; `None` if it is not the browser of a person, such as a program, a crawler or a game
+/// console.
 pub(crate) fn read(user_agent: &str) -> Option<Device> {
-    let agent = user_agent.get(..user_agent.floor_char_boundary(LONGEST))?;
+    let agent = user_agent.get(..user_agent.floor_char_boundary(MAX_LENGTH))?;
     let folded = agent.to_ascii_lowercase();
     if CRAWLERS.iter().any(|token| folded.contains(token)) || agent.contains("Xbox") {
         return None;
     }
     let (_, browser) = BROWSERS.into_iter().find(|(token, _)| agent.contains(token))?;
     let (_, os, kind) = SYSTEMS.into_iter().find(|(token, _, _)| agent.contains(token))?;
-    // Android's browsers say "Mobile" on phones only.
+    // Browsers on Android send `Mobile` on phones only.
     let kind = if os == "Android" && !agent.contains("Mobile") { TABLET } else { kind };
     Some(Device { kind, os, browser })
 }

@@ -1,4 +1,4 @@
-//! What follows from what the lead itself says. Nothing said is ever overwritten.
+//! Infers values from the values of a lead. A submitted value is never replaced.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ mod phone_prefix;
 
 pub use page_url::is_tracking_parameter;
 
-/// The tag of a lead whose phone somebody should look at.
+/// The tag of a lead whose phone needs a manual review.
 const PHONE_REVIEW: &str = "phone_review";
 
-/// Reads the tables, so that no lead waits for it.
+/// Loads the tables at startup, so that the first lead does not wait for them.
 pub(crate) fn load_tables() {
     email_domain::load();
     phone_prefix::load();
 }
 
-/// Derives names, the kind of the email, what else can be inferred, and tags anew.
+/// Derives the names, the kind of the email, the inferred values and the derived tags again.
 pub(crate) fn lead(lead: &mut Lead) {
     lead.derived = names(&lead.texts).into_iter().collect();
     let email = lead.email_address().and_then(Email::from_stored);
@@ -35,7 +35,7 @@ pub(crate) fn lead(lead: &mut Lead) {
     }
 }
 
-/// What the trace says was inferred.
+/// The trace of the inferred values.
 pub(crate) fn record(lead: &Lead) -> EnrichTrace {
     let inferred = lead.inferred_values().into_iter();
     EnrichTrace {
@@ -46,21 +46,21 @@ pub(crate) fn record(lead: &Lead) -> EnrichTrace {
 }
 
 fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String, InferredValue> {
-    let mut all = BTreeMap::new();
+    let mut inferred = BTreeMap::new();
     let mut infer = |name: &str, value: Option<InferredValue>| {
-        all.extend(value.map(|value| (name.to_owned(), value)));
+        inferred.extend(value.map(|value| (name.to_owned(), value)));
     };
-    let unsaid = |field: TextField| !lead.texts.contains_key(&field);
-    if unsaid(TextField::Company) {
+    let is_missing = |field: TextField| !lead.texts.contains_key(&field);
+    if is_missing(TextField::Company) {
         let company = email.and_then(|(email, kind)| email_domain::company(email, kind));
         infer("company", company.map(|company| InferredValue::new(company, InferenceBasis::EmailDomain)));
     }
-    if let Some(known) = lead.e164().and_then(phone_prefix::of) {
-        let state = known.state.filter(|_| unsaid(TextField::State));
+    if let Some(prefix) = lead.e164().and_then(phone_prefix::of) {
+        let state = prefix.state.filter(|_| is_missing(TextField::State));
         infer("state", state.map(|state| InferredValue::new(state, InferenceBasis::PhonePrefix)));
-        match known.timezones.as_slice() {
+        match prefix.timezones.as_slice() {
             [] => {}
-            [timezone] if unsaid(TextField::Timezone) => {
+            [timezone] if is_missing(TextField::Timezone) => {
                 infer("timezone", Some(InferredValue::new(*timezone, InferenceBasis::PhonePrefix)));
             }
             [_] => {}
@@ -70,22 +70,22 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
         }
     }
     let attribution = |name: &str| lead.attribution.as_ref()?.get(name);
-    let said = |name: &str| attribution(name).is_some_and(json::has_content);
+    let is_submitted = |name: &str| attribution(name).is_some_and(json::has_content);
     if let Some(page_url) = lead.text(TextField::PageUrl) {
-        for (name, value) in page_url::campaign(page_url).filter(|(name, _)| !said(name)) {
+        for (name, value) in page_url::campaign(page_url).filter(|(name, _)| !is_submitted(name)) {
             infer(&name, Some(InferredValue::new(value, InferenceBasis::PageUrl)));
         }
     }
     let host = lead.attribution.as_ref().and_then(page_url::referrer_host);
     infer("referrer_host", host.map(|host| InferredValue::new(host, InferenceBasis::Referrer)));
-    all
+    inferred
 }
 
-/// A full name out of its parts, or its parts out of a full name.
-fn names(said: &BTreeMap<TextField, String>) -> BTreeMap<TextField, String> {
+/// Derives a full name from its parts, or the parts from a full name.
+fn names(texts: &BTreeMap<TextField, String>) -> BTreeMap<TextField, String> {
     use TextField::{FirstName, FullName, LastName};
-    let (first, last) = (said.get(&FirstName), said.get(&LastName));
-    let derived = match (said.get(&FullName), first, last) {
+    let (first, last) = (texts.get(&FirstName), texts.get(&LastName));
+    let derived = match (texts.get(&FullName), first, last) {
         (Some(full), None, None) => {
             let (first, last) = name::split(full);
             [(FirstName, first), (LastName, last)]

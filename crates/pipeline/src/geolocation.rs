@@ -1,4 +1,4 @@
-//! Where an address is, by a file in MaxMind's format.
+//! Finds the location of an IP address in a database in MaxMind format.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::path::Path;
 use maxminddb::{PathElement, Reader};
 use serde::Serialize;
 
-/// A file that cannot be used.
+/// The database file cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the file of places cannot be used (a City database in MaxMind's format is expected): {0}")]
+#[error("cannot read the geolocation database (expected a City database in MaxMind format): {0}")]
 pub struct GeoDatabaseError(#[from] maxminddb::MaxMindDbError);
 
-/// A database of cities, held in memory.
+/// A City database, in memory.
 pub struct GeoDatabase(Reader<Vec<u8>>);
 
-/// What is known about where an address is.
+/// The location of an IP address, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct GeoLocation {
     /// ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// ISO 3166-2 without its country.
+    /// ISO 3166-2, without the country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,34 +30,34 @@ pub struct GeoLocation {
 }
 
 impl GeoDatabase {
-    /// Reads the whole file.
+    /// Reads a database file into memory.
     ///
     /// # Errors
-    /// Where there is no such file, or it is of another kind.
+    /// When the file does not exist or has another format.
     pub fn open(path: &Path) -> Result<Self, GeoDatabaseError> {
         Ok(Self(Reader::open_readfile(path)?))
     }
 
-    /// The same of bytes that were read already.
+    /// Uses the bytes of a database file.
     ///
     /// # Errors
-    /// Where they are of another kind.
+    /// When the bytes have another format.
     pub fn of(bytes: Vec<u8>) -> Result<Self, GeoDatabaseError> {
         Ok(Self(Reader::from_source(bytes)?))
     }
 
-    /// `None` for what the file does not know.
+    /// The location of an address; `None` if the database has none.
     pub fn find(&self, address: IpAddr) -> Option<GeoLocation> {
-        let found = self.0.lookup(address.to_canonical()).ok().filter(|found| found.has_data())?;
-        let text = |path: &[PathElement<'_>]| found.decode_path::<String>(path).ok().flatten();
+        let record = self.0.lookup(address.to_canonical()).ok().filter(|record| record.has_data())?;
+        let text = |path: &[PathElement<'_>]| record.decode_path::<String>(path).ok().flatten();
         use PathElement::{Index, Key};
-        let place = GeoLocation {
+        let location = GeoLocation {
             country: text(&[Key("country"), Key("iso_code")]),
             state: text(&[Key("subdivisions"), Index(0), Key("iso_code")]),
             city: text(&[Key("city"), Key("names"), Key("en")]),
             timezone: text(&[Key("location"), Key("time_zone")]),
         };
-        (place != GeoLocation::default()).then_some(place)
+        (location != GeoLocation::default()).then_some(location)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The stages in their order.
+//! Runs the stages in their order.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,78 +18,84 @@ use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, scree
 
 /// `normalize → deduplicate → screen → merge → enrich → score → decide`.
 pub struct Pipeline {
-    matching: MatchKey,
-    places: Option<Arc<GeoDatabase>>,
+    match_key: MatchKey,
+    geolocation: Option<Arc<GeoDatabase>>,
 }
 
 impl Pipeline {
-    /// `matching` is the key that the store keeps for claims and suppressions.
-    pub fn new(matching: MatchKey) -> Self {
+    /// `match_key` is the installation's key for the hashes of claims and suppressions.
+    pub fn new(match_key: MatchKey) -> Self {
         enrich::load_tables();
-        Self { matching, places: None }
+        Self { match_key, geolocation: None }
     }
 
-    /// Also infers from a browser's address where it is.
-    pub fn with_places(self, places: Option<Arc<GeoDatabase>>) -> Self {
-        Self { places, ..self }
+    /// Also infers the location of a browser from its IP address.
+    pub fn with_places(self, geolocation: Option<Arc<GeoDatabase>>) -> Self {
+        Self { geolocation, ..self }
     }
 
-    /// The first stage, before the transaction. `source` is the submission's, if it still exists; `scoring` its
-    /// organization's.
+    /// The first stage, which runs before the transaction. `source` is the source of the submission, if it
+    /// still exists. `scoring` is the scoring of its organization.
     pub fn normalize(
         &self,
         submission: Submission,
         source: Option<Arc<Source>>,
         scoring: Arc<ActiveScoring>,
     ) -> NormalizedSubmission {
-        normalize::normalize(submission, source, scoring, &self.matching, self.places.as_deref())
+        normalize::normalize(submission, source, scoring, &self.match_key, self.geolocation.as_deref())
     }
 
     fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {
-        screen::lead_keys(&self.matching, lead)
+        screen::lead_keys(&self.match_key, lead)
     }
 
-    /// The same, without hashing what the submission said just now.
+    /// The keys of a lead. Reuses the hashes of the submission if the lead has the same phone and email.
     fn keys_of<'r>(&self, lead: &Lead, reading: &'r NormalizedValues) -> Cow<'r, [SuppressionKey]> {
-        let same = reading.phone.value().and_then(|phone| phone.e164.as_deref()) == lead.e164()
+        let has_same_contact = reading.phone.value().and_then(|phone| phone.e164.as_deref()) == lead.e164()
             && reading.email.value().and_then(|email| email.address.as_deref()) == lead.email_address();
-        if same { Cow::Borrowed(&reading.suppression_keys) } else { Cow::Owned(self.lead_keys(lead)) }
+        if has_same_contact {
+            Cow::Borrowed(&reading.suppression_keys)
+        } else {
+            Cow::Owned(self.lead_keys(lead))
+        }
     }
 
-    /// What was submitted, and then the lead that it made or changed.
-    fn judge_case(
+    /// Judges a submission, then the lead that it creates or updates.
+    fn judge_submission(
         &self,
-        case: &mut ResolvedSubmission<'_>,
-        book: &mut BatchLeads,
+        item: &mut ResolvedSubmission<'_>,
+        leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { reading, .. } = &case.normalized.disposition else { return };
-        case.trace.record(Stage::Screen(screen::suppression(&reading.suppression_keys, suppressions).into()));
-        self.judge_submission_lead(case, book, suppressions);
-        self.opt_out(case, book, suppressions);
+        let CommitAction::Judge { reading, .. } = &item.normalized.disposition else { return };
+        item.trace.record(Stage::Screen(screen::suppression(&reading.suppression_keys, suppressions).into()));
+        self.judge_submission_lead(item, leads, suppressions);
+        self.opt_out(item, leads, suppressions);
     }
 
     fn judge_submission_lead(
         &self,
-        case: &mut ResolvedSubmission<'_>,
-        book: &mut BatchLeads,
+        item: &mut ResolvedSubmission<'_>,
+        leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { source, scoring, reading } = &case.normalized.disposition else { return };
-        let submission = &case.normalized.submission;
-        let mut left_out = MergeTrace::default();
-        if submission.fields.correction.is_some() && !book.has(case.resolved.lead) {
-            // It was deleted meanwhile: a correction makes no lead.
-            case.resolved = deduplicate::quarantined(QuarantineReason::NoMatch);
+        let CommitAction::Judge { source, scoring, reading } = &item.normalized.disposition else { return };
+        let submission = &item.normalized.submission;
+        let mut merge_trace = MergeTrace::default();
+        if submission.fields.correction.is_some() && !leads.has(item.resolved.lead) {
+            // The lead was deleted meanwhile. A correction does not create a lead.
+            item.resolved = deduplicate::quarantined(QuarantineReason::NoMatch);
             return;
         }
-        let Some(lead) = book.apply(&mut case.resolved.outcome, case.resolved.lead, |held, id| match held {
-            Some(lead) if case.matched_by_mailbox_only => {
-                left_out = merge::merge_mailbox_match(lead, submission, source, reading);
-            }
-            Some(lead) => left_out = merge::merge_submission(lead, submission, source, reading),
-            None => *held = Some(merge::create(id, submission, source, reading)),
-        }) else {
+        let Some(lead) =
+            leads.apply(&mut item.resolved.outcome, item.resolved.lead, |existing, id| match existing {
+                Some(lead) if item.matched_by_mailbox_only => {
+                    merge_trace = merge::merge_mailbox_match(lead, submission, source, reading);
+                }
+                Some(lead) => merge_trace = merge::merge_submission(lead, submission, source, reading),
+                None => *existing = Some(merge::create(id, submission, source, reading)),
+            })
+        else {
             return;
         };
         let keys = self.keys_of(lead, reading);
@@ -98,11 +104,11 @@ impl Pipeline {
         let score = score::lead(lead, scoring);
         decide::lead(lead, &hits);
 
-        let trace = &mut case.trace;
-        if !left_out.is_complete() {
-            trace.record(Stage::Merge(left_out.into()));
+        let trace = &mut item.trace;
+        if !merge_trace.is_complete() {
+            trace.record(Stage::Merge(merge_trace.into()));
         }
-        // Else it says what stands under `screen` already.
+        // With borrowed keys the result is the one under `screen`.
         if let Cow::Owned(_) = keys {
             trace.record(Stage::ScreenLead(hits.into()));
         }
@@ -111,26 +117,26 @@ impl Pipeline {
         trace.record(Stage::Decide(decide::record(lead).into()));
     }
 
-    /// An opt-out reaches stored leads by whichever source it came in, and whatever that does with duplicates.
+    /// Applies an opt-out to stored leads, independent of the source and of its duplicate policy.
     fn opt_out(
         &self,
-        case: &mut ResolvedSubmission<'_>,
-        book: &mut BatchLeads,
+        item: &mut ResolvedSubmission<'_>,
+        leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { scoring, .. } = &case.normalized.disposition else { return };
-        let mut reached = Vec::new();
-        for id in &case.opted_out_leads {
-            let Some(lead) = book.change(*id, |lead| !lead.opt_out) else { continue };
-            merge::opt_out(lead, &case.normalized.submission);
+        let CommitAction::Judge { scoring, .. } = &item.normalized.disposition else { return };
+        let mut opted_out = Vec::new();
+        for id in &item.opted_out_leads {
+            let Some(lead) = leads.change(*id, |lead| !lead.opt_out) else { continue };
+            merge::opt_out(lead, &item.normalized.submission);
             let hits = screen::suppression(&self.lead_keys(lead), suppressions);
             let score = score::lead(lead, scoring);
             decide::lead(lead, &hits);
             let decision = decide::record(lead);
-            reached.push(OptedOutLead { lead: *id, score, decision, other: Map::new() }.into());
+            opted_out.push(OptedOutLead { lead: *id, score, decision, other: Map::new() }.into());
         }
-        if !reached.is_empty() {
-            case.trace.record(Stage::OptOut(OptOutTrace(reached)));
+        if !opted_out.is_empty() {
+            item.trace.record(Stage::OptOut(OptOutTrace(opted_out)));
         }
     }
 }
@@ -145,7 +151,7 @@ impl Judge for Pipeline {
     }
 
     fn suppression_keys<'n>(&self, normalized: &'n NormalizedSubmission) -> Cow<'n, [SuppressionKey]> {
-        screen::suppression_keys(&self.matching, normalized)
+        screen::suppression_keys(&self.match_key, normalized)
     }
 
     fn judge<'b>(
@@ -154,17 +160,17 @@ impl Judge for Pipeline {
         leads: Vec<Lead>,
         suppressions: &SuppressionMatches,
     ) -> BatchChanges<'b> {
-        let mut book = BatchLeads::new(leads);
-        for case in &mut resolution.submissions {
-            self.judge_case(case, &mut book, suppressions);
+        let mut leads = BatchLeads::new(leads);
+        for item in &mut resolution.submissions {
+            self.judge_submission(item, &mut leads, suppressions);
         }
-        let opted_out = resolution.submissions.iter().filter(|case| case.normalized.is_opt_out());
-        let opted_out = opted_out
-            .flat_map(|case| self.opt_out_entries(case.normalized, &book.opted_out_leads(case)))
+        let opt_outs = resolution.submissions.iter().filter(|item| item.normalized.is_opt_out());
+        let opted_out = opt_outs
+            .flat_map(|item| self.opt_out_entries(item.normalized, &leads.opted_out_leads(item)))
             .collect();
-        let (created, updated) = book.into_created_and_updated();
-        let BatchResolution { submissions: cases, claims, released, .. } = resolution;
-        BatchChanges { created, updated, claims, released, submissions: cases, opted_out }
+        let (created, updated) = leads.into_created_and_updated();
+        let BatchResolution { submissions, claims, released, .. } = resolution;
+        BatchChanges { created, updated, claims, released, submissions, opted_out }
     }
 
     fn reassess(&self, leads: Vec<Lead>, suppressions: &SuppressionMatches) -> Vec<(Lead, Trace)> {
@@ -186,15 +192,15 @@ impl Judge for Pipeline {
         parts: &[&NormalizedSubmission],
         suppressions: &SuppressionMatches,
     ) -> Option<(Lead, Vec<Trace>)> {
-        rebuild::lead(&self.matching, before, parts, suppressions)
+        rebuild::lead(&self.match_key, before, parts, suppressions)
     }
 
-    fn opt_out_entries(&self, normalized: &NormalizedSubmission, reached: &[&Lead]) -> Vec<Suppression> {
-        screen::opt_out_entries(&self.matching, normalized, reached)
+    fn opt_out_entries(&self, normalized: &NormalizedSubmission, leads: &[&Lead]) -> Vec<Suppression> {
+        screen::opt_out_entries(&self.match_key, normalized, leads)
     }
 
     fn consent_salt(&self, submission: &Submission) -> Salt {
-        self.matching.consent_salt(submission.organization, submission.id)
+        self.match_key.consent_salt(submission.organization, submission.id)
     }
 
     fn suppression_keys_of_leads(&self, leads: &[Lead]) -> BTreeSet<SuppressionKey> {
@@ -207,11 +213,11 @@ impl Judge for Pipeline {
         e164: Option<&str>,
         email: Option<&str>,
     ) -> Vec<SuppressionKey> {
-        screen::keys(&self.matching, organization, e164, email)
+        screen::keys(&self.match_key, organization, e164, email)
     }
 }
 
-/// The leads of a batch: those read under lock and those it makes.
+/// The leads of a batch: leads that were read under lock, and leads that the batch creates.
 struct BatchLeads {
     leads: BTreeMap<LeadId, Lead>,
     created: BTreeSet<LeadId>,
@@ -224,9 +230,10 @@ impl BatchLeads {
         Self { leads, created: BTreeSet::new(), updated: BTreeSet::new() }
     }
 
-    /// Lets a submission that makes or changes a lead write to it; the others change nothing.
+    /// Creates or updates the lead of a submission with the outcome `Created` or `Updated`. Other outcomes
+    /// change no lead.
     ///
-    /// A claim may outlive its lead. Then there is nothing to update, and the submission makes the lead anew.
+    /// A claim can exist longer than its lead. In this case the submission creates the lead again.
     fn apply(
         &mut self,
         outcome: &mut Outcome,
@@ -234,22 +241,22 @@ impl BatchLeads {
         write: impl FnOnce(&mut Option<Lead>, LeadId),
     ) -> Option<&mut Lead> {
         let id = id.filter(|_| matches!(outcome, Outcome::Created | Outcome::Updated))?;
-        let mut held = self.leads.remove(&id);
-        if held.is_none() {
+        let mut lead = self.leads.remove(&id);
+        if lead.is_none() {
             *outcome = Outcome::Created;
             self.created.insert(id);
         } else if !self.created.contains(&id) {
             self.updated.insert(id);
         }
-        write(&mut held, id);
-        Some(self.leads.entry(id).insert_entry(held?).into_mut())
+        write(&mut lead, id);
+        Some(self.leads.entry(id).insert_entry(lead?).into_mut())
     }
 
     fn has(&self, id: Option<LeadId>) -> bool {
         id.is_some_and(|id| self.leads.contains_key(&id))
     }
 
-    /// A lead that is there and that something applies to, to be changed.
+    /// Returns a lead for an update if it exists and `applies` is true.
     fn change(&mut self, id: LeadId, applies: impl FnOnce(&Lead) -> bool) -> Option<&mut Lead> {
         let lead = self.leads.get_mut(&id).filter(|lead| applies(lead))?;
         if !self.created.contains(&id) {
@@ -258,13 +265,13 @@ impl BatchLeads {
         Some(lead)
     }
 
-    /// The leads of which an opt-out is told, as they are now.
-    fn opted_out_leads(&self, case: &ResolvedSubmission<'_>) -> Vec<&Lead> {
-        let made = case
+    /// The current state of the leads to which an opt-out applies.
+    fn opted_out_leads(&self, item: &ResolvedSubmission<'_>) -> Vec<&Lead> {
+        let written = item
             .resolved
             .lead
-            .filter(|_| matches!(case.resolved.outcome, Outcome::Created | Outcome::Updated));
-        let ids: BTreeSet<LeadId> = made.into_iter().chain(case.opted_out_leads.iter().copied()).collect();
+            .filter(|_| matches!(item.resolved.outcome, Outcome::Created | Outcome::Updated));
+        let ids: BTreeSet<LeadId> = written.into_iter().chain(item.opted_out_leads.iter().copied()).collect();
         ids.iter().filter_map(|id| self.leads.get(id)).collect()
     }
 

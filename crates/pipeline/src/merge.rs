@@ -1,5 +1,5 @@
-//! A submission into a lead: the later one wins per field, in whatever order workers process them. A value of a secret
-//! submission is replaced by a secret submission only.
+//! Merges a submission into a lead. Per field the latest submission wins, independent of the order of
+//! processing. Only a secret submission replaces a value of a secret submission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 mod limits;
 
-/// A new lead out of one submission. It is held and cold until the later stages say otherwise.
+/// Creates a lead from one submission. It is held and cold until the later stages have judged it.
 pub(crate) fn create(
     id: LeadId,
     submission: &Submission,
@@ -62,10 +62,11 @@ pub(crate) fn create(
     lead
 }
 
-/// Merges what a submission says into a lead: a clock per field, an explicit null is a value, an absent field is
-/// nothing, tags are a union, custom fields merge per top-level key, and an opt-out survives everything.
+/// Merges a submission into a lead. Each field has its own version. An explicit null is a value, an absent
+/// field is ignored. Tags are united, custom fields are merged per top-level key, and an opt-out is never
+/// revoked.
 ///
-/// Returns what there is too much of to be kept.
+/// Returns what was removed because of the limits of a lead.
 pub(crate) fn merge_submission(
     lead: &mut Lead,
     submission: &Submission,
@@ -73,51 +74,52 @@ pub(crate) fn merge_submission(
     reading: &NormalizedValues,
 ) -> MergeTrace {
     let fields = &submission.fields;
-    let mut clocks = FieldMerger { clocks: &mut lead.clocks, now: submission.clock() };
+    let mut merger = FieldMerger { versions: &mut lead.clocks, version: submission.clock() };
 
-    // A build that knew of none kept no phone beside a consent; what was said at once came together.
+    // Older builds did not store the phone of a consent. If consent and phone have the same version, they
+    // came together.
     if let (Some(_), None, Some(phone)) = (&lead.consent, lead.consent_phone, &lead.phone)
-        && let Some(consented) = clocks.last_version("consent", true)
-        && clocks.last_version("phone", true) == Some(consented)
+        && let Some(consented) = merger.last_version("consent", true)
+        && merger.last_version("phone", true) == Some(consented)
     {
         lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
     }
-    let has_new_phone = clocks.set_if_newer("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
-    // Consent that came without a phone is for the phone that the person sends, not for one that an operator adds.
+    let has_new_phone = merger.set_if_newer("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
+    // A consent without a phone applies to the phone that the person sends, not to one that an operator adds.
     if has_new_phone
         && fields.correction.is_some()
         && let (Some(_), None) = (&lead.consent, lead.consent_phone)
-        && let Some(consented) = clocks.last_version("consent", true)
+        && let Some(consented) = merger.last_version("consent", true)
     {
         lead.consent_phone = Some(PhoneDigest::of(consented.submission, ""));
     }
-    clocks.set_if_newer("email", &mut lead.email, &reading.email);
-    if clocks.set_if_newer("consent", &mut lead.consent, &fields.consent) {
-        let consented = lead.consent.as_ref().and(reading.phone.value());
-        lead.consent_phone = consented.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
+    merger.set_if_newer("email", &mut lead.email, &reading.email);
+    if merger.set_if_newer("consent", &mut lead.consent, &fields.consent) {
+        let phone = lead.consent.as_ref().and(reading.phone.value());
+        lead.consent_phone = phone.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
     }
-    clocks.set_if_newer("attribution", &mut lead.attribution, &fields.attribution);
-    clocks.set_if_newer("automations", &mut lead.automations, &fields.automations);
-    clocks.set_if_newer("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
-    clocks.set_if_newer("observed", &mut lead.observed, &reading.observed);
+    merger.set_if_newer("attribution", &mut lead.attribution, &fields.attribution);
+    merger.set_if_newer("automations", &mut lead.automations, &fields.automations);
+    merger.set_if_newer("user_assignments", &mut lead.user_assignments, &fields.user_assignments);
+    merger.set_if_newer("observed", &mut lead.observed, &reading.observed);
     for (field, value) in &reading.texts {
-        let mut held = lead.texts.remove(field);
-        clocks.set_if_newer(field.as_str(), &mut held, &Patch::from(value.clone()));
-        lead.texts.extend(held.map(|held| (*field, held)));
+        let mut current = lead.texts.remove(field);
+        merger.set_if_newer(field.as_str(), &mut current, &Patch::from(value.clone()));
+        lead.texts.extend(current.map(|text| (*field, text)));
     }
     for (key, value) in &fields.custom_fields {
         let value = (!value.is_null()).then(|| value.clone());
-        let mut held = lead.custom_fields.remove(key);
-        clocks.set_if_newer(&format!("custom_fields/{key}"), &mut held, &Patch::<Value>::from(value));
-        lead.custom_fields.extend(held.map(|held| (key.clone(), held)));
+        let mut current = lead.custom_fields.remove(key);
+        merger.set_if_newer(&format!("custom_fields/{key}"), &mut current, &Patch::<Value>::from(value));
+        lead.custom_fields.extend(current.map(|value| (key.clone(), value)));
     }
     add_tags(lead, &fields.tags, submission.trust);
-    // The organization's own settings.
+    // The tags of the source are settings of the organization.
     add_tags(lead, &source.tags, Trust::Secret);
     lead.opt_out |= fields.opt_out;
     lead.consent_required |= source.consent == ConsentPolicy::Required;
-    let allowed = source.consent_max_age.map(|age| age.as_secs());
-    lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(allowed).min();
+    let max_age = source.consent_max_age.map(|age| age.as_secs());
+    lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(max_age).min();
     if submission.clock().order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
         lead.clocks.first = Some(submission.clock());
         lead.source = submission.source;
@@ -127,8 +129,8 @@ pub(crate) fn merge_submission(
     limits::enforce_limits(lead)
 }
 
-/// Merges a submission that met the lead by a mailbox alone. Its address is equal only by a setting of its source, so that
-/// phone, email and consent stay the lead's; that the person refused counts.
+/// Merges a submission that matched the lead by its mailbox only. Its address equals the lead's only by a
+/// setting of its source. Therefore the lead keeps its phone, email and consent; a refused consent is merged.
 pub(crate) fn merge_mailbox_match(
     lead: &mut Lead,
     submission: &Submission,
@@ -143,13 +145,13 @@ pub(crate) fn merge_mailbox_match(
     merge_submission(lead, &submission, source, &reading)
 }
 
-/// Takes nothing of a submission but that the person asked not to be contacted.
+/// Merges only the opt-out of a submission.
 pub(crate) fn opt_out(lead: &mut Lead, submission: &Submission) {
     lead.opt_out = true;
     lead.updated_at = lead.updated_at.max(submission.received_at);
 }
 
-/// A tag is as trusted as the most trusted submission that set it.
+/// Adds tags. A tag has the trust of the most trusted submission that set it.
 fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
     for tag in tags {
         let is_new = lead.tags.insert(tag.clone());
@@ -161,29 +163,32 @@ fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
     }
 }
 
-struct FieldMerger<'c> {
-    clocks: &'c mut FieldVersions,
-    now: FieldVersion,
+struct FieldMerger<'v> {
+    versions: &'v mut FieldVersions,
+    /// The version of the submission that is merged.
+    version: FieldVersion,
 }
 
 impl FieldMerger<'_> {
-    /// Takes what was said unless something later was said already; whether it did.
-    fn set_if_newer<T: Clone>(&mut self, name: &str, held: &mut Option<T>, said: &Patch<T>) -> bool {
-        if said.is_absent() || self.last_version(name, held.is_some()).is_some_and(|last| last > self.now) {
+    /// Sets a field unless it has a later version. Returns whether it was set.
+    fn set_if_newer<T: Clone>(&mut self, name: &str, current: &mut Option<T>, patch: &Patch<T>) -> bool {
+        let is_older = || self.last_version(name, current.is_some()).is_some_and(|last| last > self.version);
+        if patch.is_absent() || is_older() {
             return false;
         }
-        *held = said.value().cloned();
-        if held.is_some() && self.now == self.clocks.base {
-            self.clocks.own.remove(name);
+        *current = patch.value().cloned();
+        if current.is_some() && self.version == self.versions.base {
+            self.versions.own.remove(name);
         } else {
-            self.clocks.own.insert(name.to_owned(), self.now);
+            self.versions.own.insert(name.to_owned(), self.version);
         }
         true
     }
 
-    /// When the field was last said. One that is there without a clock of its own was said by the creator.
-    fn last_version(&self, name: &str, is_held: bool) -> Option<FieldVersion> {
-        self.clocks.own.get(name).copied().or_else(|| is_held.then_some(self.clocks.base))
+    /// The version in which a field was last set. A value without its own version was set by the creating
+    /// submission.
+    fn last_version(&self, name: &str, has_value: bool) -> Option<FieldVersion> {
+        self.versions.own.get(name).copied().or_else(|| has_value.then_some(self.versions.base))
     }
 }
 

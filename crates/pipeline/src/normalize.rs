@@ -1,4 +1,4 @@
-//! Values into the one form in which they are stored and compared.
+//! Converts values to the canonical form in which they are stored and compared.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use crate::{observe, screen};
 
 mod texts;
 
-/// Reads a submission's phone, email and texts, and derives the keys by which it is recognized.
+/// Reads the phone, email and texts of a submission, and derives its identity keys.
 ///
-/// `source` is the submission's, if it still exists. What cannot be judged is told apart here: it goes through
-/// the same commit, into quarantine.
+/// `source` is the source of the submission, if it still exists. A submission that cannot be judged is marked
+/// for quarantine; it goes through the same commit.
 pub(crate) fn normalize(
     mut submission: Submission,
     source: Option<Arc<Source>>,
     scoring: Arc<ActiveScoring>,
-    matching: &MatchKey,
-    places: Option<&GeoDatabase>,
+    match_key: &MatchKey,
+    geolocation: Option<&GeoDatabase>,
 ) -> NormalizedSubmission {
     let source = source.filter(|source| source.organization == submission.organization);
     let Some(source) = source else {
@@ -42,33 +42,26 @@ pub(crate) fn normalize(
     }
     let region = submission.fields.phone_country.or(source.default_region);
     let contact = contact::read(&submission.fields, region);
-    let mut told = record(&contact, region, &submission.fields, &source);
+    let mut normalize_trace = record(&contact, region, &submission.fields, &source);
     let ContactValues { phone, email, .. } = contact;
     let country = phone.value().and_then(|phone| phone.region).or(region);
-    let texts = texts::read(&submission.fields.texts, country, &mut told);
-    let observed = observe::client(&submission.client, places);
-    let keys = identity_keys(&submission, &source, &phone, &email, matching);
+    let texts = texts::read(&submission.fields.texts, country, &mut normalize_trace);
+    let observed = observe::client(&submission.client, geolocation);
+    let keys = identity_keys(&submission, &source, &phone, &email, match_key);
     let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
         organization: submission.organization,
         kind: ClaimKind::Idempotency,
         key,
     });
-    let watched = screen::keys(
-        matching,
+    let suppression_keys = screen::keys(
+        match_key,
         submission.organization,
         phone.value().and_then(|phone| phone.e164.as_deref()),
         email.value().and_then(|email| email.address.as_deref()),
     );
-    let trace = with_trace(told);
-    let reading = Box::new(NormalizedValues {
-        phone,
-        email,
-        texts,
-        observed,
-        keys,
-        idempotency,
-        suppression_keys: watched,
-    });
+    let trace = with_trace(normalize_trace);
+    let reading =
+        Box::new(NormalizedValues { phone, email, texts, observed, keys, idempotency, suppression_keys });
     NormalizedSubmission { submission, disposition: CommitAction::Judge { source, scoring, reading }, trace }
 }
 
@@ -77,30 +70,32 @@ fn quarantine(submission: Submission, reason: QuarantineReason) -> NormalizedSub
     NormalizedSubmission { submission, disposition: CommitAction::Quarantine(reason), trace }
 }
 
-fn with_trace(told: NormalizeTrace) -> Trace {
+fn with_trace(normalize_trace: NormalizeTrace) -> Trace {
     let mut trace = Trace::default();
-    trace.record(Stage::Normalize(Box::new(told.into())));
+    trace.record(Stage::Normalize(Box::new(normalize_trace.into())));
     trace
 }
 
-/// The supplied identity keys in the source's order. Test leads claim nothing; a phone claims only as E.164.
+/// The identity keys of a submission, in the order of the source. A test lead has none. A phone is a key only
+/// in E.164.
 fn identity_keys(
     submission: &Submission,
     source: &Source,
     phone: &Patch<PhoneView>,
     email: &Patch<EmailView>,
-    matching: &MatchKey,
+    match_key: &MatchKey,
 ) -> Vec<ClaimKey> {
     if submission.fields.is_test {
         return Vec::new();
     }
     let value = |kind| key_value(kind, &submission.fields, phone, email);
-    let key = |kind| ClaimKey::new(matching, submission.organization, submission.source, kind, &value(kind)?);
+    let key =
+        |kind| ClaimKey::new(match_key, submission.organization, submission.source, kind, &value(kind)?);
     let kinds = source.identity.iter().flat_map(|identity| kinds(identity.kind, source.gmail_identity));
     kinds.filter_map(key).collect()
 }
 
-/// The kinds of claims that a key of a source's identity stands for.
+/// The kinds of claims for one configured identity key.
 fn kinds(configured: ClaimKind, gmail: GmailIdentity) -> impl Iterator<Item = ClaimKind> {
     let with_mailbox = configured == ClaimKind::Email && gmail == GmailIdentity::Mailbox;
     std::iter::once(configured).chain(with_mailbox.then_some(ClaimKind::GmailMailbox))
@@ -120,12 +115,12 @@ fn key_value(
             Email::from_stored(email.value()?.address.as_deref()?).map(|email| email.comparison_form())
         }
         ClaimKind::GmailMailbox => Email::from_stored(email.value()?.address.as_deref()?)?.gmail_mailbox(),
-        // Not an identity: it names a request, not a person.
+        // Not an identity key: it identifies a request, not a person.
         ClaimKind::Idempotency => None,
     }
 }
 
-/// What the trace says about the values, but for the texts.
+/// The trace of the values, except the texts.
 fn record(
     contact: &ContactValues,
     region: Option<Region>,
@@ -138,7 +133,7 @@ fn record(
         Some(false) => ContactVerdict::Invalid,
     };
     let (phone, email, consent) = (contact.phone.value(), contact.email.value(), fields.consent.value());
-    // The codes stand in a submission as texts.
+    // A submission stores the codes as texts.
     let repaired = fields.repairs.iter().map(|code| MaybeKnown::of_code(code));
     NormalizeTrace {
         phone: Some(verdict(phone.map(|phone| phone.valid)).into()),

@@ -1,4 +1,4 @@
-//! A stored lead made anew out of what it was made of.
+//! Rebuilds a stored lead from its contributors.
 
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{
@@ -8,7 +8,7 @@ use leadgate_domain::{
 
 use crate::{decide, enrich, merge, score, screen};
 
-/// A submission that can be judged.
+/// A contributor that can be judged.
 struct NormalizedPart<'n> {
     submission: &'n Submission,
     source: &'n Source,
@@ -27,10 +27,10 @@ impl<'n> NormalizedPart<'n> {
     }
 }
 
-/// Folds the parts in the order in which they count, whatever order they were worked on in, and goes through the later
-/// stages once.
+/// Merges the contributors in the order of receipt, which can differ from the order in which they were
+/// processed, and runs the later stages once.
 pub(crate) fn lead(
-    matching: &MatchKey,
+    match_key: &MatchKey,
     before: &Lead,
     parts: &[&NormalizedSubmission],
     suppressions: &SuppressionMatches,
@@ -42,26 +42,26 @@ pub(crate) fn lead(
     let by_mailbox_only = matched_by_mailbox_only(in_order.iter().map(|part| part.reading.keys.as_slice()));
     for (part, by_mailbox_only) in later.iter().zip(by_mailbox_only.into_iter().skip(1)) {
         let by_mailbox_only = by_mailbox_only && part.submission.fields.correction.is_none();
-        let fold = if by_mailbox_only { merge::merge_mailbox_match } else { merge::merge_submission };
-        fold(&mut lead, part.submission, part.source, part.reading);
+        let merge_part = if by_mailbox_only { merge::merge_mailbox_match } else { merge::merge_submission };
+        merge_part(&mut lead, part.submission, part.source, part.reading);
     }
     lead.status.clone_from(&before.status);
     lead.opt_out |= before.opt_out;
     lead.reasons.clone_from(&before.reasons);
     lead.unknown.clone_from(&before.unknown);
     lead.updated_at = lead.updated_at.max(before.updated_at);
-    let hits = screen::suppression(&screen::lead_keys(matching, &lead), suppressions);
+    let hits = screen::suppression(&screen::lead_keys(match_key, &lead), suppressions);
     enrich::lead(&mut lead);
-    let scored = score::lead(&mut lead, later.last().unwrap_or(first).scoring);
+    let score = score::lead(&mut lead, later.last().unwrap_or(first).scoring);
     decide::lead(&mut lead, &hits);
-    let told = |normalized: &&NormalizedSubmission| {
+    let with_stages = |normalized: &&NormalizedSubmission| {
         let mut trace = normalized.trace.clone();
         trace.record(Stage::ScreenLead(hits.clone().into()));
         trace.record(Stage::Enrich(enrich::record(&lead).into()));
-        trace.record(Stage::Score(scored.clone().into()));
+        trace.record(Stage::Score(score.clone().into()));
         trace.record(Stage::Decide(decide::record(&lead).into()));
         trace
     };
-    let traces = parts.iter().map(told).collect();
+    let traces = parts.iter().map(with_stages).collect();
     Some((lead, traces))
 }

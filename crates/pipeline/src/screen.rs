@@ -1,4 +1,4 @@
-//! Whether a lead's phone, email or domain is on one of its organization's suppression lists.
+//! Checks the phone, email and domain of a lead against the suppression lists of its organization.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,27 +13,27 @@ use leadgate_domain::{
 
 use crate::contact;
 
-/// The keys under which a phone and an email would be suppressed.
+/// The suppression keys of a phone and an email.
 pub(crate) fn keys(
-    matching: &MatchKey,
+    match_key: &MatchKey,
     organization: OrganizationId,
     e164: Option<&str>,
     address: Option<&str>,
 ) -> Vec<SuppressionKey> {
     SuppressionKey::keys_for_contact(
-        matching,
+        match_key,
         organization,
         e164,
         address.and_then(Email::from_stored).as_ref(),
     )
 }
 
-/// The keys under which what a lead has would be suppressed.
-pub(crate) fn lead_keys(matching: &MatchKey, lead: &Lead) -> Vec<SuppressionKey> {
-    keys(matching, lead.organization, lead.e164(), lead.email_address())
+/// The suppression keys of a lead.
+pub(crate) fn lead_keys(match_key: &MatchKey, lead: &Lead) -> Vec<SuppressionKey> {
+    keys(match_key, lead.organization, lead.e164(), lead.email_address())
 }
 
-/// What the lists say about the keys.
+/// The list entries that match the keys.
 pub(crate) fn suppression(keys: &[SuppressionKey], lists: &SuppressionMatches) -> Vec<SuppressionHit> {
     let hit = |kind, listing: &ListEntry| SuppressionHit::new(reason(kind, listing), listing);
     let hits = |key: &SuppressionKey| {
@@ -54,41 +54,42 @@ fn reason(kind: SuppressionKind, listing: &ListEntry) -> Reason {
 
 /// The suppression keys of the submission's phone and email.
 pub(crate) fn suppression_keys<'n>(
-    matching: &MatchKey,
+    match_key: &MatchKey,
     normalized: &'n NormalizedSubmission,
 ) -> Cow<'n, [SuppressionKey]> {
     if let CommitAction::Judge { reading, .. } = &normalized.disposition {
         return Cow::Borrowed(&reading.suppression_keys);
     }
     let (phone, email) = contact_of(normalized);
-    Cow::Owned(keys(matching, normalized.submission.organization, phone.as_deref(), email.as_deref()))
+    Cow::Owned(keys(match_key, normalized.submission.organization, phone.as_deref(), email.as_deref()))
 }
 
-/// The submission's phone as E.164, and its email. What goes to the quarantine is read without its source, so without a
-/// default region.
+/// The phone of a submission as E.164, and its email. A quarantined submission is read without its source,
+/// and therefore without a default region.
 fn contact_of(normalized: &NormalizedSubmission) -> (Option<String>, Option<String>) {
-    let read;
+    let contact;
     let (phone, email) = match &normalized.disposition {
         CommitAction::Judge { reading, .. } => (&reading.phone, &reading.email),
         CommitAction::Quarantine(_) => {
             let fields = &normalized.submission.fields;
-            read = contact::read(fields, fields.phone_country);
-            (&read.phone, &read.email)
+            contact = contact::read(fields, fields.phone_country);
+            (&contact.phone, &contact.email)
         }
     };
     let e164 = phone.value().and_then(|phone| phone.e164.clone());
     (e164, email.value().and_then(|email| email.address.clone()))
 }
 
-/// What an opt-out puts on the list of those who asked not to be contacted.
+/// The entries that an opt-out adds to the list `opted_out`: the phones and emails of the submission and of
+/// `leads`.
 pub(crate) fn opt_out_entries(
-    matching: &MatchKey,
+    match_key: &MatchKey,
     normalized: &NormalizedSubmission,
-    reached: &[&Lead],
+    leads: &[&Lead],
 ) -> Vec<Suppression> {
     let (phone, email) = contact_of(normalized);
-    let phones = reached.iter().filter_map(|lead| lead.e164()).chain(phone.as_deref());
-    let emails = reached.iter().filter_map(|lead| lead.email_address()).chain(email.as_deref());
+    let phones = leads.iter().filter_map(|lead| lead.e164()).chain(phone.as_deref());
+    let emails = leads.iter().filter_map(|lead| lead.email_address()).chain(email.as_deref());
     let phones = phones.collect::<BTreeSet<_>>().into_iter();
     let phones = phones.filter_map(|e164| Some(SuppressedValue::Phone(Phone::parse(e164, None).ok()?)));
     let emails = emails.filter_map(Email::from_stored).map(|email| (email.comparison_form(), email));
@@ -97,8 +98,8 @@ pub(crate) fn opt_out_entries(
     let Submission { id, organization, received_at, .. } = &normalized.submission;
     let entry = |value: SuppressedValue| Suppression {
         list: OPTED_OUT_LIST.to_owned(),
-        reason: Some(format!("asked in submission {id}")),
-        ..Suppression::new(matching, *organization, &value, *received_at)
+        reason: Some(format!("requested in submission {id}")),
+        ..Suppression::new(match_key, *organization, &value, *received_at)
     };
     phones.chain(emails).map(entry).collect()
 }

@@ -11,5 +11,5 @@ mod ports;
 
 pub use ports::free_port;
 
-/// The secret of installations that exist in a test only.
+/// The secret of test installations.
 pub const SECRET: &str = "a secret that is long enough to be one";

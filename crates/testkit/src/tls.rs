@@ -1,4 +1,4 @@
-//! Certificates for private servers, made by the test.
+//! Certificates for private servers.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeNam
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
 use tempfile::TempDir;
 
-/// A certificate authority of its own, and the folder of what it issued.
+/// A certificate authority, with a folder for its certificate.
 #[derive(Debug)]
 pub struct CertificateAuthority {
     folder: TempDir,
@@ -31,10 +31,10 @@ pub struct ServerCertificate {
 
 impl CertificateAuthority {
     /// # Errors
-    /// When OpenSSL or the file system refuses.
+    /// When OpenSSL or the file system reports an error.
     pub fn new() -> anyhow::Result<Self> {
         let key = new_key()?;
-        // A verifier looks for the issuer by name: two authorities must not have the same.
+        // Verifiers find the issuer by its name, so each authority needs a unique one.
         let name = name(&format!("Leadgate test authority {}", uuid::Uuid::now_v7().simple()))?;
         let mut builder = builder(&name, &key)?;
         builder.set_issuer_name(&name)?;
@@ -47,15 +47,15 @@ impl CertificateAuthority {
         Ok(Self { folder, key, certificate })
     }
 
-    /// The file that clients are given.
+    /// The file with the certificate of the authority, for clients.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// A certificate for a server at this address, which is good for no name.
+    /// A certificate for a server at this IP address. It is not valid for any host name.
     ///
     /// # Errors
-    /// When OpenSSL refuses.
+    /// When OpenSSL reports an error.
     pub fn issue(&self, address: IpAddr) -> anyhow::Result<ServerCertificate> {
         let key = new_key()?;
         let mut builder = builder(&name("Leadgate test server")?, &key)?;

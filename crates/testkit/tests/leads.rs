@@ -1,4 +1,4 @@
-//! The generator's promises, checked with the library that the product reads phones with.
+//! Checks generated leads. Phones are checked with the library that the product uses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ fn the_same_seed_gives_the_same_leads() {
 }
 
 #[test]
-fn every_lead_can_be_accepted() {
+fn every_lead_has_a_phone_or_an_email() {
     for lead in LeadGenerator::new(1).take(2_000) {
         assert!(text(&lead, "phone").or(text(&lead, "email")).is_some_and(|contact| !contact.is_empty()));
         assert_eq!(lead.phone == SamplePhone::Absent, text(&lead, "phone").is_none());
@@ -27,7 +27,7 @@ fn every_lead_can_be_accepted() {
 }
 
 #[test]
-fn usual_numbers_are_valid_and_what_they_are_said_to_be() {
+fn a_standard_number_is_valid_and_has_the_expected_e164() {
     let leads: Vec<SampleLead> = LeadGenerator::new(2).repeats(0).take(600).collect();
     let mut regions = BTreeSet::new();
     for lead in &leads {
@@ -44,7 +44,7 @@ fn usual_numbers_are_valid_and_what_they_are_said_to_be() {
 }
 
 #[test]
-fn leads_vary_in_every_way() {
+fn every_kind_of_value_occurs() {
     let leads: Vec<SampleLead> = LeadGenerator::new(3).take(2_000).collect();
     let share = |property: &dyn Fn(&SampleLead) -> bool| leads.iter().filter(|lead| property(lead)).count();
     assert!(share(&|lead| lead.phone == SamplePhone::Invalid) > 20);
@@ -64,7 +64,7 @@ fn leads_vary_in_every_way() {
 }
 
 #[test]
-fn repeats_are_about_the_same_person() {
+fn repeated_leads_have_the_same_person() {
     let leads: Vec<SampleLead> = LeadGenerator::new(4).repeats(30).take(1_000).collect();
     let people: BTreeSet<usize> = leads.iter().map(|lead| lead.person).collect();
     assert!((620..780).contains(&people.len()), "{} people", people.len());
@@ -77,7 +77,7 @@ fn repeats_are_about_the_same_person() {
 }
 
 #[test]
-fn personal_data_is_what_a_log_must_not_show() {
+fn personal_data_are_the_contact_values_and_long_names() {
     let body = json!({
         "phone": "+44 (740) 0123456 ext. 412", "email": "A.B@Example.com", "full_name": "太郎 山田",
         "first_name": "Al", "company": "Acme", "state": "Bayern"

@@ -1,4 +1,4 @@
-//! Processes are shell scripts here.
+//! Tests of processes and log files. The processes are shell scripts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::process::Command;
@@ -15,7 +15,7 @@ fn shell(script: &str) -> anyhow::Result<TestProcess> {
 }
 
 #[tokio::test]
-async fn lines_are_awaited_on_both_streams() -> anyhow::Result<()> {
+async fn lines_of_both_streams_can_be_awaited() -> anyhow::Result<()> {
     let process = shell("printf half; cat; printf ' and half\\n'; echo $WORD >&2; exec sleep 60")?;
     assert_eq!(process.await_line("half", SOON).await?, "half and half");
     assert_eq!(process.await_line("giv", SOON).await?, "given");
@@ -24,17 +24,17 @@ async fn lines_are_awaited_on_both_streams() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_early_is_not_waited_for() -> anyhow::Result<()> {
-    let complaint = shell("echo why >&2; exit 3")?.await_line("never", SOON).await.unwrap_err();
-    assert!(complaint.to_string().contains("exit status: 3"), "{complaint}");
-    assert!(complaint.to_string().contains("why"), "{complaint}");
-    let complaint = shell("exit 4")?.await_ready("http://127.0.0.1:1", SOON).await.unwrap_err();
-    assert!(complaint.to_string().contains("exit status: 4"), "{complaint}");
+async fn waiting_fails_when_the_process_ends() -> anyhow::Result<()> {
+    let error = shell("echo why >&2; exit 3")?.await_line("never", SOON).await.unwrap_err();
+    assert!(error.to_string().contains("exit status: 3"), "{error}");
+    assert!(error.to_string().contains("why"), "{error}");
+    let error = shell("exit 4")?.await_ready("http://127.0.0.1:1", SOON).await.unwrap_err();
+    assert!(error.to_string().contains("exit status: 4"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
-async fn it_ends_as_asked_or_is_killed() -> anyhow::Result<()> {
+async fn a_process_ends_on_sigterm_or_is_killed() -> anyhow::Result<()> {
     let polite = shell("trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done")?;
     polite.await_line("up", SOON).await?;
     assert_eq!(polite.terminate(SOON).await?.code(), Some(5));
@@ -42,15 +42,15 @@ async fn it_ends_as_asked_or_is_killed() -> anyhow::Result<()> {
 
     let stubborn = shell("trap '' TERM; echo up; while :; do sleep 0.01; done")?;
     stubborn.await_line("up", SOON).await?;
-    let complaint = stubborn.terminate(Duration::from_millis(100)).await.unwrap_err();
-    assert!(format!("{complaint:#}").contains("it still runs"), "{complaint:#}");
+    let error = stubborn.terminate(Duration::from_millis(100)).await.unwrap_err();
+    assert!(format!("{error:#}").contains("it still runs"), "{error:#}");
     stubborn.kill9()?;
     assert!(stubborn.pid().is_err());
     Ok(())
 }
 
 #[tokio::test]
-async fn it_dies_with_its_value() -> anyhow::Result<()> {
+async fn a_dropped_process_is_killed() -> anyhow::Result<()> {
     let process = shell("echo up; sleep 60; true")?;
     process.await_line("up", SOON).await?;
     let pid = process.pid()?.to_string();
@@ -65,7 +65,7 @@ async fn it_dies_with_its_value() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_ready_process_is_found_ready() -> anyhow::Result<()> {
+async fn a_process_is_ready_when_readyz_returns_200() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {
@@ -80,7 +80,7 @@ async fn a_ready_process_is_found_ready() -> anyhow::Result<()> {
 }
 
 #[test]
-fn personal_data_is_listed_for_the_search_after_the_tests() -> anyhow::Result<()> {
+fn personal_data_is_recorded_for_the_search_after_the_tests() -> anyhow::Result<()> {
     let unique = uuid::Uuid::now_v7().to_string();
     expect_absent(&[format!("  {unique}\nsecond line of {unique}"), "x".to_owned(), String::new()])?;
     let list = std::fs::read_to_string(folder()?.join(PERSONAL_DATA))?;

@@ -1,4 +1,4 @@
-//! The oracle's arithmetic, and its client against a server that answers by rote.
+//! Tests of the oracle's checks, and of its client with a server that sends fixed responses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-fn held(submission: Uuid, body: &str, outcome: ObservedOutcome) -> ObservedSubmission {
+fn stored(submission: Uuid, body: &str, outcome: ObservedOutcome) -> ObservedSubmission {
     ObservedSubmission { submission, body_hash: body_hash(body.as_bytes()), outcome, lead: None }
 }
 
@@ -21,12 +21,12 @@ fn acked(oracle: &Oracle, key: &str, body: &str) -> Uuid {
     submission
 }
 
-fn ended(oracle: &Oracle, key: &str, body: &str, state: RequestState) {
+fn record(oracle: &Oracle, key: &str, body: &str, state: RequestState) {
     oracle.answer(oracle.issue(Some(key), body.as_bytes()), state);
 }
 
 #[test]
-fn every_outcome_conserves() {
+fn every_outcome_is_conserved() {
     let oracle = Oracle::new();
     let outcomes = [
         ObservedOutcome::Created,
@@ -38,9 +38,9 @@ fn every_outcome_conserves() {
     ];
     let all: Vec<ObservedSubmission> = outcomes
         .iter()
-        .map(|outcome| held(acked(&oracle, &format!("{outcome:?}"), "a"), "a", *outcome))
+        .map(|outcome| stored(acked(&oracle, &format!("{outcome:?}"), "a"), "a", *outcome))
         .collect();
-    ended(&oracle, "r", "b", RequestState::Refused(422));
+    record(&oracle, "r", "b", RequestState::Refused(422));
     let report = oracle.check(&all);
     report.assert_conserved();
     assert_eq!((report.acked, report.refused, report.unknown), (6, 1, 0));
@@ -48,70 +48,72 @@ fn every_outcome_conserves() {
 }
 
 #[test]
-fn an_acked_submission_that_is_not_held_is_lost() {
+fn an_acked_submission_that_is_not_stored_is_lost() {
     let oracle = Oracle::new();
     let kept = acked(&oracle, "1", "a");
     acked(&oracle, "2", "b");
-    let report = oracle.check(&[held(kept, "a", ObservedOutcome::Created)]);
+    let report = oracle.check(&[stored(kept, "a", ObservedOutcome::Created)]);
     assert_eq!((report.lost, report.doubled, report.invented), (1, 0, 0));
     assert!(!report.is_conserved());
 }
 
 #[test]
-fn one_id_for_two_bodies_loses_one() {
+fn one_id_for_two_bodies_is_a_lost_submission() {
     let oracle = Oracle::new();
     let shared = acked(&oracle, "1", "a");
-    ended(&oracle, "2", "b", RequestState::Acked(shared));
-    assert_eq!(oracle.check(&[held(shared, "a", ObservedOutcome::Created)]).lost, 1);
+    record(&oracle, "2", "b", RequestState::Acked(shared));
+    assert_eq!(oracle.check(&[stored(shared, "a", ObservedOutcome::Created)]).lost, 1);
 }
 
 #[test]
 fn one_id_for_a_repeated_request_is_one_submission() {
     let oracle = Oracle::new();
     let first = acked(&oracle, "1", "a");
-    ended(&oracle, "1", "a", RequestState::Acked(first));
-    let report = oracle.check(&[held(first, "a", ObservedOutcome::Created)]);
+    record(&oracle, "1", "a", RequestState::Acked(first));
+    let report = oracle.check(&[stored(first, "a", ObservedOutcome::Created)]);
     report.assert_conserved();
     assert_eq!(report.acked, 1);
 }
 
 #[test]
-fn a_submission_that_is_held_twice_is_doubled() {
+fn a_submission_that_is_stored_twice_is_doubled() {
     let oracle = Oracle::new();
-    let once = held(acked(&oracle, "1", "a"), "a", ObservedOutcome::Created);
+    let once = stored(acked(&oracle, "1", "a"), "a", ObservedOutcome::Created);
     let report = oracle.check(&[once.clone(), once]);
     assert_eq!((report.lost, report.doubled, report.invented), (0, 1, 0));
 }
 
 #[test]
-fn a_key_that_took_effect_twice_is_doubled() {
+fn an_idempotency_key_with_two_effects_is_doubled() {
     let oracle = Oracle::new();
-    ended(&oracle, "1", "a", RequestState::Refused(503));
+    record(&oracle, "1", "a", RequestState::Refused(503));
     let retried = acked(&oracle, "1", "a");
     let ghost = Uuid::now_v7();
-    let fine = [held(ghost, "a", ObservedOutcome::Created), held(retried, "a", ObservedOutcome::Duplicate)];
+    let fine =
+        [stored(ghost, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Duplicate)];
     let report = oracle.check(&fine);
     report.assert_conserved();
     assert_eq!((report.recovered, report.stored, report.duplicate), (1, 1, 1));
-    let twice = [held(ghost, "a", ObservedOutcome::Created), held(retried, "a", ObservedOutcome::Updated)];
+    let twice =
+        [stored(ghost, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Updated)];
     assert_eq!(oracle.check(&twice).doubled, 1);
 }
 
 #[test]
-fn what_nobody_sent_or_what_was_refused_for_good_is_invented() {
+fn a_submission_that_was_refused_or_not_sent_is_invented() {
     let oracle = Oracle::new();
-    ended(&oracle, "1", "refused", RequestState::Refused(422));
-    ended(&oracle, "2", "unknown", RequestState::Unknown);
+    record(&oracle, "1", "refused", RequestState::Refused(422));
+    record(&oracle, "2", "unknown", RequestState::Unknown);
     let report = oracle.check(&[
-        held(Uuid::now_v7(), "refused", ObservedOutcome::Created),
-        held(Uuid::now_v7(), "nobody", ObservedOutcome::Created),
-        held(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
+        stored(Uuid::now_v7(), "refused", ObservedOutcome::Created),
+        stored(Uuid::now_v7(), "unsent", ObservedOutcome::Created),
+        stored(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
     ]);
     assert_eq!((report.recovered, report.invented, report.doubled), (1, 2, 0));
     // One request of unknown end explains one submission.
     let more = oracle.check(&[
-        held(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
-        held(Uuid::now_v7(), "unknown", ObservedOutcome::Duplicate),
+        stored(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
+        stored(Uuid::now_v7(), "unknown", ObservedOutcome::Duplicate),
     ]);
     assert_eq!((more.recovered, more.invented), (1, 1));
 }
@@ -120,19 +122,19 @@ fn what_nobody_sent_or_what_was_refused_for_good_is_invented() {
 fn an_acked_submission_with_another_body_is_invented() {
     let oracle = Oracle::new();
     let submission = acked(&oracle, "1", "a");
-    assert_eq!(oracle.check(&[held(submission, "b", ObservedOutcome::Created)]).invented, 1);
+    assert_eq!(oracle.check(&[stored(submission, "b", ObservedOutcome::Created)]).invented, 1);
 }
 
 #[test]
-fn a_request_without_an_answer_is_unknown() {
+fn a_request_without_a_response_is_unknown() {
     let oracle = Oracle::new();
     drop(oracle.issue(None, b"a"));
     assert_eq!(oracle.check(&[]).unknown, 1);
 }
 
 #[test]
-#[should_panic(expected = "not conserved: 1 acked, 0 refused, 0 unknown; held: 0 stored")]
-fn the_assertion_says_what_it_found() {
+#[should_panic(expected = "not conserved: 1 acked, 0 refused, 0 unknown; found: 0 stored")]
+fn the_assertion_contains_the_report() {
     let oracle = Oracle::new();
     acked(&oracle, "1", "a");
     oracle.check(&[]).assert_conserved();
@@ -144,8 +146,11 @@ fn hashes_are_lower_case_hexadecimal() {
     assert_eq!(body_hash(b""), empty);
 }
 
-/// Answers each request by what its body asks for, and tells what it was sent.
-async fn serve(stream: TcpStream, seen: tokio::sync::mpsc::UnboundedSender<String>) -> anyhow::Result<()> {
+/// Sends the response that the body of each request selects, and passes the request to the test.
+async fn serve(
+    stream: TcpStream,
+    requests: tokio::sync::mpsc::UnboundedSender<String>,
+) -> anyhow::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -159,7 +164,7 @@ async fn serve(stream: TcpStream, seen: tokio::sync::mpsc::UnboundedSender<Strin
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
         let body = String::from_utf8(body)?;
-        let answer = match body.as_str() {
+        let response = match body.as_str() {
             "hang" => std::future::pending().await,
             "close" => return Ok(()),
             "half" => "HTTP/1.1 202 Accepted\r\ncontent-length: 60\r\n\r\n{\"id\":".to_owned(),
@@ -171,8 +176,8 @@ async fn serve(stream: TcpStream, seen: tokio::sync::mpsc::UnboundedSender<Strin
                 format!("HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n{body}", body.len())
             }
         };
-        seen.send(format!("{head}{body}"))?;
-        stream.write_all(answer.as_bytes()).await?;
+        requests.send(format!("{head}{body}"))?;
+        stream.write_all(response.as_bytes()).await?;
         if body == "half" {
             return Ok(());
         }
@@ -192,15 +197,15 @@ async fn server() -> anyhow::Result<(String, tokio::sync::mpsc::UnboundedReceive
 }
 
 #[tokio::test]
-async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
-    let (base, mut seen) = server().await?;
+async fn the_client_classifies_responses() -> anyhow::Result<()> {
+    let (base, mut requests) = server().await?;
     let client = LeadClient::new(&base, "lg_live_x").timeout(Duration::from_millis(300));
     let oracle = Oracle::new();
     let mut states = Vec::new();
     for body in ["busy", "wrong", "crash", "half", "close", "hang"] {
-        let answer = client.post(&oracle, Some("k1"), body.into()).await?;
-        assert_eq!(answer.retry_after, (body == "busy").then_some(3));
-        states.push(answer.state);
+        let response = client.post(&oracle, Some("k1"), body.into()).await?;
+        assert_eq!(response.retry_after, (body == "busy").then_some(3));
+        states.push(response.state);
     }
     let unknown = RequestState::Unknown;
     assert_eq!(
@@ -208,7 +213,7 @@ async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
         [RequestState::Refused(503), RequestState::Refused(422), unknown, unknown, unknown, unknown]
     );
     assert!(matches!(client.post(&oracle, None, b"{}".into()).await?.state, RequestState::Acked(_)));
-    let first = seen.recv().await.unwrap();
+    let first = requests.recv().await.unwrap();
     for part in
         ["post /v1/leads http", "authorization: bearer lg_live_x\r\n", "idempotency-key: k1\r\n", "busy"]
     {
@@ -221,8 +226,8 @@ async fn the_client_tells_answers_apart() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn loops_post_everything_from_as_many_connections_as_told() -> anyhow::Result<()> {
-    let (base, _seen) = server().await?;
+async fn both_loops_post_all_bodies() -> anyhow::Result<()> {
+    let (base, _requests) = server().await?;
     let client = LeadClient::new(&base, "k").connections(4);
     let oracle = Arc::new(Oracle::new());
     client.closed_loop(&oracle, (0..100).map(|n| n.to_string().into_bytes())).await?;

@@ -1,4 +1,4 @@
-//! Every server is started for real, broken and brought back.
+//! Starts real servers, breaks them and starts them again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer, sha
 use serde_json::json;
 
 #[tokio::test]
-async fn postgres_keeps_what_was_committed_when_killed() -> anyhow::Result<()> {
+async fn a_killed_postgres_keeps_committed_rows() -> anyhow::Result<()> {
     let postgres = PostgresServer::start().await?;
     let url = postgres.database().await?;
     postgres.sql(&url, "create table t (n int); insert into t values (1), (2)").await?;
@@ -24,14 +24,14 @@ async fn postgres_keeps_what_was_committed_when_killed() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_frozen_postgres_answers_when_thawed() -> anyhow::Result<()> {
+async fn a_suspended_postgres_responds_after_it_is_resumed() -> anyhow::Result<()> {
     let postgres = PostgresServer::start().await?;
     let url = postgres.database().await?;
     postgres.freeze()?;
-    let mut answer = Box::pin(postgres.sql(&url, "select 1"));
-    assert!(tokio::time::timeout(Duration::from_millis(300), &mut answer).await.is_err());
+    let mut result = Box::pin(postgres.sql(&url, "select 1"));
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut result).await.is_err());
     postgres.thaw()?;
-    assert_eq!(answer.await?, "1\n");
+    assert_eq!(result.await?, "1\n");
     Ok(())
 }
 
@@ -45,7 +45,7 @@ async fn databases_are_separate() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn redis_is_killed_frozen_and_restarted() -> anyhow::Result<()> {
+async fn redis_can_be_suspended_killed_and_restarted() -> anyhow::Result<()> {
     let redis = RedisServer::start().await?;
     assert_eq!(redis.command("SET a 1").await?, "+OK\r\n");
     redis.freeze()?;
@@ -61,7 +61,7 @@ async fn redis_is_killed_frozen_and_restarted() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn prefixes_differ() -> anyhow::Result<()> {
+async fn key_prefixes_are_unique() -> anyhow::Result<()> {
     let redis = shared().redis().await?;
     let ((url, one), (_, other)) = (redis.url_with_prefix(), redis.url_with_prefix());
     assert!(url.starts_with("redis://127.0.0.1:"));
@@ -70,7 +70,7 @@ async fn prefixes_differ() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_quorum_queue_survives_the_brokers_death() -> anyhow::Result<()> {
+async fn a_quorum_queue_survives_a_kill_of_the_broker() -> anyhow::Result<()> {
     let broker = RabbitMqServer::start().await?;
     let vhost = broker.vhost().await?;
     vhost.declare_queue("q", json!({ "x-queue-type": "quorum" })).await?;
@@ -87,7 +87,7 @@ async fn a_quorum_queue_survives_the_brokers_death() -> anyhow::Result<()> {
     broker.thaw()?;
     vhost.await_depth("q", 0, Duration::from_secs(10)).await?;
 
-    // Each of these waits until the broker reports the alarm, or its end.
+    // Each call waits until the broker has set or cleared the alarm.
     broker.memory_alarm(true).await?;
     broker.memory_alarm(false).await?;
     broker.disk_alarm(true).await?;
@@ -96,7 +96,7 @@ async fn a_quorum_queue_survives_the_brokers_death() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_virtual_host_is_arranged_behind_everyones_back() -> anyhow::Result<()> {
+async fn a_virtual_host_can_be_changed_through_the_management_api() -> anyhow::Result<()> {
     let vhost = shared().rabbitmq().await?.vhost().await?;
     vhost.declare_exchange("e", "direct", json!({})).await?;
     vhost.declare_queue("q", json!({ "x-queue-type": "quorum" })).await?;

@@ -1,4 +1,4 @@
-//! Servers end with whoever started them, however that ends.
+//! Servers end when the process that started them ends for any reason.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use leadgate_testkit::servers::ServerAddresses;
 
 #[test]
 fn servers_end_with_a_process_that_is_killed() -> anyhow::Result<()> {
-    // The command ends when its input does, which this test holds open.
+    // The command ends when its input is closed. This test keeps it open.
     let mut runner = Command::new(env!("CARGO_BIN_EXE_leadgate-with-servers"))
         .args(["--", "sh", "-c", "echo \"$LEADGATE_TESTKIT\"; exec cat"])
         .stdin(Stdio::piped())

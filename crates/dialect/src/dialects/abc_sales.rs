@@ -63,32 +63,32 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     leads_page: native::leads_page,
 };
 
-/// The shortest and the longest name, in characters.
+/// The minimum and maximum length of a name, in characters.
 const NAME_LENGTH: (usize, usize) = (2, 100);
-/// The longest phone and the longest id, in characters.
-const LONGEST: usize = 50;
+/// The maximum length of a phone and of an id, in characters.
+const MAX_LENGTH: usize = 50;
 
-fn require(reading: &mut FieldReader<'_>) {
-    let name = reading.fields.text(TextField::FullName).map(|name| name.chars().count());
+fn require(reader: &mut FieldReader<'_>) {
+    let name = reader.fields.text(TextField::FullName).map(|name| name.chars().count());
     match name {
-        None if reading.was_attempted(Slot::Text(TextField::FullName)) => {}
-        None => reading.add_fault("/name", "missing", "a name is required"),
+        None if reader.was_attempted(Slot::Text(TextField::FullName)) => {}
+        None => reader.add_fault("/name", "missing", "a name is required"),
         Some(length) if length < NAME_LENGTH.0 => {
-            reading.add_fault("/name", "too_short", "at least 2 characters are needed");
+            reader.add_fault("/name", "too_short", "at least 2 characters are needed");
         }
         Some(length) if length > NAME_LENGTH.1 => {
-            reading.add_fault("/name", "too_long", "at most 100 characters are taken");
+            reader.add_fault("/name", "too_long", "at most 100 characters are taken");
         }
         Some(_) => {}
     }
-    let long = |text: Option<&str>| text.is_some_and(|text| text.chars().nth(LONGEST).is_some());
-    if let Patch::Value(phone) = &reading.fields.phone
-        && long(Some(phone.trim()))
+    let is_too_long = |text: Option<&str>| text.is_some_and(|text| text.chars().nth(MAX_LENGTH).is_some());
+    if let Patch::Value(phone) = &reader.fields.phone
+        && is_too_long(Some(phone.trim()))
     {
-        reading.add_fault("/phone", "too_long", "at most 50 characters are taken");
+        reader.add_fault("/phone", "too_long", "at most 50 characters are taken");
     }
-    if long(reading.fields.text(TextField::ExternalId)) {
-        reading.add_fault("/id", "too_long", "at most 50 characters are taken");
+    if is_too_long(reader.fields.text(TextField::ExternalId)) {
+        reader.add_fault("/id", "too_long", "at most 50 characters are taken");
     }
 }
 
@@ -99,8 +99,8 @@ struct AcceptedBody<'e> {
     external_id: Cow<'e, str>,
 }
 
-/// Documented as the lead's external id, echoed or made here, without the name of its member: `id` is what the lead is
-/// found by here.
+/// The system documents that the response contains the lead's external id, sent or generated, but not the
+/// name of the member. `id` is the id by which Leadgate finds the lead.
 fn accepted(posted: &PostedLead<'_>) -> DialectResponse {
     let id = posted.id;
     let external_id = posted.external_id().map_or_else(|| id.to_string().into(), Cow::Borrowed);
@@ -113,14 +113,14 @@ struct SettledBody {
     status: Outcome,
 }
 
-/// 201 or 200 are documented for what is done at once, without their bodies.
-fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
-    match settlement.lead {
+/// The system documents 201 and 200 for leads that are processed at once, without a body.
+fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+    match submission.lead {
         Some(lead) => DialectResponse::json(
-            settlement.http_status(),
-            &SettledBody { id: lead.id, status: settlement.outcome },
+            submission.http_status(),
+            &SettledBody { id: lead.id, status: submission.outcome },
         ),
-        None => settlement.without_lead(),
+        None => submission.without_lead(),
     }
 }
 
@@ -130,7 +130,7 @@ struct RateLimitedBody {
     retry_after: u64,
 }
 
-/// Documented for 429 alone; the others say it alike.
+/// The system documents an error body for 429 only. Other errors have the same format.
 fn refused(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         429 => {
@@ -140,7 +140,7 @@ fn refused(problem: &Problem<'_>) -> DialectResponse {
                 &RateLimitedBody { error: "Too many requests. Please try again later.", retry_after },
             )
         }
-        // 400 is the one documented for a lead that is not taken.
+        // The documented status for a refused lead is 400.
         422 => flat_with(400, &problem.detail, problem),
         _ => flat(problem),
     }

@@ -16,7 +16,7 @@ use crate::problem::flat;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::{DialectResponse, PostedLead, SubmissionOutcome, queued};
 
-/// `page_url` is documented as well, but no lead is refused for a long one: it is read like any of our names.
+/// `page_url` is documented too. It is not listed here, so that a lead with a long URL is not refused.
 const OWN: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),
     (Slot::Email, &["email"]),
@@ -67,25 +67,26 @@ struct CreatedBody {
     outcome: Option<Outcome>,
 }
 
-/// `created` is the only status that is documented, so that clients may insist on it; whether the lead was there
-/// before is told by the 200 and beside it.
-fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
-    let Some(lead) = settlement.lead else { return settlement.without_lead() };
-    let outcome = Some(settlement.outcome).filter(|outcome| *outcome != Outcome::Created);
-    DialectResponse::json(settlement.http_status(), &CreatedBody { id: lead.id, status: "created", outcome })
+/// `created` is the only documented status, and clients may require it. For an existing lead the HTTP status
+/// is 200, and `outcome` has the outcome.
+fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+    let Some(lead) = submission.lead else { return submission.without_lead() };
+    let outcome = Some(submission.outcome).filter(|outcome| *outcome != Outcome::Created);
+    DialectResponse::json(submission.http_status(), &CreatedBody { id: lead.id, status: "created", outcome })
 }
 
-/// As a new lead, under the id of the submission.
+/// The response for a new lead, with the id of the submission.
 fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
     DialectResponse::json(201, &CreatedBody { id: posted.id.into(), status: "created", outcome: None })
 }
 
-/// A page of a list, counted from 1.
+/// The position of a page in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
+    /// From 1.
     pub page: u32,
     pub limit: u32,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub total: u64,
 }
 
@@ -136,12 +137,12 @@ impl<'l> ContactBody<'l> {
     }
 }
 
-/// `GET /api/v1/contacts`. Parameters are documented, the body is not.
+/// The response of `GET /api/v1/contacts`. The system documents the parameters, but not the body.
 pub fn contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
     page(leads.iter().map(ContactBody::of).collect(), paging)
 }
 
-/// `GET /api/v1/deals`: there are no deals here, so that every page is empty.
+/// The response of `GET /api/v1/deals`. Leadgate has no deals, so every page is empty.
 pub fn deals_page(page: u32, limit: u32) -> DialectResponse {
     self::page(Vec::<()>::new(), Paging { page, limit, total: 0 })
 }

@@ -1,6 +1,6 @@
 //! 500 Leads: `POST /api/webhooks/{token}` (<https://leads.500rockets.io/docs>).
 //!
-//! Made for forms that nobody will change: everything is optional, and what does not fit is kept as metadata.
+//! It accepts forms unchanged: every field is optional, and invalid values are stored as metadata.
 
 use std::sync::LazyLock;
 
@@ -48,7 +48,7 @@ struct SuccessBody {
     success: bool,
 }
 
-/// All that is ever said: a form has no use for more.
+/// The only success response that the system documents. Forms do not need more.
 fn success() -> DialectResponse {
     DialectResponse::json(200, &SuccessBody { success: true })
 }
@@ -62,7 +62,7 @@ struct FailureBody<'p> {
     errors: &'p [ProblemItem<'p>],
 }
 
-/// Documented are 404 for a bad token, 400 for what is malformed or empty, 429 and 500.
+/// The system documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500.
 fn refused(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {
         401 => 404,

@@ -1,4 +1,4 @@
-//! KickoffLabs: the URL that `POST /v2/{campaign}/inbound-webhook` gives out
+//! KickoffLabs: the URL that `POST /v2/{campaign}/inbound-webhook` returns
 //! (<https://support.kickofflabs.com/developer>).
 
 mod lead;
@@ -28,7 +28,8 @@ const OWN: SlotNames = &[
     (Slot::Tags, &["tags"]),
 ];
 
-/// Where a signup came from, and what must not be kept with it. None of this is worth refusing a signup for.
+/// The origin of a signup, and members that must not be stored. An invalid value here does not refuse a
+/// signup.
 const CONTROLS: SlotNames = &[
     (Slot::Text(TextField::Source), &["source", "__source"]),
     (Slot::Text(TextField::PageUrl), &["__url"]),
@@ -45,7 +46,7 @@ const CONTROLS: SlotNames = &[
 
 static NAMES: LazyLock<NameIndex> = LazyLock::new(|| {
     let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
-    NameIndex::new(Grammar { pattern: of_landing_page, lower_case: true, ..grammar })
+    NameIndex::new(Grammar { pattern: landing_page_slot, lower_case: true, ..grammar })
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
@@ -60,10 +61,10 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: None,
         has_campaign: true,
     },
-    // It documents no limit: ours.
+    // The system documents no limit.
     limit: DefaultLimit { counted_by: LimitScope::Source, rate: Rate::per_minute(1_200) },
     intake: &[
-        // The URL that its clients are given.
+        // The URL that clients receive.
         CAMPAIGN_TOKEN,
         with_key("/v2/{campaign}"),
         with_key("/v2/{campaign}/"),
@@ -97,39 +98,41 @@ const fn with_key(path: &'static str) -> IntakePath {
     }
 }
 
-/// Where a client with a key asks for a URL that takes leads. A URL that leaked must not make others.
+/// The path where a client with a key creates a URL for leads. A token is refused here, so that a leaked URL
+/// cannot create others.
 pub const CREATE_WEBHOOK: IntakePath =
     IntakePath { public: false, ..with_key("/v2/{campaign}/inbound-webhook") };
 
-/// No custom fields either, but where somebody came from.
-fn of_landing_page(name: &str) -> Option<Slot> {
+/// Members with the prefix `landing_page_` describe the origin of a signup. They are not custom fields.
+fn landing_page_slot(name: &str) -> Option<Slot> {
     let start = name.get(.."landing_page_".len())?;
     start.eq_ignore_ascii_case("landing_page_").then_some(Slot::AttributionPart)
 }
 
-/// What a signup asks KickoffLabs to do. Nothing here obeys, so that it is kept like a custom field, but not
-/// shown as one.
+/// Instructions to KickoffLabs that Leadgate does not follow. They are stored as custom fields, but not shown
+/// in responses.
 const COMMANDS: [&str; 5] =
     ["__skip_urls", "__skip_actions", "__do_not_reset_opt_out", "redirect_url", "points"];
 
-/// An email or a phone. A phone alone has to look like one: it "fails validation" there. Whether a numbering
-/// plan has it is not asked, nor is one without country code refused, for the source may know its region.
-fn require(reading: &mut FieldReader<'_>) {
-    if reading.was_attempted(Slot::Email) {
+/// Requires an email or a phone. If there is only a phone, it must look like one: the system documents that
+/// an invalid phone "fails validation". An unassigned number is accepted. So is a number without a country
+/// code, because the source may have a region.
+fn require(reader: &mut FieldReader<'_>) {
+    if reader.was_attempted(Slot::Email) {
         return;
     }
-    if !reading.was_attempted(Slot::Phone) {
-        reading.add_fault("", "contact_missing", "an email or a phone_number is required");
+    if !reader.was_attempted(Slot::Phone) {
+        reader.add_fault("", "contact_missing", "an email or a phone_number is required");
         return;
     }
-    let Patch::Value(phone) = &reading.fields.phone else { return };
-    let digits = phone.chars().any(|c| c.is_numeric());
-    match Phone::parse(phone, reading.fields.phone_country) {
+    let Patch::Value(phone) = &reader.fields.phone else { return };
+    let has_digits = phone.chars().any(|c| c.is_numeric());
+    match Phone::parse(phone, reader.fields.phone_country) {
         Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::OneDigit) => {}
-        Err(PhoneProblem::NoRegion) if digits => {}
-        // Words that forbid calls count, also beside a number that only its source's region can read.
-        Err(_) if digits && reading.fields.opt_out => {}
-        Err(_) => reading.add_fault("/phone_number", "not_a_phone", "a phone number is expected"),
+        Err(PhoneProblem::NoRegion) if has_digits => {}
+        // Words that forbid calls count even if the number needs the region of the source.
+        Err(_) if has_digits && reader.fields.opt_out => {}
+        Err(_) => reader.add_fault("/phone_number", "not_a_phone", "a phone number is expected"),
     }
 }
 
@@ -140,25 +143,26 @@ struct NoMatchBody {
     id: SubmissionId,
 }
 
-/// 201 with the lead, 200 with one that was there. 400 is documented for "no match": nothing was changed.
-fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
-    if settlement.quarantine == Some(QuarantineReason::NoMatch) {
-        let (code, id) = (QuarantineReason::NoMatch, settlement.posted.id);
+/// 201 with a new lead, 200 with an existing one. The system documents 400 for "no match": nothing was
+/// changed.
+fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+    if submission.quarantine == Some(QuarantineReason::NoMatch) {
+        let (code, id) = (QuarantineReason::NoMatch, submission.posted.id);
         return DialectResponse::json(400, &NoMatchBody { error: "No matching lead was found.", code, id });
     }
-    let posted = &settlement.posted;
-    match (settlement.lead, settlement.disclosure) {
+    let posted = &submission.posted;
+    match (submission.lead, submission.disclosure) {
         (Some(lead), Disclosure::Lead) => {
-            DialectResponse::json(settlement.http_status(), &LeadPayload::of(lead, posted.source))
+            DialectResponse::json(submission.http_status(), &LeadPayload::of(lead, posted.source))
         }
         (Some(lead), Disclosure::Outcome) => {
-            DialectResponse::json(settlement.http_status(), &LeadPayload::posted(posted, lead.id))
+            DialectResponse::json(submission.http_status(), &LeadPayload::posted(posted, lead.id))
         }
-        (None, _) => settlement.without_lead(),
+        (None, _) => submission.without_lead(),
     }
 }
 
-/// As a new lead with the values of the submission, under its id.
+/// The response for a new lead, with the values and the id of the submission.
 fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
     DialectResponse::json(201, &LeadPayload::posted(posted, posted.id.into()))
 }
@@ -169,13 +173,13 @@ struct WebhookCreated<'u> {
     url: &'u str,
 }
 
-/// The answer to `POST /v2/{campaign}/inbound-webhook`. 200 is what the documentation calls "done"; 201 is only
-/// named for leads.
+/// The response of `POST /v2/{campaign}/inbound-webhook`. The system documents 200 as "done", and 201 only
+/// for leads.
 pub fn webhook_created(url: &str) -> DialectResponse {
     DialectResponse::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
 }
 
-/// Of what may be wrong with a request only 400, 404 and 409 are documented; a key that is none has its own words.
+/// The system documents 400, 404 and 409 for errors, and a fixed text for an invalid key.
 fn refused(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         401 => flat_with(401, "Invalid API Access", problem),

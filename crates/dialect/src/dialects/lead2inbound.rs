@@ -18,7 +18,8 @@ use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcom
 const OWN: SlotNames =
     &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];
 
-/// "Ad-source attribution" is promised and its names are not: these are what ad platforms call them.
+/// The system mentions "ad-source attribution" without field names. These are the names that ad platforms
+/// use.
 const ADS: SlotNames = &[
     (Slot::AttributionPart, &["ad_source"]),
     (Slot::AttributionPart, &["ad_platform"]),
@@ -45,12 +46,13 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::with_window_days(ClaimKind::Phone, 30)],
         policy: DuplicatePolicy::ReturnExisting,
-        // Ten-digit US numbers are documented. No other system says anything, and guessing a country makes wrong numbers.
+        // The system documents ten-digit US numbers. The other systems document no country, and a guessed one
+        // makes wrong numbers.
         region: Some("US"),
         has_campaign: false,
     },
     limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(120) },
-    // It shares `/v1/leads` with the native dialect.
+    // The path `/v1/leads` is in the native dialect.
     intake: &[],
     waits_for_outcome: true,
     reads_query: false,
@@ -65,9 +67,9 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     leads_page,
 };
 
-fn require(reading: &mut FieldReader<'_>) {
-    if !reading.was_attempted(Slot::Phone) {
-        reading.add_fault("/phone", "missing", "a phone is required");
+fn require(reader: &mut FieldReader<'_>) {
+    if !reader.was_attempted(Slot::Phone) {
+        reader.add_fault("/phone", "missing", "a phone is required");
     }
 }
 
@@ -85,20 +87,21 @@ struct NoLeadBody {
     status: &'static str,
 }
 
-/// A duplicate is told the id of the lead that was there; its 200 is ours, only the body is documented.
-fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
-    let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *settlement;
-    let answer = match settlement.lead {
+/// The response for a duplicate has the id of the existing lead. The system documents this body without a
+/// status; Leadgate answers 200.
+fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+    let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *submission;
+    let response = match submission.lead {
         Some(lead) => {
             let body = LeadOutcomeBody { outcome, lead_id: lead.id, status: "new" };
-            DialectResponse::json(settlement.http_status(), &body)
+            DialectResponse::json(submission.http_status(), &body)
         }
         None => {
             let body = NoLeadBody { outcome, id, status: status(outcome) };
-            DialectResponse::json(settlement.http_status(), &body)
+            DialectResponse::json(submission.http_status(), &body)
         }
     };
-    answer.located()
+    response.located()
 }
 
 #[derive(Serialize)]
@@ -114,7 +117,8 @@ struct LeadListItem<'l> {
     lead: LeadResponse<'l>,
 }
 
-/// Nothing but the newest leads going first is documented: ours, with the id under both names.
+/// The system documents only that the newest lead is first. The body is that of the native dialect; the id is
+/// in `id` and in `lead_id`.
 fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> DialectResponse {
     let data =
         leads.iter().map(|lead| LeadListItem { lead_id: lead.id, lead: native::listed(lead, sources) });

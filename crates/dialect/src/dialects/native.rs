@@ -1,7 +1,7 @@
-//! The native dialect: one JSON object in our own words.
+//! The native dialect: one JSON object with Leadgate's own names.
 //!
-//! Everything is optional but a way to reach the person. A name that is not ours is kept as a custom field,
-//! also one that looks like it could command us (`id`, `status`, `organization`).
+//! A phone or an email is required, everything else is optional. A member with an unknown name is stored as a
+//! custom field, also if Leadgate has a property with this name (`id`, `status`, `organization`).
 
 mod key;
 mod response;
@@ -61,9 +61,9 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     leads_page,
 };
 
-/// Reads what a document says about a person, or everything that is wrong with it.
+/// Reads the fields of a document, or lists all its faults.
 ///
-/// The document has passed [`leadgate_domain::json::parse`].
+/// The caller has parsed the document with [`leadgate_domain::json::parse`], which checks the limits.
 pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
     let Value::Object(members) = document else {
         return Err(vec![FieldFault::new("", "wrong_type", "a JSON object is expected")]);
@@ -71,16 +71,16 @@ pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
     PROTOCOL.fields(ReaderInput { members, mapped: None, typed: true, plus_is_space: false })
 }
 
-/// Reads fields of a lead that is there already: none is required.
+/// Reads fields for an existing lead. No field is required.
 pub fn decode_fields(members: &Map<String, Value>) -> Result<Fields, Vec<FieldFault>> {
-    let text = ReaderInput { members, mapped: None, typed: true, plus_is_space: false };
-    FieldReader::of(&NATIVE_INDEX, text).finish()
+    let input = ReaderInput { members, mapped: None, typed: true, plus_is_space: false };
+    FieldReader::of(&NATIVE_INDEX, input).finish()
 }
 
-/// A phone or an email that says something.
-pub(crate) fn require(reading: &mut FieldReader<'_>) {
-    if !reading.was_attempted(Slot::Phone) && !reading.was_attempted(Slot::Email) {
-        reading.add_fault("", "contact_missing", "a phone or an email is required");
+/// Requires a phone or an email with a value.
+pub(crate) fn require(reader: &mut FieldReader<'_>) {
+    if !reader.was_attempted(Slot::Phone) && !reader.was_attempted(Slot::Email) {
+        reader.add_fault("", "contact_missing", "a phone or an email is required");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bytes that are not what their type says, or says nothing of.
+//! Corrects bodies whose encoding differs from their media type.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,10 @@ use encoding_rs::WINDOWS_1252;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Text that is UTF-8; what is not is read as windows-1252, and the second value is true. Bytes that are UTF-8 by chance are
-/// very rare, so this also decides for a type that announces ISO-8859-1.
+/// Decodes UTF-8. Other bytes are decoded as windows-1252, and the second value is true.
+///
+/// Text in another encoding is very rarely valid UTF-8, so this also applies to bodies that declare
+/// ISO-8859-1.
 pub(super) fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.into(), false),
@@ -19,26 +21,26 @@ pub(super) fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
-/// Whether a body is a JSON object at first sight. No field of a form begins like one.
+/// Whether a body looks like a JSON object. A form field cannot start like one.
 pub(super) fn is_json_object(body: &[u8]) -> bool {
     let body = without_byte_order_mark(body).trim_ascii();
     let inside = body.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     body.ends_with(b"}") && inside.is_some_and(|inside| inside.starts_with(b"\"") || inside.starts_with(b"}"))
 }
 
-/// JSON whose strings have their line breaks and tabs escaped; `None` if none has any.
+/// JSON with line breaks and tabs inside strings escaped; `None` if there are none.
 pub(super) fn with_line_breaks_escaped(body: &[u8]) -> Option<Vec<u8>> {
     let mut escaped = Vec::with_capacity(body.len() + 16);
-    let (mut within, mut after_backslash) = (false, false);
+    let (mut in_string, mut after_backslash) = (false, false);
     for byte in body {
         match byte {
-            b'\n' if within => escaped.extend(b"\\n"),
-            b'\r' if within => escaped.extend(b"\\r"),
-            b'\t' if within => escaped.extend(b"\\t"),
+            b'\n' if in_string => escaped.extend(b"\\n"),
+            b'\r' if in_string => escaped.extend(b"\\r"),
+            b'\t' if in_string => escaped.extend(b"\\t"),
             byte => escaped.push(*byte),
         }
-        within ^= *byte == b'"' && !after_backslash;
-        after_backslash = within && *byte == b'\\' && !after_backslash;
+        in_string ^= *byte == b'"' && !after_backslash;
+        after_backslash = in_string && *byte == b'\\' && !after_backslash;
     }
     (escaped.len() > body.len()).then_some(escaped)
 }

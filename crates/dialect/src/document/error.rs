@@ -3,21 +3,22 @@ use std::fmt;
 
 use leadgate_domain::json::{JsonFault, JsonFaultCode};
 
-/// Why no document could be made of a body. Holds positions and names, never values.
+/// Why a body cannot be read as a document. Contains positions and names, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentError {
     Json(JsonFault),
-    /// JSON, but a list, a text or a number.
+    /// Valid JSON that is not an object.
     NotAnObject,
     Form(FormFault),
 }
 
-/// What is wrong with a form.
+/// Why a form cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormFault {
-    /// It breaks a rule that JSON bodies have to keep as well.
+    /// A limit that also applies to JSON bodies.
     Limit(JsonFaultCode),
-    /// `multipart/form-data` (RFC 7578) that is cut off, has no such boundary, or a part without a name.
+    /// `multipart/form-data` (RFC 7578) that is truncated, has another boundary, or has a part without a
+    /// name.
     BrokenMultipart,
 }
 
@@ -42,12 +43,12 @@ impl DocumentError {
             Self::NotAnObject => "a JSON object is expected".into(),
             Self::Form(FormFault::Limit(code)) => code.detail().into(),
             Self::Form(FormFault::BrokenMultipart) => {
-                "The body is not valid multipart/form-data: it is cut off, or a part has no name.".into()
+                "The body is not valid multipart/form-data: it is truncated, or a part has no name.".into()
             }
         }
     }
 
-    /// RFC 6901, where it is known.
+    /// A JSON Pointer (RFC 6901), if the position is known.
     pub fn pointer(&self) -> Option<&str> {
         match self {
             Self::Json(fault) => fault.pointer.as_deref(),

@@ -1,4 +1,4 @@
-//! Forms: pairs of names and texts, whose names may say `list[]` and `object[member]`.
+//! Forms: pairs of names and texts. A name may denote a list (`list[]`) or a member (`object[member]`).
 
 use std::borrow::Cow;
 
@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::encoding::{self, without_byte_order_mark};
 use super::error::FormFault;
 
-/// How many pairs a form may have; many of them may be items of lists.
-const MOST_PAIRS: usize = 1_000;
+/// The limit of pairs in a form. It is larger than the limit of members, because each item of a list is a
+/// pair.
+const MAX_PAIRS: usize = 1_000;
 
 /// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>).
 pub(super) fn urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
@@ -18,7 +19,7 @@ pub(super) fn urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
     let body = without_byte_order_mark(body);
     for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        // A space that was escaped was typed, and says nothing at the start; one that was not may have been a plus.
+        // A leading `%20` is a typed space and is dropped. A leading `+` may be the plus sign of a phone.
         let mut next = || form.text(&decode(without_escaped_spaces(halves.next().unwrap_or_default())));
         let (name, value) = (next(), next());
         form.add(&name, Value::from(value))?;
@@ -41,17 +42,17 @@ fn decode(text: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-/// Grows by one pair after the other.
+/// Collects the pairs of a form into one object.
 #[derive(Default)]
 pub(super) struct FormBuilder {
     members: Map<String, Value>,
     pairs: usize,
-    /// Something in it was no UTF-8, and was read as windows-1252.
+    /// Whether a name or value was not UTF-8, and was read as windows-1252.
     pub(super) is_windows_1252: bool,
 }
 
 impl FormBuilder {
-    /// Bytes that are a name or a value.
+    /// Decodes the bytes of a name or a value.
     pub(super) fn text(&mut self, bytes: &[u8]) -> String {
         let (text, is_windows_1252) = encoding::text(bytes);
         self.is_windows_1252 |= is_windows_1252;
@@ -61,7 +62,7 @@ impl FormBuilder {
     pub(super) fn add(&mut self, name: &str, value: Value) -> Result<(), FormFault> {
         let name = name.trim_start_matches('\u{feff}');
         self.pairs += 1;
-        if self.pairs > MOST_PAIRS {
+        if self.pairs > MAX_PAIRS {
             return Err(FormFault::Limit(JsonFaultCode::TooManyKeys));
         }
         let path = path(name);
@@ -79,19 +80,21 @@ impl FormBuilder {
     }
 }
 
-/// `a[b][]` is `a`, `b` and a last empty step. A name that is not built like that is one step.
+/// The steps of a name: `a[b][]` has the steps `a`, `b` and an empty one. A name in any other form is one
+/// step.
 fn path(name: &str) -> Vec<&str> {
-    let whole = vec![name];
-    let Some((base, rest)) = name.split_once('[') else { return whole };
-    let Some(steps) = rest.strip_suffix(']') else { return whole };
+    let single_step = vec![name];
+    let Some((base, rest)) = name.split_once('[') else { return single_step };
+    let Some(steps) = rest.strip_suffix(']') else { return single_step };
     let mut path = vec![base];
     path.extend(steps.split("]["));
-    let odd = |step: &&str| step.contains(['[', ']']);
+    let has_bracket = |step: &&str| step.contains(['[', ']']);
     let inner = path.get(..path.len() - 1).unwrap_or_default();
-    if inner.iter().any(|step| step.is_empty()) || path.iter().any(odd) { whole } else { path }
+    let is_malformed = inner.iter().any(|step| step.is_empty()) || path.iter().any(has_bracket);
+    if is_malformed { single_step } else { path }
 }
 
-/// Gives the value back where something that is no object is in the way.
+/// Inserts a value at a path. Returns the value as an error if a step of the path is already a value.
 fn insert_at_path(members: &mut Map<String, Value>, path: &[&str], value: Value) -> Result<(), Value> {
     match path {
         [] => Err(value),
@@ -110,24 +113,24 @@ fn insert_at_path(members: &mut Map<String, Value>, path: &[&str], value: Value)
     }
 }
 
-/// A name that comes again makes a list.
+/// Adds a value. A repeated name makes a list.
 fn append(members: &mut Map<String, Value>, name: &str, value: Value) {
-    let Some(there) = members.get_mut(name) else {
+    let Some(existing) = members.get_mut(name) else {
         members.insert(name.to_owned(), value);
         return;
     };
-    let mut items = match there.take() {
+    let mut items = match existing.take() {
         Value::Array(items) => items,
-        one => vec![one],
+        item => vec![item],
     };
     match value {
         Value::Array(more) => items.extend(more),
-        one => items.push(one),
+        item => items.push(item),
     }
-    *there = Value::Array(items);
+    *existing = Value::Array(items);
 }
 
-/// `tags[0]=a&tags[1]=b` is a list, too.
+/// Converts objects with the keys 0, 1, … to lists: `tags[0]=a&tags[1]=b`.
 fn lists(value: Value) -> Value {
     match value {
         Value::Object(members) => {

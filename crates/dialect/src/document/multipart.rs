@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::error::FormFault;
 use super::form::FormBuilder;
 
-/// The whole body is there, so that nothing ever has to be waited for.
+/// Reads a complete body. All bytes are in memory, so the future is ready at its first poll.
 pub(super) fn read(boundary: &str, body: &[u8]) -> Result<FormBuilder, FormFault> {
     let body = stream::iter([Ok::<_, Infallible>(Bytes::copy_from_slice(body))]);
     let parts = parts(Multipart::new(body, boundary));
@@ -28,7 +28,8 @@ async fn parts(mut multipart: Multipart<'_>) -> Result<FormBuilder, FormFault> {
     Ok(form)
 }
 
-/// A file is kept by name, type and size; its content stays in the raw body. `None` where none was chosen.
+/// The value of a part. A file becomes its name, type and size; its content is only in the raw body. `None`
+/// if the form has a file field and no file was chosen.
 async fn value(part: Field<'_>, form: &mut FormBuilder) -> Result<Option<Value>, FormFault> {
     let file = part.file_name().map(str::to_owned);
     let media = part.content_type().map(ToString::to_string);

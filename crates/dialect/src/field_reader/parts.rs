@@ -1,4 +1,4 @@
-//! What consists of parts: consent, attribution, custom fields, a phone and its calling code.
+//! Reads values that consist of parts: consent, attribution, custom fields, a phone with a calling code.
 
 use leadgate_domain::json::has_content;
 use leadgate_domain::validate::{self, LONGEST_PHONE};
@@ -33,13 +33,13 @@ fn max_length() -> usize {
     TextField::PageUrl.max_length()
 }
 
-/// Members of a consent that answer the question, folded.
+/// Folded names of the consent members that contain the person's answer.
 const ANSWERS: [&str; 5] = ["given", "agreed", "value", "optin", "consent"];
 
 impl<'d> FieldReader<'d> {
-    /// The whole of it. Parts whose names are merely alike are taken where the exact ones are missing.
-    pub(super) fn consent(&mut self, one: &InputMember<'d>, firm: bool) -> SlotResult {
-        let members = match one.value {
+    /// Reads a consent object. A member with a similar name is used if the exact name is missing.
+    pub(super) fn consent(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
+        let members = match member.value {
             Value::Null if self.fields.consent.is_absent() => {
                 self.fields.consent = Patch::Null;
                 return Ok(());
@@ -50,7 +50,7 @@ impl<'d> FieldReader<'d> {
                 self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
                 return Ok(());
             }
-            _ => return wrong_value(one, "an object"),
+            _ => return wrong_value(member, "an object"),
         };
         let mut faults = Vec::new();
         for (name, value) in members {
@@ -60,7 +60,7 @@ impl<'d> FieldReader<'d> {
                 });
                 continue;
             }
-            // What the source's zone makes of the time is no client's to say.
+            // Leadgate sets this member itself, from the time zone of the source.
             if name == "timestamp_read_as" {
                 self.add_custom_field(name, value);
                 continue;
@@ -69,26 +69,28 @@ impl<'d> FieldReader<'d> {
                 self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
             }
             let exact = ConsentPart::ALL.into_iter().find(|part| part.as_str() == name);
-            let alike = || {
+            let similar = || {
                 let mut parts = ConsentPart::ALL.into_iter();
                 parts.find(|part| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str()))
             };
-            match (exact.or_else(alike), value) {
+            match (exact.or_else(similar), value) {
                 (Some(_), Value::Null) => {}
-                // Clocks of programs count from 1970.
+                // A Unix timestamp.
                 (Some(part @ ConsentPart::Timestamp), Value::Number(number)) => {
                     if !self.set_consent_part(part, &number.to_string()) {
                         self.add_custom_field(name, value);
                     }
                 }
-                (Some(part), Value::String(text)) if firm || text.chars().nth(max_length()).is_none() => {
+                (Some(part), Value::String(text))
+                    if documented || text.chars().nth(max_length()).is_none() =>
+                {
                     if !self.set_consent_part(part, text) {
                         self.add_custom_field(name, value);
                     }
                 }
-                (Some(_), _) if exact.is_some() && firm => {
+                (Some(_), _) if exact.is_some() && documented => {
                     faults.push(wrong_type(
-                        format!("{}{}", validate::pointer(one.name), validate::pointer(name)),
+                        format!("{}{}", validate::pointer(member.name), validate::pointer(name)),
                         "a string",
                     ));
                 }
@@ -103,59 +105,60 @@ impl<'d> FieldReader<'d> {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn consent_part(&mut self, part: ConsentPart, one: &InputMember<'d>) -> SlotResult {
+    pub(super) fn consent_part(&mut self, part: ConsentPart, member: &InputMember<'d>) -> SlotResult {
         let read = if part == ConsentPart::Timestamp { values::text_or_number } else { values::text };
-        let Patch::Value(text) = self.text_patch(one, false, max_length(), read)? else { return Ok(()) };
+        let Patch::Value(text) = self.text_patch(member, false, max_length(), read)? else { return Ok(()) };
         let alone = part == ConsentPart::SourceUrl && self.fields.consent.value().is_none();
         if alone || !self.set_consent_part(part, &text) {
-            return wrong_value(one, "a part of a consent");
+            return wrong_value(member, "a part of a consent");
         }
         Ok(())
     }
 
-    /// A clear no is one; what else is answered is kept, and is no consent.
-    pub(super) fn consent_answer(&mut self, one: &InputMember<'d>) -> SlotResult {
-        if self.is_refusal(one.value) {
+    /// Records a clear no as a refusal. Every answer is also stored as a custom field; a yes is not a
+    /// consent.
+    pub(super) fn consent_answer(&mut self, member: &InputMember<'d>) -> SlotResult {
+        if self.is_refusal(member.value) {
             self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
         }
-        wrong_value(one, "nothing: it is kept as it came")
+        wrong_value(member, "a custom field")
     }
 
     fn is_refusal(&self, value: &Value) -> bool {
         match value {
-            // A checkbox comes with a hidden field that says no.
+            // Forms send a checkbox together with a hidden field whose value is no.
             Value::Array(items) => !items.is_empty() && items.iter().all(|item| self.is_refusal(item)),
             Value::String(text) if text.trim().to_ascii_lowercase().starts_with("no ") => true,
             value => has_content(value) && values::parse_flag_word(value) == Some(false),
         }
     }
 
-    /// Whether the consent now says so.
+    /// Sets a part that has no value yet. Returns whether the part now has this value.
     fn set_consent_part(&mut self, part: ConsentPart, text: &str) -> bool {
         self.fields
             .consent
             .get_or_insert_with(|consent| part.of(consent).get_or_insert_with(|| text.to_owned()) == text)
     }
 
-    /// Certificates, beside what else was sent with the consent.
-    pub(super) fn evidence(&mut self, one: &InputMember<'d>) {
-        if has_content(one.value) {
+    /// Stores a certificate with the other members of the consent.
+    pub(super) fn certificate(&mut self, member: &InputMember<'d>) {
+        if has_content(member.value) {
             self.fields
                 .consent
-                .get_or_insert_with(|consent| insert_numbered(&mut consent.more, one.name, one.value));
+                .get_or_insert_with(|consent| insert_numbered(&mut consent.more, member.name, member.value));
         }
     }
 
-    pub(super) fn likely_evidence(&mut self, one: &InputMember<'d>) -> SlotResult {
-        if !certificate::is_leadid(one.value) {
-            return wrong_value(one, "a GUID");
+    pub(super) fn likely_certificate(&mut self, member: &InputMember<'d>) -> SlotResult {
+        if !certificate::is_leadid(member.value) {
+            return wrong_value(member, "a GUID");
         }
-        self.evidence(one);
+        self.certificate(member);
         Ok(())
     }
 
-    pub(super) fn attribution(&mut self, one: &InputMember<'d>) -> SlotResult {
-        match one.value {
+    pub(super) fn attribution(&mut self, member: &InputMember<'d>) -> SlotResult {
+        match member.value {
             Value::Null if self.fields.attribution.is_absent() => self.fields.attribution = Patch::Null,
             Value::Null => {}
             Value::Object(members) => {
@@ -163,56 +166,56 @@ impl<'d> FieldReader<'d> {
                     members.iter().for_each(|(name, value)| insert_numbered(all, name, value))
                 });
             }
-            _ => return wrong_value(one, "an object"),
+            _ => return wrong_value(member, "an object"),
         }
         Ok(())
     }
 
-    pub(super) fn origin(&mut self, canonical: &str, one: &InputMember<'d>) {
-        if has_content(one.value) && !self.set_attribution_part(canonical, one.value) {
-            self.add_custom_field(one.name, one.value);
+    pub(super) fn attribution_part(&mut self, canonical: &str, member: &InputMember<'d>) {
+        if has_content(member.value) && !self.set_attribution_part(canonical, member.value) {
+            self.add_custom_field(member.name, member.value);
         }
     }
 
-    /// `{"source": …}` is `utm_source`, like `{"utm_source": …}`.
-    pub(super) fn campaign(&mut self, one: &InputMember<'d>) {
-        let Value::Object(members) = one.value else {
-            return self.origin(one.name, one);
+    /// Reads `{"source": …}` and `{"utm_source": …}` as `utm_source`.
+    pub(super) fn campaign(&mut self, member: &InputMember<'d>) {
+        let Value::Object(members) = member.value else {
+            return self.attribution_part(member.name, member);
         };
-        let mut left = Map::new();
+        let mut rejected = Map::new();
         for (name, value) in members.iter().filter(|(_, value)| has_content(value)) {
-            let bare = ["source", "medium", "campaign", "term", "content", "id"]
+            let parameter = ["source", "medium", "campaign", "term", "content", "id"]
                 .into_iter()
-                .find(|bare| fold(name) == *bare || fold(name) == format!("utm{bare}"));
-            let canonical = bare.map_or_else(|| name.clone(), |bare| format!("utm_{bare}"));
+                .find(|parameter| fold(name) == *parameter || fold(name) == format!("utm{parameter}"));
+            let canonical = parameter.map_or_else(|| name.clone(), |parameter| format!("utm_{parameter}"));
             if !self.set_attribution_part(&canonical, value) {
-                left.insert(name.clone(), value.clone());
+                rejected.insert(name.clone(), value.clone());
             }
         }
-        if !left.is_empty() {
-            self.add_custom_field(one.name, &Value::Object(left));
+        if !rejected.is_empty() {
+            self.add_custom_field(member.name, &Value::Object(rejected));
         }
     }
 
-    /// Whether the attribution now says so.
+    /// Sets a part that has no value yet. Returns whether the part now has this value.
     fn set_attribution_part(&mut self, name: &str, value: &Value) -> bool {
         self.fields
             .attribution
             .get_or_insert_with(|all| all.entry(name).or_insert_with(|| value.clone()) == value)
     }
 
-    /// What was put there on purpose goes before a top-level name that was merely unknown.
-    pub(super) fn custom_fields(&mut self, one: &InputMember<'d>) -> SlotResult {
-        let members = match one.value {
+    /// Reads an object of custom fields. Its members take precedence over unknown top-level members.
+    pub(super) fn custom_fields(&mut self, member: &InputMember<'d>) -> SlotResult {
+        let members = match member.value {
             Value::Null => return Ok(()),
             Value::Object(members) => members,
-            _ => return wrong_value(one, "an object"),
+            _ => return wrong_value(member, "an object"),
         };
         members.iter().for_each(|(name, value)| insert_numbered(&mut self.explicit, name, value));
         Ok(())
     }
 
-    pub(super) fn settle_custom_fields(&mut self) {
+    pub(super) fn finish_custom_fields(&mut self) {
         let unknown = std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.explicit));
         unknown.iter().for_each(|(name, value)| insert_numbered(&mut self.fields.custom_fields, name, value));
         if !self.index.grammar.lower_case {
@@ -226,9 +229,9 @@ impl<'d> FieldReader<'d> {
         }
     }
 
-    /// Puts a calling code before a phone without one, or takes a region for what it is.
-    pub(super) fn calling_code(&mut self, one: &InputMember<'d>) -> SlotResult {
-        let Patch::Value(code) = self.text_patch(one, false, 8, values::text_or_integer)? else {
+    /// Prefixes a phone with a calling code. If the value is a region instead, it becomes the phone's region.
+    pub(super) fn calling_code(&mut self, member: &InputMember<'d>) -> SlotResult {
+        let Patch::Value(code) = self.text_patch(member, false, 8, values::text_or_integer)? else {
             return Ok(());
         };
         let code = code.trim();
@@ -237,22 +240,22 @@ impl<'d> FieldReader<'d> {
             return Ok(());
         }
         let digits = code.strip_prefix('+').unwrap_or(code);
-        let calls = (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let is_code = (1..=4).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
         let phone = self.fields.phone.value().map(|phone| phone.trim()).filter(|phone| !phone.is_empty());
-        let (true, Some(phone)) = (calls, phone) else { return wrong_value(one, "a calling code") };
+        let (true, Some(phone)) = (is_code, phone) else { return wrong_value(member, "a calling code") };
         if phone.starts_with('+') || phone.starts_with("00") {
-            return wrong_value(one, "said once");
+            return wrong_value(member, "a phone without a calling code");
         }
-        let before = format!("+{digits} {phone}");
-        if before.chars().nth(LONGEST_PHONE).is_some() {
-            return wrong_value(one, "a calling code");
+        let prefixed = format!("+{digits} {phone}");
+        if prefixed.chars().nth(LONGEST_PHONE).is_some() {
+            return wrong_value(member, "a calling code");
         }
-        // Some send the code within the phone as well.
-        let within = format!("+{phone}");
-        let twice = phone.starts_with(digits)
-            && Phone::parse(&before, None).is_err()
-            && Phone::parse(&within, None).is_ok();
-        self.fields.phone = Patch::Value(if twice { within } else { before });
+        // Some clients send the code in the phone as well.
+        let unprefixed = format!("+{phone}");
+        let has_code_already = phone.starts_with(digits)
+            && Phone::parse(&prefixed, None).is_err()
+            && Phone::parse(&unprefixed, None).is_ok();
+        self.fields.phone = Patch::Value(if has_code_already { unprefixed } else { prefixed });
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Single values: texts, flags, regions, tags.
+//! Reads single values: texts, flags, regions, tags.
 
 use leadgate_domain::json::has_content;
 use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
@@ -7,17 +7,18 @@ use serde_json::Value;
 
 use super::{FieldReader, InputMember};
 
-/// Whether a value fitted its slot, or what was wrong with it.
+/// Ok if the value is valid for its slot, otherwise its faults.
 pub(super) type SlotResult<T = ()> = Result<T, Vec<FieldFault>>;
 
-/// Reads a value that is not null, or says what was expected.
+/// Reads a value that is not null. The error is the expected type.
 pub(super) type ReadText = fn(&Value) -> Result<String, &'static str>;
 
 pub(super) fn text(value: &Value) -> Result<String, &'static str> {
     value.as_str().map(str::to_owned).ok_or("a string")
 }
 
-/// CRMs send phones and ids as numbers. A fraction or an exponent has lost digits already.
+/// Reads a text or an integer, because CRMs send ids as numbers. A number with a fraction or an exponent is
+/// refused: it has lost digits.
 pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
@@ -25,8 +26,9 @@ pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
     }
 }
 
-/// The same of a phone. Spreadsheets make decimals of numbers; a fraction is no phone. Zeros at the end may be digits that an
-/// exponent has lost, and nobody has a negative number.
+/// Reads a phone, which may be a number. Spreadsheets convert numbers to decimals, so a decimal without a
+/// fraction is accepted. A negative number is refused, and so is a decimal that ends with three zeros: an
+/// exponent may have replaced its last digits.
 pub(super) fn phone(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) if number.is_u64() => Ok(number.to_string()),
@@ -42,7 +44,7 @@ pub(super) fn phone(value: &Value) -> Result<String, &'static str> {
     }
 }
 
-/// Times come as numbers, with a fraction of a second or without.
+/// Reads a time, which may be a number, with or without a fraction of a second.
 pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) => Ok(number.to_string()),
@@ -50,14 +52,15 @@ pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
     }
 }
 
-/// The value of the object that says it is the primary one, else of the first that has one.
+/// The value of the primary object, or of the first object with a value.
 fn first_of_objects(items: &[Value]) -> Option<&Value> {
-    let value = |item: &'_ Value| item.get("value").filter(|value| has_content(value)).is_some();
-    let primary = |item: &&Value| item.get("primary").and_then(parse_flag_word) == Some(true) && value(item);
-    items.iter().find(primary).or_else(|| items.iter().find(|item| value(item)))?.get("value")
+    let has_value = |item: &'_ Value| item.get("value").filter(|value| has_content(value)).is_some();
+    let is_primary =
+        |item: &&Value| item.get("primary").and_then(parse_flag_word) == Some(true) && has_value(item);
+    items.iter().find(is_primary).or_else(|| items.iter().find(|item| has_value(item)))?.get("value")
 }
 
-/// Whether a text says not to call, at whatever depth: `415-555-0132 (do not call)`.
+/// Whether a value contains a text that forbids calls, at any depth: `415-555-0132 (do not call)`.
 pub(super) fn forbids_calls(value: &Value) -> bool {
     match value {
         Value::String(text) => leadgate_domain::forbids_calls(text),
@@ -75,11 +78,11 @@ pub(super) fn wrong_type(pointer: impl Into<String>, expected: &str) -> FieldFau
     FieldFault::new(pointer, "wrong_type", format!("{expected} is expected"))
 }
 
-pub(super) fn wrong_value<T>(one: &InputMember<'_>, expected: &str) -> SlotResult<T> {
-    Err(vec![wrong_type(validate::pointer(one.name), expected)])
+pub(super) fn wrong_value<T>(member: &InputMember<'_>, expected: &str) -> SlotResult<T> {
+    Err(vec![wrong_type(validate::pointer(member.name), expected)])
 }
 
-/// The words of forms, where no boolean can be sent.
+/// Reads a flag, also from the words that forms use because they cannot send a boolean.
 pub(super) fn parse_flag_word(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
@@ -101,43 +104,44 @@ pub(super) fn parse_flag_word(value: &Value) -> Option<bool> {
 }
 
 impl<'d> FieldReader<'d> {
-    /// One text. Of a form's several the first that says something is taken, and all are kept beside it.
+    /// Reads one text. If a form has several values, the first one with content is used, and all are
+    /// stored as a custom field.
     pub(super) fn text_patch(
         &mut self,
-        one: &InputMember<'d>,
-        firm: bool,
-        longest: usize,
+        member: &InputMember<'d>,
+        documented: bool,
+        max_length: usize,
         read: ReadText,
     ) -> SlotResult<Patch<String>> {
-        let value = match one.value {
+        let value = match member.value {
             Value::Null => return Ok(Patch::Null),
-            // CRMs have several of each: `[{"value": "…", "primary": true}]`. All are kept beside the one.
+            // CRMs send lists of phones and emails: `[{"value": "…", "primary": true}]`.
             Value::Array(items) if first_of_objects(items).is_some() => {
-                self.add_custom_field(one.name, one.value);
-                first_of_objects(items).unwrap_or(one.value)
+                self.add_custom_field(member.name, member.value);
+                first_of_objects(items).unwrap_or(member.value)
             }
             Value::Object(members) if members.get("value").is_some_and(has_content) => {
-                self.add_custom_field(one.name, one.value);
-                members.get("value").unwrap_or(one.value)
+                self.add_custom_field(member.name, member.value);
+                members.get("value").unwrap_or(member.value)
             }
             Value::Array(items) if !self.typed => {
-                let first = items.iter().find(|item| has_content(item)).unwrap_or(one.value);
+                let first = items.iter().find(|item| has_content(item)).unwrap_or(member.value);
                 if items.iter().any(|item| item != first && has_content(item)) {
-                    self.add_custom_field(one.name, one.value);
+                    self.add_custom_field(member.name, member.value);
                 }
                 first
             }
             value => value,
         };
-        let text = read(value).or_else(|expected| wrong_value(one, expected))?;
-        // The validator names what is too long under a documented name.
-        if !firm && text.chars().nth(longest).is_some() {
-            return wrong_value(one, "a shorter text");
+        let text = read(value).or_else(|expected| wrong_value(member, expected))?;
+        // The validator reports a long value under a documented name.
+        if !documented && text.chars().nth(max_length).is_some() {
+            return wrong_value(member, "a shorter text");
         }
         Ok(Patch::Value(text))
     }
 
-    /// A plus sign at the start of a phone, which came as a space.
+    /// Restores the plus sign of a phone that form decoding turned into a space.
     pub(super) fn with_plus(&mut self, phone: Patch<String>) -> Patch<String> {
         let Patch::Value(text) = &phone else { return phone };
         if !(self.plus_is_space && may_lack_plus(text)) {
@@ -147,22 +151,22 @@ impl<'d> FieldReader<'d> {
         Patch::Value(format!("+{}", text.trim_start()))
     }
 
-    pub(super) fn region(&mut self, one: &InputMember<'d>) -> SlotResult {
-        let Patch::Value(code) = self.text_patch(one, true, 0, text)? else { return Ok(()) };
+    pub(super) fn region(&mut self, member: &InputMember<'d>) -> SlotResult {
+        let Patch::Value(code) = self.text_patch(member, true, 0, text)? else { return Ok(()) };
         match code.parse::<Region>() {
             Ok(region) => self.fields.phone_country = Some(region),
-            // What a form sends when nothing was chosen.
+            // A form sends an empty text if no region was selected.
             Err(_) if code.trim().is_empty() => {}
             Err(detail) => {
-                return Err(vec![FieldFault::new(validate::pointer(one.name), "unknown_region", detail)]);
+                return Err(vec![FieldFault::new(validate::pointer(member.name), "unknown_region", detail)]);
             }
         }
         Ok(())
     }
 
-    /// A list of texts, or a text with commas between them.
-    pub(super) fn tags(&mut self, one: &InputMember<'d>, firm: bool) -> SlotResult {
-        let items = match one.value {
+    /// Reads a list of texts, or a text with comma-separated tags.
+    pub(super) fn tags(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
+        let items = match member.value {
             Value::Null => return Ok(()),
             Value::Array(items) if self.typed => items.clone(),
             Value::Array(items) => items.iter().filter(|item| has_content(item)).cloned().collect(),
@@ -170,35 +174,34 @@ impl<'d> FieldReader<'d> {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 parts.map(Value::from).collect()
             }
-            _ => return wrong_value(one, "an array of strings"),
+            _ => return wrong_value(member, "an array of strings"),
         };
         let mut tags = Vec::new();
         let mut faults = Vec::new();
-        // One more than is taken, so that the validator notices.
+        // One more than the limit, so that the validator reports the list as too long.
         for (position, item) in items.iter().enumerate().take(MOST_TAGS + 1) {
             match text(item) {
                 Ok(tag) => tags.push(tag),
-                Err(expected) => {
-                    faults.push(wrong_type(format!("{}/{position}", validate::pointer(one.name)), expected))
-                }
+                Err(expected) => faults
+                    .push(wrong_type(format!("{}/{position}", validate::pointer(member.name)), expected)),
             }
         }
-        let many = self.fields.tags.len() + tags.len() > MOST_TAGS;
-        let long = tags.iter().any(|tag| tag.chars().nth(LONGEST_TAG).is_some());
-        if !firm && (many || long) {
-            return wrong_value(one, "a shorter list");
+        let too_many = self.fields.tags.len() + tags.len() > MOST_TAGS;
+        let too_long = tags.iter().any(|tag| tag.chars().nth(LONGEST_TAG).is_some());
+        if !documented && (too_many || too_long) {
+            return wrong_value(member, "a shorter list");
         }
-        if firm || faults.is_empty() {
+        if documented || faults.is_empty() {
             self.fields.tags.extend(tags);
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn flag(&self, one: &InputMember<'d>) -> SlotResult<bool> {
-        let flag = match one.value {
+    pub(super) fn flag(&self, member: &InputMember<'d>) -> SlotResult<bool> {
+        let flag = match member.value {
             Value::Null => Some(false),
             Value::Bool(flag) => Some(*flag),
-            // A form's checkbox comes with a hidden field that says no.
+            // Forms send a checkbox together with a hidden field whose value is no.
             Value::Array(items) if !self.typed => {
                 let words: Option<Vec<bool>> = items.iter().map(parse_flag_word).collect();
                 words.map(|words| words.contains(&true))
@@ -206,19 +209,21 @@ impl<'d> FieldReader<'d> {
             value if !self.requires_json_types() => parse_flag_word(value),
             _ => None,
         };
-        flag.map_or_else(|| wrong_value(one, "true or false"), Ok)
+        flag.map_or_else(|| wrong_value(member, "true or false"), Ok)
     }
 
-    /// Once said, never taken back. Words that are no clear no count as a yes where they are not refused: who
-    /// may have opted out is not called.
-    pub(super) fn opt_out(&mut self, one: &InputMember<'d>, firm: bool) -> SlotResult {
-        let flag = self.flag(one);
-        let unclear = || !firm && has_content(one.value) && parse_flag_word(one.value) != Some(false);
-        self.fields.opt_out |= flag.as_ref().map_or_else(|_| unclear(), |flag| *flag);
+    /// Reads an opt-out. Another member cannot revoke it. A text that is not a clear no counts as an opt-out,
+    /// unless the name is documented and the text is a fault: a person who may have opted out must not be
+    /// called.
+    pub(super) fn opt_out(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
+        let flag = self.flag(member);
+        let may_be_yes =
+            || !documented && has_content(member.value) && parse_flag_word(member.value) != Some(false);
+        self.fields.opt_out |= flag.as_ref().map_or_else(|_| may_be_yes(), |flag| *flag);
         flag.map(|_| ())
     }
 
-    /// Whether values have to have their JSON types.
+    /// Whether values must have their JSON types.
     fn requires_json_types(&self) -> bool {
         self.typed && self.index.grammar.strict
     }

@@ -1,4 +1,4 @@
-//! Which places may fill which field.
+//! Selects the paths for each contact field.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -7,55 +7,56 @@ use super::contact_field::ContactField;
 use super::value_kind::ValueKind;
 use super::{ObservedPath, SuggestedRule};
 
-/// The best one, and others for bodies in which it has no value.
-const MOST_PLACES: usize = 3;
+/// The limit of paths in a rule: the best one, and others for bodies in which it has no value.
+const MAX_PATHS: usize = 3;
 
-/// At most one rule for each field; no place is in two of them.
-pub(super) fn rules(mut seen: Vec<ObservedPath>) -> Vec<SuggestedRule> {
+/// At most one rule for each field. A path is in at most one rule.
+pub(super) fn rules(mut observed: Vec<ObservedPath>) -> Vec<SuggestedRule> {
     let mut rules = Vec::new();
     for field in ContactField::ALL {
         let mut candidates: Vec<(u8, ObservedPath)> =
-            seen.iter().filter_map(|place| Some((field.fits(place)?, place.clone()))).collect();
-        let depth = |place: &ObservedPath| place.place.matches('/').count();
-        candidates.sort_by_key(|(score, place)| (Reverse(*score), Reverse(place.bodies.len()), depth(place)));
+            observed.iter().filter_map(|path| Some((field.rate(path)?, path.clone()))).collect();
+        let depth = |path: &ObservedPath| path.path.matches('/').count();
+        candidates.sort_by_key(|(score, path)| (Reverse(*score), Reverse(path.bodies.len()), depth(path)));
         let from = select_paths(candidates);
         if !from.is_empty() {
-            seen.retain(|place| !from.contains(place));
+            observed.retain(|path| !from.contains(path));
             rules.push(SuggestedRule { to: field.as_str(), from });
         }
     }
     rules
 }
 
-/// The best place, and then those that are named like the field and have a value where the ones before have none.
+/// The best path, then paths whose names match the field and that have values in bodies without a value so
+/// far.
 fn select_paths(candidates: Vec<(u8, ObservedPath)>) -> Vec<ObservedPath> {
-    let mut filled: BTreeSet<usize> = BTreeSet::new();
+    let mut covered: BTreeSet<usize> = BTreeSet::new();
     let mut from: Vec<ObservedPath> = Vec::new();
-    for (score, place) in candidates {
-        let counts = from.is_empty() || (from.len() < MOST_PLACES && score > 1);
-        if counts && !place.bodies.is_subset(&filled) {
-            filled.extend(&place.bodies);
-            from.push(place);
+    for (score, path) in candidates {
+        let is_eligible = from.is_empty() || (from.len() < MAX_PATHS && score > 1);
+        if is_eligible && !path.bodies.is_subset(&covered) {
+            covered.extend(&path.bodies);
+            from.push(path);
         }
     }
     from
 }
 
 impl ContactField {
-    /// How well a place fits, by its names and its values; `None` if it does not.
-    fn fits(self, seen: &ObservedPath) -> Option<u8> {
-        let of = |kind: ValueKind| seen.kinds.get(&kind).copied().unwrap_or_default();
-        let all: usize = seen.kinds.values().sum();
-        let mostly = |kind: ValueKind| of(kind) * 2 >= all;
+    /// Scores a path for this field by its names and values; `None` if it does not match.
+    fn rate(self, path: &ObservedPath) -> Option<u8> {
+        let count = |kind: ValueKind| path.kinds.get(&kind).copied().unwrap_or_default();
+        let total: usize = path.kinds.values().sum();
+        let mostly = |kind: ValueKind| count(kind) * 2 >= total;
         // Forms that only number their fields have no names.
-        let score = if seen.names.is_empty() { 0 } else { self.score(&seen.names)? };
-        let fits = match self {
+        let score = if path.names.is_empty() { 0 } else { self.score(&path.names)? };
+        let matches = match self {
             Self::Email => mostly(ValueKind::Email),
-            Self::Phone => mostly(ValueKind::Phone) && (score > 0 || seen.is_formatted),
+            Self::Phone => mostly(ValueKind::Phone) && (score > 0 || path.is_formatted),
             Self::FirstName | Self::LastName | Self::FullName | Self::Company => {
                 mostly(ValueKind::Text) && score > 1
             }
         };
-        fits.then_some(score)
+        matches.then_some(score)
     }
 }

@@ -1,6 +1,6 @@
-//! What the names of fields mean, in the languages that forms are often written in.
+//! Recognizes contact fields by their names, in the languages that are common in forms.
 
-/// Names that only say that a value follows.
+/// Structural names without a meaning of their own.
 const STRUCTURE: [&str; 12] = [
     "value",
     "values",
@@ -59,14 +59,14 @@ const OTHER_PEOPLE: [&str; 13] = [
     "referred",
 ];
 
-/// What has a name without being a person.
+/// Things that have a name and are not persons.
 const OTHER_THINGS: [&str; 10] =
     ["page", "campaign", "ad", "adset", "utm", "event", "product", "file", "domain", "form"];
 
-/// Numbers with the name of a phone that nobody answers.
-const NO_PHONES: [&str; 2] = ["fax", "ext"];
+/// Numbers that cannot be called, although `phone` may be in their name.
+const NOT_PHONES: [&str; 2] = ["fax", "ext"];
 
-/// A field that may be filled from a place.
+/// A field for which a mapping can be proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ContactField {
     Email,
@@ -103,25 +103,27 @@ impl ContactField {
         }
     }
 
-    /// How well the names on the way to a place name the field: 3 by the last one alone, 2 by a word of it, 1 by one before
-    /// it; `None` if they name something of another's.
+    /// Scores the names of a path for this field: 3 if the last name is a name of the field, 2 if a word of
+    /// the last name is, 1 if a word of an earlier name is. `None` if the path belongs to another person or
+    /// thing.
     pub(super) fn score(self, names: &[String]) -> Option<u8> {
         let words: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
         let (last, before) = words.split_last()?;
         let before: Vec<&String> = before.iter().flatten().collect();
         let known = |word: &String| self.words().contains(&word.as_str());
-        let is_whole = self.words().contains(&last.concat().as_str());
+        let is_field_name = self.words().contains(&last.concat().as_str());
         if self.belongs_to_other_person(last, &before) {
             return None;
         }
         // `{"company": {"name": …}}`
-        let is_named = self == Self::Company && *last == ["name"] && before.iter().any(|word| known(word));
-        let of_contact = matches!(self, Self::Email | Self::Phone);
-        let score = if is_whole || is_named {
+        let is_company_name =
+            self == Self::Company && *last == ["name"] && before.iter().any(|word| known(word));
+        let is_address = matches!(self, Self::Email | Self::Phone);
+        let score = if is_field_name || is_company_name {
             3
         } else if last.iter().any(known) {
             2
-        } else if of_contact && before.iter().any(|word| known(word)) {
+        } else if is_address && before.iter().any(|word| known(word)) {
             1
         } else {
             0
@@ -134,7 +136,7 @@ impl ContactField {
         let any = |others: &[&str]| all().any(|word| others.contains(&word.as_str()));
         let is_other = match self {
             Self::Email => false,
-            Self::Phone => last.iter().any(|word| NO_PHONES.contains(&word.as_str())),
+            Self::Phone => last.iter().any(|word| NOT_PHONES.contains(&word.as_str())),
             Self::FullName => any(&OTHER_THINGS) || [FIRST, LAST, COMPANY].into_iter().any(any),
             Self::FirstName | Self::LastName | Self::Company => any(&OTHER_THINGS),
         };
@@ -142,33 +144,34 @@ impl ContactField {
     }
 }
 
-/// The names on a path without positions and without those that only say that a value follows.
+/// The names of a path, without positions and structural names.
 pub(super) fn significant_names(path: &[String]) -> Vec<String> {
     let name = |segment: &String| match segment.strip_prefix('[').and_then(|label| label.strip_suffix(']')) {
         Some(label) => label.split_once('=').map_or(label, |(_, name)| name).to_owned(),
         None => segment.clone(),
     };
-    let says_something = |name: &String| {
+    let is_significant = |name: &String| {
         let words = words(name);
-        // The name of a form is not the lead's: `{"form": {"name": …}}`.
+        // `form` is kept because `{"form": {"name": …}}` is the name of a form, not of a lead.
         words == ["form"] || words.iter().any(|word| !STRUCTURE.contains(&word.as_str()))
     };
-    path.iter().map(name).filter(says_something).collect()
+    path.iter().map(name).filter(is_significant).collect()
 }
 
-/// The words of `q4_phoneNumber`, `Phone (mobile)*`, `phone_c` in lower case, without numbers and single letters.
+/// Splits names such as `q4_phoneNumber`, `Phone (mobile)*`, `phone_c` into words in lower case, without
+/// numbers and single letters.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut before = ' ';
+    let mut previous = ' ';
     for c in name.chars() {
-        let begins = !c.is_alphabetic() || (c.is_uppercase() && before.is_lowercase());
-        if begins {
+        let starts_word = !c.is_alphabetic() || (c.is_uppercase() && previous.is_lowercase());
+        if starts_word {
             words.push(String::new());
         }
         if c.is_alphabetic() {
             words.last_mut().into_iter().for_each(|word| word.extend(c.to_lowercase()));
         }
-        before = c;
+        previous = c;
     }
     // `e-mail` is one word.
     let is_e = |word: &String| word == "e";
@@ -188,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_known_by_their_words() {
+    fn names_are_scored_by_their_words() {
         let score = |field: ContactField, path: &[&str]| {
             field.score(&significant_names(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()))
         };

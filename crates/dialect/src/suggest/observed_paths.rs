@@ -1,4 +1,4 @@
-//! The places of a body that hold a value.
+//! Collects the paths of bodies at which there is a value.
 
 use std::collections::BTreeMap;
 
@@ -10,49 +10,51 @@ use serde_json::{Map, Value};
 use super::value_kind::{ValueKind, is_formatted};
 use super::{ObservedPath, contact_field};
 
-/// Members that name an element of a list of fields, the best first.
+/// Members with the name of a list element, the best first.
 const LABELS: [&str; 8] = ["column_id", "name", "key", "field", "id", "slug", "label", "title"];
-/// What tells several values of one field apart, and names no field.
-const PLACES: [&str; 9] =
+/// Labels that distinguish several values of one field. They are not names of fields.
+const VALUE_LABELS: [&str; 9] =
     ["home", "work", "mobile", "other", "main", "personal", "business", "private", "office"];
-/// Members that hold the value of such an element.
+/// Members with the value of a list element.
 const VALUES: [&str; 5] = ["value", "values", "string_value", "answer", "raw_value"];
-/// A form has fewer fields of a kind without a name.
-const MOST_ELEMENTS: usize = 10;
-/// The name of a field is shorter. What is longer, or has an address or many digits in it, may be a person's.
-const LONGEST_NAME: usize = 60;
-const MOST_DIGITS: usize = 6;
+/// The limit of elements without a name that are read from a list. Forms have fewer.
+const MAX_ELEMENTS: usize = 10;
+/// Limits for the name of a field. A longer name, one with more digits, or one with an email address may
+/// contain personal data.
+const MAX_NAME_LENGTH: usize = 60;
+const MAX_DIGITS: usize = 6;
 
-/// All places with values, in the order of their names.
+/// All paths with values, sorted.
 pub(super) fn observed_paths(bodies: &[&Map<String, Value>], region: Option<Region>) -> Vec<ObservedPath> {
-    let mut places: BTreeMap<String, ObservedPath> = BTreeMap::new();
+    let mut observed: BTreeMap<String, ObservedPath> = BTreeMap::new();
     for (body, members) in bodies.iter().enumerate() {
         let mut leaves = Vec::new();
         for (name, value) in *members {
-            walk(&mut vec![name.clone()], &unpacked(value), &mut leaves);
+            walk(&mut vec![name.clone()], &parse_embedded_json(value), &mut leaves);
         }
-        for (path, value) in leaves.into_iter().filter(|(path, _)| path.iter().all(|name| is_name(name))) {
-            let place = place(&path);
-            let seen = places.entry(place.clone()).or_insert_with(|| ObservedPath {
-                place,
-                names: contact_field::significant_names(&path),
+        for (segments, value) in leaves.into_iter().filter(|(path, _)| path.iter().all(|name| is_name(name)))
+        {
+            let path = mapping_path(&segments);
+            let entry = observed.entry(path.clone()).or_insert_with(|| ObservedPath {
+                path,
+                names: contact_field::significant_names(&segments),
                 bodies: Default::default(),
                 kinds: Default::default(),
                 is_formatted: false,
             });
-            seen.bodies.insert(body);
-            *seen.kinds.entry(ValueKind::of(&value, region)).or_default() += 1;
-            seen.is_formatted |= is_formatted(&value);
+            entry.bodies.insert(body);
+            *entry.kinds.entry(ValueKind::of(&value, region)).or_default() += 1;
+            entry.is_formatted |= is_formatted(&value);
         }
     }
-    places.into_values().collect()
+    observed.into_values().collect()
 }
 
-/// A text that is JSON as what it says; some form builders send all their fields as one.
-fn unpacked(value: &Value) -> Value {
+/// Parses a text that contains JSON. Some form builders send all their fields in one such text.
+fn parse_embedded_json(value: &Value) -> Value {
     let text = value.as_str().filter(|text| text.trim_start().starts_with(['{', '[']));
-    let inner = text.and_then(|text| json::parse(text.as_bytes()).ok());
-    inner.filter(|inner| !inner.is_null()).unwrap_or_else(|| value.clone())
+    let parsed = text.and_then(|text| json::parse(text.as_bytes()).ok());
+    parsed.filter(|parsed| !parsed.is_null()).unwrap_or_else(|| value.clone())
 }
 
 fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Value)>) {
@@ -63,10 +65,10 @@ fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Va
                 step(path, name.clone(), value, leaves);
             }
         }
-        // The dialects take the primary one of such a list.
+        // The dialects read the primary value of such a list.
         Value::Array(items) if is_list_of_values(items) => leaves.push((path.clone(), value.clone())),
         Value::Array(items) => {
-            for (position, item) in items.iter().enumerate().take(MOST_ELEMENTS.max(named(items))) {
+            for (position, item) in items.iter().enumerate().take(MAX_ELEMENTS.max(labelled_count(items))) {
                 match label(item, items) {
                     Some(label) => step(path, label, &without_labels(item), leaves),
                     None => step(path, position.to_string(), item, leaves),
@@ -83,7 +85,7 @@ fn step(path: &mut Vec<String>, segment: String, value: &Value, leaves: &mut Vec
     path.pop();
 }
 
-/// The names of an element are not its value.
+/// Removes the members that name an element, because they are not part of its value.
 fn without_labels(item: &Value) -> Value {
     let mut item = item.clone();
     if let Some(members) = item.as_object_mut() {
@@ -92,20 +94,20 @@ fn without_labels(item: &Value) -> Value {
     item
 }
 
-/// Of elements with names, all are looked at.
-fn named(items: &[Value]) -> usize {
+/// The length of a list whose elements all have names, otherwise 0. Such a list is read completely.
+fn labelled_count(items: &[Value]) -> usize {
     if items.iter().all(|item| label(item, items).is_some()) { items.len() } else { 0 }
 }
 
-/// `[{"value": …, "primary": true}]`.
+/// Whether a list has the form `[{"value": …, "primary": true}]`.
 fn is_list_of_values(items: &[Value]) -> bool {
     items.iter().all(|item| item.get("value").is_some_and(|value| !value.is_object() && !value.is_array()))
         && items.iter().all(|item| label(item, items).is_none())
 }
 
-/// What an element of a list of fields is known by, as a mapping says it: `[name=email]`.
+/// The path segment of a list element that is identified by its name: `[name=email]`.
 ///
-/// A member names the field only if another one holds its value. `{"name": "Ann Lee", "email": …}` is a person.
+/// A member is the name only if another member is the value. `{"name": "Ann Lee", "email": …}` is a person.
 fn label(item: &Value, items: &[Value]) -> Option<String> {
     let text = |item: &Value, member: &str| item.get(member)?.as_str().map(str::to_owned);
     let is_unique = |member: &str, name: &str| {
@@ -117,24 +119,24 @@ fn label(item: &Value, items: &[Value]) -> Option<String> {
     let of_type = text(item, "type").filter(|kind| item.get(kind).is_some()).map(|_| "type");
     labels.chain(of_type).find_map(|member| {
         let name = text(item, member).filter(|name| is_name(name) && is_unique(member, name))?;
-        if PLACES.contains(&name.to_ascii_lowercase().as_str()) {
+        if VALUE_LABELS.contains(&name.to_ascii_lowercase().as_str()) {
             return None;
         }
         Some(format!("[{member}={name}]"))
     })
 }
 
-/// Whether it can be the name of a field, and is nobody's.
+/// Whether a text can be the name of a field, and contains no personal data.
 fn is_name(name: &str) -> bool {
-    name.chars().count() <= LONGEST_NAME
-        && name.chars().filter(|c| c.is_numeric()).count() <= MOST_DIGITS
+    name.chars().count() <= MAX_NAME_LENGTH
+        && name.chars().filter(|c| c.is_numeric()).count() <= MAX_DIGITS
         && !name.is_empty()
         && !(name.contains('@') && Email::parse(name).is_ok())
 }
 
-fn place(path: &[String]) -> String {
-    match path {
+fn mapping_path(segments: &[String]) -> String {
+    match segments {
         [name] if !name.starts_with('/') => name.clone(),
-        path => path.iter().map(|name| format!("/{}", path_segment(name))).collect(),
+        segments => segments.iter().map(|name| format!("/{}", path_segment(name))).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! What kind of value a text is.
+//! Classifies values, for example as phones or emails.
 
 use leadgate_domain::json::has_content;
 use leadgate_domain::{Email, Phone, PhoneProblem, Region, TimeProblem, Timestamp};
@@ -16,10 +16,10 @@ pub(crate) enum ValueKind {
     Other,
 }
 
-/// No phone with the words beside it is longer.
-const LONGEST_PHONE: usize = 40;
-/// A shorter number is not dialled with its area code.
-const FEWEST_DIGITS: usize = 7;
+/// In characters, with a note or an extension.
+const MAX_PHONE_LENGTH: usize = 40;
+/// A number with fewer digits has no area code.
+const MIN_DIGITS: usize = 7;
 
 impl ValueKind {
     pub(crate) fn of(value: &Value, region: Option<Region>) -> Self {
@@ -83,19 +83,19 @@ impl ValueKind {
 fn is_phone(text: &str, region: Option<Region>) -> bool {
     let digits = text.chars().filter(|c| c.is_numeric()).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    if text.chars().count() > LONGEST_PHONE || digits < FEWEST_DIGITS || letters > digits {
+    if text.chars().count() > MAX_PHONE_LENGTH || digits < MIN_DIGITS || letters > digits {
         return false;
     }
     match Phone::parse(text, region) {
         Ok(_) => true,
-        // It may be one of the region that the source has not been given yet.
+        // The source may not have its region yet.
         Err(PhoneProblem::NoRegion) => letters == 0 && digits <= 15,
         Err(PhoneProblem::Ambiguous) => true,
         Err(_) => false,
     }
 }
 
-/// Whether a text is written as phones are, and numbers of other things are not.
+/// Whether a text has the format of a phone: a leading plus or bracket, or several separators.
 pub(crate) fn is_formatted(value: &Value) -> bool {
     value.as_str().map(str::trim).is_some_and(|text| {
         text.starts_with(['+', '('])

@@ -5,12 +5,12 @@ use leadgate_domain::{Dialect, Outcome, Trust};
 use crate::world::{fields, lead, posted, settle_for, source, text};
 
 #[test]
-fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
+fn every_dialect_acknowledges_a_durable_lead() {
     let fields = fields();
-    let told = |dialect: Dialect| {
+    let responses = |dialect: Dialect| {
         format!("{dialect}: {}", text(&protocol(dialect).accepted(&posted(&fields, &source(dialect)))))
     };
-    assert_snapshot!(Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n"), @r#"
+    assert_snapshot!(Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
     abc_sales: 202 application/json
@@ -27,23 +27,23 @@ fn each_system_says_in_its_own_way_that_a_lead_will_not_be_lost() {
 }
 
 #[test]
-fn three_of_them_answer_with_what_became_of_the_lead() {
+fn three_dialects_wait_for_the_outcome() {
     let waiting: Vec<_> =
         Dialect::ALL.iter().copied().filter(|dialect| protocol(*dialect).waits_for_outcome).collect();
     assert_eq!(waiting, [Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd]);
 }
 
 #[test]
-fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
+fn a_public_credential_gets_only_the_submitted_values() {
     let mut fields = fields();
     Trust::Public.remove_untrusted_fields(&mut fields);
-    let told = |dialect: Dialect| {
+    let responses = |dialect: Dialect| {
         format!(
             "{dialect}: {}",
             text(&protocol(dialect).accepted_from_public(&posted(&fields, &source(dialect))))
         )
     };
-    assert_snapshot!(Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n"), @r#"
+    assert_snapshot!(Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n"), @r#"
     native: 202 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"queued"}
     abc_sales: 202 application/json
@@ -60,17 +60,17 @@ fn a_public_credential_is_told_what_it_sent_and_nothing_else() {
 }
 
 #[test]
-fn a_key_without_the_scope_read_is_told_the_outcome_and_ids() {
+fn a_key_without_the_scope_read_gets_the_outcome_and_the_ids() {
     let lead = lead();
-    let told = |dialect: Dialect| {
-        let answer = settle_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
-        format!("{dialect}: {}", text(&answer))
+    let responses = |dialect: Dialect| {
+        let response = settle_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
+        format!("{dialect}: {}", text(&response))
     };
-    let told = Dialect::ALL.iter().copied().map(told).collect::<Vec<_>>().join("\n");
+    let responses = Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n");
     for stored in ["Ann", "4155550132", "beta", "held", "consent_missing", "shirt", "192.0.2.7"] {
-        assert!(!told.contains(stored), "{stored} in {told}");
+        assert!(!responses.contains(stored), "{stored} in {responses}");
     }
-    assert_snapshot!(told, @r#"
+    assert_snapshot!(responses, @r#"
     native: 200 application/json Location
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","outcome":"duplicate","lead_id":"018f4e2a-7b1c-7000-8000-0000000000aa","status":"new"}
     abc_sales: 200 application/json

@@ -1,11 +1,11 @@
-//! What each dialect answers.
+//! The responses of each dialect.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 mod accepted;

@@ -5,7 +5,7 @@ use leadgate_domain::validate::FieldFault;
 
 use crate::world::{text, texts};
 
-/// One problem of each kind that a gateway has.
+/// One problem of each kind.
 fn problems() -> [Problem<'static>; 6] {
     let problem = |status, code, detail: &'static str| Problem {
         status,
@@ -23,9 +23,9 @@ fn problems() -> [Problem<'static>; 6] {
         detail: fault.detail.into(),
     };
     [
-        problem(401, "invalid_key", "There is no such API key."),
+        problem(401, "invalid_key", "The API key is unknown."),
         problem(400, "not_json", "The body is not valid JSON: line 1, column 2."),
-        problem(415, "unsupported_media_type", "The Content-Type is application/json, in UTF-8."),
+        problem(415, "unsupported_media_type", "The Content-Type must be application/json in UTF-8."),
         Problem { errors: vec![item], ..problem(422, "invalid_lead", "The lead has faults; see `errors`.") },
         Problem {
             retry_after_seconds: Some(42),
@@ -47,13 +47,13 @@ fn all(dialect: Dialect) -> String {
 fn native_answers_with_problem_documents() {
     assert_snapshot!(all(Dialect::Native), @r#"
     401 application/problem+json
-    {"type":"about:blank","title":"Unauthorized","status":401,"detail":"There is no such API key.","code":"invalid_key"}
+    {"type":"about:blank","title":"Unauthorized","status":401,"detail":"The API key is unknown.","code":"invalid_key"}
 
     400 application/problem+json
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
 
     415 application/problem+json
-    {"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+    {"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"The Content-Type must be application/json in UTF-8.","code":"unsupported_media_type"}
 
     422 application/problem+json
     {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
@@ -70,13 +70,13 @@ fn native_answers_with_problem_documents() {
 fn abc_sales() {
     assert_snapshot!(all(Dialect::AbcSales), @r#"
     401 application/json
-    {"error":"There is no such API key.","code":"invalid_key"}
+    {"error":"The API key is unknown.","code":"invalid_key"}
 
     400 application/json
     {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
 
     415 application/json
-    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+    {"error":"The Content-Type must be application/json in UTF-8.","code":"unsupported_media_type"}
 
     400 application/json
     {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
@@ -93,13 +93,13 @@ fn abc_sales() {
 fn lead2inbound() {
     assert_snapshot!(all(Dialect::Lead2inbound), @r#"
     401 application/json
-    {"error":"There is no such API key.","code":"invalid_key"}
+    {"error":"The API key is unknown.","code":"invalid_key"}
 
     400 application/json
     {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
 
     415 application/json
-    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+    {"error":"The Content-Type must be application/json in UTF-8.","code":"unsupported_media_type"}
 
     422 application/json
     {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
@@ -116,13 +116,13 @@ fn lead2inbound() {
 fn five_hundred_leads() {
     assert_snapshot!(all(Dialect::FiveHundredLeads), @r#"
     404 application/json
-    {"success":false,"error":"There is no such API key.","code":"invalid_key"}
+    {"success":false,"error":"The API key is unknown.","code":"invalid_key"}
 
     400 application/json
     {"success":false,"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
 
     400 application/json
-    {"success":false,"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+    {"success":false,"error":"The Content-Type must be application/json in UTF-8.","code":"unsupported_media_type"}
 
     400 application/json
     {"success":false,"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
@@ -145,7 +145,7 @@ fn kickofflabs() {
     {"error":"The body is not valid JSON: line 1, column 2.","code":"not_json"}
 
     415 application/json
-    {"error":"The Content-Type is application/json, in UTF-8.","code":"unsupported_media_type"}
+    {"error":"The Content-Type must be application/json in UTF-8.","code":"unsupported_media_type"}
 
     400 application/json
     {"error":"The lead has faults; see `errors`.","code":"invalid_lead","errors":[{"pointer":"/phone","code":"missing","detail":"a phone is required"}]}
@@ -164,15 +164,15 @@ fn askad_answers_like_lead2inbound() {
 }
 
 #[test]
-fn a_faulty_parameter_is_named() {
+fn an_invalid_parameter_is_named() {
     let item = ProblemItem {
         pointer: None,
         parameter: Some("limit"),
         code: "invalid_parameter",
         detail: "`limit` is a number from 1 to 100.".into(),
     };
-    let [_, unreadable, ..] = problems();
-    let problem = Problem { code: "invalid_parameter", errors: vec![item], ..unreadable };
+    let [_, invalid_json, ..] = problems();
+    let problem = Problem { code: "invalid_parameter", errors: vec![item], ..invalid_json };
     assert_snapshot!(text(&protocol(Dialect::Native).refused(&problem)), @r#"
     400 application/problem+json
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"invalid_parameter","errors":[{"parameter":"limit","code":"invalid_parameter","detail":"`limit` is a number from 1 to 100."}]}
@@ -180,7 +180,7 @@ fn a_faulty_parameter_is_named() {
 }
 
 #[test]
-fn whatever_was_not_made_durable_is_a_503_to_everybody() {
+fn a_lead_that_is_not_durable_is_a_503_in_every_dialect() {
     let [.., unavailable] = problems();
     let statuses = Dialect::ALL
         .iter()
@@ -191,7 +191,7 @@ fn whatever_was_not_made_durable_is_a_503_to_everybody() {
 }
 
 #[test]
-fn no_refusal_looks_like_a_success_or_points_to_a_lead() {
+fn a_refusal_has_an_error_status_and_no_location() {
     for dialect in Dialect::ALL.iter().copied() {
         for problem in problems() {
             let DialectResponse { status, location, .. } = protocol(dialect).refused(&problem);

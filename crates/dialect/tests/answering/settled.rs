@@ -2,9 +2,9 @@ use insta::assert_snapshot;
 use leadgate_dialect::{DialectResponse, kickofflabs};
 use leadgate_domain::{Dialect, Outcome};
 
-use crate::world::{LEAD, lead, settle, stranger, text, texts};
+use crate::world::{LEAD, lead, settle, sparse_lead, text, texts};
 
-/// Made, changed, met; then kept aside, and the repetition of what was kept aside.
+/// The outcomes with a lead, then a quarantined submission and its duplicate.
 fn all(dialect: Dialect) -> Vec<DialectResponse> {
     let lead = lead();
     let with = [Outcome::Created, Outcome::Updated, Outcome::Linked, Outcome::Duplicate];
@@ -87,7 +87,7 @@ fn five_hundred_leads() {
     assert!(
         all(Dialect::FiveHundredLeads)
             .iter()
-            .all(|answer| text(answer) == text(&all(Dialect::FiveHundredLeads)[0]))
+            .all(|response| text(response) == text(&all(Dialect::FiveHundredLeads)[0]))
     );
     assert_snapshot!(text(&all(Dialect::FiveHundredLeads)[0]), @r#"
     200 application/json
@@ -119,12 +119,12 @@ fn askad() {
 }
 
 #[test]
-fn kickofflabs_answers_with_the_whole_lead() {
-    let answers = all(Dialect::KickoffLabs);
-    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+fn kickofflabs_returns_the_complete_lead() {
+    let responses = all(Dialect::KickoffLabs);
+    let statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses, [201, 200, 200, 200, 202, 200]);
-    // A line per member; what is in brackets has no comma that is followed by a quote.
-    assert_snapshot!(text(&answers[0]).replace(",\"", ",\n\""), @r#"
+    // A comma before a quote starts a new line, so that most members have their own line.
+    assert_snapshot!(text(&responses[0]).replace(",\"", ",\n\""), @r#"
     201 application/json
     {"id":"018f4e2a-7b1c-7000-8000-0000000000aa",
     "social_id":null,
@@ -175,8 +175,8 @@ fn kickofflabs_answers_with_the_whole_lead() {
     "referrer":"https://fb.com",
     "fraudulent":null}
     "#);
-    assert!(answers[1..4].iter().all(|answer| answer.body == answers[0].body));
-    assert_snapshot!(texts(answers[4..].to_vec()), @r#"
+    assert!(responses[1..4].iter().all(|response| response.body == responses[0].body));
+    assert_snapshot!(texts(responses[4..].to_vec()), @r#"
     202 application/json
     {"id":"018f4e2a-7b1c-7000-8000-0000000000bb","status":"quarantined"}
 
@@ -186,38 +186,38 @@ fn kickofflabs_answers_with_the_whole_lead() {
 }
 
 #[test]
-fn kickofflabs_names_its_members_in_the_documented_order_and_invents_none() {
+fn kickofflabs_members_have_the_documented_order_and_no_invented_values() {
     const DOCUMENTED: &str = "id social_id rank counter lead_count contest_score contest_score_rank \
         contest_score_rank_relative_position rank_relative_position campaign_id list_id given_name first_name avatar \
         when enhanced anonymous verified verified_email verified_phone_number waitlisted display_name \
         completed_actions social_url redirect_url thankyou_url status_url email phone_number family_name \
         custom_fields unsubscribe_url uid parent_id opted_out utm tags referrals unverified_leads verified_leads \
         influence subscription_number ip referrer fraudulent";
-    let stranger = stranger();
-    let body = text(&settle(Dialect::KickoffLabs, Outcome::Created, Some(&stranger)));
+    let sparse_lead = sparse_lead();
+    let body = text(&settle(Dialect::KickoffLabs, Outcome::Created, Some(&sparse_lead)));
     let positions: Vec<_> =
         DOCUMENTED.split(' ').map(|key| body.find(&format!("\"{key}\":")).unwrap()).collect();
     assert!(positions.is_sorted());
     let body: serde_json::Value = serde_json::from_str(body.lines().nth(1).unwrap()).unwrap();
     let members = body.as_object().unwrap();
     assert_eq!(members.len(), DOCUMENTED.split(' ').count());
-    let mut said: Vec<_> =
-        members.iter().filter(|(_, value)| !empty(value)).map(|(key, _)| key.as_str()).collect();
-    said.sort_unstable();
-    assert_eq!(said, ["campaign_id", "id", "list_id", "opted_out", "phone_number", "tags", "when"]);
+    let mut with_value: Vec<_> =
+        members.iter().filter(|(_, value)| !is_empty_value(value)).map(|(key, _)| key.as_str()).collect();
+    with_value.sort_unstable();
+    assert_eq!(with_value, ["campaign_id", "id", "list_id", "opted_out", "phone_number", "tags", "when"]);
     assert_eq!((&body["phone_number"], &body["opted_out"]), (&"call me".into(), &true.into()));
 }
 
-fn empty(value: &serde_json::Value) -> bool {
+fn is_empty_value(value: &serde_json::Value) -> bool {
     match value {
-        serde_json::Value::Object(members) => members.values().all(empty),
+        serde_json::Value::Object(members) => members.values().all(is_empty_value),
         serde_json::Value::Array(items) => items.is_empty(),
         other => other.is_null(),
     }
 }
 
 #[test]
-fn a_webhook_of_kickofflabs_is_given_out_by_its_url() {
+fn a_kickofflabs_webhook_is_returned_as_its_url() {
     assert_snapshot!(text(&kickofflabs::webhook_created("https://leads.example.com/w/tok")), @r#"
     200 application/json
     {"message":"Inbound Webhook Created","url":"https://leads.example.com/w/tok"}
@@ -225,11 +225,11 @@ fn a_webhook_of_kickofflabs_is_given_out_by_its_url() {
 }
 
 #[test]
-fn whoever_is_told_a_lead_is_told_the_one_that_was_met() {
+fn a_duplicate_returns_the_matched_lead() {
     for dialect in [Dialect::Native, Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd] {
         let lead = lead();
-        let answer = settle(dialect, Outcome::Duplicate, Some(&lead));
-        assert_eq!(answer.status, 200);
-        assert!(text(&answer).contains(LEAD), "{dialect}");
+        let response = settle(dialect, Outcome::Duplicate, Some(&lead));
+        assert_eq!(response.status, 200);
+        assert!(text(&response).contains(LEAD), "{dialect}");
     }
 }

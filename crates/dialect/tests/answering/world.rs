@@ -1,4 +1,4 @@
-//! A lead, a source, and answers as text.
+//! Fixtures: a lead, a source, and responses as text.
 
 use std::collections::BTreeMap;
 
@@ -88,8 +88,8 @@ pub(crate) fn lead() -> Lead {
     }
 }
 
-/// A lead of whom hardly anything is known.
-pub(crate) fn stranger() -> Lead {
+/// A lead with almost no values.
+pub(crate) fn sparse_lead() -> Lead {
     Lead {
         texts: Default::default(),
         phone: Some(PhoneView {
@@ -120,7 +120,7 @@ pub(crate) fn source(dialect: Dialect) -> Source {
     Source { campaign: source.campaign.map(|_| "4711000815".to_owned()), ..source }
 }
 
-/// What a submission said that met or made some lead.
+/// The fields of a submission.
 pub(crate) fn fields() -> Fields {
     let document = json!({
         "phone": " (415) 555-0199 ", "phone_country": "US", "email": " bo@example.com ",
@@ -135,7 +135,7 @@ pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> PostedLead<'
     PostedLead { id: submission(), fields, tags: &fields.tags, source, received_at: source.created_at }
 }
 
-/// The answer to a client that waited.
+/// The response to a client that waited.
 pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> DialectResponse {
     settle_for(Disclosure::Lead, dialect, outcome, lead)
 }
@@ -152,14 +152,14 @@ pub(crate) fn settle_for(
     protocol(dialect).settled(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
 }
 
-/// Status, media type, whether there is a `Location`, body.
-pub(crate) fn text(answer: &DialectResponse) -> String {
-    let location = if answer.location { " Location" } else { "" };
-    let body = std::str::from_utf8(&answer.body).unwrap();
-    format!("{} {}{location}\n{body}", answer.status, answer.content_type)
+/// The status, the media type, `Location` if the response has this header, and the body.
+pub(crate) fn text(response: &DialectResponse) -> String {
+    let location = if response.location { " Location" } else { "" };
+    let body = std::str::from_utf8(&response.body).unwrap();
+    format!("{} {}{location}\n{body}", response.status, response.content_type)
 }
 
-/// All of them, one after the other.
-pub(crate) fn texts(answers: impl IntoIterator<Item = DialectResponse>) -> String {
-    answers.into_iter().map(|answer| text(&answer)).collect::<Vec<_>>().join("\n\n")
+/// Several responses, separated by blank lines.
+pub(crate) fn texts(responses: impl IntoIterator<Item = DialectResponse>) -> String {
+    responses.into_iter().map(|response| text(&response)).collect::<Vec<_>>().join("\n\n")
 }

@@ -3,10 +3,10 @@ use leadgate_domain::Dialect::AbcSales;
 use leadgate_domain::TextField;
 use serde_json::json;
 
-use crate::reading::{faults, json, one};
+use crate::reading::{faults, json, single_fault};
 
 #[test]
-fn everything_that_its_documentation_names_is_understood() {
+fn every_documented_field_is_decoded() {
     let fields = json(
         AbcSales,
         json!({
@@ -61,15 +61,15 @@ fn a_name_of_2_to_100_characters_is_required() {
     for good in ["Al", " 민지 ", &"x".repeat(100), &format!("  {}  ", "é".repeat(100))] {
         assert!(named(good).is_ok(), "{good}");
     }
-    assert_eq!(faults(named("A")), one("/name", "too_short"));
-    assert_eq!(faults(named(" A  ")), one("/name", "too_short"));
-    assert_eq!(faults(named(&"x".repeat(101))), one("/name", "too_long"));
-    assert_eq!(faults(named(&"x".repeat(5_000))), one("/name", "too_long"));
+    assert_eq!(faults(named("A")), single_fault("/name", "too_short"));
+    assert_eq!(faults(named(" A  ")), single_fault("/name", "too_short"));
+    assert_eq!(faults(named(&"x".repeat(101))), single_fault("/name", "too_long"));
+    assert_eq!(faults(named(&"x".repeat(5_000))), single_fault("/name", "too_long"));
     for missing in [json!({}), json!({"name": null}), json!({"name": " "}), json!({"phone": "+14155550132"})]
     {
-        assert_eq!(faults(json(AbcSales, missing)), one("/name", "missing"));
+        assert_eq!(faults(json(AbcSales, missing)), single_fault("/name", "missing"));
     }
-    assert_eq!(faults(json(AbcSales, json!({"name": 42}))), one("/name", "wrong_type"));
+    assert_eq!(faults(json(AbcSales, json!({"name": 42}))), single_fault("/name", "wrong_type"));
 }
 
 #[test]
@@ -78,19 +78,19 @@ fn a_phone_and_an_id_have_50_characters_at_most() {
         json(AbcSales, json!({"name": "Ann", "phone": "5".repeat(phone), "id": "i".repeat(id)}))
     };
     assert!(with(50, 50).is_ok());
-    assert_eq!(faults(with(51, 50)), one("/phone", "too_long"));
-    assert_eq!(faults(with(50, 51)), one("/id", "too_long"));
-    assert_eq!(faults(with(50, 300)), one("/id", "too_long"));
+    assert_eq!(faults(with(51, 50)), single_fault("/phone", "too_long"));
+    assert_eq!(faults(with(50, 51)), single_fault("/id", "too_long"));
+    assert_eq!(faults(with(50, 300)), single_fault("/id", "too_long"));
 }
 
 #[test]
-fn a_phone_that_is_none_is_kept() {
+fn an_invalid_phone_is_stored() {
     let fields = json(AbcSales, json!({"name": "Ann", "phone": "ask at the desk"})).unwrap();
     assert_eq!(fields.phone.value().unwrap(), "ask at the desk");
 }
 
 #[test]
-fn its_own_names_go_before_ours() {
+fn documented_names_take_precedence_over_native_names() {
     let fields =
         json(AbcSales, json!({"name": "Ann", "full_name": "Ann Lee", "id": 1, "external_id": "2"})).unwrap();
     assert_eq!(fields.text(TextField::FullName), Some("Ann"));
@@ -104,7 +104,7 @@ fn its_own_names_go_before_ours() {
 }
 
 #[test]
-fn a_documented_name_with_a_wrong_type_is_refused_and_ours_is_kept() {
+fn a_wrong_type_is_refused_under_a_documented_name_only() {
     for (name, wrong) in [
         ("email", json!(5)),
         ("phone", json!(1.5)),
@@ -115,7 +115,7 @@ fn a_documented_name_with_a_wrong_type_is_refused_and_ours_is_kept() {
     ] {
         let mut document = json!({"name": "Ann"});
         document[name] = wrong;
-        assert_eq!(faults(json(AbcSales, document)), one(&format!("/{name}"), "wrong_type"));
+        assert_eq!(faults(json(AbcSales, document)), single_fault(&format!("/{name}"), "wrong_type"));
     }
     let fields = json(AbcSales, json!({"name": "Ann", "company": 5, "consent": "yes"})).unwrap();
     assert_json_snapshot!(fields, @r#"
@@ -132,7 +132,7 @@ fn a_documented_name_with_a_wrong_type_is_refused_and_ours_is_kept() {
 }
 
 #[test]
-fn a_null_erases_and_what_is_absent_does_not() {
+fn a_null_clears_a_field_and_an_absent_field_does_not() {
     let fields = json(AbcSales, json!({"name": "Ann", "email": null, "source": null})).unwrap();
     assert_json_snapshot!(fields, @r#"
     {

@@ -3,10 +3,10 @@ use leadgate_dialect::DecodeError;
 use leadgate_domain::Dialect::AskAd;
 use serde_json::json;
 
-use crate::reading::{faults, form, json, one};
+use crate::reading::{faults, form, json, single_fault};
 
 #[test]
-fn an_inbound_lead_is_understood() {
+fn an_inbound_lead_is_decoded() {
     let fields = json(
         AskAd,
         json!({
@@ -37,7 +37,7 @@ fn an_inbound_lead_is_understood() {
 }
 
 #[test]
-fn a_captured_form_is_understood() {
+fn a_captured_form_is_decoded() {
     let body = "name=Ann+Lee&email=ann%40example.com&page_url=https%3A%2F%2Fexample.com&metadata[plan]=pro\
                 &metadata[topics][]=a&metadata[topics][]=b&consent=on&xxTrustedFormCertUrl=https%3A%2F%2Fcert\
                 &consent_timestamp=2025-01-01T00%3A00%3A00Z";
@@ -65,7 +65,7 @@ fn a_captured_form_is_understood() {
 }
 
 #[test]
-fn nothing_is_required_but_something() {
+fn at_least_one_value_is_required() {
     assert!(json(AskAd, json!({"page_url": "https://example.com"})).is_ok());
     for empty in [json!({}), json!({"email": " "}), json!({"metadata": {}})] {
         assert_eq!(json(AskAd, empty), Err(DecodeError::Empty));
@@ -73,17 +73,20 @@ fn nothing_is_required_but_something() {
 }
 
 #[test]
-fn wrong_types_are_refused_and_a_long_page_is_not() {
-    assert_eq!(faults(json(AskAd, json!({"email": 5}))), one("/email", "wrong_type"));
-    assert_eq!(faults(json(AskAd, json!({"email": "a", "metadata": "x"}))), one("/metadata", "wrong_type"));
-    assert_eq!(faults(json(AskAd, json!({"name": "x".repeat(501)}))), one("/name", "too_long"));
+fn a_wrong_type_is_refused_and_a_long_page_url_is_not() {
+    assert_eq!(faults(json(AskAd, json!({"email": 5}))), single_fault("/email", "wrong_type"));
+    assert_eq!(
+        faults(json(AskAd, json!({"email": "a", "metadata": "x"}))),
+        single_fault("/metadata", "wrong_type")
+    );
+    assert_eq!(faults(json(AskAd, json!({"name": "x".repeat(501)}))), single_fault("/name", "too_long"));
     let page = format!("https://example.com/{}", "x".repeat(3_000));
     let fields = json(AskAd, json!({"email": "a@b.com", "page_url": page})).unwrap();
     assert_eq!(fields.custom_fields["page_url"], json!(page));
 }
 
 #[test]
-fn a_form_is_not_refused_for_what_nobody_could_repair() {
+fn a_form_is_not_refused_for_invalid_values() {
     let fields = form(AskAd, "email=a%40b.com&metadata=plan+pro&phone[home]=1&tags[a]=b").unwrap();
     assert_json_snapshot!(fields, @r#"
     {

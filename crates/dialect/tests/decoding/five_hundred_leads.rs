@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::reading::{form, json};
 
 #[test]
-fn a_webhook_with_campaign_and_referrer_is_understood() {
+fn a_webhook_with_campaign_and_referrer_is_decoded() {
     let fields = json(
         FiveHundredLeads,
         json!({
@@ -40,7 +40,7 @@ fn a_webhook_with_campaign_and_referrer_is_understood() {
 }
 
 #[test]
-fn a_plain_form_is_understood() {
+fn a_plain_form_is_decoded() {
     let body = "firstName=Ann&last-name=Lee&E-Mail=ann%40example.com&phone=%2B1+415+555+0132&company=\
                 &_utm[source]=google&_utm[term]=&interests[]=roof&interests[]=solar&Opt_Out=no&newsletter=";
     assert_json_snapshot!(form(FiveHundredLeads, body).unwrap(), @r#"
@@ -65,7 +65,7 @@ fn a_plain_form_is_understood() {
 }
 
 #[test]
-fn what_does_not_fit_is_kept_as_metadata() {
+fn an_invalid_value_is_stored_as_metadata() {
     let long = "x".repeat(501);
     let fields = json(
         FiveHundredLeads,
@@ -100,7 +100,7 @@ fn what_does_not_fit_is_kept_as_metadata() {
 }
 
 #[test]
-fn nothing_is_required_but_something() {
+fn at_least_one_value_is_required() {
     assert!(json(FiveHundredLeads, json!({"message": "hello"})).is_ok());
     assert!(json(FiveHundredLeads, json!({"answer": false})).is_ok());
     for empty in [json!({}), json!({"email": ""}), json!({"a": null, "b": [], "c": {"d": " "}})] {
@@ -110,15 +110,15 @@ fn nothing_is_required_but_something() {
 }
 
 #[test]
-fn another_name_is_taken_where_the_first_does_not_fit() {
+fn another_name_is_used_if_the_value_of_the_first_is_invalid() {
     let fields = json(FiveHundredLeads, json!({"phone": ["home"], "mobile": "+14155550132"})).unwrap();
     assert_eq!(fields.phone, Patch::Value("+14155550132".to_owned()));
     assert_eq!(fields.custom_fields["phone"], json!(["home"]));
 }
 
 #[test]
-fn an_opt_out_in_unknown_words_is_one() {
-    for (said, meant) in [
+fn an_unclear_opt_out_counts_as_an_opt_out() {
+    for (answer, expected) in [
         (json!("yes"), true),
         (json!("please stop"), true),
         (json!(2), true),
@@ -128,13 +128,13 @@ fn an_opt_out_in_unknown_words_is_one() {
         (json!(""), false),
         (json!(null), false),
     ] {
-        let fields = json(FiveHundredLeads, json!({"email": "a@b.com", "do_not_call": said})).unwrap();
-        assert_eq!(fields.opt_out, meant, "{said}");
+        let fields = json(FiveHundredLeads, json!({"email": "a@b.com", "do_not_call": answer})).unwrap();
+        assert_eq!(fields.opt_out, expected, "{answer}");
     }
 }
 
 #[test]
-fn an_empty_field_of_a_form_says_nothing() {
+fn an_empty_form_field_counts_as_absent() {
     let fields = form(FiveHundredLeads, "email=a%40b.com&phone=&company=+&budget=&name=Ann").unwrap();
     assert_eq!(fields.phone, Patch::Absent);
     assert_eq!(fields.texts.get(&TextField::Company), None);

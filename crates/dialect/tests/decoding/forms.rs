@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, as browsers, curl and strangers write it.
+//! `application/x-www-form-urlencoded`, as browsers, curl and other clients write it.
 
 use leadgate_dialect::protocol;
 use leadgate_domain::Dialect::{AskAd, Native};
@@ -15,7 +15,7 @@ fn pairs_are_read_as_browsers_write_them() {
         ("a+b=1&a%5Bc%5D=2", json!({"a b": "1", "a": {"c": "2"}})),
         ("a&b=&=c&&", json!({"a": "", "b": "", "": "c"})),
         ("a=b=c", json!({"a": "b=c"})),
-        // Not escapes: taken as they are.
+        // Invalid escapes are read literally.
         ("a=%&b=%zz&c=%4", json!({"a": "%", "b": "%zz", "c": "%4"})),
         ("n=Gr%C3%BC%C3%9Fe&n2=Grüße", json!({"n": "Grüße", "n2": "Grüße"})),
         ("a=1\r\n", json!({"a": "1"})),
@@ -33,10 +33,10 @@ fn names_make_lists_and_objects() {
         ("a[0]=x&a[2]=z&a[1]=y", json!({"a": ["x", "y", "z"]})),
         ("a[1]=y", json!({"a": {"1": "y"}})),
         ("a[b][c]=1&a[b][d][]=2&a[e]=3", json!({"a": {"b": {"c": "1", "d": ["2"]}, "e": "3"}})),
-        // Where two of them contradict each other both are kept.
+        // If two names contradict each other, both values are kept.
         ("a=1&a[b]=2", json!({"a": "1", "a[b]": "2"})),
         ("a[b]=1&a=2", json!({"a": [{"b": "1"}, "2"]})),
-        // Not built like that: names like any other.
+        // Malformed brackets are part of the name.
         (
             "a[b=1&c]=2&[]=3&a[[d]]=4&e[]f=5",
             json!({"a[b": "1", "c]": "2", "[]": "3", "a[[d]]": "4", "e[]f": "5"}),
@@ -48,7 +48,7 @@ fn names_make_lists_and_objects() {
 }
 
 #[test]
-fn what_json_may_not_contain_a_form_may_not_either() {
+fn the_limits_of_json_apply_to_forms() {
     let code = |body: &[u8]| members(body).unwrap_err().code();
     assert_eq!(code(b""), "empty_body");
     assert_eq!(code(b" \r\n"), "empty_body");
@@ -67,7 +67,7 @@ fn what_json_may_not_contain_a_form_may_not_either() {
 }
 
 #[test]
-fn of_several_phones_the_first_is_taken_and_all_are_kept() {
+fn the_first_of_several_phones_is_used_and_all_are_stored() {
     let fields = form(AskAd, "phone=&phone=%2B1415&phone=%2B1416").unwrap();
     assert_eq!(fields.phone.value().unwrap(), "+1415");
     assert_eq!(fields.custom_fields["phone"], json!(["", "+1415", "+1416"]));
@@ -82,14 +82,14 @@ fn a_checkbox_and_its_hidden_field_are_one_flag() {
 }
 
 #[test]
-fn tags_are_taken_as_a_list_or_with_commas() {
+fn tags_are_a_list_or_separated_by_commas() {
     for body in ["email=a&tags=x,+y,,", "email=a&tags[]=x&tags[]=y&tags[]=", "email=a&tags[0]=x&tags[1]=y"] {
         assert_eq!(form(AskAd, body).unwrap().tags, ["x", "y"], "{body}");
     }
 }
 
 #[test]
-fn what_is_no_utf8_is_read_as_windows_1252_and_noted() {
+fn text_that_is_not_utf8_is_read_as_windows_1252_and_recorded() {
     for (body, expected) in [
         (&b"n=Gr%FC%DFe"[..], json!({"n": "Grüße"})),
         (b"n=Gr\xfc\xdfe&m=Gr%C3%BC%C3%9Fe", json!({"n": "Grüße", "m": "Grüße"})),
@@ -101,19 +101,19 @@ fn what_is_no_utf8_is_read_as_windows_1252_and_noted() {
     }
     let json = |media| protocol(Native).document(&media, b"{\"n\":\"Gr\xfc\xdfe\"}", None);
     let read = json(BodyFormat::JsonWindows1252).unwrap();
-    assert_eq!((&read.members["n"], read.repairs.len()), (&json!("Grüße"), 0), "it was announced");
-    assert_eq!(json(BodyFormat::Json).unwrap_err().code(), "invalid_unicode", "a program can repair it");
+    assert_eq!((&read.members["n"], read.repairs.len()), (&json!("Grüße"), 0), "declared encoding");
+    assert_eq!(json(BodyFormat::Json).unwrap_err().code(), "invalid_unicode", "undeclared encoding");
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_a_name() {
+fn a_byte_order_mark_is_not_part_of_a_name() {
     for body in ["\u{feff}email=a&phone=1", "%EF%BB%BFemail=a&phone=1"] {
         assert_eq!(members(body.as_bytes()), Ok(json!({"email": "a", "phone": "1"})), "{body}");
     }
 }
 
 #[test]
-fn a_plus_that_was_not_escaped_is_a_plus_at_the_start_of_a_phone() {
+fn an_unescaped_plus_at_the_start_of_a_phone_is_restored() {
     for (body, phone, repaired) in [
         ("phone=+4722334455", "+4722334455", true),
         ("tel=+47+22+33+44+55", "+47 22 33 44 55", true),
@@ -132,11 +132,11 @@ fn a_plus_that_was_not_escaped_is_a_plus_at_the_start_of_a_phone() {
     let multipart = b"--B\r\nContent-Disposition: form-data; name=\"phone\"\r\n\r\n 4155550132\r\n--B--\r\n";
     let read = protocol(AskAd).document(&BodyFormat::Multipart("B".to_owned()), multipart, None).unwrap();
     let fields = protocol(AskAd).decode(&read, None).unwrap();
-    assert_eq!(fields.phone.value().map(String::as_str), Some(" 4155550132"), "nothing is escaped there");
+    assert_eq!(fields.phone.value().map(String::as_str), Some(" 4155550132"), "multipart has no escapes");
 }
 
 #[test]
-fn json_is_read_whatever_form_its_type_announces() {
+fn a_json_body_is_read_as_json_also_with_the_media_type_of_a_form() {
     for media in [BodyFormat::Json, BodyFormat::Form, BodyFormat::Multipart("B".to_owned())] {
         for body in ["{\"a\": 1.5}", "\u{feff} {\n\"a\": 1.5 }\n"] {
             let read = protocol(Native).document(&media, body.as_bytes(), None).unwrap();
@@ -147,7 +147,7 @@ fn json_is_read_whatever_form_its_type_announces() {
 }
 
 #[test]
-fn line_breaks_and_tabs_within_json_strings_are_repaired() {
+fn line_breaks_and_tabs_in_json_strings_are_repaired() {
     let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None);
     let broken = "{\"a\":\"x\ny\tz\\\"\r\n\",\n\"b\":1}";
     let repaired = read(broken).unwrap();
@@ -158,7 +158,7 @@ fn line_breaks_and_tabs_within_json_strings_are_repaired() {
 }
 
 #[test]
-fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
+fn json_that_is_not_an_object_differs_from_invalid_json() {
     let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None).unwrap_err();
     for body in ["null", "[]", "\"x\"", "42", "[{}]"] {
         assert_eq!((read(body).code(), read(body).pointer()), ("wrong_type", Some("")), "{body}");
@@ -172,12 +172,13 @@ fn json_that_is_no_object_is_told_apart_from_what_is_no_json() {
 }
 
 #[test]
-fn the_query_is_read_beside_a_body_of_kickofflabs_and_instead_of_an_empty_one() {
+fn the_query_is_read_with_a_kickofflabs_body_and_in_place_of_an_empty_body() {
     for dialect in Dialect::ALL.iter().copied() {
         let read = protocol(dialect).document(&BodyFormat::Json, b"{\"a\":1}", Some("b=2")).unwrap();
         assert_eq!(read.members.contains_key("b"), dialect == Dialect::KickoffLabs, "{dialect}");
-        let instead = protocol(dialect).document(&BodyFormat::Json, b" ", Some("phone=+4722334455")).unwrap();
-        let fields = protocol(dialect).decode(&instead, None).unwrap_or_default();
+        let from_query =
+            protocol(dialect).document(&BodyFormat::Json, b" ", Some("phone=+4722334455")).unwrap();
+        let fields = protocol(dialect).decode(&from_query, None).unwrap_or_default();
         let phone = fields.phone.value().map(String::as_str);
         assert!(dialect == Dialect::AbcSales || phone == Some("+4722334455"), "{dialect}: {phone:?}");
         assert_eq!(

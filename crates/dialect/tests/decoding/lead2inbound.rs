@@ -2,10 +2,10 @@ use insta::assert_json_snapshot;
 use leadgate_domain::Dialect::Lead2inbound;
 use serde_json::json;
 
-use crate::reading::{faults, json, one};
+use crate::reading::{faults, json, single_fault};
 
 #[test]
-fn a_lead_with_consent_and_ad_source_is_understood() {
+fn a_lead_with_consent_and_ad_source_is_decoded() {
     let fields = json(
         Lead2inbound,
         json!({
@@ -47,24 +47,27 @@ fn a_lead_with_consent_and_ad_source_is_understood() {
 
 #[test]
 fn only_the_phone_is_required() {
-    assert!(json(Lead2inbound, json!({"phone": "not a phone: kept for a human to look at"})).is_ok());
+    assert!(json(Lead2inbound, json!({"phone": "not a phone: stored for manual review"})).is_ok());
     for missing in
         [json!({}), json!({"email": "ann@example.com"}), json!({"phone": ""}), json!({"phone": null})]
     {
-        assert_eq!(faults(json(Lead2inbound, missing)), one("/phone", "missing"));
+        assert_eq!(faults(json(Lead2inbound, missing)), single_fault("/phone", "missing"));
     }
-    assert_eq!(faults(json(Lead2inbound, json!({"phone": ["1"]}))), one("/phone", "wrong_type"));
+    assert_eq!(faults(json(Lead2inbound, json!({"phone": ["1"]}))), single_fault("/phone", "wrong_type"));
 }
 
 #[test]
-fn consent_that_is_no_object_is_refused_instead_of_lost() {
+fn a_consent_that_is_not_an_object_is_refused() {
     let with = |consent| faults(json(Lead2inbound, json!({"phone": "1", "consent": consent})));
-    assert_eq!(with(json!(true)), one("/consent", "wrong_type"));
-    assert_eq!(with(json!({"consent_timestamp": true})), one("/consent/consent_timestamp", "wrong_type"));
+    assert_eq!(with(json!(true)), single_fault("/consent", "wrong_type"));
+    assert_eq!(
+        with(json!({"consent_timestamp": true})),
+        single_fault("/consent/consent_timestamp", "wrong_type")
+    );
 }
 
 #[test]
-fn a_time_of_consent_may_be_a_number() {
+fn a_consent_timestamp_may_be_a_number() {
     for (sent, kept) in [(json!(1735689600), "1735689600"), (json!(1735689600.5), "1735689600.5")] {
         for document in [json!({"consent": {"consent_timestamp": sent}}), json!({"consent_timestamp": sent})]
         {

@@ -1,11 +1,11 @@
-//! What each dialect understands of what its clients send.
+//! What each dialect decodes from its clients' requests.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 
 mod abc_sales;

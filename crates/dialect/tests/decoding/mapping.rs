@@ -4,7 +4,7 @@ use leadgate_domain::mapping::{Mapping, MappingFaultCode};
 use leadgate_domain::{Dialect, Fields};
 use serde_json::{Value, json};
 
-use crate::reading::{faults, one};
+use crate::reading::{faults, single_fault};
 
 fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, DecodeError> {
     let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
@@ -13,7 +13,7 @@ fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Resul
 }
 
 #[test]
-fn what_a_mapping_fills_goes_before_what_the_dialect_finds() {
+fn mapped_fields_take_precedence_over_decoded_fields() {
     let fields = mapped(
         Dialect::KickoffLabs,
         json!([
@@ -59,19 +59,19 @@ fn what_a_mapping_fills_goes_before_what_the_dialect_finds() {
 }
 
 #[test]
-fn requirements_are_asked_for_after_mapping() {
+fn required_fields_are_checked_after_mapping() {
     let rules = || json!([{"to": "full_name", "from": ["kunde"]}]);
     assert!(mapped(Dialect::AbcSales, rules(), true, json!({"kunde": "Ann"})).is_ok());
     assert_eq!(
         faults(mapped(Dialect::AbcSales, rules(), true, json!({"x": "Ann"}))),
-        one("/name", "missing")
+        single_fault("/name", "missing")
     );
     let contact = json!([{"to": "email", "from": ["mail"]}]);
     assert!(mapped(Dialect::Native, contact, true, json!({"mail": "a@b.com"})).is_ok());
 }
 
 #[test]
-fn a_mapping_of_a_form_says_yes_in_words() {
+fn mapped_form_values_may_be_flag_words() {
     let rules = json!([{"to": "opt_out", "from": ["stop"]}, {"to": "is_test", "from": ["t"]}]);
     let fields = mapped(Dialect::AskAd, rules, false, json!({"stop": "on", "t": "1", "email": "a@b.com"}));
     let fields = fields.unwrap();
@@ -79,7 +79,7 @@ fn a_mapping_of_a_form_says_yes_in_words() {
 }
 
 #[test]
-fn what_a_mapping_makes_has_to_fit_except_where_nothing_has_to() {
+fn an_invalid_mapped_value_is_refused_except_in_a_lenient_dialect() {
     let rules = || json!([{"to": "phone", "from": ["tel"]}, {"to": "phone_country", "from": ["land"]}]);
     let document = || json!({"tel": ["1"], "land": "Atlantis", "email": "a@b.com", "phone": ["2"]});
     let refused = mapped(Dialect::Native, rules(), true, document());
@@ -105,10 +105,10 @@ fn what_a_mapping_makes_has_to_fit_except_where_nothing_has_to() {
 }
 
 #[test]
-fn a_mapping_that_cannot_be_applied_is_named() {
+fn a_failed_mapping_names_its_rule() {
     let rules = json!([{"to": "phone", "from": ["tel"], "required": true}]);
     let Err(DecodeError::Mapping(fault)) = mapped(Dialect::AskAd, rules, true, json!({"a": 1})) else {
-        panic!("it was applied")
+        panic!("the mapping was applied")
     };
     assert_eq!((fault.to.as_str(), fault.code), ("phone", MappingFaultCode::Missing));
 }

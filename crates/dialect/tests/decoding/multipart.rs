@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578), whole and broken.
+//! `multipart/form-data` (RFC 7578), valid and malformed.
 
 use insta::assert_json_snapshot;
 use leadgate_dialect::{DocumentError, protocol};
@@ -40,7 +40,7 @@ fn parts_are_read_like_the_pairs_of_a_form() {
 }
 
 #[test]
-fn a_file_is_kept_by_name_type_and_size() {
+fn a_file_is_stored_as_its_name_type_and_size() {
     let body = [
         part("name=\"email\"", "ann@example.com"),
         part("name=\"cv\"; filename=\"../../etc/passwd\"\r\nContent-Type: application/pdf", "%PDF-1.7 \u{0}"),
@@ -64,32 +64,32 @@ fn a_file_is_kept_by_name_type_and_size() {
 }
 
 #[test]
-fn what_is_broken_is_refused() {
-    let whole = [part("name=\"a\"", "1"), END.to_owned()].concat();
-    assert!(read(whole.as_bytes()).is_ok());
+fn a_malformed_body_is_refused() {
+    let complete = [part("name=\"a\"", "1"), END.to_owned()].concat();
+    assert!(read(complete.as_bytes()).is_ok());
     for broken in [
-        // No final boundary: the rest may have been lost.
+        // The final boundary is missing, so the body may be truncated.
         part("name=\"a\"", "1"),
         format!("{}--BOUNDARY", part("name=\"a\"", "1")),
         "--BOUNDARY\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1".to_owned(),
         "--BOUNDARY\r\nContent-Dispo".to_owned(),
         "a=1&b=2".to_owned(),
-        whole.replace("BOUNDARY", "OTHER"),
-        // A part that nobody could name.
+        complete.replace("BOUNDARY", "OTHER"),
+        // A part without a name.
         [part("nothing=\"a\"", "1"), END.to_owned()].concat(),
         format!("--BOUNDARY\r\nContent-Type: text/plain\r\n\r\n1\r\n{END}"),
     ] {
         assert_eq!(code(broken.as_bytes()), "broken_multipart", "{broken}");
     }
-    for cut in 1..whole.len() - "--\r\n".len() {
-        assert!(read(&whole.as_bytes()[..cut]).is_err(), "{cut}");
+    for cut in 1..complete.len() - "--\r\n".len() {
+        assert!(read(&complete.as_bytes()[..cut]).is_err(), "{cut}");
     }
     assert_eq!(code(b""), "empty_body");
     assert_eq!(code(END.as_bytes()), "empty_body");
 }
 
 #[test]
-fn the_limits_of_forms_hold() {
+fn the_limits_of_forms_apply() {
     let many = |count: usize| {
         let parts: String = (0..count).map(|key| part(&format!("name=\"k{key}\""), "v")).collect();
         format!("{parts}{END}")
@@ -106,7 +106,7 @@ fn the_limits_of_forms_hold() {
 }
 
 #[test]
-fn a_nested_multipart_is_a_text_like_any_other() {
+fn a_nested_multipart_is_read_as_text() {
     let inner = "--I\r\nContent-Disposition: file\r\n\r\nx\r\n--I--";
     let nested = part("name=\"files\"\r\nContent-Type: multipart/mixed; boundary=I", inner);
     assert_eq!(read([nested, END.to_owned()].concat().as_bytes()), Ok(json!({ "files": inner })));

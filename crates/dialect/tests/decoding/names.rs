@@ -1,4 +1,4 @@
-//! Names that every dialect reads alike.
+//! Names that all dialects recognize.
 
 use insta::assert_json_snapshot;
 use leadgate_domain::Dialect::{self, AskAd, FiveHundredLeads, Native};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::reading::json;
 
 #[test]
-fn a_name_is_known_by_any_of_its_spellings() {
+fn a_name_is_recognized_in_any_spelling() {
     for (name, field) in [
         ("fullName", TextField::FullName),
         ("Full Name", TextField::FullName),
@@ -37,7 +37,7 @@ fn a_name_is_known_by_any_of_its_spellings() {
 }
 
 #[test]
-fn exact_names_go_first_and_the_others_are_kept() {
+fn an_exact_name_takes_precedence_and_the_others_are_stored() {
     let fields = json(
         FiveHundredLeads,
         json!({"Phone": "loose", "mobile": "later", "phone_number": "first", "cell": ""}),
@@ -54,7 +54,7 @@ fn exact_names_go_first_and_the_others_are_kept() {
 }
 
 #[test]
-fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
+fn the_native_dialect_prefers_exact_names_to_similar_ones() {
     let fields =
         json(Native, json!({"Phone": "+1", "firstName": "Ann", "name": "Ann Lee", "id": 7})).unwrap();
     assert_json_snapshot!(fields, @r#"
@@ -72,7 +72,7 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
     let fields = json(Native, json!({"phone": null, "Phone": "+1", "email": "a@b.com"})).unwrap();
     assert_eq!(fields.phone, Patch::Null);
     assert_eq!(fields.custom_fields["Phone"], json!("+1"));
-    // Only an exact name is worth a refusal.
+    // An invalid value is a fault only under an exact name.
     let fields =
         json(Native, json!({"email": "a@b.com", "Phone": 1.5, "Tags": "a,b", "OptOut": "maybe"})).unwrap();
     assert_json_snapshot!(fields, @r#"
@@ -89,25 +89,25 @@ fn the_native_dialect_reads_loosely_only_what_it_does_not_read_exactly() {
 }
 
 #[test]
-fn who_may_have_opted_out_has_by_whatever_name_and_a_clear_no_is_none() {
+fn an_unclear_answer_is_an_opt_out_under_any_name_and_a_clear_no_is_not() {
     for dialect in Dialect::ALL.iter().copied() {
-        let asks = |name: &str, said: Value| {
-            let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: said });
+        let opts_out = |name: &str, answer: Value| {
+            let body = json!({ "name": "Ann Lee", "phone": "+14155550132", name: answer });
             json(dialect, body).unwrap().opt_out
         };
         for name in ["OptOut", "opt-out", "opted_out", "do_not_call", "DoNotContact", "unsubscribed"] {
             for yes in [json!(true), json!("true"), json!("yes"), json!(1), json!("maybe")] {
-                assert!(asks(name, yes.clone()), "{dialect} {name} {yes}");
+                assert!(opts_out(name, yes.clone()), "{dialect} {name} {yes}");
             }
             for no in [json!(false), json!("false"), json!("No"), json!(0), json!(""), json!(null)] {
-                assert!(!asks(name, no.clone()), "{dialect} {name} {no}");
+                assert!(!opts_out(name, no.clone()), "{dialect} {name} {no}");
             }
         }
     }
 }
 
 #[test]
-fn every_dialect_keeps_certificates_with_the_consent_whatever_they_are_called() {
+fn every_dialect_stores_certificates_with_the_consent_under_any_name() {
     let url = "https://cert.trustedform.com/1a2b";
     let guid = "79D2D183-1012-02CF-6EF5-BF3AACE09570";
     for dialect in Dialect::ALL.iter().copied() {
@@ -118,14 +118,14 @@ fn every_dialect_keeps_certificates_with_the_consent_whatever_they_are_called() 
         for name in
             ["TrustedForm Cert URL", "trusted_form_certificate_url", "xxTrustedFormToken_0", "trustedForm"]
         {
-            let found = consent(name, url);
-            assert_eq!(found.trustedform_certificate(), Some(Ok(url.to_owned())), "{dialect} {name}");
-            assert_eq!(found.more[name], url);
+            let consent = consent(name, url);
+            assert_eq!(consent.trustedform_certificate(), Some(Ok(url.to_owned())), "{dialect} {name}");
+            assert_eq!(consent.more[name], url);
         }
         for name in ["jornaya_lead_id", "Universal_LeadiD", "jornayaToken", "leadid", "LeadiD"] {
             assert_eq!(consent(name, guid).jornaya_leadid(), Some(Ok(guid.to_owned())), "{dialect} {name}");
         }
-        // What others call their own record stays what it was.
+        // Other systems use these names for the ids of their own records.
         for (name, value) in [("leadid", "12345"), ("lead_id", guid), ("leadId", guid), ("LeadID", guid)] {
             assert!(consent(name, value).more.is_empty(), "{dialect} {name}");
         }
@@ -138,7 +138,7 @@ fn every_dialect_keeps_certificates_with_the_consent_whatever_they_are_called() 
 }
 
 #[test]
-fn every_dialect_takes_consent_attribution_and_a_region() {
+fn every_dialect_reads_consent_attribution_and_a_region() {
     let parts = json!({
         "name": "Ann Lee", "phone": "4155550132", "phone_country": "US",
         "consent_timestamp": "2025-01-01T00:00:00Z", "consentTextVersion": "v3", "source_url": "https://x",
@@ -180,7 +180,7 @@ fn every_dialect_takes_consent_attribution_and_a_region() {
 }
 
 #[test]
-fn one_piece_goes_before_its_parts() {
+fn an_object_takes_precedence_over_its_parts() {
     let fields = json(
         AskAd,
         json!({
@@ -213,7 +213,7 @@ fn one_piece_goes_before_its_parts() {
 }
 
 #[test]
-fn the_address_of_a_page_alone_is_no_consent() {
+fn a_page_url_alone_is_not_a_consent() {
     let fields = json(AskAd, json!({"email": "a@b.com", "source_url": "https://x"})).unwrap();
     assert_eq!((&fields.consent, &fields.custom_fields["source_url"]), (&Patch::Absent, &json!("https://x")));
 }

@@ -1,11 +1,11 @@
-//! Whatever is sent ends up somewhere, and nothing crashes a decoder.
+//! Every submitted value is kept, and no body makes a decoder panic.
 
 use leadgate_dialect::{Document, protocol};
 use leadgate_domain::{BodyFormat, Dialect, Fields, validate};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-/// Names that mean something somewhere, exactly or nearly.
+/// Names that a dialect recognizes, exactly or in another spelling.
 const KNOWN: &str = "phone|Phone|phone_number|mobile|tel|email|E-Mail|emailAddress|mail|name|fullName|full_name|\
     first_name|firstname|last_name|surname|company|companyName|external_id|id|naver_line_id|line_id|source|__source|\
     state|timezone|time_zone|locale|currency|page_url|__url|tags|Tags|consent|Consent|consent_timestamp|\
@@ -19,7 +19,7 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![6 => prop::sample::select(known), 1 => "[a-zA-Z_ -]{1,8}"]
 }
 
-/// Values whose texts are told apart from each other later.
+/// Values whose texts get unique marks later.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         6 => Just(Value::from("text")),
@@ -42,7 +42,7 @@ fn document() -> impl Strategy<Value = Map<String, Value>> {
     prop::collection::vec((name(), value()), 0..14).prop_map(|members| members.into_iter().collect())
 }
 
-/// Gives every text a mark of its own, and says which there are.
+/// Prefixes every text with a unique mark, and collects the marks.
 fn mark(value: &mut Value, marks: &mut Vec<String>) {
     match value {
         Value::String(text) => {
@@ -60,11 +60,11 @@ fn dialect() -> impl Strategy<Value = Dialect> {
     prop::sample::select(Dialect::ALL)
 }
 
-fn sound(fields: &Fields) -> Result<(), TestCaseError> {
+fn check_valid(fields: &Fields) -> Result<(), TestCaseError> {
     prop_assert_eq!(validate::fields(fields), Ok(()));
-    let there = serde_json::to_string(fields).unwrap();
-    let back: Fields = serde_json::from_str(&there).unwrap();
-    prop_assert_eq!(serde_json::to_string(&back).unwrap(), there);
+    let serialized = serde_json::to_string(fields).unwrap();
+    let deserialized: Fields = serde_json::from_str(&serialized).unwrap();
+    prop_assert_eq!(serde_json::to_string(&deserialized).unwrap(), serialized);
     Ok(())
 }
 
@@ -72,19 +72,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_text_is_found_again(dialect in dialect(), members in document(), typed: bool) {
+    fn every_submitted_text_is_kept(dialect in dialect(), members in document(), typed: bool) {
         let mut members = Value::Object(members);
         let mut marks = Vec::new();
         mark(&mut members, &mut marks);
         let Value::Object(mut members) = members else { unreachable!() };
-        // What every dialect may ask for.
+        // The required fields of all dialects.
         members.insert("name".to_owned(), "Ann".into());
         members.insert("email".to_owned(), "ann@example.com".into());
         members.insert("phone".to_owned(), "+14155550132".into());
         members.insert("phone_number".to_owned(), "+14155550133".into());
         let sent = Value::Object(members.clone()).to_string();
         let Ok(fields) = protocol(dialect).decode(&Document { members, typed, ..Document::default() }, None) else { return Ok(()) };
-        sound(&fields)?;
+        check_valid(&fields)?;
         let kept = serde_json::to_string(&fields).unwrap();
         for mark in marks.iter().filter(|mark| sent.contains(mark.as_str())) {
             prop_assert!(kept.contains(mark.as_str()), "{} is lost: {} became {}", mark, sent, kept);
@@ -96,7 +96,7 @@ proptest! {
         let document = Document { members, typed, ..Document::default() };
         let decoded = protocol(Dialect::FiveHundredLeads).decode(&document, None);
         if let Ok(fields) = &decoded {
-            sound(fields)?;
+            check_valid(fields)?;
         }
         prop_assert!(
             !matches!(decoded, Err(leadgate_dialect::DecodeError::InvalidFields(_))),
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_crashes_a_reader(
+    fn no_body_makes_a_reader_panic(
         dialect in dialect(),
         media in prop_oneof![Just(BodyFormat::Json), Just(BodyFormat::Form), Just(BodyFormat::Multipart("b".to_owned()))],
         body in prop_oneof![
@@ -117,7 +117,7 @@ proptest! {
     ) {
         let Ok(document) = protocol(dialect).document(&media, &body, Some(&query)) else { return Ok(()) };
         if let Ok(fields) = protocol(dialect).decode(&document, None) {
-            sound(&fields)?;
+            check_valid(&fields)?;
         }
     }
 }

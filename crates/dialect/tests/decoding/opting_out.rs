@@ -1,4 +1,4 @@
-//! Words beside a phone that say not to call it.
+//! A phone with words that forbid calls is an opt-out.
 
 use leadgate_dialect::protocol;
 use leadgate_domain::mapping::Mapping;
@@ -10,7 +10,7 @@ use crate::reading::{form, json};
 const WORDS: &str = "415-555-0132 (do not call)";
 
 #[test]
-fn words_beside_a_phone_opt_out_in_every_dialect_and_the_number_is_read() {
+fn words_that_forbid_calls_opt_out_in_every_dialect_and_the_number_is_read() {
     for dialect in Dialect::ALL.iter().copied() {
         let read = |phone: &str| {
             json(dialect, json!({ "name": "Ann Lee", "phone": phone, "email": "ann@example.com" })).unwrap()
@@ -28,7 +28,7 @@ fn words_beside_a_phone_opt_out_in_every_dialect_and_the_number_is_read() {
 }
 
 #[test]
-fn a_phone_alone_with_such_words_is_a_lead_for_every_dialect() {
+fn a_phone_with_such_words_is_a_valid_contact_in_every_dialect() {
     for dialect in Dialect::ALL.iter().copied() {
         for phone in [WORDS, "030 12345/67 nicht anrufen"] {
             let fields = json(dialect, json!({ "name": "Ann Lee", "phone": phone })).unwrap();
@@ -38,7 +38,7 @@ fn a_phone_alone_with_such_words_is_a_lead_for_every_dialect() {
 }
 
 #[test]
-fn the_words_count_wherever_a_phone_may_stand() {
+fn the_words_count_in_every_member_that_can_be_a_phone() {
     for body in [
         json!({ "phone": WORDS }),
         json!({ "phone": "+1 510 555 0100", "mobile": WORDS }),
@@ -58,7 +58,7 @@ fn the_words_count_wherever_a_phone_may_stand() {
 }
 
 #[test]
-fn a_form_a_query_and_a_mapping_opt_out_too() {
+fn the_words_count_in_forms_queries_and_mapped_members() {
     for body in [
         "phone=415-555-0132+%28do+not+call%29",
         "form_fields%5Bphone%5D=415-555-0132+don%E2%80%99t+call",
@@ -78,7 +78,7 @@ fn a_form_a_query_and_a_mapping_opt_out_too() {
 }
 
 #[test]
-fn a_clear_no_beside_such_words_does_not_take_them_back() {
+fn a_clear_no_does_not_revoke_such_words() {
     let body = |opt_out: Value| json!({ "phone": WORDS, "opt_out": opt_out });
     assert!(json(Dialect::Native, body(json!(false))).unwrap().opt_out);
     assert!(json(Dialect::AskAd, body(json!("no"))).unwrap().opt_out);

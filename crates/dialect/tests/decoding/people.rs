@@ -1,4 +1,4 @@
-//! How people's forms, CRMs and form builders say what everybody asks for.
+//! Common names and values of web forms, CRMs and form builders.
 
 use leadgate_domain::Dialect::{AskAd, Native};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::reading::{form, json};
 
 #[test]
-fn a_clear_no_to_a_question_for_consent_refuses_it() {
+fn a_clear_no_to_a_consent_question_is_a_refusal() {
     for body in [
         "optin=0",
         "sms_opt_in=No",
@@ -17,7 +17,7 @@ fn a_clear_no_to_a_question_for_consent_refuses_it() {
     ] {
         let fields = form(AskAd, &format!("email=a&{body}")).unwrap();
         assert!(fields.consent.value().is_some_and(|consent| consent.consent_refused), "{body}");
-        assert_eq!(fields.custom_fields.len(), 1, "{body}: kept as it came");
+        assert_eq!(fields.custom_fields.len(), 1, "{body}: stored unchanged");
     }
     for body in ["optin=1", "optin=yes", "optin=", "optin=maybe", "optin=0&optin=1", "newsletter=0"] {
         let fields = form(AskAd, &format!("email=a&{body}")).unwrap();
@@ -30,15 +30,15 @@ fn a_clear_no_to_a_question_for_consent_refuses_it() {
 }
 
 #[test]
-fn labels_and_the_objects_of_form_builders_are_understood() {
+fn labels_and_objects_of_form_builders_are_decoded() {
     for body in [
         "Phone*=%2B14155550132&E-mail:=a%40b.com",
         "your-tel=%2B14155550132&your-email=a%40b.com",
         "form_fields[phone]=%2B14155550132&form_fields[email]=a%40b.com",
     ] {
         let fields = form(AskAd, body).unwrap();
-        let said = [&fields.phone, &fields.email].map(|said| said.value().map(String::as_str));
-        assert_eq!(said, [Some("+14155550132"), Some("a@b.com")], "{body}");
+        let contact = [&fields.phone, &fields.email].map(|patch| patch.value().map(String::as_str));
+        assert_eq!(contact, [Some("+14155550132"), Some("a@b.com")], "{body}");
     }
     let phones =
         json!([{ "value": "+14155550132", "primary": false }, { "value": "+14155550199", "primary": true }]);

@@ -1,4 +1,4 @@
-//! Bodies as their senders document them, about people who do not exist.
+//! Request bodies in the formats that their senders document, with invented people.
 
 use leadgate_domain::BodyFormat;
 use serde_json::json;
@@ -32,7 +32,7 @@ pub(crate) const PEOPLE: [Person; 2] = [
 pub(crate) struct Body {
     pub(crate) name: &'static str,
     pub(crate) media: BodyFormat,
-    /// Whether the names of the people can be told from those of the fields.
+    /// Whether the field names show which values are names of people.
     pub(crate) has_names: bool,
     pub(crate) of: fn(&Person) -> String,
 }
@@ -132,7 +132,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             let field = |name: &str, value: &str| json!({ "name": name, "values": [value] });
             let mut fields =
                 vec![field("full_name", &full(p)), field("email", p.email), field("phone_number", p.e164)];
-            // The order follows the form, and forms are changed.
+            // The order of the fields follows the form, which can change.
             if p.first.starts_with('B') {
                 fields.reverse();
             }
@@ -183,10 +183,11 @@ fn full(person: &Person) -> String {
 }
 
 fn form(pairs: &[(&str, &str)]) -> String {
-    let pairs = pairs.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+    let pairs =
+        pairs.iter().map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn escaped(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

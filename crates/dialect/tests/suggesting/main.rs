@@ -1,11 +1,6 @@
 //! Mappings proposed from what form builders, ad platforms and CRMs send.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
 
 mod bodies;
 
@@ -37,7 +32,7 @@ fn mapping(text: &str) -> Mapping {
 }
 
 #[test]
-fn what_is_proposed_yields_the_contact_of_each_body() {
+fn a_proposed_mapping_reads_the_contact_of_each_body() {
     for body in &bodies() {
         let documents = documents(body);
         let file = suggestion(&documents).to_string();
@@ -62,7 +57,7 @@ fn what_is_proposed_yields_the_contact_of_each_body() {
 }
 
 #[test]
-fn no_value_of_a_body_is_in_the_file() {
+fn a_proposal_contains_no_value_of_a_body() {
     for body in &bodies() {
         let file = suggestion(&documents(body)).to_string();
         for Person { first, last, email, phone, e164 } in PEOPLE {
@@ -74,7 +69,7 @@ fn no_value_of_a_body_is_in_the_file() {
 }
 
 #[test]
-fn names_that_may_be_a_persons_are_no_places() {
+fn names_that_may_be_personal_data_are_not_proposed() {
     let documents = [
         json!({ "ann@example.com": { "email": "ann@example.com" }, "4155550132": { "phone": "+14155550132" } }),
         json!({ "people": [{ "name": "Ann Lee", "email": "ann@example.com" }, { "name": "Ben", "email": "b@x.example" }] }),
@@ -89,7 +84,7 @@ fn names_that_may_be_a_persons_are_no_places() {
 }
 
 #[test]
-fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
+fn each_path_has_the_number_of_bodies_and_kinds_of_values() {
     let bodies = [
         json!({ "Kontakt": { "E-Mail": "ann@example.com", "Handy": "(415) 555-0132" } }),
         json!({ "Kontakt": { "E-Mail": "later", "Handy": "" }, "tel": "+1 415 555 0133" }),
@@ -97,7 +92,7 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
     ];
     let documents = bodies.map(|body| document(&BodyFormat::Json, &body.to_string()));
     insta::assert_snapshot!(suggestion(&documents).to_string(), @r#"
-    # Proposed from 3 bodies. Check each place before you use the file.
+    # Proposed from 3 bodies. Check each path before you use the file.
 
     [[rules]]
     to = "email"
@@ -115,7 +110,7 @@ fn each_place_says_how_many_bodies_had_it_and_what_they_had() {
 }
 
 #[test]
-fn bodies_without_a_contact_make_a_file_without_rules() {
+fn bodies_without_a_contact_give_a_proposal_without_rules() {
     let documents = [document(&BodyFormat::Json, r#"{"note":"hello","count":4155550}"#)];
     let suggestion = suggestion(&documents);
     assert!(!suggestion.has_contact());
@@ -123,7 +118,7 @@ fn bodies_without_a_contact_make_a_file_without_rules() {
 }
 
 #[test]
-fn a_place_is_written_so_that_it_is_read_back() {
+fn a_proposed_path_can_be_parsed() {
     let name = "/odd \"name\" \\ with\ttabs~";
     let documents =
         [document(&BodyFormat::Json, &json!({ name: { "e-mail": "ann@example.com" } }).to_string())];

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn browsers_are_told_from_programs() {
+fn browsers_are_distinguished_from_programs() {
     let chrome = |system: &str, mobile: &str| {
         format!(
             "Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 {mobile}Safari/537.36"
@@ -27,13 +27,13 @@ fn browsers_are_told_from_programs() {
         (String::new(), None),
         ("é".repeat(40_000), None),
     ] {
-        let found = read(&agent).map(|device| device.kind);
-        assert_eq!(found, kind, "{agent:.120}");
+        let device = read(&agent);
+        assert_eq!(device.map(|device| device.kind), kind, "{agent:.120}");
     }
 }
 
 #[test]
-fn real_user_agents_name_device_system_and_browser() {
+fn the_device_the_system_and_the_browser_are_read_from_real_user_agents() {
     for (agent, expected) in [
         (
             "iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
@@ -101,13 +101,13 @@ fn real_user_agents_name_device_system_and_browser() {
         ),
     ] {
         let agent = format!("Mozilla/5.0 ({agent}");
-        let found = read(&agent).map(|Device { kind, os, browser }| (kind, os, browser));
-        assert_eq!(found, Some(expected), "{agent}");
+        let device = read(&agent).map(|Device { kind, os, browser }| (kind, os, browser));
+        assert_eq!(device, Some(expected), "{agent}");
     }
 }
 
 #[test]
-fn a_program_that_names_a_browser_tells_nothing() {
+fn a_program_with_a_browser_token_is_not_a_device() {
     for agent in [
         "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) \
          Chrome/126.0.6478.61 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",

@@ -1,4 +1,4 @@
-//! What an email's domain tells.
+//! Infers the kind of an email and a company from the email's domain.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ static FREE: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 
 static DISPOSABLE: LazyLock<HashSet<&str>> = LazyLock::new(|| mailchecker::blacklist().into_iter().collect());
 
-/// Local parts that stand for a function, not a person (RFC 2142 and common usage), without dots and dashes.
+/// Local parts of functions, not persons (RFC 2142 and common usage), without dots and dashes.
 const ROLES: [&str; 45] = [
     "abuse",
     "accounting",
@@ -66,7 +66,8 @@ pub(super) fn load() {
     LazyLock::force(&DISPOSABLE);
 }
 
-/// Whose domain it is. A provider known to be honest is on the list of the others now and then, so it goes first.
+/// The kind of an email. The list of free providers is checked first, because lists of disposable domains
+/// sometimes contain regular providers.
 pub(super) fn kind(email: &Email) -> EmailKind {
     let domain = email.domain();
     if FREE.contains(domain) {
@@ -80,32 +81,32 @@ pub(super) fn kind(email: &Email) -> EmailKind {
     }
 }
 
-/// Reserved for documentation (RFC 2606, section 3): nobody's.
+/// Domains that are reserved for documentation (RFC 2606, section 3).
 const EXAMPLES: [&str; 3] = ["example.com", "example.net", "example.org"];
 
-/// A company by the name that it registered: `acme-roofing.co.uk` is `Acme Roofing`.
+/// The company name from the registered domain: `acme-roofing.co.uk` is `Acme Roofing`.
 pub(super) fn company(email: &Email, kind: EmailKind) -> Option<String> {
     if !matches!(kind, EmailKind::Business | EmailKind::Role) {
         return None;
     }
     let registered = psl::domain_str(email.domain()).filter(|domain| !EXAMPLES.contains(domain))?;
-    let registered = registered.split('.').next()?;
-    let (label, _) = idna::domain_to_unicode(registered);
+    let label = registered.split('.').next()?;
+    let (label, _) = idna::domain_to_unicode(label);
     let words = label.split('-').filter(|word| !word.is_empty()).map(capitalized);
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// A domain and those above it, the top-level one left out.
+/// A domain and its parent domains, without the top-level domain.
 fn parents(domain: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(domain), |domain| Some(domain.split_once('.')?.1))
         .filter(|domain| domain.contains('.'))
 }
 
 fn is_role(local: &str) -> bool {
-    let bare = local.split('+').next().unwrap_or_default();
-    let bare: String =
-        bare.chars().filter(|c| !matches!(c, '.' | '-' | '_')).flat_map(char::to_lowercase).collect();
-    ROLES.contains(&bare.as_str())
+    let without_tag = local.split('+').next().unwrap_or_default();
+    let folded: String =
+        without_tag.chars().filter(|c| !matches!(c, '.' | '-' | '_')).flat_map(char::to_lowercase).collect();
+    ROLES.contains(&folded.as_str())
 }
 
 fn capitalized(word: &str) -> String {
@@ -117,14 +118,14 @@ fn capitalized(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn both(address: &str) -> (EmailKind, Option<String>) {
+    fn kind_and_company(address: &str) -> (EmailKind, Option<String>) {
         let email = Email::parse(address).unwrap();
         let kind = kind(&email);
         (kind, company(&email, kind))
     }
 
     #[test]
-    fn a_domain_tells_whose_it_is() {
+    fn a_domain_gives_the_kind_and_the_company() {
         for (address, kind, company) in [
             ("ann@gmail.com", EmailKind::Free, None),
             ("info@GMX.de", EmailKind::Free, None),
@@ -143,14 +144,14 @@ mod tests {
             ("ann@co.uk", EmailKind::Business, None),
             ("ann@mail.example.com", EmailKind::Business, None),
         ] {
-            assert_eq!(both(address), (kind, company.map(str::to_owned)), "{address}");
+            assert_eq!(kind_and_company(address), (kind, company.map(str::to_owned)), "{address}");
         }
     }
 
     #[test]
-    fn the_lists_are_what_they_say() {
+    fn the_list_of_free_domains_is_sorted_unique_and_normalized() {
         let listed: Vec<_> = include_str!("../../data/free_email_domains.txt").lines().skip(2).collect();
-        assert!(listed.is_sorted() && listed.len() == FREE.len(), "sorted, each once");
+        assert!(listed.is_sorted() && listed.len() == FREE.len(), "sorted and unique");
         for domain in listed {
             assert_eq!(Email::parse(&format!("a@{domain}")).unwrap().domain(), domain);
         }

@@ -1,4 +1,4 @@
-//! What the address of a page, and of the page before it, tell about how somebody came.
+//! Infers the campaign and the referrer of a lead from page URLs.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use leadgate_domain::text;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-/// Ids of clicks, by the names under which ad platforms append them.
+/// Query parameters in which ad platforms append click ids.
 const CLICK_IDS: [&str; 17] = [
     "dclid",
     "epik",
@@ -27,44 +27,49 @@ const CLICK_IDS: [&str; 17] = [
     "yclid",
 ];
 
-/// The names under which a referrer is said.
+/// Attribution members with the referrer.
 const REFERRERS: [&str; 5] = ["referrer", "referer", "_referrer", "__referrer", "referrer_url"];
 
-/// Nothing longer is the name of a campaign.
-const LONGEST_NAME: usize = 64;
+/// The maximum length of the name of a campaign parameter, in bytes.
+const MAX_NAME_LENGTH: usize = 64;
 
-/// Parameters of Google's cross-domain measurement, which its scripts append to links and to the URLs of forms.
-const LINKERS: [&str; 2] = ["_ga", "_gl"];
+/// Parameters of Google's cross-domain measurement. Its scripts append them to links and to the URLs of
+/// forms.
+const LINKER_PARAMETERS: [&str; 2] = ["_ga", "_gl"];
 
-/// Whether browsers' scripts and ad platforms append a parameter of this name to URLs, to follow a visitor.
+/// Whether this is the name of a parameter that scripts or ad platforms append to URLs to track visitors.
 pub fn is_tracking_parameter(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    is_campaign_part(&name) || CLICK_IDS.contains(&name.as_str()) || LINKERS.contains(&name.as_str())
+    is_campaign_parameter(&name)
+        || CLICK_IDS.contains(&name.as_str())
+        || LINKER_PARAMETERS.contains(&name.as_str())
 }
 
-fn is_campaign_part(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && name.starts_with("utm_") && name.is_ascii()
+fn is_campaign_parameter(name: &str) -> bool {
+    name.len() <= MAX_NAME_LENGTH && name.starts_with("utm_") && name.is_ascii()
 }
 
-/// The campaign's parts (`utm_…`) and the ids of clicks in a page's query; of several of one name the first.
+/// The campaign parameters (`utm_…`) and click ids in the query of a page URL. Of a repeated parameter, the
+/// first value counts.
 pub(super) fn campaign(page_url: &str) -> impl Iterator<Item = (String, String)> {
     let query = page_url.split('#').next().and_then(|page| page.split_once('?')).map(|(_, query)| query);
-    let mut found = BTreeMap::new();
+    let mut parameters = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let name = name.to_ascii_lowercase();
         let value = text::clean(&value);
-        if (is_campaign_part(&name) || CLICK_IDS.contains(&name.as_str())) && !value.is_empty() {
-            found.entry(name).or_insert_with(|| value.into_owned());
+        if (is_campaign_parameter(&name) || CLICK_IDS.contains(&name.as_str())) && !value.is_empty() {
+            parameters.entry(name).or_insert_with(|| value.into_owned());
         }
     }
-    found.into_iter()
+    parameters.into_iter()
 }
 
-/// The host of the page from which somebody came, as attribution says it.
+/// The host of the referrer in the attribution.
 pub(super) fn referrer_host(attribution: &Map<String, Value>) -> Option<String> {
-    let said = |name: &&str| attribution.get(*name)?.as_str().map(str::trim).filter(|said| !said.is_empty());
-    let said = REFERRERS.iter().find_map(said)?;
-    let url = if said.contains("://") { Url::parse(said) } else { Url::parse(&format!("https://{said}")) };
+    let text = |name: &&str| attribution.get(*name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+    let referrer = REFERRERS.iter().find_map(text)?;
+    let has_scheme = referrer.contains("://");
+    let url = if has_scheme { Url::parse(referrer) } else { Url::parse(&format!("https://{referrer}")) };
     let host = url.ok()?.host_str()?.to_owned();
     host.contains('.').then_some(host)
 }
@@ -76,10 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_tells_of_campaigns_and_clicks_and_of_nothing_else() {
-        let found =
+    fn only_campaign_parameters_and_click_ids_are_read_from_a_query() {
+        let parameters =
             |url: &str| campaign(url).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-        for (url, told) in [
+        for (url, expected) in [
             (
                 "https://x.example/?utm_source=google&UTM_Medium=cpc&q=roof",
                 &["utm_medium=cpc", "utm_source=google"][..],
@@ -96,22 +101,22 @@ mod tests {
             ("utm_source=a", &[]),
             ("", &[]),
         ] {
-            assert_eq!(found(url), told, "{url}");
+            assert_eq!(parameters(url), expected, "{url}");
         }
-        assert_eq!(found(&format!("?utm_{}=1", "x".repeat(100))), [""; 0]);
+        assert_eq!(parameters(&format!("?utm_{}=1", "x".repeat(100))), [""; 0]);
     }
 
     #[test]
-    fn a_referrer_has_a_host() {
-        let host = |said: Value| referrer_host(json!({ "referrer": said }).as_object().unwrap());
+    fn the_host_is_read_from_a_referrer() {
+        let host = |referrer: Value| referrer_host(json!({ "referrer": referrer }).as_object().unwrap());
         assert_eq!(host(json!("https://www.Google.com/search?q=x")).as_deref(), Some("www.google.com"));
         assert_eq!(host(json!("news.example/path")).as_deref(), Some("news.example"));
         assert_eq!(
             host(json!("android-app://com.google.android.gm")).as_deref(),
             Some("com.google.android.gm")
         );
-        for said in [json!("direct"), json!(""), json!(7), json!("https://"), json!("(not set)")] {
-            assert_eq!(host(said.clone()), None, "{said}");
+        for referrer in [json!("direct"), json!(""), json!(7), json!("https://"), json!("(not set)")] {
+            assert_eq!(host(referrer.clone()), None, "{referrer}");
         }
     }
 }

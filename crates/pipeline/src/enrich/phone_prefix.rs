@@ -1,8 +1,8 @@
-//! What the first digits of a North American number tell: facts of `data/nanp_*.csv`.
+//! Infers the state and time zones of a North American number from its first digits, with `data/nanp_*.csv`.
 
 use std::sync::LazyLock;
 
-/// Digits, and what numbers that begin with them have in common. Sorted by the digits.
+/// Prefixes with their state and their time zones, sorted by prefix.
 struct PrefixTables {
     states: Vec<(&'static str, &'static str)>,
     timezones: Vec<(&'static str, &'static str)>,
@@ -17,10 +17,10 @@ static TABLES: LazyLock<PrefixTables> = LazyLock::new(|| {
     PrefixTables { states: sorted(states), timezones: sorted(timezones) }
 });
 
-/// What is known about a number.
+/// The facts about a prefix.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PrefixInfo {
-    /// Of the United States only.
+    /// Only for the United States.
     pub(super) state: Option<&'static str>,
     pub(super) timezones: Vec<&'static str>,
 }
@@ -29,12 +29,12 @@ pub(super) fn load() {
     LazyLock::force(&TABLES);
 }
 
-/// `None` for numbers of other parts of the world.
+/// The facts about a number; `None` for numbers outside North America.
 pub(super) fn of(e164: &str) -> Option<PrefixInfo> {
     let digits = e164.strip_prefix("+1")?;
-    let timezones = longest(&TABLES.timezones, digits);
+    let timezones = longest_match(&TABLES.timezones, digits);
     Some(PrefixInfo {
-        state: longest(&TABLES.states, digits),
+        state: longest_match(&TABLES.states, digits),
         timezones: timezones.into_iter().flat_map(|zones| zones.split('|')).collect(),
     })
 }
@@ -49,14 +49,14 @@ fn sorted(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Vec<(&'st
     rows
 }
 
-/// The row of the longest digits with which a number begins.
-fn longest(rows: &[(&'static str, &'static str)], digits: &str) -> Option<&'static str> {
-    let row = |length| {
-        let start = digits.get(..length)?;
-        let at = rows.binary_search_by_key(&start, |(digits, _)| digits).ok()?;
-        rows.get(at).map(|(_, value)| *value)
+/// The value of the longest prefix of a number.
+fn longest_match(rows: &[(&'static str, &'static str)], digits: &str) -> Option<&'static str> {
+    let value = |length| {
+        let prefix = digits.get(..length)?;
+        let index = rows.binary_search_by_key(&prefix, |(digits, _)| digits).ok()?;
+        rows.get(index).map(|(_, value)| *value)
     };
-    (3..=7).rev().find_map(row)
+    (3..=7).rev().find_map(value)
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_digits_decide() {
+    fn the_longest_prefix_decides() {
         for (e164, state, timezones) in [
             ("+14155550132", Some("CA"), &["America/Los_Angeles"][..]),
             ("+12125550132", Some("NY"), &["America/New_York"]),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_are_whole_and_their_values_are_listed() {
+    fn the_tables_are_complete_and_their_values_are_valid() {
         assert_eq!((TABLES.states.len() > 300, TABLES.timezones.len()), (true, 1_995));
         assert!(TABLES.states.iter().all(|(_, state)| leadgate_domain::states::state(state) == Some(state)));
         let zones = TABLES.timezones.iter().flat_map(|(_, zones)| zones.split('|'));

@@ -27,8 +27,8 @@ fn enriched(change: impl FnOnce(&mut Lead)) -> (Lead, Value) {
     let mut lead = blank();
     change(&mut lead);
     super::lead(&mut lead);
-    let told = serde_json::to_value(record(&lead)).unwrap()["inferred"].clone();
-    (lead, told)
+    let inferred = serde_json::to_value(record(&lead)).unwrap()["inferred"].clone();
+    (lead, inferred)
 }
 
 fn phone(e164: &str) -> Option<PhoneView> {
@@ -51,8 +51,8 @@ fn email(address: &str) -> Option<EmailView> {
 }
 
 #[test]
-fn every_inferred_value_names_what_it_follows_from() {
-    let (lead, told) = enriched(|lead| {
+fn every_inferred_value_names_its_basis() {
+    let (lead, inferred) = enriched(|lead| {
         lead.phone = phone("+14155550132");
         lead.email = email("ann@acme.example");
         lead.texts.insert(TextField::FullName, "Ann van der Berg".to_owned());
@@ -60,7 +60,7 @@ fn every_inferred_value_names_what_it_follows_from() {
         lead.attribution = json!({ "referrer": "https://news.example/1" }).as_object().cloned();
     });
     assert_eq!(
-        told,
+        inferred,
         json!({
             "company": { "value": "Acme", "basis": "email_domain" },
             "first_name": { "value": "Ann", "basis": "full_name" },
@@ -74,25 +74,25 @@ fn every_inferred_value_names_what_it_follows_from() {
     );
     assert_eq!((lead.text(TextField::State), lead.text_or_inferred(TextField::State)), (None, Some("CA")));
     assert_eq!(lead.attribution, json!({ "referrer": "https://news.example/1" }).as_object().cloned());
-    assert!(!lead.texts.contains_key(&TextField::Company), "what was said is what was said");
+    assert!(!lead.texts.contains_key(&TextField::Company), "an inferred value is not a submitted one");
 }
 
 #[test]
-fn what_says_nothing_hides_nothing() {
-    let (_, told) = enriched(|lead| {
+fn an_empty_value_does_not_prevent_an_inferred_one() {
+    let (_, inferred) = enriched(|lead| {
         lead.texts.insert(TextField::PageUrl, "https://x.example/?utm_medium=cpc&gclid=b".to_owned());
         let attribution =
             json!({ "gclid": "", "utm_medium": null, "referrer": " ", "_referrer": "https://n.example" });
         lead.attribution = attribution.as_object().cloned();
     });
     let values: Vec<_> =
-        ["gclid", "utm_medium", "referrer_host"].map(|name| told[name]["value"].clone()).into();
+        ["gclid", "utm_medium", "referrer_host"].map(|name| inferred[name]["value"].clone()).into();
     assert_eq!(values, ["b", "cpc", "n.example"]);
 }
 
 #[test]
-fn nothing_said_is_overwritten() {
-    let said = [
+fn a_submitted_value_is_not_replaced() {
+    let submitted = [
         (TextField::Company, "Zenith"),
         (TextField::State, "NV"),
         (TextField::Timezone, "America/Denver"),
@@ -100,27 +100,27 @@ fn nothing_said_is_overwritten() {
         (TextField::FirstName, "Annie"),
         (TextField::PageUrl, "https://x.example/?utm_source=a"),
     ];
-    let (lead, told) = enriched(|lead| {
+    let (lead, inferred) = enriched(|lead| {
         lead.phone = phone("+14155550132");
         lead.email = email("ann@acme.example");
-        lead.texts = said.map(|(field, text)| (field, text.to_owned())).into();
-        lead.attribution = json!({ "utm_source": "said" }).as_object().cloned();
+        lead.texts = submitted.map(|(field, text)| (field, text.to_owned())).into();
+        lead.attribution = json!({ "utm_source": "submitted" }).as_object().cloned();
     });
-    assert_eq!(told, Value::Null);
-    for (field, text) in said {
+    assert_eq!(inferred, Value::Null);
+    for (field, text) in submitted {
         assert_eq!(lead.text_or_inferred(field), Some(text));
     }
 }
 
 #[test]
-fn what_no_longer_follows_is_gone_and_twice_is_as_once() {
+fn an_outdated_inferred_value_is_removed_and_enrichment_is_idempotent() {
     let (mut lead, _) = enriched(|lead| {
         lead.phone = phone("+12083205550");
         lead.email = email("ann@acme.example");
         lead.texts.insert(TextField::FirstName, "Ann".to_owned());
     });
     assert_eq!(lead.inferred["timezones"].value, json!(["America/Boise", "America/Los_Angeles"]));
-    assert_eq!(lead.text_or_inferred(TextField::Timezone), None, "one of two is none");
+    assert_eq!(lead.text_or_inferred(TextField::Timezone), None, "two time zones are ambiguous");
     let once = lead.clone();
     super::lead(&mut lead);
     assert_eq!(lead, once);

@@ -3,16 +3,17 @@ use serde_json::{Value, json};
 use super::*;
 
 fn control(kind: u8, size: usize, out: &mut Vec<u8>) {
-    assert!(size < 29, "longer ones are written differently");
+    assert!(size < 29, "larger sizes have another encoding");
     let size = u8::try_from(size).unwrap();
     match kind {
         0..=7 => out.push(kind << 5 | size),
-        // Kinds beyond seven are written as an extension.
+        // Types above 7 use the extended encoding.
         _ => out.extend([size, kind - 7]),
     }
 }
 
-/// A value of the format's data section (MaxMind DB file format 2.0), as far as a city needs.
+/// Encodes a value of the data section (MaxMind DB file format 2.0). Only the types of a City database are
+/// supported.
 fn encode(name: &str, value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::String(text) => {
@@ -43,13 +44,13 @@ fn encode(name: &str, value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// A database of one node: the lower half of all addresses of version 4 is one place, the upper is none.
-pub(crate) fn database(place: &Value) -> Vec<u8> {
+/// A database with one node: the lower half of the IPv4 addresses has one location, the upper half has none.
+pub(crate) fn database(location: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // The record points beyond the node and the separator's 16 bytes, to the start of the data.
+    // The record points to the start of the data, after the node and the 16 bytes of the separator.
     bytes.extend([0, 0, 1 + 16, 0, 0, 1]);
     bytes.extend([0; 16]);
-    encode("", place, &mut bytes);
+    encode("", location, &mut bytes);
     bytes.extend(b"\xab\xcd\xefMaxMind.com");
     let metadata = json!({
         "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1_700_000_000_u64,
@@ -67,37 +68,37 @@ fn reno() -> Value {
     })
 }
 
-/// The file by which other rooms test: this very database.
+/// Tests of other crates use the file.
 #[test]
-fn the_file_is_the_one_that_is_written_here() {
+fn the_file_contains_the_database_of_these_tests() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/geolocation/reno.mmdb");
     assert_eq!(std::fs::read(file).unwrap(), database(&reno()));
 }
 
 #[test]
-fn an_address_has_a_place_or_none() {
-    let places = GeoDatabase::of(database(&reno())).unwrap();
-    let found = places.find("12.0.0.1".parse().unwrap()).unwrap();
+fn an_address_has_at_most_one_location() {
+    let database_file = GeoDatabase::of(database(&reno())).unwrap();
+    let location = database_file.find("12.0.0.1".parse().unwrap()).unwrap();
     assert_eq!(
-        serde_json::to_value(&found).unwrap(),
+        serde_json::to_value(&location).unwrap(),
         json!({"country": "US", "state": "NV", "city": "Reno", "timezone": "America/Los_Angeles"})
     );
-    assert_eq!(places.find("::ffff:12.0.0.1".parse().unwrap()), Some(found), "version 4 within version 6");
-    assert_eq!(places.find("200.0.0.1".parse().unwrap()), None);
-    assert_eq!(places.find("2001:db8::1".parse().unwrap()), None, "the file has no version 6");
+    assert_eq!(database_file.find("::ffff:12.0.0.1".parse().unwrap()), Some(location), "IPv4-mapped IPv6");
+    assert_eq!(database_file.find("200.0.0.1".parse().unwrap()), None);
+    assert_eq!(database_file.find("2001:db8::1".parse().unwrap()), None, "the database has no IPv6");
 }
 
 #[test]
-fn what_is_unknown_is_left_out() {
-    let places = GeoDatabase::of(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
-    let place = places.find("12.0.0.1".parse().unwrap()).unwrap();
-    assert_eq!(serde_json::to_value(place).unwrap(), json!({"country": "DE"}));
-    let places = GeoDatabase::of(database(&json!({ "traits": { "x": "y" } }))).unwrap();
-    assert_eq!(places.find("12.0.0.1".parse().unwrap()), None);
+fn unknown_members_are_omitted() {
+    let database_file = GeoDatabase::of(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
+    let location = database_file.find("12.0.0.1".parse().unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(location).unwrap(), json!({"country": "DE"}));
+    let database_file = GeoDatabase::of(database(&json!({ "traits": { "x": "y" } }))).unwrap();
+    assert_eq!(database_file.find("12.0.0.1".parse().unwrap()), None);
 }
 
 #[test]
-fn what_is_no_database_is_refused() {
-    assert!(GeoDatabase::of(b"nothing of the kind".to_vec()).is_err());
+fn a_file_of_another_format_is_refused() {
+    assert!(GeoDatabase::of(b"another format".to_vec()).is_err());
     assert!(GeoDatabase::open(Path::new("/nowhere/at/all.mmdb")).is_err());
 }

@@ -1,70 +1,72 @@
-//! What a lead may grow to, however many submissions are merged into it.
+//! Limits the size of a lead, independent of the number of submissions that are merged into it.
 
 use leadgate_domain::trace::MergeTrace;
 use leadgate_domain::{FieldVersion, Lead};
 use serde_json::Value;
 
-/// Names of custom fields, with those that were last said to be nothing.
-const MOST_CUSTOM_FIELDS: usize = 1_000;
+/// Including custom fields that were set to null.
+const MAX_CUSTOM_FIELDS: usize = 1_000;
 
-/// Of all custom fields together, in bytes.
-const LARGEST_CUSTOM_FIELDS: usize = 256 * 1024;
+/// The size of all custom fields together, in bytes.
+const MAX_CUSTOM_FIELDS_SIZE: usize = 256 * 1024;
 
-const MOST_TAGS: usize = 1_000;
+const MAX_TAGS: usize = 1_000;
 
 const CUSTOM: &str = "custom_fields/";
 
-/// Leaves out what a lead has too much of: the custom fields that were not said for the longest time, and the tags that
-/// come last in their order. In both, what only public submissions set goes before anything that a secret one set.
-/// Which these are does not depend on the order in which workers process submissions.
+/// Removes the custom fields with the oldest versions, and the last tags in alphabetical order, until the
+/// lead is within its limits. Values that only public submissions set are removed first. The result does not
+/// depend on the order in which submissions are processed.
 pub(super) fn enforce_limits(lead: &mut Lead) -> MergeTrace {
     MergeTrace { custom_fields: keep_custom_fields(lead), tags: keep_tags(lead) }
 }
 
 fn keep_custom_fields(lead: &mut Lead) -> usize {
-    let silent = lead.clocks.own.keys().filter_map(|name| name.strip_prefix(CUSTOM));
-    let silent: Vec<_> = silent.filter(|name| !lead.custom_fields.contains_key(*name)).collect();
+    let versioned = lead.clocks.own.keys().filter_map(|name| name.strip_prefix(CUSTOM));
+    let nulls: Vec<_> = versioned.filter(|name| !lead.custom_fields.contains_key(*name)).collect();
     let size = |name: &str| name.len() + lead.custom_fields.get(name).map_or(0, estimated_size);
-    let names = || lead.custom_fields.keys().map(String::as_str).chain(silent.iter().copied());
+    let names = || lead.custom_fields.keys().map(String::as_str).chain(nulls.iter().copied());
     let (count, total) = (names().count(), names().map(size).sum::<usize>());
-    let before = lead.clocks.left_out;
-    if before.is_none() && count <= MOST_CUSTOM_FIELDS && total <= LARGEST_CUSTOM_FIELDS {
+    let previous_limit = lead.clocks.left_out;
+    if previous_limit.is_none() && count <= MAX_CUSTOM_FIELDS && total <= MAX_CUSTOM_FIELDS_SIZE {
         return 0;
     }
-    let said_at = |name: &str| -> FieldVersion {
+    let version = |name: &str| -> FieldVersion {
         lead.clocks.own.get(&format!("{CUSTOM}{name}")).copied().unwrap_or(lead.clocks.base)
     };
-    let mut newest_first: Vec<_> = names().map(|name| (said_at(name), name, size(name))).collect();
-    newest_first.sort_unstable_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(other.1)));
-    let mut room = LARGEST_CUSTOM_FIELDS;
+    let mut newest_first: Vec<_> = names().map(|name| (version(name), name, size(name))).collect();
+    newest_first.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let mut available = MAX_CUSTOM_FIELDS_SIZE;
     let fits = |(_, _, size): &&(FieldVersion, &str, usize)| {
-        room.checked_sub(*size).inspect(|left| room = *left).is_some()
+        available.checked_sub(*size).inspect(|rest| available = *rest).is_some()
     };
-    let fitting = newest_first.iter().take(MOST_CUSTOM_FIELDS).take_while(fits).count();
-    // What is small and old is not kept in place of what is large and newer, whichever of them came first.
-    let limit = before.max(newest_first.get(fitting).map(|(at, _, _)| *at));
-    let left_out = newest_first.iter().filter(|(at, _, _)| Some(*at) <= limit);
-    let left_out: Vec<String> = left_out.map(|(_, name, _)| (*name).to_owned()).collect();
-    for name in &left_out {
+    let fitting = newest_first.iter().take(MAX_CUSTOM_FIELDS).take_while(fits).count();
+    // All fields up to this version are removed, also small ones that would fit. Otherwise the result would
+    // depend on the order of processing.
+    let limit = previous_limit.max(newest_first.get(fitting).map(|(version, _, _)| *version));
+    let removed = newest_first.iter().filter(|(version, _, _)| Some(*version) <= limit);
+    let removed: Vec<String> = removed.map(|(_, name, _)| (*name).to_owned()).collect();
+    for name in &removed {
         lead.custom_fields.remove(name);
         lead.clocks.own.remove(&format!("{CUSTOM}{name}"));
     }
     lead.clocks.left_out = limit;
-    left_out.len()
+    removed.len()
 }
 
 fn keep_tags(lead: &mut Lead) -> usize {
-    let left_out = lead.tags.len().saturating_sub(MOST_TAGS);
-    for _ in 0..left_out {
+    let excess = lead.tags.len().saturating_sub(MAX_TAGS);
+    for _ in 0..excess {
         match lead.clocks.public_tags.pop_last() {
             Some(tag) => drop(lead.tags.remove(&tag)),
             None => drop(lead.tags.pop_last()),
         }
     }
-    left_out
+    excess
 }
 
-/// About as many bytes as its JSON has. Documents are not nested deeply: who takes them in sees to that.
+/// The approximate length of the value as JSON, in bytes. The recursion is limited, because the intake
+/// refuses deeply nested documents.
 fn estimated_size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Two ways into one organization that differ in all that they add to a lead.
+/// Two sources of one organization that differ in all settings that affect a merge.
 fn sources() -> [Source; 2] {
     let source = Source::new(
         OrganizationId::generate(),
@@ -28,7 +28,7 @@ fn sources() -> [Source; 2] {
 
 fn submission(source: &Source, at: i64, fields: Fields) -> Submission {
     let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(u128::from(at.unsigned_abs())));
-    // Several at once: then the id says which is later.
+    // Two submissions have the same time. Their ids give the order.
     Submission::new(id, source, Timestamp::from_microseconds(at / 2), fields, b"{}")
 }
 
@@ -57,28 +57,28 @@ fn read(submission: &Submission) -> NormalizedValues {
     }
 }
 
-fn view<T>(said: &Patch<String>, view: impl FnOnce(String) -> T) -> Patch<T> {
-    match said {
+fn view<T>(patch: &Patch<String>, view: impl FnOnce(String) -> T) -> Patch<T> {
+    match patch {
         Patch::Absent => Patch::Absent,
         Patch::Null => Patch::Null,
         Patch::Value(raw) => Patch::Value(view(raw.clone())),
     }
 }
 
-fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
-    let said = proptest::option::of(value).prop_map(Patch::from);
-    prop_oneof![Just(()).prop_map(|()| Patch::Absent), said]
+fn patch<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
+    let present = proptest::option::of(value).prop_map(Patch::from);
+    prop_oneof![Just(()).prop_map(|()| Patch::Absent), present]
 }
 
-/// Some fields said, some said to be nothing, some not mentioned.
+/// Fields that have a value, are null or are absent.
 fn some_fields() -> impl Strategy<Value = Fields> {
     let text = proptest::option::of(proptest::option::of("[a-c]"));
     let custom = proptest::collection::btree_map("[x-z]", proptest::option::of(0..3), 0..3);
     let tags = proptest::collection::vec("[t-v]", 0..2);
     let consent = "[k-m]".prop_map(|url| Consent { source_url: Some(url), ..Consent::default() });
     let object = "[p-q]".prop_map(|key| Map::from_iter([(key, Value::from(1))]));
-    let wholes = (said("[0-2]"), said("[d-f]"), said(consent), said(object));
-    (text.clone(), text, custom, tags, any::<bool>(), wholes).prop_map(
+    let patches = (patch("[0-2]"), patch("[d-f]"), patch(consent), patch(object));
+    (text.clone(), text, custom, tags, any::<bool>(), patches).prop_map(
         |(name, company, custom, tags, opt_out, (phone, email, consent, attribution))| {
             let texts = [(TextField::FullName, name), (TextField::Company, company)];
             Fields {
@@ -97,9 +97,9 @@ fn some_fields() -> impl Strategy<Value = Fields> {
     )
 }
 
-/// A lead's fields with the clock that each goes by, whichever way that is written down.
-fn clocks(lead: &Lead) -> BTreeMap<String, FieldVersion> {
-    let wholes = [
+/// The fields of a lead with their versions, whether stored per field or as the base version.
+fn versions(lead: &Lead) -> BTreeMap<String, FieldVersion> {
+    let fields = [
         ("phone", lead.phone.is_some()),
         ("email", lead.email.is_some()),
         ("consent", lead.consent.is_some()),
@@ -107,11 +107,11 @@ fn clocks(lead: &Lead) -> BTreeMap<String, FieldVersion> {
         ("automations", lead.automations.is_some()),
         ("observed", lead.observed.is_some()),
     ];
-    let wholes = wholes.into_iter().filter(|(_, is_held)| *is_held).map(|(name, _)| name.to_owned());
+    let fields = fields.into_iter().filter(|(_, has_value)| *has_value).map(|(name, _)| name.to_owned());
     let texts = lead.texts.keys().map(|field| field.as_str().to_owned());
     let custom = lead.custom_fields.keys().map(|key| format!("custom_fields/{key}"));
-    let held = wholes.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
-    let mut all: BTreeMap<_, _> = held.collect();
+    let with_base = fields.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
+    let mut all: BTreeMap<_, _> = with_base.collect();
     all.extend(lead.clocks.own.clone());
     all
 }
@@ -120,44 +120,44 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_order_of_work_changes_nothing(
+    fn the_result_does_not_depend_on_the_order_of_processing(
         (all, order) in proptest::collection::vec((some_fields(), 0..2_usize), 2..7).prop_flat_map(|all| {
             let order: Vec<_> = (0..all.len()).collect();
             (Just(all), Just(order).prop_shuffle())
         }),
     ) {
         let sources = sources();
-        let said: Vec<_> = all.into_iter().enumerate()
+        let submissions: Vec<_> = all.into_iter().enumerate()
             .map(|(at, (fields, source))| (submission(&sources[source], i64::try_from(at).unwrap(), fields), source))
             .collect();
         let merged = |order: &[usize]| {
             let mut lead: Option<Lead> = None;
             for position in order {
-                let (one, source) = (&said[*position].0, &sources[said[*position].1]);
+                let (submission, source) = (&submissions[*position].0, &sources[submissions[*position].1]);
                 match &mut lead {
-                    Some(lead) => drop(merge_submission(lead, one, source, &read(one))),
-                    None => lead = Some(create(one.id.into(), one, source, &read(one))),
+                    Some(lead) => drop(merge_submission(lead, submission, source, &read(submission))),
+                    None => lead = Some(create(submission.id.into(), submission, source, &read(submission))),
                 }
             }
-            // Who created the lead is not the order's to keep; everything else is.
+            // Only the creating submission depends on the order.
             let lead = lead.unwrap();
             let base = FieldVersions {
-                base: said[0].0.clock(),
+                base: submissions[0].0.clock(),
                 first: None,
                 own: BTreeMap::new(),
                 left_out: None,
                 public_tags: lead.clocks.public_tags.clone(),
             };
-            let clocks = clocks(&lead);
-            (Lead { id: said[0].0.id.into(), clocks: base, ..lead }, clocks)
+            let versions = versions(&lead);
+            (Lead { id: submissions[0].0.id.into(), clocks: base, ..lead }, versions)
         };
-        let in_order: Vec<_> = (0..said.len()).collect();
+        let in_order: Vec<_> = (0..submissions.len()).collect();
         prop_assert_eq!(merged(&in_order), merged(&order));
     }
 }
 
 #[test]
-fn a_null_erases_and_an_absence_does_not() {
+fn a_null_clears_a_field_and_an_absent_field_does_not() {
     let [source, _] = sources();
     let named = |name: Option<&str>| Fields {
         texts: [(TextField::FullName, name.map(str::to_owned))].into(),
@@ -174,43 +174,40 @@ fn a_null_erases_and_an_absence_does_not() {
     fold_in(&mut lead, 40, named(None));
     assert_eq!(lead.text(TextField::FullName), None);
     fold_in(&mut lead, 30, named(Some("late")));
-    assert_eq!(lead.text(TextField::FullName), None, "the null was said later than the late one");
+    assert_eq!(lead.text(TextField::FullName), None, "the null has a later version");
 }
 
 #[test]
-fn the_source_is_that_of_the_earliest_whoever_is_worked_on_first() {
-    let [one, other] = sources();
+fn the_source_is_that_of_the_earliest_submission_in_any_order() {
+    let [source, other] = sources();
     let (late, early, between) = (
-        submission(&one, 30, Fields::default()),
+        submission(&source, 30, Fields::default()),
         submission(&other, 10, Fields::default()),
-        submission(&one, 20, Fields::default()),
+        submission(&source, 20, Fields::default()),
     );
-    let mut lead = create(late.id.into(), &late, &one, &read(&late));
-    assert_eq!(lead.source, one.id);
+    let mut lead = create(late.id.into(), &late, &source, &read(&late));
+    assert_eq!(lead.source, source.id);
     merge_submission(&mut lead, &early, &other, &read(&early));
-    merge_submission(&mut lead, &between, &one, &read(&between));
+    merge_submission(&mut lead, &between, &source, &read(&between));
     assert_eq!((lead.source, lead.id), (other.id, late.id.into()));
-    let of_server = Submission { trust: Trust::Secret, ..submission(&one, 40, Fields::default()) };
-    merge_submission(&mut lead, &of_server, &one, &read(&of_server));
-    assert_eq!(
-        lead.source, other.id,
-        "a server's post does not open what a form of another source collected"
-    );
+    let secret = Submission { trust: Trust::Secret, ..submission(&source, 40, Fields::default()) };
+    merge_submission(&mut lead, &secret, &source, &read(&secret));
+    assert_eq!(lead.source, other.id, "a secret submission does not move the lead to its own source");
 }
 
 #[test]
-fn a_lead_does_not_grow_without_end() {
+fn the_size_of_a_lead_is_limited() {
     let [source, _] = sources();
     let named = |count: i64, size: usize| -> Vec<Submission> {
-        let one = |at: i64| {
+        let numbered = |at: i64| {
             let mut fields = Fields { tags: vec![format!("tag {at:05}")], ..Fields::default() };
             let value = if at % 7 == 0 { Value::Null } else { "x".repeat(size).into() };
             fields.custom_fields.insert(format!("field {at}"), value);
             submission(&source, at * 2, fields)
         };
-        (1..=count).map(one).collect()
+        (1..=count).map(numbered).collect()
     };
-    for (all, kept, left) in [(named(1_500, 10), 1_000, 500), (named(300, 2_000), 151, 0)] {
+    for (all, kept, excess) in [(named(1_500, 10), 1_000, 500), (named(300, 2_000), 151, 0)] {
         let mut shuffled = all.clone();
         shuffled.reverse();
         shuffled.swap(3, 200);
@@ -218,36 +215,37 @@ fn a_lead_does_not_grow_without_end() {
         let leads = [all, shuffled].map(|all| {
             let (first, rest) = all.split_first().unwrap();
             let mut lead = create(first.id.into(), first, &source, &read(first));
-            let mut left_out = MergeTrace::default();
-            for one in rest {
-                left_out = merge_submission(&mut lead, one, &source, &read(one));
+            let mut trace = MergeTrace::default();
+            for submission in rest {
+                trace = merge_submission(&mut lead, submission, &source, &read(submission));
             }
-            assert_eq!(left_out.tags.min(1), left.min(1), "and says so");
+            assert_eq!(trace.tags.min(1), excess.min(1), "the trace records removed tags");
             lead
         });
-        let held = |lead: &Lead| {
-            let silent = lead.clocks.own.keys().filter_map(|name| name.strip_prefix("custom_fields/"));
-            silent
+        let custom_fields = |lead: &Lead| {
+            let versioned = lead.clocks.own.keys().filter_map(|name| name.strip_prefix("custom_fields/"));
+            versioned
                 .map(str::to_owned)
                 .chain(lead.custom_fields.keys().cloned())
                 .collect::<std::collections::BTreeSet<_>>()
         };
-        assert_eq!(held(&leads[0]), held(&leads[1]));
-        assert_eq!(held(&leads[0]).len(), kept, "the newest are there");
+        assert_eq!(custom_fields(&leads[0]), custom_fields(&leads[1]));
+        assert_eq!(custom_fields(&leads[0]).len(), kept, "the newest are kept");
         assert_eq!(leads[0].custom_fields, leads[1].custom_fields);
         assert_eq!(leads[0].tags, leads[1].tags);
         assert!(leads[0].tags.len() <= 1_000 && leads[0].tags.contains("tag 00001"));
     }
 }
 
-/// A thousand tags or custom fields of a form, which come first in any order, leave those of a server alone.
+/// A thousand tags and custom fields of a form, which come first in any order, do not displace those of a
+/// server.
 #[test]
-fn what_a_form_sends_displaces_nothing_of_a_server() {
+fn a_public_submission_displaces_no_value_of_a_secret_one() {
     let [source, _] = sources();
     let configured = Source { tags: vec!["configured".into()], ..source };
     let trusted = |at: i64, tags: Vec<String>, custom: &str| {
         let mut fields = Fields { tags, ..Fields::default() };
-        fields.custom_fields.insert(custom.to_owned(), "said by a server".into());
+        fields.custom_fields.insert(custom.to_owned(), "sent by a server".into());
         Submission { trust: Trust::Secret, ..submission(&configured, at, fields) }
     };
     let server = trusted(2, vec!["zz server".into(), "0010".into()], "zz server");
@@ -265,8 +263,8 @@ fn what_a_form_sends_displaces_nothing_of_a_server() {
         }
         let (first, rest) = all.split_first().unwrap();
         let mut lead = create(first.id.into(), first, &configured, &read(first));
-        for one in rest {
-            merge_submission(&mut lead, one, &configured, &read(one));
+        for submission in rest {
+            merge_submission(&mut lead, submission, &configured, &read(submission));
         }
         lead
     });
@@ -276,8 +274,8 @@ fn what_a_form_sends_displaces_nothing_of_a_server() {
             assert!(lead.tags.contains(tag), "{tag}");
         }
         assert!(lead.clocks.public_tags.is_subset(&lead.tags));
-        assert_eq!(lead.custom_fields["zz server"], "said by a server");
-        assert_eq!(lead.custom_fields["0990"], "said by a server");
+        assert_eq!(lead.custom_fields["zz server"], "sent by a server");
+        assert_eq!(lead.custom_fields["0990"], "sent by a server");
     }
     assert_eq!(leads[0].tags, leads[1].tags);
     assert_eq!(leads[0].custom_fields, leads[1].custom_fields);

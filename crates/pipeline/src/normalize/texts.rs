@@ -1,4 +1,4 @@
-//! Names, labels and values of standard lists, each in one spelling.
+//! Normalizes names, labels, and values of standard lists (states, time zones, locales, currencies).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,31 +6,30 @@ use std::collections::BTreeMap;
 use leadgate_domain::trace::NormalizeTrace;
 use leadgate_domain::{Region, TextField, name, standard_codes, states, text};
 
-/// What a submission's texts are on a lead; `told` is what the trace says about them. `country` is the one in which a
-/// state is looked for.
+/// Normalizes the texts of a submission and records the changes in `trace`. States are read in `country`.
 pub(super) fn read(
-    said: &BTreeMap<TextField, Option<String>>,
+    submitted: &BTreeMap<TextField, Option<String>>,
     country: Option<Region>,
-    told: &mut NormalizeTrace,
+    trace: &mut NormalizeTrace,
 ) -> BTreeMap<TextField, Option<String>> {
     let mut texts = BTreeMap::new();
-    for (field, said) in said {
-        let Some(said) = said.as_deref().map(str::trim).filter(|said| !said.is_empty()) else {
+    for (field, text) in submitted {
+        let Some(text) = text.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
             texts.insert(*field, None);
             continue;
         };
-        let read = one(*field, said, country);
-        if read.not_said {
-            told.not_said.push((*field).into());
+        let normalized = normalize(*field, text, country);
+        if normalized.is_placeholder {
+            trace.not_said.push((*field).into());
             continue;
         }
-        if read.unknown {
-            told.unlisted(*field);
+        if normalized.is_unlisted {
+            trace.unlisted(*field);
         }
-        if read.text != said {
-            told.rewritten.push((*field).into());
+        if normalized.text != text {
+            trace.rewritten.push((*field).into());
         }
-        texts.insert(*field, Some(read.text).filter(|text| !text.is_empty()));
+        texts.insert(*field, Some(normalized.text).filter(|text| !text.is_empty()));
     }
     texts
 }
@@ -38,32 +37,32 @@ pub(super) fn read(
 #[derive(Default)]
 struct NormalizedText {
     text: String,
-    not_said: bool,
-    unknown: bool,
+    is_placeholder: bool,
+    is_unlisted: bool,
 }
 
-fn one(field: TextField, said: &str, country: Option<Region>) -> NormalizedText {
+fn normalize(field: TextField, submitted: &str, country: Option<Region>) -> NormalizedText {
     use TextField::{
         Company, Currency, ExternalId, FirstName, FullName, LastName, LineId, Locale, PageUrl, Source, State,
         Timezone,
     };
-    let clean = text::clean(said);
-    let listed = |code: Option<String>, must: bool| {
-        let unknown = must && code.is_none();
-        NormalizedText { text: code.unwrap_or_else(|| clean.to_string()), not_said: false, unknown }
+    let clean = text::clean(submitted);
+    let listed = |code: Option<String>, is_required: bool| {
+        let is_unlisted = is_required && code.is_none();
+        NormalizedText { text: code.unwrap_or_else(|| clean.to_string()), is_placeholder: false, is_unlisted }
     };
     match field {
-        // What another system calls its record, and the address of a page, are theirs to the letter.
+        // Ids of other systems and URLs are stored unchanged.
         ExternalId | LineId | PageUrl => {
-            NormalizedText { text: said.to_owned(), ..NormalizedText::default() }
+            NormalizedText { text: submitted.to_owned(), ..NormalizedText::default() }
         }
         Source => NormalizedText { text: clean.into_owned(), ..NormalizedText::default() },
         FullName | FirstName | LastName | Company => {
-            let plain = unescaped(&clean);
+            let plain = unescape(&clean);
             NormalizedText {
-                not_said: name::is_placeholder(&plain),
+                is_placeholder: name::is_placeholder(&plain),
                 text: plain.into_owned(),
-                unknown: false,
+                is_unlisted: false,
             }
         }
         State => state(&clean, country, listed),
@@ -73,18 +72,19 @@ fn one(field: TextField, said: &str, country: Option<Region>) -> NormalizedText 
     }
 }
 
-/// What a page or a blog escaped and nobody undid: `O&#039;Brien`, `O\\'Brien`.
-fn unescaped(text: &str) -> Cow<'_, str> {
-    let backslashes = ["\\'", "\\\""].iter().any(|escaped| text.contains(escaped));
+/// Removes escapes that a web page added and did not remove: `O&#039;Brien`, `O\\'Brien`.
+fn unescape(text: &str) -> Cow<'_, str> {
+    let has_backslashes = ["\\'", "\\\""].iter().any(|escaped| text.contains(escaped));
     let text = match html_escape::decode_html_entities(text) {
         Cow::Owned(plain) => Cow::Owned(text::clean(&plain).into_owned()),
         plain => plain,
     };
-    if backslashes { text.replace("\\'", "'").replace("\\\"", "\"").into() } else { text }
+    if has_backslashes { text.replace("\\'", "'").replace("\\\"", "\"").into() } else { text }
 }
 
-/// A state of a country whose states are listed has to be one of them. Where no country is known nothing is wrong,
-/// and elsewhere `WA` is not Washington.
+/// Normalizes a state. A text that is not a state is reported only for a country with a list of states.
+/// Without a country, known states are normalized. In other countries the text stays unchanged: there, `WA`
+/// is not Washington.
 fn state(
     clean: &str,
     country: Option<Region>,
@@ -103,19 +103,19 @@ mod tests {
     use super::*;
     use TextField::{Company, Currency, ExternalId, FullName, Locale, PageUrl, State, Timezone};
 
-    fn read_one(field: TextField, said: &str, country: &str) -> (Option<Option<String>>, serde_json::Value) {
-        let said = [(field, Some(said.to_owned()))].into();
-        let mut told = NormalizeTrace::default();
-        let mut texts = read(&said, country.parse().ok(), &mut told);
-        (texts.remove(&field), serde_json::to_value(told).unwrap())
+    fn read_text(field: TextField, text: &str, country: &str) -> (Option<Option<String>>, serde_json::Value) {
+        let submitted = [(field, Some(text.to_owned()))].into();
+        let mut trace = NormalizeTrace::default();
+        let mut texts = read(&submitted, country.parse().ok(), &mut trace);
+        (texts.remove(&field), serde_json::to_value(trace).unwrap())
     }
 
     #[test]
-    fn texts_are_read_or_kept_as_they_came() {
+    fn texts_are_normalized_or_stored_unchanged() {
         let none = serde_json::json!({});
         let rewritten = |field: &str| serde_json::json!({ "rewritten": [field] });
         let unknown = |field: &str| serde_json::json!({ field: "unknown" });
-        for (field, country, said, read, told) in [
+        for (field, country, submitted, expected, trace) in [
             (FullName, "", "Ann Lee", "Ann Lee", none.clone()),
             (FullName, "", " Ann \u{202e}Lee ", "Ann Lee", rewritten("full_name")),
             (FullName, "", "Null", "Null", none.clone()),
@@ -143,15 +143,16 @@ mod tests {
             (ExternalId, "", "a\u{200b}1", "a\u{200b}1", none.clone()),
             (PageUrl, "", "https://x.example/?a=1  2", "https://x.example/?a=1  2", none.clone()),
         ] {
-            assert_eq!(read_one(field, said, country), (Some(Some(read.to_owned())), told), "{said}");
+            let read = read_text(field, submitted, country);
+            assert_eq!(read, (Some(Some(expected.to_owned())), trace), "{submitted}");
         }
     }
 
     #[test]
-    fn a_programs_nothing_is_not_said_and_an_empty_text_is_nothing() {
-        assert_eq!(read_one(FullName, "undefined", "").0, None);
-        assert_eq!(read_one(FullName, "null null", "").1, serde_json::json!({ "not_said": ["full_name"] }));
-        assert_eq!(read_one(FullName, " ", "").0, Some(None));
-        assert_eq!(read_one(FullName, "\u{200b}\u{202e}", "").0, Some(None));
+    fn a_placeholder_is_absent_and_an_empty_text_is_null() {
+        assert_eq!(read_text(FullName, "undefined", "").0, None);
+        assert_eq!(read_text(FullName, "null null", "").1, serde_json::json!({ "not_said": ["full_name"] }));
+        assert_eq!(read_text(FullName, " ", "").0, Some(None));
+        assert_eq!(read_text(FullName, "\u{200b}\u{202e}", "").0, Some(None));
     }
 }

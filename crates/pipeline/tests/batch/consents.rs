@@ -1,4 +1,4 @@
-//! Consent: for which phone, and how old.
+//! The phone and the age of a consent.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::{ANN, BEN, World};
 
-/// A lead that would be eligible, with consent given `given` seconds after it was received.
-fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
+/// A submission of an eligible lead, with a consent that was given `offset` seconds after the receipt.
+fn with_consent(world: &mut World, at: i64, offset: i64) -> Submission {
     let mut submission = world.submission(at, ANN, "");
-    let given = Timestamp::from_microseconds(at + given * 1_000_000);
+    let consented_at = Timestamp::from_microseconds(at + offset * 1_000_000);
     submission.fields.consent = Patch::Value(Consent {
-        consent_timestamp: Some(given.to_string()),
+        consent_timestamp: Some(consented_at.to_string()),
         consent_text_version: Some("v1".into()),
         source_url: Some("https://example.com".into()),
         ..Consent::default()
@@ -21,21 +21,21 @@ fn consenting(world: &mut World, at: i64, given: i64) -> Submission {
 }
 
 #[test]
-fn consent_is_for_the_phone_that_it_came_with() {
-    for kept_by_an_older_build in [false, true] {
+fn a_consent_applies_to_the_phone_of_its_submission() {
+    for stored_by_an_older_build in [false, true] {
         let mut world = World::new(DuplicatePolicy::Update);
-        let mut first = consenting(&mut world, 1, 0);
+        let mut first = with_consent(&mut world, 1, 0);
         first.fields.texts.insert(TextField::ExternalId, Some("x1".into()));
         world.commit(vec![first]);
         assert_eq!(world.leads[0].reasons, []);
-        if kept_by_an_older_build {
+        if stored_by_an_older_build {
             world.leads[0].consent_phone = None;
         }
         world.post(2, BEN, "x1");
-        assert_eq!(world.leads[0].reasons, [Reason::ConsentForOtherPhone], "{kept_by_an_older_build}");
+        assert_eq!(world.leads[0].reasons, [Reason::ConsentForOtherPhone], "{stored_by_an_older_build}");
         assert!(
             !serde_json::to_string(&world.leads[0]).unwrap().contains("4155550132"),
-            "nothing of it is left"
+            "the first phone is not stored"
         );
         world.post(3, ANN, "x1");
         assert_eq!(world.leads[0].reasons, []);
@@ -43,33 +43,33 @@ fn consent_is_for_the_phone_that_it_came_with() {
 }
 
 #[test]
-fn consent_is_neither_too_old_nor_from_the_future() {
+fn an_old_consent_and_a_future_consent_hold_the_lead() {
     const SECONDS_A_DAY: i64 = 86_400;
     let now = 1_790_000_000_000_000;
-    let verdict = |max_age: Option<i64>, given: i64| {
+    let decision = |max_age: Option<i64>, offset: i64| {
         let mut world = World::new(DuplicatePolicy::ReturnExisting);
         let age = |days: i64| Duration::from_secs((days * SECONDS_A_DAY).unsigned_abs());
         world.source.consent_max_age = max_age.map(age);
-        let submission = consenting(&mut world, now, given);
+        let submission = with_consent(&mut world, now, offset);
         let lead = world.commit(vec![submission]).created.remove(0);
         (lead.reasons, lead.eligible_until.map(|until| (until.as_microseconds() - now) / 1_000_000))
     };
-    assert_eq!(verdict(None, -900 * SECONDS_A_DAY), (vec![], None));
-    assert_eq!(verdict(Some(90), -SECONDS_A_DAY), (vec![], Some(89 * SECONDS_A_DAY)));
-    assert_eq!(verdict(Some(90), -91 * SECONDS_A_DAY), (vec![Reason::ConsentExpired], None));
-    assert_eq!(verdict(Some(90), 299), (vec![], Some(90 * SECONDS_A_DAY + 299)), "a clock may be ahead");
-    assert_eq!(verdict(None, 301), (vec![Reason::ConsentInFuture], None));
+    assert_eq!(decision(None, -900 * SECONDS_A_DAY), (vec![], None));
+    assert_eq!(decision(Some(90), -SECONDS_A_DAY), (vec![], Some(89 * SECONDS_A_DAY)));
+    assert_eq!(decision(Some(90), -91 * SECONDS_A_DAY), (vec![Reason::ConsentExpired], None));
+    assert_eq!(decision(Some(90), 299), (vec![], Some(90 * SECONDS_A_DAY + 299)), "a clock may be ahead");
+    assert_eq!(decision(None, 301), (vec![Reason::ConsentInFuture], None));
 }
 
 #[test]
-fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
+fn a_future_consent_stays_invalid_and_the_shortest_maximum_age_counts() {
     let mut world = World::new(DuplicatePolicy::Update);
     let now = 1_790_000_000_000_000;
-    let early = consenting(&mut world, now, 3_600);
+    let early = with_consent(&mut world, now, 3_600);
     world.commit(vec![early]);
     assert_eq!(world.post(now + 7_200_000_000, ANN, ""), (Outcome::Updated, Some(1)));
     assert_eq!(world.leads[0].reasons, [Reason::ConsentInFuture]);
-    let good = consenting(&mut world, now + 7_300_000_000, -60);
+    let good = with_consent(&mut world, now + 7_300_000_000, -60);
     world.commit(vec![good]);
     assert_eq!(world.leads[0].reasons, []);
     world.source.consent_max_age = Some(Duration::from_secs(30));
@@ -78,21 +78,21 @@ fn consent_from_the_future_does_not_ripen_and_the_strictest_source_counts() {
 }
 
 #[test]
-fn a_time_without_a_zone_is_read_in_the_zone_of_its_source() {
+fn a_time_without_a_zone_is_read_in_the_zone_of_the_source() {
     let received = Timestamp::parse("2026-11-21T17:00:00Z").unwrap().as_microseconds();
-    let lead = |zone: Option<&str>, said: &str, read_as: Option<&str>| {
+    let lead = |zone: Option<&str>, time: &str, read_as: Option<&str>| {
         let mut world = World::new(DuplicatePolicy::ReturnExisting);
         world.source.timezone = zone.map(|zone| zone.parse().unwrap());
-        let mut submission = consenting(&mut world, received, 0);
+        let mut submission = with_consent(&mut world, received, 0);
         submission.fields.consent.get_or_insert_with(|consent| {
-            consent.consent_timestamp = Some(said.to_owned());
-            // A client may say it, too.
+            consent.consent_timestamp = Some(time.to_owned());
+            // A client can send this member; it must be ignored.
             consent.timestamp_read_as = read_as.and_then(Timestamp::parse);
         });
-        let settled = world.commit(vec![submission]);
-        let told = json!(settled.cases[0].1)["normalize"]["consent_time_read_in"].clone();
-        let lead = settled.created.into_iter().next().unwrap();
-        (lead.reasons, lead.consent.unwrap().consented_at().map(|at| at.to_string()), told)
+        let result = world.commit(vec![submission]);
+        let read_in = json!(result.outcomes[0].1)["normalize"]["consent_time_read_in"].clone();
+        let lead = result.created.into_iter().next().unwrap();
+        (lead.reasons, lead.consent.unwrap().consented_at().map(|at| at.to_string()), read_in)
     };
     let new_york = Some("America/New_York");
     let noon = Some("2026-11-21T17:00:00.000000Z".to_owned());

@@ -1,6 +1,6 @@
-//! A whole batch through the pipeline, with the store played by two maps.
+//! Runs complete batches through the pipeline. Two maps simulate the store.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ struct World {
     claims: BTreeMap<ClaimKey, Claim>,
     leads: Vec<Lead>,
     suppressions: SuppressionMatches,
-    made: u128,
+    submission_count: u128,
 }
 
 impl World {
@@ -47,15 +47,15 @@ impl World {
             claims: BTreeMap::new(),
             leads: Vec::new(),
             suppressions: SuppressionMatches::new(),
-            made: 0,
+            submission_count: 0,
         }
     }
 
     fn submission(&mut self, at: i64, phone: &str, external_id: &str) -> Submission {
-        self.made += 1;
+        self.submission_count += 1;
         let texts = [(TextField::ExternalId, Some(external_id.to_owned()))];
         let body = format!("{phone}|{external_id}");
-        let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(self.made));
+        let id = SubmissionId::from_uuid(uuid::Uuid::from_u128(self.submission_count));
         let fields =
             Fields { phone: Patch::Value(phone.to_owned()), texts: texts.into(), ..Fields::default() };
         Submission::new(id, &self.source, Timestamp::from_microseconds(at), fields, body.as_bytes())
@@ -65,8 +65,9 @@ impl World {
         self.pipeline.normalize(submission, Some(Arc::new(self.source.clone())), Arc::clone(&self.scoring))
     }
 
-    /// Plays the store: provisional claims first, then the two pure halves, then what they changed.
-    fn commit(&mut self, batch: Vec<Submission>) -> Settled {
+    /// Simulates a commit of the store: inserts provisional claims, calls the two pure steps, and writes the
+    /// changes.
+    fn commit(&mut self, batch: Vec<Submission>) -> CommitResult {
         let batch: Vec<_> = batch.into_iter().map(|submission| self.normalize(submission)).collect();
         for normalized in &batch {
             for key in normalized.claim_keys() {
@@ -80,13 +81,13 @@ impl World {
             .resolve(batch.iter().collect(), read.map(|(key, claim)| (*key, claim.clone())).collect());
         let locked: Vec<_> =
             self.leads.iter().filter(|lead| resolution.leads.contains(&lead.id)).cloned().collect();
-        let effects = self.pipeline.judge(resolution, locked, &self.suppressions);
-        self.claims.extend(effects.claims.iter().map(|claim| (claim.key, claim.clone())));
-        self.claims.retain(|key, _| !effects.released.contains(key));
-        self.leads.retain(|lead| effects.updated.iter().all(|updated| updated.id != lead.id));
-        self.leads.extend(effects.created.iter().chain(&effects.updated).cloned());
-        let cases = effects.submissions.into_iter().map(|case| (case.resolved, case.trace)).collect();
-        Settled { cases, created: effects.created }
+        let changes = self.pipeline.judge(resolution, locked, &self.suppressions);
+        self.claims.extend(changes.claims.iter().map(|claim| (claim.key, claim.clone())));
+        self.claims.retain(|key, _| !changes.released.contains(key));
+        self.leads.retain(|lead| changes.updated.iter().all(|updated| updated.id != lead.id));
+        self.leads.extend(changes.created.iter().chain(&changes.updated).cloned());
+        let outcomes = changes.submissions.into_iter().map(|item| (item.resolved, item.trace)).collect();
+        CommitResult { outcomes, created: changes.created }
     }
 
     fn post(&mut self, at: i64, phone: &str, external_id: &str) -> (Outcome, Option<u128>) {
@@ -95,21 +96,21 @@ impl World {
     }
 }
 
-struct Settled {
-    cases: Vec<(ResolvedOutcome, Trace)>,
+struct CommitResult {
+    outcomes: Vec<(ResolvedOutcome, Trace)>,
     created: Vec<Lead>,
 }
 
-fn outcome(settled: &Settled, case: usize) -> (Outcome, Option<u128>) {
-    let ruling = &settled.cases[case].0;
-    (ruling.outcome, ruling.lead.map(|lead| lead.as_uuid().as_u128()))
+fn outcome(result: &CommitResult, index: usize) -> (Outcome, Option<u128>) {
+    let resolved = &result.outcomes[index].0;
+    (resolved.outcome, resolved.lead.map(|lead| lead.as_uuid().as_u128()))
 }
 
 const ANN: &str = "+14155550132";
 const BEN: &str = "+14155550133";
 
 #[test]
-fn either_key_finds_the_lead_and_a_duplicate_brings_its_free_keys_along() {
+fn either_key_matches_the_lead_and_a_duplicate_adds_its_free_keys() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     assert_eq!(world.post(1, ANN, ""), (Outcome::Created, Some(1)));
     assert_eq!(world.post(2, "(415) 555-0132", "x1"), (Outcome::Duplicate, Some(1)));
@@ -119,7 +120,7 @@ fn either_key_finds_the_lead_and_a_duplicate_brings_its_free_keys_along() {
 }
 
 #[test]
-fn a_bad_phone_or_an_empty_key_matches_nobody() {
+fn an_invalid_phone_or_an_empty_key_matches_no_lead() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     assert_eq!(world.post(1, "12", " ").0, Outcome::Created);
     assert_eq!(world.post(2, "12", " ").0, Outcome::Created);
@@ -129,7 +130,7 @@ fn a_bad_phone_or_an_empty_key_matches_nobody() {
 }
 
 #[test]
-fn a_window_runs_from_the_last_time_seen() {
+fn a_window_starts_when_the_key_was_last_seen() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.post(0, ANN, "");
     assert_eq!(world.post(29 * DAY, ANN, "").0, Outcome::Duplicate);
@@ -152,15 +153,15 @@ fn keys_that_disagree_are_a_conflict_and_the_first_in_order_decides() {
     world.post(1, ANN, "x1");
     world.post(2, BEN, "x2");
     let submission = world.submission(3, BEN, "x1");
-    let effects = world.commit(vec![submission]);
-    assert_eq!(outcome(&effects, 0), (Outcome::Duplicate, Some(1)));
-    let part = json!(effects.cases[0].1)["deduplicate"].clone();
-    assert_eq!(part["identity_conflict"][0]["by"], "phone");
+    let result = world.commit(vec![submission]);
+    assert_eq!(outcome(&result, 0), (Outcome::Duplicate, Some(1)));
+    let deduplicate = json!(result.outcomes[0].1)["deduplicate"].clone();
+    assert_eq!(deduplicate["identity_conflict"][0]["by"], "phone");
     assert_eq!(world.post(4, BEN, ""), (Outcome::Duplicate, Some(2)), "a held claim never moves");
 }
 
 #[test]
-fn first_of_looks_at_the_first_key_only() {
+fn the_rule_first_of_uses_only_the_first_key() {
     let mut world = World::new(DuplicatePolicy::Update);
     world.source.identity_rule = IdentityRule::FirstOf;
     world.source.identity =
@@ -171,12 +172,12 @@ fn first_of_looks_at_the_first_key_only() {
 }
 
 #[test]
-fn who_must_exist_is_not_made_and_holds_no_key() {
+fn must_exist_creates_no_lead_and_claims_no_key() {
     let mut world = World::new(DuplicatePolicy::Update);
-    let mut stranger = world.submission(1, ANN, "");
-    stranger.fields.must_exist = true;
-    let ruling = world.commit(vec![stranger]).cases.remove(0).0;
-    assert_eq!((ruling.lead, ruling.quarantine), (None, Some(QuarantineReason::NoMatch)));
+    let mut unknown = world.submission(1, ANN, "");
+    unknown.fields.must_exist = true;
+    let resolved = world.commit(vec![unknown]).outcomes.remove(0).0;
+    assert_eq!((resolved.lead, resolved.quarantine), (None, Some(QuarantineReason::NoMatch)));
     assert!(world.claims.is_empty() && world.leads.is_empty());
     assert_eq!(world.post(2, ANN, ""), (Outcome::Created, Some(2)));
     let mut known = world.submission(3, ANN, "");
@@ -185,7 +186,7 @@ fn who_must_exist_is_not_made_and_holds_no_key() {
 }
 
 #[test]
-fn every_policy_does_what_its_name_says() {
+fn every_policy_has_its_outcome_for_a_known_person() {
     let expected = [
         (DuplicatePolicy::ReturnExisting, Outcome::Duplicate, Some(1), 1),
         (DuplicatePolicy::Update, Outcome::Updated, Some(1), 1),
@@ -208,7 +209,7 @@ fn every_policy_does_what_its_name_says() {
 }
 
 #[test]
-fn an_idempotency_key_repeats_or_contradicts_itself() {
+fn a_repeated_idempotency_key_is_a_duplicate_or_a_mismatch() {
     let mut world = World::new(DuplicatePolicy::Create);
     let key = KeyHash::parse(&"a".repeat(32));
     let mut post = |at, phone| {
@@ -223,7 +224,7 @@ fn an_idempotency_key_repeats_or_contradicts_itself() {
 }
 
 #[test]
-fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
+fn a_submission_without_a_source_or_a_valid_mapping_is_quarantined() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let orphan = world.submission(1, ANN, "");
     let normalized = world.pipeline.normalize(orphan, None, ActiveScoring::standard());
@@ -236,11 +237,11 @@ fn what_is_nobodys_goes_to_quarantine_and_claims_nothing() {
 }
 
 #[test]
-fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
+fn a_suppressed_phone_holds_the_lead_and_the_trace_names_the_entries() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let submission = world.submission(1, ANN, "");
     let normalized = world.normalize(submission.clone());
-    let named = world.pipeline.suppression_keys(&normalized);
+    let keys = world.pipeline.suppression_keys(&normalized);
     let added = Timestamp::from_microseconds(7);
     let listing = |list: &str| ListEntry {
         list: list.to_owned(),
@@ -248,16 +249,16 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
         expires_at: None,
         form: SuppressionForm::default(),
     };
-    // It is on two lists by its phone.
-    let phone = named[0];
+    // The phone is on two lists.
+    let phone = keys[0];
     world.suppressions = [(phone, vec![listing("asked"), listing("bought")])].into();
-    let effects = world.commit(vec![submission]);
-    assert_eq!(effects.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);
-    let part = &json!(effects.cases[0].1)["screen"];
+    let result = world.commit(vec![submission]);
+    assert_eq!(result.created[0].reasons, [Reason::SuppressedPhone, Reason::ConsentMissing]);
+    let screen = &json!(result.outcomes[0].1)["screen"];
     let shown = |list: &str| json!({ "reason": "suppressed_phone", "list": list, "added_at": added });
-    assert_eq!(*part, json!([shown("asked"), shown("bought")]));
+    assert_eq!(*screen, json!([shown("asked"), shown("bought")]));
 
-    let cleared = world.pipeline.reassess(effects.created, &SuppressionMatches::new());
+    let cleared = world.pipeline.reassess(result.created, &SuppressionMatches::new());
     let (cleared, trace) = &cleared[0];
     assert_eq!(cleared.reasons, [Reason::ConsentMissing]);
     assert_eq!(json!(trace)["screen_lead"], json!([]));
@@ -265,7 +266,7 @@ fn a_suppressed_phone_holds_the_lead_and_the_trace_says_since_when() {
 }
 
 #[test]
-fn the_trace_names_the_entry_that_holds_a_lead_by_what_was_not_sent_again() {
+fn the_trace_names_the_entry_that_matches_a_stored_phone() {
     let mut world = World::new(DuplicatePolicy::Update);
     world.post(1, ANN, "x1");
     let listing = ListEntry {
@@ -278,15 +279,15 @@ fn the_trace_names_the_entry_that_holds_a_lead_by_what_was_not_sent_again() {
     world.suppressions = [(phone, vec![listing])].into();
     let mut again = world.submission(2, "", "x1");
     again.fields.phone = Patch::Absent;
-    let settled = world.commit(vec![again]);
+    let result = world.commit(vec![again]);
     assert!(world.leads[0].reasons.contains(&Reason::SuppressedPhone));
-    let trace = json!(settled.cases[0].1);
+    let trace = json!(result.outcomes[0].1);
     assert_eq!(trace["screen"], json!([]), "no phone was sent");
     assert_eq!(trace["screen_lead"][0]["list"], "partners");
 }
 
 #[test]
-fn one_mailbox_is_one_lead_however_it_is_written() {
+fn spellings_of_one_email_address_match_one_lead() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.source.identity = vec![IdentityKey { kind: ClaimKind::Email, window: None }];
     let mut post = |at, email: &str| {
@@ -306,7 +307,7 @@ fn one_mailbox_is_one_lead_however_it_is_written() {
 }
 
 #[test]
-fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
+fn an_invalid_value_is_in_the_trace_and_does_not_hold_the_lead() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     world.source.consent = ConsentPolicy::Optional;
     let mut submission = world.submission(1, ANN, "");
@@ -320,9 +321,9 @@ fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
         "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
             .to_owned(),
     );
-    let settled = world.commit(vec![submission]);
-    let trace = json!(settled.cases[0].1);
-    let told = &trace["normalize"];
+    let result = world.commit(vec![submission]);
+    let trace = json!(result.outcomes[0].1);
+    let normalize = &trace["normalize"];
     for (name, verdict) in [
         ("state", "unknown"),
         ("currency", "unknown"),
@@ -330,13 +331,13 @@ fn what_is_wrong_with_a_value_is_in_the_trace_and_holds_nobody() {
         ("consent_trustedform", "not_https"),
         ("consent_jornaya", "not_a_guid"),
     ] {
-        assert_eq!(told[name], verdict);
+        assert_eq!(normalize[name], verdict);
     }
-    assert_eq!(told["not_said"][0], "full_name");
-    let lead = &settled.created[0];
+    assert_eq!(normalize["not_said"][0], "full_name");
+    let lead = &result.created[0];
     assert_eq!((lead.reasons.as_slice(), lead.text(TextField::State)), (&[][..], Some("Bavaria")));
     assert_eq!(lead.text(TextField::FullName), None);
-    assert_eq!(lead.consent.as_ref().unwrap().more["leadid_token"], "undefined", "kept as it came");
+    assert_eq!(lead.consent.as_ref().unwrap().more["leadid_token"], "undefined", "stored unchanged");
     let inferred = &trace["enrich"]["inferred"];
     assert_eq!(inferred["device"]["value"]["kind"], "phone");
     assert_eq!(

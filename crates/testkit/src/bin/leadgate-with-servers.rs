@@ -1,5 +1,5 @@
-//! `leadgate-with-servers -- COMMAND ARGUMENTS…`: runs the command with private servers around it, which tests find
-//! through `LEADGATE_TESTKIT`, and ends with the command's exit code.
+//! `leadgate-with-servers -- COMMAND ARGUMENTS…`: starts private servers and runs the command. Tests find the
+//! servers through `LEADGATE_TESTKIT`. The exit code is that of the command.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -28,20 +28,20 @@ async fn main() -> anyhow::Result<ExitCode> {
     let status = run(command).await.with_context(|| format!("running {}", program.display()));
 
     let stopped = Instant::now();
-    // Their data is thrown away with them: nothing is gained by a farewell in order.
+    // Their data is deleted, so a clean shutdown is not necessary.
     rabbitmq.kill()?;
     tokio::try_join!(postgres.stop_immediately(), redis.stop())?;
-    writeln!(stderr, "stopped them in {:.1} s", stopped.elapsed().as_secs_f32())?;
+    writeln!(stderr, "stopped the servers in {:.1} s", stopped.elapsed().as_secs_f32())?;
     Ok(exit_code(status?))
 }
 
-/// Runs the command to its end. An interrupt from the terminal reaches the command by itself; a request to end is
-/// passed on.
+/// Runs the command until it ends. The terminal sends an interrupt to the command directly, so it is ignored
+/// here. `SIGTERM` is forwarded.
 async fn run(mut command: Command) -> anyhow::Result<ExitStatus> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut child = command.spawn()?;
-    let pid = child.id().context("it ended before it began")?;
+    let pid = child.id().context("the command has no process id")?;
     let pid = Pid::from_raw(i32::try_from(pid)?).context("process 0")?;
     loop {
         tokio::select! {
@@ -52,7 +52,8 @@ async fn run(mut command: Command) -> anyhow::Result<ExitStatus> {
     }
 }
 
-/// As a shell has it: the command's own code, or 128 and the number of the signal that ended it.
+/// The exit code in the convention of shells: the code of the command, or 128 plus the number of the signal
+/// that ended it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(1))

@@ -1,4 +1,4 @@
-//! One submission about a person: some of what there is to say, in one of the ways to say it.
+//! Generates the body of a submission: some of the person's data, in one of several formats.
 
 use serde_json::{Map, Value, json};
 
@@ -18,59 +18,59 @@ const PAGES: &[&str] = &[
     "http://example.org/",
 ];
 
-/// A body with a phone or an email or both, and what is known about its phone.
-pub(super) fn write(dice: &mut SeededRandom, person: &SamplePerson) -> (Value, SamplePhone) {
+/// A body with a phone, an email or both, and the kind of its phone.
+pub(super) fn write(random: &mut SeededRandom, person: &SamplePerson) -> (Value, SamplePhone) {
     let mut body = Map::new();
-    let phone = contact(dice, person, &mut body);
-    names(dice, person, &mut body);
+    let phone = contact(random, person, &mut body);
+    names(random, person, &mut body);
     for (field, value) in
         [("company", &person.company), ("external_id", &person.external_id), ("line_id", &person.line_id)]
     {
-        if let Some(value) = value.as_ref().filter(|_| dice.chance(80)) {
+        if let Some(value) = value.as_ref().filter(|_| random.chance(80)) {
             body.insert(field.to_owned(), json!(value));
         }
     }
-    circumstances(dice, &mut body);
-    if let Some(consent) = consent(dice) {
+    other_fields(random, &mut body);
+    if let Some(consent) = consent(random) {
         body.insert("consent".to_owned(), consent);
     }
-    if dice.chance(40) {
-        body.insert("attribution".to_owned(), attribution(dice));
+    if random.chance(40) {
+        body.insert("attribution".to_owned(), attribution(random));
     }
-    if dice.chance(40) {
-        body.insert("custom_fields".to_owned(), custom_fields(dice));
+    if random.chance(40) {
+        body.insert("custom_fields".to_owned(), custom_fields(random));
     }
     (Value::Object(body), phone)
 }
 
-fn contact(dice: &mut SeededRandom, person: &SamplePerson, body: &mut Map<String, Value>) -> SamplePhone {
-    let (has_phone, has_email) = match dice.random_below(10) {
+fn contact(random: &mut SeededRandom, person: &SamplePerson, body: &mut Map<String, Value>) -> SamplePhone {
+    let (has_phone, has_email) = match random.random_below(10) {
         0 | 1 => (true, false),
         2 => (false, true),
         _ => (true, true),
     };
     if has_email {
-        let email = if dice.chance(10) { person.email.to_uppercase() } else { person.email.clone() };
+        let email = if random.chance(10) { person.email.to_uppercase() } else { person.email.clone() };
         body.insert("email".to_owned(), json!(email));
     }
     if !has_phone {
         return SamplePhone::Absent;
     }
-    let written = person.number.write(dice);
-    body.insert("phone".to_owned(), json!(written.text));
-    if let Some(region) = written.region {
+    let formatted = person.number.write(random);
+    body.insert("phone".to_owned(), json!(formatted.text));
+    if let Some(region) = formatted.region {
         body.insert("phone_country".to_owned(), json!(region));
     }
-    written.known
+    formatted.phone
 }
 
 fn names(
-    dice: &mut SeededRandom,
+    random: &mut SeededRandom,
     SamplePerson { given, family, .. }: &SamplePerson,
     body: &mut Map<String, Value>,
 ) {
     let full = if family.is_empty() { given.clone() } else { format!("{given} {family}") };
-    let kind = dice.random_below(6);
+    let kind = random.random_below(6);
     if matches!(kind, 0..=2 | 5) {
         body.insert("full_name".to_owned(), json!(full));
     }
@@ -82,7 +82,7 @@ fn names(
     }
 }
 
-fn circumstances(dice: &mut SeededRandom, body: &mut Map<String, Value>) {
+fn other_fields(random: &mut SeededRandom, body: &mut Map<String, Value>) {
     let choices = [
         ("state", STATES),
         ("timezone", TIMEZONES),
@@ -92,56 +92,57 @@ fn circumstances(dice: &mut SeededRandom, body: &mut Map<String, Value>) {
         ("page_url", PAGES),
     ];
     for (field, values) in choices {
-        if dice.chance(35) {
-            let value = dice.pick(values);
+        if random.chance(35) {
+            let value = random.pick(values);
             body.insert(field.to_owned(), json!(value));
         }
     }
-    if dice.chance(40) {
-        let mut tags: Vec<&str> = (0..dice.random_below(4)).map(|_| dice.pick(TAGS)).collect();
+    if random.chance(40) {
+        let mut tags: Vec<&str> = (0..random.random_below(4)).map(|_| random.pick(TAGS)).collect();
         tags.dedup();
         body.insert("tags".to_owned(), json!(tags));
     }
 }
 
-/// All of it, some of it, or nothing.
-fn consent(dice: &mut SeededRandom) -> Option<Value> {
-    let timestamp = dice.digits("2025-0") + dice.pick(&["3-14", "7-01", "9-30"]) + &dice.digits("T1#:2#:3#Z");
-    let whole = [
+/// A complete consent, a partial one, or none.
+fn consent(random: &mut SeededRandom) -> Option<Value> {
+    let timestamp =
+        random.digits("2025-0") + random.pick(&["3-14", "7-01", "9-30"]) + &random.digits("T1#:2#:3#Z");
+    let complete = [
         ("consent_timestamp", json!(timestamp)),
-        ("consent_text_version", json!(dice.pick(&["v1", "2025-03", "tcpa-7"]))),
-        ("source_url", json!(dice.pick(PAGES))),
+        ("consent_text_version", json!(random.pick(&["v1", "2025-03", "tcpa-7"]))),
+        ("source_url", json!(random.pick(PAGES))),
     ];
-    match dice.random_below(10) {
-        0..=5 => Some(whole.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+    match random.random_below(10) {
+        0..=5 => Some(complete.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         6 | 7 => {
-            let said = whole.into_iter().filter(|_| dice.chance(50));
-            Some(said.map(|(name, value)| (name.to_owned(), value)).collect())
+            let partial = complete.into_iter().filter(|_| random.chance(50));
+            Some(partial.map(|(name, value)| (name.to_owned(), value)).collect())
         }
         _ => None,
     }
 }
 
-fn attribution(dice: &mut SeededRandom) -> Value {
+fn attribution(random: &mut SeededRandom) -> Value {
     json!({
-        "utm_source": dice.pick(&["google", "facebook", "newsletter", "Straße"]),
-        "utm_medium": dice.pick(&["cpc", "email"]),
-        "utm_campaign": dice.pick(&["spring", "été 2025"]),
-        "gclid": dice.digits("Cj0KCQ####"),
+        "utm_source": random.pick(&["google", "facebook", "newsletter", "Straße"]),
+        "utm_medium": random.pick(&["cpc", "email"]),
+        "utm_campaign": random.pick(&["spring", "été 2025"]),
+        "gclid": random.digits("Cj0KCQ####"),
     })
 }
 
-fn custom_fields(dice: &mut SeededRandom) -> Value {
+fn custom_fields(random: &mut SeededRandom) -> Value {
     let mut fields = json!({
-        "budget": dice.random_below(50_000),
+        "budget": random.random_below(50_000),
         "ratio": 0.1,
-        "interested": dice.chance(50),
-        "note": dice.pick(&["call after 5 pm", "line one\nline two", "\"quoted\" \\ and / slashed", "🏡👨‍👩‍👧"]),
+        "interested": random.chance(50),
+        "note": random.pick(&["call after 5 pm", "line one\nline two", "\"quoted\" \\ and / slashed", "🏡👨‍👩‍👧"]),
         "nothing": null,
     });
-    if let Some(fields) = fields.as_object_mut().filter(|_| dice.chance(50)) {
+    if let Some(fields) = fields.as_object_mut().filter(|_| random.chance(50)) {
         let property =
-            json!({ "rooms": dice.random_below(9), "roof": { "kind": "flat", "ages": [1, 2.5, "new"] } });
+            json!({ "rooms": random.random_below(9), "roof": { "kind": "flat", "ages": [1, 2.5, "new"] } });
         fields.insert("property".to_owned(), property);
     }
     fields

@@ -1,4 +1,4 @@
-//! Leads as the world sends them: varied, partly wrong, and the same for the same seed.
+//! Generates realistic leads: varied, partly invalid, and the same for the same seed.
 
 mod body;
 mod people;
@@ -13,14 +13,14 @@ pub use personal::personal_data_of;
 pub use phones::SamplePhone;
 use seeded_random::SeededRandom;
 
-/// One lead in the native dialect, which a gateway accepts.
+/// One valid lead in the native dialect.
 #[derive(Clone, Debug)]
 pub struct SampleLead {
     /// The body to post.
     pub body: Value,
-    /// Whom it is about: the same number for each lead of one person.
+    /// The number of the person: the same for each lead of one person.
     pub person: usize,
-    /// What is known about the body's `phone`.
+    /// The kind of the body's `phone`.
     pub phone: SamplePhone,
 }
 
@@ -31,22 +31,22 @@ impl SampleLead {
     }
 }
 
-/// An endless supply of leads.
+/// Generates any number of leads.
 #[derive(Debug)]
 pub struct LeadGenerator {
-    dice: SeededRandom,
+    random: SeededRandom,
     seed: u64,
     repeats: u32,
     people: Vec<SamplePerson>,
 }
 
 impl LeadGenerator {
-    /// The same seed gives the same leads; every tenth is about somebody who was there before.
+    /// The same seed gives the same leads. 10 % of the leads are about a person of an earlier lead.
     pub fn new(seed: u64) -> Self {
-        Self { dice: SeededRandom::new(seed), seed, repeats: 10, people: Vec::new() }
+        Self { random: SeededRandom::new(seed), seed, repeats: 10, people: Vec::new() }
     }
 
-    /// Has `percent` of the leads be about somebody who was there before.
+    /// Sets the percentage of leads that are about a person of an earlier lead.
     #[must_use]
     pub fn repeats(self, percent: u32) -> Self {
         Self { repeats: percent.min(100), ..self }
@@ -54,14 +54,14 @@ impl LeadGenerator {
 
     /// The next lead.
     pub fn lead(&mut self) -> SampleLead {
-        let person = if self.people.is_empty() || !self.dice.chance(self.repeats) {
-            self.people.push(SamplePerson::new(&mut self.dice, self.seed, self.people.len()));
+        let person = if self.people.is_empty() || !self.random.chance(self.repeats) {
+            self.people.push(SamplePerson::new(&mut self.random, self.seed, self.people.len()));
             self.people.len() - 1
         } else {
-            self.dice.random_below(self.people.len())
+            self.random.random_below(self.people.len())
         };
         let (body, phone) = match self.people.get(person) {
-            Some(known) => body::write(&mut self.dice, known),
+            Some(known) => body::write(&mut self.random, known),
             None => (Value::Null, SamplePhone::Absent),
         };
         SampleLead { body, person, phone }

@@ -1,9 +1,9 @@
-//! People: what stays the same however often somebody writes.
+//! Sample people. Their data is the same in all their leads.
 
 use super::phones::{COUNTRIES, SampleNumber};
 use super::seeded_random::SeededRandom;
 
-/// Given name and family name; an empty family name is somebody who has none.
+/// The given name and the family name, which is empty if the person has none.
 const NAMES: &[(&str, &str)] = &[
     ("Alice", "Whitfield"),
     ("Siobhán", "O'Brien"),
@@ -49,23 +49,23 @@ pub(super) struct SamplePerson {
 }
 
 impl SamplePerson {
-    /// Nobody else of this seed has this person's email, number or ids: they carry `index`, the number by chance.
-    pub(super) fn new(dice: &mut SeededRandom, seed: u64, index: usize) -> Self {
-        let (given, family) = *dice.one_of(NAMES);
-        let country = dice.one_of(COUNTRIES);
+    /// A person with a unique email and unique ids, which contain `index`. The phone number is random.
+    pub(super) fn new(random: &mut SeededRandom, seed: u64, index: usize) -> Self {
+        let (given, family) = *random.one_of(NAMES);
+        let country = random.one_of(COUNTRIES);
         Self {
             given: given.to_owned(),
             family: family.to_owned(),
-            number: SampleNumber::new(dice, country),
-            email: email(dice, given, family, index),
-            company: dice.chance(40).then(|| dice.pick(COMPANIES).to_owned()),
-            external_id: dice.chance(30).then(|| format!("crm-{seed:x}-{index}")),
-            line_id: dice.chance(5).then(|| format!("U{seed:016x}{index:016x}")),
+            number: SampleNumber::new(random, country),
+            email: email(random, given, family, index),
+            company: random.chance(40).then(|| random.pick(COMPANIES).to_owned()),
+            external_id: random.chance(30).then(|| format!("crm-{seed:x}-{index}")),
+            line_id: random.chance(5).then(|| format!("U{seed:016x}{index:016x}")),
         }
     }
 }
 
-fn email(dice: &mut SeededRandom, given: &str, family: &str, index: usize) -> String {
+fn email(random: &mut SeededRandom, given: &str, family: &str, index: usize) -> String {
     let plain = |name: &str| -> String { name.chars().filter(char::is_ascii_alphabetic).take(20).collect() };
     let (given, family) = (plain(given).to_lowercase(), plain(family).to_lowercase());
     let local = match (given.is_empty(), family.is_empty()) {
@@ -73,8 +73,8 @@ fn email(dice: &mut SeededRandom, given: &str, family: &str, index: usize) -> St
         (false, true) => format!("{given}{index}"),
         (false, false) => format!("{given}.{family}{index}"),
     };
-    match dice.random_below(6) {
-        0 => format!("{local}@{}", dice.pick(FREE_MAIL)),
+    match random.random_below(6) {
+        0 => format!("{local}@{}", random.pick(FREE_MAIL)),
         1 => format!("{local}+offer@example.org"),
         2 => format!("{local}@sales.example.co.uk"),
         3 => format!("{local}@xn--mnchen-3ya.example"),

@@ -1,27 +1,27 @@
-//! Phone numbers of many countries, in the many ways people write them.
+//! Generates phone numbers of many countries, in many formats.
 
 use super::seeded_random::SeededRandom;
 
-/// What is known about a lead's `phone` field.
+/// The kind of a lead's `phone`, with the valid number in E.164.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SamplePhone {
-    /// There is none.
+    /// The lead has no phone.
     Absent,
-    /// A valid number, written as people and forms usually do; in E.164.
+    /// A valid number in a common format.
     Standard(String),
-    /// A valid number that takes an attentive reader: other digits, invisible characters, an apostrophe from a
-    /// spreadsheet; in E.164.
+    /// A valid number with irregular characters: other digits, invisible characters, an apostrophe from a
+    /// spreadsheet.
     Irregular(String),
-    /// Not a number anyone can be called at.
+    /// Not a phone number.
     Invalid,
 }
 
-/// A country as far as numbers go.
+/// The number formats of a country.
 #[derive(Debug)]
 pub(super) struct SampleCountry {
     region: &'static str,
     code: &'static str,
-    /// What is dialled before the number inside the country.
+    /// The trunk prefix, which is dialled before the number inside the country.
     trunk: &'static str,
     patterns: &'static [&'static str],
 }
@@ -98,75 +98,75 @@ const INVALID: &[&str] = &[
     "☎",
 ];
 
-/// A person's number, however they come to write it.
+/// A person's number, without a format.
 #[derive(Clone, Debug)]
 pub(super) struct SampleNumber {
     country: &'static SampleCountry,
     national: String,
 }
 
-/// A number as written, and the region without which nobody could read it.
+/// A formatted number, with its region if the number has no country code.
 pub(super) struct FormattedNumber {
     pub(super) text: String,
     pub(super) region: Option<&'static str>,
-    pub(super) known: SamplePhone,
+    pub(super) phone: SamplePhone,
 }
 
 impl SampleNumber {
-    pub(super) fn new(dice: &mut SeededRandom, country: &'static SampleCountry) -> Self {
-        let pattern = dice.pick(country.patterns);
-        Self { country, national: dice.digits(pattern) }
+    pub(super) fn new(random: &mut SeededRandom, country: &'static SampleCountry) -> Self {
+        let pattern = random.pick(country.patterns);
+        Self { country, national: random.digits(pattern) }
     }
 
     fn e164(&self) -> String {
         format!("+{}{}", self.country.code, self.national)
     }
 
-    /// Writes the number in one of many ways, or, now and then, something else.
-    pub(super) fn write(&self, dice: &mut SeededRandom) -> FormattedNumber {
-        if dice.chance(4) {
-            let text = dice.pick(INVALID).to_owned();
-            return FormattedNumber { text, region: None, known: SamplePhone::Invalid };
+    /// Formats the number in a random way. Returns an invalid text in 4 % of the calls.
+    pub(super) fn write(&self, random: &mut SeededRandom) -> FormattedNumber {
+        if random.chance(4) {
+            let text = random.pick(INVALID).to_owned();
+            return FormattedNumber { text, region: None, phone: SamplePhone::Invalid };
         }
-        if dice.chance(6) {
-            return self.write_unusually(dice);
+        if random.chance(6) {
+            return self.write_irregularly(random);
         }
         let Self { country: SampleCountry { code, trunk, region, .. }, national } = self;
-        let separator = dice.pick(&[" ", "-", ".", "\u{a0}"]);
+        let separator = random.pick(&[" ", "-", ".", "\u{a0}"]);
         let grouped = grouped(national, separator);
-        let (text, needs_region) = match dice.random_below(8) {
+        let (text, needs_region) = match random.random_below(8) {
             0 => (format!("+{code} {grouped}"), false),
             1 => (format!("+{code}-{grouped}"), false),
             2 => (format!("+{code} ({}) {}", &national_head(national), national_tail(national)), false),
             3 => (format!("tel:{}", self.e164()), false),
-            4 => (format!("+{code} {grouped} ext. {}", dice.digits("4##")), false),
+            4 => (format!("+{code} {grouped} ext. {}", random.digits("4##")), false),
             5 => (format!("{trunk}{national}"), true),
             6 => (format!("{trunk}{grouped}"), true),
             _ => (self.e164(), false),
         };
-        // Senders that know the country say so even when the number does not need it.
-        let region = (needs_region || dice.chance(20)).then_some(*region);
-        FormattedNumber { text, region, known: SamplePhone::Standard(self.e164()) }
+        // Some senders also send the region of a number with a country code.
+        let region = (needs_region || random.chance(20)).then_some(*region);
+        FormattedNumber { text, region, phone: SamplePhone::Standard(self.e164()) }
     }
 
-    fn write_unusually(&self, dice: &mut SeededRandom) -> FormattedNumber {
+    fn write_irregularly(&self, random: &mut SeededRandom) -> FormattedNumber {
         let e164 = self.e164();
-        let text = match dice.random_below(5) {
+        let text = match random.random_below(5) {
             0 => format!("\u{202a}{e164}\u{202c}"),
             1 => format!("'{e164}"),
-            2 => shifted(&e164, '０'),
-            3 => shifted(&e164, '٠'),
+            2 => with_digits_of(&e164, '０'),
+            3 => with_digits_of(&e164, '٠'),
             _ => format!("+{} {}", self.country.code, grouped(&self.national, "\u{2011}")),
         };
-        FormattedNumber { text, region: None, known: SamplePhone::Irregular(e164) }
+        FormattedNumber { text, region: None, phone: SamplePhone::Irregular(e164) }
     }
 }
 
-/// The digits in another script, whose zero is given.
-fn shifted(text: &str, zero: char) -> String {
-    let shift =
+/// Replaces the digits with those of another script, whose zero is `zero`.
+fn with_digits_of(text: &str, zero: char) -> String {
+    let replace =
         |c: char| c.to_digit(10).and_then(|digit| char::from_u32(u32::from(zero) + digit)).unwrap_or(c);
-    text.chars().map(shift).collect()
+    text.chars().map(replace).collect()
 }
 
 fn grouped(digits: &str, separator: &str) -> String {

@@ -1,4 +1,4 @@
-//! Chance that comes out the same each time.
+//! A random number generator that gives the same numbers for the same seed.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -11,21 +11,18 @@ impl SeededRandom {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// True this many times out of a hundred.
+    /// True with a probability of `percent`.
     pub(super) fn chance(&mut self, percent: u32) -> bool {
         self.0.random_ratio(percent.min(100), 100)
     }
 
-    /// A number below `limit`; 0 where there is none.
+    /// A number below `limit`; 0 if `limit` is 0.
     pub(super) fn random_below(&mut self, limit: usize) -> usize {
         self.0.random_range(0..limit.max(1))
     }
 
-    /// One of the choices, of which there is at least one.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "every list of choices is a constant of this module's neighbours"
-    )]
+    /// One of the choices, which must not be empty.
+    #[expect(clippy::indexing_slicing, reason = "all lists of choices are constants of this module")]
     pub(super) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.random_below(choices.len())]
     }
@@ -34,7 +31,7 @@ impl SeededRandom {
         self.one_of::<&'static str>(choices)
     }
 
-    /// The pattern with a digit for each `#`.
+    /// Replaces each `#` of a pattern with a random digit.
     pub(super) fn digits(&mut self, pattern: &str) -> String {
         pattern
             .chars()

@@ -1,4 +1,5 @@
-//! The log folder of a test run: what every process of the product wrote, and what must not be in it.
+//! The log folder of a test run: the output of all processes of the product, and a list of values that it
+//! must not contain.
 
 mod process;
 
@@ -7,19 +8,20 @@ use std::path::{Path, PathBuf};
 
 pub use process::TestProcess;
 
-/// The variable that names the log folder.
+/// The environment variable with the path of the log folder.
 pub const ENVIRONMENT: &str = "LEADGATE_TEST_LOGS";
 
-/// The file in the log folder that lists, line by line, what no log may contain.
+/// The file in the log folder with the values that no log may contain, one per line.
 pub const PERSONAL_DATA: &str = "personal-data.txt";
 
-/// Shorter things would be found in any log.
-const SHORTEST: usize = 4;
+/// Shorter values would be in any log by chance. In bytes.
+const MIN_LENGTH: usize = 4;
 
-/// The log folder of this test run, made if it is not there: what [`ENVIRONMENT`] says, else `target/test-logs`.
+/// The log folder of this test run: the value of [`ENVIRONMENT`], or `target/test-logs`. It is created if
+/// necessary.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub fn folder() -> anyhow::Result<PathBuf> {
     let folder = std::env::var_os(ENVIRONMENT).map_or_else(default_folder, PathBuf::from);
     std::fs::create_dir_all(&folder)?;
@@ -32,15 +34,16 @@ fn default_folder() -> PathBuf {
     target.join("test-logs")
 }
 
-/// Notes personal data and secrets that a test used. After the tests, `deploy/test` looks for them in every log.
+/// Records personal data and secrets of a test. After the tests, `deploy/test` searches all logs for them.
 ///
 /// # Errors
 /// When the list cannot be written.
 pub fn expect_absent(personal: &[String]) -> anyhow::Result<()> {
     let lines = personal.iter().flat_map(|text| text.lines()).map(str::trim);
-    let text: String = lines.filter(|line| line.len() >= SHORTEST).map(|line| format!("{line}\n")).collect();
+    let text: String =
+        lines.filter(|line| line.len() >= MIN_LENGTH).map(|line| format!("{line}\n")).collect();
     let file = folder()?.join(PERSONAL_DATA);
-    // One write, so that tests that run at the same time do not write into each other's lines.
+    // One write, so that the lines of concurrent tests are not mixed.
     std::fs::File::options().create(true).append(true).open(file)?.write_all(text.as_bytes())?;
     Ok(())
 }

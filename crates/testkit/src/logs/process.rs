@@ -1,4 +1,4 @@
-//! A process of the product, under a test's eyes.
+//! Runs a process of the product in a test.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -15,28 +15,28 @@ use crate::servers::wait;
 
 const NAME: &str = "process";
 
-/// A running program whose standard output and error go to files in the log folder. It dies with this value, and
-/// with the test, however that ends.
+/// A running program. Its standard output and error are written to files in the log folder. It is killed when
+/// this value is dropped, and when the test process ends for any reason.
 #[derive(Debug)]
 pub struct TestProcess {
     daemon: Daemon,
-    home: ServerFolder,
+    server_folder: ServerFolder,
     stdout: PathBuf,
     stderr: PathBuf,
 }
 
 impl TestProcess {
-    /// Starts `command`, with its arguments and environment, as `name`, which its log files begin with. Its standard
-    /// input is empty.
+    /// Starts `command` with its arguments and environment. The names of its log files start with `name`. Its
+    /// standard input is empty.
     ///
     /// # Errors
     /// When the program cannot be run.
     pub fn spawn(name: &str, command: &Command) -> anyhow::Result<Self> {
-        let home = ServerFolder::create(NAME, None)?;
+        let server_folder = ServerFolder::create(NAME, None)?;
         let unique = uuid::Uuid::now_v7().simple();
         let log = |stream| folder().map(|folder| folder.join(format!("{name}-{unique}.{stream}.log")));
         let (stdout, stderr) = (log("stdout")?, log("stderr")?);
-        let mut wrapped = home.command(NAME, command.get_program().as_ref())?;
+        let mut wrapped = server_folder.command(NAME, command.get_program().as_ref())?;
         wrapped.args(command.get_args()).stdout(File::create(&stdout)?).stderr(File::create(&stderr)?);
         for (variable, value) in command.get_envs() {
             match value {
@@ -50,18 +50,18 @@ impl TestProcess {
         });
         let daemon = Daemon::new(NAME);
         daemon.start(wrapped)?;
-        Ok(Self { daemon, home, stdout, stderr })
+        Ok(Self { daemon, server_folder, stdout, stderr })
     }
 
-    /// The id of the process.
+    /// The process id.
     ///
     /// # Errors
-    /// When it was killed or has been waited for.
+    /// When the process was killed or has been waited for.
     pub fn pid(&self) -> anyhow::Result<u32> {
         self.daemon.pid()
     }
 
-    /// What it wrote to standard output so far.
+    /// The standard output so far.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -69,7 +69,7 @@ impl TestProcess {
         read(&self.stdout)
     }
 
-    /// What it wrote to standard error so far.
+    /// The standard error so far.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -77,29 +77,30 @@ impl TestProcess {
         read(&self.stderr)
     }
 
-    /// Waits, at most for `limit`, for a whole line on standard output or error that contains `text`; returns it.
+    /// Waits at most `limit` for a complete line on standard output or error that contains `text`, and
+    /// returns it.
     ///
     /// # Errors
-    /// When the process ends before, or at the limit; with all it wrote.
+    /// When the process ends, or at the limit. The error contains the output.
     pub async fn await_line(&self, text: &str, limit: Duration) -> anyhow::Result<String> {
         let what = format!("a line with {text:?}");
-        let found = wait::until(&what, limit, || async {
+        let line = wait::until(&what, limit, || async {
             let ended = self.daemon.ended()?;
-            let written = self.stdout()? + &self.stderr()?;
-            let whole = written.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-            match (whole.into_iter().find(|line| line.contains(text)), ended) {
+            let output = self.stdout()? + &self.stderr()?;
+            let mut complete = output.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            match (complete.find(|line| line.contains(text)), ended) {
                 (Some(line), _) => Ok(Ok(line.trim_end().to_owned())),
                 (None, Some(status)) => Ok(Err(status)),
-                (None, None) => bail!("it has not come"),
+                (None, None) => bail!("the line was not written"),
             }
         });
-        self.explain(found.await)
+        self.with_output(line.await)
     }
 
-    /// Waits, at most for `limit`, until `GET {base}/readyz` is answered by 200.
+    /// Waits at most `limit` until `GET {base}/readyz` returns 200.
     ///
     /// # Errors
-    /// When the process ends before, or at the limit; with all it wrote.
+    /// When the process ends, or at the limit. The error contains the output.
     pub async fn await_ready(&self, base: &str, limit: Duration) -> anyhow::Result<()> {
         let url = format!("{}/readyz", base.trim_end_matches('/'));
         let http = reqwest::Client::builder().no_proxy().build()?;
@@ -108,71 +109,71 @@ impl TestProcess {
                 return Ok(Err(status));
             }
             let status = http.get(&url).send().await?.status();
-            ensure!(status.as_u16() == 200, "it answers {status}");
+            ensure!(status.as_u16() == 200, "the response is {status}");
             Ok(Ok(()))
         });
-        self.explain(ready.await)
+        self.with_output(ready.await)
     }
 
-    /// Kills it and all it forked, with `SIGKILL`.
+    /// Kills the process and all its descendants (`SIGKILL`).
     ///
     /// # Errors
-    /// When it was killed or has been waited for.
+    /// When the process was killed or has been waited for.
     pub fn kill9(&self) -> anyhow::Result<()> {
-        self.daemon.kill(&self.home)
+        self.daemon.kill(&self.server_folder)
     }
 
-    /// Stops it from running (`SIGSTOP`): its connections stay open and nothing answers.
+    /// Suspends the process (`SIGSTOP`). Its connections stay open, and it does not respond.
     ///
     /// # Errors
-    /// When it was killed or has been waited for.
+    /// When the process was killed or has been waited for.
     pub fn freeze(&self) -> anyhow::Result<()> {
         self.daemon.signal_all(Signal::STOP)
     }
 
-    /// Lets a frozen process run on.
+    /// Resumes a suspended process (`SIGCONT`).
     ///
     /// # Errors
-    /// When it was killed or has been waited for.
+    /// When the process was killed or has been waited for.
     pub fn resume(&self) -> anyhow::Result<()> {
         self.daemon.signal_all(Signal::CONT)
     }
 
-    /// Asks it to end (`SIGTERM`), without waiting.
+    /// Sends `SIGTERM` and does not wait.
     ///
     /// # Errors
-    /// When it was killed or has been waited for.
+    /// When the process was killed or has been waited for.
     pub fn ask_to_end(&self) -> anyhow::Result<()> {
         self.daemon.signal(Signal::TERM)
     }
 
-    /// Asks it to end (`SIGTERM`) and waits for that, at most for `limit`.
+    /// Sends `SIGTERM` and waits at most `limit` until the process has ended.
     ///
     /// # Errors
-    /// When it still runs at the limit; with all it wrote.
+    /// When the process still runs at the limit. The error contains the output.
     pub async fn terminate(&self, limit: Duration) -> anyhow::Result<ExitStatus> {
         self.ask_to_end()?;
         self.wait(limit).await
     }
 
-    /// Waits until it has ended, at most for `limit`.
+    /// Waits at most `limit` until the process has ended.
     ///
     /// # Errors
-    /// When it still runs at the limit; with all it wrote.
+    /// When the process still runs at the limit. The error contains the output.
     pub async fn wait(&self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        self.daemon.wait(&self.home, limit).await.with_context(|| self.written())
+        self.daemon.wait(&self.server_folder, limit).await.with_context(|| self.output())
     }
 
-    fn explain<T>(&self, result: anyhow::Result<Result<T, ExitStatus>>) -> anyhow::Result<T> {
-        match result.with_context(|| self.written())? {
+    fn with_output<T>(&self, result: anyhow::Result<Result<T, ExitStatus>>) -> anyhow::Result<T> {
+        match result.with_context(|| self.output())? {
             Ok(value) => Ok(value),
-            Err(status) => bail!("the process ended with {status}; {}", self.written()),
+            Err(status) => bail!("the process ended with {status}; {}", self.output()),
         }
     }
 
-    fn written(&self) -> String {
+    fn output(&self) -> String {
         let (stdout, stderr) = (self.stdout().unwrap_or_default(), self.stderr().unwrap_or_default());
-        format!("it wrote to standard output:\n{stdout}\nand to standard error:\n{stderr}")
+        format!("standard output:\n{stdout}\nstandard error:\n{stderr}")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The comparison of what was answered with what is held.
+//! Compares the responses with the stored submissions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,52 +16,52 @@ pub(super) fn check(requests: &[RecordedRequest], stored: &[ObservedSubmission])
             RequestState::Unknown => report.unknown += 1,
         }
     }
-    let promises = acked_submissions(requests, &mut report);
-    let held = stored_submissions(stored, &mut report);
-    report.acked = promises.len();
-    for (submission, promise) in &promises {
-        match held.get(submission) {
-            None => report.add_lost(format!("submission {submission} was acked and is not held")),
-            Some(observed) if observed.body_hash != promise.body_hash => {
+    let acked = acked_submissions(requests, &mut report);
+    let found = stored_submissions(stored, &mut report);
+    report.acked = acked.len();
+    for (submission, request) in &acked {
+        match found.get(submission) {
+            None => report.add_lost(format!("submission {submission} was acked and is not stored")),
+            Some(observed) if observed.body_hash != request.body_hash => {
                 report
-                    .add_invented(format!("submission {submission} is held with a body nobody sent for it"));
+                    .add_invented(format!("submission {submission} is stored with a body that was not sent"));
             }
             Some(_) => {}
         }
     }
-    let recovered = recover(requests, &promises, &held, &mut report);
-    count_effects(&promises, &recovered, &held, &mut report);
+    let recovered = recover(requests, &acked, &found, &mut report);
+    count_effects(&acked, &recovered, &found, &mut report);
     report
 }
 
-/// The submissions that were acked, each with the first request that was given its id. Two requests may share one,
-/// but only by repeating themselves.
+/// The acked submissions, each with the first request whose response had its id. Two requests may have the
+/// same id only if they have the same body.
 fn acked_submissions<'a>(
     requests: &'a [RecordedRequest],
     report: &mut OracleReport,
 ) -> BTreeMap<Uuid, &'a RecordedRequest> {
-    let mut promises: BTreeMap<Uuid, &RecordedRequest> = BTreeMap::new();
+    let mut acked: BTreeMap<Uuid, &RecordedRequest> = BTreeMap::new();
     for request in requests {
         let RequestState::Acked(submission) = request.state else { continue };
-        let first = promises.entry(submission).or_insert(request);
+        let first = acked.entry(submission).or_insert(request);
         if first.body_hash != request.body_hash {
-            report.add_lost(format!("submission {submission} was named for two different bodies"));
+            report.add_lost(format!("submission {submission} was the response to two different bodies"));
         }
     }
-    promises
+    acked
 }
 
 fn stored_submissions<'a>(
     stored: &'a [ObservedSubmission],
     report: &mut OracleReport,
 ) -> BTreeMap<Uuid, &'a ObservedSubmission> {
-    let mut held = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for observed in stored {
-        if held.insert(observed.submission, observed).is_some() {
-            report.add_doubled(format!("submission {} is held twice", observed.submission));
+        if found.insert(observed.submission, observed).is_some() {
+            report.add_doubled(format!("submission {} is stored twice", observed.submission));
         }
     }
-    for observed in held.values() {
+    for observed in found.values() {
         match observed.outcome {
             ObservedOutcome::Created | ObservedOutcome::Updated | ObservedOutcome::Linked => {
                 report.stored += 1
@@ -71,14 +71,14 @@ fn stored_submissions<'a>(
             ObservedOutcome::Parked => report.parked += 1,
         }
     }
-    held
+    found
 }
 
-/// Explains what is held without an ack by requests that may have been stored: each explains one.
+/// Assigns each submission that is stored without an ack to a request that may have been stored.
 fn recover<'a>(
     requests: &'a [RecordedRequest],
-    promises: &BTreeMap<Uuid, &RecordedRequest>,
-    held: &BTreeMap<Uuid, &'a ObservedSubmission>,
+    acked: &BTreeMap<Uuid, &RecordedRequest>,
+    found: &BTreeMap<Uuid, &'a ObservedSubmission>,
     report: &mut OracleReport,
 ) -> Vec<(&'a ObservedSubmission, Option<&'a str>)> {
     let mut possible: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
@@ -87,42 +87,40 @@ fn recover<'a>(
             possible.entry(&request.body_hash).or_default().push(request.key.as_deref());
         }
     }
-    // Where one body went out under several keys, nobody can tell which of them was stored.
+    // If a body was sent with several keys, the oracle cannot know which of them was stored.
     let ambiguous: BTreeSet<&str> = possible
         .iter()
         .filter(|(_, keys)| keys.iter().collect::<BTreeSet<_>>().len() > 1)
         .map(|(hash, _)| *hash)
         .collect();
     let mut recovered = Vec::new();
-    for (submission, observed) in held {
-        if promises.contains_key(submission) {
+    for (submission, observed) in found {
+        if acked.contains_key(submission) {
             continue;
         }
         let hash = observed.body_hash.as_str();
         match possible.get_mut(hash).and_then(Vec::pop) {
             Some(key) => recovered.push((*observed, key.filter(|_| !ambiguous.contains(hash)))),
-            None => {
-                report.add_invented(format!("submission {submission} is held and nobody can have sent it"))
-            }
+            None => report.add_invented(format!("submission {submission} is stored and was not sent")),
         }
     }
     report.recovered = recovered.len();
     recovered
 }
 
-/// An idempotency key has at most one effect, however many submissions carried it.
+/// Checks that each idempotency key has at most one effect, independent of the number of submissions with it.
 fn count_effects(
-    promises: &BTreeMap<Uuid, &RecordedRequest>,
+    acked: &BTreeMap<Uuid, &RecordedRequest>,
     recovered: &[(&ObservedSubmission, Option<&str>)],
-    held: &BTreeMap<Uuid, &ObservedSubmission>,
+    found: &BTreeMap<Uuid, &ObservedSubmission>,
     report: &mut OracleReport,
 ) {
-    let acked = promises
+    let acked_keys = acked
         .iter()
-        .filter_map(|(submission, request)| Some((held.get(submission).copied()?, request.key.as_deref()?)));
-    let found = recovered.iter().filter_map(|(observed, key)| Some((*observed, (*key)?)));
+        .filter_map(|(submission, request)| Some((found.get(submission).copied()?, request.key.as_deref()?)));
+    let recovered_keys = recovered.iter().filter_map(|(observed, key)| Some((*observed, (*key)?)));
     let mut effects: BTreeMap<&str, usize> = BTreeMap::new();
-    for (observed, key) in acked.chain(found) {
+    for (observed, key) in acked_keys.chain(recovered_keys) {
         if matches!(
             observed.outcome,
             ObservedOutcome::Created | ObservedOutcome::Updated | ObservedOutcome::Linked
@@ -132,7 +130,7 @@ fn count_effects(
     }
     for (key, count) in effects {
         for _ in 1..count {
-            report.add_doubled(format!("idempotency key {key} took effect {count} times"));
+            report.add_doubled(format!("idempotency key {key} had {count} effects"));
         }
     }
 }

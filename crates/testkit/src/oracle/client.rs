@@ -1,4 +1,4 @@
-//! A client that posts leads and tells the oracle what came of it.
+//! A client that posts leads and records the responses in the oracle.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use super::{Oracle, RequestState};
 
-/// One answer, for tests that look closer than the oracle does.
+/// One response with details that the oracle does not record.
 #[derive(Clone, Debug)]
 pub struct TimedResponse {
-    /// What the oracle was told.
+    /// The state that was recorded in the oracle.
     pub state: RequestState,
-    /// `Retry-AfterId` in seconds, where the answer named one.
+    /// The header `Retry-After` in seconds, if the response has it.
     pub retry_after: Option<u64>,
-    /// From sending to the end of the answer.
+    /// From the start of the request to the end of the response.
     pub took: Duration,
 }
 
-/// Posts native leads with one key.
+/// Posts native leads with one API key.
 #[derive(Clone, Debug)]
 pub struct LeadClient {
     url: String,
@@ -36,28 +36,29 @@ struct AcceptedId {
 }
 
 impl LeadClient {
-    /// A client of the gateway at `base` (`http://127.0.0.1:8080`) with an API key; one connection, 10 s of patience.
+    /// A client of the gateway at `base` (`http://127.0.0.1:8080`) with an API key, one connection and a
+    /// timeout of 10 s.
     pub fn new(base: &str, key: &str) -> Self {
         let url = format!("{}/v1/leads", base.trim_end_matches('/'));
         Self { url, key: key.to_owned(), connections: 1, timeout: Duration::from_secs(10) }
     }
 
-    /// How many connections [`LeadClient::closed_loop`] and [`LeadClient::open_loop`] use.
+    /// The number of connections for [`LeadClient::closed_loop`] and [`LeadClient::open_loop`].
     #[must_use]
     pub fn connections(self, connections: usize) -> Self {
         Self { connections: connections.max(1), ..self }
     }
 
-    /// How long to wait for an answer before its request counts as unknown.
+    /// The time to wait for a response. After it, the state of the request is unknown.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Posts one body over a connection of its own, with an `Idempotency-DerivedKey` if one is given.
+    /// Posts one body over a new connection, with an `Idempotency-Key` if one is given.
     ///
     /// # Errors
-    /// When no client can be built; what happens to the request is an [`TimedResponse`], never an error.
+    /// When the HTTP client cannot be built. A failed request is a [`TimedResponse`], not an error.
     pub async fn post(
         &self,
         oracle: &Oracle,
@@ -68,10 +69,11 @@ impl LeadClient {
         Ok(self.send(&http, oracle, Instant::now(), key, body).await)
     }
 
-    /// Posts all bodies, each with a key of its own; every connection sends as soon as its last answer is in.
+    /// Posts all bodies, each with its own idempotency key. Every connection sends its next request when it
+    /// has the response to the previous one.
     ///
     /// # Errors
-    /// When no client can be built.
+    /// When the HTTP client cannot be built.
     pub async fn closed_loop<B>(&self, oracle: &std::sync::Arc<Oracle>, bodies: B) -> anyhow::Result<()>
     where
         B: IntoIterator<Item = Vec<u8>>,
@@ -80,11 +82,12 @@ impl LeadClient {
         self.run(oracle, bodies.into_iter().map(|body| (None, body))).await
     }
 
-    /// Posts all bodies, each with a key of its own, at `rate` per second whatever the answers do. When all
-    /// connections wait for one, requests are sent late, and their delay counts as latency.
+    /// Posts all bodies, each with its own idempotency key, at `rate` requests per second, independent of the
+    /// responses. While all connections wait for responses, requests are delayed, and the delay counts as
+    /// latency.
     ///
     /// # Errors
-    /// When no client can be built.
+    /// When the HTTP client cannot be built.
     pub async fn open_loop<B>(
         &self,
         oracle: &std::sync::Arc<Oracle>,
@@ -127,7 +130,7 @@ impl LeadClient {
         Ok(())
     }
 
-    /// A client with one connection, kept alive.
+    /// An HTTP client with one persistent connection.
     fn http(&self) -> anyhow::Result<reqwest::Client> {
         let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1);
         Ok(builder.timeout(self.timeout).tcp_nodelay(true).build()?)
@@ -148,7 +151,7 @@ impl LeadClient {
             request = request.header("idempotency-key", key);
         }
         let (state, retry_after) = match request.body(body).send().await {
-            Ok(response) => judge(response).await,
+            Ok(response) => read_response(response).await,
             Err(_) => (RequestState::Unknown, None),
         };
         oracle.answer(ticket, state);
@@ -156,11 +159,11 @@ impl LeadClient {
     }
 }
 
-async fn judge(response: reqwest::Response) -> (RequestState, Option<u64>) {
+async fn read_response(response: reqwest::Response) -> (RequestState, Option<u64>) {
     let status = response.status();
     let header = response.headers().get("retry-after");
     let retry_after = header.and_then(|value| value.to_str().ok()?.parse().ok());
-    // The answer counts once it is whole: half a 202 is no promise anyone could keep.
+    // A response counts only if it is complete: a truncated 202 does not acknowledge a submission.
     let body = response.bytes().await;
     let state = match (status.as_u16(), body) {
         (202, Ok(body)) => serde_json::from_slice(&body)

@@ -1,7 +1,7 @@
-//! The conservation oracle: whether anything that was accepted got lost, took effect twice, or came from nowhere.
+//! The conservation oracle checks whether a lead was lost, had two effects or was invented.
 //!
-//! While leads are posted, it records what was sent and what was answered. Afterwards it is shown everything the
-//! system holds, and says whether `acked + recovered = stored + duplicate + quarantined + parked`.
+//! It records the requests and responses while leads are posted. Afterwards it compares them with all stored
+//! submissions, and checks that `acked + recovered = stored + duplicate + quarantined + parked`.
 
 mod check;
 mod client;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub use client::{LeadClient, TimedResponse};
 pub use report::OracleReport;
 
-/// Lower-case hexadecimal SHA-256 of a posted body.
+/// The SHA-256 of a posted body, in lower-case hexadecimal.
 pub fn body_hash(body: &[u8]) -> String {
     Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -25,46 +25,46 @@ pub fn body_hash(body: &[u8]) -> String {
 /// What the client knows about one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RequestState {
-    /// 202, and the submission it was given.
+    /// 202, with the id of the submission.
     Acked(Uuid),
-    /// Another answer: with 4xx nothing may have been stored, with 503 it may.
+    /// Another response. After 4xx the lead must not be stored, after 503 it may be stored.
     Refused(u16),
-    /// No answer, or one that says nothing: it may have been stored.
+    /// No response, or an unclear one. The lead may be stored.
     Unknown,
 }
 
-/// What became of a submission, as the system holds it.
+/// The stored outcome of a submission.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum ObservedOutcome {
-    /// A lead was made of it.
+    /// It created a lead.
     Created,
-    /// It changed a lead.
+    /// It updated a lead.
     Updated,
-    /// It is listed under the lead it met.
+    /// It is linked to the lead that it matched.
     Linked,
-    /// It was recorded, with the lead it met.
+    /// It is recorded with the lead that it matched.
     Duplicate,
-    /// It is kept whole, to be repaired.
+    /// It is stored completely and can be repaired.
     Quarantined,
     /// It is in the broker's queue `parked`.
     Parked,
 }
 
-/// One submission that the system holds.
+/// One stored submission.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ObservedSubmission {
     /// The submission's id.
     pub submission: Uuid,
-    /// [`body_hash`] of what is kept as its body.
+    /// [`body_hash`] of its stored body.
     pub body_hash: String,
     /// Its current outcome.
     pub outcome: ObservedOutcome,
-    /// The lead it made or met.
+    /// The lead that it created or matched.
     pub lead: Option<Uuid>,
 }
 
-/// One request, from the moment it was to be sent.
+/// One request, with the time when it was due.
 #[derive(Clone, Debug)]
 struct RecordedRequest {
     key: Option<String>,
@@ -74,29 +74,29 @@ struct RecordedRequest {
     answered: Option<Duration>,
 }
 
-/// Names a request for which the answer is not recorded yet.
+/// Identifies a request whose response is not recorded yet.
 #[derive(Debug)]
-#[must_use = "an answer that is not recorded counts as unknown"]
+#[must_use = "a request without a recorded response counts as unknown"]
 pub struct RequestTicket(usize);
 
-/// Records requests and their answers; shared by all clients of a run.
+/// Records requests and their responses. All clients of a run share one.
 #[derive(Debug, Default)]
 pub struct Oracle {
     requests: Mutex<Vec<RecordedRequest>>,
 }
 
 impl Oracle {
-    /// An oracle that has seen nothing.
+    /// An oracle without any requests.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Records a request that is about to be sent. Until it is answered its state is unknown.
+    /// Records a request before it is sent. Its state is unknown until its response is recorded.
     pub fn issue(&self, key: Option<&str>, body: &[u8]) -> RequestTicket {
         self.issue_at(Instant::now(), key, body)
     }
 
-    /// The same for a request that was to be sent at a moment of the past: the time until it was sent counts.
+    /// Records a request that was due at an earlier time. The delay counts as latency.
     pub fn issue_at(&self, issued: Instant, key: Option<&str>, body: &[u8]) -> RequestTicket {
         let request = RecordedRequest {
             key: key.map(str::to_owned),
@@ -110,7 +110,7 @@ impl Oracle {
         RequestTicket(requests.len() - 1)
     }
 
-    /// Records how a request ended.
+    /// Records the result of a request.
     pub fn answer(&self, RequestTicket(index): RequestTicket, state: RequestState) {
         if let Some(request) = self.requests().get_mut(index) {
             request.state = state;
@@ -118,7 +118,7 @@ impl Oracle {
         }
     }
 
-    /// How many requests were acked so far, however often the same submission was named.
+    /// The number of acked requests so far. Several of them can have the same submission.
     pub fn acked(&self) -> usize {
         self.requests().iter().filter(|request| matches!(request.state, RequestState::Acked(_))).count()
     }
@@ -128,7 +128,7 @@ impl Oracle {
         self.requests().iter().map(|request| request.state).collect()
     }
 
-    /// The time within which `percent` of the answered requests were answered; zero if none was.
+    /// The latency percentile of all requests with a response; zero if there are none.
     pub fn latency(&self, percent: usize) -> Duration {
         let mut times: Vec<Duration> =
             self.requests().iter().filter_map(|request| request.answered).collect();
@@ -136,7 +136,7 @@ impl Oracle {
         times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// Compares what was answered with everything the system holds now, which must be at rest.
+    /// Compares the responses with all stored submissions. The system must not process leads any more.
     pub fn check(&self, stored: &[ObservedSubmission]) -> OracleReport {
         check::check(&self.requests(), stored)
     }

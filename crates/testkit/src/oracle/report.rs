@@ -1,50 +1,50 @@
-//! What a check found.
+//! The result of a check.
 
 use std::fmt;
 
-/// Findings beyond this many are counted and not described.
-const DESCRIBED: usize = 20;
+/// The limit of described findings. Further ones are only counted.
+const MAX_FINDINGS: usize = 20;
 
-/// The numbers of a run. Submissions are counted once, however many requests were answered with their id.
+/// The counts of a run. A submission is counted once, also if several responses had its id.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct OracleReport {
-    /// Submissions that a 202 promised.
+    /// Submissions that a 202 acknowledged.
     pub acked: usize,
-    /// Requests that were answered with a refusal.
+    /// Refused requests.
     pub refused: usize,
-    /// Requests whose end nobody knows.
+    /// Requests with an unknown result.
     pub unknown: usize,
-    /// Submissions held as created, updated or linked.
+    /// Submissions with the outcome created, updated or linked.
     pub stored: usize,
-    /// Submissions held as duplicates.
+    /// Submissions with the outcome duplicate.
     pub duplicate: usize,
-    /// Submissions held in quarantine.
+    /// Quarantined submissions.
     pub quarantined: usize,
     /// Submissions parked in the broker.
     pub parked: usize,
-    /// Submissions held though their request was answered by 503 or not at all; that is allowed.
+    /// Stored submissions whose request had the response 503 or none. This is allowed.
     pub recovered: usize,
-    /// Acked and not held: must be none.
+    /// Submissions that were acked and are not stored. Must be 0.
     pub lost: usize,
-    /// Held twice, or a second effect of one idempotency key: must be none.
+    /// Submissions that are stored twice, and further effects of one idempotency key. Must be 0.
     pub doubled: usize,
-    /// Held though nobody sent it so: must be none.
+    /// Stored submissions that were not sent, or not with this body. Must be 0.
     pub invented: usize,
-    /// The first findings of the last three kinds, in words, without any personal data.
+    /// Descriptions of the first lost, doubled and invented submissions, without personal data.
     pub findings: Vec<String>,
 }
 
 impl OracleReport {
     /// Whether nothing was lost, doubled or invented, and the sums agree.
     pub fn is_conserved(&self) -> bool {
-        let held = self.stored + self.duplicate + self.quarantined + self.parked;
-        (self.lost, self.doubled, self.invented) == (0, 0, 0) && self.acked + self.recovered == held
+        let found = self.stored + self.duplicate + self.quarantined + self.parked;
+        (self.lost, self.doubled, self.invented) == (0, 0, 0) && self.acked + self.recovered == found
     }
 
-    /// Ends the test when something was lost, doubled or invented.
+    /// Fails the test if something was lost, doubled or invented.
     ///
     /// # Panics
-    /// With the whole report.
+    /// With the complete report.
     #[expect(clippy::panic, reason = "an assertion")]
     pub fn assert_conserved(&self) {
         if !self.is_conserved() {
@@ -68,7 +68,7 @@ impl OracleReport {
     }
 
     fn describe(&mut self, finding: String) {
-        if self.findings.len() < DESCRIBED {
+        if self.findings.len() < MAX_FINDINGS {
             self.findings.push(finding);
         }
     }
@@ -78,7 +78,7 @@ impl fmt::Display for OracleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { acked, refused, unknown, stored, duplicate, quarantined, parked, recovered, .. } = self;
         let Self { lost, doubled, invented, findings, .. } = self;
-        write!(f, "{acked} acked, {refused} refused, {unknown} unknown; held: {stored} stored, ")?;
+        write!(f, "{acked} acked, {refused} refused, {unknown} unknown; found: {stored} stored, ")?;
         write!(
             f,
             "{duplicate} duplicate, {quarantined} quarantined, {parked} parked, of which {recovered} "

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::free_port;
 
-/// Which way bytes go.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Direction {
     /// From the client to the server.
@@ -22,26 +22,27 @@ pub enum Direction {
     ToClient,
 }
 
-/// What the proxy does to its connections, those that are open and those that come.
+/// What the proxy does with open and new connections.
 ///
-/// Held back bytes are not lost, as they are not in a network that heals: they go on once the mode allows it.
+/// Bytes that a mode holds back are not lost. They are delivered when a later mode allows it, as in a network
+/// that recovers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProxyMode {
     /// Passes everything.
     Pass,
-    /// Closes all connections in order and refuses new ones.
+    /// Closes all connections (FIN) and refuses new ones.
     Close,
-    /// Resets all connections (RST), new ones as soon as they are accepted.
+    /// Resets all connections (RST). New ones are accepted and reset.
     Reset,
-    /// Passes what clients say and holds back what the server answers.
+    /// Passes bytes to the server and holds back its responses.
     HalfOpen,
-    /// Holds back everything; new connections are accepted and go nowhere.
+    /// Holds back everything. New connections are accepted, but not connected to the server.
     Blackhole,
-    /// Delivers everything this much later, both ways, without limiting the rate.
+    /// Delays all bytes in both directions, without limiting the rate.
     Delay(Duration),
-    /// Closes a connection once this many bytes have gone that way, counted from now or from its start.
+    /// Closes a connection after this number of bytes in this direction, counted from now or from its start.
     CloseAfter(Direction, u64),
-    /// Passes this many bytes per second, each way of each connection.
+    /// Limits each direction of each connection to this number of bytes per second.
     Throttle(u32),
 }
 
@@ -64,7 +65,7 @@ struct ProxyCounters {
 }
 
 impl Proxy {
-    /// Starts a proxy towards a port of this machine, in [`ProxyMode::Pass`].
+    /// Starts a proxy to a port of this machine, in [`ProxyMode::Pass`].
     ///
     /// # Errors
     /// When no port is free.
@@ -86,17 +87,17 @@ impl Proxy {
         self.port
     }
 
-    /// Changes the mode. When this returns, new connections meet it and open ones have been told.
+    /// Changes the mode. When this returns, it applies to new connections, and open ones have been notified.
     ///
     /// # Errors
-    /// When another process took the port while it was cut.
+    /// When another process bound the port while the proxy was closed.
     pub async fn set(&self, mode: ProxyMode) -> anyhow::Result<()> {
         let mut acceptor = self.acceptor.lock().await;
         self.mode.send_replace(mode);
         if mode == ProxyMode::Close {
             if let Some(task) = acceptor.take() {
                 task.abort();
-                // It ends as cancelled; what counts is that its listener is closed.
+                // Waits until the listener is closed. The result is always `cancelled`.
                 task.await.ok();
             }
         } else if acceptor.is_none() {
@@ -105,17 +106,17 @@ impl Proxy {
         Ok(())
     }
 
-    /// How many connections have been accepted.
+    /// The number of accepted connections.
     pub fn connections(&self) -> u64 {
         self.counters.connections.load(Ordering::SeqCst)
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn open_connections(&self) -> u64 {
         self.counters.open.load(Ordering::SeqCst)
     }
 
-    /// How many bytes went that way, over all connections.
+    /// The number of bytes in this direction, over all connections.
     pub fn bytes(&self, direction: Direction) -> u64 {
         self.counters.bytes(direction).load(Ordering::SeqCst)
     }
@@ -150,7 +151,7 @@ impl ProxyCounters {
     }
 }
 
-/// A connection that is counted as open until this is dropped.
+/// Counts a connection as open until it is dropped.
 struct OpenGuard(Arc<ProxyCounters>);
 
 impl OpenGuard {
@@ -167,10 +168,10 @@ impl Drop for OpenGuard {
     }
 }
 
-/// Has the sockets closed with RST instead of FIN.
+/// Closes the sockets with RST instead of FIN.
 fn reset(streams: [Option<TcpStream>; 2]) {
     for stream in streams.into_iter().flatten() {
-        // A socket that is gone already cannot be reset any more.
+        // This fails if the socket is closed already.
         stream.set_zero_linger().ok();
     }
 }

@@ -1,4 +1,4 @@
-//! One proxied connection.
+//! Relays one proxied connection.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Direction, OpenGuard, ProxyMode, reset};
 
-/// A chunk and the moment it is to be delivered.
+/// A chunk and the time when it is to be delivered.
 type Chunk = (Instant, Vec<u8>);
 type Modes = watch::Receiver<ProxyMode>;
 
-/// Relays a client until one of the two, or the mode, ends it.
+/// Relays a connection until the client, the server or the mode closes it.
 pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Modes, open: OpenGuard) {
     let mut server = None;
     let relayed = async {
@@ -33,7 +33,7 @@ pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Mo
     };
     let mut ending = modes.clone();
     tokio::select! {
-        // Whichever side failed, both are closed.
+        // If one side fails, both are closed.
         _ = relayed => {}
         mode = wait_for(&mut ending, |mode| matches!(mode, ProxyMode::Close | ProxyMode::Reset)) => {
             if mode == Some(ProxyMode::Reset) {
@@ -43,12 +43,12 @@ pub(super) async fn serve(mut client: TcpStream, upstream: SocketAddr, modes: Mo
     }
 }
 
-/// Waits for a mode that satisfies the condition; `None` once the proxy is gone.
+/// Waits for a mode that satisfies the condition; `None` if the proxy was dropped.
 async fn wait_for(modes: &mut Modes, condition: impl Fn(ProxyMode) -> bool) -> Option<ProxyMode> {
     modes.wait_for(|mode| condition(*mode)).await.ok().map(|mode| *mode)
 }
 
-/// Carries one direction: reads as fast as it comes, delivers as the mode says.
+/// Relays one direction: reads without delay, and delivers as the mode requires.
 async fn pump(
     from: ReadHalf<'_>,
     to: WriteHalf<'_>,
@@ -72,7 +72,7 @@ async fn read(
         wait_for(&mut modes, |mode| passes(mode, direction)).await;
         let length = tokio::select! {
             length = from.read(&mut buffer) => length?,
-            // Bytes that come after the change belong to the new mode.
+            // Bytes that arrive after a change are subject to the new mode.
             Ok(()) = modes.changed() => continue,
         };
         let delay = if let ProxyMode::Delay(delay) = *modes.borrow() { delay } else { Duration::ZERO };
@@ -96,7 +96,7 @@ struct ChunkWriter<'a> {
     direction: Direction,
     modes: Modes,
     open: &'a OpenGuard,
-    /// Bytes delivered since the mode was set.
+    /// The bytes delivered since the mode was set.
     passed: u64,
 }
 
@@ -106,14 +106,14 @@ impl ChunkWriter<'_> {
             sleep_until(due).await;
             self.deliver(&chunk).await?;
         }
-        // The end of one direction leaves the other one open.
+        // The other direction stays open.
         self.to.shutdown().await
     }
 
     async fn deliver(&mut self, mut rest: &[u8]) -> std::io::Result<()> {
         while !rest.is_empty() {
             let mode = self.passing_mode().await?;
-            let (piece, further) = rest.split_at(self.allowance(mode, rest.len())?);
+            let (piece, remaining) = rest.split_at(self.allowance(mode, rest.len())?);
             self.to.write_all(piece).await?;
             let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
             self.open.0.bytes(self.direction).fetch_add(length, Ordering::SeqCst);
@@ -121,7 +121,7 @@ impl ChunkWriter<'_> {
             if let ProxyMode::Throttle(rate) = mode {
                 sleep(Duration::from_secs(length) / rate.max(1)).await;
             }
-            rest = further;
+            rest = remaining;
         }
         Ok(())
     }
@@ -140,13 +140,13 @@ impl ChunkWriter<'_> {
         }
     }
 
-    /// How many of `length` bytes may go now.
+    /// How many of `length` bytes may be delivered now.
     fn allowance(&self, mode: ProxyMode, length: usize) -> std::io::Result<usize> {
         let limit = match mode {
             ProxyMode::CloseAfter(direction, limit) if direction == self.direction => {
                 match limit.saturating_sub(self.passed) {
                     0 => return Err(std::io::ErrorKind::ConnectionAborted.into()),
-                    left => left,
+                    remaining => remaining,
                 }
             }
             ProxyMode::Throttle(rate) => u64::from(rate / 20).max(1),

@@ -1,4 +1,4 @@
-//! One server process: started, killed, frozen, stopped.
+//! Starts, suspends, stops and kills one server process.
 
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use super::process_tree::{send, signal_tree};
 use super::server_folder::ServerFolder;
 use super::wait;
 
-/// A server process under its [`ServerFolder`], together with everything it forks.
+/// A server process with its descendants. Its files are in its [`ServerFolder`].
 #[derive(Debug)]
 pub(crate) struct Daemon {
     name: &'static str,
@@ -23,7 +23,7 @@ impl Daemon {
         Self { name, child: Mutex::new(None) }
     }
 
-    /// Starts `command`, which must come from [`ServerFolder::command`] under the same name.
+    /// Starts `command`, which must come from [`ServerFolder::command`] with the same name.
     pub(crate) fn start(&self, mut command: Command) -> anyhow::Result<()> {
         let mut child = self.lock();
         if child.is_some() {
@@ -33,54 +33,65 @@ impl Daemon {
         Ok(())
     }
 
-    /// Waits until `probe` succeeds, and gives up at once when the process has ended.
-    pub(crate) async fn ready<F>(&self, home: &ServerFolder, probe: impl Fn() -> F) -> anyhow::Result<()>
+    /// Waits until `probe` succeeds. Fails at once when the process has ended.
+    pub(crate) async fn ready<F>(
+        &self,
+        server_folder: &ServerFolder,
+        probe: impl Fn() -> F,
+    ) -> anyhow::Result<()>
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let started = wait::until(self.name, Duration::from_secs(60), || async {
+        let ready = wait::until(self.name, Duration::from_secs(60), || async {
             if let Some(status) = self.ended()? {
                 return Ok(Some(status));
             }
             probe().await.map(|()| None)
         });
-        match started.await.with_context(|| format!("its last words: {}", home.log_tail(self.name)))? {
+        match ready
+            .await
+            .with_context(|| format!("its last log lines: {}", server_folder.log_tail(self.name)))?
+        {
             None => Ok(()),
-            Some(status) => bail!("{} ended with {status}: {}", self.name, home.log_tail(self.name)),
+            Some(status) => bail!("{} ended with {status}: {}", self.name, server_folder.log_tail(self.name)),
         }
     }
 
-    /// Kills the process and all it forked, at once.
-    pub(crate) fn kill(&self, home: &ServerFolder) -> anyhow::Result<()> {
+    /// Kills the process and all its descendants.
+    pub(crate) fn kill(&self, server_folder: &ServerFolder) -> anyhow::Result<()> {
         let mut child = self.lock();
         let mut process = child.take().with_context(|| format!("{} is not running", self.name))?;
         signal_tree(process.id(), Signal::KILL)?;
         process.wait()?;
-        std::fs::remove_file(home.pid_file(self.name)).ok();
+        std::fs::remove_file(server_folder.pid_file(self.name)).ok();
         Ok(())
     }
 
-    /// Asks the process to end, with `signal`, and waits for it.
-    pub(crate) async fn stop(&self, home: &ServerFolder, signal: Signal) -> anyhow::Result<()> {
+    /// Sends `signal` and waits until the process has ended.
+    pub(crate) async fn stop(&self, server_folder: &ServerFolder, signal: Signal) -> anyhow::Result<()> {
         self.signal(signal)?;
-        self.wait(home, Duration::from_secs(30)).await.map(drop)
+        self.wait(server_folder, Duration::from_secs(30)).await.map(drop)
     }
 
-    /// Waits until the process has ended, at most for `limit`.
-    pub(crate) async fn wait(&self, home: &ServerFolder, limit: Duration) -> anyhow::Result<ExitStatus> {
+    /// Waits at most `limit` until the process has ended.
+    pub(crate) async fn wait(
+        &self,
+        server_folder: &ServerFolder,
+        limit: Duration,
+    ) -> anyhow::Result<ExitStatus> {
         let ended = || async { self.ended()?.context("it still runs") };
         let status = wait::until(&format!("{} to end", self.name), limit, ended).await?;
         self.lock().take();
-        std::fs::remove_file(home.pid_file(self.name)).ok();
+        std::fs::remove_file(server_folder.pid_file(self.name)).ok();
         Ok(status)
     }
 
-    /// Sends a signal to the process alone.
+    /// Sends a signal to the process only.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         send(self.pid()?, signal)
     }
 
-    /// Stops the process and all it forked from running, or lets them run on.
+    /// Sends a signal to the process and all its descendants.
     pub(crate) fn signal_all(&self, signal: Signal) -> anyhow::Result<()> {
         signal_tree(self.pid()?, signal)
     }
@@ -89,7 +100,7 @@ impl Daemon {
         self.lock().as_ref().map(Child::id).with_context(|| format!("{} is not running", self.name))
     }
 
-    /// How the process ended; nothing while it runs, or when nobody asks any more.
+    /// The exit status of the process; `None` while it runs, and after it was killed or waited for.
     pub(crate) fn ended(&self) -> anyhow::Result<Option<ExitStatus>> {
         self.lock().as_mut().map_or(Ok(None), |child| Ok(child.try_wait()?))
     }
@@ -100,7 +111,7 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    /// The watchdog ends the process; somebody must take its exit status, or it stays as a zombie.
+    /// The watchdog ends the process. This thread reads its exit status, so that it does not stay a zombie.
     fn drop(&mut self) {
         if let Some(mut child) = self.lock().take() {
             std::thread::spawn(move || child.wait());

@@ -1,4 +1,4 @@
-//! RabbitMQ's management interface: what a test asks of the broker, or does to it, behind everyone's back.
+//! RabbitMQ's management API, with which tests inspect and change the broker.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
-/// The management interface of one node, as the administrator that every new node has.
+/// The management API of one node, with the default administrator `guest`.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagementApi {
     host: String,
@@ -66,11 +66,12 @@ impl ManagementApi {
         body: Option<&Value>,
     ) -> anyhow::Result<Response> {
         let mut url = Url::parse(&format!("http://{}:{}/api", self.host, self.port))?;
-        url.path_segments_mut().ok().context("an address without a path")?.extend(path);
+        url.path_segments_mut().ok().context("the address has no path")?.extend(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        // A client for each request: a pooled connection belongs to the runtime of the test that opened it.
+        // A new client for each request, because a pooled connection belongs to the runtime of the test that
+        // opened it.
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
         let request = client.request(method, url).basic_auth("guest", Some("guest"));
         Ok(if let Some(body) = body { request.json(body) } else { request }.send().await?)
@@ -83,15 +84,15 @@ async fn checked(response: Response, path: &[&str]) -> anyhow::Result<Response> 
         return Ok(response);
     }
     let text = response.text().await.unwrap_or_default();
-    anyhow::bail!("RabbitMQ answered {status} for /api/{}: {text}", path.join("/"))
+    anyhow::bail!("RabbitMQ returned {status} for /api/{}: {text}", path.join("/"))
 }
 
-/// A virtual host of one test, with a user of its own who may do anything in it.
+/// The virtual host of one test, with its own user that has all permissions.
 #[derive(Clone, Debug)]
 pub struct Vhost {
-    /// What a client connects to.
+    /// The URL for AMQP clients.
     pub amqp_url: String,
-    /// The name of the virtual host, and of its user, and the user's password.
+    /// The name of the virtual host and of its user. It is also the password of the user.
     pub name: String,
     management: ManagementApi,
 }
@@ -99,16 +100,16 @@ pub struct Vhost {
 impl Vhost {
     pub(crate) async fn create(management: ManagementApi) -> anyhow::Result<Self> {
         let name = format!("test-{}", uuid::Uuid::now_v7().simple());
-        let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+        let all_permissions = json!({ "configure": ".*", "write": ".*", "read": ".*" });
         management.put(&["vhosts", &name], &json!({})).await?;
         management.put(&["users", &name], &json!({ "password": name, "tags": "" })).await?;
-        management.put(&["permissions", &name, &name], &everything).await?;
-        management.put(&["permissions", &name, "guest"], &everything).await?;
+        management.put(&["permissions", &name, &name], &all_permissions).await?;
+        management.put(&["permissions", &name, "guest"], &all_permissions).await?;
         let amqp_url = format!("amqp://{name}:{name}@{}:{}/{name}", management.host, management.amqp);
         Ok(Self { amqp_url, name, management })
     }
 
-    /// The management interface, with the credentials of the administrator.
+    /// The URL of the management API, with the credentials of the administrator.
     pub fn management_url(&self) -> String {
         format!("http://guest:guest@{}:{}/", self.management.host, self.management.port)
     }
@@ -116,57 +117,58 @@ impl Vhost {
     /// The definition of a policy of this virtual host.
     ///
     /// # Errors
-    /// When there is no such policy.
+    /// When the policy does not exist.
     pub async fn policy(&self, policy: &str) -> anyhow::Result<Value> {
         self.management.get(&["policies", &self.name, policy], &[]).await
     }
 
-    /// The same virtual host by way of another port, where a [`crate::proxy::Proxy`] listens.
+    /// The URL of the virtual host with another port, on which a [`crate::proxy::Proxy`] listens.
     ///
     /// # Errors
-    /// Never in practice: the address is one that this type made.
+    /// Never in practice, because this type created the URL.
     pub fn amqp_url_via(&self, port: u16) -> anyhow::Result<String> {
         let mut url = Url::parse(&self.amqp_url)?;
-        url.set_port(Some(port)).ok().context("an address without a port")?;
+        url.set_port(Some(port)).ok().context("the address has no port")?;
         Ok(url.into())
     }
 
-    /// How many messages the queue holds, unacknowledged ones included. The broker knows this 200 ms late for a
-    /// quorum queue and 500 ms late for a classic one: wait for a number, do not conclude from one look.
+    /// The number of messages in the queue, including unacknowledged ones. The broker reports it with a delay
+    /// of 200 ms for a quorum queue and 500 ms for a classic one, so a test must wait for a number with
+    /// [`Vhost::await_depth`].
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// When the queue does not exist.
     pub async fn queue_depth(&self, queue: &str) -> anyhow::Result<u64> {
         let queues = self.queues().await?;
-        let found = queues.into_iter().find(|(name, _)| name == queue);
-        found.map(|(_, depth)| depth).with_context(|| format!("no queue {queue} in {}", self.name))
+        let depth = queues.into_iter().find(|(name, _)| name == queue).map(|(_, depth)| depth);
+        depth.with_context(|| format!("the queue {queue} does not exist in {}", self.name))
     }
 
-    /// All queues with their depths, as [`Vhost::queue_depth`] gives them.
+    /// All queues with their depths, see [`Vhost::queue_depth`].
     ///
     /// # Errors
-    /// When the management interface does not answer.
+    /// When the management API does not respond.
     pub async fn queues(&self) -> anyhow::Result<Vec<(String, u64)>> {
         let query = [("disable_stats", "true"), ("enable_queue_totals", "true")];
         let queues = self.management.get(&["queues", &self.name], &query).await?;
-        let described = queues.as_array().context("queues are a list")?.iter();
-        described
+        let queues = queues.as_array().context("the response is not a list of queues")?.iter();
+        queues
             .map(|queue| {
-                let name = queue.get("name").and_then(Value::as_str).context("a queue without a name")?;
-                // A queue that was declared a moment ago has said nothing of itself yet.
+                let name = queue.get("name").and_then(Value::as_str).context("a queue has no name")?;
+                // A new queue has not reported its depth yet.
                 Ok((name.to_owned(), queue.get("messages").and_then(Value::as_u64).unwrap_or(0)))
             })
             .collect()
     }
 
-    /// Waits, at most for `limit`, until the queue holds `depth` messages.
+    /// Waits at most `limit` until the queue has `depth` messages.
     ///
     /// # Errors
-    /// When it does not come to that.
+    /// When the queue has another depth at the limit.
     pub async fn await_depth(&self, queue: &str, depth: u64, limit: Duration) -> anyhow::Result<()> {
-        super::wait::until(&format!("{queue} to hold {depth} messages"), limit, || async {
-            let now = self.queue_depth(queue).await?;
-            ensure!(now == depth, "it holds {now}");
+        super::wait::until(&format!("{queue} to have {depth} messages"), limit, || async {
+            let current = self.queue_depth(queue).await?;
+            ensure!(current == depth, "it has {current} messages");
             Ok(())
         })
         .await
@@ -175,24 +177,24 @@ impl Vhost {
     /// Declares a durable queue, for example with `{"x-queue-type": "quorum"}`.
     ///
     /// # Errors
-    /// When the broker refuses: it exists with other arguments.
+    /// When the queue exists with other arguments.
     pub async fn declare_queue(&self, queue: &str, arguments: Value) -> anyhow::Result<()> {
         let body = json!({ "durable": true, "arguments": arguments });
         self.management.put(&["queues", &self.name, queue], &body).await
     }
 
-    /// Deletes a queue with all that is in it.
+    /// Deletes a queue with its messages.
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// When the queue does not exist.
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
         self.management.delete(&["queues", &self.name, queue]).await
     }
 
-    /// Removes all messages that are not being delivered.
+    /// Removes all messages except unacknowledged ones.
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// When the queue does not exist.
     pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
         self.management.delete(&["queues", &self.name, queue, "contents"]).await
     }
@@ -200,7 +202,7 @@ impl Vhost {
     /// Declares a durable exchange of the given kind (`direct`, `fanout`, `topic`).
     ///
     /// # Errors
-    /// When the broker refuses: it exists and is another one.
+    /// When the exchange exists with another type or other arguments.
     pub async fn declare_exchange(&self, exchange: &str, kind: &str, arguments: Value) -> anyhow::Result<()> {
         let body = json!({ "type": kind, "durable": true, "arguments": arguments });
         self.management.put(&["exchanges", &self.name, exchange], &body).await
@@ -209,7 +211,7 @@ impl Vhost {
     /// Deletes an exchange with its bindings.
     ///
     /// # Errors
-    /// When there is no such exchange.
+    /// When the exchange does not exist.
     pub async fn delete_exchange(&self, exchange: &str) -> anyhow::Result<()> {
         self.management.delete(&["exchanges", &self.name, exchange]).await
     }
@@ -223,7 +225,7 @@ impl Vhost {
         self.management.post(&path, &json!({ "routing_key": routing_key })).await.map(drop)
     }
 
-    /// Removes all bindings between an exchange and a queue; returns how many there were.
+    /// Removes all bindings between an exchange and a queue, and returns their number.
     ///
     /// # Errors
     /// When one of the two does not exist.
@@ -246,7 +248,7 @@ impl Vhost {
     /// `{"max-length": 100, "overflow": "reject-publish"}`.
     ///
     /// # Errors
-    /// When the broker does not know what the definition says.
+    /// When the broker does not support the definition.
     pub async fn set_policy(&self, policy: &str, pattern: &str, definition: Value) -> anyhow::Result<()> {
         let body = json!({ "pattern": pattern, "definition": definition, "apply-to": "queues" });
         self.management.put(&["policies", &self.name, policy], &body).await
@@ -255,29 +257,29 @@ impl Vhost {
     /// Removes a policy.
     ///
     /// # Errors
-    /// When there is no such policy.
+    /// When the policy does not exist.
     pub async fn delete_policy(&self, policy: &str) -> anyhow::Result<()> {
         self.management.delete(&["policies", &self.name, policy]).await
     }
 
-    /// Publishes one persistent text message; tells whether it was routed to a queue.
+    /// Publishes one persistent text message, and returns whether it was routed to a queue.
     ///
     /// # Errors
-    /// When there is no such exchange.
+    /// When the exchange does not exist.
     pub async fn publish(&self, exchange: &str, routing_key: &str, payload: &str) -> anyhow::Result<bool> {
         let exchange = if exchange.is_empty() { "amq.default" } else { exchange };
         let body = json!({
             "properties": { "delivery_mode": 2 }, "routing_key": routing_key,
             "payload": payload, "payload_encoding": "string",
         });
-        let answer = self.management.post(&["exchanges", &self.name, exchange, "publish"], &body).await?;
-        answer.get("routed").and_then(Value::as_bool).context("no word on routing")
+        let response = self.management.post(&["exchanges", &self.name, exchange, "publish"], &body).await?;
+        response.get("routed").and_then(Value::as_bool).context("the response has no member `routed`")
     }
 
-    /// Takes up to `count` messages out of a queue; text as it is, anything else in base64.
+    /// Consumes up to `count` messages of a queue. Payloads that are not text are in base64.
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// When the queue does not exist.
     pub async fn take(&self, queue: &str, count: u32) -> anyhow::Result<Vec<String>> {
         let body = json!({ "count": count, "ackmode": "ack_requeue_false", "encoding": "auto" });
         let messages = self.management.post(&["queues", &self.name, queue, "get"], &body).await?;
@@ -285,27 +287,27 @@ impl Vhost {
         Ok(payloads.filter_map(|message| message.get("payload")?.as_str().map(str::to_owned)).collect())
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     ///
     /// # Errors
-    /// When the management interface does not answer.
+    /// When the management API does not respond.
     pub async fn connections(&self) -> anyhow::Result<usize> {
         let open = self.management.get(&["connections", "username", &self.name], &[]).await?;
         Ok(open.as_array().map_or(0, Vec::len))
     }
 
-    /// Has the broker close all connections (`320 CONNECTION_FORCED`).
+    /// Makes the broker close all connections (`320 CONNECTION_FORCED`).
     ///
     /// # Errors
-    /// When the management interface does not answer.
+    /// When the management API does not respond.
     pub async fn close_connections(&self) -> anyhow::Result<()> {
         self.management.delete(&["connections", "username", &self.name]).await
     }
 
-    /// Deletes the virtual host and its user; every connection is closed.
+    /// Deletes the virtual host and its user. The broker closes their connections.
     ///
     /// # Errors
-    /// When the management interface does not answer.
+    /// When the management API does not respond.
     pub async fn remove(self) -> anyhow::Result<()> {
         self.management.delete(&["vhosts", &self.name]).await?;
         self.management.delete(&["users", &self.name]).await

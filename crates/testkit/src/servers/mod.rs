@@ -1,8 +1,8 @@
-//! Private PostgreSQL, RabbitMQ and Redis servers, on free loopback ports, each with a data folder of its own.
+//! Private PostgreSQL, RabbitMQ and Redis servers on free loopback ports, each with its own data folder.
 //!
-//! [`shared`] hands out the servers of the whole test run, on which each test takes a database, a virtual host or
-//! a key prefix. A test that breaks a server starts its own: `PostgresServer::start()`, `RabbitMqServer::start()`,
-//! `Redis::start()`.
+//! [`shared`] returns the servers of the test run. Each test uses its own database, virtual host or key
+//! prefix there. A test that breaks a server starts its own: `PostgresServer::start()`,
+//! `RabbitMqServer::start()`, `RedisServer::start()`.
 
 pub(crate) mod daemon;
 mod management;

@@ -1,4 +1,4 @@
-//! Signals to a process and everything it forked.
+//! Sends signals to a process and all its descendants.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -6,41 +6,43 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Until every process has heard that it is to stop.
-const STOPPED_IN: Duration = Duration::from_secs(5);
+/// The time limit until all processes have stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends `signal` to `root` first, so that it forks no more, then to all its descendants. With [`Signal::STOP`] and
-/// [`Signal::KILL`] none of them runs any more when this returns.
+/// Sends `signal` to `root`, so that it does not fork any more, and then to all its descendants. After
+/// [`Signal::STOP`] and [`Signal::KILL`] this returns when none of them runs any more.
 ///
 /// # Errors
-/// When the processes cannot be listed or `root` cannot be signalled, or when one of them goes on.
+/// When the processes cannot be listed, `root` cannot be signalled, or a process does not stop.
 pub(crate) fn signal_tree(root: u32, signal: Signal) -> anyhow::Result<()> {
-    // The children of a killed process are no longer found by their parent.
+    // After the parent was killed, its children cannot be found any more.
     let before: Vec<u32> = family(root)?.iter().map(|process| process.pid).collect();
     send(root, signal).with_context(|| format!("signalling process {root}"))?;
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let family = family(root)?;
         let after = family.iter().map(|process| process.pid);
         for pid in before.iter().copied().chain(after).filter(|pid| *pid != root) {
-            // One that ended meanwhile needs no signal.
+            // This fails if the process has ended meanwhile.
             send(pid, signal).ok();
         }
         let is_done = match signal {
-            Signal::STOP => family.iter().all(ProcessEntry::is_still),
-            Signal::KILL => all()?.iter().all(|process| !before.contains(&process.pid) || process.is_still()),
+            Signal::STOP => family.iter().all(ProcessEntry::is_stopped),
+            Signal::KILL => {
+                all()?.iter().all(|process| !before.contains(&process.pid) || process.is_stopped())
+            }
             _ => true,
         };
         if is_done {
             return Ok(());
         }
-        ensure!(begun.elapsed() < STOPPED_IN, "process {root} and its children do not stop");
+        ensure!(started.elapsed() < STOP_TIMEOUT, "process {root} and its children do not stop");
     }
 }
 
 /// Sends `signal` to one process.
 pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
-    let pid = Pid::from_raw(i32::try_from(pid)?).context("process 0 is nobody's to signal")?;
+    let pid = Pid::from_raw(i32::try_from(pid)?).context("process 0 cannot be signalled")?;
     Ok(kill_process(pid, signal)?)
 }
 
@@ -51,15 +53,15 @@ struct ProcessEntry {
 }
 
 impl ProcessEntry {
-    /// A line of `ps`.
+    /// Parses a line of `ps`.
     fn read(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         let (pid, parent, state) = (words.next()?, words.next()?, words.next()?);
         Some(Self { pid: pid.parse().ok()?, parent: parent.parse().ok()?, state: state.chars().next()? })
     }
 
-    /// Stopped, or at its end.
-    fn is_still(&self) -> bool {
+    /// Whether the process is stopped or has ended.
+    fn is_stopped(&self) -> bool {
         matches!(self.state, 'T' | 't' | 'Z' | 'X')
     }
 }
@@ -70,7 +72,7 @@ fn all() -> anyhow::Result<Vec<ProcessEntry>> {
     Ok(String::from_utf8_lossy(&listing.stdout).lines().filter_map(ProcessEntry::read).collect())
 }
 
-/// A process and all that descend from it.
+/// A process and all its descendants.
 fn family(root: u32) -> anyhow::Result<Vec<ProcessEntry>> {
     let (mut family, mut others): (Vec<_>, Vec<_>) =
         all()?.into_iter().partition(|process| process.pid == root);

@@ -1,24 +1,25 @@
-//! Where the machine keeps the servers' programs.
+//! Finds the programs of the servers.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// Names a folder with the unpacked packages of another Debian, whose servers are run instead of the installed ones.
-/// `deploy/newer-servers` makes one.
+/// The environment variable with a folder of unpacked packages of another Debian release. Their servers are
+/// used in place of the installed ones. `deploy/newer-servers` creates such a folder.
 const FOLDER: &str = "LEADGATE_TEST_SERVERS";
 
 fn folder() -> Option<PathBuf> {
     std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
-/// A path of the packages' own, in the folder if one is named.
+/// A path of a Debian package, in the folder if one is configured.
 fn packaged(path: &str) -> PathBuf {
     folder().unwrap_or_else(|| PathBuf::from("/")).join(path)
 }
 
-/// The newest PostgreSQL's folder of programs: `/usr/lib/postgresql/*/bin`, else where `PATH` finds `initdb`.
+/// The folder with the programs of the newest PostgreSQL: `/usr/lib/postgresql/*/bin`, or the folder of
+/// `initdb` in `PATH`.
 pub(crate) fn postgres_bin() -> anyhow::Result<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(packaged("usr/lib/postgresql"))
         .into_iter()
@@ -31,29 +32,30 @@ pub(crate) fn postgres_bin() -> anyhow::Result<PathBuf> {
     if let Some((_, bin)) = versions.pop() {
         return Ok(bin);
     }
-    let initdb = in_path("initdb").context("PostgreSQL is not installed: no initdb in PATH")?;
+    let initdb = in_path("initdb").context("PostgreSQL is not installed: initdb is not in PATH")?;
     initdb.parent().map(Path::to_path_buf).context("initdb has no folder")
 }
 
-/// RabbitMQ's own program `name`. Debian's wrapper in `/usr/sbin` insists on the system's user and folders.
+/// The RabbitMQ program `name`. Debian's wrapper in `/usr/sbin` is not used, because it requires the user and
+/// folders of the system.
 pub(crate) fn rabbitmq(name: &str) -> anyhow::Result<PathBuf> {
     let packaged = packaged("usr/lib/rabbitmq/bin").join(name);
     if packaged.is_file() {
         return Ok(packaged);
     }
-    in_path(name).with_context(|| format!("RabbitMQ is not installed: no {name} in PATH"))
+    in_path(name).with_context(|| format!("RabbitMQ is not installed: {name} is not in PATH"))
 }
 
-/// The Erlang port mapper, without which no node finds another.
+/// The Erlang port mapper, with which nodes find each other.
 pub(crate) fn epmd() -> anyhow::Result<PathBuf> {
     let packaged = packaged("usr/lib/erlang/bin/epmd");
     if packaged.is_file() {
         return Ok(packaged);
     }
-    in_path("epmd").context("Erlang is not installed: no epmd in PATH")
+    in_path("epmd").context("Erlang is not installed: epmd is not in PATH")
 }
 
-/// The `PATH` in which RabbitMQ's scripts find the folder's Erlang; nothing without a folder.
+/// The `PATH` with which RabbitMQ's scripts find the Erlang of the folder; `None` without a folder.
 pub(crate) fn path_to_erlang() -> anyhow::Result<Option<OsString>> {
     let Some(folder) = folder() else { return Ok(None) };
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -61,20 +63,23 @@ pub(crate) fn path_to_erlang() -> anyhow::Result<Option<OsString>> {
     Ok(Some(std::env::join_paths(folders)?))
 }
 
-/// The Redis server, or Valkey where a distribution has only that.
+/// The Redis server, or Valkey if the distribution has no Redis.
 pub(crate) fn redis() -> anyhow::Result<PathBuf> {
     if folder().is_some() {
         let valkey = packaged("usr/bin/valkey-server");
-        anyhow::ensure!(valkey.is_file(), "{FOLDER} holds no usr/bin/valkey-server");
+        anyhow::ensure!(valkey.is_file(), "usr/bin/valkey-server is not in the folder of {FOLDER}");
         return Ok(valkey);
     }
     in_path("redis-server")
         .or_else(|| in_path("valkey-server"))
-        .context("Redis is not installed: no redis-server in PATH")
+        .context("Redis is not installed: redis-server is not in PATH")
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    let further = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(further).map(|folder| folder.join(name)).find(|file| file.is_file())
+    let system_folders = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system_folders)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }

@@ -1,4 +1,5 @@
-//! A server's folder, and the watchdog that ends the server and removes the folder when this process is gone.
+//! The folder of a server, and the watchdog that ends the server and removes the folder when this process has
+//! ended.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -7,9 +8,9 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use anyhow::Context;
 
-/// Reads until its input closes, which happens however this process ends, `kill -9` included; then ends what
-/// `*.pid` files in the folder name, and everything below it. PostgreSQL is asked first, so that it gives back its
-/// shared memory; a frozen one cannot hear.
+/// Reads until its input is closed, which happens when this process ends for any reason, also by `kill -9`.
+/// Then it kills the processes of the `*.pid` files in the folder, and their descendants. PostgreSQL gets
+/// `SIGQUIT` first and has two seconds to release its shared memory; a suspended one does not react.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 cat >/dev/null
@@ -30,10 +31,10 @@ while [ -n "$asked" ] && kill -0 "$asked" 2>/dev/null && [ $tries -lt 20 ]; do s
 rm -rf "$1"
 "#;
 
-/// Becomes the program in the same process, after noting its id where the watchdog looks.
-const NOTED: &str = r#"echo $$ >"$1"; shift; exec "$@""#;
+/// Writes the process id to a file for the watchdog, and executes the program in the same process.
+const WITH_PID_FILE: &str = r#"echo $$ >"$1"; shift; exec "$@""#;
 
-/// The user a server runs as, where that may not be root.
+/// The user that runs a server, if it must not be root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerUser {
     uid: u32,
@@ -41,13 +42,15 @@ pub(crate) struct ServerUser {
 }
 
 impl ServerUser {
-    /// PostgreSQL refuses to run as root: `postgres` runs it, or `nobody`. Anyone else runs it themselves.
+    /// PostgreSQL does not run as root. If the caller is root, the user is `postgres` or `nobody`; otherwise
+    /// it is the caller.
     pub(crate) fn for_postgres() -> anyhow::Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
         let user = ["postgres", "nobody"].iter().find_map(|name| Self::named(name));
-        user.map(Some).context("root cannot run PostgreSQL, and there is neither a user postgres nor nobody")
+        user.map(Some)
+            .context("PostgreSQL cannot run as root, and the users postgres and nobody do not exist")
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -59,18 +62,19 @@ impl ServerUser {
     }
 }
 
-/// A temporary folder of one server. Dropping it ends the server and removes the folder.
+/// The temporary folder of one server. When it is dropped, the watchdog ends the server and removes the
+/// folder.
 #[derive(Debug)]
 pub(crate) struct ServerFolder {
     path: PathBuf,
     owner: Option<ServerUser>,
-    // Held only to be closed; the watchdog waits for that.
-    _lifeline: ChildStdin,
+    // Dropping this closes the input of the watchdog.
+    _watchdog_input: ChildStdin,
 }
 
 impl ServerFolder {
     pub(crate) fn create(name: &str, owner: Option<ServerUser>) -> anyhow::Result<Self> {
-        // Another user must be able to walk there, which the temporary folder of root may not allow.
+        // Another user must have access to the path. The temporary folder of root may not allow this.
         let parent = if owner.is_some() { PathBuf::from("/tmp") } else { std::env::temp_dir() };
         let prefix = format!("leadgate-{name}-");
         let path = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?.keep();
@@ -87,15 +91,15 @@ impl ServerFolder {
             .process_group(0)
             .spawn()
             .context("starting the watchdog")?;
-        let lifeline = watchdog.stdin.take().context("the watchdog has no input")?;
-        Ok(Self { path, owner, _lifeline: lifeline })
+        let input = watchdog.stdin.take().context("the watchdog has no input")?;
+        Ok(Self { path, owner, _watchdog_input: input })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a file that only the owner may read, as servers demand of their keys.
+    /// Writes a file that only the owner can read, which servers require for their keys.
     pub(crate) fn write(&self, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
         std::fs::write(&path, contents)?;
@@ -110,12 +114,13 @@ impl ServerFolder {
         self.path.join(format!("{name}.pid"))
     }
 
-    /// A command that runs `program` as this home's owner, away from the terminal's signals, with its output
-    /// appended to `<name>.log`, and that the watchdog knows as `name`.
+    /// A command that runs `program` as the owner of this folder, in its own process group, so that it gets
+    /// no signals from the terminal. Its output is appended to `<name>.log`, and its process id is in
+    /// `<name>.pid` for the watchdog.
     pub(crate) fn command(&self, name: &str, program: &Path) -> anyhow::Result<Command> {
         let log = std::fs::File::options().create(true).append(true).open(self.log(name))?;
         let mut command = Command::new("sh");
-        command.args(["-c", NOTED, name]).arg(self.pid_file(name)).arg(program);
+        command.args(["-c", WITH_PID_FILE, name]).arg(self.pid_file(name)).arg(program);
         command.current_dir(&self.path).process_group(0);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         if let Some(ServerUser { uid, gid }) = self.owner {
@@ -124,7 +129,7 @@ impl ServerFolder {
         Ok(command)
     }
 
-    /// The end of what `name` wrote, for error messages.
+    /// The last 20 lines of the log of `name`, for error messages.
     pub(crate) fn log_tail(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.log(name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();

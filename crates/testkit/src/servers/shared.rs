@@ -1,4 +1,4 @@
-//! The servers of the whole test run.
+//! The servers that all tests of a run share.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,16 @@ use tokio::sync::OnceCell;
 use super::management::ManagementApi;
 use super::{PostgresServer, RabbitMqServer, RedisServer};
 
-/// The variable in which `leadgate-with-servers` passes on the [`ServerAddresses`] of the servers it started.
+/// The environment variable in which `leadgate-with-servers` passes the [`ServerAddresses`] of its servers to
+/// the tests.
 pub const ENVIRONMENT: &str = "LEADGATE_TESTKIT";
 
-/// Where the servers of a test run are, as JSON in [`ENVIRONMENT`].
+/// The addresses of the servers of a test run, as JSON in [`ENVIRONMENT`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ServerAddresses {
-    /// The database `postgres` on a server where a superuser needs no password.
+    /// The URL of the database `postgres` for a superuser without a password.
     pub postgres_url: String,
-    /// Host, AMQP port and management port of a node that knows the user `guest`.
+    /// The host, the AMQP port and the management port of a node with the user `guest`.
     pub rabbitmq: (String, u16, u16),
     /// `redis://…`.
     pub redis_url: String,
@@ -32,8 +33,8 @@ impl ServerAddresses {
         }
     }
 
-    /// What [`ENVIRONMENT`] says; nothing when it is not set.
-    fn given() -> anyhow::Result<Option<Self>> {
+    /// Reads [`ENVIRONMENT`]; `None` if it is not set.
+    fn from_environment() -> anyhow::Result<Option<Self>> {
         match std::env::var(ENVIRONMENT) {
             Ok(text) => {
                 serde_json::from_str(&text).map(Some).with_context(|| format!("reading {ENVIRONMENT}"))
@@ -43,7 +44,7 @@ impl ServerAddresses {
     }
 }
 
-/// Servers that all tests share, each started when first asked for; they end with the process.
+/// Servers that all tests share. Each one is started when a test first needs it, and ends with the process.
 #[derive(Debug, Default)]
 pub struct SharedServers {
     postgres: OnceCell<PostgresServer>,
@@ -57,33 +58,33 @@ static SHARED: SharedServers = SharedServers {
     redis: OnceCell::const_new(),
 };
 
-/// The servers of this test run: those of `leadgate-with-servers` around it, otherwise this process's own.
+/// The servers of this test run: those of `leadgate-with-servers`, or servers of this process.
 pub fn shared() -> &'static SharedServers {
     &SHARED
 }
 
 impl SharedServers {
-    /// The PostgreSQL on which a test creates a database.
+    /// The PostgreSQL server, on which a test creates a database.
     ///
     /// # Errors
-    /// When it has to be started and does not come up.
+    /// When it must be started and does not start.
     pub async fn postgres(&self) -> anyhow::Result<&PostgresServer> {
         let start = || async {
-            match ServerAddresses::given()? {
-                Some(given) => PostgresServer::at(given.postgres_url),
+            match ServerAddresses::from_environment()? {
+                Some(addresses) => PostgresServer::at(addresses.postgres_url),
                 None => PostgresServer::start().await,
             }
         };
         self.postgres.get_or_try_init(start).await
     }
 
-    /// The RabbitMQ on which a test creates a virtual host.
+    /// The RabbitMQ server, on which a test creates a virtual host.
     ///
     /// # Errors
-    /// When it has to be started and does not come up.
+    /// When it must be started and does not start.
     pub async fn rabbitmq(&self) -> anyhow::Result<&RabbitMqServer> {
         let start = || async {
-            match ServerAddresses::given()? {
+            match ServerAddresses::from_environment()? {
                 Some(ServerAddresses { rabbitmq: (host, amqp, management), .. }) => {
                     Ok(RabbitMqServer::at(ManagementApi::new(&host, amqp, management)))
                 }
@@ -93,14 +94,14 @@ impl SharedServers {
         self.rabbitmq.get_or_try_init(start).await
     }
 
-    /// The Redis on which a test takes a prefix.
+    /// The Redis server, on which a test uses a key prefix.
     ///
     /// # Errors
-    /// When it has to be started and does not come up.
+    /// When it must be started and does not start.
     pub async fn redis(&self) -> anyhow::Result<&RedisServer> {
         let start = || async {
-            match ServerAddresses::given()? {
-                Some(given) => Ok(RedisServer::at(given.redis_url)),
+            match ServerAddresses::from_environment()? {
+                Some(addresses) => Ok(RedisServer::at(addresses.redis_url)),
                 None => RedisServer::start().await,
             }
         };

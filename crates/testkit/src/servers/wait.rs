@@ -1,14 +1,14 @@
-//! Bounded polling: for what another process tells nobody.
+//! Polling with a time limit, for states of other processes that send no notification.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-/// Asks `probe` every 20 ms, waiting up to 5 s each time, until it answers; at most for `limit`.
+/// Calls `probe` every 20 ms until it succeeds, at most for `limit`. Each call has a timeout of 5 s.
 ///
 /// # Errors
-/// At the limit, naming `what` was waited for and the probe's last complaint.
+/// At the limit. The error contains `what` and the last error of the probe.
 pub(crate) async fn until<T, F>(
     what: &str,
     limit: Duration,
@@ -19,11 +19,11 @@ where
 {
     let started = Instant::now();
     loop {
-        let answer = tokio::time::timeout(Duration::from_secs(5), probe()).await;
-        match answer.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer"))) {
-            Ok(answer) => return Ok(answer),
-            Err(complaint) if started.elapsed() > limit => {
-                return Err(complaint).with_context(|| format!("waited {limit:?} for {what}"));
+        let result = tokio::time::timeout(Duration::from_secs(5), probe()).await;
+        match result.unwrap_or_else(|_| Err(anyhow::anyhow!("no response within 5 s"))) {
+            Ok(value) => return Ok(value),
+            Err(error) if started.elapsed() > limit => {
+                return Err(error).with_context(|| format!("waited {limit:?} for {what}"));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }

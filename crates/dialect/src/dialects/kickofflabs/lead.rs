@@ -1,4 +1,4 @@
-//! The lead as KickoffLabs shows it. What means nothing here is null or empty: nothing is invented.
+//! The lead in the format of KickoffLabs. Members without a value in Leadgate are null or empty.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::response::PostedLead;
 
 type AlwaysNull = Option<()>;
 
-/// Keys and their order are documented.
+/// The members and their order are documented.
 #[derive(Default, Serialize)]
 pub(super) struct LeadPayload<'l> {
     id: Option<LeadId>,
@@ -75,7 +75,7 @@ struct UnverifiedLeads {
 }
 
 impl<'l> LeadPayload<'l> {
-    /// A stored lead.
+    /// The payload of a stored lead.
     pub(super) fn of(lead: &'l Lead, source: &Source) -> Self {
         let phone = lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
         Self {
@@ -94,7 +94,7 @@ impl<'l> LeadPayload<'l> {
         }
     }
 
-    /// What one submission said, and nothing that is stored.
+    /// The payload of one submission, without stored data.
     pub(super) fn posted(posted: &'l PostedLead<'_>, id: LeadId) -> Self {
         let PostedLead { fields, tags, source, received_at, .. } = *posted;
         let region = fields.phone_country.or(source.default_region);
@@ -120,10 +120,10 @@ impl<'l> LeadPayload<'l> {
         custom_fields: &Map<String, Value>,
         attribution: Option<&'l Map<String, Value>>,
     ) -> Self {
-        let origin = |name| attribution?.get(name);
+        let attribution_part = |name| attribution?.get(name);
         let first_name = text(TextField::FirstName);
         let campaign = source.campaign.as_deref().map(campaign);
-        let shown = |(name, _): &(&String, &Value)| !COMMANDS.contains(&name.as_str());
+        let is_shown = |(name, _): &(&String, &Value)| !COMMANDS.contains(&name.as_str());
         let utm = attribution.into_iter().flatten().filter(|(name, _)| name.starts_with("utm_"));
         let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
         Self {
@@ -134,17 +134,17 @@ impl<'l> LeadPayload<'l> {
             first_name,
             display_name: text(TextField::FullName).or(first_name),
             family_name: text(TextField::LastName),
-            custom_fields: custom_fields.iter().filter(shown).map(owned).collect(),
-            uid: origin("__uid"),
+            custom_fields: custom_fields.iter().filter(is_shown).map(owned).collect(),
+            uid: attribution_part("__uid"),
             utm: utm.map(owned).collect(),
-            ip: origin("ip"),
-            referrer: origin("referrer"),
+            ip: attribution_part("ip"),
+            referrer: attribution_part("referrer"),
             ..Self::default()
         }
     }
 }
 
-/// A number, as clients know it.
+/// The campaign id as a number, if it is one.
 fn campaign(text: &str) -> Value {
     text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
 }

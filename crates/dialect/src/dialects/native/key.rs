@@ -1,4 +1,4 @@
-//! A key as administrators see it.
+//! Responses of the native dialect about keys.
 
 use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, SourceId, Timestamp};
 use serde::Serialize;
@@ -26,10 +26,10 @@ pub struct KeyResponse<'k> {
 #[derive(Debug, Serialize)]
 pub struct CreatedKeyResponse<'k> {
     #[serde(flatten)]
-    answer: KeyResponse<'k>,
-    /// Shown once.
+    details: KeyResponse<'k>,
+    /// The secret text, which is shown once.
     key: &'k str,
-    /// Of a token: the URL that takes leads with it.
+    /// The URL for leads, if the key is a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'k str>,
 }
@@ -39,18 +39,18 @@ pub struct CreatedKeyResponse<'k> {
 pub struct RevokedKeyResponse<'k> {
     id: &'k KeyId,
     revoked: bool,
-    /// How many keys and tokens that were created with it were revoked too.
+    /// The number of keys and tokens that were created with it and revoked with it.
     created_with_it: usize,
 }
 
-/// `text` is what clients send; `url` is for tokens.
+/// `text` is the credential that clients send. `url` is for tokens only.
 pub fn created_key<'k>(
     created: &'k ApiKey,
     organization: &'k str,
     text: &'k str,
     url: Option<&'k str>,
 ) -> CreatedKeyResponse<'k> {
-    CreatedKeyResponse { answer: key(created, organization), key: text, url }
+    CreatedKeyResponse { details: key(created, organization), key: text, url }
 }
 
 pub fn revoked_key(id: &KeyId, created_with_it: usize) -> RevokedKeyResponse<'_> {

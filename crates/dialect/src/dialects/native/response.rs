@@ -1,4 +1,4 @@
-//! What the native dialect answers with. The order of members is the order of the documentation.
+//! Responses of the native dialect. The members have the order of the documentation.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::response::{DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, status};
 
-/// The submission by which something was asked for, within the answer about what it became.
+/// The requested submission, in a response about the lead that it created or matched.
 #[derive(Debug, Serialize)]
 pub struct SubmissionNote {
     id: SubmissionId,
@@ -22,7 +22,7 @@ pub struct SubmissionNote {
     reason: Option<QuarantineReason>,
 }
 
-/// A submission that no lead came of: most often one that is kept aside.
+/// A submission without a lead, in most cases because it is quarantined.
 #[derive(Debug, Serialize)]
 pub struct NoLeadResponse {
     id: SubmissionId,
@@ -39,16 +39,16 @@ pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<Quarantin
     NoLeadResponse { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
 }
 
-/// What became of a submission, for a client that waited.
+/// The outcome of a submission, for a client that waited.
 #[derive(Serialize)]
 struct OutcomeResponse<'l> {
     id: SubmissionId,
     outcome: Outcome,
     lead_id: LeadId,
     status: &'l str,
-    /// Whether the lead may be called, and why not, for callers who may read it.
+    /// Whether the lead may be called, if the client may read the lead.
     #[serde(flatten)]
-    verdict: Option<EligibilityResponse<'l>>,
+    eligibility: Option<EligibilityResponse<'l>>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ struct EligibilityResponse<'l> {
     reasons: &'l [Reason],
 }
 
-/// The same where no lead came of it.
+/// The outcome of a submission without a lead.
 #[derive(Serialize)]
 struct NoLeadOutcomeResponse {
     id: SubmissionId,
@@ -67,27 +67,27 @@ struct NoLeadOutcomeResponse {
     reason: Option<QuarantineReason>,
 }
 
-pub(crate) fn settled(settlement: &SubmissionOutcome<'_>) -> DialectResponse {
+pub(crate) fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } =
-        *settlement;
-    let answer = match settlement.lead {
+        *submission;
+    let response = match submission.lead {
         Some(lead) => DialectResponse::json(
-            settlement.http_status(),
+            submission.http_status(),
             &OutcomeResponse {
                 id,
                 outcome,
                 lead_id: lead.id,
                 status: lead.status.as_str(),
-                verdict: (disclosure == Disclosure::Lead)
+                eligibility: (disclosure == Disclosure::Lead)
                     .then(|| EligibilityResponse { eligibility: lead.eligibility, reasons: &lead.reasons }),
             },
         ),
         None => DialectResponse::json(
-            settlement.http_status(),
+            submission.http_status(),
             &NoLeadOutcomeResponse { id, outcome, status: status(outcome), reason: quarantine },
         ),
     };
-    answer.located()
+    response.located()
 }
 
 /// A lead as clients see it.
@@ -106,9 +106,9 @@ pub struct LeadResponse<'l> {
     company: Option<&'l str>,
     external_id: Option<&'l str>,
     line_id: Option<&'l str>,
-    /// The label that the lead was sent with.
+    /// The field `source` of the lead, which a client sends.
     source: Option<&'l str>,
-    /// The source that the lead came in by.
+    /// The source that received the lead.
     source_id: SourceId,
     source_name: Option<String>,
     tags: BTreeSet<&'l str>,
@@ -132,7 +132,7 @@ pub struct LeadResponse<'l> {
     submission: Option<SubmissionNote>,
 }
 
-/// A lead as the answer to a question by an id: the lead's own, or that of a submission that met it.
+/// A lead that was requested by its id, or by the id of a submission that created or matched it.
 pub fn lead<'l>(
     lead: &'l Lead,
     submission: SubmissionId,
@@ -181,7 +181,8 @@ pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadResponse<'l> 
     }
 }
 
-/// What would become of a lead: as it would be shown, with how it would end and why.
+/// The result of a validation: the outcome that a lead would have, the lead as it would be stored, and the
+/// trace.
 #[derive(Debug, Serialize)]
 pub struct ValidationResponse<'l> {
     outcome: Outcome,
@@ -202,37 +203,37 @@ pub fn validated<'l>(
     ValidationResponse { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
 }
 
-/// Part of a list, and where the rest begins.
+/// A page of the list of leads.
 #[derive(Debug, Serialize)]
 pub struct LeadListResponse<'l> {
     data: Vec<LeadResponse<'l>>,
     next: Option<&'l str>,
 }
 
-/// `next` is given back as `after` to get the following page.
+/// Clients send `next` as `after` to get the next page.
 pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> LeadListResponse<'l> {
     LeadListResponse { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
 }
 
-/// How a submission ended.
+/// The outcome of a submission, with the trace of the decision.
 #[derive(Debug, Clone, Copy)]
 pub struct OutcomeWithTrace<'s> {
     pub outcome: Outcome,
     pub lead: Option<LeadId>,
     pub quarantine: Option<QuarantineReason>,
     pub decided_at: Timestamp,
-    /// Since when nothing is left of what was said.
+    /// When the content of the submission was erased.
     pub erased_at: Option<Timestamp>,
     pub trace: &'s Trace,
-    /// What its source is called, unless that is a default one.
+    /// The name of its source; `None` for a default source.
     pub source: Option<&'s str>,
 }
 
 impl OutcomeWithTrace<'_> {
-    /// The whole story: how the submission came in, what each stage did, and how it ended.
+    /// Sentences about the receipt of the submission, about each stage, and about the outcome.
     pub fn explanation(&self, submission: &Submission) -> Vec<String> {
-        let stages = explain::trace(self.trace).into_iter().flat_map(|told| told.sentences);
-        let ended = explain::outcome(&explain::HistoryEntry {
+        let stages = explain::trace(self.trace).into_iter().flat_map(|stage| stage.sentences);
+        let outcome = explain::outcome(&explain::HistoryEntry {
             outcome: self.outcome,
             lead: self.lead,
             quarantine: self.quarantine,
@@ -241,7 +242,7 @@ impl OutcomeWithTrace<'_> {
         });
         std::iter::once(explain::receipt_sentence(submission, self.source))
             .chain(stages)
-            .chain([ended])
+            .chain([outcome])
             .collect()
     }
 }
@@ -267,7 +268,7 @@ pub struct SubmissionResponse<'s> {
     explanation: Vec<String>,
 }
 
-/// What an erasure takes.
+/// The parts of a submission that an erasure removes.
 #[derive(Debug, Serialize)]
 struct SubmissionContent<'s> {
     client: &'s ClientInfo,
@@ -276,30 +277,30 @@ struct SubmissionContent<'s> {
     body_hash: BodyHash,
 }
 
-pub fn record<'s>(submission: &'s Submission, ended: OutcomeWithTrace<'s>) -> SubmissionResponse<'s> {
+pub fn record<'s>(submission: &'s Submission, result: OutcomeWithTrace<'s>) -> SubmissionResponse<'s> {
     SubmissionResponse {
         id: submission.id,
-        status: status(ended.outcome),
-        outcome: ended.outcome,
-        lead_id: ended.lead,
-        reason: ended.quarantine,
+        status: status(result.outcome),
+        outcome: result.outcome,
+        lead_id: result.lead,
+        reason: result.quarantine,
         dialect: submission.dialect,
         source_id: submission.source,
         received_at: submission.received_at,
-        decided_at: ended.decided_at,
-        erased_at: ended.erased_at,
-        content: ended.erased_at.is_none().then(|| SubmissionContent {
+        decided_at: result.decided_at,
+        erased_at: result.erased_at,
+        content: result.erased_at.is_none().then(|| SubmissionContent {
             client: &submission.client,
             fields: FieldsResponse::of(&submission.fields),
             raw: &submission.raw,
             body_hash: submission.body_hash,
         }),
-        trace: ended.trace,
-        explanation: ended.explanation(submission),
+        trace: result.trace,
+        explanation: result.explanation(submission),
     }
 }
 
-/// What was understood, under the names by which it is sent; what was not said is not there.
+/// The fields that were read, under their native names. Absent fields are omitted.
 #[derive(Debug, Serialize)]
 struct FieldsResponse<'s> {
     #[serde(skip_serializing_if = "is_absent")]
@@ -322,7 +323,7 @@ struct FieldsResponse<'s> {
     user_assignments: &'s Patch<Value>,
     opt_out: bool,
     is_test: bool,
-    /// What a public credential sent and may not set.
+    /// Fields that a public credential sent but must not set.
     #[serde(skip_serializing_if = "Map::is_empty")]
     not_trusted: &'s Map<String, Value>,
 }
@@ -347,8 +348,8 @@ impl<'s> FieldsResponse<'s> {
     }
 }
 
-fn is_absent<T>(said: &&Patch<T>) -> bool {
-    said.is_absent()
+fn is_absent<T>(patch: &&Patch<T>) -> bool {
+    patch.is_absent()
 }
 
 #[cfg(test)]

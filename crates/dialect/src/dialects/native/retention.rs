@@ -1,4 +1,4 @@
-//! For how long data is kept, as administrators see it.
+//! Responses of the native dialect about retention.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// In seconds.
 const DAY: u64 = 24 * 60 * 60;
 
-/// Ages such as `400d`, or `ever`: as they are set.
+/// Ages in the format in which they are set, such as `400d` or `ever`.
 #[derive(Debug, Serialize)]
 pub struct RetentionResponse {
     pub submissions: String,
@@ -26,7 +26,7 @@ pub fn retention(retention: Retention) -> RetentionResponse {
     }
 }
 
-/// In days, where it is so many.
+/// Formats whole days as `400d`, other ages with humantime, and no limit as `ever`.
 fn format_age(age: Option<Duration>) -> String {
     match age.map(|age| (age.as_secs() / DAY, age.as_secs() % DAY)) {
         Some((days, 0)) => format!("{days}d"),

@@ -1,11 +1,11 @@
-//! A source as administrators see it.
+//! Responses of the native dialect about sources.
 
 use leadgate_domain::{
     Dialect, IdentityKey, Network, Rate, Region, SigningSecretVersion, Source, SourceId, Timestamp, Zone,
 };
 use serde::Serialize;
 
-/// The path of the URL that takes leads for a source with nothing but its token.
+/// The path of the URL to which clients of a source post leads with its token.
 pub fn token_path(source: &Source, token: &str) -> String {
     match &source.campaign {
         Some(campaign) => format!("/v2/{campaign}/inbound-webhook/{token}"),
@@ -16,7 +16,7 @@ pub fn token_path(source: &Source, token: &str) -> String {
 #[derive(Debug, Serialize)]
 pub struct SourceResponse<'s> {
     id: SourceId,
-    /// Shown once, to whoever makes the source.
+    /// Shown once, in the response that creates the source.
     token: Option<&'s str>,
     url: Option<String>,
     dialect: Dialect,
@@ -45,12 +45,12 @@ pub struct SourceResponse<'s> {
     deleted_at: Option<Timestamp>,
 }
 
-/// Whether a source takes only signed posts.
+/// The setting that requires signed posts.
 #[derive(Debug, Serialize)]
 pub struct SignatureResponse<'s> {
     id: SourceId,
     signature: Option<SigningSecretVersion>,
-    /// By which clients sign; null if the source takes unsigned posts.
+    /// The secret with which clients sign; null if the source accepts unsigned posts.
     secret: Option<&'s str>,
 }
 
@@ -58,7 +58,7 @@ pub fn signature<'s>(source: &Source, secret: Option<&'s str>) -> SignatureRespo
     SignatureResponse { id: source.id, signature: source.signature, secret }
 }
 
-/// `base` is where clients reach the gateways; `token` is there while it can be shown.
+/// `base` is the public URL of the gateways. `token` is set only if it can be shown.
 pub fn source<'s>(
     source: &'s Source,
     organization: &'s str,

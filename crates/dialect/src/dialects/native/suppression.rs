@@ -1,4 +1,4 @@
-//! An entry of a suppression list as administrators see it.
+//! Responses of the native dialect about suppression entries.
 
 use leadgate_domain::{Suppression, SuppressionForm, SuppressionKind, Timestamp};
 use serde::Serialize;
@@ -6,14 +6,14 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub struct SuppressionResponse<'s> {
     kind: SuppressionKind,
-    /// Null where only a hash is left, after an erasure.
+    /// Null if only a hash is stored, after an erasure.
     value: Option<&'s str>,
     form: SuppressionForm,
     list: &'s str,
     reason: Option<&'s str>,
     added_at: Timestamp,
     expires_at: Option<Timestamp>,
-    /// Whether it holds anybody now.
+    /// Whether the entry holds matching leads now. False if it has expired.
     holds: bool,
 }
 

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::field_reader::MOST_FAULTS;
+use crate::field_reader::MAX_FAULTS;
 use crate::name_index::{NATIVE, PEOPLE, SHARED};
 
-/// The names in the first and in the last column of the page's table.
+/// The names in the first and the last column of the table in `docs/native.md`.
 fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
     let page = include_str!("../../../../../docs/native.md");
     let names = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect();
@@ -18,20 +18,20 @@ fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
 }
 
 #[test]
-fn every_field_and_its_other_names_are_on_the_page() {
+fn every_field_and_its_other_names_are_documented() {
     let documented = documented();
     let fields: Vec<_> = documented.iter().flat_map(|(field, _)| field.iter().copied()).collect();
     let own: Vec<_> = NATIVE.iter().map(|(_, names)| names[0]).collect();
     assert_eq!(fields, own);
     for ((slot, _), (_, others)) in NATIVE.iter().zip(&documented) {
-        let taken = PEOPLE.iter().chain(SHARED).filter(|(other, _)| other == slot);
-        let taken: Vec<_> = taken.flat_map(|(_, names)| names.iter().copied()).collect();
-        assert_eq!(*others, taken, "{slot:?}");
+        let accepted = PEOPLE.iter().chain(SHARED).filter(|(other, _)| other == slot);
+        let accepted: Vec<_> = accepted.flat_map(|(_, names)| names.iter().copied()).collect();
+        assert_eq!(*others, accepted, "{slot:?}");
     }
 }
 
 #[test]
-fn what_people_call_a_field_is_understood() {
+fn common_names_of_a_field_are_recognized() {
     let fields =
         decode(&json!({ "name": "Ann Lee", "Mobile Phone": "+14155550132", "surname": "Lee" })).unwrap();
     assert_eq!(fields.text(TextField::FullName), Some("Ann Lee"));
@@ -48,12 +48,12 @@ fn codes(document: Value) -> Vec<(String, &'static str)> {
     faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
 }
 
-fn one(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
+fn single_fault(pointer: &str, code: &'static str) -> Vec<(String, &'static str)> {
     vec![(pointer.to_owned(), code)]
 }
 
 #[test]
-fn everything_that_can_be_said_is_understood() {
+fn every_field_is_read() {
     let fields = decode(&json!({
         "phone": 14155550132_u64, "phone_country": "us", "email": "ann@example.com",
         "full_name": "Ann Lee", "external_id": 9007199254740993_u64, "line_id": "U1", "source": "spring",
@@ -99,7 +99,7 @@ fn everything_that_can_be_said_is_understood() {
 }
 
 #[test]
-fn what_is_absent_is_not_what_is_null() {
+fn an_absent_field_differs_from_a_null_field() {
     let fields = decode(&json!({"phone": null, "email": "ann@example.com", "company": null})).unwrap();
     assert_eq!((&fields.phone, &fields.consent), (&Patch::Null, &Patch::Absent));
     assert_eq!(fields.texts.get(&TextField::Company), Some(&None));
@@ -107,7 +107,7 @@ fn what_is_absent_is_not_what_is_null() {
 }
 
 #[test]
-fn unknown_and_server_owned_names_are_kept_and_not_obeyed() {
+fn unknown_and_reserved_names_become_custom_fields() {
     let fields = decode(&json!({
         "phone": "1", "id": "x", "status": "dialled", "organization": "theirs", "received_at": 1,
         "budget": "unknown", "zip": "unknown", "__proto__": {}, "": 0,
@@ -130,19 +130,19 @@ fn unknown_and_server_owned_names_are_kept_and_not_obeyed() {
 }
 
 #[test]
-fn somebody_has_to_be_reachable() {
+fn a_phone_or_an_email_is_required() {
     for document in
         [json!({}), json!({"full_name": "Ann"}), json!({"phone": null}), json!({"phone": " ", "email": ""})]
     {
-        assert_eq!(codes(document), one("", "contact_missing"));
+        assert_eq!(codes(document), single_fault("", "contact_missing"));
     }
-    assert!(decode(&json!({"phone": "not a phone: kept raw, for a human to look at"})).is_ok());
+    assert!(decode(&json!({"phone": "not a phone: stored as submitted, for manual review"})).is_ok());
 }
 
 #[test]
-fn every_wrong_type_is_named_where_it_is() {
+fn a_wrong_type_is_reported_with_its_pointer() {
     for document in [json!(null), json!([]), json!("x"), json!(42), json!([{"phone": "1"}])] {
-        assert_eq!(codes(document), one("", "wrong_type"));
+        assert_eq!(codes(document), single_fault("", "wrong_type"));
     }
     for (name, wrong) in [
         ("phone", json!(1.5)),
@@ -162,12 +162,12 @@ fn every_wrong_type_is_named_where_it_is() {
     ] {
         let mut document = json!({"phone": "1", "email": "e"});
         document[name] = wrong;
-        assert_eq!(codes(document), one(&format!("/{name}"), "wrong_type"));
+        assert_eq!(codes(document), single_fault(&format!("/{name}"), "wrong_type"));
     }
 }
 
 #[test]
-fn all_faults_are_named_at_once() {
+fn all_faults_are_reported_at_once() {
     let faults = decode(&json!({
         "email": 5, "phone_country": "Atlantis", "company": "c".repeat(501), "tags": ["ok", 7],
         "consent": {"consent_timestamp": true},
@@ -206,16 +206,19 @@ fn all_faults_are_named_at_once() {
 
 #[test]
 fn the_list_of_faults_is_bounded() {
-    assert_eq!(codes(json!({"phone": "1", "tags": vec![0; 30_000]})).len(), MOST_FAULTS);
-    assert_eq!(codes(json!({"phone": "1", "tags": vec!["t"; 30_000]})), one("/tags", "too_many_tags"));
+    assert_eq!(codes(json!({"phone": "1", "tags": vec![0; 30_000]})).len(), MAX_FAULTS);
+    assert_eq!(
+        codes(json!({"phone": "1", "tags": vec!["t"; 30_000]})),
+        single_fault("/tags", "too_many_tags")
+    );
 }
 
 #[test]
-fn no_region_chosen_is_no_region() {
+fn a_blank_region_is_absent() {
     assert_eq!(decode(&json!({"phone": "1", "phone_country": " "})).unwrap().phone_country, None);
 }
 
-/// JSON of any shape under names that the dialect knows, and some that it does not.
+/// JSON of any shape, under names that the dialect knows and under unknown names.
 fn documents() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -255,13 +258,13 @@ fn documents() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn what_is_accepted_travels_unchanged_and_passes_the_shared_validator(document in documents()) {
+    fn accepted_fields_pass_the_validator_and_survive_serialization(document in documents()) {
         let Ok(parsed) = json::parse(document.to_string().as_bytes()) else { return Ok(()) };
         let Ok(fields) = decode(&parsed) else { return Ok(()) };
         prop_assert_eq!(validate::fields(&fields), Ok(()));
-        let there = serde_json::to_string(&fields).unwrap();
-        let back: Fields = serde_json::from_str(&there).unwrap();
-        prop_assert_eq!(serde_json::to_string(&back).unwrap(), there);
+        let serialized = serde_json::to_string(&fields).unwrap();
+        let deserialized: Fields = serde_json::from_str(&serialized).unwrap();
+        prop_assert_eq!(serde_json::to_string(&deserialized).unwrap(), serialized);
     }
 
     #[test]

@@ -86,13 +86,13 @@ fn an_accepted_submission_is_queued() {
 }
 
 #[test]
-fn a_lead_names_the_submission_it_was_asked_for_by() {
+fn a_lead_response_names_the_requested_submission() {
     let sample = sample();
-    let answer =
+    let response =
         serde_json::to_string_pretty(&lead(&sample, OTHER.parse().unwrap(), Outcome::Duplicate, &|_| {
             Some("partner".to_owned())
         }));
-    insta::assert_snapshot!(answer.unwrap(), @r#"
+    insta::assert_snapshot!(response.unwrap(), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "status": "new",
@@ -168,7 +168,7 @@ fn a_lead_names_the_submission_it_was_asked_for_by() {
 }
 
 #[test]
-fn a_bad_phone_is_kept_as_it_came() {
+fn an_invalid_phone_is_shown_as_submitted() {
     let phone = PhoneView {
         raw: "call me".to_owned(),
         e164: None,
@@ -193,7 +193,7 @@ fn a_bad_phone_is_kept_as_it_came() {
 }
 
 #[test]
-fn what_is_quarantined_says_why() {
+fn a_quarantined_submission_shows_its_reason() {
     let reason = Some(QuarantineReason::IdempotencyMismatch);
     assert_json_snapshot!(without_lead(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
     {
@@ -209,7 +209,7 @@ fn what_is_quarantined_says_why() {
 }
 
 #[test]
-fn a_page_says_where_the_next_begins() {
+fn a_page_has_the_cursor_of_the_next_page() {
     assert_json_snapshot!(page(&[], None, &|_| None), @r#"
     {
       "data": [],
@@ -223,7 +223,7 @@ fn a_page_says_where_the_next_begins() {
 }
 
 #[test]
-fn a_submission_shows_what_was_said_and_what_came_of_it() {
+fn a_submission_shows_its_content_and_its_outcome() {
     let body = br#"{"phone":"+14155550132","company":null}"#;
     let source = Source {
         id: ID.parse().unwrap(),
@@ -239,7 +239,7 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
     let submission =
         Submission { client, ..Submission::new(OTHER.parse().unwrap(), &source, at(), fields, body) };
     let trace: Trace = serde_json::from_value(json!({"normalize": {"phone": "valid"}})).unwrap();
-    let ended = OutcomeWithTrace {
+    let result = OutcomeWithTrace {
         outcome: Outcome::Duplicate,
         lead: ID.parse().ok(),
         quarantine: None,
@@ -248,8 +248,8 @@ fn a_submission_shows_what_was_said_and_what_came_of_it() {
         trace: &trace,
         source: None,
     };
-    let answer = serde_json::to_string_pretty(&record(&submission, ended)).unwrap();
-    insta::assert_snapshot!(answer, @r#"
+    let response = serde_json::to_string_pretty(&record(&submission, result)).unwrap();
+    insta::assert_snapshot!(response, @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000bb",
       "status": "processed",
