@@ -105,7 +105,7 @@ async fn what_is_not_a_route_is_a_problem_too() {
     assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
     {
       "code": "method_not_allowed",
-      "detail": "This method is not served here; see Allow.",
+      "detail": "The path does not support this method; see `Allow`.",
       "status": 405,
       "title": "Method Not Allowed",
       "type": "about:blank"

@@ -75,7 +75,7 @@ async fn a_wrong_secret_says_as_little_as_an_unknown_key() {
     assert_snapshot!(serde_json::to_string_pretty(&told.body).unwrap(), @r#"
     {
       "code": "invalid_key",
-      "detail": "There is no such API key.",
+      "detail": "The API key is not valid. Check the key, and that it belongs to this installation.",
       "status": 401,
       "title": "Unauthorized",
       "type": "about:blank"

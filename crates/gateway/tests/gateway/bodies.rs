@@ -116,7 +116,7 @@ async fn all_faults_are_told_at_once_and_none_repeats_a_value() {
     assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
     {
       "code": "invalid_lead",
-      "detail": "The lead has faults; see `errors`.",
+      "detail": "Fields of the lead are not valid; see `errors`.",
       "errors": [
         {
           "code": "wrong_type",
