@@ -59,8 +59,12 @@ async fn a_person_that_cannot_be_is_not_erased(world: World) {
         (world.organization, json!({}), "name the person"),
         (world.organization, json!({ "phones": ["+14155550132", "12"] }), "phone 2: "),
         (other, json!({ "leads": [lead] }), "none of these leads"),
-        (world.organization, json!({ "leads": [lead], "reason": "x".repeat(501) }), "`reason` has 1 to 500"),
-        (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` has 1 to 500"),
+        (
+            world.organization,
+            json!({ "leads": [lead], "reason": "x".repeat(501) }),
+            "`reason` must have 1 to 500",
+        ),
+        (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` must have 1 to 500"),
     ] {
         let refused = erasure::subject(&world.store, organization, &erasure(document)).await.unwrap_err();
         assert!(matches!(&refused, OperationError::Invalid(said) if said.contains(why)), "{why}: {refused}");
