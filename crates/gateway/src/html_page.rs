@@ -56,7 +56,7 @@ pub(crate) fn refused(status: StatusCode, problem: &Problem<'_>) -> HttpResponse
                 .chain(["Please go back, correct the form and send it again.".to_owned()])
                 .collect()
         }
-        _ => vec!["This form cannot take your details. Please tell the owner of this site.".to_owned()],
+        _ => vec!["This form cannot accept your details. Please contact the owner of this site.".to_owned()],
     };
     page(status, "Your details were not sent", &sentences)
 }

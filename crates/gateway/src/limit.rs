@@ -33,7 +33,8 @@ pub(crate) async fn post(
         LimitScope::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
         // The rate of the key or the source replaces the rate of the dialect.
         _ if trust == Trust::Public && (key_counter.is_some() || source_counter.is_some()) => None,
-        // A public credential is visible to everyone, so it is counted by address and apart from servers.
+        // A public credential is visible to every visitor, so it is counted by address and apart from
+        // servers.
         _ if trust == Trust::Public => Some(format!("source:{}:{trust}:{}", source.id, from())),
         LimitScope::Key => key_counter.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
         // The rate of the source replaces the rate of the dialect.

@@ -8,7 +8,7 @@ use leadgate_store::StoreError;
 /// Why an operation failed. The variants differ in what the caller should do.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// It does not exist, or belongs to another organization. The caller cannot tell which.
+    /// It does not exist, or belongs to another organization. The caller cannot distinguish the two cases.
     #[error("{kind} {id} does not exist")]
     NotFound { kind: ResourceKind, id: String },
     /// The request cannot be carried out. The sentence says why, and what to do.

@@ -117,8 +117,8 @@ async fn every_read_is_audited() {
     let found = log(&world, world.organization, &world.key, expected.len()).await;
     for (found, (action, target, detail)) in found.iter().zip(&expected) {
         let target = target.map(String::as_str);
-        let told = (found.action.as_str(), found.target.as_deref(), Value::Object(found.detail.clone()));
-        assert_eq!(told, (*action, target, detail.clone()));
+        let actual = (found.action.as_str(), found.target.as_deref(), Value::Object(found.detail.clone()));
+        assert_eq!(actual, (*action, target, detail.clone()));
         assert!(!serde_json::to_string(found).unwrap().contains("4155550"), "no values of leads: {found:?}");
     }
     assert_eq!(found.len(), expected.len());
@@ -141,8 +141,8 @@ async fn every_change_is_audited_before_the_response() {
     let filter = AuditFilter { actor: Some(Actor::Key(id_of(&world.key))), ..AuditFilter::default() };
     let mut found = world.store.audit(world.organization, filter, None, 100).await.unwrap().data;
     found.reverse();
-    let told: Vec<_> = found.iter().map(|one| (one.action.as_str(), one.target.clone().unwrap())).collect();
-    let (token, webhook) = (told[1].1.clone(), told[3].1.clone());
+    let actual: Vec<_> = found.iter().map(|one| (one.action.as_str(), one.target.clone().unwrap())).collect();
+    let (token, webhook) = (actual[1].1.clone(), actual[3].1.clone());
     let expected = [
         ("source.created", source["id"].as_str().unwrap().to_owned()),
         ("key.created", token),
@@ -151,7 +151,7 @@ async fn every_change_is_audited_before_the_response() {
         ("quarantine.released", first),
         ("quarantine.discarded", second),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(actual, expected);
     assert_eq!(found[1].detail["kind"], "token");
     assert!(!format!("{found:?}").contains("a webhook"), "names are not audited");
     world.end().await;
@@ -174,8 +174,8 @@ async fn an_audit_log_is_visible_to_its_organization_only() {
     let ours = id_of(&world.key).to_string();
     assert_eq!(seen.status, 200);
     assert!(!seen.body.to_string().contains(&ours), "{}", seen.body);
-    let asked = as_stranger(&format!("/v1/audit?key={ours}")).await;
-    assert_eq!(asked.body, json!({"data": [], "next": null}));
+    let filtered = as_stranger(&format!("/v1/audit?key={ours}")).await;
+    assert_eq!(filtered.body, json!({"data": [], "next": null}));
     let own = world.store.audit(world.organization, AuditFilter::default(), None, 100).await.unwrap().data;
     let theirs = id_of(&stranger).to_string();
     assert!(

@@ -27,8 +27,8 @@ async fn a_key_has_its_own_limit_and_every_response_contains_it() {
     let get = |path: &str| send(world.client.get(world.url(path)).bearer_auth(&key));
     let mut answers = vec![post(LEAD).await, post("{").await, post("{}").await];
     answers.extend([get("/v1/leads").await, get("/v1/leads/nobodys").await]);
-    let told: Vec<_> = answers.iter().map(|answer| (answer.status, limit_and_remaining(answer))).collect();
-    assert_eq!(told, [(202, (5, 4)), (400, (5, 3)), (422, (5, 2)), (200, (5, 1)), (404, (5, 0))]);
+    let results: Vec<_> = answers.iter().map(|answer| (answer.status, limit_and_remaining(answer))).collect();
+    assert_eq!(results, [(202, (5, 4)), (400, (5, 3)), (422, (5, 2)), (200, (5, 1)), (404, (5, 0))]);
     for refused in [post(LEAD).await, get("/v1/leads").await] {
         assert_eq!(refused.problem(), (429, "rate_limited"));
         assert_eq!(limit_and_remaining(&refused), (5, 0));
@@ -60,16 +60,16 @@ async fn a_source_limits_the_leads_of_all_its_keys_together() {
         )
     };
     world.store.create_source(&source).await.unwrap();
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for _ in 0..3 {
         let key = world.key_with(|key| key.source = source.id).await;
         let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
         let answer = send(request.header("content-type", "application/json").body(LEAD)).await;
-        told.push((answer.status, limit_and_remaining(&answer).1));
+        results.push((answer.status, limit_and_remaining(&answer).1));
         let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(&key)).await;
         assert_eq!(read.status, 200, "reads are not counted for the source");
     }
-    assert_eq!(told, [(202, 1), (202, 0), (429, 0)]);
+    assert_eq!(results, [(202, 1), (202, 0), (429, 0)]);
     world.end().await;
 }
 
@@ -85,11 +85,11 @@ async fn guessed_keys_are_counted_by_address_only() {
         let request = world.client.get(world.url("/v1/leads")).bearer_auth(key);
         send(request.header("x-forwarded-for", address.to_owned()))
     };
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for _ in 0..4 {
-        told.push(from("192.0.2.1", "guess").await.status);
+        results.push(from("192.0.2.1", "guess").await.status);
     }
-    assert_eq!(told, [401, 401, 401, 429]);
+    assert_eq!(results, [401, 401, 401, 429]);
     assert_eq!(from("192.0.2.1", &world.key).await.status, 200, "an authenticated key is not limited");
     assert_eq!(from("192.0.2.2", "guess").await.status, 401);
     world.end().await;
@@ -116,9 +116,9 @@ async fn each_dialect_has_its_documented_limit() {
         };
         for left in (0..limit).rev() {
             let answer = post().await;
-            let told =
+            let results =
                 (answer.status, answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining"));
-            assert_eq!(told, (202, limit.to_string().as_str(), left.to_string().as_str()), "{dialect}");
+            assert_eq!(results, (202, limit.to_string().as_str(), left.to_string().as_str()), "{dialect}");
             assert_eq!(answer.header("x-ratelimit-reset").is_empty(), dialect == AbcSales);
             assert!(answer.header("ratelimit-policy").contains(&format!("q={limit};w=60")));
         }

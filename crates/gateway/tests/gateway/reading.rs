@@ -1,4 +1,4 @@
-//! Reading what became of leads.
+//! Reads of leads and submissions.
 
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{Dialect, KeyKind};
@@ -68,7 +68,7 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         let explanation = record["explanation"].as_array().unwrap().clone();
         explanation.into_iter().map(|sentence| sentence.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let told = explained(&first).await;
+    let explanation = explained(&first).await;
     let begins = [
         "It was received on ",
         "The phone was read in E.164, by its own country code.",
@@ -83,18 +83,22 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         "No national do-not-call registry was consulted.",
         "On ",
     ];
-    let mut sentences = told.iter();
+    let mut sentences = explanation.iter();
     for begin in begins {
         assert!(
             sentences.any(|sentence| sentence.starts_with(begin)),
-            "{begin}: not in its place in {told:#?}"
+            "{begin}: not in the expected position in {explanation:#?}"
         );
     }
-    assert!(told[0].contains("by the source \"crm\" in the dialect native, with the key "), "{}", told[0]);
-    assert!(told.last().unwrap().ends_with(&format!("it made the lead {first}.")), "{told:#?}");
-    let told = explained(&second).await;
+    assert!(
+        explanation[0].contains("by the source \"crm\" in the dialect native, with the key "),
+        "{}",
+        explanation[0]
+    );
+    assert!(explanation.last().unwrap().ends_with(&format!("it made the lead {first}.")), "{explanation:#?}");
+    let explanation = explained(&second).await;
     let met = format!("It met the lead {first} by its phone (last seen on ");
-    assert!(told.iter().any(|sentence| sentence.starts_with(&met)), "{told:#?}");
+    assert!(explanation.iter().any(|sentence| sentence.starts_with(&met)), "{explanation:#?}");
     world.end().await;
 }
 

@@ -183,9 +183,9 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
         assert_eq!(get(&format!("{path}/{}", id(&own))).await.status, 200, "{path}");
     }
     let about = get(&format!("/v1/leads/{}", id(&met))).await;
-    let told = json!({ "id": met.body["id"], "status": "processed",
+    let expected = json!({ "id": met.body["id"], "status": "processed",
                        "submission": { "id": met.body["id"], "outcome": "duplicate" } });
-    assert_eq!((about.status, &about.body), (200, &told));
+    assert_eq!((about.status, &about.body), (200, &expected));
     let record = get(&format!("/v1/submissions/{}", id(&met))).await;
     let stages: Vec<_> = record.body["trace"].as_object().unwrap().keys().collect();
     assert_eq!(stages, ["deduplicate", "normalize", "screen"], "nothing of the lead: {}", record.body);
@@ -194,8 +194,8 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
     let judged = send(request.body(r#"{"phone":"+14155550161"}"#)).await;
     assert_eq!((judged.status, &judged.body["outcome"]), (200, &json!("duplicate")));
     for answer in [&met, &about, &record, &judged] {
-        let told = answer.body.to_string();
-        assert!(!told.contains("Storedname") && !told.contains("consent_missing"), "{told}");
+        let body = answer.body.to_string();
+        assert!(!body.contains("Storedname") && !body.contains("consent_missing"), "{body}");
     }
 
     assert_eq!(get("/v1/suppressions").await.problem(), (403, "other_source"));
